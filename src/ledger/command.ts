@@ -1,0 +1,67 @@
+import type { EntryKind } from "./entry.ts";
+
+/** A credit or a debit. */
+export interface Transact {
+  readonly type: "transact";
+  readonly id: CommandId;
+  readonly account: number;
+  readonly kind: EntryKind;
+  /** In cents: 1 to 2^53 - 1. */
+  readonly value: number;
+  /** 1 to 10 code points, well-formed, without U+0000. */
+  readonly description: string;
+}
+
+export interface OpenAccount {
+  readonly type: "open";
+  readonly id: CommandId;
+  /** In cents: 0 to 2^53 - 1. */
+  readonly creditLimit: number;
+  /** 1 to 100 code points, well-formed, without U+0000. */
+  readonly name: string | null;
+}
+
+export interface ChangeLimit {
+  readonly type: "change-limit";
+  readonly id: CommandId;
+  readonly account: number;
+  /** In cents: 0 to 2^53 - 1. */
+  readonly creditLimit: number;
+}
+
+export type Command = Transact | OpenAccount | ChangeLimit;
+
+/**
+ * Every command has an id before its first attempt. One from a client (`key:` and its Idempotency-Key) is
+ * remembered with its outcome for a day; one that was made for the request (`req:`) only names the entry.
+ */
+export type CommandId = `key:${string}` | `req:${string}`;
+
+export function isClientKey(id: CommandId): boolean {
+  return id.startsWith("key:");
+}
+
+// Random for each process, so that ids of two processes, or of one before and after a restart, never meet.
+const processPart = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString("base64url");
+let requestCount = 0;
+
+/** A new id for a request that brought no key: unique over processes and restarts. */
+export function newRequestId(): CommandId {
+  requestCount += 1;
+  return `req:${processPart}-${requestCount.toString(36)}`;
+}
+
+/**
+ * What a command asks for, without its id, as one text: two commands with the same id and the same content
+ * are the same command sent twice.
+ */
+export function contentOf(command: Command): string {
+  switch (command.type) {
+    case "transact":
+      return JSON.stringify(["transact", command.account, command.kind, command.value, command.description]);
+    case "open":
+      return JSON.stringify(["open", command.creditLimit, command.name]);
+    case "change-limit":
+      return JSON.stringify(["change-limit", command.account, command.creditLimit]);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What a run of the load test found, as it is written with `--json`, drawn in the report and compared with
+ * another run. Times are milliseconds from the due time of a request to the end of its answer, connection
+ * set-up included, unless a name says otherwise.
+ */
+export interface RunResult {
+  /** Changes when a reader of older files would misread newer ones. */
+  readonly format: "razonete-load-1";
+  readonly url: string;
+  readonly seed: number;
+  /** Length of the phases, as a share of the contest's (1 = two minutes of ramp, two minutes steady). */
+  readonly scale: number;
+  /** Requests a second, as a multiple of the contest's (1 = up to 340 a second). */
+  readonly rate: number;
+  /** A command line that repeats this run. */
+  readonly command: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly durationSeconds: number;
+  /** False where it was interrupted: the figures are those measured until then. */
+  readonly complete: boolean;
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number };
+  readonly verdict: Verdict;
+  readonly total: KindResult;
+  /** In the order in which they are shown. */
+  readonly kinds: readonly KindResult[];
+  /** One for each second of the ramp and the steady phase, in order; `second` counts from the ramp's start. */
+  readonly timeline: readonly Second[];
+  /** Points of the distribution of all latencies, from the least to the greatest, for a percentile plot. */
+  readonly distribution: readonly { readonly percentile: number; readonly milliseconds: number }[];
+  /** The first failures, in the order in which they were seen; `failuresTotal` counts all of them. */
+  readonly failures: readonly Failure[];
+  readonly failuresTotal: number;
+  readonly generator: GeneratorResult;
+}
+
+export interface Verdict {
+  /** No failure of any kind, and the run complete. */
+  readonly passed: boolean;
+  /** 0 to 1, of all requests of the ramp and the steady phase. A failed request counts as over 250 ms. */
+  readonly shareUnder250ms: number;
+  readonly inconsistencies: number;
+  readonly fineForLatencyUsd: number;
+  readonly fineForInconsistenciesUsd: number;
+  /** USD 100,000 less the fines; never under 0. */
+  readonly paymentUsd: number;
+}
+
+export type Kind = "debit" | "credit" | "statement" | "check";
+
+export interface KindResult {
+  readonly kind: Kind | "total";
+  readonly requests: number;
+  readonly failures: number;
+  readonly latency: LatencySummary;
+  /** How often each outcome came: a status code as text, or the name of a transport error. */
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+export interface LatencySummary {
+  readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p75Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+export interface Second {
+  readonly second: number;
+  readonly phase: "ramp" | "steady";
+  /** Requests due in this second, and answers that came in it. */
+  readonly offered: number;
+  readonly answered: number;
+  readonly failures: number;
+  /** Of the requests that were due in this second; null where there was none. */
+  readonly latency: LatencySummary | null;
+}
+
+export interface Failure {
+  /** A stable name for the check that failed, such as `statement-stale` or `limit-passed`. */
+  readonly check: string;
+  readonly kind: Kind;
+  /** Counts as a wrong balance in the contest's fine. */
+  readonly inconsistency: boolean;
+  /** Seconds since the start of the run. */
+  readonly atSeconds: number;
+  /** One sentence for a person: account, what was seen, what it should have been. */
+  readonly message: string;
+}
+
+/** How late the generator itself was: the time from a request's due time to the start of its connection. */
+export interface GeneratorResult {
+  readonly delayP50Ms: number;
+  readonly delayP99Ms: number;
+  readonly delayMaxMs: number;
+  /** The generator was too late for its figures to be the server's alone (delay p99 of 2 ms or more). */
+  readonly bottleneck: boolean;
+}
