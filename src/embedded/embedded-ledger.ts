@@ -1,0 +1,177 @@
+import { limits } from "../limits.ts";
+import type { Account, Micros } from "../ledger/account.ts";
+import type { Command } from "../ledger/command.ts";
+import type { Entry } from "../ledger/entry.ts";
+import {
+  type HistoryPage,
+  type Ledger,
+  LedgerUnavailable,
+  type Outcome,
+  type Readiness,
+  type Statement,
+} from "../ledger/ledger.ts";
+import { Batch } from "./batch.ts";
+import { Store } from "./store.ts";
+
+export interface EmbeddedLedgerOptions {
+  /** The data file; it and its folder are created where they are missing. */
+  readonly file: string;
+  /** Microseconds since 1970. */
+  readonly clock?: () => Micros;
+  /** Told once when commits begin to fail, and once when they work again. */
+  readonly onTrouble?: (message: string) => void;
+}
+
+interface Pending {
+  readonly command: Command;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (reason: LedgerUnavailable) => void;
+}
+
+/**
+ * The ledger on one SQLite file, for one process.
+ *
+ * Group commit: commands are collected while the event loop reads from its sockets; then the whole batch is
+ * decided, one command after the other, written and committed as one transaction, with one fsync, and only then
+ * answered. SQLite's calls block the loop, so the requests that arrive during a commit wait in the kernel and
+ * make up the next batch: the busier the ledger, the larger its batches, and nobody waits for a timer.
+ *
+ * The file is the truth. In memory is a copy of the accounts in use, taken over only after a commit and dropped
+ * whole after a failure. Nothing else runs between decision and commit, so a reading never sees half a batch.
+ */
+export class EmbeddedLedger implements Ledger {
+  readonly #store: Store;
+  readonly #clock: () => Micros;
+  readonly #onTrouble: (message: string) => void;
+  /** As committed; the one that was used longest ago comes first. */
+  readonly #accounts = new Map<number, Account>();
+  #pending: Pending[] = [];
+  #failing = false;
+  #closed = false;
+
+  /** @throws StartError where the file cannot be used */
+  constructor(options: EmbeddedLedgerOptions) {
+    this.#clock = options.clock ?? (() => Date.now() * 1000);
+    this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#store = new Store(options.file, this.#clock());
+  }
+
+  submit(command: Command): Promise<Outcome> {
+    if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
+    return new Promise((resolve, reject) => {
+      if (this.#pending.push({ command, resolve, reject }) === 1) setImmediate(() => this.#answerPending());
+    });
+  }
+
+  // Readings are `async` so that what the store throws reaches the caller as a rejection.
+
+  async account(id: number): Promise<Account | null> {
+    return this.#read(() => this.#accounts.get(id) ?? this.#store.account(id));
+  }
+
+  async statement(id: number): Promise<Statement | null> {
+    return this.#read(() => {
+      const account = this.#accounts.get(id) ?? this.#store.account(id);
+      if (account === null) return null;
+      const entries = this.#store.entries(id, account.seq + 1, limits.statement_entries_max);
+      return { account, entries, readAt: Math.max(this.#clock(), account.time) };
+    });
+  }
+
+  async history(id: number, page: HistoryPage): Promise<readonly Entry[] | null> {
+    return this.#read(() => {
+      const account = this.#accounts.get(id) ?? this.#store.account(id);
+      if (account === null) return null;
+      return this.#store.entries(id, page.before ?? account.seq + 1, page.count);
+    });
+  }
+
+  readiness(): Readiness {
+    return this.#closed ? { ready: false, reason: "the ledger is closed" } : { ready: true };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    while (this.#pending.length > 0) this.#answerPending();
+    this.#store.close();
+  }
+
+  #answerPending(): void {
+    const all = this.#pending;
+    if (all.length === 0) return;
+    const batch = all.length <= limits.batch_commands_max ? all : all.slice(0, limits.batch_commands_max);
+    this.#pending = batch === all ? [] : all.slice(limits.batch_commands_max);
+    if (this.#pending.length > 0) setImmediate(() => this.#answerPending());
+
+    let outcomes: Outcome[];
+    try {
+      outcomes = this.#commit(batch);
+    } catch (error) {
+      if (!(error instanceof LedgerUnavailable)) throw error;
+      this.#reportTrouble(error);
+      for (const pending of batch) pending.reject(error);
+      return;
+    }
+    if (this.#failing) {
+      this.#failing = false;
+      this.#onTrouble("the data file can be written again");
+    }
+    // One outcome for each command of the batch, in its order.
+    for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome);
+  }
+
+  /** @throws LedgerUnavailable; then nothing of the batch is in memory */
+  #commit(pending: readonly Pending[]): Outcome[] {
+    const batch = new Batch(this.#store, this.#accounts, this.#clock());
+    let outcomes: Outcome[];
+    try {
+      this.#store.begin();
+      outcomes = pending.map(({ command }) => batch.apply(command));
+      batch.forgetOld();
+    } catch (error) {
+      this.#store.rollback();
+      throw this.#unavailable(error, "none");
+    }
+    try {
+      this.#store.commit();
+    } catch (error) {
+      throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
+    }
+    this.#takeOver(batch.changed);
+    return outcomes;
+  }
+
+  #takeOver(changed: ReadonlyMap<number, Account>): void {
+    for (const [id, account] of changed) {
+      this.#accounts.delete(id);
+      this.#accounts.set(id, account);
+    }
+    for (const id of this.#accounts.keys()) {
+      if (this.#accounts.size <= limits.accounts_cached_max) break;
+      this.#accounts.delete(id);
+    }
+  }
+
+  #unavailable(cause: unknown, outcome: "none" | "unknown"): LedgerUnavailable {
+    // The file may have been written by somebody else, against all advice: what memory holds is worth nothing now.
+    this.#accounts.clear();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new LedgerUnavailable(`the data file could not be written (${reason})`, outcome, { cause });
+  }
+
+  #reportTrouble(error: LedgerUnavailable): void {
+    if (!this.#failing) this.#onTrouble(`${error.message}: transactions are answered 503 until it can`);
+    this.#failing = true;
+  }
+
+  #read<T>(reading: () => T): T {
+    if (this.#closed) throw new LedgerUnavailable("the ledger is closed", "none");
+    try {
+      return reading();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new LedgerUnavailable(`the data file could not be read (${reason})`, "none", { cause: error });
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import { Database, SQLiteError } from "bun:sqlite";
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { StartError } from "../start-error.ts";
+import { migrate } from "./migrate.ts";
+
+/** "Razo", as 001_ledger.sql writes it. */
+const APPLICATION_ID = 0x52617a6f;
+
+const BUSY_MILLISECONDS = 250;
+const CACHE_KIBIBYTES = 8 * 1024;
+const WAL_KEPT_BYTES = 16 * 1024 * 1024;
+
+export interface OpenFile {
+  readonly db: Database;
+  /** Held for as long as the process has the file; see {@link openFile}. */
+  readonly lock: Database;
+}
+
+/**
+ * Opens the ledger's file, creating folder and file where there are none, and brings its schema up to date.
+ *
+ * One process has a file at a time: it keeps an exclusive transaction open on an empty database beside it, a lock
+ * which the kernel lets go of however the process ends. The data file itself stays open to other readers (the
+ * sqlite3 shell, a backup) while the ledger runs.
+ *
+ * @param onCreated fills a new file, in the transaction that creates its schema
+ * @throws StartError where folder or file cannot be used: in use, not writable, damaged, another program's, too new
+ */
+export function openFile(path: string, onCreated: (db: Database) => void): OpenFile {
+  const folder = createFolder(dirname(path));
+  const file = join(folder, path.slice(dirname(path).length + 1));
+  const lock = takeLock(file);
+  let db: Database | null = null;
+  try {
+    db = new Database(file, { create: true, strict: true });
+    db.run(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}`);
+    assertOurs(db, file);
+    db.run("PRAGMA journal_mode = WAL");
+    // With FULL each commit waits for fsync of the log; NORMAL would lose answered transactions with the power.
+    db.run("PRAGMA synchronous = FULL");
+    db.run(`PRAGMA cache_size = -${CACHE_KIBIBYTES}`);
+    db.run(`PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+    assertSound(db, file);
+    const opened = db;
+    migrate(opened, () => onCreated(opened));
+    // The names of new files are on disk only once their folders are.
+    syncFolder(folder);
+    syncFolder(dirname(folder));
+    return { db, lock };
+  } catch (error) {
+    db?.close();
+    lock.close();
+    throw explain(error, file);
+  }
+}
+
+function createFolder(folder: string): string {
+  try {
+    mkdirSync(folder, { recursive: true });
+    // Two names of one folder must lead to one lock.
+    return realpathSync(folder);
+  } catch (error) {
+    throw new StartError(
+      `the data folder ${folder} cannot be created (${messageOf(error)}): choose another one with --data.`,
+    );
+  }
+}
+
+function takeLock(file: string): Database {
+  try {
+    const lock = new Database(`${file}-lock`, { create: true });
+    lock.run("PRAGMA locking_mode = EXCLUSIVE");
+    lock.run("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    if (codeOf(error) === "SQLITE_BUSY") {
+      throw new StartError(
+        `the data file ${file} is in use by another process: stop that one first, or choose another folder with --data.`,
+      );
+    }
+    throw explain(error, file);
+  }
+}
+
+function assertOurs(db: Database, file: string): void {
+  const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
+  if (id !== APPLICATION_ID && statSync(file).size > 0 && hasTables(db)) {
+    throw new StartError(`${file} belongs to another program: choose another folder with --data.`);
+  }
+}
+
+function hasTables(db: Database): boolean {
+  return db.query("SELECT 1 FROM sqlite_master LIMIT 1").get() !== null;
+}
+
+function assertSound(db: Database, file: string): void {
+  const finding = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check;
+  if (finding !== "ok") throw damaged(file, finding ?? "no answer to quick_check");
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What SQLite says, as one sentence for the person who starts the ledger. */
+function explain(error: unknown, file: string): unknown {
+  const code = codeOf(error);
+  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") return damaged(file, messageOf(error));
+  if (/^SQLITE_(CANTOPEN|READONLY|PERM|IOERR|FULL)/.test(code)) {
+    return new StartError(
+      `the data file ${file} cannot be written (${messageOf(error)}): free the disk, mend the permissions, ` +
+        "or choose another folder with --data.",
+    );
+  }
+  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
+    return new StartError(
+      `the data file ${file} is locked by another program: close it there, then start again.`,
+    );
+  }
+  return error;
+}
+
+function damaged(file: string, finding: string): StartError {
+  return new StartError(
+    `the data file ${file} is damaged (${finding.replaceAll("\n", " ")}): bring it back from a backup, ` +
+      "or choose another folder with --data.",
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof SQLiteError ? (error.code ?? "") : "";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,158 @@
+import type { Database } from "bun:sqlite";
+import { type Account, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/account.ts";
+import type { Entry } from "../ledger/entry.ts";
+import { type OpenFile, openFile } from "./open-file.ts";
+
+/** An outcome as it is remembered under a client's key. */
+export interface Remembered {
+  readonly content: string;
+  /** JSON of the outcome. */
+  readonly outcome: string;
+  readonly forgetAt: Micros;
+}
+
+const INSERT_ACCOUNT = "INSERT INTO accounts (account, name, command, opened_at) VALUES (?, ?, ?, ?)";
+
+const INSERT_LIMIT = `
+  INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
+  SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5 FROM limits WHERE account = ?1`;
+
+const SELECT_ACCOUNT = `
+  SELECT a.account AS id, a.name, l.credit_limit AS creditLimit,
+    coalesce(e.balance, 0) AS balance, coalesce(e.seq, 0) AS seq, coalesce(e.time, a.opened_at) AS time
+  FROM accounts AS a
+  JOIN limits AS l ON l.account = a.account
+    AND l.version = (SELECT max(version) FROM limits WHERE account = a.account)
+  LEFT JOIN entries AS e ON e.account = a.account
+    AND e.seq = (SELECT max(seq) FROM entries WHERE account = a.account)
+  WHERE a.account = ?`;
+
+const FORGET = `
+  DELETE FROM outcomes WHERE command IN
+    (SELECT command FROM outcomes WHERE forget_at <= ? ORDER BY forget_at LIMIT ?)`;
+
+function prepare(db: Database) {
+  return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
+    lastAccount: db.prepare<{ last: number }, []>("SELECT coalesce(max(account), 0) AS last FROM accounts"),
+    account: db.prepare<Account, [number]>(SELECT_ACCOUNT),
+    insertAccount: db.prepare(INSERT_ACCOUNT),
+    insertLimit: db.prepare(INSERT_LIMIT),
+    insertEntry: db.prepare(
+      `INSERT INTO entries (account, seq, kind, value, balance, description, command, time)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    entries: db.prepare<Entry, [number, number, number]>(
+      `SELECT account, seq, kind, value, balance, description, command AS id, time
+       FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+    ),
+    recall: db.prepare<Remembered, [string]>(
+      "SELECT content, outcome, forget_at AS forgetAt FROM outcomes WHERE command = ?",
+    ),
+    remember: db.prepare(
+      "INSERT OR REPLACE INTO outcomes (command, content, outcome, forget_at) VALUES (?, ?, ?, ?)",
+    ),
+    forget: db.prepare(FORGET),
+  };
+}
+
+/** The ledger's SQL, and what a transaction on the file can promise. Methods throw SQLiteError where nothing else is said. */
+export class Store {
+  readonly #file: OpenFile;
+  readonly #sql: ReturnType<typeof prepare>;
+
+  /**
+   * @param now the time of opening of the initial accounts, where the file is new
+   * @throws StartError where the file cannot be used
+   */
+  constructor(path: string, now: Micros) {
+    this.#file = openFile(path, (db) => {
+      for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
+        db.run(INSERT_ACCOUNT, [index + 1, null, "initial", now]);
+        db.run(INSERT_LIMIT, [index + 1, creditLimit, 0, "initial", now]);
+      }
+    });
+    this.#sql = prepare(this.#file.db);
+  }
+
+  begin(): void {
+    this.#sql.begin.run();
+  }
+
+  /** When it returns, the transaction is on disk. */
+  commit(): void {
+    this.#sql.commit.run();
+  }
+
+  rollback(): void {
+    // SQLite has already rolled back by itself after some errors; then there is nothing left to do.
+    if (this.#file.db.inTransaction) this.#file.db.run("ROLLBACK");
+  }
+
+  /**
+   * After a failed commit: makes sure that the transaction will not come back. Its pages may all stand in the log,
+   * with only the fsync behind them failed, and a process that opens the file after a crash would take them for
+   * committed. Emptying the log into the data file leaves nothing to take.
+   *
+   * @returns whether that is certain
+   */
+  eraseFailedCommit(): boolean {
+    try {
+      this.rollback();
+      const result = this.#file.db.query<{ busy: number }, []>("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      return result?.busy === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The highest account number in use; 0 where there is none. */
+  lastAccount(): number {
+    return this.#sql.lastAccount.get()?.last ?? 0;
+  }
+
+  account(id: number): Account | null {
+    return this.#sql.account.get(id);
+  }
+
+  insertAccount(account: Account, command: string): void {
+    this.#sql.insertAccount.run(account.id, account.name, command, account.time);
+  }
+
+  /** Puts the account's limit in force for the entries after its latest one. */
+  insertLimit(account: Account, command: string, now: Micros): void {
+    this.#sql.insertLimit.run(account.id, account.creditLimit, account.seq, command, now);
+  }
+
+  insertEntry(entry: Entry): void {
+    const { account, seq, kind, value, balance, description, id, time } = entry;
+    this.#sql.insertEntry.run(account, seq, kind, value, balance, description, id, time);
+  }
+
+  /** Up to `count` entries with a seq under `before`, newest first. */
+  entries(account: number, before: number, count: number): Entry[] {
+    return this.#sql.entries.all(account, before, count);
+  }
+
+  recall(command: string): Remembered | null {
+    return this.#sql.recall.get(command);
+  }
+
+  remember(command: string, remembered: Remembered): void {
+    this.#sql.remember.run(command, remembered.content, remembered.outcome, remembered.forgetAt);
+  }
+
+  /** Forgets up to `count` outcomes that are due. */
+  forget(now: Micros, count: number): void {
+    this.#sql.forget.run(now, count);
+  }
+
+  /** Folds the log into the data file, so that this one file is the whole ledger, and lets go of it. */
+  close(): void {
+    const { db, lock } = this.#file;
+    for (const statement of Object.values(this.#sql)) statement.finalize();
+    db.close(true);
+    lock.close();
+  }
+}

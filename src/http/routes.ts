@@ -1,0 +1,149 @@
+import type { CommandId } from "../ledger/command.ts";
+import type { Ledger, Outcome, Readiness } from "../ledger/ledger.ts";
+import { readJson } from "./body.ts";
+import {
+  type Parsed,
+  parseAccountId,
+  parseChangeLimit,
+  parseCommandId,
+  parseHistoryQuery,
+  parseOpen,
+  parseTransaction,
+} from "./parse.ts";
+import { ACCOUNT_NOT_FOUND, type Problem, problemOf, toResponse } from "./problems.ts";
+import { accountJson, historyJson, nextPage, statementJson, transactionJson } from "./wire.ts";
+
+export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
+export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
+type Methods = Readonly<Partial<Record<"GET" | "POST" | "PATCH", Handler>>>;
+
+// Shared by all answers: Bun copies it, and making one for each costs more than the rest of the answer.
+const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
+const REPLAYED_INIT: ResponseInit = {
+  headers: { "content-type": "application/json", "idempotency-replayed": "true" },
+};
+
+/** Every route of the API with its methods. `readiness` is the whole server's, of which the ledger is a part. */
+export function routesOf(ledger: Ledger, readiness: () => Readiness): Record<string, Methods> {
+  return {
+    "/clientes/:id/transacoes": {
+      POST: (request) => postTransaction(ledger, request),
+      GET: (request) => getHistory(ledger, request),
+    },
+    "/clientes/:id/extrato": { GET: (request) => getStatement(ledger, request) },
+    "/clientes": { POST: (request) => postAccount(ledger, request) },
+    "/clientes/:id": {
+      GET: (request) => getAccount(ledger, request),
+      PATCH: (request) => patchAccount(ledger, request),
+    },
+    "/livez": { GET: () => ok('{"status":"alive"}') },
+    "/readyz": {
+      GET: () => {
+        const state = readiness();
+        if (state.ready) return ok('{"status":"ready"}');
+        return toResponse({
+          name: "not-ready",
+          detail: `Send requests to another instance: ${state.reason}.`,
+        });
+      },
+    },
+  };
+}
+
+async function postTransaction(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const account = parseAccountId(request.params["id"] ?? "");
+  if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const parsed = await readCommand(request, parseTransaction);
+  if (!parsed.ok) return refuseFor(ledger, account, parsed.problem);
+
+  const { id, body } = parsed.value;
+  const { kind, valor, descricao } = body;
+  const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
+  const outcome = await ledger.submit(command);
+  if (outcome.type === "refused") return refusal(outcome);
+  return ok(transactionJson(outcome.account), outcome.replayed);
+}
+
+async function postAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const parsed = await readCommand(request, parseOpen);
+  if (!parsed.ok) return toResponse(parsed.problem);
+
+  const { id, body } = parsed.value;
+  const outcome = await ledger.submit({ type: "open", id, creditLimit: body.limite, name: body.nome });
+  if (outcome.type === "refused") return refusal(outcome);
+  const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
+  const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
+  return new Response(accountJson(outcome.account), { status: 201, headers: { ...headers, ...replayed } });
+}
+
+async function patchAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const account = parseAccountId(request.params["id"] ?? "");
+  if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const parsed = await readCommand(request, parseChangeLimit);
+  if (!parsed.ok) return refuseFor(ledger, account, parsed.problem);
+
+  const { id, body } = parsed.value;
+  const outcome = await ledger.submit({ type: "change-limit", id, account, creditLimit: body });
+  if (outcome.type === "refused") return refusal(outcome);
+  return ok(accountJson(outcome.account), outcome.replayed);
+}
+
+async function getAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const id = parseAccountId(request.params["id"] ?? "");
+  const account = id === null ? null : await ledger.account(id);
+  return account === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(accountJson(account));
+}
+
+async function getStatement(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const id = parseAccountId(request.params["id"] ?? "");
+  const statement = id === null ? null : await ledger.statement(id);
+  return statement === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(statementJson(statement));
+}
+
+async function getHistory(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+  const id = parseAccountId(request.params["id"] ?? "");
+  if (id === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const page = parseHistoryQuery(queryOf(request));
+  if (!page.ok) return refuseFor(ledger, id, page.problem);
+
+  const entries = await ledger.history(id, page.value);
+  if (entries === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const next = nextPage(id, page.value, entries);
+  if (next === null) return ok(historyJson(entries));
+  const headers = { "content-type": "application/json", link: `<${next}>; rel="next"` };
+  return new Response(historyJson(entries), { headers });
+}
+
+/** The id and the body of a request that commands something. */
+async function readCommand<T>(
+  request: Request,
+  parseBody: (json: unknown) => Parsed<T>,
+): Promise<Parsed<{ readonly id: CommandId; readonly body: T }>> {
+  const id = parseCommandId(request.headers.get("idempotency-key"));
+  if (!id.ok) return id;
+  const json = await readJson(request);
+  if (!json.ok) return json;
+  const body = parseBody(json.value);
+  if (!body.ok) return body;
+  return { ok: true, value: { id: id.value, body: body.value } };
+}
+
+/** An account that does not exist is said before anything that is wrong with the rest of the request. */
+async function refuseFor(ledger: Ledger, account: number, problem: Problem): Promise<Response> {
+  return toResponse((await ledger.account(account)) === null ? ACCOUNT_NOT_FOUND : problem);
+}
+
+function refusal(outcome: Extract<Outcome, { type: "refused" }>): Response {
+  const problem = problemOf(outcome.refusal);
+  return toResponse(outcome.replayed ? { ...problem, headers: { "idempotency-replayed": "true" } } : problem);
+}
+
+function ok(body: string, replayed = false): Response {
+  return new Response(body, replayed ? REPLAYED_INIT : JSON_INIT);
+}
+
+/** Not by `new URL`: without a Host header the request's address is only a path. */
+function queryOf(request: Request): URLSearchParams {
+  const start = request.url.indexOf("?");
+  return new URLSearchParams(start === -1 ? "" : request.url.slice(start + 1));
+}

@@ -1,0 +1,127 @@
+import { limits } from "../limits.ts";
+import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
+import { StartError } from "../start-error.ts";
+import { type Problem, toResponse } from "./problems.ts";
+import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
+
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Told of what should not happen, in one line each. */
+  readonly onDefect: (message: string) => void;
+}
+
+export interface HttpServer {
+  readonly url: string;
+  /** Says on /readyz that no new requests should come, and goes on answering. */
+  drain(): void;
+  /** Takes no new connections and completes the requests in flight, for at most `stop_milliseconds_max`. */
+  stop(): Promise<void>;
+}
+
+const ROUTE_NOT_FOUND: Problem = {
+  name: "route-not-found",
+  detail:
+    "Use /clientes, /clientes/{id}, /clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
+};
+
+/**
+ * The HTTP edge: parses, calls the ledger, replies.
+ *
+ * @throws StartError where the address cannot be listened on
+ */
+export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
+  let draining = false;
+  const readiness = (): Readiness =>
+    draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
+
+  const routes: Record<string, Handler> = {};
+  for (const [path, methods] of Object.entries(routesOf(ledger, readiness))) {
+    routes[path] = dispatch(new Map(Object.entries(methods)), options.onDefect);
+  }
+  const server = listen(options, routes);
+  return {
+    url: server.url.href.replace(/\/$/, ""),
+    drain: () => {
+      draining = true;
+    },
+    stop: async () => {
+      const forced = setTimeout(() => {
+        server.stop(true).catch(() => {});
+      }, limits.stop_milliseconds_max);
+      await server.stop();
+      clearTimeout(forced);
+    },
+  };
+}
+
+function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Server<undefined> {
+  const { host, port } = options;
+  try {
+    return Bun.serve({
+      hostname: host,
+      port,
+      routes,
+      fetch: () => toResponse(ROUTE_NOT_FOUND),
+      error: (error) => defect(error, options.onDefect),
+      development: false,
+      idleTimeout: limits.connection_idle_seconds_max,
+      // body.ts has the real bound and answers it with a problem, where this one would answer with an empty page.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "EADDRINUSE") {
+      throw new StartError(`port ${port} is in use: stop what listens there, or choose another with --port.`);
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `cannot listen on ${host}:${port} (${reason}): choose others with --host and --port.`,
+    );
+  }
+}
+
+/** One handler for all methods of a path, so that the path alone tells a wrong method (405) from a wrong route (404). */
+function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: string) => void): Handler {
+  const allow = [...methods.keys()]
+    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
+    .join(", ");
+  const refused: Problem = {
+    name: "method-not-allowed",
+    detail: `Use one of: ${allow}.`,
+    headers: { allow },
+  };
+  return async (request: RoutedRequest) => {
+    // Bun itself leaves the body out of an answer to HEAD.
+    const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
+    if (handler === undefined) return toResponse(refused);
+    try {
+      return await handler(request);
+    } catch (error) {
+      return error instanceof LedgerUnavailable ? unavailable(error) : defect(error, onDefect);
+    }
+  };
+}
+
+function unavailable({ outcome }: LedgerUnavailable): Response {
+  const detail =
+    outcome === "none"
+      ? "Nothing was changed: try again after the time in Retry-After."
+      : "Whether it was applied is not known: send it again with the same Idempotency-Key after the time in Retry-After.";
+  return toResponse({
+    name: "ledger-unavailable",
+    detail,
+    members: { outcome },
+    headers: { "retry-after": "1" },
+  });
+}
+
+function defect(error: unknown, onDefect: (message: string) => void): Response {
+  onDefect(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  return toResponse({
+    name: "internal-error",
+    detail:
+      "Report this with what was sent; whether it was applied, the same Idempotency-Key tells when sent again.",
+  });
+}

@@ -1,0 +1,57 @@
+import type { Account, Micros } from "../ledger/account.ts";
+import type { Entry } from "../ledger/entry.ts";
+import type { HistoryPage, Statement } from "../ledger/ledger.ts";
+
+/** The forms of the ledger's words on the wire, in the contract's Portuguese. */
+
+/** The contract's answer to a transaction. Written by hand, being the one on the hot path: both are integers. */
+export function transactionJson(account: Account): string {
+  return `{"limite":${account.creditLimit},"saldo":${account.balance}}`;
+}
+
+export function accountJson(account: Account): string {
+  const { id, name, creditLimit, balance } = account;
+  return JSON.stringify({ id, nome: name, limite: creditLimit, saldo: balance });
+}
+
+export function statementJson({ account, entries, readAt }: Statement): string {
+  return JSON.stringify({
+    saldo: { total: account.balance, data_extrato: timestamp(readAt), limite: account.creditLimit },
+    ultimas_transacoes: entries.map((entry) => ({
+      valor: entry.value,
+      tipo: letterOf(entry),
+      descricao: entry.description,
+      realizada_em: timestamp(entry.time),
+    })),
+  });
+}
+
+export function historyJson(entries: readonly Entry[]): string {
+  return JSON.stringify({
+    transacoes: entries.map((entry) => ({
+      seq: entry.seq,
+      valor: entry.value,
+      tipo: letterOf(entry),
+      descricao: entry.description,
+      saldo: entry.balance,
+      realizada_em: timestamp(entry.time),
+    })),
+  });
+}
+
+/** @returns the address of the page behind this one; null where this is the last: seq has no gaps and starts at 1 */
+export function nextPage(id: number, page: HistoryPage, entries: readonly Entry[]): string | null {
+  const oldest = entries.at(-1);
+  if (oldest === undefined || oldest.seq === 1) return null;
+  return `/clientes/${id}/transacoes?quantidade=${page.count}&antes_de=${oldest.seq}`;
+}
+
+function letterOf(entry: Entry): "c" | "d" {
+  return entry.kind === "credit" ? "c" : "d";
+}
+
+/** ISO 8601 in UTC with six digits of the second, such as 2024-01-17T02:34:41.217753Z. */
+export function timestamp(time: Micros): string {
+  const toMilliseconds = new Date(Math.floor(time / 1000)).toISOString().slice(0, -1);
+  return `${toMilliseconds}${String(time % 1000).padStart(3, "0")}Z`;
+}
