@@ -8,7 +8,6 @@ import { migrate } from "./migrate.ts";
 const APPLICATION_ID = 0x52617a6f;
 
 const BUSY_MILLISECONDS = 250;
-const CACHE_KIBIBYTES = 8 * 1024;
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 
 export interface OpenFile {
@@ -39,7 +38,6 @@ export function openFile(path: string, onCreated: (db: Database) => void): OpenF
     db.run("PRAGMA journal_mode = WAL");
     // With FULL each commit waits for fsync of the log; NORMAL would lose answered transactions with the power.
     db.run("PRAGMA synchronous = FULL");
-    db.run(`PRAGMA cache_size = -${CACHE_KIBIBYTES}`);
     db.run(`PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
     assertSound(db, file);
     const opened = db;

@@ -1,0 +1,348 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import type { CommandId, Transact } from "../../src/ledger/command.ts";
+import type { EntryKind } from "../../src/ledger/entry.ts";
+import { type Ledger, LedgerUnavailable, type Outcome } from "../../src/ledger/ledger.ts";
+import type { Refusal } from "../../src/ledger/refusal.ts";
+import { limits, MONEY_CENTS_MAX } from "../../src/limits.ts";
+
+/** A ledger as it is at the start, with nobody else on it. */
+export interface LedgerUnderTest {
+  readonly ledger: Ledger;
+  /** Moves the ledger's clock. */
+  advanceClock(seconds: number): void;
+  /** Closes it, if that was not done, and removes what it left. */
+  dispose(): Promise<void>;
+}
+
+let commandCount = 0;
+
+function requestId(): CommandId {
+  commandCount += 1;
+  return `req:test-${commandCount}`;
+}
+
+function transact(account: number, kind: EntryKind, value: number, id: CommandId = requestId()): Transact {
+  return { type: "transact", id, account, kind, value, description: "test" };
+}
+
+/** What an adapter cannot be tested for, each with the reason. */
+export interface Skips {
+  readonly clock?: string;
+}
+
+/** The contract of the port: every adapter passes it whole. */
+export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>, skips: Skips = {}): void {
+  describe(`the ledger's contract: ${name}`, () => {
+    let subject: LedgerUnderTest;
+    let ledger: Ledger;
+
+    beforeEach(async () => {
+      subject = await start();
+      ledger = subject.ledger;
+    });
+    afterEach(() => subject.dispose());
+
+    /** Opens an account of its own and brings it to a balance. */
+    async function account(creditLimit: number, balance = 0): Promise<number> {
+      const opened = accepted(
+        await ledger.submit({ type: "open", id: requestId(), creditLimit, name: null }),
+      );
+      if (balance !== 0) {
+        const kind = balance > 0 ? "credit" : "debit";
+        accepted(await ledger.submit(transact(opened.id, kind, Math.abs(balance))));
+      }
+      return opened.id;
+    }
+
+    test("starts with the accounts 1 to 5, without entries, and no account 6", async () => {
+      for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
+        expect(await ledger.account(index + 1)).toMatchObject({
+          id: index + 1,
+          name: null,
+          creditLimit,
+          balance: 0,
+          seq: 0,
+        });
+        expect(await ledger.history(index + 1, { count: 100, before: null })).toEqual([]);
+      }
+      expect(await ledger.account(6)).toBeNull();
+      expect(await ledger.statement(6)).toBeNull();
+      expect(await ledger.history(6, { count: 1, before: null })).toBeNull();
+      expect(ledger.readiness()).toEqual({ ready: true });
+    });
+
+    test("credits and debits change the balance and leave an entry each", async () => {
+      expect(accepted(await ledger.submit(transact(1, "credit", 500)))).toMatchObject({
+        balance: 500,
+        seq: 1,
+      });
+      expect(accepted(await ledger.submit(transact(1, "debit", 700)))).toMatchObject({
+        balance: -200,
+        seq: 2,
+      });
+      const statement = await ledger.statement(1);
+      expect(statement?.account).toMatchObject({ balance: -200, creditLimit: 100_000, seq: 2 });
+      expect(statement?.entries).toMatchObject([
+        { account: 1, seq: 2, kind: "debit", value: 700, balance: -200, description: "test" },
+        { account: 1, seq: 1, kind: "credit", value: 500, balance: 500, description: "test" },
+      ]);
+      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
+    });
+
+    test("entries carry the id of their command", async () => {
+      const id = requestId();
+      await ledger.submit(transact(1, "credit", 1, id));
+      expect((await ledger.history(1, { count: 1, before: null }))?.[0]?.id).toBe(id);
+    });
+
+    test("a debit may take the balance to the limit and not a cent further", async () => {
+      const id = await account(1000);
+      expect(await ledger.submit(transact(id, "debit", 1001))).toMatchObject(refused("limit-exceeded"));
+      expect(accepted(await ledger.submit(transact(id, "debit", 1000)))).toMatchObject({
+        balance: -1000,
+        seq: 1,
+      });
+      expect(await ledger.submit(transact(id, "debit", 1))).toMatchObject(refused("limit-exceeded"));
+      expect(await ledger.account(id)).toMatchObject({ balance: -1000, seq: 1 });
+    });
+
+    test("a balance reaches 2^53 - 1 cents and no further, and the same below zero", async () => {
+      const rich = await account(0, MONEY_CENTS_MAX);
+      expect(await ledger.submit(transact(rich, "credit", 1))).toMatchObject(refused("balance-out-of-range"));
+      expect(await ledger.submit(transact(rich, "credit", MONEY_CENTS_MAX))).toMatchObject(
+        refused("balance-out-of-range"),
+      );
+      expect(await ledger.account(rich)).toMatchObject({ balance: MONEY_CENTS_MAX, seq: 1 });
+      const poor = await account(MONEY_CENTS_MAX, -MONEY_CENTS_MAX);
+      expect(await ledger.submit(transact(poor, "debit", 1))).toMatchObject(refused("limit-exceeded"));
+      expect(await ledger.account(poor)).toMatchObject({ balance: -MONEY_CENTS_MAX, seq: 1 });
+    });
+
+    test("opens accounts with the next number, limit and name", async () => {
+      const first = await ledger.submit({ type: "open", id: requestId(), creditLimit: 0, name: "Zé 😀" });
+      expect(accepted(first)).toMatchObject({ id: 6, creditLimit: 0, name: "Zé 😀", balance: 0, seq: 0 });
+      const second = await ledger.submit({
+        type: "open",
+        id: requestId(),
+        creditLimit: MONEY_CENTS_MAX,
+        name: null,
+      });
+      expect(accepted(second)).toMatchObject({ id: 7, creditLimit: MONEY_CENTS_MAX, name: null });
+      expect(await ledger.account(6)).toEqual(accepted(first));
+      expect(await ledger.account(7)).toEqual(accepted(second));
+    });
+
+    test("accounts opened at once get numbers of their own", async () => {
+      const outcomes = await Promise.all(
+        Array.from({ length: 50 }, () =>
+          ledger.submit({ type: "open", id: requestId(), creditLimit: 1, name: null }),
+        ),
+      );
+      const numbers = outcomes.map((outcome) => accepted(outcome).id).toSorted((a, b) => a - b);
+      expect(numbers).toEqual(Array.from({ length: 50 }, (_, index) => index + 6));
+    });
+
+    test("changes a limit, except under what is owed", async () => {
+      const id = await account(1000, -600);
+      const change = (creditLimit: number) =>
+        ledger.submit({ type: "change-limit", id: requestId(), account: id, creditLimit });
+      expect(await change(599)).toMatchObject(refused("limit-too-low"));
+      expect(await ledger.account(id)).toMatchObject({ creditLimit: 1000 });
+      expect(accepted(await change(600))).toMatchObject({ creditLimit: 600, balance: -600, seq: 1 });
+      expect(await ledger.submit(transact(id, "debit", 1))).toMatchObject(refused("limit-exceeded"));
+      expect(accepted(await change(601))).toMatchObject({ creditLimit: 601 });
+      expect(accepted(await ledger.submit(transact(id, "debit", 1)))).toMatchObject({
+        balance: -601,
+        seq: 2,
+      });
+      expect((await ledger.statement(id))?.account).toMatchObject({ creditLimit: 601, balance: -601 });
+    });
+
+    test("refuses what names no account", async () => {
+      expect(await ledger.submit(transact(6, "credit", 1))).toMatchObject(refused("account-unknown"));
+      expect(
+        await ledger.submit({ type: "change-limit", id: requestId(), account: 6, creditLimit: 1 }),
+      ).toMatchObject(refused("account-unknown"));
+      expect(await ledger.account(6)).toBeNull();
+    });
+
+    test("the statement has the ten latest, newest first, and the balance that the newest led to", async () => {
+      for (let value = 1; value <= 12; value += 1) await ledger.submit(transact(2, "credit", value));
+      const statement = await ledger.statement(2);
+      expect(statement?.entries.map((entry) => entry.value)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+      expect(statement?.entries[0]?.balance).toBe(statement?.account.balance ?? Number.NaN);
+      expect(statement?.readAt).toBeGreaterThanOrEqual(
+        statement?.entries[0]?.time ?? Number.POSITIVE_INFINITY,
+      );
+    });
+
+    test("the history goes back to the first entry, page by page", async () => {
+      for (let value = 1; value <= 7; value += 1) await ledger.submit(transact(2, "credit", value));
+      const seqs = async (count: number, before: number | null) =>
+        (await ledger.history(2, { count, before }))?.map((entry) => entry.seq);
+      expect(await seqs(3, null)).toEqual([7, 6, 5]);
+      expect(await seqs(3, 5)).toEqual([4, 3, 2]);
+      expect(await seqs(3, 2)).toEqual([1]);
+      expect(await seqs(3, 1)).toEqual([]);
+      expect(await seqs(100, MONEY_CENTS_MAX)).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    });
+
+    test("entries form a chain: seq without gaps, balances that follow, times that rise", async () => {
+      await Promise.all(
+        Array.from({ length: 300 }, (_, index) =>
+          ledger.submit(transact(3, index % 3 === 0 ? "debit" : "credit", index + 1)),
+        ),
+      );
+      const entries = await wholeHistory(ledger, 3);
+      expect(entries).toHaveLength(300);
+      let previous = { seq: 0, balance: 0, time: 0 };
+      for (const entry of entries) {
+        expect(entry.seq).toBe(previous.seq + 1);
+        expect(entry.balance).toBe(previous.balance + (entry.kind === "credit" ? entry.value : -entry.value));
+        expect(entry.time).toBeGreaterThan(previous.time);
+        previous = entry;
+      }
+    });
+
+    test("of 1,000 debits at once with room for 600, exactly 600 are accepted", async () => {
+      const id = await account(600);
+      const outcomes = await Promise.all(
+        Array.from({ length: 1000 }, () => ledger.submit(transact(id, "debit", 1))),
+      );
+      const balances = outcomes.flatMap((outcome) =>
+        outcome.type === "accepted" ? [outcome.account.balance] : [],
+      );
+      expect(new Set(balances).size).toBe(600);
+      expect(balances).toHaveLength(600);
+      expect(await ledger.account(id)).toMatchObject({ balance: -600, seq: 600 });
+    });
+
+    test("text comes back as it was sent", async () => {
+      const texts = [
+        '"quoted"',
+        "back\\slash",
+        "new\nline\t",
+        "a|b|c",
+        "😀😀😀😀😀😀😀😀😀😀",
+        "'; --",
+        "\u0001\u007f",
+        " ",
+      ];
+      for (const description of texts) {
+        await ledger.submit({ ...transact(4, "credit", 1), description });
+        expect((await ledger.statement(4))?.entries[0]?.description).toBe(description);
+      }
+    });
+
+    test("the same key and content again gives the first outcome and changes nothing", async () => {
+      const command = transact(1, "debit", 300, "key:a");
+      const first = await ledger.submit(command);
+      expect(first).toMatchObject({ type: "accepted", replayed: false, account: { balance: -300 } });
+      await ledger.submit(transact(1, "debit", 1));
+      expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
+      expect(await ledger.account(1)).toMatchObject({ balance: -301, seq: 2 });
+    });
+
+    test("a refusal is replayed too, even where it would be accepted now", async () => {
+      const id = await account(0);
+      const command = transact(id, "debit", 5, "key:b");
+      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded"));
+      await ledger.submit(transact(id, "credit", 100));
+      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded", true));
+      expect(await ledger.account(id)).toMatchObject({ balance: 100, seq: 1 });
+      const unknown = transact(id + 1, "credit", 5, "key:c");
+      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown"));
+      await account(0);
+      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown", true));
+    });
+
+    test("the same key with another content is refused, whatever differs", async () => {
+      const command = transact(1, "credit", 5, "key:d");
+      const first = await ledger.submit(command);
+      const others = [
+        { ...command, value: 6 },
+        { ...command, kind: "debit" } as const,
+        { ...command, description: "other" },
+        { ...command, account: 2 },
+        { ...command, account: 99 },
+        { type: "change-limit", id: "key:d", account: 1, creditLimit: 5 } as const,
+        { type: "open", id: "key:d", creditLimit: 5, name: null } as const,
+      ];
+      for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
+      expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
+      expect(await ledger.account(1)).toMatchObject({ balance: 5, seq: 1, creditLimit: 100_000 });
+      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
+      expect(await ledger.account(6)).toBeNull();
+    });
+
+    test("keys hold for opening and for limits", async () => {
+      const open = { type: "open", id: "key:e", creditLimit: 10, name: "one" } as const;
+      const opened = await ledger.submit(open);
+      expect(await ledger.submit(open)).toEqual({ ...opened, replayed: true });
+      expect(await ledger.account(7)).toBeNull();
+      const change = { type: "change-limit", id: "key:f", account: 6, creditLimit: 20 } as const;
+      const changed = await ledger.submit(change);
+      await ledger.submit({ ...change, id: "key:g", creditLimit: 30 });
+      expect(await ledger.submit(change)).toEqual({ ...changed, replayed: true });
+      expect(await ledger.account(6)).toMatchObject({ creditLimit: 30 });
+    });
+
+    test("a key sent twice at once is applied once", async () => {
+      const command = transact(1, "credit", 7, "key:h");
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => ledger.submit(command)));
+      expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
+      for (const outcome of outcomes) expect(accepted(outcome)).toMatchObject({ balance: 7, seq: 1 });
+      expect(await ledger.account(1)).toMatchObject({ balance: 7, seq: 1 });
+    });
+
+    const forgets = "a key is remembered for a day and then forgotten";
+    test.skipIf(skips.clock !== undefined)(skips.clock ?? forgets, async () => {
+      const command = transact(1, "credit", 7, "key:i");
+      await ledger.submit(command);
+      subject.advanceClock(limits.idempotency_key_kept_seconds - 1);
+      expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 7 } });
+      subject.advanceClock(1);
+      expect(await ledger.submit(command)).toMatchObject({ replayed: false, account: { balance: 14 } });
+      expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 14 } });
+    });
+
+    test("closing completes what was submitted and then takes nothing more", async () => {
+      const begun = ledger.submit(transact(1, "credit", 1));
+      await ledger.close();
+      expect(accepted(await begun)).toMatchObject({ balance: 1 });
+      expect(ledger.readiness().ready).toBe(false);
+      for (const late of [
+        ledger.submit(transact(1, "credit", 1)),
+        ledger.account(1),
+        ledger.statement(1),
+        ledger.history(1, { count: 1, before: null }),
+      ]) {
+        expect(await late.then(String, (error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
+      }
+    });
+  });
+}
+
+function accepted(outcome: Outcome) {
+  if (outcome.type !== "accepted") throw new Error(`refused: ${outcome.refusal}`);
+  return outcome.account;
+}
+
+function refused(refusal: Refusal, replayed = false): Outcome {
+  return { type: "refused", refusal, replayed };
+}
+
+async function wholeHistory(ledger: Ledger, account: number) {
+  const entries = [];
+  let before: number | null = null;
+  for (;;) {
+    const page: Awaited<ReturnType<Ledger["history"]>> = await ledger.history(account, {
+      count: 100,
+      before,
+    });
+    if (page === null || page.length === 0) return entries.toReversed();
+    entries.push(...page);
+    before = page.at(-1)?.seq ?? null;
+  }
+}

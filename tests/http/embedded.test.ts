@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { startHttpServer } from "../../src/http/server.ts";
+import { httpSuite } from "./http-suite.ts";
+
+httpSuite("embedded", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "razonete-test-"));
+  const ledger = new EmbeddedLedger({ file: join(folder, "razonete.db") });
+  const defects: string[] = [];
+  const server = startHttpServer(ledger, {
+    host: "127.0.0.1",
+    port: 0,
+    onDefect: (message) => defects.push(message),
+  });
+  return {
+    url: server.url,
+    fresh: true,
+    stop: async () => {
+      await server.stop();
+      await ledger.close();
+      rmSync(folder, { recursive: true });
+      if (defects.length > 0) throw new Error(`the server reported defects: ${defects.join("; ")}`);
+    },
+  };
+});

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe } from "bun:test";
+import { accountsSection } from "./accounts-section.ts";
+import { Client } from "./client.ts";
+import { contractSection } from "./contract-section.ts";
+import { inputSection } from "./input-section.ts";
+import { keysSection } from "./keys-section.ts";
+
+export interface ServerUnderTest {
+  readonly url: string;
+  /** No other requests than this suite's, ever: then it may look at the balances of the accounts 1 to 5. */
+  readonly fresh: boolean;
+  stop(): Promise<void>;
+}
+
+/** The contract on the wire, against anything that answers at a URL. */
+export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): void {
+  describe(`the HTTP API: ${name}`, () => {
+    let server: ServerUnderTest;
+    const client = new Client(() => server.url);
+    beforeAll(async () => {
+      server = await start();
+    });
+    afterAll(() => server.stop());
+
+    contractSection(client, () => server.fresh);
+    inputSection(client, () => server.fresh);
+    accountsSection(client);
+    keysSection(client);
+  });
+}
