@@ -26,6 +26,8 @@ export const limits = {
   batch_commands_max: 1024,
   /** Accounts that the embedded ledger keeps in memory; colder ones are read from the file (about 200 B each). */
   accounts_cached_max: 50_000,
+  /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */
+  start_check_bytes_max: 256 * 1024 * 1024,
   /** After this a stop no longer waits for requests in flight: a client may have stalled half-way through one. */
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this. Longer than the idle pool of common balancers (60 s). */

@@ -37,12 +37,12 @@ export const credit = (valor: unknown) => ({ valor, tipo: "c", descricao: "credi
 export const debit = (valor: unknown) => ({ valor, tipo: "d", descricao: "debit" });
 
 /** The account's form on the wire. */
-export interface AccountBody {
+export type AccountBody = {
   readonly id: number;
   readonly nome: string | null;
   readonly limite: number;
   readonly saldo: number;
-}
+};
 
 export interface HistoryBody {
   readonly transacoes: readonly {
