@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { parseEvent } from "./event.ts";
+
+test("an entry's description is the rest of the text, whatever is in it", () => {
+  for (const description of ["x", "a b  c", "\n", "|'\"", " ", "😀 "]) {
+    expect(parseEvent(`d 1 7 1700000000000000 600 -1000 1000 req:a-1 ${description}`)).toEqual({
+      type: "entry",
+      creditLimit: 1000,
+      entry: {
+        account: 1,
+        seq: 7,
+        time: 1_700_000_000_000_000,
+        kind: "debit",
+        value: 600,
+        balance: -1000,
+        id: "req:a-1",
+        description,
+      },
+    });
+  }
+  expect(parseEvent("c 1 1 1 9007199254740991 9007199254740991 0 key:k x")).toMatchObject({
+    entry: { kind: "credit", value: Number.MAX_SAFE_INTEGER, balance: Number.MAX_SAFE_INTEGER, id: "key:k" },
+  });
+});
+
+test("an opened account, with and without a name", () => {
+  const opened = { type: "open", account: 6, time: 5, creditLimit: 100, id: "req:1" } as const;
+  expect(parseEvent("o 6 5 100 req:1 Padaria Joia")).toEqual({ ...opened, name: "Padaria Joia" });
+  expect(parseEvent("o 6 5 100 req:1 ")).toEqual({ ...opened, name: null });
+});
+
+test("a changed limit", () => {
+  expect(parseEvent("l 6 3 5 -40 100 key:x")).toEqual({
+    type: "limit",
+    account: 6,
+    seq: 3,
+    time: 5,
+    balance: -40,
+    creditLimit: 100,
+    id: "key:x",
+  });
+});
+
+test.each([
+  "",
+  "x 1 2 3",
+  "d 1 7 1 600 -1000 1000 req:a",
+  "d 1 7 1 600 1e+16x -1000 req:a d",
+  "c 1 1.5 1 1 1 1 req:a d",
+  "c 1 1 1 1 1 1 id d",
+  "c 9007199254740993 1 1 1 1 1 req:a d",
+  "l 6 3 5 -40 100 ",
+  "o 6 5 100 req:1",
+])("%j is no event", (text) => {
+  expect(() => parseEvent(text)).toThrow("not an event");
+});
