@@ -26,6 +26,22 @@ export const limits = {
   batch_commands_max: 1024,
   /** Accounts that the embedded ledger keeps in memory; colder ones are read from the file (about 200 B each). */
   accounts_cached_max: 50_000,
+  /** A command waits this long for a decision, then its client is told that there is none, or that it is not known. */
+  decision_milliseconds_max: 2000,
+  /** How often what waits is looked through for passed deadlines. */
+  deadline_check_milliseconds: 50,
+  /** Commands, or readings, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
+  call_commands_max: 512,
+  redis_ping_milliseconds: 1000,
+  /** A Redis that says nothing for so long, pings included, is taken for gone. */
+  redis_silence_milliseconds_max: 5000,
+  reconnect_milliseconds_max: 500,
+  /** How long between two comparisons of Redis with the books while they do not agree. */
+  fence_retry_milliseconds: 200,
+  /** A batch whose answer was lost is sent again after this. */
+  resend_milliseconds: 20,
+  /** Batches of the outbox in one reading. */
+  outbox_read_batches_max: 500,
   /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */
   start_check_bytes_max: 256 * 1024 * 1024,
   /** After this a stop no longer waits for requests in flight: a client may have stalled half-way through one. */
@@ -40,4 +56,7 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
+assert(limits.call_commands_max * 2 < 8000);
+assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
+assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -73,7 +73,10 @@ async function postAccount(ledger: Ledger, request: RoutedRequest): Promise<Resp
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
-  return new Response(accountJson(outcome.account), { status: 201, headers: { ...headers, ...replayed } });
+  return new Response(accountJson({ ...outcome.account, name: body.nome }), {
+    status: 201,
+    headers: { ...headers, ...replayed },
+  });
 }
 
 async function patchAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
@@ -85,7 +88,9 @@ async function patchAccount(ledger: Ledger, request: RoutedRequest): Promise<Res
   const { id, body } = parsed.value;
   const outcome = await ledger.submit({ type: "change-limit", id, account, creditLimit: body });
   if (outcome.type === "refused") return refusal(outcome);
-  return ok(accountJson(outcome.account), outcome.replayed);
+  // A name never changes, so it may be read after the fact.
+  const name = (await ledger.account(account))?.name ?? null;
+  return ok(accountJson({ ...outcome.account, name }), outcome.replayed);
 }
 
 async function getAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
