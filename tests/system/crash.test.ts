@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { auditFile } from "../support/audit-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -9,6 +9,7 @@ import { Journal } from "./journal.ts";
 import { openContested, startLoad } from "./load.ts";
 
 failOnLeaks();
+setDefaultTimeout(60_000);
 
 const KILLS = 14;
 const RESENT_OF_EACH_MAX = 30;
