@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { call, problemName } from "../support/api.ts";
 import { auditFile } from "../support/audit-file.ts";
 import { buildFailingFsync, whyNoFailingFsync } from "../support/failing-fsync.ts";
@@ -74,6 +75,36 @@ describe("a lock that another program holds on the data file", () => {
     expect(await server.stop()).toBe(0);
     expect(server.output().stderr).toBe("");
   });
+});
+
+test("a statement that fails in the middle of a batch: none of the batch is applied, the next one is", async () => {
+  using folder = temporaryFolder();
+  const file = dataFile(folder.path);
+  const ledger = new EmbeddedLedger({ file });
+  const credit = (description: string) =>
+    ledger.submit({
+      type: "transact",
+      id: `key:${description}`,
+      account: 1,
+      kind: "credit",
+      value: 1,
+      description,
+    });
+  await credit("before");
+  using other = new Database(file);
+  other.run(
+    "CREATE TRIGGER fails BEFORE INSERT ON entries WHEN NEW.description = 'second' BEGIN SELECT RAISE(FAIL, 'no'); END",
+  );
+  const refused = await Promise.allSettled([credit("first"), credit("second"), credit("third")]);
+  expect(refused.map((result) => result.status === "rejected" && result.reason)).toEqual(
+    Array.from({ length: 3 }, () => expect.objectContaining({ name: "LedgerUnavailable", outcome: "none" })),
+  );
+  expect(await ledger.account(1)).toMatchObject({ balance: 1, seq: 1 });
+  other.run("DROP TRIGGER fails");
+  expect(await credit("first")).toMatchObject({ replayed: false, account: { balance: 2, seq: 2 } });
+  other.close();
+  await ledger.close();
+  expect(auditFile(file).length).toBe(2);
 });
 
 describe("a disk that is full", () => {
