@@ -112,7 +112,6 @@ function syncFolder(folder: string): void {
 /** What SQLite says, as one sentence for the person who starts the ledger. */
 function explain(error: unknown, file: string): unknown {
   const code = codeOf(error);
-  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") return damaged(file, messageOf(error));
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|IOERR|FULL)/.test(code)) {
     return new StartError(
       `the data file ${file} cannot be written (${messageOf(error)}): free the disk, mend the permissions, ` +
@@ -124,7 +123,9 @@ function explain(error: unknown, file: string): unknown {
       `the data file ${file} is locked by another program: close it there, then start again.`,
     );
   }
-  return error;
+  // Damage is what is left: not only SQLITE_CORRUPT and SQLITE_NOTADB, but whatever SQL stumbles over, such as a file
+  // format that SQLite does not know or tables where the schema version says that there are none.
+  return error instanceof SQLiteError ? damaged(file, messageOf(error)) : error;
 }
 
 function damaged(file: string, finding: string): StartError {
