@@ -24,6 +24,7 @@ interface Waiting<Request, Answer> {
  * on by itself.
  */
 export class CallQueue<Request, Answer> {
+  readonly #sentBefore: boolean;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
   #waiting: Waiting<Request, Answer>[] = [];
@@ -32,13 +33,16 @@ export class CallQueue<Request, Answer> {
   #scheduled = false;
 
   /**
+   * @param sentBefore whether any request may have been in another process's call before: a balancer sends it again
    * @param mayCall whether calls can be made now; when they can again, call {@link wake}
    * @param call one answer for each request, in order; throws CallLost or CallRefused
    */
   constructor(
+    sentBefore: boolean,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
   ) {
+    this.#sentBefore = sentBefore;
     this.#mayCall = mayCall;
     this.#call = call;
   }
@@ -47,7 +51,7 @@ export class CallQueue<Request, Answer> {
   submit(request: Request): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + limits.decision_milliseconds_max;
-      this.#waiting.push({ request, deadline, resolve, reject, sent: false, settled: false });
+      this.#waiting.push({ request, deadline, resolve, reject, sent: this.#sentBefore, settled: false });
       this.wake();
     });
   }

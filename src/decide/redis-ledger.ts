@@ -10,16 +10,13 @@ import {
   type Statement,
 } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
-import type { BatchFeed, BooksReader } from "./neighbours.ts";
+import type { BooksReader } from "./neighbours.ts";
 import { RedisLink } from "./redis-link.ts";
-import { type Reading, Shard } from "./shard.ts";
+import { type Reading, Shard, type ShardOptions } from "./shard.ts";
 
-export interface RedisLedgerOptions {
+export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
   readonly books: BooksReader;
-  readonly feed: BatchFeed;
-  /** See {@link Shard}. */
-  readonly outboxBatchesMax: number;
   /** False takes a Redis that does not fsync before it answers. */
   readonly durable: boolean;
 }
@@ -40,10 +37,10 @@ export class RedisLedger implements Ledger {
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
-    const { redisUrl: url, books, feed, outboxBatchesMax, durable } = options;
+    const { redisUrl: url, books, durable } = options;
     this.#books = books;
     this.#link = new RedisLink({ url, books, durable, onAdmitted: (shards) => this.#onAdmitted(shards) });
-    this.#newShard = (number) => new Shard(number, this.#link, feed, outboxBatchesMax);
+    this.#newShard = (number) => new Shard(number, this.#link, options);
     this.#deadlines = setInterval(() => {
       for (const shard of this.#shards) shard.expire(performance.now());
     }, limits.deadline_check_milliseconds);

@@ -17,6 +17,17 @@ export interface Reading {
   readonly readAt: Micros;
 }
 
+export interface ShardOptions {
+  readonly feed: BatchFeed;
+  /** With so many batches that are not in the books yet, no more commands are taken. */
+  readonly outboxBatchesMax: number;
+  /**
+   * A balancer sends a request again when the process that had it died. So no process can say of a command that it
+   * never sent that nothing was changed: another one may have sent it.
+   */
+  readonly balancerResends: boolean;
+}
+
 interface ReadRequest {
   readonly what: "account" | "statement";
   readonly account: number;
@@ -31,15 +42,14 @@ export class Shard {
   readonly #commands: CallQueue<Command, Outcome>;
   readonly #readings: CallQueue<ReadRequest, Reading | null>;
 
-  /** @param outboxBatchesMax with so many batches that are not in the books yet, no more commands are taken */
-  constructor(number: number, link: RedisLink, feed: BatchFeed, outboxBatchesMax: number) {
+  constructor(number: number, link: RedisLink, options: ShardOptions) {
     this.#number = number;
     this.#link = link;
-    this.#feed = feed;
-    this.#outboxBatchesMax = outboxBatchesMax;
+    this.#feed = options.feed;
+    this.#outboxBatchesMax = options.outboxBatchesMax;
     const mayCall = () => link.admission !== null;
-    this.#commands = new CallQueue(mayCall, (commands) => this.#decide(commands));
-    this.#readings = new CallQueue(mayCall, (requests) => this.#read(requests));
+    this.#commands = new CallQueue(options.balancerResends, mayCall, (commands) => this.#decide(commands));
+    this.#readings = new CallQueue(false, mayCall, (requests) => this.#read(requests));
   }
 
   /** @throws LedgerUnavailable (as a rejection) */

@@ -46,6 +46,7 @@ ledgerSuite(
       feed: { publish: () => {} },
       outboxBatchesMax: 100_000,
       durable: true,
+      balancerResends: false,
     });
     await untilReady(ledger);
     return {
