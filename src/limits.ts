@@ -48,6 +48,21 @@ export const limits = {
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this. Longer than the idle pool of common balancers (60 s). */
   connection_idle_seconds_max: 120,
+  /** Each has a writer with a connection to PostgreSQL of its own. */
+  shards_max: 64,
+  books_connect_seconds_max: 5,
+  /** Between attempts to connect to PostgreSQL. */
+  books_reconnect_milliseconds: 100,
+  /** After this PostgreSQL itself ends a statement, one that waits for a lock for instance. */
+  books_statement_milliseconds_max: 10_000,
+  /** After this a connection to PostgreSQL that does not answer is given up. */
+  books_answer_milliseconds_max: 15_000,
+  /** How long the writer's connection to Redis may be silent; pinged in between. */
+  outbox_answer_milliseconds_max: 5_000,
+  outbox_ping_milliseconds: 1_000,
+  outbox_reconnect_milliseconds_max: 500,
+  /** How long `razonete init` waits for servers that are just being started. */
+  init_wait_milliseconds_max: 30_000,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -56,7 +71,12 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
+<<<<<<< HEAD
 assert(limits.call_commands_max * 2 < 8000);
 assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
 assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
+=======
+assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
+assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
+>>>>>>> keep
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -54,7 +54,7 @@ ledgerSuite(
       advanceClock: () => {},
       dispose: async () => {
         await ledger.close();
-        await redis.stop();
+        await redis.process.dispose();
       },
     };
   },
