@@ -71,12 +71,9 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
-<<<<<<< HEAD
 assert(limits.call_commands_max * 2 < 8000);
 assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
 assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
-=======
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
->>>>>>> keep
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");
