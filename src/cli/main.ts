@@ -2,7 +2,9 @@
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { StartError } from "../start-error.ts";
+import { apiCommand } from "./api.ts";
 import { benchCommand } from "./bench.ts";
+import { initCommand } from "./init.ts";
 import { serveCommand } from "./serve.ts";
 
 const program = new Command("razonete")
@@ -10,7 +12,9 @@ const program = new Command("razonete")
   .version(packageJson.version)
   .showHelpAfterError("(--help shows what is possible)")
   .addCommand(serveCommand())
-  .addCommand(benchCommand());
+  .addCommand(benchCommand())
+  .addCommand(initCommand())
+  .addCommand(apiCommand())
 
 try {
   await program.parseAsync();
