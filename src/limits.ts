@@ -45,6 +45,30 @@ export const limits = {
   outbox_answer_milliseconds_max: 5_000,
   outbox_ping_milliseconds: 1_000,
   outbox_reconnect_milliseconds_max: 500,
+  /** Once this many entries are at hand, the writer keeps them without waiting for more. */
+  keep_entries_target: 5_000,
+  /** The writer begins a transaction at most this often while it is not behind: fewer, larger ones cost less. */
+  keep_pace_milliseconds: 50,
+  /** What is missing in the feed may just be late; after this it is read from the outbox. */
+  feed_patience_milliseconds: 20,
+  /** How often the writer looks at the outbox by itself, and trims it. */
+  outbox_look_milliseconds: 100,
+  /** Batches in one reading of the outbox. */
+  outbox_read_batches_max: 1_000,
+  /** Between attempts of the writer to go on, where a server is away: doubled each time, up to this. */
+  keep_retry_milliseconds_max: 1_000,
+  /** How often a writer that stands by tries to become the active one, and the active one proves its connection. */
+  role_look_milliseconds: 500,
+  /** Batches from the feed that the writer holds until those before them are kept; the outbox has all others. */
+  feed_waiting_batches_max: 2_000,
+  /** Batches on their way to NATS; what is over is not published. */
+  feed_unconfirmed_batches_max: 1_024,
+  feed_reconnect_milliseconds: 250,
+  /** How often it is made sure that the stream is there. */
+  feed_stream_look_milliseconds: 2_000,
+  /** How much of the past the stream holds for subscribers; the older is discarded. */
+  feed_kept_seconds: 24 * 60 * 60,
+  feed_kept_bytes_max: 256 * 1024 * 1024,
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
 } as const;
@@ -55,6 +79,10 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
+// An answered transaction is in the books within 250 ms, also where the feed does not bring it.
+assert(
+  limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
+);
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { StartError } from "../start-error.ts";
 import { benchCommand } from "./bench.ts";
+import { writerCommand } from "./writer.ts";
 import { serveCommand } from "./serve.ts";
 
 const program = new Command("razonete")
@@ -10,6 +11,7 @@ const program = new Command("razonete")
   .version(packageJson.version)
   .showHelpAfterError("(--help shows what is possible)")
   .addCommand(serveCommand())
+  .addCommand(writerCommand())
   .addCommand(benchCommand());
 
 try {
