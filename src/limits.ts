@@ -40,8 +40,6 @@ export const limits = {
   fence_retry_milliseconds: 200,
   /** A batch whose answer was lost is sent again after this. */
   resend_milliseconds: 20,
-  /** Batches of the outbox in one reading. */
-  outbox_read_batches_max: 500,
   /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */
   start_check_bytes_max: 256 * 1024 * 1024,
   /** After this a stop no longer waits for requests in flight: a client may have stalled half-way through one. */
@@ -61,6 +59,30 @@ export const limits = {
   outbox_answer_milliseconds_max: 5_000,
   outbox_ping_milliseconds: 1_000,
   outbox_reconnect_milliseconds_max: 500,
+  /** Once this many entries are at hand, the writer keeps them without waiting for more. */
+  keep_entries_target: 5_000,
+  /** The writer begins a transaction at most this often while it is not behind: fewer, larger ones cost less. */
+  keep_pace_milliseconds: 50,
+  /** What is missing in the feed may just be late; after this it is read from the outbox. */
+  feed_patience_milliseconds: 20,
+  /** How often the writer looks at the outbox by itself, and trims it. */
+  outbox_look_milliseconds: 100,
+  /** Batches in one reading of the outbox. */
+  outbox_read_batches_max: 1_000,
+  /** Between attempts of the writer to go on, where a server is away: doubled each time, up to this. */
+  keep_retry_milliseconds_max: 1_000,
+  /** How often a writer that stands by tries to become the active one, and the active one proves its connection. */
+  role_look_milliseconds: 500,
+  /** Batches from the feed that the writer holds until those before them are kept; the outbox has all others. */
+  feed_waiting_batches_max: 2_000,
+  /** Batches on their way to NATS; what is over is not published. */
+  feed_unconfirmed_batches_max: 1_024,
+  feed_reconnect_milliseconds: 250,
+  /** How often it is made sure that the stream is there. */
+  feed_stream_look_milliseconds: 2_000,
+  /** How much of the past the stream holds for subscribers; the older is discarded. */
+  feed_kept_seconds: 24 * 60 * 60,
+  feed_kept_bytes_max: 256 * 1024 * 1024,
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
 } as const;
@@ -74,6 +96,10 @@ assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000)
 assert(limits.call_commands_max * 2 < 8000);
 assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
 assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
+// An answered transaction is in the books within 250 ms, also where the feed does not bring it.
+assert(
+  limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
+);
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

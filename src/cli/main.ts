@@ -6,15 +6,17 @@ import { apiCommand } from "./api.ts";
 import { benchCommand } from "./bench.ts";
 import { initCommand } from "./init.ts";
 import { serveCommand } from "./serve.ts";
+import { writerCommand } from "./writer.ts";
 
 const program = new Command("razonete")
   .description("An account ledger behind an HTTP API: balances with a credit limit that is never passed.")
   .version(packageJson.version)
   .showHelpAfterError("(--help shows what is possible)")
   .addCommand(serveCommand())
-  .addCommand(benchCommand())
   .addCommand(initCommand())
   .addCommand(apiCommand())
+  .addCommand(writerCommand())
+  .addCommand(benchCommand());
 
 try {
   await program.parseAsync();

@@ -5,6 +5,7 @@ import { limits } from "../limits.ts";
 import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts";
 import { Divergence } from "./divergence.ts";
 import { fold } from "./fold.ts";
+import { inTime } from "./in-time.ts";
 import { integers, texts } from "./pg-array.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
@@ -154,25 +155,13 @@ export class Books {
     await this.#sql.end({ timeout: limits.books_answer_milliseconds_max / 1000 });
   }
 
-  /**
-   * A PostgreSQL that is frozen, or behind a dead wire, answers nothing at all; the server's own time-out does not
-   * help then. The connections are given up, and new ones made for what comes next.
-   */
   async #inTime<T>(query: PromiseLike<T>): Promise<T> {
     const sql = this.#sql;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${limits.books_answer_milliseconds_max} ms`));
-        if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
-        sql.end({ timeout: 0 }).catch(() => {});
-      }, limits.books_answer_milliseconds_max);
+    return inTime(query, () => {
+      // Others may have given it up already.
+      if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
+      sql.end({ timeout: 0 }).catch(() => {});
     });
-    try {
-      return await Promise.race([query, late]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 

@@ -1,4 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
@@ -7,6 +16,8 @@ import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { INITDB, missing, POSTGRES } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { LedgerSource } from "./ledger-source.ts";
+
+setDefaultTimeout(60_000);
 
 describe.skipIf(missing([POSTGRES, INITDB]) !== null)("the books", () => {
   let server: PostgresServer;
@@ -39,10 +50,11 @@ describe.skipIf(missing([POSTGRES, INITDB]) !== null)("the books", () => {
     }
     books = new Books({ url, name: "test books", connections_max: 2 });
     source = new LedgerSource("e");
-    return async () => {
-      await books.close();
-      await sql.end();
-    };
+  });
+
+  afterEach(async () => {
+    await books.close();
+    await sql.end();
   });
 
   async function entryCount(): Promise<number> {

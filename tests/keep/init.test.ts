@@ -1,4 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { RedisClient } from "bun";
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { initialise } from "../../src/keep/init.ts";
@@ -10,6 +19,8 @@ import { type RedisServer, startRedis } from "../support/servers/redis.ts";
 import { LedgerSource, putInOutbox } from "./ledger-source.ts";
 
 const library = await Bun.file(new URL("stand-in.lua", import.meta.url)).text();
+
+setDefaultTimeout(60_000);
 
 describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", () => {
   let postgresServer: PostgresServer;
@@ -32,10 +43,11 @@ describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", ()
     redis = new RedisClient(redisServer.url);
     await redis.send("FLUSHALL", []);
     await redis.send("FUNCTION", ["FLUSH"]);
-    return async () => {
-      redis.close();
-      await sql.end();
-    };
+  });
+
+  afterEach(async () => {
+    redis.close();
+    await sql.end();
   });
 
   const init = (shards: number | null = null) =>

@@ -64,11 +64,16 @@ export class LedgerSource {
 
 /** Puts batches where the deciding function does. */
 export async function putInOutbox(redis: RedisClient, batches: readonly Batch[]): Promise<void> {
-  for (const { shard, g, events } of batches) {
-    const prefix = `razonete:{${shard}}:`;
-    await redis.send("XADD", [`${prefix}outbox`, `${g}-0`, ...events.flatMap((event) => ["e", event])]);
-    await redis.send("HSET", [`${prefix}head`, "g", String(g)]);
-  }
+  await Promise.all(
+    batches.flatMap(({ shard, g, events }) => [
+      redis.send("XADD", [
+        `razonete:{${shard}}:outbox`,
+        `${g}-0`,
+        ...events.flatMap((event) => ["e", event]),
+      ]),
+      redis.send("HSET", [`razonete:{${shard}}:head`, "g", String(g)]),
+    ]),
+  );
 }
 
 /** The numbers of the batches that the outbox holds. */
