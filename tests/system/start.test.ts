@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { StartError } from "../../src/start-error.ts";
@@ -151,6 +151,24 @@ describe("a data file that is not the ledger's, or no longer", () => {
     const bytes = readFileSync(file);
     await expectRefusal({ data: folder.path }, /belongs to another program/);
     expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  test("gone, but not its log: one sentence, and the log stays as it is", async () => {
+    using folder = temporaryFolder();
+    {
+      await using server = await startServer({ data: folder.path });
+      const body = { valor: 1, tipo: "c", descricao: "logged" };
+      expect((await call(server.url, "POST", "/clientes/1/transacoes", body)).status).toBe(200);
+      await server.kill();
+    }
+    const file = join(folder.path, "razonete.db");
+    const log = readFileSync(`${file}-wal`);
+    expect(log.length).toBeGreaterThan(0);
+    writeFileSync(file, "");
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    rmSync(file);
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    expect(readFileSync(`${file}-wal`).equals(log)).toBe(true);
   });
 
   test(`bytes overwritten anywhere: it starts, or says in one sentence why not (seed ${seed})`, async () => {
