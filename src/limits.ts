@@ -32,6 +32,17 @@ export const limits = {
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this. Longer than the idle pool of common balancers (60 s). */
   connection_idle_seconds_max: 120,
+  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
+  stack_apis_max: 8,
+  stack_writers_max: 8,
+  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
+  stack_start_milliseconds_max: 180_000,
+  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
+  stack_stop_milliseconds_max: 20_000,
+  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
+  stack_keep_milliseconds_max: 10_000,
+  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
+  stack_log_bytes_max: 16 * 1024 * 1024,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -40,4 +51,5 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
+assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

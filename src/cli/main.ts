@@ -4,12 +4,14 @@ import packageJson from "../../package.json" with { type: "json" };
 import { StartError } from "../start-error.ts";
 import { benchCommand } from "./bench.ts";
 import { serveCommand } from "./serve.ts";
+import { stackCommand } from "./stack.ts";
 
 const program = new Command("razonete")
   .description("An account ledger behind an HTTP API: balances with a credit limit that is never passed.")
   .version(packageJson.version)
   .showHelpAfterError("(--help shows what is possible)")
   .addCommand(serveCommand())
+  .addCommand(stackCommand())
   .addCommand(benchCommand());
 
 try {
