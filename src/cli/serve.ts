@@ -29,8 +29,10 @@ async function serve(config: ServeConfig): Promise<void> {
     await ledger.close();
     throw error;
   }
+  // Listened for before the banner: who reads that may stop the server in the very next moment.
+  const signalled = firstSignal();
   console.log(banner(server.url, config.dataFile));
-  const signal = await firstSignal();
+  const signal = await signalled;
   console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
   await stop(server, ledger, config.drainMilliseconds);
   console.log("Stopped. Everything that was answered is in the data file.");

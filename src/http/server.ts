@@ -62,6 +62,8 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
     return Bun.serve({
       hostname: host,
       port,
+      // `development: false` would turn it on: then a second server on the port starts, and each gets some requests.
+      reusePort: false,
       routes,
       fetch: () => toResponse(ROUTE_NOT_FOUND),
       error: (error) => defect(error, options.onDefect),
