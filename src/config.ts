@@ -161,6 +161,21 @@ function url(...schemes: readonly string[]) {
   return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
 }
 
+/** What every process of a stack takes over from the environment of the one that starts it. */
+const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** What the ledger's own processes take over besides; their addresses they get from the stack. */
+const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
+
+/** A stack's processes see nothing else of the present environment, so that no stray variable changes one of them. */
+export function environmentOfStack(environment: Environment = process.env): {
+  readonly all: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string>>;
+} {
+  const pick = (names: readonly string[]): Record<string, string> =>
+    Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  return { all: pick(STACK_VARIABLES), own: pick(STACK_OWN_VARIABLES) };
+}
+
 function integer(min: number, max: number) {
   const message = `must be an integer from ${min} to ${max}`;
   return z

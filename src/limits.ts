@@ -85,6 +85,18 @@ export const limits = {
   feed_kept_bytes_max: 256 * 1024 * 1024,
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
+
+  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
+  stack_apis_max: 8,
+  stack_writers_max: 8,
+  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
+  stack_start_milliseconds_max: 180_000,
+  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
+  stack_stop_milliseconds_max: 20_000,
+  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
+  stack_keep_milliseconds_max: 10_000,
+  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
+  stack_log_bytes_max: 16 * 1024 * 1024,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -102,4 +114,6 @@ assert(
 );
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
+
+assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -6,6 +6,7 @@ import { apiCommand } from "./api.ts";
 import { benchCommand } from "./bench.ts";
 import { initCommand } from "./init.ts";
 import { serveCommand } from "./serve.ts";
+import { stackCommand } from "./stack.ts";
 import { writerCommand } from "./writer.ts";
 
 const program = new Command("razonete")
@@ -13,6 +14,7 @@ const program = new Command("razonete")
   .version(packageJson.version)
   .showHelpAfterError("(--help shows what is possible)")
   .addCommand(serveCommand())
+  .addCommand(stackCommand())
   .addCommand(initCommand())
   .addCommand(apiCommand())
   .addCommand(writerCommand())
