@@ -7,13 +7,12 @@ interface Measure {
   readonly title: string;
   readonly of: (result: RunResult) => number;
   readonly written: (value: number) => string;
-  /** Which way is better; null where neither is. */
-  readonly better: "less" | "more" | null;
+  /** Which way is better. */
+  readonly better: "less" | "more";
 }
 
 const measures: readonly Measure[] = [
   { title: "Payment, USD", of: (run) => run.verdict.paymentUsd, written: usd, better: "more" },
-  { title: "Requests", of: (run) => run.total.requests, written: count, better: null },
   { title: "Failures", of: (run) => run.failuresTotal, written: count, better: "less" },
   { title: "Wrong balances", of: (run) => run.verdict.inconsistencies, written: count, better: "less" },
   { title: "Under 250 ms", of: (run) => run.verdict.shareUnder250ms, written: percent, better: "more" },
@@ -36,7 +35,9 @@ export function comparisonLead(a: RunResult, b: RunResult): Html {
   const ofA = a.total.latency.p99Ms;
   const ofB = b.total.latency.p99Ms;
   if (a.total.requests === 0 || b.total.requests === 0) return html`One of the runs measured nothing.`;
-  if (ofA === ofB) return html`Both have a p99 of ${withUnit(ofA)}.`;
+  if (!differClearly(ofA, ofB)) {
+    return html`The two are as fast as each other: A has a p99 of ${withUnit(ofA)}, B of ${withUnit(ofB)}.`;
+  }
   const [quick, slow] = ofA < ofB ? (["A", "B"] as const) : (["B", "A"] as const);
   const [least, most] = ofA < ofB ? [ofA, ofB] : [ofB, ofA];
   return html`Run ${quick} is the faster one: its p99 is ${withUnit(least)}, that of run ${slow}
@@ -46,12 +47,14 @@ export function comparisonLead(a: RunResult, b: RunResult): Html {
 export function measuresTable(a: RunResult, b: RunResult): Html {
   return scrolling(
     "Both runs in figures",
-    html`<table class="data">
+    html`<table class="data" data-table="measures">
       ${head("Figure")}
       <tbody>
+        ${row("Requests", count(a.total.requests), count(b.total.requests), a.total.requests, b.total.requests, null)}
         ${measures.map((measure) => {
-          const ofA = measure.of(a);
-          const ofB = measure.of(b);
+          // Nothing can be told of a run that measured nothing, least of all that it was faster.
+          const ofA = a.total.requests > 0 ? measure.of(a) : Number.NaN;
+          const ofB = b.total.requests > 0 ? measure.of(b) : Number.NaN;
           return row(measure.title, measure.written(ofA), measure.written(ofB), ofA, ofB, measure.better);
         })}
       </tbody>
@@ -102,8 +105,15 @@ function head(first: string): Html {
   </thead>`;
 }
 
-function row(title: string, a: string, b: string, ofA: number, ofB: number, better: Measure["better"]): Html {
-  const winner = better === null ? null : winnerOf(better === "less" ? ofB - ofA : ofA - ofB);
+function row(
+  title: string,
+  a: string,
+  b: string,
+  ofA: number,
+  ofB: number,
+  better: Measure["better"] | null,
+): Html {
+  const winner = better === null ? null : winnerOf(ofA, ofB, better);
   return html`<tr>
     <th scope="row">${title}</th>
     <td class="${winner === "a" ? "better" : ""}">${a}</td>
@@ -112,8 +122,15 @@ function row(title: string, a: string, b: string, ofA: number, ofB: number, bett
   </tr>`;
 }
 
-/** NaN, where one of the two was not measured, has no winner either. */
-function winnerOf(leadOfA: number): "a" | "b" | null {
-  if (leadOfA > 0) return "a";
-  return leadOfA < 0 ? "b" : null;
+/** Two runs of the same server differ by a few percent; less than this is not a difference of the servers. */
+const noise_share = 0.05;
+
+/** NaN, where one of the two was not measured, differs from nothing. */
+function differClearly(a: number, b: number): boolean {
+  return Math.abs(a - b) > noise_share * Math.max(Math.abs(a), Math.abs(b));
+}
+
+function winnerOf(a: number, b: number, better: Measure["better"]): "a" | "b" | null {
+  if (!differClearly(a, b)) return null;
+  return a < b === (better === "less") ? "a" : "b";
 }

@@ -11,8 +11,10 @@ export function notices(runs: readonly ShownRun[]): Html {
 
 function aboutRun({ name, result }: ShownRun): Html[] {
   const told: Html[] = [];
-  const subject = name === "this run" ? "The run" : `Run ${name}`;
-  if (!result.complete) {
+  const alone = name === "this run";
+  const subject = alone ? "The run" : `Run ${name}`;
+  // The verdict of a report has said so in large letters already.
+  if (!result.complete && !alone) {
     told.push(
       warning(
         "Interrupted",

@@ -24,7 +24,8 @@ export function renderReport(result: RunResult): string {
     charts: [...charts, field],
     results: { result },
     main: html`${masthead(`Load test of ${result.url}`, instant(result.startedAt))} ${verdictSection(result)}
-      ${notices(runs)} ${keyFigures(result)} ${result.failuresTotal > 0 ? failures : null} ${markup}
+      ${notices(runs)} ${result.total.requests > 0 ? keyFigures(result) : null}
+      ${result.failuresTotal > 0 ? failures : null} ${markup}
       <section>
         <h2>By kind of request</h2>
         <h3>Latency, in ms</h3>
@@ -56,6 +57,9 @@ export function renderComparison(a: RunResult, b: RunResult): string {
       <section>
         <h2>In figures</h2>
         ${measuresTable(a, b)}
+        <p class="soft">
+          Green is better by more than 5%. Less may be chance: two runs of one server differ too.
+        </p>
       </section>
       ${markup}
       <section>

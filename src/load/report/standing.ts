@@ -21,7 +21,7 @@ const neighbours_max = 4;
 const ranked = officialResults.toSorted(byMerit);
 
 /** Null where a comparison would mean nothing: the run was interrupted, or measured no request. */
-export function standingOf(result: RunResult): Standing | null {
+export function standingOf(result: Pick<RunResult, "complete" | "total" | "failuresTotal">): Standing | null {
   if (!result.complete || result.total.requests === 0) return null;
   const { latency } = result.total;
   const run: OfficialResult = {

@@ -18,7 +18,7 @@ export function kindName({ kind }: KindResult): string {
 export function latencyTable({ kinds, total }: RunResult): Html {
   return scrolling(
     "Latency by kind of request",
-    html`<table class="data">
+    html`<table class="data" data-table="latency">
       <thead>
         <tr>
           <th scope="col">Kind</th>
@@ -67,7 +67,7 @@ export function outcomesTable({ kinds, total }: RunResult): Html {
     </tr>`;
   return scrolling(
     "Outcomes by kind of request",
-    html`<table class="data">
+    html`<table class="data" data-table="outcomes">
       <thead>
         <tr>
           <th scope="col">Kind</th>
