@@ -46,7 +46,7 @@ export function chartsSection(runs: readonly ShownRun[]): ChartsSection {
 
 function sentences(runs: readonly ShownRun[], tell: (result: RunResult) => string): Html {
   const alone = runs.length === 1 && runs[0]?.name === "this run";
-  return html`${runs.map(({ name, result }) => html`${alone ? "" : html`<b>${name}</b>: `}${tell(result)} `)}`;
+  return html`${runs.map(({ name, result }) => html`<span class="told">${alone ? "" : html`<b>${name}</b>: `}${tell(result)}</span>`)}`;
 }
 
 function worstSecond({ timeline }: RunResult): string {

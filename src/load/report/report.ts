@@ -31,7 +31,7 @@ export function renderReport(result: RunResult): string {
         <h3>Latency, in ms</h3>
         ${latencyTable(result)}
         <h3>Outcomes</h3>
-        ${outcomesTable(result)}
+        ${outcomesTable(result, "Outcomes")}
       </section>
       ${result.failuresTotal > 0 ? null : failures} ${fieldSection(runs, field)} ${generatorSection(result)}
       ${repeatSection(result)} ${saveButtons({ result: "Save the figures (JSON)" })}`,
@@ -66,9 +66,9 @@ export function renderComparison(a: RunResult, b: RunResult): string {
         <h2>By kind of request</h2>
         ${kindsTable(a, b)}
         <h3>Outcomes of A</h3>
-        ${outcomesTable(a)}
+        ${outcomesTable(a, "Outcomes of A")}
         <h3>Outcomes of B</h3>
-        ${outcomesTable(b)}
+        ${outcomesTable(b, "Outcomes of B")}
       </section>
       ${runs.map((run) => failuresSection(run))} ${fieldSection(runs, field)} ${repeatBothSection(a, b)}
       ${saveButtons({ "result-a": "Save the figures of A (JSON)", "result-b": "Save the figures of B (JSON)" })}`,

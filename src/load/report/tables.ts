@@ -55,7 +55,7 @@ function latencyRow(kind: KindResult): Html {
 }
 
 /** How often each outcome came: status codes first, then what went wrong on the wire. */
-export function outcomesTable({ kinds, total }: RunResult): Html {
+export function outcomesTable({ kinds, total }: RunResult, label: string): Html {
   const outcomes = [...new Set([total, ...kinds].flatMap((kind) => Object.keys(kind.outcomes)))].toSorted(
     (a, b) => Number(!isStatus(a)) - Number(!isStatus(b)) || a.localeCompare(b),
   );
@@ -66,7 +66,7 @@ export function outcomesTable({ kinds, total }: RunResult): Html {
       ${outcomes.map((outcome) => outcomeCell(kind, outcome))}
     </tr>`;
   return scrolling(
-    "Outcomes by kind of request",
+    label,
     html`<table class="data" data-table="outcomes">
       <thead>
         <tr>

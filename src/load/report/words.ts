@@ -23,18 +23,20 @@ export function milliseconds(value: number): string {
 }
 
 export function withUnit(value: number): string {
-  return Number.isFinite(value) ? `${milliseconds(value)} ms` : none;
+  // A no-break space: a line that begins with `ms` is hard to read.
+  return Number.isFinite(value) ? `${milliseconds(value)}\u00a0ms` : none;
 }
 
 export function usd(value: number): string {
   return Number.isFinite(value) ? money.format(value) : none;
 }
 
-/** Rounded down, so that 100% is said only of all: `99.99%` where one of 61,503 is missing. */
+/** Rounded down, so that 100% is said only of all: `99.99%` where one of 61,503 is missing. And 0% only of none. */
 export function percent(share: number): string {
   if (!Number.isFinite(share)) return none;
   // The tiny addend undoes what binary fractions take away: 0.9823 × 10,000 is 9,822.999….
   const hundredths = Math.floor(share * 10_000 + 1e-6);
+  if (hundredths === 0 && share > 0) return "<0.01%";
   return `${(hundredths / 100).toLocaleString(locale, { maximumFractionDigits: 2 })}%`;
 }
 

@@ -1,3 +1,4 @@
+import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";
 import { pathToFileURL } from "node:url";
 
@@ -25,6 +26,8 @@ export interface OpenedPage {
   unfold(): Promise<void>;
   pointAt(chart: string): Promise<void>;
   dispatch(event: string): Promise<void>;
+  /** What keeps people with disabilities from reading the page, by the rules of axe-core. */
+  barriers(): Promise<readonly string[]>;
   saved(id: string): Promise<unknown>;
   download(button: string): Promise<unknown>;
   close(): Promise<void>;
@@ -53,7 +56,7 @@ const pictures = `({
 // Charts draw in a microtask after a change, and sizes are observed before a frame: two frames are after both.
 const settled = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))";
 
-export async function open(context: BrowserContext, file: string, width: number): Promise<OpenedPage> {
+export async function open(context: BrowserContext, file: string): Promise<OpenedPage> {
   const page = await context.newPage();
   const troubles: string[] = [];
   const requests: string[] = [];
@@ -63,7 +66,7 @@ export async function open(context: BrowserContext, file: string, width: number)
   page.on("request", (request) => {
     if (request.url() !== own && !request.url().startsWith("data:")) requests.push(request.url());
   });
-  await page.setViewportSize({ width, height: 800 });
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.goto(own);
   await page.evaluate(settled);
   return {
@@ -87,7 +90,7 @@ export async function open(context: BrowserContext, file: string, width: number)
       await page.evaluate(settled);
     },
     width: () => page.evaluate("document.documentElement.scrollWidth"),
-    text: (selector) => page.locator(selector).first().innerText(),
+    text: async (selector) => (await page.locator(selector).first().innerText()).replaceAll("\u00a0", " "),
     count: (selector) => page.locator(selector).count(),
     title: () => page.title(),
     unfold: () =>
@@ -99,6 +102,13 @@ export async function open(context: BrowserContext, file: string, width: number)
     dispatch: async (event) => {
       await page.evaluate(`dispatchEvent(new Event("${event}"))`);
       await page.evaluate(settled);
+    },
+    barriers: async () => {
+      await page.evaluate(axe.source);
+      // Not in what is folded away, which is long and like the tables in sight.
+      return page.evaluate(
+        `axe.run({ exclude: ["details"] }).then(({ violations }) => violations.map(({ help }) => help))`,
+      );
     },
     saved: (id) => page.evaluate(`JSON.parse(document.getElementById("${id}").textContent)`),
     download: (button) => download(page, button),

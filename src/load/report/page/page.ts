@@ -194,7 +194,7 @@ function drawMarks(chart: uPlot, spec: ChartSpec): void {
     ctx.textAlign = mark.axis === "x" && leftHalf ? "left" : "right";
     ctx.textBaseline = mark.axis === "x" ? "top" : "bottom";
     const x = mark.axis === "x" ? at + (leftHalf ? 6 : -6) * pixels : bbox.left + bbox.width - 4 * pixels;
-    const y = mark.axis === "x" ? bbox.top + (6 + 18 * index) * pixels : at - 3 * pixels;
+    const y = mark.axis === "x" ? bbox.top + bbox.height / 2 + 18 * index * pixels : at - 3 * pixels;
     // A rim in the colour of the paper keeps the text readable where lines run through it.
     ctx.setLineDash([]);
     ctx.lineWidth = 4 * pixels;
