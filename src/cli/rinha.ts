@@ -27,12 +27,23 @@ export function rinhaCommand(): Command {
       "Run the load test of Rinha de Backend 2024/Q1 against a system, and judge it as the contest would.",
     )
     .option("--url <url>", "the system to be tested", "http://127.0.0.1:9999")
-    .option("--scale <factor>", "length of the phases, as a multiple of the contest's four minutes", scale, 1)
-    .option("--rate <factor>", "requests a second, as a multiple of the contest's", rate, 1)
-    .option("--seed <number>", "repeat the requests of the run with this seed (default: a new one)", seed)
+    .option(
+      "--scale <factor>",
+      "length of the phases, as a multiple of the contest's four minutes",
+      parseScale,
+      1,
+    )
+    .option("--rate <factor>", "requests a second, as a multiple of the contest's", parseRate, 1)
+    .option(
+      "--seed <number>",
+      "repeat the requests of the run with this seed (default: a new one)",
+      parseSeed,
+    )
     .option("--out <folder>", "where result.json and report.html go (default: reports/<time>)")
     .option("--json", "write the result as JSON to the standard output")
     .addHelpText("after", HELP)
+    // A wrong option is one more reason why the test could not run.
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(run);
   command
     .command("compare")
@@ -102,11 +113,11 @@ function onInterrupts(first: () => void): () => void {
   return () => process.removeListener("SIGINT", listener);
 }
 
-function scale(text: string): number {
+function parseScale(text: string): number {
   return factor(text, bounds.scale_min, bounds.scale_max);
 }
 
-function rate(text: string): number {
+function parseRate(text: string): number {
   return factor(text, bounds.rate_min, bounds.rate_max);
 }
 
@@ -118,7 +129,7 @@ function factor(text: string, min: number, max: number): number {
   return value;
 }
 
-function seed(text: string): number {
+function parseSeed(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value > bounds.seed_max) {
     throw new InvalidArgumentError(`It must be a whole number from 0 to ${bounds.seed_max}.`);

@@ -15,11 +15,13 @@ export function readResult(path: string): RunResult {
     path,
     attempt(`read ${path}`, () => readFileSync(path, "utf8")),
   );
-  // The format names all that a reader relies on; a file that was edited by hand is its editor's.
-  if (typeof parsed !== "object" || parsed === null || !("format" in parsed) || parsed.format !== FORMAT) {
-    throw new StartError(`${path} is not a result of this load test (${FORMAT}).`, 2);
-  }
-  return parsed as RunResult;
+  if (!isResult(parsed)) throw new StartError(`${path} is not a result of this load test (${FORMAT}).`, 2);
+  return parsed;
+}
+
+/** By its format, which names all that a reader relies on: a file that was edited by hand is its editor's. */
+function isResult(value: unknown): value is RunResult {
+  return typeof value === "object" && value !== null && "format" in value && value.format === FORMAT;
 }
 
 /** @throws {StartError} (exit code 2) */

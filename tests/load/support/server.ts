@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 
 export interface StoredEntry {
   readonly valor: number;
@@ -45,7 +44,9 @@ export class LedgerServer {
   async start(): Promise<string> {
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const address = this.#server.address();
+    if (address === null || typeof address === "string") throw new Error("the server has no port");
+    return `http://127.0.0.1:${address.port}`;
   }
 
   async stop(): Promise<void> {
@@ -84,7 +85,9 @@ export class LedgerServer {
   }
 
   isValid(value: unknown): value is StoredEntry {
-    const { valor, tipo, descricao } = value as Record<string, unknown>;
+    if (typeof value !== "object" || value === null) return false;
+    if (!("valor" in value && "tipo" in value && "descricao" in value)) return false;
+    const { valor, tipo, descricao } = value;
     return (
       this.isAmount(valor) &&
       (tipo === "c" || tipo === "d") &&
