@@ -203,6 +203,7 @@ describe.skipIf(!chromium.found)(title, () => {
       const text = await page.text("main");
       for (const fact of [
         "The generator was the bottleneck",
+        "the balance of account 2 could not be told, since 3 of its answers never came.",
         "1.18 ms (p50), 4.70 ms (p99), 42.3 ms at most",
         "The first 100 of 1,243 failures",
         "npm run rinha -- --url http://127.0.0.1:9999 --seed 11 --scale 1",

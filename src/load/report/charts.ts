@@ -1,6 +1,6 @@
 import { type Axis, type ChartSpec, type Line, type Mark, type Region } from "./chart.ts";
 import { line, linearAxis, logAxis } from "./chart.ts";
-import type { LatencySummary, Second } from "../result.ts";
+import type { LatencySummary, RunResult } from "../result.ts";
 import type { ShownRun } from "./run.ts";
 import { withoutFailure } from "./official.ts";
 import { clock, withUnit } from "./words.ts";
@@ -76,13 +76,13 @@ type OverTime = Pick<ChartSpec, "x" | "xLabel" | "columns" | "lines" | "regions"
 
 function overTime(runs: readonly ShownRun[], seconds: readonly number[], drawn: readonly Drawn[]): OverTime {
   // Where the runs' phases differ in length, those of the longer one are named.
-  const longest = runs.find(({ result }) => result.timeline.length === seconds.length);
+  const longest = runs.find(({ result }) => drawnSeconds(result) === seconds.length);
   return {
     x: secondsAxis(seconds),
     xLabel: "at",
     columns: [seconds, ...drawn.map(([, column]) => column)],
     lines: drawn.map(([style]) => style),
-    regions: longest === undefined ? [] : phases(longest.result.timeline),
+    regions: longest === undefined ? [] : phases(longest, runs),
     sync: "seconds",
   };
 }
@@ -175,8 +175,17 @@ function limitMarks(y: Axis): Mark[] {
 }
 
 function secondsOf(runs: readonly ShownRun[]): number[] {
-  const longest = Math.max(0, ...runs.map(({ result }) => result.timeline.length));
+  const longest = Math.max(0, ...runs.map(({ result }) => drawnSeconds(result)));
   return Array.from({ length: longest }, (_, second) => second);
+}
+
+/**
+ * The last answers of nearly every run come a moment after its last second. Drawn as a second of their own they
+ * would look like a collapse; a longer wait for answers is drawn.
+ */
+function drawnSeconds({ timeline }: RunResult): number {
+  const onlyLastIsIdle = timeline.at(-1)?.offered === 0 && (timeline.at(-2)?.offered ?? 0) > 0;
+  return onlyLastIsIdle ? timeline.length - 1 : timeline.length;
 }
 
 function secondsAxis(seconds: readonly number[]): Axis {
@@ -189,13 +198,22 @@ function secondsAxis(seconds: readonly number[]): Axis {
   return { log: false, min: 0, max, ticks, unit: "seconds" };
 }
 
-function phases(timeline: readonly Second[]): Region[] {
-  const steady = timeline.findIndex((second) => second.phase === "steady");
-  const rampEnd = steady === -1 ? timeline.length - 1 : steady;
+/** The phases of the run that is drawn longest. Where those of the other run differ, they bear its name. */
+function phases({ name, result }: ShownRun, runs: readonly ShownRun[]): Region[] {
+  const length = drawnSeconds(result);
+  const first = steadyAt(result);
+  const steady = first < length ? first : length - 1;
+  const whose = runs.every((run) => steadyAt(run.result) === first) ? "" : ` of ${name}`;
   const regions: Region[] = [];
-  if (rampEnd > 0) regions.push({ from: 0, to: rampEnd, text: "ramp", shaded: true });
-  if (steady !== -1) regions.push({ from: steady, to: timeline.length - 1, text: "steady", shaded: false });
+  if (steady > 0) regions.push({ from: 0, to: steady, text: `ramp${whose}`, shaded: true });
+  if (first < length) regions.push({ from: first, to: length - 1, text: `steady${whose}`, shaded: false });
   return regions;
+}
+
+/** The first second of the steady phase; past all seconds where the run did not come so far. */
+function steadyAt({ timeline }: RunResult): number {
+  const steady = timeline.findIndex((second) => second.phase === "steady");
+  return steady === -1 ? timeline.length : steady;
 }
 
 function known(column: readonly (number | null)[]): number[] {

@@ -7,8 +7,8 @@ interface Measure {
   readonly title: string;
   readonly of: (result: RunResult) => number;
   readonly written: (value: number) => string;
-  /** Which way is better. */
-  readonly better: "less" | "more";
+  /** Which way is better; null where it says nothing of the server. */
+  readonly better: "less" | "more" | null;
 }
 
 const measures: readonly Measure[] = [
@@ -26,7 +26,7 @@ const measures: readonly Measure[] = [
     title: "Late start p99, ms",
     of: (run) => run.generator.delayP99Ms,
     written: milliseconds,
-    better: "less",
+    better: null,
   },
 ];
 
@@ -105,15 +105,8 @@ function head(first: string): Html {
   </thead>`;
 }
 
-function row(
-  title: string,
-  a: string,
-  b: string,
-  ofA: number,
-  ofB: number,
-  better: Measure["better"] | null,
-): Html {
-  const winner = better === null ? null : winnerOf(ofA, ofB, better);
+function row(title: string, a: string, b: string, ofA: number, ofB: number, better: Measure["better"]): Html {
+  const winner = winnerOf(ofA, ofB, better);
   return html`<tr>
     <th scope="row">${title}</th>
     <td class="${winner === "a" ? "better" : ""}">${a}</td>
@@ -131,6 +124,6 @@ function differClearly(a: number, b: number): boolean {
 }
 
 function winnerOf(a: number, b: number, better: Measure["better"]): "a" | "b" | null {
-  if (!differClearly(a, b)) return null;
+  if (better === null || !differClearly(a, b)) return null;
   return a < b === (better === "less") ? "a" : "b";
 }

@@ -26,9 +26,9 @@ function aboutRun({ name, result }: ShownRun): Html[] {
     told.push(
       warning(
         "The generator was the bottleneck",
-        html`${subject} sent its requests late by ${withUnit(result.generator.delayP99Ms)} (p99), more than
-        the 2 ms that are tolerable. The latencies below hold the generator's own delay; the server may be
-        faster than they say. Give the generator a free core and run again.`,
+        html`${subject} sent its requests late by ${withUnit(result.generator.delayP99Ms)} (p99), where less
+        than 2 ms is due. The latencies below hold the generator's own delay; the server may be faster than
+        they say. Give the generator a free core and run again.`,
       ),
     );
   }
@@ -41,6 +41,8 @@ function aboutRun({ name, result }: ShownRun): Html[] {
       ),
     );
   }
+  for (const text of result.notes ?? [])
+    told.push(note(alone ? "Note" : `Note on run ${name}`, html`${text}.`));
   return told;
 }
 
