@@ -79,6 +79,12 @@ export class Book {
     this.#unknownDebits = 0;
     this.#answersWithoutBalance = 0;
     this.#steps.clear();
+    this.#latest.clear();
+  }
+
+  /** The balance at the start is known, so that the answers can be held against it. */
+  get hasBegun(): boolean {
+    return this.#start !== null;
   }
 
   /** The latest accepted transactions, oldest answer first. */

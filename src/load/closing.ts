@@ -9,9 +9,10 @@ export async function closingChecks(rig: Rig): Promise<void> {
     rig.examiners.map(async (examiner) => {
       const { recorder, requests } = rig;
       const { book } = examiner;
+      // Without a start there is nothing to compare with; that it could not be read is a failure already.
+      if (!book.hasBegun) return;
       const askedAt = performance.now();
       const outcome = await rig.once(requests.statement(book.account));
-      // Without a start there is nothing to compare with; that it could not be read is a failure already.
       const { statement, findings } = examiner.statement(outcome, askedAt);
       for (const finding of findings) recorder.finding("check", finding);
       for (const finding of book.judgeSteps()) recorder.finding("check", finding);

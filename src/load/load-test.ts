@@ -61,14 +61,16 @@ export class LoadTest {
         this.#load?.stop();
         client.hurry(bounds.interrupted_milliseconds_max);
       });
-      await new Opening(rig).run();
-      if (!rig.interrupted) {
+      const answers = await new Opening(rig).run();
+      if (!answers)
+        this.#recorder.notes.push("no account answered at the start, so that the load was not run");
+      if (answers && !rig.interrupted) {
         this.#load = new LoadPhase(rig, this.#options, seed);
         await this.#load.run();
       }
       this.#closing = true;
       await closingChecks(rig);
-      return this.#result(startedAt, !rig.interrupted);
+      return this.#result(startedAt, answers && !rig.interrupted);
     } finally {
       client.close();
     }

@@ -35,6 +35,9 @@ const INVALID: readonly { readonly check: CheckName; readonly what: string; read
   },
 ];
 
+/** The one that the concurrent requests are for. */
+const CONCURRENT_ACCOUNT = 1;
+
 /** The checks before the load, in the official test's order: concurrency, consistency, the unknown account. */
 export class Opening {
   readonly #rig: Rig;
@@ -45,48 +48,59 @@ export class Opening {
     this.#rig = rig;
   }
 
-  /** Ends early, with what was found so far, where the run is interrupted. */
-  async run(): Promise<void> {
-    await this.#readStarts();
+  /**
+   * Ends early, with what was found so far, where the run is interrupted.
+   *
+   * @returns false where no account answered anything: a load would only find the same again, more slowly
+   */
+  async run(): Promise<boolean> {
+    const answered = await this.#readStarts();
+    if (!answered) return false;
     for (const kind of ["debit", "credit"] as const) {
       if (!this.#rig.interrupted) await this.#concurrently(kind);
     }
-    if (this.#rig.interrupted) return;
-    await Promise.all(this.#rig.examiners.map((examiner) => this.#consistency(examiner)));
-    if (this.#rig.interrupted) return;
-    await this.#unknownAccount();
+    if (!this.#rig.interrupted) {
+      await Promise.all(this.#rig.examiners.map((examiner) => this.#consistency(examiner)));
+    }
+    if (!this.#rig.interrupted) await this.#unknownAccount();
+    return true;
   }
 
-  /** Beyond the official test, and not counted: where do the balances begin? */
-  async #readStarts(): Promise<void> {
-    await Promise.all(
+  /**
+   * Beyond the official test, and not counted: where do the balances begin?
+   *
+   * @returns false where no account answered anything
+   */
+  async #readStarts(): Promise<boolean> {
+    const answered = await Promise.all(
       this.#rig.examiners.map(async (examiner) => {
         const { book } = examiner;
         const outcome = await this.#rig.once(this.#rig.requests.statement(book.account));
         if (outcome.type === "answered" && outcome.status === 404) {
-          this.#found(
-            "account-missing",
-            `account ${book.account}: there is no such account, should be there from the start`,
-          );
-          return;
+          const message = `account ${book.account}: there is no such account, should be there from the start`;
+          this.#found("account-missing", message);
+          return true;
         }
         const { statement, findings } = examiner.readStatement(outcome);
         for (const finding of findings) this.#rig.recorder.finding("check", finding);
-        if (statement === null) return;
+        if (statement === null) return outcome.type === "answered";
         book.begin(statement.balance);
         if (statement.entries.length === 0) this.#fresh.add(book.account);
         if (statement.balance !== 0) {
           this.#found(
             "not-fresh",
-            `account ${book.account}: the balance at the start is ${statement.balance}, should be 0: the test needs a fresh system`,
+            `account ${book.account}: the balance at the start is ${statement.balance}, should be 0: ` +
+              "the test needs a fresh system",
           );
         }
+        return true;
       }),
     );
+    return answered.includes(true);
   }
 
   async #concurrently(kind: "debit" | "credit"): Promise<void> {
-    const examiner = this.#examiner(1);
+    const examiner = this.#examiner(CONCURRENT_ACCOUNT);
     const transaction: Transaction = { kind, value: 1, description: null };
     const many = Array.from({ length: contest.concurrent_requests }, () =>
       this.#transact(examiner, transaction, "validacao", (request) => this.#rig.once(request)),
@@ -105,7 +119,12 @@ export class Opening {
     const session = this.#rig.client.session();
     const onSession = (request: Uint8Array) => session(request);
     const started = await this.#readStatement(examiner, onSession, (statement) =>
-      this.#balanceFinding(examiner, statement.balance, "not-fresh", "before its first transaction"),
+      this.#balanceFinding(
+        examiner,
+        statement.balance,
+        account === CONCURRENT_ACCOUNT ? "concurrent-balance" : "not-fresh",
+        "before its credits and debits one by one",
+      ),
     );
     // A connection that does not answer would hold each further step up for as long again.
     if (!started || this.#rig.interrupted) return;

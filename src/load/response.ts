@@ -32,13 +32,14 @@ export class ResponseReader {
 
   /** @param chunk copied where it has to outlive the call */
   push(chunk: Buffer): Reading {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
+    const isFirst = this.#bytes.length === 0;
+    this.#bytes = isFirst ? chunk : Buffer.concat([this.#bytes, chunk]);
     if (this.#bytes.length > bounds.answer_bytes_max) {
       return garbled(`an answer of more than ${bounds.answer_bytes_max} bytes`);
     }
     const reading = this.#read(false);
     // The runtime may reuse the chunk's memory after the call.
-    if (reading.type === "more" && this.#bytes === chunk) this.#bytes = Buffer.from(chunk);
+    if (reading.type === "more" && isFirst) this.#bytes = Buffer.from(this.#bytes);
     return reading;
   }
 

@@ -14,7 +14,7 @@ const NAMES: Readonly<Record<KindResult["kind"], string>> = {
 export function summaryOf(result: RunResult): string {
   const { failures, failuresTotal, generator, complete } = result;
   const lines = [...table([...result.kinds, result.total]), ""];
-  if (!complete) lines.push("The run was interrupted: these are the figures until then.", "");
+  if (!complete) lines.push("The run ended early: these are the figures until then.", "");
   const shown = failures.slice(0, bounds.failures_shown_max);
   for (const { check, message, atSeconds } of shown)
     lines.push(`✗ ${atSeconds.toFixed(1)} s ${check}: ${message}`);
