@@ -59,6 +59,8 @@ test("the moment after the last second is not drawn, a wait for answers is", () 
   const twice: RunResult = { ...once, timeline: [...once.timeline, { ...idle, second: 7 }] };
   expect(rateChart(alone(once)).columns[0]).toHaveLength(6);
   expect(rateChart(alone(twice)).columns[0]).toHaveLength(8);
+  const [, , answeredByA] = rateChart(both(once, twice)).columns;
+  expect(answeredByA?.slice(5)).toEqual([short.timeline[5]?.answered ?? null, null, null]);
 });
 
 test("the ramp is marked, and where two runs' ramps differ, whose it is", () => {
@@ -81,6 +83,18 @@ test("the distribution goes to p99.99, or as far as so many requests can tell", 
   const few = runResult({ phaseSeconds: 3, measuredSeconds: 1, pausesAt: [] });
   expect(few.total.requests).toBeLessThan(1000);
   expect(distributionChart(alone(few)).x.ticks.at(-1)?.text).toBe("p99.9");
+});
+
+test("the distribution ends with the value of p99.99, wherever the points lie", () => {
+  const points = [
+    { percentile: 50, milliseconds: 1 },
+    { percentile: 99.985, milliseconds: 7 },
+    { percentile: 99.992, milliseconds: 8 },
+    { percentile: 100, milliseconds: 9 },
+  ];
+  const [xs, latencies] = distributionChart(alone({ ...short, distribution: points })).columns;
+  expect(xs.map((x) => Math.round(x))).toEqual([2, 6667, 10_000]);
+  expect(latencies).toEqual([1, 7, 8]);
 });
 
 test("the contest's limit is drawn where latencies come near it only", () => {

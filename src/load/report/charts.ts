@@ -1,6 +1,6 @@
 import { type Axis, type ChartSpec, type Line, type Mark, type Region } from "./chart.ts";
 import { line, linearAxis, logAxis } from "./chart.ts";
-import type { LatencySummary, RunResult } from "../result.ts";
+import type { LatencySummary, RunResult, Second } from "../result.ts";
 import type { ShownRun } from "./run.ts";
 import { withoutFailure } from "./official.ts";
 import { clock, withUnit } from "./words.ts";
@@ -28,7 +28,7 @@ export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
   const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
     const of = (key: LatencyKey): (number | null)[] =>
-      seconds.map((second) => result.timeline[second]?.latency?.[key] ?? null);
+      seconds.map((second) => drawnSecond(result, second)?.latency?.[key] ?? null);
     if (runs.length === 1) return percentileLines.map(([key, style]) => [style, of(key)]);
     return [
       [line(`${name} p99`, colour, { width: 2 }), of("p99Ms")],
@@ -47,10 +47,10 @@ export function rateChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
   const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
     const of = (key: "offered" | "answered" | "failures"): (number | null)[] =>
-      seconds.map((second) => result.timeline[second]?.[key] ?? null);
+      seconds.map((second) => drawnSecond(result, second)?.[key] ?? null);
     const anyFailed = result.timeline.some((second) => second.failures > 0);
     if (runs.length === 1) {
-      const offered = line("offered", "offered", { shape: "step", width: 1, filled: true });
+      const offered = line("offered", "offered", { width: 1, filled: true });
       const failed = line("failed", "bad", { shape: "bars", width: 0, filled: true });
       return [
         [offered, of("offered")],
@@ -60,7 +60,7 @@ export function rateChart(runs: readonly ShownRun[]): ChartSpec {
     }
     const failed = line(`${name} failed`, colour, { shape: "bars", width: 0, filled: true });
     return [
-      [line(`${name} offered`, colour, { shape: "step", width: 1, dashed: true }), of("offered")],
+      [line(`${name} offered`, colour, { width: 1, dashed: true }), of("offered")],
       [line(`${name} answered`, colour, { width: 2 }), of("answered")],
       ...(anyFailed ? [[failed, of("failures")] as const] : []),
     ];
@@ -94,14 +94,7 @@ const percentileTicks = [0, 50, 75, 90, 95, 99, 99.9, 99.99] as const;
  * answers that a percentile plot is looked at for.
  */
 export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
-  const points = runs.map(
-    ({ result }) =>
-      new Map(
-        result.distribution
-          .filter(({ percentile }) => percentile <= 99.99)
-          .map(({ percentile, milliseconds }) => [rarity(percentile), milliseconds]),
-      ),
-  );
+  const points = runs.map(({ result }) => percentilePoints(result));
   const xs = [...new Set(points.flatMap((one) => [...one.keys()]))].toSorted((a, b) => a - b);
   const columns = points.map((one) => xs.map((x) => one.get(x) ?? null));
   const y = logAxis(columns.flatMap(known), "ms");
@@ -130,6 +123,15 @@ export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
     regions: [],
     sync: null,
   };
+}
+
+/** Latencies by rarity, up to p99.99: the value of a percentile is that of the first point at or over it. */
+function percentilePoints({ distribution }: RunResult): Map<number, number> {
+  const end = percentileTicks.at(-1) ?? 100;
+  const inside = distribution.filter(({ percentile }) => percentile < end);
+  const last = distribution.find(({ percentile }) => percentile >= end);
+  const points = last === undefined ? inside : [...inside, { ...last, percentile: end }];
+  return new Map(points.map(({ percentile, milliseconds }) => [rarity(percentile), milliseconds]));
 }
 
 /** How many of the official results without a failure had at most this p99, and where the runs are. */
@@ -186,6 +188,10 @@ function secondsOf(runs: readonly ShownRun[]): number[] {
 function drawnSeconds({ timeline }: RunResult): number {
   const onlyLastIsIdle = timeline.at(-1)?.offered === 0 && (timeline.at(-2)?.offered ?? 0) > 0;
   return onlyLastIsIdle ? timeline.length - 1 : timeline.length;
+}
+
+function drawnSecond(result: RunResult, second: number): Second | undefined {
+  return second < drawnSeconds(result) ? result.timeline[second] : undefined;
 }
 
 function secondsAxis(seconds: readonly number[]): Axis {

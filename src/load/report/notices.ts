@@ -41,8 +41,9 @@ function aboutRun({ name, result }: ShownRun): Html[] {
       ),
     );
   }
-  for (const text of result.notes ?? [])
-    told.push(note(alone ? "Note" : `Note on run ${name}`, html`${text}.`));
+  const notes = result.notes ?? [];
+  if (notes.length > 0)
+    told.push(untold(alone ? "What could not be told" : `What could not be told of run ${name}`, notes));
   return told;
 }
 
@@ -71,4 +72,13 @@ function warning(title: string, text: Html): Html {
 
 function note(title: string, text: Html): Html {
   return html`<p class="notice" role="note"><strong>${title}.</strong> ${text}</p>`;
+}
+
+function untold(title: string, notes: readonly string[]): Html {
+  return html`<div class="notice" role="note">
+    <strong>${title}.</strong>
+    <ul>
+      ${notes.map((text) => html`<li>${text}.</li>`)}
+    </ul>
+  </div>`;
 }
