@@ -6,6 +6,7 @@ import { makeFolder, readResult, timestamp, writeText } from "../load/files.ts";
 import { LoadTest, type LoadTestOptions } from "../load/load-test.ts";
 import { Progress } from "../load/progress.ts";
 import { renderComparison, renderReport } from "../load/report/report.ts";
+import type { RunResult } from "../load/result.ts";
 import { summaryOf } from "../load/summary.ts";
 
 interface Options extends Omit<LoadTestOptions, "seed"> {
@@ -61,15 +62,23 @@ async function run(options: Options): Promise<void> {
   const { url, scale, rate, seed = randomInt(bounds.seed_max), json = false } = options;
   // The standard output is the result's alone where it is asked for as JSON.
   const say = json ? console.error : console.log;
-  const folder = outputFolder(options);
+  const folder = options.out ?? reportFolder();
+  // Made before the run: its four minutes would be lost to a folder that cannot be written to.
+  const unmakeFolder = makeFolder(folder);
   const test = new LoadTest({ url, scale, rate, seed });
   say(`Testing ${url} (scale ${scale}, rate ${rate}, seed ${seed})`);
   const progress = new Progress(() => test.status());
   const stopListening = onInterrupts(() => test.interrupt());
-  const result = await test.run().finally(() => {
+  let result: RunResult;
+  try {
+    result = await test.run();
+  } catch (error) {
+    unmakeFolder();
+    throw error;
+  } finally {
     progress.stop();
     stopListening();
-  });
+  }
 
   const resultPath = join(folder, "result.json");
   const reportPath = join(folder, "report.html");
@@ -83,15 +92,13 @@ async function run(options: Options): Promise<void> {
 
 function compare(a: string, b: string, options: { readonly out?: string }): void {
   const page = renderComparison(readResult(a), readResult(b));
-  const path = join(outputFolder(options), "compare.html");
+  const path = join(options.out ?? reportFolder(), "compare.html");
   writeText(path, page);
   console.log(`Comparison: ${path}`);
 }
 
-/** Made before a run: its four minutes would be lost to a folder that cannot be written to. */
-function outputFolder({ out = join("reports", timestamp(new Date())) }: { readonly out?: string }): string {
-  makeFolder(out);
-  return out;
+function reportFolder(): string {
+  return join("reports", timestamp(new Date()));
 }
 
 /** A terminal's Ctrl-C may come twice, from it and from npm: what comes so soon after is no second one. */

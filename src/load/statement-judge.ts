@@ -103,17 +103,17 @@ export class StatementJudge {
     }
     if (entries.length < contest.statement_entries_max) showsAllSince = -Infinity;
     const shown = new Set(entries.map((entry) => entry.description));
+    let missing: Accepted | undefined;
     for (const accepted of this.#book.latest.values()) {
       if (accepted.answeredAt >= askedAt) break;
-      if (accepted.sentAt > showsAllSince && !shown.has(accepted.description)) {
-        const before = (askedAt - accepted.answeredAt).toFixed(1);
-        return this.#finding(
-          "statement-stale",
-          `the statement does not show ${words(accepted)}, which was answered ${before} ms before it was asked for`,
-        );
-      }
+      if (accepted.sentAt > showsAllSince && !shown.has(accepted.description)) missing = accepted;
     }
-    return null;
+    if (missing === undefined) return null;
+    const before = (askedAt - missing.answeredAt).toFixed(1);
+    return this.#finding(
+      "statement-stale",
+      `the statement does not show ${words(missing)}, which was answered ${before} ms before it was asked for`,
+    );
   }
 
   /** The balance, taken back entry by entry, is what each of them was answered with. */
