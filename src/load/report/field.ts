@@ -58,12 +58,12 @@ function neighbours({ name, result }: ShownRun): Html | null {
       <thead>
         <tr>
           <th scope="col">Result</th>
-          <th scope="col">Failures</th>
           <th scope="col">p50</th>
           <th scope="col">p75</th>
           <th scope="col">p95</th>
           <th scope="col">p99</th>
           <th scope="col">max</th>
+          <th scope="col">Failures</th>
         </tr>
       </thead>
       <tbody>
@@ -78,7 +78,6 @@ function neighbours({ name, result }: ShownRun): Html | null {
 function row(one: OfficialResult, title: string, kind: "own" | ""): Html {
   return html`<tr class="${kind}">
     <th scope="row">${title}</th>
-    <td>${count(one.failures)}</td>
-    ${[one.p50Ms, one.p75Ms, one.p95Ms, one.p99Ms, one.maxMs].map((value) => html`<td>${count(value)}</td>`)}
+    ${[one.p50Ms, one.p75Ms, one.p95Ms, one.p99Ms, one.maxMs, one.failures].map((value) => html`<td>${count(value)}</td>`)}
   </tr>`;
 }

@@ -14,7 +14,7 @@ export function kindName({ kind }: KindResult): string {
   return names[kind];
 }
 
-/** Requests, failures and latencies of each kind of request. */
+/** The latencies of each kind of request. Seven columns are what a phone has room for. */
 export function latencyTable({ kinds, total }: RunResult): Html {
   return scrolling(
     "Latency by kind of request",
@@ -22,9 +22,7 @@ export function latencyTable({ kinds, total }: RunResult): Html {
       <thead>
         <tr>
           <th scope="col">Kind</th>
-          <th scope="col">Requests</th>
-          <th scope="col">Failures</th>
-          <th scope="col">mean, ms</th>
+          <th scope="col">mean</th>
           <th scope="col">p50</th>
           <th scope="col">p75</th>
           <th scope="col">p95</th>
@@ -48,21 +46,20 @@ function latencyRow(kind: KindResult): Html {
   const shown = (value: number): string => (kind.requests === 0 ? "–" : milliseconds(value));
   return html`<tr>
     <th scope="row">${kindName(kind)}</th>
-    <td>${count(kind.requests)}</td>
-    <td class="${kind.failures > 0 ? "bad" : ""}">${count(kind.failures)}</td>
     ${[meanMs, p50Ms, p75Ms, p95Ms, p99Ms, maxMs].map((value) => html`<td>${shown(value)}</td>`)}
   </tr>`;
 }
 
-/** How often each outcome came: status codes first, then what went wrong on the wire. */
+/** Requests and failures of each kind, and how often each outcome came: status codes first, then what went wrong on the wire. */
 export function outcomesTable({ kinds, total }: RunResult, label: string): Html {
   const outcomes = [...new Set([total, ...kinds].flatMap((kind) => Object.keys(kind.outcomes)))].toSorted(
     (a, b) => Number(!isStatus(a)) - Number(!isStatus(b)) || a.localeCompare(b),
   );
-  if (outcomes.length === 0) return html`<p class="soft">No answer came.</p>`;
   const row = (kind: KindResult): Html =>
     html`<tr>
       <th scope="row">${kindName(kind)}</th>
+      <td>${count(kind.requests)}</td>
+      <td class="${kind.failures > 0 ? "bad" : ""}">${count(kind.failures)}</td>
       ${outcomes.map((outcome) => outcomeCell(kind, outcome))}
     </tr>`;
   return scrolling(
@@ -71,6 +68,8 @@ export function outcomesTable({ kinds, total }: RunResult, label: string): Html 
       <thead>
         <tr>
           <th scope="col">Kind</th>
+          <th scope="col">Requests</th>
+          <th scope="col">Failures</th>
           ${outcomes.map(
             (outcome) =>
               html`<th scope="col" class="${isTrouble(outcome) ? "bad" : ""}">
