@@ -217,7 +217,7 @@ export class Book {
       .slice(excused)
       .map((balance) =>
         this.#finding(
-          "update-lost",
+          "step-claimed-twice",
           excused === 0
             ? `one answer too many takes the step from a balance of ${balance}: an update was lost`
             : "more answers take the same step than transactions without an answer can explain: an update was lost",

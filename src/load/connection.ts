@@ -114,7 +114,9 @@ export class Connection {
 
   connectFailed(error: unknown): void {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    this.fail(NO_SOCKET.has(code) ? "no-socket" : "refused", code === "" ? String(error) : code);
+    if (NO_SOCKET.has(code))
+      this.fail("no-socket", `the test's machine has no port or file descriptor left (${code})`);
+    else this.fail("refused", `no connection (${code === "" ? String(error) : code})`);
   }
 
   #take(reading: Reading): void {

@@ -145,7 +145,7 @@ test("finds every update that is lost for good where each request is answered", 
     end: "answered",
   }));
   const checks = findingsOf(history, new Loses()).map((finding) => finding.check);
-  expect(checks.filter((check) => check === "update-lost")).toHaveLength(2);
+  expect(checks.filter((check) => check === "step-claimed-twice")).toHaveLength(2);
   expect(checks).toContain("final-balance");
 });
 

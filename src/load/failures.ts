@@ -29,7 +29,7 @@ export const CHECKS = {
   "statement-entry": { inconsistency: false },
   "statement-stale": { inconsistency: true },
   "statement-torn": { inconsistency: true },
-  "update-lost": { inconsistency: true },
+  "step-claimed-twice": { inconsistency: true },
   "final-balance": { inconsistency: true },
   "too-slow": { inconsistency: false },
 } as const satisfies Record<string, { readonly inconsistency: boolean }>;

@@ -26,7 +26,7 @@ export interface Status {
   readonly secondsTotal: number;
   /** Requests a second that are due at this time. */
   readonly rate: number;
-  readonly requests: number;
+  /** Of the load so far. */
   readonly p99Ms: number;
   readonly failures: number;
 }
@@ -84,14 +84,12 @@ export class LoadTest {
   status(): Status {
     const secondsTotal = loadSeconds(this.#options);
     const seconds = this.#closing ? secondsTotal : Math.min(secondsTotal, this.#load?.seconds ?? 0);
-    const { latencies } = this.#recorder.figures;
     return {
       phase: this.#phase(seconds),
       seconds,
       secondsTotal,
       rate: this.#load === null || this.#closing ? 0 : rateAt(this.#options, seconds),
-      requests: latencies.count,
-      p99Ms: latencies.percentile(99),
+      p99Ms: this.#recorder.load.p99Ms,
       failures: this.#recorder.failures.total,
     };
   }

@@ -22,7 +22,7 @@ export class Progress {
     this.#bar = isTerminal
       ? new SingleBar(
           {
-            format: " {bar} {seconds}/{total} s | {phase} | {rate}/s | p99 {p99} ms | {failures} failures",
+            format: "{bar} {seconds} of {whole} s | {phase} | {rate}/s | p99 {p99} ms | {failures} failures",
             hideCursor: true,
             clearOnComplete: true,
             barsize: 24,
@@ -52,16 +52,20 @@ export class Progress {
     if (status.phase === this.#lastPhase && (status.phase === "opening" || status.phase === "closing"))
       return;
     this.#lastPhase = status.phase;
-    const { phase, seconds, rate, p99, failures } = payload(status);
-    const done = `${seconds} of ${Math.ceil(status.secondsTotal)} s`;
-    console.error(`${done}, ${phase}: ${rate} requests/s, p99 ${p99} ms, ${failures} failures`);
+    const { phase, seconds, whole, rate, p99, failures } = payload(status);
+    console.error(
+      `${seconds} of ${whole} s, ${phase}: ${rate} requests/s, p99 ${p99} ms, ${failures} failures`,
+    );
   }
 }
 
-function payload(status: Status): Record<"phase" | "seconds" | "rate" | "p99" | "failures", string> {
+function payload(
+  status: Status,
+): Record<"phase" | "seconds" | "whole" | "rate" | "p99" | "failures", string> {
   return {
     phase: PHASES[status.phase],
     seconds: status.seconds.toFixed(0),
+    whole: Math.ceil(status.secondsTotal).toFixed(0),
     rate: status.rate.toFixed(0),
     p99: status.p99Ms.toFixed(1),
     failures: String(status.failures),

@@ -17,7 +17,8 @@ export class Recorder {
   readonly notes: string[] = [];
   readonly #startedAt: number;
   readonly #delays = new Latencies();
-  #loadRequests = 0;
+  /** Of the ramp and the steady phase, over all kinds. */
+  readonly #loadLatencies = new Latencies();
   #inTime = 0;
 
   /** @param startedAt of the run, in milliseconds on the clock of `performance.now()` */
@@ -27,8 +28,9 @@ export class Recorder {
   }
 
   /** Requests of the ramp and the steady phase, and how many of them were answered rightly and in time. */
-  get load(): { readonly requests: number; readonly inTime: number } {
-    return { requests: this.#loadRequests, inTime: this.#inTime };
+  get load(): { readonly requests: number; readonly inTime: number; readonly p99Ms: number } {
+    const latencies = this.#loadLatencies;
+    return { requests: latencies.count, inTime: this.#inTime, p99Ms: latencies.percentile(99) };
   }
 
   finding(kind: Kind, finding: Finding): void {
@@ -55,7 +57,7 @@ export class Recorder {
       return;
     }
     const failed = findings.length > 0;
-    this.#loadRequests += 1;
+    this.#loadLatencies.add(endMs - dueMs);
     if (!failed && endMs - dueMs < contest.answered_within_milliseconds) this.#inTime += 1;
     this.figures.add(kind, endMs - dueMs, outcomeName(outcome), failed);
     this.timeline.settled(dueMs, endMs, outcome.type === "answered", failed);

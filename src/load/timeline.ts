@@ -29,10 +29,7 @@ export class Timeline {
   /** A request is sent; requests come in the order of their due times. */
   offered(dueMs: number): void {
     const second = Math.floor(dueMs / 1000);
-    if (second !== this.#current) {
-      this.#current = second;
-      for (const [earlier, open] of this.#open) if (open.waiting === 0) this.#close(earlier, open);
-    }
+    this.#current = second;
     count(this.#offered, second);
     const open = this.#open.get(second);
     if (open === undefined)
@@ -52,7 +49,10 @@ export class Timeline {
     if (open === undefined) return;
     open.latencies.add(endMs - dueMs);
     open.waiting -= 1;
-    if (open.waiting === 0 && second < this.#current) this.#close(second, open);
+    // Here, not when a second begins: it would hold up the requests that are due at its very start.
+    for (const [earlier, { waiting }] of this.#open) {
+      if (earlier < this.#current && waiting === 0) this.#close(earlier);
+    }
   }
 
   /** A request that the interruption of the run left without an outcome: it counts nowhere. */
@@ -64,7 +64,7 @@ export class Timeline {
   }
 
   seconds(): Second[] {
-    for (const [second, open] of this.#open) this.#close(second, open);
+    for (const second of this.#open.keys()) this.#close(second);
     const length = Math.max(this.#offered.length, this.#answered.length);
     return Array.from({ length }, (_, second) => ({
       second,
@@ -76,7 +76,9 @@ export class Timeline {
     }));
   }
 
-  #close(second: number, { latencies }: OpenSecond): void {
+  #close(second: number): void {
+    const latencies = this.#open.get(second)?.latencies;
+    if (latencies === undefined) return;
     this.#open.delete(second);
     this.#summaries[second] = latencies.count === 0 ? null : latencies.summary();
     latencies.clear();

@@ -40,7 +40,7 @@ interface Case {
 const cases: readonly Case[] = [
   {
     server: wrong.LosesUpdates,
-    named: ["concurrent-balance", "update-lost", "final-balance"],
+    named: ["concurrent-balance", "step-claimed-twice", "final-balance"],
     mayName: ["statement-torn", "statement-stale", "statement-order", "refused-without-reason"],
   },
   { server: wrong.PassesLimitOnce, named: ["limit-passed"], scale: 0.01 },
@@ -78,7 +78,7 @@ const cases: readonly Case[] = [
   {
     server: wrong.ChangesWhatItRefuses,
     named: ["final-balance"],
-    mayName: ["limit-passed", "statement-torn", "update-lost", "not-fresh", "statement-stale"],
+    mayName: ["limit-passed", "statement-torn", "step-claimed-twice", "not-fresh", "statement-stale"],
   },
   { server: wrong.AnswersWithoutBalance, named: ["answer-malformed"], mayName: ["too-slow"] },
   { server: wrong.IsSlowNowAndThen, named: ["too-slow"] },
