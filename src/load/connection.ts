@@ -1,3 +1,5 @@
+import { closeSync, openSync } from "node:fs";
+import { devNull } from "node:os";
 import type { Socket } from "bun";
 import { ResponseReader, type Reading } from "./response.ts";
 
@@ -113,10 +115,10 @@ export class Connection {
   }
 
   connectFailed(error: unknown): void {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const code = connectCode(error);
     if (NO_SOCKET.has(code))
-      this.fail("no-socket", `the test's machine has no port or file descriptor left (${code})`);
-    else this.fail("refused", `no connection (${code === "" ? String(error) : code})`);
+      this.fail("no-socket", `the test's own machine has no port or descriptor left (${code})`);
+    else this.fail("refused", `no connection (${code})`);
   }
 
   #take(reading: Reading): void {
@@ -155,3 +157,15 @@ const handlers = {
   error: (socket: Socket<Connection>, error: Error) => socket.data.failed(error),
   connectError: (socket: Socket<Connection>, error: Error) => socket.data.connectFailed(error),
 };
+
+/** Bun says ECONNREFUSED also where the process has no file descriptor left, so that another one is tried for. */
+function connectCode(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  if (code !== "ECONNREFUSED") return code;
+  try {
+    closeSync(openSync(devNull, "r"));
+    return code;
+  } catch {
+    return "EMFILE";
+  }
+}

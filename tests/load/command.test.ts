@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunResult } from "../../src/load/result.ts";
 import { LedgerServer } from "./support/server.ts";
-import { HangsFromTheStart, KnowsAccount6 } from "./support/wrong-servers.ts";
+import { Hangs, HangsFromTheStart, KnowsAccount6 } from "./support/wrong-servers.ts";
 
 const MAIN = join(import.meta.dir, "..", "..", "src", "cli", "main.ts");
 const SHORT = ["--scale", "0.003", "--seed", "5"];
@@ -125,6 +125,18 @@ test("a server that never answers ends the run early, as timed out", async () =>
   );
   expect(stdout).toContain("no account answered at the start");
 });
+
+test("where this machine has no socket left it says so, and does not blame the server", async () => {
+  const url = await start(new Hangs());
+  const script = `ulimit -n 80 && exec "$0" "$@"`;
+  const args = [process.execPath, MAIN, "rinha", "--url", url, "--scale", "0.005", "--out", "out"];
+  const child = Bun.spawn(["sh", "-c", script, ...args], { cwd: folder, stdout: "pipe", stderr: "pipe" });
+  await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect(await child.exited).toBe(1);
+  const checks = new Set(resultIn(join(folder, "out")).failures.map((failure) => failure.check));
+  expect(checks).toContain("no-socket");
+  expect(checks).not.toContain("connection-refused");
+}, 20_000);
 
 test("where nothing listens it says so in one sentence, with exit code 2, and leaves no folder", async () => {
   const url = await start(new LedgerServer());

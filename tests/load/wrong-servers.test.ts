@@ -20,12 +20,37 @@ function checksOf(result: RunResult): string[] {
   return [...new Set(result.failures.map((failure) => failure.check))].toSorted();
 }
 
+function requestsByKind({ kinds }: RunResult): unknown[] {
+  return kinds.map(({ kind, requests }) => [kind, requests]);
+}
+
 test("a right server has no failure, and as many requests as the contest counts", async () => {
-  const result = await run(new LedgerServer(), 0.01);
+  const server = new LedgerServer();
+  const result = await run(server, 0.01);
   expect(result.failures.filter((failure) => failure.check !== "too-slow")).toEqual([]);
   expect(result.complete).toBe(true);
   expect(result.total.requests).toBe(612 + 123);
   expect(result.notes).toEqual([]);
+  // One looks whether anything listens. Before the load one for each request, but for those of the five accounts'
+  // checks, which have one connection each and one for each of the five statements at once; and at the end five.
+  expect(server.connections).toBe(1 + 5 + 52 + 5 * (1 + 5) + 1 + 612 + 5);
+});
+
+test("a server that closes each connection after its answer is as right", async () => {
+  const result = await run(new wrong.ClosesConnections());
+  expect(result.failures.filter((failure) => failure.check !== "too-slow")).toEqual([]);
+  expect(result.total.requests).toBe(306 + 123);
+});
+
+test("the same seed asks the same, and the outcomes are counted by kind", async () => {
+  const [first, second] = [await run(new LedgerServer()), await run(new LedgerServer())];
+  expect(requestsByKind(second)).toEqual(requestsByKind(first));
+  for (const { kind, requests: count, outcomes } of first.kinds) {
+    const counted = Object.values(outcomes).reduce((sum, one) => sum + one, 0);
+    expect([kind, counted]).toEqual([kind, count]);
+  }
+  expect(first.timeline.reduce((sum, { offered }) => sum + offered, 0)).toBe(306);
+  expect(first.timeline.reduce((sum, { answered }) => sum + answered, 0)).toBe(306);
 });
 
 interface Case {
@@ -85,6 +110,7 @@ const cases: readonly Case[] = [
   { server: wrong.DropsConnections, named: ["connection-dropped"], mayName: ["too-slow"] },
   { server: wrong.FailsNowAndThen, named: ["status-unexpected"], mayName: ["too-slow"] },
   { server: wrong.TalksNonsense, named: ["answer-garbled"], mayName: ["too-slow"] },
+  { server: wrong.StopsListening, named: ["connection-refused"], mayName: ["connection-dropped"] },
   { server: wrong.Hangs, named: ["timed-out"], mayName: ["too-slow"] },
   { server: wrong.HangsFromTheStart, named: ["timed-out"], mayName: ["too-slow"] },
 ];

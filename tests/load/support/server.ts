@@ -41,7 +41,11 @@ export class LedgerServer {
   });
   #micros = Date.UTC(2024, 0, 17) * 1000;
 
+  /** TCP connections that were made so far. */
+  connections = 0;
+
   async start(): Promise<string> {
+    this.#server.on("connection", () => (this.connections += 1));
     this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
     const address = this.#server.address();
@@ -49,9 +53,14 @@ export class LedgerServer {
     return `http://127.0.0.1:${address.port}`;
   }
 
+  stopListening(): void {
+    this.#server.close();
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
-    this.#server.close();
+    if (this.#server.listening) this.stopListening();
+    else this.#server.emit("close");
     this.#server.closeAllConnections();
     await closed;
   }

@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Answer, LedgerServer, type StoredAccount, type StoredEntry } from "./server.ts";
 
+/** Right, but every answer is the last one of its connection. */
+export class ClosesConnections extends LedgerServer {
+  override send(response: ServerResponse, answer: Answer): void {
+    response.setHeader("connection", "close");
+    super.send(response, answer);
+  }
+}
+
 /** Reads the balance, waits, and writes it back: what others wrote meanwhile is overwritten. */
 export class LosesUpdates extends LedgerServer {
   override async transact(account: StoredAccount, transaction: StoredEntry): Promise<Answer> {
@@ -247,6 +255,17 @@ export class Hangs extends LedgerServer {
   override async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#requests += 1;
     if (this.#requests <= 200) await super.handle(request, response);
+  }
+}
+
+/** Is gone from a moment in the load on. */
+export class StopsListening extends LedgerServer {
+  #requests = 0;
+
+  override async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#requests += 1;
+    if (this.#requests === 200) this.stopListening();
+    await super.handle(request, response);
   }
 }
 
