@@ -1,19 +1,6 @@
-import { randomInt } from "node:crypto";
-import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { bounds } from "../load/bounds.ts";
-import { makeFolder, readResult, timestamp, writeText } from "../load/files.ts";
-import { LoadTest, type LoadTestOptions } from "../load/load-test.ts";
-import { Progress } from "../load/progress.ts";
-import { renderComparison, renderReport } from "../load/report/report.ts";
-import type { RunResult } from "../load/result.ts";
-import { summaryOf } from "../load/summary.ts";
-
-interface Options extends Omit<LoadTestOptions, "seed"> {
-  readonly seed?: number;
-  readonly out?: string;
-  readonly json?: boolean;
-}
+import type * as runCommand from "../load/run-command.ts";
 
 const HELP = `
 The system must be fresh: accounts 1 to 5 with balance 0, no account 6.
@@ -25,7 +12,7 @@ Ctrl-C ends the run with what was measured so far; a second one ends it at once.
 export function rinhaCommand(): Command {
   const command = new Command("rinha")
     .description(
-      "Run the load test of Rinha de Backend 2024/Q1 against a system, and judge it as the contest would.",
+      "run the load test of Rinha de Backend 2024/Q1 against a system, and judge it as the contest would",
     )
     .option("--url <url>", "the system to be tested", "http://127.0.0.1:9999")
     .option(
@@ -45,79 +32,23 @@ export function rinhaCommand(): Command {
     .addHelpText("after", HELP)
     // A wrong option is one more reason why the test could not run.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(run);
+    .action(async (options: runCommand.RunOptions) => (await loadTest()).runLoadTest(options));
   command
     .command("compare")
-    .description("Lay two results side by side, in one HTML page.")
+    .description("lay two results side by side, in one HTML page")
     .argument("<a.json>", "result.json of one run")
     .argument("<b.json>", "result.json of another run")
     .option("--out <folder>", "where compare.html goes (default: reports/<time>)")
-    .action((a: string, b: string, _: unknown, { parent }: Command) =>
-      compare(a, b, parent?.opts<Options>() ?? {}),
+    // Commander gives --out to the command above, which has it too.
+    .action(async (a: string, b: string, _: unknown, { parent }: Command) =>
+      (await loadTest()).compareResults(a, b, parent?.opts<runCommand.RunOptions>() ?? {}),
     );
   return command;
 }
 
-async function run(options: Options): Promise<void> {
-  const { url, scale, rate, seed = randomInt(bounds.seed_max), json = false } = options;
-  // The standard output is the result's alone where it is asked for as JSON.
-  const say = json ? console.error : console.log;
-  const folder = options.out ?? reportFolder();
-  // Made before the run: its four minutes would be lost to a folder that cannot be written to.
-  const unmakeFolder = makeFolder(folder);
-  const test = new LoadTest({ url, scale, rate, seed });
-  say(`Testing ${url} (scale ${scale}, rate ${rate}, seed ${seed})`);
-  const progress = new Progress(() => test.status());
-  const stopListening = onInterrupts(() => test.interrupt());
-  let result: RunResult;
-  try {
-    result = await test.run();
-  } catch (error) {
-    unmakeFolder();
-    throw error;
-  } finally {
-    progress.stop();
-    stopListening();
-  }
-
-  const resultPath = join(folder, "result.json");
-  const reportPath = join(folder, "report.html");
-  const text = JSON.stringify(result, null, 2);
-  writeText(resultPath, `${text}\n`);
-  writeText(reportPath, renderReport(result));
-  say(`\n${summaryOf(result)}\n\nReport: ${reportPath}\nResult: ${resultPath}\nAgain:  ${result.command}`);
-  if (json) console.log(text);
-  process.exitCode = result.verdict.passed ? 0 : 1;
-}
-
-function compare(a: string, b: string, options: { readonly out?: string }): void {
-  const page = renderComparison(readResult(a), readResult(b));
-  const path = join(options.out ?? reportFolder(), "compare.html");
-  writeText(path, page);
-  console.log(`Comparison: ${path}`);
-}
-
-function reportFolder(): string {
-  return join("reports", timestamp(new Date()));
-}
-
-/** A terminal's Ctrl-C may come twice, from it and from npm: what comes so soon after is no second one. */
-const SAME_INTERRUPT_MILLISECONDS = 500;
-
-/** @returns ends the listening */
-function onInterrupts(first: () => void): () => void {
-  let firstAt: number | null = null;
-  const listener = () => {
-    if (firstAt === null) {
-      firstAt = performance.now();
-      console.error("\nEnding the run; Ctrl-C once more ends it at once.");
-      first();
-    } else if (performance.now() - firstAt > SAME_INTERRUPT_MILLISECONDS) {
-      process.exit(130);
-    }
-  };
-  process.on("SIGINT", listener);
-  return () => process.removeListener("SIGINT", listener);
+/** Only when it is needed: the other commands would bear its libraries in their memory. */
+function loadTest(): Promise<typeof runCommand> {
+  return import("../load/run-command.ts");
 }
 
 function parseScale(text: string): number {

@@ -4,7 +4,7 @@ import assert from "node:assert";
 export const bounds = {
   scale_min: 0.001,
   scale_max: 100,
-  rate_min: 0.01,
+  rate_min: 0.1,
   rate_max: 100,
   seed_max: 2 ** 31 - 1,
   /** A request without a whole answer by then has failed, as in Gatling. Shorter where the phases are shorter. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { StartError } from "../start-error.ts";
 import type { RunResult } from "./result.ts";
@@ -32,17 +32,9 @@ export function writeText(path: string, text: string): void {
   });
 }
 
-/**
- * Makes a folder and those above it, where they are missing.
- *
- * @returns takes the folder away again, if it was missing and nothing has been put into it
- * @throws {StartError} (exit code 2)
- */
-export function makeFolder(path: string): () => void {
-  const made = attempt(`make the folder ${path}`, () => mkdirSync(path, { recursive: true }));
-  return () => {
-    if (made !== undefined && readdirSync(path).length === 0) rmdirSync(path);
-  };
+/** Makes a folder and those above it, where they are missing. @throws {StartError} (exit code 2) */
+export function makeFolder(path: string): void {
+  attempt(`make the folder ${path}`, () => mkdirSync(path, { recursive: true }));
 }
 
 /** A time that can be part of a file's name and sorts by its text: 20240117T023441. */

@@ -10,11 +10,11 @@ import { Requests } from "./requests.ts";
 import type { RunResult } from "./result.ts";
 import { Rig } from "./rig.ts";
 import { loadSeconds, rampSeconds, rateAt, type Shape } from "./schedule.ts";
-import { findTarget } from "./target.ts";
+import type { Target } from "./target.ts";
 import { verdictOf } from "./verdict.ts";
 
 export interface LoadTestOptions extends Shape {
-  readonly url: string;
+  readonly target: Target;
   readonly seed: number;
 }
 
@@ -45,15 +45,10 @@ export class LoadTest {
     this.#recorder = new Recorder(options, this.#startedAt);
   }
 
-  /**
-   * Runs it all, once.
-   *
-   * @throws {StartError} (exit code 2) where the URL cannot be used or nothing listens there
-   */
+  /** Runs it all, once. */
   async run(): Promise<RunResult> {
     const startedAt = new Date();
-    const { url, scale, seed } = this.#options;
-    const target = await findTarget(url);
+    const { target, scale, seed } = this.#options;
     const client = new Client(target.address, answerMilliseconds(scale));
     try {
       const rig = new Rig(client, new Requests(target), this.#recorder, this.#interruption.signal);
@@ -101,7 +96,8 @@ export class LoadTest {
   }
 
   #result(startedAt: Date, complete: boolean): RunResult {
-    const { url, seed, scale, rate } = this.#options;
+    const { target, seed, scale, rate } = this.#options;
+    const { url } = target;
     const { figures, failures, notes, load, timeline } = this.#recorder;
     this.#judgeSpeed();
     return {

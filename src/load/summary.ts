@@ -31,13 +31,15 @@ export function summaryOf(result: RunResult): string {
   return lines.join("\n");
 }
 
-function verdictLines({ verdict, failuresTotal, generator, complete }: RunResult): string[] {
+function verdictLines({ verdict, failuresTotal, generator, timeline, complete }: RunResult): string[] {
   const { passed, shareUnder250ms, inconsistencies, paymentUsd } = verdict;
-  const fines = verdict.fineForLatencyUsd + verdict.fineForInconsistenciesUsd;
   const outcome = passed ? "PASSED" : complete || failuresTotal > 0 ? "FAILED" : "INTERRUPTED";
+  const failed = `${outcome}: ${number(failuresTotal)} failures, ${number(inconsistencies)} of them inconsistent balances`;
+  // Shares and payments are of the load: before it there are none.
+  if (timeline.length === 0) return [`${failed}; the load was not reached`];
+  const fines = verdict.fineForLatencyUsd + verdict.fineForInconsistenciesUsd;
   return [
-    `${outcome}: ${number(failuresTotal)} failures, ${number(inconsistencies)} of them inconsistent balances; ` +
-      `${(shareUnder250ms * 100).toFixed(2)} % answered within 250 ms`,
+    `${failed}; ${percent(shareUnder250ms)} answered within 250 ms`,
     `The contest would pay ${usd(paymentUsd)} (fines ${usd(fines)}). ` +
       `Requests started ${generator.delayP50Ms.toFixed(2)} ms after they were due (p99 ${generator.delayP99Ms.toFixed(2)} ms).`,
   ];
@@ -66,4 +68,9 @@ function number(value: number): string {
 
 function usd(value: number): string {
   return `USD ${value.toLocaleString("en-US", { minimumFractionDigits: 2 })}`;
+}
+
+/** Rounded down, so that only all is called 100 %. */
+function percent(share: number): string {
+  return `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 }

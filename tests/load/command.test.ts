@@ -142,8 +142,9 @@ test("where nothing listens it says so in one sentence, with exit code 2, and le
   const url = await start(new LedgerServer());
   await server?.stop();
   server = null;
-  const { exitCode, stderr } = await rinha(["--url", url, "--out", "out"]);
+  const { exitCode, stdout, stderr } = await rinha(["--url", url, "--out", "out"]);
   expect(exitCode).toBe(2);
+  expect(stdout).toBe("");
   expect(stderr).toBe(
     `razonete: nothing listens at ${url} (ECONNREFUSED); start the system to be tested first.\n`,
   );

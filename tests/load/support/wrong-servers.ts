@@ -21,6 +21,21 @@ export class LosesUpdates extends LedgerServer {
   }
 }
 
+/** Loses updates for a moment only, in the middle of the load. */
+export class LosesOneUpdate extends LedgerServer {
+  #credits = 0;
+
+  override async transact(account: StoredAccount, transaction: StoredEntry): Promise<Answer> {
+    if (transaction.tipo === "c") this.#credits += 1;
+    if (transaction.tipo === "d" || this.#credits !== 80) return super.transact(account, transaction);
+    const saldo = account.saldo + transaction.valor;
+    await Bun.sleep(100);
+    account.saldo = saldo;
+    this.note(account, transaction);
+    return { status: 200, body: { limite: account.limite, saldo } };
+  }
+}
+
 /** Lets one debit, the first that would, pass the limit. */
 export class PassesLimitOnce extends LedgerServer {
   #passed = false;
