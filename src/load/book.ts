@@ -193,7 +193,7 @@ export class Book {
       }
       return {
         type: "wrong",
-        expected: `between ${least} and ${most}, whatever became of ${unknown} without answer`,
+        expected: `between ${least} and ${most}, whatever became of the ${unknown} transactions without an answer`,
       };
     }
     if (isSubsetSum(this.#unknown, balance - expected)) {
@@ -201,7 +201,7 @@ export class Book {
     }
     return {
       type: "wrong",
-      expected: `${expected}, or with any of the ${unknown} without answer another sum`,
+      expected: `${expected}, or what some of the ${unknown} transactions without an answer make of it`,
     };
   }
 
@@ -219,8 +219,8 @@ export class Book {
         this.#finding(
           "step-claimed-twice",
           excused === 0
-            ? `one answer too many takes the step from a balance of ${balance}: an update was lost`
-            : "more answers take the same step than transactions without an answer can explain: an update was lost",
+            ? `one answer too many starts from a balance of ${balance}: concurrent transactions took the same step`
+            : "more answers take the same step than the transactions without an answer can explain",
         ),
       );
   }

@@ -21,8 +21,8 @@ export async function closingChecks(rig: Rig): Promise<void> {
       if (judgement.type === "open") recorder.notes.push(judgement.note);
       if (judgement.type === "wrong") {
         const message =
-          `account ${book.account}: at the end the statement shows ${statement.balance}, ` +
-          `should be ${judgement.expected}, the sum of what was answered with 200`;
+          `account ${book.account}: at the end the statement shows ${statement.balance}; ` +
+          `by what was answered with 200 it should be ${judgement.expected}`;
         recorder.finding("check", { check: "final-balance", message });
       }
     }),

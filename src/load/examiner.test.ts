@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Pending } from "./book.ts";
+import { bounds } from "./bounds.ts";
 import type { Outcome } from "./connection.ts";
 import { Examiner } from "./examiner.ts";
 import type { Finding } from "./failures.ts";
@@ -279,4 +280,31 @@ test("a balance is open where transactions without answer may explain it, and wr
   }
   const types = [10, 110, -20, 80, 81, 111].map((balance) => examiner.book.judgeBalance(balance).type);
   expect(types).toEqual(["open", "open", "open", "open", "wrong", "wrong"]);
+});
+
+test("with many transactions without an answer, only a balance that none of them can explain is wrong", () => {
+  const examiner = new Examiner(1, LIMIT);
+  examiner.book.begin(0);
+  for (let index = 0; index <= bounds.unknown_transactions_searched_max; index++) {
+    const pending = examiner.book.sending({ kind: "credit", value: 10, description: null }, 0);
+    examiner.transaction(pending, DROPPED, 1, true);
+  }
+  const most = 10 * (bounds.unknown_transactions_searched_max + 1);
+  const types = [0, 15, most, -1, most + 1].map((balance) => examiner.book.judgeBalance(balance).type);
+  expect(types).toEqual(["open", "open", "open", "wrong", "wrong"]);
+});
+
+test("steps that are not known excuse as many that seem to be taken twice, and no more", () => {
+  const examiner = new Examiner(1, LIMIT);
+  examiner.book.begin(0);
+  const credit = () => examiner.book.sending({ kind: "credit", value: 1, description: null }, 0);
+  // Three answers that all claim the step from 0 to 1.
+  for (let index = 0; index < 3; index++) {
+    examiner.book.accepted(credit(), { balance: 1, limit: LIMIT }, 1);
+  }
+  expect(examiner.book.judgeSteps()).toHaveLength(2);
+  examiner.book.unanswered(credit());
+  expect(examiner.book.judgeSteps()).toHaveLength(1);
+  examiner.book.acceptedBlindly(credit());
+  expect(examiner.book.judgeSteps()).toEqual([]);
 });
