@@ -47,7 +47,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
   try {
     const port = await choosePort(options.port);
-    const { environment, ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
+    const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
+    // Says of each process on the machine whose it is.
+    const environment = { ...options.environment, RAZONETE_STACK: folder.path };
     prepareBooks({
       programs,
       user: postgresUser,
