@@ -39,6 +39,7 @@ export function openFile<Statements>(
   const lock = takeLock(file);
   let db: Database | null = null;
   try {
+    assertNotEmptied(file);
     db = new Database(file, { create: true, strict: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}`);
     assertOurs(db, file);
@@ -87,6 +88,20 @@ function takeLock(file: string): Database {
     }
     throw explain(error, file);
   }
+}
+
+/**
+ * SQLite takes an empty file for a new one and deletes the log beside it, which may hold what was answered last. A
+ * log only comes into being beside a file that has its first page: this file was emptied or lost.
+ */
+function assertNotEmptied(file: string): void {
+  if (sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0)
+    throw damaged(file, "it is empty, the log beside it is not");
+}
+
+/** @returns 0 where there is no such file */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function assertOurs(db: Database, file: string): void {

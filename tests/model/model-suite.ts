@@ -56,6 +56,30 @@ export function modelSuite(name: string, newPlace: () => Promise<LedgerPlace>, r
       await run.end();
     });
 
+    test("closing completes what was submitted, and takes no more", async () => {
+      await using place = await newPlace();
+      const run = new Run(place);
+      await run.start();
+      const commands = Array.from({ length: 3_000 }, (_, index): Command => ({
+        type: "transact",
+        id: `req:${index}`,
+        account: 1,
+        kind: "debit",
+        value: 50,
+        description: "x",
+      }));
+      const { late } = await run.submitAndClose(commands, {
+        type: "open",
+        id: "key:late",
+        creditLimit: 1,
+        name: null,
+      });
+      expect(late).toMatchObject({ name: "LedgerUnavailable", outcome: "none" });
+      await run.start();
+      await run.compareAll();
+      await run.end();
+    });
+
     test("more commands at once than go into one commit keep their order", async () => {
       await using place = await newPlace();
       const run = new Run(place);
@@ -125,6 +149,18 @@ class Run {
   async submit(commands: readonly Command[]): Promise<void> {
     const expected = commands.map((command) => this.#model.submit(command, this.now));
     expect(await Promise.all(commands.map((command) => this.#open.submit(command)))).toEqual(expected);
+  }
+
+  /** @param late a command that comes after the close has begun; what it is refused with is returned */
+  async submitAndClose(commands: readonly Command[], late: Command): Promise<{ late: unknown }> {
+    const ledger = this.#open;
+    const expected = commands.map((command) => this.#model.submit(command, this.now));
+    const outcomes = Promise.all(commands.map((command) => ledger.submit(command)));
+    await ledger.close();
+    this.#ledger = null;
+    expect(await outcomes).toEqual(expected);
+    const [refused] = await Promise.allSettled([ledger.submit(late)]);
+    return { late: refused.status === "rejected" ? refused.reason : null };
   }
 
   async reopen(): Promise<void> {

@@ -1,0 +1,31 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { NATS, pathOf } from "./binaries.ts";
+import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
+
+export interface NatsServer {
+  readonly url: string;
+  readonly process: ServerProcess;
+  /** Removes what JetStream has on disk; for a server that is not running. */
+  forget(): void;
+}
+
+/** A NATS with JetStream. */
+export async function startNats(): Promise<NatsServer> {
+  const program = pathOf(NATS);
+  const folder = temporaryFolder("nats");
+  const store = join(folder, "jetstream");
+  const server = await ServerProcess.start({
+    name: "nats-server",
+    folder,
+    command: (port) => [program, "-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store],
+    isReady: async (port) => (await exchange(port, "")).startsWith("INFO"),
+    stopSignal: "SIGTERM",
+    orphanSignal: "KILL",
+  });
+  return {
+    url: `nats://127.0.0.1:${server.port}`,
+    process: server,
+    forget: () => rmSync(store, { recursive: true, force: true }),
+  };
+}

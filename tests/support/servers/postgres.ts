@@ -1,0 +1,93 @@
+import { chownSync } from "node:fs";
+import { join } from "node:path";
+import postgres from "postgres";
+import { INITDB, pathOf, POSTGRES } from "./binaries.ts";
+import { ServerProcess, temporaryFolder } from "./server-process.ts";
+
+export interface PostgresServer {
+  readonly process: ServerProcess;
+  /** Of the database that is always there, for a look from outside. */
+  readonly url: string;
+  /** Makes an empty database and returns its URL. */
+  createDatabase(): Promise<string>;
+}
+
+const USER = "razonete";
+let databases = 0;
+
+/**
+ * A PostgreSQL of its own.
+ *
+ * @param durable with fsync: only where a test is about it
+ */
+export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
+  const program = pathOf(POSTGRES);
+  const initdb = pathOf(INITDB);
+  const folder = temporaryFolder("postgres");
+  const data = join(folder, "data");
+  const asOwner = giveAway(folder);
+  const made = Bun.spawnSync(
+    [...asOwner, initdb, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+    { cwd: folder, stderr: "pipe" },
+  );
+  if (!made.success) throw new Error(`initdb: ${made.stderr.toString()}`);
+  const settings = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: folder,
+    fsync: durable ? "on" : "off",
+    shared_buffers: "16MB",
+    max_connections: "50",
+    log_min_messages: "fatal",
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const server = await ServerProcess.start({
+    name: "postgres",
+    folder,
+    command: (port) => asOwner.concat(program, "-D", data, "-p", String(port), options),
+    isReady: answers,
+    // Ends its sessions, then itself; SIGTERM would wait for the sessions to end.
+    stopSignal: "SIGINT",
+    orphanSignal: "QUIT",
+  });
+  const url = `postgres://${USER}@127.0.0.1:${server.port}/postgres`;
+  return {
+    process: server,
+    url,
+    async createDatabase() {
+      databases += 1;
+      const name = `ledger_${databases}`;
+      const sql = postgres(url, { max: 1, onnotice: () => {} });
+      await sql.unsafe(`CREATE DATABASE ${name}`);
+      await sql.end();
+      return `postgres://${USER}@127.0.0.1:${server.port}/${name}`;
+    },
+  };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const sql = postgres(`postgres://${USER}@127.0.0.1:${port}/postgres`, { max: 1, connect_timeout: 1 });
+  try {
+    await sql`SELECT 1`;
+    return true;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/** PostgreSQL does not run as root: then the folder is given to somebody else. Returns what its commands begin with. */
+function giveAway(folder: string): string[] {
+  if (process.getuid?.() !== 0) return [];
+  const setpriv = Bun.which("setpriv");
+  if (setpriv === null) throw new Error("setpriv (package util-linux) is not installed");
+  const user = ["postgres", "nobody"].find((name) => idOf("-u", name) !== null);
+  if (user === undefined) throw new Error("there is no user that PostgreSQL could run as");
+  const [uid, gid] = [Number(idOf("-u", user)), Number(idOf("-g", user))];
+  chownSync(folder, uid, gid);
+  // A change of user makes the system forget which signal was asked for before it, so it is asked for again.
+  return [setpriv, `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--pdeathsig", "QUIT"];
+}
+
+function idOf(flag: string, name: string): string | null {
+  const result = Bun.spawnSync(["id", flag, name], { stderr: "ignore" });
+  return result.success ? result.stdout.toString().trim() : null;
+}

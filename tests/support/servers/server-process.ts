@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, createServer } from "node:net";
+
+/** A server as a child process on a port of 127.0.0.1, with a temporary folder that goes with it. */
+
+const READY_MILLISECONDS = 30_000;
+const PORT_ATTEMPTS = 5;
+
+export interface ServerOptions {
+  readonly name: string;
+  readonly folder: string;
+  readonly command: (port: number) => readonly string[];
+  /** Whether it answers; may reject while it does not. */
+  readonly isReady: (port: number) => Promise<boolean>;
+  readonly stopSignal: NodeJS.Signals;
+  /** What the system sends it when this process dies, so that nothing outlives a test run that was killed. */
+  readonly orphanSignal: string;
+}
+
+export class ServerProcess {
+  readonly #options: ServerOptions;
+  readonly port: number;
+  #process: Bun.Subprocess<"ignore", Bun.BunFile, Bun.BunFile>;
+
+  private constructor(options: ServerOptions, port: number) {
+    this.#options = options;
+    this.port = port;
+    this.#process = this.#spawn();
+  }
+
+  /** Starts it on a free port. Somebody may take the port in between; then it tries another one. */
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    for (let attempt = 1; ; attempt += 1) {
+      const server = new ServerProcess(options, await freePort());
+      try {
+        await server.#ready();
+        return server;
+      } catch (error) {
+        await server.kill();
+        if (attempt === PORT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** As an operator stops it: in order. */
+  async stop(): Promise<void> {
+    this.#process.kill(this.#options.stopSignal);
+    await this.#process.exited;
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+
+  /** On the same port and folder, after {@link stop} or {@link kill}. */
+  async start(): Promise<void> {
+    this.#process = this.#spawn();
+    await this.#ready();
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Ends it and removes its folder. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    // A program that it started may still write there for a moment.
+    rmSync(this.#options.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+
+  #spawn() {
+    const { command, orphanSignal } = this.#options;
+    const log = Bun.file(this.logFile);
+    return Bun.spawn([...diesWithParent(orphanSignal), ...command(this.port)], {
+      cwd: this.#options.folder,
+      stdin: "ignore",
+      stdout: log,
+      stderr: log,
+    });
+  }
+
+  get logFile(): string {
+    return join(this.#options.folder, "log");
+  }
+
+  async #ready(): Promise<void> {
+    const deadline = performance.now() + READY_MILLISECONDS;
+    for (;;) {
+      if (this.#process.exitCode !== null)
+        throw new Error(`${this.#options.name} ended: ${await this.#log()}`);
+      if (await this.#options.isReady(this.port).catch(() => false)) return;
+      if (performance.now() > deadline)
+        throw new Error(`${this.#options.name} is not ready: ${await this.#log()}`);
+      await Bun.sleep(10);
+    }
+  }
+
+  async #log(): Promise<string> {
+    return (await Bun.file(this.logFile).text()).slice(-2000);
+  }
+}
+
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `razonete-test-${process.pid}-${name}-`));
+}
+
+/** In front of a command: the system ends it with this process. Linux only; elsewhere the tests' own end does. */
+export function diesWithParent(signal: string): string[] {
+  const setpriv = process.platform === "linux" ? Bun.which("setpriv") : null;
+  return setpriv === null ? [] : [setpriv, "--pdeathsig", signal];
+}
+
+/** What a server on the port says to `request`, as far as the first piece of it. */
+export function exchange(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.setTimeout(1000, () => socket.destroy(new Error("it does not answer")));
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("it closed the connection")));
+    socket.once("data", (data) => {
+      resolve(data.toString("latin1"));
+      socket.destroy();
+    });
+    if (request !== "") socket.write(request, "latin1");
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        if (address === null || typeof address === "string") reject(new Error("no port"));
+        else resolve(address.port);
+      });
+    });
+  });
+}
