@@ -50,7 +50,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
     // Says of each process on the machine whose it is.
     const environment = { ...options.environment, RAZONETE_STACK: folder.path };
-    prepareBooks({
+    await prepareBooks({
       programs,
       user: postgresUser,
       folder: folder.postgres,
