@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
+import { limits } from "../../src/limits.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
@@ -86,10 +87,17 @@ describeWithRedis("closing a ledger in Redis", () => {
         stdout: "pipe",
         stderr: "pipe",
       });
-      const killer = setTimeout(() => child.kill("SIGKILL"), 20_000);
+      let output = "";
+      let killer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+      for await (const bytes of child.stdout) {
+        output += new TextDecoder().decode(bytes);
+        clearTimeout(killer);
+        // A socket that was left open ends by itself, when Redis has been silent for that long.
+        killer = setTimeout(() => child.kill("SIGKILL"), limits.redis_silence_milliseconds_max - 500);
+      }
       const code = await child.exited;
       clearTimeout(killer);
-      expect({ code, output: await child.stdout.text(), errors: await child.stderr.text() }).toEqual({
+      expect({ code, output, errors: await child.stderr.text() }).toEqual({
         code: 0,
         output: "closed\n",
         errors: "",
