@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { readServeConfig } from "./config.ts";
+import { readInitConfig, readServeConfig, readWriterConfig } from "./config.ts";
 import { StartError } from "./start-error.ts";
 
 test("the defaults: this machine only, port 9999, ./data", () => {
@@ -34,4 +34,28 @@ test("every error is named at once", () => {
 
 test.each(["", "-1", "1.5", "0x10", "99999999999"])("port %j is refused", (port) => {
   expect(() => readServeConfig({ port }, {})).toThrow(StartError);
+});
+
+const DATABASE_URL = "postgres://books@db/ledger";
+
+test("the writer needs the books' URL; the other servers have defaults", () => {
+  expect(readWriterConfig({ DATABASE_URL })).toEqual({
+    databaseUrl: DATABASE_URL,
+    redisUrl: "redis://127.0.0.1:6379",
+    natsUrl: "nats://127.0.0.1:4222",
+  });
+  expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
+    new StartError(
+      'DATABASE_URL must be a URL that begins with postgres:// or postgresql://, not ""; ' +
+        'REDIS_URL must be a URL that begins with redis:// or rediss://, not "http://me:***@redis".',
+    ),
+  );
+});
+
+test("init takes the number of shards, or leaves it to the books", () => {
+  expect(readInitConfig({ DATABASE_URL }).shards).toBeNull();
+  expect(readInitConfig({ DATABASE_URL, SHARDS: "4" }).shards).toBe(4);
+  for (const SHARDS of ["0", "65", "two"]) {
+    expect(() => readInitConfig({ DATABASE_URL, SHARDS })).toThrow("SHARDS must be an integer from 1 to 64");
+  }
 });

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { limits } from "./limits.ts";
 import { StartError } from "./start-error.ts";
 
 /** The only reader of the environment. A flag of the command line counts over its variable, that over the default. */
@@ -34,18 +35,145 @@ const serveSettings = z.object({
 
 /** @throws StartError that names every setting that is wrong, not only the first */
 export function readServeConfig(flags: ServeFlags, environment: Environment = process.env): ServeConfig {
-  const { HOST, PORT, DATA_DIR, DRAIN_MS } = parse(serveSettings, {
+  const texts = {
     HOST: flags.host ?? (environment["HOST"] || SERVE_DEFAULTS.HOST),
     PORT: flags.port ?? (environment["PORT"] || SERVE_DEFAULTS.PORT),
     DATA_DIR: flags.data ?? (environment["DATA_DIR"] || SERVE_DEFAULTS.DATA_DIR),
     DRAIN_MS: environment["DRAIN_MS"] || SERVE_DEFAULTS.DRAIN_MS,
-  });
+  };
+  const { HOST, PORT, DATA_DIR, DRAIN_MS } = parse(
+    serveSettings,
+    texts,
+    " (a flag such as --port sets the same as its variable)",
+  );
   return {
     host: HOST,
     port: PORT,
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
   };
+}
+
+/** Where the servers of the cluster are, each as a URL. */
+const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats://127.0.0.1:4222" } as const;
+
+const servers = {
+  DATABASE_URL: url("postgres", "postgresql"),
+  REDIS_URL: url("redis", "rediss"),
+  NATS_URL: url("nats", "tls"),
+};
+
+/** The text of each server's setting, "" where there is none and no default. */
+function serverTexts(environment: Environment): Record<keyof typeof servers, string> {
+  return {
+    DATABASE_URL: environment["DATABASE_URL"] || "",
+    REDIS_URL: environment["REDIS_URL"] || SERVER_DEFAULTS.REDIS_URL,
+    NATS_URL: environment["NATS_URL"] || SERVER_DEFAULTS.NATS_URL,
+  };
+}
+
+export interface InitConfig {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** `null`: not said. */
+  readonly shards: number | null;
+}
+
+const initSettings = z.object({
+  DATABASE_URL: servers.DATABASE_URL,
+  REDIS_URL: servers.REDIS_URL,
+  SHARDS: z.union([z.literal("").transform(() => null), integer(1, limits.shards_max)], {
+    error: `must be an integer from 1 to ${limits.shards_max}`,
+  }),
+});
+
+/** @throws StartError that names every setting that is wrong */
+export function readInitConfig(environment: Environment = process.env): InitConfig {
+  const { DATABASE_URL, REDIS_URL } = serverTexts(environment);
+  const settings = parse(initSettings, { DATABASE_URL, REDIS_URL, SHARDS: environment["SHARDS"] ?? "" });
+  return { databaseUrl: settings.DATABASE_URL, redisUrl: settings.REDIS_URL, shards: settings.SHARDS };
+}
+
+export interface WriterConfig {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+}
+
+/** @throws StartError that names every setting that is wrong */
+export function readWriterConfig(environment: Environment = process.env): WriterConfig {
+  const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverTexts(environment));
+  return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
+}
+
+export interface ApiConfig {
+  readonly address: { readonly host: string; readonly port: number } | { readonly socket: string };
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+  readonly drainMilliseconds: number;
+  /** False takes a Redis that does not fsync before it answers. */
+  readonly durable: boolean;
+  readonly outboxBatchesMax: number;
+  /** The header with a trusted balancer's request id; `undefined` where there is none. */
+  readonly requestIdHeader: string | undefined;
+}
+
+const apiSettings = z.object({
+  ...servers,
+  HOST: z.string(),
+  PORT: integer(0, 65_535),
+  SOCKET: z.string(),
+  DRAIN_MS: integer(0, 60_000),
+  DURABILITY: z.enum(["strict", "relaxed"], "must be strict or relaxed"),
+  OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
+  REQUEST_ID_HEADER: z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header"),
+});
+
+/** @throws StartError that names every setting that is wrong */
+export function readApiConfig(environment: Environment = process.env): ApiConfig {
+  const settings = parse(apiSettings, {
+    ...serverTexts(environment),
+    HOST: environment["HOST"] || SERVE_DEFAULTS.HOST,
+    PORT: environment["PORT"] || SERVE_DEFAULTS.PORT,
+    SOCKET: environment["SOCKET"] ?? "",
+    // Longer than a balancer that asks /readyz every 200 ms takes to see two refusals.
+    DRAIN_MS: environment["DRAIN_MS"] || "1000",
+    DURABILITY: environment["DURABILITY"] || "strict",
+    OUTBOX_BATCHES_MAX: environment["OUTBOX_BATCHES_MAX"] || "100000",
+    REQUEST_ID_HEADER: environment["REQUEST_ID_HEADER"] ?? "",
+  });
+  const { HOST: host, PORT: port, SOCKET: socket } = settings;
+  return {
+    address: socket === "" ? { host, port } : { socket },
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    natsUrl: settings.NATS_URL,
+    drainMilliseconds: settings.DRAIN_MS,
+    durable: settings.DURABILITY === "strict",
+    outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,
+    requestIdHeader: settings.REQUEST_ID_HEADER || undefined,
+  };
+}
+
+function url(...schemes: readonly string[]) {
+  const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
+  return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
+}
+
+/** What every process of a stack takes over from the environment of the one that starts it. */
+const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** What the ledger's own processes take over besides; their addresses they get from the stack. */
+const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
+
+/** A stack's processes see nothing else of the present environment, so that no stray variable changes one of them. */
+export function environmentOfStack(environment: Environment = process.env): {
+  readonly all: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string>>;
+} {
+  const pick = (names: readonly string[]): Record<string, string> =>
+    Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  return { all: pick(STACK_VARIABLES), own: pick(STACK_OWN_VARIABLES) };
 }
 
 function integer(min: number, max: number) {
@@ -57,12 +185,20 @@ function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message);
 }
 
-function parse<Settings>(schema: z.ZodType<Settings>, values: Readonly<Record<string, string>>): Settings {
+function parse<Settings>(
+  schema: z.ZodType<Settings>,
+  values: Readonly<Record<string, string>>,
+  hint = "",
+): Settings {
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const errors = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    return `${name} ${issue.message}, not "${values[name]}"`;
+    return `${name} ${issue.message}, not "${withoutPassword(values[name] ?? "")}"`;
   });
-  throw new StartError(`${errors.join("; ")} (a flag such as --port sets the same as its variable).`);
+  throw new StartError(`${errors.join("; ")}${hint}.`);
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/:[^:@/]*@/, ":***@");
 }

@@ -40,14 +40,63 @@ export const limits = {
   fence_retry_milliseconds: 200,
   /** A batch whose answer was lost is sent again after this. */
   resend_milliseconds: 20,
-  /** Batches of the outbox in one reading. */
-  outbox_read_batches_max: 500,
   /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */
   start_check_bytes_max: 256 * 1024 * 1024,
   /** After this a stop no longer waits for requests in flight: a client may have stalled half-way through one. */
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this. Longer than the idle pool of common balancers (60 s). */
   connection_idle_seconds_max: 120,
+  /** Each has a writer with a connection to PostgreSQL of its own. */
+  shards_max: 64,
+  books_connect_seconds_max: 5,
+  /** Between attempts to connect to PostgreSQL. */
+  books_reconnect_milliseconds: 100,
+  /** After this PostgreSQL itself ends a statement, one that waits for a lock for instance. */
+  books_statement_milliseconds_max: 10_000,
+  /** After this a connection to PostgreSQL that does not answer is given up. */
+  books_answer_milliseconds_max: 15_000,
+  /** How long the writer's connection to Redis may be silent; pinged in between. */
+  outbox_answer_milliseconds_max: 5_000,
+  outbox_ping_milliseconds: 1_000,
+  outbox_reconnect_milliseconds_max: 500,
+  /** Once this many entries are at hand, the writer keeps them without waiting for more. */
+  keep_entries_target: 5_000,
+  /** The writer begins a transaction at most this often while it is not behind: fewer, larger ones cost less. */
+  keep_pace_milliseconds: 50,
+  /** What is missing in the feed may just be late; after this it is read from the outbox. */
+  feed_patience_milliseconds: 20,
+  /** How often the writer looks at the outbox by itself, and trims it. */
+  outbox_look_milliseconds: 100,
+  /** Batches in one reading of the outbox. */
+  outbox_read_batches_max: 1_000,
+  /** Between attempts of the writer to go on, where a server is away: doubled each time, up to this. */
+  keep_retry_milliseconds_max: 1_000,
+  /** How often a writer that stands by tries to become the active one, and the active one proves its connection. */
+  role_look_milliseconds: 500,
+  /** Batches from the feed that the writer holds until those before them are kept; the outbox has all others. */
+  feed_waiting_batches_max: 2_000,
+  /** Batches on their way to NATS; what is over is not published. */
+  feed_unconfirmed_batches_max: 1_024,
+  feed_reconnect_milliseconds: 250,
+  /** How often it is made sure that the stream is there. */
+  feed_stream_look_milliseconds: 2_000,
+  /** How much of the past the stream holds for subscribers; the older is discarded. */
+  feed_kept_seconds: 24 * 60 * 60,
+  feed_kept_bytes_max: 256 * 1024 * 1024,
+  /** How long `razonete init` waits for servers that are just being started. */
+  init_wait_milliseconds_max: 30_000,
+
+  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
+  stack_apis_max: 8,
+  stack_writers_max: 8,
+  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
+  stack_start_milliseconds_max: 180_000,
+  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
+  stack_stop_milliseconds_max: 20_000,
+  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
+  stack_keep_milliseconds_max: 10_000,
+  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
+  stack_log_bytes_max: 16 * 1024 * 1024,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -59,4 +108,12 @@ assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000)
 assert(limits.call_commands_max * 2 < 8000);
 assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
 assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
+// An answered transaction is in the books within 250 ms, also where the feed does not bring it.
+assert(
+  limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
+);
+assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
+assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
+
+assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -1,5 +1,4 @@
 import type { HttpServer } from "../http/server.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 
 /**
  * Serves until the first SIGINT or SIGTERM, then completes what was begun and ends the process with 0. A second signal
@@ -7,12 +6,13 @@ import type { Ledger } from "../ledger/ledger.ts";
  *
  * @param banner printed when it listens
  * @param drainMilliseconds how long /readyz says 503 before no more connections are taken
+ * @param close lets go of the ledger, when no more requests come
  */
 export async function runServer(
   server: HttpServer,
-  ledger: Ledger,
   banner: string,
   drainMilliseconds: number,
+  close: () => Promise<void>,
 ): Promise<never> {
   // Listened for before the banner: who reads that may stop the server in the very next moment.
   const signalled = firstSignal();
@@ -22,7 +22,7 @@ export async function runServer(
   server.drain();
   await Bun.sleep(drainMilliseconds);
   await server.stop();
-  await ledger.close();
+  await close();
   console.log("Stopped. Everything that was answered is kept.");
   process.exit(0);
 }

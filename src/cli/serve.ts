@@ -29,7 +29,9 @@ async function serve(config: ServeConfig): Promise<void> {
     await ledger.close();
     throw error;
   }
-  await runServer(server, ledger, banner(server.url, config.dataFile), config.drainMilliseconds);
+  await runServer(server, banner(server.url, config.dataFile), config.drainMilliseconds, () =>
+    ledger.close(),
+  );
 }
 
 function banner(url: string, dataFile: string): string {

@@ -1,6 +1,7 @@
 import type { createClient } from "@redis/client";
 import { z } from "zod";
-import type { BooksFence, BooksReader } from "./neighbours.ts";
+import type { BooksFence } from "../keep/books.ts";
+import type { BooksReader } from "./neighbours.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */
 export const FUNCTION_VERSION = "1";

@@ -55,16 +55,16 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
-    const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account - 1;
+    const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
   async account(id: number): Promise<Account | null> {
-    return (await this.#shard(id - 1).read("account", id))?.account ?? null;
+    return (await this.#shard(id).read("account", id))?.account ?? null;
   }
 
   async statement(id: number): Promise<Statement | null> {
-    return this.#shard(id - 1).read("statement", id);
+    return this.#shard(id).read("statement", id);
   }
 
   /**
@@ -72,7 +72,7 @@ export class RedisLedger implements Ledger {
    * the outbox after that is in the books when they are asked.
    */
   async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
-    const shard = this.#shard(id - 1);
+    const shard = this.#shard(id);
     for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
       const reading = await shard.read("statement", id);
       if (reading === null) return null;

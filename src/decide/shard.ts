@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Batch } from "../carry/batch.ts";
 import type { Account, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
@@ -7,7 +8,7 @@ import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
 import { CallQueue } from "./call-queue.ts";
 import { type Answer, argumentsOf, newEvent, parseAnswer } from "./encode.ts";
-import type { BatchFeed, EventBatch } from "./neighbours.ts";
+import type { BatchFeed } from "./neighbours.ts";
 import type { RedisLink } from "./redis-link.ts";
 
 /** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */
@@ -120,7 +121,7 @@ export class Shard {
     return answers.map(outcomeOf);
   }
 
-  #publish(batch: EventBatch): void {
+  #publish(batch: Batch): void {
     try {
       this.#feed.publish(batch);
     } catch {

@@ -297,12 +297,16 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       const open = { type: "open", id: "key:e", creditLimit: 10, name: "one" } as const;
       const opened = await ledger.submit(open);
       expect(await ledger.submit(open)).toEqual({ ...opened, replayed: true });
-      expect(await ledger.account(7)).toBeNull();
-      const change = { type: "change-limit", id: "key:f", account: 6, creditLimit: 20 } as const;
+      const { id } = accepted(opened);
+      const others = Array.from({ length: 12 }, (_, index) => index + 1).filter(
+        (other) => other > 5 && other !== id,
+      );
+      for (const other of others) expect(await ledger.account(other)).toBeNull();
+      const change = { type: "change-limit", id: "key:f", account: id, creditLimit: 20 } as const;
       const changed = await ledger.submit(change);
       await ledger.submit({ ...change, id: "key:g", creditLimit: 30 });
       expect(await ledger.submit(change)).toEqual({ ...changed, replayed: true });
-      expect(await ledger.account(6)).toMatchObject({ creditLimit: 30 });
+      expect(await ledger.account(id)).toMatchObject({ creditLimit: 30 });
     });
 
     test("a key sent twice at once is applied once", async () => {

@@ -9,7 +9,11 @@ export interface HostileRequest {
   /** The client closes its side of the connection afterwards. */
   readonly ends: boolean;
   /** A transaction for an account that exists, whatever its body is. */
-  readonly transaction: { readonly account: number; readonly body: Buffer; readonly keyed: boolean } | null;
+  readonly transaction: {
+    readonly account: number;
+    readonly body: Buffer;
+    readonly key: string | null;
+  } | null;
 }
 
 const COMMON = { isHttp: true, head: false, ends: false, transaction: null } as const;
@@ -46,11 +50,8 @@ function transaction(random: Random, valid: boolean): HostileRequest {
   const account = random.integer(1, 5);
   const body = valid ? Buffer.from(validTransaction(random)) : hostileBody(random);
   const headers: string[] = [];
-  let keyed = false;
-  if (random.chance(15)) {
-    headers.push(`Idempotency-Key: ${random.pick(random.chance(70) ? KEYS : ODD_KEYS)}`);
-    keyed = true;
-  }
+  const key = random.chance(15) ? random.pick<string>(random.chance(70) ? KEYS : ODD_KEYS) : null;
+  if (key !== null) headers.push(`Idempotency-Key: ${key}`);
   if (random.chance(20)) headers.push(`Content-Type: ${random.pick(CONTENT_TYPES)}`);
   if (random.chance(2)) headers.push("Expect: 100-continue");
   if (random.chance(2)) headers.push(`Content-Encoding: ${random.pick(["gzip", "br", "identity", "x"])}`);
@@ -58,7 +59,7 @@ function transaction(random: Random, valid: boolean): HostileRequest {
     headers.push("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13");
   const path = `/clientes/${random.chance(3) ? `%3${account}` : account}/transacoes${random.pick(["", "", "", "?x=1"])}`;
   const bytes = message(random, "POST", path, headers, body);
-  return { ...COMMON, bytes, transaction: { account, body, keyed } };
+  return { ...COMMON, bytes, transaction: { account, body, key } };
 }
 
 function accountCommand(random: Random): HostileRequest {

@@ -121,9 +121,11 @@ class Seen {
     if (typeof title !== "string" || typeof detail !== "string") throw new Error(`problem ${answer.body}`);
     this.problems.add(name);
     const { transaction } = request;
-    if (transaction === null || name === "invalid-idempotency-key") return;
+    if (transaction === null) return;
     // Valid or not, the application has to think the same of it as this test.
-    if (TO_VALID.has(name) !== isValid(transaction.body)) throw new Error(`answered ${name}`);
+    const keyRefused = name === "invalid-idempotency-key";
+    if (keyRefused === isValidKey(transaction.key)) throw new Error(`answered ${name}`);
+    if (!keyRefused && TO_VALID.has(name) !== isValid(transaction.body)) throw new Error(`answered ${name}`);
   }
 
   #count(request: HostileRequest, answer: RawAnswer): void {
@@ -132,6 +134,7 @@ class Seen {
     if (answer.status === 201) this.opened += 1;
     const { transaction } = request;
     if (transaction === null) return;
+    if (!isValidKey(transaction.key)) throw new Error("an invalid key was taken");
     if (!isValid(transaction.body)) throw new Error("an invalid transaction was answered 200");
     const { limite, saldo } = body;
     if (typeof saldo !== "number" || typeof limite !== "number" || saldo < -limite)
@@ -144,6 +147,10 @@ class Seen {
 
 function sorted(balances: readonly number[]): number[] {
   return balances.toSorted((a, b) => a - b);
+}
+
+function isValidKey(key: string | null): boolean {
+  return key === null || /^[!-~]{1,255}$/.test(key);
 }
 
 /** The contract's words on a body, once more, apart from the code under test. */

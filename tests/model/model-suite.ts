@@ -1,4 +1,4 @@
-import { describe, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Micros } from "../../src/ledger/account.ts";
 import type { Command } from "../../src/ledger/command.ts";
@@ -69,6 +69,30 @@ export function modelSuite(
       run.now += 1;
       await run.submit(again);
       await run.submit(again);
+      await run.compareAll();
+      await run.end();
+    });
+
+    test("closing completes what was submitted, and takes no more", async () => {
+      await using place = await newPlace();
+      const run = new Run(place, newView());
+      await run.start();
+      const commands = Array.from({ length: 3_000 }, (_, index): Command => ({
+        type: "transact",
+        id: `req:${index}`,
+        account: 1,
+        kind: "debit",
+        value: 50,
+        description: "x",
+      }));
+      const { late } = await run.submitAndClose(commands, {
+        type: "open",
+        id: "key:late",
+        creditLimit: 1,
+        name: null,
+      });
+      expect(late).toMatchObject({ name: "LedgerUnavailable", outcome: "none" });
+      await run.start();
       await run.compareAll();
       await run.end();
     });
@@ -147,6 +171,18 @@ class Run {
   async submit(commands: readonly Command[]): Promise<void> {
     const expected = commands.map((command) => this.#model.submit(command, this.now));
     this.#view.outcomes(await Promise.all(commands.map((command) => this.#open.submit(command))), expected);
+  }
+
+  /** @param late a command that comes after the close has begun; what it is refused with is returned */
+  async submitAndClose(commands: readonly Command[], late: Command): Promise<{ late: unknown }> {
+    const ledger = this.#open;
+    const expected = commands.map((command) => this.#model.submit(command, this.now));
+    const outcomes = Promise.all(commands.map((command) => ledger.submit(command)));
+    await ledger.close();
+    this.#ledger = null;
+    this.#view.outcomes(await outcomes, expected);
+    const [refused] = await Promise.allSettled([ledger.submit(late)]);
+    return { late: refused.status === "rejected" ? refused.reason : null };
   }
 
   async reopen(): Promise<void> {

@@ -4,7 +4,7 @@ import { temporaryFolders } from "./temp-folder.ts";
 
 /**
  * To be called once at the top of a test file: fails the run where a test of the file leaves a process or a folder
- * behind. It looks at the machine, not at what the helpers believe to have cleaned up; then it cleans up itself, so
+ * behind. It looks at the machine, not at what the tests believe to have cleaned up; then it cleans up itself, so
  * that one leak is told once.
  */
 export function failOnLeaks(): void {

@@ -49,10 +49,10 @@ export class RedisStand implements AsyncDisposable {
     const { shards, epoch } = this.books;
     for (let shard = 0; shard < shards; shard += 1) {
       const accounts = INITIAL_CREDIT_LIMITS.flatMap((limit, index) =>
-        index % shards === shard ? [String(index + 1), String(limit), "0", "0", "0", ""] : [],
+        (index + 1) % shards === shard ? [String(index + 1), String(limit), "0", "0", "0", ""] : [],
       );
       // The first number over 5 that belongs to the shard.
-      const next = [6, 7, 8, 9, 10].find((number) => (number - 1) % shards === shard) ?? 6;
+      const next = [6, 7, 8, 9, 10].find((number) => number % shards === shard) ?? 6;
       await this.call("razonete_begin", [epoch, String(shards), "0", String(next), ...accounts], shard);
     }
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { BooksFence, BooksReader } from "../../src/decide/neighbours.ts";
+import type { BooksReader } from "../../src/decide/neighbours.ts";
+import type { BooksFence } from "../../src/keep/books.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 

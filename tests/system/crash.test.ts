@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { readAccounts } from "../support/api.ts";
 import { auditFile } from "../support/audit-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -13,12 +14,11 @@ setDefaultTimeout(60_000);
 
 const KILLS = 14;
 const RESENT_OF_EACH_MAX = 30;
+const seed = testSeed();
 
 // kill -9 does not take from the kernel what was written but not yet synced: that each commit waits for its fsync
 // cannot be seen here, only under the loss of power. That the answer waits for the commit is what this test sees.
 describe("kill -9 under load", () => {
-  const seed = testSeed();
-
   test(`${KILLS} times: nothing answered is lost, doubled or changed (seed ${seed})`, async () => {
     using folder = temporaryFolder();
     const data = join(folder.path, "data");
@@ -50,6 +50,17 @@ describe("kill -9 under load", () => {
     expect(journal.count("accepted")).toBeGreaterThan(KILLS);
     expect(journal.count("refused")).toBeGreaterThan(0);
   }, 120_000);
+});
+
+test(`killed while it makes its file, the next start has the five accounts (seed ${seed})`, async () => {
+  const random = new Random(seed);
+  for (let round = 0; round < 12; round += 1) {
+    using folder = temporaryFolder();
+    await killWhileStarting(folder.path, random);
+    await using server = await startServer({ data: folder.path });
+    expect((await readAccounts(server.url)).length).toBe(5);
+    expect(server.output().stderr).toBe("");
+  }
 });
 
 /** The start itself, which brings back what the log holds, may be killed as well. */

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { StartError } from "../../src/start-error.ts";
@@ -28,10 +28,13 @@ async function expectRefusal(options: Parameters<typeof serveToTheEnd>[0], about
 describe("a start that cannot be", () => {
   test("two processes on one file: the second one says so, the first one goes on", async () => {
     using folder = temporaryFolder();
+    using elsewhere = temporaryFolder();
     await using server = await startServer({ data: folder.path });
     await expectRefusal({ data: folder.path }, /in use by another process/);
     // Another name of the folder is the same folder.
-    await expectRefusal({ data: `${folder.path}/../${folder.path.split("/").at(-1)}/.` }, /in use/);
+    const link = join(elsewhere.path, "link");
+    symlinkSync(folder.path, link);
+    await expectRefusal({ data: link }, /in use/);
     const body = { valor: 1, tipo: "c", descricao: "still" };
     expect((await call(server.url, "POST", "/clientes/1/transacoes", body)).status).toBe(200);
     await server.kill();
@@ -79,6 +82,13 @@ describe("a data file that is not the ledger's, or no longer", () => {
       about: /is damaged/,
     },
     "a schema of noise": { change: (bytes) => noise(bytes, 100, PAGE), about: /is damaged/ },
+    "a schema with a column of another name": {
+      change: (bytes) => {
+        bytes.write("moved_at", bytes.indexOf("opened_at"));
+        return bytes;
+      },
+      about: /is damaged/,
+    },
     "a page of noise in the middle": {
       change: (bytes) => noise(bytes, middle(bytes), middle(bytes) + PAGE),
       about: /is damaged/,
@@ -141,6 +151,24 @@ describe("a data file that is not the ledger's, or no longer", () => {
     const bytes = readFileSync(file);
     await expectRefusal({ data: folder.path }, /belongs to another program/);
     expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  test("gone, but not its log: one sentence, and the log stays as it is", async () => {
+    using folder = temporaryFolder();
+    {
+      await using server = await startServer({ data: folder.path });
+      const body = { valor: 1, tipo: "c", descricao: "logged" };
+      expect((await call(server.url, "POST", "/clientes/1/transacoes", body)).status).toBe(200);
+      await server.kill();
+    }
+    const file = join(folder.path, "razonete.db");
+    const log = readFileSync(`${file}-wal`);
+    expect(log.length).toBeGreaterThan(0);
+    writeFileSync(file, "");
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    rmSync(file);
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    expect(readFileSync(`${file}-wal`).equals(log)).toBe(true);
   });
 
   test(`bytes overwritten anywhere: it starts, or says in one sentence why not (seed ${seed})`, async () => {

@@ -1,0 +1,35 @@
+import { z } from "zod";
+
+/** What one call of the deciding function accepted. `g` numbers the batches of a shard from 1, without gaps. */
+export interface Batch {
+  /** Which data in Redis it was decided on. */
+  readonly epoch: string;
+  readonly shard: number;
+  readonly g: number;
+  /** Each the text of a LedgerEvent, in their order. */
+  readonly events: readonly string[];
+}
+
+const message = z.object({
+  epoch: z.string(),
+  shard: z.int().nonnegative(),
+  g: z.int().positive(),
+  events: z.array(z.string()).min(1),
+});
+
+/** The batch as it travels: JSON. */
+export function formatBatch({ epoch, shard, g, events }: Batch): string {
+  return JSON.stringify({ epoch, shard, g, events });
+}
+
+/** `null` where the text is not a batch: anyone may publish to a subject. */
+export function parseBatch(text: string): Batch | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const result = message.safeParse(json);
+  return result.success ? result.data : null;
+}

@@ -1,0 +1,177 @@
+import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
+import { limits } from "../limits.ts";
+import { type Batch, formatBatch, parseBatch } from "./batch.ts";
+
+export const STREAM = "RAZONETE";
+
+export function subjectOf(shard: number): string {
+  return `razonete.batches.${shard}`;
+}
+
+export interface FeedOptions {
+  /** nats://[user:password@]host:port */
+  readonly url: string;
+  /** Of this process, as NATS shows it. */
+  readonly name: string;
+  /** Told once when NATS cannot be reached, and once when it can again. */
+  readonly onTrouble?: (message: string) => void;
+}
+
+/**
+ * Batches to and from NATS, which is never waited for and never trusted with what is kept: whatever gets lost on the
+ * way, the outbox still has.
+ *
+ * Published is onto a JetStream stream, which stores the batches for subscribers that read them later or again. No
+ * acknowledgement is asked for: it would say that the batch is in the server's memory, and nobody could act on it.
+ *
+ * Subscribed is to the subject itself, not to a consumer of the stream. A consumer is state on the server, and that
+ * state can be lost, or be older than the stream, or the stream younger than the consumer: then it is silent, without
+ * an error. A subscription has no state: after a reconnect it brings what is published from then on.
+ */
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #subscribers = new Map<string, (batch: Batch) => void>();
+  #connection: NatsConnection | null = null;
+  #connected = false;
+  #closed = false;
+  #unconfirmed = 0;
+  #flushing = false;
+  #streamTimer: ReturnType<typeof setInterval> | undefined;
+
+  /** Connects by itself, for as long as it takes. */
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#connect().catch((error: unknown) => options.onTrouble?.(messageOf(error)));
+  }
+
+  /** Sends the batch off, or drops it: while NATS is away, and while too much is on its way already. */
+  publish(batch: Batch): void {
+    const connection = this.#connection;
+    if (connection === null || !this.#connected) return;
+    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max) return;
+    const { epoch, shard, g } = batch;
+    const messageHeaders = headers();
+    // The stream keeps one of two with the same id: an API sends a batch again whose reply it had lost.
+    messageHeaders.set("Nats-Msg-Id", `${epoch}.${shard}.${g}`);
+    try {
+      connection.publish(subjectOf(shard), formatBatch(batch), { headers: messageHeaders });
+      this.#unconfirmed += 1;
+    } catch {
+      // Larger than the server takes, or the connection was just closed: the outbox has it.
+      return;
+    }
+    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max / 2) this.#confirm(connection);
+  }
+
+  /** `onBatch` may get a batch twice, late, of another epoch, or never. Once for a shard. */
+  subscribe(shard: number, onBatch: (batch: Batch) => void): void {
+    const subject = subjectOf(shard);
+    this.#subscribers.set(subject, onBatch);
+    if (this.#connection !== null) this.#listen(this.#connection, subject);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#streamTimer);
+    await this.#connection?.close();
+  }
+
+  async #connect(): Promise<void> {
+    const { url, name, onTrouble } = this.#options;
+    const { host, username, password } = new URL(url);
+    for (let attempt = 0; !this.#closed; attempt += 1) {
+      try {
+        const connection = await connect({
+          servers: host,
+          ...(username === ""
+            ? {}
+            : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+          ...(url.startsWith("tls:") ? { tls: {} } : {}),
+          name,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: limits.feed_reconnect_milliseconds,
+          // One that is restarting may refuse us for a while.
+          ignoreAuthErrorAbort: true,
+          noAsyncTraces: true,
+        });
+        await this.#use(connection);
+        return;
+      } catch (error) {
+        if (attempt === 0) onTrouble?.(`NATS cannot be reached (${messageOf(error)})`);
+        await Bun.sleep(limits.feed_reconnect_milliseconds);
+      }
+    }
+  }
+
+  async #use(connection: NatsConnection): Promise<void> {
+    if (this.#closed) return connection.close();
+    this.#connection = connection;
+    for (const subject of this.#subscribers.keys()) this.#listen(connection, subject);
+    this.#reconnected(connection);
+    this.#streamTimer = setInterval(() => {
+      if (this.#connected) this.#ensureStream(connection);
+    }, limits.feed_stream_look_milliseconds);
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect" && this.#connected) {
+        this.#connected = false;
+        this.#options.onTrouble?.("NATS is away");
+      } else if (status.type === "reconnect") {
+        this.#options.onTrouble?.("NATS is back");
+        this.#reconnected(connection);
+      }
+    }
+  }
+
+  #reconnected(connection: NatsConnection): void {
+    this.#connected = true;
+    this.#unconfirmed = 0;
+    this.#ensureStream(connection);
+  }
+
+  #listen(connection: NatsConnection, subject: string): void {
+    connection.subscribe(subject, {
+      callback: (error, message) => {
+        const batch = error === null ? parseBatch(message.string()) : null;
+        if (batch !== null && subject === subjectOf(batch.shard)) this.#subscribers.get(subject)?.(batch);
+      },
+    });
+  }
+
+  /** The answer to a ping comes behind everything that was sent before it. */
+  #confirm(connection: NatsConnection): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    const sent = this.#unconfirmed;
+    connection
+      .flush()
+      .then(() => (this.#unconfirmed = Math.max(0, this.#unconfirmed - sent)))
+      // The connection was lost: the next one begins at zero.
+      .catch(() => {})
+      .finally(() => {
+        this.#flushing = false;
+      });
+  }
+
+  /** The same again where it is there changes nothing; one with other bounds is left as its operator made it. */
+  #ensureStream(connection: NatsConnection): void {
+    jetstreamManager(connection, { checkAPI: false })
+      .then((manager) =>
+        manager.streams.add({
+          name: STREAM,
+          subjects: [subjectOf(0).replace(/0$/, "*")],
+          retention: RetentionPolicy.Limits,
+          storage: StorageType.File,
+          discard: DiscardPolicy.Old,
+          max_age: nanos(limits.feed_kept_seconds * 1000),
+          max_bytes: limits.feed_kept_bytes_max,
+        }),
+      )
+      // JetStream is not there, or not yet: the next look tries again.
+      .catch(() => {});
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,31 @@
+import { Command } from "commander";
+import { readWriterConfig } from "../config.ts";
+import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
+import { Writer } from "../keep/writer.ts";
+import { StartError } from "../start-error.ts";
+
+export function writerCommand(): Command {
+  return new Command("writer")
+    .description("keep in PostgreSQL what Redis has decided; several may run, one of them is active")
+    .addHelpText(
+      "after",
+      "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL.\n" +
+        `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
+    )
+    .action(write);
+}
+
+async function write(): Promise<void> {
+  const writer = new Writer(readWriterConfig(), (line) => console.error(`razonete writer: ${line}`));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
+  try {
+    await writer.run();
+  } catch (error) {
+    if (!(error instanceof Divergence)) throw error;
+    throw new StartError(
+      `ALARM: ${error.message}. The writer stops; nothing was kept.`,
+      DIVERGENCE_EXIT_CODE,
+    );
+  }
+  process.exit(0);
+}

@@ -1,0 +1,207 @@
+import assert from "node:assert";
+import type { Batch } from "../carry/batch.ts";
+import type { Entry } from "../ledger/entry.ts";
+import { limits } from "../limits.ts";
+import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts";
+import { Divergence } from "./divergence.ts";
+import { fold } from "./fold.ts";
+import { inTime } from "./in-time.ts";
+import { integers, texts } from "./pg-array.ts";
+
+/** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
+export type Kept =
+  | { readonly type: "kept"; readonly lastG: number; readonly entries: number }
+  | { readonly type: "gap"; readonly lastG: number };
+
+/** What the books know of the Redis that they belong to. */
+export interface BooksFence {
+  readonly epoch: string;
+  /** Redis was filled for this epoch once; an empty one has lost data since. */
+  readonly loaded: boolean;
+  readonly shards: number;
+  /** Of each shard the latest batch that is kept; the shard is the place in the list. */
+  readonly lastG: readonly number[];
+}
+
+export interface KeptHistory {
+  /** The seq of the account's latest entry that is kept, of the same moment as the entries; 0 where there is none. */
+  readonly keptSeq: number;
+  /** Newest first. */
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * The books in PostgreSQL. Every method rejects with what postgres.js throws where PostgreSQL cannot be reached or
+ * does not answer in time, and works again when it can.
+ */
+export class Books {
+  readonly #connecting: Connecting;
+  #sql: Sql;
+
+  constructor(connecting: Connecting) {
+    this.#connecting = connecting;
+    this.#sql = connectPostgres(connecting);
+  }
+
+  /**
+   * Keeps batches of one shard, in the order of g, in one transaction. What is kept already is skipped. It stands
+   * with two callers at once: the cursor's row lock lets one after the other in, and the later one skips.
+   *
+   * @throws Divergence where the books are not what the batches build upon. Nothing was kept
+   */
+  async keep(shard: number, batches: readonly Batch[]): Promise<Kept> {
+    let lastG: number | null = null;
+    for (;;) {
+      const rest = inOrder(shard, batches, lastG);
+      const first = rest[0];
+      const last = rest.at(-1);
+      if (first === undefined || last === undefined) {
+        return { type: "kept", lastG: lastG ?? (await this.#cursor(shard)), entries: 0 };
+      }
+      if (lastG !== null && first.g !== lastG + 1) return { type: "gap", lastG };
+      const { found, entries } = await this.#keepAll(first, last.g, rest);
+      if (found === first.g - 1) return { type: "kept", lastG: last.g, entries };
+      lastG = found;
+    }
+  }
+
+  /** @returns the cursor as it was found, and how many entries there were to keep */
+  async #keepAll(
+    first: Batch,
+    to: number,
+    batches: readonly Batch[],
+  ): Promise<{ found: number; entries: number }> {
+    const { opened, newLimits, changes, entries } = fold(batches);
+    const call = this.#sql<{ found: number }[]>`
+      SELECT keep_batches(
+        ${first.shard}, ${first.epoch}, ${first.g}, ${to},
+        ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
+        ${integers(changes, (change) => change.account)}::text::bigint[],
+        ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.balanceBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.seq)}::text::bigint[],
+        ${integers(changes, (change) => change.balance)}::text::bigint[],
+        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
+        ${integers(entries, (entry) => entry.account)}::text::bigint[],
+        ${integers(entries, (entry) => entry.seq)}::text::bigint[],
+        ${texts(entries, (entry) => entry.kind)}::text::text[],
+        ${integers(entries, (entry) => entry.value)}::text::bigint[],
+        ${integers(entries, (entry) => entry.balance)}::text::bigint[],
+        ${integers(entries, (entry) => entry.creditLimit)}::text::bigint[],
+        ${texts(entries, (entry) => entry.description)}::text::text[],
+        ${texts(entries, (entry) => entry.id)}::text::text[],
+        ${integers(entries, (entry) => entry.time)}::text::bigint[]
+      ) AS found`;
+    try {
+      const [row] = await this.#inTime(call);
+      assert(row !== undefined);
+      return { found: row.found, entries: entries.length };
+    } catch (error) {
+      throw divergence(error, first) ?? error;
+    }
+  }
+
+  async #cursor(shard: number): Promise<number> {
+    const [row] = await this.#inTime(
+      this.#sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`,
+    );
+    assert(row !== undefined, `the books have no shard ${shard}`);
+    return row.last_g;
+  }
+
+  /** `null` where there are no books yet. */
+  async fence(): Promise<BooksFence | null> {
+    try {
+      const [row] = await this.#inTime(
+        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string }[]>`
+          SELECT s.epoch, s.loaded, s.shards,
+            (SELECT string_agg(c.last_g::text, ' ' ORDER BY c.shard) FROM cursors AS c) AS cursors
+          FROM system AS s`,
+      );
+      if (row === undefined) return null;
+      const { epoch, loaded, shards, cursors } = row;
+      return { epoch, loaded, shards, lastG: cursors.split(" ").map(Number) };
+    } catch (error) {
+      if (codeOf(error) === UNDEFINED_TABLE) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Of one account up to `count` entries with a seq under `before` (`null`: from the newest kept). An account that
+   * the books do not have, or not yet, has none.
+   */
+  async history(account: number, before: number | null, count: number): Promise<KeptHistory> {
+    const rows = await this.#inTime(
+      this.#sql<({ kept_seq: number } & (EntryRow | NoEntryRow))[]>`
+        SELECT a.seq AS kept_seq, e.*
+        FROM accounts AS a
+        LEFT JOIN LATERAL (
+          SELECT seq, kind, value, balance, description, command AS id, time
+          FROM entries
+          WHERE account = a.account AND seq < ${before ?? Number.MAX_SAFE_INTEGER}
+          ORDER BY seq DESC LIMIT ${count}
+        ) AS e ON true
+        WHERE a.account = ${account}`,
+    );
+    const entries: Entry[] = [];
+    for (const { kept_seq: _, ...row } of rows) if (row.seq !== null) entries.push({ account, ...row });
+    return { keptSeq: rows[0]?.kept_seq ?? 0, entries };
+  }
+
+  /** Lets what is under way finish, within the deadline of a statement. */
+  async close(): Promise<void> {
+    await this.#sql.end({ timeout: limits.books_answer_milliseconds_max / 1000 });
+  }
+
+  async #inTime<T>(query: PromiseLike<T>): Promise<T> {
+    const sql = this.#sql;
+    return inTime(query, () => {
+      // Others may have given it up already.
+      if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
+      sql.end({ timeout: 0 }).catch(() => {});
+    });
+  }
+}
+
+interface EntryRow extends Omit<Entry, "account"> {
+  readonly seq: number;
+}
+
+interface NoEntryRow {
+  readonly seq: null;
+}
+
+const UNDEFINED_TABLE = "42P01";
+
+/** The batches after `lastG`, with every doubled one left out. @throws AssertionError where they are not in a row */
+function inOrder(shard: number, batches: readonly Batch[], lastG: number | null): Batch[] {
+  const rest: Batch[] = [];
+  let previous = lastG;
+  for (const batch of batches) {
+    assert(batch.shard === shard && batch.epoch === batches[0]?.epoch, "batches of one shard and one epoch");
+    if (previous !== null && batch.g <= previous) continue;
+    assert(
+      rest.length === 0 || batch.g === (previous ?? 0) + 1,
+      `batch ${batch.g} does not follow ${previous}`,
+    );
+    rest.push(batch);
+    previous = batch.g;
+  }
+  return rest;
+}
+
+/** What PostgreSQL says of rows that do not fit, as a divergence; `null` where that is not what is wrong. */
+function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
+  const code = codeOf(error);
+  // RZ001 is our own; class 23 is a broken constraint (a row that stands already, a limit passed), 22 bad data.
+  if (!(error instanceof Error) || !/^(RZ001$|23|22)/.test(code)) return null;
+  const detail = "detail" in error && typeof error.detail === "string" ? error.detail : "";
+  const [account, seq] = (/\((\d+), (\d+)\)|^(\d+) (\d+)$/.exec(detail) ?? [])
+    .slice(1)
+    .filter((group) => group !== undefined)
+    .map(Number);
+  const place = account === undefined || seq === undefined ? { shard, g } : { shard, g, account, seq };
+  return new Divergence(place, error.message);
+}

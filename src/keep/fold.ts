@@ -1,0 +1,155 @@
+import type { Batch } from "../carry/batch.ts";
+import type { Entry } from "../ledger/entry.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { Divergence } from "./divergence.ts";
+
+/** How an account must stand before the batches, and how it stands after. */
+export interface Change {
+  readonly account: number;
+  readonly seqBefore: number;
+  readonly balanceBefore: number;
+  /** `null`: the events do not tell. */
+  readonly limitBefore: number | null;
+  readonly seq: number;
+  readonly balance: number;
+  readonly creditLimit: number;
+}
+
+/** Named as keep_batches reads it. */
+export interface Opened {
+  readonly account: number;
+  readonly name: string | null;
+  readonly credit_limit: number;
+  readonly opened_at: number;
+  readonly command: string;
+}
+
+/** Named as keep_batches reads it. */
+export interface NewLimit {
+  readonly account: number;
+  readonly credit_limit: number;
+  readonly after_seq: number;
+  readonly command: string;
+  readonly changed_at: number;
+}
+
+/** What some batches in a row do to the books. */
+export interface Fold {
+  readonly opened: readonly Opened[];
+  readonly newLimits: readonly NewLimit[];
+  /** Each account once. */
+  readonly changes: readonly Change[];
+  readonly entries: readonly (Entry & { readonly creditLimit: number })[];
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/**
+ * Reads the batches' events and holds them to the chain that the entries of an account form, as far as they tell of
+ * it; whether the first one fits to what the books hold is for the books to say.
+ *
+ * @throws Divergence where an event is none, or does not follow from the one before it
+ */
+export function fold(batches: readonly Batch[]): Fold {
+  const opened: Opened[] = [];
+  const newLimits: NewLimit[] = [];
+  const entries: (Entry & { creditLimit: number })[] = [];
+  const changes = new Map<number, Writable<Change>>();
+
+  for (const { shard, g, events } of batches) {
+    for (const text of events) {
+      const event = read(text, shard, g);
+      const { account, seqBefore, balanceBefore, limitBefore } = expectation(event);
+      let change = changes.get(account);
+      if (change === undefined) {
+        change = {
+          account,
+          seqBefore,
+          balanceBefore,
+          limitBefore,
+          seq: seqBefore,
+          balance: balanceBefore,
+          creditLimit: limitBefore ?? 0,
+        };
+        changes.set(account, change);
+      } else if (
+        event.type === "open" ||
+        change.seq !== seqBefore ||
+        change.balance !== balanceBefore ||
+        (limitBefore !== null && change.creditLimit !== limitBefore)
+      ) {
+        const before = `seq ${change.seq} with balance ${change.balance} and limit ${change.creditLimit}`;
+        throw new Divergence(
+          { shard, g, account, seq: change.seq + 1 },
+          `in the outbox ${JSON.stringify(text)} follows ${before}`,
+        );
+      }
+      switch (event.type) {
+        case "entry":
+          change.seq = event.entry.seq;
+          change.balance = event.entry.balance;
+          change.creditLimit = event.creditLimit;
+          entries.push({ ...event.entry, creditLimit: event.creditLimit });
+          break;
+        case "open":
+          opened.push({
+            account,
+            name: event.name,
+            credit_limit: event.creditLimit,
+            opened_at: event.time,
+            command: event.id,
+          });
+          newLimits.push(newLimit(event, 0));
+          break;
+        case "limit":
+          change.creditLimit = event.creditLimit;
+          newLimits.push(newLimit(event, event.seq));
+          break;
+      }
+    }
+  }
+  return { opened, newLimits, changes: [...changes.values()], entries };
+}
+
+function read(text: string, shard: number, g: number): LedgerEvent {
+  try {
+    return parseEvent(text);
+  } catch (error) {
+    throw new Divergence({ shard, g }, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** How the event's account stood before it. */
+function expectation(
+  event: LedgerEvent,
+): Pick<Change, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
+  switch (event.type) {
+    case "entry": {
+      const { account, seq, kind, value, balance } = event.entry;
+      const balanceBefore = kind === "credit" ? balance - value : balance + value;
+      return { account, seqBefore: seq - 1, balanceBefore, limitBefore: event.creditLimit };
+    }
+    case "open":
+      return { account: event.account, seqBefore: 0, balanceBefore: 0, limitBefore: event.creditLimit };
+    case "limit":
+      return {
+        account: event.account,
+        seqBefore: event.seq,
+        balanceBefore: event.balance,
+        limitBefore: null,
+      };
+  }
+}
+
+function newLimit(
+  event: { account: number; creditLimit: number; id: string; time: number },
+  afterSeq: number,
+): NewLimit {
+  return {
+    account: event.account,
+    credit_limit: event.creditLimit,
+    after_seq: afterSeq,
+    command: event.id,
+    changed_at: event.time,
+  };
+}

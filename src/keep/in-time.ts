@@ -1,0 +1,22 @@
+import { limits } from "../limits.ts";
+
+/**
+ * The answer, or an error where there is none in time. A PostgreSQL that is frozen, or behind a dead wire, answers
+ * nothing at all, and its own time-outs do not help then.
+ *
+ * @param onLate gives up the connection: the question may still be on its way
+ */
+export async function inTime<T>(answer: PromiseLike<T>, onLate: () => void): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`PostgreSQL gave no answer within ${limits.books_answer_milliseconds_max} ms`));
+      onLate();
+    }, limits.books_answer_milliseconds_max);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

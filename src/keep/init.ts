@@ -1,0 +1,172 @@
+import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import { limits } from "../limits.ts";
+import { StartError } from "../start-error.ts";
+import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./connect.ts";
+import { migrate } from "./migrate.ts";
+import { connectRedis, headKey, type Redis } from "./redis.ts";
+
+export interface InitOptions {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** `null`: as the books have it, 1 at the first start. */
+  readonly shards: number | null;
+  /** The text of the deciding function's library. */
+  readonly library: string;
+}
+
+/** `begun`: this call completed the first start. `there`: nothing was left to do. */
+export type Initialised = {
+  readonly type: "begun" | "there";
+  readonly epoch: string;
+  readonly shards: number;
+};
+
+interface System {
+  readonly epoch: string;
+  readonly shards: number;
+  readonly loaded: boolean;
+}
+
+/**
+ * Makes a ledger, or completes one whose making was interrupted: the schema, the five accounts and an epoch in the
+ * books; then Redis is filled; then the books note that it was. From that note on Redis is never filled again by this,
+ * since an empty one has lost what it had decided. On a ledger that is there, only the function is loaded anew.
+ *
+ * @throws StartError where books and Redis do not belong together, or a server cannot be reached
+ */
+export async function initialise(options: InitOptions): Promise<Initialised> {
+  const sql = connectPostgres({ url: options.databaseUrl, name: "razonete init", connections_max: 1 });
+  const redis = connectRedis(options.redisUrl, () => {});
+  try {
+    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    // The client's own attempts go on for ever, which is more than whoever waits for this wants.
+    const connecting = redis.connect().catch(() => {});
+    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connecting;
+    await migrate(sql);
+    // The one connection holds it until the end.
+    await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
+    return await begin(sql, redis, options);
+  } finally {
+    redis.destroy();
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Initialised> {
+  const system = await openBooks(sql, options.shards ?? 1);
+  const { epoch, shards, loaded } = system;
+  if (options.shards !== null && options.shards !== shards) {
+    throw new StartError(
+      `the books were begun with ${shards} shards, which cannot be changed to ${options.shards}: set SHARDS=${shards}.`,
+    );
+  }
+  // Every shard is looked at before the first is filled.
+  const empty: number[] = [];
+  for (let shard = 0; shard < shards; shard += 1) {
+    if (!(await holdsShard(sql, redis, system, shard))) empty.push(shard);
+  }
+  await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", options.library]);
+  for (const shard of empty) await fill(sql, redis, system, shard);
+  if (!loaded) await sql`UPDATE system SET loaded = true`;
+  return { type: loaded ? "there" : "begun", epoch, shards };
+}
+
+/** The system as the books have it; where they are new, they are begun with `shards`. */
+async function openBooks(sql: Sql, shards: number): Promise<System> {
+  const [found] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
+  if (found !== undefined) return found;
+  const system: System = { epoch: crypto.randomUUID(), shards, loaded: false };
+  const accounts = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => ({ account: index + 1, creditLimit }));
+  const now = Date.now() * 1000;
+  await sql.begin(async (transaction) => {
+    await transaction`INSERT INTO system ${transaction({ ...system })}`;
+    for (let shard = 0; shard < shards; shard += 1) {
+      await transaction`INSERT INTO cursors (shard, last_g) VALUES (${shard}, 0)`;
+    }
+    for (const { account, creditLimit } of accounts) {
+      await transaction`
+        INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
+        VALUES (${account}, ${creditLimit}, 0, 0, ${now}, 'initial')`;
+      await transaction`
+        INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
+        VALUES (${account}, 1, ${creditLimit}, 0, 'initial', ${now})`;
+    }
+  });
+  return system;
+}
+
+/**
+ * Whether Redis holds the shard; a shard that it should not hold, or hold more of, is refused.
+ *
+ * @throws StartError
+ */
+async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number): Promise<boolean> {
+  const [epoch, g] = await redis.hmGet(headKey(shard), ["epoch", "g"]);
+  const [cursor] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
+  const lastG = cursor?.last_g ?? 0;
+  if (typeof epoch !== "string") {
+    if (!system.loaded && lastG === 0) return false;
+    throw new StartError(
+      `Redis is empty, but the books say that it held their accounts (shard ${shard}, ${lastG} batches are kept): ` +
+        "give it its data back, or run razonete restore.",
+    );
+  }
+  if (epoch !== system.epoch) {
+    throw new StartError(
+      `Redis holds another ledger (epoch ${epoch}) than the books (epoch ${system.epoch}): ` +
+        "set REDIS_URL and DATABASE_URL to the same system, or run razonete restore.",
+    );
+  }
+  if (Number(g) < lastG) {
+    throw new StartError(
+      `Redis is older than the books (shard ${shard}: batch ${Number(g)}, the books have ${lastG}): ` +
+        "give it its data back, or run razonete restore.",
+    );
+  }
+  return true;
+}
+
+/** Gives an empty shard its accounts, as the books have them. */
+async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
+  const accounts = await sql<AccountRow[]>`
+    SELECT account, credit_limit, balance, seq, opened_at, coalesce(name, '') AS name
+    FROM accounts WHERE account % ${shards} = ${shard} ORDER BY account`;
+  const [row] = await sql<{ last: number }[]>`SELECT max(account) AS last FROM accounts`;
+  // The accounts of a shard are those whose number leaves it as the rest; it opens every shards-th.
+  let next = (row?.last ?? 0) + 1;
+  while (next % shards !== shard) next += 1;
+  const fields = accounts.flatMap((account) => [
+    ...[account.account, account.credit_limit, account.balance, account.seq, account.opened_at].map(String),
+    account.name,
+  ]);
+  const args = [epoch, String(shards), "0", String(next), ...fields];
+  await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
+}
+
+interface AccountRow {
+  readonly account: number;
+  readonly credit_limit: number;
+  readonly balance: number;
+  readonly seq: number;
+  readonly opened_at: number;
+  readonly name: string;
+}
+
+/** Servers that are started together with this are not there at once. */
+async function reach(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
+  const deadline = performance.now() + limits.init_wait_milliseconds_max;
+  for (;;) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message || codeOf(error) : String(error);
+      // A wrong password or database name does not mend itself.
+      if (performance.now() > deadline || /^(28|3D)/.test(codeOf(error))) {
+        throw new StartError(`${server} cannot be used: ${reason}.`);
+      }
+      await Bun.sleep(limits.books_reconnect_milliseconds);
+    }
+  }
+}

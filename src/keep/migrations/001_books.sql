@@ -1,0 +1,134 @@
+-- The books of the cluster. Amounts are in cents, times in microseconds since 1970-01-01T00:00:00Z.
+
+-- One row: which data in Redis these books belong to. `loaded` becomes true once, when Redis holds the epoch's
+-- accounts; from then on a Redis without them has lost data, and is not filled again but refused.
+CREATE TABLE system (
+  only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+  epoch text NOT NULL,
+  shards integer NOT NULL CHECK (shards > 0),
+  loaded boolean NOT NULL
+);
+
+-- How far each shard's batches are kept. Its row lock lets one transaction at a time keep batches of a shard.
+CREATE TABLE cursors (
+  shard integer PRIMARY KEY CHECK (shard >= 0),
+  last_g bigint NOT NULL CHECK (last_g >= 0)
+);
+
+-- An account as it stands after its latest entry. The few columns that change are in no index, and the room left in
+-- each page keeps such a change inside of it.
+CREATE TABLE accounts (
+  account bigint PRIMARY KEY CHECK (account > 0),
+  name text,
+  credit_limit bigint NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
+  balance bigint NOT NULL CHECK (balance BETWEEN -credit_limit AND 9007199254740991),
+  seq bigint NOT NULL CHECK (seq >= 0),
+  opened_at bigint NOT NULL,
+  command text NOT NULL
+) WITH (fillfactor = 70);
+
+-- `credit_limit` is the one that the entry had to keep.
+CREATE TABLE entries (
+  account bigint NOT NULL,
+  seq bigint NOT NULL CHECK (seq > 0),
+  kind text NOT NULL CHECK (kind IN ('credit', 'debit')),
+  value bigint NOT NULL CHECK (value > 0),
+  balance bigint NOT NULL CHECK (balance BETWEEN -credit_limit AND 9007199254740991),
+  credit_limit bigint NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
+  description text NOT NULL,
+  command text NOT NULL,
+  time bigint NOT NULL,
+  PRIMARY KEY (account, seq)
+);
+
+-- Every limit that an account has had; the highest version is in force, for the entries after `after_seq`.
+CREATE TABLE limits (
+  account bigint NOT NULL,
+  version integer NOT NULL CHECK (version > 0),
+  credit_limit bigint NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
+  after_seq bigint NOT NULL CHECK (after_seq >= 0),
+  command text NOT NULL,
+  changed_at bigint NOT NULL,
+  PRIMARY KEY (account, version)
+);
+
+-- Keeps batches first_g to last_g of one shard: all of it or, with any error, nothing. One call, one round trip, one
+-- transaction. Under READ COMMITTED each statement in here sees what was committed before it, so what follows the
+-- cursor's lock sees everything that its former holder did.
+--
+-- opened   JSON [{account, name, credit_limit, opened_at, command}], with balance 0 and no entries
+-- limits   JSON [{account, credit_limit, after_seq, command, changed_at}], in their order
+-- accounts the accounts that change, each once: how they must stand before (a limit of NULL: it does not matter)
+--          and how they stand after
+--
+-- Returns the cursor as it was found: first_g - 1 where the batches were kept, anything else where they were not.
+-- RZ001: the books differ from what the batches build upon; the detail is "account seq". RZ002: another epoch.
+CREATE FUNCTION keep_batches(
+  of_shard integer, of_epoch text, first_g bigint, to_g bigint, opened jsonb, new_limits jsonb,
+  accounts_ bigint[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
+  seqs_after bigint[], balances_after bigint[], limits_after bigint[],
+  entry_accounts bigint[], entry_seqs bigint[], kinds text[], entry_values bigint[], balances bigint[],
+  credit_limits bigint[], descriptions text[], commands text[], times bigint[]
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  found_g bigint;
+  changed bigint;
+  odd record;
+BEGIN
+  SELECT c.last_g INTO found_g FROM cursors AS c WHERE c.shard = of_shard FOR UPDATE;
+  IF found_g IS NULL THEN
+    RAISE EXCEPTION 'the books have no shard %', of_shard USING ERRCODE = 'RZ002';
+  END IF;
+  IF found_g <> first_g - 1 THEN
+    RETURN found_g;
+  END IF;
+  IF NOT EXISTS (SELECT FROM system AS s WHERE s.epoch = of_epoch) THEN
+    RAISE EXCEPTION 'the books are not of epoch %', of_epoch USING ERRCODE = 'RZ002';
+  END IF;
+
+  IF jsonb_array_length(opened) > 0 THEN
+    INSERT INTO accounts (account, name, credit_limit, balance, seq, opened_at, command)
+    SELECT o.account, o.name, o.credit_limit, 0, 0, o.opened_at, o.command
+    FROM jsonb_to_recordset(opened)
+      AS o (account bigint, name text, credit_limit bigint, opened_at bigint, command text);
+  END IF;
+
+  UPDATE accounts AS a SET seq = c.seq_after, balance = c.balance_after, credit_limit = c.limit_after
+  FROM unnest(accounts_, seqs_before, balances_before, limits_before, seqs_after, balances_after, limits_after)
+    AS c (account, seq_before, balance_before, limit_before, seq_after, balance_after, limit_after)
+  WHERE a.account = c.account AND a.seq = c.seq_before AND a.balance = c.balance_before
+    AND a.credit_limit = coalesce(c.limit_before, a.credit_limit);
+  GET DIAGNOSTICS changed = ROW_COUNT;
+  IF changed <> cardinality(accounts_) THEN
+    SELECT c.account, c.seq_before + 1 AS seq, a.seq AS found_seq, a.balance AS found_balance INTO odd
+    FROM unnest(accounts_, seqs_before, seqs_after, balances_after, limits_after)
+      AS c (account, seq_before, seq_after, balance_after, limit_after)
+    LEFT JOIN accounts AS a ON a.account = c.account
+    WHERE (a.seq, a.balance, a.credit_limit) IS DISTINCT FROM (c.seq_after, c.balance_after, c.limit_after)
+    ORDER BY c.account LIMIT 1;
+    RAISE EXCEPTION 'the books have it at seq % with balance %',
+        coalesce(odd.found_seq::text, 'none'), coalesce(odd.found_balance::text, 'none')
+      USING ERRCODE = 'RZ001', DETAIL = format('%s %s', odd.account, odd.seq);
+  END IF;
+
+  INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
+  SELECT * FROM unnest(
+    entry_accounts, entry_seqs, kinds, entry_values, balances, credit_limits, descriptions, commands, times
+  );
+
+  IF jsonb_array_length(new_limits) > 0 THEN
+    INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
+    SELECT n.account,
+      coalesce((SELECT max(l.version) FROM limits AS l WHERE l.account = n.account), 0)
+        + row_number() OVER (PARTITION BY n.account ORDER BY n.position),
+      n.credit_limit, n.after_seq, n.command, n.changed_at
+    FROM ROWS FROM (
+      jsonb_to_recordset(new_limits)
+        AS (account bigint, credit_limit bigint, after_seq bigint, command text, changed_at bigint)
+    ) WITH ORDINALITY AS n (account, credit_limit, after_seq, command, changed_at, position);
+  END IF;
+
+  UPDATE cursors AS c SET last_g = to_g WHERE c.shard = of_shard;
+  RETURN found_g;
+END
+$$;

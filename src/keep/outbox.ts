@@ -1,0 +1,65 @@
+import { z } from "zod";
+import type { Batch } from "../carry/batch.ts";
+import { limits } from "../limits.ts";
+import { connectRedis, headKey, outboxKey, type Redis } from "./redis.ts";
+
+/** `null`: Redis holds nothing of the shard. */
+export type Head = { readonly epoch: string; readonly g: number } | null;
+
+const headReply = z.tuple([z.string().nullable(), z.string().nullable()]);
+const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
+
+/** The outboxes in Redis, as the writer uses them. Methods reject while Redis is away, and work again when it is back. */
+export class Outbox {
+  readonly #redis: Redis;
+  /** How often the connection was made: what was seen over an earlier one may be another Redis's. */
+  #connections = 0;
+
+  constructor(url: string) {
+    this.#redis = connectRedis(url, () => {});
+    this.#redis.on("ready", () => {
+      this.#connections += 1;
+    });
+    // It goes on trying by itself; whoever calls a method meanwhile is told.
+    this.#redis.connect().catch(() => {});
+  }
+
+  /** A number that differs for each connection; `null` while there is none. */
+  get connection(): number | null {
+    return this.#redis.isReady ? this.#connections : null;
+  }
+
+  async head(shard: number): Promise<Head> {
+    const reply: unknown = await this.#redis.sendCommand(["HMGET", headKey(shard), "epoch", "g"]);
+    const [epoch, g] = headReply.parse(reply);
+    return epoch === null || g === null ? null : { epoch, g: Number(g) };
+  }
+
+  /** Up to `count` batches from `g` on, in their order. The caller knows the epoch. */
+  async read(epoch: string, shard: number, g: number, count: number): Promise<Batch[]> {
+    const range = [
+      outboxKey(shard),
+      `${g}-0`,
+      "+",
+      "COUNT",
+      String(Math.min(count, limits.outbox_read_batches_max)),
+    ];
+    const reply: unknown = await this.#redis.sendCommand(["XRANGE", ...range]);
+    return outboxReply.parse(reply).map(([entry, fields]) => ({
+      epoch,
+      shard,
+      g: Number(entry.split("-", 1)[0]),
+      // Pairs of a name, always the same, and an event.
+      events: fields.filter((_, index) => index % 2 === 1),
+    }));
+  }
+
+  /** Drops the batches up to `g`. */
+  async trim(shard: number, g: number): Promise<void> {
+    await this.#redis.sendCommand(["XTRIM", outboxKey(shard), "MINID", "=", String(g + 1)]);
+  }
+
+  close(): void {
+    this.#redis.destroy();
+  }
+}

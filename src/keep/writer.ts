@@ -1,0 +1,77 @@
+import { Feed } from "../carry/feed.ts";
+import type { WriterConfig } from "../config.ts";
+import { limits } from "../limits.ts";
+import { Books, type BooksFence } from "./books.ts";
+import { Outbox } from "./outbox.ts";
+import { ShardWriter } from "./shard-writer.ts";
+import { Troubles } from "./troubles.ts";
+import { Wake } from "./wake.ts";
+
+/** The writer's process: one {@link ShardWriter} for each shard that the books have, over shared connections. */
+export class Writer {
+  readonly #config: WriterConfig;
+  readonly #report: (line: string) => void;
+  readonly #troubles: Troubles;
+  readonly #wake = new Wake();
+  #shardWriters: readonly ShardWriter[] = [];
+  #stopped = false;
+
+  /** @param report gets one line for each change of state */
+  constructor(config: WriterConfig, report: (line: string) => void) {
+    this.#config = config;
+    this.#report = report;
+    this.#troubles = new Troubles(report);
+  }
+
+  /**
+   * Until {@link stop}. Servers that are away are waited for.
+   *
+   * @throws Divergence
+   */
+  async run(): Promise<void> {
+    const { databaseUrl, redisUrl, natsUrl } = this.#config;
+    const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
+    const outbox = new Outbox(redisUrl);
+    const feed = new Feed({ url: natsUrl, name: "razonete writer", onTrouble: this.#report });
+    try {
+      const shards = await this.#shards(books);
+      this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
+        const options = { shard, databaseUrl, books, outbox, report: this.#report };
+        const writer = new ShardWriter(options);
+        feed.subscribe(shard, (batch) => writer.offer(batch));
+        return writer;
+      });
+      if (this.#stopped) return;
+      await Promise.all(this.#shardWriters.map((writer) => writer.run().finally(() => this.stop())));
+    } finally {
+      await feed.close();
+      outbox.close();
+      await books.close();
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake.now();
+    for (const writer of this.#shardWriters) writer.stop();
+  }
+
+  async #shards(books: Books): Promise<number> {
+    while (!this.#stopped) {
+      let fence: BooksFence | null = null;
+      try {
+        fence = await books.fence();
+        if (fence === null) this.#troubles.begin("PostgreSQL", "there are no books yet: run razonete init");
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#troubles.begin("PostgreSQL", `PostgreSQL cannot be used (${reason})`);
+      }
+      if (fence !== null) {
+        this.#troubles.end("PostgreSQL");
+        return fence.shards;
+      }
+      await this.#wake.sleep(limits.role_look_milliseconds);
+    }
+    return 0;
+  }
+}

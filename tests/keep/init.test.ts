@@ -1,0 +1,170 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { RedisClient } from "bun";
+import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
+import { initialise } from "../../src/keep/init.ts";
+import { migrate } from "../../src/keep/migrate.ts";
+import { StartError } from "../../src/start-error.ts";
+import { INITDB, missing, POSTGRES, REDIS } from "../support/servers/binaries.ts";
+import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
+import { type RedisServer, startRedis } from "../support/servers/redis.ts";
+import { LedgerSource, putInOutbox } from "./ledger-source.ts";
+
+const library = await Bun.file(new URL("stand-in.lua", import.meta.url)).text();
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", () => {
+  let postgresServer: PostgresServer;
+  let redisServer: RedisServer;
+  let databaseUrl: string;
+  let sql: Sql;
+  let redis: RedisClient;
+
+  beforeAll(async () => {
+    [postgresServer, redisServer] = await Promise.all([startPostgres(), startRedis()]);
+  });
+
+  afterAll(async () => {
+    await Promise.all([postgresServer.process.dispose(), redisServer.process.dispose()]);
+  });
+
+  beforeEach(async () => {
+    databaseUrl = await postgresServer.createDatabase();
+    sql = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
+    redis = new RedisClient(redisServer.url);
+    await redis.send("FLUSHALL", []);
+    await redis.send("FUNCTION", ["FLUSH"]);
+  });
+
+  afterEach(async () => {
+    redis.close();
+    await sql.end();
+  });
+
+  const init = (shards: number | null = null) =>
+    initialise({ databaseUrl, redisUrl: redisServer.url, shards, library });
+
+  /** All that there is, in Redis and in the books. */
+  async function everything() {
+    const keys = (await redis.keys("*")).toSorted();
+    return {
+      redis: await Promise.all(keys.map(async (key) => [key, await redis.hgetall(key)])),
+      system: [...(await sql`SELECT * FROM system`)],
+      cursors: [...(await sql`SELECT * FROM cursors ORDER BY shard`)],
+      accounts: [...(await sql`SELECT * FROM accounts ORDER BY account`)],
+      limits: [...(await sql`SELECT * FROM limits ORDER BY account, version`)],
+    };
+  }
+
+  test("makes books and Redis with the five accounts; again it changes nothing", async () => {
+    const begun = await init();
+    expect(begun).toMatchObject({ type: "begun", shards: 1 });
+    const before = await everything();
+    expect(before.system).toMatchObject([{ epoch: begun.epoch, shards: 1, loaded: true }]);
+    expect(before.cursors).toMatchObject([{ shard: 0, last_g: 0 }]);
+    expect(before.accounts.map(({ credit_limit }) => Number(credit_limit))).toEqual([
+      100_000, 80_000, 1_000_000, 10_000_000, 500_000,
+    ]);
+    expect(before.limits).toHaveLength(5);
+    expect(await redis.hgetall("razonete:{0}:head")).toMatchObject({
+      epoch: begun.epoch,
+      g: "0",
+      next: "6",
+      shards: "1",
+    });
+    expect(await redis.hgetall("razonete:{0}:account:4")).toMatchObject({
+      limit: "10000000",
+      balance: "0",
+      seq: "0",
+    });
+
+    expect(await init()).toEqual({ ...begun, type: "there" });
+    expect(await everything()).toEqual(before);
+  });
+
+  test("several shards, each with its accounts and its next number", async () => {
+    await init(4);
+    const next = await Promise.all(
+      [0, 1, 2, 3].map((shard) => redis.hget(`razonete:{${shard}}:head`, "next")),
+    );
+    expect(next).toEqual(["8", "9", "6", "7"]);
+    expect((await redis.keys("razonete:*:account:*")).toSorted()).toEqual([
+      "razonete:{0}:account:4",
+      "razonete:{1}:account:1",
+      "razonete:{1}:account:5",
+      "razonete:{2}:account:2",
+      "razonete:{3}:account:3",
+    ]);
+  });
+
+  test("another number of shards is refused, none said is as it was", async () => {
+    const { epoch } = await init(2);
+    expect(init(3)).rejects.toThrow(
+      new StartError("the books were begun with 2 shards, which cannot be changed to 3: set SHARDS=2."),
+    );
+    expect(await init()).toEqual({ type: "there", epoch, shards: 2 });
+  });
+
+  test("two at once make one ledger", async () => {
+    const both = await Promise.all([init(), init()]);
+    expect(both.map(({ type }) => type).toSorted()).toEqual(["begun", "there"]);
+    expect(both[0]?.epoch).toBe(both[1]?.epoch ?? "");
+  });
+
+  test("interrupted anywhere before it was done, it is completed by the next", async () => {
+    // After the migrations only.
+    await migrate(sql);
+    expect(await init()).toMatchObject({ type: "begun" });
+    // After the books, before Redis.
+    await redis.send("FLUSHALL", []);
+    await sql`UPDATE system SET loaded = false`;
+    expect(await init()).toMatchObject({ type: "begun" });
+    // Between Redis and the note of it; between two shards.
+    const before = await everything();
+    await sql`UPDATE system SET loaded = false`;
+    expect(await init()).toMatchObject({ type: "begun" });
+    expect(await everything()).toEqual(before);
+  });
+
+  test("a Redis that lost its data is not filled again, and nothing is changed", async () => {
+    await init();
+    await redis.send("FLUSHALL", []);
+    const before = await everything();
+    expect(init()).rejects.toThrow(/^Redis is empty, .* or run razonete restore\.$/);
+    await init().catch(() => {});
+    expect(await everything()).toEqual(before);
+  });
+
+  test("a Redis that is older than the books, or another ledger's, is refused", async () => {
+    const { epoch } = await init();
+    const source = new LedgerSource(epoch);
+    await putInOutbox(redis, [source.batch(1, 10)]);
+    await sql`UPDATE cursors SET last_g = 2`;
+    expect(init()).rejects.toThrow(/^Redis is older than the books \(shard 0: batch 1, the books have 2\)/);
+    await redis.send("HSET", ["razonete:{0}:head", "epoch", "another"]);
+    expect(init()).rejects.toThrow(/^Redis holds another ledger/);
+  });
+
+  test("the library is loaded anew each time", async () => {
+    await init();
+    await redis.send("FUNCTION", ["FLUSH"]);
+    await init();
+    expect(JSON.stringify(await redis.send("FUNCTION", ["LIST"]))).toContain("razonete_begin");
+  });
+
+  test("a database that is not there is named at once", async () => {
+    databaseUrl = `${databaseUrl}_missing`;
+    expect(init()).rejects.toThrow(
+      /^PostgreSQL \(DATABASE_URL\) cannot be used: database .* does not exist\.$/,
+    );
+  });
+});

@@ -1,0 +1,37 @@
+import { fileURLToPath } from "node:url";
+import { listenForStop } from "../../../src/cli/stop-signals.ts";
+import { StartError } from "../../../src/start-error.ts";
+import { runStack } from "../../../src/stack/run-stack.ts";
+
+/** A stack with real servers and stand-ins for our own processes: `stand-in-stack.ts <data> <port> <fresh>`. */
+const [data = "", port = "0", fresh = "no"] = process.argv.slice(2);
+const commandOf = (name: string): string[] => [
+  process.execPath,
+  fileURLToPath(new URL(`./stand-in-${name}.ts`, import.meta.url)),
+];
+const signals = listenForStop((signal) => console.log(`${signal}: stopping`));
+try {
+  await runStack(
+    {
+      data,
+      port: Number(port),
+      fresh: fresh === "fresh",
+      apis: 2,
+      writers: 1,
+      environment: { PATH: process.env["PATH"] ?? "" },
+      ownEnvironment: Object.fromEntries(
+        Object.entries(process.env).flatMap(([name, value]) =>
+          name.startsWith("STAND_IN_") && value !== undefined ? [[name, value]] : [],
+        ),
+      ),
+      own: { api: commandOf("api"), writer: commandOf("writer"), init: commandOf("init") },
+      say: (line) => console.log(line),
+    },
+    signals,
+  );
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+process.exit(0);
