@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import type { EventBatch } from "../../src/decide/neighbours.ts";
+import type { Batch } from "../../src/carry/batch.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
@@ -16,7 +16,7 @@ describeWithRedis("what the ledger gives to the feed", () => {
   afterEach(() => stand[Symbol.asyncDispose]());
 
   test("is the outbox: each batch once, as it stands there, in order of g, and no batch of refusals", async () => {
-    const published: EventBatch[] = [];
+    const published: Batch[] = [];
     const ledger = await stand.ledger({ feed: { publish: (batch) => published.push(batch) } });
     for (let round = 0; round < 10; round += 1) {
       await Promise.all(
@@ -35,11 +35,11 @@ describeWithRedis("what the ledger gives to the feed", () => {
   });
 
   test("of two ledgers is together the outbox", async () => {
-    const published: EventBatch[] = [];
-    const feed = { publish: (batch: EventBatch) => published.push(batch) };
+    const published: Batch[] = [];
+    const feed = { publish: (batch: Batch) => published.push(batch) };
     const ledgers = [await stand.ledger({ feed }), await stand.ledger({ feed })] as const;
     await Promise.all(
-      Array.from({ length: 200 }, (_, index) => ledgers[index % 2 === 0 ? 0 : 1].submit(credit(1))),
+      Array.from({ length: 200 }, (_, index) => ledgers[index % 2 === 0 ? 0 : 1].submit(credit(2))),
     );
     const outbox = await stand.outbox(0);
     await eventually("all is published", () => published.length >= outbox.length);
@@ -66,7 +66,7 @@ describeWithRedis("what the ledger gives to the feed", () => {
         },
       },
     });
-    const answers = await Promise.all(Array.from({ length: 50 }, () => settle(ledger, credit(1))));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => settle(ledger, credit(2))));
     await ledger.submit(credit(1));
     await eventually("it has thrown", () => thrown >= 2);
     expect(answers.every(({ outcome }) => !outcome.replayed)).toBe(true);
