@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { StartError } from "../start-error.ts";
-import type { ServerPrograms } from "./servers.ts";
+import type { Programs } from "./servers.ts";
 
 /**
  * PostgreSQL refuses to run as root, so root gives it to a user without rights. That user may not be able to enter
@@ -56,7 +56,7 @@ export function dataArgument(user: PostgresUser, folder: string): { path: string
 }
 
 export interface BooksOptions {
-  readonly programs: ServerPrograms;
+  readonly programs: Programs;
   readonly user: PostgresUser;
   readonly folder: string;
   /** The settings file; PostgreSQL's user may not be able to read it where it is, so its folder gets a copy. */
