@@ -11,7 +11,7 @@ const PROBE_PAUSE_MILLISECONDS = 50;
 const TOLD_EVERY_MILLISECONDS = 5_000;
 const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
 /** During the start a process may die so often at once, one time after the other, before the start is given up. */
-const DEATHS_AT_START_MAX = 3;
+const DEATHS_AT_START_MAX = 5;
 
 /** The stop was asked for while the start was still going on. */
 export class StartInterrupted extends Error {}

@@ -267,6 +267,18 @@ describe.skipIf(serversMissing !== null)("after the supervisor was killed", () =
     expect(await next.stop()).toBe(0);
   });
 
+  test("PostgreSQL starts though the number in its lock file belongs to another process by now", async () => {
+    using folder = temporaryFolder();
+    {
+      await using stack = await startStack({ data: folder.path });
+      expect(await stack.stop()).toBe(0);
+    }
+    writeFileSync(join(folder.path, "postgres/postmaster.pid"), `${process.pid}\n`);
+    await using stack = await startStack({ data: folder.path });
+    expect(await startsInBooks(stack.description())).toBe(2);
+    expect(await stack.stop()).toBe(0);
+  });
+
   test("a process that has got the number of one of them is left alone", async () => {
     using folder = temporaryFolder();
     {

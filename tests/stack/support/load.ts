@@ -34,6 +34,12 @@ export class Load {
     return this.answered;
   }
 
+  /** For where the server is gone: each client ends at its first failure. */
+  async stopAtFirstFailure(): Promise<number> {
+    await eventually("a request fails", () => this.failures.length > 0);
+    return this.stop();
+  }
+
   async #client(name: number, send: Send): Promise<void> {
     for (let count = 0; !this.#stopped; count += 1) {
       try {
