@@ -161,24 +161,22 @@ export class Stack {
   /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
   async #keepOutbox(): Promise<void> {
     const deadline = performance.now() + limits.stack_keep_milliseconds_max;
+    const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
     let length = 0;
-    const parties = [this.#redis, this.#postgres];
-    while (parties.every(({ running }) => running) && this.#writers.some(({ running }) => running)) {
+    do {
+      if (!this.#redis.running) return;
       try {
         length = await outboxLength(this.#plan.redisUrl);
       } catch {
-        // Redis has just ended, or was never up: what it holds is on disk.
+        // Redis has just ended, or still reads its data: what it holds is on disk.
         return;
       }
       if (length === 0) return;
-      if (performance.now() > deadline) break;
       await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
-    }
-    if (length > 0) {
-      this.#say(
-        `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
-      );
-    }
+    } while (canKeep() && performance.now() < deadline);
+    this.#say(
+      `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
+    );
   }
 
   /** In the order in which they are shown. */

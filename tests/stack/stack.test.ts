@@ -101,10 +101,15 @@ describe.skipIf(serversMissing !== null)("a running stack", () => {
     const dead = join(folder.path, "writers-die");
     const data = join(folder.path, "data");
     await using stack = await startStack({ data, environment: { STAND_IN_WRITER_DIES: dead } });
-    writeFileSync(dead, "");
+    writeFileSync(dead, "3");
     process.kill(stack.pid("writer-1"), "SIGKILL");
     await eventually("it pauses longer", () => stack.output().includes("next start in 0.4 s"));
-    expect(stack.output()).toMatch(/writer-1 ended \(code 3\) after .* Its log ends: .*no luck today/);
+    expect(stack.output()).toMatch(/writer-1 ended \(code 3\) after .* Its log ends: .*no luck today: 3/);
+    // By this code a writer says that the books and the outbox differ.
+    writeFileSync(dead, "65");
+    await eventually("it is left alone", () => stack.output().includes("writer-1 needs you"));
+    expect(stack.output()).toMatch(/next try in a minute\. Its log ends: .*no luck today: 65/);
+    expect(await stack.stop()).toBe(0);
   });
 });
 
