@@ -95,6 +95,7 @@ export class Feed {
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
         });
+        if (attempt > 0) onTrouble?.("NATS is back");
         await this.#use(connection);
         return;
       } catch (error) {
