@@ -106,9 +106,74 @@ export function readWriterConfig(environment: Environment = process.env): Writer
   return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
 }
 
+export interface ApiConfig {
+  readonly address: { readonly host: string; readonly port: number } | { readonly socket: string };
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+  readonly drainMilliseconds: number;
+  /** False takes a Redis that does not fsync before it answers. */
+  readonly durable: boolean;
+  readonly outboxBatchesMax: number;
+  /** The header with a trusted balancer's request id; `undefined` where there is none. */
+  readonly requestIdHeader: string | undefined;
+}
+
+const apiSettings = z.object({
+  ...servers,
+  HOST: z.string(),
+  PORT: integer(0, 65_535),
+  SOCKET: z.string(),
+  DRAIN_MS: integer(0, 60_000),
+  DURABILITY: z.enum(["strict", "relaxed"], "must be strict or relaxed"),
+  OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
+  REQUEST_ID_HEADER: z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header"),
+});
+
+/** @throws StartError that names every setting that is wrong */
+export function readApiConfig(environment: Environment = process.env): ApiConfig {
+  const settings = parse(apiSettings, {
+    ...serverTexts(environment),
+    HOST: environment["HOST"] || SERVE_DEFAULTS.HOST,
+    PORT: environment["PORT"] || SERVE_DEFAULTS.PORT,
+    SOCKET: environment["SOCKET"] ?? "",
+    // Longer than a balancer that asks /readyz every 200 ms takes to see two refusals.
+    DRAIN_MS: environment["DRAIN_MS"] || "1000",
+    DURABILITY: environment["DURABILITY"] || "strict",
+    OUTBOX_BATCHES_MAX: environment["OUTBOX_BATCHES_MAX"] || "100000",
+    REQUEST_ID_HEADER: environment["REQUEST_ID_HEADER"] ?? "",
+  });
+  const { HOST: host, PORT: port, SOCKET: socket } = settings;
+  return {
+    address: socket === "" ? { host, port } : { socket },
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    natsUrl: settings.NATS_URL,
+    drainMilliseconds: settings.DRAIN_MS,
+    durable: settings.DURABILITY === "strict",
+    outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,
+    requestIdHeader: settings.REQUEST_ID_HEADER || undefined,
+  };
+}
+
 function url(...schemes: readonly string[]) {
   const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
   return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
+}
+
+/** What every process of a stack takes over from the environment of the one that starts it. */
+const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** What the ledger's own processes take over besides; their addresses they get from the stack. */
+const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
+
+/** A stack's processes see nothing else of the present environment, so that no stray variable changes one of them. */
+export function environmentOfStack(environment: Environment = process.env): {
+  readonly all: Readonly<Record<string, string>>;
+  readonly own: Readonly<Record<string, string>>;
+} {
+  const pick = (names: readonly string[]): Record<string, string> =>
+    Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  return { all: pick(STACK_VARIABLES), own: pick(STACK_OWN_VARIABLES) };
 }
 
 function integer(min: number, max: number) {

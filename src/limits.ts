@@ -26,6 +26,20 @@ export const limits = {
   batch_commands_max: 1024,
   /** Accounts that the embedded ledger keeps in memory; colder ones are read from the file (about 200 B each). */
   accounts_cached_max: 50_000,
+  /** A command waits this long for a decision, then its client is told that there is none, or that it is not known. */
+  decision_milliseconds_max: 2000,
+  /** How often what waits is looked through for passed deadlines. */
+  deadline_check_milliseconds: 50,
+  /** Commands, or readings, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
+  call_commands_max: 512,
+  redis_ping_milliseconds: 1000,
+  /** A Redis that says nothing for so long, pings included, is taken for gone. */
+  redis_silence_milliseconds_max: 5000,
+  reconnect_milliseconds_max: 500,
+  /** How long between two comparisons of Redis with the books while they do not agree. */
+  fence_retry_milliseconds: 200,
+  /** A batch whose answer was lost is sent again after this. */
+  resend_milliseconds: 20,
   /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */
   start_check_bytes_max: 256 * 1024 * 1024,
   /** After this a stop no longer waits for requests in flight: a client may have stalled half-way through one. */
@@ -71,6 +85,18 @@ export const limits = {
   feed_kept_bytes_max: 256 * 1024 * 1024,
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
+
+  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
+  stack_apis_max: 8,
+  stack_writers_max: 8,
+  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
+  stack_start_milliseconds_max: 180_000,
+  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
+  stack_stop_milliseconds_max: 20_000,
+  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
+  stack_keep_milliseconds_max: 10_000,
+  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
+  stack_log_bytes_max: 16 * 1024 * 1024,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -79,10 +105,15 @@ assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes
 assert(limits.history_page_entries_default <= limits.history_page_entries_max);
 assert(limits.statement_entries_max <= limits.history_page_entries_max);
 assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
+assert(limits.call_commands_max * 2 < 8000);
+assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
+assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
 // An answered transaction is in the books within 250 ms, also where the feed does not bring it.
 assert(
   limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
 );
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
+
+assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
-import type { Ledger } from "../ledger/ledger.ts";
+import { runServer } from "./run-server.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -24,44 +24,14 @@ async function serve(config: ServeConfig): Promise<void> {
   const ledger = new EmbeddedLedger({ file: config.dataFile, onTrouble: warn });
   let server: HttpServer;
   try {
-    server = startHttpServer(ledger, { host: config.host, port: config.port, onDefect: warn });
+    server = startHttpServer(ledger, { address: { host: config.host, port: config.port }, onDefect: warn });
   } catch (error) {
     await ledger.close();
     throw error;
   }
-  console.log(banner(server.url, config.dataFile));
-  const signal = await firstSignal();
-  console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
-  await stop(server, ledger, config.drainMilliseconds);
-  console.log("Stopped. Everything that was answered is in the data file.");
-  process.exit(0);
-}
-
-async function stop(server: HttpServer, ledger: Ledger, drainMilliseconds: number): Promise<void> {
-  server.drain();
-  await Bun.sleep(drainMilliseconds);
-  await server.stop();
-  await ledger.close();
-}
-
-// One Ctrl-C under `npm start` arrives twice, from the terminal and handed on by npm.
-const SAME_PRESS_MILLISECONDS = 250;
-
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once, which loses nothing answered. */
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let first: number | null = null;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (first === null) {
-        first = performance.now();
-        resolve(signal);
-      } else if (performance.now() - first > SAME_PRESS_MILLISECONDS) {
-        process.exit(signal === "SIGINT" ? 130 : 143);
-      }
-    };
-    process.on("SIGINT", onSignal);
-    process.on("SIGTERM", onSignal);
-  });
+  await runServer(server, banner(server.url, config.dataFile), config.drainMilliseconds, () =>
+    ledger.close(),
+  );
 }
 
 function banner(url: string, dataFile: string): string {

@@ -11,8 +11,9 @@ const APPLICATION_ID = 0x52617a6f;
 const BUSY_MILLISECONDS = 250;
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 
-export interface OpenFile {
+export interface OpenFile<Statements> {
   readonly db: Database;
+  readonly statements: Statements;
   /** Held for as long as the process has the file; see {@link openFile}. */
   readonly lock: Database;
 }
@@ -25,14 +26,20 @@ export interface OpenFile {
  * sqlite3 shell, a backup) while the ledger runs.
  *
  * @param onCreated fills a new file, in the transaction that creates its schema
+ * @param prepare makes the statements that the file is used with; where it throws, the schema itself is damaged
  * @throws StartError where folder or file cannot be used: in use, not writable, damaged, another program's, too new
  */
-export function openFile(path: string, onCreated: (db: Database) => void): OpenFile {
+export function openFile<Statements>(
+  path: string,
+  onCreated: (db: Database) => void,
+  prepare: (db: Database) => Statements,
+): OpenFile<Statements> {
   const folder = createFolder(dirname(path));
   const file = join(folder, path.slice(dirname(path).length + 1));
   const lock = takeLock(file);
   let db: Database | null = null;
   try {
+    assertNotEmptied(file);
     db = new Database(file, { create: true, strict: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}`);
     assertOurs(db, file);
@@ -43,10 +50,11 @@ export function openFile(path: string, onCreated: (db: Database) => void): OpenF
     assertSound(db, file);
     const opened = db;
     migrate(opened, () => onCreated(opened));
+    const statements = prepare(opened);
     // The names of new files are on disk only once their folders are.
     syncFolder(folder);
     syncFolder(dirname(folder));
-    return { db, lock };
+    return { db, statements, lock };
   } catch (error) {
     db?.close();
     lock.close();
@@ -82,6 +90,20 @@ function takeLock(file: string): Database {
   }
 }
 
+/**
+ * SQLite takes an empty file for a new one and deletes the log beside it, which may hold what was answered last. A
+ * log only comes into being beside a file that has its first page: this file was emptied or lost.
+ */
+function assertNotEmptied(file: string): void {
+  if (sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0)
+    throw damaged(file, "it is empty, the log beside it is not");
+}
+
+/** @returns 0 where there is no such file */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function assertOurs(db: Database, file: string): void {
   const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
   if (id !== APPLICATION_ID && statSync(file).size > 0 && hasTables(db)) {
@@ -112,7 +134,6 @@ function syncFolder(folder: string): void {
 /** What SQLite says, as one sentence for the person who starts the ledger. */
 function explain(error: unknown, file: string): unknown {
   const code = codeOf(error);
-  if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") return damaged(file, messageOf(error));
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|IOERR|FULL)/.test(code)) {
     return new StartError(
       `the data file ${file} cannot be written (${messageOf(error)}): free the disk, mend the permissions, ` +
@@ -124,7 +145,9 @@ function explain(error: unknown, file: string): unknown {
       `the data file ${file} is locked by another program: close it there, then start again.`,
     );
   }
-  return error;
+  // Damage is what is left: not only SQLITE_CORRUPT and SQLITE_NOTADB, but whatever SQL stumbles over, such as a file
+  // format that SQLite does not know or tables where the schema version says that there are none.
+  return error instanceof SQLiteError ? damaged(file, messageOf(error)) : error;
 }
 
 function damaged(file: string, finding: string): StartError {

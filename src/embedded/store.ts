@@ -59,7 +59,7 @@ function prepare(db: Database) {
 
 /** The ledger's SQL, and what a transaction on the file can promise. Methods throw SQLiteError where nothing else is said. */
 export class Store {
-  readonly #file: OpenFile;
+  readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
 
   /**
@@ -67,13 +67,14 @@ export class Store {
    * @throws StartError where the file cannot be used
    */
   constructor(path: string, now: Micros) {
-    this.#file = openFile(path, (db) => {
+    const fill = (db: Database): void => {
       for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
         db.run(INSERT_ACCOUNT, [index + 1, null, "initial", now]);
         db.run(INSERT_LIMIT, [index + 1, creditLimit, 0, "initial", now]);
       }
-    });
-    this.#sql = prepare(this.#file.db);
+    };
+    this.#file = openFile(path, fill, prepare);
+    this.#sql = this.#file.statements;
   }
 
   begin(): void {

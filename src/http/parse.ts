@@ -29,15 +29,23 @@ export function parseAccountId(text: string): number | null {
   return Number.isSafeInteger(id) ? id : null;
 }
 
-/** The client's key, or a new id where it sent none. */
-export function parseCommandId(key: string | null): Parsed<CommandId> {
-  if (key === null) return accept(newRequestId());
-  if (key.length <= limits.idempotency_key_characters_max && /^[\x21-\x7e]+$/.test(key))
-    return accept<CommandId>(`key:${key}`);
-  return reject({
-    name: "invalid-idempotency-key",
-    detail: `Send an Idempotency-Key of 1 to ${limits.idempotency_key_characters_max} visible ASCII characters, or none.`,
-  });
+/**
+ * The client's key, or else the balancer's stamp, or else a new id.
+ *
+ * @param stamp what a trusted balancer wrote; null where there is none
+ */
+export function parseCommandId(key: string | null, stamp: string | null): Parsed<CommandId> {
+  if (key !== null) return isId(key) ? accept<CommandId>(`key:${key}`) : reject(INVALID_KEY);
+  return accept<CommandId>(stamp !== null && isId(stamp) ? `req:${stamp}` : newRequestId());
+}
+
+const INVALID_KEY: Problem = {
+  name: "invalid-idempotency-key",
+  detail: `Send an Idempotency-Key of 1 to ${limits.idempotency_key_characters_max} visible ASCII characters, or none.`,
+};
+
+function isId(text: string): boolean {
+  return text.length <= limits.idempotency_key_characters_max && /^[\x21-\x7e]+$/.test(text);
 }
 
 /**

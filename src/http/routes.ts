@@ -23,23 +23,32 @@ const REPLAYED_INIT: ResponseInit = {
   headers: { "content-type": "application/json", "idempotency-replayed": "true" },
 };
 
-/** Every route of the API with its methods. `readiness` is the whole server's, of which the ledger is a part. */
-export function routesOf(ledger: Ledger, readiness: () => Readiness): Record<string, Methods> {
+/** What the routes are served from. */
+export interface Edge {
+  readonly ledger: Ledger;
+  /** The whole server's, of which the ledger is a part. */
+  readonly readiness: () => Readiness;
+  /** See HttpOptions. */
+  readonly requestIdHeader: string | undefined;
+}
+
+/** Every route of the API with its methods. */
+export function routesOf(edge: Edge): Record<string, Methods> {
   return {
     "/clientes/:id/transacoes": {
-      POST: (request) => postTransaction(ledger, request),
-      GET: (request) => getHistory(ledger, request),
+      POST: (request) => postTransaction(edge, request),
+      GET: (request) => getHistory(edge, request),
     },
-    "/clientes/:id/extrato": { GET: (request) => getStatement(ledger, request) },
-    "/clientes": { POST: (request) => postAccount(ledger, request) },
+    "/clientes/:id/extrato": { GET: (request) => getStatement(edge, request) },
+    "/clientes": { POST: (request) => postAccount(edge, request) },
     "/clientes/:id": {
-      GET: (request) => getAccount(ledger, request),
-      PATCH: (request) => patchAccount(ledger, request),
+      GET: (request) => getAccount(edge, request),
+      PATCH: (request) => patchAccount(edge, request),
     },
     "/livez": { GET: () => ok('{"status":"alive"}') },
     "/readyz": {
       GET: () => {
-        const state = readiness();
+        const state = edge.readiness();
         if (state.ready) return ok('{"status":"ready"}');
         return toResponse({
           name: "not-ready",
@@ -50,57 +59,62 @@ export function routesOf(ledger: Ledger, readiness: () => Readiness): Record<str
   };
 }
 
-async function postTransaction(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+async function postTransaction(edge: Edge, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(request, parseTransaction);
-  if (!parsed.ok) return refuseFor(ledger, account, parsed.problem);
+  const parsed = await readCommand(edge, request, parseTransaction);
+  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
-  const outcome = await ledger.submit(command);
+  const outcome = await edge.ledger.submit(command);
   if (outcome.type === "refused") return refusal(outcome);
   return ok(transactionJson(outcome.account), outcome.replayed);
 }
 
-async function postAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
-  const parsed = await readCommand(request, parseOpen);
+async function postAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
+  const parsed = await readCommand(edge, request, parseOpen);
   if (!parsed.ok) return toResponse(parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await ledger.submit({ type: "open", id, creditLimit: body.limite, name: body.nome });
+  const outcome = await edge.ledger.submit({ type: "open", id, creditLimit: body.limite, name: body.nome });
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
-  return new Response(accountJson(outcome.account), { status: 201, headers: { ...headers, ...replayed } });
+  return new Response(accountJson({ ...outcome.account, name: body.nome }), {
+    status: 201,
+    headers: { ...headers, ...replayed },
+  });
 }
 
-async function patchAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+async function patchAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(request, parseChangeLimit);
-  if (!parsed.ok) return refuseFor(ledger, account, parsed.problem);
+  const parsed = await readCommand(edge, request, parseChangeLimit);
+  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await ledger.submit({ type: "change-limit", id, account, creditLimit: body });
+  const outcome = await edge.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
   if (outcome.type === "refused") return refusal(outcome);
-  return ok(accountJson(outcome.account), outcome.replayed);
+  // A name never changes, so it may be read after the fact.
+  const name = (await edge.ledger.account(account))?.name ?? null;
+  return ok(accountJson({ ...outcome.account, name }), outcome.replayed);
 }
 
-async function getAccount(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+async function getAccount({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const account = id === null ? null : await ledger.account(id);
   return account === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(accountJson(account));
 }
 
-async function getStatement(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+async function getStatement({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const statement = id === null ? null : await ledger.statement(id);
   return statement === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(statementJson(statement));
 }
 
-async function getHistory(ledger: Ledger, request: RoutedRequest): Promise<Response> {
+async function getHistory({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   if (id === null) return toResponse(ACCOUNT_NOT_FOUND);
   const page = parseHistoryQuery(queryOf(request));
@@ -116,10 +130,12 @@ async function getHistory(ledger: Ledger, request: RoutedRequest): Promise<Respo
 
 /** The id and the body of a request that commands something. */
 async function readCommand<T>(
+  { requestIdHeader }: Edge,
   request: Request,
   parseBody: (json: unknown) => Parsed<T>,
 ): Promise<Parsed<{ readonly id: CommandId; readonly body: T }>> {
-  const id = parseCommandId(request.headers.get("idempotency-key"));
+  const stamp = requestIdHeader === undefined ? null : request.headers.get(requestIdHeader);
+  const id = parseCommandId(request.headers.get("idempotency-key"), stamp);
   if (!id.ok) return id;
   const json = await readJson(request);
   if (!json.ok) return json;

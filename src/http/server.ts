@@ -1,13 +1,20 @@
+import { rmSync } from "node:fs";
 import { limits } from "../limits.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { StartError } from "../start-error.ts";
 import { type Problem, toResponse } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
+/** A host and a port (0 takes a free one), or the path of a unix socket. */
+export type HttpAddress = { readonly host: string; readonly port: number } | { readonly socket: string };
+
 export interface HttpOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
+  readonly address: HttpAddress;
+  /**
+   * The header in which a trusted balancer stamps each request with an id of its own, the same one when it sends the
+   * request again. Nobody else may be able to set it.
+   */
+  readonly requestIdHeader?: string;
   /** Told of what should not happen, in one line each. */
   readonly onDefect: (message: string) => void;
 }
@@ -37,12 +44,13 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
 
   const routes: Record<string, Handler> = {};
-  for (const [path, methods] of Object.entries(routesOf(ledger, readiness))) {
+  const edge = { ledger, readiness, requestIdHeader: options.requestIdHeader };
+  for (const [path, methods] of Object.entries(routesOf(edge))) {
     routes[path] = dispatch(new Map(Object.entries(methods)), options.onDefect);
   }
   const server = listen(options, routes);
   return {
-    url: server.url.href.replace(/\/$/, ""),
+    url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
     drain: () => {
       draining = true;
     },
@@ -57,29 +65,49 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
 }
 
 function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Server<undefined> {
-  const { host, port } = options;
+  const { address } = options;
+  const common = {
+    routes,
+    fetch: () => toResponse(ROUTE_NOT_FOUND),
+    error: (error: Error) => defect(error, options.onDefect),
+    development: false,
+    // body.ts has the real bound and answers it with a problem, where this one would answer with an empty page.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+  } as const;
   try {
+    if ("socket" in address) {
+      // Left behind by a process that was killed, the file alone would refuse the new one.
+      rmSync(address.socket, { force: true });
+      const onSocket = { unix: address.socket, ...common };
+      // Bun has it for a socket too, its types do not.
+      Object.assign(onSocket, { idleTimeout: limits.connection_idle_seconds_max });
+      return Bun.serve(onSocket);
+    }
+    // `development: false` would turn reusePort on: then a second server on the port starts, and each gets some requests.
     return Bun.serve({
-      hostname: host,
-      port,
-      routes,
-      fetch: () => toResponse(ROUTE_NOT_FOUND),
-      error: (error) => defect(error, options.onDefect),
-      development: false,
+      hostname: address.host,
+      port: address.port,
+      reusePort: false,
       idleTimeout: limits.connection_idle_seconds_max,
-      // body.ts has the real bound and answers it with a problem, where this one would answer with an empty page.
-      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      ...common,
     });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EADDRINUSE") {
-      throw new StartError(`port ${port} is in use: stop what listens there, or choose another with --port.`);
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(
-      `cannot listen on ${host}:${port} (${reason}): choose others with --host and --port.`,
-    );
+    throw cannotListen(address, error);
   }
+}
+
+function cannotListen(address: HttpAddress, error: unknown): StartError {
+  const reason = error instanceof Error ? error.message : String(error);
+  if ("socket" in address) {
+    return new StartError(`cannot listen on the socket ${address.socket} (${reason}): choose another one.`);
+  }
+  const { host, port } = address;
+  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+    return new StartError(`port ${port} is in use: stop what listens there, or choose another with --port.`);
+  }
+  return new StartError(
+    `cannot listen on ${host}:${port} (${reason}): choose others with --host and --port.`,
+  );
 }
 
 /** One handler for all methods of a path, so that the path alone tells a wrong method (405) from a wrong route (404). */

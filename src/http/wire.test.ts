@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Entry } from "../ledger/entry.ts";
 import { nextPage, timestamp, transactionJson } from "./wire.ts";
 
-const account = { id: 1, name: null, seq: 0, time: 0 };
+const account = { id: 1, seq: 0, time: 0 };
 
 test.each([
   [0, "1970-01-01T00:00:00.000000Z"],

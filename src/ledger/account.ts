@@ -1,11 +1,10 @@
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Micros = number;
 
-/** An account as it stands after its latest entry. Never changed in place: each accepted command makes a new one. */
-export interface Account {
-  /** From 1, without gaps in the order of opening. */
+/** What commands change of an account, as it stands after the latest. Never changed in place: a command makes a new one. */
+export interface Standing {
+  /** The account's number: from 1, without gaps in the order of opening. */
   readonly id: number;
-  readonly name: string | null;
   /** How far below zero the balance may go, in cents: 0 to 2^53 - 1. */
   readonly creditLimit: number;
   /** In cents: never under -creditLimit, never over 2^53 - 1. */
@@ -14,6 +13,10 @@ export interface Account {
   readonly seq: number;
   /** The time of the latest entry; the time of opening before the first. */
   readonly time: Micros;
+}
+
+export interface Account extends Standing {
+  readonly name: string | null;
 }
 
 /** The credit limits, in cents, of the accounts 1 to 5 that the contract wants at the start. */

@@ -10,8 +10,7 @@ httpSuite("embedded", async () => {
   const ledger = new EmbeddedLedger({ file: join(folder, "razonete.db") });
   const defects: string[] = [];
   const server = startHttpServer(ledger, {
-    host: "127.0.0.1",
-    port: 0,
+    address: { host: "127.0.0.1", port: 0 },
     onDefect: (message) => defects.push(message),
   });
   return {

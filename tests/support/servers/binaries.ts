@@ -12,6 +12,7 @@ export interface Program {
 
 export const REDIS: Program = { name: "redis-server", package: "redis-server" };
 export const NATS: Program = { name: "nats-server", package: "nats-server" };
+export const HAPROXY: Program = { name: "haproxy", package: "haproxy" };
 export const POSTGRES: Program = { name: "postgres", package: "postgresql" };
 export const INITDB: Program = { name: "initdb", package: "postgresql" };
 

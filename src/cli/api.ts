@@ -1,0 +1,57 @@
+import { Command } from "commander";
+import { Feed } from "../carry/feed.ts";
+import { type ApiConfig, readApiConfig } from "../config.ts";
+import { RedisLedger } from "../decide/redis-ledger.ts";
+import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { Books } from "../keep/books.ts";
+import { runServer } from "./run-server.ts";
+
+const BOOKS_CONNECTIONS_MAX = 2;
+
+export function apiCommand(): Command {
+  return new Command("api")
+    .description("serve the ledger of a cluster: one of its APIs, behind a balancer")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Settings, from the environment:",
+        "  DATABASE_URL        the books in PostgreSQL",
+        "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379)",
+        "  NATS_URL            where batches are published (default nats://127.0.0.1:4222)",
+        "  HOST, PORT          what to listen on (default 127.0.0.1, 9999), or",
+        "  SOCKET              the path of a unix socket",
+        "  REQUEST_ID_HEADER   the header in which the balancer, and nobody else, stamps an id on each request;",
+        "                      needed where it sends a request again when an API died",
+        "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
+        "  DURABILITY          relaxed takes a Redis that does not fsync before it answers (default strict)",
+        "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
+      ].join("\n"),
+    )
+    .action(async () => serveApi(readApiConfig()));
+}
+
+async function serveApi(config: ApiConfig): Promise<void> {
+  const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax, requestIdHeader } = config;
+  const books = new Books({ url, name: "razonete api", connections_max: BOOKS_CONNECTIONS_MAX });
+  const feed = new Feed({ url: natsUrl, name: "razonete api", onTrouble: warn });
+  const balancerResends = requestIdHeader !== undefined;
+  const ledger = new RedisLedger({ redisUrl, books, feed, durable, outboxBatchesMax, balancerResends });
+  const close = async (): Promise<void> => {
+    await ledger.close();
+    await Promise.all([feed.close(), books.close()]);
+  };
+  let server: HttpServer;
+  try {
+    const common = { address: config.address, onDefect: warn };
+    server = startHttpServer(ledger, requestIdHeader === undefined ? common : { ...common, requestIdHeader });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  await runServer(server, `Razonete API listens on ${server.url}`, config.drainMilliseconds, close);
+}
+
+function warn(message: string): void {
+  console.error(`razonete: ${message}`);
+}

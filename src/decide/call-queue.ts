@@ -1,0 +1,132 @@
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import { limits } from "../limits.ts";
+import { CallLost, CallRefused } from "./redis-link.ts";
+
+interface Waiting<Request, Answer> {
+  readonly request: Request;
+  /** On the clock of `performance.now`. */
+  readonly deadline: number;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (reason: LedgerUnavailable) => void;
+  /** It was in a call whose answer was lost, or is in one now: it may have been done. */
+  sent: boolean;
+  /** Its caller has an answer. */
+  settled: boolean;
+}
+
+/**
+ * Collects requests while a call is on its way, and sends all of them as the next call. Few requests: calls of one,
+ * and no wait. Many: large calls, and one fsync for all in each.
+ *
+ * A call whose answer is lost (the connection broke, Redis is silent) may have been done or not. Its requests go back
+ * to the head of the queue and are sent again. Each waits for at most `decision_milliseconds_max`; then its caller
+ * learns that there is no answer: `unknown` if it was ever sent, `none` if not. A call that is on its way by then goes
+ * on by itself.
+ */
+export class CallQueue<Request, Answer> {
+  readonly #sentBefore: boolean;
+  readonly #mayCall: () => boolean;
+  readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
+  #waiting: Waiting<Request, Answer>[] = [];
+  #called: readonly Waiting<Request, Answer>[] = [];
+  #calling = false;
+  #scheduled = false;
+
+  /**
+   * @param sentBefore whether any request may have been in another process's call before: a balancer sends it again
+   * @param mayCall whether calls can be made now; when they can again, call {@link wake}
+   * @param call one answer for each request, in order; throws CallLost or CallRefused
+   */
+  constructor(
+    sentBefore: boolean,
+    mayCall: () => boolean,
+    call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
+  ) {
+    this.#sentBefore = sentBefore;
+    this.#mayCall = mayCall;
+    this.#call = call;
+  }
+
+  /** @throws LedgerUnavailable (as a rejection) */
+  submit(request: Request): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + limits.decision_milliseconds_max;
+      this.#waiting.push({ request, deadline, resolve, reject, sent: this.#sentBefore, settled: false });
+      this.wake();
+    });
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0 && !this.#calling;
+  }
+
+  /** Sends what waits, in the next turn of the loop, so that all that arrives in this one goes along. */
+  wake(): void {
+    if (this.#scheduled || this.#calling || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#calling && this.#waiting.length > 0 && this.#mayCall()) this.#send();
+    });
+  }
+
+  /** Tells those whose deadline has passed. */
+  expire(now: number): void {
+    for (const one of [...this.#called, ...this.#waiting]) {
+      if (!one.settled && now >= one.deadline) giveUp(one, "Redis did not answer in time");
+    }
+    if (this.#waiting.some((one) => one.settled)) this.#waiting = this.#waiting.filter((one) => !one.settled);
+  }
+
+  /** Tells everyone that there will be no answer. */
+  abandon(reason: string): void {
+    for (const one of [...this.#called, ...this.#waiting]) giveUp(one, reason);
+    this.#waiting = [];
+  }
+
+  #send(): void {
+    const batch = this.#waiting.splice(0, limits.call_commands_max);
+    const sentBefore = batch.map((one) => one.sent);
+    for (const one of batch) one.sent = true;
+    this.#called = batch;
+    this.#calling = true;
+    this.#call(batch.map((one) => one.request)).then(
+      (answers) => {
+        for (const [index, one] of batch.entries()) settle(one, answers[index]);
+        this.#finish();
+      },
+      (error: unknown) => {
+        // This call changed nothing; an earlier one with the same request may have.
+        if (error instanceof CallRefused)
+          for (const [index, one] of batch.entries()) one.sent = sentBefore[index] ?? true;
+        // Anything else but a lost answer is an answer that nobody understands: asking again would not help.
+        else if (!(error instanceof CallLost)) for (const one of batch) giveUp(one, String(error));
+        this.#waiting.unshift(...batch.filter((one) => !one.settled));
+        setTimeout(() => this.#finish(), limits.resend_milliseconds);
+      },
+    );
+  }
+
+  #finish(): void {
+    this.#called = [];
+    this.#calling = false;
+    this.wake();
+  }
+}
+
+function settle<Request, Answer>(
+  one: Waiting<Request, Answer>,
+  answer: Answer | LedgerUnavailable | undefined,
+): void {
+  if (one.settled) return;
+  one.settled = true;
+  if (answer === undefined) one.reject(new LedgerUnavailable("the answer was too short", "unknown"));
+  else if (answer instanceof LedgerUnavailable) one.reject(answer);
+  else one.resolve(answer);
+}
+
+function giveUp<Request, Answer>(one: Waiting<Request, Answer>, reason: string): void {
+  if (one.settled) return;
+  one.settled = true;
+  one.reject(new LedgerUnavailable(reason, one.sent ? "unknown" : "none"));
+}

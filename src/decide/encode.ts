@@ -1,0 +1,68 @@
+import type { Standing } from "../ledger/account.ts";
+import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
+import { parseEvent } from "../ledger/event.ts";
+import type { Outcome } from "../ledger/ledger.ts";
+import { REFUSALS } from "../ledger/refusal.ts";
+
+/** What the Redis function takes and gives, see the head of ledger.lua. */
+
+/** What the function said of one command: an outcome, or that the outbox is full and it was not decided. */
+export type Answer = Outcome | { readonly type: "full" };
+
+/** The six arguments of a command. */
+export function argumentsOf(command: Command): string[] {
+  const content = isClientKey(command.id) ? contentOf(command) : "";
+  switch (command.type) {
+    case "transact": {
+      const kind = command.kind === "credit" ? "c" : "d";
+      const { id, account, value, description } = command;
+      return [kind, id, String(account), String(value), content, description];
+    }
+    case "open":
+      return ["o", command.id, "", String(command.creditLimit), content, command.name ?? ""];
+    case "change-limit":
+      return ["l", command.id, String(command.account), String(command.creditLimit), content, ""];
+  }
+}
+
+/** @throws Error where the text is no answer of the function */
+export function parseAnswer(text: string): Answer {
+  const mark = text.charAt(0);
+  const rest = text.slice(1);
+  switch (mark) {
+    case "=":
+    case "+":
+      return { type: "accepted", account: standingAfter(rest), replayed: mark === "+" };
+    case "!":
+    case "?": {
+      const refusal = REFUSALS.find((name) => name === rest);
+      if (refusal !== undefined) return { type: "refused", refusal, replayed: mark === "?" };
+      break;
+    }
+    case "#":
+      return { type: "full" };
+    default:
+  }
+  throw new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
+}
+
+/** The event of an answer to a command that was accepted just now; null for any other. */
+export function newEvent(answer: string): string | null {
+  return answer.startsWith("=") ? answer.slice(1) : null;
+}
+
+function standingAfter(text: string): Standing {
+  const event = parseEvent(text);
+  switch (event.type) {
+    case "entry": {
+      const { account, balance, seq, time } = event.entry;
+      return { id: account, creditLimit: event.creditLimit, balance, seq, time };
+    }
+    case "open":
+      return { id: event.account, creditLimit: event.creditLimit, balance: 0, seq: 0, time: event.time };
+    case "limit": {
+      const { account, creditLimit, balance, seq, time } = event;
+      return { id: account, creditLimit, balance, seq, time };
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import { z } from "zod";
+import type { Account, Micros } from "../ledger/account.ts";
+import type { Command } from "../ledger/command.ts";
+import type { Entry } from "../ledger/entry.ts";
+import { parseEvent } from "../ledger/event.ts";
+import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
+import { limits } from "../limits.ts";
+import { CallQueue } from "./call-queue.ts";
+import { argumentsOf, newEvent, parseAnswer } from "./encode.ts";
+import type { BatchFeed } from "./neighbours.ts";
+import type { RedisLink } from "./redis-link.ts";
+
+/** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */
+export interface Reading {
+  readonly account: Account;
+  readonly entries: readonly Entry[];
+  readonly readAt: Micros;
+}
+
+export interface ShardOptions {
+  readonly feed: BatchFeed;
+  /** With so many batches that are not in the books yet, no more commands are taken. */
+  readonly outboxBatchesMax: number;
+  /**
+   * A balancer sends a request again when the process that had it died. So no process can say of a command that it
+   * never sent that nothing was changed: another one may have sent it.
+   */
+  readonly balancerResends: boolean;
+}
+
+interface ReadRequest {
+  readonly what: "account" | "statement";
+  readonly account: number;
+}
+
+/** One shard of the ledger in Redis: its commands and its readings, each sent in batches. */
+export class Shard {
+  readonly #number: number;
+  readonly #link: RedisLink;
+  readonly #feed: BatchFeed;
+  readonly #outboxBatchesMax: number;
+  readonly #commands: CallQueue<Command, Outcome>;
+  readonly #readings: CallQueue<ReadRequest, Reading | null>;
+
+  constructor(number: number, link: RedisLink, options: ShardOptions) {
+    this.#number = number;
+    this.#link = link;
+    this.#feed = options.feed;
+    this.#outboxBatchesMax = options.outboxBatchesMax;
+    const mayCall = () => link.admission !== null;
+    this.#commands = new CallQueue(options.balancerResends, mayCall, (commands) => this.#decide(commands));
+    this.#readings = new CallQueue(false, mayCall, (requests) => this.#read(requests));
+  }
+
+  /** @throws LedgerUnavailable (as a rejection) */
+  submit(command: Command): Promise<Outcome> {
+    return this.#commands.submit(command);
+  }
+
+  /** @throws LedgerUnavailable (as a rejection) */
+  read(what: "account" | "statement", account: number): Promise<Reading | null> {
+    return this.#readings.submit({ what, account });
+  }
+
+  get idle(): boolean {
+    return this.#commands.idle && this.#readings.idle;
+  }
+
+  /** To be called when calls may be made again. */
+  wake(): void {
+    this.#commands.wake();
+    this.#readings.wake();
+  }
+
+  /** To be called now and then. */
+  expire(now: number): void {
+    this.#commands.expire(now);
+    this.#readings.expire(now);
+  }
+
+  abandon(reason: string): void {
+    this.#commands.abandon(reason);
+    this.#readings.abandon(reason);
+  }
+
+  /** Every entry that the outbox holds, in order. Its size is bounded by `outboxBatchesMax` calls. */
+  async outboxEntries(): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    let g = 0;
+    for (;;) {
+      const batches = await this.#link.outbox(this.#number, g, limits.outbox_read_batches_max);
+      for (const event of batches.flatMap((batch) => batch.events)) {
+        const parsed = parseEvent(event);
+        if (parsed.type === "entry") entries.push(parsed.entry);
+      }
+      if (batches.length < limits.outbox_read_batches_max) return entries;
+      g = (batches.at(-1)?.g ?? g) + 1;
+    }
+  }
+
+  async #decide(commands: readonly Command[]): Promise<readonly (Outcome | LedgerUnavailable)[]> {
+    const epoch = this.#link.admission?.epoch ?? "";
+    const args = [epoch, String(this.#link.latestG(this.#number)), String(this.#outboxBatchesMax)];
+    for (const command of commands) args.push(...argumentsOf(command));
+    const reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
+    const [g, ...answers] = reply;
+    const events = answers.flatMap((answer) => newEvent(answer) ?? []);
+    if (events.length > 0) {
+      this.#link.sawG(this.#number, Number(g));
+      // After the answers: they are resolved first, in this turn of the loop.
+      setImmediate(() => this.#feed.publish({ epoch, shard: this.#number, g: Number(g), events }));
+    }
+    return answers.map((text) => {
+      const answer = parseAnswer(text);
+      // `none` is true even of a command that was sent before: an id that was applied is answered, full or not.
+      return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
+    });
+  }
+
+  async #read(requests: readonly ReadRequest[]): Promise<readonly (Reading | null)[]> {
+    const args = [this.#link.admission?.epoch ?? "", String(this.#link.latestG(this.#number))];
+    for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", String(account));
+    const reply = readReply.parse(await this.#link.call("FCALL_RO", "razonete_read", this.#number, args));
+    const [time, ...rows] = reply;
+    return requests.map(({ account }, index) => readingOf(account, rows[index] ?? null, Number(time)));
+  }
+}
+
+const applyReply = z.array(z.string());
+const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());
+
+function readingOf(id: number, row: readonly string[] | null, now: Micros): Reading | null {
+  if (row === null) return null;
+  const [limit, balance, seq, time, name, ...events] = row;
+  const account = {
+    id,
+    name: name === undefined || name === "" ? null : name,
+    creditLimit: Number(limit),
+    balance: Number(balance),
+    seq: Number(seq),
+    time: Number(time),
+  };
+  return { account, entries: events.map(entryOf), readAt: Math.max(now, account.time) };
+}
+
+/** @throws Error where the text is not the event of an entry */
+export function entryOf(text: string): Entry {
+  const event = parseEvent(text);
+  if (event.type !== "entry") throw new Error(`not an entry: ${JSON.stringify(text.slice(0, 100))}`);
+  return event.entry;
+}

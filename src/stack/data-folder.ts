@@ -1,0 +1,123 @@
+import { Database, SQLiteError } from "bun:sqlite";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { StartError } from "../start-error.ts";
+
+const MARKER = "razonete-stack";
+const MARKER_TEXT = "The data of a Razonete stack. `razonete stack --fresh` may empty this folder.\n";
+const LOCK = "lock";
+
+/** What a stack keeps between its runs, and where. */
+export interface DataFolder {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  readonly logs: string;
+  /** Files of the processes that run: sockets, and who they are. */
+  readonly run: string;
+  readonly redis: string;
+  readonly nats: string;
+  readonly postgres: string;
+  readonly stackFile: string;
+  /** Of Redis, NATS and PostgreSQL on loopback, where every user of the machine may knock. */
+  readonly password: string;
+  /** Lets another stack have the folder. */
+  release(): void;
+}
+
+/**
+ * Opens the folder for one stack, and creates it where it is missing.
+ *
+ * A lock says that it is in use: an exclusive transaction on an empty SQLite file, which the kernel ends however
+ * the process ends. A folder that has contents and no marker is somebody else's, and is never touched.
+ *
+ * @param whenAlone runs with the lock held, before anything is removed or read: ends what a killed stack left running
+ * @throws StartError where the folder cannot be used
+ */
+export async function openDataFolder(
+  folder: string,
+  fresh: boolean,
+  whenAlone: (run: string) => Promise<void>,
+): Promise<DataFolder> {
+  const path = createOrRecognise(folder);
+  const lock = takeLock(path);
+  try {
+    const run = join(path, "run");
+    await whenAlone(run);
+    if (fresh) empty(path);
+    const paths = {
+      path,
+      run,
+      logs: join(path, "logs"),
+      redis: join(path, "redis"),
+      nats: join(path, "nats"),
+      postgres: join(path, "postgres"),
+      stackFile: join(path, "stack.json"),
+    };
+    for (const part of [paths.logs, run, paths.redis, paths.nats]) mkdirSync(part, { recursive: true });
+    rmSync(paths.stackFile, { force: true });
+    return { ...paths, password: readOrCreatePassword(join(path, "password")), release: () => lock.close() };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function createOrRecognise(folder: string): string {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = realpathSync(folder);
+    if (!existsSync(join(path, MARKER))) {
+      if (readdirSync(path).length > 0) {
+        throw new StartError(
+          `${path} is not empty and not the data folder of a stack: choose another one with --data.`,
+        );
+      }
+      writeFileSync(join(path, MARKER), MARKER_TEXT);
+    }
+    return path;
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `the data folder ${folder} cannot be used (${reason}): choose another one with --data.`,
+    );
+  }
+}
+
+function takeLock(path: string): Database {
+  const lock = new Database(join(path, LOCK), { create: true });
+  try {
+    lock.run("PRAGMA locking_mode = EXCLUSIVE");
+    lock.run("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (error instanceof SQLiteError && error.code === "SQLITE_BUSY") {
+      throw new StartError(
+        `${path} is in use by another stack: stop that one first, or choose another folder with --data.`,
+      );
+    }
+    throw error;
+  }
+}
+
+function empty(path: string): void {
+  for (const name of readdirSync(path)) {
+    if (name !== MARKER && !name.startsWith(LOCK)) rmSync(join(path, name), { recursive: true });
+  }
+}
+
+function readOrCreatePassword(file: string): string {
+  if (existsSync(file)) return readFileSync(file, "utf8").trim();
+  const password = Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString("base64url");
+  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  return password;
+}

@@ -1,0 +1,36 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+
+/** Tells one process from every other that has had or will have its number: the number and when it started. */
+export interface Identity {
+  readonly pid: number;
+  /** Only to be compared. On Linux the boot and the clock tick, elsewhere the second. */
+  readonly started: string;
+}
+
+/** `null` where no process has this number, or only one that has ended. */
+export function identityOf(pid: number): Identity | null {
+  const started = existsSync("/proc/self/stat") ? startedByProc(pid) : startedByPs(pid);
+  return started === null ? null : { pid, started };
+}
+
+export function isAlive(identity: Identity): boolean {
+  return identityOf(identity.pid)?.started === identity.started;
+}
+
+function startedByProc(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in parentheses may hold anything; after it come the state (third field) and, as the 22nd, the tick.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return null;
+    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${fields[19]}`;
+  } catch {
+    return null;
+  }
+}
+
+function startedByPs(pid: number): string | null {
+  const { stdout } = spawnSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" });
+  return stdout.trim() || null;
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Installs Debian packages of servers, as root, so that the machine runs no service that it did not run before.
+# Arguments: the packages. Whatever is changed for the installation is undone at its end.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+
+# One installation at a time: two of them would undo each other's changes.
+exec 9>/var/lock/razonete-install
+flock 9
+
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/razonete.conf
+made_policy=no
+trap 'rm -f "$cluster"; [ "$made_policy" = no ] || rm -f "$policy"' EXIT
+
+# Debian's packages ask this program before they start a service. 101: no.
+if [ ! -e "$policy" ]; then
+  made_policy=yes
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+# PostgreSQL's package would also create a database of its own.
+mkdir -p "${cluster%/*}"
+echo 'create_main_cluster = false' >"$cluster"
+
+apt() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"; }
+apt update
+apt install --no-install-recommends "$@"
+
+# Nor at the next boot.
+if command -v systemctl >/dev/null; then
+  for unit in redis-server nats-server haproxy postgresql; do
+    case " $* " in *" $unit "*) systemctl disable --quiet "$unit" || true ;; esac
+  done
+fi

@@ -1,0 +1,25 @@
+import { createServer } from "node:net";
+
+// Below the range from which Linux takes the near ends of outgoing connections: a server that is started again
+// finds its port as it left it.
+const FIRST_PORT = 20_000;
+const PORT_COUNT = 12_000;
+
+/** `count` different ports on 127.0.0.1 on which nothing listens, none of them the default of any of our servers. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
+    if (!found.has(port) && (await isFree(port))) found.add(port);
+  }
+  return [...found];
+}
+
+/** Whether this process could listen on 127.0.0.1:`port`. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

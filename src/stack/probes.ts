@@ -1,0 +1,105 @@
+import { createClient } from "@redis/client";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import postgres from "postgres";
+import { natsOptions } from "../carry/nats-address.ts";
+
+/** Looks once whether a process does its work. Resolves to `null` where it does, or else to the reason. */
+export type Probe = () => Promise<string | null>;
+
+const PROBE_MILLISECONDS = 2_000;
+
+/** For a process that has no address to ask: it is ready as long as it lives. */
+export const alwaysReady: Probe = () => Promise.resolve(null);
+
+export function postgresProbe(url: string): Probe {
+  return reasonOf(async () => {
+    const sql = postgres(url, { max: 1, connect_timeout: PROBE_MILLISECONDS / 1000, onnotice: () => {} });
+    try {
+      await sql`SELECT 1`;
+    } finally {
+      await sql.end({ timeout: 0 });
+    }
+  });
+}
+
+export function redisProbe(url: string): Probe {
+  return reasonOf(() => withRedis(url, (client) => client.ping()));
+}
+
+export function natsProbe(url: string): Probe {
+  return reasonOf(async () => {
+    const connection = await connect({ ...natsOptions(url), reconnect: false, timeout: PROBE_MILLISECONDS });
+    try {
+      await (await jetstreamManager(connection)).getAccountInfo();
+    } finally {
+      await connection.close();
+    }
+  });
+}
+
+/** @param socket where the server listens on a unix socket; `url` then only names the path */
+export function httpProbe(url: string, socket?: string): Probe {
+  return reasonOf(async () => {
+    const signal = AbortSignal.timeout(PROBE_MILLISECONDS);
+    const response = await fetch(url, socket === undefined ? { signal } : { signal, unix: socket });
+    const body = await response.text();
+    if (!response.ok) throw new Error(detailOf(body) ?? `it answers ${response.status}`);
+  });
+}
+
+/**
+ * How many batches wait in the outboxes of all shards to be kept.
+ *
+ * @throws Error where Redis does not answer
+ */
+export function outboxLength(redisUrl: string): Promise<number> {
+  return withRedis(redisUrl, async (client) => {
+    const shards = Number((await client.hGet("razonete:{0}:head", "shards")) ?? 0);
+    const outboxes = Array.from({ length: shards }, (_, shard) => `razonete:{${shard}}:outbox`);
+    const lengths = await Promise.all(outboxes.map((outbox) => client.xLen(outbox)));
+    return lengths.reduce((sum, length) => sum + length, 0);
+  });
+}
+
+async function withRedis<Result>(
+  url: string,
+  use: (client: ReturnType<typeof redisClient>) => Promise<Result>,
+): Promise<Result> {
+  const client = redisClient(url);
+  // Without a listener an error would end this process; each is also thrown by the call that meets it.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    client.destroy();
+  }
+}
+
+function redisClient(url: string) {
+  const socket = { reconnectStrategy: false, connectTimeout: PROBE_MILLISECONDS } as const;
+  return createClient({ url, socket, disableOfflineQueue: true });
+}
+
+function reasonOf(attempt: () => Promise<unknown>): Probe {
+  return async () => {
+    try {
+      await attempt();
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  };
+}
+
+/** What an answer with problem details says. */
+function detailOf(body: string): string | null {
+  try {
+    const problem: unknown = JSON.parse(body);
+    if (typeof problem !== "object" || problem === null || !("detail" in problem)) return null;
+    return typeof problem.detail === "string" ? problem.detail : null;
+  } catch {
+    return null;
+  }
+}

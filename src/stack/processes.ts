@@ -1,0 +1,207 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DataFolder } from "./data-folder.ts";
+import type { Kind } from "./kinds.ts";
+import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
+import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
+import type { ServerPrograms } from "./servers.ts";
+
+/** What runs, and how: each process of a stack, without running any. */
+
+/** Folder of the servers' configuration files, which docker-compose.yml uses too. */
+export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
+
+/** The header by which HAProxy hands the APIs the id of a request. */
+export const REQUEST_ID_HEADER = "Razonete-Request-Id";
+
+/**
+ * How long an API that was told to stop says so on /readyz before it stops: longer than HAProxy takes to see it,
+ * two checks 200 ms apart, on a machine that is busy.
+ */
+const DRAIN_MILLISECONDS = 1_000;
+
+// Bytes that the path of a unix socket may have: 108 with the closing zero on Linux, 104 on macOS.
+const SOCKET_PATH_BYTES_MAX = 103;
+
+/** The command lines of our own processes, in this one place. */
+export interface OwnCommands {
+  readonly init: readonly string[];
+  readonly api: readonly string[];
+  readonly writer: readonly string[];
+}
+
+const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+
+export const OWN_COMMANDS: OwnCommands = {
+  init: [process.execPath, MAIN, "init"],
+  api: [process.execPath, MAIN, "api"],
+  writer: [process.execPath, MAIN, "writer"],
+};
+
+export interface ProcessPlan {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Settings with secrets, which a command line would show to every user. */
+  readonly input?: string;
+  /** A folder that it gets as its open file 3; see postgres.ts. */
+  readonly handedOver?: string;
+  /** The socket that it listens on. A killed process leaves the file, on which the next one could not listen. */
+  readonly socket?: string;
+  readonly probe: Probe;
+}
+
+export interface StackPlan {
+  readonly url: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+  readonly haproxy: ProcessPlan;
+  readonly apis: readonly ProcessPlan[];
+  readonly redis: ProcessPlan;
+  readonly nats: ProcessPlan;
+  readonly writers: readonly ProcessPlan[];
+  readonly postgres: ProcessPlan;
+  readonly init: ProcessPlan;
+}
+
+export interface PlanOptions {
+  readonly folder: DataFolder;
+  readonly programs: ServerPrograms;
+  readonly postgresUser: PostgresUser;
+  readonly own: OwnCommands;
+  /** Of HAProxy. */
+  readonly port: number;
+  readonly apis: number;
+  readonly writers: number;
+  /** Free ports on loopback, `PORTS_BESIDE_APIS` and one more for each API. */
+  readonly ports: readonly number[];
+  /** What every process takes over from the environment of the stack. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What our own processes take over besides. */
+  readonly ownEnvironment: Readonly<Record<string, string>>;
+}
+
+/** Redis, NATS, PostgreSQL. */
+export const PORTS_BESIDE_APIS = 3;
+
+export function planStack(options: PlanOptions): StackPlan {
+  const { folder, programs, environment, own } = options;
+  const { password } = folder;
+  const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
+  const redisUrl = `redis://:${password}@127.0.0.1:${redisPort}`;
+  const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
+  const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
+  const url = `http://127.0.0.1:${options.port}`;
+  const addresses = { REDIS_URL: redisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
+  const ownEnvironment = { ...environment, ...options.ownEnvironment, ...addresses };
+  const apis = apiPorts.map((port, index) => planApi(`api-${index + 1}`, port, folder, own, ownEnvironment));
+
+  return {
+    url,
+    databaseUrl,
+    redisUrl,
+    natsUrl,
+    haproxy: {
+      name: "haproxy",
+      kind: "haproxy",
+      command: [programs.haproxy, "-db", "-f", join(DEPLOY, "haproxy/haproxy.cfg")],
+      environment: {
+        ...environment,
+        HAPROXY_BIND: `127.0.0.1:${options.port}`,
+        REQUEST_ID_HEADER,
+        ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
+      },
+      probe: httpProbe(`${url}/readyz`),
+    },
+    apis: apis.map(({ plan }) => plan),
+    redis: {
+      name: "redis",
+      kind: "redis",
+      command: [programs.redis, join(DEPLOY, "redis.conf"), "-"],
+      input: [
+        "bind 127.0.0.1",
+        `port ${redisPort}`,
+        `dir ${JSON.stringify(folder.redis)}`,
+        `requirepass ${password}`,
+        "",
+      ].join("\n"),
+      environment,
+      probe: redisProbe(redisUrl),
+    },
+    nats: {
+      name: "nats",
+      kind: "nats",
+      command: [programs.nats, "-c", join(DEPLOY, "nats.conf")],
+      environment: {
+        ...environment,
+        NATS_HOST: "127.0.0.1",
+        NATS_PORT: String(natsPort),
+        // In quotes: the file's parser would take one that begins with a digit for a number.
+        NATS_USER: JSON.stringify(BOOKS),
+        NATS_PASSWORD: JSON.stringify(password),
+        NATS_STORE_DIR: JSON.stringify(folder.nats),
+      },
+      probe: natsProbe(natsUrl),
+    },
+    writers: Array.from({ length: options.writers }, (_, index) => ({
+      name: `writer-${index + 1}`,
+      kind: "writer" as const,
+      command: own.writer,
+      environment: ownEnvironment,
+      probe: alwaysReady,
+    })),
+    postgres: planPostgres(options, postgresPort, databaseUrl),
+    init: { name: "init", kind: "init", command: own.init, environment: ownEnvironment, probe: alwaysReady },
+  };
+}
+
+function planApi(
+  name: string,
+  port: number,
+  folder: DataFolder,
+  own: OwnCommands,
+  environment: Readonly<Record<string, string>>,
+): { readonly plan: ProcessPlan; readonly address: string } {
+  const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), REQUEST_ID_HEADER };
+  const socket = join(folder.run, `${name}.sock`);
+  const base = { name, kind: "api", command: own.api } as const;
+  // Below a deep folder a path does not fit into a socket's address.
+  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
+    const address = `127.0.0.1:${port}`;
+    const plan = {
+      ...base,
+      environment: { ...common, HOST: "127.0.0.1", PORT: String(port) },
+      probe: httpProbe(`http://${address}/readyz`),
+    };
+    return { plan, address };
+  }
+  const plan = {
+    ...base,
+    environment: { ...common, SOCKET: socket },
+    socket,
+    probe: httpProbe("http://api/readyz", socket),
+  };
+  return { plan, address: `unix@${socket}` };
+}
+
+function planPostgres(options: PlanOptions, port: number, databaseUrl: string): ProcessPlan {
+  const { folder, programs, postgresUser, environment } = options;
+  const { path, handOver } = dataArgument(postgresUser, folder.postgres);
+  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  return {
+    name: "postgres",
+    kind: "postgres",
+    command: [
+      ...postgresUser.prefix,
+      programs.postgres,
+      "-D",
+      path,
+      ...settings.flatMap((setting) => ["-c", setting]),
+    ],
+    environment,
+    ...(handOver ? { handedOver: folder.postgres } : {}),
+    probe: postgresProbe(databaseUrl),
+  };
+}

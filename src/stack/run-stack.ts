@@ -1,0 +1,119 @@
+import { join } from "node:path";
+import { StartError } from "../start-error.ts";
+import { openDataFolder } from "./data-folder.ts";
+import { ensureServers } from "./install-servers.ts";
+import { endLeftovers } from "./leftovers.ts";
+import { freePorts, isFree } from "./ports.ts";
+import { choosePostgresUser, prepareBooks } from "./postgres.ts";
+import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./processes.ts";
+import { Stack, StartInterrupted } from "./stack.ts";
+
+export interface StackOptions {
+  /** Kept between runs; created where it is missing. */
+  readonly data: string;
+  /** Empties `data` first. */
+  readonly fresh: boolean;
+  /** Of HAProxy, on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  /** 1 to `stack_apis_max`. */
+  readonly apis: number;
+  /** 1 to `stack_writers_max`: one works, the others wait to take over. */
+  readonly writers: number;
+  /** What every process takes over from the present environment, PATH among it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What our own processes take over besides. */
+  readonly ownEnvironment: Readonly<Record<string, string>>;
+  readonly own?: OwnCommands;
+  readonly say: (line: string) => void;
+}
+
+export interface StackSignals {
+  /** Stops the stack in its order, also while it is still starting. */
+  readonly stop: AbortSignal;
+  /** Ends every process at once. */
+  readonly kill: AbortSignal;
+}
+
+/**
+ * Runs a cluster on this machine until it is told to stop. Resolves when no process of it is left.
+ *
+ * @throws StartError where it cannot start; then too nothing is left running
+ */
+export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
+  const { say } = options;
+  const begun = performance.now();
+  const programs = ensureServers({ path: options.environment["PATH"] ?? "", say });
+  const postgresUser = choosePostgresUser();
+  const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
+  try {
+    const port = await choosePort(options.port);
+    const { environment, ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
+    prepareBooks({
+      programs,
+      user: postgresUser,
+      folder: folder.postgres,
+      settings: join(DEPLOY, "postgresql.conf"),
+      password: folder.password,
+      environment,
+    });
+    const ports = await freePorts(PORTS_BESIDE_APIS + apis);
+    const plan = planStack({
+      folder,
+      programs,
+      postgresUser,
+      own,
+      port,
+      apis,
+      writers,
+      ports,
+      environment,
+      ownEnvironment,
+    });
+    const stack = new Stack(plan, folder, say);
+    const onKill = (): void => stack.kill();
+    signals.kill.addEventListener("abort", onKill);
+    try {
+      await stack.start(signals.stop);
+      const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+      say(
+        `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
+      );
+      for (const line of [...stack.describe(), ...invitation(plan.url)]) say(line);
+      await aborted(signals.stop);
+    } catch (error) {
+      if (!(error instanceof StartInterrupted)) throw error;
+    } finally {
+      await stack.stop();
+      signals.kill.removeEventListener("abort", onKill);
+    }
+  } finally {
+    folder.release();
+  }
+}
+
+async function choosePort(wanted: number): Promise<number> {
+  if (wanted === 0) {
+    const [port = 0] = await freePorts(1);
+    return port;
+  }
+  if (await isFree(wanted)) return wanted;
+  throw new StartError(
+    `port ${wanted} is in use or not allowed: stop what listens there, or choose another with --port.`,
+  );
+}
+
+function invitation(url: string): string[] {
+  return [
+    "Accounts 1 to 5 are open. Try:",
+    `  curl -d '{"valor": 1000, "tipo": "c", "descricao": "salary"}' ${url}/clientes/1/transacoes`,
+    `  curl ${url}/clientes/1/extrato`,
+    "Ctrl-C stops everything; the data stays.",
+  ];
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,23 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+
+/** What `<data>/stack.json` says of a running stack: for tools that look into it, and for tests that break it. */
+export interface StackDescription {
+  /** Where clients go. */
+  readonly url: string;
+  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  /** These three bear their passwords. */
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+}
+
+/** Replaces the file in one step: a reader sees the old one or the new one. Only its owner may read it. */
+export function writeStackFile(path: string, description: StackDescription): void {
+  const next = `${path}.next`;
+  writeFileSync(next, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
+  renameSync(next, path);
+}
+
+export function removeStackFile(path: string): void {
+  rmSync(path, { force: true });
+}

@@ -1,0 +1,205 @@
+import { limits } from "../limits.ts";
+import { StartError } from "../start-error.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { beginLog, boundLog, lastLines } from "./logs.ts";
+import { outboxLength } from "./probes.ts";
+import type { ProcessPlan, StackPlan } from "./processes.ts";
+import { removeStackFile, writeStackFile } from "./stack-file.ts";
+import { type Exit, logOf, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
+
+const PROBE_PAUSE_MILLISECONDS = 50;
+const TOLD_EVERY_MILLISECONDS = 5_000;
+const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
+/** During the start a process may die so often at once, one time after the other, before the start is given up. */
+const DEATHS_AT_START_MAX = 3;
+
+/** The stop was asked for while the start was still going on. */
+export class StartInterrupted extends Error {}
+
+/**
+ * All processes of one cluster on this machine.
+ *
+ * The start goes from the ground up, each step waiting until the one before does its work: PostgreSQL, Redis and
+ * NATS; `init`, which ends by itself; writers and APIs; HAProxy. From then on stack.json stands, and every process
+ * that ends is started again by itself (supervised-process.ts), without regard to the others: they all know how to
+ * wait for each other.
+ *
+ * The stop goes the other way round. No process is told to stop while one that needs it still runs: HAProxy takes no
+ * more requests and completes those it has; the APIs complete what they have begun; the writers get time to keep
+ * what the outbox holds; then NATS, Redis, PostgreSQL. What is not kept by then is not lost: it stays in Redis's
+ * outbox, and is kept after the next start.
+ */
+export class Stack {
+  readonly #plan: StackPlan;
+  readonly #folder: DataFolder;
+  readonly #say: (line: string) => void;
+  readonly #haproxy: SupervisedProcess;
+  readonly #apis: readonly SupervisedProcess[];
+  readonly #redis: SupervisedProcess;
+  readonly #nats: SupervisedProcess;
+  readonly #writers: readonly SupervisedProcess[];
+  readonly #postgres: SupervisedProcess;
+  #init: Bun.Subprocess | null = null;
+  #boundingLogs: Timer | null = null;
+  /** Whether stack.json stands. */
+  #described = false;
+
+  /** @param say takes lines for the person at the terminal */
+  constructor(plan: StackPlan, folder: DataFolder, say: (line: string) => void) {
+    this.#plan = plan;
+    this.#folder = folder;
+    this.#say = say;
+    const supervised = (process: ProcessPlan): SupervisedProcess =>
+      new SupervisedProcess(process, folder, say, () => this.#describe());
+    this.#haproxy = supervised(plan.haproxy);
+    this.#apis = plan.apis.map(supervised);
+    this.#redis = supervised(plan.redis);
+    this.#nats = supervised(plan.nats);
+    this.#writers = plan.writers.map(supervised);
+    this.#postgres = supervised(plan.postgres);
+  }
+
+  /**
+   * Resolves when a request through HAProxy is answered. After a rejection `stop` is still to be called.
+   *
+   * @throws StartError where a process does not come up
+   * @throws StartInterrupted where `interrupted` is aborted before
+   */
+  async start(interrupted: AbortSignal): Promise<void> {
+    for (const { plan } of this.#all()) beginLog(logOf(plan, this.#folder));
+    beginLog(logOf(this.#plan.init, this.#folder));
+    this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
+
+    await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
+    await this.#runInit(interrupted);
+    await this.#startTogether([...this.#writers, ...this.#apis], interrupted);
+    await this.#startTogether([this.#haproxy], interrupted);
+    this.#described = true;
+    this.#describe();
+  }
+
+  /** Resolves when no process is left. */
+  async stop(): Promise<void> {
+    if (this.#init !== null) this.#init.kill();
+    await this.#haproxy.stop();
+    await stopAll(this.#apis);
+    await this.#keepOutbox();
+    await stopAll(this.#writers);
+    await this.#nats.stop();
+    await this.#redis.stop();
+    await this.#postgres.stop();
+    if (this.#init !== null) await this.#init.exited;
+    if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
+    this.#described = false;
+    removeStackFile(this.#folder.stackFile);
+  }
+
+  /** Ends everything at once; a `stop` that is going on resolves soon after. */
+  kill(): void {
+    this.#init?.kill("SIGKILL");
+    for (const process of this.#all()) process.kill();
+  }
+
+  /** What runs where, a line each. */
+  describe(): string[] {
+    const { databaseUrl, redisUrl, natsUrl } = this.#plan;
+    const at = (url: string): string => new URL(url).host;
+    const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
+    const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
+    return [
+      `  haproxy   ${this.#plan.url} -> ${apis}`,
+      `  redis     ${at(redisUrl)}, decides`,
+      `  nats      ${at(natsUrl)}, carries`,
+      `  postgres  ${at(databaseUrl)}, keeps, by ${writers}`,
+    ];
+  }
+
+  async #startTogether(processes: readonly SupervisedProcess[], interrupted: AbortSignal): Promise<void> {
+    for (const process of processes) {
+      if (interrupted.aborted) throw new StartInterrupted();
+      process.start();
+    }
+    await Promise.all(processes.map((process) => this.#untilReady(process, interrupted)));
+  }
+
+  async #untilReady(process: SupervisedProcess, interrupted: AbortSignal): Promise<void> {
+    const { name, probe } = process.plan;
+    const begun = performance.now();
+    let told = begun;
+    for (;;) {
+      const reason = process.running ? await probe() : "it does not run";
+      if (interrupted.aborted) throw new StartInterrupted();
+      if (reason === null && process.running) return;
+      const now = performance.now();
+      if (process.deathsAtOnce >= DEATHS_AT_START_MAX) {
+        throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
+      }
+      if (now - begun > limits.stack_start_milliseconds_max) {
+        throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
+      }
+      if (now - told > TOLD_EVERY_MILLISECONDS) {
+        told = now;
+        this.#say(`Waiting for ${name}: ${reason}`);
+      }
+      await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
+    }
+  }
+
+  async #runInit(interrupted: AbortSignal): Promise<void> {
+    if (interrupted.aborted) throw new StartInterrupted();
+    const ended = Promise.withResolvers<Exit>();
+    this.#init = spawnPlanned(this.#plan.init, this.#folder, ended.resolve);
+    const exit = await ended.promise;
+    this.#init = null;
+    if (interrupted.aborted) throw new StartInterrupted();
+    if (exit.code !== 0) {
+      const log = logOf(this.#plan.init, this.#folder);
+      throw new StartError(`the ledger could not be set up: ${lastLines(log, 1).replace(/^razonete: /, "")}`);
+    }
+  }
+
+  /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
+  async #keepOutbox(): Promise<void> {
+    const deadline = performance.now() + limits.stack_keep_milliseconds_max;
+    let length = 0;
+    const parties = [this.#redis, this.#postgres];
+    while (parties.every(({ running }) => running) && this.#writers.some(({ running }) => running)) {
+      try {
+        length = await outboxLength(this.#plan.redisUrl);
+      } catch {
+        // Redis has just ended, or was never up: what it holds is on disk.
+        return;
+      }
+      if (length === 0) return;
+      if (performance.now() > deadline) break;
+      await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
+    }
+    if (length > 0) {
+      this.#say(
+        `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
+      );
+    }
+  }
+
+  /** In the order in which they are shown. */
+  #all(): SupervisedProcess[] {
+    return [this.#haproxy, ...this.#apis, this.#redis, this.#nats, ...this.#writers, this.#postgres];
+  }
+
+  #describe(): void {
+    if (!this.#described) return;
+    const { url, databaseUrl, redisUrl, natsUrl } = this.#plan;
+    const processes = this.#all().flatMap(({ plan, pid }) =>
+      pid === null ? [] : [{ name: plan.name, pid }],
+    );
+    writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+  }
+
+  #boundLogs(): void {
+    for (const { plan } of this.#all()) boundLog(logOf(plan, this.#folder));
+  }
+}
+
+async function stopAll(processes: readonly SupervisedProcess[]): Promise<void> {
+  await Promise.all(processes.map((process) => process.stop()));
+}

@@ -1,0 +1,160 @@
+import { closeSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { limits } from "../limits.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { STOP_SIGNALS } from "./kinds.ts";
+import { forgetProcess, recordProcess } from "./leftovers.ts";
+import { lastLines } from "./logs.ts";
+import type { ProcessPlan } from "./processes.ts";
+
+/** One that lived shorter than this died at once: there may be a reason that is still there. */
+const AT_ONCE_MILLISECONDS = 1_000;
+const FIRST_DELAY_MILLISECONDS = 100;
+const DELAY_MILLISECONDS_MAX = 5_000;
+const LOG_LINES_TOLD = 3;
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** Starts a process with its log, its files and its record. It hears nothing of the terminal's Ctrl-C. */
+export function spawnPlanned(
+  plan: ProcessPlan,
+  folder: DataFolder,
+  onExit: (exit: Exit) => void,
+): Bun.Subprocess {
+  if (plan.socket !== undefined) rmSync(plan.socket, { force: true });
+  const log = openSync(logOf(plan, folder), "a");
+  const handedOver = plan.handedOver === undefined ? null : openSync(plan.handedOver, "r");
+  try {
+    const child = Bun.spawn([...plan.command], {
+      // PostgreSQL's user may not be able to enter the present one.
+      cwd: "/",
+      env: { ...plan.environment },
+      stdio: [
+        plan.input === undefined ? "ignore" : Buffer.from(plan.input),
+        log,
+        log,
+        ...(handedOver === null ? [] : [handedOver]),
+      ],
+      // In a session of its own: the terminal's Ctrl-C would stop all at once instead of in their order.
+      detached: true,
+      onExit: (_child, code, signal, error) => {
+        forgetProcess(folder.run, plan.name);
+        if (plan.socket !== undefined) rmSync(plan.socket, { force: true });
+        onExit({ code, signal: signal === null ? null : (error?.message ?? String(signal)) });
+      },
+    });
+    recordProcess(folder.run, plan.name, plan.kind, child.pid);
+    return child;
+  } finally {
+    closeSync(log);
+    if (handedOver !== null) closeSync(handedOver);
+  }
+}
+
+export function logOf(plan: ProcessPlan, folder: DataFolder): string {
+  return join(folder.logs, `${plan.name}.log`);
+}
+
+/**
+ * One process that is kept running.
+ *
+ * It is idle until `start`, and running from then on. When it ends without having been told to, it is started again
+ * at once; after a life shorter than a second it pauses before that, longer each time in a row, from 0.1 to 5
+ * seconds, so that one that cannot run does not take the machine. After `stop` or `kill` it ends for good: stopped
+ * is the last state, also where it was pausing. Between two lives its number is that of the last one.
+ */
+export class SupervisedProcess {
+  readonly plan: ProcessPlan;
+  readonly #folder: DataFolder;
+  readonly #say: (line: string) => void;
+  readonly #onStart: () => void;
+  #child: Bun.Subprocess | null = null;
+  #startedAt = 0;
+  #atOnceInARow = 0;
+  #pause: Timer | null = null;
+  #stopping = false;
+  readonly #stopped = Promise.withResolvers<void>();
+
+  /** @param onStart called after each start, with the new number in place */
+  constructor(plan: ProcessPlan, folder: DataFolder, say: (line: string) => void, onStart: () => void) {
+    this.plan = plan;
+    this.#folder = folder;
+    this.#say = say;
+    this.#onStart = onStart;
+  }
+
+  /** `null` before its first start. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** How often it has now died at once, one time after the other. */
+  get deathsAtOnce(): number {
+    return this.#atOnceInARow;
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  logEnd(): string {
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+  }
+
+  start(): void {
+    this.#pause = null;
+    this.#startedAt = performance.now();
+    this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
+    this.#onStart();
+  }
+
+  /** Lets it complete what it has begun; after a bound it is killed. Resolves when it has ended. */
+  async stop(): Promise<void> {
+    if (!this.#end(STOP_SIGNALS[this.plan.kind].stop)) return;
+    const bound = setTimeout(() => {
+      this.#say(`${this.plan.name} does not stop: killing it.`);
+      this.#child?.kill("SIGKILL");
+    }, limits.stack_stop_milliseconds_max);
+    await this.#stopped.promise;
+    clearTimeout(bound);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#end(STOP_SIGNALS[this.plan.kind].kill);
+  }
+
+  /** @returns whether there is a process whose end is to be waited for */
+  #end(signal: NodeJS.Signals): boolean {
+    this.#stopping = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    if (!this.running) {
+      this.#stopped.resolve();
+      return false;
+    }
+    this.#child?.kill(signal);
+    return true;
+  }
+
+  #onExit(exit: Exit): void {
+    if (this.#stopping) {
+      this.#stopped.resolve();
+      return;
+    }
+    const lived = performance.now() - this.#startedAt;
+    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
+    const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
+    const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
+    if (this.#atOnceInARow === 0) {
+      this.start();
+      this.#say(`${ended}; started again (${this.pid}).`);
+      return;
+    }
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#atOnceInARow - 1), DELAY_MILLISECONDS_MAX);
+    this.#say(`${ended}; next start in ${delay / 1000} s. Its log ends: ${this.logEnd()}`);
+    this.#pause = setTimeout(() => this.start(), delay);
+  }
+}

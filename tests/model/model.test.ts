@@ -1,0 +1,20 @@
+import { join } from "node:path";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import { modelSuite } from "./model-suite.ts";
+
+failOnLeaks();
+
+modelSuite(
+  "EmbeddedLedger",
+  async () => {
+    const folder = temporaryFolder();
+    const file = join(folder.path, "razonete.db");
+    return {
+      open: async (clock) => new EmbeddedLedger({ file, clock }),
+      [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
+    };
+  },
+  150,
+);

@@ -1,0 +1,116 @@
+import { z } from "zod";
+
+/** What a server answered. `body` is the parsed JSON. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+  readonly replayed: boolean;
+}
+
+const wireEntry = z.strictObject({
+  seq: z.int(),
+  valor: z.int(),
+  tipo: z.enum(["c", "d"]),
+  descricao: z.string(),
+  saldo: z.int(),
+  realizada_em: z.string(),
+});
+const wireHistory = z.strictObject({ transacoes: z.array(wireEntry) });
+const wireBalance = z.strictObject({ limite: z.int(), saldo: z.int() });
+const wireAccount = z.strictObject({
+  id: z.int(),
+  nome: z.nullable(z.string()),
+  limite: z.int(),
+  saldo: z.int(),
+});
+const problem = z.looseObject({ type: z.string(), outcome: z.optional(z.string()) });
+
+export type WireEntry = z.infer<typeof wireEntry>;
+export type WireBalance = z.infer<typeof wireBalance>;
+export type WireAccount = z.infer<typeof wireAccount>;
+
+/**
+ * One request on a connection of its own: on one that is kept open, `fetch` may send again what had no answer, and
+ * these tests count how often something was applied. Rejects where no answer came.
+ */
+export async function call(
+  url: string,
+  method: "GET" | "POST" | "PATCH",
+  path: string,
+  body?: object,
+  key: string | null = null,
+): Promise<Answer> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    keepalive: false,
+    headers: { connection: "close", ...(key === null ? {} : { "idempotency-key": key }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const { status, headers } = response;
+  const text = await response.text();
+  return {
+    status,
+    headers,
+    body: JSON.parse(text),
+    replayed: headers.get("idempotency-replayed") === "true",
+  };
+}
+
+/** The name of a problem: the last part of its type. Empty where the answer is none. */
+export function problemName({ body }: Answer): string {
+  const { success, data } = problem.safeParse(body);
+  return success ? data.type.replace("urn:razonete:problem:", "") : "";
+}
+
+/** The answer says that nothing was changed. */
+export function isNotDone(answer: Answer): boolean {
+  return answer.status === 503 && problem.safeParse(answer.body).data?.outcome === "none";
+}
+
+/** What a transaction was answered. */
+export function balanceOf(answer: Answer): WireBalance {
+  return wireBalance.parse(answer.body);
+}
+
+/** What the opening of an account was answered. */
+export function accountOf(answer: Answer): WireAccount {
+  return wireAccount.parse(answer.body);
+}
+
+/** The accounts from 1 to the last one. */
+export async function readAccounts(url: string): Promise<WireAccount[]> {
+  const accounts: WireAccount[] = [];
+  while (true) {
+    const answer = await call(url, "GET", `/clientes/${accounts.length + 1}`);
+    if (answer.status === 404) return accounts;
+    if (answer.status !== 200) throw new Error(`GET of an account: ${answer.status}`);
+    accounts.push(accountOf(answer));
+  }
+}
+
+/** The whole history of an account, oldest first, checked to be a chain that ends at its balance. */
+export async function readChain(url: string, account: WireAccount): Promise<WireEntry[]> {
+  const entries: WireEntry[] = [];
+  let path: string | null = `/clientes/${account.id}/transacoes?quantidade=100`;
+  while (path !== null) {
+    const answer: Answer = await call(url, "GET", path);
+    if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`);
+    entries.push(...wireHistory.parse(answer.body).transacoes);
+    path = /<(.*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1] ?? null;
+  }
+  entries.reverse();
+  let balance = 0;
+  let time = "";
+  for (const [index, entry] of entries.entries()) {
+    balance += entry.tipo === "c" ? entry.valor : -entry.valor;
+    if (entry.seq !== index + 1 || entry.saldo !== balance || entry.realizada_em <= time) {
+      throw new Error(`the chain of account ${account.id} breaks at ${JSON.stringify(entry)}`);
+    }
+    time = entry.realizada_em;
+  }
+  if (account.saldo !== balance)
+    throw new Error(`account ${account.id} shows ${account.saldo}, not ${balance}`);
+  return entries;
+}

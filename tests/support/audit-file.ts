@@ -1,0 +1,93 @@
+import { constants, Database } from "bun:sqlite";
+
+export interface FileEntry {
+  readonly account: number;
+  readonly seq: number;
+  readonly kind: string;
+  readonly value: bigint;
+  readonly balance: bigint;
+  readonly description: string;
+  readonly command: string;
+  readonly time: bigint;
+}
+
+interface FileLimit {
+  readonly account: number;
+  readonly version: number;
+  readonly credit_limit: bigint;
+  readonly after_seq: number;
+}
+
+/**
+ * Reads the data file of a ledger that has ended and checks what must hold in it: seq without gaps, each balance the
+ * one before and the value, none under the limit that was in force when it was decided, time rising, the tables
+ * themselves sound. In BigInt, so that nothing is rounded here.
+ *
+ * @returns all entries, by account and seq
+ * @throws Error that names the first thing found
+ */
+export function auditFile(path: string): readonly FileEntry[] {
+  const db = new Database(path, constants.SQLITE_OPEN_READWRITE);
+  try {
+    const check = db.query<{ integrity_check: string }, []>("PRAGMA integrity_check").all();
+    if (check.length !== 1 || check[0]?.integrity_check !== "ok") throw new Error(JSON.stringify(check));
+    const sql = "SELECT * FROM entries ORDER BY account, seq";
+    const rows = db.query<Record<string, bigint | string>, []>(sql).safeIntegers(true).all();
+    const limitRows = db.query<Record<string, bigint>, []>("SELECT * FROM limits").safeIntegers(true).all();
+    const entries = rows.map(toEntry);
+    auditEntries(entries, limitRows.map(toLimit));
+    return entries;
+  } finally {
+    db.close();
+  }
+}
+
+function auditEntries(entries: readonly FileEntry[], limits: readonly FileLimit[]): void {
+  const byAccount = Map.groupBy(limits, (limit) => limit.account);
+  let before: FileEntry | null = null;
+  for (const entry of entries) {
+    const first = before === null || before.account !== entry.account;
+    const { seq, balance, time } = first || before === null ? { seq: 0, balance: 0n, time: 0n } : before;
+    const after = balance + (entry.kind === "credit" ? entry.value : -entry.value);
+    const limit = limitFor(entry, byAccount.get(entry.account) ?? []);
+    const broken =
+      (entry.seq !== seq + 1 && "seq has a gap") ||
+      (entry.balance !== after && "the balance is not the one before and the value") ||
+      (entry.time <= time && "time does not rise") ||
+      (limit === null && "no limit was in force") ||
+      (limit !== null && entry.kind === "debit" && after < -limit && "the balance is under the limit");
+    if (broken !== false) throw new Error(`${broken}: account ${entry.account}, seq ${entry.seq}`);
+    before = entry;
+  }
+}
+
+/** The limit under which an entry was decided: the highest version with after_seq < its seq. */
+function limitFor(entry: FileEntry, limits: readonly FileLimit[]): bigint | null {
+  let found: FileLimit | null = null;
+  for (const limit of limits) {
+    if (limit.after_seq < entry.seq && (found === null || limit.version > found.version)) found = limit;
+  }
+  return found?.credit_limit ?? null;
+}
+
+function toEntry(row: Record<string, bigint | string>): FileEntry {
+  return {
+    account: Number(row["account"]),
+    seq: Number(row["seq"]),
+    kind: String(row["kind"]),
+    value: BigInt(row["value"] ?? 0),
+    balance: BigInt(row["balance"] ?? 0),
+    description: String(row["description"]),
+    command: String(row["command"]),
+    time: BigInt(row["time"] ?? 0),
+  };
+}
+
+function toLimit(row: Record<string, bigint>): FileLimit {
+  return {
+    account: Number(row["account"]),
+    version: Number(row["version"]),
+    credit_limit: row["credit_limit"] ?? 0n,
+    after_seq: Number(row["after_seq"]),
+  };
+}

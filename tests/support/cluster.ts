@@ -1,0 +1,150 @@
+import { rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createClient } from "@redis/client";
+import { HAPROXY, INITDB, missing, NATS, POSTGRES, REDIS } from "./servers/binaries.ts";
+import { startHaproxy } from "./servers/haproxy.ts";
+import { type NatsServer, startNats } from "./servers/nats.ts";
+import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
+import { type RedisServer, startRedis } from "./servers/redis.ts";
+import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+
+/** Why a cluster cannot run here; null where it can. */
+export const clusterMissing = missing([REDIS, NATS, POSTGRES, INITDB, HAPROXY]);
+
+export interface ClusterOptions {
+  readonly apis?: number;
+  readonly writers?: number;
+  /** Further settings of the APIs. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** PostgreSQL with fsync: where a test kills it. */
+  readonly durable?: boolean;
+}
+
+/**
+ * The whole system as real processes, without a supervisor: what a test kills stays dead until the test starts it.
+ */
+export class Cluster implements AsyncDisposable {
+  readonly redis: RedisServer;
+  readonly nats: NatsServer;
+  readonly postgres: PostgresServer;
+  readonly databaseUrl: string;
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #started: ServerProcess[] = [];
+  apis: readonly ServerProcess[] = [];
+  writers: readonly ServerProcess[] = [];
+  haproxy: ServerProcess | null = null;
+
+  private constructor(
+    servers: readonly [RedisServer, NatsServer, PostgresServer, string],
+    environment: Readonly<Record<string, string>>,
+  ) {
+    [this.redis, this.nats, this.postgres, this.databaseUrl] = servers;
+    this.#environment = environment;
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const { apis = 2, writers = 1, environment = {}, durable = false } = options;
+    const [redis, nats, postgres] = await Promise.all([
+      startRedis(),
+      startNats(),
+      startPostgres({ durable }),
+    ]);
+    const databaseUrl = await postgres.createDatabase();
+    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment);
+    try {
+      const init = cluster.run("init");
+      if (init.exitCode !== 0) throw new Error(`razonete init: ${init.stderr.toString()}`);
+      cluster.writers = await Promise.all(numbers(writers).map((number) => cluster.#writer(number)));
+      cluster.apis = await Promise.all(numbers(apis).map((number) => cluster.#api(number)));
+      if (apis === 0) return cluster;
+      cluster.haproxy = await startHaproxy(cluster.apis.map((api) => api.port));
+      cluster.#started.push(cluster.haproxy);
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Through the balancer. */
+  get url(): string {
+    return `http://127.0.0.1:${this.haproxy?.port}`;
+  }
+
+  apiUrl(index: number): string {
+    return `http://127.0.0.1:${this.apis[index]?.port}`;
+  }
+
+  /** Runs a command of the program to its end. */
+  run(...args: readonly string[]) {
+    return Bun.spawnSync([process.execPath, MAIN, ...args], { env: this.#settings(0), stderr: "pipe" });
+  }
+
+  async redisCommand(...args: readonly string[]): Promise<unknown> {
+    const client = createClient({ url: this.redis.url, RESP: 2 });
+    await client.connect();
+    try {
+      return await client.sendCommand([...args]);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#started.toReversed()) await server.dispose();
+    await Promise.all([this.redis, this.nats, this.postgres].map((server) => server.process.dispose()));
+  }
+
+  #settings(port: number): Record<string, string> {
+    return {
+      PATH: process.env["PATH"] ?? "",
+      PORT: String(port),
+      DATABASE_URL: this.databaseUrl,
+      REDIS_URL: this.redis.url,
+      NATS_URL: this.nats.url,
+      REQUEST_ID_HEADER: "x-request-id",
+      DRAIN_MS: "1000",
+      ...this.#environment,
+    };
+  }
+
+  async #api(number: number): Promise<ServerProcess> {
+    return this.#spawn(`api-${number}`, "api", async (port) => {
+      return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+    });
+  }
+
+  #writer(number: number): Promise<ServerProcess> {
+    return this.#spawn(`writer-${number}`, "writer", async () => true);
+  }
+
+  async #spawn(
+    name: string,
+    command: string,
+    isReady: (port: number) => Promise<boolean>,
+  ): Promise<ServerProcess> {
+    const settings = (port: number) =>
+      Object.entries(this.#settings(port)).map(([key, value]) => `${key}=${value}`);
+    const server = await ServerProcess.start({
+      name,
+      folder: temporaryFolder(name),
+      command: (port) => ["/usr/bin/env", "-i", ...settings(port), process.execPath, MAIN, command],
+      isReady,
+      stopSignal: "SIGTERM",
+      orphanSignal: "KILL",
+    });
+    this.#started.push(server);
+    return server;
+  }
+}
+
+/** Removes what Redis has on disk; for a server that is not running. */
+export function emptyRedis(redis: RedisServer): void {
+  rmSync(join(dirname(redis.process.logFile), "appendonlydir"), { recursive: true, force: true });
+}
+
+function numbers(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
+}

@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { HAPROXY, pathOf } from "./binaries.ts";
+import { ServerProcess, temporaryFolder } from "./server-process.ts";
+
+const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg");
+
+/** The balancer as it is deployed, in front of APIs on these ports. */
+export async function startHaproxy(apiPorts: readonly number[]): Promise<ServerProcess> {
+  const program = pathOf(HAPROXY);
+  const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
+  return ServerProcess.start({
+    name: "haproxy",
+    folder: temporaryFolder("haproxy"),
+    command: (port) => [
+      "/usr/bin/env",
+      `HAPROXY_BIND=127.0.0.1:${port}`,
+      "REQUEST_ID_HEADER=x-request-id",
+      ...apis,
+      program,
+      "-db",
+      "-f",
+      CONFIGURATION,
+    ],
+    isReady: async (port) => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    stopSignal: "SIGUSR1",
+    orphanSignal: "KILL",
+  });
+}

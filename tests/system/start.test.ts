@@ -1,0 +1,241 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { StartError } from "../../src/start-error.ts";
+import { call } from "../support/api.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { Random, testSeed } from "../support/random.ts";
+import { serveToTheEnd, startServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const PAGE = 4096;
+const ENTRIES = 1_500;
+const seed = testSeed();
+
+/** What the person reads who cannot start it: one sentence, no stack; and exit code 1. */
+async function expectRefusal(options: Parameters<typeof serveToTheEnd>[0], about: RegExp): Promise<void> {
+  const { code, stdout, stderr } = await serveToTheEnd(options);
+  expect(stderr).toMatch(/^razonete: [^\n]+\.\n$/);
+  expect(stderr).toMatch(about);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+}
+
+describe("a start that cannot be", () => {
+  test("two processes on one file: the second one says so, the first one goes on", async () => {
+    using folder = temporaryFolder();
+    using elsewhere = temporaryFolder();
+    await using server = await startServer({ data: folder.path });
+    await expectRefusal({ data: folder.path }, /in use by another process/);
+    // Another name of the folder is the same folder.
+    const link = join(elsewhere.path, "link");
+    symlinkSync(folder.path, link);
+    await expectRefusal({ data: link }, /in use/);
+    const body = { valor: 1, tipo: "c", descricao: "still" };
+    expect((await call(server.url, "POST", "/clientes/1/transacoes", body)).status).toBe(200);
+    await server.kill();
+    // The lock ends with its process, however that ended.
+    await using next = await startServer({ data: folder.path });
+    expect((await call(next.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 1 });
+  });
+
+  test("a port in use", async () => {
+    using folder = temporaryFolder();
+    using second = temporaryFolder();
+    await using server = await startServer({ data: folder.path });
+    await expectRefusal({ data: second.path, port: server.port }, /port \d+ is in use/);
+    await using other = await startServer({ data: second.path });
+    expect((await call(other.url, "GET", "/readyz")).status).toBe(200);
+  });
+
+  test("a folder that cannot be", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "file");
+    writeFileSync(file, "");
+    // Who runs the tests may be root, whom no permission stops; but nobody makes a folder under a file.
+    await expectRefusal({ data: join(file, "below") }, /data folder .* cannot be created/);
+    await expectRefusal({ data: file }, /data folder .* cannot be created/);
+    mkdirSync(join(folder.path, "data", "razonete.db"), { recursive: true });
+    await expectRefusal({ data: join(folder.path, "data") }, /cannot be written/);
+  });
+
+  test("settings that are wrong: one sentence that names them all", async () => {
+    using folder = temporaryFolder();
+    const environment = { DRAIN_MS: "soon" };
+    await expectRefusal({ data: folder.path, port: 65_536, environment }, /PORT must .*; DRAIN_MS must /);
+  });
+});
+
+describe("a data file that is not the ledger's, or no longer", () => {
+  const damages: Record<string, { change: (bytes: Buffer) => Buffer; about: RegExp }> = {
+    "a header of zeros": { change: (bytes) => bytes.fill(0, 0, 100), about: /is damaged/ },
+    "a header of noise": { change: (bytes) => noise(bytes, 0, 100), about: /is damaged/ },
+    "another page size": {
+      change: (bytes) => {
+        bytes.writeUInt16BE(512, 16);
+        return bytes;
+      },
+      about: /is damaged/,
+    },
+    "a schema of noise": { change: (bytes) => noise(bytes, 100, PAGE), about: /is damaged/ },
+    "a schema with a column of another name": {
+      change: (bytes) => {
+        bytes.write("moved_at", bytes.indexOf("opened_at"));
+        return bytes;
+      },
+      about: /is damaged/,
+    },
+    "a page of noise in the middle": {
+      change: (bytes) => noise(bytes, middle(bytes), middle(bytes) + PAGE),
+      about: /is damaged/,
+    },
+    "a page of zeros in the middle": {
+      change: (bytes) => bytes.fill(0, middle(bytes), middle(bytes) + PAGE),
+      about: /is damaged/,
+    },
+    "the second half missing": {
+      change: (bytes) => bytes.subarray(0, middle(bytes)),
+      about: /is damaged/,
+    },
+    "the last bytes missing": {
+      change: (bytes) => bytes.subarray(0, bytes.length - 100),
+      about: /is damaged/,
+    },
+    "all but the first bytes missing": { change: (bytes) => bytes.subarray(0, 50), about: /is damaged/ },
+    "no SQLite file": { change: () => Buffer.from("Dear diary,\n".repeat(1_000)), about: /is damaged/ },
+    "a schema version of zero": {
+      change: (bytes) => {
+        bytes.writeInt32BE(0, 60);
+        return bytes;
+      },
+      about: /is damaged/,
+    },
+    "a schema version below zero": {
+      change: (bytes) => {
+        bytes.writeInt32BE(-1, 60);
+        return bytes;
+      },
+      about: /is damaged/,
+    },
+    "the schema of a newer program": {
+      change: (bytes) => {
+        bytes.writeInt32BE(1_000, 60);
+        return bytes;
+      },
+      about: /schema version 1000, this program knows versions up to \d+: start the newer program/,
+    },
+  };
+
+  for (const [name, { change, about }] of Object.entries(damages)) {
+    test(`${name}: one sentence, and the file stays as it is`, async () => {
+      using folder = temporaryFolder();
+      const file = await ledgerFile(folder.path);
+      const damaged = Buffer.from(change(readFileSync(file)));
+      writeFileSync(file, damaged);
+      await expectRefusal({ data: folder.path }, about);
+      expect(readFileSync(file).equals(damaged)).toBe(true);
+    });
+  }
+
+  test("another program's SQLite file: one sentence, and the file stays as it is", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "razonete.db");
+    {
+      using other = new Database(file);
+      other.run("CREATE TABLE accounts (name TEXT)");
+    }
+    const bytes = readFileSync(file);
+    await expectRefusal({ data: folder.path }, /belongs to another program/);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  test("gone, but not its log: one sentence, and the log stays as it is", async () => {
+    using folder = temporaryFolder();
+    {
+      await using server = await startServer({ data: folder.path });
+      const body = { valor: 1, tipo: "c", descricao: "logged" };
+      expect((await call(server.url, "POST", "/clientes/1/transacoes", body)).status).toBe(200);
+      await server.kill();
+    }
+    const file = join(folder.path, "razonete.db");
+    const log = readFileSync(`${file}-wal`);
+    expect(log.length).toBeGreaterThan(0);
+    writeFileSync(file, "");
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    rmSync(file);
+    await expectRefusal({ data: folder.path }, /is damaged/);
+    expect(readFileSync(`${file}-wal`).equals(log)).toBe(true);
+  });
+
+  test(`bytes overwritten anywhere: it starts, or says in one sentence why not (seed ${seed})`, async () => {
+    using folder = temporaryFolder();
+    const random = new Random(seed);
+    const sound = readFileSync(await ledgerFile(folder.path));
+    const file = join(folder.path, "again", "razonete.db");
+    mkdirSync(join(folder.path, "again"));
+    let refused = 0;
+    for (let round = 0; round < 200; round += 1) {
+      const bytes = Buffer.from(sound);
+      // The header and the first page, where the most hangs on each byte, as often as all the rest.
+      const end = random.pick([100, PAGE, bytes.length]);
+      const from = random.integer(0, end - 1);
+      for (let at = from; at < Math.min(end, from + random.pick([1, 4, 64, PAGE])); at += 1) {
+        bytes[at] = random.integer(0, 255);
+      }
+      writeFileSync(file, bytes);
+      const error = await openOnce(file);
+      if (error === null) continue;
+      refused += 1;
+      expect(error).toBeInstanceOf(StartError);
+      expect(error).toHaveProperty("message", expect.stringMatching(/^[^\n]+\.$/));
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+});
+
+/** A sound data file with some pages in one piece, as a ledger leaves it that was stopped. */
+async function ledgerFile(folder: string): Promise<string> {
+  const file = join(folder, "razonete.db");
+  const copy = join(folder, "made", "razonete.db");
+  const ledger = new EmbeddedLedger({ file: copy });
+  await Promise.all(
+    Array.from({ length: ENTRIES }, (_, index) =>
+      ledger.submit({
+        type: "transact",
+        id: index % 2 === 0 ? `key:${index}` : `req:${index}`,
+        account: 1 + (index % 5),
+        kind: "credit",
+        value: 1,
+        description: String(index),
+      }),
+    ),
+  );
+  await ledger.close();
+  copyFileSync(copy, file);
+  return file;
+}
+
+/** @returns why it could not be opened */
+async function openOnce(file: string): Promise<unknown> {
+  try {
+    await new EmbeddedLedger({ file }).close();
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+function noise(bytes: Buffer, from: number, to: number): Buffer {
+  const random = new Random(1);
+  for (let at = from; at < to; at += 1) bytes[at] = random.integer(0, 255);
+  return bytes;
+}
+
+/** The start of a page in the middle. */
+function middle(bytes: Buffer): number {
+  return Math.floor(bytes.length / PAGE / 2) * PAGE;
+}
