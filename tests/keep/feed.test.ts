@@ -4,13 +4,13 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed, STREAM } from "../../src/carry/feed.ts";
 import { limits } from "../../src/limits.ts";
-import { missing, NATS } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";
 import { until } from "./writer-world.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missing([NATS]) !== null)("the feed", () => {
+describe.skipIf(missingServers() !== null)("the feed", () => {
   let server: NatsServer;
   let publisher: Feed;
   let subscriber: Feed;

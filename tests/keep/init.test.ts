@@ -9,20 +9,19 @@ import {
   test,
 } from "bun:test";
 import { RedisClient } from "bun";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { StartError } from "../../src/start-error.ts";
-import { INITDB, missing, POSTGRES, REDIS } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
 import { LedgerSource, putInOutbox } from "./ledger-source.ts";
 
-const library = await Bun.file(new URL("stand-in.lua", import.meta.url)).text();
-
 setDefaultTimeout(60_000);
 
-describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", () => {
+describe.skipIf(missingServers() !== null)("razonete init", () => {
   let postgresServer: PostgresServer;
   let redisServer: RedisServer;
   let databaseUrl: string;

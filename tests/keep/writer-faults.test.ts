@@ -9,13 +9,14 @@ import {
   test,
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
-import { INITDB, missing, NATS, POSTGRES, REDIS } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
+import { childrenOf } from "../support/servers/server-process.ts";
 import { LedgerSource } from "./ledger-source.ts";
 import { Servers, until, WriterWorld } from "./writer-world.ts";
 
 setDefaultTimeout(90_000);
 
-describe.skipIf(missing([POSTGRES, INITDB, REDIS, NATS]) !== null)("the writer stands it that", () => {
+describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
   let servers: Servers;
   let world: WriterWorld;
 
@@ -39,8 +40,10 @@ describe.skipIf(missing([POSTGRES, INITDB, REDIS, NATS]) !== null)("the writer s
     Array.from({ length: count }, (_, index) => world.source.batch(1 + (index % 5), 30, -10, 5));
 
   const said = (line: string | RegExp) =>
-    until(`a writer says ${line}`, () =>
-      world.lines.some((each) => (typeof line === "string" ? each === line : line.test(each))),
+    until(
+      `a writer says ${line}`,
+      () => world.lines.some((each) => (typeof line === "string" ? each === line : line.test(each))),
+      () => `it said ${JSON.stringify(world.lines)}`,
     );
 
   async function startActive(): Promise<void> {
@@ -113,8 +116,7 @@ describe.skipIf(missing([POSTGRES, INITDB, REDIS, NATS]) !== null)("the writer s
       await startActive();
       servers.postgres.process.signal("SIGSTOP");
       // The sessions are processes of their own, and have to be frozen, too.
-      const sessions = Bun.spawnSync(["pgrep", "-P", String(servers.postgres.process.pid)]);
-      const pids = sessions.stdout.toString().trim().split("\n").map(Number);
+      const pids = childrenOf(servers.postgres.process.pid);
       for (const pid of pids) process.kill(pid, "SIGSTOP");
       await world.decideAndPublish(makeBatches(20));
       await said(/^shard 0: PostgreSQL cannot be used \(PostgreSQL gave no answer/);
@@ -164,9 +166,8 @@ describe.skipIf(missing([POSTGRES, INITDB, REDIS, NATS]) !== null)("the writer s
         [{}, /Redis holds no ledger.*razonete restore/],
       ];
       for (const [wrong, line] of others) {
-        await world.redis.send("DEL", [head]);
-        if (Object.keys(wrong).length > 0)
-          await world.redis.send("HSET", [head, ...Object.entries(wrong).flat()]);
+        const fields = Object.entries(wrong).flat();
+        await (fields.length === 0 ? world.redis.del(head) : world.redis.send("HSET", [head, ...fields]));
         await said(line);
         // As a Redis would have it that decides on: the same numbers again, then what follows.
         const wouldBe = new LedgerSource(epoch);

@@ -9,13 +9,13 @@ import {
   test,
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
-import { INITDB, missing, NATS, POSTGRES, REDIS } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
 import { LedgerSource } from "./ledger-source.ts";
 import { Servers, until, WriterWorld } from "./writer-world.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missing([POSTGRES, INITDB, REDIS, NATS]) !== null)("the writer", () => {
+describe.skipIf(missingServers() !== null)("the writer", () => {
   let servers: Servers;
   let world: WriterWorld;
 

@@ -1,4 +1,4 @@
-import { pathOf, REDIS } from "./binaries.ts";
+import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 
 export interface RedisServer {
@@ -8,7 +8,7 @@ export interface RedisServer {
 
 /** A Redis as the ledger wants it: on disk before it answers. */
 export async function startRedis(): Promise<RedisServer> {
-  const program = pathOf(REDIS);
+  const program = pathOf("redis");
   const folder = temporaryFolder("redis");
   const settings = { bind: "127.0.0.1", dir: folder, appendonly: "yes", appendfsync: "always", save: "" };
   const server = await ServerProcess.start({
