@@ -154,6 +154,18 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
       expect(await world.differences()).toEqual([]);
     });
 
+    test("is killed and comes back empty: it says so, and stays", async () => {
+      await startActive();
+      await world.decideAndPublish(makeBatches(5));
+      await world.drained();
+      await servers.redis.process.kill();
+      await said(/^shard 0: Redis (is away|cannot be used)/);
+      servers.redis.forget();
+      await servers.redis.process.start();
+      await said(/^shard 0: Redis holds no ledger.*razonete restore/);
+      expect(await world.differences()).toEqual([]);
+    });
+
     test("is empty, older than the books or another ledger's: then it writes and trims nothing", async () => {
       await startActive();
       await world.decideAndPublish(makeBatches(5));
