@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createClient } from "@redis/client";
-import { HAPROXY, INITDB, missing, NATS, POSTGRES, REDIS } from "./servers/binaries.ts";
+import { missingServers } from "./servers/binaries.ts";
 import { startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
@@ -11,7 +11,7 @@ import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 /** Why a cluster cannot run here; null where it can. */
-export const clusterMissing = missing([REDIS, NATS, POSTGRES, INITDB, HAPROXY]);
+export const clusterMissing = missingServers();
 
 export interface ClusterOptions {
   readonly apis?: number;
