@@ -1,16 +1,34 @@
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { pathOf, REDIS } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 
 export interface RedisServer {
   readonly url: string;
   readonly process: ServerProcess;
+  /** By the names of redis.conf; a change counts from the next start. */
+  readonly settings: Record<string, string>;
+  /** Removes what it has on disk; for a server that is not running, as the two below. */
+  forget(): void;
+  /** Makes a copy of what it has on disk. */
+  backUp(): void;
+  /** Puts the copy in place of what it has on disk. */
+  putBack(): void;
 }
 
 /** A Redis as the ledger wants it: on disk before it answers. */
 export async function startRedis(): Promise<RedisServer> {
   const program = pathOf(REDIS);
   const folder = temporaryFolder("redis");
-  const settings = { bind: "127.0.0.1", dir: folder, appendonly: "yes", appendfsync: "always", save: "" };
+  const log = join(folder, "appendonlydir");
+  const copy = join(folder, "copy");
+  const settings: Record<string, string> = {
+    bind: "127.0.0.1",
+    dir: folder,
+    appendonly: "yes",
+    appendfsync: "always",
+    save: "",
+  };
   const server = await ServerProcess.start({
     name: "redis-server",
     folder,
@@ -19,7 +37,18 @@ export async function startRedis(): Promise<RedisServer> {
     stopSignal: "SIGTERM",
     orphanSignal: "KILL",
   });
-  return { url: `redis://127.0.0.1:${server.port}`, process: server };
+  const forget = (): void => rmSync(log, { recursive: true, force: true });
+  return {
+    url: `redis://127.0.0.1:${server.port}`,
+    process: server,
+    settings,
+    forget,
+    backUp: () => cpSync(log, copy, { recursive: true }),
+    putBack: () => {
+      forget();
+      cpSync(copy, log, { recursive: true });
+    },
+  };
 }
 
 function option([name, value]: [string, string | number]): string[] {

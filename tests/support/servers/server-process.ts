@@ -48,6 +48,11 @@ export class ServerProcess {
     return this.#process.pid;
   }
 
+  /** Resolves when it has ended by itself, or by {@link stop} or {@link kill}: to its exit code. */
+  get exited(): Promise<number> {
+    return this.#process.exited;
+  }
+
   /** As an operator stops it: in order. */
   async stop(): Promise<void> {
     this.#process.kill(this.#options.stopSignal);
@@ -60,10 +65,15 @@ export class ServerProcess {
     await this.#process.exited;
   }
 
-  /** On the same port and folder, after {@link stop} or {@link kill}. */
+  /** On the same port and folder, after {@link stop} or {@link kill}. Resolves when it is ready. */
   async start(): Promise<void> {
-    this.#process = this.#spawn();
+    this.startUnready();
     await this.#ready();
+  }
+
+  /** As {@link start}, for a server that is not expected to become ready. */
+  startUnready(): void {
+    this.#process = this.#spawn();
   }
 
   signal(signal: NodeJS.Signals): void {
