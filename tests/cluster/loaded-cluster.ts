@@ -14,6 +14,7 @@ export class LoadedCluster {
   readonly journal = new Journal();
   readonly books: KeptBooks;
   readonly #random: Random;
+  #load: SteadyLoad | null = null;
 
   private constructor(cluster: Cluster, seed: number) {
     this.cluster = cluster;
@@ -27,10 +28,13 @@ export class LoadedCluster {
 
   /** A steady load on accounts of its own, through the balancer. It has run for a moment when this resolves. */
   async load(requestsPerSecond = REQUESTS_PER_SECOND): Promise<SteadyLoad> {
+    // That of a test that has failed.
+    await this.#load?.stop();
     await this.cluster.balanced();
     const { url } = this.cluster;
     const accounts = { contested: await this.#open(500), rising: await this.#open(0) };
     const load = this.#start(accounts, requestsPerSecond);
+    this.#load = load;
     await Bun.sleep(300);
     expect(load.attempts.length, `a load on ${url}`).toBeGreaterThan(0);
     return load;
@@ -58,6 +62,7 @@ export class LoadedCluster {
   }
 
   async dispose(): Promise<void> {
+    await this.#load?.stop();
     await this.books.close();
     await this.cluster[Symbol.asyncDispose]();
   }
