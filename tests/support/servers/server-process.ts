@@ -73,6 +73,8 @@ export class ServerProcess {
 
   /** As {@link start}, for a server that is not expected to become ready. */
   startUnready(): void {
+    // So that what it says is what this start says.
+    rmSync(this.logFile, { force: true });
     this.#process = this.#spawn();
   }
 
