@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathOf, REDIS } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
@@ -10,10 +10,10 @@ export interface RedisServer {
   readonly settings: Record<string, string>;
   /** Removes what it has on disk; for a server that is not running, as the two below. */
   forget(): void;
-  /** Makes a copy of what it has on disk. */
-  backUp(): void;
-  /** Puts the copy in place of what it has on disk. */
-  putBack(): void;
+  /** Makes a copy of what it has on disk, and returns its folder. */
+  backUp(): string;
+  /** Puts a copy in place of what it has on disk. */
+  putBack(copy: string): void;
 }
 
 /** A Redis as the ledger wants it: on disk before it answers. */
@@ -21,7 +21,6 @@ export async function startRedis(): Promise<RedisServer> {
   const program = pathOf(REDIS);
   const folder = temporaryFolder("redis");
   const log = join(folder, "appendonlydir");
-  const copy = join(folder, "copy");
   const settings: Record<string, string> = {
     bind: "127.0.0.1",
     dir: folder,
@@ -43,8 +42,12 @@ export async function startRedis(): Promise<RedisServer> {
     process: server,
     settings,
     forget,
-    backUp: () => cpSync(log, copy, { recursive: true }),
-    putBack: () => {
+    backUp: () => {
+      const copy = mkdtempSync(join(folder, "copy-"));
+      cpSync(log, copy, { recursive: true });
+      return copy;
+    },
+    putBack: (copy) => {
       forget();
       cpSync(copy, log, { recursive: true });
     },
