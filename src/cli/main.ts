@@ -5,6 +5,7 @@ import { StartError } from "../start-error.ts";
 import { apiCommand } from "./api.ts";
 import { benchCommand } from "./bench.ts";
 import { initCommand } from "./init.ts";
+import { rinhaCommand } from "./rinha.ts";
 import { serveCommand } from "./serve.ts";
 import { stackCommand } from "./stack.ts";
 import { writerCommand } from "./writer.ts";
@@ -18,6 +19,7 @@ const program = new Command("razonete")
   .addCommand(initCommand())
   .addCommand(apiCommand())
   .addCommand(writerCommand())
+  .addCommand(rinhaCommand())
   .addCommand(benchCommand());
 
 try {

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { environmentOfStack } from "../config.ts";
 import { limits } from "../limits.ts";
 import { runStack } from "../stack/run-stack.ts";
+import { listenForStop } from "./stop-signals.ts";
 
 interface StackFlags {
   readonly data: string;
@@ -40,7 +41,9 @@ SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own proc
 }
 
 async function stack(flags: StackFlags): Promise<void> {
-  const { stop, kill } = signals();
+  const { stop, kill } = listenForStop((signal) =>
+    console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
+  );
   const { all, own } = environmentOfStack();
   await runStack(
     { ...flags, environment: all, ownEnvironment: own, say: (line) => console.log(line) },
@@ -48,27 +51,6 @@ async function stack(flags: StackFlags): Promise<void> {
   );
   console.log(kill.aborted ? "Killed. Everything that was answered is on disk." : "Stopped.");
   process.exit(kill.aborted ? 130 : 0);
-}
-
-// One Ctrl-C under `npm run` arrives twice, from the terminal and handed on by npm.
-const SAME_PRESS_MILLISECONDS = 250;
-
-/** The first SIGINT, SIGTERM or SIGHUP aborts `stop`, a later one `kill`. */
-function signals(): { stop: AbortSignal; kill: AbortSignal } {
-  const stop = new AbortController();
-  const kill = new AbortController();
-  let first: number | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (first === null) {
-      first = performance.now();
-      console.log(`\n${signal}: stopping everything in order (again to end at once) ...`);
-      stop.abort();
-    } else if (performance.now() - first > SAME_PRESS_MILLISECONDS) {
-      kill.abort();
-    }
-  };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
-  return { stop: stop.signal, kill: kill.signal };
 }
 
 function integer(min: number, max: number): (text: string) => number {

@@ -8,11 +8,17 @@ interface Waiting<Request, Answer> {
   readonly deadline: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: LedgerUnavailable) => void;
-  /** It was in a call whose answer was lost, or is in one now: it may have been done. */
+  /** It was in a call whose answer was lost, or is in one now. */
   sent: boolean;
   /** Its caller has an answer. */
   settled: boolean;
 }
+
+/**
+ * Of which requests nobody knows whether they were done, where there is no answer: of none, because doing them changes
+ * nothing; of those that were sent; or of all, because another process may have sent them.
+ */
+export type Unknown = "none" | "sent" | "all";
 
 /**
  * Collects requests while a call is on its way, and sends all of them as the next call. Few requests: calls of one,
@@ -20,29 +26,29 @@ interface Waiting<Request, Answer> {
  *
  * A call whose answer is lost (the connection broke, Redis is silent) may have been done or not. Its requests go back
  * to the head of the queue and are sent again. Each waits for at most `decision_milliseconds_max`; then its caller
- * learns that there is no answer: `unknown` if it was ever sent, `none` if not. A call that is on its way by then goes
- * on by itself.
+ * learns that there is no answer, and whether the outcome is known (see {@link Unknown}). A call that is on its way by
+ * then goes on by itself.
  */
 export class CallQueue<Request, Answer> {
-  readonly #sentBefore: boolean;
+  readonly #unknown: Unknown;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
   #waiting: Waiting<Request, Answer>[] = [];
   #called: readonly Waiting<Request, Answer>[] = [];
   #calling = false;
   #scheduled = false;
+  #abandoned: string | null = null;
 
   /**
-   * @param sentBefore whether any request may have been in another process's call before: a balancer sends it again
    * @param mayCall whether calls can be made now; when they can again, call {@link wake}
    * @param call one answer for each request, in order; throws CallLost or CallRefused
    */
   constructor(
-    sentBefore: boolean,
+    unknown: Unknown,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
   ) {
-    this.#sentBefore = sentBefore;
+    this.#unknown = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
   }
@@ -51,7 +57,9 @@ export class CallQueue<Request, Answer> {
   submit(request: Request): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + limits.decision_milliseconds_max;
-      this.#waiting.push({ request, deadline, resolve, reject, sent: this.#sentBefore, settled: false });
+      const one = { request, deadline, resolve, reject, sent: false, settled: false };
+      if (this.#abandoned === null) this.#waiting.push(one);
+      else this.#giveUp(one, this.#abandoned);
       this.wake();
     });
   }
@@ -73,14 +81,21 @@ export class CallQueue<Request, Answer> {
   /** Tells those whose deadline has passed. */
   expire(now: number): void {
     for (const one of [...this.#called, ...this.#waiting]) {
-      if (!one.settled && now >= one.deadline) giveUp(one, "Redis did not answer in time");
+      if (!one.settled && now >= one.deadline) this.#giveUp(one, "Redis did not answer in time");
     }
     if (this.#waiting.some((one) => one.settled)) this.#waiting = this.#waiting.filter((one) => !one.settled);
   }
 
-  /** Tells everyone that there will be no answer. */
+  /** Tells those who may have been done that there is no answer; the others wait on. */
+  abandonUnknown(reason: string): void {
+    for (const one of this.#waiting) if (this.#isUnknown(one)) this.#giveUp(one, reason);
+    this.#waiting = this.#waiting.filter((one) => !one.settled);
+  }
+
+  /** Tells everyone, from now on, that there will be no answer. */
   abandon(reason: string): void {
-    for (const one of [...this.#called, ...this.#waiting]) giveUp(one, reason);
+    this.#abandoned = reason;
+    for (const one of [...this.#called, ...this.#waiting]) this.#giveUp(one, reason);
     this.#waiting = [];
   }
 
@@ -100,11 +115,21 @@ export class CallQueue<Request, Answer> {
         if (error instanceof CallRefused)
           for (const [index, one] of batch.entries()) one.sent = sentBefore[index] ?? true;
         // Anything else but a lost answer is an answer that nobody understands: asking again would not help.
-        else if (!(error instanceof CallLost)) for (const one of batch) giveUp(one, String(error));
+        else if (!(error instanceof CallLost)) for (const one of batch) this.#giveUp(one, String(error));
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
         setTimeout(() => this.#finish(), limits.resend_milliseconds);
       },
     );
+  }
+
+  #giveUp(one: Waiting<Request, Answer>, reason: string): void {
+    if (one.settled) return;
+    one.settled = true;
+    one.reject(new LedgerUnavailable(reason, this.#isUnknown(one) ? "unknown" : "none"));
+  }
+
+  #isUnknown({ sent }: Waiting<Request, Answer>): boolean {
+    return this.#unknown === "all" || (this.#unknown === "sent" && sent);
   }
 
   #finish(): void {
@@ -123,10 +148,4 @@ function settle<Request, Answer>(
   if (answer === undefined) one.reject(new LedgerUnavailable("the answer was too short", "unknown"));
   else if (answer instanceof LedgerUnavailable) one.reject(answer);
   else one.resolve(answer);
-}
-
-function giveUp<Request, Answer>(one: Waiting<Request, Answer>, reason: string): void {
-  if (one.settled) return;
-  one.settled = true;
-  one.reject(new LedgerUnavailable(reason, one.sent ? "unknown" : "none"));
 }

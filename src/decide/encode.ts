@@ -55,14 +55,14 @@ function standingAfter(text: string): Standing {
   const event = parseEvent(text);
   switch (event.type) {
     case "entry": {
-      const { account, balance, seq, time } = event.entry;
-      return { id: account, creditLimit: event.creditLimit, balance, seq, time };
+      const { account, balance, seq } = event.entry;
+      return { id: account, creditLimit: event.creditLimit, balance, seq };
     }
     case "open":
-      return { id: event.account, creditLimit: event.creditLimit, balance: 0, seq: 0, time: event.time };
+      return { id: event.account, creditLimit: event.creditLimit, balance: 0, seq: 0 };
     case "limit": {
-      const { account, creditLimit, balance, seq, time } = event;
-      return { id: account, creditLimit, balance, seq, time };
+      const { account, creditLimit, balance, seq } = event;
+      return { id: account, creditLimit, balance, seq };
     }
   }
 }

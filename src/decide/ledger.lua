@@ -2,7 +2,8 @@
 --[[
 The deciding functions of one shard. Every key of a shard begins with the same text and bears its hash tag:
 
-  razonete:{s}:head           hash    epoch, version, shards, g (latest batch), next (next account's number), time
+  razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
+                                      next (next account's number), time (latest that was given out)
   razonete:{s}:account:<n>    hash    limit, balance, seq, time, name
   razonete:{s}:statement:<n>  zset    the 10 latest entries: score = seq, member = event
   razonete:{s}:outbox         stream  one entry a batch, id <g>-0, a pair (e, event) for each event
@@ -35,10 +36,11 @@ razonete_read      the accounts as they stand, all of one moment
 razonete_status    what the fence compares
   KEYS   head
   ARGV   none
-  REPLY  epoch, version, shards, g, next, length of the outbox, g of its first entry ("" where there is none)
+  REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" where
+         there is none)
   ERRORS EMPTY
 
-razonete_begin     sets up an empty shard
+razonete_begin     sets up an empty shard: it has no head, no outbox, and none of these accounts
   KEYS   head
   ARGV   epoch, shards, g, next, then for each account six: number, limit, balance, seq, time, name
   REPLY  OK
@@ -85,7 +87,7 @@ local function load(accounts, prefix, number)
     redis.call('ZCARD', prefix .. 'statement:' .. number)
     account = {
       limit = tonumber(row[1]), limit_text = row[1], balance = tonumber(row[2]),
-      seq = tonumber(row[3]), time = tonumber(row[4]), name = row[5], entries = {},
+      seq = tonumber(row[3]), time = tonumber(row[4]), name = row[5] or '', entries = {},
     }
   end
   accounts[number] = account
@@ -149,6 +151,17 @@ local function recall(prefix, argv, bucket)
   return outcomes, contents
 end
 
+--- An account that is not there yet, nor anything of it; else the head counts wrong, and it would be overwritten.
+local function open(prefix, number, amount, name, now)
+  if redis.call('EXISTS', prefix .. 'account:' .. number, prefix .. 'statement:' .. number) > 0 then
+    error('account ' .. number .. ' is there already')
+  end
+  return {
+    limit = tonumber(amount), limit_text = amount, balance = 0, seq = 0, time = now,
+    name = name, entries = {}, changed = true,
+  }
+end
+
 local REPLAYED = { ['='] = '+', ['!'] = '?' }
 
 local function apply(keys, argv)
@@ -178,10 +191,7 @@ local function apply(keys, argv)
       if kind == 'o' then
         number = text_of(next_account)
         next_account = next_account + tonumber(state[4])
-        accounts[number] = {
-          limit = tonumber(amount), limit_text = amount, balance = 0, seq = 0, time = now,
-          name = text, entries = {}, changed = true,
-        }
+        accounts[number] = open(prefix, number, amount, text, now)
         outcome = '=' .. table.concat({ 'o', number, text_of(now), amount, id, text }, ' ')
       else
         local account = load(accounts, prefix, number)
@@ -209,7 +219,15 @@ local function apply(keys, argv)
     reply[#reply + 1] = outcome
   end
 
-  -- The point of no return: from here on nothing is refused and nothing may fail.
+  local g, time, next_text = text_of(tonumber(state[2]) + 1), text_of(now), text_of(next_account)
+
+  -- The point of no return: from here on nothing is refused and nothing may fail. Only the outbox still could, where it
+  -- holds this batch already; so it comes first.
+  if #events > 0 then
+    redis.call('XADD', outbox, g .. '-0', unpack(events))
+    redis.call('HSET', head, 'g', g, 'next', next_text, 'time', time)
+    reply[1] = g
+  end
   for number, account in pairs(accounts) do
     if account and account.changed then
       redis.call('HSET', prefix .. 'account:' .. number,
@@ -231,12 +249,6 @@ local function apply(keys, argv)
   end
   for _, id in ipairs(remembered) do
     redis.call('SET', prefix .. id, contents[id] .. '\n' .. outcomes[id], 'EX', KEY_SECONDS)
-  end
-  if #events > 0 then
-    local g = text_of(tonumber(state[2]) + 1)
-    redis.call('XADD', outbox, g .. '-0', unpack(events))
-    redis.call('HSET', head, 'g', g, 'next', text_of(next_account), 'time', text_of(now))
-    reply[1] = g
   end
   return reply
 end
@@ -265,6 +277,7 @@ local function status(keys)
   local head = keys[1]
   local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'next')
   if not state[1] then return redis.error_reply('EMPTY there is no ledger here') end
+  state[2] = VERSION
   local outbox = string.sub(head, 1, -5) .. 'outbox'
   local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
   state[6] = redis.call('XLEN', outbox)
@@ -275,7 +288,11 @@ end
 local function begin(keys, argv)
   local head = keys[1]
   local prefix = string.sub(head, 1, -5)
-  if redis.call('EXISTS', head) == 1 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
+  local found = redis.call('EXISTS', head, prefix .. 'outbox')
+  for at = 5, #argv, 6 do
+    found = found + redis.call('EXISTS', prefix .. 'account:' .. argv[at], prefix .. 'statement:' .. argv[at])
+  end
+  if found > 0 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
   for at = 5, #argv, 6 do
     redis.call('HSET', prefix .. 'account:' .. argv[at], 'limit', argv[at + 1], 'balance', argv[at + 2],
       'seq', argv[at + 3], 'time', argv[at + 4], 'name', argv[at + 5])

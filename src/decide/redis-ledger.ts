@@ -30,6 +30,7 @@ const HISTORY_ATTEMPTS_MAX = 5;
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
   readonly #link: RedisLink;
+  readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
   readonly #deadlines: ReturnType<typeof setInterval>;
   /** Empty until Redis was admitted for the first time; then their number stands. */
@@ -39,7 +40,13 @@ export class RedisLedger implements Ledger {
   constructor(options: RedisLedgerOptions) {
     const { redisUrl: url, books, durable } = options;
     this.#books = books;
-    this.#link = new RedisLink({ url, books, durable, onAdmitted: (shards) => this.#onAdmitted(shards) });
+    this.#balancerResends = options.balancerResends;
+    this.#link = new RedisLink({
+      url,
+      books,
+      durable,
+      onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
+    });
     this.#newShard = (number) => new Shard(number, this.#link, options);
     this.#deadlines = setInterval(() => {
       for (const shard of this.#shards) shard.expire(performance.now());
@@ -49,7 +56,7 @@ export class RedisLedger implements Ledger {
   async submit(command: Command): Promise<Outcome> {
     // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
     const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
-    return this.#shard(spread).submit(command);
+    return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
   async account(id: number): Promise<Account | null> {
@@ -95,15 +102,16 @@ export class RedisLedger implements Ledger {
     for (const shard of this.#shards) shard.abandon("the ledger is closed");
   }
 
-  #onAdmitted(shards: number): void {
+  #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
-    for (const shard of this.#shards) shard.wake();
+    for (const shard of this.#shards) shard.wake(newEpoch);
   }
 
-  #shard(spread: number): Shard {
+  /** @param outcome what is known of the request where the shard cannot be asked */
+  #shard(spread: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
     const shard = this.#shards[spread % Math.max(1, this.#shards.length)];
-    if (this.#closed) throw new LedgerUnavailable("the ledger is closed", "none");
-    if (shard === undefined) throw new LedgerUnavailable("the ledger is not ready yet", "none");
+    if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
+    if (shard === undefined) throw new LedgerUnavailable("the ledger is not ready yet", outcome);
     return shard;
   }
 

@@ -1,29 +1,17 @@
-import { createClient, ErrorReply } from "@redis/client";
+import { ClientClosedError, ClientOfflineError, createClient, ErrorReply } from "@redis/client";
 import { z } from "zod";
-import { limits } from "../limits.ts";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
-import type { BooksReader } from "./neighbours.ts";
+import { limits } from "../limits.ts";
+import { type Admission, compare, type FenceOptions, headKey } from "./fence.ts";
 
-/** The version of ledger.lua that this program speaks to; a test holds the two together. */
-export const FUNCTION_VERSION = "1";
-
-export function headKey(shard: number): string {
-  return `razonete:{${shard}}:head`;
-}
-
-/** What was compared when the link was admitted. */
-export interface Admission {
-  readonly epoch: string;
-  readonly shards: number;
-}
-
-export interface RedisLinkOptions {
+export interface RedisLinkOptions extends FenceOptions {
   readonly url: string;
-  readonly books: BooksReader;
-  /** Refuses a Redis that does not fsync before it answers. */
-  readonly durable: boolean;
-  /** Called when calls may be made, at first and again after each loss. */
-  readonly onAdmitted: (shards: number) => void;
+  /**
+   * Called when calls may be made, at first and again after each loss.
+   *
+   * @param newEpoch what was sent in the epoch before is not remembered in this one
+   */
+  readonly onAdmitted: (shards: number, newEpoch: boolean) => void;
 }
 
 /** The call got no answer: what it asked for may have been done or not. */
@@ -57,37 +45,42 @@ const REFUSING_CODES = new Set([
  * The connection to Redis, behind the fence.
  *
  * Down: the client reconnects by itself. Connected: nothing may be asked yet; the link compares Redis with the books
- * (epoch, latest batch, number of shards, version of the function, durability) and tries again until they agree.
- * Admitted: calls pass. The loss of the connection leads back to down, and an answer of the function that it is of
- * another epoch, or older than what was seen, back to connected. So an empty, an older or another Redis never answers.
- *
- * The same Redis process after a lost connection is admitted without the books: it is what it was.
+ * (see {@link compare}) and tries again until they agree. Admitted: calls pass. The loss of the connection leads back to
+ * down, and an answer of the function that it is of another epoch, older than what was seen, or not there, back to
+ * connected. So an empty, an older or another Redis never answers.
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
   readonly #client: ReturnType<typeof makeClient>;
-  /** For each shard, the latest batch that this process knows of. */
-  readonly #latestG: number[] = [];
-  #admission: Admission | null = null;
-  #admittedRunId: string | null = null;
+  /** What was known when Redis was admitted last; kept over a loss, to know it again. */
+  #known: Admission | null = null;
+  /** For each shard, the latest batch of the known epoch that this process has seen. */
+  #latestG: number[] = [];
+  #admitted = false;
   #reason = "it has not reached Redis yet";
   #lostAt: number | null = null;
   #admitting = false;
+  /** Counts connections and losses: what was compared on one connection says nothing of the next. */
+  #connection = 0;
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
     this.#client = makeClient(options.url);
-    // Without a listener an error would end the process; what it means for the calls, they say themselves.
-    this.#client.on("error", () => this.#lose("Redis does not answer"));
+    this.#client.on("error", () => {
+      this.#lose("Redis does not answer");
+      // A refused ping (Redis is busy, its disk is full) is an error, too, and leaves the connection as it is.
+      if (this.#client.isReady) this.#admitAgain();
+    });
     this.#client.on("ready", () => {
-      this.#admit().catch((error: unknown) => this.#lose(messageOf(error)));
+      this.#connection += 1;
+      this.#admitAgain();
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
   }
 
   /** Null while nothing may be asked. */
   get admission(): Admission | null {
-    return this.#admission;
+    return this.#admitted ? this.#known : null;
   }
 
   latestG(shard: number): number {
@@ -103,7 +96,7 @@ export class RedisLink {
    * lost the same Redis. A fence that does not hold is one at once.
    */
   readiness(): Readiness {
-    if (this.#admission !== null) return { ready: true };
+    if (this.#admitted) return { ready: true };
     const waits =
       this.#lostAt !== null && performance.now() - this.#lostAt < limits.decision_milliseconds_max;
     return waits ? { ready: true } : { ready: false, reason: this.#reason };
@@ -124,12 +117,13 @@ export class RedisLink {
     try {
       return await this.#client.sendCommand([command, name, "1", headKey(shard), ...args]);
     } catch (error) {
+      if (error instanceof ClientOfflineError || error instanceof ClientClosedError)
+        throw new CallRefused(error.message, { cause: error });
       if (!(error instanceof ErrorReply)) throw new CallLost(messageOf(error), { cause: error });
       const refused = new CallRefused(error.message, { cause: error });
-      if (!REFUSING_CODES.has(refused.code) && !error.message.startsWith("ERR Function not found")) {
-        throw new CallLost(error.message, { cause: error });
-      }
-      if (refused.code === "EPOCH" || refused.code === "STALE") this.#fenceAgain(error.message);
+      const isGone = error.message.startsWith("ERR Function not found");
+      if (!REFUSING_CODES.has(refused.code) && !isGone) throw new CallLost(error.message, { cause: error });
+      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#fenceAgain(error.message);
       throw refused;
     }
   }
@@ -140,6 +134,7 @@ export class RedisLink {
    * @throws LedgerUnavailable
    */
   async outbox(shard: number, g: number, count: number): Promise<readonly { g: number; events: string[] }[]> {
+    if (!this.#admitted) throw new LedgerUnavailable("Redis does not answer", "none");
     const key = headKey(shard).replace(/head$/, "outbox");
     const args = ["XRANGE", key, `${g}-0`, "+", "COUNT", String(count)];
     const reply: unknown = await this.#client.sendCommand(args).catch((error: unknown) => {
@@ -155,23 +150,29 @@ export class RedisLink {
   }
 
   close(): void {
-    this.#admission = null;
+    this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
     this.#client.destroy();
   }
 
   #lose(reason: string): void {
-    if (this.#admission !== null) this.#lostAt = performance.now();
-    this.#admission = null;
+    this.#connection += 1;
+    if (this.#admitted) this.#lostAt = performance.now();
+    this.#admitted = false;
     this.#reason = reason;
   }
 
+  /** The Redis that was admitted is not what it was: now the books have to be asked. */
   #fenceAgain(reason: string): void {
-    this.#admission = null;
-    this.#admittedRunId = null;
+    this.#admitted = false;
     this.#lostAt = null;
     this.#reason = reason;
+    if (this.#known !== null) this.#known = { ...this.#known, runId: "" };
+    this.#admitAgain();
+  }
+
+  #admitAgain(): void {
     this.#admit().catch((error: unknown) => this.#lose(messageOf(error)));
   }
 
@@ -180,15 +181,17 @@ export class RedisLink {
     if (this.#admitting) return;
     this.#admitting = true;
     try {
-      while (this.#client.isReady && this.#admission === null) {
-        const compared = await this.#compare();
-        if (typeof compared === "string") {
-          this.#reason = compared;
+      while (this.#client.isReady && !this.#admitted) {
+        const connection = this.#connection;
+        const before = this.#known && { ...this.#known, latestG: this.#latestG };
+        const compared = await compare(this.#client, this.#options, before);
+        if (connection !== this.#connection) continue;
+        if ("reason" in compared) {
+          this.#reason = compared.reason;
+          if (!compared.passing) this.#lostAt = null;
           await Bun.sleep(limits.fence_retry_milliseconds);
         } else {
-          this.#admission = compared;
-          this.#lostAt = null;
-          this.#options.onAdmitted(compared.shards);
+          this.#open(compared);
         }
       }
     } finally {
@@ -196,74 +199,15 @@ export class RedisLink {
     }
   }
 
-  /** @returns why Redis may not be asked, for a person, where it may not */
-  async #compare(): Promise<Admission | string> {
-    try {
-      const runId =
-        /run_id:(\w+)/.exec(z.string().parse(await this.#client.sendCommand(["INFO", "server"])))?.[1] ?? "";
-      const shardZero = await this.#status(0);
-      if (runId === this.#admittedRunId) return { epoch: shardZero.epoch, shards: shardZero.shards };
-
-      const books = await this.#options.books.fence().catch(() => null);
-      if (books === null) return "the books in PostgreSQL cannot be asked whether Redis is what it should be";
-      if (!books.loaded) return "Redis has not been loaded yet: run razonete init";
-      if (books.shards !== shardZero.shards)
-        return differs("number of shards", shardZero.shards, books.shards);
-      for (let shard = 0; shard < books.shards; shard += 1) {
-        const status = shard === 0 ? shardZero : await this.#status(shard);
-        const lastG = Math.max(books.lastG[shard] ?? 0, this.latestG(shard));
-        if (status.version !== FUNCTION_VERSION) return differs("version", status.version, FUNCTION_VERSION);
-        if (status.epoch !== books.epoch) return differs("epoch", status.epoch, books.epoch);
-        if (status.g < lastG)
-          return `Redis is older than the books (batch ${status.g} of ${lastG}): run razonete restore`;
-        this.sawG(shard, status.g);
-      }
-      if (this.#options.durable && !(await this.#fsyncsAlways())) {
-        return "Redis does not fsync before it answers: set appendonly yes and appendfsync always, or DURABILITY=relaxed";
-      }
-      this.#admittedRunId = runId;
-      return { epoch: books.epoch, shards: books.shards };
-    } catch (error) {
-      const message = messageOf(error);
-      if (message.startsWith("EMPTY"))
-        return "Redis holds no ledger: run razonete init, or razonete restore where it held one";
-      if (message.startsWith("ERR Function not found"))
-        return "Redis has no functions of the ledger: run razonete init";
-      return `Redis cannot be asked (${message})`;
-    }
-  }
-
-  async #status(shard: number): Promise<z.infer<typeof statusReply>> {
-    return statusReply.parse(
-      await this.#client.sendCommand(["FCALL_RO", "razonete_status", "1", headKey(shard)]),
-    );
-  }
-
-  async #fsyncsAlways(): Promise<boolean> {
-    for (const [name, wanted] of [
-      ["appendonly", "yes"],
-      ["appendfsync", "always"],
-    ] as const) {
-      const reply = z
-        .tuple([z.string(), z.string()])
-        .safeParse(await this.#client.sendCommand(["CONFIG", "GET", name]));
-      if (!reply.success || reply.data[1] !== wanted) return false;
-    }
-    return true;
+  #open(admission: Admission): void {
+    const newEpoch = this.#known !== null && this.#known.epoch !== admission.epoch;
+    this.#known = admission;
+    this.#latestG = [...admission.latestG];
+    this.#admitted = true;
+    this.#lostAt = null;
+    this.#options.onAdmitted(admission.shards, newEpoch);
   }
 }
-
-const statusReply = z
-  .tuple([
-    z.string(),
-    z.string(),
-    z.coerce.number(),
-    z.coerce.number(),
-    z.coerce.number(),
-    z.coerce.number(),
-    z.string(),
-  ])
-  .transform(([epoch, version, shards, g]) => ({ epoch, version, shards, g }));
 
 function makeClient(url: string) {
   return createClient({
@@ -278,10 +222,6 @@ function makeClient(url: string) {
       reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, limits.reconnect_milliseconds_max),
     },
   });
-}
-
-function differs(what: string, redis: string | number, books: string | number): string {
-  return `Redis has another ${what} than the books (${redis}, not ${books}): run razonete init, or razonete restore`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Batch } from "../carry/batch.ts";
 import type { Account, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
@@ -6,7 +7,7 @@ import { parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
 import { CallQueue } from "./call-queue.ts";
-import { argumentsOf, newEvent, parseAnswer } from "./encode.ts";
+import { type Answer, argumentsOf, newEvent, parseAnswer } from "./encode.ts";
 import type { BatchFeed } from "./neighbours.ts";
 import type { RedisLink } from "./redis-link.ts";
 
@@ -48,8 +49,10 @@ export class Shard {
     this.#feed = options.feed;
     this.#outboxBatchesMax = options.outboxBatchesMax;
     const mayCall = () => link.admission !== null;
-    this.#commands = new CallQueue(options.balancerResends, mayCall, (commands) => this.#decide(commands));
-    this.#readings = new CallQueue(false, mayCall, (requests) => this.#read(requests));
+    this.#commands = new CallQueue(options.balancerResends ? "all" : "sent", mayCall, (commands) =>
+      this.#decide(commands),
+    );
+    this.#readings = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
@@ -66,8 +69,13 @@ export class Shard {
     return this.#commands.idle && this.#readings.idle;
   }
 
-  /** To be called when calls may be made again. */
-  wake(): void {
+  /**
+   * To be called when calls may be made again.
+   *
+   * @param newEpoch it remembers no command of the epoch before: one that was sent then would be applied a second time
+   */
+  wake(newEpoch: boolean): void {
+    if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
     this.#commands.wake();
     this.#readings.wake();
   }
@@ -108,13 +116,17 @@ export class Shard {
     if (events.length > 0) {
       this.#link.sawG(this.#number, Number(g));
       // After the answers: they are resolved first, in this turn of the loop.
-      setImmediate(() => this.#feed.publish({ epoch, shard: this.#number, g: Number(g), events }));
+      setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
-    return answers.map((text) => {
-      const answer = parseAnswer(text);
-      // `none` is true even of a command that was sent before: an id that was applied is answered, full or not.
-      return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
-    });
+    return answers.map(outcomeOf);
+  }
+
+  #publish(batch: Batch): void {
+    try {
+      this.#feed.publish(batch);
+    } catch {
+      // It ought not to throw. The batch is in the outbox, from where the writer mends what the feed has missed.
+    }
   }
 
   async #read(requests: readonly ReadRequest[]): Promise<readonly (Reading | null)[]> {
@@ -124,6 +136,18 @@ export class Shard {
     const [time, ...rows] = reply;
     return requests.map(({ account }, index) => readingOf(account, rows[index] ?? null, Number(time)));
   }
+}
+
+function outcomeOf(text: string): Outcome | LedgerUnavailable {
+  let answer: Answer;
+  try {
+    answer = parseAnswer(text);
+  } catch (error) {
+    // Only the command that it answers: the others of the call were decided, too.
+    return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
+  }
+  // `none` is true even of a command that was sent before: an id that was applied is answered, full or not.
+  return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
 }
 
 const applyReply = z.array(z.string());

@@ -9,7 +9,7 @@ export function transactionJson(account: Standing): string {
   return `{"limite":${account.creditLimit},"saldo":${account.balance}}`;
 }
 
-export function accountJson(account: Account): string {
+export function accountJson(account: Omit<Account, "time">): string {
   const { id, name, creditLimit, balance } = account;
   return JSON.stringify({ id, nome: name, limite: creditLimit, saldo: balance });
 }

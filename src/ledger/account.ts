@@ -11,11 +11,11 @@ export interface Standing {
   readonly balance: number;
   /** The seq of the latest entry: 0 before the first. */
   readonly seq: number;
-  /** The time of the latest entry; the time of opening before the first. */
-  readonly time: Micros;
 }
 
 export interface Account extends Standing {
+  /** The time of the latest entry; the time of opening before the first. */
+  readonly time: Micros;
   readonly name: string | null;
 }
 

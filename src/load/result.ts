@@ -31,6 +31,8 @@ export interface RunResult {
   /** The first failures, in the order in which they were seen; `failuresTotal` counts all of them. */
   readonly failures: readonly Failure[];
   readonly failuresTotal: number;
+  /** Sentences for a person: what could not be told, and why. Not failures. */
+  readonly notes?: readonly string[];
   readonly generator: GeneratorResult;
 }
 

@@ -31,7 +31,9 @@ export function forgetProcess(run: string, name: string): void {
  * own signal for a clean end, and at last by force.
  */
 export async function endLeftovers(run: string, say: (line: string) => void): Promise<void> {
-  const left = readRecords(run).filter(({ identity }) => isAlive(identity));
+  const left = readRecords(run)
+    .filter(({ identity }) => isAlive(identity))
+    .toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
   if (left.length > 0) {
     const names = left.map(({ name, identity }) => `${name} (${identity.pid})`).join(", ");
     say(`The last stack here was killed and left ${names} running: stopping them first ...`);

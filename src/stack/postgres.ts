@@ -70,14 +70,14 @@ export interface BooksOptions {
  *
  * @throws StartError where PostgreSQL's own tools refuse
  */
-export function prepareBooks(options: BooksOptions): void {
+export async function prepareBooks(options: BooksOptions): Promise<void> {
   const { folder } = options;
   if (!existsSync(folder)) {
     const draft = `${folder}.draft`;
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { mode: 0o700 });
     give(draft, options.user);
-    create(draft, options);
+    await create(draft, options);
     renameSync(draft, folder);
   }
   const settings = join(folder, "postgresql.conf");
@@ -85,34 +85,39 @@ export function prepareBooks(options: BooksOptions): void {
   chmodSync(settings, 0o644);
 }
 
-function create(draft: string, options: BooksOptions): void {
+async function create(draft: string, options: BooksOptions): Promise<void> {
   const { initdb, postgres } = options.programs;
   const folder = openSync(draft, "r");
   try {
     const { path } = dataArgument(options.user, draft);
     const how = ["--username", BOOKS, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"];
-    run([initdb, "-D", path, ...how], "", folder, options);
+    await run([initdb, "-D", path, ...how], "", folder, options);
     writeFileSync(join(draft, "pg_hba.conf"), `host all all 127.0.0.1/32 scram-sha-256\n`, { mode: 0o644 });
     // Nobody listens in this mode. The password comes on the standard input: a command line can be read by everyone.
     const statements = `ALTER ROLE ${BOOKS} PASSWORD '${options.password}'\nCREATE DATABASE ${BOOKS}\n`;
-    run([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
+    await run([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
   } finally {
     closeSync(folder);
   }
 }
 
-function run(command: readonly string[], input: string, folder: number, options: BooksOptions): void {
-  const [program = "", ...rest] = [...options.user.prefix, ...command];
-  const result = spawnSync(program, rest, {
+async function run(
+  command: readonly string[],
+  input: string,
+  folder: number,
+  options: BooksOptions,
+): Promise<void> {
+  const child = Bun.spawn([...options.user.prefix, ...command], {
     // A folder that every user can enter: initdb insists on coming back to where it began.
     cwd: "/",
-    input,
-    encoding: "utf8",
     env: { ...options.environment },
-    stdio: ["pipe", "pipe", "pipe", folder],
+    stdio: [Buffer.from(input), "ignore", "pipe", folder],
+    // Out of the terminal's reach: a Ctrl-C waits these two seconds instead of breaking them off.
+    detached: true,
   });
-  if (result.status === 0 && !/\b(ERROR|FATAL|PANIC):/.test(result.stderr)) return;
-  throw new StartError(`PostgreSQL's folder could not be created: ${result.stderr.trim()}`);
+  const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  if (code === 0 && !/\b(ERROR|FATAL|PANIC):/.test(errors)) return;
+  throw new StartError(`PostgreSQL's folder could not be created: ${errors.trim()}`);
 }
 
 function give(path: string, { ids }: PostgresUser): void {

@@ -47,8 +47,10 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
   try {
     const port = await choosePort(options.port);
-    const { environment, ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
-    prepareBooks({
+    const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
+    // Says of each process on the machine whose it is.
+    const environment = { ...options.environment, RAZONETE_STACK: folder.path };
+    await prepareBooks({
       programs,
       user: postgresUser,
       folder: folder.postgres,

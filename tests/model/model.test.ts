@@ -16,5 +16,5 @@ modelSuite(
       [Symbol.asyncDispose]: async () => folder[Symbol.dispose](),
     };
   },
-  150,
+  { runs: 150 },
 );

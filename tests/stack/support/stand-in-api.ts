@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 
 /**
  * In place of `razonete api`: answers each request with its own number, and writes down the id that came with it
@@ -7,7 +7,7 @@ import { appendFileSync } from "node:fs";
 const socket = process.env["SOCKET"];
 const header = process.env["REQUEST_ID_HEADER"] ?? "";
 const seen = process.env["STAND_IN_SEEN"];
-let draining = false;
+let draining = process.env["STAND_IN_NEVER_READY"] !== undefined;
 
 const address =
   socket === undefined
@@ -22,13 +22,27 @@ const server = Bun.serve({
     const id = request.headers.get(header) ?? "none";
     const body = await request.text();
     if (seen !== undefined) appendFileSync(seen, `${id} ${body}\n`);
+    const { pathname } = new URL(request.url);
+    if (pathname === "/unavailable") return new Response("from the API", { status: 503 });
+    if (pathname === "/die-once" && firstWith(id)) process.kill(process.pid, "SIGKILL");
     // So that there are always some on their way when it is killed.
     await Bun.sleep(Math.random() * 4);
-    return Response.json({ pid: process.pid, id });
+    return Response.json({ pid: process.pid, id, body });
   },
 });
 
+/** Whether no API of this stack has met this id: they share a folder. */
+function firstWith(id: string): boolean {
+  try {
+    writeFileSync(`${process.env["RAZONETE_STACK"]}/run/${id}`, "", { flag: "wx" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 process.on("SIGTERM", () => {
+  if (process.env["STAND_IN_STUBBORN"] !== undefined) return;
   draining = true;
   setTimeout(() => {
     server.stop().then(

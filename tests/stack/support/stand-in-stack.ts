@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { listenForStop } from "../../../src/cli/stop-signals.ts";
 import { StartError } from "../../../src/start-error.ts";
 import { runStack } from "../../../src/stack/run-stack.ts";
 
@@ -8,9 +9,7 @@ const commandOf = (name: string): string[] => [
   process.execPath,
   fileURLToPath(new URL(`./stand-in-${name}.ts`, import.meta.url)),
 ];
-const stop = new AbortController();
-const kill = new AbortController();
-process.on("SIGTERM", () => (stop.signal.aborted ? kill.abort() : stop.abort()));
+const signals = listenForStop((signal) => console.log(`${signal}: stopping`));
 try {
   await runStack(
     {
@@ -20,11 +19,15 @@ try {
       apis: 2,
       writers: 1,
       environment: { PATH: process.env["PATH"] ?? "" },
-      ownEnvironment: { STAND_IN_SEEN: process.env["STAND_IN_SEEN"] ?? "/dev/null" },
+      ownEnvironment: Object.fromEntries(
+        Object.entries(process.env).flatMap(([name, value]) =>
+          name.startsWith("STAND_IN_") && value !== undefined ? [[name, value]] : [],
+        ),
+      ),
       own: { api: commandOf("api"), writer: commandOf("writer"), init: commandOf("init") },
       say: (line) => console.log(line),
     },
-    { stop: stop.signal, kill: kill.signal },
+    signals,
   );
 } catch (error) {
   if (!(error instanceof StartError)) throw error;

@@ -1,0 +1,211 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { locateServers } from "../../src/stack/servers.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import { eventually, startStack } from "./support/running-stack.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const HEADER = "Razonete-Request-Id";
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const CONFIG = join(import.meta.dir, "../../deploy/haproxy/haproxy.cfg");
+
+describe("haproxy.cfg", () => {
+  const program = (): string => {
+    const located = locateServers(process.env["PATH"] ?? "");
+    if (!located.complete) throw new Error("haproxy is not installed");
+    return located.programs.haproxy;
+  };
+  const check = (environment: Record<string, string>) => {
+    const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-q", "-f", CONFIG], { env: environment });
+    return { exitCode, stderr: stderr.toString() };
+  };
+  const base = { HAPROXY_BIND: "127.0.0.1:9999", REQUEST_ID_HEADER: HEADER };
+
+  test("is taken by HAProxy without a warning, as the stack has it and as docker compose has it", () => {
+    const socket = { ...base, HAPROXY_API_1: "unix@/tmp/api-1.sock", HAPROXY_API_2: "unix@/tmp/api-2.sock" };
+    expect(check(socket)).toEqual({ exitCode: 0, stderr: "" });
+    const names = { ...base, HAPROXY_BIND: "*:9999", HAPROXY_API_1: "localhost:8080", HAPROXY_DNS: "yes" };
+    expect(check(names)).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  test("has a place for every API that a stack may have", () => {
+    const eight = Array.from({ length: 8 }, (_, index) => [
+      `HAPROXY_API_${index + 1}`,
+      `127.0.0.1:${8001 + index}`,
+    ]);
+    expect(check({ ...base, ...Object.fromEntries(eight) })).toEqual({ exitCode: 0, stderr: "" });
+    expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(8);
+  });
+
+  test("the answer of its own says how long it is", () => {
+    const file = readFileSync(join(CONFIG, "../no-answer.http"), "utf8");
+    const [head = "", body = ""] = file.split("\r\n\r\n");
+    expect(Number(/^content-length: (\d+)$/im.exec(head)?.[1])).toBe(Buffer.byteLength(body));
+    expect(JSON.parse(body)).toMatchObject({ status: 503, outcome: "unknown" });
+  });
+});
+
+describe("HAProxy", () => {
+  test("spreads requests over the APIs and gives each an id of its own, whatever the client sent", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const answers = [];
+    for (let round = 0; round < 10; round += 1) {
+      const headers = { [HEADER]: "forged", [HEADER.toLowerCase()]: "forged" };
+      answers.push(await ask(stack.url, "forged?", headers));
+    }
+    expect(new Set(answers.map(({ pid }) => pid))).toEqual(new Set([stack.pid("api-1"), stack.pid("api-2")]));
+    for (const { id } of answers) expect(id).toMatch(UUID);
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(10);
+  });
+
+  test("kill -9 of an API under load fails no request, and what is sent twice bears one id", async () => {
+    using folder = temporaryFolder();
+    const seen = join(folder.path, "seen");
+    const data = join(folder.path, "data");
+    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
+    const load = startLoad(stack.url);
+    for (const name of ["api-1", "api-2", "api-1"]) {
+      await load.more(200);
+      const pid = stack.pid(name);
+      process.kill(pid, "SIGKILL");
+      await eventually(`${name} is back`, () => stack.pid(name) !== pid);
+      await load.untilAnsweredBy(stack.pid(name));
+    }
+    const answered = await load.stop();
+    expect(load.failures).toEqual([]);
+    const idsOf = new Map<string, Set<string>>();
+    let applications = 0;
+    for (const line of readFileSync(seen, "utf8").trim().split("\n")) {
+      const [id = "", body = ""] = line.split(" ");
+      idsOf.set(body, (idsOf.get(body) ?? new Set()).add(id));
+      applications += 1;
+    }
+    expect(idsOf.size).toBe(answered);
+    expect([...idsOf].filter(([, ids]) => ids.size > 1)).toEqual([]);
+    // Or else nothing was on its way when they were killed, and nothing was tested.
+    expect(applications).toBeGreaterThan(answered);
+  });
+
+  test("a restart of one API after the other under load fails no request, and sends none twice", async () => {
+    using folder = temporaryFolder();
+    const seen = join(folder.path, "seen");
+    const data = join(folder.path, "data");
+    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
+    const load = startLoad(stack.url);
+    for (const name of ["api-1", "api-2"]) {
+      const pid = stack.pid(name);
+      process.kill(pid, "SIGTERM");
+      await eventually(`${name} is back`, () => stack.pid(name) !== pid);
+      await load.untilAnsweredBy(stack.pid(name));
+    }
+    const answered = await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(readFileSync(seen, "utf8").trim().split("\n")).toHaveLength(answered);
+  });
+
+  test("an API that dies over a body which came in pieces: the request is sent whole to the other", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const port = Number(new URL(stack.url).port);
+    const { answer, send } = await rawRequest(port);
+    send("POST /die-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\nfirst");
+    await Bun.sleep(200);
+    send(" half");
+    expect(await answer).toMatch(/^HTTP\/1.1 200 /);
+    expect(await answer).toContain('"body":"first half"');
+  });
+
+  test("an answer of 503 is an answer: it is not asked for again", async () => {
+    using folder = temporaryFolder();
+    const seen = join(folder.path, "seen");
+    const data = join(folder.path, "data");
+    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
+    const response = await fetch(`${stack.url}/unavailable`, { method: "POST", body: "once" });
+    expect([response.status, await response.text()]).toEqual([503, "from the API"]);
+    expect(readFileSync(seen, "utf8").trim().split("\n")).toHaveLength(1);
+  });
+
+  test("where no API answers, it says so itself, as a problem with an unknown outcome", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const apis = [stack.pid("api-1"), stack.pid("api-2")];
+    for (const pid of apis) process.kill(pid, "SIGSTOP");
+    const response = await fetch(stack.url, { method: "POST", body: "x" });
+    expect(response.status).toBe(503);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(response.headers.get("retry-after")).toBe("1");
+    expect(await response.json()).toMatchObject({
+      type: "urn:razonete:problem:ledger-unavailable",
+      status: 503,
+      outcome: "unknown",
+    });
+    for (const pid of apis) process.kill(pid, "SIGCONT");
+    await eventually("the APIs answer again", async () => (await fetch(stack.url)).ok);
+  });
+});
+
+interface Answer {
+  readonly pid: number;
+  readonly id: string;
+}
+
+async function ask(url: string, body: string, headers: Record<string, string> = {}): Promise<Answer> {
+  const response = await fetch(url, { method: "POST", body, headers });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  const { pid, id } = Object(await response.json());
+  return { pid: Number(pid), id: String(id) };
+}
+
+/** Some clients that go on until they are stopped, each with a body of its own for every request. */
+function startLoad(url: string) {
+  const failures: string[] = [];
+  const answeredBy = new Set<number>();
+  let answered = 0;
+  const state = { stopped: false };
+  const client = async (name: number): Promise<void> => {
+    for (let count = 0; !state.stopped; count += 1) {
+      try {
+        answeredBy.add((await ask(url, `${name}-${count}`)).pid);
+        answered += 1;
+      } catch (error) {
+        failures.push(String(error));
+      }
+    }
+  };
+  const clients = Array.from({ length: 12 }, (_, name) => client(name));
+  return {
+    failures,
+    more: (count: number) => {
+      const wanted = answered + count;
+      return eventually(`${count} more requests are answered`, () => answered >= wanted);
+    },
+    untilAnsweredBy: (pid: number) =>
+      eventually(`process ${pid} answers a request`, () => answeredBy.has(pid)),
+    /** @returns how many requests were answered in all */
+    stop: async () => {
+      state.stopped = true;
+      await Promise.all(clients);
+      return answered;
+    },
+  };
+}
+
+function rawRequest(port: number): Promise<{ answer: Promise<string>; send: (text: string) => void }> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect({ host: "127.0.0.1", port }, () => {
+      const answer = new Promise<string>((done) => {
+        let text = "";
+        socket.on("data", (chunk) => (text += chunk.toString()));
+        socket.on("close", () => done(text));
+      });
+      resolve({ answer, send: (text) => socket.write(text) });
+    });
+    socket.on("error", reject);
+  });
+}

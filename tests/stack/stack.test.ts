@@ -1,0 +1,360 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { createClient } from "@redis/client";
+import postgres from "postgres";
+import { natsOptions } from "../../src/carry/nats-address.ts";
+import { isFree } from "../../src/stack/ports.ts";
+import type { StackDescription } from "../../src/stack/stack-file.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import {
+  eventually,
+  processesOf,
+  type RunningStack,
+  stackToTheEnd,
+  startStack,
+} from "./support/running-stack.ts";
+
+/** The servers are real; our own processes have stand-ins, whose behaviour is nothing but what the stack relies on. */
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const NAMES = ["haproxy", "api-1", "api-2", "redis", "nats", "writer-1", "postgres"];
+
+describe("a running stack", () => {
+  test("is what stack.json says: every process, and addresses that work", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const description = stack.description();
+    expect(description.processes.map(({ name }) => name)).toEqual(NAMES);
+    const alive = processesOf(folder.path);
+    for (const { pid } of description.processes) expect(alive).toContain(pid);
+    expect(statSync(join(folder.path, "stack.json")).mode & 0o777).toBe(0o600);
+
+    expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
+    expect(await startsInBooks(description)).toBe(1);
+    expect(await redisSettings(description)).toEqual({
+      appendonly: "yes",
+      appendfsync: "always",
+      "no-appendfsync-on-rewrite": "no",
+      save: "",
+      "maxmemory-policy": "noeviction",
+      dir: join(folder.path, "redis"),
+    });
+    const nats = await connect(natsOptions(description.natsUrl));
+    expect((await (await jetstreamManager(nats)).getAccountInfo()).limits.max_storage).toBe(-1);
+    await nats.close();
+  });
+
+  test("lets nobody in without the password, on any of its ports", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const { databaseUrl, redisUrl, natsUrl } = stack.description();
+    const bare = (url: string): string => url.replace(/\/\/[^@]*@/, "//");
+    const sql = postgres(bare(databaseUrl), { user: "razonete", password: "guessed", max: 1 });
+    expect((await rejection(sql`SELECT 1`)).message).toContain("password authentication failed");
+    await sql.end();
+    const redis = createClient({ url: bare(redisUrl), socket: { reconnectStrategy: false } });
+    redis.on("error", () => {});
+    expect((await rejection(redis.connect())).message).toContain("NOAUTH");
+    redis.destroy();
+    expect((await rejection(connect({ servers: bare(natsUrl) }))).message).toMatch(/authorization/i);
+  });
+
+  test("keeps passwords out of every command line", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const password = readFileSync(join(folder.path, "password"), "utf8").trim();
+    expect(stack.description().databaseUrl).toContain(password);
+    for (const pid of processesOf(folder.path)) {
+      expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).not.toContain(password);
+    }
+  });
+
+  test("never runs PostgreSQL as root", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const status = readFileSync(`/proc/${stack.pid("postgres")}/status`, "utf8");
+    expect(status).not.toMatch(/^[UG]id:.*\b0\b/m);
+    expect(status).toMatch(/^CapEff:\s*0+$/m);
+  });
+
+  test("starts again what is killed, each by itself, and rewrites stack.json", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    for (const name of NAMES) {
+      const before = stack.description();
+      process.kill(stack.pid(name), "SIGKILL");
+      await eventually(`${name} is back`, () => stack.pid(name) !== pidIn(before, name));
+      const others = (each: StackDescription) => each.processes.filter((process) => process.name !== name);
+      expect(others(stack.description())).toEqual(others(before));
+      await eventually(`the stack works without ${name}`, () => works(stack));
+    }
+    expect(stack.output()).toContain("redis ended (signal SIGKILL)");
+    expect(await stack.stop()).toBe(0);
+    expect(processesOf(folder.path)).toEqual([]);
+  });
+
+  test("pauses, and says why, where a process dies at once again and again", async () => {
+    using folder = temporaryFolder();
+    const dead = join(folder.path, "writers-die");
+    const data = join(folder.path, "data");
+    await using stack = await startStack({ data, environment: { STAND_IN_WRITER_DIES: dead } });
+    writeFileSync(dead, "");
+    process.kill(stack.pid("writer-1"), "SIGKILL");
+    await eventually("it pauses longer", () => stack.output().includes("next start in 0.4 s"));
+    expect(stack.output()).toMatch(/writer-1 ended \(code 3\) after .* Its log ends: .*no luck today/);
+  });
+});
+
+describe("the end", () => {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    test(`${signal} leaves no process, port, socket or record, and ends with 0`, async () => {
+      using folder = temporaryFolder();
+      await using stack = await startStack({ data: folder.path });
+      const { url, databaseUrl, redisUrl, natsUrl } = stack.description();
+      stack.signal(signal);
+      expect(await stack.ended).toBe(0);
+      expect(processesOf(folder.path)).toEqual([]);
+      for (const address of [url, databaseUrl, redisUrl, natsUrl]) {
+        expect(await isFree(Number(new URL(address).port))).toBe(true);
+      }
+      expect(existsSync(join(folder.path, "stack.json"))).toBe(false);
+      expect(readdirSync(join(folder.path, "run"))).toEqual([]);
+      const logs = (name: string): string => readFileSync(join(folder.path, "logs", `${name}.log`), "utf8");
+      expect(logs("postgres")).toContain("database system is shut down");
+      expect(logs("redis")).toContain("ready to exit");
+    });
+  }
+
+  test("told again, it ends everything at once", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path, environment: { STAND_IN_STUBBORN: "yes" } });
+    stack.signal("SIGTERM");
+    await Bun.sleep(500);
+    // The stand-ins do not end when asked: only force can have ended them.
+    expect(processesOf(folder.path).length).toBeGreaterThan(0);
+    stack.signal("SIGTERM");
+    await stack.ended;
+    await eventually("no process is left", () => processesOf(folder.path).length === 0);
+    expect(existsSync(join(folder.path, "stack.json"))).toBe(false);
+  });
+
+  test("while it still starts, stops it too", async () => {
+    using folder = temporaryFolder();
+    const data = join(folder.path, "data");
+    const starting = stackToTheEnd({ data, environment: { STAND_IN_NEVER_READY: "yes" } });
+    await eventually("an API runs", () => existsSync(join(data, "run/api-2.sock")));
+    const [supervisor] = processesOf(data).filter((pid) => commandOf(pid).includes("stand-in-stack"));
+    process.kill(supervisor ?? 0, "SIGTERM");
+    expect((await starting).code).toBe(0);
+    expect(processesOf(data)).toEqual([]);
+  });
+});
+
+describe("the data", () => {
+  test("is kept between runs, and gone with --fresh", async () => {
+    using folder = temporaryFolder();
+    {
+      await using stack = await startStack({ data: folder.path });
+      await withRedis(stack.description(), (redis) => redis.set("kept", "yes"));
+      expect(await stack.stop()).toBe(0);
+    }
+    {
+      await using stack = await startStack({ data: folder.path });
+      expect(await startsInBooks(stack.description())).toBe(2);
+      expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBe("yes");
+      expect(await stack.stop()).toBe(0);
+    }
+    await using stack = await startStack({ data: folder.path, fresh: true });
+    expect(await startsInBooks(stack.description())).toBe(1);
+    expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBeNull();
+  });
+
+  test("may be in a folder that PostgreSQL's user cannot enter, and too deep for a socket", async () => {
+    using folder = temporaryFolder();
+    expect(statSync(folder.path).mode & 0o077).toBe(0);
+    await using stack = await startStack({ data: join(folder.path, "a deep folder/".repeat(8), "data") });
+    expect(await works(stack)).toBe(true);
+    expect(await stack.stop()).toBe(0);
+  });
+
+  test("belongs to one stack: a second one is refused, the first goes on", async () => {
+    using folder = temporaryFolder();
+    await using stack = await startStack({ data: folder.path });
+    const second = await stackToTheEnd({ data: folder.path, fresh: true });
+    expect(second).toEqual({
+      code: 1,
+      output: `${folder.path} is in use by another stack: stop that one first, or choose another folder with --data.\n`,
+    });
+    expect(await works(stack)).toBe(true);
+  });
+
+  test("two stacks run side by side", async () => {
+    using folder = temporaryFolder();
+    const starting = startStack({ data: join(folder.path, "one") });
+    await using two = await startStack({ data: join(folder.path, "two") });
+    await using one = await starting;
+    expect(await works(one)).toBe(true);
+    expect(await one.stop()).toBe(0);
+    expect(await works(two)).toBe(true);
+  });
+
+  test("of someone else is never touched", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "letter.txt"), "dear");
+    const { code, output } = await stackToTheEnd({ data: folder.path, fresh: true });
+    expect([code, output]).toEqual([
+      1,
+      `${folder.path} is not empty and not the data folder of a stack: choose another one with --data.\n`,
+    ]);
+    expect(readdirSync(folder.path)).toEqual(["letter.txt"]);
+  });
+});
+
+describe("a start that cannot be", () => {
+  test("a port in use is said, and nothing is left running", async () => {
+    using folder = temporaryFolder();
+    using taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+    const { code, output } = await stackToTheEnd({ data: join(folder.path, "data"), port: taken.port });
+    expect(code).toBe(1);
+    expect(output).toStartWith(`port ${taken.port} is in use`);
+    expect(processesOf(folder.path)).toEqual([]);
+    taken.stop(true);
+  });
+
+  test("init's refusal is said in its own words, and everything is stopped", async () => {
+    using folder = temporaryFolder();
+    const environment = { STAND_IN_REFUSAL: "Redis is older than the books: run `razonete restore`." };
+    const { code, output } = await stackToTheEnd({ data: folder.path, environment });
+    expect([code, output]).toEqual([
+      1,
+      "the ledger could not be set up: Redis is older than the books: run `razonete restore`.\n",
+    ]);
+    expect(processesOf(folder.path)).toEqual([]);
+  });
+
+  test("a server that refuses its data is quoted, and everything is stopped", async () => {
+    using folder = temporaryFolder();
+    {
+      await using stack = await startStack({ data: folder.path });
+      expect(await stack.stop()).toBe(0);
+    }
+    writeFileSync(join(folder.path, "redis/appendonlydir/appendonly.aof.manifest"), "nonsense\n");
+    const { code, output } = await stackToTheEnd({ data: folder.path });
+    expect(code).toBe(1);
+    expect(output).toMatch(/redis does not start. Its log ends: .*manifest/);
+    expect(processesOf(folder.path)).toEqual([]);
+  });
+});
+
+describe("after the supervisor was killed", () => {
+  test("its processes go on, and the next start ends them and takes over their data", async () => {
+    using folder = temporaryFolder();
+    await using killed = await startStack({ data: folder.path });
+    const left = killed.description().processes.map(({ pid }) => pid);
+    killed.signal("SIGKILL");
+    await killed.ended;
+    expect((await fetch(`${killed.url}/readyz`)).status).toBe(200);
+    expect(processesOf(folder.path)).toEqual(expect.arrayContaining(left));
+
+    await using next = await startStack({ data: folder.path, port: Number(new URL(killed.url).port) });
+    expect(next.output()).toContain("was killed and left haproxy");
+    const alive = processesOf(folder.path);
+    expect(left.filter((pid) => alive.includes(pid))).toEqual([]);
+    expect(await startsInBooks(next.description())).toBe(2);
+    expect(await next.stop()).toBe(0);
+  });
+
+  test("a process that has got the number of one of them is left alone", async () => {
+    using folder = temporaryFolder();
+    {
+      await using stack = await startStack({ data: folder.path });
+      expect(await stack.stop()).toBe(0);
+    }
+    const innocent = Bun.spawn(["sleep", "600"]);
+    const record = { kind: "redis", pid: innocent.pid, started: "some boot 1234" };
+    writeFileSync(join(folder.path, "run/redis.pid"), JSON.stringify(record));
+    await using stack = await startStack({ data: folder.path });
+    expect(await stack.stop()).toBe(0);
+    expect(innocent.killed).toBe(false);
+    innocent.kill();
+    await innocent.exited;
+  });
+});
+
+async function works(stack: RunningStack): Promise<boolean> {
+  try {
+    const { databaseUrl } = stack.description();
+    const response = await fetch(`${stack.url}/readyz`);
+    await response.text();
+    return (
+      response.ok && (await startsInBooks({ databaseUrl })) > 0 && (await isAnswering(stack.description()))
+    );
+  } catch {
+    return false;
+  }
+}
+
+async function isAnswering(description: StackDescription): Promise<boolean> {
+  const nats = await connect({ ...natsOptions(description.natsUrl), reconnect: false });
+  await nats.close();
+  return (await withRedis(description, (redis) => redis.ping())) === "PONG";
+}
+
+async function startsInBooks({ databaseUrl }: Pick<StackDescription, "databaseUrl">): Promise<number> {
+  const sql = postgres(databaseUrl, { max: 1 });
+  try {
+    const [row] = await sql<{ count: number }[]>`SELECT count(*)::int AS count FROM starts`;
+    return row?.count ?? 0;
+  } finally {
+    await sql.end();
+  }
+}
+
+async function redisSettings(description: StackDescription): Promise<Record<string, string>> {
+  const names = ["appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "maxmemory-policy", "dir"];
+  const settings = await withRedis(description, (redis) => redis.configGet(names));
+  return Object.fromEntries(Object.entries(settings));
+}
+
+async function withRedis<Result>(
+  { redisUrl }: StackDescription,
+  use: (redis: ReturnType<typeof redisClient>) => Promise<Result>,
+): Promise<Result> {
+  const redis = redisClient(redisUrl);
+  redis.on("error", () => {});
+  try {
+    await redis.connect();
+    return await use(redis);
+  } finally {
+    redis.destroy();
+  }
+}
+
+function redisClient(url: string) {
+  return createClient({ url, socket: { reconnectStrategy: false } });
+}
+
+function pidIn(description: StackDescription, name: string): number | undefined {
+  return description.processes.find((process) => process.name === name)?.pid;
+}
+
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+}
+
+/** What a promise that must not resolve rejects with. */
+async function rejection(promise: PromiseLike<unknown>): Promise<Error> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+  throw new Error("it did not reject");
+}

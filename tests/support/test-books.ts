@@ -1,0 +1,68 @@
+import { z } from "zod";
+import type { BooksReader } from "../../src/decide/neighbours.ts";
+import type { BooksFence } from "../../src/keep/books.ts";
+import type { Entry } from "../../src/ledger/entry.ts";
+import { parseEvent } from "../../src/ledger/event.ts";
+
+/** Books in memory that a test can send away, or set to what it likes; {@link keep} does what the writer does. */
+export class TestBooks implements BooksReader {
+  away = false;
+  epoch = "test";
+  loaded = true;
+  shards: number;
+  lastG: number[];
+  /** Razonete init has run. */
+  initialized = true;
+  asked = 0;
+  readonly #redis: (args: readonly string[]) => Promise<unknown>;
+  #entries: Entry[] = [];
+
+  constructor(shards: number, redis: (args: readonly string[]) => Promise<unknown>) {
+    this.shards = shards;
+    this.lastG = Array.from({ length: shards }, () => 0);
+    this.#redis = redis;
+  }
+
+  forget(): void {
+    this.lastG = this.lastG.map(() => 0);
+    this.#entries = [];
+  }
+
+  async fence(): Promise<BooksFence | null> {
+    this.asked += 1;
+    if (this.away) throw new Error("the books are away");
+    if (!this.initialized) return null;
+    return { epoch: this.epoch, loaded: this.loaded, shards: this.shards, lastG: [...this.lastG] };
+  }
+
+  async history(account: number, before: number | null, count: number) {
+    if (this.away) throw new Error("the books are away");
+    const entries = this.#entries.filter((entry) => entry.account === account);
+    return {
+      entries: entries
+        .filter(({ seq }) => before === null || seq < before)
+        .toReversed()
+        .slice(0, count),
+      keptSeq: entries.at(-1)?.seq ?? 0,
+    };
+  }
+
+  /** Keeps up to `batches` batches of a shard, then trims them from the outbox. */
+  async keep(shard: number, batches: number): Promise<void> {
+    const outbox = `razonete:{${shard}}:outbox`;
+    const from = `${(this.lastG[shard] ?? 0) + 1}-0`;
+    const reply = batchesReply.parse(
+      await this.#redis(["XRANGE", outbox, from, "+", "COUNT", String(batches)]),
+    );
+    for (const [id, fields] of reply) {
+      for (const text of fields.filter((_, index) => index % 2 === 1)) {
+        const event = parseEvent(text);
+        if (event.type === "entry") this.#entries.push(event.entry);
+      }
+      this.lastG[shard] = Number(id.split("-")[0]);
+    }
+    await this.#redis(["XTRIM", outbox, "MINID", String((this.lastG[shard] ?? 0) + 1)]);
+  }
+}
+
+const batchesReply = z.array(z.tuple([z.string(), z.array(z.string())]));
