@@ -4,7 +4,7 @@ import { call, isNotDone } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { until } from "../support/until.ts";
+import { eventually } from "../support/eventually.ts";
 import { LoadedCluster } from "./loaded-cluster.ts";
 import type { SteadyLoad } from "./steady-load.ts";
 
@@ -27,16 +27,16 @@ describe.skipIf(clusterMissing !== null)(`PostgreSQL away, under load (seed ${se
   /** Until transactions are turned away, and statements are not. */
   async function full(load: SteadyLoad): Promise<void> {
     const turnedAway = () => load.attempts.filter(({ known }) => known.type === "not-done").length;
-    await until("transactions are turned away", () => turnedAway() > 20);
+    await eventually("transactions are turned away", () => turnedAway() > 20);
     const { answered } = load.statements;
-    await until("statements go on", () => load.statements.answered > answered + 10);
+    await eventually("statements go on", () => load.statements.answered > answered + 10);
     expect((await system.books.outbox()).length).toBe(OUTBOX_BATCHES_MAX);
     expect(load.statements.failed).toBe(0);
   }
 
   /** Until all is as it was before, without anybody's help. */
   async function recovered(load: SteadyLoad): Promise<void> {
-    await until(
+    await eventually(
       "the outbox drains",
       async () => (await system.books.outbox()).length < OUTBOX_BATCHES_MAX / 2,
     );

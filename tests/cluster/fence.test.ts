@@ -4,7 +4,7 @@ import { call, isNotDone, problemName } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { until } from "../support/until.ts";
+import { eventually } from "../support/eventually.ts";
 import { LoadedCluster } from "./loaded-cluster.ts";
 
 failOnLeaks();
@@ -26,7 +26,7 @@ describe.skipIf(clusterMissing !== null)(`a Redis that is not what the books kno
     const { redis } = system.cluster;
     const load = await system.load();
     const { g } = await system.books.outbox();
-    await until("the books have come so far", async () => (await system.books.lastG()) >= g);
+    await eventually("the books have come so far", async () => (await system.books.lastG()) >= g);
     await redis.process.stop();
     change();
     await redis.process.start();
@@ -41,7 +41,7 @@ describe.skipIf(clusterMissing !== null)(`a Redis that is not what the books kno
     first?.startUnready();
     for (const index of cluster.apis.keys()) {
       const url = cluster.apiUrl(index);
-      await until("the API says why it is not ready", async () => {
+      await eventually("the API says why it is not ready", async () => {
         const { status, body } = await call(url, "GET", "/readyz");
         return status === 503 && reason.test(detailed.parse(body).detail);
       });

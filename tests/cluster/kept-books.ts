@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import type { Cluster } from "../support/cluster.ts";
-import { until } from "../support/until.ts";
+import { eventually } from "../support/eventually.ts";
 import type { KeptEntry } from "../system/journal.ts";
 
 const outboxState = z.object({ g: z.coerce.number(), length: z.number() });
@@ -22,7 +22,7 @@ export class KeptBooks {
 
   /** Until every batch is kept, and the outbox is empty. */
   async drained(): Promise<void> {
-    await until("the books hold what is in the outbox", async () => {
+    await eventually("the books hold what is in the outbox", async () => {
       const { g, length } = await this.outbox();
       return length === 0 && (await this.lastG()) === g;
     });

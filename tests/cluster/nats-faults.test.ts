@@ -5,7 +5,7 @@ import { Feed, STREAM } from "../../src/carry/feed.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { until } from "../support/until.ts";
+import { eventually } from "../support/eventually.ts";
 import { LoadedCluster } from "./loaded-cluster.ts";
 
 failOnLeaks();
@@ -30,16 +30,16 @@ describe.skipIf(clusterMissing !== null)(`NATS away, under load (seed ${seed})`,
         latest = Math.max(latest, g);
       });
       const load = await system.load();
-      await until("the subscriber sees batches", () => latest > 0);
+      await eventually("the subscriber sees batches", () => latest > 0);
 
       await nats.process.kill();
       nats.forget();
       const before = await books.lastG();
-      await until("the books go on", async () => (await books.lastG()) > before + 50);
+      await eventually("the books go on", async () => (await books.lastG()) > before + 50);
       await nats.process.start();
       const back = await books.lastG();
-      await until("the subscriber sees batches again", () => latest > back);
-      await until("the stream holds batches again", async () => (await storedBatches(nats.url)) > 0);
+      await eventually("the subscriber sees batches again", () => latest > back);
+      await eventually("the stream holds batches again", async () => (await storedBatches(nats.url)) > 0);
       await load.stop();
       expect(load.failures).toEqual([]);
       expect(load.statements.failed).toBe(0);
@@ -55,7 +55,7 @@ describe.skipIf(clusterMissing !== null)(`NATS away, under load (seed ${seed})`,
     cluster.nats.process.signal("SIGSTOP");
     try {
       const before = await books.lastG();
-      await until("the books go on", async () => (await books.lastG()) > before + 100);
+      await eventually("the books go on", async () => (await books.lastG()) > before + 100);
     } finally {
       cluster.nats.process.signal("SIGCONT");
     }

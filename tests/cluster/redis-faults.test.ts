@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createClient } from "@redis/client";
 import { limits } from "../../src/limits.ts";
 import { call } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
@@ -11,6 +12,7 @@ setDefaultTimeout(60_000);
 
 /** An API has its deadline, and the balancer may ask a second one. A busy machine may take its time. */
 const ANSWER_MILLISECONDS_MAX = 2 * limits.decision_milliseconds_max + 3_000;
+const CUTS = 5;
 const seed = testSeed();
 
 describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
@@ -66,6 +68,31 @@ describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`
     expect(load.slowestMilliseconds).toBeLessThan(ANSWER_MILLISECONDS_MAX);
     await system.settle(load);
     await system.check();
+  });
+
+  test("the connections to Redis broken: what it had applied by then is not applied again", async () => {
+    const { redis } = system.cluster;
+    const client = createClient({ url: redis.url, RESP: 2 });
+    await client.connect();
+    try {
+      const load = await system.load();
+      for (let cut = 0; cut < CUTS; cut += 1) {
+        // Thawed, Redis finds the calls and the command to break their connections before it answers any of them.
+        redis.process.signal("SIGSTOP");
+        await Bun.sleep(100);
+        const done = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal"]);
+        await Bun.sleep(20);
+        redis.process.signal("SIGCONT");
+        await done;
+        await Bun.sleep(300);
+      }
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect(load.statements.failed).toBe(0);
+      await system.check();
+    } finally {
+      client.destroy();
+    }
   });
 
   test("Redis frozen for longer than the deadline: what it applied afterwards is applied once", async () => {

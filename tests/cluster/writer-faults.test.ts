@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { until } from "../support/until.ts";
+import { eventually } from "../support/eventually.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";
 import { LoadedCluster } from "./loaded-cluster.ts";
 
@@ -59,7 +59,7 @@ describe.skipIf(clusterMissing !== null)(`the writers, under load (seed ${seed})
       const active = await activeOf(writers);
       const other = writers.find((writer) => writer !== active);
       await active.kill();
-      await until("the other one is active", async () => isActive(other));
+      await eventually("the other one is active", async () => isActive(other));
       await Bun.sleep(200);
       await active.start();
       expect(await isActive(active)).toBe(false);
@@ -86,7 +86,7 @@ describe.skipIf(clusterMissing !== null)(`the writers, under load (seed ${seed})
 
 async function activeOf(writers: readonly ServerProcess[]): Promise<ServerProcess> {
   let active: ServerProcess | undefined;
-  await until("one is active", async () => {
+  await eventually("one is active", async () => {
     const states = await Promise.all(writers.map(isActive));
     active = writers.find((_, index) => states[index]);
     return active !== undefined;

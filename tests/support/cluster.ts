@@ -8,7 +8,7 @@ import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
-import { until } from "./until.ts";
+import { eventually } from "./eventually.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
@@ -112,7 +112,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Until the balancer hands requests to every API. */
   async balanced(): Promise<void> {
-    await until("HAProxy sees every API", async () => {
+    await eventually("HAProxy sees every API", async () => {
       const answers = await Promise.all(this.apis.map(() => fetch(`${this.url}/readyz`)));
       const ready = await Promise.all(this.apis.map((_, index) => fetch(`${this.apiUrl(index)}/readyz`)));
       return [...answers, ...ready].every(({ ok }) => ok);
