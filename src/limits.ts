@@ -55,6 +55,8 @@ export const limits = {
   books_statement_milliseconds_max: 5_000,
   /** After this a connection to PostgreSQL that does not answer is given up. */
   books_answer_milliseconds_max: 7_000,
+  /** The same for an API, whose client waits: shorter than the 3 s that the balancer waits for an API. */
+  history_milliseconds_max: 1_500,
   /** How long the writer's connection to Redis may be silent; pinged in between. */
   outbox_answer_milliseconds_max: 5_000,
   outbox_ping_milliseconds: 1_000,

@@ -4,6 +4,7 @@ import { type ApiConfig, readApiConfig } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
+import { limits } from "../limits.ts";
 import { runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
@@ -33,7 +34,12 @@ export function apiCommand(): Command {
 
 async function serveApi(config: ApiConfig): Promise<void> {
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax, requestIdHeader } = config;
-  const books = new Books({ url, name: "razonete api", connections_max: BOOKS_CONNECTIONS_MAX });
+  const books = new Books({
+    url,
+    name: "razonete api",
+    connections_max: BOOKS_CONNECTIONS_MAX,
+    answer_milliseconds_max: limits.history_milliseconds_max,
+  });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onTrouble: warn });
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({ redisUrl, books, feed, durable, outboxBatchesMax, balancerResends });

@@ -157,11 +157,12 @@ export class Books {
 
   async #inTime<T>(query: PromiseLike<T>): Promise<T> {
     const sql = this.#sql;
-    return inTime(query, () => {
+    const giveUp = (): void => {
       // Others may have given it up already.
       if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
       sql.end({ timeout: 0 }).catch(() => {});
-    });
+    };
+    return inTime(query, giveUp, this.#connecting.answer_milliseconds_max);
   }
 }
 

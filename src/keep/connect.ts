@@ -21,6 +21,8 @@ export interface Connecting {
   /** Shown by pg_stat_activity. */
   readonly name: string;
   readonly connections_max: number;
+  /** After this {@link Books} gives up a connection that does not answer; `books_answer_milliseconds_max` if not given. */
+  readonly answer_milliseconds_max?: number;
   /** After each loss of a connection. */
   readonly onClose?: () => void;
 }

@@ -6,13 +6,17 @@ import { limits } from "../limits.ts";
  *
  * @param onLate gives up the connection: the question may still be on its way
  */
-export async function inTime<T>(answer: PromiseLike<T>, onLate: () => void): Promise<T> {
+export async function inTime<T>(
+  answer: PromiseLike<T>,
+  onLate: () => void,
+  milliseconds: number = limits.books_answer_milliseconds_max,
+): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`PostgreSQL gave no answer within ${limits.books_answer_milliseconds_max} ms`));
+      reject(new Error(`PostgreSQL gave no answer within ${milliseconds} ms`));
       onLate();
-    }, limits.books_answer_milliseconds_max);
+    }, milliseconds);
   });
   try {
     return await Promise.race([answer, late]);

@@ -1,4 +1,4 @@
-import { describe } from "bun:test";
+import { afterAll, describe } from "bun:test";
 import { Feed } from "../../src/carry/feed.ts";
 import { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { Books } from "../../src/keep/books.ts";
@@ -15,10 +15,15 @@ describe.skipIf(clusterMissing !== null)("the cluster", () => {
     return { url: cluster.url, fresh: true, stop: () => cluster[Symbol.asyncDispose]() };
   });
 
+  let shared: Cluster | null = null;
+  afterAll(async () => shared?.[Symbol.asyncDispose]());
+
   ledgerSuite(
     "Redis, NATS, a writer and PostgreSQL",
     async () => {
-      const cluster = await Cluster.start({ apis: 0 });
+      if (shared === null) shared = await Cluster.start({ apis: 0 });
+      else await shared.beginAnew();
+      const cluster = shared;
       const books = new Books({ url: cluster.databaseUrl, name: "test", connections_max: 2 });
       const feed = new Feed({ url: cluster.nats.url, name: "test" });
       const options = { durable: true, outboxBatchesMax: 1000, balancerResends: false };
@@ -30,7 +35,6 @@ describe.skipIf(clusterMissing !== null)("the cluster", () => {
         dispose: async () => {
           await ledger.close();
           await Promise.all([books.close(), feed.close()]);
-          await cluster[Symbol.asyncDispose]();
         },
       };
     },

@@ -1,12 +1,14 @@
-import { rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createClient } from "@redis/client";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { initialise } from "../../src/keep/init.ts";
 import { missingServers } from "./servers/binaries.ts";
 import { startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
+import { eventually } from "./eventually.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
@@ -16,6 +18,7 @@ export const clusterMissing = missingServers();
 export interface ClusterOptions {
   readonly apis?: number;
   readonly writers?: number;
+  readonly shards?: number;
   /** Further settings of the APIs. */
   readonly environment?: Readonly<Record<string, string>>;
   /** PostgreSQL with fsync: where a test kills it. */
@@ -29,9 +32,10 @@ export class Cluster implements AsyncDisposable {
   readonly redis: RedisServer;
   readonly nats: NatsServer;
   readonly postgres: PostgresServer;
-  readonly databaseUrl: string;
+  databaseUrl: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #started: ServerProcess[] = [];
+  #shards = 1;
   apis: readonly ServerProcess[] = [];
   writers: readonly ServerProcess[] = [];
   haproxy: ServerProcess | null = null;
@@ -45,7 +49,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const { apis = 2, writers = 1, environment = {}, durable = false } = options;
+    const { apis = 2, writers = 1, shards = 1, environment = {}, durable = false } = options;
     const [redis, nats, postgres] = await Promise.all([
       startRedis(),
       startNats(),
@@ -54,6 +58,7 @@ export class Cluster implements AsyncDisposable {
     const databaseUrl = await postgres.createDatabase();
     const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment);
     try {
+      cluster.#shards = shards;
       const init = cluster.run("init");
       if (init.exitCode !== 0) throw new Error(`razonete init: ${init.stderr.toString()}`);
       cluster.writers = await Promise.all(numbers(writers).map((number) => cluster.#writer(number)));
@@ -77,6 +82,19 @@ export class Cluster implements AsyncDisposable {
     return `http://127.0.0.1:${this.apis[index]?.port}`;
   }
 
+  /**
+   * A ledger at its beginning in place of this one, on the same servers: sooner than starting all of them. For a
+   * cluster without APIs, which would have to be started again as well.
+   */
+  async beginAnew(): Promise<void> {
+    await Promise.all(this.writers.map((writer) => writer.kill()));
+    await this.redisCommand("FLUSHALL");
+    this.databaseUrl = await this.postgres.createDatabase();
+    const servers = { databaseUrl: this.databaseUrl, redisUrl: this.redis.url };
+    await initialise({ ...servers, shards: this.#shards, library });
+    await Promise.all(this.writers.map((writer) => writer.start()));
+  }
+
   /** Runs a command of the program to its end. */
   run(...args: readonly string[]) {
     return Bun.spawnSync([process.execPath, MAIN, ...args], { env: this.#settings(0), stderr: "pipe" });
@@ -90,6 +108,17 @@ export class Cluster implements AsyncDisposable {
     } finally {
       client.destroy();
     }
+  }
+
+  /** Until the balancer hands requests to every API. */
+  async balanced(): Promise<void> {
+    await eventually("HAProxy sees every API", async () => {
+      const answers = await Promise.all(this.apis.map(() => fetch(`${this.url}/readyz`)));
+      const ready = await Promise.all(this.apis.map((_, index) => fetch(`${this.apiUrl(index)}/readyz`)));
+      return [...answers, ...ready].every(({ ok }) => ok);
+    });
+    // It looks every 200 ms.
+    await Bun.sleep(250);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,6 +135,7 @@ export class Cluster implements AsyncDisposable {
       NATS_URL: this.nats.url,
       REQUEST_ID_HEADER: "x-request-id",
       DRAIN_MS: "1000",
+      SHARDS: String(this.#shards),
       ...this.#environment,
     };
   }
@@ -138,11 +168,6 @@ export class Cluster implements AsyncDisposable {
     this.#started.push(server);
     return server;
   }
-}
-
-/** Removes what Redis has on disk; for a server that is not running. */
-export function emptyRedis(redis: RedisServer): void {
-  rmSync(join(dirname(redis.process.logFile), "appendonlydir"), { recursive: true, force: true });
 }
 
 function numbers(count: number): number[] {

@@ -1,15 +1,24 @@
 const WAIT_MILLISECONDS_MAX = 30_000;
 
-/** Waits until the condition holds; fails, naming it, where it does not for very long. */
+/**
+ * Waits until the condition holds; fails, naming it, where it does not for very long. A condition that rejects does not
+ * hold: what it asks may be away.
+ */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
   describe: () => unknown = () => "",
 ): Promise<void> {
   const deadline = performance.now() + WAIT_MILLISECONDS_MAX;
-  while (!(await condition())) {
-    if (performance.now() > deadline)
-      throw new Error(`waited in vain: ${what} ${JSON.stringify(describe())}`);
+  let reason: unknown;
+  while (performance.now() < deadline) {
+    try {
+      if (await condition()) return;
+      reason = undefined;
+    } catch (error) {
+      reason = error;
+    }
     await Bun.sleep(5);
   }
+  throw new Error(`waited in vain: ${what} ${JSON.stringify(describe())}`, { cause: reason });
 }

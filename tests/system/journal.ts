@@ -33,6 +33,8 @@ interface Opening {
   id: number | "unknown" | "not-done";
 }
 
+export type KeptEntry = Omit<WireEntry, "realizada_em"> & { readonly account: number };
+
 /** What the clients were told, and whether the ledger still stands by it. */
 export class Journal {
   readonly attempts: Attempt[] = [];
@@ -105,12 +107,21 @@ export class Journal {
     }
     for (const [id, possible] of this.limits) expect([...possible]).toContain(accounts[id - 1]?.limite ?? -1);
 
-    const entries = new Map<string, WireEntry & { readonly account: number }>();
+    const kept: KeptEntry[] = [];
     for (const account of accounts) {
-      for (const entry of await readChain(url, account)) {
-        expect(entries.has(entry.descricao)).toBe(false);
-        entries.set(entry.descricao, { ...entry, account: account.id });
-      }
+      for (const entry of await readChain(url, account)) kept.push({ ...entry, account: account.id });
+    }
+    this.compare(kept);
+  }
+
+  /** Compares what was told of transactions with all entries that were kept: each once, as it was told, and no other. */
+  compare(kept: readonly KeptEntry[]): void {
+    expect(this.surprises).toEqual([]);
+    const entries = new Map<string, KeptEntry>();
+    for (const entry of kept) {
+      const twin = entries.get(entry.descricao);
+      if (twin !== undefined) throw new Error(`applied twice: ${JSON.stringify([twin, entry])}`);
+      entries.set(entry.descricao, entry);
     }
     for (const attempt of this.attempts) {
       const entry = entries.get(attempt.descricao);
@@ -148,7 +159,7 @@ export class Journal {
     const problem = problemName(answer);
     if (answer.status === 200) return [{ type: "accepted", ...balanceOf(answer) }];
     if (answer.status === 422 && problem === "limit-exceeded") return [{ type: "refused", problem }];
-    if (answer.status === 503 && problem === "ledger-unavailable") {
+    if (answer.status === 503 && problem === "ledger-unavailable" && answer.headers.has("retry-after")) {
       return [{ type: isNotDone(answer) ? "not-done" : "unknown" }];
     }
     this.#surprise(answer.status, attempt, answer.body);
@@ -161,7 +172,7 @@ export class Journal {
 }
 
 /** What is wrong between an attempt and its entry; `null` where nothing is. */
-function faultOf(attempt: Attempt, entry: (WireEntry & { account: number }) | undefined): string | null {
+function faultOf(attempt: Attempt, entry: KeptEntry | undefined): string | null {
   const { known } = attempt;
   if (entry === undefined) return known.type === "accepted" ? "answered, and lost" : null;
   if (known.type === "refused") return "refused, and applied";

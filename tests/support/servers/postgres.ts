@@ -1,4 +1,4 @@
-import { chownSync } from "node:fs";
+import { chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import { pathOf } from "./binaries.ts";
@@ -8,6 +8,9 @@ export interface PostgresServer {
   readonly process: ServerProcess;
   /** Of the database that is always there, for a look from outside. */
   readonly url: string;
+  /** SIGSTOP for the server and every session of it, and back. */
+  freeze(): void;
+  thaw(): void;
   /** Makes an empty database and returns its URL. */
   createDatabase(): Promise<string>;
 }
@@ -53,6 +56,8 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
   return {
     process: server,
     url,
+    freeze: () => signalAll(server.pid, "SIGSTOP"),
+    thaw: () => signalAll(server.pid, "SIGCONT"),
     async createDatabase() {
       databases += 1;
       const name = `ledger_${databases}`;
@@ -90,4 +95,13 @@ function giveAway(folder: string): string[] {
 function idOf(flag: string, name: string): string | null {
   const result = Bun.spawnSync(["id", flag, name], { stderr: "ignore" });
   return result.success ? result.stdout.toString().trim() : null;
+}
+
+/** To a process and its children. Linux only. */
+function signalAll(pid: number, signal: NodeJS.Signals): void {
+  // The parent first: a frozen one makes no more children.
+  process.kill(pid, signal);
+  for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")) {
+    if (child !== "") process.kill(Number(child), signal);
+  }
 }

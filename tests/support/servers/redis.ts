@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
@@ -6,15 +6,28 @@ import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 export interface RedisServer {
   readonly url: string;
   readonly process: ServerProcess;
-  /** Removes what it has on disk; for a server that is not running. */
+  /** By the names of redis.conf; a change counts from the next start. */
+  readonly settings: Record<string, string>;
+  /** Removes what it has on disk; for a server that is not running, as the two below. */
   forget(): void;
+  /** Makes a copy of what it has on disk, and returns its folder. */
+  backUp(): string;
+  /** Puts a copy in place of what it has on disk. */
+  putBack(copy: string): void;
 }
 
 /** A Redis as the ledger wants it: on disk before it answers. */
 export async function startRedis(): Promise<RedisServer> {
   const program = pathOf("redis");
   const folder = temporaryFolder("redis");
-  const settings = { bind: "127.0.0.1", dir: folder, appendonly: "yes", appendfsync: "always", save: "" };
+  const log = join(folder, "appendonlydir");
+  const settings: Record<string, string> = {
+    bind: "127.0.0.1",
+    dir: folder,
+    appendonly: "yes",
+    appendfsync: "always",
+    save: "",
+  };
   const server = await ServerProcess.start({
     name: "redis-server",
     folder,
@@ -23,10 +36,21 @@ export async function startRedis(): Promise<RedisServer> {
     stopSignal: "SIGTERM",
     orphanSignal: "KILL",
   });
+  const forget = (): void => rmSync(log, { recursive: true, force: true });
   return {
     url: `redis://127.0.0.1:${server.port}`,
     process: server,
-    forget: () => rmSync(join(folder, "appendonlydir"), { recursive: true, force: true }),
+    settings,
+    forget,
+    backUp: () => {
+      const copy = mkdtempSync(join(folder, "copy-"));
+      cpSync(log, copy, { recursive: true });
+      return copy;
+    },
+    putBack: (copy) => {
+      forget();
+      cpSync(copy, log, { recursive: true });
+    },
   };
 }
 

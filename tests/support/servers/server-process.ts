@@ -48,6 +48,11 @@ export class ServerProcess {
     return this.#process.pid;
   }
 
+  /** Resolves when it has ended by itself, or by {@link stop} or {@link kill}: to its exit code. */
+  get exited(): Promise<number> {
+    return this.#process.exited;
+  }
+
   /** As an operator stops it: in order. */
   async stop(): Promise<void> {
     this.#process.kill(this.#options.stopSignal);
@@ -63,10 +68,17 @@ export class ServerProcess {
     while (children.some(lives)) await Bun.sleep(5);
   }
 
-  /** On the same port and folder, after {@link stop} or {@link kill}. */
+  /** On the same port and folder, after {@link stop} or {@link kill}. Resolves when it is ready. */
   async start(): Promise<void> {
-    this.#process = this.#spawn();
+    this.startUnready();
     await this.#ready();
+  }
+
+  /** As {@link start}, for a server that is not expected to become ready. */
+  startUnready(): void {
+    // So that what it says is what this start says.
+    rmSync(this.logFile, { force: true });
+    this.#process = this.#spawn();
   }
 
   signal(signal: NodeJS.Signals): void {

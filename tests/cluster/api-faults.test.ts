@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { clusterMissing } from "../support/cluster.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { testSeed } from "../support/random.ts";
+import { LoadedCluster } from "./loaded-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const KILLS = 6;
+const seed = testSeed();
+
+describe.skipIf(clusterMissing !== null)(`HAProxy and the APIs, under load (seed ${seed})`, () => {
+  let system: LoadedCluster;
+  beforeAll(async () => {
+    system = await LoadedCluster.start(seed);
+  });
+  afterAll(() => system.dispose());
+
+  test("an API killed: no request fails, and none is applied twice", async () => {
+    const { cluster } = system;
+    const load = await system.load(200);
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const api = cluster.apis[kill % cluster.apis.length];
+      // What the API has sent to Redis by then is applied when nobody is left to answer it.
+      cluster.redis.process.signal("SIGSTOP");
+      await Bun.sleep(100);
+      await api?.kill();
+      cluster.redis.process.signal("SIGCONT");
+      await Bun.sleep(200);
+      await api?.start();
+      await cluster.balanced();
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.statements.failed).toBe(0);
+    await system.check();
+  });
+
+  test("the APIs restarted in order, one after the other: no request fails", async () => {
+    const { cluster } = system;
+    const load = await system.load();
+    for (const api of cluster.apis) {
+      await api.stop();
+      expect(await api.exited).toBe(0);
+      await api.start();
+      await cluster.balanced();
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.statements.failed).toBe(0);
+    await system.check();
+  });
+
+  test("HAProxy killed: what was answered stands, and the rest is settled by its key", async () => {
+    const { cluster } = system;
+    const load = await system.load();
+    await cluster.haproxy?.kill();
+    await Bun.sleep(300);
+    await cluster.haproxy?.start();
+    await Bun.sleep(500);
+    await load.stop();
+    expect(load.failures.length).toBeGreaterThan(0);
+    await system.settle(load);
+    await system.check();
+  });
+});

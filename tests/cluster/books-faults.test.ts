@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { DIVERGENCE_EXIT_CODE } from "../../src/keep/divergence.ts";
+import { call, isNotDone } from "../support/api.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { testSeed } from "../support/random.ts";
+import { eventually } from "../support/eventually.ts";
+import { LoadedCluster } from "./loaded-cluster.ts";
+import type { SteadyLoad } from "./steady-load.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const OUTBOX_BATCHES_MAX = 150;
+/** The balancer gives an API 3 s. */
+const HISTORY_MILLISECONDS_MAX = 3_000;
+const seed = testSeed();
+
+describe.skipIf(clusterMissing !== null)(`PostgreSQL away, under load (seed ${seed})`, () => {
+  let system: LoadedCluster;
+  beforeAll(async () => {
+    const environment = { OUTBOX_BATCHES_MAX: String(OUTBOX_BATCHES_MAX) };
+    system = await LoadedCluster.start(seed, { environment, durable: true, writers: 2 });
+  });
+  afterAll(() => system.dispose());
+
+  /** Until transactions are turned away, and statements are not. */
+  async function full(load: SteadyLoad): Promise<void> {
+    const turnedAway = () => load.attempts.filter(({ known }) => known.type === "not-done").length;
+    await eventually("transactions are turned away", () => turnedAway() > 20);
+    const { answered } = load.statements;
+    await eventually("statements go on", () => load.statements.answered > answered + 10);
+    expect((await system.books.outbox()).length).toBe(OUTBOX_BATCHES_MAX);
+    expect(load.statements.failed).toBe(0);
+  }
+
+  /** Until all is as it was before, without anybody's help. */
+  async function recovered(load: SteadyLoad): Promise<void> {
+    await eventually(
+      "the outbox drains",
+      async () => (await system.books.outbox()).length < OUTBOX_BATCHES_MAX / 2,
+    );
+    const before = load.attempts.length;
+    await Bun.sleep(500);
+    await load.stop();
+    const after = load.attempts.slice(before);
+    expect(after.length).toBeGreaterThan(10);
+    expect(load.failures.filter((attempt) => after.includes(attempt))).toEqual([]);
+    // Everyone who got no transaction was told that nothing was changed.
+    expect(load.failures.filter(({ known }) => known.type !== "not-done")).toEqual([]);
+    expect(load.statements.failed).toBe(0);
+    await system.settle(load);
+    await system.check();
+  }
+
+  /** A history that can only come from the books is a clean 503, in good time. */
+  async function historyIsRefused(): Promise<void> {
+    const begun = performance.now();
+    const answer = await call(system.cluster.url, "GET", "/clientes/1/transacoes");
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(isNotDone(answer)).toBe(true);
+    expect(performance.now() - begun).toBeLessThan(HISTORY_MILLISECONDS_MAX);
+  }
+
+  test("PostgreSQL killed: answers until the outbox is full, then 503 for transactions alone, then it drains", async () => {
+    const { postgres } = system.cluster;
+    const load = await system.load();
+    await postgres.process.kill();
+    await historyIsRefused();
+    await full(load);
+    await historyIsRefused();
+    await postgres.process.start();
+    await recovered(load);
+  });
+
+  test("PostgreSQL stopped in order: the same", async () => {
+    const { postgres } = system.cluster;
+    const load = await system.load();
+    await postgres.process.stop();
+    await full(load);
+    await postgres.process.start();
+    await recovered(load);
+  });
+
+  test("PostgreSQL frozen: the same, and a history is refused as soon", async () => {
+    const { postgres } = system.cluster;
+    const load = await system.load();
+    postgres.freeze();
+    try {
+      await historyIsRefused();
+      await full(load);
+    } finally {
+      postgres.thaw();
+    }
+    await recovered(load);
+  });
+
+  // The last one: from here on the books are spoilt.
+  test("a row in the books that differs: every writer stops with an alarm, and the APIs go on until the outbox is full", async () => {
+    const { cluster, books, journal } = system;
+    await books.sql`
+      INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
+      VALUES (2, 1, 'credit', 7, 7, 80000, 'odd', 'req:odd', 1)`;
+    const load = await system.load();
+    const entries = await books.entries();
+    const wanted = { account: 2, tipo: "c", valor: 5, key: null } as const;
+    await journal.transact(cluster.url, wanted);
+    expect(journal.attempts.findLast(({ account }) => account === 2)?.known.type).toBe("accepted");
+    for (const writer of cluster.writers) {
+      expect(await writer.exited).toBe(DIVERGENCE_EXIT_CODE);
+      const alarms = (await Bun.file(writer.logFile).text())
+        .split("\n")
+        .filter((line) => line.includes("ALARM"));
+      expect(alarms).toHaveLength(1);
+      expect(alarms[0]).toContain("account 2, seq 1");
+    }
+    await full(load);
+    await load.stop();
+    // The odd row stands, and nothing of the batch that it contradicts was kept.
+    const kept = await books.entries();
+    expect(kept.filter(({ account }) => account === 2)).toMatchObject([{ descricao: "odd" }]);
+    expect(kept.length).toBeGreaterThanOrEqual(entries.length);
+    expect(await books.faults()).toHaveLength(1);
+    // What was answered is still all there, in Redis.
+    expect((await books.outbox()).g - (await books.lastG())).toBe(OUTBOX_BATCHES_MAX);
+  });
+});

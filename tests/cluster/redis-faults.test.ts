@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createClient } from "@redis/client";
+import { limits } from "../../src/limits.ts";
+import { call } from "../support/api.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { testSeed } from "../support/random.ts";
+import { LoadedCluster } from "./loaded-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+/** An API has its deadline, and the balancer may ask a second one. A busy machine may take its time. */
+const ANSWER_MILLISECONDS_MAX = 2 * limits.decision_milliseconds_max + 3_000;
+const CUTS = 5;
+const seed = testSeed();
+
+describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
+  let system: LoadedCluster;
+  beforeAll(async () => {
+    system = await LoadedCluster.start(seed);
+  });
+  afterAll(() => system.dispose());
+
+  test("Redis killed, and back before the deadline: requests wait, and none fails", async () => {
+    const { redis } = system.cluster;
+    const load = await system.load();
+    for (let kill = 0; kill < 2; kill += 1) {
+      await redis.process.kill();
+      await Bun.sleep(500);
+      await redis.process.start();
+      await Bun.sleep(700);
+    }
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.statements.failed).toBe(0);
+    expect(load.slowestMilliseconds).toBeGreaterThan(400);
+    await system.check();
+  });
+
+  test("Redis killed, and away for longer: 503 that says what is known, then it goes on by itself", async () => {
+    const { cluster, journal } = system;
+    const load = await system.load();
+    const account = journal.openings.at(-1)?.id;
+    await cluster.redis.process.kill();
+    const body = { valor: 1, tipo: "c", descricao: "waits" };
+    const begun = performance.now();
+    const answer = await call(cluster.apiUrl(0), "POST", `/clientes/${account}/transacoes`, body);
+    const waited = performance.now() - begun;
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(answer.body).toMatchObject({
+      type: "urn:razonete:problem:ledger-unavailable",
+      outcome: "unknown",
+    });
+    expect(waited).toBeGreaterThan(limits.decision_milliseconds_max - 100);
+    expect(waited).toBeLessThan(limits.decision_milliseconds_max + 2_000);
+    await Bun.sleep(500);
+    const failed = load.failures.length;
+    expect(failed).toBeGreaterThan(0);
+
+    await cluster.redis.process.start();
+    await cluster.balanced();
+    const before = load.attempts.length;
+    await Bun.sleep(500);
+    await load.stop();
+    expect(load.attempts.slice(before).map(({ known }) => known.type)).not.toContain("unknown");
+    expect(load.slowestMilliseconds).toBeLessThan(ANSWER_MILLISECONDS_MAX);
+    await system.settle(load);
+    await system.check();
+  });
+
+  test("the connections to Redis broken: what it had applied by then is not applied again", async () => {
+    const { redis } = system.cluster;
+    const client = createClient({ url: redis.url, RESP: 2 });
+    await client.connect();
+    try {
+      const load = await system.load();
+      for (let cut = 0; cut < CUTS; cut += 1) {
+        // Thawed, Redis finds the calls and the command to break their connections before it answers any of them.
+        redis.process.signal("SIGSTOP");
+        await Bun.sleep(100);
+        const done = client.sendCommand(["CLIENT", "KILL", "TYPE", "normal"]);
+        await Bun.sleep(20);
+        redis.process.signal("SIGCONT");
+        await done;
+        await Bun.sleep(300);
+      }
+      await load.stop();
+      expect(load.failures).toEqual([]);
+      expect(load.statements.failed).toBe(0);
+      await system.check();
+    } finally {
+      client.destroy();
+    }
+  });
+
+  test("Redis frozen for longer than the deadline: what it applied afterwards is applied once", async () => {
+    const { redis } = system.cluster;
+    const load = await system.load();
+    redis.process.signal("SIGSTOP");
+    await Bun.sleep(limits.decision_milliseconds_max + 700);
+    redis.process.signal("SIGCONT");
+    await system.cluster.balanced();
+    await Bun.sleep(300);
+    await load.stop();
+    expect(load.failures.length).toBeGreaterThan(0);
+    await system.settle(load);
+    await system.check();
+  });
+});
