@@ -42,8 +42,8 @@ export interface StackSignals {
  */
 export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
   const { say } = options;
-  const begun = performance.now();
   const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
+  const begun = performance.now();
   const postgresUser = choosePostgresUser();
   const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
   try {
