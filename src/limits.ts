@@ -66,7 +66,7 @@ export const limits = {
   /** The writer begins a transaction at most this often while it is not behind: fewer, larger ones cost less. */
   keep_pace_milliseconds: 50,
   /** What is missing in the feed may just be late; after this it is read from the outbox. */
-  feed_patience_milliseconds: 20,
+  feed_patience_milliseconds: 40,
   /** How often the writer looks at the outbox by itself, and trims it. */
   outbox_look_milliseconds: 100,
   /** Batches in one reading of the outbox. */
@@ -79,6 +79,10 @@ export const limits = {
   feed_waiting_batches_max: 2_000,
   /** Batches on their way to NATS; what is over is not published. */
   feed_unconfirmed_batches_max: 1_024,
+  /** Batches of so long go to NATS together. */
+  feed_pace_milliseconds: 20,
+  /** How long a process that ends waits for NATS to take the last batches. */
+  feed_flush_milliseconds_max: 500,
   feed_reconnect_milliseconds: 250,
   /** How often it is made sure that the stream is there. */
   feed_stream_look_milliseconds: 2_000,
@@ -114,6 +118,8 @@ assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
 assert(
   limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
 );
+// A batch that is just being collected for the feed is not missing.
+assert(limits.feed_pace_milliseconds < limits.feed_patience_milliseconds);
 assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
 

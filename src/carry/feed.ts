@@ -38,6 +38,8 @@ export class Feed {
   #closed = false;
   #unconfirmed = 0;
   #flushing = false;
+  #unsent: Batch[] = [];
+  #sendTimer: ReturnType<typeof setTimeout> | undefined;
   #streamTimer: ReturnType<typeof setInterval> | undefined;
 
   /** Connects by itself, for as long as it takes. */
@@ -46,23 +48,15 @@ export class Feed {
     this.#connect().catch((error: unknown) => options.onTrouble?.(messageOf(error)));
   }
 
-  /** Sends the batch off, or drops it: while NATS is away, and while too much is on its way already. */
+  /**
+   * Sends the batch off soon, or drops it: while NATS is away, and while too much is on its way already. What comes
+   * within a few milliseconds goes together: each piece on its own would wake this process, NATS and the subscribers.
+   */
   publish(batch: Batch): void {
-    const connection = this.#connection;
-    if (connection === null || !this.#connected) return;
-    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max) return;
-    const { epoch, shard, g } = batch;
-    const messageHeaders = headers();
-    // The stream keeps one of two with the same id: an API sends a batch again whose reply it had lost.
-    messageHeaders.set("Nats-Msg-Id", `${epoch}.${shard}.${g}`);
-    try {
-      connection.publish(subjectOf(shard), formatBatch(batch), { headers: messageHeaders });
-      this.#unconfirmed += 1;
-    } catch {
-      // Larger than the server takes, or the connection was just closed: the outbox has it.
-      return;
-    }
-    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max / 2) this.#confirm(connection);
+    if (!this.#connected || this.#closed) return;
+    if (this.#unconfirmed + this.#unsent.length >= limits.feed_unconfirmed_batches_max) return;
+    if (this.#unsent.push(batch) === 1)
+      this.#sendTimer = setTimeout(() => this.#send(), limits.feed_pace_milliseconds);
   }
 
   /** `onBatch` may get a batch twice, late, of another epoch, or never. Once for a shard. */
@@ -72,15 +66,46 @@ export class Feed {
     if (this.#connection !== null) this.#listen(this.#connection, subject);
   }
 
+  /** Sends what is left, if NATS takes it in time. */
   async close(): Promise<void> {
+    clearTimeout(this.#sendTimer);
+    this.#send();
     this.#closed = true;
     clearInterval(this.#streamTimer);
-    await this.#connection?.close();
+    const connection = this.#connection;
+    if (this.#connected)
+      await Promise.race([
+        connection?.flush().catch(() => {}),
+        Bun.sleep(limits.feed_flush_milliseconds_max),
+      ]);
+    await connection?.close();
+  }
+
+  #send(): void {
+    const batches = this.#unsent;
+    this.#unsent = [];
+    const connection = this.#connection;
+    if (connection === null || !this.#connected) return;
+    for (const batch of batches) {
+      const { epoch, shard, g } = batch;
+      const messageHeaders = headers();
+      // The stream keeps one of two with the same id: an API sends a batch again whose reply it had lost.
+      messageHeaders.set("Nats-Msg-Id", `${epoch}.${shard}.${g}`);
+      try {
+        connection.publish(subjectOf(shard), formatBatch(batch), { headers: messageHeaders });
+        this.#unconfirmed += 1;
+      } catch {
+        // Larger than the server takes, or the connection was just closed: the outbox has it.
+        continue;
+      }
+    }
+    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max / 2) this.#confirm(connection);
   }
 
   async #connect(): Promise<void> {
     const { url, name, onTrouble } = this.#options;
-    for (let attempt = 0; !this.#closed; attempt += 1) {
+    let attempt = 0;
+    while (!this.#closed) {
       try {
         const connection = await connect({
           ...natsOptions(url),
@@ -93,10 +118,14 @@ export class Feed {
           noAsyncTraces: true,
         });
         if (attempt > 0) onTrouble?.("NATS is back");
+        attempt = 0;
         await this.#use(connection);
-        return;
+        // It reconnects for ever, so it ends with close() only, or by something that nobody has thought of.
+        this.#connected = false;
+        clearInterval(this.#streamTimer);
       } catch (error) {
         if (attempt === 0) onTrouble?.(`NATS cannot be reached (${messageOf(error)})`);
+        attempt += 1;
         await Bun.sleep(limits.feed_reconnect_milliseconds);
       }
     }

@@ -1,3 +1,4 @@
+import { ErrorReply } from "@redis/client";
 import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { limits } from "../limits.ts";
 import { StartError } from "../start-error.ts";
@@ -43,10 +44,18 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     const connecting = redis.connect().catch(() => {});
     await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
     await connecting;
+    // A migration may take its time, and so may another init that holds the lock.
+    await sql`SET statement_timeout = 0`;
     await migrate(sql);
     // The one connection holds it until the end.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
     return await begin(sql, redis, options);
+  } catch (error) {
+    if (codeOf(error) === "" && !(error instanceof ErrorReply)) throw error;
+    const reason = error instanceof Error ? error.message : "";
+    throw new StartError(
+      `the ledger could not be made or brought up to date (${reason}): run razonete init again.`,
+    );
   } finally {
     redis.destroy();
     await sql.end({ timeout: 1 });

@@ -185,6 +185,13 @@ describe.skipIf(missingServers() !== null)("razonete init", () => {
     expect(init()).rejects.toThrow(/^Redis holds another ledger/);
   });
 
+  test("what a server refuses half-way is told in one sentence", async () => {
+    await redis.send("SET", ["razonete:{0}:head", "not a hash"]);
+    expect(init()).rejects.toThrow(
+      /^the ledger could not be made or brought up to date \(WRONGTYPE .*razonete init again\.$/,
+    );
+  });
+
   test("the library is loaded anew each time", async () => {
     await init();
     await redis.send("FUNCTION", ["FLUSH"]);
