@@ -52,9 +52,9 @@ export const limits = {
   /** Between attempts to connect to PostgreSQL. */
   books_reconnect_milliseconds: 100,
   /** After this PostgreSQL itself ends a statement, one that waits for a lock for instance. */
-  books_statement_milliseconds_max: 10_000,
+  books_statement_milliseconds_max: 5_000,
   /** After this a connection to PostgreSQL that does not answer is given up. */
-  books_answer_milliseconds_max: 15_000,
+  books_answer_milliseconds_max: 7_000,
   /** The same for an API, whose client waits: shorter than the 3 s that the balancer waits for an API. */
   history_milliseconds_max: 1_500,
   /** How long the writer's connection to Redis may be silent; pinged in between. */

@@ -1,6 +1,7 @@
 import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
 import { limits } from "../limits.ts";
+import { natsOptions } from "./nats-address.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
 
 export const STREAM = "RAZONETE";
@@ -79,14 +80,10 @@ export class Feed {
 
   async #connect(): Promise<void> {
     const { url, name, onTrouble } = this.#options;
-    const { host, username, password } = new URL(url);
     for (let attempt = 0; !this.#closed; attempt += 1) {
       try {
         const connection = await connect({
-          servers: host,
-          ...(username === ""
-            ? {}
-            : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+          ...natsOptions(url),
           ...(url.startsWith("tls:") ? { tls: {} } : {}),
           name,
           maxReconnectAttempts: -1,
@@ -95,6 +92,7 @@ export class Feed {
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
         });
+        if (attempt > 0) onTrouble?.("NATS is back");
         await this.#use(connection);
         return;
       } catch (error) {

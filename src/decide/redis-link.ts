@@ -60,6 +60,7 @@ export class RedisLink {
   #reason = "it has not reached Redis yet";
   #lostAt: number | null = null;
   #admitting = false;
+  #closed = false;
   /** Counts connections and losses: what was compared on one connection says nothing of the next. */
   #connection = 0;
 
@@ -70,6 +71,10 @@ export class RedisLink {
       this.#lose("Redis does not answer");
       // A refused ping (Redis is busy, its disk is full) is an error, too, and leaves the connection as it is.
       if (this.#client.isReady) this.#admitAgain();
+    });
+    // Closed while it was connecting: the client itself would leave the new connection open until it is silent too long.
+    this.#client.on("connect", () => {
+      if (this.#closed) this.#client.destroy();
     });
     this.#client.on("ready", () => {
       this.#connection += 1;
@@ -150,6 +155,7 @@ export class RedisLink {
   }
 
   close(): void {
+    this.#closed = true;
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
@@ -157,6 +163,7 @@ export class RedisLink {
   }
 
   #lose(reason: string): void {
+    if (this.#closed) return;
     this.#connection += 1;
     if (this.#admitted) this.#lostAt = performance.now();
     this.#admitted = false;

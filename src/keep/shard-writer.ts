@@ -6,7 +6,7 @@ import { codeOf } from "./connect.ts";
 import { Divergence } from "./divergence.ts";
 import type { Outbox } from "./outbox.ts";
 import { Role } from "./role.ts";
-import { Troubles } from "./troubles.ts";
+import { type Trouble, Troubles } from "./troubles.ts";
 import { Wake } from "./wake.ts";
 
 export interface ShardWriterOptions {
@@ -20,11 +20,13 @@ export interface ShardWriterOptions {
 
 /** Something outside is not as it should be, and may be so later: the writer waits. */
 class Waits extends Error {
-  readonly server: string;
+  readonly server: "PostgreSQL" | "Redis";
+  readonly trouble: Trouble;
 
-  constructor(server: "PostgreSQL" | "Redis", message: string) {
+  constructor(server: "PostgreSQL" | "Redis", trouble: Trouble, message: string) {
     super(message);
     this.server = server;
+    this.trouble = trouble;
   }
 }
 
@@ -107,7 +109,7 @@ export class ShardWriter {
       try {
         if (await role.tryTake()) return true;
       } catch (error) {
-        this.#troubles.begin("PostgreSQL", booksAway(error));
+        this.#troubles.begin("PostgreSQL", "away", booksAway(error));
         await this.#wake.sleep(limits.role_look_milliseconds);
         return false;
       }
@@ -133,7 +135,7 @@ export class ShardWriter {
         }
       } catch (error) {
         if (!(error instanceof Waits)) throw error;
-        this.#troubles.begin(error.server, error.message);
+        this.#troubles.begin(error.server, error.trouble, error.message);
         await this.#wake.sleep(pause);
         pause = Math.min(2 * pause, limits.keep_retry_milliseconds_max);
       }
@@ -260,19 +262,21 @@ export class ShardWriter {
     const { outbox, shard } = this.#options;
     const connection = outbox.connection;
     if (connection === null)
-      throw new Waits("Redis", "Redis is away: what is answered is kept when it is back");
+      throw new Waits("Redis", "away", "Redis is away: what is answered is kept when it is back");
     // What the feed brought before may not have survived in Redis.
     if (this.#lookedOver !== connection) this.#brought.clear();
     const head = await redisAnswer(outbox.head(shard));
     if (head === null) {
       throw new Waits(
         "Redis",
+        "no ledger",
         "Redis holds no ledger, the books do: give it its data back, or run razonete restore",
       );
     }
     if (head.epoch !== this.#epoch) {
       throw new Waits(
         "Redis",
+        "another epoch",
         `Redis is of epoch ${head.epoch}, the books are of ${this.#epoch}: nothing is kept`,
       );
     }
@@ -280,6 +284,7 @@ export class ShardWriter {
       const places = `batch ${head.g}, the books have ${this.#lastG}`;
       throw new Waits(
         "Redis",
+        "older",
         `Redis is older than the books (${places}): give it its data back, or run razonete restore`,
       );
     }
@@ -298,7 +303,7 @@ export class ShardWriter {
     const fence: BooksFence | null = await booksAnswer(books.fence());
     const lastG = fence?.lastG[shard];
     if (fence === null || !fence.loaded || lastG === undefined) {
-      throw new Waits("PostgreSQL", "the books are not there yet: run razonete init");
+      throw new Waits("PostgreSQL", "no books", "the books are not there yet: run razonete init");
     }
     return { epoch: fence.epoch, lastG };
   }
@@ -314,7 +319,7 @@ async function booksAnswer<T>(answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (error) {
     if (error instanceof Divergence || error instanceof AssertionError) throw error;
-    throw new Waits("PostgreSQL", booksAway(error));
+    throw new Waits("PostgreSQL", "away", booksAway(error));
   }
 }
 
@@ -323,7 +328,11 @@ async function redisAnswer<T>(answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Waits("Redis", `Redis cannot be used (${reason}): what is answered is kept when it can`);
+    throw new Waits(
+      "Redis",
+      "away",
+      `Redis cannot be used (${reason}): what is answered is kept when it can`,
+    );
   }
 }
 

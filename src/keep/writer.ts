@@ -61,10 +61,11 @@ export class Writer {
       let fence: BooksFence | null = null;
       try {
         fence = await books.fence();
-        if (fence === null) this.#troubles.begin("PostgreSQL", "there are no books yet: run razonete init");
+        if (fence === null)
+          this.#troubles.begin("PostgreSQL", "no books", "there are no books yet: run razonete init");
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        this.#troubles.begin("PostgreSQL", `PostgreSQL cannot be used (${reason})`);
+        this.#troubles.begin("PostgreSQL", "away", `PostgreSQL cannot be used (${reason})`);
       }
       if (fence !== null) {
         this.#troubles.end("PostgreSQL");

@@ -2,58 +2,86 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../start-error.ts";
-import { DEBIAN_PACKAGES, locateServers, type Server, type ServerPrograms } from "./servers.ts";
+import { locate, type ProgramName, type Programs, PROGRAMS } from "./servers.ts";
 
 const SCRIPT = fileURLToPath(new URL("./install-servers.sh", import.meta.url));
 
+/** How this machine runs a command as root without a question: what to put before it; `null` where it does not. */
+export type RootAccess = readonly string[] | null;
+
 export interface InstallOptions {
-  /** As the environment has it. */
+  /** PATH as the environment has it. */
   readonly path: string;
   readonly say: (line: string) => void;
+  /** For tests. */
+  readonly find?: (name: ProgramName, path: string) => string | null;
+  readonly rootAccess?: () => RootAccess;
 }
 
 /**
- * The programs of all servers. What is missing is installed where that needs no question: on Debian, by apt-get, as
+ * Where the named programs are. What is missing is installed where that needs no question: on Debian, by apt-get, as
  * root or with a sudo that asks for no password. No service is left running or enabled; see install-servers.sh.
  *
  * @throws StartError that names the missing packages where they cannot be installed
  */
-export function ensureServers({ path, say }: InstallOptions): ServerPrograms {
-  const before = locateServers(path);
-  if (before.complete) return before.programs;
+export function ensurePrograms<Name extends ProgramName>(
+  names: readonly Name[],
+  options: InstallOptions,
+): Programs<Name> {
+  const { path, say, find = locate, rootAccess = debianRootAccess } = options;
+  const missing = names.filter((name) => find(name, path) === null);
+  if (missing.length > 0) {
+    const packages = [...new Set(missing.map((name) => PROGRAMS[name].debianPackage))];
+    const access = rootAccess();
+    if (access === null) throw new StartError(howToInstall(packages));
+    say(`Installing ${packages.join(", ")} with apt-get, once (a minute or two) ...`);
+    install(packages, access);
+  }
+  const paths: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const found = find(name, path);
+    if (found === null) throw new StartError(`${PROGRAMS[name].file} was installed but cannot be found.`);
+    paths[name] = found;
+  }
+  return completed(paths, names);
+}
 
-  const packages = before.missing.map((server) => DEBIAN_PACKAGES[server]);
-  const asRoot = commandAsRoot();
-  if (asRoot === null) throw new StartError(howToInstall(before.missing));
-  say(`Installing ${packages.join(", ")} with apt-get, once (a minute or two) ...`);
-  const [program = "sh", ...rest] = [...asRoot, "sh", SCRIPT, ...packages];
-  const result = spawnSync(program, rest, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
-  const after = locateServers(path);
-  if (result.status === 0 && after.complete) return after.programs;
+/** Turns a record into one of which every name is known to be there. */
+function completed<Name extends ProgramName>(
+  paths: Partial<Record<Name, string>>,
+  names: readonly Name[],
+): Programs<Name> {
+  const isComplete = (record: Partial<Record<Name, string>>): record is Record<Name, string> =>
+    names.every((name) => record[name] !== undefined);
+  if (!isComplete(paths)) throw new Error("a program is missing");
+  return paths;
+}
+
+function install(packages: readonly string[], access: readonly string[]): void {
+  const [program = "sh", ...rest] = [...access, "sh", SCRIPT, ...packages];
+  const { status, stdout, stderr } = spawnSync(program, rest, {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status === 0) return;
+  const lines = (stderr || stdout || "it said nothing").trim().split("\n");
   throw new StartError(
-    `apt-get could not install ${packages.join(", ")}: ${lastWords(result.stderr || result.stdout)} ` +
-      "Install them by hand, or run `docker compose up` instead.",
+    `apt-get could not install ${packages.join(", ")} (${lines.slice(-3).join(" ")}): ` +
+      "install them by hand, or run the same with `docker compose up`.",
   );
 }
 
 /** The sentence for a machine on which nothing can be installed without asking. */
-export function howToInstall(missing: readonly Server[]): string {
-  const packages = missing.map((server) => DEBIAN_PACKAGES[server]).join(" ");
+function howToInstall(packages: readonly string[]): string {
+  const names = packages.join(" ");
   return (
-    `the stack needs servers that are not installed: ${packages} (Debian's names). ` +
-    `Install them (\`apt-get install ${packages}\` as root; other systems have them under similar names), ` +
-    "or run the same with `docker compose up`."
+    `servers are missing; their packages on Debian are ${names}. Install them (as root: apt-get install ${names}; ` +
+    "other systems have them under similar names), or run the same with `docker compose up`."
   );
 }
 
-/** What to put before a command so that it runs as root without a question; `null` where that cannot be had. */
-function commandAsRoot(): readonly string[] | null {
+function debianRootAccess(): RootAccess {
   if (!existsSync("/etc/debian_version") || spawnSync("apt-get", ["--version"]).status !== 0) return null;
   if (process.getuid?.() === 0) return [];
   return spawnSync("sudo", ["-n", "true"], { stdio: "ignore" }).status === 0 ? ["sudo", "-n"] : null;
-}
-
-function lastWords(output: string): string {
-  const lines = output.trim().split("\n");
-  return lines.slice(-3).join(" ").trim() || "it said nothing.";
 }

@@ -7,13 +7,16 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { limits } from "../limits.ts";
 import { StartError } from "../start-error.ts";
-import type { ServerPrograms } from "./servers.ts";
+import type { Programs } from "./servers.ts";
 
 /**
  * PostgreSQL refuses to run as root, so root gives it to a user without rights. That user may not be able to enter
@@ -56,7 +59,7 @@ export function dataArgument(user: PostgresUser, folder: string): { path: string
 }
 
 export interface BooksOptions {
-  readonly programs: ServerPrograms;
+  readonly programs: Programs;
   readonly user: PostgresUser;
   readonly folder: string;
   /** The settings file; PostgreSQL's user may not be able to read it where it is, so its folder gets a copy. */
@@ -80,6 +83,7 @@ export async function prepareBooks(options: BooksOptions): Promise<void> {
     await create(draft, options);
     renameSync(draft, folder);
   }
+  await forgetDeadServer(folder);
   const settings = join(folder, "postgresql.conf");
   copyFileSync(options.settings, settings);
   chmodSync(settings, 0o644);
@@ -118,6 +122,35 @@ async function run(
   const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   if (code === 0 && !/\b(ERROR|FATAL|PANIC):/.test(errors)) return;
   throw new StartError(`PostgreSQL's folder could not be created: ${errors.trim()}`);
+}
+
+/**
+ * PostgreSQL does not start while the number in its lock file belongs to any process. That of a killed one does for as
+ * long as its parent has not taken note of its end, in a container maybe for ever, and after a boot it may belong to
+ * another program. Whether somebody works in the folder is the better question. Those who served connections of a
+ * killed server end by themselves a moment after it, and are waited for.
+ */
+async function forgetDeadServer(folder: string): Promise<void> {
+  const lockFile = join(folder, "postmaster.pid");
+  if (!existsSync(lockFile) || !existsSync("/proc/self/cwd")) return;
+  const deadline = performance.now() + limits.stack_stop_milliseconds_max;
+  while (isWorkedIn(folder)) {
+    if (performance.now() > deadline) throw new StartError(`another PostgreSQL still works in ${folder}.`);
+    await Bun.sleep(20);
+  }
+  rmSync(lockFile);
+}
+
+/** Whether any process has the folder as its working directory, as all of PostgreSQL's have. */
+function isWorkedIn(folder: string): boolean {
+  return readdirSync("/proc").some((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
+    } catch {
+      // It ended in between, or is another user's.
+      return false;
+    }
+  });
 }
 
 function give(path: string, { ids }: PostgresUser): void {

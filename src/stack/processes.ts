@@ -4,7 +4,7 @@ import type { DataFolder } from "./data-folder.ts";
 import type { Kind } from "./kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
-import type { ServerPrograms } from "./servers.ts";
+import type { Programs } from "./servers.ts";
 
 /** What runs, and how: each process of a stack, without running any. */
 
@@ -68,7 +68,7 @@ export interface StackPlan {
 
 export interface PlanOptions {
   readonly folder: DataFolder;
-  readonly programs: ServerPrograms;
+  readonly programs: Programs;
   readonly postgresUser: PostgresUser;
   readonly own: OwnCommands;
   /** Of HAProxy. */

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { StartError } from "../start-error.ts";
 import { openDataFolder } from "./data-folder.ts";
-import { ensureServers } from "./install-servers.ts";
+import { ensurePrograms } from "./install-servers.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { freePorts, isFree } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./processes.ts";
+import { PROGRAM_NAMES } from "./servers.ts";
 import { Stack, StartInterrupted } from "./stack.ts";
 
 export interface StackOptions {
@@ -42,7 +43,7 @@ export interface StackSignals {
 export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
   const { say } = options;
   const begun = performance.now();
-  const programs = ensureServers({ path: options.environment["PATH"] ?? "", say });
+  const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
   const postgresUser = choosePostgresUser();
   const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
   try {

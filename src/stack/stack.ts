@@ -11,7 +11,7 @@ const PROBE_PAUSE_MILLISECONDS = 50;
 const TOLD_EVERY_MILLISECONDS = 5_000;
 const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
 /** During the start a process may die so often at once, one time after the other, before the start is given up. */
-const DEATHS_AT_START_MAX = 3;
+const DEATHS_AT_START_MAX = 5;
 
 /** The stop was asked for while the start was still going on. */
 export class StartInterrupted extends Error {}
@@ -161,24 +161,22 @@ export class Stack {
   /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
   async #keepOutbox(): Promise<void> {
     const deadline = performance.now() + limits.stack_keep_milliseconds_max;
+    const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
     let length = 0;
-    const parties = [this.#redis, this.#postgres];
-    while (parties.every(({ running }) => running) && this.#writers.some(({ running }) => running)) {
+    do {
+      if (!this.#redis.running) return;
       try {
         length = await outboxLength(this.#plan.redisUrl);
       } catch {
-        // Redis has just ended, or was never up: what it holds is on disk.
+        // Redis has just ended, or still reads its data: what it holds is on disk.
         return;
       }
       if (length === 0) return;
-      if (performance.now() > deadline) break;
       await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
-    }
-    if (length > 0) {
-      this.#say(
-        `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
-      );
-    }
+    } while (canKeep() && performance.now() < deadline);
+    this.#say(
+      `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
+    );
   }
 
   /** In the order in which they are shown. */

@@ -1,5 +1,6 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { limits } from "../limits.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { STOP_SIGNALS } from "./kinds.ts";
@@ -11,6 +12,8 @@ import type { ProcessPlan } from "./processes.ts";
 const AT_ONCE_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 5_000;
+/** After an end by which a process says that it needs a person. */
+const ALARM_DELAY_MILLISECONDS = 60_000;
 const LOG_LINES_TOLD = 3;
 
 export interface Exit {
@@ -63,7 +66,8 @@ export function logOf(plan: ProcessPlan, folder: DataFolder): string {
  *
  * It is idle until `start`, and running from then on. When it ends without having been told to, it is started again
  * at once; after a life shorter than a second it pauses before that, longer each time in a row, from 0.1 to 5
- * seconds, so that one that cannot run does not take the machine. After `stop` or `kill` it ends for good: stopped
+ * seconds, so that one that cannot run does not take the machine. A writer that has found the books and the outbox
+ * to differ says so by its exit code: it needs a person, and is only tried again after a minute. After `stop` or `kill` it ends for good: stopped
  * is the last state, also where it was pausing. Between two lives its number is that of the last one.
  */
 export class SupervisedProcess {
@@ -142,6 +146,11 @@ export class SupervisedProcess {
   #onExit(exit: Exit): void {
     if (this.#stopping) {
       this.#stopped.resolve();
+      return;
+    }
+    if (exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer") {
+      this.#say(`${this.plan.name} needs you; next try in a minute. Its log ends: ${this.logEnd()}`);
+      this.#pause = setTimeout(() => this.start(), ALARM_DELAY_MILLISECONDS);
       return;
     }
     const lived = performance.now() - this.#startedAt;

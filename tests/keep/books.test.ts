@@ -13,13 +13,13 @@ import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { INITDB, missing, POSTGRES } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { LedgerSource } from "./ledger-source.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missing([POSTGRES, INITDB]) !== null)("the books", () => {
+describe.skipIf(missingServers() !== null)("the books", () => {
   let server: PostgresServer;
   let url: string;
   let sql: Sql;

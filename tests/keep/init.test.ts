@@ -8,21 +8,22 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { join } from "node:path";
 import { RedisClient } from "bun";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { StartError } from "../../src/start-error.ts";
-import { INITDB, missing, POSTGRES, REDIS } from "../support/servers/binaries.ts";
+import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
 import { LedgerSource, putInOutbox } from "./ledger-source.ts";
 
-const library = await Bun.file(new URL("stand-in.lua", import.meta.url)).text();
-
 setDefaultTimeout(60_000);
 
-describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", () => {
+describe.skipIf(missingServers() !== null)("razonete init", () => {
   let postgresServer: PostgresServer;
   let redisServer: RedisServer;
   let databaseUrl: string;
@@ -133,6 +134,36 @@ describe.skipIf(missing([POSTGRES, INITDB, REDIS]) !== null)("razonete init", ()
     await sql`UPDATE system SET loaded = false`;
     expect(await init()).toMatchObject({ type: "begun" });
     expect(await everything()).toEqual(before);
+  });
+
+  test("killed at any moment, it is completed by the next", async () => {
+    const main = join(import.meta.dir, "../../src/cli/main.ts");
+    const start = () =>
+      Bun.spawn([process.execPath, main, "init"], {
+        env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisServer.url },
+        stdio: ["ignore", "ignore", "pipe"],
+      });
+    const began = performance.now();
+    const whole = start();
+    expect(await whole.exited).toBe(0);
+    const milliseconds = performance.now() - began;
+
+    for (let part = 4; part <= 10; part += 2) {
+      databaseUrl = await postgresServer.createDatabase();
+      await redis.send("FLUSHALL", []);
+      const child = start();
+      await Bun.sleep((milliseconds * part) / 10);
+      child.kill("SIGKILL");
+      await child.exited;
+      const again = start();
+      expect([await again.exited, await again.stderr.text()]).toEqual([0, ""]);
+      const books = new Books({ url: databaseUrl, name: "test", connections_max: 1 });
+      const fence = await books.fence();
+      await books.close();
+      expect(fence).toMatchObject({ loaded: true, shards: 1, lastG: [0] });
+      expect(await redis.hget("razonete:{0}:head", "epoch")).toBe(fence?.epoch ?? "");
+      expect(await redis.keys("razonete:{0}:account:*")).toHaveLength(5);
+    }
   });
 
   test("a Redis that lost its data is not filled again, and nothing is changed", async () => {

@@ -3,6 +3,7 @@ import { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import type { WriterConfig } from "../../src/config.ts";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { Writer } from "../../src/keep/writer.ts";
@@ -62,7 +63,6 @@ export class WriterWorld {
     flusher.close();
     const databaseUrl = await servers.postgres.createDatabase();
     const config = { databaseUrl, redisUrl: servers.redis.url, natsUrl: servers.nats.url };
-    const library = await Bun.file(join(import.meta.dir, "stand-in.lua")).text();
     const { epoch } = await initialise({ ...config, shards: 1, library });
     return new WriterWorld(config, epoch);
   }
@@ -151,8 +151,12 @@ export class WriterWorld {
   }
 }
 
-/** Resolves when the condition holds; a condition that rejects does not hold. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+/** Resolves when the condition holds; a condition that rejects does not hold. `instead` tells what is the case. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  instead: () => string = () => "",
+): Promise<void> {
   const deadline = performance.now() + WAIT_MILLISECONDS;
   let last = "";
   while (performance.now() < deadline) {
@@ -164,5 +168,5 @@ export async function until(what: string, condition: () => boolean | Promise<boo
     }
     await Bun.sleep(10);
   }
-  throw new Error(`it did not come to pass that ${what}${last}`);
+  throw new Error(`it did not come to pass that ${what}${last} ${instead()}`);
 }

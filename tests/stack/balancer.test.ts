@@ -2,10 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { locateServers } from "../../src/stack/servers.ts";
+import { locate } from "../../src/stack/servers.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { eventually, startStack } from "./support/running-stack.ts";
+import { Load } from "./support/load.ts";
+import { eventually } from "./support/running-stack.ts";
+import { serversMissing } from "./support/servers-missing.ts";
+import { sharedStack } from "./support/shared-stack.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -14,11 +16,9 @@ const HEADER = "Razonete-Request-Id";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CONFIG = join(import.meta.dir, "../../deploy/haproxy/haproxy.cfg");
 
-describe("haproxy.cfg", () => {
+describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
   const program = (): string => {
-    const located = locateServers(process.env["PATH"] ?? "");
-    if (!located.complete) throw new Error("haproxy is not installed");
-    return located.programs.haproxy;
+    return locate("haproxy", process.env["PATH"] ?? "") ?? "haproxy";
   };
   const check = (environment: Record<string, string>) => {
     const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-q", "-f", CONFIG], { env: environment });
@@ -50,39 +50,39 @@ describe("haproxy.cfg", () => {
   });
 });
 
-describe("HAProxy", () => {
+describe.skipIf(serversMissing !== null)("HAProxy", () => {
+  const shared = sharedStack();
+
   test("spreads requests over the APIs and gives each an id of its own, whatever the client sent", async () => {
-    using folder = temporaryFolder();
-    await using stack = await startStack({ data: folder.path });
+    const { stack } = shared();
     const answers = [];
     for (let round = 0; round < 10; round += 1) {
       const headers = { [HEADER]: "forged", [HEADER.toLowerCase()]: "forged" };
       answers.push(await ask(stack.url, "forged?", headers));
     }
-    expect(new Set(answers.map(({ pid }) => pid))).toEqual(new Set([stack.pid("api-1"), stack.pid("api-2")]));
+    expect(new Set(answers.map(({ pid }) => pid))).toEqual(
+      new Set([stack.pid("api-1"), stack.pid("api-2")].map(String)),
+    );
     for (const { id } of answers) expect(id).toMatch(UUID);
     expect(new Set(answers.map(({ id }) => id)).size).toBe(10);
   });
 
   test("kill -9 of an API under load fails no request, and what is sent twice bears one id", async () => {
-    using folder = temporaryFolder();
-    const seen = join(folder.path, "seen");
-    const data = join(folder.path, "data");
-    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
-    const load = startLoad(stack.url);
+    const { stack, takeSeen } = shared();
+    takeSeen();
+    const load = new Load(async (body) => (await ask(stack.url, body)).pid);
     for (const name of ["api-1", "api-2", "api-1"]) {
       await load.more(200);
       const pid = stack.pid(name);
       process.kill(pid, "SIGKILL");
       await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-      await load.untilAnsweredBy(stack.pid(name));
+      await load.until(String(stack.pid(name)));
     }
     const answered = await load.stop();
     expect(load.failures).toEqual([]);
     const idsOf = new Map<string, Set<string>>();
     let applications = 0;
-    for (const line of readFileSync(seen, "utf8").trim().split("\n")) {
-      const [id = "", body = ""] = line.split(" ");
+    for (const { id, body } of takeSeen()) {
       idsOf.set(body, (idsOf.get(body) ?? new Set()).add(id));
       applications += 1;
     }
@@ -93,25 +93,22 @@ describe("HAProxy", () => {
   });
 
   test("a restart of one API after the other under load fails no request, and sends none twice", async () => {
-    using folder = temporaryFolder();
-    const seen = join(folder.path, "seen");
-    const data = join(folder.path, "data");
-    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
-    const load = startLoad(stack.url);
+    const { stack, takeSeen } = shared();
+    takeSeen();
+    const load = new Load(async (body) => (await ask(stack.url, body)).pid);
     for (const name of ["api-1", "api-2"]) {
       const pid = stack.pid(name);
       process.kill(pid, "SIGTERM");
       await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-      await load.untilAnsweredBy(stack.pid(name));
+      await load.until(String(stack.pid(name)));
     }
     const answered = await load.stop();
     expect(load.failures).toEqual([]);
-    expect(readFileSync(seen, "utf8").trim().split("\n")).toHaveLength(answered);
+    expect(takeSeen()).toHaveLength(answered);
   });
 
   test("an API that dies over a body which came in pieces: the request is sent whole to the other", async () => {
-    using folder = temporaryFolder();
-    await using stack = await startStack({ data: folder.path });
+    const { stack } = shared();
     const port = Number(new URL(stack.url).port);
     const { answer, send } = await rawRequest(port);
     send("POST /die-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\nfirst");
@@ -122,22 +119,19 @@ describe("HAProxy", () => {
   });
 
   test("an answer of 503 is an answer: it is not asked for again", async () => {
-    using folder = temporaryFolder();
-    const seen = join(folder.path, "seen");
-    const data = join(folder.path, "data");
-    await using stack = await startStack({ data, environment: { STAND_IN_SEEN: seen } });
+    const { stack, takeSeen } = shared();
+    takeSeen();
     const response = await fetch(`${stack.url}/unavailable`, { method: "POST", body: "once" });
     expect([response.status, await response.text()]).toEqual([503, "from the API"]);
-    expect(readFileSync(seen, "utf8").trim().split("\n")).toHaveLength(1);
+    expect(takeSeen()).toHaveLength(1);
   });
 
   test("where no API answers, it says so itself, as a problem with an unknown outcome", async () => {
-    using folder = temporaryFolder();
-    await using stack = await startStack({ data: folder.path });
+    const { stack } = shared();
+    await stack.settled();
     const apis = [stack.pid("api-1"), stack.pid("api-2")];
     for (const pid of apis) process.kill(pid, "SIGSTOP");
-    const response = await fetch(stack.url, { method: "POST", body: "x" });
-    expect(response.status).toBe(503);
+    const response = await answerOrNone(stack.url, 503);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(response.headers.get("retry-after")).toBe("1");
     expect(await response.json()).toMatchObject({
@@ -146,12 +140,24 @@ describe("HAProxy", () => {
       outcome: "unknown",
     });
     for (const pid of apis) process.kill(pid, "SIGCONT");
-    await eventually("the APIs answer again", async () => (await fetch(stack.url)).ok);
+    await answerOrNone(stack.url, 200);
   });
 });
 
+/** Asks until the answer is of this status; what comes before may also be a connection that is closed. */
+async function answerOrNone(url: string, status: number): Promise<Response> {
+  let wanted: Response | null = null;
+  await eventually(`${url} answers ${status}`, async () => {
+    const answer = await fetch(url, { method: "POST", body: "x", keepalive: false }).catch(() => null);
+    if (answer?.status === status) wanted = answer;
+    return answer?.status === status;
+  });
+  return wanted ?? expect.unreachable();
+}
+
 interface Answer {
-  readonly pid: number;
+  /** Of the API. */
+  readonly pid: string;
   readonly id: string;
 }
 
@@ -159,41 +165,7 @@ async function ask(url: string, body: string, headers: Record<string, string> = 
   const response = await fetch(url, { method: "POST", body, headers });
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
   const { pid, id } = Object(await response.json());
-  return { pid: Number(pid), id: String(id) };
-}
-
-/** Some clients that go on until they are stopped, each with a body of its own for every request. */
-function startLoad(url: string) {
-  const failures: string[] = [];
-  const answeredBy = new Set<number>();
-  let answered = 0;
-  const state = { stopped: false };
-  const client = async (name: number): Promise<void> => {
-    for (let count = 0; !state.stopped; count += 1) {
-      try {
-        answeredBy.add((await ask(url, `${name}-${count}`)).pid);
-        answered += 1;
-      } catch (error) {
-        failures.push(String(error));
-      }
-    }
-  };
-  const clients = Array.from({ length: 12 }, (_, name) => client(name));
-  return {
-    failures,
-    more: (count: number) => {
-      const wanted = answered + count;
-      return eventually(`${count} more requests are answered`, () => answered >= wanted);
-    },
-    untilAnsweredBy: (pid: number) =>
-      eventually(`process ${pid} answers a request`, () => answeredBy.has(pid)),
-    /** @returns how many requests were answered in all */
-    stop: async () => {
-      state.stopped = true;
-      await Promise.all(clients);
-      return answered;
-    },
-  };
+  return { pid: String(pid), id: String(id) };
 }
 
 function rawRequest(port: number): Promise<{ answer: Promise<string>; send: (text: string) => void }> {

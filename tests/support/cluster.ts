@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
-import { HAPROXY, INITDB, missing, NATS, POSTGRES, REDIS } from "./servers/binaries.ts";
+import { missingServers } from "./servers/binaries.ts";
 import { startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
@@ -13,7 +13,7 @@ import { eventually } from "./eventually.ts";
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 /** Why a cluster cannot run here; null where it can. */
-export const clusterMissing = missing([REDIS, NATS, POSTGRES, INITDB, HAPROXY]);
+export const clusterMissing = missingServers();
 
 export interface ClusterOptions {
   readonly apis?: number;

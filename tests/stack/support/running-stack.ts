@@ -10,16 +10,21 @@ export interface StackStart {
   readonly port?: number;
   readonly fresh?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Where the arguments of `razonete stack` are to be its own, instead of those of the stand-ins. */
+  /** `razonete stack` itself, with our own processes as they are, instead of stand-ins for them. */
   readonly real?: boolean;
+  /** Further ones of `razonete stack` itself. */
+  readonly flags?: readonly string[];
 }
 
 export interface RunningStack extends AsyncDisposable {
   readonly url: string;
+  readonly data: string;
   /** What stack.json says now. */
   description(): StackDescription;
   /** The number of a process as stack.json has it now. */
   pid(name: string): number;
+  /** Waits until every process that stack.json names runs. */
+  settled(): Promise<void>;
   output(): string;
   signal(signal: NodeJS.Signals): void;
   readonly ended: Promise<number>;
@@ -44,12 +49,15 @@ export async function startStack(start: StackStart): Promise<RunningStack> {
   return {
     ...stack,
     url: description().url,
+    data: start.data,
     description,
     pid: (name) => {
       const found = description().processes.find((process) => process.name === name);
       if (found === undefined) throw new Error(`stack.json has no ${name}`);
       return found.pid;
     },
+    settled: () =>
+      eventually("every process runs", () => description().processes.every(({ pid }) => runs(pid))),
     stop: () => {
       stack.signal("SIGTERM");
       return stack.ended;
@@ -68,7 +76,14 @@ export async function stackToTheEnd(start: StackStart): Promise<{ code: number; 
 
 function spawnStack(start: StackStart) {
   const { data, port = 0, fresh = false, environment = {}, real = false } = start;
-  const flags = ["--data", data, "--port", String(port), ...(fresh ? ["--fresh"] : [])];
+  const flags = [
+    "--data",
+    data,
+    "--port",
+    String(port),
+    ...(fresh ? ["--fresh"] : []),
+    ...(start.flags ?? []),
+  ];
   const command = real
     ? ["src/cli/main.ts", "stack", ...flags]
     : ["tests/stack/support/stand-in-stack.ts", data, String(port), fresh ? "fresh" : "kept"];
@@ -125,6 +140,15 @@ export function processesOf(data: string): number[] {
       }
     })
     .map(Number);
+}
+
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function killIfThere(pid: number): void {

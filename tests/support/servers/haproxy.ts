@@ -1,12 +1,12 @@
 import { join } from "node:path";
-import { HAPROXY, pathOf } from "./binaries.ts";
+import { pathOf } from "./binaries.ts";
 import { ServerProcess, temporaryFolder } from "./server-process.ts";
 
 const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg");
 
 /** The balancer as it is deployed, in front of APIs on these ports. */
 export async function startHaproxy(apiPorts: readonly number[]): Promise<ServerProcess> {
-  const program = pathOf(HAPROXY);
+  const program = pathOf("haproxy");
   const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
   return ServerProcess.start({
     name: "haproxy",

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { NATS, pathOf } from "./binaries.ts";
+import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 
 export interface NatsServer {
@@ -12,7 +12,7 @@ export interface NatsServer {
 
 /** A NATS with JetStream. */
 export async function startNats(): Promise<NatsServer> {
-  const program = pathOf(NATS);
+  const program = pathOf("nats");
   const folder = temporaryFolder("nats");
   const store = join(folder, "jetstream");
   const server = await ServerProcess.start({

@@ -1,7 +1,7 @@
 import { chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import { INITDB, pathOf, POSTGRES } from "./binaries.ts";
+import { pathOf } from "./binaries.ts";
 import { ServerProcess, temporaryFolder } from "./server-process.ts";
 
 export interface PostgresServer {
@@ -24,8 +24,8 @@ let databases = 0;
  * @param durable with fsync: only where a test is about it
  */
 export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
-  const program = pathOf(POSTGRES);
-  const initdb = pathOf(INITDB);
+  const program = pathOf("postgres");
+  const initdb = pathOf("initdb");
   const folder = temporaryFolder("postgres");
   const data = join(folder, "data");
   const asOwner = giveAway(folder);

@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { pathOf, REDIS } from "./binaries.ts";
+import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 
 export interface RedisServer {
@@ -18,7 +18,7 @@ export interface RedisServer {
 
 /** A Redis as the ledger wants it: on disk before it answers. */
 export async function startRedis(): Promise<RedisServer> {
-  const program = pathOf(REDIS);
+  const program = pathOf("redis");
   const folder = temporaryFolder("redis");
   const log = join(folder, "appendonlydir");
   const settings: Record<string, string> = {

@@ -59,10 +59,13 @@ export class ServerProcess {
     await this.#process.exited;
   }
 
-  /** kill -9. */
+  /** kill -9, of the processes that it has started as well: PostgreSQL's sessions would live on for a moment. */
   async kill(): Promise<void> {
+    const children = childrenOf(this.pid);
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+    for (const child of children) end(child);
+    while (children.some(lives)) await Bun.sleep(5);
   }
 
   /** On the same port and folder, after {@link stop} or {@link kill}. Resolves when it is ready. */
@@ -129,6 +132,29 @@ export function temporaryFolder(name: string): string {
 export function diesWithParent(signal: string): string[] {
   const setpriv = process.platform === "linux" ? Bun.which("setpriv") : null;
   return setpriv === null ? [] : [setpriv, "--pdeathsig", signal];
+}
+
+export function childrenOf(pid: number): number[] {
+  const found = Bun.spawnSync(["pgrep", "-P", String(pid)])
+    .stdout.toString()
+    .trim();
+  return found === "" ? [] : found.split("\n").map(Number);
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** What a server on the port says to `request`, as far as the first piece of it. */

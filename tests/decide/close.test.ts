@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
+import { limits } from "../../src/limits.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+import { credit, debit, expectAppliedOnce, submitted } from "./settling.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+describeWithRedis("closing a ledger in Redis", () => {
+  let stand: RedisStand;
+  beforeEach(async () => {
+    stand = await RedisStand.start();
+  });
+  afterEach(() => stand[Symbol.asyncDispose]());
+
+  test("completes what was submitted, over several calls, then refuses", async () => {
+    const ledger = await stand.ledger();
+    const commands = Array.from({ length: 1_500 }, () => debit(1));
+    const begun = Promise.all(
+      commands.map(async (command) => ({ command, outcome: await ledger.submit(command) })),
+    );
+    const reading = ledger.statement(1);
+    await ledger.close();
+    expectAppliedOnce(await begun, await stand.events());
+    expect(await reading).not.toBeNull();
+    expect(await submitted(ledger, debit(1))).toMatchObject({ outcome: "none" });
+    expect(ledger.readiness()).toEqual({ ready: false, reason: "the ledger is closed" });
+    await ledger.close();
+  });
+
+  test("resends what a lost reply left open, then ends", async () => {
+    await using proxy = await TcpProxy.start(stand.server.process.port);
+    const ledger = await stand.ledger({ redisUrl: proxy.url });
+    proxy.loseReplyAfter(0);
+    const begun = ledger.submit(debit(1));
+    await ledger.close();
+    expect(proxy.losses).toBe(1);
+    expect(await begun).toMatchObject({ type: "accepted", account: { seq: 1 } });
+    expect(await stand.events()).toHaveLength(1);
+  });
+
+  test("tells everyone that waits, where Redis is away, and ends all the same", async () => {
+    const ledger = await stand.ledger();
+    const behindBalancer = await stand.ledger({ balancerResends: true });
+    await stand.server.process.kill();
+    await Bun.sleep(50);
+    const waiting = [submitted(ledger, credit(1)), submitted(behindBalancer, credit(1))];
+    await Promise.all([ledger.close(), behindBalancer.close()]);
+    expect(await Promise.all(waiting)).toMatchObject([{ outcome: "none" }, { outcome: "unknown" }]);
+    expect(await submitted(behindBalancer, credit(1))).toMatchObject({ outcome: "unknown" });
+  });
+
+  test("a history that is being read when the ledger closes ends, too", async () => {
+    const asked = Promise.withResolvers<null>();
+    const answer = Promise.withResolvers<{ entries: []; keptSeq: number }>();
+    const ledger = await stand.ledger({
+      books: {
+        fence: () => stand.books.fence(),
+        history: () => {
+          asked.resolve(null);
+          return answer.promise;
+        },
+      },
+    });
+    for (let index = 0; index < 12; index += 1) await ledger.submit(credit(1));
+    const history = ledger.history(1, { count: 100, before: null }).catch((error: unknown) => error);
+    await asked.promise;
+    await ledger.close();
+    answer.resolve({ entries: [], keptSeq: 0 });
+    expect(await history).toBeInstanceOf(LedgerUnavailable);
+  });
+
+  // A process of its own, as only its end shows that nothing holds it: no timer, no socket.
+  for (const [name, before] of [
+    ["after work", "await ready(); await ledger.submit(command);"],
+    ["at once", ""],
+    ["twice at once", "await ready(); ledger.close().catch(() => {});"],
+    ["where Redis is not there", "url.port = '1';"],
+  ] as const) {
+    test(`lets the process end: ${name}`, async () => {
+      const child = Bun.spawn([process.execPath, "-e", program(stand.server.url, before)], {
+        cwd: join(import.meta.dir, "../.."),
+        stdout: "pipe",
+        stderr: "pipe",
+      });
+      let output = "";
+      let killer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+      for await (const bytes of child.stdout) {
+        output += new TextDecoder().decode(bytes);
+        clearTimeout(killer);
+        // A socket that was left open ends by itself, when Redis has been silent for that long.
+        killer = setTimeout(() => child.kill("SIGKILL"), limits.redis_silence_milliseconds_max - 500);
+      }
+      const code = await child.exited;
+      clearTimeout(killer);
+      expect({ code, output, errors: await child.stderr.text() }).toEqual({
+        code: 0,
+        output: "closed\n",
+        errors: "",
+      });
+    });
+  }
+});
+
+function program(redisUrl: string, before: string): string {
+  return `
+    import { RedisLedger } from "./src/decide/redis-ledger.ts";
+    const url = new URL(${JSON.stringify(redisUrl)});
+    const command = { type: "transact", id: "req:close", account: 1, kind: "credit", value: 1, description: "x" };
+    const books = {
+      fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0] }),
+      history: async () => ({ entries: [], keptSeq: 0 }),
+    };
+    ${before.startsWith("url") ? before : ""}
+    const options = { books, feed: { publish() {} }, outboxBatchesMax: 10, durable: true, balancerResends: false };
+    const ledger = new RedisLedger({ redisUrl: url.href, ...options });
+    const ready = async () => { while (!ledger.readiness().ready) await Bun.sleep(5); };
+    ${before.startsWith("url") ? "await Bun.sleep(300);" : before}
+    await ledger.close();
+    console.log("closed");
+  `;
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { failOnLeaks } from "../support/leaks.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { apply, bucketNow, creditOf, debitOf, limitOf, openOf, snapshot } from "./function-calls.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const prefix = "razonete:{0}:";
+const MAX = "9007199254740991";
+
+describeWithRedis("the functions check everything, then write", () => {
+  let stand: RedisStand;
+  beforeAll(async () => {
+    stand = await RedisStand.start();
+  });
+  beforeEach(() => stand.begin());
+  afterAll(() => stand[Symbol.asyncDispose]());
+
+  /** A call that touches every kind of key, more than once. */
+  const batch = [
+    creditOf(1, 5, "req:1"),
+    openOf(100, "key:o", '["open"]', "name"),
+    debitOf(2, 5, "key:k", '["debit"]'),
+    creditOf(6, 7, "req:2"),
+    limitOf(3, 1, "req:3"),
+    debitOf(4, MAX, "req:refused"),
+  ];
+
+  /** What is wrong, and the commands that make it so: command, key, and what else. */
+  const planted: readonly [string, readonly (readonly [string, string, ...string[]])[]][] = [
+    ["the head is no hash", [["SET", "head", "x"]]],
+    ["the first account is no hash", [["SET", "account:1", "x"]]],
+    ["the last account is no hash", [["RPUSH", "account:3", "x"]]],
+    ["the statement of the first account is no zset", [["SET", "statement:1", "x"]]],
+    ["the statement of another account is no zset", [["RPUSH", "statement:2", "x"]]],
+    ["the outbox is no stream", [["HSET", "outbox", "e", "x"]]],
+    ["a key is no string", [["HSET", "key:k", "a", "b"]]],
+    ["the number of the next account is taken", [["HSET", "account:6", "limit", "1"]]],
+    ["the next account is no hash", [["SET", "account:6", "x"]]],
+    ["the next account has a statement", [["SET", "statement:6", "x"]]],
+    ["the outbox holds this batch already", [["XADD", "outbox", "1-0", "e", "x"]]],
+    [
+      "the outbox has held a later batch",
+      [
+        ["XADD", "outbox", "9-0", "e", "x"],
+        ["XTRIM", "outbox", "MAXLEN", "0"],
+      ],
+    ],
+    ["the head does not know the next account", [["HDEL", "head", "next"]]],
+    ["the head does not know its batch", [["HDEL", "head", "g"]]],
+    ["an account has no balance", [["HDEL", "account:2", "balance"]]],
+    ["an account has no seq", [["HDEL", "account:2", "seq"]]],
+    ["the ids of this minute are no hash", [["SET", "seen:THIS", "x"]]],
+    ["the ids of the last minute are no hash", [["SET", "seen:LAST", "x"]]],
+  ];
+  for (const [what, commands] of planted) {
+    test(`${what}: the call fails, and nothing is changed`, async () => {
+      const bucket = await bucketNow(stand);
+      for (const [command, key, ...rest] of commands) {
+        const name = `${prefix}${key.replace("THIS", String(bucket)).replace("LAST", String(bucket - 1))}`;
+        if (command === "SET" || command === "RPUSH") await stand.command(["DEL", name]);
+        await stand.command([command, name, ...rest]);
+      }
+      const before = await snapshot(stand);
+      expect(Object.keys(before).length).toBeGreaterThan(4);
+      expect(await failure(apply(stand, batch))).toBeInstanceOf(Error);
+      expect(await snapshot(stand)).toEqual(before);
+    });
+  }
+
+  test("the same call goes through where nothing was planted", async () => {
+    const { g, outcomes } = await apply(stand, batch);
+    expect(g).toBe("1");
+    expect(outcomes.map((text) => text.slice(0, 4))).toEqual([
+      "=c 1",
+      "=o 6",
+      "=d 2",
+      "=c 6",
+      "=l 3",
+      "!lim",
+    ]);
+  });
+
+  test("another epoch, and a caller that has seen more, are refused; nothing is changed", async () => {
+    await apply(stand, [creditOf(1, 1, "req:0")]);
+    const before = await snapshot(stand);
+    expect(String(await failure(apply(stand, batch, { epoch: "other" })))).toContain("EPOCH ");
+    expect(String(await failure(apply(stand, batch, { gMin: 2 })))).toContain("STALE ");
+    const read = (...args: string[]) => failure(stand.call("razonete_read", [...args, "a", "1"]));
+    expect(String(await read("other", "0"))).toContain("EPOCH ");
+    expect(String(await read("test", "2"))).toContain("STALE ");
+    expect(await snapshot(stand)).toEqual(before);
+    await stand.command(["DEL", `${prefix}head`]);
+    expect(String(await failure(apply(stand, batch)))).toContain("EPOCH ");
+    expect(String(await failure(stand.call("razonete_status")))).toContain("EMPTY ");
+  });
+
+  test("a shard is set up only where there is nothing", async () => {
+    const begin = () =>
+      failure(stand.call("razonete_begin", ["new", "1", "0", "6", "1", "100", "0", "0", "0", ""]));
+    for (const left of ["head", "account:1", "statement:1", "outbox"]) {
+      await stand.begin();
+      await apply(stand, [creditOf(1, 1, "req:0")]);
+      for (const key of ["head", "account:1", "statement:1", "outbox"])
+        if (key !== left) await stand.command(["DEL", `${prefix}${key}`]);
+      const before = await snapshot(stand);
+      expect(Object.keys(before)).toContain(`${prefix}${left}`);
+      expect(String(await begin())).toContain("NOTEMPTY ");
+      expect(await snapshot(stand)).toEqual(before);
+    }
+  });
+
+  test("without memory nothing is changed, and readings go on", async () => {
+    await apply(stand, [creditOf(1, 1, "req:0")]);
+    const before = await snapshot(stand);
+    await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
+    try {
+      expect(String(await failure(apply(stand, batch)))).toContain("OOM ");
+      expect(await snapshot(stand)).toEqual(before);
+      expect(await stand.call("razonete_status")).toEqual(["test", "1", "1", "1", "6", 1, "1"]);
+      const reading = await stand.command([
+        "FCALL_RO",
+        "razonete_read",
+        "1",
+        `${prefix}head`,
+        "test",
+        "1",
+        "s",
+        "1",
+      ]);
+      expect(reading).toMatchObject([
+        expect.any(String),
+        ["100000", "1", "1", expect.any(String), "", expect.any(String)],
+      ]);
+    } finally {
+      await stand.command(["CONFIG", "SET", "maxmemory", "0"]);
+    }
+  });
+});
+
+/** What it was rejected with. */
+async function failure(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return `it was done: ${JSON.stringify(await call)}`;
+  } catch (error) {
+    return error;
+  }
+}

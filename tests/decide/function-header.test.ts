@@ -1,0 +1,179 @@
+import { describe, expect, test } from "bun:test";
+import functions from "../../src/decide/ledger.lua" with { type: "text" };
+import { FUNCTION_VERSION, headKey } from "../../src/decide/fence.ts";
+import { limits, MONEY_CENTS_MAX } from "../../src/limits.ts";
+import { argumentsOf } from "../../src/decide/encode.ts";
+
+/** The comment at the head of ledger.lua is its contract: here its body is held to it, and the program to both. */
+
+const end = functions.indexOf("]]");
+const header = functions.slice(functions.indexOf("--[["), end);
+const body = functions
+  .slice(end)
+  .split("\n")
+  .map((line) => line.replace(/--.*$/, ""))
+  .join("\n");
+
+/** The head's paragraph on a function. */
+function paragraph(name: string): string {
+  const found = header.split(/\n\n/).find((text) => text.startsWith(`${name} `));
+  if (found === undefined) throw new Error(`the head does not describe ${name}`);
+  return found;
+}
+
+/** The text of a local function of the body. */
+function local(name: string): string {
+  const found = new RegExp(`^local function ${name}\\b[^]*?^end$`, "m").exec(body)?.[0];
+  if (found === undefined) throw new Error(`there is no function ${name}`);
+  return found;
+}
+
+/** A local function and all that it calls. */
+function reach(name: string, seen = new Set<string>()): string {
+  seen.add(name);
+  const text = local(name);
+  const called = [...body.matchAll(/^local function (\w+)/gm)]
+    .map((match) => String(match[1]))
+    .filter((other) => !seen.has(other) && new RegExp(`\\b${other}\\(`).test(text));
+  return [text, ...called.map((other) => reach(other, seen))].join("\n");
+}
+
+const unique = (texts: Iterable<string | undefined>) => [...new Set([...texts].map(String))].toSorted();
+
+describe("the head of ledger.lua and its body", () => {
+  const registered = [
+    ...body.matchAll(
+      /register_function \{ function_name = '(\w+)', callback = (\w+)(?:, flags = \{ ([^}]*) \})? \}/g,
+    ),
+  ].map(([, name = "", callback = "", flags = ""]) => ({ name, callback, flags }));
+
+  test("describe the same functions, and only readings are registered as such", () => {
+    const described = [...header.matchAll(/^(razonete_\w+) /gm)].map((match) => match[1]);
+    expect(registered.map(({ name }) => name)).toEqual(described.map(String));
+    expect(body.match(/register_function/g)).toHaveLength(registered.length);
+    expect(Object.fromEntries(registered.map(({ name, flags }) => [name, flags]))).toEqual({
+      razonete_apply: "",
+      razonete_read: "'no-writes'",
+      razonete_status: "'no-writes'",
+      razonete_begin: "",
+    });
+  });
+
+  test("name the same keys", () => {
+    const described = [...header.matchAll(/^ {2}razonete:\{s\}:(\w+)/gm)].map((match) => match[1]);
+    // The head is KEYS[1]; every other key is its prefix and a name; ids bear the name of theirs.
+    const named = [...body.matchAll(/prefix \.\. '(\w+):?'|'(outbox)'/g)].map(
+      (match) => match[1] ?? match[2],
+    );
+    expect(unique([...named, "head", "key"])).toEqual(unique(described));
+    expect(unique([...body.matchAll(/\.\. (id)\b/g)].map((match) => match[1]))).toEqual(["id"]);
+  });
+
+  test("name the same fields of the head and of an account", () => {
+    const fieldsOf = (key: string) =>
+      (new RegExp(`razonete:\\{s\\}:${key} +hash +((?:.*\\n?)(?: {30}.*\\n?)*)`).exec(header)?.[1] ?? "")
+        .replaceAll(/\([^)]*\)/g, "")
+        .split(",")
+        .map((field) => field.trim())
+        .filter((field) => field !== "");
+    const used = (pattern: RegExp) =>
+      unique(
+        [...body.matchAll(pattern)].flatMap((match) =>
+          [...String(match[1]).matchAll(/'([a-z]+)'/g)].map((field) => field[1]),
+        ),
+      );
+    expect(used(/redis\.call\('(?:HMGET|HSET)', head,([^)]*)/g)).toEqual(unique(fieldsOf("head")));
+    expect(used(/redis\.call\('(?:HMGET|HSET)', prefix \.\. 'account:' \.\. [^,]*,([^]*?\))/g)).toEqual(
+      unique(fieldsOf("account:<n>")),
+    );
+  });
+
+  test("name the same errors of each function", () => {
+    for (const { name, callback } of registered) {
+      const described = /ERRORS ([^:\n]*)/.exec(paragraph(name))?.[1]?.trim().split(", ");
+      const raised = [...reach(callback).matchAll(/error_reply\('([A-Z]+) /g)].map((match) => match[1]);
+      expect(unique(raised)).toEqual(unique(described ?? []));
+    }
+  });
+
+  test("lay the arguments out in the same way", () => {
+    const list = (name: string) => /ARGV {3}([^]*?)\n {2}REPLY/.exec(paragraph(name))?.[1] ?? "";
+    const fields = (text: string) => text.split(",").map((field) => field.trim());
+
+    const [fixed = "", each = ""] = list("razonete_apply").split(", then for each command six: ");
+    const names = fields(each.split("\n")[0] ?? "");
+    expect(fields(fixed)).toEqual(["epoch", "g_min", "outbox_max"]);
+    expect(names).toEqual(["kind", "id", "account", "amount", "content", "text"]);
+    expect(body).toContain(`local FIELDS = ${names.length}\n`);
+    expect(local("apply")).toContain(`for at = ${fields(fixed).length + 1}, #argv, FIELDS do`);
+    expect(local("recall")).toContain(`for at = ${fields(fixed).length + 1}, #argv, FIELDS do`);
+    expect(local("apply").replaceAll(/\s+/g, " ")).toContain(
+      "local kind, id, number, amount, content, text = argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]",
+    );
+
+    const reading = list("razonete_read").replace(/\([^)]*\)/, "");
+    expect(fields(reading)).toEqual(["epoch", "g_min", "then for each reading two: what", "account"]);
+    expect(local("read")).toContain("for at = 3, #argv, 2 do");
+
+    expect(list("razonete_status")).toBe("none");
+    expect(local("status")).not.toContain("argv");
+
+    const begin = fields(list("razonete_begin"));
+    expect(begin.slice(0, 4)).toEqual(["epoch", "shards", "g", "next"]);
+    expect(begin.slice(4)).toEqual([
+      "then for each account six: number",
+      "limit",
+      "balance",
+      "seq",
+      "time",
+      "name",
+    ]);
+    expect(local("begin").match(/for at = 5, #argv, 6 do/g)).toHaveLength(2);
+    expect(local("begin")).toContain(
+      "'epoch', argv[1], 'version', VERSION, 'shards', argv[2], 'g', argv[3], 'next', argv[4])",
+    );
+  });
+
+  test("readings call nothing that writes", () => {
+    for (const { callback, flags } of registered) {
+      const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL)'/.test(reach(callback));
+      expect({ callback, writes }).toEqual({ callback, writes: flags === "" });
+    }
+  });
+
+  test("say for how long ids are remembered", () => {
+    expect(header).toContain("content, a line feed, outcome; for a day");
+    expect(body).toContain(`local KEY_SECONDS = ${limits.idempotency_key_kept_seconds}\n`);
+    const seconds = Number(/of the requests of (\d+) s/.exec(header)?.[1]);
+    expect(body).toContain(`local SEEN_SECONDS = ${seconds}\n`);
+    // A command is sent again for that long at most.
+    expect(seconds * 1000).toBeGreaterThan(limits.decision_milliseconds_max);
+  });
+});
+
+describe("the program and ledger.lua", () => {
+  test("speak the same version", () => {
+    expect(body).toContain(`local VERSION = '${FUNCTION_VERSION}'\n`);
+  });
+
+  test("have the same bounds and the same head key", () => {
+    expect(body).toContain(`local MONEY_MAX = ${MONEY_CENTS_MAX}\n`);
+    expect(body).toContain(`local STATEMENT_ENTRIES = ${limits.statement_entries_max}\n`);
+    expect(headKey(3)).toBe("razonete:{3}:head");
+  });
+
+  test("take the arguments of a command in the same order", () => {
+    const commands = [
+      { type: "transact", id: "req:1", account: 7, kind: "credit", value: 5, description: "d" },
+      { type: "transact", id: "key:1", account: 7, kind: "debit", value: 5, description: "d" },
+      { type: "open", id: "req:2", creditLimit: 9, name: null },
+      { type: "change-limit", id: "req:3", account: 7, creditLimit: 9 },
+    ] as const;
+    expect(commands.map(argumentsOf)).toEqual([
+      ["c", "req:1", "7", "5", "", "d"],
+      ["d", "key:1", "7", "5", '["transact",7,"debit",5,"d"]', "d"],
+      ["o", "req:2", "", "9", "", ""],
+      ["l", "req:3", "7", "9", "", ""],
+    ]);
+  });
+});

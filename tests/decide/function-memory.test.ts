@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { failOnLeaks } from "../support/leaks.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { apply, type Arguments, bucketNow, creditOf, debitOf, openOf, snapshot } from "./function-calls.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const prefix = "razonete:{0}:";
+
+describeWithRedis("what the function remembers of ids", () => {
+  let stand: RedisStand;
+  beforeAll(async () => {
+    stand = await RedisStand.start();
+  });
+  beforeEach(() => stand.begin());
+  afterAll(() => stand[Symbol.asyncDispose]());
+
+  async function outcomeOf(command: Arguments, options = {}): Promise<string> {
+    return (await apply(stand, [command], options)).outcomes[0] ?? "";
+  }
+
+  /** The keys of the minutes whose requests are remembered, oldest first. */
+  async function minutes(): Promise<readonly string[]> {
+    return Object.keys(await snapshot(stand)).filter((key) => key.startsWith(`${prefix}seen:`));
+  }
+
+  for (const [name, id, content] of [
+    ["a request's id", "req:1", ""],
+    ["a client's key", "key:1", '["content"]'],
+  ] as const) {
+    test(`${name} again in the same batch, and in a later one, gives the first outcome`, async () => {
+      const accepted = debitOf(1, 5, id, content);
+      const refused = debitOf(1, 900_000, `${id}-refused`, content);
+      const first = await apply(stand, [accepted, refused, accepted, refused]);
+      const event = first.outcomes[0]?.slice(1);
+      expect(first.outcomes).toEqual([`=${event}`, "!limit-exceeded", `+${event}`, "?limit-exceeded"]);
+      // It would be accepted now; and the balance has moved on.
+      await apply(stand, [creditOf(1, 900_000, "req:other")]);
+      const before = await snapshot(stand);
+      expect(await apply(stand, [refused, accepted])).toEqual({
+        g: "",
+        outcomes: ["?limit-exceeded", `+${event}`],
+      });
+      expect(await snapshot(stand)).toEqual(before);
+    });
+
+    test(`${name} is neither decided nor remembered where the outbox is full, and is answered where it was`, async () => {
+      const first = await outcomeOf(debitOf(1, 5, id, content));
+      const before = await snapshot(stand);
+      const full = { outboxMax: 1 };
+      const fresh = debitOf(1, 5, `${id}-new`, content);
+      const { g, outcomes } = await apply(stand, [fresh, debitOf(1, 5, id, content), fresh], full);
+      expect({ g, outcomes }).toEqual({ g: "", outcomes: ["#", `+${first.slice(1)}`, "#"] });
+      expect(await snapshot(stand)).toEqual(before);
+      expect(await outcomeOf(fresh)).toStartWith("=d 1 2 ");
+    });
+  }
+
+  test("an opening again does not open another account", async () => {
+    const open = openOf(10, "req:1", "", "name");
+    const { outcomes } = await apply(stand, [open, open]);
+    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 name$/);
+    expect(outcomes[1]).toBe(`+${outcomes[0]?.slice(1)}`);
+    expect(await outcomeOf(openOf(10, "req:2"))).toStartWith("=o 7 ");
+  });
+
+  test("a key with another content is refused, also in the same batch, and its memory stays", async () => {
+    const command = creditOf(1, 5, "key:1", '["credit",1,5]');
+    const other = creditOf(1, 6, "key:1", '["credit",1,6]');
+    const { outcomes } = await apply(stand, [command, other, command]);
+    expect(outcomes).toEqual([outcomes[0] ?? "", "!key-reused", `+${outcomes[0]?.slice(1)}`]);
+    expect(await outcomeOf(other)).toBe("!key-reused");
+    expect(await outcomeOf(command)).toBe(`+${outcomes[0]?.slice(1)}`);
+    // Also where the outbox is full: the key is known.
+    expect(await outcomeOf(other, { outboxMax: 1 })).toBe("!key-reused");
+    expect(await stand.events()).toHaveLength(1);
+  });
+
+  test("texts with line feeds in an outcome and its content come back whole", async () => {
+    const command: Arguments = ["c", "key:1", "1", "5", '["a\\nb"]', "a\nb\n"];
+    const first = await outcomeOf(command);
+    expect(first).toEndWith(" key:1 a\nb\n");
+    expect(await outcomeOf(command)).toBe(`+${first.slice(1)}`);
+  });
+
+  test("a key is kept for a day; a refused one, too", async () => {
+    await apply(stand, [creditOf(1, 5, "key:1", "c"), debitOf(99, 5, "key:2", "d")]);
+    for (const key of ["key:1", "key:2"]) {
+      const seconds = Number(await stand.command(["TTL", prefix + key]));
+      expect(seconds).toBeGreaterThan(86_400 - 60);
+      expect(seconds).toBeLessThanOrEqual(86_400);
+    }
+  });
+
+  test("a request's id is known for the rest of its minute and the next one, and not in the one after", async () => {
+    await apply(stand, [debitOf(1, 5, "req:1")]);
+    const [kept] = await minutes();
+    if (kept === undefined) throw new Error("nothing is remembered");
+    // What goes away after less than a minute more would be gone before the next one is over.
+    expect(Number(await stand.command(["TTL", kept]))).toBeGreaterThan(60);
+    const made = Number(kept.slice(kept.lastIndexOf(":") + 1));
+    expect(made - (await bucketNow(stand))).toBeOneOf([0, -1]);
+
+    const age = async (minutesAgo: number): Promise<void> => {
+      const [from] = await minutes();
+      const to = `${prefix}seen:${(await bucketNow(stand)) - minutesAgo}`;
+      if (from !== undefined && from !== to) await stand.command(["RENAME", from, to]);
+    };
+    // Where a minute ends in between, what was just the last one is the one before: then once more.
+    const aged = async (minutesAgo: number): Promise<string> => {
+      for (;;) {
+        await age(minutesAgo);
+        const before = await bucketNow(stand);
+        const outcome = await outcomeOf(debitOf(1, 5, "req:1"));
+        if (before === (await bucketNow(stand))) return outcome;
+      }
+    };
+    expect(await aged(0)).toStartWith("+d 1 1 ");
+    expect(await aged(1)).toStartWith("+d 1 1 ");
+    expect(await aged(2)).toStartWith("=d 1 2 ");
+  });
+
+  test("a machine's clock that steps back makes neither times fall nor ids forgotten", async () => {
+    await apply(stand, [debitOf(1, 5, "req:0")]);
+    // As if the clock had been ahead by two hours when this shard was last written.
+    const ahead = (Date.now() + 7_200_000) * 1000;
+    await stand.command(["HSET", `${prefix}head`, "time", String(ahead)]);
+    const first = await outcomeOf(debitOf(1, 5, "req:1"));
+    expect(first).toStartWith(`=d 1 2 ${ahead} `);
+    expect(await outcomeOf(debitOf(1, 5, "req:1"))).toBe(`+${first.slice(1)}`);
+    expect(await outcomeOf(debitOf(1, 5, "req:2"))).toStartWith(`=d 1 3 ${ahead + 1} `);
+    expect(await minutes()).toContain(`${prefix}seen:${Math.floor(ahead / 60_000_000)}`);
+  });
+
+  test("512 ids of each kind in one call", async () => {
+    for (const [kind, content] of [
+      ["req", ""],
+      ["key", "c"],
+    ] as const) {
+      const commands = Array.from({ length: 512 }, (_, index) => creditOf(1, 1, `${kind}:${index}`, content));
+      const first = await apply(stand, commands);
+      expect(first.outcomes.every((text) => text.startsWith("=c 1 "))).toBe(true);
+      expect(new Set(first.outcomes).size).toBe(512);
+      const again = await apply(stand, commands);
+      expect(again).toEqual({ g: "", outcomes: first.outcomes.map((text) => `+${text.slice(1)}`) });
+    }
+  });
+
+  test("all of it survives a rewrite of the file, kill -9 and a start", async () => {
+    const commands = [
+      debitOf(1, 5, "req:1"),
+      debitOf(1, 900_000, "key:1", "c"),
+      creditOf(2, 5, "key:2", "d"),
+    ];
+    const first = await apply(stand, commands);
+    await stand.command(["BGREWRITEAOF"]);
+    const later = await apply(stand, [openOf(7, "req:2")]);
+    const before = await snapshot(stand);
+    await stand.crash();
+    expect(await snapshot(stand)).toEqual(before);
+    const again = await apply(stand, [...commands, openOf(7, "req:2")]);
+    expect(again).toEqual({ g: "", outcomes: [...first.outcomes, ...later.outcomes].map(replayed) });
+  });
+});
+
+function replayed(outcome: string): string {
+  return (outcome.startsWith("=") ? "+" : "?") + outcome.slice(1);
+}

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { z } from "zod";
+import { failOnLeaks } from "../support/leaks.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { apply, creditOf, debitOf, limitOf, openOf } from "./function-calls.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const prefix = "razonete:{0}:";
+const MAX = "9007199254740991";
+
+describeWithRedis("what the function writes", () => {
+  let stand: RedisStand;
+  beforeAll(async () => {
+    stand = await RedisStand.start();
+  });
+  beforeEach(() => stand.begin());
+  afterAll(() => stand[Symbol.asyncDispose]());
+
+  /** A shard of its own making. */
+  async function begin(g: string, next: string, ...accounts: string[][]): Promise<void> {
+    await stand.command(["FLUSHALL"]);
+    await stand.call("razonete_begin", ["test", "1", g, next, ...accounts.flat()]);
+  }
+
+  test("every number keeps every digit", async () => {
+    const time = "9007199254740000";
+    const g = "9007199254740989";
+    const next = "9007199254740989";
+    await begin(g, next, [MAX, MAX, "0", "9007199254740980", time, ""], ["1", MAX, "0", "0", time, ""]);
+    const applied = await apply(stand, [
+      debitOf(MAX, MAX, "req:1"),
+      creditOf(MAX, "123456789012345", "req:2"),
+      debitOf(MAX, "100000000000000", "req:3"),
+      creditOf(1, MAX, "req:4"),
+      openOf(MAX, "req:5"),
+      limitOf(1, "100000000000001", "req:6"),
+    ]);
+    const expected = [
+      `d ${MAX} 9007199254740981 9007199254740001 ${MAX} -${MAX} ${MAX} req:1 text`,
+      `c ${MAX} 9007199254740982 9007199254740002 123456789012345 -8883742465728646 ${MAX} req:2 text`,
+      `d ${MAX} 9007199254740983 9007199254740003 100000000000000 -8983742465728646 ${MAX} req:3 text`,
+      `c 1 1 9007199254740001 ${MAX} ${MAX} ${MAX} req:4 text`,
+      expect.stringMatching(new RegExp(`^o ${next} \\d{16} ${MAX} req:5 $`)),
+      `l 1 1 9007199254740001 ${MAX} 100000000000001 req:6`,
+    ];
+    expect(applied.g).toBe("9007199254740990");
+    expect(applied.outcomes.map((text) => text.slice(1))).toEqual(expected);
+    expect(await stand.events()).toEqual(expected);
+    expect(await stand.call("razonete_status")).toEqual([
+      "test",
+      "1",
+      "1",
+      "9007199254740990",
+      "9007199254740990",
+      1,
+      "9007199254740990",
+    ]);
+    const args = [
+      "FCALL_RO",
+      "razonete_read",
+      "1",
+      `${prefix}head`,
+      "test",
+      "9007199254740990",
+      "s",
+      MAX,
+      "a",
+      "1",
+    ];
+    expect(await stand.command(args)).toMatchObject([
+      expect.stringMatching(/^\d{16}$/),
+      [
+        MAX,
+        "-8983742465728646",
+        "9007199254740983",
+        "9007199254740003",
+        "",
+        ...expected.slice(0, 3).toReversed(),
+      ],
+      ["100000000000001", MAX, "1", "9007199254740001", ""],
+    ]);
+  });
+
+  test("balances end at 2^53 - 1, on either side, exactly", async () => {
+    await begin("0", "6", ["1", MAX, "0", "0", "0", ""]);
+    const { outcomes } = await apply(stand, [
+      creditOf(1, MAX, "req:1"),
+      creditOf(1, 1, "req:2"),
+      creditOf(1, MAX, "req:3"),
+      debitOf(1, MAX, "req:4"),
+      debitOf(1, MAX, "req:5"),
+      debitOf(1, 1, "req:6"),
+      debitOf(1, MAX, "req:7"),
+      limitOf(1, "9007199254740990", "req:8"),
+      creditOf(1, 1, "req:9"),
+      limitOf(1, "9007199254740990", "req:10"),
+    ]);
+    expect(outcomes.map((text) => text.split(" ")[0])).toEqual(
+      ["=c", "!balance-out-of-range", "!balance-out-of-range", "=d", "=d"].concat([
+        "!limit-exceeded",
+        "!limit-exceeded",
+        "!limit-too-low",
+        "=c",
+        "=l",
+      ]),
+    );
+    expect(outcomes.at(-1)).toContain(" -9007199254740990 9007199254740990 req:10");
+  });
+
+  test("g has no gaps, and there is no outbox entry for a batch of refusals", async () => {
+    for (let index = 1; index <= 5; index += 1) {
+      expect(await apply(stand, [creditOf(1, 1, `req:${index}`)])).toMatchObject({ g: String(index) });
+      expect(await apply(stand, [creditOf(77, 1, `req:refused-${index}`)])).toMatchObject({ g: "" });
+      expect(await apply(stand, [creditOf(1, 1, `req:${index}`)])).toMatchObject({ g: "" });
+      expect(await apply(stand, [])).toEqual({ g: "", outcomes: [] });
+    }
+    expect((await stand.outbox()).map((batch) => batch.g)).toEqual([1, 2, 3, 4, 5]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "1", "1", "5", "6", 5, "1"]);
+    // Trimmed to nothing, it goes on where it was.
+    await stand.command(["XTRIM", `${prefix}outbox`, "MINID", "6"]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "1", "1", "5", "6", 0, ""]);
+    expect(await apply(stand, [creditOf(1, 1, "req:next")])).toMatchObject({ g: "6" });
+  });
+
+  test("a batch is one outbox entry, with the accepted commands in their order", async () => {
+    const { outcomes } = await apply(stand, [
+      creditOf(2, 1, "req:1"),
+      openOf(5, "req:2", "", "a name\nof two lines"),
+      debitOf(6, 6, "req:3"),
+      debitOf(6, 5, "req:4"),
+      limitOf(6, 9, "req:5"),
+      debitOf(6, 4, "req:6"),
+    ]);
+    const accepted = outcomes.filter((text) => text.startsWith("=")).map((text) => text.slice(1));
+    expect(outcomes.map((text) => text.slice(0, 6))).toEqual([
+      "=c 2 1",
+      "=o 6 1",
+      "!limit",
+      "=d 6 1",
+      "=l 6 1",
+      "=d 6 2",
+    ]);
+    expect(await stand.outbox()).toEqual([{ g: 1, events: accepted }]);
+    expect(accepted[1]).toEndWith(" 5 req:2 a name\nof two lines");
+    expect(await stand.command(["HGET", `${prefix}account:6`, "name"])).toBe("a name\nof two lines");
+  });
+
+  test("the statement holds exactly the ten latest, over one batch and over many", async () => {
+    const seqs = async (account: number) =>
+      z
+        .array(z.string())
+        .parse(await stand.command(["ZRANGE", `${prefix}statement:${account}`, "0", "-1"]))
+        .map((event) => Number(event.split(" ")[2]));
+    const ten = (last: number) => Array.from({ length: 10 }, (_, index) => last - 9 + index);
+    // The same text but for seq and time: each is a member of its own.
+    await apply(
+      stand,
+      Array.from({ length: 512 }, (_, index) => creditOf(1, 1, `req:${index}`)),
+    );
+    expect(await seqs(1)).toEqual(ten(512));
+    for (let index = 1; index <= 25; index += 1) {
+      await apply(stand, [creditOf(2, 1, `req:a${index}`), debitOf(1, 1, `req:b${index}`)]);
+      expect(await seqs(2)).toEqual(ten(index).filter((seq) => seq > 0));
+    }
+    expect(await seqs(1)).toEqual(ten(537));
+  });
+
+  test("the largest call there is: 512 openings with long names, 512 accounts at once", async () => {
+    const name = "😀".repeat(100);
+    const id = (index: number) => `key:${"~".repeat(250)}${index}`;
+    const opened = await apply(
+      stand,
+      Array.from({ length: 512 }, (_, index) => openOf(MAX, id(index), "c".repeat(500), name)),
+    );
+    const numbers = opened.outcomes.map((text) => Number(text.split(" ")[1]));
+    expect(numbers).toEqual(Array.from({ length: 512 }, (_, index) => 6 + index));
+    const debited = await apply(
+      stand,
+      numbers.map((number) => debitOf(number, MAX, `req:${number}`)),
+    );
+    expect(debited.outcomes.filter((text) => text.startsWith("=d"))).toHaveLength(512);
+    expect(debited.g).toBe("2");
+  });
+});
