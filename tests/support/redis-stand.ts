@@ -6,14 +6,14 @@ import type { BatchFeed } from "../../src/decide/neighbours.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
 import { headKey } from "../../src/decide/fence.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { missing, REDIS } from "./servers/binaries.ts";
+import { missingServers } from "./servers/binaries.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { TestBooks } from "./test-books.ts";
 import { eventually } from "./eventually.ts";
 
 /** For tests that need a Redis: skipped, with the reason printed, where there is none to be had. */
 export function describeWithRedis(name: string, body: () => void): void {
-  describe.skipIf(missing([REDIS]) !== null)(name, body);
+  describe.skipIf(missingServers() !== null)(name, body);
 }
 
 export const silentFeed: BatchFeed = { publish: () => {} };

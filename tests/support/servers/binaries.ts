@@ -1,15 +1,15 @@
-import { ensureServers } from "../../../src/stack/install-servers.ts";
-import type { ServerPrograms } from "../../../src/stack/servers.ts";
+import { ensurePrograms } from "../../../src/stack/install-servers.ts";
+import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/servers.ts";
 import { StartError } from "../../../src/start-error.ts";
 
-let found: ServerPrograms | StartError | null = null;
+let found: Programs | StartError | null = null;
 
 /**
  * The path of a server's program. What is missing is installed as `razonete stack` does it.
  *
  * @throws StartError that names the missing packages
  */
-export function pathOf(program: keyof ServerPrograms): string {
+export function pathOf(program: ProgramName): string {
   found ??= look();
   if (found instanceof StartError) throw found;
   return found[program];
@@ -24,9 +24,9 @@ export function missingServers(): string | null {
   return found instanceof StartError ? found.message : null;
 }
 
-function look(): ServerPrograms | StartError {
+function look(): Programs | StartError {
   try {
-    return ensureServers({ path: process.env["PATH"] ?? "", say: console.error });
+    return ensurePrograms(PROGRAM_NAMES, { path: process.env["PATH"] ?? "", say: console.error });
   } catch (error) {
     if (error instanceof StartError) return error;
     throw error;
