@@ -82,7 +82,7 @@ export class SteadyLoad {
 
   #request(): Promise<void> {
     const random = this.#random;
-    const key = random.chance(50) ? `k-${this.#journal.newName()}` : null;
+    const key = random.chance(30) ? `k-${this.#journal.newName()}` : null;
     if (random.chance(20)) return this.#read();
     if (random.chance(40)) return this.#raise(key);
     const kind = random.chance(60) ? "d" : "c";

@@ -61,8 +61,10 @@ export class Cluster implements AsyncDisposable {
       cluster.#shards = shards;
       const init = cluster.run("init");
       if (init.exitCode !== 0) throw new Error(`razonete init: ${init.stderr.toString()}`);
-      cluster.writers = await Promise.all(numbers(writers).map((number) => cluster.#writer(number)));
-      cluster.apis = await Promise.all(numbers(apis).map((number) => cluster.#api(number)));
+      [cluster.writers, cluster.apis] = await Promise.all([
+        Promise.all(numbers(writers).map((number) => cluster.#writer(number))),
+        Promise.all(numbers(apis).map((number) => cluster.#api(number))),
+      ]);
       if (apis === 0) return cluster;
       cluster.haproxy = await startHaproxy(cluster.apis.map((api) => api.port));
       cluster.#started.push(cluster.haproxy);
@@ -122,7 +124,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#started.toReversed()) await server.dispose();
+    await Promise.all(this.#started.map((server) => server.dispose()));
     await Promise.all([this.redis, this.nats, this.postgres].map((server) => server.process.dispose()));
   }
 
