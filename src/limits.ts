@@ -32,10 +32,11 @@ export const limits = {
   deadline_check_milliseconds: 50,
   /** Commands, or readings, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
   call_commands_max: 512,
+  redis_connect_milliseconds_max: 2000,
   redis_ping_milliseconds: 1000,
   /** A Redis that says nothing for so long, pings included, is taken for gone. */
   redis_silence_milliseconds_max: 5000,
-  reconnect_milliseconds_max: 500,
+  redis_reconnect_milliseconds_max: 500,
   /** How long between two comparisons of Redis with the books while they do not agree. */
   fence_retry_milliseconds: 200,
   /** A batch whose answer was lost is sent again after this. */
@@ -57,10 +58,6 @@ export const limits = {
   books_answer_milliseconds_max: 7_000,
   /** The same for an API, whose client waits: shorter than the 3 s that the balancer waits for an API. */
   history_milliseconds_max: 1_500,
-  /** How long the writer's connection to Redis may be silent; pinged in between. */
-  outbox_answer_milliseconds_max: 5_000,
-  outbox_ping_milliseconds: 1_000,
-  outbox_reconnect_milliseconds_max: 500,
   /** Once this many entries are at hand, the writer keeps them without waiting for more. */
   keep_entries_target: 5_000,
   /** The writer begins a transaction at most this often while it is not behind: fewer, larger ones cost less. */
@@ -120,7 +117,6 @@ assert(
 );
 // A batch that is just being collected for the feed is not missing.
 assert(limits.feed_pace_milliseconds < limits.feed_patience_milliseconds);
-assert(limits.outbox_ping_milliseconds < limits.outbox_answer_milliseconds_max);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
 
 assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);

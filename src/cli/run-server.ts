@@ -1,4 +1,9 @@
+import { once } from "node:events";
 import type { HttpServer } from "../http/server.ts";
+import { listenForStop } from "./stop-signals.ts";
+
+/** As a shell has it for a process that SIGINT ended. */
+const KILLED_EXIT_CODE = 130;
 
 /**
  * Serves until the first SIGINT or SIGTERM, then completes what was begun and ends the process with 0. A second signal
@@ -15,33 +20,16 @@ export async function runServer(
   close: () => Promise<void>,
 ): Promise<never> {
   // Listened for before the banner: who reads that may stop the server in the very next moment.
-  const signalled = firstSignal();
+  const signals = listenForStop((signal) => {
+    console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
+  });
+  signals.kill.addEventListener("abort", () => process.exit(KILLED_EXIT_CODE));
   console.log(banner);
-  const signal = await signalled;
-  console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
+  await once(signals.stop, "abort");
   server.drain();
   await Bun.sleep(drainMilliseconds);
   await server.stop();
   await close();
   console.log("Stopped. Everything that was answered is kept.");
   process.exit(0);
-}
-
-// One Ctrl-C under `npm start` arrives twice, from the terminal and handed on by npm.
-const SAME_PRESS_MILLISECONDS = 250;
-
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let first: number | null = null;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (first === null) {
-        first = performance.now();
-        resolve(signal);
-      } else if (performance.now() - first > SAME_PRESS_MILLISECONDS) {
-        process.exit(signal === "SIGINT" ? 130 : 143);
-      }
-    };
-    process.on("SIGINT", onSignal);
-    process.on("SIGTERM", onSignal);
-  });
 }

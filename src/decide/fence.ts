@@ -1,14 +1,10 @@
-import type { createClient } from "@redis/client";
 import { z } from "zod";
 import type { BooksFence } from "../keep/books.ts";
 import type { BooksReader } from "./neighbours.ts";
+import { headKey, type Redis } from "./redis-client.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */
 export const FUNCTION_VERSION = "1";
-
-export function headKey(shard: number): string {
-  return `razonete:{${shard}}:head`;
-}
 
 /** What is known of a Redis that may be asked. */
 export interface Admission {
@@ -32,7 +28,7 @@ export interface FenceOptions {
   readonly durable: boolean;
 }
 
-type Client = Pick<ReturnType<typeof createClient>, "sendCommand">;
+type Client = Pick<Redis, "sendCommand">;
 
 /**
  * Compares Redis with the books: version of the function, number of shards, epoch, latest batch, durability.

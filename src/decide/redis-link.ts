@@ -1,8 +1,8 @@
-import { ClientClosedError, ClientOfflineError, createClient, ErrorReply } from "@redis/client";
-import { z } from "zod";
+import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
-import { type Admission, compare, type FenceOptions, headKey } from "./fence.ts";
+import { type Admission, compare, type FenceOptions } from "./fence.ts";
+import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 
 export interface RedisLinkOptions extends FenceOptions {
   readonly url: string;
@@ -51,7 +51,7 @@ const REFUSING_CODES = new Set([
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
-  readonly #client: ReturnType<typeof makeClient>;
+  readonly #client: Redis;
   /** What was known when Redis was admitted last; kept over a loss, to know it again. */
   #known: Admission | null = null;
   /** For each shard, the latest batch of the known epoch that this process has seen. */
@@ -66,8 +66,7 @@ export class RedisLink {
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
-    this.#client = makeClient(options.url);
-    this.#client.on("error", () => {
+    this.#client = connectRedis(options.url, () => {
       this.#lose("Redis does not answer");
       // A refused ping (Redis is busy, its disk is full) is an error, too, and leaves the connection as it is.
       if (this.#client.isReady) this.#admitAgain();
@@ -138,20 +137,13 @@ export class RedisLink {
    *
    * @throws LedgerUnavailable
    */
-  async outbox(shard: number, g: number, count: number): Promise<readonly { g: number; events: string[] }[]> {
+  async outbox(shard: number, g: number, count: number): Promise<readonly OutboxEntry[]> {
     if (!this.#admitted) throw new LedgerUnavailable("Redis does not answer", "none");
-    const key = headKey(shard).replace(/head$/, "outbox");
-    const args = ["XRANGE", key, `${g}-0`, "+", "COUNT", String(count)];
-    const reply: unknown = await this.#client.sendCommand(args).catch((error: unknown) => {
+    try {
+      return await readOutbox(this.#client, shard, g, count);
+    } catch (error) {
       throw new LedgerUnavailable("Redis does not answer", "none", { cause: error });
-    });
-    return z
-      .array(z.tuple([z.string(), z.array(z.string())]))
-      .parse(reply)
-      .map(([entry, fields]) => ({
-        g: Number(entry.split("-", 1)[0]),
-        events: fields.filter((_, index) => index % 2 === 1),
-      }));
+    }
   }
 
   close(): void {
@@ -214,21 +206,6 @@ export class RedisLink {
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);
   }
-}
-
-function makeClient(url: string) {
-  return createClient({
-    url,
-    RESP: 2,
-    // A call is either sent now or refused now: the ledger has queues of its own, with deadlines.
-    disableOfflineQueue: true,
-    pingInterval: limits.redis_ping_milliseconds,
-    socket: {
-      connectTimeout: limits.decision_milliseconds_max,
-      socketTimeout: limits.redis_silence_milliseconds_max,
-      reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, limits.reconnect_milliseconds_max),
-    },
-  });
 }
 
 function messageOf(error: unknown): string {

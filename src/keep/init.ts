@@ -4,7 +4,7 @@ import { limits } from "../limits.ts";
 import { StartError } from "../start-error.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./connect.ts";
 import { migrate } from "./migrate.ts";
-import { connectRedis, headKey, type Redis } from "./redis.ts";
+import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
   readonly databaseUrl: string;

@@ -1,13 +1,12 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import { limits } from "../limits.ts";
-import { connectRedis, headKey, outboxKey, type Redis } from "./redis.ts";
+import { connectRedis, headKey, outboxKey, readOutbox, type Redis } from "../decide/redis-client.ts";
 
 /** `null`: Redis holds nothing of the shard. */
 export type Head = { readonly epoch: string; readonly g: number } | null;
 
 const headReply = z.tuple([z.string().nullable(), z.string().nullable()]);
-const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
 
 /** The outboxes in Redis, as the writer uses them. Methods reject while Redis is away, and work again when it is back. */
 export class Outbox {
@@ -37,21 +36,8 @@ export class Outbox {
 
   /** Up to `count` batches from `g` on, in their order. The caller knows the epoch. */
   async read(epoch: string, shard: number, g: number, count: number): Promise<Batch[]> {
-    const range = [
-      outboxKey(shard),
-      `${g}-0`,
-      "+",
-      "COUNT",
-      String(Math.min(count, limits.outbox_read_batches_max)),
-    ];
-    const reply: unknown = await this.#redis.sendCommand(["XRANGE", ...range]);
-    return outboxReply.parse(reply).map(([entry, fields]) => ({
-      epoch,
-      shard,
-      g: Number(entry.split("-", 1)[0]),
-      // Pairs of a name, always the same, and an event.
-      events: fields.filter((_, index) => index % 2 === 1),
-    }));
+    const entries = await readOutbox(this.#redis, shard, g, Math.min(count, limits.outbox_read_batches_max));
+    return entries.map((entry) => ({ epoch, shard, ...entry }));
   }
 
   /** Drops the batches up to `g`. */

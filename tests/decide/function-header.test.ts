@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
-import { FUNCTION_VERSION, headKey } from "../../src/decide/fence.ts";
+import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
+import { headKey } from "../../src/decide/redis-client.ts";
 import { limits, MONEY_CENTS_MAX } from "../../src/limits.ts";
 import { argumentsOf } from "../../src/decide/encode.ts";
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
 import type { BatchFeed } from "../../src/decide/neighbours.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
-import { headKey } from "../../src/decide/fence.ts";
+import { headKey } from "../../src/decide/redis-client.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { missingServers } from "./servers/binaries.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";

@@ -1,0 +1,67 @@
+import { createClient } from "@redis/client";
+import { z } from "zod";
+import { limits } from "../limits.ts";
+
+/** How every process of the ledger speaks to Redis: the client, the keys, and the form of the outbox. */
+
+export type Redis = ReturnType<typeof connectRedis>;
+
+/**
+ * A client that is not connected yet. Once it is, it reconnects for ever by itself; a command is either sent now or
+ * rejected now, and one whose answer was lost is not sent again: who sent it knows better whether that is safe.
+ *
+ * @param onError each failure to connect, each loss of the connection
+ */
+export function connectRedis(url: string, onError: (error: Error) => void) {
+  const client = createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    pingInterval: limits.redis_ping_milliseconds,
+    socket: {
+      connectTimeout: limits.redis_connect_milliseconds_max,
+      socketTimeout: limits.redis_silence_milliseconds_max,
+      reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, limits.redis_reconnect_milliseconds_max),
+    },
+  });
+  // Without a listener an error would end the process.
+  client.on("error", onError);
+  return client;
+}
+
+export function headKey(shard: number): string {
+  return `razonete:{${shard}}:head`;
+}
+
+export function outboxKey(shard: number): string {
+  return `razonete:{${shard}}:outbox`;
+}
+
+export interface OutboxEntry {
+  readonly g: number;
+  readonly events: readonly string[];
+}
+
+const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
+
+/** Up to `count` batches of the outbox from `g` on, in their order. Rejects where Redis does not answer. */
+export async function readOutbox(
+  redis: Redis,
+  shard: number,
+  g: number,
+  count: number,
+): Promise<OutboxEntry[]> {
+  const reply: unknown = await redis.sendCommand([
+    "XRANGE",
+    outboxKey(shard),
+    `${g}-0`,
+    "+",
+    "COUNT",
+    String(count),
+  ]);
+  return outboxReply.parse(reply).map(([id, fields]) => ({
+    g: Number(id.split("-", 1)[0]),
+    // Pairs of a name, always the same, and an event.
+    events: fields.filter((_, index) => index % 2 === 1),
+  }));
+}
