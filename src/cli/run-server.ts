@@ -2,9 +2,6 @@ import { once } from "node:events";
 import type { HttpServer } from "../http/server.ts";
 import { listenForStop } from "./stop-signals.ts";
 
-/** As a shell has it for a process that SIGINT ended. */
-const KILLED_EXIT_CODE = 130;
-
 /**
  * Serves until the first SIGINT or SIGTERM, then completes what was begun and ends the process with 0. A second signal
  * ends it at once, which loses nothing that was answered.
@@ -23,7 +20,10 @@ export async function runServer(
   const signals = listenForStop((signal) => {
     console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
   });
-  signals.kill.addEventListener("abort", () => process.exit(KILLED_EXIT_CODE));
+  signals.kill.addEventListener("abort", () => {
+    // As a shell has it for a process that the signal ended.
+    process.exit(signals.kill.reason === "SIGINT" ? 130 : 143);
+  });
   console.log(banner);
   await once(signals.stop, "abort");
   server.drain();

@@ -2,7 +2,7 @@
 export interface StopSignals {
   /** Stop in order. */
   readonly stop: AbortSignal;
-  /** End at once. Aborted only after `stop`. */
+  /** End at once. Aborted only after `stop`; the reason is the name of the signal. */
   readonly kill: AbortSignal;
 }
 
@@ -20,7 +20,7 @@ export function listenForStop(onStop: (signal: NodeJS.Signals) => void): StopSig
       onStop(signal);
       stop.abort();
     } else if (performance.now() - first > SAME_PRESS_MILLISECONDS) {
-      kill.abort();
+      kill.abort(signal);
     }
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
