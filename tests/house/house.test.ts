@@ -110,6 +110,20 @@ describe("documents", () => {
     );
   });
 
+  test("ARCHITECTURE names tests that there are, in each row of its table of faults", () => {
+    const tests = files
+      .filter((file) => file.startsWith("tests/") && file.endsWith(".test.ts"))
+      .map(read)
+      .join("\n");
+    const rows = read("ARCHITECTURE.md")
+      .split("\n")
+      .filter((line) => /^\| [^-]/.test(line) && !line.startsWith("| fault "));
+    expect(rows.length).toBeGreaterThan(20);
+    const named = (row: string) => [...row.matchAll(/"([^"]+)"/g)].map((match) => String(match[1]));
+    expect(rows.filter((row) => named(row).length === 0)).toEqual([]);
+    expect(rows.flatMap(named).filter((name) => !tests.includes(name))).toEqual([]);
+  });
+
   test("the precedence that refusal.ts documents is the order of its list", () => {
     const documented = [...read("src/ledger/refusal.ts").matchAll(/^ \* \d+\. `([a-z-]+)`/gm)].map(
       (match) => match[1],
