@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { BooksFence } from "../keep/books.ts";
-import type { BooksReader } from "./neighbours.ts";
+import type { BooksFence, BooksReader } from "./neighbours.ts";
 import { headKey, type Redis } from "./redis-client.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */

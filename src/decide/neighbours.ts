@@ -1,17 +1,29 @@
 import type { Batch } from "../carry/batch.ts";
-import type { BooksFence } from "../keep/books.ts";
 import type { Entry } from "../ledger/entry.ts";
 
 /** What the books tell the deciding side. Methods reject where the books cannot be asked. */
 export interface BooksReader {
   /** Null where `razonete init` has not run. */
   fence(): Promise<BooksFence | null>;
-  /** Entries with a seq under `before` (null: from the newest kept), newest first, and the newest kept seq. */
-  history(
-    account: number,
-    before: number | null,
-    count: number,
-  ): Promise<{ readonly entries: readonly Entry[]; readonly keptSeq: number }>;
+  /** Up to `count` entries with a seq under `before` (null: from the newest kept). */
+  history(account: number, before: number | null, count: number): Promise<KeptHistory>;
+}
+
+/** What the books know of the Redis that they belong to. */
+export interface BooksFence {
+  readonly epoch: string;
+  /** Redis was filled for this epoch once; an empty one has lost data since. */
+  readonly loaded: boolean;
+  readonly shards: number;
+  /** Of each shard the latest batch that is kept; the shard is the place in the list. */
+  readonly lastG: readonly number[];
+}
+
+export interface KeptHistory {
+  /** The seq of the account's latest entry that is kept, of the same moment as the entries; 0 where there is none. */
+  readonly keptSeq: number;
+  /** Newest first. */
+  readonly entries: readonly Entry[];
 }
 
 /** Carries batches to whoever listens. Takes them without being waited for, and never throws. */

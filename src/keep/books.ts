@@ -1,5 +1,6 @@
 import assert from "node:assert";
 import type { Batch } from "../carry/batch.ts";
+import type { BooksFence, BooksReader, KeptHistory } from "../decide/neighbours.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { limits } from "../limits.ts";
 import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts";
@@ -13,28 +14,11 @@ export type Kept =
   | { readonly type: "kept"; readonly lastG: number; readonly entries: number }
   | { readonly type: "gap"; readonly lastG: number };
 
-/** What the books know of the Redis that they belong to. */
-export interface BooksFence {
-  readonly epoch: string;
-  /** Redis was filled for this epoch once; an empty one has lost data since. */
-  readonly loaded: boolean;
-  readonly shards: number;
-  /** Of each shard the latest batch that is kept; the shard is the place in the list. */
-  readonly lastG: readonly number[];
-}
-
-export interface KeptHistory {
-  /** The seq of the account's latest entry that is kept, of the same moment as the entries; 0 where there is none. */
-  readonly keptSeq: number;
-  /** Newest first. */
-  readonly entries: readonly Entry[];
-}
-
 /**
  * The books in PostgreSQL. Every method rejects with what postgres.js throws where PostgreSQL cannot be reached or
  * does not answer in time, and works again when it can.
  */
-export class Books {
+export class Books implements BooksReader {
   readonly #connecting: Connecting;
   #sql: Sql;
 

@@ -1,7 +1,8 @@
 import { AssertionError } from "node:assert";
 import type { Batch } from "../carry/batch.ts";
 import { limits } from "../limits.ts";
-import type { Books, BooksFence } from "./books.ts";
+import type { BooksFence } from "../decide/neighbours.ts";
+import type { Books } from "./books.ts";
 import { codeOf } from "./connect.ts";
 import { Divergence } from "./divergence.ts";
 import type { Outbox } from "./outbox.ts";

@@ -1,7 +1,8 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
 import { limits } from "../limits.ts";
-import { Books, type BooksFence } from "./books.ts";
+import type { BooksFence } from "../decide/neighbours.ts";
+import { Books } from "./books.ts";
 import { Outbox } from "./outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
 import { Troubles } from "./troubles.ts";

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { BooksReader } from "../../src/decide/neighbours.ts";
-import type { BooksFence } from "../../src/keep/books.ts";
+import type { BooksFence, BooksReader } from "../../src/decide/neighbours.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 
