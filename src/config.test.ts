@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { readInitConfig, readServeConfig, readWriterConfig } from "./config.ts";
-import { StartError } from "./start-error.ts";
+import { StartError } from "./errors.ts";
 
 test("the defaults: this machine only, port 9999, ./data", () => {
   expect(readServeConfig({}, {})).toEqual({

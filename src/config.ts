@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { limits } from "./limits.ts";
-import { StartError } from "./start-error.ts";
+import { StartError } from "./errors.ts";
 
 /** The only reader of the environment. A flag of the command line counts over its variable, that over the default. */
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 
 /** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
 const MICROSECONDS_A_TICK = 10_000;

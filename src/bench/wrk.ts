@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 
 /** What one run of the load generator measured. */
 export interface WrkFigures {

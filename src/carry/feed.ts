@@ -3,6 +3,7 @@ import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport
 import { limits } from "../limits.ts";
 import { natsOptions } from "./nats-address.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
+import { messageOf } from "../errors.ts";
 
 export const STREAM = "RAZONETE";
 
@@ -197,8 +198,4 @@ export class Feed {
       // JetStream is not there, or not yet: the next look tries again.
       .catch(() => {});
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 
 /** In the order in which the help lists them. */
 const COMMANDS = new Map<string, () => Promise<Command>>([

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { readWriterConfig } from "../config.ts";
 import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { Writer } from "../keep/writer.ts";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")

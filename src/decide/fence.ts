@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader } from "./neighbours.ts";
 import { headKey, type Redis } from "./redis-client.ts";
+import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */
 export const FUNCTION_VERSION = "1";
@@ -144,8 +145,4 @@ function differs(what: string, redis: string | number, books: string | number): 
 
 function no(reason: string): Fenced {
   return { reason, passing: false };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
 import { type Admission, compare, type FenceOptions } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
+import { messageOf } from "../errors.ts";
 
 export interface RedisLinkOptions extends FenceOptions {
   readonly url: string;
@@ -206,8 +207,4 @@ export class RedisLink {
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -12,6 +12,7 @@ import {
 } from "../ledger/ledger.ts";
 import { Batch } from "./batch.ts";
 import { Store } from "./store.ts";
+import { messageOf } from "../errors.ts";
 
 export interface EmbeddedLedgerOptions {
   /** The data file; it and its folder are created where they are missing. */
@@ -156,7 +157,7 @@ export class EmbeddedLedger implements Ledger {
   #unavailable(cause: unknown, outcome: "none" | "unknown"): LedgerUnavailable {
     // The file may have been written by somebody else, against all advice: what memory holds is worth nothing now.
     this.#accounts.clear();
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return new LedgerUnavailable(`the data file could not be written (${reason})`, outcome, { cause });
   }
 
@@ -170,7 +171,7 @@ export class EmbeddedLedger implements Ledger {
     try {
       return reading();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new LedgerUnavailable(`the data file could not be read (${reason})`, "none", { cause: error });
     }
   }

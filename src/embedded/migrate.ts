@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import ledger from "./migrations/001_ledger.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: one that has been released is never changed. */

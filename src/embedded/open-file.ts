@@ -2,7 +2,7 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { limits } from "../limits.ts";
-import { StartError } from "../start-error.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { migrate } from "./migrate.ts";
 
 /** "Razo", as 001_ledger.sql writes it. */
@@ -159,8 +159,4 @@ function damaged(file: string, finding: string): StartError {
 
 function codeOf(error: unknown): string {
   return error instanceof SQLiteError ? (error.code ?? "") : "";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

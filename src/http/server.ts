@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { limits } from "../limits.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
-import { StartError } from "../start-error.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { type Problem, toResponse } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
@@ -97,7 +97,7 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
 }
 
 function cannotListen(address: HttpAddress, error: unknown): StartError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   if ("socket" in address) {
     return new StartError(`cannot listen on the socket ${address.socket} (${reason}): choose another one.`);
   }

@@ -2,6 +2,7 @@ import type { Batch } from "../carry/batch.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { Divergence } from "./divergence.ts";
+import { messageOf } from "../errors.ts";
 
 /** How an account must stand before the batches, and how it stands after. */
 export interface Change {
@@ -115,7 +116,7 @@ function read(text: string, shard: number, g: number): LedgerEvent {
   try {
     return parseEvent(text);
   } catch (error) {
-    throw new Divergence({ shard, g }, error instanceof Error ? error.message : String(error));
+    throw new Divergence({ shard, g }, messageOf(error));
   }
 }
 

@@ -1,7 +1,7 @@
 import { ErrorReply } from "@redis/client";
 import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { limits } from "../limits.ts";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./connect.ts";
 import { migrate } from "./migrate.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";

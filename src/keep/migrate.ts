@@ -1,4 +1,4 @@
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./connect.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/001_books.sql" with { type: "text" };

@@ -9,6 +9,7 @@ import type { Outbox } from "./outbox.ts";
 import { Role } from "./role.ts";
 import { type Trouble, Troubles } from "./troubles.ts";
 import { Wake } from "./wake.ts";
+import { messageOf } from "../errors.ts";
 
 export interface ShardWriterOptions {
   readonly shard: number;
@@ -328,7 +329,7 @@ async function redisAnswer<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Waits(
       "Redis",
       "away",

@@ -7,6 +7,7 @@ import { Outbox } from "./outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
 import { Troubles } from "./troubles.ts";
 import { Wake } from "./wake.ts";
+import { messageOf } from "../errors.ts";
 
 /** The writer's process: one {@link ShardWriter} for each shard that the books have, over shared connections. */
 export class Writer {
@@ -65,7 +66,7 @@ export class Writer {
         if (fence === null)
           this.#troubles.begin("PostgreSQL", "no books", "there are no books yet: run razonete init");
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         this.#troubles.begin("PostgreSQL", "away", `PostgreSQL cannot be used (${reason})`);
       }
       if (fence !== null) {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { StartError } from "../start-error.ts";
+import { messageOf, StartError } from "../errors.ts";
 import type { RunResult } from "./result.ts";
 
 const FORMAT: RunResult["format"] = "razonete-load-1";
@@ -54,6 +54,6 @@ function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw new StartError(`cannot ${what} (${error instanceof Error ? error.message : String(error)}).`, 2);
+    throw new StartError(`cannot ${what} (${messageOf(error)}).`, 2);
   }
 }

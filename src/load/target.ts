@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { StartError } from "../start-error.ts";
+import { messageOf, StartError } from "../errors.ts";
 import type { Address } from "./connection.ts";
 
 /** The system under test: its address, resolved once, and what every request to it says. */
@@ -76,5 +76,5 @@ async function connectFailure({ host, port }: Address): Promise<string | null> {
 
 function codeOf(error: unknown): string {
   if (error instanceof Error && "code" in error) return String(error.code);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

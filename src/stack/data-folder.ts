@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { StartError } from "../start-error.ts";
+import { messageOf, StartError } from "../errors.ts";
 
 const MARKER = "razonete-stack";
 const MARKER_TEXT = "The data of a Razonete stack. `razonete stack --fresh` may empty this folder.\n";
@@ -85,7 +85,7 @@ function createOrRecognise(folder: string): string {
     return path;
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new StartError(
       `the data folder ${folder} cannot be used (${reason}): choose another one with --data.`,
     );

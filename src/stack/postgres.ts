@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { limits } from "../limits.ts";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import type { Programs } from "./servers.ts";
 
 /**

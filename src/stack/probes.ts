@@ -3,6 +3,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import postgres from "postgres";
 import { natsOptions } from "../carry/nats-address.ts";
+import { messageOf } from "../errors.ts";
 
 /** Looks once whether a process does its work. Resolves to `null` where it does, or else to the reason. */
 export type Probe = () => Promise<string | null>;
@@ -88,7 +89,7 @@ function reasonOf(attempt: () => Promise<unknown>): Probe {
       await attempt();
       return null;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   };
 }

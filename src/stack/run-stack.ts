@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endLeftovers } from "./leftovers.ts";

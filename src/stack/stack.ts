@@ -1,5 +1,5 @@
 import { limits } from "../limits.ts";
-import { StartError } from "../start-error.ts";
+import { StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { beginLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";

@@ -15,7 +15,7 @@ import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
-import { StartError } from "../../src/start-error.ts";
+import { StartError } from "../../src/errors.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { StartError } from "../../src/start-error.ts";
+import { StartError } from "../../src/errors.ts";
 import { ensurePrograms } from "../../src/stack/install-servers.ts";
 import { locate, PROGRAM_NAMES, PROGRAMS, type ProgramName } from "../../src/stack/servers.ts";
 import { failOnLeaks } from "../support/leaks.ts";

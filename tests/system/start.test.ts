@@ -3,7 +3,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import { StartError } from "../../src/start-error.ts";
+import { StartError } from "../../src/errors.ts";
 import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { listenForStop } from "../../../src/cli/stop-signals.ts";
-import { StartError } from "../../../src/start-error.ts";
+import { StartError } from "../../../src/errors.ts";
 import { runStack } from "../../../src/stack/run-stack.ts";
 
 /** A stack with real servers and stand-ins for our own processes: `stand-in-stack.ts <data> <port> <fresh>`. */

@@ -1,6 +1,6 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
 import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/servers.ts";
-import { StartError } from "../../../src/start-error.ts";
+import { StartError } from "../../../src/errors.ts";
 
 let found: Programs | StartError | null = null;
 

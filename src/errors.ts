@@ -11,3 +11,8 @@ export class StartError extends Error {
     this.exitCode = exitCode;
   }
 }
+
+/** What was thrown, as text: anything may be thrown, and only an Error has a message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
