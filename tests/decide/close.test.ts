@@ -4,7 +4,7 @@ import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { limits } from "../../src/limits.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
+import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
 import { credit, debit, expectAppliedOnce, submitted } from "./settling.ts";
 
 failOnLeaks();

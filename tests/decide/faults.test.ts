@@ -7,7 +7,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
 import { exchange } from "../support/servers/server-process.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
+import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
 import { type Answered, credit, debit, expectAppliedOnce, settle, submitted } from "./settling.ts";
 
 failOnLeaks();

@@ -8,7 +8,7 @@ import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
+import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
 import { credit, settle, submitted } from "./settling.ts";
 
 failOnLeaks();
