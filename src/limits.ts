@@ -100,6 +100,18 @@ export const limits = {
   stack_keep_milliseconds_max: 10_000,
   /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
   stack_log_bytes_max: 16 * 1024 * 1024,
+
+  /** After the harms of a round the system must be whole again within this; what a restore takes is not counted. */
+  torture_heal_milliseconds_max: 60_000,
+  torture_restore_milliseconds_max: 120_000,
+  torture_audit_milliseconds_max: 120_000,
+  /** The disks, in memory, on which the servers work where a disk is to be full; only what is used takes memory. */
+  torture_redis_disk_bytes: 1024 * 1024 * 1024,
+  torture_nats_disk_bytes: 512 * 1024 * 1024,
+  torture_postgres_disk_bytes: 1024 * 1024 * 1024,
+  /** On that disk; the deployed bound of PostgreSQL's log is larger than the disk. */
+  torture_postgres_wal_bytes_max: 256 * 1024 * 1024,
+  torture_ledger_disk_bytes: 1024 * 1024 * 1024,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
@@ -120,4 +132,7 @@ assert(limits.feed_pace_milliseconds < limits.feed_patience_milliseconds);
 assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
 
 assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
+assert(limits.feed_kept_bytes_max < limits.torture_nats_disk_bytes);
+// Tables and indexes need room beside the log, of which there may be twice as much for a moment.
+assert(limits.torture_postgres_wal_bytes_max * 3 < limits.torture_postgres_disk_bytes);
 assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

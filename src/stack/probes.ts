@@ -63,7 +63,8 @@ export function outboxLength(redisUrl: string): Promise<number> {
   });
 }
 
-async function withRedis<Result>(
+/** Connects for one use; rejects where Redis does not answer. */
+export async function withRedis<Result>(
   url: string,
   use: (client: ReturnType<typeof redisClient>) => Promise<Result>,
 ): Promise<Result> {

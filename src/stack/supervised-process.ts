@@ -24,7 +24,7 @@ export interface Exit {
 /** Starts a process with its log, its files and its record. It hears nothing of the terminal's Ctrl-C. */
 export function spawnPlanned(
   plan: ProcessPlan,
-  folder: DataFolder,
+  folder: Pick<DataFolder, "run" | "logs">,
   onExit: (exit: Exit) => void,
 ): Bun.Subprocess {
   if (plan.socket !== undefined) rmSync(plan.socket, { force: true });
@@ -57,7 +57,7 @@ export function spawnPlanned(
   }
 }
 
-export function logOf(plan: ProcessPlan, folder: DataFolder): string {
+export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): string {
   return join(folder.logs, `${plan.name}.log`);
 }
 

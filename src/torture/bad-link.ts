@@ -1,0 +1,82 @@
+import { TcpProxy } from "./tcp-proxy.ts";
+
+/** A way between processes that several harms may spoil at once; each gives it back on its own. */
+export class BadLink implements AsyncDisposable {
+  readonly #proxy: TcpProxy;
+  readonly #cutting = new Set<Timer>();
+  readonly #losing: number[] = [];
+  #holds = 0;
+
+  private constructor(proxy: TcpProxy) {
+    this.#proxy = proxy;
+  }
+
+  /** @param url of the server, on 127.0.0.1 */
+  static async to(url: string): Promise<BadLink> {
+    return new BadLink(await TcpProxy.start(Number(new URL(url).port)));
+  }
+
+  /** The same address by way of this link. */
+  through(url: string): string {
+    const through = new URL(url);
+    through.port = String(this.#proxy.port);
+    return through.href;
+  }
+
+  /** How often connections were cut and replies lost. */
+  get harms(): number {
+    return this.#proxy.cuts + this.#proxy.losses;
+  }
+
+  /**
+   * Cuts all connections, now and every so often: in turns between two requests and in the middle of one.
+   *
+   * @returns what undoes it
+   */
+  cut(everyMilliseconds: number): () => void {
+    let times = 0;
+    const cut = (): void => {
+      if (times % 2 === 0) this.#proxy.cut();
+      else this.#proxy.tear();
+      times += 1;
+    };
+    cut();
+    const timer = setInterval(cut, everyMilliseconds);
+    this.#cutting.add(timer);
+    return () => {
+      clearInterval(timer);
+      this.#cutting.delete(timer);
+    };
+  }
+
+  /** @returns what undoes it */
+  loseReplies(everyBytes: number): () => void {
+    this.#losing.push(everyBytes);
+    this.#setLosses();
+    return () => {
+      this.#losing.splice(this.#losing.indexOf(everyBytes), 1);
+      this.#setLosses();
+    };
+  }
+
+  /** @returns what undoes it */
+  hold(): () => void {
+    this.#holds += 1;
+    this.#proxy.hold("everything");
+    return () => {
+      this.#holds -= 1;
+      if (this.#holds === 0) this.#proxy.release();
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#cutting) clearInterval(timer);
+    this.#proxy.release();
+    await this.#proxy[Symbol.asyncDispose]();
+  }
+
+  #setLosses(): void {
+    if (this.#losing.length === 0) this.#proxy.loseNoReplies();
+    else this.#proxy.loseRepliesEvery(Math.min(...this.#losing));
+  }
+}

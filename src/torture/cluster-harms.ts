@@ -1,0 +1,104 @@
+import type { BadLink } from "./bad-link.ts";
+import type { Harm, Link, ProcessName } from "./fault.ts";
+import type { FaultsInProgress } from "./faults-in-progress.ts";
+import type { NatsStore } from "./nats-store.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLog } from "./redis-log.ts";
+import type { SmallDisk } from "./small-disk.ts";
+import { freezeFor, killFor } from "./process-harms.ts";
+import type { StagedProcess } from "./staged-process.ts";
+
+/** What a cluster is harmed by. */
+export interface ClusterHands {
+  readonly faults: FaultsInProgress;
+  readonly processes: ReadonlyMap<string, StagedProcess>;
+  readonly links: Readonly<Record<Link, BadLink>>;
+  /** By the process that works on it; none where they cannot be had. */
+  readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
+  readonly clock: RedisClock | null;
+  readonly natsStore: NatsStore;
+  readonly redisLog: RedisLog;
+  /** From now on a Redis that refuses its log has it mended. */
+  readonly expectRefusedLog: () => void;
+}
+
+/** @returns why it was not done; null where it was */
+export function harmCluster(
+  hands: ClusterHands,
+  harm: Harm,
+  lastsMilliseconds: number,
+): Promise<string | null> {
+  const { faults, processes, links, disks, clock, natsStore, redisLog } = hands;
+  const during = async (undo: () => void): Promise<null> => {
+    await faults.wait(lastsMilliseconds);
+    undo();
+    return null;
+  };
+  /** Kills the server, damages its data, and starts it again. */
+  const whileDown = async (name: ProcessName, damage: () => string | null): Promise<string | null> => {
+    const [server] = named(processes, [name]);
+    if (server === undefined) return null;
+    await server.holdDown();
+    try {
+      const undone = damage();
+      await faults.wait(lastsMilliseconds);
+      return undone;
+    } finally {
+      server.letUp();
+    }
+  };
+  switch (harm.type) {
+    case "kill":
+      return killFor(
+        faults,
+        named(processes, harm.processes),
+        lastsMilliseconds,
+        harm.againAfterMilliseconds,
+      );
+    case "stop":
+      return freezeFor(faults, named(processes, harm.processes), lastsMilliseconds);
+    case "cut":
+      return during(links[harm.link].cut(harm.everyMilliseconds));
+    case "lose-replies":
+      return during(links[harm.link].loseReplies(harm.everyBytes));
+    case "hold":
+      return during(links[harm.link].hold());
+    case "clock":
+      return clock === null
+        ? Promise.resolve("Redis's clock cannot be moved")
+        : during(clock.jump(harm.seconds));
+    case "disk-full": {
+      const disk = disks.get(harm.process);
+      return disk === undefined ? Promise.resolve("no disk can be full") : during(disk.fill());
+    }
+    case "nats-truncated":
+      return whileDown("nats", () => (natsStore.truncate() > 0 ? null : "NATS held no messages"));
+    case "nats-emptied":
+      return whileDown("nats", () => {
+        natsStore.empty();
+        return null;
+      });
+    case "redis-cut":
+      return whileDown("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
+    case "redis-zeroed":
+      hands.expectRefusedLog();
+      return whileDown("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
+    case "redis-emptied":
+      return whileDown("redis", () => {
+        redisLog.empty();
+        return null;
+      });
+  }
+}
+
+/** @throws Error where one of them is not there */
+function named(
+  processes: ReadonlyMap<string, StagedProcess>,
+  names: readonly ProcessName[],
+): StagedProcess[] {
+  return names.map((name) => {
+    const found = processes.get(name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
+  });
+}

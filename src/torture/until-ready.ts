@@ -1,0 +1,25 @@
+import { StartError } from "../errors.ts";
+import { limits } from "../limits.ts";
+import type { StagedProcess } from "./staged-process.ts";
+
+const LOOK_EVERY_MILLISECONDS = 20;
+const ENDS_AT_START_MAX = 5;
+
+/** Starts processes and waits until each does its work. @throws StartError where one does not */
+export async function startTogether(processes: readonly StagedProcess[]): Promise<void> {
+  for (const process of processes) process.start();
+  await Promise.all(processes.map(untilReady));
+}
+
+async function untilReady(process: StagedProcess): Promise<void> {
+  const { name, probe } = process.plan;
+  const deadline = performance.now() + limits.stack_start_milliseconds_max;
+  for (;;) {
+    const reason = process.running ? await probe() : "it does not run";
+    if (reason === null && process.running) return;
+    if (process.endsByItself >= ENDS_AT_START_MAX || performance.now() > deadline) {
+      throw new StartError(`${name} does not start (${reason}). Its log ends: ${process.logEnd()}`);
+    }
+    await Bun.sleep(LOOK_EVERY_MILLISECONDS);
+  }
+}
