@@ -6,6 +6,12 @@ import type { Wish, Wishes } from "./wishes.ts";
 /** Sends a wish once, and once only, and says what became of it. `fresh`: on a connection of its own. */
 export type Send = (wish: Wish, fresh: boolean) => Promise<Answer>;
 
+/** Between two requests of a client, in milliseconds. */
+export interface Pause {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A command with a key that is to be sent again. */
 interface Owed {
   readonly wish: Wish;
@@ -32,13 +38,15 @@ export class TortureClient {
   readonly #send: Send;
   /** A connection for each request, where others keep theirs. */
   readonly #fresh: boolean;
+  readonly #pause: Pause;
   #owed: Owed[] = [];
 
-  constructor(wishes: Wishes, random: Random, send: Send, fresh: boolean) {
+  constructor(wishes: Wishes, random: Random, send: Send, fresh: boolean, pause: Pause) {
     this.#wishes = wishes;
     this.#random = random;
     this.#send = send;
     this.#fresh = fresh;
+    this.#pause = pause;
   }
 
   /** One round: until `stopped` aborts and the answer that is being waited for has come. Never rejects. */
@@ -49,9 +57,7 @@ export class TortureClient {
     );
     while (!stopped.aborted) {
       await this.#step();
-      await Bun.sleep(
-        this.#random.integer(limits.torture_pause_milliseconds_min, limits.torture_pause_milliseconds_max),
-      );
+      await Bun.sleep(this.#random.integer(this.#pause.min, this.#pause.max));
     }
   }
 

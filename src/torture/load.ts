@@ -3,7 +3,7 @@ import type { Outcome } from "../load/connection.ts";
 import type { Target } from "../load/target.ts";
 import { limits } from "../limits.ts";
 import { Accounts, HOT_ACCOUNTS } from "./accounts.ts";
-import { TortureClient } from "./client.ts";
+import { type Pause, TortureClient } from "./client.ts";
 import { answerOf, requestOf } from "./exchange.ts";
 import type { Answer, Attempt, Operation } from "./history.ts";
 import { Random } from "./random.ts";
@@ -15,7 +15,13 @@ export interface LoadOptions {
   readonly clients?: number;
   /** After so long a request is given up. */
   readonly answerMilliseconds?: number;
+  readonly pause?: Pause;
 }
+
+const PAUSE: Pause = {
+  min: limits.torture_pause_milliseconds_min,
+  max: limits.torture_pause_milliseconds_max,
+};
 
 /** Every so many clients use a connection for each request. */
 const FRESH_EVERY = 4;
@@ -40,16 +46,17 @@ export class Load {
   #proofs = 0;
   #decidedAt = 0;
 
-  constructor({ target, seed, clients = limits.torture_clients, answerMilliseconds }: LoadOptions) {
+  constructor({ target, seed, clients = limits.torture_clients, ...options }: LoadOptions) {
+    const { answerMilliseconds = limits.torture_answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
-    this.#client = new Client(target.address, answerMilliseconds ?? limits.torture_answer_milliseconds_max);
+    this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
     this.#clients = Array.from({ length: clients }, (_, client) => {
       const random = new Random(seeds.integer(0, 2 ** 31 - 1));
       const wishes = new Wishes(seed, client, random, this.#accounts);
       const kept = this.#client.session();
       const send = (wish: Wish, fresh: boolean) => this.#send(wish, fresh ? this.#onOwn : kept);
-      return new TortureClient(wishes, random, send, client % FRESH_EVERY === FRESH_EVERY - 1);
+      return new TortureClient(wishes, random, send, client % FRESH_EVERY === FRESH_EVERY - 1, pause);
     });
   }
 

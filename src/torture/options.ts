@@ -40,6 +40,8 @@ export interface TortureOptions {
   /** Of load and harm. Between the rounds the system is brought up again and compared, which comes on top. */
   readonly seconds: number;
   readonly seed: number;
+  /** Length of a round's load, about; `torture_round_seconds`, if not given. */
+  readonly roundSeconds?: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
   /** A new or an empty one, for everything that is kept of the run; a temporary one, if not given. */

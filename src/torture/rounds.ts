@@ -72,8 +72,9 @@ export class Rounds {
     this.#wanted = { apis, writers };
     this.#checker = options.parts.createChecker();
     this.#random = new Random(options.seed);
-    this.#rounds = Math.max(1, Math.round(options.seconds / limits.torture_round_seconds));
-    this.#roundMilliseconds = (options.seconds * 1000) / this.#rounds;
+    const { seconds, roundSeconds = limits.torture_round_seconds } = options;
+    this.#rounds = Math.max(1, Math.round(seconds / roundSeconds));
+    this.#roundMilliseconds = (seconds * 1000) / this.#rounds;
     this.#interrupted = interruption(options.signal);
   }
 

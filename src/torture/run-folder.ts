@@ -65,6 +65,13 @@ export class RunFolder {
     writeFileSync(join(this.path, "books.json"), JSON.stringify(books));
   }
 
+  /** @returns whether it was empty, and is gone */
+  removeIfEmpty(): boolean {
+    if (readdirSync(this.path).length > 0) return false;
+    this.remove();
+    return true;
+  }
+
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }

@@ -54,10 +54,8 @@ async function start(options: TortureOptions, folder: RunFolder): Promise<Stage>
     onProgress({ type: "started", cannot: stage.cannot });
     return stage;
   } catch (error) {
-    throw new StartError(
-      `the system did not start (${messageOf(error)}); what it said is in ${folder.path}.`,
-      2,
-    );
+    const where = folder.removeIfEmpty() ? "" : `; what it said is in ${folder.path}`;
+    throw new StartError(`the system did not start (${messageOf(error)})${where}.`, 2);
   }
 }
 
