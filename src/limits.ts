@@ -112,6 +112,24 @@ export const limits = {
   /** On that disk; the deployed bound of PostgreSQL's log is larger than the disk. */
   torture_postgres_wal_bytes_max: 256 * 1024 * 1024,
   torture_ledger_disk_bytes: 1024 * 1024 * 1024,
+  torture_seconds_max: 24 * 60 * 60,
+  /** Of load and harm; then everything is brought up again and compared. */
+  torture_round_seconds: 20,
+  torture_clients: 24,
+  /** Between two requests of a client: with all of them at most some 200 requests a second, a part of what two cores do. */
+  torture_pause_milliseconds_min: 40,
+  torture_pause_milliseconds_max: 200,
+  /** After this a client gives a request up, longer than HAProxy takes to try every API. */
+  torture_answer_milliseconds_max: 10_000,
+  /** How often a client sends one command, at most. */
+  torture_attempts_max: 5,
+  /** What an outage is looked for in, after the end of each fault. */
+  torture_recovery_milliseconds: 5_000,
+  /** How long the system, once healed, has for answering each request of a proof that it does. */
+  torture_proof_milliseconds_max: 5_000,
+  /** Violations that are told in words, and attempts that are told of each; the run's folder has all. */
+  torture_violations_told_max: 50,
+  torture_attempts_told_max: 10,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes

@@ -11,7 +11,13 @@ import { ResponseReader, type Reading } from "./response.ts";
 export type TransportFailure = "refused" | "no-socket" | "dropped" | "timeout" | "garbled" | "cancelled";
 
 export type Outcome =
-  | { readonly type: "answered"; readonly status: number; readonly body: string }
+  | {
+      readonly type: "answered";
+      readonly status: number;
+      /** The status line and the headers, as they came. */
+      readonly head: string;
+      readonly body: string;
+    }
   | {
       readonly type: "failed";
       readonly reason: TransportFailure;
@@ -103,6 +109,8 @@ export class Connection {
 
   received(chunk: Buffer): void {
     if (this.#settle !== null) this.#take(this.#reader.push(chunk));
+    // Nobody asked: what comes later on this connection could not be told from the next request's answer.
+    else this.close();
   }
 
   ended(): void {
@@ -127,8 +135,8 @@ export class Connection {
       this.fail("garbled", reading.reason);
       return;
     }
-    const { status, body, keepAlive } = reading.response;
-    this.#finish({ type: "answered", status, body }, keepAlive);
+    const { status, head, body, keepAlive } = reading.response;
+    this.#finish({ type: "answered", status, head, body }, keepAlive);
   }
 
   #finish(outcome: Outcome, keepAlive: boolean): void {

@@ -45,7 +45,7 @@ class Account {
 
   transact(kind: "debit" | "credit", value: number, description: string, at: number): Outcome {
     const balance = kind === "debit" ? this.balance - value : this.balance + value;
-    if (kind === "debit" && balance < -LIMIT) return { type: "answered", status: 422, body: "" };
+    if (kind === "debit" && balance < -LIMIT) return { type: "answered", status: 422, head: "", body: "" };
     this.balance = balance;
     const tipo = kind === "debit" ? "d" : "c";
     const entry: Shown = {
@@ -55,7 +55,12 @@ class Account {
       realizada_em: new Date(at).toISOString(),
     };
     this.entries = [entry, ...this.entries].slice(0, 10);
-    return { type: "answered", status: 200, body: JSON.stringify({ limite: LIMIT, saldo: balance }) };
+    return {
+      type: "answered",
+      status: 200,
+      head: "",
+      body: JSON.stringify({ limite: LIMIT, saldo: balance }),
+    };
   }
 
   statement(): Outcome {
@@ -65,7 +70,12 @@ class Account {
 
 function statementOf(balance: number, entries: readonly Shown[], limite = LIMIT): Outcome {
   const saldo = { total: balance, data_extrato: "2024-01-17T02:34:41.217753Z", limite };
-  return { type: "answered", status: 200, body: JSON.stringify({ saldo, ultimas_transacoes: entries }) };
+  return {
+    type: "answered",
+    status: 200,
+    head: "",
+    body: JSON.stringify({ saldo, ultimas_transacoes: entries }),
+  };
 }
 
 /** Plays a history and returns what the examiner finds in it, but for dropped connections. */
@@ -223,7 +233,12 @@ test("an answer is malformed where it is no JSON, misses a field or has a fracti
   for (const body of bodies) {
     const examiner = new Examiner(1, LIMIT);
     const pending = examiner.book.sending({ kind: "credit", value: 1, description: "x" }, 0);
-    const findings = examiner.transaction(pending, { type: "answered", status: 200, body }, 1, true);
+    const findings = examiner.transaction(
+      pending,
+      { type: "answered", status: 200, head: "", body },
+      1,
+      true,
+    );
     expect(findings.map((finding) => finding.check)).toEqual(["answer-malformed"]);
   }
 });
@@ -239,7 +254,7 @@ test("a status that the contract does not know is unexpected, and leaves the out
     const examiner = new Examiner(1, LIMIT);
     examiner.book.begin(0);
     const pending = examiner.book.sending({ kind: "credit", value: 5, description: "x" }, 0);
-    const findings = examiner.transaction(pending, { type: "answered", status, body: "" }, 1, true);
+    const findings = examiner.transaction(pending, { type: "answered", status, head: "", body: "" }, 1, true);
     expect(findings.map((finding) => finding.check)).toEqual(["status-unexpected"]);
     expect(examiner.book.judgeBalance(5).type).toBe(open ? "open" : "wrong");
     expect(examiner.book.judgeBalance(4).type).toBe("wrong");
@@ -247,7 +262,7 @@ test("a status that the contract does not know is unexpected, and leaves the out
 });
 
 test("a debit may be refused only where the balance can have been too low", () => {
-  const refused: Outcome = { type: "answered", status: 422, body: "" };
+  const refused: Outcome = { type: "answered", status: 422, head: "", body: "" };
   const examiner = new Examiner(1, LIMIT);
   examiner.book.begin(0);
   const debit = (value: number) => examiner.book.sending({ kind: "debit", value, description: null }, 0);

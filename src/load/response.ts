@@ -3,6 +3,8 @@ import { bounds } from "./bounds.ts";
 /** An HTTP/1.1 answer, as far as the load test wants to know. */
 export interface Response {
   readonly status: number;
+  /** The status line and the headers, as they came. */
+  readonly head: string;
   readonly body: string;
   /** The connection may bear another request. */
   readonly keepAlive: boolean;
@@ -18,6 +20,7 @@ const EMPTY = Buffer.alloc(0);
 
 interface Head {
   readonly status: number;
+  readonly text: string;
   /** Where the body begins, in bytes. */
   readonly bodyAt: number;
   /** Bytes; `chunked`; or `close`: all that comes until the connection ends. */
@@ -89,16 +92,19 @@ function readHead(text: string, bodyAt: number): Head | null {
     }
   }
   if (status === 204 || status === 304) length = 0;
-  return { status, bodyAt, length, keepAlive: keepAlive && length !== "close" };
+  return { status, text, bodyAt, length, keepAlive: keepAlive && length !== "close" };
 }
 
 function readBody(bytes: Buffer, head: Head, ended: boolean): Reading {
-  const { status, bodyAt, length, keepAlive } = head;
+  const { status, text, bodyAt, length } = head;
   if (length === "chunked") return readChunks(bytes, head);
   if (length === "close" && !ended) return MORE;
   const end = length === "close" ? bytes.length : bodyAt + length;
   if (bytes.length < end) return MORE;
-  return { type: "whole", response: { status, body: bytes.toString("utf8", bodyAt, end), keepAlive } };
+  const body = bytes.toString("utf8", bodyAt, end);
+  // Bytes that nobody asked for would be taken for the next request's answer.
+  const keepAlive = head.keepAlive && bytes.length === end;
+  return { type: "whole", response: { status, head: text, body, keepAlive } };
 }
 
 function readChunks(bytes: Buffer, head: Head): Reading {
@@ -112,9 +118,12 @@ function readChunks(bytes: Buffer, head: Head): Reading {
     const to = from + Number.parseInt(size, 16);
     if (to === from) {
       // Trailers may follow the last chunk; an empty line ends them.
-      if (bytes.indexOf("\r\n\r\n", lineEnd) === -1) return MORE;
+      const end = bytes.indexOf("\r\n\r\n", lineEnd);
+      if (end === -1) return MORE;
+      const { status, text } = head;
       const body = Buffer.concat(chunks).toString("utf8");
-      return { type: "whole", response: { status: head.status, body, keepAlive: head.keepAlive } };
+      const keepAlive = head.keepAlive && bytes.length === end + 4;
+      return { type: "whole", response: { status, head: text, body, keepAlive } };
     }
     if (bytes.length < to + 2) return MORE;
     chunks.push(bytes.subarray(from, to));
@@ -124,4 +133,13 @@ function readChunks(bytes: Buffer, head: Head): Reading {
 
 function garbled(reason: string): Reading {
   return { type: "garbled", reason };
+}
+
+/** The value of a header of an answer's head; null where it has none of this name. */
+export function headerOf(head: string, name: string): string | null {
+  for (const line of head.split("\r\n").slice(1)) {
+    const colon = line.indexOf(":");
+    if (line.slice(0, colon).toLowerCase() === name) return line.slice(colon + 1).trim();
+  }
+  return null;
 }

@@ -1,0 +1,76 @@
+import { countRows, countsOf, faultsDone, HARM_HEADINGS, harmRows, restoreWords } from "./figures.ts";
+import type { TortureResult } from "./result.ts";
+import { markdownTable, number } from "./table.ts";
+
+/** Several results together, as a section in Markdown. */
+export function reportOf(results: readonly TortureResult[]): string {
+  const harms = results.flatMap((result) => result.harms);
+  const seconds = results.reduce((sum, { loadSeconds }) => sum + loadSeconds, 0);
+  const violations = results.reduce((sum, { violationsInAll }) => sum + violationsInAll, 0);
+  const lines = [
+    `${number(results.length)} runs, ${(seconds / 60).toFixed(0)} minutes of load, ` +
+      `${number(faultsDone(harms))} faults, ${number(violations)} violations.`,
+    "",
+    ...markdownTable([RUN_HEADINGS, ...results.map(runRow)], 2),
+    "",
+    "### What was asked and answered",
+    "",
+    ...markdownTable(
+      [["", "count", "of which, or what it means"], ...countRows(countsOf(results))].map(textFirst),
+      2,
+    ),
+    "",
+    restoreWords(results.flatMap(({ restores }) => restores)),
+    "",
+    "### What was done, and how long nothing was decided",
+    "",
+    ...markdownTable([HARM_HEADINGS, ...harmRows(harms)], 2),
+    "",
+    "An outage is the longest time without a decided transaction from the beginning of a fault until 5 s after its end; " +
+      "faults at the same time share it. Where Redis lost data, it lasts until the restore after the round: the figure " +
+      "is then that of the rest of the round, marked with “over”.",
+    ...skippedLines(results),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const RUN_HEADINGS = [
+  "seed",
+  "system",
+  "minutes",
+  "rounds",
+  "faults",
+  "requests",
+  "violations",
+  "whole again within",
+];
+
+function runRow(result: TortureResult): string[] {
+  const { seed, system, loadSeconds, rounds, harms, counts, violationsInAll, healSecondsMax } = result;
+  return [
+    String(seed),
+    system,
+    (loadSeconds / 60).toFixed(1),
+    number(rounds),
+    number(faultsDone(harms)),
+    number(counts.requests),
+    number(violationsInAll),
+    `${healSecondsMax.toFixed(1)} s`,
+  ];
+}
+
+/** The words before the figures, as the table wants its columns. */
+function textFirst([name = "", count = "", what = ""]: readonly string[]): string[] {
+  return [name, what, count];
+}
+
+function skippedLines(results: readonly TortureResult[]): string[] {
+  const cannot = results.flatMap((result) =>
+    result.cannot.map(({ kind, what, reason }) => `- ${kind}, ${what}: ${reason}`),
+  );
+  const skipped = results
+    .flatMap(({ harms }) => harms)
+    .flatMap(({ kind, type, reasons }) => reasons.map((reason) => `- ${kind}, ${type}: ${reason}`));
+  const all = [...new Set([...cannot, ...skipped])];
+  return all.length === 0 ? [] : ["", "Not done, or not each time:", "", ...all];
+}
