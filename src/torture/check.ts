@@ -38,6 +38,20 @@ export interface RoundCounts {
   readonly lost: number;
   readonly lostNamed: number;
   readonly doubled: number;
+  /**
+   * Answers that were not held against the order of their account, because a restore of this round named something as
+   * missing that may explain them.
+   */
+  readonly excused: number;
+}
+
+/** What was done in a round and is not seen in its restores. */
+export interface RoundHarm {
+  /**
+   * Redis's own data was harmed. Refusals are remembered in it alone: with the tail of its log it may lose some, and
+   * no batch, and then no restore is needed and none tells of it.
+   */
+  readonly redisData: boolean;
 }
 
 export interface RoundVerdict {
@@ -56,6 +70,14 @@ export interface Checker {
    * @param attempts of this round, in any order; all have ended
    * @param books whole, read after the round's heal
    * @param restores what was restored in this round
+   * @param harm without it, Redis's data is taken for unharmed unless there was a restore
+   * @throws Error where the attempts or the books are not what their types promise (two commands with one mark, books
+   *   out of order): a defect of the torture, not of what it tortures
    */
-  round(attempts: readonly Attempt[], books: BooksSeen, restores: readonly RestoreReport[]): RoundVerdict;
+  round(
+    attempts: readonly Attempt[],
+    books: BooksSeen,
+    restores: readonly RestoreReport[],
+    harm?: RoundHarm,
+  ): RoundVerdict;
 }
