@@ -66,9 +66,10 @@ export function cutToSynced(aofFolder: string, recordFolder: string): readonly C
   return cut;
 }
 
-/** 0 where the record is of another file, which had the inode before. */
+/** 0 where the record is of another file, which had the inode before; a file system may not tell when one was made. */
 function syncedBytes(record: string, birthtimeNs: bigint): number {
   if (!existsSync(record)) return 0;
-  const [size, birth] = readFileSync(record, "utf8").trim().split(" ");
-  return birth !== undefined && BigInt(birth) === birthtimeNs ? Number(size) : 0;
+  const [size = "0", birth = "0"] = readFileSync(record, "utf8").trim().split(" ");
+  const born = BigInt(birth);
+  return born === 0n || born === birthtimeNs ? Number(size) : 0;
 }

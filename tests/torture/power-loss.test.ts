@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@redis/client";
 import {
@@ -64,9 +64,12 @@ describe.skipIf(whyNoFsyncRecord() !== null || missingServers() !== null)(
       }
     });
 
-    test("also where it rewrites its log meanwhile, and is killed in the middle of the load", async () => {
+    test("nor where it has rewritten its log meanwhile", async () => {
       const { answered, there } = await loseGrowing("always", async (server) => {
         await command(server, "BGREWRITEAOF");
+        await eventually("the log is rewritten", () =>
+          readdirSync(server.log).some((name) => name.includes(".2.base")),
+        );
       });
       expect(there).toBeGreaterThanOrEqual(answered);
     });
@@ -75,7 +78,7 @@ describe.skipIf(whyNoFsyncRecord() !== null || missingServers() !== null)(
       using folder = temporaryFolder();
       const log = join(folder.path, "log");
       const record = join(folder.path, "record");
-      for (const path of [log, record]) Bun.spawnSync(["mkdir", path]);
+      for (const path of [log, record]) mkdirSync(path);
       const file = join(log, "appendonly.aof.1.incr.aof");
       writeFileSync(file, "0123456789");
       const { ino, birthtimeNs } = statSync(file, { bigint: true });
@@ -85,7 +88,9 @@ describe.skipIf(whyNoFsyncRecord() !== null || missingServers() !== null)(
       expect(cutToSynced(log, record)).toEqual([]);
       writeFileSync(join(record, String(ino)), `7 ${birthtimeNs - 1n}\n`);
       expect(cutToSynced(log, record)).toEqual([{ file: `${file}.renamed`, from: 7, to: 0 }]);
-      rmSync(log, { recursive: true });
+      writeFileSync(file, "0123456789");
+      writeFileSync(join(record, String(statSync(file).ino)), `${"4".padStart(20, "0")} ${"0".repeat(29)}\n`);
+      expect(cutToSynced(log, record)).toEqual([{ file, from: 10, to: 4 }]);
     });
   },
 );
@@ -124,7 +129,6 @@ async function loseGrowing(
     await server.process.kill();
     await ended;
     cutToSynced(server.log, recordFolder);
-    expect(readdirSync(server.log).length).toBeGreaterThan(1);
     await server.process.start();
     return { answered, there: await countOf(server) };
   } finally {
