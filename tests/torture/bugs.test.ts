@@ -25,7 +25,7 @@ const shownStatement = z.object({ saldo: z.object({ total: z.int() }) });
 type Scenario = (cluster: Cluster, recordFolder: string) => Promise<string | null>;
 
 interface Case {
-  readonly scenario: Scenario;
+  readonly scenarios: readonly Scenario[];
   readonly options?: ClusterOptions;
   /** Why it cannot be shown here. */
   readonly missing?: string | null;
@@ -39,23 +39,23 @@ const TWO_WRITERS: ClusterOptions = { apis: 1, writers: 2 };
 const noRecord = whyNoFsyncRecord();
 
 const CASES: Readonly<Record<BugName, Case>> = {
-  "trimmed-at-publication": { scenario: writerAway, options: { apis: 1 } },
-  "ids-off": { scenario: sentTwice, options: { apis: 1 } },
-  "fence-off": { scenario: olderRedis, options: { apis: 1 } },
-  "two-writers-lock-only": { scenario: steadyCredits, options: TWO_WRITERS, harmless: true },
-  "two-writers": { scenario: steadyCredits, options: TWO_WRITERS },
-  "two-writers-bare": { scenario: steadyCredits, options: TWO_WRITERS },
+  "trimmed-at-publication": { scenarios: [writerAway], options: { apis: 1 } },
+  "ids-off": { scenarios: [sentTwice], options: { apis: 1 } },
+  "fence-off": { scenarios: [olderRedis, emptyRedis], options: { apis: 1 } },
+  "two-writers-lock-only": { scenarios: [steadyCredits], options: TWO_WRITERS, harmless: true },
+  "two-writers": { scenarios: [steadyCredits], options: TWO_WRITERS },
+  "two-writers-bare": { scenarios: [steadyCredits], options: TWO_WRITERS },
   "fsync-no": {
-    scenario: powerLost,
+    scenarios: [powerLost],
     options: { apis: 1 },
     missing: noRecord,
   },
-  "read-then-write": { scenario: bothApis },
+  "read-then-write": { scenarios: [bothApis] },
 };
 
 describe.skipIf(clusterMissing !== null)("a bug that is built in", () => {
   for (const bug of BUG_NAMES) {
-    const { scenario, options = {}, harmless = false, missing = null } = CASES[bug];
+    const { scenarios, options = {}, harmless = false, missing = null } = CASES[bug];
     test.skipIf(missing !== null)(
       `${bug}: plain requests are answered, and ${harmless ? "no harm is done" : "harm shows it"}`,
       async () => {
@@ -67,10 +67,14 @@ describe.skipIf(clusterMissing !== null)("a bug that is built in", () => {
           own: commandsWith(bug),
         });
         await answersPlainRequests(cluster);
-        const wrong = await scenario(cluster, recorded.folder);
-        console.log(`${bug}: ${wrong ?? "no harm"}`);
-        if (harmless) expect(wrong).toBeNull();
-        else expect(wrong).not.toBeNull();
+        for (const scenario of scenarios) {
+          const wrong = await scenario(cluster, recorded.folder);
+          console.log(`${bug}: ${wrong ?? "no harm"}`);
+          if (harmless) expect(wrong, scenario.name).toBeNull();
+          else expect(wrong, scenario.name).not.toBeNull();
+        }
+        // That no harm was done says something only where there were two.
+        if (bug === "two-writers-lock-only") expect(cluster.writers.every(isActive)).toBeTrue();
       },
     );
   }
@@ -80,12 +84,13 @@ describe.skipIf(clusterMissing !== null)("a bug that is built in", () => {
     const recorded = recordIn(folder.path);
     await using cluster = await Cluster.start({ apis: 2, writers: 2, ...recorded.options });
     await answersPlainRequests(cluster);
-    const scenarios = new Set(BUG_NAMES.flatMap((bug) => (CASES[bug].missing ? [] : [CASES[bug].scenario])));
-    // The one that leaves a Redis behind that is not to be asked comes last.
-    for (const scenario of [...scenarios].filter((one) => one !== olderRedis)) {
+    const possible = BUG_NAMES.filter((bug) => (CASES[bug].missing ?? null) === null);
+    const scenarios = [...new Set(possible.flatMap((bug) => CASES[bug].scenarios))];
+    // Those that leave a Redis behind that is not to be asked come last.
+    const last = CASES["fence-off"].scenarios;
+    for (const scenario of [...scenarios.filter((one) => !last.includes(one)), ...last]) {
       expect(await scenario(cluster, recorded.folder), scenario.name).toBeNull();
     }
-    expect(await olderRedis(cluster)).toBeNull();
   });
 
   test("that the program does not know, or that does not fit the code, ends the process", () => {
@@ -171,6 +176,15 @@ async function olderRedis(cluster: Cluster): Promise<string | null> {
   });
 }
 
+/** Redis comes back with nothing, and somebody makes the ledger again. */
+async function emptyRedis(cluster: Cluster): Promise<string | null> {
+  const { redis } = cluster;
+  await redis.process.kill();
+  redis.forget();
+  await redis.process.start();
+  return cluster.run("init").success ? "Redis is filled from the books, whatever it had decided since" : null;
+}
+
 /** Credits one after the other, over a while in which both writers keep. */
 async function steadyCredits(cluster: Cluster): Promise<string | null> {
   await answered(cluster, 150);
@@ -223,6 +237,10 @@ async function outcome(cluster: Cluster, books: KeptBooks): Promise<string | nul
 function alarmOf({ writers }: Cluster): string | null {
   const said = writers.map(({ logFile }) => /ALARM.*/.exec(readFileSync(logFile, "utf8"))?.[0]);
   return said.find((line) => line !== undefined) ?? null;
+}
+
+function isActive({ logFile }: Cluster["writers"][number]): boolean {
+  return readFileSync(logFile, "utf8").includes("this writer is active");
 }
 
 async function answered({ url }: Cluster, count: number): Promise<void> {
