@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { createClient } from "@redis/client";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
+import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/processes.ts";
 import { missingServers } from "./servers/binaries.ts";
 import { startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
@@ -9,8 +9,6 @@ import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
 import { eventually } from "./eventually.ts";
-
-const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 /** Why a cluster cannot run here; null where it can. */
 export const clusterMissing = missingServers();
@@ -23,6 +21,10 @@ export interface ClusterOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** PostgreSQL with fsync: where a test kills it. */
   readonly durable?: boolean;
+  /** In place of the processes as they are. */
+  readonly own?: OwnCommands;
+  /** What Redis's environment has besides. */
+  readonly redisEnvironment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -34,6 +36,7 @@ export class Cluster implements AsyncDisposable {
   readonly postgres: PostgresServer;
   databaseUrl: string;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #own: OwnCommands;
   readonly #started: ServerProcess[] = [];
   #shards = 1;
   apis: readonly ServerProcess[] = [];
@@ -43,20 +46,23 @@ export class Cluster implements AsyncDisposable {
   private constructor(
     servers: readonly [RedisServer, NatsServer, PostgresServer, string],
     environment: Readonly<Record<string, string>>,
+    own: OwnCommands,
   ) {
     [this.redis, this.nats, this.postgres, this.databaseUrl] = servers;
     this.#environment = environment;
+    this.#own = own;
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { apis = 2, writers = 1, shards = 1, environment = {}, durable = false } = options;
+    const { own = OWN_COMMANDS, redisEnvironment = {} } = options;
     const [redis, nats, postgres] = await Promise.all([
-      startRedis(),
+      startRedis(redisEnvironment),
       startNats(),
       startPostgres({ durable }),
     ]);
     const databaseUrl = await postgres.createDatabase();
-    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment);
+    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment, own);
     try {
       cluster.#shards = shards;
       const init = cluster.run("init");
@@ -98,8 +104,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Runs a command of the program to its end. */
-  run(...args: readonly string[]) {
-    return Bun.spawnSync([process.execPath, MAIN, ...args], { env: this.#settings(0), stderr: "pipe" });
+  run(name: keyof OwnCommands) {
+    return Bun.spawnSync([...this.#own[name]], { env: this.#settings(0), stderr: "pipe" });
   }
 
   async redisCommand(...args: readonly string[]): Promise<unknown> {
@@ -154,7 +160,7 @@ export class Cluster implements AsyncDisposable {
 
   async #spawn(
     name: string,
-    command: string,
+    command: keyof OwnCommands,
     isReady: (port: number) => Promise<boolean>,
   ): Promise<ServerProcess> {
     const settings = (port: number) =>
@@ -162,7 +168,7 @@ export class Cluster implements AsyncDisposable {
     const server = await ServerProcess.start({
       name,
       folder: temporaryFolder(name),
-      command: (port) => ["/usr/bin/env", "-i", ...settings(port), process.execPath, MAIN, command],
+      command: (port) => ["/usr/bin/env", "-i", ...settings(port), ...this.#own[command]],
       isReady,
       stopSignal: "SIGTERM",
       orphanSignal: "KILL",

@@ -6,6 +6,8 @@ import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
 export interface RedisServer {
   readonly url: string;
   readonly process: ServerProcess;
+  /** Of its append-only files. */
+  readonly log: string;
   /** By the names of redis.conf; a change counts from the next start. */
   readonly settings: Record<string, string>;
   /** Removes what it has on disk; for a server that is not running, as the two below. */
@@ -16,8 +18,12 @@ export interface RedisServer {
   putBack(copy: string): void;
 }
 
-/** A Redis as the ledger wants it: on disk before it answers. */
-export async function startRedis(): Promise<RedisServer> {
+/**
+ * A Redis as the ledger wants it: on disk before it answers.
+ *
+ * @param environment what its environment has besides
+ */
+export async function startRedis(environment: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const program = pathOf("redis");
   const folder = temporaryFolder("redis");
   const log = join(folder, "appendonlydir");
@@ -31,7 +37,12 @@ export async function startRedis(): Promise<RedisServer> {
   const server = await ServerProcess.start({
     name: "redis-server",
     folder,
-    command: (port) => [program, ...Object.entries({ ...settings, port }).flatMap(option)],
+    command: (port) => [
+      "/usr/bin/env",
+      ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
+      program,
+      ...Object.entries({ ...settings, port }).flatMap(option),
+    ],
     isReady: async (port) => (await exchange(port, "PING\r\n")).startsWith("+PONG"),
     stopSignal: "SIGTERM",
     orphanSignal: "KILL",
@@ -40,6 +51,7 @@ export async function startRedis(): Promise<RedisServer> {
   return {
     url: `redis://127.0.0.1:${server.port}`,
     process: server,
+    log,
     settings,
     forget,
     backUp: () => {
