@@ -98,18 +98,25 @@ export class Books implements BooksReader {
   async fence(): Promise<BooksFence | null> {
     try {
       const [row] = await this.#inTime(
-        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string }[]>`
-          SELECT s.epoch, s.loaded, s.shards,
-            (SELECT string_agg(c.last_g::text, ' ' ORDER BY c.shard) FROM cursors AS c) AS cursors
-          FROM system AS s`,
+        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string; seen: string }[]>`
+          SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen
+          FROM system AS s, (
+            SELECT string_agg(last_g::text, ' ' ORDER BY shard) AS cursors,
+              string_agg(seen_g::text, ' ' ORDER BY shard) AS seen
+            FROM cursors
+          ) AS c`,
       );
       if (row === undefined) return null;
-      const { epoch, loaded, shards, cursors } = row;
-      return { epoch, loaded, shards, lastG: cursors.split(" ").map(Number) };
+      const { epoch, loaded, shards, cursors, seen } = row;
+      return { epoch, loaded, shards, lastG: numbers(cursors), seenG: numbers(seen) };
     } catch (error) {
       if (codeOf(error) === UNDEFINED_TABLE) return null;
       throw error;
     }
+  }
+
+  async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
+    await this.#inTime(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
   }
 
   /**
@@ -148,6 +155,10 @@ export class Books implements BooksReader {
     };
     return inTime(query, giveUp, this.#connecting.answer_milliseconds_max);
   }
+}
+
+function numbers(text: string): number[] {
+  return text.split(" ").map(Number);
 }
 
 interface EntryRow extends Omit<Entry, "account"> {
