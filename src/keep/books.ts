@@ -7,7 +7,7 @@ import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts
 import { Divergence } from "./divergence.ts";
 import { fold } from "./fold.ts";
 import { inTime } from "./in-time.ts";
-import { integers, texts } from "./pg-array.ts";
+import { keepFolded } from "./keep-folded.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
 export type Kept =
@@ -55,28 +55,9 @@ export class Books implements BooksReader {
     to: number,
     batches: readonly Batch[],
   ): Promise<{ found: number; entries: number }> {
-    const { opened, newLimits, changes, entries } = fold(batches);
-    const call = this.#sql<{ found: number }[]>`
-      SELECT keep_batches(
-        ${first.shard}, ${first.epoch}, ${first.g}, ${to},
-        ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
-        ${integers(changes, (change) => change.account)}::text::bigint[],
-        ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.balanceBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.seq)}::text::bigint[],
-        ${integers(changes, (change) => change.balance)}::text::bigint[],
-        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
-        ${integers(entries, (entry) => entry.account)}::text::bigint[],
-        ${integers(entries, (entry) => entry.seq)}::text::bigint[],
-        ${texts(entries, (entry) => entry.kind)}::text::text[],
-        ${integers(entries, (entry) => entry.value)}::text::bigint[],
-        ${integers(entries, (entry) => entry.balance)}::text::bigint[],
-        ${integers(entries, (entry) => entry.creditLimit)}::text::bigint[],
-        ${texts(entries, (entry) => entry.description)}::text::text[],
-        ${texts(entries, (entry) => entry.id)}::text::text[],
-        ${integers(entries, (entry) => entry.time)}::text::bigint[]
-      ) AS found`;
+    const folded = fold(batches);
+    const { entries } = folded;
+    const call = keepFolded(this.#sql, { shard: first.shard, epoch: first.epoch, g: first.g, to }, folded);
     try {
       const [row] = await this.#inTime(call);
       assert(row !== undefined);
