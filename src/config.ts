@@ -100,7 +100,11 @@ export interface WriterConfig {
   readonly natsUrl: string;
 }
 
-/** @throws StartError that names every setting that is wrong */
+/**
+ * For the writer, and for the restore, which reads and writes the same places.
+ *
+ * @throws StartError that names every setting that is wrong
+ */
 export function readWriterConfig(environment: Environment = process.env): WriterConfig {
   const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverTexts(environment));
   return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };

@@ -86,6 +86,19 @@ export const limits = {
   /** How much of the past the stream holds for subscribers; the older is discarded. */
   feed_kept_seconds: 24 * 60 * 60,
   feed_kept_bytes_max: 256 * 1024 * 1024,
+  /** A NATS that says nothing for so long is not read any further. */
+  stream_silence_milliseconds_max: 5_000,
+  stream_read_messages_max: 1_000,
+  /** Values in one call that loads Redis. Lua's stack holds 8,000. */
+  load_values_max: 4_000,
+  /** Such calls on their way at once. */
+  load_calls_max: 4,
+  /** Rows that are taken from the books at once to be loaded into Redis. */
+  load_rows_max: 2_000,
+  /** Keys that Redis is asked for at once, to be deleted or compared. */
+  scan_keys_max: 1_000,
+  /** Accounts and gaps that a restore tells a person; the rest are counted. */
+  missing_told_max: 20,
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
 

@@ -8,6 +8,7 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
   ["stack", async () => (await import("./stack.ts")).stackCommand()],
   ["init", async () => (await import("./init.ts")).initCommand()],
+  ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader } from "./neighbours.ts";
-import { headKey, type Redis } from "./redis-client.ts";
+import { headKey, markLost, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */
-export const FUNCTION_VERSION = "1";
+export const FUNCTION_VERSION = "2";
 
 /** What is known of a Redis that may be asked. */
 export interface Admission {
@@ -31,19 +31,40 @@ export interface FenceOptions {
 type Client = Pick<Redis, "sendCommand">;
 
 /**
- * Compares Redis with the books: version of the function, number of shards, epoch, latest batch, durability.
+ * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch, durability.
  *
  * The process that was admitted before is admitted again without the books: it is what it was, as long as it says so.
+ * Where Redis turns out not to have what this process has seen, this is told to Redis, which then answers nobody, and
+ * noted in the books: it must not depend on this process living on. Until the books have it, Redis stays refused.
  *
  * @param before what was known when Redis was admitted last, with all batches since; null where it never was
  */
 export async function compare(
   client: Client,
-  { books, durable }: FenceOptions,
+  options: FenceOptions,
   before: Admission | null,
 ): Promise<Admission | Fenced> {
+  const compared = await compareAll(client, options, before);
+  if (!("reason" in compared) || !compared.lacking || before === null) return compared;
+  try {
+    for (const [shard, g] of before.latestG.entries()) await options.books.noteSeen(before.epoch, shard, g);
+  } catch {
+    return { ...compared, reason: `${compared.reason} (the books cannot be told yet)`, passing: true };
+  }
+  return compared;
+}
+
+/** `lacking`: Redis does not have what it had. */
+type Compared = Admission | (Fenced & { readonly lacking: boolean });
+
+async function compareAll(
+  client: Client,
+  { books, durable }: FenceOptions,
+  before: Admission | null,
+): Promise<Compared> {
   try {
     const runId = await runIdOf(client);
+    // Before the books are: what is trimmed from the outbox has been kept by then.
     const first = await statusOf(client, 0);
     if (first.version !== FUNCTION_VERSION) {
       return no(
@@ -51,36 +72,85 @@ export async function compare(
       );
     }
     if (before !== null && isSame(before, runId, first)) return before;
+    const statuses = [first];
+    for (let shard = 1; shard < first.shards; shard += 1) statuses.push(await statusOf(client, shard));
+    const lost = await markLostBatches(client, statuses, before);
+    if (lost !== null) return lost;
 
     const fence = await fenceOf(books);
-    if ("reason" in fence) return fence;
+    if ("reason" in fence) return { ...fence, lacking: false };
     if (fence.shards !== first.shards) return differs("number of shards", first.shards, fence.shards);
-    const latestG: number[] = [];
-    for (let shard = 0; shard < fence.shards; shard += 1) {
-      const { epoch, g } = shard === 0 ? first : await statusOf(client, shard);
-      if (epoch !== fence.epoch) return differs("epoch", epoch, fence.epoch);
-      // Batches that were seen in an epoch that is over are no measure: the books have begun anew, maybe without them.
-      const seen = before?.epoch === fence.epoch ? (before.latestG[shard] ?? 0) : 0;
-      const lastG = Math.max(fence.lastG[shard] ?? 0, seen);
-      if (g < lastG)
-        return no(`Redis is older than the books (batch ${g} of ${lastG}): run razonete restore`);
-      latestG.push(g);
+    for (const [shard, status] of statuses.entries()) {
+      const refused = compareShard(status, fence, shard);
+      if (refused !== null) return refused;
     }
     if (durable && !(await fsyncsAlways(client))) {
       return no(
         "Redis does not fsync before it answers: set appendonly yes and appendfsync always, or DURABILITY=relaxed",
       );
     }
-    return { runId, epoch: fence.epoch, shards: fence.shards, latestG };
+    return { runId, epoch: fence.epoch, shards: fence.shards, latestG: statuses.map(({ g }) => g) };
   } catch (error) {
     return fencedBy(messageOf(error));
   }
 }
 
+/** Tells Redis of what this process has seen and Redis does not have. */
+async function markLostBatches(
+  client: Client,
+  statuses: readonly Status[],
+  before: Admission | null,
+): Promise<Compared | null> {
+  let lost: Compared | null = null;
+  for (const [shard, { epoch, g }] of statuses.entries()) {
+    const seen = before?.latestG[shard] ?? 0;
+    // Batches that were seen in an epoch that is over are no measure: the books have begun anew, maybe without them.
+    if (before?.epoch !== epoch || g >= seen) continue;
+    await markLost(client, { shard, epoch, g: seen, keptG: null });
+    lost ??= lacks(`Redis is older than what it has answered (batch ${g} of ${seen})`);
+  }
+  return lost;
+}
+
+function compareShard(
+  { epoch, g, outboxG, lost }: Status,
+  fence: BooksFence,
+  shard: number,
+): Compared | null {
+  if (epoch === sealed(fence.epoch)) {
+    return no("Redis is being restored: wait for razonete restore, or run it again if it was interrupted");
+  }
+  if (epoch !== fence.epoch) return differs("epoch", epoch, fence.epoch);
+  const lastG = fence.lastG[shard] ?? 0;
+  const knownG = Math.max(lastG, fence.seenG[shard] ?? 0);
+  if (g < knownG)
+    return lacks(
+      `Redis is older than ${lastG === knownG ? "the books" : "what it has answered"} (batch ${g} of ${knownG})`,
+    );
+  // What follows the cursor: in the outbox, or else the next batch that Redis will make.
+  const followingG = outboxG ?? g + 1;
+  if (followingG > lastG + 1) {
+    const missing =
+      followingG === lastG + 2 ? `batch ${lastG + 1} is` : `batches ${lastG + 1} to ${followingG - 1} are`;
+    return no(
+      `the books are older than Redis (${missing} in neither the books nor the outbox): ` +
+        "bring the books up to date, or run razonete restore",
+    );
+  }
+  if (lost !== null) return lacks(`Redis has lost what it has answered (batch ${lost}, it has ${g})`);
+  return null;
+}
+
+/** The epoch of a Redis that is being restored: nobody speaks to it. */
+export function sealed(epoch: string): string {
+  return `sealed:${epoch}`;
+}
+
 type Status = z.infer<typeof statusReply>;
 
 function isSame(before: Admission, runId: string, first: Status): boolean {
-  return runId === before.runId && first.epoch === before.epoch && first.g >= (before.latestG[0] ?? 0);
+  const { epoch, g, lost } = first;
+  return runId === before.runId && epoch === before.epoch && lost === null && g >= (before.latestG[0] ?? 0);
 }
 
 async function fenceOf(books: BooksReader): Promise<BooksFence | Fenced> {
@@ -113,8 +183,21 @@ const statusReply = z
     z.coerce.number(),
     z.coerce.number(),
     z.string(),
+    z.string(),
   ])
-  .transform(([epoch, version, shards, g]) => ({ epoch, version, shards, g }));
+  .transform(([epoch, version, shards, g, , , outboxG, lost]) => ({
+    epoch,
+    version,
+    shards,
+    g,
+    /** Of the first batch that waits for the books. */
+    outboxG: numberOf(outboxG),
+    lost: numberOf(lost),
+  }));
+
+function numberOf(text: string): number | null {
+  return text === "" ? null : Number(text);
+}
 
 async function fsyncsAlways(client: Client): Promise<boolean> {
   for (const [name, wanted] of [
@@ -129,20 +212,40 @@ async function fsyncsAlways(client: Client): Promise<boolean> {
   return true;
 }
 
-function fencedBy(message: string): Fenced {
-  if (message.startsWith("EMPTY"))
-    return no("Redis holds no ledger: run razonete init, or razonete restore where it held one");
+function fencedBy(message: string): Fenced & { lacking: boolean } {
+  if (message.startsWith("EMPTY")) {
+    const reason = "Redis holds no ledger: run razonete init, or razonete restore where it held one";
+    return { reason, passing: false, lacking: true };
+  }
+  // It may have lost all else, too.
   if (message.startsWith("ERR Function not found"))
-    return no("Redis has no functions of the ledger: run razonete init");
-  return { reason: `Redis cannot be asked (${message})`, passing: true };
+    return {
+      reason: "Redis has no functions of the ledger: run razonete init",
+      passing: false,
+      lacking: true,
+    };
+  return { reason: `Redis cannot be asked (${message})`, passing: true, lacking: false };
 }
 
-function differs(what: string, redis: string | number, books: string | number): Fenced {
+function differs(
+  what: string,
+  redis: string | number,
+  books: string | number,
+): Fenced & { lacking: boolean } {
   return no(
-    `Redis has another ${what} than the books (${redis}, not ${books}): run razonete init, or razonete restore`,
+    `Redis has another ${what} than the books (${redis}, not ${books}): set REDIS_URL and DATABASE_URL to the same ` +
+      "system, or run razonete restore",
   );
 }
 
-function no(reason: string): Fenced {
-  return { reason, passing: false };
+function lacks(reason: string): Fenced & { lacking: boolean } {
+  return {
+    reason: `${reason}: give it its data back, or run razonete restore`,
+    passing: false,
+    lacking: true,
+  };
+}
+
+function no(reason: string): Fenced & { lacking: boolean } {
+  return { reason, passing: false, lacking: false };
 }

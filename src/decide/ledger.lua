@@ -3,12 +3,18 @@
 The deciding functions of one shard. Every key of a shard begins with the same text and bears its hash tag:
 
   razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
-                                      next (next account's number), time (latest that was given out)
+                                      next (next account's number), time (latest that was given out),
+                                      lost (a batch that was answered and is gone; only where there is one),
+                                      period (n of the latest seen:<n>), age (of that one, in microseconds)
   razonete:{s}:account:<n>    hash    limit, balance, seq, time, name
   razonete:{s}:statement:<n>  zset    the 10 latest entries: score = seq, member = event
   razonete:{s}:outbox         stream  one entry a batch, id <g>-0, a pair (e, event) for each event
   razonete:{s}:key:<key>      string  content, a line feed, outcome; for a day
-  razonete:{s}:seen:<n>       hash    id -> outcome, of the requests of 60 s; for as long again
+  razonete:{s}:seen:<n>       hash    id -> outcome, of the requests of 60 s; the latest two are there
+
+Redis's clock may jump. A shard's time does not go back (time), and no jump forward makes it forget what it has just
+seen: the age of a period grows by a second at most from one batch to the next, and nothing goes away by the clock.
+Only keys do: a jump by a day forgets them.
 
 An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal.
 Integers are exact to 2^53; they are turned into text by %.0f, as Lua's own way keeps 14 digits only.
@@ -25,7 +31,7 @@ razonete_apply     applies a batch, one command after the other; all checks come
   REPLY  g of the batch in the outbox ("" where no command was accepted), then for each command its outcome,
          with "+" in place of "=" and "?" in place of "!" where it had been decided before, or "#" where the
          outbox is full: that command was not decided, and is not remembered
-  ERRORS EPOCH, STALE: nothing was changed
+  ERRORS EPOCH, STALE: nothing was changed; STALE also for everyone where batches were lost
 
 razonete_read      the accounts as they stand, all of one moment
   KEYS   head
@@ -37,21 +43,39 @@ razonete_status    what the fence compares
   KEYS   head
   ARGV   none
   REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" where
-         there is none)
+         there is none), lost ("" where nothing is)
   ERRORS EMPTY
+
+razonete_lost      tells that a batch was answered and is gone: from then on this data answers nobody. Nothing is
+                   changed where the data is not of that epoch, or may have the batch, or had it
+  KEYS   head
+  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; else empty)
+  REPLY  1 where it is marked now, else 0
 
 razonete_begin     sets up an empty shard: it has no head, no outbox, and none of these accounts
   KEYS   head
   ARGV   epoch, shards, g, next, then for each account six: number, limit, balance, seq, time, name
   REPLY  OK
   ERRORS NOTEMPTY
+
+razonete_load      puts into a shard that has no head yet, and so answers nobody, what the books hold of it. The same
+                   again changes nothing
+  KEYS   head
+  ARGV   items, one after the other, each of:
+         a, number, limit, balance, seq, time, name              an account
+         s, number, count, then for each entry two: seq, event   its latest entries, 10 at most
+         k, id, content, outcome, seconds                        a client's key, and for how long it is still known
+         r, id, outcome                                          a request's id
+  REPLY  OK
+  ERRORS NOTEMPTY
 ]]
 
-local VERSION = '1'
+local VERSION = '2'
 local MONEY_MAX = 9007199254740991
 local STATEMENT_ENTRIES = 10
 local KEY_SECONDS = 86400
 local SEEN_SECONDS = 60
+local STEP_MICROS_MAX = 1000000
 local FIELDS = 6
 
 local function text_of(number)
@@ -64,14 +88,18 @@ local function now_micros(last)
   return math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) or 0)
 end
 
---- Refuses a caller that belongs to another epoch, or that has seen a later batch than this data holds.
+--- Refuses a caller that belongs to another epoch, or that has seen a later batch than this data holds; and everyone
+--- where somebody else has.
 local function fence(head, epoch, g_min)
-  local state = redis.call('HMGET', head, 'epoch', 'g', 'next', 'shards', 'time')
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'next', 'shards', 'time', 'lost', 'period', 'age')
   if state[1] ~= epoch then
     return nil, redis.error_reply('EPOCH this data is of epoch ' .. tostring(state[1]) .. ', not ' .. epoch)
   end
   if tonumber(state[2]) < tonumber(g_min) then
     return nil, redis.error_reply('STALE this data ends at batch ' .. state[2] .. ', batch ' .. g_min .. ' was seen')
+  end
+  if state[6] then
+    return nil, redis.error_reply('STALE batch ' .. state[6] .. ' was answered and is gone')
   end
   return state, nil
 end
@@ -125,7 +153,7 @@ local function change_limit(account, number, id, amount, now)
 end
 
 --- What the memory of ids holds for the batch: id -> outcome, and for client keys id -> content.
-local function recall(prefix, argv, bucket)
+local function recall(prefix, argv, period)
   local outcomes, contents, ids = {}, {}, {}
   for at = 4, #argv, FIELDS do
     local id = argv[at + 1]
@@ -142,13 +170,24 @@ local function recall(prefix, argv, bucket)
   end
   if #ids > 0 then
     for age = 0, 1 do
-      local kept = redis.call('HMGET', prefix .. 'seen:' .. text_of(bucket - age), unpack(ids))
+      local kept = redis.call('HMGET', prefix .. 'seen:' .. text_of(period - age), unpack(ids))
       for index, outcome in ipairs(kept) do
         if outcome then outcomes[ids[index]] = outcome end
       end
     end
   end
   return outcomes, contents
+end
+
+--- The period that ids are written to from now on, and its age: a new one where the latest is old enough.
+local function period_of(prefix, state, now)
+  local period, age = tonumber(state[7]) or 0, tonumber(state[8]) or 0
+  local step = now - (tonumber(state[5]) or now)
+  age = age + math.min(step, STEP_MICROS_MAX)
+  if age < SEEN_SECONDS * 1000000 then return period, age end
+  -- For its type, as no write may fail later.
+  redis.call('HLEN', prefix .. 'seen:' .. text_of(period + 1))
+  return period + 1, 0
 end
 
 --- An account that is not there yet, nor anything of it; else the head counts wrong, and it would be overwritten.
@@ -172,9 +211,10 @@ local function apply(keys, argv)
   if refused then return refused end
   local full = redis.call('XLEN', outbox) >= tonumber(argv[3])
   local now = now_micros(state[5])
-  local bucket = math.floor(now / (SEEN_SECONDS * 1000000))
   local next_account = tonumber(state[3])
-  local outcomes, contents = recall(prefix, argv, bucket)
+  local before = tonumber(state[7]) or 0
+  local outcomes, contents = recall(prefix, argv, before)
+  local period, age = period_of(prefix, state, now)
   local accounts, events, seen, remembered, reply = {}, {}, {}, {}, { '' }
 
   for at = 4, #argv, FIELDS do
@@ -220,13 +260,16 @@ local function apply(keys, argv)
   end
 
   local g, time, next_text = text_of(tonumber(state[2]) + 1), text_of(now), text_of(next_account)
+  local period_text, age_text = text_of(period), text_of(age)
 
   -- The point of no return: from here on nothing is refused and nothing may fail. Only the outbox still could, where it
   -- holds this batch already; so it comes first.
   if #events > 0 then
     redis.call('XADD', outbox, g .. '-0', unpack(events))
-    redis.call('HSET', head, 'g', g, 'next', next_text, 'time', time)
+    redis.call('HSET', head, 'g', g, 'next', next_text, 'time', time, 'period', period_text, 'age', age_text)
     reply[1] = g
+  elseif #seen > 0 or #remembered > 0 then
+    redis.call('HSET', head, 'time', time, 'period', period_text, 'age', age_text)
   end
   for number, account in pairs(accounts) do
     if account and account.changed then
@@ -243,9 +286,10 @@ local function apply(keys, argv)
     end
   end
   if #seen > 0 then
-    local key = prefix .. 'seen:' .. text_of(bucket)
-    redis.call('HSET', key, unpack(seen))
-    redis.call('EXPIRE', key, 2 * SEEN_SECONDS)
+    redis.call('HSET', prefix .. 'seen:' .. period_text, unpack(seen))
+  end
+  if period > before and (#seen > 0 or #remembered > 0) then
+    redis.call('UNLINK', prefix .. 'seen:' .. text_of(before - 1))
   end
   for _, id in ipairs(remembered) do
     redis.call('SET', prefix .. id, contents[id] .. '\n' .. outcomes[id], 'EX', KEY_SECONDS)
@@ -275,14 +319,30 @@ end
 
 local function status(keys)
   local head = keys[1]
-  local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'next')
+  local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'next', 'lost')
   if not state[1] then return redis.error_reply('EMPTY there is no ledger here') end
-  state[2] = VERSION
   local outbox = string.sub(head, 1, -5) .. 'outbox'
   local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
-  state[6] = redis.call('XLEN', outbox)
-  state[7] = first and string.match(first[1], '^%d+') or ''
-  return state
+  return {
+    state[1], VERSION, state[3], state[4], state[5], redis.call('XLEN', outbox),
+    first and string.match(first[1], '^%d+') or '', state[6] or '',
+  }
+end
+
+local function lost(keys, argv)
+  local head = keys[1]
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'lost')
+  if state[1] ~= argv[1] then return 0 end
+  local outbox = string.sub(head, 1, -5) .. 'outbox'
+  local g, batch, kept = tonumber(state[2]), tonumber(argv[2]), tonumber(argv[3])
+  local gone = batch > g
+  if kept and not gone then
+    local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
+    gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > kept + 1
+  end
+  if not gone then return 0 end
+  redis.call('HSET', head, 'lost', text_of(math.max(batch, tonumber(state[3]) or 0)))
+  return 1
 end
 
 local function begin(keys, argv)
@@ -301,7 +361,35 @@ local function begin(keys, argv)
   return redis.status_reply('OK')
 end
 
+local function load_items(keys, argv)
+  local head = keys[1]
+  local prefix = string.sub(head, 1, -5)
+  if redis.call('EXISTS', head) > 0 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
+  local at = 1
+  while at <= #argv do
+    local what, name = argv[at], argv[at + 1]
+    if what == 'a' then
+      redis.call('HSET', prefix .. 'account:' .. name, 'limit', argv[at + 2], 'balance', argv[at + 3],
+        'seq', argv[at + 4], 'time', argv[at + 5], 'name', argv[at + 6])
+      at = at + 7
+    elseif what == 's' then
+      local last = at + 2 + 2 * tonumber(argv[at + 2])
+      redis.call('ZADD', prefix .. 'statement:' .. name, unpack(argv, at + 3, last))
+      at = last + 1
+    elseif what == 'k' then
+      redis.call('SET', prefix .. name, argv[at + 2] .. '\n' .. argv[at + 3], 'EX', argv[at + 4])
+      at = at + 5
+    else
+      redis.call('HSET', prefix .. 'seen:0', name, argv[at + 2])
+      at = at + 3
+    end
+  end
+  return redis.status_reply('OK')
+end
+
 redis.register_function { function_name = 'razonete_apply', callback = apply }
 redis.register_function { function_name = 'razonete_read', callback = read, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_status', callback = status, flags = { 'no-writes' } }
+redis.register_function { function_name = 'razonete_lost', callback = lost }
 redis.register_function { function_name = 'razonete_begin', callback = begin }
+redis.register_function { function_name = 'razonete_load', callback = load_items }

@@ -5,6 +5,11 @@ import type { Entry } from "../ledger/entry.ts";
 export interface BooksReader {
   /** Null where `razonete init` has not run. */
   fence(): Promise<BooksFence | null>;
+  /**
+   * Notes that batch `g` of the shard was answered, which Redis was then found not to have. Does nothing where the
+   * books are of another epoch by now.
+   */
+  noteSeen(epoch: string, shard: number, g: number): Promise<void>;
   /** Up to `count` entries with a seq under `before` (null: from the newest kept). */
   history(account: number, before: number | null, count: number): Promise<KeptHistory>;
 }
@@ -17,6 +22,8 @@ export interface BooksFence {
   readonly shards: number;
   /** Of each shard the latest batch that is kept; the shard is the place in the list. */
   readonly lastG: readonly number[];
+  /** Likewise the latest batch that was noted by {@link BooksReader.noteSeen}; 0 where none was. */
+  readonly seenG: readonly number[];
 }
 
 export interface KeptHistory {

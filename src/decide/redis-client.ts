@@ -65,3 +65,23 @@ export async function readOutbox(
     events: fields.filter((_, index) => index % 2 === 1),
   }));
 }
+
+export interface LostBatch {
+  readonly shard: number;
+  readonly epoch: string;
+  readonly g: number;
+  /** The books' cursor, where it is known that they do not have the batch. */
+  readonly keptG: number | null;
+}
+
+/**
+ * Tells Redis that a batch was answered and is gone. If it does not have it, it answers nobody from then on: not an
+ * API either that never knew of the batch.
+ */
+export async function markLost(
+  redis: Pick<Redis, "sendCommand">,
+  { shard, epoch, g, keptG }: LostBatch,
+): Promise<void> {
+  const args = [epoch, String(g), keptG === null ? "" : String(keptG)];
+  await redis.sendCommand(["FCALL", "razonete_lost", "1", headKey(shard), ...args]);
+}

@@ -7,7 +7,7 @@ import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts
 import { Divergence } from "./divergence.ts";
 import { fold } from "./fold.ts";
 import { inTime } from "./in-time.ts";
-import { integers, texts } from "./pg-array.ts";
+import { keepFolded } from "./keep-folded.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
 export type Kept =
@@ -55,28 +55,9 @@ export class Books implements BooksReader {
     to: number,
     batches: readonly Batch[],
   ): Promise<{ found: number; entries: number }> {
-    const { opened, newLimits, changes, entries } = fold(batches);
-    const call = this.#sql<{ found: number }[]>`
-      SELECT keep_batches(
-        ${first.shard}, ${first.epoch}, ${first.g}, ${to},
-        ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
-        ${integers(changes, (change) => change.account)}::text::bigint[],
-        ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.balanceBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.seq)}::text::bigint[],
-        ${integers(changes, (change) => change.balance)}::text::bigint[],
-        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
-        ${integers(entries, (entry) => entry.account)}::text::bigint[],
-        ${integers(entries, (entry) => entry.seq)}::text::bigint[],
-        ${texts(entries, (entry) => entry.kind)}::text::text[],
-        ${integers(entries, (entry) => entry.value)}::text::bigint[],
-        ${integers(entries, (entry) => entry.balance)}::text::bigint[],
-        ${integers(entries, (entry) => entry.creditLimit)}::text::bigint[],
-        ${texts(entries, (entry) => entry.description)}::text::text[],
-        ${texts(entries, (entry) => entry.id)}::text::text[],
-        ${integers(entries, (entry) => entry.time)}::text::bigint[]
-      ) AS found`;
+    const folded = fold(batches);
+    const { entries } = folded;
+    const call = keepFolded(this.#sql, { shard: first.shard, epoch: first.epoch, g: first.g, to }, folded);
     try {
       const [row] = await this.#inTime(call);
       assert(row !== undefined);
@@ -98,18 +79,25 @@ export class Books implements BooksReader {
   async fence(): Promise<BooksFence | null> {
     try {
       const [row] = await this.#inTime(
-        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string }[]>`
-          SELECT s.epoch, s.loaded, s.shards,
-            (SELECT string_agg(c.last_g::text, ' ' ORDER BY c.shard) FROM cursors AS c) AS cursors
-          FROM system AS s`,
+        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string; seen: string }[]>`
+          SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen
+          FROM system AS s, (
+            SELECT string_agg(last_g::text, ' ' ORDER BY shard) AS cursors,
+              string_agg(seen_g::text, ' ' ORDER BY shard) AS seen
+            FROM cursors
+          ) AS c`,
       );
       if (row === undefined) return null;
-      const { epoch, loaded, shards, cursors } = row;
-      return { epoch, loaded, shards, lastG: cursors.split(" ").map(Number) };
+      const { epoch, loaded, shards, cursors, seen } = row;
+      return { epoch, loaded, shards, lastG: numbers(cursors), seenG: numbers(seen) };
     } catch (error) {
       if (codeOf(error) === UNDEFINED_TABLE) return null;
       throw error;
     }
+  }
+
+  async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
+    await this.#inTime(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
   }
 
   /**
@@ -148,6 +136,10 @@ export class Books implements BooksReader {
     };
     return inTime(query, giveUp, this.#connecting.answer_milliseconds_max);
   }
+}
+
+function numbers(text: string): number[] {
+  return text.split(" ").map(Number);
 }
 
 interface EntryRow extends Omit<Entry, "account"> {

@@ -1,9 +1,9 @@
 import { ErrorReply } from "@redis/client";
 import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
-import { limits } from "../limits.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./connect.ts";
 import { migrate } from "./migrate.ts";
+import { reach } from "./reach.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
@@ -63,6 +63,10 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
 }
 
 async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Initialised> {
+  const unfinished = await sql`SELECT FROM restores WHERE finished_at IS NULL`;
+  if (unfinished.length > 0) {
+    throw new StartError("a restore of this ledger was begun and not finished: run razonete restore.");
+  }
   const system = await openBooks(sql, options.shards ?? 1);
   const { epoch, shards, loaded } = system;
   if (options.shards !== null && options.shards !== shards) {
@@ -160,22 +164,4 @@ interface AccountRow {
   readonly seq: number;
   readonly opened_at: number;
   readonly name: string;
-}
-
-/** Servers that are started together with this are not there at once. */
-async function reach(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
-  const deadline = performance.now() + limits.init_wait_milliseconds_max;
-  for (;;) {
-    try {
-      await attempt();
-      return;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message || codeOf(error) : String(error);
-      // A wrong password or database name does not mend itself.
-      if (performance.now() > deadline || /^(28|3D)/.test(codeOf(error))) {
-        throw new StartError(`${server} cannot be used: ${reason}.`);
-      }
-      await Bun.sleep(limits.books_reconnect_milliseconds);
-    }
-  }
 }

@@ -2,9 +2,10 @@ import { StartError } from "../errors.ts";
 import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./connect.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/001_books.sql" with { type: "text" };
+import restore from "./migrations/002_restore.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: one that has been released is never changed. */
-const MIGRATIONS: readonly string[] = [books];
+const MIGRATIONS: readonly string[] = [books, restore];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

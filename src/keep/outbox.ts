@@ -1,12 +1,24 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import { limits } from "../limits.ts";
-import { connectRedis, headKey, outboxKey, readOutbox, type Redis } from "../decide/redis-client.ts";
+import {
+  connectRedis,
+  headKey,
+  markLost,
+  outboxKey,
+  readOutbox,
+  type Redis,
+} from "../decide/redis-client.ts";
 
 /** `null`: Redis holds nothing of the shard. */
-export type Head = { readonly epoch: string; readonly g: number } | null;
+export type Head = {
+  readonly epoch: string;
+  readonly g: number;
+  /** A batch that was answered and is gone; `null` where none is. */
+  readonly lost: number | null;
+} | null;
 
-const headReply = z.tuple([z.string().nullable(), z.string().nullable()]);
+const headReply = z.tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()]);
 
 /** The outboxes in Redis, as the writer uses them. Methods reject while Redis is away, and work again when it is back. */
 export class Outbox {
@@ -29,9 +41,10 @@ export class Outbox {
   }
 
   async head(shard: number): Promise<Head> {
-    const reply: unknown = await this.#redis.sendCommand(["HMGET", headKey(shard), "epoch", "g"]);
-    const [epoch, g] = headReply.parse(reply);
-    return epoch === null || g === null ? null : { epoch, g: Number(g) };
+    const reply: unknown = await this.#redis.sendCommand(["HMGET", headKey(shard), "epoch", "g", "lost"]);
+    const [epoch, g, lost] = headReply.parse(reply);
+    if (epoch === null || g === null) return null;
+    return { epoch, g: Number(g), lost: lost === null ? null : Number(lost) };
   }
 
   /** Up to `count` batches from `g` on, in their order. The caller knows the epoch. */
@@ -43,6 +56,11 @@ export class Outbox {
   /** Drops the batches up to `g`. */
   async trim(shard: number, g: number): Promise<void> {
     await this.#redis.sendCommand(["XTRIM", outboxKey(shard), "MINID", "=", String(g + 1)]);
+  }
+
+  /** See {@link markLost}. */
+  async markLost(shard: number, epoch: string, g: number, keptG: number | null): Promise<void> {
+    await markLost(this.#redis, { shard, epoch, g, keptG });
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import type { BooksFence } from "../decide/neighbours.ts";
 import type { Books } from "./books.ts";
 import { codeOf } from "./connect.ts";
 import { Divergence } from "./divergence.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Head, Outbox } from "./outbox.ts";
 import { Role } from "./role.ts";
 import { type Trouble, Troubles } from "./troubles.ts";
 import { Wake } from "./wake.ts";
@@ -211,8 +211,14 @@ export class ShardWriter {
     // Another writer may have kept it and trimmed the outbox meanwhile.
     const { lastG } = await this.#fence();
     if (lastG === this.#lastG) {
-      const place = { shard: this.#options.shard, g: lastG + 1 };
-      throw new Divergence(place, "it is neither in the outbox nor in the books");
+      const { outbox, shard } = this.#options;
+      // Whatever the APIs answered from now on, these books could not keep it.
+      await redisAnswer(outbox.markLost(shard, this.#epoch ?? "", lastG + 1, lastG));
+      throw new Divergence(
+        { shard, g: lastG + 1 },
+        "it is neither in the outbox nor in the books, which are older than Redis: bring the books up to date, or " +
+          "run razonete restore",
+      );
     }
     this.#lastG = lastG;
     this.#forgetKept();
@@ -265,8 +271,10 @@ export class ShardWriter {
     const connection = outbox.connection;
     if (connection === null)
       throw new Waits("Redis", "away", "Redis is away: what is answered is kept when it is back");
+    const isNew = this.#lookedOver !== connection;
+    const broughtG = isNew ? Math.max(0, ...this.#brought.keys()) : 0;
     // What the feed brought before may not have survived in Redis.
-    if (this.#lookedOver !== connection) this.#brought.clear();
+    if (isNew) this.#brought.clear();
     const head = await redisAnswer(outbox.head(shard));
     if (head === null) {
       throw new Waits(
@@ -282,13 +290,10 @@ export class ShardWriter {
         `Redis is of epoch ${head.epoch}, the books are of ${this.#epoch}: nothing is kept`,
       );
     }
-    if (head.g < this.#lastG) {
-      const places = `batch ${head.g}, the books have ${this.#lastG}`;
-      throw new Waits(
-        "Redis",
-        "older",
-        `Redis is older than the books (${places}): give it its data back, or run razonete restore`,
-      );
+    if (head.g < broughtG) await this.#noteLost(broughtG);
+    const older = olderThan(head, this.#lastG, broughtG);
+    if (older !== null) {
+      throw new Waits("Redis", "older", `${older}: give it its data back, or run razonete restore`);
     }
     this.#lookedOver = connection;
     this.#lookedAt = performance.now();
@@ -300,15 +305,35 @@ export class ShardWriter {
     }
   }
 
+  /** What the feed brought was answered: neither an API nor this writer may go on as if it had not been. */
+  async #noteLost(g: number): Promise<void> {
+    const { books, outbox, shard } = this.#options;
+    const epoch = this.#epoch ?? "";
+    await redisAnswer(outbox.markLost(shard, epoch, g, null));
+    await booksAnswer(books.noteSeen(epoch, shard, g));
+  }
+
   async #fence(): Promise<{ readonly epoch: string; readonly lastG: number }> {
     const { books, shard } = this.#options;
     const fence: BooksFence | null = await booksAnswer(books.fence());
     const lastG = fence?.lastG[shard];
     if (fence === null || !fence.loaded || lastG === undefined) {
-      throw new Waits("PostgreSQL", "no books", "the books are not there yet: run razonete init");
+      throw new Waits(
+        "PostgreSQL",
+        "no books",
+        "the books are not there yet, or are being restored: run razonete init, or razonete restore",
+      );
     }
     return { epoch: fence.epoch, lastG };
   }
+}
+
+function olderThan(head: NonNullable<Head>, lastG: number, broughtG: number): string | null {
+  if (head.g < lastG) return `Redis is older than the books (batch ${head.g}, the books have ${lastG})`;
+  const lost = head.g < broughtG ? broughtG : head.lost;
+  return lost === null
+    ? null
+    : `Redis has lost what it has answered (batch ${lost}, it has ${head.g}): nothing is kept`;
 }
 
 function entriesOf(batches: readonly Batch[]): number {

@@ -32,6 +32,24 @@ export type LedgerEvent =
       readonly id: CommandId;
     };
 
+/** The text of which {@link parseEvent} makes the event: as the deciding function wrote it. */
+export function formatEvent(event: LedgerEvent): string {
+  switch (event.type) {
+    case "entry": {
+      const { account, seq, time, kind, value, balance, description } = event.entry;
+      const letter = kind === "credit" ? "c" : "d";
+      const { creditLimit } = event;
+      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
+    }
+    case "open":
+      return ["o", event.account, event.time, event.creditLimit, event.id, event.name ?? ""].join(" ");
+    case "limit": {
+      const { account, seq, time, balance, creditLimit } = event;
+      return ["l", account, seq, time, balance, creditLimit, event.id].join(" ");
+    }
+  }
+}
+
 const FIELDS_BEFORE_REST: Readonly<Record<string, number>> = { c: 8, d: 8, o: 5, l: 6 };
 
 /** @throws Error where the text is not an event: it was damaged, or written by another version */

@@ -60,6 +60,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),
+        noteSeen: (...batch) => stand.books.noteSeen(...batch),
         history: () => {
           asked.resolve(null);
           return answer.promise;
@@ -113,7 +114,7 @@ function program(redisUrl: string, before: string): string {
     const url = new URL(${JSON.stringify(redisUrl)});
     const command = { type: "transact", id: "req:close", account: 1, kind: "credit", value: 1, description: "x" };
     const books = {
-      fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0] }),
+      fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
       history: async () => ({ entries: [], keptSeq: 0 }),
     };
     ${before.startsWith("url") ? before : ""}

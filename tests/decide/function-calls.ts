@@ -71,9 +71,3 @@ const READ: Readonly<Record<string, readonly [readonly string[], readonly string
   list: [["LRANGE"], ["0", "-1"]],
   stream: [["XRANGE"], ["-", "+"]],
 };
-
-/** Of the `seen` key of this moment, by Redis's clock. */
-export async function bucketNow(stand: RedisStand): Promise<number> {
-  const [seconds] = z.tuple([z.string(), z.string()]).parse(await stand.command(["TIME"]));
-  return Math.floor(Number(seconds) / 60);
-}

@@ -56,7 +56,9 @@ describe("the head of ledger.lua and its body", () => {
       razonete_apply: "",
       razonete_read: "'no-writes'",
       razonete_status: "'no-writes'",
+      razonete_lost: "",
       razonete_begin: "",
+      razonete_load: "",
     });
   });
 
@@ -116,6 +118,17 @@ describe("the head of ledger.lua and its body", () => {
     expect(fields(reading)).toEqual(["epoch", "g_min", "then for each reading two: what", "account"]);
     expect(local("read")).toContain("for at = 3, #argv, 2 do");
 
+    expect(list("razonete_lost")).toMatch(/^epoch, g of that batch, kept /);
+    expect(local("lost").match(/argv\[\d\]/g)).toEqual(["argv[1]", "argv[2]", "argv[3]"]);
+
+    // Each item is as long as it is described to be.
+    const items = [...list("razonete_load").matchAll(/^ +([askr]), ([a-z, ]*[a-z])/gm)];
+    const lengths = Object.fromEntries(
+      items.map(([, what = "", rest = ""]) => [what, fields(rest).length + 1]),
+    );
+    expect(lengths).toMatchObject({ a: 7, k: 5, r: 3 });
+    for (const what of ["a", "k", "r"]) expect(local("load_items")).toContain(`at = at + ${lengths[what]}\n`);
+
     expect(list("razonete_status")).toBe("none");
     expect(local("status")).not.toContain("argv");
 
@@ -137,7 +150,9 @@ describe("the head of ledger.lua and its body", () => {
 
   test("readings call nothing that writes", () => {
     for (const { callback, flags } of registered) {
-      const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL)'/.test(reach(callback));
+      const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
+        reach(callback),
+      );
       expect({ callback, writes }).toEqual({ callback, writes: flags === "" });
     }
   });

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { apply, type Arguments, bucketNow, creditOf, debitOf, openOf, snapshot } from "./function-calls.ts";
+import { apply, type Arguments, creditOf, debitOf, openOf, snapshot } from "./function-calls.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
 const prefix = "razonete:{0}:";
+const MAX = "9007199254740991";
 
 describeWithRedis("what the function remembers of ids", () => {
   let stand: RedisStand;
@@ -20,8 +21,8 @@ describeWithRedis("what the function remembers of ids", () => {
     return (await apply(stand, [command], options)).outcomes[0] ?? "";
   }
 
-  /** The keys of the minutes whose requests are remembered, oldest first. */
-  async function minutes(): Promise<readonly string[]> {
+  /** The keys of the periods whose requests are remembered, oldest first. */
+  async function periodKeys(): Promise<readonly string[]> {
     return Object.keys(await snapshot(stand)).filter((key) => key.startsWith(`${prefix}seen:`));
   }
 
@@ -93,32 +94,42 @@ describeWithRedis("what the function remembers of ids", () => {
     }
   });
 
-  test("a request's id is known for the rest of its minute and the next one, and not in the one after", async () => {
-    await apply(stand, [debitOf(1, 5, "req:1")]);
-    const [kept] = await minutes();
-    if (kept === undefined) throw new Error("nothing is remembered");
-    // What goes away after less than a minute more would be gone before the next one is over.
-    expect(Number(await stand.command(["TTL", kept]))).toBeGreaterThan(60);
-    const made = Number(kept.slice(kept.lastIndexOf(":") + 1));
-    expect(made - (await bucketNow(stand))).toBeOneOf([0, -1]);
+  /** As if the shard had been written to all the time, for so many seconds. */
+  const grow = (seconds: number) =>
+    stand.command(["HINCRBY", `${prefix}head`, "age", String(seconds * 1_000_000)]);
+  const periods = async () => (await periodKeys()).map((key) => key.slice(`${prefix}seen:`.length));
 
-    const age = async (minutesAgo: number): Promise<void> => {
-      const [from] = await minutes();
-      const to = `${prefix}seen:${(await bucketNow(stand)) - minutesAgo}`;
-      if (from !== undefined && from !== to) await stand.command(["RENAME", from, to]);
-    };
-    // Where a minute ends in between, what was just the last one is the one before: then once more.
-    const aged = async (minutesAgo: number): Promise<string> => {
-      for (;;) {
-        await age(minutesAgo);
-        const before = await bucketNow(stand);
-        const outcome = await outcomeOf(debitOf(1, 5, "req:1"));
-        if (before === (await bucketNow(stand))) return outcome;
-      }
-    };
-    expect(await aged(0)).toStartWith("+d 1 1 ");
-    expect(await aged(1)).toStartWith("+d 1 1 ");
-    expect(await aged(2)).toStartWith("=d 1 2 ");
+  test("a request's id is known for the rest of its period and the next one, and not in the one after", async () => {
+    const first = debitOf(1, 5, "req:1");
+    await apply(stand, [first]);
+    await grow(59);
+    expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
+    await grow(2);
+    await apply(stand, [debitOf(1, 5, "req:2")]);
+    expect(await periods()).toEqual(["0", "1"]);
+    expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
+    await grow(59);
+    expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
+    await grow(2);
+    // Decided in the period that begins with it: so it is known still.
+    expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
+    await apply(stand, [debitOf(1, 5, "req:3")]);
+    expect(await periods()).toEqual(["1", "2"]);
+    expect(await outcomeOf(first)).toStartWith("=d 1 4 ");
+    for (const key of await periodKeys()) expect(Number(await stand.command(["TTL", key]))).toBe(-1);
+  });
+
+  test("a machine's clock that jumps ahead, however often, makes no id forgotten", async () => {
+    const first = debitOf(1, 5, "req:1");
+    await apply(stand, [first]);
+    for (const jump of [1, 2, 3]) {
+      // What a clock does that jumps ahead by ten minutes: the time that was given out last is as long ago.
+      const before = (Date.now() - 600_000) * 1000;
+      await stand.command(["HSET", `${prefix}head`, "time", String(before)]);
+      await apply(stand, [debitOf(2, 1, `req:jump-${jump}`)]);
+      expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
+    }
+    expect(await periods()).toEqual(["0"]);
   });
 
   test("a machine's clock that steps back makes neither times fall nor ids forgotten", async () => {
@@ -130,7 +141,15 @@ describeWithRedis("what the function remembers of ids", () => {
     expect(first).toStartWith(`=d 1 2 ${ahead} `);
     expect(await outcomeOf(debitOf(1, 5, "req:1"))).toBe(`+${first.slice(1)}`);
     expect(await outcomeOf(debitOf(1, 5, "req:2"))).toStartWith(`=d 1 3 ${ahead + 1} `);
-    expect(await minutes()).toContain(`${prefix}seen:${Math.floor(ahead / 60_000_000)}`);
+    expect(await outcomeOf(debitOf(1, 5, "req:0"))).toStartWith("+d 1 1 ");
+  });
+
+  test("a batch of refusals alone moves the shard's clock, too", async () => {
+    const timeOf = async () => Number(await stand.command(["HGET", `${prefix}head`, "time"]));
+    await apply(stand, [debitOf(1, 5, "req:1")]);
+    const before = await timeOf();
+    expect(await outcomeOf(debitOf(1, MAX, "req:2"))).toBe("!limit-exceeded");
+    expect(await timeOf()).toBeGreaterThan(before);
   });
 
   test("512 ids of each kind in one call", async () => {

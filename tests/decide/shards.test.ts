@@ -103,7 +103,7 @@ describeWithRedis("several shards", () => {
     await eventually("it says why", () => JSON.stringify(state()).includes("older"), state);
     expect(state()).toEqual({
       ready: false,
-      reason: "Redis is older than the books (batch 0 of 1): run razonete restore",
+      reason: "Redis is older than the books (batch 0 of 1): give it its data back, or run razonete restore",
     });
     expect(await ledger.account(1).catch((error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
     stand.books.lastG = [0, 0, 0];

@@ -9,6 +9,7 @@ import {
   test,
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
+import { Feed } from "../../src/carry/feed.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { childrenOf } from "../support/servers/server-process.ts";
 import { LedgerSource } from "./ledger-source.ts";
@@ -200,11 +201,69 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
         expect(await world.lastG()).toBe(5);
         await world.redis.send("DEL", ["razonete:{0}:outbox"]);
         await world.redis.send("HSET", [head, "epoch", epoch, "g", "5"]);
+        await world.redis.send("HDEL", [head, "lost"]);
         await until("it can be used again", () => world.lines.at(-1) === "shard 0: Redis can be used again");
       }
       await world.decideAndPublish(makeBatches(5));
       await world.drained();
       expect(await world.differences()).toEqual([]);
+    });
+  });
+
+  describe("batches are gone", () => {
+    const head = "razonete:{0}:head";
+    const seenG = async () =>
+      (await world.sql<{ seen_g: number }[]>`SELECT seen_g FROM cursors WHERE shard = 0`)[0]?.seen_g;
+
+    test("Redis comes back without what the feed had brought: everyone is told", async () => {
+      await world.decide(makeBatches(5));
+      await startActive();
+      await world.drained();
+      // It cannot keep the first one, and so still has the others when Redis is made anew.
+      const listener = new Feed({ url: world.config.natsUrl, name: "test" });
+      const heard = new Set<number>();
+      listener.subscribe(0, ({ g }) => heard.add(g));
+      const lock = await world.sql.reserve();
+      await lock`BEGIN`;
+      await lock`SELECT FROM cursors FOR UPDATE`;
+      await world.decideAndPublish(makeBatches(1));
+      await until("it waits for the cursor", async () => {
+        const rows = await world.sql`
+          SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%keep_batches%'`;
+        return rows.length === 1;
+      });
+      const lost = makeBatches(2);
+      await until("NATS brings them", () => {
+        for (const batch of lost) world.feed.publish(batch);
+        return heard.has(8);
+      });
+      await listener.close();
+      await world.redis.send("CLIENT", ["KILL", "TYPE", "normal", "SKIPME", "yes"]);
+      await lock`ROLLBACK`;
+      lock.release();
+      await said(/^shard 0: Redis has lost what it has answered \(batch 8, it has 6\).* razonete restore$/);
+      expect(await world.redis.hget(head, "lost")).toBe("8");
+      expect(await seenG()).toBe(8);
+    });
+
+    test("Redis is marked: nothing is kept from it, and nothing trimmed", async () => {
+      await world.decide(makeBatches(2));
+      await world.redis.send("HSET", [head, "lost", "4"]);
+      world.startWriter();
+      await said(/^shard 0: Redis has lost what it has answered \(batch 4, it has 2\)/);
+      for (const batch of makeBatches(1)) world.feed.publish(batch);
+      await Bun.sleep(300);
+      expect(await world.lastG()).toBe(0);
+      expect(await world.outbox()).toEqual([1, 2]);
+    });
+
+    test("the books are older than the outbox: it stops, names the way out, and Redis answers nobody", async () => {
+      await world.decide(makeBatches(5));
+      await world.redis.send("XTRIM", ["razonete:{0}:outbox", "MINID", "4"]);
+      const { done } = world.startWriter();
+      expect(String(await done)).toMatch(/neither in the outbox nor in the books.* run razonete restore/);
+      expect(await world.redis.hget(head, "lost")).toBe("1");
+      expect(await world.lastG()).toBe(0);
     });
   });
 

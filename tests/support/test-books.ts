@@ -10,6 +10,7 @@ export class TestBooks implements BooksReader {
   loaded = true;
   shards: number;
   lastG: number[];
+  seenG: number[];
   /** Razonete init has run. */
   initialized = true;
   asked = 0;
@@ -19,11 +20,13 @@ export class TestBooks implements BooksReader {
   constructor(shards: number, redis: (args: readonly string[]) => Promise<unknown>) {
     this.shards = shards;
     this.lastG = Array.from({ length: shards }, () => 0);
+    this.seenG = [...this.lastG];
     this.#redis = redis;
   }
 
   forget(): void {
     this.lastG = this.lastG.map(() => 0);
+    this.seenG = [...this.lastG];
     this.#entries = [];
   }
 
@@ -31,7 +34,13 @@ export class TestBooks implements BooksReader {
     this.asked += 1;
     if (this.away) throw new Error("the books are away");
     if (!this.initialized) return null;
-    return { epoch: this.epoch, loaded: this.loaded, shards: this.shards, lastG: [...this.lastG] };
+    const { epoch, loaded, shards } = this;
+    return { epoch, loaded, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
+  }
+
+  async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
+    if (this.away) throw new Error("the books are away");
+    if (epoch === this.epoch) this.seenG[shard] = Math.max(g, this.seenG[shard] ?? 0);
   }
 
   async history(account: number, before: number | null, count: number) {

@@ -1,0 +1,68 @@
+import { createInterface } from "node:readline/promises";
+import { Command } from "commander";
+import type { AuditReport } from "../audit/report.ts";
+import { readWriterConfig } from "../config.ts";
+import library from "../decide/ledger.lua" with { type: "text" };
+import { StartError } from "../errors.ts";
+import { restore } from "../restore/restore.ts";
+import { doneLines } from "../restore/words.ts";
+
+interface RestoreFlags {
+  readonly yes: boolean;
+  readonly json: boolean;
+  readonly dryRun: boolean;
+}
+
+export function restoreCommand(): Command {
+  return new Command("restore")
+    .description("make Redis anew from the books, where it has lost data, and say what is missing")
+    .option("--yes", "do not ask", false)
+    .option("--dry-run", "only say what would be done", false)
+    .option("--json", "write what was done as JSON to the standard output", false)
+    .addHelpText(
+      "after",
+      `
+First says what it is going to do, and what cannot be brought back; then asks. Brings what the outbox and the feed
+still hold into the books, opens a new epoch, loads Redis from the books and checks it. Clients get 503 meanwhile.
+Killed at any point, it is gone on with by running it again. Where nothing is wrong, it does nothing.
+
+Exit code: 0 where it is restored, or nothing was to be done; 1 where not.
+Environment: DATABASE_URL, REDIS_URL, NATS_URL.`,
+    )
+    .action(run);
+}
+
+async function run({ yes, json, dryRun }: RestoreFlags): Promise<void> {
+  // What is no JSON goes to the other output, so that a program can read this one.
+  const say = (line: string): void => (json ? console.error(line) : console.log(line));
+  const confirm = async (plan: readonly string[]): Promise<boolean> => {
+    for (const line of plan) say(line);
+    if (dryRun) return false;
+    return yes || ask();
+  };
+  const report = await restore({ ...readWriterConfig(), library, audit: auditLater, confirm, say });
+  for (const line of doneLines(report)) say(line);
+  if (json) console.log(JSON.stringify(report));
+  process.exit(report.type === "declined" && !dryRun ? 1 : 0);
+}
+
+/** @throws StartError where nobody can be asked */
+async function ask(): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    throw new StartError(
+      "nothing was restored: nobody can be asked here; say --yes where that is what you want.",
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test(await terminal.question("Restore now? (yes or no) "));
+  } finally {
+    terminal.close();
+  }
+}
+
+// MERGE: to be replaced by auditCluster of ../audit/audit-cluster.ts. It looks at nothing.
+async function auditLater(): Promise<AuditReport> {
+  const counts = { accounts: 0, entries: 0, outboxEntries: 0, feedBatches: 0, statements: 0 };
+  return { agreed: true, system: "cluster", counts, seconds: 0, findings: [], findingsInAll: 0 };
+}

@@ -1,0 +1,146 @@
+import type { AuditReport } from "../audit/report.ts";
+import { sealed } from "../decide/fence.ts";
+import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
+import { messageOf, StartError } from "../errors.ts";
+import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/connect.ts";
+import { migrate } from "../keep/migrate.ts";
+import { reach } from "../keep/reach.ts";
+import { keepSalvaged } from "./keep-salvaged.ts";
+import { emptyRedis, loadRedis } from "./load.ts";
+import { type Found, isWhole, look, readSystem } from "./look.ts";
+import type { RestoreReport } from "./report.ts";
+import { goOnLines, planLines } from "./words.ts";
+
+export interface RestoreOptions {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+  /** The text of the deciding function's library. */
+  readonly library: string;
+  /** Looks at Redis and the books, when Redis is loaded and before anyone is answered from it. */
+  readonly audit: () => Promise<AuditReport>;
+  /** Told what will be done, a line each; false leaves everything as it is. */
+  readonly confirm: (plan: readonly string[]) => Promise<boolean>;
+  /** Takes lines for whoever waits. */
+  readonly say: (line: string) => void;
+}
+
+/**
+ * Makes Redis anew from the books, after all that outbox and feed still hold was brought into them.
+ *
+ * First it only looks. What it finds out is told, and asked about. Then Redis is sealed: its epoch is none that an
+ * API knows, so nothing more is decided. In one transaction the books take what can be salvaged and a new epoch, not
+ * loaded: from here on there is no way back, and an interrupted restore is gone on with by the next one. Redis is
+ * emptied and loaded, and audited; only then `loaded` is noted, on which the APIs wait.
+ *
+ * The schema is brought up to date before all else, as `razonete init` does it.
+ *
+ * @throws StartError where a server cannot be reached, there is nothing to restore, or the audit does not agree
+ */
+export async function restore(options: RestoreOptions): Promise<RestoreReport> {
+  const sql = connectPostgres({ url: options.databaseUrl, name: "razonete restore", connections_max: 1 });
+  const redis = connectRedis(options.redisUrl, () => {});
+  try {
+    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    const connecting = redis.connect().catch(() => {});
+    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connecting;
+    await sql`SET statement_timeout = 0`;
+    await migrate(sql);
+    // The one connection holds it until the end.
+    await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
+    return await restoreLocked(sql, redis, options);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(
+      `the restore was interrupted (${messageOf(error) || codeOf(error)}): nobody is answered until it is done, ` +
+        "run razonete restore again.",
+    );
+  } finally {
+    redis.destroy();
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): Promise<RestoreReport> {
+  const [unfinished] = await sql<{ report: RestoreReport }[]>`
+    SELECT report FROM restores WHERE finished_at IS NULL ORDER BY restore DESC LIMIT 1`;
+  if (unfinished !== undefined) {
+    const { report } = unfinished;
+    if (!(await options.confirm(goOnLines(report)))) return { ...report, type: "declined" };
+    return finish(sql, redis, options, report);
+  }
+
+  const found = await look(sql, redis, options.natsUrl);
+  if (found.feedTrouble !== null) options.say(`The feed in NATS could not be read (${found.feedTrouble}).`);
+  if (isWhole(found)) return notNeeded(found);
+  const epoch = crypto.randomUUID();
+  const plan = await keepSalvaged(sql, redis, found, epoch, false);
+  if (!(await options.confirm(planLines(found, plan)))) {
+    return { ...plan, type: "declined", epoch: found.system.epoch };
+  }
+  await seal(redis, found);
+  // Until the seal more may have been decided.
+  const last = await look(sql, redis, options.natsUrl);
+  const first = {
+    ...last,
+    shards: last.shards.map((shard, index) => asFirstFound(shard, found.shards[index])),
+  };
+  return finish(sql, redis, options, await keepSalvaged(sql, redis, first, epoch, true));
+}
+
+/** What Redis holds now, said to be as it was found before anything was done. */
+function asFirstFound(
+  now: Found["shards"][number],
+  first: Found["shards"][number] | undefined,
+): Found["shards"][number] {
+  return first === undefined ? now : { ...now, found: first.found };
+}
+
+/** Loads and checks. It may be done again from its beginning, however far it came. */
+async function finish(
+  sql: Sql,
+  redis: Redis,
+  { library, audit, say }: RestoreOptions,
+  report: RestoreReport,
+): Promise<RestoreReport> {
+  say("Loading Redis from the books ...");
+  const system = await readSystem(sql);
+  await emptyRedis(
+    redis,
+    report.shards.some(({ found }) => found === "another epoch"),
+  );
+  await loadRedis(sql, redis, system, library);
+  say("Comparing Redis with the books ...");
+  const { agreed, findings, findingsInAll } = await audit();
+  if (!agreed) {
+    for (const { name, detail } of findings) say(`  ${name}: ${detail}`);
+    throw new StartError(
+      `the audit found ${findingsInAll} disagreements after Redis was loaded: nobody is answered from it; ` +
+        "mend what it names, and run razonete restore again.",
+    );
+  }
+  await sql.begin(async (transaction) => {
+    await transaction`UPDATE system SET loaded = true`;
+    await transaction`UPDATE restores SET finished_at = now() WHERE finished_at IS NULL`;
+  });
+  return report;
+}
+
+async function seal(redis: Redis, { shards }: Found): Promise<void> {
+  for (const { shard, head } of shards) {
+    if (head === null || head.sealed) continue;
+    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealed(head.epoch)]);
+  }
+}
+
+function notNeeded({ system, shards }: Found): RestoreReport {
+  return {
+    type: "not-needed",
+    epoch: system.epoch,
+    shards: shards.map(({ shard, found, lastG, knownG }) => {
+      return { shard, found, keptG: lastG, fromOutbox: 0, fromFeed: 0, lastG: knownG };
+    }),
+    missing: { batches: [], accounts: [] },
+  };
+}

@@ -1,0 +1,156 @@
+import type { Batch } from "../carry/batch.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+
+/** How an account stands in the books. */
+export interface Standing {
+  readonly seq: number;
+  readonly balance: number;
+  readonly creditLimit: number;
+}
+
+/** What is at hand of one shard's batches that the books do not have. By g: the events of a batch. */
+export interface Sources {
+  readonly shard: number;
+  readonly epoch: string;
+  /** The books' cursor. */
+  readonly lastG: number;
+  /** The latest batch that anything tells of. */
+  readonly knownG: number;
+  readonly outbox: ReadonlyMap<number, readonly string[]>;
+  readonly feed: ReadonlyMap<number, readonly string[]>;
+}
+
+export interface Known {
+  readonly seq: number;
+  readonly balance: number;
+}
+
+export interface Salvage {
+  /** What can be kept, in the order of g. Holes are left out; so is what does not continue its account's chain. */
+  readonly batches: readonly Batch[];
+  readonly fromOutbox: number;
+  readonly fromFeed: number;
+  /** Batches that nothing holds, `from` and `to` included. */
+  readonly holes: readonly { readonly from: number; readonly to: number }[];
+  /** Accounts of which an event cannot be kept: the latest that is known of each. */
+  readonly missing: ReadonlyMap<number, Known>;
+  /** No account that was opened has a number over it. */
+  readonly highestAccount: number;
+}
+
+/**
+ * What of the batches behind the books' cursor can be brought into the books.
+ *
+ * The outbox counts over the feed: it is what Redis answers from. Behind a hole it goes on account by account: an
+ * event is kept if it continues its account's chain (seq, balance, limit) as the books and what was kept before it
+ * have it. From the first that does not, nothing more of that account is kept: a chain with a hole would be a lie.
+ *
+ * @param standings of every account that the batches tell of, as far as the books have it
+ */
+export function salvage(sources: Sources, standings: ReadonlyMap<number, Standing>): Salvage {
+  const { shard, epoch, lastG, knownG, outbox, feed } = sources;
+  const now = new Map(standings);
+  const stopped = new Set<number>();
+  const missing = new Map<number, Known>();
+  const miss = (event: LedgerEvent): void => {
+    const account = accountOf(event);
+    missing.set(account, laterOf(missing.get(account), knownOf(event)));
+  };
+  const batches: Batch[] = [];
+  const holes: { from: number; to: number }[] = [];
+  let [fromOutbox, fromFeed, highestAccount, reached] = [0, 0, 0, lastG];
+
+  for (const g of gsOf(sources)) {
+    if (g > reached + 1) holes.push({ from: reached + 1, to: g - 1 });
+    reached = g;
+    const inOutbox = outbox.get(g);
+    const inFeed = feed.get(g);
+    if (inOutbox === undefined) fromFeed += 1;
+    else fromOutbox += 1;
+    const events: string[] = [];
+    for (const text of inOutbox ?? inFeed ?? []) {
+      const event = parseEvent(text);
+      const account = accountOf(event);
+      highestAccount = Math.max(highestAccount, account);
+      const next = stopped.has(account) ? null : continued(now.get(account), event);
+      if (next === null) {
+        stopped.add(account);
+        miss(event);
+      } else {
+        now.set(account, next);
+        events.push(text);
+      }
+    }
+    batches.push({ epoch, shard, g, events });
+    // Redis came back older, and decided this batch anew: what the feed has of it was answered, too.
+    if (inOutbox !== undefined && inFeed !== undefined && !isSame(inOutbox, inFeed)) {
+      for (const event of inFeed.filter((text) => !inOutbox.includes(text)).map(parseEvent)) {
+        highestAccount = Math.max(highestAccount, accountOf(event));
+        miss(event);
+      }
+    }
+  }
+  if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
+  return { batches, fromOutbox, fromFeed, holes, missing, highestAccount };
+}
+
+/** The accounts that the batches behind the cursor tell of. */
+export function accountsIn(sources: Sources): number[] {
+  const accounts = new Set<number>();
+  for (const g of gsOf(sources)) {
+    for (const text of sources.outbox.get(g) ?? sources.feed.get(g) ?? [])
+      accounts.add(accountOf(parseEvent(text)));
+  }
+  return [...accounts];
+}
+
+function gsOf({ lastG, outbox, feed }: Sources): number[] {
+  const gs = new Set([...outbox.keys(), ...feed.keys()].filter((g) => g > lastG));
+  return [...gs].toSorted((a, b) => a - b);
+}
+
+/** The account after the event; null where the event does not follow from how it stands. */
+function continued(before: Standing | undefined, event: LedgerEvent): Standing | null {
+  switch (event.type) {
+    case "entry": {
+      const { seq, kind, value, balance } = event.entry;
+      const { creditLimit } = event;
+      const follows =
+        before !== undefined &&
+        seq === before.seq + 1 &&
+        balance === (kind === "credit" ? before.balance + value : before.balance - value) &&
+        creditLimit === before.creditLimit;
+      return follows ? { seq, balance, creditLimit } : null;
+    }
+    case "open":
+      return before === undefined ? { seq: 0, balance: 0, creditLimit: event.creditLimit } : null;
+    case "limit": {
+      const { seq, balance, creditLimit } = event;
+      const follows = before !== undefined && seq === before.seq && balance === before.balance;
+      return follows ? { seq, balance, creditLimit } : null;
+    }
+  }
+}
+
+function accountOf(event: LedgerEvent): number {
+  return event.type === "entry" ? event.entry.account : event.account;
+}
+
+function knownOf(event: LedgerEvent): Known {
+  switch (event.type) {
+    case "entry":
+      return { seq: event.entry.seq, balance: event.entry.balance };
+    case "open":
+      return { seq: 0, balance: 0 };
+    case "limit":
+      return { seq: event.seq, balance: event.balance };
+  }
+}
+
+function laterOf(one: Known | undefined, other: Known): Known {
+  return one !== undefined && one.seq > other.seq ? one : other;
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, index) => text === other[index]);
+}
