@@ -89,6 +89,8 @@ export class Rounds {
     } finally {
       clearInterval(timer);
       this.#load.close();
+      // Of the last proof, or of a round that was interrupted.
+      this.#folder.addAttempts(await this.#load.stop());
     }
   }
 
@@ -175,7 +177,9 @@ export class Rounds {
     const { counts, violations } = this.#checker.round(attempts, books, restores, {
       redisData: done.some(harmsRedisData),
     });
-    const all = [...violations, ...(await this.#audited()), ...(await this.#answering())];
+    const all = [...violations, ...(await this.#audited())];
+    // Where something was found already, it is left as it was found.
+    if (all.length === 0) all.push(...(await this.#answering()));
     if (all.length > 0) this.#folder.writeBooks(books);
     return { counts, violations: all };
   }

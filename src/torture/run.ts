@@ -68,11 +68,7 @@ async function tortureOn(
   const { seconds, seed, kinds, embedded } = options;
   const load = new Load({ target: await findTarget(stage.url), seed });
   const rounds = new Rounds({ stage, load, folder, options, apis: APIS, writers: WRITERS });
-  try {
-    await rounds.run();
-  } finally {
-    load.close();
-  }
+  await rounds.run();
   const { found } = rounds;
   return {
     format: "razonete-torture-1",
