@@ -94,7 +94,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   expect(result.counts.notDone).toBeGreaterThan(10);
   expect(existsSync(join(folder.path, "run"))).toBe(false);
   expect([stage.heals, stage.stops]).toEqual([2, 1]);
-  expect(stage.faults.map(({ number }) => number).toSorted()).toEqual([1, 2, 3, 4]);
+  expect(stage.faults.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   const types = new Set(progress.map(({ type }) => type));
   expect([...types].toSorted()).toEqual([
     "fault-begins",
