@@ -95,7 +95,7 @@ export class Rounds {
     this.#folder.addAttempts(attempts);
     this.#folder.addFaults(done);
     const decisions = decisionsOf(attempts);
-    for (const one of done) this.tally.add(one, outageOf(one, decisions, loadEndedAt));
+    for (const one of done) this.tally.add(one, outageOf(one, done, decisions, loadEndedAt));
 
     const verdict = await this.#verdict(attempts, done);
     this.ended += 1;
