@@ -65,9 +65,9 @@ function machinery(): Promise<typeof runCommand> {
 }
 
 function parseKinds(text: string): FaultKind[] {
-  const names = text.split(",");
+  const names = text.split(",").filter((name) => name !== "");
   const kinds = FAULT_KINDS.filter((kind) => names.includes(kind));
-  if (kinds.length !== new Set(names).size) {
+  if (kinds.length === 0 || kinds.length !== new Set(names).size) {
     throw new InvalidArgumentError(`It must be a list of ${FAULT_KINDS.join(", ")}, with commas between.`);
   }
   return kinds;

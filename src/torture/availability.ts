@@ -5,7 +5,7 @@ import type { Attempt } from "./history.ts";
 /** How long nothing was decided, for a fault. */
 export interface Outage {
   readonly milliseconds: number;
-  /** It was not over when the time in which it is looked for was: it took at least so long. */
+  /** It was not over when the load ended: it took at least so long. */
   readonly open: boolean;
 }
 
@@ -21,19 +21,30 @@ export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
 }
 
 /**
- * The longest time without any decision between the beginning of a fault and a while after its end. What goes on at
- * the same time shares it.
+ * The longest time without any decision that began between the beginning of a fault and a while after its end. What
+ * goes on at the same time shares it; what begins after the next fault has begun is that one's alone.
  *
+ * @param faults of the same round, this one among them
  * @param loadEndedAt nothing was asked for any more from then on
  */
-export function outageOf(done: FaultDone, decisions: readonly number[], loadEndedAt: number): Outage {
-  const until = Math.min(done.undoneAt + limits.torture_recovery_milliseconds, loadEndedAt);
+export function outageOf(
+  done: FaultDone,
+  faults: readonly FaultDone[],
+  decisions: readonly number[],
+  loadEndedAt: number,
+): Outage {
+  const next = faults.filter((one) => one.skipped === null && one.beganAt > done.undoneAt);
+  const until = Math.min(
+    done.undoneAt + limits.torture_recovery_milliseconds,
+    ...next.map((one) => one.beganAt),
+  );
   let longest: Outage = { milliseconds: 0, open: false };
   let since = done.beganAt;
-  for (const decided of [...decisions.filter((at) => at > done.beganAt && at < until), until]) {
-    const milliseconds = Math.max(0, decided - since);
-    if (milliseconds > longest.milliseconds) longest = { milliseconds, open: decided === until };
+  for (const decided of decisions.filter((at) => at > done.beganAt)) {
+    if (since >= until) return longest;
+    if (decided - since > longest.milliseconds) longest = { milliseconds: decided - since, open: false };
     since = decided;
   }
-  return longest;
+  const last = loadEndedAt - since;
+  return since < until && last > longest.milliseconds ? { milliseconds: last, open: true } : longest;
 }

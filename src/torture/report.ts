@@ -26,9 +26,9 @@ export function reportOf(results: readonly TortureResult[]): string {
     "",
     ...markdownTable([HARM_HEADINGS, ...harmRows(harms)], 2),
     "",
-    "An outage is the longest time without a decided transaction from the beginning of a fault until 5 s after its end; " +
-      "faults at the same time share it. Where Redis lost data, it lasts until the restore after the round: the figure " +
-      "is then that of the rest of the round, marked with “over”.",
+    "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
+      "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
+      "it lasts until the restore after the round: then the figure is that of the rest of the round, marked with “over”.",
     ...skippedLines(results),
   ];
   return `${lines.join("\n")}\n`;

@@ -7,7 +7,7 @@ import type { Fault, FaultDone } from "./fault.ts";
 import type { Attempt } from "./history.ts";
 import type { Load } from "./load.ts";
 import type { Progress, TortureOptions } from "./options.ts";
-import { Random } from "./random.ts";
+import { planRun, type RoundPlan } from "./plan-run.ts";
 import { NO_COUNTS, sumOf, type TortureResult } from "./result.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { BooksSeen, Stage } from "./stage.ts";
@@ -18,8 +18,6 @@ export interface RoundsOptions {
   readonly load: Load;
   readonly folder: RunFolder;
   readonly options: TortureOptions;
-  readonly apis: number;
-  readonly writers: number;
 }
 
 type Phase = Extract<Progress, { type: "load" }>["phase"];
@@ -43,11 +41,8 @@ export class Rounds {
   readonly #load: Load;
   readonly #folder: RunFolder;
   readonly #options: TortureOptions;
-  readonly #wanted: { readonly apis: number; readonly writers: number };
   readonly #checker: Checker;
-  readonly #random: Random;
-  readonly #rounds: number;
-  readonly #roundMilliseconds: number;
+  readonly #plans: readonly RoundPlan[];
   readonly #interrupted: Promise<never>;
   /** By performance.now(), as in the history. */
   beganAt = 0;
@@ -60,21 +55,16 @@ export class Rounds {
   healSecondsMax = 0;
   /** Of the latest round. */
   lastAttempts: readonly Attempt[] = [];
-  #faults = 0;
   #phase: Phase = "load";
   #phaseAt = 0;
 
-  constructor({ stage, load, folder, options, apis, writers }: RoundsOptions) {
+  constructor({ stage, load, folder, options }: RoundsOptions) {
     this.#stage = stage;
     this.#load = load;
     this.#folder = folder;
     this.#options = options;
-    this.#wanted = { apis, writers };
     this.#checker = options.parts.createChecker();
-    this.#random = new Random(options.seed);
-    const { seconds, roundSeconds = limits.torture_round_seconds } = options;
-    this.#rounds = Math.max(1, Math.round(seconds / roundSeconds));
-    this.#roundMilliseconds = (seconds * 1000) / this.#rounds;
+    this.#plans = planRun(options, options.parts.planRound);
     this.#interrupted = interruption(options.signal);
   }
 
@@ -83,17 +73,21 @@ export class Rounds {
     this.beganAt = performance.now();
     const timer = setInterval(() => this.#tellLoad(), PROGRESS_MILLISECONDS);
     try {
-      while (this.ended < this.#rounds && this.found.length === 0) await this.#round();
+      for (const plan of this.#plans) {
+        if (this.found.length === 0) await this.#round(plan);
+      }
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
     } finally {
       clearInterval(timer);
       this.#load.close();
+      // Of the last proof, or of a round that was interrupted.
+      this.#folder.addAttempts(await this.#load.stop());
     }
   }
 
-  async #round(): Promise<void> {
-    const done = await this.#harmUnderLoad();
+  async #round(plan: RoundPlan): Promise<void> {
+    const done = await this.#harmUnderLoad(plan);
     const attempts = await this.#unlessInterrupted(this.#load.stop());
     const loadEndedAt = performance.now();
     this.#enter("recovery");
@@ -101,7 +95,7 @@ export class Rounds {
     this.#folder.addAttempts(attempts);
     this.#folder.addFaults(done);
     const decisions = decisionsOf(attempts);
-    for (const one of done) this.tally.add(one, outageOf(one, decisions, loadEndedAt));
+    for (const one of done) this.tally.add(one, outageOf(one, done, decisions, loadEndedAt));
 
     const verdict = await this.#verdict(attempts, done);
     this.ended += 1;
@@ -115,24 +109,14 @@ export class Rounds {
   }
 
   /** Resolves at the end of the round's time, when everything is undone and, if it comes back by itself, back. */
-  async #harmUnderLoad(): Promise<readonly FaultDone[]> {
-    const { parts, kinds, embedded } = this.#options;
+  async #harmUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultDone[]> {
     const beganAt = performance.now();
     this.#enter("load");
     this.#load.start();
-    const faults = parts.planRound(this.#random, {
-      round: this.ended + 1,
-      milliseconds: this.#roundMilliseconds,
-      kinds,
-      embedded,
-      ...this.#wanted,
-      firstNumber: this.#faults + 1,
-    });
-    this.#faults += faults.length;
     const done = await this.#unlessInterrupted(
       Promise.all(faults.map((fault) => this.#harm(fault, beganAt))),
     );
-    await this.#unlessInterrupted(sleepUntil(beganAt + this.#roundMilliseconds));
+    await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
     const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
     const deadline = performance.now() + limits.torture_recovery_milliseconds;
     // What the last faults cost is known only when something was decided after them.
@@ -175,7 +159,9 @@ export class Rounds {
     const { counts, violations } = this.#checker.round(attempts, books, restores, {
       redisData: done.some(harmsRedisData),
     });
-    const all = [...violations, ...(await this.#audited()), ...(await this.#answering())];
+    const all = [...violations, ...(await this.#audited())];
+    // Where something was found already, it is left as it was found.
+    if (all.length === 0) all.push(...(await this.#answering()));
     if (all.length > 0) this.#folder.writeBooks(books);
     return { counts, violations: all };
   }
@@ -203,13 +189,14 @@ export class Rounds {
   }
 
   #tellLoad(): void {
-    const underWay = this.#phase === "load" ? performance.now() - this.#phaseAt : this.#roundMilliseconds;
-    const wanted = this.ended * this.#roundMilliseconds + Math.min(underWay, this.#roundMilliseconds);
+    const milliseconds = this.#plans[0]?.milliseconds ?? 0;
+    const underWay = this.#phase === "load" ? performance.now() - this.#phaseAt : milliseconds;
+    const wanted = this.ended * milliseconds + Math.min(underWay, milliseconds);
     this.#tell({
       type: "load",
       phase: this.#phase,
       round: this.ended + 1,
-      rounds: this.#rounds,
+      rounds: this.#plans.length,
       loadSeconds: wanted / 1000,
       requests: this.#load.requests,
       unknown: this.#load.unknown,

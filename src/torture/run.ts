@@ -6,14 +6,12 @@ import { limits } from "../limits.ts";
 import type { Violation } from "./check.ts";
 import { Load } from "./load.ts";
 import type { TortureOptions } from "./options.ts";
-import { NO_COUNTS, type TortureResult } from "./result.ts";
+import { APIS, WRITERS } from "./plan-run.ts";
+import type { TortureResult } from "./result.ts";
 import { Rounds } from "./rounds.ts";
 import { RunFolder } from "./run-folder.ts";
 import type { Stage } from "./stage.ts";
 import { wordsOfAttempt } from "./in-words.ts";
-
-const APIS = 2;
-const WRITERS = 2;
 
 /**
  * A run of the torture: starts its own system, harms it under load, round after round, and holds after each of them
@@ -67,12 +65,8 @@ async function tortureOn(
 ): Promise<TortureResult> {
   const { seconds, seed, kinds, embedded } = options;
   const load = new Load({ target: await findTarget(stage.url), seed });
-  const rounds = new Rounds({ stage, load, folder, options, apis: APIS, writers: WRITERS });
-  try {
-    await rounds.run();
-  } finally {
-    load.close();
-  }
+  const rounds = new Rounds({ stage, load, folder, options });
+  await rounds.run();
   const { found } = rounds;
   return {
     format: "razonete-torture-1",
@@ -85,7 +79,7 @@ async function tortureOn(
     loadSeconds: rounds.loadSeconds,
     rounds: rounds.ended,
     interrupted: options.signal?.aborted ?? false,
-    counts: rounds.counts ?? NO_COUNTS,
+    counts: rounds.counts,
     harms: rounds.tally.harms(),
     cannot: stage.cannot.map((one) => ({ ...one })),
     restores: [...rounds.restores],

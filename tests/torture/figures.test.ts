@@ -1,0 +1,170 @@
+import { describe, expect, test } from "bun:test";
+import { decisionsOf, outageOf } from "../../src/torture/availability.ts";
+import type { FaultDone } from "../../src/torture/fault.ts";
+import { harmRows } from "../../src/torture/figures.ts";
+import type { Answer, Attempt, Operation } from "../../src/torture/history.ts";
+import { planRun } from "../../src/torture/plan-run.ts";
+import { reportOf } from "../../src/torture/report.ts";
+import { type HarmResult, NO_COUNTS } from "../../src/torture/result.ts";
+import { summaryOf } from "../../src/torture/summary.ts";
+import { resultWith } from "./support/results.ts";
+
+const LOAD_ENDED_AT = 60_000;
+
+function fault(beganAt: number, undoneAt: number, skipped: string | null = null): FaultDone {
+  const lastsMilliseconds = undoneAt - beganAt;
+  const harm = { type: "nats-emptied" } as const;
+  return {
+    fault: { number: 1, kind: "disk", harm, afterMilliseconds: beganAt, lastsMilliseconds },
+    beganAt,
+    undoneAt,
+    skipped,
+  };
+}
+
+/** A decision in every 10 ms of the round but in these gaps. */
+function decisionsBut(...gaps: readonly (readonly [number, number])[]): number[] {
+  const all = Array.from({ length: LOAD_ENDED_AT / 10 }, (_, index) => index * 10);
+  return all.filter((at) => gaps.every(([from, to]) => at <= from || at >= to));
+}
+
+describe("the outage of a fault", () => {
+  const one = fault(10_000, 12_000);
+
+  test("is the longest gap from its beginning until some seconds after its end", () => {
+    const of = (...gaps: readonly (readonly [number, number])[]) =>
+      outageOf(one, [one], decisionsBut(...gaps), LOAD_ENDED_AT);
+    expect(of()).toEqual({ milliseconds: 10, open: false });
+    expect(of([10_500, 11_000], [11_500, 12_500])).toEqual({ milliseconds: 1_000, open: false });
+    // One that began before it counts from its beginning; one that begins in time counts until its end.
+    expect(of([9_000, 10_800]).milliseconds).toBe(800);
+    expect(of([16_900, 25_000]).milliseconds).toBe(8_100);
+    expect(of([17_100, 25_000]).milliseconds).toBe(10);
+  });
+
+  test("is open where it was not over when the load ended", () => {
+    expect(outageOf(one, [one], decisionsBut([11_000, 70_000]), LOAD_ENDED_AT)).toEqual({
+      milliseconds: 49_000,
+      open: true,
+    });
+    expect(outageOf(one, [one], [], LOAD_ENDED_AT)).toEqual({ milliseconds: 50_000, open: true });
+  });
+
+  test("is shared by faults at the same time, and not by one before", () => {
+    const decisions = decisionsBut([15_000, 18_000]);
+    const meanwhile = fault(11_000, 16_000);
+    const later = fault(14_000, 16_000);
+    const of = (done: FaultDone, all: readonly FaultDone[]) =>
+      outageOf(done, all, decisions, LOAD_ENDED_AT).milliseconds;
+    expect([of(one, [one, meanwhile]), of(meanwhile, [one, meanwhile])]).toEqual([3_000, 3_000]);
+    expect([of(one, [one, later]), of(later, [one, later])]).toEqual([10, 3_000]);
+    expect(of(one, [one, fault(14_000, 14_000, "not here")])).toBe(3_000);
+  });
+
+  test("ends with a decision on a transaction, accepted or refused, and with nothing else", () => {
+    const transact: Operation = { type: "transact", account: 1, kind: "debit", value: 1, description: "x" };
+    const answers: readonly (readonly [Operation, Answer])[] = [
+      [transact, { type: "accepted", account: 1, creditLimit: 1, balance: 0, replayed: false }],
+      [transact, { type: "refused", problem: "limit-exceeded", replayed: false }],
+      [transact, { type: "unknown", reason: "" }],
+      [transact, { type: "not-done" }],
+      [transact, { type: "odd", reason: "" }],
+      [
+        { type: "statement", account: 1 },
+        { type: "refused", problem: "account-not-found", replayed: false },
+      ],
+    ];
+    const attempts = answers.map(([operation, answer], index): Attempt => ({
+      number: index + 1,
+      operation,
+      key: null,
+      sentAt: 0,
+      endedAt: 9 - index,
+      answer,
+    }));
+    expect(decisionsOf(attempts)).toEqual([8, 9]);
+  });
+});
+
+describe("figures", () => {
+  const harm = (outageMilliseconds: readonly number[], outageOpen = false): HarmResult => ({
+    kind: "kill",
+    type: "kill",
+    done: outageMilliseconds.length,
+    skipped: 1,
+    reasons: ["why not"],
+    outageMilliseconds: [...outageMilliseconds],
+    outageOpen,
+  });
+
+  test("of several runs are those of all faults together", () => {
+    expect(harmRows([harm([10, 30]), harm([20, 500], true)])).toEqual([
+      ["kill", "kill", "4", "2", "over 0.50 s", "0.02 s"],
+    ]);
+    expect(harmRows([harm([10, 900]), harm([20, 500], true)])[0]?.[4]).toBe("0.90 s");
+    expect(harmRows([harm([])])).toEqual([["kill", "kill", "0", "1", "", ""]]);
+  });
+
+  test("become one section in Markdown", () => {
+    const counts = { ...NO_COUNTS, requests: 1_000, accepted: 700, unknown: 20, lostNamed: 3 };
+    const missing = { fromOutbox: 1, fromFeed: 2, missingBatches: 4, missingAccounts: 5 };
+    const restores = [{ round: 1, type: "restored" as const, found: ["empty"], ...missing }];
+    const report = reportOf([
+      resultWith({ seed: 7, counts, harms: [harm([10, 30])], restores, loadSeconds: 600 }),
+      resultWith({ seed: 8, counts, harms: [harm([20])], loadSeconds: 1_200 }),
+    ]);
+    expect(report).toStartWith("2 runs, 30 minutes of load, 3 faults, 0 violations.\n");
+    expect(report).toMatch(/\| 7 +\| cluster \|/);
+    expect(report).toMatch(/\| requests .*\| +2,000 \|/);
+    expect(report).toMatch(/\| lost and named .*\| +6 \|/);
+    expect(report).toMatch(/\| kill +\| kill +\| +3 \| +2 \|/);
+    expect(report).toContain("1 times something was missing and named (4 batches, 5 accounts)");
+    expect(report.match(/- kill, kill: why not/g)).toHaveLength(1);
+  });
+
+  test("and the words at the end of a run tell what was found and how to see it again", () => {
+    const violations = [{ round: 2, name: "lost", detail: "it is gone", attempts: ["attempt 4"] }];
+    const told = summaryOf(
+      resultWith({
+        seed: 9,
+        rounds: 2,
+        violations,
+        violationsInAll: 60,
+        violatedAfterSeconds: 41,
+        folder: "/f",
+      }),
+    );
+    for (const words of [
+      "VIOLATED: 60 findings in round 2, after 41 s",
+      "✗ lost: it is gone\n    attempt 4",
+      "and 59 more",
+      "Seed:   9",
+      "Again:  npm run torture -- --seed 9",
+      "Folder: /f",
+    ]) {
+      expect(told).toContain(words);
+    }
+    expect(summaryOf(resultWith({}))).toContain("NOTHING FOUND");
+    expect(summaryOf(resultWith({ interrupted: true }))).toContain("INTERRUPTED");
+    expect(summaryOf(resultWith({ harms: [], rounds: 1 }))).toContain("No harm was done");
+  });
+});
+
+test("a run's plan is cut into rounds of about the same length, with its faults numbered through", () => {
+  const options = { seconds: 90, roundSeconds: 20, seed: 5, kinds: ["kill"], embedded: false } as const;
+  const harm = { type: "kill", processes: ["redis"], againAfterMilliseconds: null } as const;
+  const plans = planRun(options, (random, { round, milliseconds, firstNumber }) =>
+    Array.from({ length: round }, (_, index) => ({
+      number: firstNumber + index,
+      kind: "kill" as const,
+      harm,
+      afterMilliseconds: random.integer(0, milliseconds),
+      lastsMilliseconds: 1,
+    })),
+  );
+  expect(plans.map(({ milliseconds }) => milliseconds)).toEqual([18_000, 18_000, 18_000, 18_000, 18_000]);
+  expect(plans.flatMap(({ faults }) => faults.map(({ number }) => number))).toEqual(
+    Array.from({ length: 15 }, (_, index) => index + 1),
+  );
+  expect(new Set(plans.flatMap(({ faults }) => faults.map((one) => one.afterMilliseconds))).size).toBe(15);
+});

@@ -1,0 +1,237 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StartError } from "../../src/errors.ts";
+import type { Violation } from "../../src/torture/check.ts";
+import type { Fault } from "../../src/torture/fault.ts";
+import type { Progress, TortureOptions, TortureParts } from "../../src/torture/options.ts";
+import type { TortureResult } from "../../src/torture/result.ts";
+import { torture } from "../../src/torture/run.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import { partsOf, StandInStage } from "./support/stand-in-stage.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const OUTAGE: Omit<Fault, "number"> = {
+  kind: "kill",
+  harm: { type: "kill", processes: ["redis"], againAfterMilliseconds: null },
+  afterMilliseconds: 300,
+  lastsMilliseconds: 600,
+};
+const FULL: Omit<Fault, "number"> = {
+  kind: "disk",
+  harm: { type: "disk-full", process: "nats" },
+  afterMilliseconds: 100,
+  lastsMilliseconds: 300,
+};
+
+interface Ran {
+  readonly result: TortureResult;
+  readonly progress: readonly Progress[];
+  readonly stage: StandInStage;
+}
+
+/** A run of rounds of a second and a half in this folder. */
+async function run(
+  folder: string,
+  options: Partial<TortureOptions> = {},
+  alter: (stage: StandInStage, parts: TortureParts) => TortureParts = (_, parts) => parts,
+): Promise<Ran> {
+  const stage = new StandInStage();
+  const progress: Progress[] = [];
+  const result = await torture({
+    seconds: 1.5,
+    roundSeconds: 1.5,
+    seed: 11,
+    kinds: ["kill", "disk"],
+    embedded: false,
+    folder: join(folder, "run"),
+    parts: alter(stage, partsOf(stage, [OUTAGE, FULL])),
+    onProgress: (one) => progress.push(one),
+    ...options,
+  });
+  return { result, progress, stage };
+}
+
+/** The checker finds this in its second round. */
+function findsInRound2(violations: (attempts: readonly number[]) => readonly Violation[]) {
+  return (_: StandInStage, parts: TortureParts): TortureParts => ({
+    ...parts,
+    createChecker: () => {
+      const checker = parts.createChecker();
+      let rounds = 0;
+      return {
+        round: (attempts, books, restores) => {
+          rounds += 1;
+          const verdict = checker.round(attempts, books, restores);
+          if (rounds < 2) return verdict;
+          return { ...verdict, violations: violations(attempts.map(({ number }) => number)) };
+        },
+      };
+    },
+  });
+}
+
+test("finds nothing where nothing is wrong, and removes the folder", async () => {
+  using folder = temporaryFolder();
+  const { result, progress, stage } = await run(folder.path, { seconds: 3 });
+  expect(result).toMatchObject({
+    format: "razonete-torture-1",
+    command: "npm run torture -- --seconds 3 --seed 11 --faults kill,disk",
+    system: "cluster",
+    rounds: 2,
+    interrupted: false,
+    violations: [],
+    violationsInAll: 0,
+    violatedAfterSeconds: null,
+    folder: null,
+    cannot: [{ kind: "disk", what: "a full disk", reason: "no mounts here" }],
+  });
+  expect(result.loadSeconds).toBeWithin(3, 6);
+  expect(result.counts.requests).toBeGreaterThan(50);
+  expect(result.counts.notDone).toBeGreaterThan(10);
+  expect(existsSync(join(folder.path, "run"))).toBe(false);
+  expect([stage.heals, stage.stops]).toEqual([2, 1]);
+  expect(stage.faults.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
+  const types = new Set(progress.map(({ type }) => type));
+  expect([...types].toSorted()).toEqual([
+    "fault-begins",
+    "fault-ended",
+    "load",
+    "round-checked",
+    "started",
+    "starting",
+  ]);
+});
+
+test("counts each harm, tells why some were skipped, and how long nothing was decided", async () => {
+  using folder = temporaryFolder();
+  const { result } = await run(folder.path, { seconds: 3 });
+  const [kill, disk] = result.harms;
+  expect(disk).toEqual({
+    kind: "disk",
+    type: "disk-full",
+    done: 0,
+    skipped: 2,
+    reasons: ["no mounts here"],
+    outageMilliseconds: [],
+    outageOpen: false,
+  });
+  expect(kill).toMatchObject({ kind: "kill", type: "kill", done: 2, skipped: 0, outageOpen: false });
+  expect(kill?.outageMilliseconds).toHaveLength(2);
+  // A client may have asked just before the outage; after it the next one asks at once.
+  for (const outage of kill?.outageMilliseconds ?? []) expect(outage).toBeWithin(550, 1_200);
+});
+
+test("a violation ends the run after its round; everything is kept and told", async () => {
+  using folder = temporaryFolder();
+  const found = findsInRound2((attempts) => [
+    { name: "lost", detail: "the credit is not there", attempts: attempts.slice(0, 2) },
+    { name: "stale-statement", detail: "older than an answer", attempts: [1] },
+  ]);
+  const { result, stage } = await run(folder.path, { seconds: 6 }, found);
+  expect([result.rounds, result.violationsInAll, stage.stops]).toEqual([2, 2, 1]);
+  expect(result.violatedAfterSeconds).toBeWithin(3, 8);
+  expect(result.violations[0]).toMatchObject({ round: 2, name: "lost", detail: "the credit is not there" });
+  expect(result.violations[0]?.attempts[0]).toMatch(
+    /^attempt \d+, [\d.]+ s to [\d.]+ s: .+ (with|without) .+: /,
+  );
+  expect(result.violations[1]?.attempts).toEqual(["attempt 1, of an earlier round: see history.jsonl"]);
+
+  expect(result.folder).toBe(join(folder.path, "run"));
+  const lines = (name: string) =>
+    readFileSync(join(folder.path, "run", name), "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+  expect(lines("history.jsonl")).toHaveLength(result.counts.requests);
+  expect(lines("faults.jsonl")).toHaveLength(4);
+  expect(lines("violations.jsonl")).toHaveLength(2);
+  const books: unknown = JSON.parse(readFileSync(join(folder.path, "run", "books.json"), "utf8"));
+  expect(books).toEqual(stage.ledger.books());
+});
+
+describe("what the stage shows is a violation, too:", () => {
+  for (const [failure, name, words] of [
+    ["heal", "does-not-heal", "redis does not start"],
+    ["audit", "audit", "account 3: the balance is off by one"],
+    ["no look", "audit", "the audit could not look: exit code 2"],
+    ["no answer", "does-not-heal", "healed, and yet it does not answer"],
+    ["no books", "does-not-heal", "postgres does not answer"],
+  ] as const) {
+    test(failure, async () => {
+      using folder = temporaryFolder();
+      const { result, stage } = await run(folder.path, { seconds: 3 }, (standIn, parts) => {
+        standIn.failure = failure;
+        return parts;
+      });
+      expect(result.violations).toHaveLength(1);
+      expect(result.violations[0]?.name).toBe(name);
+      expect(result.violations[0]?.detail).toContain(words);
+      expect(result.counts.requests).toBeGreaterThan(20);
+      expect([result.rounds, stage.stops]).toEqual([1, 1]);
+      expect(existsSync(join(folder.path, "run", "history.jsonl"))).toBe(true);
+    });
+  }
+});
+
+test("a signal ends it where it stands: nothing is healed, the stage stops, the folder is removed", async () => {
+  using folder = temporaryFolder();
+  const interruption = new AbortController();
+  const began = performance.now();
+  const { result, stage } = await run(folder.path, {
+    seconds: 60,
+    roundSeconds: 20,
+    signal: interruption.signal,
+    onProgress: ({ type }) => {
+      if (type === "fault-begins") interruption.abort();
+    },
+  });
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(result).toMatchObject({ interrupted: true, rounds: 0, violations: [], folder: null });
+  expect([stage.heals, stage.stops, stage.faults.length]).toEqual([0, 1, 1]);
+  expect(existsSync(join(folder.path, "run"))).toBe(false);
+});
+
+test("where the checker itself fails, the stage stops and the folder stays", async () => {
+  using folder = temporaryFolder();
+  let stage: StandInStage | null = null;
+  const failing = run(folder.path, {}, (standIn, parts) => {
+    stage = standIn;
+    return {
+      ...parts,
+      createChecker: () => ({
+        round: () => {
+          throw new Error("a defect");
+        },
+      }),
+    };
+  });
+  expect(failing).rejects.toThrow("a defect");
+  await failing.catch(() => {});
+  expect(stage).toMatchObject({ stops: 1 });
+  expect(existsSync(join(folder.path, "run", "history.jsonl"))).toBe(true);
+});
+
+test("what cannot start is told in a sentence, with exit code 2", async () => {
+  using folder = temporaryFolder();
+  const start = (write: boolean) =>
+    run(folder.path, {}, (_, parts) => ({
+      ...parts,
+      startStage: (wanted) => {
+        if (write) writeFileSync(join(wanted.folder, "redis.log"), "");
+        return Promise.reject(new Error("redis-server is missing"));
+      },
+    })).catch((error: unknown) => error);
+  const message = "the system did not start (redis-server is missing)";
+  const empty = await start(false);
+  expect(empty).toEqual(new StartError(`${message}.`, 2));
+  expect(existsSync(join(folder.path, "run"))).toBe(false);
+  const logged = await start(true);
+  expect(logged).toEqual(new StartError(`${message}; what it said is in ${join(folder.path, "run")}.`, 2));
+  const used = await start(false);
+  expect(used).toBeInstanceOf(StartError);
+  expect(String(used)).toContain("is not empty");
+});

@@ -1,0 +1,33 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { FAULT_KINDS } from "../../src/torture/fault.ts";
+import { TORTURE_PARTS } from "../../src/torture/parts.ts";
+import { torture } from "../../src/torture/run.ts";
+import { summaryOf } from "../../src/torture/summary.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+
+failOnLeaks();
+// Load and harm of 20 to 60 s, and what comes between the rounds: a system that heals late may take a minute each.
+setDefaultTimeout(5 * 60_000);
+
+/** Always the same, so that a change that fails here is to blame; `TEST_SEED` takes the place of both. */
+const SEEDS = process.env["TEST_SEED"] === undefined ? [1, 2] : [Number(process.env["TEST_SEED"])];
+
+/** A failing run is told in words; its folder stays. */
+async function expectNothingFound(seed: number, seconds: number, embedded: boolean): Promise<void> {
+  const result = await torture({ seconds, seed, kinds: FAULT_KINDS, embedded, parts: TORTURE_PARTS });
+  if (result.violationsInAll > 0) console.error(summaryOf(result));
+  expect(result.violations).toEqual([]);
+  expect(result.counts.lost + result.counts.doubled).toBe(0);
+  expect(result.counts.accepted).toBeGreaterThan(seconds * 10);
+  // Harm was done: not all of it was skipped.
+  expect(result.harms.reduce((sum, { done }) => sum + done, 0)).toBeGreaterThan(seconds / 10);
+}
+
+describe.skipIf(clusterMissing !== null)("a minute of torture finds nothing in the cluster", () => {
+  for (const seed of SEEDS) test(`seed ${seed}`, () => expectNothingFound(seed, 60, false));
+});
+
+describe("20 s of torture find nothing in the embedded ledger", () => {
+  for (const seed of SEEDS.slice(0, 1)) test(`seed ${seed}`, () => expectNothingFound(seed, 20, true));
+});
