@@ -60,12 +60,12 @@ class BooksChecker implements Checker {
       if (asked !== null) touched.add(asked);
     }
 
-    const gap = new Gap(restores);
+    const gap = new Gap(restores, timelines);
     if (!gap.isEmpty) for (const asked of new Set([...touched, ...this.#open])) gap.consider(asked);
     const context = { round: this.#round, forgottenIn: this.#forgottenIn, timelines, gap, findings };
     for (const asked of touched) judgeOutcome(asked, context);
     this.#moments(touched, statements, context);
-    for (const asked of touched) this.#settle(asked);
+    for (const asked of touched) this.#settle(asked, gap);
     return { counts: findings.counts, violations: findings.violations };
   }
 
@@ -102,7 +102,7 @@ class BooksChecker implements Checker {
 
     for (const asked of touched) {
       const refusals = asked.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (gap.excuses(asked.place?.account ?? asked.account)) findings.counts.excused += refusals;
+      if (gap.excusesCommand(asked)) findings.counts.excused += refusals;
       else this.#ofCommand(asked, refusals > 0, of);
     }
     for (const attempt of statements) {
@@ -147,8 +147,10 @@ class BooksChecker implements Checker {
   }
 
   /** Keeps of the round what later ones need. */
-  #settle(asked: Asked): void {
+  #settle(asked: Asked, gap: Gap): void {
     const isBack = asked.place !== null && asked.lost === "named";
+    // Of several acceptances it is not known which one was lost. What stands in the books is what later ones must say.
+    const isExcused = gap.excusesCommand(asked);
     if (isBack) [asked.lost, asked.told] = ["no", null];
     // A refusal that may have been forgotten may be remembered all the same: it is kept until another outcome is told.
     let isBinding = standing(asked, { forgottenIn: this.#forgottenIn }) !== null;
@@ -160,6 +162,7 @@ class BooksChecker implements Checker {
       asked.told = { answer, attempt: number, round: this.#round };
       isBinding = true;
     }
+    if (isExcused && asked.told?.answer.type === "accepted") asked.told = null;
     asked.attempts = [];
     if (asked.open && asked.place === null) this.#open.add(asked);
     else this.#open.delete(asked);

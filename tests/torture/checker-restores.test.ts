@@ -9,7 +9,9 @@ import { SimulatedLedger } from "./simulated-ledger.ts";
 setDefaultTimeout(60_000);
 
 const firstSeed = testSeed();
-const seeds = Array.from({ length: 100 }, (_, index) => firstSeed + index);
+/** Some raised false alarms once: the loss hit what nobody was told of, or a command that was then applied anew. */
+const ONCE_WRONG = [1_000_182, 1_002_604, 1_004_963, 1_006_552, 1_006_818, 1_007_028];
+const seeds = [...ONCE_WRONG, ...Array.from({ length: 60 }, (_, index) => firstSeed + index)];
 
 function check(rounds: readonly Round[]): RoundVerdict[] {
   const checker = createChecker();
