@@ -63,6 +63,17 @@ export class Asked {
     for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
     return this.told?.answer.type === "accepted" ? this.told.answer.account : null;
   }
+
+  /** An opening that was lost and sent again opened several. */
+  get accounts(): Set<number> {
+    const answers = [this.told?.answer, ...this.attempts.map(({ answer }) => answer)];
+    const accounts = new Set(
+      answers.flatMap((answer) => (answer?.type === "accepted" ? [answer.account] : [])),
+    );
+    if (this.operation.type !== "open") accounts.add(this.operation.account);
+    if (this.place !== null) accounts.add(this.place.account);
+    return accounts;
+  }
 }
 
 /** Every command of a run, found by its key and by the mark that it leaves in the books. */

@@ -77,8 +77,9 @@ export class BooksMemory {
       brokenLimits(draft, remembered) ??
       brokenEntries(draft, remembered.entries.length, findings);
     if (broken !== null) findings.add("chain-broken", `Account ${row.account}: ${broken}.`);
-    const timeline = new Timeline(row.account, rows, { floor, isWhole: broken === null });
-    if (broken === null) limitsPassed(timeline, remembered.limits.length, findings);
+    const isWhole = broken === null && draft.changes >= remembered.entries.length + remembered.limits.length;
+    const timeline = new Timeline(row.account, rows, { floor, isWhole });
+    if (isWhole) limitsPassed(timeline, remembered.limits.length, findings);
 
     if (known === undefined) appeared.push({ type: "opening", row, timeline });
     for (let n = remembered.entries.length + 1; n <= timeline.entries; n += 1) {

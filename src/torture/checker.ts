@@ -60,12 +60,12 @@ class BooksChecker implements Checker {
       if (asked !== null) touched.add(asked);
     }
 
-    const gap = new Gap(restores);
+    const gap = new Gap(restores, timelines);
     if (!gap.isEmpty) for (const asked of new Set([...touched, ...this.#open])) gap.consider(asked);
     const context = { round: this.#round, forgottenIn: this.#forgottenIn, timelines, gap, findings };
     for (const asked of touched) judgeOutcome(asked, context);
     this.#moments(touched, statements, context);
-    for (const asked of touched) this.#settle(asked);
+    for (const asked of touched) this.#settle(asked, gap);
     return { counts: findings.counts, violations: findings.violations };
   }
 
@@ -102,8 +102,8 @@ class BooksChecker implements Checker {
 
     for (const asked of touched) {
       const refusals = asked.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (gap.excuses(asked.place?.account ?? asked.account)) findings.counts.excused += refusals;
-      else this.#ofCommand(asked, refusals > 0, of, context);
+      if (gap.excusesCommand(asked)) findings.counts.excused += refusals;
+      else this.#ofCommand(asked, refusals > 0, of);
     }
     for (const attempt of statements) {
       const { account } = attempt.operation.type === "statement" ? attempt.operation : { account: 0 };
@@ -134,7 +134,6 @@ class BooksChecker implements Checker {
     asked: Asked,
     isRefused: boolean,
     of: (account: number) => { changes: ChangeMade[]; readings: Reading[]; timeline: Timeline },
-    context: OutcomeContext,
   ): void {
     if (asked.place !== null) {
       const change = changeMade(asked, asked.place, this.#round);
@@ -142,25 +141,28 @@ class BooksChecker implements Checker {
     }
     if (isRefused && asked.operation.type !== "open") {
       const { readings, timeline } = of(asked.operation.account);
-      const told = standing(asked, context);
-      readings.push(...refusalReadings(asked, told?.answer.type === "refused", timeline));
+      const isTold = asked.told?.answer.type === "refused";
+      readings.push(...refusalReadings(asked, isTold, timeline));
     }
   }
 
   /** Keeps of the round what later ones need. */
-  #settle(asked: Asked): void {
+  #settle(asked: Asked, gap: Gap): void {
     const isBack = asked.place !== null && asked.lost === "named";
-    if (isBack) asked.lost = "no";
-    const isVoid = isBack || standing(asked, { forgottenIn: this.#forgottenIn }) === null;
-    if (isVoid) asked.told = null;
+    // Of several acceptances it is not known which one was lost. What stands in the books is what later ones must say.
+    const isExcused = gap.excusesCommand(asked);
+    if (isBack) [asked.lost, asked.told] = ["no", null];
+    // A refusal that may have been forgotten may be remembered all the same: it is kept until another outcome is told.
+    let isBinding = standing(asked, { forgottenIn: this.#forgottenIn }) !== null;
     for (const { answer, number } of asked.attempts) {
       if (answer.type === "unknown") asked.open = true;
       if (answer.type !== "accepted" && answer.type !== "refused") continue;
-      // An acceptance that stands in the books is what counts beside a refusal that was forgotten.
-      const counts =
-        asked.told === null || (asked.told.answer.type === "refused" && answer.type === "accepted");
-      if (counts) asked.told = { answer, attempt: number, round: this.#round };
+      // An acceptance is what stays beside a refusal that was forgotten.
+      if (isBinding && (asked.told?.answer.type !== "refused" || answer.type === "refused")) continue;
+      asked.told = { answer, attempt: number, round: this.#round };
+      isBinding = true;
     }
+    if (isExcused && asked.told?.answer.type === "accepted") asked.told = null;
     asked.attempts = [];
     if (asked.open && asked.place === null) this.#open.add(asked);
     else this.#open.delete(asked);

@@ -1,5 +1,6 @@
 import type { RestoreReport } from "../restore/report.ts";
 import type { Asked } from "./asked.ts";
+import type { Timeline } from "./timeline.ts";
 
 /**
  * What the restores of a round named as missing, and so may be missing.
@@ -14,8 +15,10 @@ export class Gap {
   readonly #accounts = new Set<number>();
   readonly #batches: boolean;
   readonly #excused = new Set<number>();
+  readonly #timelines: ReadonlyMap<number, Timeline>;
 
-  constructor(restores: readonly RestoreReport[]) {
+  constructor(restores: readonly RestoreReport[], timelines: ReadonlyMap<number, Timeline>) {
+    this.#timelines = timelines;
     for (const { missing } of restores) {
       for (const { account } of missing.accounts) this.#accounts.add(account);
     }
@@ -34,15 +37,23 @@ export class Gap {
 
   /** To be told of each command that was asked for in this round, or that is still open. */
   consider(asked: Asked): void {
-    const { account } = asked;
-    if (account === null || !this.covers(account)) return;
+    const accounts = [...asked.accounts];
+    if (!accounts.some((account) => this.covers(account))) return;
     const mayHaveBeenApplied = asked.causes.length + (asked.open ? 1 : 0);
     // One that stands in the books and had several attempts may have been applied before, by another one than stands.
-    if (mayHaveBeenApplied > (asked.place === null ? 0 : 1)) this.#excused.add(account);
+    if (mayHaveBeenApplied <= (asked.place === null ? 0 : 1)) return;
+    for (const account of accounts) this.#excused.add(account);
   }
 
   /** Whether the answers on the account are not held against its order. Only after all were considered. */
-  excuses(account: number | null): boolean {
-    return account !== null && this.#excused.has(account);
+  excuses(account: number): boolean {
+    if (this.#excused.has(account)) return true;
+    // Nobody may have been told of its opening, which was lost.
+    return this.#batches && !this.#timelines.has(account);
+  }
+
+  excusesCommand(asked: Asked): boolean {
+    if (this.isEmpty) return false;
+    return [...asked.accounts].some((account) => this.excuses(account));
   }
 }

@@ -49,7 +49,7 @@ function sameOutcome(
     const words = answerWords(answer);
     if (!outcomes.has(words)) outcomes.set(words, number);
   }
-  if (outcomes.size < 2 || context.gap.excuses(asked.account)) return;
+  if (outcomes.size < 2 || context.gap.excusesCommand(asked)) return;
   const acceptances = [...outcomes.keys()].filter((words) => words.startsWith("accepted")).length;
   // A refusal may be forgotten; then the command is decided anew, and that outcome is the one that stays.
   if (context.forgottenIn === context.round && acceptances < 2) return;
@@ -67,7 +67,7 @@ function decidedOnce(
   { gap, forgottenIn, round, findings }: OutcomeContext,
 ): void {
   const first = decided.find(({ answer }) => !answer.replayed);
-  if (first === undefined || gap.excuses(asked.account)) return;
+  if (first === undefined || gap.excusesCommand(asked)) return;
   const forgets = forgottenIn === round && decided.some(({ answer }) => answer.type === "refused");
   const other =
     told?.attempt ??
@@ -94,7 +94,7 @@ function accepted(asked: Asked, decided: readonly Decided[], context: OutcomeCon
   }
   for (const attempt of decided) {
     if (attempt.answer.type !== "accepted") continue;
-    if (gap.excuses(asked.account)) findings.counts.excused += 1;
+    if (gap.excusesCommand(asked)) findings.counts.excused += 1;
     else accordingToBooks(asked, attempt, attempt.answer, context);
   }
 }

@@ -23,7 +23,7 @@ export function statementReading(
   commands: Commands,
 ): Reading | string {
   const [newest] = statement.entries;
-  const entries = newest === undefined ? 0 : entryOf(timeline.account, newest.description, commands);
+  const entries = newest === undefined ? 0 : entryOf(timeline, newest.description, commands);
   if (typeof entries === "string") return entries;
   const wrong = wrongEntries(statement, timeline, entries);
   if (wrong !== null) return wrong;
@@ -49,9 +49,10 @@ export function statementReading(
   };
 }
 
-function entryOf(account: number, description: string, commands: Commands): number | string {
-  const place = commands.byDescription(description)?.place;
-  if (place?.account === account && place.entry !== null) return place.entry;
+function entryOf(timeline: Timeline, description: string, commands: Commands): number | string {
+  const { account, entry = null } = commands.byDescription(description)?.place ?? {};
+  // It may have stood there after an earlier round, and be gone.
+  if (account === timeline.account && entry !== null && entry <= timeline.entries) return entry;
   return `its newest entry "${description}" is not in the books of the account`;
 }
 

@@ -14,7 +14,8 @@ export interface World {
   readonly seed: number;
   readonly rounds: number;
   readonly attempts: number;
-  /** The ledger loses its latest changes in the middle of the last round. */
+  /** The ledger loses its latest changes in the middle of the round `lossIn`. */
+  readonly lossIn?: number;
   readonly loss?: "batches" | "accounts" | "nothing";
 }
 
@@ -60,7 +61,7 @@ export class Simulation {
   }
 
   #runRound(): Round {
-    const { rounds, attempts, loss } = this.#world;
+    const { attempts, loss, lossIn } = this.#world;
     this.#round += 1;
     this.#left = attempts;
     this.#attempts = [];
@@ -68,7 +69,7 @@ export class Simulation {
     for (let client = 0; client < CLIENTS; client += 1) {
       this.#later(this.#random.integer(0, 10), () => this.#client());
     }
-    let isLossDue = loss !== undefined && this.#round === rounds;
+    let isLossDue = loss !== undefined && this.#round === lossIn;
     // What takes effect after the last answer of the round may do so in the next.
     while (this.#left > 0 || this.#waiting > 0) {
       this.#step();

@@ -26,6 +26,9 @@ interface Applied {
   readonly command: Command;
   readonly key: string | null;
   readonly time: number;
+  /** What it was given then, for it to be given the same again. */
+  readonly id: string;
+  readonly account: number;
 }
 
 export const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
@@ -46,10 +49,10 @@ export class SimulatedLedger {
   apply(command: Command, key: string | null, time: number): Decided {
     const known = key === null ? undefined : this.#memory.get(key);
     if (known !== undefined) return { ...known, replayed: true };
-    const decided = this.#decide(command, key, time);
-    if (key !== null) this.#memory.set(key, decided);
-    if (decided.type === "accepted") this.#applied.push({ command, key, time });
-    return decided;
+    const id = key === null ? `req:${(this.#requests += 1)}` : `key:${key}`;
+    const account = command.type === "open" ? this.#next : command.account;
+    if (command.type === "open") this.#next += 1;
+    return this.#do({ command, key, time, id, account });
   }
 
   statement(account: number, time: number): Answer {
@@ -76,7 +79,7 @@ export class SimulatedLedger {
     const lost = this.#applied.slice(kept.length);
     const was = this.#accounts;
     this.#begin();
-    for (const { command, key, time } of kept) this.apply(command, key, time);
+    for (const applied of kept) this.#do(applied);
     const accounts = [...was].filter(([number, { entries, limits }]) => {
       const now = this.#accounts.get(number);
       return now?.entries.length !== entries.length || now.limits.length !== limits.length;
@@ -124,15 +127,18 @@ export class SimulatedLedger {
     this.#accounts.set(account, { name, command, entries: [], limits });
   }
 
-  #decide(command: Command, key: string | null, time: number): Decided {
-    const id = key === null ? `req:${(this.#requests += 1)}` : `key:${key}`;
+  #do(applied: Applied): Decided {
+    const decided = this.#decide(applied);
+    if (applied.key !== null) this.#memory.set(applied.key, decided);
+    if (decided.type === "accepted") this.#applied.push(applied);
+    return decided;
+  }
+
+  #decide({ command, time, id, account }: Applied): Decided {
     if (command.type === "open") {
-      const account = this.#next;
-      this.#next += 1;
       this.#open(account, command.name, command.creditLimit, id);
       return { type: "accepted", account, creditLimit: command.creditLimit, balance: 0, replayed: false };
     }
-    const { account } = command;
     const found = this.#accounts.get(account);
     if (found === undefined) return refused("account-not-found");
     const balance = found.entries.at(-1)?.balance ?? 0;
