@@ -28,7 +28,7 @@ export function harmCluster(
   harm: Harm,
   lastsMilliseconds: number,
 ): Promise<string | null> {
-  const { faults, processes, links, disks, clock, natsStore, redisLog } = hands;
+  const { faults, processes, links, clock, natsStore, redisLog } = hands;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -67,10 +67,8 @@ export function harmCluster(
       return clock === null
         ? Promise.resolve("Redis's clock cannot be moved")
         : during(clock.jump(harm.seconds));
-    case "disk-full": {
-      const disk = disks.get(harm.process);
-      return disk === undefined ? Promise.resolve("no disk can be full") : during(disk.fill());
-    }
+    case "disk-full":
+      return fillDisk(hands, harm.process, lastsMilliseconds);
     case "nats-truncated":
       return whileDown("nats", () => (natsStore.truncate() > 0 ? null : "NATS held no messages"));
     case "nats-emptied":
@@ -89,6 +87,21 @@ export function harmCluster(
         return null;
       });
   }
+}
+
+async function fillDisk(
+  { faults, processes, disks }: ClusterHands,
+  name: ProcessName,
+  milliseconds: number,
+): Promise<string | null> {
+  const disk = disks.get(name);
+  if (disk === undefined) return "no disk can be full";
+  const free = disk.fill();
+  await faults.wait(milliseconds);
+  free();
+  // A NATS that could not write has given up JetStream for the rest of its life; its operator starts it again.
+  if (name === "nats") await killFor(faults, named(processes, [name]), 0, null);
+  return null;
 }
 
 /** @throws Error where one of them is not there */

@@ -12,7 +12,7 @@ export class FaultsInProgress {
   /** @param harm does the harm, waits and undoes it; resolves to why it was not done, or null. May reject: the same */
   async do(fault: Fault, harm: () => Promise<string | null>): Promise<FaultDone> {
     const beganAt = performance.now();
-    const going = harm()
+    const going = Promise.try(harm)
       .catch(messageOf)
       .then((skipped) => ({ fault, beganAt, undoneAt: performance.now(), skipped }));
     this.#going.add(going);

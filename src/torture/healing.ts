@@ -8,6 +8,11 @@ import type { StackPlan } from "../stack/processes.ts";
 import type { StagedProcess } from "./staged-process.ts";
 
 const LOOK_EVERY_MILLISECONDS = 100;
+/**
+ * The words of /readyz that send an operator to the restore. `init` too: of a Redis that has nothing at all the APIs
+ * cannot tell whether it ever had anything; `razonete init` would refuse it and name the restore.
+ */
+const WAY_OUT = /razonete (restore|init)/;
 /** So often in a row an API must have named the restore: it may have compared Redis while that was still loading. */
 const FENCED_LOOKS = 3;
 /** Where only some APIs name it, a person would first wait whether the others bring them round. */
@@ -36,7 +41,6 @@ export async function heal({ plan, processes, restore }: Patient): Promise<Resto
       alarm === null ? [] : `${name}: ${alarm}`,
     );
     if (alarms.length > 0) throw new Error(`a writer needs a person: ${alarms.join("; ")}`);
-    for (const process of processes) if (!process.running) process.start();
 
     const { ill, fenced } = await look(plan);
     if (ill.length === 0) return reports;
@@ -70,7 +74,7 @@ async function look(plan: StackPlan): Promise<{ ill: string[]; fenced: number }>
   );
   const ill = answers.flatMap(({ name, reason }) => (reason === null ? [] : `${name}: ${reason}`));
   const fenced = answers.filter(
-    ({ kind, reason }) => kind === "api" && reason?.includes("razonete restore") === true,
+    ({ kind, reason }) => kind === "api" && reason !== null && WAY_OUT.test(reason),
   ).length;
   if (ill.length > 0) return { ill, fenced };
   const behind = await backlog(plan).catch(messageOf);

@@ -17,7 +17,8 @@ async function untilReady(process: StagedProcess): Promise<void> {
   for (;;) {
     const reason = process.running ? await probe() : "it does not run";
     if (reason === null && process.running) return;
-    if (process.endsByItself >= ENDS_AT_START_MAX || performance.now() > deadline) {
+    const givenUp = process.endsByItself >= ENDS_AT_START_MAX || process.alarm !== null;
+    if (givenUp || performance.now() > deadline) {
       throw new StartError(`${name} does not start (${reason}). Its log ends: ${process.logEnd()}`);
     }
     await Bun.sleep(LOOK_EVERY_MILLISECONDS);
