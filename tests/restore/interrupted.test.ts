@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { RedisClient } from "bun";
+import type { Batch } from "../../src/carry/batch.ts";
+import { Feed } from "../../src/carry/feed.ts";
+import { readStream } from "../../src/carry/stream.ts";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { Books } from "../../src/keep/books.ts";
+import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
+import { initialise } from "../../src/keep/init.ts";
+import { LedgerSource } from "../keep/ledger-source.ts";
+import { Servers } from "../keep/writer-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { missingServers } from "../support/servers/binaries.ts";
+
+failOnLeaks();
+setDefaultTimeout(180_000);
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const SHARDS = 2;
+
+/**
+ * Books that lag by half of what the feed has, and a Redis that is empty: made once, and copied for each test. No
+ * APIs and no writer run, so that only the restore changes anything.
+ */
+describe.skipIf(missingServers() !== null)("a restore that is interrupted", () => {
+  let servers: Servers;
+  let redis: RedisClient;
+  let template: string;
+  let databaseUrl: string;
+  let epoch: string;
+  let copies = 0;
+
+  beforeAll(async () => {
+    servers = await Servers.start();
+    redis = new RedisClient(servers.redis.url);
+    template = await servers.postgres.createDatabase();
+    ({ epoch } = await initialise({
+      databaseUrl: template,
+      redisUrl: servers.redis.url,
+      shards: SHARDS,
+      library,
+    }));
+    const feed = new Feed({ url: servers.nats.url, name: "test" });
+    const books = new Books({ url: template, name: "test", connections_max: 1 });
+    let published = 0;
+    for (const shard of [0, 1]) {
+      const source = new LedgerSource(epoch, shard);
+      const batches = makeBatches(source);
+      await books.keep(shard, batches.slice(0, batches.length / 2));
+      for (const batch of batches) feed.publish(batch);
+      published += batches.length;
+    }
+    await books.close();
+    await eventually("the stream has them", async () => {
+      let found = 0;
+      await readStream(servers.nats.url, () => (found += 1));
+      if (found < published)
+        for (const shard of [0, 1])
+          for (const batch of makeBatches(new LedgerSource(epoch, shard))) feed.publish(batch);
+      return found >= published;
+    });
+    await feed.close();
+  });
+  afterAll(async () => {
+    redis.close();
+    await servers.dispose();
+  });
+
+  /** Accounts 2 and 4 in shard 0; 1, 3 and 5 in shard 1; each opens some. */
+  function makeBatches(source: LedgerSource): Batch[] {
+    const { shard } = source;
+    const own = shard === 0 ? [2, 4] : [1, 3, 5];
+    return Array.from({ length: 200 }, (_, index) => {
+      if (index % 10 !== 0) return source.batch(own[index % own.length] ?? 0, 30, -10, 5);
+      const account = 6 + shard + index;
+      return source.close([
+        source.open(account, 100, `name ${index}`),
+        source.limit(account, 200),
+        source.entry(account, 1),
+      ]);
+    });
+  }
+
+  beforeEach(begin);
+
+  async function begin(): Promise<void> {
+    const maintenance = connectPostgres({ url: servers.postgres.url, name: "test", connections_max: 1 });
+    const [name, copy] = [template.slice(template.lastIndexOf("/") + 1), `copy_${(copies += 1)}`];
+    await eventually("the template is not in use", async () => {
+      await maintenance.unsafe(`CREATE DATABASE ${copy} TEMPLATE ${name}`);
+      return true;
+    });
+    await maintenance.end();
+    databaseUrl = template.replace(name, copy);
+    await redis.send("FLUSHALL", []);
+    await redis.send("FUNCTION", ["FLUSH"]);
+  }
+
+  function start(...flags: readonly string[]) {
+    const { redis: redisServer, nats } = servers;
+    return Bun.spawn([process.execPath, MAIN, "restore", "--json", ...flags], {
+      env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisServer.url, NATS_URL: nats.url },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  async function complete(): Promise<string> {
+    const child = start("--yes");
+    const [code, output, errors] = await Promise.all([
+      child.exited,
+      child.stdout.text(),
+      child.stderr.text(),
+    ]);
+    if (code !== 0) throw new Error(errors);
+    return output;
+  }
+
+  async function inBooks<Result>(look: (sql: Sql) => Promise<Result>): Promise<Result> {
+    const sql = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
+    try {
+      return await look(sql);
+    } finally {
+      await sql.end();
+    }
+  }
+
+  /** All that there is in Redis and in the books, but for the epoch, which is another one each time. */
+  async function everything() {
+    const keys = (await redis.keys("*")).toSorted();
+    const entries = keys.map(async (key) => {
+      const type = String(await redis.send("TYPE", [key]));
+      const read = { hash: "HGETALL", zset: "ZRANGE", string: "GET" }[type] ?? "EXISTS";
+      return [
+        key,
+        await redis.send(read, read === "ZRANGE" ? [key, "0", "-1", "WITHSCORES"] : [key]),
+      ] as const;
+    });
+    const books = await inBooks(async (sql) => ({
+      accounts: [...(await sql`SELECT * FROM accounts ORDER BY account`)],
+      entries: [...(await sql`SELECT * FROM entries ORDER BY account, seq`)],
+      limits: [...(await sql`SELECT * FROM limits ORDER BY account, version`)],
+      cursors: [...(await sql`SELECT * FROM cursors ORDER BY shard`)],
+      loaded: [...(await sql`SELECT loaded, shards FROM system`)],
+      restores: [...(await sql`SELECT finished_at IS NOT NULL AS finished FROM restores`)],
+    }));
+    const [system] = await inBooks((sql) => sql<{ epoch: string }[]>`SELECT epoch FROM system`);
+    const text = JSON.stringify({ redis: Object.fromEntries(await Promise.all(entries)), books });
+    return text.replaceAll(system?.epoch ?? "none", "EPOCH");
+  }
+
+  const reportOf = (output: string) => ({ ...JSON.parse(output), epoch: "" });
+
+  test("killed at any moment and run again, it ends the same, and says the same of what is missing", async () => {
+    const began = performance.now();
+    const output = await complete();
+    const milliseconds = performance.now() - began;
+    const undisturbed = await everything();
+    expect(undisturbed).toContain("name 190");
+    expect(reportOf(output)).toMatchObject({
+      shards: [
+        { fromFeed: 100, lastG: 200 },
+        { fromFeed: 100, lastG: 200 },
+      ],
+    });
+
+    const states = new Set<string>();
+    for (let round = 0; round < 14; round += 1) {
+      await begin();
+      const child = start("--yes");
+      await Bun.sleep((milliseconds * (round + 2)) / 14);
+      child.kill("SIGKILL");
+      await child.exited;
+      const [state] = await inBooks((sql) => sql<{ loaded: boolean }[]>`SELECT loaded FROM system`);
+      const heads = await redis.exists("razonete:{0}:head");
+      states.add(`${state?.loaded} ${heads}`);
+      const again = await complete();
+      expect(await everything()).toBe(undisturbed);
+      if (reportOf(again).type === "restored") expect(reportOf(again)).toEqual(reportOf(output));
+    }
+    // It was killed in different places.
+    expect(states.size).toBeGreaterThan(1);
+  });
+
+  test("between the books and Redis: init refuses and names it, and the next restore goes on", async () => {
+    const output = await complete();
+    const undisturbed = await everything();
+    await inBooks(async (sql) => {
+      await sql`UPDATE system SET loaded = false`;
+      await sql`UPDATE restores SET finished_at = NULL`;
+    });
+    await redis.send("DEL", ["razonete:{1}:head", "razonete:{0}:account:2"]);
+    expect(initialise({ databaseUrl, redisUrl: servers.redis.url, shards: null, library })).rejects.toThrow(
+      "a restore of this ledger was begun and not finished: run razonete restore.",
+    );
+    expect(JSON.parse(await complete())).toEqual(JSON.parse(output));
+    expect(await everything()).toBe(undisturbed);
+  });
+
+  test("late keeps of a writer of the epoch before are refused by the books", async () => {
+    const [late] = makeBatches(new LedgerSource(epoch, 0)).slice(199);
+    if (late === undefined) throw new Error("no batch");
+    await complete();
+    const books = new Books({ url: databaseUrl, name: "test", connections_max: 1 });
+    try {
+      const before = await everything();
+      // It is where the writer believes the cursor to be that decides which of the two refusals it gets.
+      expect(books.keep(0, [{ ...late, g: 201 }])).rejects.toThrow(/the books are not of epoch/);
+      expect(await books.keep(0, [late])).toMatchObject({ type: "kept", entries: 0, lastG: 200 });
+      await books.noteSeen(epoch, 0, 999);
+      expect(await everything()).toBe(before);
+    } finally {
+      await books.close();
+    }
+  });
+
+  test("a Redis of another ledger is emptied, its refusals as well; an own refusal under a key stays", async () => {
+    const key = "razonete:{1}:key:mine";
+    await redis.send("HSET", ["razonete:{1}:head", "epoch", epoch, "g", "7", "next", "7"]);
+    for (const [name, outcome] of [
+      [key, "!limit-exceeded"],
+      ["razonete:{1}:key:accepted", "=c 1 99 1 1 1 1 key:accepted x"],
+      ["somebody:else", "!"],
+    ] as const)
+      await redis.send("SET", [name, `["content"]\n${outcome}`]);
+    await complete();
+    expect(await redis.get(key)).toBe('["content"]\n!limit-exceeded');
+    expect(await redis.exists("razonete:{1}:key:accepted")).toBe(false);
+    expect(await redis.exists("somebody:else")).toBe(true);
+
+    await begin();
+    await redis.send("HSET", ["razonete:{1}:head", "epoch", "of-another-ledger", "g", "7", "next", "7"]);
+    await redis.send("SET", [key, '["content"]\n!limit-exceeded']);
+    expect(reportOf(await complete()).shards).toMatchObject([{ found: "empty" }, { found: "another epoch" }]);
+    expect(await redis.exists(key)).toBe(false);
+  });
+});

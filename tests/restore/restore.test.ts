@@ -1,0 +1,162 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "@nats-io/transport-node";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { z } from "zod";
+import { call } from "../support/api.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { testSeed } from "../support/random.ts";
+import { LoadedCluster } from "../cluster/loaded-cluster.ts";
+import { NOTHING_MISSING, runRestore } from "./restorable.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const seed = testSeed();
+const detailed = z.object({ detail: z.string() });
+
+describe.skipIf(clusterMissing !== null)(`razonete restore (seed ${seed})`, () => {
+  let system: LoadedCluster;
+  beforeAll(async () => {
+    system = await LoadedCluster.start(seed);
+  });
+  afterAll(() => system.dispose());
+  afterEach(async () => {
+    // Whatever a test has killed or harmed, the next one begins with a system that answers.
+    for (const writer of system.cluster.writers) await writer.kill();
+    if (runRestore(system.cluster, "--yes").type === "restored") await system.cluster.balanced();
+    for (const writer of system.cluster.writers) await writer.start();
+    await system.books.drained();
+  });
+
+  /** Under load, with writers that keep nothing from some moment on. */
+  async function lagging(): Promise<void> {
+    const load = await system.load();
+    for (const writer of system.cluster.writers) await writer.kill();
+    await Bun.sleep(500);
+    await load.stop();
+    // The last of it, too, is published.
+    await Bun.sleep(100);
+    expect(load.failures).toEqual([]);
+    expect((await system.books.outbox()).length).toBeGreaterThan(20);
+  }
+
+  async function exchangeRedis(change: () => void): Promise<void> {
+    const { redis } = system.cluster;
+    await redis.process.stop();
+    change();
+    await redis.process.start();
+  }
+
+  async function heldBack(reason: RegExp): Promise<void> {
+    for (const index of system.cluster.apis.keys()) {
+      await eventually("the API is held back", async () => {
+        const { status, body } = await call(system.cluster.apiUrl(index), "GET", "/readyz");
+        return status === 503 && reason.test(detailed.parse(body).detail);
+      });
+    }
+  }
+
+  /** It answers again, remembers, goes on, and the books have all that was ever answered. */
+  async function whole(): Promise<void> {
+    for (const writer of system.cluster.writers) await writer.kill();
+    for (const writer of system.cluster.writers) await writer.start();
+    const load = await system.load();
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    await system.check();
+  }
+
+  test("nothing is wrong: it says so and changes nothing", async () => {
+    await lagging();
+    const before = await system.books.outbox();
+    const { type, said, missing } = runRestore(system.cluster, "--yes");
+    expect({ type, missing }).toEqual({ type: "not-needed", missing: NOTHING_MISSING });
+    expect(said).toMatch(/there is nothing to restore/);
+    expect(await system.books.outbox()).toEqual(before);
+    await whole();
+  });
+
+  test("Redis emptied while the writer lags: the feed brings everything back", async () => {
+    await lagging();
+    const { g } = await system.books.outbox();
+    await exchangeRedis(() => system.cluster.redis.forget());
+    await heldBack(/Redis (holds no ledger|has no functions)/);
+    const keptG = await system.books.lastG();
+
+    const plan = runRestore(system.cluster, "--dry-run");
+    expect(plan).toMatchObject({ type: "declined", missing: NOTHING_MISSING });
+    expect(await system.books.lastG()).toBe(keptG);
+    const refused = system.cluster.run("restore");
+    expect([refused.exitCode, refused.stderr.toString()]).toEqual([
+      1,
+      "razonete: nothing was restored: nobody can be asked here; say --yes where that is what you want.\n",
+    ]);
+
+    const { shards, missing, said } = runRestore(system.cluster, "--yes");
+    expect(said).toContain("Redis holds nothing");
+    expect(missing).toEqual(NOTHING_MISSING);
+    expect(shards).toEqual([
+      { shard: 0, found: "empty", keptG, fromOutbox: 0, fromFeed: g - keptG, lastG: g },
+    ]);
+    expect(await consumersLeft()).toBe(0);
+    await whole();
+  });
+
+  test("Redis older, from a copy: what the feed has is there again", async () => {
+    const { redis } = system.cluster;
+    await redis.process.stop();
+    const copy = redis.backUp();
+    await redis.process.start();
+    await system.cluster.balanced();
+    await lagging();
+    await exchangeRedis(() => redis.putBack(copy));
+    await heldBack(/Redis is older/);
+    const { shards, missing } = runRestore(system.cluster, "--yes");
+    expect(missing).toEqual(NOTHING_MISSING);
+    expect(shards).toMatchObject([{ found: "older", fromOutbox: 0 }]);
+    expect(shards[0]?.fromFeed).toBeGreaterThan(20);
+    await whole();
+  });
+
+  test("Redis emptied and NATS, too: the APIs know what was answered, and the gap is named", async () => {
+    await lagging();
+    const { g } = await system.books.outbox();
+    const keptG = await system.books.lastG();
+    const entries = (await system.books.entries()).length;
+    await system.cluster.nats.process.kill();
+    system.cluster.nats.forget();
+    await system.cluster.nats.process.start();
+    await exchangeRedis(() => system.cluster.redis.forget());
+    await heldBack(/Redis (holds no ledger|has no functions)/);
+    const { shards, missing, said } = runRestore(system.cluster, "--yes");
+    expect(missing).toEqual({ batches: [{ shard: 0, from: keptG + 1, to: g }], accounts: [] });
+    expect(said).toContain(`${g - keptG} batches that nothing holds any more`);
+    expect(shards).toMatchObject([{ keptG, fromFeed: 0, lastG: g }]);
+    for (const writer of system.cluster.writers) await writer.start();
+    await system.cluster.balanced();
+    expect((await system.books.entries()).length).toBe(entries);
+    expect(await system.books.faults()).toEqual([]);
+    // A new journal: this one holds what is lost.
+    const url = system.cluster.url;
+    const first = await call(url, "POST", "/clientes/1/transacoes", {
+      valor: 7,
+      tipo: "c",
+      descricao: "after",
+    });
+    expect(first.status).toBe(200);
+    await system.books.drained();
+    await system.dispose();
+    system = await LoadedCluster.start(seed);
+  });
+
+  async function consumersLeft(): Promise<number> {
+    const connection = await connect({ servers: new URL(system.cluster.nats.url).host });
+    try {
+      return (await (await jetstreamManager(connection)).streams.info("RAZONETE")).state.consumer_count;
+    } finally {
+      await connection.close();
+    }
+  }
+});
