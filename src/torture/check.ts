@@ -19,7 +19,9 @@ export interface Violation {
     | "odd-answer"
     | "other-outcome"
     | "audit"
-    | "does-not-heal";
+    | "does-not-heal"
+    /** Redis had to be restored after harms that are none to its data. */
+    | "restored-without-need";
   readonly detail: string;
   readonly attempts: readonly number[];
 }

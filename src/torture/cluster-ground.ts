@@ -20,6 +20,7 @@ import type { FaultKind, Link, ProcessName } from "./fault.ts";
 import type { TorturedCommands } from "./own-tools.ts";
 import { RedisClock, whyNoClock } from "./redis-clock.ts";
 import { SmallDisk, whyNoDisks } from "./small-disk.ts";
+import { buildFsyncRecord, type FsyncRecord, whyNoFsyncRecord } from "./power-loss.ts";
 import type { Stage } from "./stage.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -42,6 +43,8 @@ export interface Ground {
   /** By the process that works on it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
+  /** What Redis has synced, from its first start on. */
+  readonly syncs: FsyncRecord | null;
   readonly cannot: Stage["cannot"];
 }
 
@@ -76,6 +79,10 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
     const clock =
       options.faultKinds.includes("stop") && noClock === null ? new RedisClock(realpathSync(data.run)) : null;
 
+    const disk = options.faultKinds.includes("disk");
+    const noSyncs = disk ? whyNoFsyncRecord() : null;
+    const syncs = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
+
     const [port = 0, ...ports] = await freePorts(1 + PORTS_BESIDE_APIS + apis);
     const plan = planStack({
       folder: data,
@@ -102,16 +109,20 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
     return {
       data,
       watchdog,
-      plan: badlyLinked(plan, between, clock),
+      plan: badlyLinked(plan, between, preloaded(clock, syncs)),
       redisServer: programs.redis,
       links: between,
       disks,
       clock,
+      syncs,
       cannot: [
         ...(noDisks === null ? [] : [{ kind: "disk" as const, what: "full disks", reason: noDisks }]),
         ...(noClock === null
           ? []
           : [{ kind: "stop" as const, what: "jumps of Redis's clock", reason: noClock }]),
+        ...(noSyncs === null
+          ? []
+          : [{ kind: "disk" as const, what: "loss of power at Redis", reason: noSyncs }]),
       ],
     };
   } catch (error) {
@@ -138,11 +149,19 @@ function settingsForSmallDisk(data: DataFolder): string {
   return settings;
 }
 
-/** The same processes, with the links between them, and Redis with a clock that can be moved. */
+/** What Redis is started with, so that its clock can be moved and its syncs are known. */
+function preloaded(clock: RedisClock | null, syncs: FsyncRecord | null): Readonly<Record<string, string>> {
+  const both = [clock?.environment ?? {}, syncs?.environment ?? {}];
+  const libraries = both.flatMap(({ LD_PRELOAD }) => LD_PRELOAD ?? []);
+  if (libraries.length === 0) return {};
+  return { ...both[0], ...both[1], LD_PRELOAD: libraries.join(":") };
+}
+
+/** The same processes, with the links between them, and Redis under observation. */
 function badlyLinked(
   plan: StackPlan,
   links: Readonly<Record<Link, BadLink>>,
-  clock: RedisClock | null,
+  ofRedis: Readonly<Record<string, string>>,
 ): StackPlan {
   const withEnvironment = (
     process: ProcessPlan,
@@ -155,7 +174,7 @@ function badlyLinked(
   const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.databaseUrl) };
   return {
     ...plan,
-    redis: withEnvironment(plan.redis, clock?.environment ?? {}),
+    redis: withEnvironment(plan.redis, ofRedis),
     apis: plan.apis.map((api) => withEnvironment(api, ofApi)),
     writers: plan.writers.map((writer) => withEnvironment(writer, ofWriter)),
   };

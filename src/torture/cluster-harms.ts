@@ -1,6 +1,7 @@
 import type { BadLink } from "./bad-link.ts";
 import type { Harm, Link, ProcessName } from "./fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
+import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
 import type { NatsStore } from "./nats-store.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLog } from "./redis-log.ts";
@@ -16,6 +17,8 @@ export interface ClusterHands {
   /** By the process that works on it; none where they cannot be had. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
+  /** Null where it cannot be known what is synced. */
+  readonly syncs: FsyncRecord | null;
   readonly natsStore: NatsStore;
   readonly redisLog: RedisLog;
   /** From now on a Redis that refuses its log has it mended. */
@@ -28,7 +31,7 @@ export function harmCluster(
   harm: Harm,
   lastsMilliseconds: number,
 ): Promise<string | null> {
-  const { faults, processes, links, clock, natsStore, redisLog } = hands;
+  const { faults, processes, links, clock, syncs, natsStore, redisLog } = hands;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -74,6 +77,12 @@ export function harmCluster(
     case "nats-emptied":
       return whileDown("nats", () => {
         natsStore.empty();
+        return null;
+      });
+    case "redis-power-loss":
+      if (syncs === null) return Promise.resolve("what Redis has synced cannot be known");
+      return whileDown("redis", () => {
+        cutToSynced(redisLog.folder, syncs.folder);
         return null;
       });
     case "redis-cut":

@@ -71,6 +71,7 @@ export class ClusterStage implements Stage {
       links: ground.links,
       disks: ground.disks,
       clock: ground.clock,
+      syncs: ground.syncs,
       natsStore: new NatsStore(data.nats),
       redisLog,
       expectRefusedLog: () => {

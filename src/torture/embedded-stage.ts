@@ -148,6 +148,7 @@ export class EmbeddedStage implements Stage {
       case "clock":
       case "nats-truncated":
       case "nats-emptied":
+      case "redis-power-loss":
       case "redis-cut":
       case "redis-zeroed":
       case "redis-emptied":

@@ -27,6 +27,8 @@ export function wordsOfHarm(harm: Harm): string {
       return "truncate NATS's stream";
     case "nats-emptied":
       return "empty NATS's folder";
+    case "redis-power-loss":
+      return "kill Redis, and take from its log what was never synced";
     case "redis-cut":
       return `cut ${harm.bytes} bytes off Redis's log`;
     case "redis-zeroed":

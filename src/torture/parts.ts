@@ -1,11 +1,15 @@
-import { StartError } from "../errors.ts";
+import { createChecker } from "./checker.ts";
+import { ClusterStage } from "./cluster-stage.ts";
+import { EmbeddedStage } from "./embedded-stage.ts";
 import type { TortureParts } from "./options.ts";
+import { planRound } from "./plan.ts";
 
 /** What a torture of the real system is put together from. */
 export const TORTURE_PARTS: TortureParts = {
-  startStage: () => Promise.reject(new StartError("the stage is not joined yet", 2)),
-  planRound: () => [],
-  createChecker: () => {
-    throw new StartError("the checker is not joined yet", 2);
-  },
+  startStage: ({ embedded, folder, kinds: faultKinds, apis, writers, own, say }) =>
+    embedded
+      ? EmbeddedStage.start({ folder, faultKinds })
+      : ClusterStage.start({ folder, faultKinds, apis, writers, say, ...(own === undefined ? {} : { own }) }),
+  planRound,
+  createChecker,
 };

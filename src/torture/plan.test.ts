@@ -44,6 +44,7 @@ describe("the plan of a round", () => {
         "disk-full",
         "nats-truncated",
         "nats-emptied",
+        "redis-power-loss",
         "redis-cut",
         "redis-zeroed",
         "redis-emptied",

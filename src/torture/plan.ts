@@ -108,6 +108,7 @@ function repertoireOf({ kinds, embedded, apis, writers }: RoundPlan): Choice[] {
         }),
       },
       { kind: "net", weight: 7, draw: (random) => ({ type: "hold", link: random.pick(LINKS) }) },
+      { kind: "disk", weight: 6, draw: () => ({ type: "redis-power-loss" }) },
       { kind: "disk", weight: 4, draw: () => ({ type: "nats-truncated" }) },
       { kind: "disk", weight: 4, draw: () => ({ type: "nats-emptied" }) },
     );
@@ -206,6 +207,7 @@ function destroysWhatIsNeeded(harm: Harm, ends: number, redisHarm: Drawn, spares
     case "nats-emptied":
       return sparesFeed;
     case "clock":
+    case "redis-power-loss":
     case "redis-cut":
     case "redis-zeroed":
     case "redis-emptied":

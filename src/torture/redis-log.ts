@@ -8,11 +8,11 @@ const LOG_FOLDER = "appendonlydir";
  * Redis's append-only log on disk, damaged. For a Redis that is not running.
  */
 export class RedisLog {
-  readonly #folder: string;
+  readonly folder: string;
 
   /** @param folder the one in which Redis works */
   constructor(folder: string) {
-    this.#folder = join(folder, LOG_FOLDER);
+    this.folder = join(folder, LOG_FOLDER);
   }
 
   /**
@@ -38,7 +38,7 @@ export class RedisLog {
   }
 
   empty(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** Bytes since Redis last rewrote the log. */
@@ -58,9 +58,9 @@ export class RedisLog {
 
   /** The part of the log that is being written: it has the highest number. */
   #newest(): { path: string; size: number } {
-    const parts = readdirSync(this.#folder).flatMap((name) => {
+    const parts = readdirSync(this.folder).flatMap((name) => {
       const number = /\.(\d+)\.incr\.aof$/.exec(name)?.[1];
-      return number === undefined ? [] : [{ number: Number(number), path: join(this.#folder, name) }];
+      return number === undefined ? [] : [{ number: Number(number), path: join(this.folder, name) }];
     });
     const newest = parts.toSorted((a, b) => b.number - a.number)[0];
     if (newest === undefined) throw new Error("Redis has no log");

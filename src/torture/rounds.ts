@@ -156,10 +156,10 @@ export class Rounds {
     } catch (error) {
       return failed(attempts, "does-not-heal", error);
     }
-    const { counts, violations } = this.#checker.round(attempts, books, restores, {
-      redisData: done.some(harmsRedisData),
-    });
+    const redisData = done.some(harmsRedisData);
+    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisData });
     const all = [...violations, ...(await this.#audited())];
+    if (!redisData && restores.some(({ type }) => type === "restored")) all.push(WITHOUT_NEED);
     // Where something was found already, it is left as it was found.
     if (all.length === 0) all.push(...(await this.#answering()));
     if (all.length > 0) this.#folder.writeBooks(books);
@@ -230,6 +230,12 @@ function interruption(signal: AbortSignal | undefined): Promise<never> {
 async function sleepUntil(time: number): Promise<void> {
   await Bun.sleep(Math.max(0, time - performance.now()));
 }
+
+const WITHOUT_NEED: Violation = {
+  name: "restored-without-need",
+  detail: "Redis had to be restored, and nothing was done to its data but what it promises to stand",
+  attempts: [],
+};
 
 function harmsRedisData({ fault: { harm }, skipped }: FaultDone): boolean {
   return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(harm.type);

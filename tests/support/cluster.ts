@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createClient } from "@redis/client";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
@@ -9,6 +10,8 @@ import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
 import { eventually } from "./eventually.ts";
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 /** Why a cluster cannot run here; null where it can. */
 export const clusterMissing = missingServers();
@@ -104,8 +107,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Runs a command of the program to its end. */
-  run(name: keyof OwnCommands) {
-    return Bun.spawnSync([...this.#own[name]], { env: this.#settings(0), stderr: "pipe" });
+  run(name: "init" | "restore", ...flags: readonly string[]) {
+    const command = name === "init" ? this.#own.init : [process.execPath, MAIN, name];
+    return Bun.spawnSync([...command, ...flags], { env: this.#settings(0), stderr: "pipe" });
   }
 
   async redisCommand(...args: readonly string[]): Promise<unknown> {
