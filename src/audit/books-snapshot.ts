@@ -8,7 +8,7 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 export interface Snapshot {
   /** PostgreSQL's name of the moment, for another connection to look at the same one. */
   readonly id: string;
-  query(text: string, parameters?: readonly (string | number | null)[]): Promise<Row[]>;
+  readonly query: (text: string, parameters?: readonly (string | number | null)[]) => Promise<Row[]>;
 }
 
 /**

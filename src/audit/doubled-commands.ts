@@ -18,7 +18,8 @@ export class DoubledCommands {
 
   /** The hashes that came more than once. Nothing can be added afterwards. */
   candidates(): ReadonlySet<number> {
-    const hashes = this.#hashes.subarray(0, this.#count).sort();
+    const hashes = this.#hashes.subarray(0, this.#count);
+    hashes.sort();
     const doubled = new Set<number>();
     for (let index = 1; index < hashes.length; index += 1) {
       const hash = hashes[index] ?? 0;

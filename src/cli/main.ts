@@ -10,6 +10,7 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ["init", async () => (await import("./init.ts")).initCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
+  ["audit", async () => (await import("./audit.ts")).auditCommand()],
   ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],
   ["bench", async () => (await import("./bench.ts")).benchCommand()],
 ]);
