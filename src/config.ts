@@ -110,6 +110,11 @@ export function readWriterConfig(environment: Environment = process.env): Writer
   return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
 }
 
+/** Whether the environment says where the books are, and with them that there is a cluster. */
+export function namesBooks(environment: Environment = process.env): boolean {
+  return (environment["DATABASE_URL"] ?? "") !== "";
+}
+
 export interface ApiConfig {
   readonly address: { readonly host: string; readonly port: number } | { readonly socket: string };
   readonly databaseUrl: string;

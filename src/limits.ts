@@ -99,6 +99,23 @@ export const limits = {
   scan_keys_max: 1_000,
   /** Accounts and gaps that a restore tells a person; the rest are counted. */
   missing_told_max: 20,
+  /** Findings of an audit that are told one by one; of the others only the count. */
+  audit_findings_told_max: 50,
+  /** Rows of one kind of damage that are read to be named; of the others only the count. */
+  audit_rows_named_max: 1_000,
+  /** Entries whose chains PostgreSQL checks in one query: progress is told between two. */
+  audit_range_entries: 2_000_000,
+  /** Accounts whose state in Redis is compared with the books at once. */
+  audit_chunk_accounts: 250,
+  /** Accounts that were changing while they were compared, and are compared with the outbox at once. */
+  audit_moving_accounts: 5_000,
+  /** Messages of the feed that are compared with the books at once. */
+  audit_chunk_batches: 500,
+  /** How long an audit waits for each server to answer at all. */
+  audit_connect_milliseconds_max: 5_000,
+  /** An audit that takes longer than this shows how far it is. */
+  audit_quiet_milliseconds: 1_000,
+
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
 

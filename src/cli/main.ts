@@ -11,6 +11,7 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
+  ["audit", async () => (await import("./audit.ts")).auditCommand()],
   ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],
   ["torture", async () => (await import("./torture.ts")).tortureCommand()],
   ["bench", async () => (await import("./bench.ts")).benchCommand()],

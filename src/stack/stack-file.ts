@@ -1,4 +1,5 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { z } from "zod";
 
 /** What `<data>/stack.json` says of a running stack: for tools that look into it, and for tests that break it. */
 export interface StackDescription {
@@ -20,4 +21,15 @@ export function writeStackFile(path: string, description: StackDescription): voi
 
 export function removeStackFile(path: string): void {
   rmSync(path, { force: true });
+}
+
+const servers = z.object({ databaseUrl: z.string(), redisUrl: z.string(), natsUrl: z.string() });
+
+/**
+ * Where the servers of a running stack are. Throws where the file cannot be read, or is no description of a stack.
+ */
+export function readStackServers(
+  path: string,
+): Pick<StackDescription, "databaseUrl" | "redisUrl" | "natsUrl"> {
+  return servers.parse(JSON.parse(readFileSync(path, "utf8")));
 }

@@ -1,0 +1,73 @@
+import { checkAccounts, checkCommands } from "./books-accounts.ts";
+import { checkChains } from "./books-chains.ts";
+import { connectBooks, inSnapshot, type Snapshot } from "./books-snapshot.ts";
+import { readSystem } from "./books-system.ts";
+import { CompareRedis } from "./compare-redis.ts";
+import { Findings } from "./findings.ts";
+import { looking, POSTGRES, REDIS } from "./looking.ts";
+import { RedisSide } from "./redis-side.ts";
+import type { AuditReport } from "./report.ts";
+
+export interface AuditClusterOptions {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** `null`: the feed is not looked at. */
+  readonly natsUrl: string | null;
+  /**
+   * For the restore, which audits before it lets the APIs in: that the books do not call Redis loaded yet, and that the
+   * restore is not finished, is no finding.
+   */
+  readonly duringRestore?: boolean;
+  /** Entries of the books that were looked at, and about how many there are. */
+  readonly onProgress?: (done: number, all: number) => void;
+}
+
+/**
+ * Audits a cluster, also while it works, and changes nothing.
+ *
+ * First one moment of the books by itself; then Redis, the feed and the outbox; then the books of a later moment, which
+ * have everything that the outbox no longer had. What was decided before Redis was read is so in one of the two.
+ *
+ * @throws StartError with exit code 2 where one of the servers cannot be looked at
+ */
+export async function auditCluster(options: AuditClusterOptions): Promise<AuditReport> {
+  const began = performance.now();
+  const findings = new Findings();
+  const onProgress = options.onProgress ?? (() => {});
+  const sql = connectBooks(options.databaseUrl);
+  let redis: RedisSide | null = null;
+  try {
+    redis = await looking(REDIS, RedisSide.connect(options.redisUrl));
+    const books = await looking(
+      POSTGRES,
+      inSnapshot(sql, async (snapshot) => {
+        const system = await readSystem(snapshot, findings, options.duringRestore === true);
+        const [entries, accounts] = await Promise.all([
+          checkChains(snapshot, findings, onProgress),
+          inSnapshot(sql, (beside) => checkBeside(beside, findings), snapshot.id),
+        ]);
+        return { system, entries, accounts };
+      }),
+    );
+    const compared = await new CompareRedis({ sql, redis, system: books.system, findings }).compare(
+      options.natsUrl,
+    );
+    return {
+      agreed: findings.count === 0,
+      system: "cluster",
+      counts: { accounts: books.accounts, entries: books.entries, ...compared },
+      seconds: (performance.now() - began) / 1000,
+      findings: findings.told,
+      findingsInAll: findings.count,
+    };
+  } finally {
+    redis?.close();
+    await sql.end({ timeout: 1 });
+  }
+}
+
+async function checkBeside(books: Snapshot, findings: Findings): Promise<number> {
+  const accounts = await checkAccounts(books, findings);
+  await checkCommands(books, findings);
+  return accounts;
+}

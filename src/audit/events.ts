@@ -1,0 +1,112 @@
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { integers, texts } from "../keep/pg-array.ts";
+import type { Row } from "./books-snapshot.ts";
+
+/** A row of `entries` as the text of its event. */
+export const EVENT_OF_ENTRY = `
+  concat_ws(' ', CASE e.kind WHEN 'credit' THEN 'c' ELSE 'd' END, e.account, e.seq, e.time, e.value, e.balance,
+    e.credit_limit, e.command, e.description)`;
+
+/** Asks the books, at whatever moment. */
+export type Ask = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
+
+/** An event that the books should have, and what they have instead. */
+export interface EventDiffers {
+  readonly text: string;
+  readonly account: number;
+  readonly seq: number | null;
+  /** `null`: nothing. */
+  readonly kept: string | null;
+}
+
+/** The event, or `null` where the text is none. */
+export function eventOf(text: string): LedgerEvent | null {
+  try {
+    return parseEvent(text);
+  } catch {
+    return null;
+  }
+}
+
+export function accountOf(event: LedgerEvent): number {
+  return event.type === "entry" ? event.entry.account : event.account;
+}
+
+/** Which of the events, each valid, the books do not have exactly so. */
+export async function differingEvents(ask: Ask, events: readonly string[]): Promise<EventDiffers[]> {
+  const entries: { account: number; seq: number; text: string }[] = [];
+  const opened: { account: number; text: string }[] = [];
+  const changed: { account: number; seq: number; id: string; text: string }[] = [];
+  for (const text of events) {
+    const event = eventOf(text);
+    switch (event?.type) {
+      case "entry":
+        entries.push({ account: event.entry.account, seq: event.entry.seq, text });
+        break;
+      case "open":
+        opened.push({ account: event.account, text });
+        break;
+      case "limit":
+        changed.push({ account: event.account, seq: event.seq, id: event.id, text: limitText(event) });
+        break;
+      case undefined:
+    }
+  }
+  const rows = await Promise.all([
+    entries.length === 0
+      ? []
+      : ask(
+          `SELECT w.account::text, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
+           FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
+           LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
+           WHERE e.seq IS NULL OR ${EVENT_OF_ENTRY} <> w.text`,
+          [
+            integers(entries, (e) => e.account),
+            integers(entries, (e) => e.seq),
+            texts(entries, (e) => e.text),
+          ],
+        ),
+    opened.length === 0
+      ? []
+      : ask(
+          `SELECT w.account::text, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
+           FROM unnest($1::text::bigint[], $2::text::text[]) AS w (account, text)
+           LEFT JOIN LATERAL (
+             SELECT concat_ws(' ', 'o', a.account, a.opened_at, l.credit_limit, a.command, coalesce(a.name, '')) AS kept
+             FROM accounts AS a JOIN limits AS l ON l.account = a.account AND l.version = 1
+             WHERE a.account = w.account
+           ) AS a ON true
+           WHERE a.kept IS DISTINCT FROM w.text`,
+          [integers(opened, (o) => o.account), texts(opened, (o) => o.text)],
+        ),
+    changed.length === 0
+      ? []
+      : ask(
+          `SELECT w.account::text, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
+           FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[])
+             AS w (account, seq, command, text)
+           LEFT JOIN LATERAL (
+             SELECT concat_ws(' ', 'l', account, after_seq, changed_at, credit_limit, command) AS kept
+             FROM limits WHERE account = w.account AND after_seq = w.seq AND command = w.command LIMIT 1
+           ) AS l ON true
+           WHERE l.kept IS DISTINCT FROM w.text`,
+          [
+            integers(changed, (c) => c.account),
+            integers(changed, (c) => c.seq),
+            texts(changed, (c) => c.id),
+            texts(changed, (c) => c.text),
+          ],
+        ),
+  ]);
+  return rows.flat().map((row) => ({
+    text: String(row["text"]),
+    account: Number(row["account"]),
+    seq: row["seq"] === null ? null : Number(row["seq"]),
+    kept: row["missing"] === true ? null : String(row["kept"]),
+  }));
+}
+
+/** As the books have it: the balance at that moment is not kept with a limit. */
+function limitText(event: LedgerEvent & { readonly type: "limit" }): string {
+  return `l ${event.account} ${event.seq} ${event.time} ${event.creditLimit} ${event.id}`;
+}

@@ -1,0 +1,128 @@
+import { ErrorReply } from "@redis/client";
+import { z } from "zod";
+import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "../decide/redis-client.ts";
+import { limits } from "../limits.ts";
+import { looking, REDIS } from "./looking.ts";
+
+export interface Head {
+  readonly epoch: string;
+  readonly g: number;
+  readonly next: number;
+  /** Batches up to this one were seen by somebody, and are not in this data; 0 where nobody has said so. */
+  readonly lost: number;
+}
+
+/** An account as Redis has it, and its statement, of one moment. Numbers as they stand: damage may be anything. */
+export interface Reading {
+  readonly limit: string;
+  readonly balance: string;
+  readonly seq: string;
+  readonly name: string;
+  /** Newest first. */
+  readonly statement: readonly string[];
+}
+
+/** `unreadable`: with what Redis said. */
+export type Found = Reading | "missing" | { readonly unreadable: string };
+
+const headReply = z.array(z.string().nullable());
+const readingsReply = z.array(z.union([z.array(z.string().nullable()), z.string(), z.null()]));
+
+/** Redis, as an audit looks at it. Methods throw StartError where it does not answer. */
+export class RedisSide {
+  readonly #redis: Redis;
+
+  private constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  /** Rejects where Redis cannot be reached. */
+  static async connect(url: string): Promise<RedisSide> {
+    let reason: Error | null = null;
+    const redis = connectRedis(url, (error) => {
+      reason = error;
+    });
+    const connected = redis.connect().then(() => true);
+    // It goes on trying for ever, and is told to stop below.
+    connected.catch(() => {});
+    const late = Bun.sleep(limits.audit_connect_milliseconds_max).then(() => false);
+    try {
+      if (await Promise.race([connected, late])) return new RedisSide(redis);
+    } catch (error) {
+      redis.destroy();
+      throw error;
+    }
+    redis.destroy();
+    throw reason ?? new Error("it does not answer");
+  }
+
+  close(): void {
+    this.#redis.destroy();
+  }
+
+  /** `null`: Redis holds nothing of the shard. */
+  async head(shard: number): Promise<Head | null> {
+    const fields = ["epoch", "g", "next", "lost"];
+    const reply = await looking(REDIS, this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]));
+    const [epoch, g, next, lost] = headReply.parse(reply);
+    if (typeof epoch !== "string") return null;
+    return { epoch, g: Number(g), next: Number(next), lost: Number(lost ?? 0) };
+  }
+
+  /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch. */
+  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[] | null> {
+    const found: Found[] = [];
+    try {
+      for (let at = 0; at < accounts.length; at += limits.audit_chunk_accounts) {
+        const chunk = accounts.slice(at, at + limits.audit_chunk_accounts);
+        found.push(...(await this.#readChunk(epoch, shard, chunk)));
+      }
+      return found;
+    } catch (error) {
+      if (error instanceof ErrorReply && /^(EPOCH|EMPTY)/.test(error.message)) return null;
+      return looking(REDIS, Promise.reject(error));
+    }
+  }
+
+  /** A key of a wrong type fails the whole call: then each half is asked for by itself. */
+  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[]> {
+    const args = accounts.flatMap((account) => ["s", String(account)]);
+    try {
+      const reply: unknown = await this.#redis.sendCommand([
+        "FCALL_RO",
+        "razonete_read",
+        "1",
+        headKey(shard),
+        epoch,
+        "0",
+        ...args,
+      ]);
+      return readingsReply
+        .parse(reply)
+        .slice(1)
+        .map((row) => (Array.isArray(row) ? reading(row) : "missing"));
+    } catch (error) {
+      if (!(error instanceof ErrorReply) || !error.message.includes("WRONGTYPE")) throw error;
+      if (accounts.length === 1) return [{ unreadable: error.message.slice(0, 100) }];
+      const half = Math.ceil(accounts.length / 2);
+      const first = await this.#readChunk(epoch, shard, accounts.slice(0, half));
+      return [...first, ...(await this.#readChunk(epoch, shard, accounts.slice(half)))];
+    }
+  }
+
+  /** Everything in the outbox that was there when this began, and maybe what came since; trimmed meanwhile, less. */
+  async outbox(shard: number): Promise<OutboxEntry[]> {
+    const entries: OutboxEntry[] = [];
+    for (;;) {
+      const from = (entries.at(-1)?.g ?? -1) + 1;
+      const page = await looking(REDIS, readOutbox(this.#redis, shard, from, limits.outbox_read_batches_max));
+      for (const entry of page) entries.push(entry);
+      if (page.length < limits.outbox_read_batches_max) return entries;
+    }
+  }
+}
+
+function reading(row: readonly (string | null)[]): Reading {
+  const [limit, balance, seq, , name, ...statement] = row.map((field) => field ?? "");
+  return { limit: limit ?? "", balance: balance ?? "", seq: seq ?? "", name: name ?? "", statement };
+}

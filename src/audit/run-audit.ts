@@ -1,0 +1,38 @@
+import { auditCluster } from "./audit-cluster.ts";
+import { auditFile } from "./audit-file.ts";
+import { Progress } from "./progress.ts";
+import type { AuditReport } from "./report.ts";
+import { describeReport } from "./table.ts";
+import { chooseTarget, type Target, type TargetFlags } from "./target.ts";
+
+export interface AuditFlags extends TargetFlags {
+  readonly json?: boolean;
+}
+
+/**
+ * Audits what the flags name and prints what was found.
+ *
+ * @returns whether all agrees
+ * @throws StartError with exit code 2 where something could not be looked at
+ */
+export async function runAudit(flags: AuditFlags): Promise<boolean> {
+  const target = chooseTarget(flags);
+  const progress = new Progress();
+  let report: AuditReport;
+  try {
+    report = await audit(target, (done, all) => progress.update(done, all));
+  } finally {
+    progress.stop();
+  }
+  console.log(flags.json === true ? JSON.stringify(report, null, 2) : describeReport(report, target.where));
+  return report.agreed;
+}
+
+function audit(target: Target, onProgress: (done: number, all: number) => void): Promise<AuditReport> {
+  switch (target.type) {
+    case "cluster":
+      return auditCluster({ ...target.servers, onProgress });
+    case "file":
+      return auditFile(target.path, onProgress);
+  }
+}

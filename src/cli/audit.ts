@@ -1,0 +1,36 @@
+import { Command } from "commander";
+import type { AuditFlags } from "../audit/run-audit.ts";
+import { messageOf, StartError } from "../errors.ts";
+
+const HELP = `
+Looks at every account: its entries without a gap, each balance the one before and the value, none under its limit; and
+in a cluster, that Redis, its outbox, the feed and PostgreSQL say the same. Changes nothing, and may run at any time.
+
+Without an option it takes the first that is there: the cluster of DATABASE_URL, REDIS_URL and NATS_URL, the running
+stack in data/stack, the data file in data.
+
+Exit code: 0 where all agrees, 1 where something does not, 2 where it could not look.`;
+
+export function auditCommand(): Command {
+  return (
+    new Command("audit")
+      .description("say whether everything that keeps the ledger agrees")
+      .option("--stack [folder]", "a running stack, by its data folder (default: data/stack)")
+      .option("--data <folder>", "the data file of the embedded ledger; one may run on it")
+      .option("--json", "write the report as JSON")
+      .addHelpText("after", HELP)
+      // A wrong option is one more reason why it could not look.
+      .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+      .action(audit)
+  );
+}
+
+async function audit(flags: AuditFlags): Promise<void> {
+  const { runAudit } = await import("../audit/run-audit.ts");
+  try {
+    process.exitCode = (await runAudit(flags)) ? 0 : 1;
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`the audit broke off: ${messageOf(error)}`, 2);
+  }
+}
