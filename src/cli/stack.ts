@@ -10,6 +10,8 @@ interface StackFlags {
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
+  readonly restore: boolean;
+  readonly yes: boolean;
 }
 
 export function stackCommand(): Command {
@@ -25,6 +27,8 @@ export function stackCommand(): Command {
       integer(1, limits.stack_writers_max),
       1,
     )
+    .option("--restore", "run razonete restore first, which asks here", false)
+    .option("--yes", "with --restore: do not ask", false)
     .addHelpText(
       "after",
       `
@@ -40,13 +44,19 @@ SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own proc
     .action(stack);
 }
 
-async function stack(flags: StackFlags): Promise<void> {
+async function stack({ restore, yes, ...flags }: StackFlags): Promise<void> {
   const { stop, kill } = listenForStop((signal) =>
     console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
   );
   const { all, own } = environmentOfStack();
   await runStack(
-    { ...flags, environment: all, ownEnvironment: own, say: (line) => console.log(line) },
+    {
+      ...flags,
+      environment: all,
+      ownEnvironment: own,
+      say: (line) => console.log(line),
+      ...(restore ? { restore: yes ? ["--yes"] : [] } : {}),
+    },
     { stop, kill },
   );
   console.log(kill.aborted ? "Killed. Everything that was answered is on disk." : "Stopped.");

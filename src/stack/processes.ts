@@ -26,6 +26,7 @@ const SOCKET_PATH_BYTES_MAX = 103;
 /** The command lines of our own processes, in this one place. */
 export interface OwnCommands {
   readonly init: readonly string[];
+  readonly restore: readonly string[];
   readonly api: readonly string[];
   readonly writer: readonly string[];
 }
@@ -34,6 +35,7 @@ const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
 export const OWN_COMMANDS: OwnCommands = {
   init: [process.execPath, MAIN, "init"],
+  restore: [process.execPath, MAIN, "restore"],
   api: [process.execPath, MAIN, "api"],
   writer: [process.execPath, MAIN, "writer"],
 };
@@ -64,6 +66,8 @@ export interface StackPlan {
   readonly writers: readonly ProcessPlan[];
   readonly postgres: ProcessPlan;
   readonly init: ProcessPlan;
+  /** To be run before `init`, at the terminal; null where nothing is to be restored. */
+  readonly restore: ProcessPlan | null;
 }
 
 export interface PlanOptions {
@@ -71,6 +75,8 @@ export interface PlanOptions {
   readonly programs: Programs;
   readonly postgresUser: PostgresUser;
   readonly own: OwnCommands;
+  /** The flags that a restore gets; null: there is to be none. */
+  readonly restore: readonly string[] | null;
   /** Of HAProxy. */
   readonly port: number;
   readonly apis: number;
@@ -153,6 +159,16 @@ export function planStack(options: PlanOptions): StackPlan {
       probe: alwaysReady,
     })),
     postgres: planPostgres(options, postgresPort, databaseUrl),
+    restore:
+      options.restore === null
+        ? null
+        : {
+            name: "restore",
+            kind: "init",
+            command: [...own.restore, ...options.restore],
+            environment: ownEnvironment,
+            probe: alwaysReady,
+          },
     init: { name: "init", kind: "init", command: own.init, environment: ownEnvironment, probe: alwaysReady },
   };
 }

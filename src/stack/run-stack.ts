@@ -25,6 +25,8 @@ export interface StackOptions {
   /** What our own processes take over besides. */
   readonly ownEnvironment: Readonly<Record<string, string>>;
   readonly own?: OwnCommands;
+  /** Runs `razonete restore` with these flags before all else of the ledger. */
+  readonly restore?: readonly string[];
   readonly say: (line: string) => void;
 }
 
@@ -65,6 +67,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       programs,
       postgresUser,
       own,
+      restore: options.restore ?? null,
       port,
       apis,
       writers,

@@ -5,7 +5,7 @@ import { beginLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, StackPlan } from "./processes.ts";
 import { removeStackFile, writeStackFile } from "./stack-file.ts";
-import { type Exit, logOf, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
+import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
 const TOLD_EVERY_MILLISECONDS = 5_000;
@@ -39,7 +39,8 @@ export class Stack {
   readonly #nats: SupervisedProcess;
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: SupervisedProcess;
-  #init: Bun.Subprocess | null = null;
+  /** What runs to its end before the others: `restore`, `init`. */
+  #once: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
   /** Whether stack.json stands. */
   #described = false;
@@ -71,6 +72,7 @@ export class Stack {
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
     await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
+    await this.#runRestore(interrupted);
     await this.#runInit(interrupted);
     await this.#startTogether([...this.#writers, ...this.#apis], interrupted);
     await this.#startTogether([this.#haproxy], interrupted);
@@ -80,7 +82,7 @@ export class Stack {
 
   /** Resolves when no process is left. */
   async stop(): Promise<void> {
-    if (this.#init !== null) this.#init.kill();
+    if (this.#once !== null) this.#once.kill();
     await this.#haproxy.stop();
     await stopAll(this.#apis);
     await this.#keepOutbox();
@@ -88,7 +90,7 @@ export class Stack {
     await this.#nats.stop();
     await this.#redis.stop();
     await this.#postgres.stop();
-    if (this.#init !== null) await this.#init.exited;
+    if (this.#once !== null) await this.#once.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
     this.#described = false;
     removeStackFile(this.#folder.stackFile);
@@ -96,7 +98,7 @@ export class Stack {
 
   /** Ends everything at once; a `stop` that is going on resolves soon after. */
   kill(): void {
-    this.#init?.kill("SIGKILL");
+    this.#once?.kill("SIGKILL");
     for (const process of this.#all()) process.kill();
   }
 
@@ -145,16 +147,31 @@ export class Stack {
     }
   }
 
-  async #runInit(interrupted: AbortSignal): Promise<void> {
+  async #runRestore(interrupted: AbortSignal): Promise<void> {
+    if (this.#plan.restore === null) return;
+    const exit = await this.#runOnce(this.#plan.restore, spawnAtTerminal, interrupted);
+    if (exit.code !== 0) throw new StartError("the ledger was not restored, so it was not started.");
+  }
+
+  /** Until it has ended; a stop of the stack ends it as well. */
+  async #runOnce(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
-    this.#init = spawnPlanned(this.#plan.init, this.#folder, ended.resolve);
+    this.#once = spawn(plan, this.#folder, ended.resolve);
     const exit = await ended.promise;
-    this.#init = null;
+    this.#once = null;
     if (interrupted.aborted) throw new StartInterrupted();
+    return exit;
+  }
+
+  async #runInit(interrupted: AbortSignal): Promise<void> {
+    const exit = await this.#runOnce(this.#plan.init, spawnPlanned, interrupted);
     if (exit.code !== 0) {
-      const log = logOf(this.#plan.init, this.#folder);
-      throw new StartError(`the ledger could not be set up: ${lastLines(log, 1).replace(/^razonete: /, "")}`);
+      const said = lastLines(logOf(this.#plan.init, this.#folder), 1).replace(/^razonete: /, "");
+      const hint = said.includes("razonete restore")
+        ? " For a stack that is: npm run stack -- --restore"
+        : "";
+      throw new StartError(`the ledger could not be set up: ${said}${hint}`);
     }
   }
 

@@ -57,6 +57,25 @@ export function spawnPlanned(
   }
 }
 
+/** Runs a process to its end at the terminal of this one, which may ask there. */
+export function spawnAtTerminal(
+  plan: ProcessPlan,
+  folder: DataFolder,
+  onExit: (exit: Exit) => void,
+): Bun.Subprocess {
+  const child = Bun.spawn([...plan.command], {
+    cwd: "/",
+    env: { ...plan.environment },
+    stdio: ["inherit", "inherit", "inherit"],
+    onExit: (_child, code, signal, error) => {
+      forgetProcess(folder.run, plan.name);
+      onExit({ code, signal: signal === null ? null : (error?.message ?? String(signal)) });
+    },
+  });
+  recordProcess(folder.run, plan.name, plan.kind, child.pid);
+  return child;
+}
+
 export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): string {
   return join(folder.logs, `${plan.name}.log`);
 }

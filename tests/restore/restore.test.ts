@@ -104,6 +104,68 @@ describe.skipIf(clusterMissing !== null)(`razonete restore (seed ${seed})`, () =
     await whole();
   });
 
+  test("what is loaded is what was there, to the letter, and what was refused under a key stays refused", async () => {
+    const { url } = system.cluster;
+    const send = async (key: string, path: string, body: unknown, method = "POST") =>
+      (await call(url, method, path, body, { "idempotency-key": key })).status;
+    const name = 'a name with "quotes" and ü';
+    const big = { valor: 9_000_000, tipo: "d", descricao: 'é\\ "x' };
+    const requests = [
+      ["k-open", "/clientes", { limite: 7, nome: name }],
+      ["k-credit", "/clientes/2/transacoes", { ...big, valor: 5, tipo: "c" }],
+      ["k-refused", "/clientes/2/transacoes", big],
+      ["k-limit", "/clientes/2", { limite: 90_000 }, "PATCH"],
+      ["k-debit", "/clientes/2/transacoes", { ...big, valor: 85_000 }],
+    ] as const;
+    const first: number[] = [];
+    for (const request of requests) first.push(await send(...request));
+    expect(first).toEqual([201, 200, 422, 200, 200]);
+    for (let index = 0; index < 12; index += 1)
+      await call(url, "POST", "/clientes/3/transacoes", { valor: 1 + index, tipo: "c", descricao: "many" });
+    await system.books.drained();
+    const before = await redisHolds();
+
+    await system.cluster.redisCommand("HSET", "razonete:{0}:head", "lost", "999999");
+    runRestore(system.cluster, "--yes");
+    expect(await redisHolds()).toEqual(before);
+    await system.cluster.balanced();
+    expect(await send("k-refused", "/clientes/2/transacoes", big)).toBe(422);
+    const again: number[] = [];
+    for (const request of requests) again.push(await send(...request));
+    expect(again).toEqual(first);
+    expect(await redisHolds()).toEqual(before);
+    await system.dispose();
+    system = await LoadedCluster.start(seed);
+  });
+
+  /** Accounts, statements, and what is known of ids: of requests only what was accepted, from all periods at once. */
+  async function redisHolds(): Promise<Readonly<Record<string, unknown>>> {
+    const { cluster } = system;
+    const texts = z.array(z.string());
+    const keys = texts.parse(await cluster.redisCommand("KEYS", "razonete:*")).toSorted();
+    const held: Record<string, unknown> = {};
+    const requests: string[] = [];
+    for (const key of keys) {
+      const [, , kind] = key.split(":");
+      if (kind === "account") held[key] = pairs(texts.parse(await cluster.redisCommand("HGETALL", key)));
+      if (kind === "statement")
+        held[key] = await cluster.redisCommand("ZRANGE", key, "0", "-1", "WITHSCORES");
+      if (kind === "key") held[key] = await cluster.redisCommand("GET", key);
+      if (kind === "seen") {
+        const ids = pairs(texts.parse(await cluster.redisCommand("HGETALL", key)));
+        for (const [id, outcome] of Object.entries(ids))
+          if (outcome.startsWith("=")) requests.push(`${id} ${outcome}`);
+      }
+      if (kind === "head") held[key] = await cluster.redisCommand("HMGET", key, "g", "next", "shards");
+    }
+    return { ...held, requests: requests.toSorted() };
+  }
+
+  const pairs = (list: readonly string[]): Record<string, string> =>
+    Object.fromEntries(
+      list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1] ?? ""]] : [])),
+    );
+
   test("Redis older, from a copy: what the feed has is there again", async () => {
     const { redis } = system.cluster;
     await redis.process.stop();

@@ -61,6 +61,7 @@ const plan: StackPlan = planStack({
   ports: [1, 2, 3, 4, 5],
   environment: {},
   ownEnvironment: {},
+  restore: null,
 });
 const processes = [
   plan.haproxy,

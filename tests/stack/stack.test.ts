@@ -235,7 +235,8 @@ describe.skipIf(serversMissing !== null)("a start that cannot be", () => {
     const { code, output } = await stackToTheEnd({ data: folder.path, environment });
     expect([code, output]).toEqual([
       1,
-      "the ledger could not be set up: Redis is older than the books: run `razonete restore`.\n",
+      "the ledger could not be set up: Redis is older than the books: run `razonete restore`. " +
+        "For a stack that is: npm run stack -- --restore\n",
     ]);
     expect(processesOf(folder.path)).toEqual([]);
   });

@@ -24,7 +24,7 @@ try {
           name.startsWith("STAND_IN_") && value !== undefined ? [[name, value]] : [],
         ),
       ),
-      own: { api: commandOf("api"), writer: commandOf("writer"), init: commandOf("init") },
+      own: { api: commandOf("api"), writer: commandOf("writer"), init: commandOf("init"), restore: [] },
       say: (line) => console.log(line),
     },
     signals,
