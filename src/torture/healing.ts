@@ -3,8 +3,8 @@ import { connectPostgres } from "../keep/connect.ts";
 import { headKey } from "../decide/redis-client.ts";
 import { limits } from "../limits.ts";
 import type { RestoreReport } from "../restore/report.ts";
-import { outboxLength, withRedis } from "../stack/probes.ts";
-import type { StackPlan } from "../stack/processes.ts";
+import { httpProbe, outboxLength, withRedis } from "../stack/probes.ts";
+import type { ProcessPlan, StackPlan } from "../stack/processes.ts";
 import type { StagedProcess } from "./staged-process.ts";
 
 const LOOK_EVERY_MILLISECONDS = 100;
@@ -77,8 +77,20 @@ async function look(plan: StackPlan): Promise<{ ill: string[]; fenced: number }>
     ({ kind, reason }) => kind === "api" && reason !== null && WAY_OUT.test(reason),
   ).length;
   if (ill.length > 0) return { ill, fenced };
+  // Ready is also one that has just lost Redis and does not know yet what comes back: only an answer proves it.
+  const silent = await Promise.all(
+    plan.apis.map(async (api) => ({ name: api.name, reason: await whyMute(api) })),
+  );
+  const mute = silent.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
+  if (mute.length > 0) return { ill: mute, fenced: 0 };
   const behind = await backlog(plan).catch(messageOf);
   return { ill: behind === null ? [] : [behind], fenced: 0 };
+}
+
+/** Why the API does not show an account; null where it does. */
+function whyMute({ socket, environment }: ProcessPlan): Promise<string | null> {
+  const address = socket === undefined ? `127.0.0.1:${environment["PORT"]}` : "api";
+  return httpProbe(`http://${address}/clientes/1/extrato`, socket)();
 }
 
 /** What the books do not hold yet; null where they hold everything. */

@@ -287,7 +287,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
       return true;
     });
     expect(afterwards).toBeLessThan(before);
-    expect((await fetch(`${stage.url}/readyz`)).status).toBe(503);
+    await eventually("no API answers", async () => (await fetch(`${stage.url}/readyz`)).status === 503);
     expect(await stage.heal()).toMatchObject([{ type: "restored", shards: [{ shard: 0, keptG: before }] }]);
     await transact();
   });

@@ -22,9 +22,15 @@ await sql.begin(async (transaction) => {
   await transaction`UPDATE system SET epoch = ${crypto.randomUUID()}, loaded = false`;
   await transaction`UPDATE cursors SET last_g = 0`;
 });
-redis.destroy();
 await sql.end();
 const { epoch } = await initialise({ ...config, library });
+// A log that was cut within a MULTI keeps the beginning of that when Redis 7.0 loads it, and what is written behind it
+// is lost with the next load. A rewrite leaves it behind.
+await redis.sendCommand(["BGREWRITEAOF"]);
+while (!/aof_rewrite_in_progress:0\s+aof_rewrite_scheduled:0/.test(await redis.info("persistence"))) {
+  await Bun.sleep(10);
+}
+redis.destroy();
 console.error("restored");
 console.log(
   JSON.stringify({
