@@ -20,6 +20,7 @@ interface Owed {
   readonly dueAt: number | null;
 }
 
+const PAUSES_WHERE_UNSETTLED = 4;
 const TWICE_AT_ONCE_PERCENT = 5;
 const ANSWERED_AGAIN_PERCENT = 6;
 const SOON_PERCENT = 60;
@@ -56,33 +57,36 @@ export class TortureClient {
       owed.dueAt === null ? { ...owed, dueAt: began + this.#random.integer(0, 3_000) } : owed,
     );
     while (!stopped.aborted) {
-      await this.#step();
-      await Bun.sleep(this.#random.integer(this.#pause.min, this.#pause.max));
+      const settled = await this.#step();
+      const pause = this.#random.integer(this.#pause.min, this.#pause.max);
+      await Bun.sleep(settled ? pause : pause * PAUSES_WHERE_UNSETTLED);
     }
   }
 
-  async #step(): Promise<void> {
+  /** @returns whether the outcome is known: where it is not, the system is in trouble, and asked for less */
+  async #step(): Promise<boolean> {
     const now = performance.now();
     const due = this.#owed.findIndex(({ dueAt }) => dueAt !== null && dueAt <= now);
     const [owed] = due === -1 ? [] : this.#owed.splice(due, 1);
     if (owed !== undefined) {
-      this.#settle(owed.wish, owed.attempts + 1, await this.#send(owed.wish, this.#fresh));
-      return;
+      return this.#settle(owed.wish, owed.attempts + 1, await this.#send(owed.wish, this.#fresh));
     }
     const wish = this.#wishes.next();
     const first = this.#send(wish, this.#fresh);
     if (wish.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
-      this.#settle(wish, 1, await first);
-      return;
+      return this.#settle(wish, 1, await first);
     }
     const [one, other] = await Promise.all([first, this.#send(wish, true)]);
-    this.#settle(wish, 2, isSettled(one) ? one : other);
+    return this.#settle(wish, 2, isSettled(one) ? one : other);
   }
 
-  #settle(wish: Wish, attempts: number, answer: Answer): void {
-    if (wish.key === null || attempts >= limits.torture_attempts_max) return;
-    if (isSettled(answer) && !this.#random.chance(ANSWERED_AGAIN_PERCENT)) return;
-    this.#owed.push({ wish, attempts, dueAt: this.#dueAt() });
+  #settle(wish: Wish, attempts: number, answer: Answer): boolean {
+    const settled = isSettled(answer);
+    const again = !settled || this.#random.chance(ANSWERED_AGAIN_PERCENT);
+    if (again && wish.key !== null && attempts < limits.torture_attempts_max) {
+      this.#owed.push({ wish, attempts, dueAt: this.#dueAt() });
+    }
+    return settled;
   }
 
   #dueAt(): number | null {

@@ -62,7 +62,7 @@ export function countRows(counts: RoundCounts): string[][] {
     ["requests", number(counts.requests), ""],
     ["answered", number(accepted + refused + statements), answeredWords(counts)],
     ["told that nothing was done", number(notDone), "503, outcome none"],
-    ["unknown", number(unknown), `of these ${number(unknownApplied)} commands were applied`],
+    ["unknown", number(unknown), `${number(unknownApplied)} commands among them were applied`],
     ["lost", number(counts.lost), "answered, and not in the books"],
     ["lost and named", number(counts.lostNamed), "beyond the promise, and a restore named it"],
     ["doubled", number(counts.doubled), "in the books twice"],

@@ -6,13 +6,9 @@ import { number, plainTable } from "./table.ts";
 export function summaryOf(result: TortureResult): string {
   const { harms, counts, restores, violationsInAll, interrupted, rounds, loadSeconds } = result;
   const lines: string[] = [];
-  if (harms.length > 0) lines.push(...plainTable([HARM_HEADINGS, ...harmRows(harms)], 2), "");
-  lines.push(
-    ...plainTable(
-      countRows(counts).map(([name = "", count = "", what = ""]) => [name, count, what]),
-      1,
-    ),
-  );
+  if (harms.length > 0)
+    lines.push(...plainTable([HARM_HEADINGS, ...harmRows(harms)], (column) => column > 1), "");
+  lines.push(...plainTable(countRows(counts), (column) => column === 1));
   lines.push("", restoreWords(restores));
   lines.push(
     `${number(faultsDone(harms))} faults in ${rounds} rounds, ${loadSeconds.toFixed(0)} s of load; whole again ` +

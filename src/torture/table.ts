@@ -1,10 +1,13 @@
-/** Rows as columns of a terminal: the first ones to the left, figures to the right. */
-export function plainTable(rows: readonly (readonly string[])[], textColumns: number): string[] {
+/** Rows as columns of a terminal: words to the left, figures to the right. */
+export function plainTable(
+  rows: readonly (readonly string[])[],
+  isFigure: (column: number) => boolean,
+): string[] {
   return rows.map((row) =>
     row
       .map((cell, column) => {
         const width = Math.max(...rows.map((one) => one[column]?.length ?? 0));
-        return column < textColumns ? cell.padEnd(width) : cell.padStart(width);
+        return isFigure(column) ? cell.padStart(width) : cell.padEnd(width);
       })
       .join("  ")
       .trimEnd(),
