@@ -1,5 +1,5 @@
 import type { CommandId } from "../ledger/command.ts";
-import type { Ledger, Outcome, Readiness } from "../ledger/ledger.ts";
+import { type Ledger, LedgerUnavailable, type Outcome, type Readiness } from "../ledger/ledger.ts";
 import { readJson } from "./body.ts";
 import {
   type Parsed,
@@ -97,9 +97,22 @@ async function patchAccount(edge: Edge, request: RoutedRequest): Promise<Respons
   const { id, body } = parsed.value;
   const outcome = await edge.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
   if (outcome.type === "refused") return refusal(outcome);
-  // A name never changes, so it may be read after the fact.
-  const name = (await edge.ledger.account(account))?.name ?? null;
+  const name = await nameAfterChange(edge.ledger, account);
   return ok(accountJson({ ...outcome.account, name }), outcome.replayed);
+}
+
+/**
+ * A name never changes, so it may be read after the fact.
+ *
+ * @throws LedgerUnavailable that does not say that nothing was changed: only the reading has failed
+ */
+async function nameAfterChange(ledger: Ledger, id: number): Promise<string | null> {
+  try {
+    return (await ledger.account(id))?.name ?? null;
+  } catch (error) {
+    if (!(error instanceof LedgerUnavailable)) throw error;
+    throw new LedgerUnavailable(error.message, "unknown", { cause: error });
+  }
 }
 
 async function getAccount({ ledger }: Edge, request: RoutedRequest): Promise<Response> {

@@ -60,7 +60,7 @@ export function spawnPlanned(
 /** Runs a process to its end at the terminal of this one, which may ask there. */
 export function spawnAtTerminal(
   plan: ProcessPlan,
-  folder: DataFolder,
+  folder: Pick<DataFolder, "run" | "logs">,
   onExit: (exit: Exit) => void,
 ): Bun.Subprocess {
   const child = Bun.spawn([...plan.command], {

@@ -89,6 +89,7 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
       programs,
       postgresUser,
       own: commands,
+      restore: null,
       port,
       apis,
       writers,
