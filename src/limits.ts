@@ -133,6 +133,10 @@ export const limits = {
 
   /** After the harms of a round the system must be whole again within this; what a restore takes is not counted. */
   torture_heal_milliseconds_max: 60_000,
+  /** A look at everything that takes longer than this has waited for a restore. */
+  torture_look_milliseconds_max: 5_000,
+  /** How long an operator tries to restore while the load and other harm go on. */
+  torture_attend_milliseconds_max: 20_000,
   torture_restore_milliseconds_max: 120_000,
   torture_audit_milliseconds_max: 120_000,
   /** The disks, in memory, on which the servers work where a disk is to be full; only what is used takes memory. */

@@ -40,7 +40,10 @@ async function run({ yes, json, dryRun }: RestoreFlags): Promise<void> {
     if (dryRun) return false;
     return yes || ask();
   };
-  const report = await restore({ ...readWriterConfig(), library, audit: auditCluster, confirm, say });
+  const config = readWriterConfig();
+  const { databaseUrl, redisUrl } = config;
+  const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
+  const report = await restore({ ...config, library, audit, confirm, say });
   for (const line of doneLines(report)) say(line);
   if (json) console.log(JSON.stringify(report));
   process.exit(report.type === "declined" && !dryRun ? 1 : 0);

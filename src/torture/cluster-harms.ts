@@ -1,7 +1,9 @@
+import { limits } from "../limits.ts";
 import type { BadLink } from "./bad-link.ts";
 import type { Harm, Link, ProcessName } from "./fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
 import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
+import type { Operator } from "./operator.ts";
 import type { NatsStore } from "./nats-store.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import type { RedisLog } from "./redis-log.ts";
@@ -21,6 +23,7 @@ export interface ClusterHands {
   readonly syncs: FsyncRecord | null;
   readonly natsStore: NatsStore;
   readonly redisLog: RedisLog;
+  readonly operator: Operator;
   /** From now on a Redis that refuses its log has it mended. */
   readonly expectRefusedLog: () => void;
 }
@@ -31,7 +34,7 @@ export function harmCluster(
   harm: Harm,
   lastsMilliseconds: number,
 ): Promise<string | null> {
-  const { faults, processes, links, clock, syncs, natsStore, redisLog } = hands;
+  const { faults, processes, links, clock, syncs, natsStore, redisLog, operator } = hands;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -49,6 +52,12 @@ export function harmCluster(
     } finally {
       server.letUp();
     }
+  };
+  /** The same, and the operator comes. Load and other harm go on; what is not whole by then waits for the healing. */
+  const thenRestored: typeof whileDown = async (name, damage) => {
+    const undone = await whileDown(name, damage);
+    await Promise.race([operator.attend(limits.torture_attend_milliseconds_max), faults.stopped]);
+    return undone;
   };
   switch (harm.type) {
     case "kill":
@@ -86,12 +95,12 @@ export function harmCluster(
         return null;
       });
     case "redis-cut":
-      return whileDown("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
+      return thenRestored("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-zeroed":
       hands.expectRefusedLog();
-      return whileDown("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
+      return thenRestored("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-emptied":
-      return whileDown("redis", () => {
+      return thenRestored("redis", () => {
         redisLog.empty();
         return null;
       });

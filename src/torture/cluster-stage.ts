@@ -8,6 +8,7 @@ import { type ClusterHands, harmCluster } from "./cluster-harms.ts";
 import type { Fault, FaultDone, FaultKind } from "./fault.ts";
 import { FaultsInProgress } from "./faults-in-progress.ts";
 import { heal } from "./healing.ts";
+import { Operator } from "./operator.ts";
 import { NatsStore } from "./nats-store.ts";
 import { audit, restore, TORTURED_COMMANDS, type TorturedCommands } from "./own-tools.ts";
 import { readBooks } from "./read-books.ts";
@@ -43,6 +44,7 @@ export class ClusterStage implements Stage {
   readonly #commands: TorturedCommands;
   readonly #processes: ReadonlyMap<string, StagedProcess>;
   readonly #hands: ClusterHands;
+  readonly #operator: Operator;
   #init: Bun.Subprocess | null = null;
   #mayRefuseLog = false;
   #stopping: Promise<void> | null = null;
@@ -65,6 +67,7 @@ export class ClusterStage implements Stage {
     this.#ground = ground;
     this.#commands = commands;
     this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(staged));
+    this.#operator = new Operator(apis, () => restore(commands.restore, plan.init.environment));
     this.#hands = {
       faults: new FaultsInProgress(),
       processes: this.#processes,
@@ -74,6 +77,7 @@ export class ClusterStage implements Stage {
       syncs: ground.syncs,
       natsStore: new NatsStore(data.nats),
       redisLog,
+      operator: this.#operator,
       expectRefusedLog: () => {
         this.#mayRefuseLog = true;
       },
@@ -142,13 +146,9 @@ export class ClusterStage implements Stage {
 
   async heal(): Promise<readonly RestoreReport[]> {
     await this.#hands.faults.over();
-    const reports = await heal({
-      plan: this.plan,
-      processes: [...this.#processes.values()],
-      restore: () => restore(this.#commands.restore, this.plan.init.environment),
-    });
+    await heal({ plan: this.plan, processes: [...this.#processes.values()], operator: this.#operator });
     this.#mayRefuseLog = false;
-    return reports;
+    return this.#operator.takeReports();
   }
 
   books(): Promise<BooksSeen> {

@@ -21,6 +21,10 @@ export class FaultsInProgress {
     return done;
   }
 
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
   /** Harms wait by this between their beginning and their end. */
   async wait(milliseconds: number): Promise<void> {
     await Promise.race([Bun.sleep(milliseconds), this.#stopped.promise]);

@@ -153,9 +153,9 @@ function planRedisHarm(random: Random, { kinds, embedded, milliseconds }: RoundP
     { type: "redis-emptied" },
   ]);
   const lastsMilliseconds = Math.min(lasts(random, harm), Math.floor(milliseconds / 4));
-  // Late in the round: until its end nothing is answered, and an API may not be killed.
-  const from = Math.floor(milliseconds / 2);
-  const to = Math.max(from, milliseconds - lastsMilliseconds - 1_500);
+  // In the middle of the round: there is something to lose before, and after the restore it goes on.
+  const from = Math.floor(milliseconds / 4);
+  const to = Math.max(from, Math.floor((milliseconds * 2) / 3) - lastsMilliseconds);
   return { kind: "disk", harm, afterMilliseconds: random.integer(from, to), lastsMilliseconds };
 }
 
