@@ -1,5 +1,5 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { limits, MONEY_CENTS_MAX } from "../limits.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { faultsOf, type StoredEntry } from "./chain.ts";
@@ -9,6 +9,8 @@ import type { AuditReport } from "./report.ts";
 
 const CANNOT_LOOK = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
+/** "Razo", as 001_ledger.sql writes it. */
+const APPLICATION_ID = 0x52617a6f;
 /** Entries between two tellings of how far it is. */
 const PROGRESS_ENTRIES = 100_000;
 
@@ -26,20 +28,9 @@ export async function auditFile(
   const began = performance.now();
   const findings = new Findings();
   const counts = { accounts: 0, entries: 0 };
-  const hadLog = existsSync(`${path}-wal`);
-  const db = open(path, hadLog);
-  try {
-    Object.assign(counts, await look(db, findings, onProgress));
-  } catch (error) {
-    if (!(error instanceof SQLiteError)) throw error;
-    // What has no tables, or is no SQLite file at all, may never have been a ledger's; what broke on the way was.
-    if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? "")) throw cannotLook(path, messageOf(error));
-    findings.add("unreadable", null, null, `the file ${path} is damaged: ${messageOf(error)}`);
-  } finally {
-    db.close();
-  }
-  // What was taken for a file at rest may have been changed under way.
-  if (!hadLog && existsSync(`${path}-wal`)) throw cannotLook(path, "a ledger was started on it meanwhile");
+  if (isEmptied(path)) {
+    findings.add("unreadable", null, null, `the file ${path} is empty, and the log beside it is not`);
+  } else await lookInto(path, findings, counts, onProgress);
   return {
     agreed: findings.count === 0,
     system: "embedded",
@@ -48,6 +39,38 @@ export async function auditFile(
     findings: findings.told,
     findingsInAll: findings.count,
   };
+}
+
+/**
+ * A log only comes into being beside a file that has its first page. SQLite must not open such a one: it takes it for
+ * a new one and deletes the log, which may hold what was answered last.
+ */
+function isEmptied(path: string): boolean {
+  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
+}
+
+async function lookInto(
+  path: string,
+  findings: Findings,
+  counts: { accounts: number; entries: number },
+  onProgress: (done: number, all: number) => void,
+): Promise<void> {
+  const hadLog = existsSync(`${path}-wal`);
+  const db = open(path, hadLog);
+  try {
+    assertOurs(db, path);
+    Object.assign(counts, await look(db, findings, onProgress));
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+    if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? "")) throw cannotLook(path, messageOf(error));
+    // What is left is damage, whatever SQL has stumbled over.
+    findings.add("unreadable", null, null, `the file ${path} is damaged: ${messageOf(error)}`);
+  } finally {
+    db.close();
+  }
+  // What was taken for a file at rest may have been changed under way.
+  if (!hadLog && existsSync(`${path}-wal`)) throw cannotLook(path, "a ledger was started on it meanwhile");
 }
 
 /** A file without its log was closed in order: SQLite would make a log, and a folder may be a backup's. */
@@ -60,6 +83,11 @@ function open(path: string, hasLog: boolean): Database {
   } catch (error) {
     throw cannotLook(path, messageOf(error));
   }
+}
+
+function assertOurs(db: Database, path: string): void {
+  const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
+  if (id !== APPLICATION_ID) throw cannotLook(path, "it is not a ledger's file");
 }
 
 function cannotLook(path: string, reason: string): StartError {

@@ -54,6 +54,9 @@ export async function decidedOf(
     const account = Number(row["account"]);
     const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
     versions.set(account, [...(versions.get(account) ?? []), version]);
+    // Where the account's own row says otherwise, that is told of the books; Redis goes by what was decided.
+    const known = decided.get(account);
+    if (known !== undefined) known.limit = version.limit;
   }
   for (const { g, events } of batches) {
     for (const text of events) {

@@ -1,0 +1,342 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "@nats-io/transport-node";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { natsOptions } from "../../src/carry/nats-address.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { AuditedCluster } from "./support/audited-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const ACCOUNT_3 = "razonete:{0}:account:3";
+const STATEMENT_3 = "razonete:{0}:statement:3";
+
+describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
+  let system: AuditedCluster;
+
+  beforeAll(async () => {
+    system = await AuditedCluster.start();
+    const { sql } = system.books;
+    for (const account of [1, 2, 3, 5]) await system.credit(account, 15);
+    // A limit that changes between entries.
+    await system.call("PATCH", "/clientes/2", { limite: 90_000 });
+    await system.credit(2, 3);
+    await system.call("POST", "/clientes", { limite: 500, nome: "Padaria Joia" });
+    await system.call("POST", "/clientes/6/transacoes", { valor: 500, tipo: "d", descricao: "all of it" });
+    await system.books.drained();
+    // Nothing goes on by itself from here on; and what keeps damage out of the books is taken away.
+    await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
+    await sql.unsafe(`
+      ALTER TABLE accounts DROP CONSTRAINT accounts_check, DROP CONSTRAINT accounts_credit_limit_check;
+      ALTER TABLE entries DROP CONSTRAINT entries_check, DROP CONSTRAINT entries_credit_limit_check,
+        DROP CONSTRAINT entries_value_check, DROP CONSTRAINT entries_kind_check`);
+  });
+
+  afterAll(() => system[Symbol.asyncDispose]());
+
+  /** Places that the audit names while the books are damaged so. The damage is undone afterwards. */
+  async function withBooks(...damage: readonly string[]): Promise<string[]> {
+    const { sql } = system.books;
+    await sql.unsafe(`
+      CREATE SCHEMA saved;
+      ${TABLES.map((table) => `CREATE TABLE saved.${table} AS TABLE public.${table}`).join(";")}`);
+    try {
+      for (const statement of damage) await sql.unsafe(statement);
+      return await system.found();
+    } finally {
+      await sql.unsafe(TABLES.map((t) => `TRUNCATE ${t}; INSERT INTO ${t} TABLE saved.${t}`).join(";"));
+      await sql.unsafe("DROP SCHEMA saved CASCADE");
+    }
+  }
+  const TABLES = ["accounts", "entries", "limits", "cursors", "system"];
+
+  /** The same for Redis. */
+  async function withRedis(...damage: readonly (readonly string[])[]): Promise<string[]> {
+    const { cluster } = system;
+    const keys = [ACCOUNT_3, STATEMENT_3, "razonete:{0}:head", "razonete:{0}:outbox"];
+    for (const key of keys) await cluster.redisCommand("COPY", key, `saved:${key}`, "REPLACE");
+    try {
+      for (const command of damage) await cluster.redisCommand(...command);
+      return await system.found();
+    } finally {
+      for (const key of keys) {
+        const there = (await cluster.redisCommand("EXISTS", `saved:${key}`)) === 1;
+        await cluster.redisCommand(...(there ? ["RENAME", `saved:${key}`, key] : ["DEL", key]));
+      }
+    }
+  }
+
+  test("finds nothing where all is well, and says how much it looked at", async () => {
+    const report = await system.audit();
+    expect(report.findings).toEqual([]);
+    expect(report).toMatchObject({ agreed: true, system: "cluster", findingsInAll: 0 });
+    expect(report.counts).toMatchObject({ accounts: 6, entries: 64, outboxEntries: 0, statements: 6 });
+    expect(report.counts.feedBatches).toBeGreaterThan(60);
+  });
+
+  test("an entry's value changed", async () => {
+    const found = await withBooks("UPDATE entries SET value = 2 WHERE account = 3 AND seq = 4");
+    expect(found).toEqual(["balance-broken 3 4", "feed-differs 3 4"]);
+  });
+
+  test("an entry's balance changed: it and the next one do not fit, the later ones do", async () => {
+    const found = await withBooks("UPDATE entries SET balance = 7 WHERE account = 3 AND seq = 4");
+    expect(found).toEqual(["balance-broken 3 4", "balance-broken 3 5", "feed-differs 3 4"]);
+  });
+
+  test("values beyond every range are named, too", async () => {
+    const max = "9223372036854775807";
+    const found = await withBooks(
+      `UPDATE entries SET value = ${max}, balance = ${max}, kind = 'gift' WHERE account = 3 AND seq = 4`,
+    );
+    expect(found).toEqual(["balance-broken 3 4", "balance-broken 3 5", "feed-differs 3 4"]);
+  });
+
+  test("an entry deleted in the middle, the first, the last; one does not hide the other", async () => {
+    const found = await withBooks(
+      "DELETE FROM entries WHERE (account, seq) IN ((3, 4), (1, 1), (5, 15))",
+      "UPDATE entries SET value = 2 WHERE account = 2 AND seq = 3",
+    );
+    expect(found.filter((place) => !place.startsWith("feed"))).toEqual([
+      "account-differs 5 15",
+      "seq-gap 1 1",
+      "balance-broken 2 3",
+      "seq-gap 3 4",
+      "redis-differs 5 15",
+      "statement-differs 5 15",
+    ]);
+    expect(found.filter((place) => place.startsWith("feed")).toSorted()).toEqual([
+      "feed-differs 1 1",
+      "feed-differs 2 3",
+      "feed-differs 3 4",
+      "feed-differs 5 15",
+    ]);
+  });
+
+  test("a command twice, with a balance that fits", async () => {
+    const found = await withBooks(
+      `INSERT INTO entries SELECT account, 16, kind, value, balance + 1, credit_limit, description, command, time + 9
+       FROM entries WHERE account = 3 AND seq = 15`,
+      "UPDATE accounts SET seq = 16, balance = 16 WHERE account = 3",
+    );
+    expect(found).toEqual(["command-doubled 3 16", "redis-older 3 15"]);
+  });
+
+  test("a client's key is one command for a day, and another one after it", async () => {
+    const day = 24 * 3600 * 1_000_000;
+    const used = (after: number) => [
+      "UPDATE entries SET command = 'key:mine' WHERE account = 3 AND seq = 1",
+      `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = 3 AND seq = 1)
+       WHERE account = 5 AND seq = 15`,
+    ];
+    const told = async (after: number) =>
+      (await withBooks(...used(after))).filter((place) => place.startsWith("command"));
+    expect(await told(day - 1)).toEqual(["command-doubled 5 15"]);
+    expect(await told(day)).toEqual([]);
+  });
+
+  test("the same account and seq twice, with the key dropped", async () => {
+    const { sql } = system.books;
+    await sql`ALTER TABLE entries DROP CONSTRAINT entries_pkey`;
+    try {
+      const found = await withBooks(
+        "INSERT INTO entries SELECT * FROM entries WHERE account = 3 AND seq = 4",
+        "UPDATE entries SET value = 2 WHERE account = 5 AND seq = 3",
+      );
+      expect(found.filter((place) => !place.startsWith("feed")).toSorted()).toEqual([
+        "balance-broken 5 3",
+        "command-doubled 3 4",
+        "seq-doubled 3 4",
+        "time-not-rising 3 4",
+      ]);
+    } finally {
+      await sql`ALTER TABLE entries ADD CONSTRAINT entries_pkey PRIMARY KEY (account, seq)`;
+    }
+  });
+
+  test("a time that does not rise", async () => {
+    const found = await withBooks(
+      "UPDATE entries SET time = (SELECT time FROM entries WHERE account = 3 AND seq = 3) WHERE account = 3 AND seq = 4",
+    );
+    expect(found).toEqual(["time-not-rising 3 4", "feed-differs 3 4"]);
+  });
+
+  test("an account's row off by one", async () => {
+    expect(await withBooks("UPDATE accounts SET balance = balance + 1 WHERE account = 3")).toEqual([
+      "account-differs 3 15",
+    ]);
+    expect(await withBooks("UPDATE accounts SET seq = 14 WHERE account = 3")).toContain(
+      "account-differs 3 14",
+    );
+    expect(await withBooks("UPDATE accounts SET credit_limit = 7 WHERE account = 3")).toEqual([
+      "account-differs 3 15",
+    ]);
+  });
+
+  test("an account missing, or its limits", async () => {
+    const account = await withBooks("DELETE FROM accounts WHERE account = 5");
+    expect(account[0]).toBe("account-missing 5 -");
+    expect(await withBooks("DELETE FROM limits WHERE account = 4")).toContain("account-missing 4 -");
+    expect(await withBooks("DELETE FROM limits WHERE account = 2 AND version = 1")).toEqual(
+      expect.arrayContaining(["account-differs 2 18", "limit-passed 2 1"]),
+    );
+  });
+
+  test("a limit changed: of the entries under it the first is named", async () => {
+    const found = await withBooks("UPDATE limits SET credit_limit = 70000 WHERE account = 2 AND version = 1");
+    expect(found).toContain("limit-passed 2 1");
+    const second = await withBooks("UPDATE limits SET after_seq = 16 WHERE account = 2 AND version = 2");
+    expect(second).toEqual(expect.arrayContaining(["limit-passed 2 16"]));
+    const entry = await withBooks("UPDATE entries SET credit_limit = 499 WHERE account = 6");
+    expect(entry).toContain("limit-passed 6 1");
+  });
+
+  test("the cursor moved", async () => {
+    expect(await withBooks("UPDATE cursors SET last_g = last_g + 1")).toEqual(["redis-older - -"]);
+    expect(await withBooks("UPDATE cursors SET last_g = last_g - 1")).toEqual(["outbox-gap - -"]);
+    expect(await withBooks("DELETE FROM cursors")).toContain("outbox-gap - -");
+  });
+
+  test("Redis: an account that differs", async () => {
+    expect(await withRedis(["HSET", ACCOUNT_3, "balance", "16"])).toEqual(["redis-differs 3 15"]);
+    expect(await withRedis(["HSET", ACCOUNT_3, "limit", "7"])).toEqual(["redis-differs 3 15"]);
+    expect(await withRedis(["HSET", ACCOUNT_3, "seq", "14"])).toEqual(["redis-older 3 14"]);
+    expect(await withRedis(["HSET", ACCOUNT_3, "seq", "16"])).toEqual(["redis-differs 3 16"]);
+    expect(await withRedis(["HSET", ACCOUNT_3, "name", "x"])).toEqual(["redis-differs 3 -"]);
+    expect(await withRedis(["DEL", ACCOUNT_3])).toEqual(["redis-differs 3 -"]);
+    expect(await withRedis(["DEL", ACCOUNT_3], ["SET", ACCOUNT_3, "x"])).toEqual(["unreadable 3 -"]);
+  });
+
+  test("Redis: an account that nobody else knows", async () => {
+    const extra = "razonete:{0}:account:7";
+    const fields = ["limit", "0", "balance", "0", "seq", "0", "time", "1", "name", ""];
+    const found = await withRedis(["HSET", extra, ...fields], ["HSET", "razonete:{0}:head", "next", "8"]);
+    await system.cluster.redisCommand("DEL", extra);
+    expect(found).toEqual(["redis-differs 7 -"]);
+    expect(await withRedis(["HSET", "razonete:{0}:head", "next", "6"])).toEqual(["redis-differs 6 -"]);
+  });
+
+  test("Redis: a statement that differs", async () => {
+    const rank = (from: string, to = from) => ["ZREMRANGEBYRANK", STATEMENT_3, from, to] as const;
+    expect(await withRedis(rank("-1"))).toEqual(["statement-differs 3 15"]);
+    expect(await withRedis(rank("0"))).toEqual(["statement-differs 3 6"]);
+    expect(await withRedis(rank("3"))).toEqual(["statement-differs 3 9"]);
+    expect(
+      await withRedis(rank("3"), ["ZADD", STATEMENT_3, "9", "c 3 9 1 1 9 1000000 req:x made up"]),
+    ).toEqual(["statement-differs 3 9"]);
+    expect(await withRedis(["ZADD", STATEMENT_3, "5", "c 3 5 1 1 5 1000000 req:x too old"])).toEqual([]);
+    expect(await withRedis(["DEL", STATEMENT_3])).toEqual(["statement-differs 3 15"]);
+  });
+
+  test("Redis: another epoch, nothing, marked as having lost batches", async () => {
+    const head = "razonete:{0}:head";
+    expect(await withRedis(["HSET", head, "epoch", "other"])).toEqual(["redis-other - -"]);
+    expect(await withRedis(["DEL", head])).toEqual(["redis-other - -"]);
+    expect(await withRedis(["HSET", head, "lost", "1000"])).toEqual(["redis-older - -"]);
+    expect(await withBooks("UPDATE system SET loaded = false")).toEqual(["redis-other - -"]);
+    expect((await system.audit({ duringRestore: true })).agreed).toBe(true);
+  });
+
+  test("a restore that is not finished", async () => {
+    const { sql } = system.books;
+    await sql.unsafe("CREATE TABLE restores (finished_at timestamptz); INSERT INTO restores VALUES (null)");
+    expect(await system.found()).toEqual(["redis-other - -"]);
+    await sql.unsafe("UPDATE restores SET finished_at = now()");
+    expect(await system.found()).toEqual([]);
+    await sql.unsafe("DROP TABLE restores");
+  });
+
+  test("Redis behind the books, and behind the feed", async () => {
+    const { g } = await system.books.outbox();
+    expect(await withRedis(["HSET", "razonete:{0}:head", "g", String(g - 1)])).toEqual(["redis-older - -"]);
+  });
+
+  describe("with batches that the books do not have yet", () => {
+    let first = 0;
+
+    beforeAll(async () => {
+      first = (await system.books.outbox()).g + 1;
+      await system.credit(3, 4);
+      await system.call("PATCH", "/clientes/3", { limite: 5 });
+      await system.credit(3, 1);
+      await system.call("POST", "/clientes", { limite: 7 });
+      // The feed is a moment behind the answers.
+      await eventually(
+        "the feed has all",
+        async () => (await system.audit()).counts.feedBatches === first + 6,
+      );
+    });
+
+    afterAll(async () => {
+      await Promise.all(system.cluster.writers.map((writer) => writer.start()));
+      await system.books.drained();
+      expect(await system.found()).toEqual([]);
+    });
+
+    test("it finds nothing, and counts them", async () => {
+      const report = await system.audit();
+      expect(report.findings).toEqual([]);
+      expect(report.counts).toMatchObject({ outboxEntries: 5, statements: 6 });
+    });
+
+    test("an entry of the outbox removed, in the middle and at the end", async () => {
+      const outbox = "razonete:{0}:outbox";
+      const second = await withRedis(["XDEL", outbox, `${first + 1}-0`]);
+      expect(second).toEqual(expect.arrayContaining(["outbox-gap - -", "outbox-gap 3 18"]));
+      expect(await withRedis(["XDEL", outbox, `${first + 6}-0`])).toEqual(
+        expect.arrayContaining(["outbox-gap - -", "redis-differs 7 -"]),
+      );
+      expect(await withRedis(["DEL", outbox])).toEqual(
+        expect.arrayContaining(["outbox-gap - -", "redis-differs 3 20"]),
+      );
+    });
+
+    test("a statement of entries that only the outbox has", async () => {
+      expect(await withRedis(["ZREMRANGEBYSCORE", STATEMENT_3, "18", "18"])).toEqual([
+        "statement-differs 3 18",
+      ]);
+    });
+
+    test("a limit of Redis that was in force before", async () => {
+      expect(await withRedis(["HSET", ACCOUNT_3, "limit", "1000000"])).toEqual(["redis-differs 3 20"]);
+    });
+
+    test("Redis behind the feed", async () => {
+      const found = await withRedis(
+        ["HSET", "razonete:{0}:head", "g", String(first + 5)],
+        ["XDEL", "razonete:{0}:outbox", `${first + 6}-0`],
+      );
+      expect(found).toContain("redis-older - -");
+    });
+  });
+
+  test("a message of the feed that says something else", async () => {
+    const { epoch } = (await system.books.sql<{ epoch: string }[]>`SELECT epoch FROM system`)[0] ?? {
+      epoch: "",
+    };
+    const { g } = await system.books.outbox();
+    const connection = await connect(natsOptions(system.cluster.nats.url));
+    const wrong = { shard: 0, events: ["c 3 5 1 1 5 1000000 req:x made up"] };
+    for (const message of [
+      { ...wrong, epoch, g: 5 },
+      { ...wrong, epoch: "older", g: 5 },
+      { ...wrong, epoch, g: g + 9 },
+    ])
+      connection.publish(subjectOf(0), JSON.stringify(message));
+    connection.publish(subjectOf(0), "no batch");
+    await connection.flush();
+    const manager = await jetstreamManager(connection);
+    const { state } = await manager.streams.info(STREAM, { deleted_details: true });
+    const found = await system.found();
+    expect(found.toSorted()).toEqual(["feed-differs - -", "feed-differs 3 5", "redis-older - -"]);
+    expect((await system.audit({ natsUrl: null })).findings).toEqual([]);
+    expect(await manager.consumers.list(STREAM).next()).toEqual([]);
+    for (let back = 0; back < 4; back += 1)
+      await manager.streams.deleteMessage(STREAM, state.last_seq - back);
+    await connection.close();
+    expect(await system.found()).toEqual([]);
+  });
+});

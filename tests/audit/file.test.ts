@@ -1,0 +1,180 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { auditFile } from "../../src/audit/audit-file.ts";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import type { Command, CommandId } from "../../src/ledger/command.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import { places } from "./support/audited-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+let commands = 0;
+function credit(account: number, id?: CommandId): Command {
+  commands += 1;
+  return {
+    type: "transact",
+    id: id ?? `req:${commands}`,
+    account,
+    kind: "credit",
+    value: 1,
+    description: "c",
+  };
+}
+
+/** A ledger's file at rest, with 15 entries in the accounts 1, 2, 3 and 5; account 2 had its limit changed between. */
+async function makeFile(path: string): Promise<void> {
+  const ledger = new EmbeddedLedger({ file: path });
+  try {
+    for (const account of [1, 2, 3, 5]) {
+      for (let entry = 0; entry < 15; entry += 1) await ledger.submit(credit(account));
+    }
+    await ledger.submit({ type: "change-limit", id: "req:limit", account: 2, creditLimit: 90_000 });
+    await ledger.submit(credit(2));
+    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria Joia" });
+    await ledger.submit({ ...credit(6), kind: "debit", value: 500 } as Command);
+  } finally {
+    await ledger.close();
+  }
+}
+
+describe("an audit of a data file", () => {
+  const folder = temporaryFolder();
+  const whole = join(folder.path, "whole.db");
+  beforeAll(() => makeFile(whole));
+  afterAll(() => folder[Symbol.dispose]());
+
+  /** Places that the audit names in a copy of the file that is damaged so. */
+  async function damaged(...damage: readonly string[]): Promise<string[]> {
+    const path = join(folder.path, "damaged.db");
+    copyFileSync(whole, path);
+    const db = new Database(path);
+    db.run("PRAGMA journal_mode = DELETE");
+    db.run("PRAGMA ignore_check_constraints = ON");
+    for (const statement of damage) db.run(statement);
+    db.close();
+    return places(await auditFile(path));
+  }
+
+  test("finds nothing where all is well, says how much it looked at, and leaves nothing behind", async () => {
+    const before = readFileSync(whole);
+    const files = readdirSync(folder.path);
+    const report = await auditFile(whole);
+    expect(report.findings).toEqual([]);
+    expect(report).toMatchObject({ agreed: true, system: "embedded", findingsInAll: 0 });
+    expect(report.counts).toEqual({
+      accounts: 6,
+      entries: 62,
+      outboxEntries: 0,
+      feedBatches: 0,
+      statements: 0,
+    });
+    expect(readdirSync(folder.path)).toEqual(files);
+    expect(readFileSync(whole).equals(before)).toBe(true);
+  });
+
+  test("an entry's value, balance, time changed", async () => {
+    const set = (what: string) => damaged(`UPDATE entries SET ${what} WHERE account = 3 AND seq = 4`);
+    expect(await set("value = 2")).toEqual(["balance-broken 3 4"]);
+    expect(await set("value = 0, balance = 3")).toEqual(["balance-broken 3 4", "balance-broken 3 5"]);
+    expect(await set("balance = 7")).toEqual(["balance-broken 3 4", "balance-broken 3 5"]);
+    expect(await set("kind = 'gift'")).toEqual(["balance-broken 3 4"]);
+    expect(await set("time = 5")).toEqual(["time-not-rising 3 4"]);
+    expect(await set("value = 9007199254740993, balance = 9007199254740996")).toEqual([
+      "balance-broken 3 4",
+      "balance-broken 3 5",
+    ]);
+  });
+
+  test("an entry deleted in the middle, the first; one does not hide the other", async () => {
+    const found = await damaged(
+      "DELETE FROM entries WHERE (account, seq) IN ((3, 4), (3, 5), (1, 1))",
+      "UPDATE entries SET value = 2 WHERE account = 2 AND seq = 3",
+    );
+    expect(found).toEqual(["seq-gap 1 1", "balance-broken 2 3", "seq-gap 3 4"]);
+  });
+
+  test("a command twice, with a balance that fits; a client's key after a day", async () => {
+    const again = (after: string, command: string) =>
+      damaged(
+        `UPDATE entries SET command = '${command}' WHERE account = 3 AND seq = 15`,
+        `INSERT INTO entries SELECT account, 16, kind, value, balance + 1, description, command, time + ${after}
+         FROM entries WHERE account = 3 AND seq = 15`,
+      );
+    const day = 24 * 3600 * 1_000_000;
+    expect(await again("1", "req:again")).toEqual(["command-doubled 3 16"]);
+    expect(await again(String(day), "req:again")).toEqual(["command-doubled 3 16"]);
+    expect(await again(String(day - 1), "key:again")).toEqual(["command-doubled 3 16"]);
+    expect(await again(String(day), "key:again")).toEqual([]);
+    expect(await again("1", "key:open")).toContain("command-doubled 3 16");
+  });
+
+  test("a limit passed, changed or missing; an account missing", async () => {
+    expect(await damaged("UPDATE limits SET credit_limit = 499 WHERE account = 6")).toEqual([
+      "limit-passed 6 1",
+    ]);
+    expect(await damaged("UPDATE limits SET after_seq = 1 WHERE account = 6")).toEqual(["limit-passed 6 1"]);
+    expect(await damaged("DELETE FROM limits WHERE account = 4")).toEqual(["account-missing 4 -"]);
+    expect(await damaged("DELETE FROM limits WHERE account = 2 AND version = 1")).toContain(
+      "account-differs 2 -",
+    );
+    expect(await damaged("DELETE FROM accounts WHERE account = 6")).toEqual(["account-missing 6 -"]);
+  });
+
+  test("a file that is damaged as a file is unreadable", async () => {
+    const path = join(folder.path, "torn.db");
+    copyFileSync(whole, path);
+    const descriptor = openSync(path, "r+");
+    writeSync(descriptor, Buffer.alloc(2000, 0xff), 0, 2000, 4096 * 3 + 10);
+    closeSync(descriptor);
+    const report = await auditFile(path);
+    expect(report.agreed).toBe(false);
+    expect(report.findings[0]?.name).toBe("unreadable");
+  });
+
+  test("no file, no ledger's file: it cannot look", async () => {
+    const other = join(folder.path, "other.db");
+    writeFileSync(other, "");
+    await expect(auditFile(join(folder.path, "none.db"))).rejects.toMatchObject({ exitCode: 2 });
+    await expect(auditFile(other)).rejects.toMatchObject({ exitCode: 2 });
+    // One that was emptied beside its log is a ledger's no less.
+    writeFileSync(`${other}-wal`, "x");
+    expect(places(await auditFile(other))).toEqual(["unreadable - -"]);
+    expect(readFileSync(`${other}-wal`, "utf8")).toBe("x");
+    rmSync(`${other}-wal`);
+  });
+
+  test("while a ledger runs on it and takes entries: one moment, and nothing is disturbed", async () => {
+    const path = join(folder.path, "running", "razonete.db");
+    mkdirSync(join(folder.path, "running"));
+    const ledger = new EmbeddedLedger({ file: path });
+    try {
+      let entries = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const writing = Promise.all(Array.from({ length: 50 }, () => ledger.submit(credit(1))));
+        const report = await auditFile(path);
+        await writing;
+        expect(report.findings).toEqual([]);
+        expect(report.counts.entries).toBeGreaterThanOrEqual(entries);
+        entries = report.counts.entries;
+      }
+      expect((await auditFile(path)).counts.entries).toBe(1000);
+    } finally {
+      await ledger.close();
+    }
+    rmSync(join(folder.path, "running"), { recursive: true });
+  });
+});

@@ -1,0 +1,59 @@
+import { auditCluster, type AuditClusterOptions } from "../../../src/audit/audit-cluster.ts";
+import type { AuditReport, FindingName } from "../../../src/audit/report.ts";
+import { call } from "../../support/api.ts";
+import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
+import { KeptBooks } from "../../cluster/kept-books.ts";
+
+/** A cluster with some entries in accounts 1 to 5, and its audit. */
+export class AuditedCluster implements AsyncDisposable {
+  readonly cluster: Cluster;
+  readonly books: KeptBooks;
+
+  private constructor(cluster: Cluster) {
+    this.cluster = cluster;
+    this.books = new KeptBooks(cluster);
+  }
+
+  static async start(options: ClusterOptions = {}): Promise<AuditedCluster> {
+    return new AuditedCluster(await Cluster.start({ apis: 1, ...options }));
+  }
+
+  /** Entries of one cent each, one after the other, so that each is a batch. */
+  async credit(account: number, entries: number): Promise<void> {
+    for (let entry = 0; entry < entries; entry += 1)
+      await this.call("POST", `/clientes/${account}/transacoes`, {
+        valor: 1,
+        tipo: "c",
+        descricao: `c ${entry}`,
+      });
+  }
+
+  async call(method: "POST" | "PATCH", path: string, body: object): Promise<unknown> {
+    const answer = await call(this.cluster.apiUrl(0), method, path, body);
+    if (!String(answer.status).startsWith("2")) throw new Error(`${method} ${path}: ${answer.status}`);
+    return answer.body;
+  }
+
+  audit(options: Partial<AuditClusterOptions> = {}): Promise<AuditReport> {
+    const { databaseUrl, redis, nats } = this.cluster;
+    return auditCluster({ databaseUrl, redisUrl: redis.url, natsUrl: nats.url, ...options });
+  }
+
+  /** The same as places, in the order in which they were found. */
+  async found(): Promise<string[]> {
+    return places(await this.audit());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.books.close();
+    await this.cluster[Symbol.asyncDispose]();
+  }
+}
+
+export function places({ findings }: AuditReport): string[] {
+  return findings.map(({ name, account, seq }) => place(name, account, seq));
+}
+
+export function place(name: FindingName, account: number | null, seq: number | null): string {
+  return `${name} ${account ?? "-"} ${seq ?? "-"}`;
+}
