@@ -191,7 +191,7 @@ test("a limit is never asked for twice of one account, and none of an opening by
   expect(new Set(opened).size).toBe(20_000);
   expect(changed.filter((limit) => limit % 2 !== 0)).toEqual([]);
   expect(opened.filter((limit) => limit % 2 === 0)).toEqual([]);
-  const hot = Array.from({ length: 15_000 }, () =>
+  const hot = Array.from({ length: 40_000 }, () =>
     accounts.limitToChange(random, { account: 2, creditLimit: 80_000 }),
   );
   expect(hot).not.toContain(80_000);
