@@ -16,9 +16,9 @@ const HOT_STATEMENT_PERCENT = 75;
 /** Some marks bear a letter that is two bytes long. */
 const WIDE_PERCENT = 5;
 /** Largest value on an account: this part of its first credit limit. */
-const LIMIT_PART = 6;
-/** What each client opens before all else: cold accounts for the rest of the run. */
-const OPENED_AT_FIRST = 10;
+const LIMIT_PART = 4;
+/** Of so many things that a client wants at first, every second is a cold account for the rest of the run. */
+const WISHES_AT_FIRST = 20;
 
 /** What one client wants, one after the other. Each thing is new: its mark and its key are its own in the whole run. */
 export class Wishes {
@@ -44,7 +44,7 @@ export class Wishes {
   }
 
   #operation(): Operation {
-    if (this.#count <= OPENED_AT_FIRST) return this.#open();
+    if (this.#count <= WISHES_AT_FIRST && this.#count % 2 === 0) return this.#open();
     const drawn = this.#random.integer(1, 100);
     if (drawn <= 55) return this.#transact(this.#hot());
     if (drawn <= 70) return this.#transact(this.#cold());

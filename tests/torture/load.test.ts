@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { findTarget } from "../../src/load/target.ts";
+import { Accounts } from "../../src/torture/accounts.ts";
 import type { Attempt } from "../../src/torture/history.ts";
 import { Load } from "../../src/torture/load.ts";
 import { Random } from "../../src/torture/random.ts";
@@ -13,7 +14,8 @@ setDefaultTimeout(60_000);
 
 const seed = testSeed();
 const CLIENTS = 12;
-const ANSWER_MILLISECONDS = 300;
+/** Long enough for a busy machine: whoever gets no answer waits so long. */
+const ANSWER_MILLISECONDS = 2_000;
 const PAUSE = { min: 1, max: 20 };
 
 describe(`the clients of the torture (seed ${seed})`, () => {
@@ -46,18 +48,18 @@ describe(`the clients of the torture (seed ${seed})`, () => {
   }
 
   test("ask for everything, are refused now and then, and keep most connections", async () => {
-    const attempts = [...(await round(500)), ...(await round(500))];
+    const attempts = [...(await round(1_000)), ...(await round(1_000))];
     expect(attempts).toHaveLength(load.requests);
     expect(attempts.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual(
       attempts.map((_, index) => index + 1),
     );
     const share = (is: (attempt: Attempt) => boolean) => attempts.filter(is).length / attempts.length;
-    expect(share(({ operation }) => operation.type === "transact")).toBeWithin(0.5, 0.8);
+    expect(share(({ operation }) => operation.type === "transact")).toBeWithin(0.55, 0.8);
     expect(share(({ operation }) => operation.type === "statement")).toBeWithin(0.1, 0.3);
     expect(share(({ operation }) => operation.type === "change-limit")).toBeWithin(0.01, 0.12);
-    expect(share(({ operation }) => operation.type === "open")).toBeWithin(0.05, 0.3);
+    expect(share(({ operation }) => operation.type === "open")).toBeWithin(0.04, 0.2);
     expect(share(({ key }) => key !== null)).toBeWithin(0.25, 0.6);
-    expect(share(({ answer }) => answer.type === "refused")).toBeWithin(0.02, 0.4);
+    expect(share(({ answer }) => answer.type === "refused")).toBeWithin(0.02, 0.3);
     expect(share(({ answer }) => answer.type === "accepted" && answer.replayed)).toBeWithin(0.005, 0.2);
     const types = new Set(attempts.map(({ answer }) => answer.type));
     expect([...types].toSorted()).toEqual(["accepted", "refused", "statement"]);
@@ -96,7 +98,7 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     expect(attempts.filter(({ answer }) => answer.type === "not-done").length).toBeGreaterThan(10);
     // What took too long was given up in time.
     expect(Math.max(...attempts.map(({ sentAt, endedAt }) => endedAt - sentAt))).toBeLessThan(
-      ANSWER_MILLISECONDS * 3,
+      ANSWER_MILLISECONDS * 2,
     );
   });
 
@@ -139,7 +141,7 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     expect(overlapping.length).toBeGreaterThan(3);
   });
 
-  test("never ask for a limit of one account twice, nor use a mark twice", async () => {
+  test("never use a mark twice, unless it is the same thing again", async () => {
     const attempts = await round(1_500);
     const commands = new Map<string, Attempt["operation"]>();
     for (const { operation, key } of attempts) {
@@ -176,6 +178,23 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     expect(performance.now() - began).toBeLessThan(ANSWER_MILLISECONDS);
     expect(new Set(attempts.map(({ answer }) => answer.type))).toEqual(new Set(["unknown"]));
   });
+});
+
+test("a limit is never asked for twice of one account, and none of an opening by a change", () => {
+  const accounts = new Accounts();
+  const random = new Random(seed);
+  // So narrow a range that numbers are drawn again and again.
+  const known = { account: 7, creditLimit: 400 };
+  const changed = Array.from({ length: 150 }, () => accounts.limitToChange(random, known));
+  expect(new Set(changed).size).toBe(150);
+  const opened = Array.from({ length: 20_000 }, () => accounts.limitToOpen(random));
+  expect(new Set(opened).size).toBe(20_000);
+  expect(changed.filter((limit) => limit % 2 !== 0)).toEqual([]);
+  expect(opened.filter((limit) => limit % 2 === 0)).toEqual([]);
+  const hot = Array.from({ length: 40_000 }, () =>
+    accounts.limitToChange(random, { account: 2, creditLimit: 80_000 }),
+  );
+  expect(hot).not.toContain(80_000);
 });
 
 test("clients want the same for the same seed", async () => {

@@ -53,7 +53,7 @@ export class StandInLedger {
   trouble: () => Trouble | null = () => null;
   connections = 0;
   readonly #accounts = new Map<number, Account>();
-  readonly #entries: BooksSeen["entries"][number][] = [];
+  readonly #entries = new Map<number, BooksSeen["entries"][number][]>();
   readonly #limits: BooksSeen["limits"][number][] = [];
   readonly #outcomes = new Map<string, Answer>();
   readonly #connections = new WeakMap<object, number>();
@@ -92,7 +92,11 @@ export class StandInLedger {
   books(): BooksSeen {
     const accounts = [...this.#accounts.values()].map(({ id, name }) => ({ account: id, name, command: "" }));
     const byAccount = (a: { account: number }, b: { account: number }) => a.account - b.account;
-    return { accounts, entries: this.#entries.toSorted(byAccount), limits: this.#limits.toSorted(byAccount) };
+    return {
+      accounts,
+      entries: [...this.#entries.values()].flat().toSorted(byAccount),
+      limits: this.#limits.toSorted(byAccount),
+    };
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -175,9 +179,11 @@ export class StandInLedger {
     if (tipo === "d" && balance < -account.limit) return problem(422, "limit-exceeded");
     account.balance = balance;
     this.#micros += 1;
-    this.#entries.push({
+    const entries = this.#entriesOf(account.id);
+    this.#entries.set(account.id, entries);
+    entries.push({
       account: account.id,
-      seq: this.#entriesOf(account.id).length + 1,
+      seq: entries.length + 1,
       kind: tipo === "c" ? "credit" : "debit",
       value: valor,
       balance,
@@ -201,8 +207,8 @@ export class StandInLedger {
     return { status: 200, body: { saldo, ultimas_transacoes } };
   }
 
-  #entriesOf(account: number): BooksSeen["entries"] {
-    return this.#entries.filter((entry) => entry.account === account);
+  #entriesOf(account: number): BooksSeen["entries"][number][] {
+    return this.#entries.get(account) ?? [];
   }
 }
 
