@@ -30,7 +30,7 @@ export const SOMETIMES_SEEN: readonly (readonly [Corruption, number])[] = [
         return true;
       },
     },
-    70,
+    55,
   ],
   [
     {
@@ -57,6 +57,6 @@ export const SOMETIMES_SEEN: readonly (readonly [Corruption, number])[] = [
         return true;
       },
     },
-    40,
+    70,
   ],
 ];

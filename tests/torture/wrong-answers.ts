@@ -144,6 +144,25 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
     },
   },
   {
+    name: "a statement has an entry at another time",
+    found: ["impossible-statement"],
+    do: (rounds, random) => {
+      const one = pickFrom(
+        random,
+        statements(rounds).filter(({ seen }) => seen.entries.length > 1),
+      );
+      if (one === undefined) return false;
+      const oldest = one.seen.entries.length - 1;
+      const entries = one.seen.entries.map((entry, index) =>
+        index === oldest ? { ...entry, time: isoTime(1_700_000_000_000_000 - 1) } : entry,
+      );
+      replace(rounds, one.attempt.number, {
+        answer: { type: "statement", statement: { ...one.seen, entries } },
+      });
+      return true;
+    },
+  },
+  {
     name: "a statement is dated before its newest entry",
     found: ["impossible-statement"],
     do: (rounds, random) => {
