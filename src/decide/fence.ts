@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader } from "./neighbours.ts";
-import { headKey, markLost, type Redis } from "./redis-client.ts";
+import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program speaks to; a test holds the two together. */
@@ -14,6 +14,19 @@ export interface Admission {
   readonly shards: number;
   /** For each shard, the latest batch that is known. */
   readonly latestG: readonly number[];
+}
+
+/** A batch that this process has answered. */
+export interface OwnBatch {
+  readonly g: number;
+  /** One of its events: none is ever in two batches. */
+  readonly event: string;
+}
+
+/** What a process knows of the Redis that it was admitted to. */
+export interface Known extends Admission {
+  /** For each shard, the latest that it has answered in this epoch; undefined where it has answered none. */
+  readonly own: readonly (OwnBatch | undefined)[];
 }
 
 /** Why Redis may not be asked, for a person. `passing`: it, or the books, could not tell; that may be over soon. */
@@ -36,13 +49,15 @@ type Client = Pick<Redis, "sendCommand">;
  * The process that was admitted before is admitted again without the books: it is what it was, as long as it says so.
  * Where Redis turns out not to have what this process has seen, this is told to Redis, which then answers nobody, and
  * noted in the books: it must not depend on this process living on. Until the books have it, Redis stays refused.
+ * The number of a batch is not enough to go by: another process, which has not seen the batches that are gone, may have
+ * had others decided under their numbers meanwhile.
  *
  * @param before what was known when Redis was admitted last, with all batches since; null where it never was
  */
 export async function compare(
   client: Client,
   options: FenceOptions,
-  before: Admission | null,
+  before: Known | null,
 ): Promise<Admission | Fenced> {
   const compared = await compareAll(client, options, before);
   if (!("reason" in compared) || !compared.lacking || before === null) return compared;
@@ -60,7 +75,7 @@ type Compared = Admission | (Fenced & { readonly lacking: boolean });
 async function compareAll(
   client: Client,
   { books, durable }: FenceOptions,
-  before: Admission | null,
+  before: Known | null,
 ): Promise<Compared> {
   try {
     const runId = await runIdOf(client);
@@ -81,7 +96,8 @@ async function compareAll(
     if ("reason" in fence) return { ...fence, lacking: false };
     if (fence.shards !== first.shards) return differs("number of shards", first.shards, fence.shards);
     for (const [shard, status] of statuses.entries()) {
-      const refused = compareShard(status, fence, shard);
+      const refused =
+        compareShard(status, fence, shard) ?? (await compareOwn(client, books, { shard, status, before }));
       if (refused !== null) return refused;
     }
     if (durable && !(await fsyncsAlways(client))) {
@@ -99,7 +115,7 @@ async function compareAll(
 async function markLostBatches(
   client: Client,
   statuses: readonly Status[],
-  before: Admission | null,
+  before: Known | null,
 ): Promise<Compared | null> {
   let lost: Compared | null = null;
   for (const [shard, { epoch, g }] of statuses.entries()) {
@@ -110,6 +126,22 @@ async function markLostBatches(
     lost ??= lacks(`Redis is older than what it has answered (batch ${g} of ${seen})`);
   }
   return lost;
+}
+
+/** Whether the latest batch that this process has answered still stands, in the outbox or, behind it, in the books. */
+async function compareOwn(
+  client: Client,
+  books: BooksReader,
+  { shard, status, before }: { shard: number; status: Status; before: Known | null },
+): Promise<Compared | null> {
+  const { epoch } = status;
+  const own = before?.epoch === epoch ? before.own[shard] : undefined;
+  if (own === undefined) return null;
+  const [batch] = await readOutbox(client, shard, own.g, 1);
+  const stands = batch?.g === own.g ? batch.events.includes(own.event) : await books.holds(own.event);
+  if (stands) return null;
+  await markLost(client, { shard, epoch, g: own.g, keptG: "other" });
+  return lacks(`Redis has lost what it has answered (batch ${own.g} is another one now)`);
 }
 
 function compareShard(
@@ -148,7 +180,7 @@ export function sealed(epoch: string): string {
 
 type Status = z.infer<typeof statusReply>;
 
-function isSame(before: Admission, runId: string, first: Status): boolean {
+function isSame(before: Known, runId: string, first: Status): boolean {
   const { epoch, g, lost } = first;
   return runId === before.runId && epoch === before.epoch && lost === null && g >= (before.latestG[0] ?? 0);
 }

@@ -49,7 +49,8 @@ razonete_status    what the fence compares
 razonete_lost      tells that a batch was answered and is gone: from then on this data answers nobody. Nothing is
                    changed where the data is not of that epoch, or may have the batch, or had it
   KEYS   head
-  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; else empty)
+  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; "other" where the caller
+         has seen that another batch stands under its number; else empty)
   REPLY  1 where it is marked now, else 0
 
 razonete_begin     sets up an empty shard: it has no head, no outbox, and none of these accounts
@@ -335,7 +336,7 @@ local function lost(keys, argv)
   if state[1] ~= argv[1] then return 0 end
   local outbox = string.sub(head, 1, -5) .. 'outbox'
   local g, batch, kept = tonumber(state[2]), tonumber(argv[2]), tonumber(argv[3])
-  local gone = batch > g
+  local gone = batch > g or argv[3] == 'other'
   if kept and not gone then
     local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
     gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > kept + 1

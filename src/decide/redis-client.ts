@@ -46,7 +46,7 @@ const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
 
 /** Up to `count` batches of the outbox from `g` on, in their order. Rejects where Redis does not answer. */
 export async function readOutbox(
-  redis: Redis,
+  redis: Pick<Redis, "sendCommand">,
   shard: number,
   g: number,
   count: number,
@@ -70,8 +70,11 @@ export interface LostBatch {
   readonly shard: number;
   readonly epoch: string;
   readonly g: number;
-  /** The books' cursor, where it is known that they do not have the batch. */
-  readonly keptG: number | null;
+  /**
+   * The books' cursor, where it is known that they do not have the batch; `other`: it was seen that another batch
+   * stands under its number; null: Redis may judge by the number alone.
+   */
+  readonly keptG: number | "other" | null;
 }
 
 /**

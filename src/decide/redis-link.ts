@@ -1,7 +1,7 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { limits } from "../limits.ts";
-import { type Admission, compare, type FenceOptions } from "./fence.ts";
+import { type Admission, compare, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
@@ -57,6 +57,8 @@ export class RedisLink {
   #known: Admission | null = null;
   /** For each shard, the latest batch of the known epoch that this process has seen. */
   #latestG: number[] = [];
+  /** For each shard, the latest batch of the known epoch that this process has had decided. */
+  #own: (OwnBatch | undefined)[] = [];
   #admitted = false;
   #reason = "it has not reached Redis yet";
   #lostAt: number | null = null;
@@ -92,8 +94,11 @@ export class RedisLink {
     return this.#latestG[shard] ?? 0;
   }
 
-  sawG(shard: number, g: number): void {
-    this.#latestG[shard] = Math.max(g, this.latestG(shard));
+  /** @param event one of the batch, which this process has had decided */
+  sawBatch(shard: number, g: number, event: string): void {
+    if (g <= this.latestG(shard)) return;
+    this.#latestG[shard] = g;
+    this.#own[shard] = { g, event };
   }
 
   /**
@@ -183,7 +188,7 @@ export class RedisLink {
     try {
       while (this.#client.isReady && !this.#admitted) {
         const connection = this.#connection;
-        const before = this.#known && { ...this.#known, latestG: this.#latestG };
+        const before = this.#known && { ...this.#known, latestG: this.#latestG, own: this.#own };
         const compared = await compare(this.#client, this.#options, before);
         if (connection !== this.#connection) continue;
         if ("reason" in compared) {
@@ -203,6 +208,7 @@ export class RedisLink {
     const newEpoch = this.#known !== null && this.#known.epoch !== admission.epoch;
     this.#known = admission;
     this.#latestG = [...admission.latestG];
+    if (newEpoch) this.#own = [];
     this.#admitted = true;
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);

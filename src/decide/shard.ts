@@ -113,8 +113,9 @@ export class Shard {
     const reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
     const [g, ...answers] = reply;
     const events = answers.flatMap((answer) => newEvent(answer) ?? []);
-    if (events.length > 0) {
-      this.#link.sawG(this.#number, Number(g));
+    const [event] = events;
+    if (event !== undefined) {
+      this.#link.sawBatch(this.#number, Number(g), event);
       // After the answers: they are resolved first, in this turn of the loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }

@@ -8,6 +8,7 @@ import { Divergence } from "./divergence.ts";
 import { fold } from "./fold.ts";
 import { inTime } from "./in-time.ts";
 import { keepFolded } from "./keep-folded.ts";
+import { notInBooks } from "./not-in-books.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
 export type Kept =
@@ -94,6 +95,10 @@ export class Books implements BooksReader {
       if (codeOf(error) === UNDEFINED_TABLE) return null;
       throw error;
     }
+  }
+
+  async holds(event: string): Promise<boolean> {
+    return (await this.#inTime(notInBooks(this.#sql, [event]))).length === 0;
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {

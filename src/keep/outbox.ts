@@ -59,7 +59,7 @@ export class Outbox {
   }
 
   /** See {@link markLost}. */
-  async markLost(shard: number, epoch: string, g: number, keptG: number | null): Promise<void> {
+  async markLost(shard: number, epoch: string, g: number, keptG: number | "other"): Promise<void> {
     await markLost(this.#redis, { shard, epoch, g, keptG });
   }
 

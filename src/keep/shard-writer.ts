@@ -273,6 +273,7 @@ export class ShardWriter {
       throw new Waits("Redis", "away", "Redis is away: what is answered is kept when it is back");
     const isNew = this.#lookedOver !== connection;
     const broughtG = isNew ? Math.max(0, ...this.#brought.keys()) : 0;
+    const brought = this.#brought.get(broughtG);
     // What the feed brought before may not have survived in Redis.
     if (isNew) this.#brought.clear();
     const head = await redisAnswer(outbox.head(shard));
@@ -290,8 +291,12 @@ export class ShardWriter {
         `Redis is of epoch ${head.epoch}, the books are of ${this.#epoch}: nothing is kept`,
       );
     }
-    if (head.g < broughtG) await this.#noteLost(broughtG);
-    const older = olderThan(head, this.#lastG, broughtG);
+    let { lost } = head;
+    if (brought !== undefined && (await this.#isGone(brought, head.g))) {
+      await this.#noteLost(broughtG);
+      lost = broughtG;
+    }
+    const older = olderThan({ ...head, lost }, this.#lastG);
     if (older !== null) {
       throw new Waits("Redis", "older", `${older}: give it its data back, or run razonete restore`);
     }
@@ -305,11 +310,19 @@ export class ShardWriter {
     }
   }
 
+  /** Whether Redis does not have the batch, or has another one under its number. */
+  async #isGone({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
+    if (headG < g) return true;
+    const [same] = await redisAnswer(this.#options.outbox.read(epoch, shard, g, 1));
+    // Trimmed is what was kept.
+    return same?.g === g && same.events.some((event, index) => event !== events[index]);
+  }
+
   /** What the feed brought was answered: neither an API nor this writer may go on as if it had not been. */
   async #noteLost(g: number): Promise<void> {
     const { books, outbox, shard } = this.#options;
     const epoch = this.#epoch ?? "";
-    await redisAnswer(outbox.markLost(shard, epoch, g, null));
+    await redisAnswer(outbox.markLost(shard, epoch, g, "other"));
     await booksAnswer(books.noteSeen(epoch, shard, g));
   }
 
@@ -328,12 +341,11 @@ export class ShardWriter {
   }
 }
 
-function olderThan(head: NonNullable<Head>, lastG: number, broughtG: number): string | null {
-  if (head.g < lastG) return `Redis is older than the books (batch ${head.g}, the books have ${lastG})`;
-  const lost = head.g < broughtG ? broughtG : head.lost;
+function olderThan({ g, lost }: NonNullable<Head>, lastG: number): string | null {
+  if (g < lastG) return `Redis is older than the books (batch ${g}, the books have ${lastG})`;
   return lost === null
     ? null
-    : `Redis has lost what it has answered (batch ${lost}, it has ${head.g}): nothing is kept`;
+    : `Redis has lost what it has answered (batch ${lost}, it has ${g}): nothing is kept`;
 }
 
 function entriesOf(batches: readonly Batch[]): number {

@@ -38,6 +38,10 @@ export class TestBooks implements BooksReader {
     return { epoch, loaded, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
   }
 
+  async holds(): Promise<boolean> {
+    return true;
+  }
+
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
     if (this.away) throw new Error("the books are away");
     if (epoch === this.epoch) this.seenG[shard] = Math.max(g, this.seenG[shard] ?? 0);
