@@ -44,6 +44,7 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
   await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", library]);
   const loader = new Loader(redis, system.shards);
   await loadAccounts(sql, loader);
+  await loadStatements(sql, loader);
   await loadIds(sql, loader, await timeOf(redis));
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
@@ -76,11 +77,12 @@ class Loader {
     this.#items = Array.from({ length: shards }, () => []);
   }
 
-  async add(account: number, item: readonly (string | number)[]): Promise<void> {
+  /** Nothing to wait for where there is room. */
+  add(account: number, item: readonly (string | number)[]): Promise<void> | undefined {
     const shard = account % this.#items.length;
     const items = this.#items[shard] ?? [];
     for (const value of item) items.push(String(value));
-    if (items.length >= limits.load_values_max) await this.#send(shard);
+    return items.length >= limits.load_values_max ? this.#send(shard) : undefined;
   }
 
   async finish(): Promise<void> {
@@ -114,33 +116,37 @@ interface EntryRow {
 
 interface AccountRow {
   readonly account: number;
-  readonly name: string | null;
+  readonly name: string;
   readonly credit_limit: number;
   readonly balance: number;
   readonly seq: number;
-  readonly opened_at: number;
-  /** Oldest first. */
-  readonly latest: readonly Omit<EntryRow, "account">[] | null;
+  readonly time: number;
 }
 
 async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
   const rows = sql<AccountRow[]>`
-    SELECT a.account, a.name, a.credit_limit, a.balance, a.seq, a.opened_at, e.latest
-    FROM accounts AS a
-    LEFT JOIN LATERAL (
-      SELECT json_agg(to_json(l) ORDER BY l.seq) AS latest FROM (
-        SELECT seq, kind, value, balance, credit_limit, description, command, time
-        FROM entries WHERE account = a.account ORDER BY seq DESC LIMIT ${limits.statement_entries_max}
-      ) AS l
-    ) AS e ON a.seq > 0`.cursor(limits.load_rows_max);
+    SELECT a.account, coalesce(a.name, '') AS name, a.credit_limit, a.balance, a.seq,
+      coalesce(e.time, a.opened_at) AS time
+    FROM accounts AS a LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq`.cursor(
+    limits.load_rows_max,
+  );
   for await (const page of rows) {
-    for (const { account, name, credit_limit, balance, seq, opened_at, latest } of page) {
-      const time = latest?.at(-1)?.time ?? opened_at;
-      await loader.add(account, ["a", account, credit_limit, balance, seq, time, name ?? ""]);
-      if (latest === null) continue;
-      const events = latest.flatMap((entry) => [entry.seq, formatEvent(entryEvent({ account, ...entry }))]);
-      await loader.add(account, ["s", account, latest.length, ...events]);
-    }
+    for (const { account, credit_limit, balance, seq, time, name } of page)
+      await loader.add(account, ["a", account, credit_limit, balance, seq, time, name]);
+  }
+}
+
+/** In whatever order PostgreSQL finds them quickest: by account, it would have to sort millions. */
+async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
+  const rows = sql<EntryRow[]>`
+    SELECT e.account, e.seq, e.kind, e.value, e.balance, e.credit_limit, e.description, e.command, e.time
+    FROM accounts AS a JOIN entries AS e
+      ON e.account = a.account AND e.seq > a.seq - ${limits.statement_entries_max}::bigint`.cursor(
+    limits.load_rows_max,
+  );
+  for await (const page of rows) {
+    for (const row of page)
+      await loader.add(row.account, ["s", row.account, 1, row.seq, formatEvent(entryEvent(row))]);
   }
 }
 

@@ -134,7 +134,7 @@ describe.skipIf(clusterMissing !== null)(`razonete restore (seed ${seed})`, () =
     expect(await redisHolds()).toEqual(before);
     await system.cluster.balanced();
     // An API that was idle learns of the new epoch with its first request, which it answers with 503.
-    for (let first = 0; first < 2; first += 1)
+    for (let api = 0; api < 2; api += 1)
       await eventually("it is refused", async () => (await send(refused)) === 422);
     const again: number[] = [];
     for (const request of requests) again.push(await send(request));
