@@ -159,6 +159,8 @@ export const limits = {
   torture_attempts_max: 5,
   /** What an outage is looked for in, after the end of each fault. */
   torture_recovery_milliseconds: 5_000,
+  /** Without a fault decisions come closer together than this: what begins so shortly before a fault is of its making. */
+  torture_outage_milliseconds_min: 250,
   /** How long the system, once healed, has for answering each request of a proof that it does. */
   torture_proof_milliseconds_max: 5_000,
   /** Violations that are told in words, and attempts that are told of each; the run's folder has all. */

@@ -22,7 +22,7 @@ export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
 
 /**
  * The longest time without any decision that began between the beginning of a fault and a while after its end. What
- * goes on at the same time shares it; what begins after the next fault has begun is that one's alone.
+ * goes on at the same time shares it; what begins with the next fault, or later, is that one's alone.
  *
  * @param faults of the same round, this one among them
  * @param loadEndedAt nothing was asked for any more from then on
@@ -33,11 +33,11 @@ export function outageOf(
   decisions: readonly number[],
   loadEndedAt: number,
 ): Outage {
-  const next = faults.filter((one) => one.skipped === null && one.beganAt > done.undoneAt);
-  const until = Math.min(
-    done.undoneAt + limits.torture_recovery_milliseconds,
-    ...next.map((one) => one.beganAt),
-  );
+  const later = faults
+    .filter(({ skipped }) => skipped === null)
+    .map(({ beganAt }) => beganAt - limits.torture_outage_milliseconds_min)
+    .filter((at) => at > done.undoneAt);
+  const until = Math.min(done.undoneAt + limits.torture_recovery_milliseconds, ...later);
   let longest: Outage = { milliseconds: 0, open: false };
   let since = done.beganAt;
   for (const decided of decisions.filter((at) => at > done.beganAt)) {

@@ -59,6 +59,10 @@ describe("the outage of a fault", () => {
     expect([of(one, [one, meanwhile]), of(meanwhile, [one, meanwhile])]).toEqual([3_000, 3_000]);
     expect([of(one, [one, later]), of(later, [one, later])]).toEqual([10, 3_000]);
     expect(of(one, [one, fault(14_000, 14_000, "not here")])).toBe(3_000);
+    // The last decision before a fault is always a little before it; an outage that was on its way is not its alone.
+    const [sudden, gradual] = [fault(15_005, 16_000), fault(15_500, 16_000)];
+    expect([of(one, [one, sudden]), of(sudden, [one, sudden])]).toEqual([10, 2_995]);
+    expect([of(one, [one, gradual]), of(gradual, [one, gradual])]).toEqual([3_000, 2_500]);
   });
 
   test("ends with a decision on a transaction, accepted or refused, and with nothing else", () => {
