@@ -165,9 +165,9 @@ function badlyLinked(
   ofRedis: Readonly<Record<string, string>>,
 ): StackPlan {
   const withEnvironment = (
-    process: ProcessPlan,
+    planned: ProcessPlan,
     environment: Readonly<Record<string, string>>,
-  ): ProcessPlan => ({ ...process, environment: { ...process.environment, ...environment } });
+  ): ProcessPlan => ({ ...planned, environment: { ...planned.environment, ...environment } });
   const ofApi = {
     REDIS_URL: links["api-redis"].through(plan.redisUrl),
     NATS_URL: links["api-nats"].through(plan.natsUrl),

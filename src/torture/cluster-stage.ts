@@ -29,8 +29,8 @@ export interface ClusterStageOptions {
   readonly say: (line: string) => void;
 }
 
-/** What Redis says of a log that it does not read. */
-const REFUSED_LOG = "redis-check-aof";
+/** What Redis says of a log that it does not read: of zeros between two commands, and in the middle of one. */
+const REFUSED_LOG = /redis-check-aof|reading the append only file/;
 
 /**
  * A whole cluster, each process with the command line and the configuration that `razonete stack` gives it, but for
@@ -54,7 +54,7 @@ export class ClusterStage implements Stage {
     const redisLog = new RedisLog(data.redis);
     const mendRedis = (): void => {
       const redis = this.#processes.get("redis");
-      if (this.#mayRefuseLog && redis?.logEnd().includes(REFUSED_LOG) === true) redisLog.mend(redisServer);
+      if (this.#mayRefuseLog && REFUSED_LOG.test(redis?.logEnd() ?? "")) redisLog.mend(redisServer);
     };
     const staged = (process: ProcessPlan): [string, StagedProcess] => [
       process.name,

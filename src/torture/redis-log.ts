@@ -27,7 +27,10 @@ export class RedisLog {
     return taken;
   }
 
-  /** Makes the last bytes zeros, as a file system does that knew of a file's length before its contents. */
+  /**
+   * Makes the last bytes zeros, as a file system does that knew of a file's length before its contents. Redis 7.0
+   * refuses such a log, but takes it for a cut one where the zeros begin within a long value.
+   */
   zero(bytes: number): number {
     const { path, size } = this.#newest();
     const taken = Math.min(bytes, size);
