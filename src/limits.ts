@@ -95,6 +95,8 @@ export const limits = {
   load_calls_max: 4,
   /** Rows that are taken from the books at once to be loaded into Redis. */
   load_rows_max: 2_000,
+  /** So many batches before one that was displaced by another are compared with the books as well. */
+  restore_compared_batches: 1_000,
   /** Keys that Redis is asked for at once, to be deleted or compared. */
   scan_keys_max: 1_000,
   /** Accounts and gaps that a restore tells a person; the rest are counted. */

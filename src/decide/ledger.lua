@@ -4,7 +4,8 @@ The deciding functions of one shard. Every key of a shard begins with the same t
 
   razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
                                       next (next account's number), time (latest that was given out),
-                                      lost (a batch that was answered and is gone; only where there is one),
+                                      lost, other (a batch that was answered and is gone, or another one has its g;
+                                      only where there is one),
                                       period (n of the latest seen:<n>), age (of that one, in microseconds)
   razonete:{s}:account:<n>    hash    limit, balance, seq, time, name
   razonete:{s}:statement:<n>  zset    the 10 latest entries: score = seq, member = event
@@ -49,8 +50,8 @@ razonete_status    what the fence compares
 razonete_lost      tells that a batch was answered and is gone: from then on this data answers nobody. Nothing is
                    changed where the data is not of that epoch, or may have the batch, or had it
   KEYS   head
-  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; "other" where the caller
-         has seen that another batch stands under its number; else empty)
+  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; else empty; or the word
+         other, where the caller has seen that another batch has its number)
   REPLY  1 where it is marked now, else 0
 
 razonete_begin     sets up an empty shard: it has no head, no outbox, and none of these accounts
@@ -332,17 +333,19 @@ end
 
 local function lost(keys, argv)
   local head = keys[1]
+  local epoch, batch, kept = argv[1], tonumber(argv[2]), argv[3]
   local state = redis.call('HMGET', head, 'epoch', 'g', 'lost')
-  if state[1] ~= argv[1] then return 0 end
+  if state[1] ~= epoch then return 0 end
   local outbox = string.sub(head, 1, -5) .. 'outbox'
-  local g, batch, kept = tonumber(state[2]), tonumber(argv[2]), tonumber(argv[3])
-  local gone = batch > g or argv[3] == 'other'
-  if kept and not gone then
+  local g = tonumber(state[2])
+  local gone = batch > g or kept == 'other'
+  if tonumber(kept) and not gone then
     local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
-    gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > kept + 1
+    gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > tonumber(kept) + 1
   end
   if not gone then return 0 end
   redis.call('HSET', head, 'lost', text_of(math.max(batch, tonumber(state[3]) or 0)))
+  if kept == 'other' then redis.call('HSET', head, 'other', text_of(batch)) end
   return 1
 end
 

@@ -59,7 +59,7 @@ export class Outbox {
   }
 
   /** See {@link markLost}. */
-  async markLost(shard: number, epoch: string, g: number, keptG: number | "other"): Promise<void> {
+  async markLost(shard: number, epoch: string, g: number, keptG: number | "other" | null): Promise<void> {
     await markLost(this.#redis, { shard, epoch, g, keptG });
   }
 

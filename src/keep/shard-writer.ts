@@ -293,7 +293,7 @@ export class ShardWriter {
     }
     let { lost } = head;
     if (brought !== undefined && (await this.#isGone(brought, head.g))) {
-      await this.#noteLost(broughtG);
+      await this.#noteLost(broughtG, head.g < broughtG ? null : "other");
       lost = broughtG;
     }
     const older = olderThan({ ...head, lost }, this.#lastG);
@@ -319,10 +319,10 @@ export class ShardWriter {
   }
 
   /** What the feed brought was answered: neither an API nor this writer may go on as if it had not been. */
-  async #noteLost(g: number): Promise<void> {
+  async #noteLost(g: number, keptG: "other" | null): Promise<void> {
     const { books, outbox, shard } = this.#options;
     const epoch = this.#epoch ?? "";
-    await redisAnswer(outbox.markLost(shard, epoch, g, "other"));
+    await redisAnswer(outbox.markLost(shard, epoch, g, keptG));
     await booksAnswer(books.noteSeen(epoch, shard, g));
   }
 

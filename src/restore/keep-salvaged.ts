@@ -5,12 +5,14 @@ import type { Redis } from "../decide/redis-client.ts";
 import { StartError } from "../errors.ts";
 import type { Sql } from "../keep/connect.ts";
 import { fold } from "../keep/fold.ts";
+import { notInBooks } from "../keep/not-in-books.ts";
 import { keepFolded } from "../keep/keep-folded.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { limits } from "../limits.ts";
 import type { Found, ShardFound } from "./look.ts";
 import { keysOf } from "./keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./report.ts";
-import { accountsIn, type Known, salvage, type Salvage, type Standing } from "./salvage.ts";
+import { accountsIn, type Known, noteMissing, salvage, type Salvage, type Standing } from "./salvage.ts";
 
 type Transaction = postgres.TransactionSql<{ bigint: number }>;
 
@@ -71,6 +73,12 @@ async function keepAll(
     for (const hole of holes) batches.push({ shard, ...hole });
     for (const [account, latest] of missing) known.set(account, latest);
     nextAccount = Math.max(nextAccount, highestAccount + 1);
+    const displaced = await displacedBy(sql, one, keptG);
+    for (const event of displaced) noteMissing(known, event);
+    if (isUntold(one, keptG, displaced.length > 0 || missing.size > 0)) {
+      const g = one.head?.other ?? 0;
+      batches.push({ shard, from: g, to: g });
+    }
     if (one.head?.epoch !== epoch) continue;
     // Each shard gives out every so-manieth number: at most those under the largest `next` were given out.
     nextAccount = Math.max(nextAccount, one.head.next - found.system.shards + 1);
@@ -90,6 +98,23 @@ async function keepAll(
     INSERT INTO restores (epoch_before, epoch_after, next_account, report)
     VALUES (${epoch}, ${epochAfter}, ${nextAccount}, ${JSON.stringify(report)}::text::jsonb)`;
   return report;
+}
+
+/** What the feed has of batches in whose place the books have kept others. */
+async function displacedBy(
+  sql: Transaction,
+  { head, feed }: ShardFound,
+  keptG: number,
+): Promise<LedgerEvent[]> {
+  if (head === null || head.other === null) return [];
+  const events = [...feed].flatMap(([g, texts]) => (g <= keptG ? texts : []));
+  return (await notInBooks(sql, events)).map(parseEvent);
+}
+
+/** Whether a batch was displaced by another one, and nothing tells what was in it. */
+function isUntold({ head, outbox }: ShardFound, keptG: number, told: boolean): boolean {
+  const other = head?.other ?? null;
+  return other !== null && !told && (other <= keptG || outbox.has(other));
 }
 
 async function nextAccountOf(sql: Transaction): Promise<number> {

@@ -21,6 +21,8 @@ export interface HeadFound {
   readonly g: number;
   readonly next: number;
   readonly lost: number | null;
+  /** A batch that was answered, under whose number another one stands now; null where there is none. */
+  readonly other: number | null;
 }
 
 /** What was found of one shard, in all the places that may have something of it. */
@@ -31,6 +33,7 @@ export interface ShardFound {
   readonly head: HeadFound | null;
   /** By g, those behind the cursor; nothing where Redis is of another epoch. */
   readonly outbox: ReadonlyMap<number, readonly string[]>;
+  /** The same; where another batch stands under a number, also some of those before the cursor. */
   readonly feed: ReadonlyMap<number, readonly string[]>;
   readonly found: RestoredShard["found"];
   /** The latest batch that anything tells of. */
@@ -70,8 +73,10 @@ export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Fou
   const shards = cursors.map(({ shard, last_g: lastG, seen_g: seenG }) => {
     const head = heads[shard] ?? null;
     const outbox = behind(outboxes[shard] ?? [], lastG);
-    const feed = behind(feeds.batches.get(shard) ?? [], lastG);
     const own = head !== null && head.epoch === system.epoch ? head : null;
+    const comparedG =
+      own?.other == null ? lastG : Math.min(lastG, own.other - limits.restore_compared_batches);
+    const feed = behind(feeds.batches.get(shard) ?? [], comparedG);
     const knownG = Math.max(lastG, seenG, own?.g ?? 0, own?.lost ?? 0, ...tops(outbox), ...tops(feed));
     const found = findingOf(system.epoch, head, { lastG, knownG, outbox });
     return { shard, lastG, seenG, head, outbox, feed, found, knownG };
@@ -101,11 +106,20 @@ const headReply = z.tuple([
   z.string().nullable(),
   z.string().nullable(),
   z.string().nullable(),
+  z.string().nullable(),
 ]);
 
 async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> {
-  const reply: unknown = await redis.sendCommand(["HMGET", headKey(shard), "epoch", "g", "next", "lost"]);
-  const [epoch, g, next, lost] = headReply.parse(reply);
+  const reply: unknown = await redis.sendCommand([
+    "HMGET",
+    headKey(shard),
+    "epoch",
+    "g",
+    "next",
+    "lost",
+    "other",
+  ]);
+  const [epoch, g, next, lost, other] = headReply.parse(reply);
   if (epoch === null) return null;
   const mark = sealed("");
   return {
@@ -114,6 +128,7 @@ async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> 
     g: Number(g),
     next: Number(next),
     lost: lost === null ? null : Number(lost),
+    other: other === null ? null : Number(other),
   };
 }
 

@@ -52,10 +52,7 @@ export function salvage(sources: Sources, standings: ReadonlyMap<number, Standin
   const now = new Map(standings);
   const stopped = new Set<number>();
   const missing = new Map<number, Known>();
-  const miss = (event: LedgerEvent): void => {
-    const account = accountOf(event);
-    missing.set(account, laterOf(missing.get(account), knownOf(event)));
-  };
+  const miss = (event: LedgerEvent): void => noteMissing(missing, event);
   const batches: Batch[] = [];
   const holes: { from: number; to: number }[] = [];
   let [fromOutbox, fromFeed, highestAccount, reached] = [0, 0, 0, lastG];
@@ -145,6 +142,12 @@ function knownOf(event: LedgerEvent): Known {
     case "limit":
       return { seq: event.seq, balance: event.balance };
   }
+}
+
+/** Notes that the event is missing: the latest that is known of its account. */
+export function noteMissing(missing: Map<number, Known>, event: LedgerEvent): void {
+  const account = accountOf(event);
+  missing.set(account, laterOf(missing.get(account), knownOf(event)));
 }
 
 function laterOf(one: Known | undefined, other: Known): Known {

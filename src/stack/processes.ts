@@ -4,6 +4,7 @@ import type { DataFolder } from "./data-folder.ts";
 import type { Kind } from "./kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
+import { mendRedisLog } from "./redis-log.ts";
 import type { Programs } from "./servers.ts";
 
 /** What runs, and how: each process of a stack, without running any. */
@@ -51,6 +52,8 @@ export interface ProcessPlan {
   readonly handedOver?: string;
   /** The socket that it listens on. A killed process leaves the file, on which the next one could not listen. */
   readonly socket?: string;
+  /** Done before each of its starts. `log`: its log, open. */
+  readonly beforeStart?: (log: number) => void;
   readonly probe: Probe;
 }
 
@@ -134,6 +137,7 @@ export function planStack(options: PlanOptions): StackPlan {
         "",
       ].join("\n"),
       environment,
+      beforeStart: (log) => mendRedisLog(programs.redis, folder.redis, log),
       probe: redisProbe(redisUrl),
     },
     nats: {

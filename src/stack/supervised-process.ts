@@ -31,6 +31,7 @@ export function spawnPlanned(
   const log = openSync(logOf(plan, folder), "a");
   const handedOver = plan.handedOver === undefined ? null : openSync(plan.handedOver, "r");
   try {
+    plan.beforeStart?.(log);
     const child = Bun.spawn([...plan.command], {
       // PostgreSQL's user may not be able to enter the present one.
       cwd: "/",

@@ -37,8 +37,6 @@ export interface Ground {
   readonly data: DataFolder;
   readonly watchdog: Watchdog;
   readonly plan: StackPlan;
-  /** Path of the program. */
-  readonly redisServer: string;
   readonly links: Readonly<Record<Link, BadLink>>;
   /** By the process that works on it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
@@ -111,7 +109,6 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
       data,
       watchdog,
       plan: badlyLinked(plan, between, preloaded(clock, syncs)),
-      redisServer: programs.redis,
       links: between,
       disks,
       clock,

@@ -24,8 +24,6 @@ export interface ClusterHands {
   readonly natsStore: NatsStore;
   readonly redisLog: RedisLog;
   readonly operator: Operator;
-  /** From now on a Redis that refuses its log has it mended. */
-  readonly expectRefusedLog: () => void;
 }
 
 /** @returns why it was not done; null where it was */
@@ -91,13 +89,14 @@ export function harmCluster(
     case "redis-power-loss":
       if (syncs === null) return Promise.resolve("what Redis has synced cannot be known");
       return whileDown("redis", () => {
+        if (redisLog.size === 0) return "Redis has no log yet";
         cutToSynced(redisLog.folder, syncs.folder);
+        redisLog.tear(harm.tornBytes);
         return null;
       });
     case "redis-cut":
       return thenRestored("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-zeroed":
-      hands.expectRefusedLog();
       return thenRestored("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-emptied":
       return thenRestored("redis", () => {

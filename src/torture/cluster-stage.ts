@@ -29,9 +29,6 @@ export interface ClusterStageOptions {
   readonly say: (line: string) => void;
 }
 
-/** What Redis says of a log that it does not read: of zeros between two commands, and in the middle of one. */
-const REFUSED_LOG = /redis-check-aof|reading the append only file/;
-
 /**
  * A whole cluster, each process with the command line and the configuration that `razonete stack` gives it, but for
  * what a torture needs: no supervisor (what was killed is started by the harm that killed it); proxies on the ways
@@ -46,21 +43,14 @@ export class ClusterStage implements Stage {
   readonly #hands: ClusterHands;
   readonly #operator: Operator;
   #init: Bun.Subprocess | null = null;
-  #mayRefuseLog = false;
   #stopping: Promise<void> | null = null;
 
   private constructor(folder: string, ground: Ground, commands: TorturedCommands) {
-    const { data, plan, redisServer } = ground;
+    const { data, plan } = ground;
     const redisLog = new RedisLog(data.redis);
-    const mendRedis = (): void => {
-      const redis = this.#processes.get("redis");
-      if (this.#mayRefuseLog && REFUSED_LOG.test(redis?.logEnd() ?? "")) redisLog.mend(redisServer);
-    };
     const staged = (process: ProcessPlan): [string, StagedProcess] => [
       process.name,
-      process.kind === "redis"
-        ? new StagedProcess(process, data, mendRedis)
-        : new StagedProcess(process, data),
+      new StagedProcess(process, data),
     ];
     const { haproxy, apis, redis, nats, writers, postgres } = plan;
     this.folder = folder;
@@ -78,9 +68,6 @@ export class ClusterStage implements Stage {
       natsStore: new NatsStore(data.nats),
       redisLog,
       operator: this.#operator,
-      expectRefusedLog: () => {
-        this.#mayRefuseLog = true;
-      },
     };
   }
 
@@ -147,7 +134,6 @@ export class ClusterStage implements Stage {
   async heal(): Promise<readonly RestoreReport[]> {
     await this.#hands.faults.over();
     await heal({ plan: this.plan, processes: [...this.#processes.values()], operator: this.#operator });
-    this.#mayRefuseLog = false;
     return this.#operator.takeReports();
   }
 

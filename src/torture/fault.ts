@@ -43,8 +43,11 @@ export type Harm =
   /** NATS is killed, its stream purged up to its middle or its folder removed, and it is started again. */
   | { readonly type: "nats-truncated" }
   | { readonly type: "nats-emptied" }
-  /** Redis is killed, and its log loses what was never synced: what the power takes when it fails. */
-  | { readonly type: "redis-power-loss" }
+  /**
+   * Redis is killed, and its log loses what was never synced: what the power takes when it fails. So many bytes of a
+   * write that was under way, and that nobody was answered for, are on the disk all the same.
+   */
+  | { readonly type: "redis-power-loss"; readonly tornBytes: number }
   /** Redis is killed; the last bytes of its log are cut off, or become zeros, or its folder is emptied. */
   | { readonly type: "redis-cut"; readonly bytes: number }
   | { readonly type: "redis-zeroed"; readonly bytes: number }

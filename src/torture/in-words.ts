@@ -28,7 +28,7 @@ export function wordsOfHarm(harm: Harm): string {
     case "nats-emptied":
       return "empty NATS's folder";
     case "redis-power-loss":
-      return "kill Redis, and take from its log what was never synced";
+      return `kill Redis, and leave of its log what was synced, and ${harm.tornBytes} bytes of a torn write`;
     case "redis-cut":
       return `cut ${harm.bytes} bytes off Redis's log`;
     case "redis-zeroed":

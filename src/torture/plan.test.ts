@@ -12,7 +12,7 @@ function rounds(seed: number, options: Partial<RoundPlan> = {}): Fault[][] {
   );
 }
 
-const isRedisHarm = ({ harm }: Fault) => harm.type.startsWith("redis-");
+const isRedisHarm = ({ harm }: Fault) => /^redis-(cut|zeroed|emptied)$/.test(harm.type);
 const endOf = ({ afterMilliseconds, lastsMilliseconds, harm }: Fault) =>
   afterMilliseconds + lastsMilliseconds + (harm.type === "kill" ? (harm.againAfterMilliseconds ?? 0) : 0);
 

@@ -1,4 +1,5 @@
 import type { Fault, FaultKind, Harm, Link, ProcessName } from "./fault.ts";
+import { TORN_BYTES_MAX } from "./redis-log.ts";
 import type { Random } from "./random.ts";
 
 export interface RoundPlan {
@@ -108,7 +109,7 @@ function repertoireOf({ kinds, embedded, apis, writers }: RoundPlan): Choice[] {
         }),
       },
       { kind: "net", weight: 7, draw: (random) => ({ type: "hold", link: random.pick(LINKS) }) },
-      { kind: "disk", weight: 6, draw: () => ({ type: "redis-power-loss" }) },
+      { kind: "disk", weight: 6, draw: drawPowerLoss },
       { kind: "disk", weight: 4, draw: () => ({ type: "nats-truncated" }) },
       { kind: "disk", weight: 4, draw: () => ({ type: "nats-emptied" }) },
     );
@@ -137,6 +138,10 @@ function several(random: Random, processes: readonly ProcessName[]): ProcessName
 function drawKill(random: Random, processes: readonly ProcessName[]): Harm {
   const againAfterMilliseconds = random.chance(30) ? random.integer(5, 800) : null;
   return { type: "kill", processes: several(random, processes), againAfterMilliseconds };
+}
+
+function drawPowerLoss(random: Random): Harm {
+  return { type: "redis-power-loss", tornBytes: random.chance(50) ? random.integer(1, TORN_BYTES_MAX) : 0 };
 }
 
 function drawClock(random: Random): Harm {

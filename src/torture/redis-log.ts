@@ -1,8 +1,32 @@
-import { spawnSync } from "node:child_process";
-import { closeSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { newestPart } from "../stack/redis-log.ts";
 
 const LOG_FOLDER = "appendonlydir";
+
+/** As Redis writes down what a function has changed. Only parts of it are ever written here: nobody was answered. */
+const TRANSACTION = Buffer.from(
+  [
+    "*1",
+    "$5",
+    "MULTI",
+    "*4",
+    "$4",
+    "HSET",
+    "$16",
+    "razonete:{0}:tor",
+    "$1",
+    "a",
+    "$1",
+    "b",
+    "*1",
+    "$4",
+    "EXEC",
+    "",
+  ].join("\r\n"),
+);
+/** A whole one would be no torn one. */
+export const TORN_BYTES_MAX: number = TRANSACTION.length - 1;
 
 /**
  * Redis's append-only log on disk, damaged. For a Redis that is not running.
@@ -49,24 +73,15 @@ export class RedisLog {
     return this.#newest().size;
   }
 
-  /**
-   * What its manual says to do with a log that Redis refuses.
-   *
-   * @param redisServer the path of the program, beside which the mending one stands
-   */
-  mend(redisServer: string): void {
-    const check = join(dirname(redisServer), "redis-check-aof");
-    spawnSync(check, ["--fix", this.#newest().path], { input: "y\n" });
+  /** Leaves the first bytes of a transaction at the end: a write that was under way when the power failed. */
+  tear(bytes: number): void {
+    const { path } = this.#newest();
+    writeFileSync(path, TRANSACTION.subarray(0, bytes), { flag: "a" });
   }
 
-  /** The part of the log that is being written: it has the highest number. */
   #newest(): { path: string; size: number } {
-    const parts = readdirSync(this.folder).flatMap((name) => {
-      const number = /\.(\d+)\.incr\.aof$/.exec(name)?.[1];
-      return number === undefined ? [] : [{ number: Number(number), path: join(this.folder, name) }];
-    });
-    const newest = parts.toSorted((a, b) => b.number - a.number)[0];
-    if (newest === undefined) throw new Error("Redis has no log");
-    return { path: newest.path, size: statSync(newest.path).size };
+    const path = newestPart(dirname(this.folder));
+    if (path === null) throw new Error("Redis has no log");
+    return { path, size: statSync(path).size };
   }
 }

@@ -22,7 +22,6 @@ const LOG_LINES_TOLD = 3;
 export class StagedProcess {
   readonly plan: ProcessPlan;
   readonly #folder: Pick<DataFolder, "run" | "logs">;
-  readonly #mend: () => void;
   #child: Bun.Subprocess | null = null;
   #ended: Promise<void> = Promise.resolve();
   #startedAt = 0;
@@ -36,11 +35,9 @@ export class StagedProcess {
   /** What it said when it ended because it needs a person; null as long as it did not. */
   alarm: string | null = null;
 
-  /** @param mend what an operator does before it is started again after an end of its own */
-  constructor(plan: ProcessPlan, folder: Pick<DataFolder, "run" | "logs">, mend: () => void = () => {}) {
+  constructor(plan: ProcessPlan, folder: Pick<DataFolder, "run" | "logs">) {
     this.plan = plan;
     this.#folder = folder;
-    this.#mend = mend;
   }
 
   /** Of the present process or the last one; null before the first start. */
@@ -118,7 +115,6 @@ export class StagedProcess {
     this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
     const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#atOnceInARow, DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => {
-      this.#mend();
       this.start();
     }, delay);
   }

@@ -2,9 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RedisLog } from "../../src/torture/redis-log.ts";
-import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { pathOf } from "../support/servers/binaries.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 failOnLeaks();
@@ -39,12 +37,11 @@ describe("Redis's log, damaged", () => {
     expect(readFileSync(newest, "latin1")).toBe(`${COMMAND.repeat(3).slice(0, -5)}${"\0".repeat(5)}`);
   });
 
-  test.skipIf(clusterMissing !== null)("is mended up to its last whole command", () => {
+  test("ends with the beginning of a transaction", () => {
     using folder = temporaryFolder();
     const { log, newest } = makeLog(folder.path);
-    log.zero(COMMAND.length + 3);
-    log.mend(pathOf("redis"));
-    expect(readFileSync(newest, "latin1")).toBe(COMMAND);
+    log.tear(20);
+    expect(readFileSync(newest, "latin1")).toBe(`${COMMAND.repeat(3)}*1\r\n$5\r\nMULTI\r\n*4\r\n$`);
   });
 
   test("is gone", () => {
