@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { Glob } from "bun";
 import { join } from "node:path";
@@ -156,6 +156,34 @@ describeWithRedis("the fence", () => {
     // The books do not know better: the writer has not kept anything yet.
     expect(stand.books.lastG).toEqual([0]);
     await fenced(ledger, /^Redis is older than .*\(batch 4 of 5\)/);
+  });
+
+  describe("Redis comes back older, and others have had another batch decided under the same number meanwhile", () => {
+    for (const kept of [false, true]) {
+      test(`${kept ? "which the books have kept" : "which waits in the outbox"}: nothing is answered from it`, async () => {
+        const proxy = await TcpProxy.start(stand.server.process.port);
+        try {
+          const ledger = await stand.ledger({ redisUrl: proxy.url });
+          for (let index = 0; index < 5; index += 1) await ledger.submit(credit(1));
+          proxy.hold();
+          await stand.server.process.kill();
+          cutTail(stand.server.process.logFile);
+          await stand.server.process.start();
+          const other = await stand.ledger();
+          await other.submit(credit(1));
+          expect((await stand.outbox()).length).toBe(5);
+          if (kept) await stand.books.keep(0, 10);
+          expect(other.readiness()).toEqual({ ready: true });
+          proxy.release();
+          await fenced(ledger, /^Redis has lost what it has answered \(batch 5/);
+          // The other one, too, at its next call.
+          await submitted(other, credit(1));
+          await fenced(other, /^Redis has lost what it has answered \(batch 5/);
+        } finally {
+          await proxy[Symbol.asyncDispose]();
+        }
+      });
+    }
   });
 
   test("a fence that does not hold is told at once, not after the time that a loss is waited for", async () => {

@@ -38,8 +38,11 @@ export class TestBooks implements BooksReader {
     return { epoch, loaded, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
   }
 
-  async holds(): Promise<boolean> {
-    return true;
+  async holds(event: string): Promise<boolean> {
+    if (this.away) throw new Error("the books are away");
+    const parsed = parseEvent(event);
+    if (parsed.type !== "entry") throw new Error("these books know of entries only");
+    return this.#entries.some(({ id, seq }) => id === parsed.entry.id && seq === parsed.entry.seq);
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {

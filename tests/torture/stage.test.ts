@@ -34,7 +34,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
     stage = await ClusterStage.start({
       folder: folder.path,
       faultKinds,
-      
+
       say: () => {},
     });
     for (const { what, reason } of stage.cannot) console.error(`SKIPPED, ${what}: ${reason}`);

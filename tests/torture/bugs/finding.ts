@@ -20,8 +20,13 @@ export type TortureRun = (options: {
   readonly violatedAfterSeconds: number | null;
 }>;
 
-/** The types of the harms that the torture's plan for a seed has in store in so many rounds. */
-export type HarmsOf = (seed: number, kinds: readonly FaultKind[], rounds: number) => readonly string[];
+/** The types of the harms that the torture's plan has in store. */
+export type HarmsOf = (options: {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  readonly embedded: false;
+}) => readonly string[];
 
 interface Wanted {
   readonly kinds: readonly FaultKind[];
@@ -45,7 +50,6 @@ const WANTED: Readonly<Record<BugName, Wanted>> = {
 const HARMLESS: readonly BugName[] = ["two-writers-lock-only"];
 
 const SECONDS = 90;
-const ROUNDS = 4;
 /** Load and harm, and what comes between the rounds, waiting in vain for a system that does not heal among it. */
 const TEST_MILLISECONDS_MAX = 5 * 60_000;
 const SEEDS_MAX = 10_000;
@@ -61,7 +65,8 @@ export function testThatEachIsFound(torture: TortureRun, harmsOf: HarmsOf): void
     const { kinds, harms } = WANTED[bug];
     const harmless = HARMLESS.includes(bug);
     const seed = seedWith(from, (one) => {
-      const planned = harms.length === 0 ? [] : harmsOf(one, kinds, ROUNDS);
+      const planned =
+        harms.length === 0 ? [] : harmsOf({ seconds: SECONDS, seed: one, kinds, embedded: false });
       return harms.length === 0 || planned.some((harm) => harms.includes(harm));
     });
     test(
