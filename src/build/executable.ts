@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../cli/executable.ts", import.meta.url));
 const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 
@@ -25,24 +26,36 @@ const HOW = ["--compile", "--minify", "--bytecode", "--format=esm"];
  */
 export function buildExecutable(to: string = EXECUTABLE): void {
   mkdirSync(dirname(to), { recursive: true });
+  // Put in its place whole: one that runs from there keeps its file.
+  const draft = `${to}.${process.pid}`;
   const { exitCode, stderr, stdout } = Bun.spawnSync(
-    [process.execPath, "build", ...HOW, ENTRY, "--outfile", to],
+    [process.execPath, "build", ...HOW, ENTRY, "--outfile", draft],
     { stdout: "pipe", stderr: "pipe" },
   );
-  if (exitCode === 0) return;
-  rmSync(to, { force: true });
+  if (exitCode === 0) {
+    renameSync(draft, to);
+    return;
+  }
+  rmSync(draft, { force: true });
   throw new StartError(`the executable could not be built: ${stderr.toString() || stdout.toString()}`);
 }
 
 /**
- * The executable, built where there is none.
+ * The executable of the present source, built where there is none or an older one.
  *
  * @throws StartError where it cannot be made
  */
 export function executableProgram(say: (line: string) => void): readonly string[] {
-  if (!existsSync(EXECUTABLE)) {
+  if (!existsSync(EXECUTABLE) || statSync(EXECUTABLE).mtimeMs < newestSource()) {
     say("Building the executable first (npm run build), some seconds ...");
     buildExecutable();
   }
   return [EXECUTABLE];
+}
+
+/** When the source was changed last, or the versions of what it uses. */
+function newestSource(): number {
+  const files = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
+  const paths = [join(ROOT, "package-lock.json"), ...files.map((file) => join(ROOT, "src", file))];
+  return Math.max(...paths.map((path) => statSync(path).mtimeMs));
 }
