@@ -17,7 +17,14 @@ export function nameOfOwn(name: string): string {
  * a run that goes on are let be.
  */
 export function removeLeftovers(folders: readonly string[]): void {
-  for (const folder of folders) for (const left of leftBelow(folder)) removeTree(left);
+  for (const left of folders.flatMap(leftBelow)) {
+    try {
+      removeTree(left);
+    } catch {
+      // Its processes cannot be seen from here, in a container for instance: it is for their side to remove.
+      continue;
+    }
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Shape } from "../load/schedule.ts";
 import { summaryOf } from "../load/summary.ts";
 import { findTarget } from "../load/target.ts";
 import { type DataFolder, openDataFolder } from "../stack/data-folder.ts";
+import { identityOf } from "../stack/identity.ts";
 import { ensurePrograms } from "../stack/install-servers.ts";
 import { endLeftovers } from "../stack/leftovers.ts";
 import { choosePort, freePorts } from "../stack/ports.ts";
@@ -17,6 +18,7 @@ import { outboxLength } from "../stack/probes.ts";
 import { DEPLOY, planStack, PORTS_BESIDE_APIS, type StackPlan } from "../stack/processes.ts";
 import type { StackSignals } from "../stack/run-stack.ts";
 import { PROGRAM_NAMES } from "../stack/servers.ts";
+import { readStackFile, type StackDescription } from "../stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../stack/stack.ts";
 
 import { Meter } from "./meter.ts";
@@ -111,14 +113,8 @@ class Run {
     const { say } = this.#options;
     const begun = performance.now();
     const plan = await this.#prepare();
-    const deaths: string[] = [];
     const readyMilliseconds = new Map<string, number>();
-    let stopping = false;
-    const hear = (line: string): void => {
-      if (/ ended \(/.test(line) && !stopping) deaths.push(line);
-      say(line);
-    };
-    const stack = new Stack(plan, this.#folder, hear, (name, milliseconds) =>
+    const stack = new Stack(plan, this.#folder, say, (name, milliseconds) =>
       readyMilliseconds.set(name, milliseconds),
     );
     const onKill = (): void => stack.kill();
@@ -127,6 +123,7 @@ class Run {
       await stack.start(signals.stop);
       const readySeconds = (performance.now() - begun) / 1000;
       say(`Ready on ${plan.url} after ${readySeconds.toFixed(1)} s.`);
+      const atFirst = readStackFile(this.#folder.stackFile);
       const before = this.#read();
       const load = await this.#load(plan, signals.stop);
       await drained(plan.redisUrl);
@@ -138,14 +135,13 @@ class Run {
         readyMilliseconds,
         before,
         after: this.#read(),
-        deaths,
+        deaths: deathsSince(atFirst, readStackFile(this.#folder.stackFile)),
         load,
       };
     } catch (error) {
       if (!(error instanceof StartInterrupted)) throw error;
       return null;
     } finally {
-      stopping = true;
       await stack.stop();
       signals.kill.removeEventListener("abort", onKill);
     }
@@ -196,6 +192,14 @@ class Run {
   #read(): ReturnType<Meter["read"]> {
     return this.#meter?.read() ?? new Map();
   }
+}
+
+/** The processes that are no longer those of before, in words: nobody but themselves or the kernel has ended them. */
+function deathsSince(before: StackDescription, after: StackDescription): string[] {
+  return before.processes.flatMap(({ name, pid }) => {
+    const lives = after.processes.some((now) => now.pid === pid) && identityOf(pid) !== null;
+    return lives ? [] : [`${name} ended during the load; its log is in the data folder.`];
+  });
 }
 
 /** What the last answers cost belongs to the load: the writer is let catch up. */

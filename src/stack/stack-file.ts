@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 /** What `<data>/stack.json` says of a running stack: for tools that look into it, and for tests that break it. */
 export interface StackDescription {
@@ -16,6 +16,11 @@ export function writeStackFile(path: string, description: StackDescription): voi
   const next = `${path}.next`;
   writeFileSync(next, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
   renameSync(next, path);
+}
+
+/** What the file of a running stack says now. */
+export function readStackFile(path: string): StackDescription {
+  return JSON.parse(readFileSync(path, "utf8"));
 }
 
 export function removeStackFile(path: string): void {

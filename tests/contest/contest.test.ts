@@ -37,10 +37,6 @@ function groupsOf(pid: number): string[] {
   return existsSync("/sys/fs/cgroup") ? below("/sys/fs/cgroup") : [];
 }
 
-function json<Content>(path: string): Content {
-  return JSON.parse(readFileSync(path, "utf8"));
-}
-
 describe.skipIf(serversMissing !== null)("razonete contest", () => {
   test("runs the submission under its limits, with the load, and tells how both did", async () => {
     const data = join(folder, "data");
@@ -51,8 +47,8 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(processesOf(data)).toEqual([]);
     expect(groupsOf(child.pid)).toEqual([]);
 
-    const load = json<RunResult>(join(out, "result.json"));
-    const result = json<ContestResult>(join(out, "contest.json"));
+    const load: RunResult = JSON.parse(readFileSync(join(out, "result.json"), "utf8"));
+    const result: ContestResult = JSON.parse(readFileSync(join(out, "contest.json"), "utf8"));
     expect([code, output]).toEqual([load.verdict.passed ? 0 : 1, expect.stringContaining("Again:")]);
     // Unless this machine itself was too slow.
     expect(load.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);

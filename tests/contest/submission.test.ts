@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -214,6 +214,6 @@ test("a file that is none, or a service without limits, is told in words", () =>
   const file = join(folder.path, "docker-compose.yml");
   expect(() => readSubmission(file)).toThrow(`${file} cannot be used (`);
   const text = readFileSync(SUBMISSION_FILE, "utf8").replace('cpus: "0.08"', 'cpus: "a tenth"');
-  Bun.write(file, text);
+  writeFileSync(file, text);
   expect(() => readSubmission(file)).toThrow("services.nats.deploy.resources.limits.cpus");
 });
