@@ -1,16 +1,16 @@
-# The ledger's own processes: `api`, `writer` and `init` of docker-compose.yml are this one image.
+# The ledger's own processes: `api`, `writer` and `init` of docker-compose.yml are this one image, with one file in it.
 
-# Bun comes with the dependencies, in the version that package-lock.json pins.
-FROM node:22-bookworm-slim AS dependencies
+FROM node:22-bookworm-slim AS build
 WORKDIR /razonete
+# Bun comes with the dependencies, in the version that package-lock.json pins.
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev && node node_modules/bun/install.js
+COPY scripts ./scripts
+RUN node scripts/install.mjs
+COPY src ./src
+RUN npm run build
 
 FROM debian:bookworm-slim
-WORKDIR /razonete
-COPY --from=dependencies /razonete/node_modules ./node_modules
-COPY package.json ./
-COPY src ./src
+COPY --from=build /razonete/dist/razonete /usr/local/bin/razonete
 USER nobody
-ENTRYPOINT ["node_modules/.bin/bun", "src/cli/main.ts"]
+ENTRYPOINT ["razonete"]
 CMD ["--help"]

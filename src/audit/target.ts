@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { namesBooks, readWriterConfig, type WriterConfig } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
-import { readStackServers } from "../stack/stack-file.ts";
+import { readStackFile } from "../stack/stack-file.ts";
 import { CANNOT_LOOK } from "./looking.ts";
 
 /** As the command line has them. */
@@ -53,7 +53,7 @@ function ofEnvironment(): Target {
 function ofStack(folder: string): Target {
   const file = stackFile(folder);
   try {
-    return { type: "cluster", servers: readStackServers(file), where: `the stack in ${resolve(folder)}` };
+    return { type: "cluster", servers: readStackFile(file), where: `the stack in ${resolve(folder)}` };
   } catch (error) {
     const reason = existsSync(file)
       ? messageOf(error)

@@ -1,21 +1,26 @@
 import { Command } from "commander";
-import { readWriterConfig } from "../config.ts";
+import { readInitConfig, readWriterConfig } from "../config.ts";
+import library from "../decide/ledger.lua" with { type: "text" };
 import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
+import { initialise } from "../keep/init.ts";
 import { Writer } from "../keep/writer.ts";
 import { StartError } from "../errors.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
     .description("keep in PostgreSQL what Redis has decided; several may run, one of them is active")
+    .option("--init", "first do what `razonete init` does, where no process of its own is to do it", false)
     .addHelpText(
       "after",
-      "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL.\n" +
+      "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also SHARDS.\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )
     .action(write);
 }
 
-async function write(): Promise<void> {
+async function write({ init }: { readonly init: boolean }): Promise<void> {
+  // Before any signal is listened for: `initialise` can be ended at any moment, and completed by the next one.
+  if (init) await initialise({ ...readInitConfig(), library });
   const writer = new Writer(readWriterConfig(), (line) => console.error(`razonete writer: ${line}`));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
   try {

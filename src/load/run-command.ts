@@ -4,10 +4,12 @@ import { bounds } from "./bounds.ts";
 import { makeFolder, readResult, timestamp, writeText } from "./files.ts";
 import { LoadTest } from "./load-test.ts";
 import { Progress } from "./progress.ts";
+import type { Html } from "./report/html.ts";
 import { renderComparison, renderReport } from "./report/report.ts";
+import type { RunResult } from "./result.ts";
 import type { Shape } from "./schedule.ts";
 import { summaryOf } from "./summary.ts";
-import { findTarget } from "./target.ts";
+import { findTarget, type Target } from "./target.ts";
 
 export interface RunOptions extends Shape {
   readonly url: string;
@@ -25,30 +27,57 @@ export interface RunOptions extends Shape {
  * @throws {StartError} (exit code 2) where it could not run, or the files could not be written
  */
 export async function runLoadTest(options: RunOptions): Promise<void> {
-  const { url, scale, rate, seed = randomInt(bounds.seed_max), json = false } = options;
   // The standard output is the result's alone where it is asked for as JSON.
-  const say = json ? console.error : console.log;
-  const target = await findTarget(url);
+  const say = options.json ? console.error : console.log;
+  const target = await findTarget(options.url);
   const folder = options.out ?? reportFolder();
   // Made before the run: its four minutes would be lost to a folder that cannot be written to.
   makeFolder(folder);
-  const test = new LoadTest({ target, scale, rate, seed });
-  say(`Testing ${url} (scale ${scale}, rate ${rate}, seed ${seed})`);
-  const progress = new Progress(() => test.status());
-  const stopListening = onInterrupts(() => test.interrupt());
-  const result = await test.run().finally(() => {
-    progress.stop();
-    stopListening();
-  });
+  const interruption = new AbortController();
+  const stopListening = onInterrupts(() => interruption.abort());
+  const result = await measure(target, options, say, interruption.signal).finally(stopListening);
+  say(`\n${summaryOf(result)}\n\n${writeReport(folder, result)}\nAgain:  ${result.command}`);
+  if (options.json) console.log(JSON.stringify(result, null, 2));
+  process.exitCode = result.verdict.passed ? 0 : 1;
+}
 
+/**
+ * Runs the test and shows how it goes.
+ *
+ * @param interruption ends the run soon, with what was measured so far
+ */
+export async function measure(
+  target: Target,
+  options: Shape & { readonly seed?: number },
+  say: (line: string) => void,
+  interruption: AbortSignal,
+): Promise<RunResult> {
+  const { scale, rate, seed = randomInt(bounds.seed_max) } = options;
+  const test = new LoadTest({ target, scale, rate, seed });
+  say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
+  const progress = new Progress(() => test.status());
+  const interrupt = (): void => test.interrupt();
+  interruption.addEventListener("abort", interrupt);
+  if (interruption.aborted) interrupt();
+  return test.run().finally(() => {
+    progress.stop();
+    interruption.removeEventListener("abort", interrupt);
+  });
+}
+
+/**
+ * Writes result.json and report.html.
+ *
+ * @param appendix a part of the page after the load test's own
+ * @returns where they are, for a person
+ * @throws {StartError} (exit code 2) where they could not be written
+ */
+export function writeReport(folder: string, result: RunResult, appendix: Html | null = null): string {
   const resultPath = join(folder, "result.json");
   const reportPath = join(folder, "report.html");
-  const text = JSON.stringify(result, null, 2);
-  writeText(resultPath, `${text}\n`);
-  writeText(reportPath, renderReport(result));
-  say(`\n${summaryOf(result)}\n\nReport: ${reportPath}\nResult: ${resultPath}\nAgain:  ${result.command}`);
-  if (json) console.log(text);
-  process.exitCode = result.verdict.passed ? 0 : 1;
+  writeText(resultPath, `${JSON.stringify(result, null, 2)}\n`);
+  writeText(reportPath, renderReport(result, appendix));
+  return `Report: ${reportPath}\nResult: ${resultPath}`;
 }
 
 /**
@@ -63,7 +92,8 @@ export function compareResults(a: string, b: string, options: { readonly out?: s
   console.log(`Comparison: ${path}`);
 }
 
-function reportFolder(): string {
+/** Where the files of a run go that is not told where. */
+export function reportFolder(): string {
   return join("reports", timestamp(new Date()));
 }
 

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { StartError } from "../errors.ts";
 
 // Below the range from which Linux takes the near ends of outgoing connections: a server that is started again
 // finds its port as it left it.
@@ -22,4 +23,20 @@ export function isFree(port: number): Promise<boolean> {
     server.once("error", () => resolve(false));
     server.listen({ port, host: "127.0.0.1", exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/**
+ * The port on 127.0.0.1 that a person asked for, or a free one for 0.
+ *
+ * @throws StartError where it cannot be listened on
+ */
+export async function choosePort(wanted: number): Promise<number> {
+  if (wanted === 0) {
+    const [port = 0] = await freePorts(1);
+    return port;
+  }
+  if (await isFree(wanted)) return wanted;
+  throw new StartError(
+    `port ${wanted} is in use or not allowed: stop what listens there, or choose another with --port.`,
+  );
 }

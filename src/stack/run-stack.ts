@@ -1,9 +1,8 @@
 import { join } from "node:path";
-import { StartError } from "../errors.ts";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endLeftovers } from "./leftovers.ts";
-import { freePorts, isFree } from "./ports.ts";
+import { choosePort, freePorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./processes.ts";
 import { PROGRAM_NAMES } from "./servers.ts";
@@ -95,17 +94,6 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   } finally {
     folder.release();
   }
-}
-
-async function choosePort(wanted: number): Promise<number> {
-  if (wanted === 0) {
-    const [port = 0] = await freePorts(1);
-    return port;
-  }
-  if (await isFree(wanted)) return wanted;
-  throw new StartError(
-    `port ${wanted} is in use or not allowed: stop what listens there, or choose another with --port.`,
-  );
 }
 
 function invitation(url: string): string[] {

@@ -19,17 +19,19 @@ export function writeStackFile(path: string, description: StackDescription): voi
   renameSync(next, path);
 }
 
-export function removeStackFile(path: string): void {
-  rmSync(path, { force: true });
+const description = z.object({
+  url: z.string(),
+  processes: z.array(z.object({ name: z.string(), pid: z.int() })),
+  databaseUrl: z.string(),
+  redisUrl: z.string(),
+  natsUrl: z.string(),
+});
+
+/** What the file of a running stack says now. Throws where it cannot be read, or is no description of a stack. */
+export function readStackFile(path: string): StackDescription {
+  return description.parse(JSON.parse(readFileSync(path, "utf8")));
 }
 
-const servers = z.object({ databaseUrl: z.string(), redisUrl: z.string(), natsUrl: z.string() });
-
-/**
- * Where the servers of a running stack are. Throws where the file cannot be read, or is no description of a stack.
- */
-export function readStackServers(
-  path: string,
-): Pick<StackDescription, "databaseUrl" | "redisUrl" | "natsUrl"> {
-  return servers.parse(JSON.parse(readFileSync(path, "utf8")));
+export function removeStackFile(path: string): void {
+  rmSync(path, { force: true });
 }

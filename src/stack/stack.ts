@@ -33,6 +33,7 @@ export class Stack {
   readonly #plan: StackPlan;
   readonly #folder: DataFolder;
   readonly #say: (line: string) => void;
+  readonly #onReady: (name: string, milliseconds: number) => void;
   readonly #haproxy: SupervisedProcess;
   readonly #apis: readonly SupervisedProcess[];
   readonly #redis: SupervisedProcess;
@@ -45,11 +46,20 @@ export class Stack {
   /** Whether stack.json stands. */
   #described = false;
 
-  /** @param say takes lines for the person at the terminal */
-  constructor(plan: StackPlan, folder: DataFolder, say: (line: string) => void) {
+  /**
+   * @param say takes lines for the person at the terminal
+   * @param onReady told of each process that does its work, and how long after its own start
+   */
+  constructor(
+    plan: StackPlan,
+    folder: DataFolder,
+    say: (line: string) => void,
+    onReady: (name: string, milliseconds: number) => void = () => {},
+  ) {
     this.#plan = plan;
     this.#folder = folder;
     this.#say = say;
+    this.#onReady = onReady;
     const supervised = (process: ProcessPlan): SupervisedProcess =>
       new SupervisedProcess(process, folder, say, () => this.#describe());
     this.#haproxy = supervised(plan.haproxy);
@@ -131,8 +141,11 @@ export class Stack {
     for (;;) {
       const reason = process.running ? await probe() : "it does not run";
       if (interrupted.aborted) throw new StartInterrupted();
-      if (reason === null && process.running) return;
       const now = performance.now();
+      if (reason === null && process.running) {
+        this.#onReady(name, now - begun);
+        return;
+      }
       if (process.deathsAtOnce >= DEATHS_AT_START_MAX) {
         throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
       }

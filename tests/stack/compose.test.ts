@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
+import { EXECUTABLE } from "../../src/build/executable.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/processes.ts";
 
@@ -83,9 +84,11 @@ test("runs the same commands of our own, in an image of this repository", () => 
     expect(serviceOf(name)).toMatchObject({ build: ".", command: [command.at(-1)] });
   }
   const dockerfile = read("Dockerfile");
-  expect(dockerfile).toContain('ENTRYPOINT ["node_modules/.bin/bun", "src/cli/main.ts"]');
-  for (const [, file] of dockerfile.matchAll(/^COPY (?!--)(\S+)/gm))
-    expect(existsSync(join(ROOT, file ?? ""))).toBe(true);
+  expect(dockerfile).toContain("RUN npm run build\n");
+  expect(dockerfile).toContain(`COPY --from=build /razonete/${relative(ROOT, EXECUTABLE)} `);
+  expect(dockerfile).toContain('ENTRYPOINT ["razonete"]');
+  for (const [, sources = ""] of dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm))
+    for (const file of sources.split(" ")) expect(existsSync(join(ROOT, file))).toBe(true);
   expect(Object.keys(packageJson.dependencies)).toContain("bun");
 });
 

@@ -13,8 +13,12 @@ import { instant } from "./words.ts";
 import { notices } from "./notices.ts";
 import { renderDocument } from "./document.ts";
 
-/** A run as one self-contained HTML page: it loads nothing, and can be mailed, archived or opened from a disk. */
-export function renderReport(result: RunResult): string {
+/**
+ * A run as one self-contained HTML page: it loads nothing, and can be mailed, archived or opened from a disk.
+ *
+ * @param appendix a section of what else was seen in the run, after the figures of the load
+ */
+export function renderReport(result: RunResult, appendix: Html | null = null): string {
   const runs: readonly ShownRun[] = [{ name: "this run", colour: "p99", result }];
   const { markup, charts } = chartsSection(runs);
   const field = fieldChart(runs);
@@ -33,8 +37,9 @@ export function renderReport(result: RunResult): string {
         <h3>Outcomes</h3>
         ${outcomesTable(result, "Outcomes")}
       </section>
-      ${result.failuresTotal > 0 ? null : failures} ${fieldSection(runs, field)} ${generatorSection(result)}
-      ${repeatSection(result)} ${saveButtons({ result: "Save the figures (JSON)" })}`,
+      ${appendix} ${result.failuresTotal > 0 ? null : failures} ${fieldSection(runs, field)}
+      ${generatorSection(result)} ${repeatSection(result)}
+      ${saveButtons({ result: "Save the figures (JSON)" })}`,
   });
 }
 

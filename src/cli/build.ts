@@ -1,0 +1,13 @@
+import { statSync } from "node:fs";
+import { Command } from "commander";
+import { buildExecutable, EXECUTABLE } from "../build/executable.ts";
+
+export function buildCommand(): Command {
+  return new Command("build")
+    .description("make a single-file executable of the servers' commands: serve, init, api, writer")
+    .option("--out <file>", "where it goes", EXECUTABLE)
+    .action(({ out }: { readonly out: string }) => {
+      buildExecutable(out);
+      console.log(`${out}: ${(statSync(out).size / 2 ** 20).toFixed(0)} MB`);
+    });
+}

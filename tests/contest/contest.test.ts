@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cgroupsMissing } from "../../src/cgroup/cgroup.ts";
+import type { ContestResult } from "../../src/contest/result.ts";
+import { CONTEST_BOUNDS, readSubmission } from "../../src/contest/submission.ts";
+import type { RunResult } from "../../src/load/result.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { processesOf } from "../stack/support/running-stack.ts";
+import { serversMissing } from "../stack/support/servers-missing.ts";
+
+/** `razonete contest` as a person runs it, only shorter. */
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const ROOT = join(import.meta.dir, "../..");
+const folder = mkdtempSync(join(tmpdir(), "razonete-contest-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function start(data: string, ...flags: readonly string[]) {
+  return Bun.spawn(
+    [process.execPath, "src/cli/main.ts", "contest", "--port", "0", "--data", data, ...flags],
+    { cwd: ROOT, stdin: "ignore", stdout: "pipe", stderr: "ignore" },
+  );
+}
+
+/** Folders of control groups that a process has made and not removed. */
+function groupsOf(pid: number): string[] {
+  const below = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
+      if (!entry.isDirectory()) return [];
+      const child = join(path, entry.name);
+      return entry.name.startsWith(`razonete-${pid}-`) ? [child] : below(child);
+    });
+  return existsSync("/sys/fs/cgroup") ? below("/sys/fs/cgroup") : [];
+}
+
+describe.skipIf(serversMissing !== null)("razonete contest", () => {
+  test("runs the submission under its limits, with the load, and tells how both did", async () => {
+    const data = join(folder, "data");
+    const out = join(folder, "out");
+    const child = start(data, "--scale", "0.01", "--seed", "7", "--out", out);
+    const output = await child.stdout.text();
+    const code = await child.exited;
+    expect(processesOf(data)).toEqual([]);
+    expect(groupsOf(child.pid)).toEqual([]);
+
+    const load: RunResult = JSON.parse(readFileSync(join(out, "result.json"), "utf8"));
+    const result: ContestResult = JSON.parse(readFileSync(join(out, "contest.json"), "utf8"));
+    expect([code, output]).toEqual([load.verdict.passed ? 0 : 1, expect.stringContaining("Again:")]);
+    // Unless this machine itself was too slow.
+    expect(load.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);
+    expect(load).toMatchObject({ complete: true, command: result.command, seed: 7 });
+    expect(result).toMatchObject({ format: "razonete-contest-1", program: "executable", deaths: [] });
+    expect(result.command).toBe("npm run contest -- --scale 0.01 --rate 1 --seed 7");
+    expect(result.readySeconds).toBeLessThan(CONTEST_BOUNDS.ready_seconds);
+    expect(result.requests).toBe(load.total.requests);
+
+    const submission = readSubmission();
+    expect(result.services.map(({ name }) => name)).toEqual([...submission.keys()]);
+    expect(result.unlimited).toBe(cgroupsMissing());
+    for (const { name, figures, readyMilliseconds, memoryMegabytes } of result.services) {
+      expect(output).toMatch(new RegExp(`^${name} +\\d`, "m"));
+      expect(readyMilliseconds).toBeGreaterThan(0);
+      if (result.unlimited !== null) continue;
+      expect(figures?.cpuMicrosecondsPerRequest).toBeGreaterThan(1);
+      expect(figures?.periods).toBeGreaterThan(1);
+      expect(figures?.throttledPeriods).toBeLessThanOrEqual(figures?.periods ?? 0);
+      expect(figures?.memoryHeldPeakBytes).toBeGreaterThan(1024 * 1024);
+      expect(figures?.memoryPeakBytes).toBeLessThanOrEqual(memoryMegabytes * 2 ** 20);
+    }
+    const page = readFileSync(join(out, "report.html"), "utf8");
+    expect(page).toContain("Under the contest's limits");
+    expect(page).toContain('<th scope="row">writer-1</th>');
+  });
+
+  test("stopped while it starts, it leaves nothing running", async () => {
+    const data = join(folder, "stopped");
+    const child = start(data, "--scale", "0.01", "--out", join(folder, "stopped-out"));
+    while (!existsSync(join(data, "postgres"))) await Bun.sleep(10);
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    expect(processesOf(data)).toEqual([]);
+    expect(groupsOf(child.pid)).toEqual([]);
+  });
+
+  test("says what is wrong with its flags, with the code for a run that could not be", async () => {
+    const child = start(join(folder, "none"), "--scale", "much");
+    expect(await child.exited).toBe(2);
+  });
+});

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres from "postgres";
+import packageJson from "../../package.json" with { type: "json" };
+import { buildExecutable } from "../../src/build/executable.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { startNats } from "../support/servers/nats.ts";
+import { startPostgres } from "../support/servers/postgres.ts";
+import { startRedis } from "../support/servers/redis.ts";
+
+/** What `npm run build` makes, in a folder where nothing of the repository is. */
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const folder = mkdtempSync(join(tmpdir(), "razonete-executable-"));
+const executable = join(folder, "razonete");
+beforeAll(() => buildExecutable(executable));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function start(command: string, environment: Readonly<Record<string, string>>, ...flags: readonly string[]) {
+  return Bun.spawn([executable, command, ...flags], {
+    cwd: folder,
+    env: { ...environment },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+}
+
+/** The first text that it prints. */
+async function firstWords(child: ReturnType<typeof start>): Promise<string> {
+  const { value } = await child.stdout.getReader().read();
+  return new TextDecoder().decode(value);
+}
+
+async function credit(url: string, socket?: string): Promise<[number, unknown]> {
+  const response = await fetch(`${url}/clientes/1/transacoes`, {
+    method: "POST",
+    body: JSON.stringify({ valor: 7, tipo: "c", descricao: "salary" }),
+    ...(socket === undefined ? {} : { unix: socket }),
+  });
+  return [response.status, await response.json()];
+}
+
+test("says its version, and has the commands of servers alone", () => {
+  const { stdout } = Bun.spawnSync([executable, "--version"], { cwd: folder, env: {} });
+  expect(stdout.toString()).toBe(`${packageJson.version}\n`);
+  const help = Bun.spawnSync([executable, "--help"], { cwd: folder, env: {} }).stdout.toString();
+  const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => String(name));
+  expect(commands).toEqual(["serve", "init", "api", "writer", "help"]);
+});
+
+test("serves from one data file, with the texts that it brings along", async () => {
+  const data = join(folder, "data");
+  const server = start("serve", { DRAIN_MS: "0" }, "--port", "0", "--data", data);
+  try {
+    const url = /listens on (\S+)/.exec(await firstWords(server))?.[1] ?? "";
+    expect(await credit(url)).toEqual([200, { limite: 100_000, saldo: 7 }]);
+  } finally {
+    server.kill();
+    expect(await server.exited).toBe(0);
+  }
+});
+
+describe.skipIf(clusterMissing !== null)(`in a cluster (${clusterMissing ?? "there"})`, () => {
+  test("makes the ledger, serves, and keeps what was answered; the writer can make it as well", async () => {
+    const [first, second, nats, books] = await Promise.all([
+      startRedis(),
+      startRedis(),
+      startNats(),
+      startPostgres(),
+    ]);
+    const running: ReturnType<typeof start>[] = [];
+    try {
+      for (const [initBy, redis] of [
+        ["init", first],
+        ["writer", second],
+      ] as const) {
+        const socket = join(folder, `${initBy}.sock`);
+        const environment = {
+          DATABASE_URL: await books.createDatabase(),
+          REDIS_URL: redis.url,
+          NATS_URL: nats.url,
+          SOCKET: socket,
+          DRAIN_MS: "0",
+        };
+        const api = start("api", environment);
+        running.push(api);
+        expect(await firstWords(api)).toContain(`listens on ${socket}`);
+        if (initBy === "init") expect(await start("init", environment).exited).toBe(0);
+        const writer = start("writer", environment, ...(initBy === "init" ? [] : ["--init"]));
+        running.push(writer);
+        await eventually(
+          "the API is ready",
+          async () => (await fetch("http://api/readyz", { unix: socket })).ok,
+        );
+        expect(await credit("http://api", socket)).toEqual([200, { limite: 100_000, saldo: 7 }]);
+        const sql = postgres(environment.DATABASE_URL, { max: 1 });
+        await eventually("it is in the books", async () => {
+          const [row] = await sql<{ kept: number }[]>`SELECT count(*)::int AS kept FROM entries`;
+          return row?.kept === 1;
+        });
+        await sql.end();
+        for (const child of [writer, api]) {
+          child.kill();
+          expect(await child.exited).toBe(0);
+        }
+      }
+    } finally {
+      for (const child of running) child.kill("SIGKILL");
+      await Promise.all([first, second, nats, books].map((each) => each.process.dispose()));
+    }
+  });
+});

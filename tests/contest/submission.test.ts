@@ -1,0 +1,220 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { ownCommands, underSubmission } from "../../src/contest/plan.ts";
+import {
+  CONTEST_BOUNDS,
+  fileOf,
+  MEGABYTE_BYTES,
+  readSubmission,
+  serviceNamed,
+  SUBMISSION_FILE,
+} from "../../src/contest/submission.ts";
+import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/stack/processes.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+/**
+ * deploy/rinha/docker-compose.yml against the contest's rules, and against the stack's own configuration. There is no
+ * Docker where the tests run, so this holds what can be held without it.
+ */
+
+const submission = readSubmission();
+const services = [...submission];
+
+const service = z.object({
+  image: z.string(),
+  build: z.string().optional(),
+  command: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
+  volumes: z.array(z.string()).default([]),
+  ports: z.array(z.string()).default([]),
+});
+const compose = z
+  .object({
+    services: z.record(z.string(), service.extend({ depends_on: z.array(z.string()).default([]) })),
+    volumes: z.record(z.string(), z.unknown()),
+  })
+  .parse(parse(readFileSync(SUBMISSION_FILE, "utf8"), { merge: true }));
+const ofRoot = z
+  .object({ services: z.record(z.string(), service) })
+  .parse(parse(readFileSync(join(DEPLOY, "../docker-compose.yml"), "utf8"), { merge: true }));
+
+const plan = planStack({
+  folder: {
+    path: "/data",
+    logs: "/data/logs",
+    run: "/data/run",
+    redis: "/data/redis",
+    nats: "/data/nats",
+    postgres: "/data/postgres",
+    stackFile: "/data/stack.json",
+    password: "secret",
+    release: () => {},
+  },
+  programs: {
+    haproxy: "haproxy",
+    redis: "redis-server",
+    nats: "nats-server",
+    postgres: "postgres",
+    initdb: "",
+  },
+  postgresUser: { prefix: [], ids: null },
+  own: ownCommands(submission, ["razonete"]),
+  restore: null,
+  port: 9999,
+  apis: 2,
+  writers: 1,
+  ports: [1, 2, 3, 4, 5],
+  environment: {},
+  ownEnvironment: {},
+});
+const native = underSubmission(plan, submission, (name) => ["enter", name]);
+const processes: readonly ProcessPlan[] = [
+  native.haproxy,
+  ...native.apis,
+  native.redis,
+  native.nats,
+  ...native.writers,
+  native.postgres,
+];
+
+test("all limits together are within the contest's", () => {
+  const cpus = services.reduce((sum, [, { limits }]) => sum + limits.cpus, 0);
+  const megabytes = services.reduce((sum, [, { limits }]) => sum + limits.memoryBytes, 0) / MEGABYTE_BYTES;
+  // Tenths and hundredths are no binary fractions.
+  expect(cpus).toBeLessThanOrEqual(CONTEST_BOUNDS.cpus + 1e-9);
+  expect(megabytes).toBeLessThanOrEqual(CONTEST_BOUNDS.memory_megabytes);
+  expect(CONTEST_BOUNDS).toEqual({ cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 });
+});
+
+test("has what the contest asks for: a balancer on port 9999, two APIs, and every part of the chain", () => {
+  expect(services.map(([name]) => name).toSorted()).toEqual(
+    ["haproxy", "api-1", "api-2", "redis", "nats", "writer-1", "postgres"].toSorted(),
+  );
+  expect(compose.services["haproxy"]?.ports).toEqual(["9999:9999"]);
+  expect(submission.get("api-1")?.limits).toEqual(serviceNamed(submission, "api-2").limits);
+});
+
+test("runs our own commands, in the one image of the repository; the writer does the work of init", () => {
+  for (const [name, { image, build, command }] of Object.entries(compose.services)) {
+    const isOwn = /^(api|writer)/.test(name);
+    expect([name, image === "razonete", build]).toEqual([name, isOwn, isOwn ? "../.." : undefined]);
+    if (isOwn) expect(command).toEqual(name === "writer-1" ? ["writer", "--init"] : ["api"]);
+    else expect(image).toBe(String(ofRoot.services[name]?.image));
+  }
+});
+
+test("sets what the root's docker-compose.yml sets, but for where an API listens", () => {
+  const names = (of: Readonly<Record<string, string>>): string[] =>
+    Object.keys(of)
+      .filter((name) => !/^(SOCKET|HOST|PORT|HAPROXY_DNS|BUN_.*|GO.*)$/.test(name))
+      .toSorted();
+  for (const [name, { environment }] of Object.entries(compose.services))
+    expect([name, ...names(environment)]).toEqual([name, ...names(ofRoot.services[name]?.environment ?? {})]);
+  for (const name of ["api-1", "api-2"]) {
+    const { SOCKET = "", DRAIN_MS, REQUEST_ID_HEADER } = compose.services[name]?.environment ?? {};
+    const number = name.slice("api-".length);
+    expect(compose.services["haproxy"]?.environment[`HAPROXY_API_${number}`]).toBe(`unix@${SOCKET}`);
+    expect(ofRoot.services[name]?.environment).toMatchObject({
+      DRAIN_MS: String(DRAIN_MS),
+      REQUEST_ID_HEADER: String(REQUEST_ID_HEADER),
+    });
+  }
+});
+
+test("mounts files that there are, and volumes that it declares", () => {
+  for (const { volumes, depends_on: needs } of Object.values(compose.services)) {
+    for (const name of needs) expect(Object.keys(compose.services)).toContain(name);
+    for (const volume of volumes) {
+      const [source = ""] = volume.split(":");
+      if (!source.startsWith(".")) expect(Object.keys(compose.volumes)).toContain(source);
+    }
+  }
+  const files = services
+    .flatMap(([, of]) => of.files)
+    .map((file) => relative(dirname(SUBMISSION_FILE), file));
+  expect(files.toSorted()).toEqual(["nats.conf", "postgresql.conf", "redis.conf", "small.cfg"]);
+});
+
+describe("run natively", () => {
+  test("every process enters its group first, with its own configuration file and runtime settings", () => {
+    expect(processes.map(({ name }) => name).toSorted()).toEqual(services.map(([name]) => name).toSorted());
+    for (const { name, command, environment } of processes) {
+      expect(command.slice(0, 2)).toEqual(["enter", name]);
+      expect(environment).toMatchObject(serviceNamed(submission, name).environment);
+    }
+    expect(native.redis.command).toContain(join(DEPLOY, "rinha/redis.conf"));
+    expect(native.nats.command).toContain(join(DEPLOY, "rinha/nats.conf"));
+    expect(native.haproxy.command.slice(-4)).toEqual([
+      "-f",
+      join(DEPLOY, "haproxy/haproxy.cfg"),
+      "-f",
+      join(DEPLOY, "rinha/small.cfg"),
+    ]);
+    expect(fileOf(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
+      join(DEPLOY, "rinha/postgresql.conf"),
+    );
+    expect(native.nats.environment).toMatchObject({ GOMEMLIMIT: expect.stringMatching(/^\d+MiB$/) });
+    expect(OWN_COMMANDS.init.at(-1)).toBe("init");
+    expect([native.init.command, native.writers[0]?.command]).toEqual([
+      ["true"],
+      ["enter", "writer-1", "razonete", "writer", "--init"],
+    ]);
+  });
+
+  // What each may differ in; all else, what makes an answer durable among it, is the stack's own.
+  for (const [file, separator, different] of [
+    ["redis.conf", " ", ["maxmemory"]],
+    [
+      "postgresql.conf",
+      " = ",
+      ["autovacuum_max_workers", "maintenance_work_mem", "max_connections", "max_wal_size", "shared_buffers"],
+    ],
+    ["nats.conf", ": ", ["max_file_store", "max_memory_store"]],
+  ] as const) {
+    test(`${file} is the stack's own, but for ${different.join(", ")}`, () => {
+      const settings = (path: string): Map<string, string> =>
+        new Map(
+          readFileSync(path, "utf8")
+            .split("\n")
+            .map((line) => line.trim())
+            .filter((line) => line !== "" && !line.startsWith("#"))
+            .map((line) => {
+              const at = line.indexOf(separator);
+              return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at)];
+            }),
+        );
+      const stack = settings(join(DEPLOY, file));
+      const rinha = settings(join(DEPLOY, "rinha", file));
+      const names = new Set([...stack.keys(), ...rinha.keys()]);
+      expect([...names].filter((name) => stack.get(name) !== rinha.get(name)).toSorted()).toEqual([
+        ...different,
+      ]);
+    });
+  }
+
+  test("what a runtime or a server takes at most is below its service's limit", () => {
+    const redis = /^maxmemory (\d+)mb$/m.exec(readFileSync(join(DEPLOY, "rinha/redis.conf"), "utf8"));
+    const go = /^(\d+)MiB$/.exec(serviceNamed(submission, "nats").environment["GOMEMLIMIT"] ?? "");
+    for (const [name, megabytes] of [
+      ["redis", redis?.[1]],
+      ["nats", go?.[1]],
+    ] as const) {
+      expect(Number(megabytes)).toBeGreaterThan(0);
+      expect(Number(megabytes) * MEGABYTE_BYTES).toBeLessThan(
+        serviceNamed(submission, name).limits.memoryBytes,
+      );
+    }
+  });
+});
+
+test("a file that is none, or a service without limits, is told in words", () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "docker-compose.yml");
+  expect(() => readSubmission(file)).toThrow(`${file} cannot be used (`);
+  const text = readFileSync(SUBMISSION_FILE, "utf8").replace('cpus: "0.08"', 'cpus: "a tenth"');
+  writeFileSync(file, text);
+  expect(() => readSubmission(file)).toThrow("services.nats.deploy.resources.limits.cpus");
+});
