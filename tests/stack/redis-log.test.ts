@@ -20,7 +20,18 @@ function mend(folder: string): void {
   closeSync(log);
 }
 
-function mended(text: string): string {
+/** As the container's start does it: with a stand-in for what the image itself runs then. */
+function mendInContainer(folder: string): void {
+  writeFileSync(join(folder, "docker-entrypoint.sh"), '#!/bin/sh\necho "run: $*"\n', { mode: 0o755 });
+  const script = join(import.meta.dir, "../../deploy/start-redis.sh");
+  const PATH = `${folder}:${dirname(pathOf("redis"))}:${process.env["PATH"]}`;
+  const { stdout, exitCode } = Bun.spawnSync(["sh", script, "redis-server", "x"], {
+    env: { PATH, REDIS_DATA: folder },
+  });
+  expect([exitCode, stdout.toString().endsWith("run: redis-server x\n")]).toEqual([0, true]);
+}
+
+function mended(text: string, by: (folder: string) => void = mend): string {
   using folder = temporaryFolder();
   mkdirSync(join(folder.path, "appendonlydir"));
   const file = join(folder.path, "appendonlydir", "appendonly.aof.10.incr.aof");
@@ -28,7 +39,7 @@ function mended(text: string): string {
   // An older part may not be touched, whatever its name sorts like.
   writeFileSync(join(folder.path, "appendonlydir", "appendonly.aof.9.incr.aof"), "older");
   expect(newestPart(folder.path)).toBe(file);
-  mend(folder.path);
+  by(folder.path);
   return readFileSync(file, "latin1");
 }
 
@@ -45,6 +56,14 @@ describe.skipIf(clusterMissing !== null)("Redis's log, before Redis is started",
       expect(mended(TRANSACTION + TRANSACTION.slice(0, bytes))).toBe(TRANSACTION);
     }
     expect(mended(`${TRANSACTION}${TRANSACTION.slice(0, 30)}${"\0".repeat(50)}`)).toBe(TRANSACTION);
+  });
+
+  test("in a container, too", () => {
+    expect(mended(TRANSACTION.repeat(3), mendInContainer)).toBe(TRANSACTION.repeat(3));
+    expect(mended("", mendInContainer)).toBe("");
+    expect(mended(TRANSACTION + TRANSACTION.slice(0, 40), mendInContainer)).toBe(TRANSACTION);
+    using folder = temporaryFolder();
+    mendInContainer(folder.path);
   });
 
   test("nothing that Redis answers after a write was torn is lost at its next start", async () => {
