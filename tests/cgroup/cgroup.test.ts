@@ -1,0 +1,206 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Cgroup, cgroupsMissing } from "../../src/cgroup/cgroup.ts";
+import { GroupV2 } from "../../src/cgroup/group-v2.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const MEBIBYTE = 1024 * 1024;
+const missing = cgroupsMissing();
+
+/** The folders that a group's `enter` names. */
+function foldersOf(group: Cgroup): string[] {
+  return group.enter.filter((word) => word.startsWith("/sys/"));
+}
+
+function run(group: Cgroup, ...command: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
+  return Bun.spawn([...group.enter, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+}
+
+const BUSY = "const end = performance.now() + 1500; while (performance.now() < end);";
+
+describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${missing})`}`, () => {
+  test("a busy loop in a group of 0.2 processors gets that much, and is seen to be throttled", async () => {
+    const group = Cgroup.create("busy", { cpus: 0.2 });
+    try {
+      expect(await run(group, process.execPath, "-e", BUSY).exited).toBe(0);
+      const usage = group.usage();
+      expect(usage.throttledPeriods).toBeGreaterThan(5);
+      expect(usage.throttledPeriods).toBeLessThanOrEqual(usage.periods);
+      expect(usage.throttledMicroseconds).toBeGreaterThan(300_000);
+      // 1.5 s and the start, of which it had a fifth, and at most a period more.
+      expect(usage.cpuMicroseconds).toBeGreaterThan(100_000);
+      expect(usage.cpuMicroseconds / (usage.periods * 100_000)).toBeLessThan(0.3);
+    } finally {
+      group.remove();
+    }
+  });
+
+  test("without a limit nothing is throttled, and the time is counted", async () => {
+    const group = Cgroup.create("free", {});
+    try {
+      expect(await run(group, process.execPath, "-e", BUSY).exited).toBe(0);
+      expect(group.usage()).toMatchObject({ throttledPeriods: 0, throttledMicroseconds: 0 });
+      expect(group.usage().cpuMicroseconds).toBeGreaterThan(200_000);
+    } finally {
+      group.remove();
+    }
+  });
+
+  test("sees how much memory there was at most, and how much is held now", async () => {
+    const group = Cgroup.create("memory", { memoryBytes: 300 * MEBIBYTE });
+    const held = `process.stdin.resume(); globalThis.held = Buffer.alloc(100 * ${MEBIBYTE}, 1); console.log("held");`;
+    const child = Bun.spawn([...group.enter, process.execPath, "-e", held], {
+      stdin: "pipe",
+      stdout: "pipe",
+    });
+    try {
+      await child.stdout.getReader().read();
+      const during = group.usage();
+      expect(during.memoryHeldBytes).toBeGreaterThan(100 * MEBIBYTE);
+      expect(during.memoryHeldBytes).toBeLessThanOrEqual(during.memoryBytes);
+    } finally {
+      child.kill();
+      await child.exited;
+    }
+    expect(group.usage().memoryPeakBytes).toBeGreaterThan(100 * MEBIBYTE);
+    expect(group.usage().memoryPeakBytes).toBeLessThanOrEqual(300 * MEBIBYTE);
+    await eventually("the memory is free again", () => group.usage().memoryHeldBytes < 50 * MEBIBYTE);
+    group.remove();
+  });
+
+  test("files that were written count as memory, and not as held", async () => {
+    using folder = temporaryFolder();
+    const group = Cgroup.create("files", {});
+    try {
+      const file = join(folder.path, "file");
+      expect(await run(group, "dd", "if=/dev/zero", `of=${file}`, "bs=1M", "count=64").exited).toBe(0);
+      const { memoryBytes, memoryHeldBytes } = group.usage();
+      expect(memoryBytes).toBeGreaterThan(60 * MEBIBYTE);
+      expect(memoryHeldBytes).toBeLessThan(20 * MEBIBYTE);
+    } finally {
+      rmSync(folder.path, { recursive: true });
+      group.remove();
+    }
+  });
+
+  test("a process that takes more memory than the limit is ended", async () => {
+    const group = Cgroup.create("limit", { memoryBytes: 120 * MEBIBYTE });
+    try {
+      const child = run(group, process.execPath, "-e", `Buffer.alloc(400 * ${MEBIBYTE}, 1)`);
+      expect(await child.exited).toBe(137);
+      expect(group.usage().memoryPeakBytes).toBeLessThanOrEqual(120 * MEBIBYTE);
+    } finally {
+      group.remove();
+    }
+  });
+
+  test("a parent bounds what its groups take together, and counts all of it", async () => {
+    const parent = Cgroup.create("together", { cpus: 0.3 });
+    const groups = ["one", "two"].map((name) => Cgroup.create(name, {}, parent));
+    try {
+      await Promise.all(groups.map((group) => run(group, process.execPath, "-e", BUSY).exited));
+      const whole = parent.usage();
+      expect(whole.throttledPeriods).toBeGreaterThan(5);
+      expect(whole.cpuMicroseconds / (whole.periods * 100_000)).toBeLessThan(0.45);
+      const parts = groups.map((group) => group.usage().cpuMicroseconds);
+      expect(Math.min(...parts)).toBeGreaterThan(50_000);
+      expect(parts.reduce((sum, part) => sum + part, 0) / whole.cpuMicroseconds).toBeCloseTo(1, 1);
+    } finally {
+      for (const group of groups) group.remove();
+      parent.remove();
+    }
+  });
+
+  test("the command keeps the process's number, its arguments and its exit code", async () => {
+    const group = Cgroup.create("enter", {});
+    const child = run(group, "sh", "-c", 'echo "$$" "$@"; exit 7', "sh", "a b", "$c");
+    expect(await new Response(child.stdout).text()).toBe(`${child.pid} a b $c\n`);
+    expect(await child.exited).toBe(7);
+    group.remove();
+  });
+
+  test("is gone when it is removed, and cannot be while a process is in it", async () => {
+    const group = Cgroup.create("gone", { cpus: 1 });
+    expect(foldersOf(group).every((folder) => existsSync(folder))).toBe(true);
+    const child = run(group, "sleep", "60");
+    await eventually("it has entered", () =>
+      foldersOf(group).every((folder) => readFileSync(join(folder, "cgroup.procs"), "utf8") !== ""),
+    );
+    expect(() => group.remove()).toThrow("still has processes");
+    child.kill();
+    await child.exited;
+    group.remove();
+    expect(foldersOf(group).some((folder) => existsSync(folder))).toBe(false);
+  });
+
+  test("what a killed run has left is removed by the next, with its processes; a run that goes on is let be", async () => {
+    const source = join(import.meta.dir, "../../src/cgroup/cgroup.ts");
+    const script = `
+      const { Cgroup } = await import(${JSON.stringify(source)});
+      const parent = Cgroup.create("left", {});
+      const group = Cgroup.create("inner", {}, parent);
+      const child = Bun.spawn([...group.enter, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+      const folders = group.enter.filter((word) => word.startsWith("/sys/"));
+      console.log(JSON.stringify({ pid: child.pid, folders }));
+      setInterval(() => {}, 1000);`;
+    const mine = Cgroup.create("mine", {});
+    const maker = Bun.spawn([process.execPath, "-e", script], { stdin: "ignore", stdout: "pipe" });
+    const { value } = await maker.stdout.getReader().read();
+    const left: { pid: number; folders: string[] } = JSON.parse(new TextDecoder().decode(value));
+    await eventually("the process has entered", () =>
+      left.folders.every((folder) =>
+        readFileSync(join(folder, "cgroup.procs"), "utf8").includes(String(left.pid)),
+      ),
+    );
+    Cgroup.create("early", {}).remove();
+    expect(left.folders.every((folder) => existsSync(folder))).toBe(true);
+
+    maker.kill("SIGKILL");
+    await maker.exited;
+    expect(left.folders.every((folder) => existsSync(folder))).toBe(true);
+    Cgroup.create("next", {}).remove();
+    expect(left.folders.some((folder) => existsSync(folder) || existsSync(dirname(folder)))).toBe(false);
+    expect(foldersOf(mine).every((folder) => existsSync(folder))).toBe(true);
+    mine.remove();
+  });
+});
+
+test("version 2 writes and reads the files that its documentation names", () => {
+  using home = temporaryFolder();
+  const folder = join(home.path, "api");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "memory.swap.max"), "max");
+  writeFileSync(join(folder, "cgroup.subtree_control"), "\n");
+  const group = new GroupV2(home.path, "api");
+  group.limit({ cpus: 0.35, memoryBytes: 90_000_000 });
+  const read = (file: string): string => readFileSync(join(folder, file), "utf8");
+  expect(read("cpu.max")).toBe("35000 100000");
+  expect(read("memory.max")).toBe("90000000");
+  expect(read("memory.swap.max")).toBe("0");
+  expect(group.homeOfChildren).toBe(folder);
+  expect(read("cgroup.subtree_control")).toBe("+cpu +memory");
+
+  writeFileSync(
+    join(folder, "cpu.stat"),
+    "usage_usec 1234\nuser_usec 1000\nnr_periods 12\nnr_throttled 3\nthrottled_usec 456\n",
+  );
+  writeFileSync(join(folder, "memory.current"), "1000\n");
+  writeFileSync(join(folder, "memory.stat"), "anon 500\nfile 400\ninactive_file 300\nactive_file 100\n");
+  const usage = {
+    cpuMicroseconds: 1234,
+    periods: 12,
+    throttledPeriods: 3,
+    throttledMicroseconds: 456,
+    memoryBytes: 1000,
+    memoryHeldBytes: 600,
+  };
+  expect(group.usage()).toEqual({ ...usage, memoryPeakBytes: 1000 });
+  writeFileSync(join(folder, "memory.peak"), "2000\n");
+  expect(group.usage()).toEqual({ ...usage, memoryPeakBytes: 2000 });
+});
