@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { startBareTarget } from "./bare-target.ts";
-import { compare, type Comparison, measure } from "./sample.ts";
-import { startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { compare, type Comparison, warmUp } from "./sample.ts";
+import { commandOf, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { describeComparison, type Pair } from "./tables.ts";
 import type { Target } from "./target.ts";
 import { type BenchContext, Workshop } from "./workshop.ts";
@@ -23,8 +23,6 @@ export interface ClusterBenchResult {
   readonly comparisons: readonly (Comparison & { readonly cpus: number })[];
 }
 
-const WARM_UP = { connections: 32, seconds: 2 } as const;
-
 /**
  * The cluster at saturation, beside bare servers behind the same balancer, and beside another checkout where one is
  * given: in turn, in one run, so that a machine that is busy with other things slows all of them; the ratios are what
@@ -37,6 +35,8 @@ export async function benchCluster(
   context: BenchContext,
 ): Promise<ClusterBenchResult> {
   const { say, signals } = context;
+  // Before anything is started.
+  if (options.against !== undefined) commandOf(resolve(options.against));
   await using workshop = new Workshop(context);
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
   say("CPU is that of all processes for each request, up to when it is in the books\n");
@@ -44,7 +44,7 @@ export async function benchCluster(
   for (const cpus of possible(options.cpus, say)) {
     const targets = await startAll(workshop, options.against, cpus, signals.stop);
     const pairs = pairsOf(targets);
-    for (const target of targets) await warmUp(target, options.seconds, signals.stop);
+    for (const target of targets) await warmUp(target, { seconds: options.seconds, signal: signals.stop });
     for (const what of options.what) {
       for (const connections of options.connections) {
         const title = titleOf(what, connections, cpus);
@@ -94,11 +94,6 @@ function pairsOf(targets: readonly Target[]): readonly Pair[] {
   const names = targets.map(({ name }) => name);
   const toBare: Pair[] = names.filter((name) => name !== "bare").map((name) => [name, "bare"]);
   return names.includes("against") ? [...toBare, ["this", "against"]] : toBare;
-}
-
-/** Until the compilers have seen the way of a request often enough, and every account has a full statement. */
-async function warmUp(target: Target, seconds: number, signal: AbortSignal): Promise<void> {
-  await measure(target, { ...WARM_UP, seconds: Math.min(WARM_UP.seconds, seconds), signal });
 }
 
 function titleOf(what: string, connections: number, cpus: number): string {

@@ -1,7 +1,7 @@
 import { StartError } from "../errors.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { Filler } from "./fill.ts";
-import { compare, type Comparison } from "./sample.ts";
+import { compare, type Comparison, warmUp } from "./sample.ts";
 import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { grouped } from "./statistics.ts";
 import { describeComparison } from "./tables.ts";
@@ -95,6 +95,9 @@ export async function benchLarge(
         say(line);
     }
   };
+  const warming = { seconds: options.seconds, order: "random", signal: signals.stop } as const;
+  await warmUp(small, warming);
+  await warmUp(afterKill, { ...warming, accounts });
   await measureBoth(afterKill, "transactions", accounts, 0);
 
   const each = Math.min(ENTRIES_EACH, entries);
@@ -107,6 +110,7 @@ export async function benchLarge(
   await workshop.end(afterKill);
   const filled = await start(NAMES.large);
   say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
+  await warmUp(filled, { ...warming, accounts });
   await measureBoth(filled, "transactions", accounts, filledAccounts * perAccount);
   // Of those alone that have full statements, as the five have.
   await measureBoth(filled, "statements", filledAccounts, filledAccounts * perAccount);

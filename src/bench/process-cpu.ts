@@ -35,17 +35,24 @@ export function readStats(): ProcessStat[] {
   });
 }
 
+/** A process and all below it, itself first; none where there is no process `root`. */
+export function treeOf(root: number, stats: readonly ProcessStat[]): ProcessStat[] {
+  const children = Map.groupBy(stats, ({ parent }) => parent);
+  const tree = stats.filter(({ pid }) => pid === root);
+  // What is added is looked at in its turn.
+  for (const { pid } of tree) tree.push(...(children.get(pid) ?? []));
+  return tree;
+}
+
 /**
  * The CPU time that a process and all below it have used so far, in microseconds, to a hundredth of a second for each.
- * Children that ended count for their parent from when it has waited for them, so the sum never falls.
+ * Children that ended count for their parent from when it has waited for them, so the sum keeps what they used. One
+ * that ends at the very moment of the reading may be missed, by that reading only.
  *
  * @returns `null` where there is no process `root`
  */
 export function treeCpuMicroseconds(root: number, stats: readonly ProcessStat[]): number | null {
-  const own = stats.find(({ pid }) => pid === root);
-  if (own === undefined) return null;
-  const children = Map.groupBy(stats, ({ parent }) => parent);
-  const sum = (stat: ProcessStat): number =>
-    (children.get(stat.pid) ?? []).reduce((total, child) => total + sum(child), stat.cpuMicroseconds);
-  return sum(own);
+  const tree = treeOf(root, stats);
+  if (tree.length === 0) return null;
+  return tree.reduce((sum, { cpuMicroseconds }) => sum + cpuMicroseconds, 0);
 }

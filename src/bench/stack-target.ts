@@ -2,8 +2,10 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
+import { identityOf } from "../stack/identity.ts";
 import { lastLines } from "../stack/logs.ts";
 import type { StackDescription } from "../stack/stack-file.ts";
+import { readStats, treeOf } from "./process-cpu.ts";
 import type { Place, Target } from "./target.ts";
 
 /** The checkout that this file is of. */
@@ -34,11 +36,7 @@ export async function startStackTarget(
   place: Place,
   signal?: AbortSignal,
 ): Promise<StackTarget> {
-  const main = join(checkout, "src/cli/main.ts");
-  if (!existsSync(main))
-    throw new StartError(`${checkout} is no checkout of Razonete: it has no src/cli/main.ts.`);
-  const ownBun = join(checkout, "node_modules/.bin/bun");
-  if (!existsSync(ownBun)) throw new StartError(`${checkout} has no dependencies: run npm ci there first.`);
+  const command = commandOf(checkout);
   const outboxLength = await outboxLengthOf(checkout);
 
   const data = join(place.folder, "data");
@@ -47,7 +45,7 @@ export async function startStackTarget(
   const output = openSync(log, "a");
   const begun = performance.now();
   const child = Bun.spawn(
-    [...(place.group?.enter ?? []), ownBun, main, "stack", "--data", data, "--port", "0"],
+    [...(place.group?.enter ?? []), ...command, "stack", "--data", data, "--port", "0"],
     {
       stdio: ["ignore", output, output],
       // Out of reach of the terminal's Ctrl-C: who measures stops it, when it is no longer measured.
@@ -96,12 +94,36 @@ export async function startStackTarget(
     },
     stop,
     kill: async () => {
-      const { processes } = description();
-      child.kill("SIGKILL");
-      for (const { pid } of processes) process.kill(pid, "SIGKILL");
+      const tree = treeOf(child.pid, readStats()).map(({ pid }) => pid);
+      // The supervisor first: it would start the others again.
+      for (const pid of tree) killIfThere(pid);
       await child.exited;
+      while (tree.some((pid) => identityOf(pid) !== null)) await Bun.sleep(POLL_MILLISECONDS);
     },
   };
+}
+
+/**
+ * How a checkout's command line is started: by the Bun that it depends on.
+ *
+ * @throws StartError where the folder is no checkout, or cannot run
+ */
+export function commandOf(checkout: string): readonly [bun: string, main: string] {
+  const main = join(checkout, "src/cli/main.ts");
+  if (!existsSync(main))
+    throw new StartError(`${checkout} is no checkout of Razonete: it has no src/cli/main.ts.`);
+  const bun = join(checkout, "node_modules/.bin/bun");
+  if (!existsSync(bun)) throw new StartError(`${checkout} has no dependencies: run npm ci there first.`);
+  return [bun, main];
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended with its parent.
+    return;
+  }
 }
 
 /** How a checkout itself tells how much its outboxes hold: where that is, may differ between two of them. */

@@ -4,6 +4,7 @@ import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { benchEmbedded } from "../bench/embedded.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
+import { describeMachine } from "../bench/machine.ts";
 import type { BenchContext } from "../bench/workshop.ts";
 import { listenForStop } from "./stop-signals.ts";
 
@@ -92,14 +93,15 @@ function measuring(name: string, rounds: number, seconds: number): Command {
 }
 
 /** Runs a benchmark so that Ctrl-C stops what it has started and removes its data. */
-async function run({ json }: Output, bench: (context: BenchContext) => Promise<unknown>): Promise<void> {
+async function run(options: Output, bench: (context: BenchContext) => Promise<unknown>): Promise<void> {
+  const { json, ...told } = options;
   const signals = listenForStop((signal) =>
     console.error(`\n${signal}: stopping (again to end at once) ...`),
   );
   const say = (line: string): void => (json ? console.error(line) : console.log(line));
   try {
     const result = await bench({ say, signals });
-    if (json) console.log(JSON.stringify(result, null, 2));
+    if (json) console.log(JSON.stringify({ machine: describeMachine(), options: told, result }, null, 2));
   } catch (error) {
     if (signals.stop.aborted) process.exit(130);
     throw error;
