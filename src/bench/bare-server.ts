@@ -1,23 +1,40 @@
 /**
- * What the embedded ledger is measured against: a Bun.serve that does nothing but read the same request, parse it
- * and answer a constant of the same size. What the ledger costs more is the price of being a ledger.
+ * What a ledger is measured against: a Bun.serve that does nothing but read the same request, parse it and answer a
+ * constant of the same size. What a ledger costs more is the price of being a ledger.
+ *
+ * `bare-server.ts [socket]`: on a free port of 127.0.0.1, or on a unix socket.
  */
 const ANSWER = '{"limite":100000,"saldo":12345678}';
 const INIT = { headers: { "content-type": "application/json" } };
+const ENTRY = {
+  valor: 1000,
+  tipo: "c",
+  descricao: "abcdefghij",
+  realizada_em: "2024-01-17T02:34:38.543030Z",
+};
+const STATEMENT = JSON.stringify({
+  saldo: { total: 12345678, data_extrato: "2024-01-17T02:34:41.217753Z", limite: 100000 },
+  ultimas_transacoes: Array.from({ length: 10 }, () => ENTRY),
+});
 
+const socket = process.argv[2];
 const server = Bun.serve({
-  port: 0,
-  hostname: "127.0.0.1",
+  ...(socket === undefined ? { port: 0, hostname: "127.0.0.1" } : { unix: socket }),
   development: false,
   routes: {
     "/clientes/:id/transacoes": {
-      POST: async (request) => {
+      POST: async (request: Bun.BunRequest) => {
         const body: unknown = await request.json();
-        if (body === null || request.params.id === "") return new Response(null, { status: 422 });
+        if (body === null || request.params["id"] === "") return new Response(null, { status: 422 });
         return new Response(ANSWER, INIT);
       },
     },
+    "/clientes/:id/extrato": {
+      GET: (request: Bun.BunRequest) =>
+        request.params["id"] === "" ? new Response(null, { status: 404 }) : new Response(STATEMENT, INIT),
+    },
+    "/readyz": () => new Response(null),
   },
   fetch: () => new Response(null, { status: 404 }),
 });
-console.log(`listens on ${server.url.href.replace(/\/$/, "")}`);
+console.log(`listens on ${socket ?? server.url.href.replace(/\/$/, "")}`);

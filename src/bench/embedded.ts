@@ -3,6 +3,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type MeasuredServer, startMeasuredServer } from "./measured-server.ts";
+import { formatSpread, spreadOf } from "./statistics.ts";
 import { ensureWrk, runWrk } from "./wrk.ts";
 
 export interface EmbeddedBenchOptions {
@@ -45,7 +46,8 @@ export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void
       `${cpus().length} × ${cpus()[0]?.model}, Bun ${Bun.version}, ${options.rounds} rounds of ${options.seconds} s`,
     );
     console.log("medians (least to greatest); CPU is the server's own, user and system, for each request\n");
-    for (const server of [bare, ledger]) await runWrk(server.url, MEMORY_CONNECTIONS, WARM_UP_SECONDS);
+    for (const server of [bare, ledger])
+      await runWrk({ url: server.url, connections: MEMORY_CONNECTIONS, seconds: WARM_UP_SECONDS });
     for (const connections of options.connections) await compare(bare, ledger, connections, options);
     await reportMemory(ledger, data);
   } finally {
@@ -76,7 +78,7 @@ async function compare(
 
 async function measure(server: MeasuredServer, connections: number, seconds: number): Promise<Sample> {
   const before = server.cpuMicroseconds();
-  const figures = await runWrk(server.url, connections, seconds);
+  const figures = await runWrk({ url: server.url, connections, seconds });
   return {
     requestsPerSecond: figures.requests / figures.seconds,
     p50Microseconds: figures.p50Microseconds,
@@ -87,7 +89,7 @@ async function measure(server: MeasuredServer, connections: number, seconds: num
 
 async function reportMemory(ledger: MeasuredServer, data: string): Promise<void> {
   while ((await transactionsIn(ledger)) < MEMORY_TRANSACTIONS) {
-    await runWrk(ledger.url, MEMORY_CONNECTIONS, 5);
+    await runWrk({ url: ledger.url, connections: MEMORY_CONNECTIONS, seconds: 5 });
   }
   const fileBytes = Bun.file(join(data, "razonete.db")).size;
   const transactions = await transactionsIn(ledger);
@@ -130,14 +132,8 @@ function describe(samples: readonly Sample[]): string {
   ].join("  ");
 }
 
-/** The median, and the range behind it: a wide one says that the machine was busy with something else. */
 function spread(values: readonly number[], digits: number): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const median =
-    ((sorted.at(Math.floor((sorted.length - 1) / 2)) ?? 0) +
-      (sorted.at(Math.floor(sorted.length / 2)) ?? 0)) /
-    2;
-  return `${median.toFixed(digits)} (${(sorted.at(0) ?? 0).toFixed(digits)} to ${(sorted.at(-1) ?? 0).toFixed(digits)})`;
+  return formatSpread(spreadOf(values), digits);
 }
 
 function megabytes(bytes: number): string {

@@ -1,26 +1,42 @@
--- wrk: transactions on the five accounts of the contest, two credits to each debit, so that none is refused.
--- The last line of output holds the figures: requests, microseconds, p50, p99 (microseconds), failed answers.
+-- wrk: requests to the ledger. Arguments: what (transactions or statements), number of accounts, order (turn or random).
+-- Transactions are two credits to each debit, so that none is refused. In turn, the values repeat after 60 requests.
+-- The last line of output holds the figures: requests, microseconds, p50, p99, max (microseconds), failed answers.
 
-local requests = {}
+local VALUES = 60
+local heads, tails = {}, {}
+local accounts, random
 local count = 0
 
-function init()
-  for i = 1, 60 do
-    local body = string.format(
-      '{"valor": %d, "tipo": "%s", "descricao": "%s"}', i * 37 % 1000 + 1, i % 3 == 0 and "d" or "c", "abcdefghij")
-    local path = "/clientes/" .. (i % 5 + 1) .. "/transacoes"
-    requests[i] = wrk.format("POST", path, { ["Content-Type"] = "application/json" }, body)
+function init(args)
+  local what = args[1] or "transactions"
+  accounts = tonumber(args[2] or "5")
+  random = args[3] == "random"
+  math.randomseed(os.time())
+  -- Only the account in the path changes from one request to the next: the rest is made once.
+  for i = 1, VALUES do
+    local request
+    if what == "statements" then
+      request = wrk.format("GET", "/clientes/@/extrato")
+    else
+      local body = string.format(
+        '{"valor": %d, "tipo": "%s", "descricao": "%s"}', i * 37 % 1000 + 1, i % 3 == 0 and "d" or "c", "abcdefghij")
+      request = wrk.format("POST", "/clientes/@/transacoes", { ["Content-Type"] = "application/json" }, body)
+    end
+    local at = request:find("@", 1, true)
+    heads[i], tails[i] = request:sub(1, at - 1), request:sub(at + 1)
   end
 end
 
 function request()
   count = count + 1
-  return requests[count % 60 + 1]
+  local i = count % VALUES + 1
+  local account = random and math.random(accounts) or count % accounts + 1
+  return heads[i] .. account .. tails[i]
 end
 
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  io.write(string.format("FIGURES %d %d %d %d %d\n",
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), failed))
+  io.write(string.format("FIGURES %d %d %d %d %d %d\n",
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max, failed))
 end

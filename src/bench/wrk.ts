@@ -1,12 +1,31 @@
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
 
+/** What is asked of a ledger at full speed. */
+export interface WrkLoad {
+  readonly url: string;
+  /** Each sends its next request when it has the answer to the one before. */
+  readonly connections: number;
+  readonly seconds: number;
+  /** Default: transactions. */
+  readonly what?: "transactions" | "statements";
+  /** Accounts 1 to this. Default: the 5 of the contest. */
+  readonly accounts?: number;
+  /** Default: in turn. */
+  readonly order?: "turn" | "random";
+  /** Ends the run early, with an error. */
+  readonly signal?: AbortSignal;
+}
+
 /** What one run of the load generator measured. */
 export interface WrkFigures {
   readonly requests: number;
   readonly seconds: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
+  readonly maxMicroseconds: number;
+  /** Of the generator itself, which has one thread: near `seconds`, the generator was what was measured. */
+  readonly cpuMicroseconds: number;
 }
 
 /** @throws StartError where there is no wrk and it cannot be installed */
@@ -24,34 +43,44 @@ export function ensureWrk(): void {
 }
 
 /**
- * Offers transactions over `connections` connections for `seconds`, from one thread.
+ * Offers requests from one thread.
  *
  * @throws StartError where any request was not answered 200: then the figures would be of something else
  */
-export async function runWrk(url: string, connections: number, seconds: number): Promise<WrkFigures> {
+export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
+  const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
   const script = fileURLToPath(new URL("transactions.lua", import.meta.url));
-  const wrk = Bun.spawn(
-    [
-      "wrk",
-      "--threads",
-      "1",
-      "--connections",
-      String(connections),
-      "--duration",
-      `${seconds}s`,
-      "--script",
-      script,
-      url,
-    ],
-    { stdout: "pipe", stderr: "inherit" },
-  );
+  const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
+  const wrk = Bun.spawn(["wrk", ...how, "--script", script, url, "--", what, String(accounts), order], {
+    stdout: "pipe",
+    stderr: "inherit",
+    ...(signal === undefined ? {} : { signal }),
+  });
   const output = await new Response(wrk.stdout).text();
-  const line = /FIGURES (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(output);
-  if ((await wrk.exited) !== 0 || line === null) throw new StartError(`wrk failed: ${output.trim()}`);
-  const [requests = 0, microseconds = 0, p50 = 0, p99 = 0, failed = 0] = line.slice(1).map(Number);
-  if (failed > 0)
-    throw new StartError(
-      `${failed} of ${requests} requests to ${url} failed: these figures are worth nothing.`,
-    );
-  return { requests, seconds: microseconds / 1e6, p50Microseconds: p50, p99Microseconds: p99 };
+  signal?.throwIfAborted();
+  if ((await wrk.exited) !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
+  const { failed, ...figures } = parseFigures(output);
+  if (failed > 0) {
+    const share = `${failed} of ${figures.requests} requests to ${url} failed`;
+    throw new StartError(`${share}: these figures are worth nothing.`);
+  }
+  return { ...figures, cpuMicroseconds: Number(wrk.resourceUsage()?.cpuTime.total ?? 0) };
+}
+
+/** @throws StartError where the script's line of figures is missing */
+export function parseFigures(output: string): Omit<WrkFigures, "cpuMicroseconds"> & { failed: number } {
+  const line = /^FIGURES((?: \d+){6})$/m.exec(output)?.[1];
+  if (line === undefined) throw new StartError(`wrk told no figures: ${output.trim()}`);
+  const [requests = 0, duration = 0, p50 = 0, p99 = 0, max = 0, failed = 0] = line
+    .trim()
+    .split(" ")
+    .map(Number);
+  return {
+    requests,
+    seconds: duration / 1e6,
+    p50Microseconds: p50,
+    p99Microseconds: p99,
+    maxMicroseconds: max,
+    failed,
+  };
 }

@@ -1,0 +1,141 @@
+import { StartError } from "../errors.ts";
+import { BenchProgress } from "./bench-progress.ts";
+import { Filler } from "./fill.ts";
+import { compare, type Comparison, warmUp } from "./sample.ts";
+import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { grouped } from "./statistics.ts";
+import { describeComparison } from "./tables.ts";
+import { type BenchContext, Workshop } from "./workshop.ts";
+
+export interface LargeBenchOptions {
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** What all processes of a stack may use together; 0: whatever there is. */
+  readonly cpus: number;
+  readonly accounts: number;
+  readonly entries: number;
+}
+
+export interface LargeBenchResult {
+  /** From the start of the first process to the first answer. */
+  readonly readySeconds: Readonly<Record<ReadyCase, number>>;
+  readonly comparisons: readonly (Comparison & { readonly entries: number })[];
+}
+
+type ReadyCase = "small" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
+
+const SMALL_ACCOUNTS = 5;
+/** An account that has entries has this many: a history of several pages. */
+const ENTRIES_EACH = 100;
+const NAMES = { small: "small", large: "large" } as const;
+
+/**
+ * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five; then
+ * with very many entries in its books. In turn, in one run; the ratio is what to quote.
+ *
+ * @throws StartError where a stack does not start or does not answer
+ */
+export async function benchLarge(
+  options: LargeBenchOptions,
+  context: BenchContext,
+): Promise<LargeBenchResult> {
+  const { accounts, entries, cpus } = options;
+  if (accounts < SMALL_ACCOUNTS) throw new StartError(`--accounts must be at least ${SMALL_ACCOUNTS}.`);
+  const { say, signals } = context;
+  await using workshop = new Workshop(context);
+  const missing = cpus === 0 ? null : Workshop.limitsMissing();
+  if (missing !== null) say(`Without limits of CPU: ${missing}`);
+  const start = (name: string): Promise<StackTarget> =>
+    workshop.start(name, cpus, (place) => startStackTarget(name, THIS_CHECKOUT, place, signals.stop));
+
+  const small = await start(NAMES.small);
+  const empty = await start(NAMES.large);
+  await fill(empty, `opening ${grouped(accounts, 0)} accounts`, accounts - SMALL_ACCOUNTS, (filler) =>
+    filler.accounts(accounts),
+  );
+  await workshop.end(empty);
+  const afterStop = await start(NAMES.large);
+  await workshop.end(afterStop, () => afterStop.kill());
+  const afterKill = await start(NAMES.large);
+  const ready = (seconds: number): string => `${seconds.toFixed(1)} s`;
+  say(
+    `start to first answer with ${grouped(accounts, 0)} accounts: ${ready(afterStop.readySeconds)} after a stop,`,
+  );
+  say(
+    `  ${ready(afterKill.readySeconds)} after a kill of everything; with 5, at the first start, ${ready(small.readySeconds)}`,
+  );
+  say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)\n`);
+
+  const comparisons: (Comparison & { entries: number })[] = [];
+  const measureBoth = async (
+    large: StackTarget,
+    what: "transactions" | "statements",
+    ofAccounts: number,
+    filledIn: number,
+  ): Promise<void> => {
+    for (const connections of options.connections) {
+      const [of, entered] = [grouped(ofAccounts, 0), grouped(filledIn, 0)];
+      const title = `${what}, ${connections} connections, of ${of} accounts at random, ${entered} entries filled in`;
+      // Each at random over its own accounts, so that the generator has the same work with both.
+      const load = {
+        connections,
+        seconds: options.seconds,
+        what,
+        order: "random",
+        signal: signals.stop,
+      } as const;
+      const contestants = [
+        { target: small, load: { ...load, accounts: SMALL_ACCOUNTS } },
+        { target: large, load: { ...load, accounts: ofAccounts } },
+      ];
+      const comparison = await compare(title, contestants, options.rounds);
+      comparisons.push({ entries: filledIn, ...comparison });
+      for (const line of [title, ...describeComparison(comparison, [[NAMES.large, NAMES.small]]), ""])
+        say(line);
+    }
+  };
+  const warming = { seconds: options.seconds, order: "random", signal: signals.stop } as const;
+  await warmUp(small, warming);
+  await warmUp(afterKill, { ...warming, accounts });
+  await measureBoth(afterKill, "transactions", accounts, 0);
+
+  const each = Math.min(ENTRIES_EACH, entries);
+  const filledAccounts = Math.min(accounts, Math.ceil(entries / each));
+  const perAccount = Math.ceil(entries / filledAccounts);
+  await afterKill.settle();
+  await fill(afterKill, `entering ${grouped(entries, 0)} entries`, filledAccounts * perAccount, (filler) =>
+    filler.entries(1, filledAccounts, perAccount),
+  );
+  await workshop.end(afterKill);
+  const filled = await start(NAMES.large);
+  say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
+  await warmUp(filled, { ...warming, accounts });
+  await measureBoth(filled, "transactions", accounts, filledAccounts * perAccount);
+  // Of those alone that have full statements, as the five have.
+  await measureBoth(filled, "statements", filledAccounts, filledAccounts * perAccount);
+  return {
+    readySeconds: {
+      small: small.readySeconds,
+      largeAfterStop: afterStop.readySeconds,
+      largeAfterKill: afterKill.readySeconds,
+      filledAfterStop: filled.readySeconds,
+    },
+    comparisons,
+  };
+}
+
+async function fill(
+  target: StackTarget,
+  title: string,
+  steps: number,
+  use: (filler: Filler) => Promise<void>,
+): Promise<void> {
+  const progress = new BenchProgress(title, steps);
+  try {
+    await using filler = await Filler.connect(target.description(), (count) => progress.step(count));
+    await use(filler);
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,73 @@
+import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { percentile } from "./statistics.ts";
+
+/** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
+const MICROSECONDS_A_TICK = 10_000;
+const SYNCS = 200;
+const SYNCED_BYTES = 4096;
+
+/** CPU time of the whole machine since it was started, in microseconds, all cores together. */
+export interface MachineCpu {
+  readonly busyMicroseconds: number;
+  /** What the host gave to other machines while this one had something to do. */
+  readonly stolenMicroseconds: number;
+  readonly wholeMicroseconds: number;
+}
+
+/** @param text of /proc/stat, whose first line sums up all cores */
+export function parseMachineCpu(text: string): MachineCpu {
+  const ticks = /^cpu +(.*)$/m.exec(text)?.[1]?.split(" ").map(Number) ?? [];
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = ticks;
+  const busy = user + nice + system + irq + softirq;
+  return {
+    busyMicroseconds: busy * MICROSECONDS_A_TICK,
+    stolenMicroseconds: steal * MICROSECONDS_A_TICK,
+    wholeMicroseconds: (busy + idle + iowait + steal) * MICROSECONDS_A_TICK,
+  };
+}
+
+export function readMachineCpu(): MachineCpu {
+  return parseMachineCpu(readFileSync("/proc/stat", "utf8"));
+}
+
+/** What else went on while something was measured, as shares (0 to 1) of all cores. */
+export interface Noise {
+  readonly stolen: number;
+  /** Used by neither the system nor the load generator. */
+  readonly others: number;
+}
+
+/** @param usedMicroseconds by what was measured and by what measured it */
+export function noiseBetween(before: MachineCpu, after: MachineCpu, usedMicroseconds: number): Noise {
+  const whole = Math.max(1, after.wholeMicroseconds - before.wholeMicroseconds);
+  const others = after.busyMicroseconds - before.busyMicroseconds - usedMicroseconds;
+  return {
+    stolen: (after.stolenMicroseconds - before.stolenMicroseconds) / whole,
+    others: Math.max(0, others) / whole,
+  };
+}
+
+export function describeMachine(): string {
+  return `${cpus().length} × ${cpus()[0]?.model.trim()}, Bun ${Bun.version}`;
+}
+
+/** The median time of a write of 4 kB with fdatasync in a folder, in microseconds: what durable costs at least there. */
+export function syncMicroseconds(folder: string): number {
+  const file = join(folder, "sync");
+  const descriptor = openSync(file, "w");
+  try {
+    const block = new Uint8Array(SYNCED_BYTES);
+    const times = Array.from({ length: SYNCS }, () => {
+      const begun = performance.now();
+      writeSync(descriptor, block);
+      fdatasyncSync(descriptor);
+      return (performance.now() - begun) * 1000;
+    });
+    return percentile(times, 0.5);
+  } finally {
+    closeSync(descriptor);
+    rmSync(file);
+  }
+}

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { Filler } from "../../src/bench/fill.ts";
+import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "../../src/bench/stack-target.ts";
+import { connectRedis, headKey } from "../../src/decide/redis-client.ts";
+import { connectPostgres } from "../../src/keep/connect.ts";
+import { serversMissing } from "../stack/support/servers-missing.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+/** What is filled in must look as if it had been opened and entered through the API: else its cost would be another. */
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const ACCOUNTS = 40;
+const FILLED = 20;
+const EACH = 12;
+
+describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
+  const folder = temporaryFolder();
+  let stack: StackTarget;
+  const url = (path: string): string => `${stack.url}/clientes/${path}`;
+  const get = async (path: string): Promise<Record<string, unknown>> =>
+    Object(await (await fetch(url(path))).json());
+  const transact = async (account: number, tipo: "c" | "d", valor: number): Promise<number> => {
+    const body = JSON.stringify({ valor, tipo, descricao: "after" });
+    const response = await fetch(url(`${account}/transacoes`), { method: "POST", body });
+    expect(response.status).toBe(200);
+    return Number(Object(await response.json()).saldo);
+  };
+
+  beforeAll(async () => {
+    stack = await startStackTarget("filled", THIS_CHECKOUT, { folder: folder.path, group: null });
+    // Entries of before, on which the filled ones come.
+    for (let round = 0; round < 3; round += 1) await transact(1, "c", 100);
+    await transact(2, "d", 70);
+    await stack.settle();
+    await using filler = await Filler.connect(stack.description());
+    await filler.accounts(ACCOUNTS);
+    await filler.entries(1, FILLED, EACH);
+  }, 120_000);
+  afterAll(async () => {
+    await stack?.stop();
+    folder[Symbol.dispose]();
+  }, 60_000);
+
+  test("answers statements and histories of what was filled in, on top of what was there", async () => {
+    const statement = await get("1/extrato");
+    expect(statement["saldo"]).toMatchObject({ total: 300 + EACH });
+    const latest = { valor: 1, tipo: "c", descricao: "fill" };
+    expect(statement["ultimas_transacoes"]).toMatchObject(Array.from({ length: 10 }, () => latest));
+    const { transacoes } = await get("1/transacoes?quantidade=100");
+    const seqs = Object.values(Object(transacoes)).map((entry) => Number(Object(entry).seq));
+    expect(seqs).toEqual(Array.from({ length: 3 + EACH }, (_, index) => 3 + EACH - index));
+    expect(await get("2/extrato")).toMatchObject({ saldo: { total: EACH - 70 } });
+    expect(await get(`${ACCOUNTS}/extrato`)).toMatchObject({ saldo: { total: 0 }, ultimas_transacoes: [] });
+  });
+
+  test("goes on: transactions of filled accounts come into the books, and new accounts get new numbers", async () => {
+    expect(await transact(1, "d", 12)).toBe(300);
+    expect(await transact(FILLED, "c", 5)).toBe(EACH + 5);
+    expect(await transact(ACCOUNTS, "d", 5)).toBe(-5);
+    const opened = await fetch(`${stack.url}/clientes`, { method: "POST", body: '{"limite":1}' });
+    expect([opened.status, opened.headers.get("location")]).toEqual([201, `/clientes/${ACCOUNTS + 1}`]);
+    // A writer that found the books to differ would have stopped, and this would never end.
+    await stack.settle();
+  });
+
+  test("has the same in Redis and in the books, with chains of balances and rising times", async () => {
+    await stack.settle();
+    const { databaseUrl, redisUrl } = stack.description();
+    const sql = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
+    const redis = connectRedis(redisUrl, () => {});
+    await redis.connect();
+    try {
+      const broken = await sql`
+        SELECT * FROM (
+          SELECT account, seq, balance, time, kind, value,
+            lag(seq, 1, 0::bigint) OVER one AS seq_before, lag(balance, 1, 0::bigint) OVER one AS balance_before,
+            lag(time, 1, 0::bigint) OVER one AS time_before
+          FROM entries WINDOW one AS (PARTITION BY account ORDER BY seq)
+        ) AS e
+        WHERE seq <> seq_before + 1 OR time <= time_before
+          OR balance <> balance_before + CASE kind WHEN 'credit' THEN value ELSE -value END`;
+      expect([...broken]).toEqual([]);
+      const accounts = await sql<Record<string, number>[]>`
+        SELECT a.account, a.credit_limit, a.balance, a.seq, coalesce(max(e.time), a.opened_at) AS time,
+          coalesce(max(e.seq), 0::bigint) AS entered, (SELECT count(*) FROM limits AS l WHERE l.account = a.account) AS limits
+        FROM accounts AS a LEFT JOIN entries AS e USING (account) GROUP BY a.account ORDER BY a.account`;
+      expect(accounts.map(({ account }) => account)).toEqual(
+        Array.from({ length: ACCOUNTS + 1 }, (_, index) => index + 1),
+      );
+      for (const { account, credit_limit: limit, balance, seq, time, entered, limits } of accounts) {
+        expect([entered, limits]).toEqual([seq, 1]);
+        const key = headKey(0).replace("head", `account:${account}`);
+        const inRedis = await redis.hGetAll(key);
+        // An account of the first start that has had no entry bears its opening.
+        expect({ ...inRedis }).toEqual({
+          limit: `${limit}`,
+          balance: `${balance}`,
+          seq: `${seq}`,
+          time: `${time}`,
+          name: "",
+        });
+        const latest = await sql`
+          SELECT left(kind, 1) AS kind, account, seq, time, value, balance, credit_limit, command, description
+          FROM entries WHERE account = ${Number(account)} ORDER BY seq DESC LIMIT 10`;
+        const statement = await redis.zRange(headKey(0).replace("head", `statement:${account}`), 0, -1, {
+          REV: true,
+        });
+        expect(statement).toEqual(latest.map((row) => Object.values(row).join(" ")));
+      }
+      expect(await redis.hGet(headKey(0), "next")).toBe(String(ACCOUNTS + 2));
+    } finally {
+      redis.destroy();
+      await sql.end();
+    }
+  });
+
+  test("is ready again after a stop, and after everything was killed at once", async () => {
+    for (const end of [() => stack.stop(), () => stack.kill()]) {
+      await end();
+      stack = await startStackTarget("filled", THIS_CHECKOUT, { folder: folder.path, group: null });
+      expect(stack.readySeconds).toBeGreaterThan(0);
+      expect(await get(`${FILLED}/extrato`)).toMatchObject({ saldo: { total: EACH + 5 } });
+    }
+  });
+});

@@ -1,0 +1,85 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { parseStat, readStats, treeCpuMicroseconds, treeOf } from "../../src/bench/process-cpu.ts";
+import { cpuSince, readCpu, type Target } from "../../src/bench/target.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const LINE =
+  "812 (a) b (c) S 7 812 812 0 -1 4194560 2043 1 0 0 25 10 3 2 20 0 4 0 5533 1 2 18446744073709551615 1 1 0 0 0 0 0";
+
+describe("a line of /proc/<pid>/stat", () => {
+  test("is read behind a name with blanks and parentheses; waited for children count", () => {
+    expect(parseStat(LINE)).toEqual({ pid: 812, parent: 7, cpuMicroseconds: 400_000 });
+  });
+
+  test("that is none is refused", () => {
+    expect(() => parseStat("812 (a) S 7")).toThrow("not a line");
+  });
+});
+
+describe("a process and all below it", () => {
+  const stat = (pid: number, parent: number, cpuMicroseconds: number) => ({ pid, parent, cpuMicroseconds });
+  const listed = [stat(1, 0, 1000), stat(3, 2, 20), stat(2, 1, 1), stat(4, 3, 300), stat(9, 1, 5000)];
+
+  test("is found in whatever order the processes are listed", () => {
+    expect(treeOf(2, listed).map(({ pid }) => pid)).toEqual([2, 3, 4]);
+  });
+
+  test("is summed up; what is beside it is not", () => {
+    expect(treeCpuMicroseconds(2, listed)).toBe(321);
+    expect(treeCpuMicroseconds(5, listed)).toBeNull();
+  });
+
+  test("counts a child that is running, and still does when it has ended", async () => {
+    // The child burns CPU, the shell that waits for it does not; then the shell waits for its input to end.
+    const burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+    const shell = Bun.spawn(["sh", "-c", `sh -c '${burn}; exit 0' & wait; read end`], { stdin: "pipe" });
+    const used = (): number => treeCpuMicroseconds(shell.pid, readStats()) ?? 0;
+    let whileBurning = 0;
+    await eventually("the child has burnt something", () => {
+      const tree = treeOf(shell.pid, readStats());
+      if (tree.length > 1) whileBurning = tree.at(-1)?.cpuMicroseconds ?? 0;
+      return whileBurning >= 50_000;
+    });
+    expect(used()).toBeGreaterThanOrEqual(whileBurning);
+    await eventually("the child has ended", () => treeOf(shell.pid, readStats()).length === 1);
+    expect(used()).toBeGreaterThanOrEqual(whileBurning);
+    await shell.stdin.end();
+    await shell.exited;
+  });
+});
+
+describe("a target", () => {
+  const targetOf = (pids: () => readonly number[]): Target => ({
+    name: "sleepers",
+    url: "",
+    processes: () => pids().map((pid, index) => ({ name: `sleeper-${index + 1}`, pid })),
+    settle: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+  });
+
+  test("is told by process", async () => {
+    const sleepers = [Bun.spawn(["sleep", "60"]), Bun.spawn(["sleep", "60"])];
+    const target = targetOf(() => sleepers.map(({ pid }) => pid));
+    const used = cpuSince(target, readCpu(target));
+    expect([...used.keys()]).toEqual(["sleeper-1", "sleeper-2"]);
+    expect([...used.values()].every((each) => each >= 0 && each < 1_000_000)).toBe(true);
+    for (const sleeper of sleepers) sleeper.kill();
+    await Promise.all(sleepers.map(({ exited }) => exited));
+  });
+
+  test("of which one was started again meanwhile is not told at all", async () => {
+    const sleepers = [Bun.spawn(["sleep", "60"]), Bun.spawn(["sleep", "60"])];
+    let now = 0;
+    const target = targetOf(() => [sleepers[now]?.pid ?? 0]);
+    const before = readCpu(target);
+    now = 1;
+    expect(() => cpuSince(target, before)).toThrow("ended while it was measured");
+    for (const sleeper of sleepers) sleeper.kill();
+    await Promise.all(sleepers.map(({ exited }) => exited));
+    expect(() => readCpu(target)).toThrow("ended while it was measured");
+  });
+});

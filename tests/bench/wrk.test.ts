@@ -1,0 +1,98 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { parseFigures, runWrk } from "../../src/bench/wrk.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const missing = Bun.which("wrk") === null ? "no wrk" : null;
+if (missing !== null) console.error(`SKIPPED: ${missing}`);
+
+describe("the generator's figures", () => {
+  test("are read from the last line of its output", () => {
+    const output = "Running 1s test\n  2 threads\nFIGURES 21158 1099823 383 2507 4907 3\n";
+    expect(parseFigures(output)).toEqual({
+      requests: 21158,
+      seconds: 1.099823,
+      p50Microseconds: 383,
+      p99Microseconds: 2507,
+      maxMicroseconds: 4907,
+      failed: 3,
+    });
+  });
+
+  test("that are missing are an error with what it said instead", () => {
+    expect(() => parseFigures("unable to connect to 127.0.0.1:1\n")).toThrow("unable to connect");
+    expect(() => parseFigures("FIGURES 1 2 3\n")).toThrow("no figures");
+  });
+});
+
+describe.skipIf(missing !== null)("the generator", () => {
+  test("offers transactions of the five accounts, two credits to each debit of the same sums", async () => {
+    await using server = recorder();
+    const figures = await runWrk({ url: server.url, connections: 3, seconds: 1 });
+    const posts = server.seen.map(({ body }) => Object(JSON.parse(body)));
+    expect(Math.abs(server.seen.length - figures.requests)).toBeLessThanOrEqual(3);
+    expect(new Set(server.seen.map(({ method }) => method))).toEqual(new Set(["POST"]));
+    expect(new Set(server.seen.map(({ path }) => path))).toEqual(
+      new Set([1, 2, 3, 4, 5].map((account) => `/clientes/${account}/transacoes`)),
+    );
+    const debits = posts.filter(({ tipo }) => tipo === "d").length;
+    expect(debits / posts.length).toBeCloseTo(1 / 3, 1);
+    expect(figures.seconds).toBeGreaterThan(0.9);
+    expect(figures.p50Microseconds).toBeGreaterThan(0);
+    expect(figures.maxMicroseconds).toBeGreaterThanOrEqual(figures.p99Microseconds);
+    expect(figures.cpuMicroseconds).toBeGreaterThan(0);
+    expect(figures.cpuMicroseconds).toBeLessThan(2_000_000);
+  });
+
+  test("asks for statements of accounts at random", async () => {
+    await using server = recorder();
+    const load = { connections: 2, seconds: 1, what: "statements", accounts: 1000, order: "random" } as const;
+    await runWrk({ url: server.url, ...load });
+    expect(new Set(server.seen.map(({ method }) => method))).toEqual(new Set(["GET"]));
+    const accounts = server.seen.map(({ path }) => Number(/^\/clientes\/(\d+)\/extrato$/.exec(path)?.[1]));
+    expect(accounts.every((account) => account >= 1 && account <= 1000)).toBe(true);
+    expect(new Set(accounts).size).toBeGreaterThan(Math.min(500, accounts.length / 4));
+  });
+
+  test("gives no figures where an answer was not 200", async () => {
+    await using server = recorder(422);
+    const run = runWrk({ url: server.url, connections: 1, seconds: 1 });
+    expect(run).rejects.toThrow("worth nothing");
+    await run.catch(() => {});
+  });
+
+  test("ends when it is told to", async () => {
+    await using server = recorder();
+    const stop = new AbortController();
+    const run = runWrk({ url: server.url, connections: 1, seconds: 60, signal: stop.signal });
+    stop.abort();
+    expect(run).rejects.toThrow();
+    await run.catch(() => {});
+  });
+});
+
+interface Seen {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+function recorder(status = 200) {
+  const seen: Seen[] = [];
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      const { pathname: path } = new URL(request.url);
+      seen.push({ method: request.method, path, body: await request.text() });
+      return new Response("{}", { status });
+    },
+  });
+  return {
+    url: server.url.href.replace(/\/$/, ""),
+    seen,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}
