@@ -74,8 +74,8 @@ export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Fou
     const head = heads[shard] ?? null;
     const outbox = behind(outboxes[shard] ?? [], lastG);
     const own = head !== null && head.epoch === system.epoch ? head : null;
-    const comparedG =
-      own?.other == null ? lastG : Math.min(lastG, own.other - limits.restore_compared_batches);
+    const other = own?.other ?? null;
+    const comparedG = other === null ? lastG : Math.min(lastG, other - limits.restore_compared_batches);
     const feed = behind(feeds.batches.get(shard) ?? [], comparedG);
     const knownG = Math.max(lastG, seenG, own?.g ?? 0, own?.lost ?? 0, ...tops(outbox), ...tops(feed));
     const found = findingOf(system.epoch, head, { lastG, knownG, outbox });

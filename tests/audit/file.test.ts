@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import type { Command, CommandId } from "../../src/ledger/command.ts";
+import type { CommandId, Transact } from "../../src/ledger/command.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { places } from "./support/audited-cluster.ts";
@@ -23,7 +23,7 @@ failOnLeaks();
 setDefaultTimeout(60_000);
 
 let commands = 0;
-function credit(account: number, id?: CommandId): Command {
+function credit(account: number, id?: CommandId): Transact {
   commands += 1;
   return {
     type: "transact",
@@ -45,7 +45,7 @@ async function makeFile(path: string): Promise<void> {
     await ledger.submit({ type: "change-limit", id: "req:limit", account: 2, creditLimit: 90_000 });
     await ledger.submit(credit(2));
     await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria Joia" });
-    await ledger.submit({ ...credit(6), kind: "debit", value: 500 } as Command);
+    await ledger.submit({ ...credit(6), kind: "debit", value: 500 });
   } finally {
     await ledger.close();
   }
@@ -148,8 +148,10 @@ describe("an audit of a data file", () => {
   test("no file, no ledger's file: it cannot look", async () => {
     const other = join(folder.path, "other.db");
     writeFileSync(other, "");
-    await expect(auditFile(join(folder.path, "none.db"))).rejects.toMatchObject({ exitCode: 2 });
-    await expect(auditFile(other)).rejects.toMatchObject({ exitCode: 2 });
+    for (const path of [join(folder.path, "none.db"), other]) {
+      const refused: unknown = await auditFile(path).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ exitCode: 2 });
+    }
     // One that was emptied beside its log is a ledger's no less.
     writeFileSync(`${other}-wal`, "x");
     expect(places(await auditFile(other))).toEqual(["unreadable - -"]);
