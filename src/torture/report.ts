@@ -28,7 +28,7 @@ export function reportOf(results: readonly TortureResult[]): string {
     "",
     "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
       "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
-      "it lasts until the restore after the round: then the figure is that of the rest of the round, marked with “over”.",
+      "it lasts until the restore, which other harm may hold up. “Over”: until the end of the load.",
     ...skippedLines(results),
   ];
   return `${lines.join("\n")}\n`;
