@@ -105,8 +105,8 @@ export const limits = {
   audit_findings_told_max: 50,
   /** Rows of one kind of damage that are read to be named; of the others only the count. */
   audit_rows_named_max: 1_000,
-  /** Entries whose chains PostgreSQL checks in one query: progress is told between two. */
-  audit_range_entries: 2_000_000,
+  /** Accounts that PostgreSQL itself looks at closely in one query. */
+  audit_odd_accounts: 10_000,
   /** Accounts whose state in Redis is compared with the books at once. */
   audit_chunk_accounts: 250,
   /** Accounts that were changing while they were compared, and are compared with the outbox at once. */

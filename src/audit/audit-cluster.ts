@@ -1,6 +1,8 @@
 import { checkAccounts, checkCommands } from "./books-accounts.ts";
 import { checkChains } from "./books-chains.ts";
-import { connectBooks, inSnapshot, type Snapshot } from "./books-snapshot.ts";
+import { passOver } from "./books-pass.ts";
+import { connectBooks, inSnapshot } from "./books-snapshot.ts";
+import { limits } from "../limits.ts";
 import { readSystem } from "./books-system.ts";
 import { CompareRedis } from "./compare-redis.ts";
 import { Findings } from "./findings.ts";
@@ -42,10 +44,13 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       POSTGRES,
       inSnapshot(sql, async (snapshot) => {
         const system = await readSystem(snapshot, findings, options.duringRestore === true);
-        const [entries, accounts] = await Promise.all([
-          checkChains(snapshot, findings, onProgress),
-          inSnapshot(sql, (beside) => checkBeside(beside, findings), snapshot.id),
-        ]);
+        const { entries, accounts, odd, doubled } = await passOver(snapshot, onProgress);
+        for (let at = 0; at < odd.length; at += limits.audit_odd_accounts) {
+          const some = odd.slice(at, at + limits.audit_odd_accounts);
+          await checkAccounts(snapshot, some, findings);
+          await checkChains(snapshot, some, findings);
+        }
+        await checkCommands(snapshot, doubled, findings);
         return { system, entries, accounts };
       }),
     );
@@ -64,10 +69,4 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
     redis?.close();
     await sql.end({ timeout: 1 });
   }
-}
-
-async function checkBeside(books: Snapshot, findings: Findings): Promise<number> {
-  const accounts = await checkAccounts(books, findings);
-  await checkCommands(books, findings);
-  return accounts;
 }

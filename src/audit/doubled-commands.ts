@@ -1,32 +1,56 @@
+/** Each is sorted by itself: sorting takes a copy. */
+const BUCKETS = 64;
+const BUCKET_OF_HASH = 2 ** 53 / BUCKETS;
+
 /**
  * Finds texts that come twice among millions, in 8 bytes for each: it keeps a hash of 53 bits, which a number holds
- * exactly. What it finds are candidates: a pair of ten million texts that differ has the same hash once in 200 runs.
+ * exactly. What it finds are candidates: two of ten million texts that differ have the same hash once in 200 runs.
  */
 export class DoubledCommands {
-  #hashes: Float64Array;
-  #count = 0;
+  readonly #buckets: Float64Array[];
+  readonly #counts = new Uint32Array(BUCKETS);
 
-  /** @param commands how many there are; more than that are not taken. To grow would need the memory twice. */
+  /** @param commands about how many there will be */
   constructor(commands: number) {
-    this.#hashes = new Float64Array(commands);
+    // Hashes spread evenly; a bucket that fills up all the same grows.
+    const room = Math.ceil((commands / BUCKETS) * 1.02) + 256;
+    this.#buckets = Array.from({ length: BUCKETS }, () => new Float64Array(room));
   }
 
   add(command: string): void {
-    this.#hashes[this.#count] = hash53(command);
-    this.#count += 1;
+    this.addHash(hash53(command));
   }
 
-  /** The hashes that came more than once. Nothing can be added afterwards. */
+  /** Where somebody else has hashed the text: an integer from 0 to 2^53 - 1. */
+  addHash(hash: number): void {
+    const index = Math.floor(hash / BUCKET_OF_HASH);
+    const bucket = this.#buckets[index];
+    const count = this.#counts[index];
+    if (bucket === undefined || count === undefined) throw new Error(`${hash} is no hash`);
+    if (count === bucket.length) this.#grow(index, bucket)[count] = hash;
+    else bucket[count] = hash;
+    this.#counts[index] = count + 1;
+  }
+
+  /** The hashes that came more than once. */
   candidates(): ReadonlySet<number> {
-    const hashes = this.#hashes.subarray(0, this.#count);
-    hashes.sort();
     const doubled = new Set<number>();
-    for (let index = 1; index < hashes.length; index += 1) {
-      const hash = hashes[index] ?? 0;
-      if (hash === hashes[index - 1]) doubled.add(hash);
+    for (const [index, bucket] of this.#buckets.entries()) {
+      const hashes = bucket.subarray(0, this.#counts[index]);
+      hashes.sort();
+      for (let at = 1; at < hashes.length; at += 1) {
+        const hash = hashes[at] ?? 0;
+        if (hash === hashes[at - 1]) doubled.add(hash);
+      }
     }
-    this.#hashes = new Float64Array(0);
     return doubled;
+  }
+
+  #grow(index: number, bucket: Float64Array): Float64Array {
+    const grown = new Float64Array(bucket.length * 2);
+    grown.set(bucket);
+    this.#buckets[index] = grown;
+    return grown;
   }
 }
 
