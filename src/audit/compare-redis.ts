@@ -100,35 +100,42 @@ export class CompareRedis {
     return true;
   }
 
-  /** The accounts that the books have, in chunks. */
+  /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
   async #compareAll(shard: number): Promise<void> {
-    const { redis, system } = this.#options;
+    const { shards } = this.#options.system;
+    const running = new Set<Promise<void>>();
     let last = 0;
     for (;;) {
       const rows = await this.#ask(
-        `SELECT account, seq FROM accounts WHERE account > $1::text::bigint AND account % ${system.shards} = ${shard}
+        `SELECT account, seq FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
          ORDER BY account LIMIT ${limits.audit_chunk_accounts}`,
         [String(last)],
       );
       const chunk = rows.map((row) => ({ account: Number(row["account"]), keptSeq: Number(row["seq"]) }));
-      if (chunk.length === 0) return;
+      if (chunk.length === 0) break;
       last = chunk.at(-1)?.account ?? last;
-      const numbers = chunk.map(({ account }) => account);
-      const found = await redis.read(system.epoch, shard, numbers);
-      // It is told at the end, where Redis is looked at once more.
-      if (found === null) return;
-      const same = await this.#sameInBooks(numbers, found);
-      for (const [index, known] of chunk.entries()) {
-        if (same.has(known.account)) {
-          this.#statements += 1;
-          continue;
-        }
-        const moving = this.#moving.get(shard);
-        if (moving === undefined) this.#moving.set(shard, [known]);
-        else moving.push(known);
-        // Whatever becomes of it: Redis showed a statement.
-        if (typeof found[index] === "object") this.#statements += 1;
-      }
+      const done = this.#compareChunk(shard, chunk).finally(() => running.delete(done));
+      // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
+      done.catch(() => {});
+      running.add(done);
+      if (running.size >= limits.audit_chunks_at_once_max) await Promise.race(running);
+    }
+    await Promise.all(running);
+  }
+
+  async #compareChunk(shard: number, chunk: readonly Known[]): Promise<void> {
+    const numbers = chunk.map(({ account }) => account);
+    const found = await this.#options.redis.read(this.#options.system.epoch, shard, numbers);
+    // It is told at the end, where Redis is looked at once more.
+    if (found === null) return;
+    const same = await this.#sameInBooks(numbers, found);
+    for (const [index, known] of chunk.entries()) {
+      // Whatever becomes of it: Redis showed a statement.
+      if (typeof found[index] === "object") this.#statements += 1;
+      if (same.has(known.account)) continue;
+      const moving = this.#moving.get(shard);
+      if (moving === undefined) this.#moving.set(shard, [known]);
+      else moving.push(known);
     }
   }
 

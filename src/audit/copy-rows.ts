@@ -61,7 +61,12 @@ export function readRows(
         source.destroy(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    source.on("end", resolve);
+    source.on("end", () => {
+      // The client stops its connection where its rows come faster than they are read, and lets it go on when more are
+      // asked for. Behind the last row nobody asks: without this the connection may stay silent for ever.
+      source._read(0);
+      resolve();
+    });
     source.on("error", reject);
   });
 }

@@ -26,7 +26,8 @@ export interface Reading {
 export type Found = Reading | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
-const readingsReply = z.array(z.union([z.array(z.string().nullable()), z.string(), z.null()]));
+/** The rows are looked at one by one where they are taken apart: there may be millions of texts in them. */
+const readingsReply = z.array(z.unknown());
 
 /** Redis, as an audit looks at it. Methods throw StartError where it does not answer. */
 export class RedisSide {
@@ -122,7 +123,23 @@ export class RedisSide {
   }
 }
 
-function reading(row: readonly (string | null)[]): Reading {
-  const [limit, balance, seq, , name, ...statement] = row.map((field) => field ?? "");
-  return { limit: limit ?? "", balance: balance ?? "", seq: seq ?? "", name: name ?? "", statement };
+function reading(row: readonly unknown[]): Reading {
+  const statement: string[] = [];
+  for (let index = FIELDS_BEFORE_STATEMENT; index < row.length; index += 1)
+    statement.push(textOf(row[index]));
+  return {
+    limit: textOf(row[0]),
+    balance: textOf(row[1]),
+    seq: textOf(row[2]),
+    name: textOf(row[4]),
+    statement,
+  };
+}
+
+/** Limit, balance, seq, time, name: see the head of ledger.lua. */
+const FIELDS_BEFORE_STATEMENT = 5;
+
+/** A field that is missing is told as an empty one. */
+function textOf(field: unknown): string {
+  return typeof field === "string" ? field : "";
 }

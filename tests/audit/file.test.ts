@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import type { CommandId, Transact } from "../../src/ledger/command.ts";
+import type { Transact } from "../../src/ledger/command.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 import { places } from "./support/audited-cluster.ts";
@@ -23,16 +23,9 @@ failOnLeaks();
 setDefaultTimeout(60_000);
 
 let commands = 0;
-function credit(account: number, id?: CommandId): Transact {
+function credit(account: number): Transact {
   commands += 1;
-  return {
-    type: "transact",
-    id: id ?? `req:${commands}`,
-    account,
-    kind: "credit",
-    value: 1,
-    description: "c",
-  };
+  return { type: "transact", id: `req:${commands}`, account, kind: "credit", value: 1, description: "c" };
 }
 
 /** A ledger's file at rest, with 15 entries in the accounts 1, 2, 3 and 5; account 2 had its limit changed between. */

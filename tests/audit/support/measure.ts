@@ -1,0 +1,131 @@
+/**
+ * How long an audit takes and how much memory its process needs, on ledgers that are made up for it:
+ *
+ *     bun tests/audit/support/measure.ts cluster|embedded <accounts> <entries of each>
+ *
+ * `cluster 1000000 10` and `cluster 1 10000000` are the two extremes of ten million entries. The machine should have
+ * nothing else to do; with statements of a million accounts Redis takes 3 GB.
+ */
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import library from "../../../src/decide/ledger.lua" with { type: "text" };
+import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { connectPostgres } from "../../../src/keep/connect.ts";
+import { initialise } from "../../../src/keep/init.ts";
+import { startNats } from "../../support/servers/nats.ts";
+import { startPostgres } from "../../support/servers/postgres.ts";
+import { startRedis } from "../../support/servers/redis.ts";
+import { temporaryFolder } from "../../support/temp-folder.ts";
+import { connectRedis, headKey } from "../../../src/decide/redis-client.ts";
+
+const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
+const FILL_ACCOUNTS = 10_000;
+
+/** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL, SQLite and Lua. */
+const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
+const VALUE = "CASE s % 2 WHEN 1 THEN 1000 ELSE 900 END";
+const BALANCE = "s / 2 * 100 + CASE s % 2 WHEN 1 THEN 1000 ELSE 0 END";
+
+const FILL_BOOKS = (accounts: number, each: number): string => `
+  TRUNCATE accounts, limits, entries;
+  INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
+  SELECT a, 100000, ${BALANCE}, s, 1, 'initial' FROM generate_series(1, ${accounts}::bigint) AS a, (SELECT ${each}::bigint) AS e (s);
+  INSERT INTO limits SELECT a, 1, 100000, 0, 'initial', 1 FROM generate_series(1, ${accounts}) AS a;
+  INSERT INTO entries
+  SELECT a, s, ${KIND}, ${VALUE}, ${BALANCE}, 100000, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
+    1700000000000000 + s * ${accounts} + a
+  FROM generate_series(1, ${each}::bigint) AS s, generate_series(1, ${accounts}::bigint) AS a;
+  ANALYZE`;
+
+const FILL_FILE = (accounts: number, each: number): string => `
+  WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts}),
+    s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < ${each})
+  INSERT INTO entries
+  SELECT a, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
+    1700000000000000 + s * ${accounts} + a
+  FROM a, s ORDER BY 1, 2`;
+
+const FILL_REDIS = `
+  local function text(n) return string.format('%.0f', n) end
+  local accounts, each = tonumber(ARGV[3]), tonumber(ARGV[4])
+  local function balance(s) return math.floor(s / 2) * 100 + s % 2 * 1000 end
+  for a = tonumber(ARGV[1]), tonumber(ARGV[2]) do
+    local entries = {}
+    for s = math.max(1, each - 9), each do
+      entries[#entries + 1] = text(s)
+      entries[#entries + 1] = table.concat({ s % 2 == 1 and 'c' or 'd', text(a), text(s),
+        text(1700000000000000 + s * accounts + a), s % 2 == 1 and '1000' or '900', text(balance(s)), '100000',
+        'req:7f000001-a1b2-7f00-0001-' .. text(s) .. '-' .. text(a), 'descricao' }, ' ')
+    end
+    redis.call('DEL', 'razonete:{0}:statement:' .. text(a))
+    redis.call('HSET', 'razonete:{0}:account:' .. text(a), 'limit', '100000', 'balance', text(balance(each)),
+      'seq', text(each), 'time', text(1700000000000000 + each * accounts + a), 'name', '')
+    redis.call('ZADD', 'razonete:{0}:statement:' .. text(a), unpack(entries))
+  end`;
+
+const [system, accountsText, eachText] = process.argv.slice(2);
+const accounts = Number(accountsText);
+const each = Number(eachText);
+if (system === "cluster") await measureCluster();
+else if (system === "embedded") await measureFile();
+else throw new Error("cluster or embedded?");
+
+async function measureCluster(): Promise<void> {
+  const [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
+  try {
+    const databaseUrl = await postgres.createDatabase();
+    await initialise({ databaseUrl, redisUrl: redis.url, shards: 1, library });
+    const sql = connectPostgres({ url: databaseUrl, name: "measure", connections_max: 1 });
+    await sql`SET statement_timeout = 0`;
+    await sql.unsafe(FILL_BOOKS(accounts, each));
+    await sql.end();
+    const client = connectRedis(redis.url, () => {});
+    await client.connect();
+    await client.sendCommand(["CONFIG", "SET", "appendonly", "no"]);
+    for (let from = 1; from <= accounts; from += FILL_ACCOUNTS) {
+      const to = Math.min(accounts, from + FILL_ACCOUNTS - 1);
+      await client.sendCommand(["EVAL", FILL_REDIS, "0", ...[from, to, accounts, each].map(String)]);
+    }
+    await client.sendCommand([
+      "DEL",
+      ...[1, 2, 3, 4, 5].filter((a) => a > accounts).map((a) => `razonete:{0}:account:${a}`),
+      "none",
+    ]);
+    await client.sendCommand(["HSET", headKey(0), "next", String(accounts + 1)]);
+    client.destroy();
+    await audit([], { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, NATS_URL: nats.url });
+  } finally {
+    await Promise.all([postgres, redis, nats].map((server) => server.process.dispose()));
+  }
+}
+
+async function measureFile(): Promise<void> {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "razonete.db");
+  mkdirSync(folder.path, { recursive: true });
+  await new EmbeddedLedger({ file }).close();
+  const db = new Database(file);
+  db.run("PRAGMA synchronous = OFF");
+  db.run("DELETE FROM accounts");
+  db.run("DELETE FROM limits");
+  const numbers = `WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts})`;
+  db.run(`${numbers} INSERT INTO accounts SELECT a, NULL, 'initial', 1 FROM a`);
+  db.run(`${numbers} INSERT INTO limits SELECT a, 1, 100000, 0, 'initial', 1 FROM a`);
+  db.run(FILL_FILE(accounts, each));
+  db.close(true);
+  await audit(["--data", folder.path], {});
+}
+
+async function audit(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {
+  const child = Bun.spawn([process.execPath, MAIN, "audit", ...args], {
+    env: { PATH: process.env["PATH"] ?? "", ...settings },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const code = await child.exited;
+  const usage = child.resourceUsage();
+  const cpu = Number(usage?.cpuTime.total ?? 0) / 1e6;
+  console.log(
+    `exit code ${code}, at most ${((usage?.maxRSS ?? 0) / 1e6).toFixed(0)} MB, ${cpu.toFixed(1)} s of CPU`,
+  );
+}
