@@ -22,10 +22,10 @@ describe.skipIf(clusterMissing !== null)(`audits under load (seed ${seed})`, () 
   function disturb(): { stop: () => Promise<void> } {
     const { cluster, journal } = system;
     const random = new Random(seed);
-    const stopped = new AbortController();
+    const state = { stopped: false };
     const run = async (): Promise<void> => {
       const opened: number[] = [];
-      while (!stopped.signal.aborted) {
+      while (!state.stopped) {
         await journal.open(cluster.url, random.integer(0, 1000));
         const id = journal.openings.at(-1)?.id;
         if (typeof id === "number") opened.push(id);
@@ -44,7 +44,7 @@ describe.skipIf(clusterMissing !== null)(`audits under load (seed ${seed})`, () 
     const running = run();
     return {
       stop: async () => {
-        stopped.abort();
+        state.stopped = true;
         await running;
       },
     };
