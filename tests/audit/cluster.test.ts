@@ -242,11 +242,11 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
 
   test("a restore that is not finished", async () => {
     const { sql } = system.books;
-    await sql.unsafe("CREATE TABLE restores (finished_at timestamptz); INSERT INTO restores VALUES (null)");
+    await sql`INSERT INTO restores (epoch_before, epoch_after, next_account, report) VALUES ('a', 'b', 6, '{}')`;
     expect(await system.found()).toEqual(["redis-other - -"]);
-    await sql.unsafe("UPDATE restores SET finished_at = now()");
+    await sql`UPDATE restores SET finished_at = now()`;
     expect(await system.found()).toEqual([]);
-    await sql.unsafe("DROP TABLE restores");
+    await sql`DELETE FROM restores`;
   });
 
   test("Redis behind the books, and behind the feed", async () => {

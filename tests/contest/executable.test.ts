@@ -52,7 +52,7 @@ test("says its version, and has the commands of servers alone", () => {
   expect(stdout.toString()).toBe(`${packageJson.version}\n`);
   const help = Bun.spawnSync([executable, "--help"], { cwd: folder, env: {} }).stdout.toString();
   const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => String(name));
-  expect(commands).toEqual(["serve", "init", "api", "writer", "help"]);
+  expect(commands).toEqual(["serve", "init", "restore", "api", "writer", "audit", "help"]);
 });
 
 test("serves from one data file, with the texts that it brings along", async () => {

@@ -135,7 +135,13 @@ test("mounts files that there are, and volumes that it declares", () => {
   const files = services
     .flatMap(([, of]) => of.files)
     .map((file) => relative(dirname(SUBMISSION_FILE), file));
-  expect(files.toSorted()).toEqual(["nats.conf", "postgresql.conf", "redis.conf", "small.cfg"]);
+  expect(files.toSorted()).toEqual([
+    "../start-redis.sh",
+    "nats.conf",
+    "postgresql.conf",
+    "redis.conf",
+    "small.cfg",
+  ]);
 });
 
 describe("run natively", () => {
