@@ -26,6 +26,8 @@ export interface Compared {
   readonly statements: number;
 }
 
+const CHUNKS_BETWEEN_COLLECTIONS = 40;
+
 interface Known {
   readonly account: number;
   /** In the books, before Redis is read; `null`: only the outbox has it. */
@@ -105,6 +107,7 @@ export class CompareRedis {
     const { shards } = this.#options.system;
     const running = new Set<Promise<void>>();
     let last = 0;
+    let chunks = 0;
     for (;;) {
       const rows = await this.#ask(
         `SELECT account, seq FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
@@ -114,6 +117,9 @@ export class CompareRedis {
       const chunk = rows.map((row) => ({ account: Number(row["account"]), keptSeq: Number(row["seq"]) }));
       if (chunk.length === 0) break;
       last = chunk.at(-1)?.account ?? last;
+      chunks += 1;
+      // As for the rows of the books, see copy-rows.ts.
+      if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
       const done = this.#compareChunk(shard, chunk).finally(() => running.delete(done));
       // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
       done.catch(() => {});
@@ -292,7 +298,7 @@ export class CompareRedis {
   }
 
   readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
-    looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters]));
+    looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
 }
 
 function entriesIn(batches: readonly OutboxEntry[]): number {
