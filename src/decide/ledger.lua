@@ -18,7 +18,7 @@ seen: the age of a period grows by a second at most from one batch to the next, 
 Only keys do: a jump by a day forgets them.
 
 An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal.
-Integers are exact to 2^53; they are turned into text by %.0f, as Lua's own way keeps 14 digits only.
+Integers are exact to 2^53; they are turned into text by %d, as Lua's own way keeps 14 digits only.
 
 razonete_apply     applies a batch, one command after the other; all checks come before the first write
   KEYS   head
@@ -81,7 +81,7 @@ local STEP_MICROS_MAX = 1000000
 local FIELDS = 6
 
 local function text_of(number)
-  return string.format('%.0f', number)
+  return ('%d'):format(number)
 end
 
 --- @param last the latest time that was given out: the clock of the machine may step back, that of a shard may not
@@ -110,46 +110,52 @@ end
 local function load(accounts, prefix, number)
   local account = accounts[number]
   if account ~= nil then return account end
-  local row = redis.call('HMGET', prefix .. 'account:' .. number, 'limit', 'balance', 'seq', 'time', 'name')
+  local row = redis.call('HMGET', prefix .. 'account:' .. number, 'limit', 'balance', 'seq', 'time')
   if not row[1] then
     account = false
   else
     redis.call('ZCARD', prefix .. 'statement:' .. number)
     account = {
       limit = tonumber(row[1]), limit_text = row[1], balance = tonumber(row[2]),
-      seq = tonumber(row[3]), time = tonumber(row[4]), name = row[5] or '', entries = {},
+      seq = tonumber(row[3]), time = tonumber(row[4]), entries = {},
     }
   end
   accounts[number] = account
   return account
 end
 
+--- @return the event, or else nil and the refusal
 local function transact(account, kind, number, id, amount, description, now)
   local value = tonumber(amount)
   local balance = kind == 'c' and account.balance + value or account.balance - value
-  if kind == 'd' and balance < -account.limit then return '!limit-exceeded' end
-  if balance > MONEY_MAX then return '!balance-out-of-range' end
+  if kind == 'd' and balance < -account.limit then return nil, 'limit-exceeded' end
+  if balance > MONEY_MAX then return nil, 'balance-out-of-range' end
+  local time = account.time + 1
+  if now > time then time = now end
+  local seq = account.seq + 1
   account.balance = balance
-  account.seq = account.seq + 1
-  account.time = math.max(now, account.time + 1)
+  account.seq = seq
+  account.time = time
   account.changed = true
-  local seq = text_of(account.seq)
-  local event = table.concat({
-    kind, number, seq, text_of(account.time), amount, text_of(balance), account.limit_text, id, description,
-  }, ' ')
+  local seq_text = text_of(seq)
+  local event = kind .. ' ' .. number .. ' ' .. seq_text .. ' ' .. text_of(time) .. ' ' .. amount .. ' '
+    .. text_of(balance) .. ' ' .. account.limit_text .. ' ' .. id .. ' ' .. description
   local entries = account.entries
-  entries[#entries + 1] = seq
-  entries[#entries + 1] = event
-  return '=' .. event
+  local count = #entries
+  entries[count + 1] = seq_text
+  entries[count + 2] = event
+  return event
 end
 
+--- @return the event, or else nil and the refusal
 local function change_limit(account, number, id, amount, now)
   local limit = tonumber(amount)
-  if account.balance < -limit then return '!limit-too-low' end
+  if account.balance < -limit then return nil, 'limit-too-low' end
   account.limit = limit
   account.limit_text = amount
+  account.limited = true
   account.changed = true
-  return '=' .. table.concat({
+  return table.concat({
     'l', number, text_of(account.seq), text_of(math.max(now, account.time)), text_of(account.balance), amount, id,
   }, ' ')
 end
@@ -199,7 +205,7 @@ local function open(prefix, number, amount, name, now)
   end
   return {
     limit = tonumber(amount), limit_text = amount, balance = 0, seq = 0, time = now,
-    name = name, entries = {}, changed = true,
+    name = name, entries = {}, limited = true, changed = true,
   }
 end
 
@@ -230,24 +236,28 @@ local function apply(keys, argv)
     elseif full then
       outcome = '#'
     else
+      local event, refusal
       if kind == 'o' then
         number = text_of(next_account)
         next_account = next_account + tonumber(state[4])
         accounts[number] = open(prefix, number, amount, text, now)
-        outcome = '=' .. table.concat({ 'o', number, text_of(now), amount, id, text }, ' ')
+        event = table.concat({ 'o', number, text_of(now), amount, id, text }, ' ')
       else
         local account = load(accounts, prefix, number)
         if not account then
-          outcome = '!account-unknown'
+          refusal = 'account-unknown'
         elseif kind == 'l' then
-          outcome = change_limit(account, number, id, amount, now)
+          event, refusal = change_limit(account, number, id, amount, now)
         else
-          outcome = transact(account, kind, number, id, amount, text, now)
+          event, refusal = transact(account, kind, number, id, amount, text, now)
         end
       end
-      if string.sub(outcome, 1, 1) == '=' then
+      if event then
+        outcome = '=' .. event
         events[#events + 1] = 'e'
-        events[#events + 1] = string.sub(outcome, 2)
+        events[#events + 1] = event
+      else
+        outcome = '!' .. refusal
       end
       outcomes[id] = outcome
       if content == '' then
@@ -276,8 +286,13 @@ local function apply(keys, argv)
   for number, account in pairs(accounts) do
     if account and account.changed then
       redis.call('HSET', prefix .. 'account:' .. number,
-        'limit', account.limit_text, 'balance', text_of(account.balance), 'seq', text_of(account.seq),
-        'time', text_of(account.time), 'name', account.name)
+        'balance', text_of(account.balance), 'seq', text_of(account.seq), 'time', text_of(account.time))
+      if account.limited then
+        redis.call('HSET', prefix .. 'account:' .. number, 'limit', account.limit_text)
+      end
+      if account.name then
+        redis.call('HSET', prefix .. 'account:' .. number, 'name', account.name)
+      end
       local entries = account.entries
       if #entries > 0 then
         local statement = prefix .. 'statement:' .. number
