@@ -50,76 +50,109 @@ export function formatEvent(event: LedgerEvent): string {
   }
 }
 
-const FIELDS_BEFORE_REST: Readonly<Record<string, number>> = { c: 8, d: 8, o: 5, l: 6 };
-
 /** @throws Error where the text is not an event: it was damaged, or written by another version */
 export function parseEvent(text: string): LedgerEvent {
-  const letter = text.charAt(0);
-  const { fields, rest } = split(text, FIELDS_BEFORE_REST[letter] ?? 0);
-  const [, second, third, fourth, fifth, sixth] = fields.map((field) => Number(field));
-  const account = integer(second, text);
+  const fields = new Fields(text);
+  const letter = fields.text();
+  const account = fields.integer();
   switch (letter) {
     case "c":
-    case "d":
+    case "d": {
+      const seq = fields.integer();
+      const time = fields.integer();
+      const value = fields.integer();
+      const balance = fields.integer();
+      const creditLimit = fields.integer();
+      const id = fields.id();
+      const kind = letter === "c" ? "credit" : "debit";
       return {
         type: "entry",
-        entry: {
-          account,
-          seq: integer(third, text),
-          time: integer(fourth, text),
-          kind: letter === "c" ? "credit" : "debit",
-          value: integer(fifth, text),
-          balance: integer(sixth, text),
-          description: rest,
-          id: id(fields[7], text),
-        },
-        creditLimit: integer(Number(fields[6]), text),
+        entry: { account, seq, time, kind, value, balance, description: fields.rest(), id },
+        creditLimit,
       };
-    case "o":
-      return {
-        type: "open",
-        account,
-        time: integer(third, text),
-        creditLimit: integer(fourth, text),
-        id: id(fields[4], text),
-        name: rest === "" ? null : rest,
-      };
-    case "l":
-      return {
-        type: "limit",
-        account,
-        seq: integer(third, text),
-        time: integer(fourth, text),
-        balance: integer(fifth, text),
-        creditLimit: integer(sixth, text),
-        id: id(rest, text),
-      };
+    }
+    case "o": {
+      const time = fields.integer();
+      const creditLimit = fields.integer();
+      const id = fields.id();
+      return { type: "open", account, time, creditLimit, id, name: fields.rest() || null };
+    }
+    case "l": {
+      const seq = fields.integer();
+      const time = fields.integer();
+      const balance = fields.integer();
+      const creditLimit = fields.integer();
+      return { type: "limit", account, seq, time, balance, creditLimit, id: fields.lastId() };
+    }
     default:
       throw notAnEvent(text);
   }
 }
 
-/** The first `count` fields, and what comes behind them. */
-function split(text: string, count: number): { readonly fields: readonly string[]; readonly rest: string } {
-  const fields: string[] = [];
-  let start = 0;
-  for (let field = 0; field < count; field += 1) {
-    const end = text.indexOf(" ", start);
-    if (end === -1) throw notAnEvent(text);
-    fields.push(text.slice(start, end));
-    start = end + 1;
+/**
+ * An event's fields, taken one after the other. Every answer and every kept entry passes here, so numbers are read where
+ * they stand.
+ */
+class Fields {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return { fields, rest: text.slice(start) };
+
+  /** @throws Error where no field ends here, as all do */
+  text(): string {
+    const end = this.#text.indexOf(" ", this.#at);
+    if (end === -1) throw notAnEvent(this.#text);
+    const field = this.#text.slice(this.#at, end);
+    this.#at = end + 1;
+    return field;
+  }
+
+  /** @throws Error where the field is not a decimal integer within 2^53 - 1 */
+  integer(): number {
+    const text = this.#text;
+    const isNegative = text.charCodeAt(this.#at) === MINUS;
+    const first = isNegative ? this.#at + 1 : this.#at;
+    let at = first;
+    let value = 0;
+    for (;;) {
+      const digit = text.charCodeAt(at) - ZERO;
+      if (!(digit >= 0 && digit <= 9)) break;
+      value = value * 10 + digit;
+      at += 1;
+    }
+    if (at === first || text.charCodeAt(at) !== SPACE || !Number.isSafeInteger(value)) throw notAnEvent(text);
+    this.#at = at + 1;
+    return isNegative ? -value : value;
+  }
+
+  id(): CommandId {
+    return this.#asId(this.text());
+  }
+
+  /** Of a field that ends with the text. */
+  lastId(): CommandId {
+    return this.#asId(this.rest());
+  }
+
+  rest(): string {
+    return this.#text.slice(this.#at);
+  }
+
+  #asId(field: string): CommandId {
+    if (!isCommandId(field)) throw notAnEvent(this.#text);
+    return field;
+  }
 }
 
-function integer(value: number | undefined, text: string): number {
-  if (value === undefined || !Number.isSafeInteger(value)) throw notAnEvent(text);
-  return value;
-}
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const SPACE = 0x20;
 
-function id(field: string | undefined, text: string): CommandId {
-  if (field === undefined || !/^(key|req):[\x21-\x7e]+$/.test(field)) throw notAnEvent(text);
-  return field.startsWith("key:") ? `key:${field.slice(4)}` : `req:${field.slice(4)}`;
+function isCommandId(text: string): text is CommandId {
+  return /^(?:key|req):[\x21-\x7e]+$/.test(text);
 }
 
 function notAnEvent(text: string): Error {
