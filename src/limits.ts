@@ -32,6 +32,10 @@ export const limits = {
   deadline_check_milliseconds: 50,
   /** Commands, or readings, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
   call_commands_max: 512,
+  /** Where at least so many requests were in a call or waiting when it was answered, the next one waits for as many. */
+  linger_requests_min: 4,
+  /** But no longer than this. */
+  linger_milliseconds: 2,
   redis_connect_milliseconds_max: 2000,
   redis_ping_milliseconds: 1000,
   /** A Redis that says nothing for so long, pings included, is taken for gone. */

@@ -24,6 +24,11 @@ export type Unknown = "none" | "sent" | "all";
  * Collects requests while a call is on its way, and sends all of them as the next call. Few requests: calls of one,
  * and no wait. Many: large calls, and one fsync for all in each.
  *
+ * Left to itself this would halve the calls of clients that send their next request when they have an answer: while
+ * half of them are in a call, the other half collects, and so on in turn. So where several were in a call or waited when
+ * it was answered, the next one lingers until as many wait again, or the clients have had a moment to come back. Those
+ * few that meet by chance do not linger.
+ *
  * A call whose answer is lost (the connection broke, Redis is silent) may have been done or not. Its requests go back
  * to the head of the queue and are sent again. Each waits for at most `decision_milliseconds_max`; then its caller
  * learns that there is no answer, and whether the outcome is known (see {@link Unknown}). A call that is on its way by
@@ -33,24 +38,31 @@ export class CallQueue<Request, Answer> {
   readonly #unknown: Unknown;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
+  readonly #lingerMilliseconds: number;
   #waiting: Waiting<Request, Answer>[] = [];
   #called: readonly Waiting<Request, Answer>[] = [];
   #calling = false;
   #scheduled = false;
+  /** So many are worth waiting for; 0: whatever there is, is sent. */
+  #expected = 0;
+  #lingering: ReturnType<typeof setTimeout> | null = null;
   #abandoned: string | null = null;
 
   /**
    * @param mayCall whether calls can be made now; when they can again, call {@link wake}
    * @param call one answer for each request, in order; throws CallLost or CallRefused
+   * @param lingerMilliseconds how long a call waits for those that were answered before
    */
   constructor(
     unknown: Unknown,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
+    lingerMilliseconds: number = limits.linger_milliseconds,
   ) {
     this.#unknown = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
+    this.#lingerMilliseconds = lingerMilliseconds;
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
@@ -68,9 +80,18 @@ export class CallQueue<Request, Answer> {
     return this.#waiting.length === 0 && !this.#calling;
   }
 
-  /** Sends what waits, in the next turn of the loop, so that all that arrives in this one goes along. */
+  /**
+   * Sends what waits, once there is as much as is worth waiting for; in the next turn of the loop, so that all that
+   * arrives in this one goes along.
+   */
   wake(): void {
     if (this.#scheduled || this.#calling || this.#waiting.length === 0) return;
+    if (this.#waiting.length < this.#expected) {
+      this.#lingering ??= setTimeout(() => this.#endLingering(), this.#lingerMilliseconds);
+      return;
+    }
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
+    this.#lingering = null;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -99,6 +120,12 @@ export class CallQueue<Request, Answer> {
     this.#waiting = [];
   }
 
+  #endLingering(): void {
+    this.#lingering = null;
+    this.#expected = 0;
+    this.wake();
+  }
+
   #send(): void {
     const batch = this.#waiting.splice(0, limits.call_commands_max);
     const sentBefore = batch.map((one) => one.sent);
@@ -108,7 +135,8 @@ export class CallQueue<Request, Answer> {
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
         for (const [index, one] of batch.entries()) settle(one, answers[index]);
-        this.#finish();
+        const outstanding = Math.min(batch.length + this.#waiting.length, limits.call_commands_max);
+        this.#finish(outstanding < limits.linger_requests_min ? 0 : outstanding);
       },
       (error: unknown) => {
         // This call changed nothing; an earlier one with the same request may have.
@@ -117,7 +145,7 @@ export class CallQueue<Request, Answer> {
         // Anything else but a lost answer is an answer that nobody understands: asking again would not help.
         else if (!(error instanceof CallLost)) for (const one of batch) this.#giveUp(one, String(error));
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
-        setTimeout(() => this.#finish(), limits.resend_milliseconds);
+        setTimeout(() => this.#finish(0), limits.resend_milliseconds);
       },
     );
   }
@@ -132,9 +160,10 @@ export class CallQueue<Request, Answer> {
     return this.#unknown === "all" || (this.#unknown === "sent" && sent);
   }
 
-  #finish(): void {
+  #finish(expected: number): void {
     this.#called = [];
     this.#calling = false;
+    this.#expected = expected;
     this.wake();
   }
 }
