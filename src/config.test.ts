@@ -47,7 +47,7 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
   expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
     new StartError(
       'DATABASE_URL must be a URL that begins with postgres:// or postgresql://, not ""; ' +
-        'REDIS_URL must be a URL that begins with redis:// or rediss://, not "http://me:***@redis".',
+        'REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://me:***@redis".',
     ),
   );
 });

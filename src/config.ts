@@ -59,7 +59,7 @@ const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats:/
 
 const servers = {
   DATABASE_URL: url("postgres", "postgresql"),
-  REDIS_URL: url("redis", "rediss"),
+  REDIS_URL: url("redis", "rediss", "unix"),
   NATS_URL: url("nats", "tls"),
 };
 

@@ -18,7 +18,7 @@ export function apiCommand(): Command {
         "",
         "Settings, from the environment:",
         "  DATABASE_URL        the books in PostgreSQL",
-        "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379)",
+        "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379; or unix://:password@/path)",
         "  NATS_URL            where batches are published (default nats://127.0.0.1:4222)",
         "  HOST, PORT          what to listen on (default 127.0.0.1, 9999), or",
         "  SOCKET              the path of a unix socket",

@@ -103,7 +103,12 @@ export function planStack(options: PlanOptions): StackPlan {
   const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
   const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
   const url = `http://127.0.0.1:${options.port}`;
-  const addresses = { REDIS_URL: redisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
+  const redisSocket = join(folder.run, "redis.sock");
+  // Half the way through the kernel that a connection over loopback takes; others use that.
+  const ownRedisUrl = fitsSocket(redisSocket)
+    ? `unix://:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
+    : redisUrl;
+  const addresses = { REDIS_URL: ownRedisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
   const ownEnvironment = { ...environment, ...options.ownEnvironment, ...addresses };
   const apis = apiPorts.map((port, index) => planApi(`api-${index + 1}`, port, folder, own, ownEnvironment));
 
@@ -134,6 +139,9 @@ export function planStack(options: PlanOptions): StackPlan {
         `port ${redisPort}`,
         `dir ${JSON.stringify(folder.redis)}`,
         `requirepass ${password}`,
+        ...(fitsSocket(redisSocket)
+          ? [`unixsocket ${JSON.stringify(redisSocket)}`, "unixsocketperm 700"]
+          : []),
         "",
       ].join("\n"),
       environment,
@@ -177,6 +185,11 @@ export function planStack(options: PlanOptions): StackPlan {
   };
 }
 
+/** Below a deep folder a path does not fit into a socket's address. */
+function fitsSocket(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
+}
+
 function planApi(
   name: string,
   port: number,
@@ -187,8 +200,7 @@ function planApi(
   const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), REQUEST_ID_HEADER };
   const socket = join(folder.run, `${name}.sock`);
   const base = { name, kind: "api", command: own.api } as const;
-  // Below a deep folder a path does not fit into a socket's address.
-  if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX) {
+  if (!fitsSocket(socket)) {
     const address = `127.0.0.1:${port}`;
     const plan = {
       ...base,

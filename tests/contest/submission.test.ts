@@ -124,6 +124,19 @@ test("sets what the root's docker-compose.yml sets, but for where an API listens
   }
 });
 
+test("reaches Redis where it listens, over a volume that all of them mount", () => {
+  const redis = compose.services["redis"];
+  const socket = redis?.command[redis.command.indexOf("--unixsocket") + 1] ?? "";
+  const password = redis?.command[redis.command.indexOf("--requirepass") + 1] ?? "";
+  const users = Object.entries(compose.services).filter(([, { environment }]) => "REDIS_URL" in environment);
+  expect(users.map(([name]) => name).toSorted()).toEqual(["api-1", "api-2", "writer-1"]);
+  for (const [name, { environment, volumes }] of users) {
+    expect([name, environment["REDIS_URL"]]).toEqual([name, `unix://:${password}@${socket}`]);
+    expect(volumes).toContain(`redis-socket:${dirname(socket)}`);
+  }
+  expect(redis?.volumes).toContain(`redis-socket:${dirname(socket)}`);
+});
+
 test("mounts files that there are, and volumes that it declares", () => {
   for (const { volumes, depends_on: needs } of Object.values(compose.services)) {
     for (const name of needs) expect(Object.keys(compose.services)).toContain(name);
