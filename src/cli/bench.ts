@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
 import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { benchEmbedded } from "../bench/embedded.ts";
+import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
 import { describeMachine } from "../bench/machine.ts";
@@ -32,7 +33,8 @@ export function benchCommand(): Command {
     .addCommand(cluster())
     .addCommand(large())
     .addCommand(lag())
-    .addCommand(drain());
+    .addCommand(drain())
+    .addCommand(executable());
 }
 
 function embedded(): Command {
@@ -84,6 +86,16 @@ function drain(): Command {
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
     .action((options: DrainBenchOptions & Output) => run(options, (context) => benchDrain(options, context)));
+}
+
+function executable(): Command {
+  return measuring("executable", 5, 1)
+    .description("size, start-up and memory of the single-file executable beside its source")
+    .option("--connections <number>", "connections that load it", parseCount, 32)
+    .option(...JSON_OPTION)
+    .action((options: ExecutableBenchOptions & Output) =>
+      run(options, (context) => benchExecutable(options, context)),
+    );
 }
 
 function measuring(name: string, rounds: number, seconds: number): Command {

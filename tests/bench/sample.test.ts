@@ -14,6 +14,7 @@ if (missing !== null) console.error(`SKIPPED: ${missing}`);
 describe.skipIf(missing !== null)("targets", () => {
   test("are measured in turn, each round begun by another one, from settled to settled", async () => {
     const server = await startMeasuredServer([
+      process.execPath,
       new URL("../../src/bench/bare-server.ts", import.meta.url).pathname,
     ]);
     const events: string[] = [];
