@@ -38,6 +38,7 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
       "nats",
       "writer-1",
       "postgres",
+      "supervisor",
     ]);
     const sum = Object.values<number>(ours.cpuMicrosecondsByProcess).reduce((total, each) => total + each, 0);
     expect(sum).toBeCloseTo(ours.cpuMicroseconds, 6);
