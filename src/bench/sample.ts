@@ -112,6 +112,11 @@ export async function compare(
 
 export type Figure = (sample: Sample) => number;
 
+/** 0 where the target has no such process. */
+export function cpuOf(process: string): Figure {
+  return (sample) => sample.cpuMicrosecondsByProcess[process] ?? 0;
+}
+
 export function spread(samples: readonly Sample[], figure: Figure): Spread {
   return spreadOf(samples.map(figure));
 }

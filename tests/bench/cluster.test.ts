@@ -18,7 +18,7 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     const flags = ["--connections", "4", "--rounds", "1", "--seconds", "1", "--cpus", "0", "--json"];
     const bench = startBench(folder.path, "cluster", ...flags, "--what", "transactions");
     const output = await new Response(bench.stdout).text();
-    expect([await bench.exited, await bench.said]).toEqual([0, expect.stringContaining("this to bare: CPU")]);
+    expect([await bench.exited, await bench.said]).toEqual([0, expect.stringContaining("this to bare")]);
     const { options, result } = JSON.parse(output);
     expect(options).toMatchObject({ connections: [4], rounds: 1, what: ["transactions"] });
     const [comparison] = result.comparisons;
@@ -42,6 +42,11 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     ]);
     const sum = Object.values<number>(ours.cpuMicrosecondsByProcess).reduce((total, each) => total + each, 0);
     expect(sum).toBeCloseTo(ours.cpuMicroseconds, 6);
+    const [ratios] = comparison.ratios;
+    const cpuRatio = ours.cpuMicroseconds / bare.cpuMicroseconds;
+    expect(ratios).toMatchObject({ name: "this", other: "bare" });
+    expect(ratios.cpuMicroseconds).toEqual({ median: cpuRatio, least: cpuRatio, greatest: cpuRatio });
+    expect(Object.keys(ratios.cpuMicrosecondsByProcess)).toEqual(["haproxy"]);
     expect(readdirSync(folder.path)).toEqual([]);
     expect(processesOf(folder.path)).toEqual([]);
   });
