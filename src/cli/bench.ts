@@ -69,9 +69,8 @@ function large(): Command {
 }
 
 function lag(): Command {
-  return new Command("lag")
+  return measuring("lag", 3, 10)
     .description("from an answer to its row in PostgreSQL, at the contest's load and at saturation")
-    .option("--seconds <number>", "length of each measurement", parseCount, 20)
     .option("--connections <list>", "connections that saturate it", parseList, [32, 128])
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
