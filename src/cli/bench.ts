@@ -79,7 +79,8 @@ function lag(): Command {
 
 function drain(): Command {
   return new Command("drain")
-    .description("how fast a backlog is brought into PostgreSQL")
+    .description("how fast a backlog is brought into PostgreSQL, beside what bare servers answer")
+    .option("--rounds <number>", "backlogs that are made and brought in, one by one", parseCount, 3)
     .option("--entries <number>", "size of the backlog", parseAmount, 1_000_000)
     .option("--connections <number>", "connections that make it", parseCount, 128)
     .option(...CPUS_OPTION)
