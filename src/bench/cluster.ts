@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { startBareTarget } from "./bare-target.ts";
+import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
 import { compare, type Comparison, warmUp } from "./sample.ts";
 import { commandOf, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
-import { describeComparison, type Pair } from "./tables.ts";
+import { describeComparison } from "./tables.ts";
 import type { Target } from "./target.ts";
 import { type BenchContext, Workshop } from "./workshop.ts";
 
@@ -19,8 +20,13 @@ export interface ClusterBenchOptions {
   readonly against?: string;
 }
 
+interface ClusterComparison extends Comparison {
+  readonly cpus: number;
+  readonly ratios: readonly Ratios[];
+}
+
 export interface ClusterBenchResult {
-  readonly comparisons: readonly (Comparison & { readonly cpus: number })[];
+  readonly comparisons: readonly ClusterComparison[];
 }
 
 /**
@@ -40,7 +46,7 @@ export async function benchCluster(
   await using workshop = new Workshop(context);
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
   say("CPU is that of all processes for each request, up to when it is in the books\n");
-  const comparisons: (Comparison & { cpus: number })[] = [];
+  const comparisons: ClusterComparison[] = [];
   for (const cpus of possible(options.cpus, say)) {
     const targets = await startAll(workshop, options.against, cpus, signals.stop);
     const pairs = pairsOf(targets);
@@ -50,9 +56,10 @@ export async function benchCluster(
         const title = titleOf(what, connections, cpus);
         const load = { connections, seconds: options.seconds, what, signal: signals.stop };
         const contestants = targets.map((target) => ({ target, load }));
-        const comparison = await compare(title, contestants, options.rounds);
-        comparisons.push({ cpus, ...comparison });
-        for (const line of [title, ...describeComparison(comparison, pairs), ""]) say(line);
+        const compared = await compare(title, contestants, options.rounds);
+        const comparison = { cpus, ...compared, ratios: ratiosOf(compared, pairs) };
+        comparisons.push(comparison);
+        for (const line of [title, ...describeComparison(comparison), ""]) say(line);
       }
     }
     for (const target of targets) await workshop.end(target);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SOURCE_PROGRAM } from "../build/executable.ts";
 import { type MeasuredServer, startMeasuredServer } from "./measured-server.ts";
 import { formatSpread, spreadOf } from "./statistics.ts";
 import { ensureWrk, runWrk } from "./wrk.ts";
@@ -32,15 +33,8 @@ const MEMORY_CONNECTIONS = 64;
 export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void> {
   ensureWrk();
   const data = mkdtempSync(join(tmpdir(), "razonete-bench-"));
-  const bare = await startMeasuredServer([source("bare-server.ts")]);
-  const ledger = await startMeasuredServer([
-    source("../cli/main.ts"),
-    "serve",
-    "--port",
-    "0",
-    "--data",
-    data,
-  ]);
+  const bare = await startMeasuredServer([process.execPath, source("bare-server.ts")]);
+  const ledger = await startMeasuredServer([...SOURCE_PROGRAM, "serve", "--port", "0", "--data", data]);
   try {
     console.log(
       `${cpus().length} × ${cpus()[0]?.model}, Bun ${Bun.version}, ${options.rounds} rounds of ${options.seconds} s`,

@@ -1,236 +1,203 @@
-import { connectPostgres } from "../keep/connect.ts";
-import { startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
-import type { StackTarget } from "./stack-target.ts";
-import { grouped, percentile } from "./statistics.ts";
+import { startBareTarget } from "./bare-target.ts";
+import { BenchProgress } from "./bench-progress.ts";
+import { type AnswerTimes, type Lags, type Probes, sendProbes, watchLag } from "./lag-watch.ts";
+import { type Noise, noiseNotes, watchNoise } from "./machine.ts";
+import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { formatSpread, grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { aligned } from "./tables.ts";
+import { cpuSince, readCpu, type Target } from "./target.ts";
 import { type BenchContext, Workshop } from "./workshop.ts";
 import { runWrk } from "./wrk.ts";
-import { StartError } from "../errors.ts";
 
 export interface LagBenchOptions {
+  /** How often each load is offered to each target, in turn. */
+  readonly rounds: number;
   readonly seconds: number;
   /** Connections that saturate the system. */
   readonly connections: readonly number[];
   readonly cpus: number;
 }
 
-/** All in milliseconds. */
-export interface Lag {
-  readonly load: string;
-  readonly answers: number;
-  readonly p50Milliseconds: number;
-  readonly p99Milliseconds: number;
-  readonly maxMilliseconds: number;
-  /** Between two looks at the books, in the middle: a lag is told too long by up to this. */
-  readonly resolutionMilliseconds: number;
-  /** The load that was offered besides. */
+/** One load, once. */
+export interface Offered extends AnswerTimes {
+  /** All of it: with what is not watched. */
   readonly requestsPerSecond: number;
+  readonly noise: Noise;
+}
+
+export interface LagComparison {
+  readonly load: string;
+  /** Of the cluster, and of the bare servers, which have no books; one a round. */
+  readonly samples: {
+    readonly this: readonly (Offered & Lags)[];
+    readonly bare: readonly Offered[];
+  };
+  /** To the time of a bare server's answer, round by round. */
+  readonly ratios: {
+    readonly answerP50: Spread;
+    readonly answerP99: Spread;
+    readonly lagP50: Spread;
+    readonly lagP99: Spread;
+  };
 }
 
 /** Requests a second at the contest's peak: 220 debits, 110 credits, 10 statements. */
 const CONTEST_RATE = 340;
 /** Answers that are watched at saturation, enough for a p99 and no burden. */
 const PROBE_RATE = 50;
-const ACCOUNTS = 5;
+const ACCOUNTS = [1, 2, 3, 4, 5];
 const PROBED_ACCOUNT = 5;
-const LOOK_PAUSE_MILLISECONDS = 1;
+const WARM_UP = { connections: 32, seconds: 1 } as const;
 
-/** An answer, and which entry of its account it was of. Times of `performance.now`. */
-export interface Answered {
-  readonly at: number;
-  readonly account: number;
-  readonly seq: number;
-}
-
-/** How many entries each account had in the books at one moment. */
-export interface Look {
-  readonly at: number;
-  readonly seqs: ReadonlyMap<number, number>;
+interface Load {
+  readonly title: string;
+  readonly probes: Probes;
+  /** That are kept busy besides; the account that is watched gets nothing of it. 0: none. */
+  readonly connections: number;
 }
 
 /**
- * From an answer to its row in PostgreSQL.
+ * From an answer to its row in PostgreSQL, beside the time that bare servers behind the same balancer need for an
+ * answer under the same load: in turn, in one run.
  *
- * Only credits of 1 are sent to the accounts that are watched. So an answer's balance tells how many entries its
- * account had with it, and a look at the books, every millisecond or two, how many of them are committed. The lag ends
- * with the first look that shows the entry.
- *
- * @throws StartError where the stack does not start or a request fails
+ * @throws StartError where a target does not start or a request fails
  */
-export async function benchLag(options: LagBenchOptions, context: BenchContext): Promise<readonly Lag[]> {
+export async function benchLag(
+  options: LagBenchOptions,
+  context: BenchContext,
+): Promise<readonly LagComparison[]> {
   const { say, signals } = context;
   await using workshop = new Workshop(context);
   const missing = options.cpus === 0 ? null : Workshop.limitsMissing();
   if (missing !== null) say(`Without limits of CPU: ${missing}`);
-  const target = await workshop.start("this", options.cpus, (place) =>
+  const bare = await workshop.start("bare", options.cpus, startBareTarget);
+  const stack = await workshop.start("this", options.cpus, (place) =>
     startStackTarget("this", THIS_CHECKOUT, place, signals.stop),
   );
-  const lags: Lag[] = [];
-  await runWrk({ url: target.url, connections: 32, seconds: 1, signal: signals.stop });
-  await target.settle();
+  for (const { url } of [bare, stack]) await runWrk({ ...WARM_UP, url, signal: signals.stop });
+  say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)\n`);
 
-  const all = Array.from({ length: ACCOUNTS }, (_, index) => index + 1);
-  const contest = await watch(target, all, CONTEST_RATE, options.seconds, signals.stop);
-  lags.push({ load: `${CONTEST_RATE}/s, a connection each`, requestsPerSecond: CONTEST_RATE, ...contest });
-  for (const connections of options.connections) {
-    // The account that is watched gets nothing of it.
-    const load = {
-      connections,
-      seconds: options.seconds + 1,
-      accounts: PROBED_ACCOUNT - 1,
-      signal: signals.stop,
-    };
-    const saturating = runWrk({ ...load, url: target.url });
-    const [lag, figures] = await Promise.all([
-      watch(target, [PROBED_ACCOUNT], PROBE_RATE, options.seconds, signals.stop),
-      saturating,
-    ]);
-    const requestsPerSecond = figures.requests / figures.seconds;
-    lags.push({ load: `saturation, ${connections} connections`, requestsPerSecond, ...lag });
-    await target.settle();
+  const comparisons: LagComparison[] = [];
+  for (const load of loadsOf(options, signals.stop)) {
+    const comparison = await compare(load, stack, bare, options.rounds);
+    comparisons.push(comparison);
+    for (const line of [load.title, ...describe(comparison), ""]) say(line);
   }
-  for (const line of describe(lags)) say(line);
-  return lags;
+  return comparisons;
 }
 
-function describe(lags: readonly Lag[]): string[] {
-  const rows = lags.map((lag) => [
-    lag.load,
-    grouped(lag.requestsPerSecond, 0),
-    grouped(lag.p50Milliseconds, 1),
-    grouped(lag.p99Milliseconds, 1),
-    grouped(lag.maxMilliseconds, 1),
-    grouped(lag.answers, 0),
-    grouped(lag.resolutionMilliseconds, 1),
-  ]);
-  const head = [
-    "from answer to row",
-    "requests/s",
-    "p50 ms",
-    "p99 ms",
-    "max ms",
-    "answers watched",
-    "too long by ms",
+function loadsOf({ seconds, connections }: LagBenchOptions, signal: AbortSignal): Load[] {
+  const contest = { accounts: ACCOUNTS, rate: CONTEST_RATE, seconds, signal };
+  const few = { accounts: [PROBED_ACCOUNT], rate: PROBE_RATE, seconds, signal };
+  return [
+    { title: `${CONTEST_RATE} a second, a connection each`, probes: contest, connections: 0 },
+    ...connections.map((count) => ({
+      title: `saturation, ${count} connections`,
+      probes: few,
+      connections: count,
+    })),
   ];
-  return aligned([head, ...rows]);
 }
 
-type Watched = Omit<Lag, "load" | "requestsPerSecond">;
-
-async function watch(
-  { url, description }: StackTarget,
-  accounts: readonly number[],
-  rate: number,
-  seconds: number,
-  signal: AbortSignal,
-): Promise<Watched> {
-  const sql = connectPostgres({ url: description().databaseUrl, name: "razonete bench", connections_max: 1 });
-  const look = async (): Promise<Look> => {
-    const rows = await sql<{ account: number; seq: number }[]>`
-      SELECT account, seq FROM accounts WHERE account <= ${ACCOUNTS}`;
-    return { at: performance.now(), seqs: new Map(rows.map(({ account, seq }) => [account, seq])) };
+async function compare(load: Load, stack: StackTarget, bare: Target, rounds: number): Promise<LagComparison> {
+  const samples: { this: (Offered & Lags)[]; bare: Offered[] } = { this: [], bare: [] };
+  const measureStack = async (): Promise<void> => {
+    samples.this.push(await offer(load, stack, () => watchLag(stack, load.probes)));
   };
+  const measureBare = async (): Promise<void> => {
+    samples.bare.push(await offer(load, bare, () => sendProbes(bare.url, load.probes)));
+  };
+  const progress = new BenchProgress(load.title, 2 * rounds);
   try {
-    const before = await look();
-    const balances = await sql<{ account: number; balance: number }[]>`
-      SELECT account, balance FROM accounts WHERE account <= ${ACCOUNTS}`;
-    const offsets = new Map(
-      balances.map(({ account, balance }) => [account, (before.seqs.get(account) ?? 0) - balance]),
-    );
-    const looks: Look[] = [before];
-    const answers: Answered[] = [];
-    const state = { sent: false };
-    const looking = (async () => {
-      const isKept = (): boolean => unkept(answers, looks.at(-1) ?? before) === 0;
-      while (!state.sent || !isKept()) {
-        signal.throwIfAborted();
-        await Bun.sleep(LOOK_PAUSE_MILLISECONDS);
-        looks.push(await look());
+    for (let round = 0; round < rounds; round += 1) {
+      const inTurn = round % 2 === 0 ? [measureBare, measureStack] : [measureStack, measureBare];
+      for (const measure of inTurn) {
+        await measure();
+        progress.step();
       }
-    })();
-    const sending = offer(rate, seconds, signal, async (index) => {
-      const account = accounts[index % accounts.length] ?? 0;
-      const balance = await credit(url, account);
-      answers.push({ at: performance.now(), account, seq: balance + (offsets.get(account) ?? 0) });
-    }).finally(() => {
-      state.sent = true;
-    });
-    await Promise.all([sending, looking]);
-    return summarise(lagsOf(answers, looks), looks);
+    }
   } finally {
-    await sql.end({ timeout: 1 });
+    progress.stop();
   }
-}
-
-function unkept(answers: readonly Answered[], { seqs }: Look): number {
-  return answers.filter(({ account, seq }) => (seqs.get(account) ?? 0) < seq).length;
-}
-
-function summarise(lags: readonly number[], looks: readonly Look[]): Watched {
-  const pauses = looks.slice(1).map(({ at }, index) => at - (looks[index]?.at ?? at));
+  const toBare = (figure: (sample: Offered & Lags) => number, floor: (sample: Offered) => number): Spread =>
+    ratioOf(samples.this.map(figure), samples.bare.map(floor));
+  const p50 = (sample: Offered): number => sample.answerP50Milliseconds;
+  const p99 = (sample: Offered): number => sample.answerP99Milliseconds;
   return {
-    answers: lags.length,
-    p50Milliseconds: percentile(lags, 0.5),
-    p99Milliseconds: percentile(lags, 0.99),
-    maxMilliseconds: percentile(lags, 1),
-    resolutionMilliseconds: percentile(pauses, 0.5),
+    load: load.title,
+    samples,
+    ratios: {
+      answerP50: toBare(p50, p50),
+      answerP99: toBare(p99, p99),
+      lagP50: toBare((sample) => sample.lagP50Milliseconds, p50),
+      lagP99: toBare((sample) => sample.lagP99Milliseconds, p99),
+    },
   };
 }
 
-/**
- * How long each entry took from its answer to the first look that shows it, in milliseconds; 0 where it was seen before
- * the answer was.
- *
- * @param looks in their order; the last one shows every entry
- * @throws StartError where it does not
- */
-export function lagsOf(answers: readonly Answered[], looks: readonly Look[]): number[] {
-  return answers.map(({ at, account, seq }) => {
-    const shows = (look: Look): boolean => (look.seqs.get(account) ?? 0) >= seq;
-    // What a look shows, all later ones show.
-    let [from, to] = [0, looks.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      const look = looks[middle];
-      if (look !== undefined && shows(look)) to = middle;
-      else from = middle + 1;
-    }
-    const first = looks[from];
-    if (first === undefined)
-      throw new StartError(`entry ${seq} of account ${account} never came into the books.`);
-    return Math.max(0, first.at - at);
-  });
+/** @param watch sends the probes */
+async function offer<Seen extends AnswerTimes>(
+  { probes, connections }: Load,
+  target: Target,
+  watch: () => Promise<Seen>,
+): Promise<Seen & Offered> {
+  await target.settle();
+  const noise = watchNoise();
+  const before = readCpu(target);
+  const besides = {
+    url: target.url,
+    connections,
+    // The probes that are sent last are under load, too.
+    seconds: probes.seconds + 1,
+    accounts: PROBED_ACCOUNT - 1,
+    signal: probes.signal,
+  };
+  const [seen, figures] = await Promise.all([watch(), connections === 0 ? null : runWrk(besides)]);
+  await target.settle();
+  const used = [...cpuSince(target, before).values()].reduce((sum, each) => sum + each, 0);
+  return {
+    ...seen,
+    requestsPerSecond: seen.answersPerSecond + (figures === null ? 0 : figures.requests / figures.seconds),
+    noise: noise(used + (figures?.cpuMicroseconds ?? 0)),
+  };
 }
 
-/** Calls `send` at a steady rate, whether the ones before have been answered or not. */
-async function offer(
-  rate: number,
-  seconds: number,
-  signal: AbortSignal,
-  send: (index: number) => Promise<void>,
-): Promise<void> {
-  const begun = performance.now();
-  const sent: Promise<void>[] = [];
-  for (let index = 0; index < rate * seconds; index += 1) {
-    signal.throwIfAborted();
-    const due = begun + (index * 1000) / rate;
-    if (due > performance.now()) await Bun.sleep(due - performance.now());
-    sent.push(send(index));
-  }
-  await Promise.all(sent);
-}
-
-/** @returns the balance after it */
-async function credit(url: string, account: number): Promise<number> {
-  const response = await fetch(`${url}/clientes/${account}/transacoes`, {
-    method: "POST",
-    body: '{"valor":1,"tipo":"c","descricao":"lag"}',
-    keepalive: false,
-  });
-  const text = await response.text();
-  const answer: unknown = response.ok ? JSON.parse(text) : null;
-  if (typeof answer !== "object" || answer === null || !("saldo" in answer)) {
-    throw new StartError(`a credit was answered ${response.status} ${text}`);
-  }
-  return Number(answer.saldo);
+function describe({ samples, ratios }: LagComparison): string[] {
+  const told = <Sample>(of: readonly Sample[], figure: (sample: Sample) => number, digits = 2): string =>
+    formatSpread(spreadOf(of.map(figure)), digits);
+  const answers = (name: string, of: readonly Offered[]): string[] => [
+    name,
+    told(of, (sample) => sample.requestsPerSecond, 0),
+    told(of, (sample) => sample.answerP50Milliseconds),
+    told(of, (sample) => sample.answerP99Milliseconds),
+    told(of, (sample) => sample.answerMaxMilliseconds),
+  ];
+  const lags = [
+    "from answer to row",
+    "",
+    told(samples.this, (sample) => sample.lagP50Milliseconds),
+    told(samples.this, (sample) => sample.lagP99Milliseconds),
+    told(samples.this, (sample) => sample.lagMaxMilliseconds),
+  ];
+  const toFloor = [
+    ["answer to bare's answer", "", formatSpread(ratios.answerP50, 2), formatSpread(ratios.answerP99, 2)],
+    ["lag to bare's answer", "", formatSpread(ratios.lagP50, 2), formatSpread(ratios.lagP99, 2)],
+  ];
+  const watched = spreadOf(samples.this.map((sample) => sample.answers)).median;
+  const resolution = spreadOf(samples.this.map((sample) => sample.resolutionMilliseconds)).median;
+  const noises = Object.values(samples)
+    .flat()
+    .map((sample) => sample.noise);
+  return [
+    ...aligned([
+      ["", "requests a second", "p50 ms", "p99 ms", "max ms"],
+      lags,
+      answers("answer, this", samples.this),
+      answers("answer, bare", samples.bare),
+      ["", "", "p50", "p99"],
+      ...toFloor,
+    ]),
+    `  ${grouped(watched, 0)} answers watched in each round; lags are told too long by up to ${grouped(resolution, 1)} ms`,
+    ...noiseNotes(noises).map((note) => `  ${note}`),
+  ];
 }

@@ -1,6 +1,8 @@
 import { StartError } from "../errors.ts";
+import { startBareTarget } from "./bare-target.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { Filler } from "./fill.ts";
+import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
 import { compare, type Comparison, warmUp } from "./sample.ts";
 import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { grouped } from "./statistics.ts";
@@ -20,19 +22,32 @@ export interface LargeBenchOptions {
 export interface LargeBenchResult {
   /** From the start of the first process to the first answer. */
   readonly readySeconds: Readonly<Record<ReadyCase, number>>;
-  readonly comparisons: readonly (Comparison & { readonly entries: number })[];
+  readonly comparisons: readonly LargeComparison[];
 }
 
-type ReadyCase = "small" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
+interface LargeComparison extends Comparison {
+  /** That were filled in before. */
+  readonly entries: number;
+  readonly ratios: readonly Ratios[];
+}
+
+/** All on data of before: a first start has the making of the database in it. */
+type ReadyCase = "smallAfterStop" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
 
 const SMALL_ACCOUNTS = 5;
 /** An account that has entries has this many: a history of several pages. */
 const ENTRIES_EACH = 100;
 const NAMES = { small: "small", large: "large" } as const;
+const PAIRS: readonly Pair[] = [
+  ["large", "bare"],
+  ["small", "bare"],
+  ["large", "small"],
+];
 
 /**
- * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five; then
- * with very many entries in its books. In turn, in one run; the ratio is what to quote.
+ * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five, and
+ * beside bare servers behind the same balancer; then with very many entries in its books. In turn, in one run; the
+ * ratios are what to quote.
  *
  * @throws StartError where a stack does not start or does not answer
  */
@@ -49,6 +64,9 @@ export async function benchLarge(
   const start = (name: string): Promise<StackTarget> =>
     workshop.start(name, cpus, (place) => startStackTarget(name, THIS_CHECKOUT, place, signals.stop));
 
+  const bare = await workshop.start("bare", cpus, startBareTarget);
+  const unused = await start(NAMES.small);
+  await workshop.end(unused);
   const small = await start(NAMES.small);
   const empty = await start(NAMES.large);
   await fill(empty, `opening ${grouped(accounts, 0)} accounts`, accounts - SMALL_ACCOUNTS, (filler) =>
@@ -63,12 +81,12 @@ export async function benchLarge(
     `start to first answer with ${grouped(accounts, 0)} accounts: ${ready(afterStop.readySeconds)} after a stop,`,
   );
   say(
-    `  ${ready(afterKill.readySeconds)} after a kill of everything; with 5, at the first start, ${ready(small.readySeconds)}`,
+    `  ${ready(afterKill.readySeconds)} after a kill of everything; with ${SMALL_ACCOUNTS}, after a stop, ${ready(small.readySeconds)}`,
   );
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)\n`);
 
-  const comparisons: (Comparison & { entries: number })[] = [];
-  const measureBoth = async (
+  const comparisons: LargeComparison[] = [];
+  const measureAll = async (
     large: StackTarget,
     what: "transactions" | "statements",
     ofAccounts: number,
@@ -77,7 +95,7 @@ export async function benchLarge(
     for (const connections of options.connections) {
       const [of, entered] = [grouped(ofAccounts, 0), grouped(filledIn, 0)];
       const title = `${what}, ${connections} connections, of ${of} accounts at random, ${entered} entries filled in`;
-      // Each at random over its own accounts, so that the generator has the same work with both.
+      // Each at random over its own accounts, so that the generator has the same work with all.
       const load = {
         connections,
         seconds: options.seconds,
@@ -88,17 +106,19 @@ export async function benchLarge(
       const contestants = [
         { target: small, load: { ...load, accounts: SMALL_ACCOUNTS } },
         { target: large, load: { ...load, accounts: ofAccounts } },
+        { target: bare, load: { ...load, accounts: ofAccounts } },
       ];
-      const comparison = await compare(title, contestants, options.rounds);
-      comparisons.push({ entries: filledIn, ...comparison });
-      for (const line of [title, ...describeComparison(comparison, [[NAMES.large, NAMES.small]]), ""])
-        say(line);
+      const compared = await compare(title, contestants, options.rounds);
+      const comparison = { entries: filledIn, ...compared, ratios: ratiosOf(compared, PAIRS) };
+      comparisons.push(comparison);
+      for (const line of [title, ...describeComparison(comparison), ""]) say(line);
     }
   };
   const warming = { seconds: options.seconds, order: "random", signal: signals.stop } as const;
+  await warmUp(bare, { ...warming, accounts });
   await warmUp(small, warming);
   await warmUp(afterKill, { ...warming, accounts });
-  await measureBoth(afterKill, "transactions", accounts, 0);
+  await measureAll(afterKill, "transactions", accounts, 0);
 
   const each = Math.min(ENTRIES_EACH, entries);
   const filledAccounts = Math.min(accounts, Math.ceil(entries / each));
@@ -111,12 +131,12 @@ export async function benchLarge(
   const filled = await start(NAMES.large);
   say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
   await warmUp(filled, { ...warming, accounts });
-  await measureBoth(filled, "transactions", accounts, filledAccounts * perAccount);
+  await measureAll(filled, "transactions", accounts, filledAccounts * perAccount);
   // Of those alone that have full statements, as the five have.
-  await measureBoth(filled, "statements", filledAccounts, filledAccounts * perAccount);
+  await measureAll(filled, "statements", filledAccounts, filledAccounts * perAccount);
   return {
     readySeconds: {
-      small: small.readySeconds,
+      smallAfterStop: small.readySeconds,
       largeAfterStop: afterStop.readySeconds,
       largeAfterKill: afterKill.readySeconds,
       filledAfterStop: filled.readySeconds,

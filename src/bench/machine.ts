@@ -1,12 +1,15 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { percentile } from "./statistics.ts";
+import { grouped, percentile, spreadOf } from "./statistics.ts";
 
 /** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
 const MICROSECONDS_A_TICK = 10_000;
 const SYNCS = 200;
 const SYNCED_BYTES = 4096;
+/** From these shares on a reader is told. */
+const STOLEN_NOTED = 0.02;
+const OTHERS_NOTED = 0.08;
 
 /** CPU time of the whole machine since it was started, in microseconds, all cores together. */
 export interface MachineCpu {
@@ -47,6 +50,34 @@ export function noiseBetween(before: MachineCpu, after: MachineCpu, usedMicrosec
     stolen: (after.stolenMicroseconds - before.stolenMicroseconds) / whole,
     others: Math.max(0, others) / whole,
   };
+}
+
+/**
+ * Watches the machine from now on.
+ *
+ * @returns to be called at the end, with the microseconds of CPU that were used meanwhile by what was measured and by
+ *   what measured it, but for this process
+ */
+export function watchNoise(): (usedMicroseconds: number) => Noise {
+  const before = readMachineCpu();
+  const atFirst = process.cpuUsage();
+  return (usedMicroseconds) => {
+    const { user, system } = process.cpuUsage(atFirst);
+    return noiseBetween(before, readMachineCpu(), usedMicroseconds + user + system);
+  };
+}
+
+/** What a reader has to know of the machine, in sentences; none where it was quiet. */
+export function noiseNotes(noises: readonly Noise[]): string[] {
+  const percent = (share: number): string => `${grouped(share * 100, 0)} %`;
+  const stolen = spreadOf(noises.map((noise) => noise.stolen)).greatest;
+  const others = spreadOf(noises.map((noise) => noise.others)).median;
+  return [
+    ...(stolen >= STOLEN_NOTED
+      ? [`NOISY: the host took up to ${percent(stolen)} of the machine away (steal)`]
+      : []),
+    ...(others >= OTHERS_NOTED ? [`NOISY: other programs used ${percent(others)} of the machine`] : []),
+  ];
 }
 
 export function describeMachine(): string {

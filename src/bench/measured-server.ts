@@ -11,18 +11,20 @@ export interface MeasuredServer {
   cpuMicroseconds(): number;
   residentBytes(): number;
   stop(): Promise<void>;
+  /** Ends it at once. @returns what {@link cpuMicroseconds} was in the end, to the microsecond */
+  kill(): Promise<number>;
 }
 
 /**
- * Starts a server with this Bun.
+ * Starts a server.
  *
- * @param args script and arguments; the script prints "listens on" and its address
+ * @param command prints "listens on" and its address
  * @throws StartError where it ends before that
  */
-export async function startMeasuredServer(args: readonly string[]): Promise<MeasuredServer> {
-  const child = Bun.spawn([process.execPath, ...args], { stdout: "pipe", stderr: "inherit" });
+export async function startMeasuredServer(command: readonly string[]): Promise<MeasuredServer> {
+  const child = Bun.spawn([...command], { stdout: "pipe", stderr: "inherit" });
   const url = await addressPrinted(child.stdout);
-  if (url === null) throw new StartError(`${args.join(" ")} ended before it listened.`);
+  if (url === null) throw new StartError(`${command.join(" ")} ended before it listened.`);
   return {
     url,
     cpuMicroseconds: () => {
@@ -39,6 +41,11 @@ export async function startMeasuredServer(args: readonly string[]): Promise<Meas
     stop: async () => {
       child.kill("SIGTERM");
       await child.exited;
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await child.exited;
+      return Number(child.resourceUsage()?.cpuTime.total ?? 0);
     },
   };
 }

@@ -56,3 +56,12 @@ export function treeCpuMicroseconds(root: number, stats: readonly ProcessStat[])
   if (tree.length === 0) return null;
   return tree.reduce((sum, { cpuMicroseconds }) => sum + cpuMicroseconds, 0);
 }
+
+/**
+ * The same of a process alone, and of those children that ended.
+ *
+ * @returns `null` where there is no process `pid`
+ */
+export function ownCpuMicroseconds(pid: number, stats: readonly ProcessStat[]): number | null {
+  return stats.find((stat) => stat.pid === pid)?.cpuMicroseconds ?? null;
+}

@@ -1,6 +1,6 @@
 import { messageOf, StartError } from "../errors.ts";
 import { BenchProgress } from "./bench-progress.ts";
-import { type Noise, noiseBetween, readMachineCpu } from "./machine.ts";
+import { type Noise, noiseNotes, watchNoise } from "./machine.ts";
 import { grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { cpuSince, readCpu, type Target } from "./target.ts";
 import { runWrk, type WrkLoad } from "./wrk.ts";
@@ -25,9 +25,7 @@ export interface Sample {
 export type Load = Omit<WrkLoad, "url">;
 
 const WARM_UP = { connections: 32, seconds: 3 } as const;
-/** From these on a reader is told. */
-const STOLEN_NOTED = 0.02;
-const OTHERS_NOTED = 0.08;
+/** From this on a reader is told. */
 const GENERATOR_NOTED = 0.9;
 
 /**
@@ -38,7 +36,7 @@ const GENERATOR_NOTED = 0.9;
  */
 export async function measure(target: Target, load: Load): Promise<Sample> {
   await target.settle();
-  const machine = readMachineCpu();
+  const noise = watchNoise();
   const before = readCpu(target);
   const figures = await runWrk({ ...load, url: target.url }).catch((error: unknown) => {
     load.signal?.throwIfAborted();
@@ -61,7 +59,7 @@ export async function measure(target: Target, load: Load): Promise<Sample> {
     ),
     settleSeconds,
     generatorShare: figures.cpuMicroseconds / 1e6 / figures.seconds,
-    noise: noiseBetween(machine, readMachineCpu(), cpu + figures.cpuMicroseconds),
+    noise: noise(cpu + figures.cpuMicroseconds),
   };
 }
 
@@ -114,6 +112,11 @@ export async function compare(
 
 export type Figure = (sample: Sample) => number;
 
+/** 0 where the target has no such process. */
+export function cpuOf(process: string): Figure {
+  return (sample) => sample.cpuMicrosecondsByProcess[process] ?? 0;
+}
+
 export function spread(samples: readonly Sample[], figure: Figure): Spread {
   return spreadOf(samples.map(figure));
 }
@@ -129,21 +132,17 @@ export function processesOf(samples: readonly Sample[]): string[] {
 
 /** What a reader has to know of the circumstances, in sentences; none where they were good. */
 export function circumstances({ samples }: Comparison): string[] {
-  const notes: string[] = [];
-  const all = Object.values(samples).flat();
-  const stolen = spread(all, ({ noise }) => noise.stolen);
-  const others = spread(all, ({ noise }) => noise.others);
-  const percent = (share: number): string => `${grouped(share * 100, 0)} %`;
-  if (stolen.greatest >= STOLEN_NOTED) {
-    notes.push(`NOISY: the host took up to ${percent(stolen.greatest)} of the machine away (steal)`);
-  }
-  if (others.median >= OTHERS_NOTED) {
-    notes.push(`NOISY: other programs used ${percent(others.median)} of the machine`);
-  }
+  const notes = noiseNotes(
+    Object.values(samples)
+      .flat()
+      .map(({ noise }) => noise),
+  );
   for (const [name, of] of Object.entries(samples)) {
     const share = spread(of, ({ generatorShare }) => generatorShare).median;
     if (share < GENERATOR_NOTED) continue;
-    notes.push(`the load generator itself was the limit of ${name} (${percent(share)} of its core)`);
+    notes.push(
+      `the load generator itself was the limit of ${name} (${grouped(share * 100, 0)} % of its core)`,
+    );
   }
   return notes;
 }

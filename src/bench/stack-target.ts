@@ -81,7 +81,8 @@ export async function startStackTarget(
     url,
     readySeconds,
     description,
-    processes: () => description().processes,
+    // The supervisor is in the same group, and what it takes, the others cannot have.
+    processes: () => [...description().processes, { name: "supervisor", pid: child.pid, alone: true }],
     settle: async () => {
       const deadline = performance.now() + SETTLE_SECONDS_MAX * 1000;
       while ((await outboxLength(redisUrl)) > 0) {

@@ -1,27 +1,21 @@
+import type { Ratios } from "./ratios.ts";
 import {
   circumstances,
   type Comparison,
+  cpuOf,
   type Figure,
   processesOf,
-  ratio,
   type Sample,
   spread,
 } from "./sample.ts";
-import { formatSpread, grouped } from "./statistics.ts";
+import { formatSpread, grouped, type Spread } from "./statistics.ts";
 
 /** A comparison as text for a terminal. */
-
-/** Which targets are set in relation: what the first costs as a multiple of the second. */
-export type Pair = readonly [name: string, other: string];
 
 const throughput: Figure = (sample) => sample.requestsPerSecond;
 const cpu: Figure = (sample) => sample.cpuMicroseconds;
 const p50: Figure = (sample) => sample.p50Microseconds;
 const p99: Figure = (sample) => sample.p99Microseconds;
-const cpuOf =
-  (process: string): Figure =>
-  (sample) =>
-    sample.cpuMicrosecondsByProcess[process] ?? 0;
 
 /** A head line and aligned rows below it; the first column to the left, all others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {
@@ -37,7 +31,9 @@ export function aligned(rows: readonly (readonly string[])[]): string[] {
   });
 }
 
-export function describeComparison(comparison: Comparison, pairs: readonly Pair[]): string[] {
+export function describeComparison(
+  comparison: Comparison & { readonly ratios: readonly Ratios[] },
+): string[] {
   const entries = Object.entries(comparison.samples);
   const figures = entries.map(([name, samples]) => [
     name,
@@ -47,34 +43,46 @@ export function describeComparison(comparison: Comparison, pairs: readonly Pair[
     milliseconds(spread(samples, (sample) => sample.maxMicroseconds).greatest),
     formatSpread(spread(samples, cpu), 1),
   ]);
-  const lines = aligned([["", "a second", "p50 ms", "p99 ms", "max ms", "CPU µs each"], ...figures]);
-  const ledgers = entries.filter(([name]) => name !== "bare");
-  const names = processesOf(ledgers.flatMap(([, samples]) => samples));
-  const byProcess = ledgers.map(([name, samples]) => [
-    name,
-    ...names.map((process) => grouped(spread(samples, cpuOf(process)).median, 1)),
+  return [
+    ...aligned([["", "a second", "p50 ms", "p99 ms", "max ms", "CPU µs each"], ...figures]),
+    "",
+    ...describeProcesses(entries),
+    "",
+    ...describeRatios(comparison.ratios),
+    ...circumstances(comparison).map((note) => `  ${note}`),
+  ];
+}
+
+/** A bare server has other processes than a ledger has, but for the balancer. */
+function describeProcesses(entries: readonly (readonly [string, readonly Sample[]])[]): string[] {
+  const names = processesOf(entries.flatMap(([, samples]) => samples));
+  const rows = entries.map(([name, samples]) => {
+    const own = new Set(processesOf(samples));
+    return [
+      name,
+      ...names.map((process) =>
+        own.has(process) ? grouped(spread(samples, cpuOf(process)).median, 1) : "–",
+      ),
+    ];
+  });
+  return aligned([["CPU µs each, of", ...names], ...rows]);
+}
+
+function describeRatios(ratios: readonly Ratios[]): string[] {
+  const told = (of: Spread): string => formatSpread(of, 2);
+  const rows = ratios.map((of) => [
+    `${of.name} to ${of.other}`,
+    told(of.cpuMicroseconds),
+    told(of.requestsPerSecond),
+    told(of.p50Microseconds),
+    told(of.p99Microseconds),
+    told(of.maxMicroseconds),
   ]);
-  lines.push("", ...aligned([["CPU µs each, of", ...names], ...byProcess]), "");
-  for (const pair of pairs) lines.push(...describePair(comparison, pair, names));
-  return [...lines, ...circumstances(comparison).map((note) => `  ${note}`)];
-}
-
-function describePair({ samples }: Comparison, [name, other]: Pair, processes: readonly string[]): string[] {
-  const [ones, others] = [samples[name] ?? [], samples[other] ?? []];
-  const told = (figure: Figure): string => formatSpread(ratio(ones, others, figure), 2);
-  const head = `  ${name} to ${other}: CPU ${told(cpu)}, a second ${told(throughput)}, p99 ${told(p99)}`;
-  const shared = processes.filter((process) =>
-    [...ones, ...others].every((sample) => isMeasurable(sample, process)),
-  );
-  // A bare server has other processes: only the balancer could be compared.
-  if (other === "bare" || shared.length === 0) return [head];
-  const each = shared.map((process) => `${process} ${told(cpuOf(process))}`);
-  return [head, `    CPU by process: ${each.join(", ")}`];
-}
-
-/** Of a few ticks of the clock no ratio can be told. */
-function isMeasurable(sample: Sample, process: string): boolean {
-  return cpuOf(process)(sample) * sample.requests >= 50_000;
+  const byProcess = ratios.flatMap(({ name, other, cpuMicrosecondsByProcess }) => {
+    const each = Object.entries(cpuMicrosecondsByProcess).map(([process, of]) => `${process} ${told(of)}`);
+    return each.length === 0 ? [] : [`  CPU by process, ${name} to ${other}: ${each.join(", ")}`];
+  });
+  return [...aligned([["ratios", "CPU", "a second", "p50", "p99", "max"], ...rows]), ...byProcess];
 }
 
 export function milliseconds(microseconds: number): string {

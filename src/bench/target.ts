@@ -1,6 +1,6 @@
 import type { Cgroup } from "../cgroup/cgroup.ts";
 import { StartError } from "../errors.ts";
-import { readStats, treeCpuMicroseconds } from "./process-cpu.ts";
+import { ownCpuMicroseconds, readStats, treeCpuMicroseconds } from "./process-cpu.ts";
 
 /** A system that is measured: where it answers, and the processes that it is made of. */
 export interface Target {
@@ -16,6 +16,8 @@ export interface Target {
 export interface TargetProcess {
   readonly name: string;
   readonly pid: number;
+  /** What is below it is told by itself: only its own CPU counts here. */
+  readonly alone?: boolean;
 }
 
 /** Where a target's processes run. */
@@ -26,14 +28,15 @@ export interface Place {
   readonly group: Cgroup | null;
 }
 
-/** What each process, with all below it, has used so far, in microseconds of CPU, by pid. */
+/** What each process, with all below it unless it is told alone, has used so far, in microseconds of CPU. */
 export type CpuReading = ReadonlyMap<TargetProcess, number>;
 
 export function readCpu(target: Target): CpuReading {
   const stats = readStats();
   return new Map(
     target.processes().map((process) => {
-      const used = treeCpuMicroseconds(process.pid, stats);
+      const cpuOf = process.alone === true ? ownCpuMicroseconds : treeCpuMicroseconds;
+      const used = cpuOf(process.pid, stats);
       if (used === null) throw endedMeanwhile(target, process);
       return [process, used];
     }),

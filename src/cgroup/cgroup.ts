@@ -21,12 +21,17 @@ export interface Usage {
   readonly throttledPeriods: number;
   /** Summed over the processors on which it had to wait. */
   readonly throttledMicroseconds: number;
-  /** With the files that it has read and written: up to the limit these stay in memory, for as long as there is room. */
+  /**
+   * With the files that it has read and written: up to the limit these stay in memory, for as long as there is room.
+   * Version 2 keeps no peak before Linux 5.19: there it is what there is now.
+   */
   readonly memoryPeakBytes: number;
   /** The same, now. */
   readonly memoryBytes: number;
   /** Now, without files: what could not be dropped. */
   readonly memoryHeldBytes: number;
+  /** Processes that the kernel has ended because there was not enough memory for them. 0 before Linux 4.13. */
+  readonly oomKills: number;
 }
 
 /** Why limits cannot be set here, for a person; null where they can. */

@@ -55,6 +55,7 @@ export class GroupV1 {
       memoryPeakBytes: number("memory.max_usage_in_bytes"),
       memoryBytes,
       memoryHeldBytes: Math.max(0, memoryBytes - files),
+      oomKills: field(readFileSync(join(memory, "memory.oom_control"), "utf8"), "oom_kill"),
     };
   }
 }

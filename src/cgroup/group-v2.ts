@@ -42,7 +42,7 @@ export class GroupV2 {
     const cpuStat = read("cpu.stat");
     const memoryStat = read("memory.stat");
     const memoryBytes = Number(read("memory.current"));
-    // The peak is counted since Linux 5.19.
+    // The peak is counted since Linux 5.19; before, who wants one looks often and keeps the highest.
     const peak = existsSync(join(this.#folder, "memory.peak")) ? Number(read("memory.peak")) : memoryBytes;
     const files = field(memoryStat, "active_file") + field(memoryStat, "inactive_file");
     return {
@@ -53,6 +53,7 @@ export class GroupV2 {
       memoryPeakBytes: peak,
       memoryBytes,
       memoryHeldBytes: Math.max(0, memoryBytes - files),
+      oomKills: field(read("memory.events"), "oom_kill"),
     };
   }
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
 import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { benchEmbedded } from "../bench/embedded.ts";
+import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
 import { describeMachine } from "../bench/machine.ts";
@@ -32,7 +33,8 @@ export function benchCommand(): Command {
     .addCommand(cluster())
     .addCommand(large())
     .addCommand(lag())
-    .addCommand(drain());
+    .addCommand(drain())
+    .addCommand(executable());
 }
 
 function embedded(): Command {
@@ -67,9 +69,8 @@ function large(): Command {
 }
 
 function lag(): Command {
-  return new Command("lag")
+  return measuring("lag", 3, 10)
     .description("from an answer to its row in PostgreSQL, at the contest's load and at saturation")
-    .option("--seconds <number>", "length of each measurement", parseCount, 20)
     .option("--connections <list>", "connections that saturate it", parseList, [32, 128])
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
@@ -78,12 +79,23 @@ function lag(): Command {
 
 function drain(): Command {
   return new Command("drain")
-    .description("how fast a backlog is brought into PostgreSQL")
+    .description("how fast a backlog is brought into PostgreSQL, beside what bare servers answer")
+    .option("--rounds <number>", "backlogs that are made and brought in, one by one", parseCount, 3)
     .option("--entries <number>", "size of the backlog", parseAmount, 1_000_000)
     .option("--connections <number>", "connections that make it", parseCount, 128)
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
     .action((options: DrainBenchOptions & Output) => run(options, (context) => benchDrain(options, context)));
+}
+
+function executable(): Command {
+  return measuring("executable", 5, 1)
+    .description("size, start-up and memory of the single-file executable beside its source")
+    .option("--connections <number>", "connections that load it", parseCount, 32)
+    .option(...JSON_OPTION)
+    .action((options: ExecutableBenchOptions & Output) =>
+      run(options, (context) => benchExecutable(options, context)),
+    );
 }
 
 function measuring(name: string, rounds: number, seconds: number): Command {

@@ -4,7 +4,9 @@ import { buildExecutable, EXECUTABLE } from "../build/executable.ts";
 
 export function buildCommand(): Command {
   return new Command("build")
-    .description("make a single-file executable of the servers' commands: serve, init, api, writer")
+    .description(
+      "make a single-file executable of the servers' commands: serve, init, restore, api, writer, audit",
+    )
     .option("--out <file>", "where it goes", EXECUTABLE)
     .action(({ out }: { readonly out: string }) => {
       buildExecutable(out);

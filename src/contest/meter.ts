@@ -13,13 +13,28 @@ export interface Reading extends Usage {
 }
 
 /**
+ * What is known of a group by now.
+ *
+ * @param before what was known when it was looked at last
+ */
+export function readingAfter(before: Reading | undefined, usage: Usage): Reading {
+  return {
+    ...usage,
+    // Older kernels keep no peak for version 2, and what is told instead is what there is at the moment.
+    memoryPeakBytes: Math.max(before?.memoryPeakBytes ?? 0, usage.memoryPeakBytes),
+    memoryHeldPeakBytes: Math.max(before?.memoryHeldPeakBytes ?? 0, usage.memoryHeldBytes),
+  };
+}
+
+/**
  * A control group for each service, below one for all of them, with its limits; and what they were seen to take.
- * The kernel counts everything but how much memory is held without files: that is looked at twice a second.
+ * The kernel counts everything but how much memory is held without files (old ones of version 2 keep no peak of memory
+ * at all): that is looked at twice a second.
  */
 export class Meter {
   readonly #whole: Cgroup;
   readonly #groups = new Map<string, Cgroup>();
-  readonly #heldPeaks = new Map<string, number>();
+  readonly #latest = new Map<string, Reading>();
   readonly #timer: Timer;
 
   /** @throws Error where groups cannot be made */
@@ -44,14 +59,10 @@ export class Meter {
   /** Of each service, and of the {@link WHOLE}. */
   read(): ReadonlyMap<string, Reading> {
     const all = [...this.#groups, [WHOLE, this.#whole] as const];
-    return new Map(
-      all.map(([name, group]) => {
-        const usage = group.usage();
-        const memoryHeldPeakBytes = Math.max(this.#heldPeaks.get(name) ?? 0, usage.memoryHeldBytes);
-        this.#heldPeaks.set(name, memoryHeldPeakBytes);
-        return [name, { ...usage, memoryHeldPeakBytes }];
-      }),
-    );
+    for (const [name, group] of all) {
+      this.#latest.set(name, readingAfter(this.#latest.get(name), group.usage()));
+    }
+    return new Map(this.#latest);
   }
 
   /** All processes have ended by then. */

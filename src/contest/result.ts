@@ -18,7 +18,7 @@ export interface ContestResult {
   readonly requests: number;
   readonly services: readonly ServiceResult[];
   readonly whole: Figures | null;
-  /** Processes that ended by themselves, in words. */
+  /** Processes that ended by themselves, or by the kernel for want of memory; in words. */
   readonly deaths: readonly string[];
 }
 

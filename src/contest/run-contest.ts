@@ -9,7 +9,6 @@ import type { Shape } from "../load/schedule.ts";
 import { summaryOf } from "../load/summary.ts";
 import { findTarget } from "../load/target.ts";
 import { type DataFolder, openDataFolder } from "../stack/data-folder.ts";
-import { identityOf } from "../stack/identity.ts";
 import { ensurePrograms } from "../stack/install-servers.ts";
 import { endLeftovers } from "../stack/leftovers.ts";
 import { choosePort, freePorts } from "../stack/ports.ts";
@@ -18,9 +17,10 @@ import { outboxLength } from "../stack/probes.ts";
 import { DEPLOY, planStack, PORTS_BESIDE_APIS, type StackPlan } from "../stack/processes.ts";
 import type { StackSignals } from "../stack/run-stack.ts";
 import { PROGRAM_NAMES } from "../stack/servers.ts";
-import { readStackFile, type StackDescription } from "../stack/stack-file.ts";
+import { readStackFile } from "../stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../stack/stack.ts";
 
+import { deathsSince, endedForMemory } from "./deaths.ts";
 import { Meter } from "./meter.ts";
 import { ownCommands, underSubmission } from "./plan.ts";
 import { contestSection, contestSummary } from "./report.ts";
@@ -127,6 +127,7 @@ class Run {
       const before = this.#read();
       const load = await this.#load(plan, signals.stop);
       await drained(plan.redisUrl);
+      const after = this.#read();
       return {
         submission: this.#submission,
         program: this.#options.source ? "source" : "executable",
@@ -134,8 +135,8 @@ class Run {
         readySeconds,
         readyMilliseconds,
         before,
-        after: this.#read(),
-        deaths: deathsSince(atFirst, readStackFile(this.#folder.stackFile)),
+        after,
+        deaths: [...deathsSince(atFirst, readStackFile(this.#folder.stackFile)), ...endedForMemory(after)],
         load,
       };
     } catch (error) {
@@ -193,14 +194,6 @@ class Run {
   #read(): ReturnType<Meter["read"]> {
     return this.#meter?.read() ?? new Map();
   }
-}
-
-/** The processes that are no longer those of before, in words: nobody but themselves or the kernel has ended them. */
-function deathsSince(before: StackDescription, after: StackDescription): string[] {
-  return before.processes.flatMap(({ name, pid }) => {
-    const lives = after.processes.some((now) => now.pid === pid) && identityOf(pid) !== null;
-    return lives ? [] : [`${name} ended during the load; its log is in the data folder.`];
-  });
 }
 
 /** What the last answers cost belongs to the load: the writer is let catch up. */

@@ -1,25 +1,24 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { processesOf } from "../stack/support/running-stack.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
+import { startBench } from "./support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const ROOT = join(import.meta.dir, "../..");
 const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
 describe.skipIf(missing !== null)("razonete bench cluster", () => {
   test("measures the cluster and the floor, and leaves nothing behind", async () => {
     using folder = temporaryFolder();
     const flags = ["--connections", "4", "--rounds", "1", "--seconds", "1", "--cpus", "0", "--json"];
-    const bench = startBench(folder.path, ["cluster", ...flags, "--what", "transactions"]);
+    const bench = startBench(folder.path, "cluster", ...flags, "--what", "transactions");
     const output = await new Response(bench.stdout).text();
-    expect([await bench.exited, await bench.said]).toEqual([0, expect.stringContaining("this to bare: CPU")]);
+    expect([await bench.exited, await bench.said]).toEqual([0, expect.stringContaining("this to bare")]);
     const { options, result } = JSON.parse(output);
     expect(options).toMatchObject({ connections: [4], rounds: 1, what: ["transactions"] });
     const [comparison] = result.comparisons;
@@ -39,16 +38,22 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
       "nats",
       "writer-1",
       "postgres",
+      "supervisor",
     ]);
     const sum = Object.values<number>(ours.cpuMicrosecondsByProcess).reduce((total, each) => total + each, 0);
     expect(sum).toBeCloseTo(ours.cpuMicroseconds, 6);
+    const [ratios] = comparison.ratios;
+    const cpuRatio = ours.cpuMicroseconds / bare.cpuMicroseconds;
+    expect(ratios).toMatchObject({ name: "this", other: "bare" });
+    expect(ratios.cpuMicroseconds).toEqual({ median: cpuRatio, least: cpuRatio, greatest: cpuRatio });
+    expect(Object.keys(ratios.cpuMicrosecondsByProcess)).toEqual(["haproxy"]);
     expect(readdirSync(folder.path)).toEqual([]);
     expect(processesOf(folder.path)).toEqual([]);
   });
 
   test("a Ctrl-C ends what it has started, and removes its data", async () => {
     using folder = temporaryFolder();
-    const bench = startBench(folder.path, ["cluster", "--seconds", "60"]);
+    const bench = startBench(folder.path, "cluster", "--seconds", "60");
     await eventually("it measures", () => processesOf(folder.path).some((pid) => isWrk(pid)));
     bench.kill("SIGINT");
     expect(await bench.exited).toBe(130);
@@ -58,7 +63,7 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
 
   test("a folder that is no checkout is said to be none", async () => {
     using folder = temporaryFolder();
-    const bench = startBench(folder.path, ["cluster", "--cpus", "0", "--against", folder.path]);
+    const bench = startBench(folder.path, "cluster", "--cpus", "0", "--against", folder.path);
     expect([await bench.exited, await bench.said]).toEqual([
       1,
       expect.stringContaining(`${folder.path} is no checkout of Razonete`),
@@ -66,16 +71,6 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     expect(processesOf(folder.path)).toEqual([]);
   });
 });
-
-/** @param folder where it may have its data */
-function startBench(folder: string, args: readonly string[]) {
-  const bench = Bun.spawn([process.execPath, "src/cli/main.ts", "bench", ...args], {
-    cwd: ROOT,
-    env: { ...process.env, TMPDIR: folder },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  return Object.assign(bench, { said: new Response(bench.stderr).text() });
-}
 
 function isWrk(pid: number): boolean {
   return (

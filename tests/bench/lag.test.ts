@@ -1,5 +1,14 @@
-import { describe, expect, test } from "bun:test";
-import { lagsOf } from "../../src/bench/lag.ts";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { LagComparison } from "../../src/bench/lag.ts";
+import { lagsOf } from "../../src/bench/lag-watch.ts";
+import { serversMissing } from "../stack/support/servers-missing.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { benchToTheEnd } from "./support/start-bench.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
 const look = (at: number, ...seqs: readonly number[]) => ({
   at,
@@ -25,5 +34,43 @@ describe("the lag of an answer", () => {
 
   test("that has no end is an error", () => {
     expect(() => lagsOf([{ at: 1, account: 1, seq: 16 }], looks)).toThrow("entry 16 of account 1 never came");
+  });
+});
+
+describe.skipIf(missing !== null)("razonete bench lag", () => {
+  test("tells the lag beside the floor's answers under the same loads", async () => {
+    const short = ["--rounds", "2", "--seconds", "1", "--connections", "4", "--cpus", "0"];
+    const { output, said } = await benchToTheEnd("lag", ...short);
+    expect(said).toContain("lag to bare's answer");
+    const { result }: { result: LagComparison[] } = JSON.parse(output);
+    expect(result.map(({ load }) => load)).toEqual([
+      "340 a second, a connection each",
+      "saturation, 4 connections",
+    ]);
+    for (const [index, { samples, ratios }] of result.entries()) {
+      expect([samples.this.length, samples.bare.length]).toEqual([2, 2]);
+      for (const sample of [...samples.this, ...samples.bare]) {
+        expect(sample.answers).toBe(index === 0 ? 340 : 50);
+        expect(sample.answerP50Milliseconds).toBeGreaterThan(0.05);
+        expect(sample.answerP99Milliseconds).toBeGreaterThanOrEqual(sample.answerP50Milliseconds);
+        expect(sample.answerMaxMilliseconds).toBeGreaterThanOrEqual(sample.answerP99Milliseconds);
+        // What saturates it is counted besides.
+        if (index === 0) expect(sample.requestsPerSecond).toBe(sample.answersPerSecond);
+        else expect(sample.requestsPerSecond).toBeGreaterThan(2 * sample.answersPerSecond);
+      }
+      for (const sample of samples.this) {
+        // It looks every 5 ms.
+        expect(sample.resolutionMilliseconds).toBeGreaterThanOrEqual(5);
+        // An entry is carried and committed behind its answer: some of them are not there at once.
+        expect(sample.lagP99Milliseconds).toBeGreaterThan(0);
+        expect(sample.lagMaxMilliseconds).toBeGreaterThanOrEqual(sample.lagP99Milliseconds);
+      }
+      const toBare = samples.this.map(
+        ({ lagP99Milliseconds }, round) =>
+          lagP99Milliseconds / (samples.bare[round]?.answerP99Milliseconds ?? 0),
+      );
+      expect(ratios.lagP99.least).toBe(Math.min(...toBare));
+      expect(ratios.lagP99.greatest).toBe(Math.max(...toBare));
+    }
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { parseStat, readStats, treeCpuMicroseconds, treeOf } from "../../src/bench/process-cpu.ts";
+import {
+  ownCpuMicroseconds,
+  parseStat,
+  readStats,
+  treeCpuMicroseconds,
+  treeOf,
+} from "../../src/bench/process-cpu.ts";
 import { cpuSince, readCpu, type Target } from "../../src/bench/target.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -31,6 +37,11 @@ describe("a process and all below it", () => {
   test("is summed up; what is beside it is not", () => {
     expect(treeCpuMicroseconds(2, listed)).toBe(321);
     expect(treeCpuMicroseconds(5, listed)).toBeNull();
+  });
+
+  test("is told apart from what runs below it", () => {
+    expect(ownCpuMicroseconds(2, listed)).toBe(1);
+    expect(ownCpuMicroseconds(5, listed)).toBeNull();
   });
 
   test("counts a child that is running, and still does when it has ended", async () => {
@@ -69,6 +80,28 @@ describe("a target", () => {
     expect([...used.values()].every((each) => each >= 0 && each < 1_000_000)).toBe(true);
     for (const sleeper of sleepers) sleeper.kill();
     await Promise.all(sleepers.map(({ exited }) => exited));
+  });
+
+  test("does not count twice what is below a process that is told alone", async () => {
+    const burn = "i=0; while [ $i -lt 5000000 ]; do i=$((i+1)); done";
+    const parent = Bun.spawn(["sh", "-c", `sh -c '${burn}' & echo $!; wait`], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
+    const { value } = await parent.stdout.getReader().read();
+    const child = Number(new TextDecoder().decode(value));
+    const target: Target = {
+      ...targetOf(() => []),
+      processes: () => [
+        { name: "child", pid: child },
+        { name: "parent", pid: parent.pid, alone: true },
+      ],
+    };
+    const used = (name: string): number =>
+      [...readCpu(target)].find(([process]) => process.name === name)?.[1] ?? 0;
+    await eventually("the child has burnt something", () => used("child") >= 100_000);
+    expect(used("parent")).toBeLessThan(50_000);
+    process.kill(child, "SIGKILL");
+    await parent.exited;
   });
 
   test("of which one was started again meanwhile is not told at all", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startMeasuredServer } from "../../src/bench/measured-server.ts";
+import { ratiosOf } from "../../src/bench/ratios.ts";
 import { circumstances, compare, type Comparison, type Sample } from "../../src/bench/sample.ts";
 import { describeComparison } from "../../src/bench/tables.ts";
 import type { Target } from "../../src/bench/target.ts";
@@ -14,6 +15,7 @@ if (missing !== null) console.error(`SKIPPED: ${missing}`);
 describe.skipIf(missing !== null)("targets", () => {
   test("are measured in turn, each round begun by another one, from settled to settled", async () => {
     const server = await startMeasuredServer([
+      process.execPath,
       new URL("../../src/bench/bare-server.ts", import.meta.url).pathname,
     ]);
     const events: string[] = [];
@@ -70,23 +72,43 @@ const comparisonOf = (samples: Record<string, Sample[]>): Comparison => ({
 describe("a comparison", () => {
   test("is told as medians, and as ratios of the rounds", () => {
     const bare = sampleOf({ cpuMicroseconds: 50, cpuMicrosecondsByProcess: { haproxy: 50 } });
-    const text = describeComparison(
-      comparisonOf({
-        bare: [bare, bare],
-        this: [sampleOf({ maxMicroseconds: 12_000 }), sampleOf({})],
-        against: [sampleOf({ cpuMicroseconds: 200 }), sampleOf({ cpuMicroseconds: 400 })],
-      }),
-      [
-        ["this", "bare"],
-        ["this", "against"],
+    const comparison = comparisonOf({
+      bare: [bare, bare],
+      this: [sampleOf({ maxMicroseconds: 12_000 }), sampleOf({})],
+      against: [
+        sampleOf({ cpuMicroseconds: 200, p50Microseconds: 500, maxMicroseconds: 3_000 }),
+        sampleOf({ cpuMicroseconds: 400, p50Microseconds: 2_000, maxMicroseconds: 3_000 }),
       ],
-    ).join("\n");
+    });
+    const ratios = ratiosOf(comparison, [
+      ["this", "bare"],
+      ["this", "against"],
+    ]);
+    expect(ratios.map(({ name, other }) => [name, other])).toEqual([
+      ["this", "bare"],
+      ["this", "against"],
+    ]);
+    expect(ratios[1]).toMatchObject({
+      cpuMicroseconds: { median: 0.375, least: 0.25, greatest: 0.5 },
+      p50Microseconds: { median: 1.25, least: 0.5, greatest: 2 },
+      maxMicroseconds: { median: 3.5, least: 3, greatest: 4 },
+    });
+    const text = describeComparison({ ...comparison, ratios }).join("\n");
     expect(text).toContain("10,000 (10,000 to 10,000)    1.00    4.00   12.00");
     expect(text).toContain("300.0 (200.0 to 400.0)");
-    expect(text).toContain("this to bare: CPU 2.00 (2.00 to 2.00)");
-    expect(text).toContain("this to against: CPU 0.38 (0.25 to 0.50)");
+    expect(text).toMatch(/^ {2}this to bare +2\.00 \(2\.00 to 2\.00\) /m);
+    expect(text).toMatch(
+      /^ {2}this to against +0\.38 \(0\.25 to 0\.50\) .* 1\.25 \(0\.50 to 2\.00\) .* 3\.50 \(3\.00 to 4\.00\)$/m,
+    );
+    // The balancer's share of the floor is told; what one of them does not have is no 0.
+    expect(text).toMatch(/^ {2}CPU µs each, of +haproxy +redis +nats$/m);
+    expect(text).toMatch(/^ {2}bare +50\.0 +– +–$/m);
+    expect(text).toMatch(/^ {2}this +60\.0 +40\.0 +0\.0$/m);
+    expect(text).toContain("CPU by process, this to bare: haproxy 1.20 (1.20 to 1.20)\n");
     // Of a process that used next to nothing no ratio is told.
-    expect(text).toContain("CPU by process: haproxy 1.00 (1.00 to 1.00), redis 1.00 (1.00 to 1.00)");
+    expect(text).toContain(
+      "CPU by process, this to against: haproxy 1.00 (1.00 to 1.00), redis 1.00 (1.00 to 1.00)",
+    );
     expect(text).not.toMatch(/NaN|Infinity/);
   });
 

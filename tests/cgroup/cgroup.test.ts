@@ -47,7 +47,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     const group = Cgroup.create("free", {});
     try {
       expect(await run(group, ...BUSY).exited).toBe(TIMED_OUT);
-      expect(group.usage()).toMatchObject({ throttledPeriods: 0, throttledMicroseconds: 0 });
+      expect(group.usage()).toMatchObject({ throttledPeriods: 0, throttledMicroseconds: 0, oomKills: 0 });
       expect(group.usage().cpuMicroseconds).toBeGreaterThan(50_000);
     } finally {
       group.remove();
@@ -97,6 +97,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
       const child = run(group, process.execPath, "-e", `Buffer.alloc(400 * ${MEBIBYTE}, 1)`);
       expect(await child.exited).toBe(137);
       expect(group.usage().memoryPeakBytes).toBeLessThanOrEqual(120 * MEBIBYTE);
+      expect(group.usage().oomKills).toBe(1);
     } finally {
       group.remove();
     }
@@ -194,6 +195,7 @@ test("version 2 writes and reads the files that its documentation names", () => 
   );
   writeFileSync(join(folder, "memory.current"), "1000\n");
   writeFileSync(join(folder, "memory.stat"), "anon 500\nfile 400\ninactive_file 300\nactive_file 100\n");
+  writeFileSync(join(folder, "memory.events"), "low 0\nhigh 0\nmax 7\noom 5\noom_kill 2\noom_group_kill 1\n");
   const usage = {
     cpuMicroseconds: 1234,
     periods: 12,
@@ -201,6 +203,7 @@ test("version 2 writes and reads the files that its documentation names", () => 
     throttledMicroseconds: 456,
     memoryBytes: 1000,
     memoryHeldBytes: 600,
+    oomKills: 2,
   };
   expect(group.usage()).toEqual({ ...usage, memoryPeakBytes: 1000 });
   writeFileSync(join(folder, "memory.peak"), "2000\n");

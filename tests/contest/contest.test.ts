@@ -76,6 +76,24 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(page).toContain('<th scope="row">writer-1</th>');
   });
 
+  test.skipIf(cgroupsMissing() !== null)(
+    "a process that the kernel ends while the system starts is told, though all services live on",
+    async () => {
+      const child = start(join(folder, "short"), "--scale", "0.01", "--out", join(folder, "short-out"));
+      const output = child.stdout.text();
+      const ofPostgres = (): string[] => groupsOf(child.pid).map((group) => join(group, "postgres"));
+      while (!existsSync(join(folder, "short/postgres"))) await Bun.sleep(10);
+      // As a backend that takes too much, and the first that the kernel thinks of.
+      const enter =
+        'for group; do echo 0 > "$group/cgroup.procs"; done; echo 1000 > /proc/self/oom_score_adj';
+      const script = `${enter}; exec '${process.execPath}' -e 'Buffer.alloc(2 ** 30, 1)'`;
+      const greedy = Bun.spawn(["sh", "-c", script, "sh", ...ofPostgres()], { stderr: "ignore" });
+      expect(await greedy.exited).toBe(137);
+      expect(await child.exited).toBe(1);
+      expect(await output).toContain("Not as it should be: the kernel ended a process of postgres once");
+    },
+  );
+
   test("stopped while it starts, it leaves nothing running", async () => {
     const data = join(folder, "stopped");
     const child = start(data, "--scale", "0.01", "--out", join(folder, "stopped-out"));

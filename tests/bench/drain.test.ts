@@ -1,0 +1,40 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { DrainBenchResult } from "../../src/bench/drain.ts";
+import { serversMissing } from "../stack/support/servers-missing.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { benchToTheEnd } from "./support/start-bench.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+
+describe.skipIf(missing !== null)("razonete bench drain", () => {
+  test("lets a backlog pile up and measures how it is drained, beside the floor", async () => {
+    const short = ["--entries", "5000", "--connections", "4", "--rounds", "2", "--cpus", "0"];
+    const { output, said } = await benchToTheEnd("drain", ...short);
+    expect(said).toContain("drained to bare");
+    const { result }: { result: DrainBenchResult } = JSON.parse(output);
+    const { drain, bare } = result.samples;
+    expect([drain.length, bare.length]).toEqual([2, 2]);
+    for (const sample of drain) {
+      expect(sample.entries).toBeGreaterThanOrEqual(5000);
+      expect(sample.entriesPerSecond).toBeCloseTo(sample.entries / sample.seconds, 6);
+      // The writer brings all of them in: several ticks of the clock, of 10 ms each. Nobody asks for anything else.
+      const of = sample.cpuMicrosecondsByProcess;
+      expect((of["writer-1"] ?? 0) * sample.entries).toBeGreaterThanOrEqual(20_000);
+      expect(of["haproxy"]).toBeLessThan(of["writer-1"] ?? 0);
+      const sum = Object.values(of).reduce((total, each) => total + each, 0);
+      expect(sum).toBeCloseTo(sample.cpuMicroseconds, 6);
+    }
+    for (const sample of bare) {
+      expect(sample.requestsPerSecond).toBeGreaterThan(10);
+      expect(Object.keys(sample.cpuMicrosecondsByProcess)).toEqual(["haproxy", "bare-1", "bare-2"]);
+    }
+    const perSecond = drain.map(
+      ({ entriesPerSecond }, round) => entriesPerSecond / (bare[round]?.requestsPerSecond ?? 0),
+    );
+    expect(result.ratios.perSecond.least).toBe(Math.min(...perSecond));
+    expect(result.ratios.perSecond.greatest).toBe(Math.max(...perSecond));
+  });
+});

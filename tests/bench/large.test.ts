@@ -1,0 +1,51 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { LargeBenchResult } from "../../src/bench/large.ts";
+import { serversMissing } from "../stack/support/servers-missing.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { benchToTheEnd } from "./support/start-bench.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+
+describe.skipIf(missing !== null)("razonete bench large", () => {
+  test("measures many accounts and entries beside few, both beside the floor", async () => {
+    const size = ["--accounts", "50", "--entries", "2000"];
+    const short = ["--rounds", "1", "--seconds", "1", "--connections", "4", "--cpus", "0"];
+    const { output, said } = await benchToTheEnd("large", ...size, ...short);
+    expect(said).toContain("large to bare");
+    const { result }: { result: LargeBenchResult } = JSON.parse(output);
+
+    const cases = ["smallAfterStop", "largeAfterStop", "largeAfterKill", "filledAfterStop"];
+    expect(Object.keys(result.readySeconds)).toEqual(cases);
+    for (const seconds of Object.values(result.readySeconds)) {
+      expect(seconds).toBeGreaterThan(0.05);
+      expect(seconds).toBeLessThan(60);
+    }
+    expect(result.comparisons.map(({ entries, loads }) => [loads["large"]?.what, entries])).toEqual([
+      ["transactions", 0],
+      ["transactions", 2000],
+      ["statements", 2000],
+    ]);
+    for (const { samples, loads, ratios } of result.comparisons) {
+      expect(Object.keys(samples)).toEqual(["small", "large", "bare"]);
+      // 100 entries each: those of the statements are the ones that have some.
+      const accounts = loads["large"]?.what === "statements" ? 20 : 50;
+      expect(loads).toMatchObject({ small: { accounts: 5 }, large: { accounts }, bare: { accounts } });
+      for (const [sample] of Object.values(samples)) {
+        expect(sample?.requests).toBeGreaterThan(10);
+        expect(sample?.cpuMicroseconds).toBeGreaterThan(1);
+      }
+      const cpu = (name: string): number => samples[name]?.[0]?.cpuMicroseconds ?? 0;
+      const told = ratios.map(({ name, other, cpuMicroseconds }) => [name, other, cpuMicroseconds.median]);
+      expect(told).toEqual([
+        ["large", "bare", cpu("large") / cpu("bare")],
+        ["small", "bare", cpu("small") / cpu("bare")],
+        ["large", "small", cpu("large") / cpu("small")],
+      ]);
+      // A ledger is not cheaper than what does nothing.
+      expect(cpu("large")).toBeGreaterThan(cpu("bare"));
+    }
+  });
+});

@@ -1,0 +1,33 @@
+import { expect } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { processesOf } from "../../stack/support/running-stack.ts";
+import { temporaryFolder } from "../../support/temp-folder.ts";
+
+const ROOT = join(import.meta.dir, "../../..");
+
+/**
+ * `razonete bench` as a person runs it.
+ *
+ * @param folder where it may have its data
+ */
+export function startBench(folder: string, ...args: readonly string[]) {
+  const bench = Bun.spawn([process.execPath, "src/cli/main.ts", "bench", ...args], {
+    cwd: ROOT,
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return Object.assign(bench, { said: new Response(bench.stderr).text() });
+}
+
+/** Runs it to its end, which must be a good one and leave nothing behind. */
+export async function benchToTheEnd(...args: readonly string[]): Promise<{ output: string; said: string }> {
+  using folder = temporaryFolder();
+  const bench = startBench(folder.path, ...args, "--json");
+  const output = await new Response(bench.stdout).text();
+  const said = await bench.said;
+  expect({ code: await bench.exited, said }).toEqual({ code: 0, said });
+  expect(readdirSync(folder.path)).toEqual([]);
+  expect(processesOf(folder.path)).toEqual([]);
+  return { output, said };
+}
