@@ -94,11 +94,23 @@ export class CompareRedis {
       this.#findings.add("redis-other", null, null, detail);
       return false;
     }
-    if (head.lost > head.g) {
-      const detail = `batches ${head.g + 1} to ${head.lost} of shard ${shard} were seen, and Redis does not have them`;
+    return !this.#isMarked(shard, head);
+  }
+
+  /** Whether Redis was told that it has lost what was answered: from then on it answers nobody, nor an audit. */
+  #isMarked(shard: number, { g, lost, other }: Head): boolean {
+    if (lost === null) return false;
+    const wayOut = "it answers nobody: give Redis its data back, or run razonete restore";
+    if (lost > g) {
+      const detail = `Redis ends shard ${shard} at batch ${g}, up to ${lost} was answered; ${wayOut}`;
       this.#findings.add("redis-older", null, null, detail);
-      return false;
+      return true;
     }
+    const what =
+      other === null
+        ? `batch ${lost} was answered and is gone, though Redis is at ${g} by now`
+        : `batch ${other} was answered, and another one has its number now`;
+    this.#findings.add("redis-other", null, null, `in shard ${shard} ${what}; ${wayOut}`);
     return true;
   }
 
@@ -180,22 +192,14 @@ export class CompareRedis {
     const compareAll = async (books: Snapshot): Promise<void> => {
       const again = await redis.read(system.epoch, shard, numbers);
       const headAfter = await redis.head(shard);
-      if (
-        found === null ||
-        again === null ||
-        head?.epoch !== system.epoch ||
-        headAfter?.epoch !== system.epoch
-      ) {
-        findings.add(
-          "redis-other",
-          null,
-          null,
-          `shard ${shard} in Redis became another one during the audit`,
-        );
+      const becameAnother = head?.epoch !== system.epoch || headAfter?.epoch !== system.epoch;
+      if (!becameAnother && this.#isMarked(shard, headAfter)) return;
+      if (becameAnother || found === null || again === null) {
+        const detail = `shard ${shard} in Redis became another one during the audit`;
+        findings.add("redis-other", null, null, detail);
         return;
       }
-      const [row] = await books.query(`SELECT last_g FROM cursors WHERE shard = ${shard}`);
-      const cursor = Number(row?.["last_g"] ?? 0);
+      const { cursor, seenG } = await cursorOf(books, shard);
       const waiting = outbox.filter(({ g }) => g > cursor);
       const seqs = moving.map(({ account }, index) => ({ account, seq: seqOf(found[index]) }));
       const touched = accountsOf(waiting).filter((account) => !numbers.includes(account));
@@ -207,7 +211,7 @@ export class CompareRedis {
       }
       if (!first) return;
       this.#outboxEntries += entriesIn(waiting);
-      this.#compareOutbox(shard, { head, headAfter, cursor, waiting });
+      this.#compareOutbox(shard, { head, headAfter, cursor, seenG, waiting });
       await this.#compareNumbers(shard, { head, headAfter }, new Set(decided.keys()), books.query);
       const kept = outbox.filter(({ g }) => g <= cursor);
       await holdAgainstBooks("the outbox", kept, books.query, findings);
@@ -222,12 +226,18 @@ export class CompareRedis {
       head,
       headAfter,
       cursor,
+      seenG,
       waiting,
-    }: { head: Head; headAfter: Head; cursor: number; waiting: readonly OutboxEntry[] },
+    }: { head: Head; headAfter: Head; cursor: number; seenG: number; waiting: readonly OutboxEntry[] },
   ): void {
     const findings = this.#findings;
     if (headAfter.g < cursor) {
       const detail = `shard ${shard} in Redis ends at batch ${headAfter.g}, the books have ${cursor}`;
+      findings.add("redis-older", null, null, detail);
+    } else if (headAfter.g < seenG) {
+      const detail =
+        `shard ${shard} in Redis ends at batch ${headAfter.g}, up to ${seenG} was answered, as the books have noted; ` +
+        "no API becomes ready: give Redis its data back, or run razonete restore";
       findings.add("redis-older", null, null, detail);
     }
     let expected = cursor + 1;
@@ -299,6 +309,14 @@ export class CompareRedis {
 
   readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
     looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
+}
+
+/** Books that are older than the column have noted nothing. */
+async function cursorOf(books: Snapshot, shard: number): Promise<{ cursor: number; seenG: number }> {
+  const [row] = await books.query(
+    `SELECT last_g, to_jsonb(c) ->> 'seen_g' AS seen_g FROM cursors AS c WHERE shard = ${shard}`,
+  );
+  return { cursor: Number(row?.["last_g"] ?? 0), seenG: Number(row?.["seen_g"] ?? 0) };
 }
 
 function entriesIn(batches: readonly OutboxEntry[]): number {
