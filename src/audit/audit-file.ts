@@ -5,6 +5,7 @@ import { messageOf, StartError } from "../errors.ts";
 import { faultsOf, type StoredEntry } from "./chain.ts";
 import { DoubledCommands, hash53 } from "./doubled-commands.ts";
 import { Findings } from "./findings.ts";
+import { checkLastEntries } from "./last-entries.ts";
 import type { AuditReport } from "./report.ts";
 
 const CANNOT_LOOK = 2;
@@ -114,6 +115,7 @@ async function look(
   const all = countOf(db, "entries");
   const commands = new DoubledCommands(all + countOf(db, "limits"));
   const entries = await checkEntries(db, findings, commands, (done) => onProgress(done, all));
+  checkLastEntries(db, findings);
   for (const row of db
     .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
     .iterate())
