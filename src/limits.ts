@@ -118,6 +118,8 @@ export const limits = {
   audit_connect_milliseconds_max: 5_000,
   /** An audit that takes longer than this shows how far it is. */
   audit_quiet_milliseconds: 1_000,
+  /** One that has more to do than this, counted in entries, will take longer, and shows it from its beginning. */
+  audit_quiet_work_max: 1_000_000,
 
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,

@@ -12,12 +12,15 @@ import type { Findings } from "./findings.ts";
 import { looking, NATS, POSTGRES } from "./looking.ts";
 import { compareAccount } from "./redis-account.ts";
 import type { Found, Head, RedisSide } from "./redis-side.ts";
+import { type Work, WORK_OF_COMPARISON } from "./work.ts";
 
 export interface CompareOptions {
   readonly sql: Sql;
   readonly redis: RedisSide;
   readonly system: System;
   readonly findings: Findings;
+  /** The comparison of all accounts is planned in it. */
+  readonly work: Work;
 }
 
 export interface Compared {
@@ -132,7 +135,9 @@ export class CompareRedis {
       chunks += 1;
       // As for the rows of the books, see copy-rows.ts.
       if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
-      const done = this.#compareChunk(shard, chunk).finally(() => running.delete(done));
+      const done = this.#compareChunk(shard, chunk)
+        .then(() => this.#options.work.did(chunk.length * WORK_OF_COMPARISON))
+        .finally(() => running.delete(done));
       // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
       done.catch(() => {});
       running.add(done);

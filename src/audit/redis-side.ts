@@ -48,12 +48,18 @@ export class RedisSide {
     const connected = redis.connect().then(() => true);
     // It goes on trying for ever, and is told to stop below.
     connected.catch(() => {});
-    const late = Bun.sleep(limits.audit_connect_milliseconds_max).then(() => false);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), limits.audit_connect_milliseconds_max);
+    });
     try {
       if (await Promise.race([connected, late])) return new RedisSide(redis);
     } catch (error) {
       redis.destroy();
       throw error;
+    } finally {
+      // It would keep the process.
+      clearTimeout(timer);
     }
     redis.destroy();
     throw reason ?? new Error("it does not answer");
