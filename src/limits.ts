@@ -111,7 +111,7 @@ export const limits = {
   audit_chunk_accounts: 250,
   audit_chunks_at_once_max: 3,
   /** Accounts that were changing while they were compared, and are compared with the outbox at once. */
-  audit_moving_accounts: 5_000,
+  audit_moving_accounts: 1_000,
   /** Messages of the feed that are compared with the books at once. */
   audit_chunk_batches: 500,
   /** How long an audit waits for each server to answer at all. */

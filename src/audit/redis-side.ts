@@ -119,15 +119,9 @@ export class RedisSide {
     }
   }
 
-  /** Everything in the outbox that was there when this began, and maybe what came since; trimmed meanwhile, less. */
-  async outbox(shard: number): Promise<OutboxEntry[]> {
-    const entries: OutboxEntry[] = [];
-    for (;;) {
-      const from = (entries.at(-1)?.g ?? -1) + 1;
-      const page = await looking(REDIS, readOutbox(this.#redis, shard, from, limits.outbox_read_batches_max));
-      for (const entry of page) entries.push(entry);
-      if (page.length < limits.outbox_read_batches_max) return entries;
-    }
+  /** Up to `count` batches of the outbox from `g` on, in their order. */
+  outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
+    return looking(REDIS, readOutbox(this.#redis, shard, g, count));
   }
 }
 

@@ -13,11 +13,13 @@ export class Work {
 
   /** More is known to be there to do. */
   plan(work: number): void {
+    if (work === 0) return;
     this.#all += work;
     this.#tell();
   }
 
   did(work: number): void {
+    if (work === 0) return;
     this.#done += work;
     this.#tell();
   }

@@ -333,6 +333,21 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
       ]);
     });
 
+    test("an account that only the outbox opens, missing in Redis, or otherwise there", async () => {
+      const account = "razonete:{0}:account:7";
+      expect(await system.cluster.redisCommand("COPY", account, "saved:account:7")).toBe(1);
+      try {
+        await system.cluster.redisCommand("DEL", account);
+        expect(await system.found()).toEqual(["redis-differs 7 -"]);
+        await system.cluster.redisCommand("COPY", "saved:account:7", account);
+        await system.cluster.redisCommand("HSET", account, "balance", "1");
+        expect(await system.found()).toEqual(["redis-differs 7 0"]);
+      } finally {
+        await system.cluster.redisCommand("COPY", "saved:account:7", account, "REPLACE");
+        await system.cluster.redisCommand("DEL", "saved:account:7");
+      }
+    });
+
     test("a limit of Redis that was in force before", async () => {
       expect(await withRedis(["HSET", ACCOUNT_3, "limit", "1000000"])).toEqual(["redis-differs 3 20"]);
     });
