@@ -115,13 +115,15 @@ export const limits = {
   audit_chunk_accounts: 250,
   audit_chunks_at_once_max: 3,
   /** Accounts that were changing while they were compared, and are compared with the outbox at once. */
-  audit_moving_accounts: 5_000,
+  audit_moving_accounts: 1_000,
   /** Messages of the feed that are compared with the books at once. */
   audit_chunk_batches: 500,
   /** How long an audit waits for each server to answer at all. */
   audit_connect_milliseconds_max: 5_000,
   /** An audit that takes longer than this shows how far it is. */
   audit_quiet_milliseconds: 1_000,
+  /** One that has more to do than this, counted in entries, will take longer, and shows it from its beginning. */
+  audit_quiet_work_max: 1_000_000,
 
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,

@@ -9,6 +9,7 @@ import { Findings } from "./findings.ts";
 import { looking, POSTGRES, REDIS } from "./looking.ts";
 import { RedisSide } from "./redis-side.ts";
 import type { AuditReport } from "./report.ts";
+import { Work } from "./work.ts";
 
 export interface AuditClusterOptions {
   readonly databaseUrl: string;
@@ -20,7 +21,7 @@ export interface AuditClusterOptions {
    * restore is not finished, is no finding.
    */
   readonly duringRestore?: boolean;
-  /** Entries of the books that were looked at, and about how many there are. */
+  /** How much is done, and about how much there is to do; see {@link Work}. */
   readonly onProgress?: (done: number, all: number) => void;
 }
 
@@ -35,7 +36,7 @@ export interface AuditClusterOptions {
 export async function auditCluster(options: AuditClusterOptions): Promise<AuditReport> {
   const began = performance.now();
   const findings = new Findings();
-  const onProgress = options.onProgress ?? (() => {});
+  const work = new Work(options.onProgress ?? (() => {}));
   const sql = connectBooks(options.databaseUrl);
   let redis: RedisSide | null = null;
   try {
@@ -44,7 +45,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       POSTGRES,
       inSnapshot(sql, async (snapshot) => {
         const system = await readSystem(snapshot, findings, options.duringRestore === true);
-        const { entries, accounts, odd, doubled } = await passOver(snapshot, onProgress);
+        const { entries, accounts, odd, doubled } = await passOver(snapshot, work);
         for (let at = 0; at < odd.length; at += limits.audit_odd_accounts) {
           const some = odd.slice(at, at + limits.audit_odd_accounts);
           await checkAccounts(snapshot, some, findings);
@@ -54,9 +55,8 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
         return { system, entries, accounts };
       }),
     );
-    const compared = await new CompareRedis({ sql, redis, system: books.system, findings }).compare(
-      options.natsUrl,
-    );
+    const comparison = new CompareRedis({ sql, redis, system: books.system, findings, work });
+    const compared = await comparison.compare(options.natsUrl);
     return {
       agreed: findings.count === 0,
       system: "cluster",

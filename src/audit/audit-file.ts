@@ -5,7 +5,9 @@ import { messageOf, StartError } from "../errors.ts";
 import { faultsOf, type StoredEntry } from "./chain.ts";
 import { DoubledCommands, hash53 } from "./doubled-commands.ts";
 import { Findings } from "./findings.ts";
+import { checkLastEntries } from "./last-entries.ts";
 import type { AuditReport } from "./report.ts";
+import { Work } from "./work.ts";
 
 const CANNOT_LOOK = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
@@ -13,12 +15,16 @@ const CACHE_KIBIBYTES = 16 * 1024;
 const APPLICATION_ID = 0x52617a6f;
 /** Entries between two tellings of how far it is. */
 const PROGRESS_ENTRIES = 100_000;
+/** How large an entry is about, by which they are guessed before they can be counted. */
+const ENTRY_BYTES = 75;
+/** What SQLite's own look at the file takes for each entry, beside the audit's. */
+const WORK_OF_CHECK = 0.4;
 
 /**
  * Audits the data file of the embedded ledger, while a ledger runs on it as well: a reader of a WAL does not disturb the
  * writer, and sees one moment.
  *
- * @param onProgress entries looked at so far, and about how many there are
+ * @param onProgress how much is done, and about how much there is to do; see {@link Work}
  * @throws StartError with exit code 2 where there is no such file, or it is not one of a ledger
  */
 export async function auditFile(
@@ -30,7 +36,7 @@ export async function auditFile(
   const counts = { accounts: 0, entries: 0 };
   if (isEmptied(path)) {
     findings.add("unreadable", null, null, `the file ${path} is empty, and the log beside it is not`);
-  } else await lookInto(path, findings, counts, onProgress);
+  } else await lookInto(path, findings, counts, new Work(onProgress));
   return {
     agreed: findings.count === 0,
     system: "embedded",
@@ -54,13 +60,13 @@ async function lookInto(
   path: string,
   findings: Findings,
   counts: { accounts: number; entries: number },
-  onProgress: (done: number, all: number) => void,
+  work: Work,
 ): Promise<void> {
   const hadLog = existsSync(`${path}-wal`);
   const db = open(path, hadLog);
   try {
     assertOurs(db, path);
-    Object.assign(counts, await look(db, findings, onProgress));
+    Object.assign(counts, await look(db, findings, work));
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
     if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? "")) throw cannotLook(path, messageOf(error));
@@ -100,26 +106,35 @@ function cannotLook(path: string, reason: string): StartError {
 async function look(
   db: Database,
   findings: Findings,
-  onProgress: (done: number, all: number) => void,
+  work: Work,
 ): Promise<{ accounts: number; entries: number }> {
   db.run(`PRAGMA cache_size = -${CACHE_KIBIBYTES}`);
   db.run("PRAGMA busy_timeout = 2000");
   db.run("BEGIN");
+  const guessed = bytesOf(db) / ENTRY_BYTES;
+  work.plan(guessed * (WORK_OF_CHECK + 1));
   const checks = db.query<{ quick_check: string }, []>("PRAGMA quick_check").all();
   for (const { quick_check: check } of checks) {
     if (check !== "ok") findings.add("unreadable", null, null, `SQLite says of the file: ${check}`);
   }
   if (findings.count > 0) return { accounts: 0, entries: 0 };
+  work.did(guessed * WORK_OF_CHECK);
   const accounts = checkAccounts(db, findings);
   const all = countOf(db, "entries");
   const commands = new DoubledCommands(all + countOf(db, "limits"));
-  const entries = await checkEntries(db, findings, commands, (done) => onProgress(done, all));
+  const entries = await checkEntries(db, findings, commands, (some) => work.did((some / all) * guessed));
+  checkLastEntries(db, findings);
   for (const row of db
     .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
     .iterate())
     commands.add(row.command);
   checkCommands(db, findings, commands.candidates());
   return { accounts, entries };
+}
+
+function bytesOf(db: Database): number {
+  const size = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+  return db.query<{ bytes: number }, []>(size).get()?.bytes ?? 0;
 }
 
 function checkAccounts(db: Database, findings: Findings): number {
@@ -170,7 +185,7 @@ async function checkEntries(
   db: Database,
   findings: Findings,
   commands: DoubledCommands,
-  onProgress: (done: number) => void,
+  onEntries: (some: number) => void,
 ): Promise<number> {
   const rows = db.query<EntryRow, []>(
     "SELECT account, seq, kind, value, balance, time, command FROM entries ORDER BY account, seq",
@@ -197,14 +212,14 @@ async function checkEntries(
     before = row;
     done += 1;
     if (done % PROGRESS_ENTRIES === 0) {
-      onProgress(done);
+      onEntries(PROGRESS_ENTRIES);
       // An object for each row: left to itself the collector lets them grow to hundreds of megabytes.
       Bun.gc(true);
       // Lets a progress bar draw itself.
       await Bun.sleep(0);
     }
   }
-  onProgress(done);
+  if (done > 0) onEntries(done % PROGRESS_ENTRIES);
   return done;
 }
 

@@ -1,6 +1,7 @@
 import { MONEY_CENTS_MAX } from "../limits.ts";
 import type { Snapshot } from "./books-snapshot.ts";
 import { DoubledCommands } from "./doubled-commands.ts";
+import { type Work, WORK_OF_COMPARISON } from "./work.ts";
 
 /** What one pass over the tables has seen. */
 export interface Pass {
@@ -15,7 +16,7 @@ export interface Pass {
 /** 53 bits, which a number here holds exactly. */
 export const HASH_OF_COMMAND = "(hashtextextended(command, 0) & 9007199254740991)";
 
-const PROGRESS_ENTRIES = 100_000;
+const PROGRESS_ROWS = 100_000;
 
 /**
  * Goes over all entries, accounts and limits once, in the order in which they lie on the disk. In a table that only
@@ -23,11 +24,10 @@ const PROGRESS_ENTRIES = 100_000;
  * An account of which anything does not fit, be it only that a row was moved or a limit was changed, is odd.
  *
  * About 50 bytes are held for each account, and 8 for each entry.
+ *
+ * @param work is planned here also for the comparison of the accounts: here they are counted
  */
-export async function passOver(
-  books: Snapshot,
-  onProgress: (done: number, all: number) => void,
-): Promise<Pass> {
+export async function passOver(books: Snapshot, work: Work): Promise<Pass> {
   const [row] = await books.query(`
     SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
       (SELECT count(*) FROM accounts) AS accounts, (SELECT max(account) FROM accounts)::text AS last`);
@@ -37,22 +37,31 @@ export async function passOver(
   // Shards number their accounts in steps, and one may be ahead of the others. What is far off is damage.
   const states = new States(Math.min(last, 2 * accounts) + 1);
   const commands = new DoubledCommands(entries + changes);
-  let done = 0;
-  onProgress(0, entries);
+  work.plan(entries + accounts + changes + accounts * WORK_OF_COMPARISON);
+  let rows = 0;
+  const tookRow = (): void => {
+    rows += 1;
+    if (rows % PROGRESS_ROWS === 0) work.did(PROGRESS_ROWS);
+  };
   await books.stream(ENTRIES, 7, (entry) => {
     states.entry(entry);
     commands.addHash(entry[6] ?? 0);
-    done += 1;
-    if (done % PROGRESS_ENTRIES === 0) onProgress(done, entries);
+    tookRow();
   });
-  await books.stream(ACCOUNTS, 4, (account) => states.account(account));
+  const streamed = rows;
+  await books.stream(ACCOUNTS, 4, (account) => {
+    states.account(account);
+    tookRow();
+  });
   await books.stream(LIMITS, 5, (limit) => {
     states.limit(limit);
+    tookRow();
     const hash = limit[4] ?? 0;
     // Those that the ledger began with have no command.
     if (!Number.isNaN(hash)) commands.addHash(hash);
   });
-  return { accounts, entries: done, odd: states.odd(), doubled: commands.candidates() };
+  work.did(rows % PROGRESS_ROWS);
+  return { accounts, entries: streamed, odd: states.odd(), doubled: commands.candidates() };
 }
 
 /** The value with its sign; NULL for what no entry can have. */

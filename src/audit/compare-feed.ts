@@ -1,9 +1,13 @@
+import type { Database } from "bun:sqlite";
+import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { OutboxEntry } from "../decide/redis-client.ts";
 import { quote } from "./decided.ts";
 import { accountOf, type Ask, differingEvents, eventOf } from "./events.ts";
 import type { FeedMessage } from "./feed-side.ts";
 import type { Findings } from "./findings.ts";
+import { limits } from "../limits.ts";
+import type { OutboxAside } from "./outbox-aside.ts";
 
 /** Finds what the batches say otherwise than the books, which have kept all of them. */
 export async function holdAgainstBooks(
@@ -27,13 +31,21 @@ export async function holdAgainstBooks(
   }
 }
 
-/** What the feed is held against at the end: the outbox behind the cursor, and how far Redis was after that. */
+/** What the feed is held against at the end: the books, the outbox behind the cursor, and how far Redis was then. */
 export interface AtTheEnd {
   readonly shard: number;
   readonly cursor: number;
-  readonly waiting: readonly OutboxEntry[];
+  readonly outbox: OutboxAside;
   readonly headG: number;
 }
+
+interface AheadRow {
+  readonly place: number;
+  readonly g: number;
+  readonly events: string;
+}
+
+const texts = z.array(z.string());
 
 /**
  * Holds the feed against the books, as far as they have kept its batches, and else against the outbox. Holes in it mean
@@ -42,13 +54,15 @@ export interface AtTheEnd {
 export class CompareFeed {
   readonly #epoch: string;
   readonly #findings: Findings;
-  /** Batches that the books did not have when the feed was read. */
-  #ahead: Batch[] = [];
+  /** Where batches are put that the books did not have when the feed was read. */
+  readonly #aside: Database;
   #compared = 0;
 
-  constructor(epoch: string, findings: Findings) {
+  /** @param aside with the tables of aside.sql */
+  constructor(epoch: string, findings: Findings, aside: Database) {
     this.#epoch = epoch;
     this.#findings = findings;
+    this.#aside = aside;
   }
 
   /** Batches of this epoch so far. */
@@ -60,32 +74,54 @@ export class CompareFeed {
     const rows = await ask("SELECT shard, last_g FROM cursors", []);
     const cursors = new Map(rows.map((row) => [Number(row["shard"]), Number(row["last_g"])]));
     const kept: Batch[] = [];
+    const ahead: Batch[] = [];
     for (const { position, batch } of messages) {
       if (batch === null) {
         this.#findings.add("feed-differs", null, null, `message ${position} of the feed is no batch`);
       } else if (batch.epoch === this.#epoch) {
         this.#compared += 1;
         if (batch.g <= (cursors.get(batch.shard) ?? 0)) kept.push(batch);
-        else this.#ahead.push(batch);
+        else ahead.push(batch);
       }
     }
+    this.#putAside(ahead);
     await holdAgainstBooks("the feed", kept, ask, this.#findings);
   }
 
-  async end({ shard, cursor, waiting, headG }: AtTheEnd, ask: Ask): Promise<void> {
-    const ahead = this.#ahead.filter((batch) => batch.shard === shard);
-    this.#ahead = this.#ahead.filter((batch) => batch.shard !== shard);
-    const kept = ahead.filter(({ g }) => g <= cursor);
-    await holdAgainstBooks("the feed", kept, ask, this.#findings);
-    const outbox = new Map(waiting.map((entry) => [entry.g, entry.events]));
-    for (const { g, events } of ahead) {
-      const decided = outbox.get(g);
-      if (g > headG) {
-        const detail = `the feed has batch ${g} of shard ${shard}, Redis ends at ${headG}`;
-        this.#findings.add("redis-older", null, null, detail);
-      } else if (decided !== undefined && !Bun.deepEquals(decided, events)) {
-        this.#tellDifference(g, events, decided);
+  async end({ shard, cursor, outbox, headG }: AtTheEnd, ask: Ask): Promise<void> {
+    for (const page of this.#pages(shard)) {
+      const kept = page.filter(({ g }) => g <= cursor);
+      await holdAgainstBooks("the feed", kept, ask, this.#findings);
+      for (const { g, events } of page) {
+        if (g > headG) {
+          const detail = `the feed has batch ${g} of shard ${shard}, Redis ends at ${headG}`;
+          this.#findings.add("redis-older", null, null, detail);
+        } else if (g > cursor) {
+          const decided = outbox.batch(g);
+          if (decided.length > 0 && !Bun.deepEquals(decided, events))
+            this.#tellDifference(g, events, decided);
+        }
       }
+    }
+  }
+
+  #putAside(batches: readonly Batch[]): void {
+    const add = this.#aside.query("INSERT INTO ahead (shard, g, events) VALUES (?, ?, ?)");
+    this.#aside.transaction(() => {
+      for (const { shard, g, events } of batches) add.run(shard, g, JSON.stringify(events));
+    })();
+  }
+
+  /** The shard's batches that were put aside, some at a time. */
+  *#pages(shard: number): Iterable<OutboxEntry[]> {
+    const rows = this.#aside.query<AheadRow, [number, number, number]>(
+      "SELECT place, g, events FROM ahead WHERE shard = ? AND place > ? ORDER BY place LIMIT ?",
+    );
+    for (let last = 0; ;) {
+      const page = rows.all(shard, last, limits.audit_chunk_batches);
+      if (page.length === 0) return;
+      last = page.at(-1)?.place ?? last;
+      yield page.map(({ g, events }) => ({ g, events: texts.parse(JSON.parse(events)) }));
     }
   }
 

@@ -1,23 +1,27 @@
 import type { Sql } from "../keep/connect.ts";
 import { integers } from "../keep/pg-array.ts";
-import type { OutboxEntry } from "../decide/redis-client.ts";
 import { limits } from "../limits.ts";
-import { inSnapshot, type Row, type Snapshot } from "./books-snapshot.ts";
+import { withAside } from "./aside.ts";
+import type { Row } from "./books-snapshot.ts";
 import type { System } from "./books-system.ts";
-import { CompareFeed, holdAgainstBooks } from "./compare-feed.ts";
-import { decidedOf } from "./decided.ts";
-import { accountOf, type Ask, EVENT_OF_ENTRY, eventOf } from "./events.ts";
+import { CompareFeed } from "./compare-feed.ts";
+import { CompareMoving } from "./compare-moving.ts";
+import { EVENT_OF_ENTRY } from "./events.ts";
 import { readFeed } from "./feed-side.ts";
 import type { Findings } from "./findings.ts";
 import { looking, NATS, POSTGRES } from "./looking.ts";
-import { compareAccount } from "./redis-account.ts";
-import type { Found, Head, RedisSide } from "./redis-side.ts";
+import { isMarked } from "./mark.ts";
+import { OutboxAside } from "./outbox-aside.ts";
+import type { Found, RedisSide } from "./redis-side.ts";
+import { type Work, WORK_OF_COMPARISON } from "./work.ts";
 
 export interface CompareOptions {
   readonly sql: Sql;
   readonly redis: RedisSide;
   readonly system: System;
   readonly findings: Findings;
+  /** The comparison of all accounts is planned in it. */
+  readonly work: Work;
 }
 
 export interface Compared {
@@ -28,12 +32,6 @@ export interface Compared {
 
 const CHUNKS_BETWEEN_COLLECTIONS = 40;
 
-interface Known {
-  readonly account: number;
-  /** In the books, before Redis is read; `null`: only the outbox has it. */
-  readonly keptSeq: number | null;
-}
-
 /**
  * Holds Redis and the feed against the books. Most accounts do not change in the moment of their comparison and are
  * done with at once; the others are compared once more, together with the outbox. See {@link auditCluster} for the order
@@ -43,15 +41,12 @@ export class CompareRedis {
   readonly #options: CompareOptions;
   readonly #findings: Findings;
   /** Of each shard the accounts that are to be compared with the outbox. */
-  readonly #moving = new Map<number, Known[]>();
-  readonly #feed: CompareFeed;
-  #outboxEntries = 0;
+  readonly #moving = new Map<number, number[]>();
   #statements = 0;
 
   constructor(options: CompareOptions) {
     this.#options = options;
     this.#findings = options.findings;
-    this.#feed = new CompareFeed(options.system.epoch, options.findings);
   }
 
   async compare(natsUrl: string | null): Promise<Compared> {
@@ -60,25 +55,23 @@ export class CompareRedis {
       if (await this.#isComparable(shard)) shards.push(shard);
     }
     for (const shard of shards) await this.#compareAll(shard);
-    if (natsUrl !== null) {
-      const take = this.#feed.take.bind(this.#feed);
-      await looking(
-        NATS,
-        readFeed(natsUrl, (messages) => take(messages, this.#ask)),
-      );
-    }
-    for (const shard of shards) {
-      const moving = this.#moving.get(shard) ?? [];
-      // At least once: the outbox is held against the books even where nothing moves.
-      for (let at = 0; at === 0 || at < moving.length; at += limits.audit_moving_accounts) {
-        await this.#compareMoving(shard, moving.slice(at, at + limits.audit_moving_accounts), at === 0);
+    return withAside(async (aside) => {
+      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, aside);
+      if (natsUrl !== null) {
+        await looking(
+          NATS,
+          readFeed(natsUrl, (messages) => feed.take(messages, this.#ask)),
+        );
       }
-    }
-    return {
-      outboxEntries: this.#outboxEntries,
-      feedBatches: this.#feed.compared,
-      statements: this.#statements,
-    };
+      let outboxEntries = 0;
+      for (const shard of shards) {
+        const outbox = new OutboxAside(aside);
+        const comparison = new CompareMoving({ ...this.#options, ask: this.#ask, shard, outbox, feed });
+        await comparison.compare(this.#moving.get(shard) ?? []);
+        outboxEntries += comparison.outboxEntries;
+      }
+      return { outboxEntries, feedBatches: feed.compared, statements: this.#statements };
+    });
   }
 
   /** Whether Redis holds the shard as the books know it; what is another ledger's is read no further. */
@@ -94,12 +87,7 @@ export class CompareRedis {
       this.#findings.add("redis-other", null, null, detail);
       return false;
     }
-    if (head.lost > head.g) {
-      const detail = `batches ${head.g + 1} to ${head.lost} of shard ${shard} were seen, and Redis does not have them`;
-      this.#findings.add("redis-older", null, null, detail);
-      return false;
-    }
-    return true;
+    return !isMarked(shard, head, this.#findings);
   }
 
   /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
@@ -110,17 +98,19 @@ export class CompareRedis {
     let chunks = 0;
     for (;;) {
       const rows = await this.#ask(
-        `SELECT account, seq FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
+        `SELECT account FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
          ORDER BY account LIMIT ${limits.audit_chunk_accounts}`,
         [String(last)],
       );
-      const chunk = rows.map((row) => ({ account: Number(row["account"]), keptSeq: Number(row["seq"]) }));
+      const chunk = rows.map((row) => Number(row["account"]));
       if (chunk.length === 0) break;
-      last = chunk.at(-1)?.account ?? last;
+      last = chunk.at(-1) ?? last;
       chunks += 1;
       // As for the rows of the books, see copy-rows.ts.
       if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
-      const done = this.#compareChunk(shard, chunk).finally(() => running.delete(done));
+      const done = this.#compareChunk(shard, chunk)
+        .then(() => this.#options.work.did(chunk.length * WORK_OF_COMPARISON))
+        .finally(() => running.delete(done));
       // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
       done.catch(() => {});
       running.add(done);
@@ -129,19 +119,18 @@ export class CompareRedis {
     await Promise.all(running);
   }
 
-  async #compareChunk(shard: number, chunk: readonly Known[]): Promise<void> {
-    const numbers = chunk.map(({ account }) => account);
-    const found = await this.#options.redis.read(this.#options.system.epoch, shard, numbers);
+  async #compareChunk(shard: number, accounts: readonly number[]): Promise<void> {
+    const found = await this.#options.redis.read(this.#options.system.epoch, shard, accounts);
     // It is told at the end, where Redis is looked at once more.
     if (found === null) return;
-    const same = await this.#sameInBooks(numbers, found);
-    for (const [index, known] of chunk.entries()) {
+    const same = await this.#sameInBooks(accounts, found);
+    for (const [index, account] of accounts.entries()) {
       // Whatever becomes of it: Redis showed a statement.
       if (typeof found[index] === "object") this.#statements += 1;
-      if (same.has(known.account)) continue;
+      if (same.has(account)) continue;
       const moving = this.#moving.get(shard);
-      if (moving === undefined) this.#moving.set(shard, [known]);
-      else moving.push(known);
+      if (moving === undefined) this.#moving.set(shard, [account]);
+      else moving.push(account);
     }
   }
 
@@ -168,156 +157,6 @@ export class CompareRedis {
     return same;
   }
 
-  /** Redis, the outbox, a later moment of the books, and Redis again; then all is compared. */
-  async #compareMoving(shard: number, moving: readonly Known[], first: boolean): Promise<void> {
-    const { redis, sql, system } = this.#options;
-    const findings = this.#findings;
-    const numbers = moving.map(({ account }) => account);
-    const known = await this.#knownNow(moving);
-    const found = await redis.read(system.epoch, shard, numbers);
-    const head = await redis.head(shard);
-    const outbox = await redis.outbox(shard);
-    const compareAll = async (books: Snapshot): Promise<void> => {
-      const again = await redis.read(system.epoch, shard, numbers);
-      const headAfter = await redis.head(shard);
-      if (
-        found === null ||
-        again === null ||
-        head?.epoch !== system.epoch ||
-        headAfter?.epoch !== system.epoch
-      ) {
-        findings.add(
-          "redis-other",
-          null,
-          null,
-          `shard ${shard} in Redis became another one during the audit`,
-        );
-        return;
-      }
-      const [row] = await books.query(`SELECT last_g FROM cursors WHERE shard = ${shard}`);
-      const cursor = Number(row?.["last_g"] ?? 0);
-      const waiting = outbox.filter(({ g }) => g > cursor);
-      const seqs = moving.map(({ account }, index) => ({ account, seq: seqOf(found[index]) }));
-      const touched = accountsOf(waiting).filter((account) => !numbers.includes(account));
-      const wanted = [...seqs, ...touched.map((account) => ({ account, seq: 0 }))];
-      const decided = await decidedOf(books, wanted, waiting, findings);
-      for (const [index, { account, keptSeq }] of known.entries()) {
-        const seen = { account, keptSeq, found: found[index] ?? "missing", again: again[index] ?? "missing" };
-        compareAccount(seen, decided.get(account), findings);
-      }
-      if (!first) return;
-      this.#outboxEntries += entriesIn(waiting);
-      this.#compareOutbox(shard, { head, headAfter, cursor, waiting });
-      await this.#compareNumbers(shard, { head, headAfter }, new Set(decided.keys()), books.query);
-      const kept = outbox.filter(({ g }) => g <= cursor);
-      await holdAgainstBooks("the outbox", kept, books.query, findings);
-      await this.#feed.end({ shard, cursor, waiting, headG: headAfter.g }, books.query);
-    };
-    await looking(POSTGRES, inSnapshot(sql, compareAll));
-  }
-
-  #compareOutbox(
-    shard: number,
-    {
-      head,
-      headAfter,
-      cursor,
-      waiting,
-    }: { head: Head; headAfter: Head; cursor: number; waiting: readonly OutboxEntry[] },
-  ): void {
-    const findings = this.#findings;
-    if (headAfter.g < cursor) {
-      const detail = `shard ${shard} in Redis ends at batch ${headAfter.g}, the books have ${cursor}`;
-      findings.add("redis-older", null, null, detail);
-    }
-    let expected = cursor + 1;
-    const gap = (to: number): void => {
-      const which = to === expected ? `batch ${to} is` : `batches ${expected} to ${to} are`;
-      findings.add(
-        "outbox-gap",
-        null,
-        null,
-        `${which} neither in the outbox nor in the books (shard ${shard})`,
-      );
-    };
-    for (const { g } of waiting) {
-      if (g > expected) gap(g - 1);
-      expected = g + 1;
-    }
-    if (head.g >= expected) gap(head.g);
-  }
-
-  /** Redis gives out the numbers of accounts: it may hold none that neither the books nor the outbox know. */
-  async #compareNumbers(
-    shard: number,
-    { head, headAfter }: { head: Head; headAfter: Head },
-    decided: ReadonlySet<number>,
-    ask: Ask,
-  ): Promise<void> {
-    const { redis, system } = this.#options;
-    const [row] = await ask(
-      `SELECT max(account)::text AS last FROM accounts WHERE account % ${system.shards} = ${shard}`,
-      [],
-    );
-    const last = Math.max(
-      Number(row?.["last"] ?? 0),
-      ...[...decided].filter((n) => n % system.shards === shard),
-    );
-    const between: number[] = [];
-    const first = last === 0 ? shard || system.shards : last + system.shards;
-    for (
-      let number = first;
-      number < head.next && between.length < limits.audit_rows_named_max;
-      number += system.shards
-    )
-      between.push(number);
-    const found = await redis.read(system.epoch, shard, between);
-    for (const [index, account] of between.entries()) {
-      if (found?.[index] === "missing") continue;
-      this.#findings.add(
-        "redis-differs",
-        account,
-        null,
-        "Redis has the account, neither the books nor the outbox do",
-      );
-    }
-    if (headAfter.next <= last) {
-      const detail = `the next account that Redis opens is ${headAfter.next}, which is there already`;
-      this.#findings.add("redis-differs", headAfter.next, null, detail);
-    }
-  }
-
-  /** The accounts as the books have them by now: what Redis shows next may not be older than that. */
-  async #knownNow(moving: readonly Known[]): Promise<Known[]> {
-    const rows = await this.#ask(
-      "SELECT account, seq FROM accounts WHERE account = ANY($1::text::bigint[])",
-      [integers(moving, ({ account }) => account)],
-    );
-    const seqs = new Map(rows.map((row) => [Number(row["account"]), Number(row["seq"])]));
-    return moving.map(({ account }) => ({ account, keptSeq: seqs.get(account) ?? null }));
-  }
-
   readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
     looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
-}
-
-function entriesIn(batches: readonly OutboxEntry[]): number {
-  return batches.reduce((sum, { events }) => sum + events.filter((text) => /^[cd]/.test(text)).length, 0);
-}
-
-function seqOf(found: Found | undefined): number {
-  if (found === undefined || typeof found === "string" || "unreadable" in found) return 0;
-  const seq = Number(found.seq);
-  return Number.isSafeInteger(seq) && seq > 0 ? seq : 0;
-}
-
-function accountsOf(batches: readonly OutboxEntry[]): number[] {
-  const accounts = new Set<number>();
-  for (const { events } of batches) {
-    for (const text of events) {
-      const event = eventOf(text);
-      if (event !== null) accounts.add(accountOf(event));
-    }
-  }
-  return [...accounts];
 }

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import type { OutboxEntry } from "../decide/redis-client.ts";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { limits } from "../limits.ts";
 import { accountOf, EVENT_OF_ENTRY, eventOf } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books-snapshot.ts";
 import type { Findings } from "./findings.ts";
+import type { OutboxEvent } from "./outbox-aside.ts";
 import { integers } from "../keep/pg-array.ts";
 
 /** An account as the books have it, and what the outbox holds behind them: what was decided, up to one moment. */
@@ -15,7 +15,7 @@ export interface Decided {
   readonly name: string;
   /** The limits that were in force when the account was at a seq. One at least for each. */
   readonly limitsAt: (seq: number) => readonly bigint[];
-  /** By seq, the texts of the entries that a statement may need. */
+  /** By seq, the texts of the entries that the wanted statement may need. */
   readonly entries: Map<number, string>;
 }
 
@@ -28,12 +28,12 @@ interface LimitVersion {
  * The accounts by their numbers; one that is not in the books is there if the outbox opens it.
  *
  * @param from for each account the seq whose statement is to be told, or 0
- * @param batches of the outbox, behind the cursor of the snapshot, in their order
+ * @param events of these accounts in the outbox, behind the cursor of the snapshot; those of each in their order
  */
 export async function decidedOf(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],
-  batches: readonly OutboxEntry[],
+  events: Iterable<OutboxEvent>,
   findings: Findings,
 ): Promise<Map<number, Decided>> {
   const decided = new Map<number, Decided>();
@@ -58,18 +58,16 @@ export async function decidedOf(
     const known = decided.get(account);
     if (known !== undefined) known.limit = version.limit;
   }
-  for (const { g, events } of batches) {
-    for (const text of events) {
-      const event = eventOf(text);
-      if (event === null) {
-        findings.add(
-          "outbox-gap",
-          null,
-          null,
-          `batch ${g} of the outbox holds what is no event: ${quote(text)}`,
-        );
-      } else apply(decided, versions, event, text, g, findings);
-    }
+  const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
+  for (const { g, text } of events) {
+    const event = eventOf(text);
+    if (event === null) continue;
+    apply(decided, versions, event, text, g, findings);
+    if (event.type !== "entry") continue;
+    // One account may have a million of them here.
+    const { account, seq } = event.entry;
+    const behind = (wanted.get(account) ?? 0) - seq;
+    if (behind >= 0 && behind < limits.statement_entries_max) decided.get(account)?.entries.set(seq, text);
   }
   return decided;
 }
@@ -139,7 +137,6 @@ function apply(
   }
   known.seq = seq;
   known.balance = BigInt(balance);
-  known.entries.set(seq, text);
 }
 
 export function quote(text: string): string {

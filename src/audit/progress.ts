@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from "cli-progress";
 import { limits } from "../limits.ts";
 
-/** A bar on the standard error, where that is a terminal, once an audit has taken a while. */
+/** A bar on the standard error, where that is a terminal, once an audit has taken a while, or is going to. */
 export class Progress {
   readonly #bar: SingleBar | null;
   readonly #timer: ReturnType<typeof setTimeout>;
@@ -13,23 +13,25 @@ export class Progress {
     this.#bar = process.stderr.isTTY
       ? new SingleBar(
           {
-            format: "{bar} {value} of {total} entries",
+            format: "{bar} {percentage} %",
             hideCursor: true,
             clearOnComplete: true,
             barsize: 24,
+            // Before it is known how much there is to do, nothing is done.
+            emptyOnZero: true,
           },
           Presets.shades_classic,
         )
       : null;
-    this.#timer = setTimeout(() => {
-      this.#shown = true;
-      this.#bar?.start(this.#all, this.#done);
-    }, limits.audit_quiet_milliseconds);
+    this.#timer = setTimeout(() => this.#show(), limits.audit_quiet_milliseconds);
   }
 
+  /** In what {@link Work} counts. */
   update(done: number, all: number): void {
     this.#done = done;
     this.#all = all;
+    // SQLite's look at a file lets no timer run.
+    if (all > limits.audit_quiet_work_max) this.#show();
     if (!this.#shown) return;
     this.#bar?.setTotal(all);
     this.#bar?.update(done);
@@ -38,5 +40,11 @@ export class Progress {
   stop(): void {
     clearTimeout(this.#timer);
     if (this.#shown) this.#bar?.stop();
+  }
+
+  #show(): void {
+    if (this.#shown) return;
+    this.#shown = true;
+    this.#bar?.start(this.#all, this.#done);
   }
 }

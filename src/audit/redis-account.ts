@@ -26,6 +26,7 @@ export function compareAccount(seen: Seen, decided: Decided | undefined, finding
     findings.add("redis-differs", account, seq, detail);
   if (found === "missing") {
     if (keptSeq !== null) differs("Redis does not have the account, the books do");
+    else if (decided !== undefined) differs("Redis does not have the account, which the outbox opens");
     return;
   }
   if ("unreadable" in found) {

@@ -8,8 +8,10 @@ export interface Head {
   readonly epoch: string;
   readonly g: number;
   readonly next: number;
-  /** Batches up to this one were seen by somebody, and are not in this data; 0 where nobody has said so. */
-  readonly lost: number;
+  /** A batch up to this one was answered and is gone, so that this data answers nobody; null: nobody has said so. */
+  readonly lost: number | null;
+  /** The batch in whose place another one was answered; null where nobody has said so. */
+  readonly other: number | null;
 }
 
 /** An account as Redis has it, and its statement, of one moment. Numbers as they stand: damage may be anything. */
@@ -46,12 +48,18 @@ export class RedisSide {
     const connected = redis.connect().then(() => true);
     // It goes on trying for ever, and is told to stop below.
     connected.catch(() => {});
-    const late = Bun.sleep(limits.audit_connect_milliseconds_max).then(() => false);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), limits.audit_connect_milliseconds_max);
+    });
     try {
       if (await Promise.race([connected, late])) return new RedisSide(redis);
     } catch (error) {
       redis.destroy();
       throw error;
+    } finally {
+      // It would keep the process.
+      clearTimeout(timer);
     }
     redis.destroy();
     throw reason ?? new Error("it does not answer");
@@ -63,14 +71,14 @@ export class RedisSide {
 
   /** `null`: Redis holds nothing of the shard. */
   async head(shard: number): Promise<Head | null> {
-    const fields = ["epoch", "g", "next", "lost"];
+    const fields = ["epoch", "g", "next", "lost", "other"];
     const reply = await looking(REDIS, this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]));
-    const [epoch, g, next, lost] = headReply.parse(reply);
+    const [epoch, g, next, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
-    return { epoch, g: Number(g), next: Number(next), lost: Number(lost ?? 0) };
+    return { epoch, g: Number(g), next: Number(next), lost: numberOf(lost), other: numberOf(other) };
   }
 
-  /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch. */
+  /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch, or answers nobody. */
   async read(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[] | null> {
     const found: Found[] = [];
     try {
@@ -80,7 +88,7 @@ export class RedisSide {
       }
       return found;
     } catch (error) {
-      if (error instanceof ErrorReply && /^(EPOCH|EMPTY)/.test(error.message)) return null;
+      if (error instanceof ErrorReply && /^(EPOCH|STALE|EMPTY)/.test(error.message)) return null;
       return looking(REDIS, Promise.reject(error));
     }
   }
@@ -111,16 +119,14 @@ export class RedisSide {
     }
   }
 
-  /** Everything in the outbox that was there when this began, and maybe what came since; trimmed meanwhile, less. */
-  async outbox(shard: number): Promise<OutboxEntry[]> {
-    const entries: OutboxEntry[] = [];
-    for (;;) {
-      const from = (entries.at(-1)?.g ?? -1) + 1;
-      const page = await looking(REDIS, readOutbox(this.#redis, shard, from, limits.outbox_read_batches_max));
-      for (const entry of page) entries.push(entry);
-      if (page.length < limits.outbox_read_batches_max) return entries;
-    }
+  /** Up to `count` batches of the outbox from `g` on, in their order. */
+  outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
+    return looking(REDIS, readOutbox(this.#redis, shard, g, count));
   }
+}
+
+function numberOf(field: string | null | undefined): number | null {
+  return typeof field === "string" ? Number(field) : null;
 }
 
 function reading(row: readonly unknown[]): Reading {

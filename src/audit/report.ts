@@ -49,7 +49,7 @@ export type FindingName =
   | "account-missing"
   /** Redis has an account otherwise than the books and the outbox say. */
   | "redis-differs"
-  /** Redis is older than the books, or than the feed. */
+  /** Redis is older than the books, than the feed, or than what was answered. */
   | "redis-older"
   /** Redis is of another epoch, holds nothing, or was marked as having lost batches. */
   | "redis-other"

@@ -235,9 +235,42 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
     const head = "razonete:{0}:head";
     expect(await withRedis(["HSET", head, "epoch", "other"])).toEqual(["redis-other - -"]);
     expect(await withRedis(["DEL", head])).toEqual(["redis-other - -"]);
-    expect(await withRedis(["HSET", head, "lost", "1000"])).toEqual(["redis-older - -"]);
+    const { g } = await system.books.outbox();
+    const mark = (lost: number, ...more: string[]) => ["HSET", head, "lost", String(lost), ...more];
+    expect(await withRedis(mark(g + 1))).toEqual(["redis-older - -"]);
+    expect(await withRedis(mark(g))).toEqual(["redis-other - -"]);
+    expect(await withRedis(mark(g - 3))).toEqual(["redis-other - -"]);
+    expect(await withRedis(mark(g, "other", String(g)))).toEqual(["redis-other - -"]);
     expect(await withBooks("UPDATE system SET loaded = false")).toEqual(["redis-other - -"]);
     expect((await system.audit({ duringRestore: true })).agreed).toBe(true);
+  });
+
+  test("the books have noted a later batch than Redis has: the APIs' fence refuses it, and so does the audit", async () => {
+    const { g } = await system.books.outbox();
+    const noted = (seenG: number) => withBooks(`UPDATE cursors SET seen_g = ${seenG}`);
+    expect(await noted(g + 1)).toEqual(["redis-older - -"]);
+    expect(await noted(g)).toEqual([]);
+  });
+
+  test("each mark of a loss is told with what it means, and with the way out", async () => {
+    const head = "razonete:{0}:head";
+    const { g } = await system.books.outbox();
+    const details: string[] = [];
+    for (const mark of [
+      ["lost", String(g + 1)],
+      ["lost", String(g)],
+      ["lost", String(g), "other", String(g - 1)],
+    ]) {
+      await system.cluster.redisCommand("HSET", head, ...mark);
+      details.push(...(await system.audit()).findings.map(({ detail }) => detail));
+      await system.cluster.redisCommand("HDEL", head, "lost", "other");
+    }
+    const wayOut = "it answers nobody: give Redis its data back, or run razonete restore";
+    expect(details).toEqual([
+      `Redis ends shard 0 at batch ${g}, up to ${g + 1} was answered; ${wayOut}`,
+      `in shard 0 batch ${g} was answered and is gone, though Redis is at ${g} by now; ${wayOut}`,
+      `in shard 0 batch ${g - 1} was answered, and another one has its number now; ${wayOut}`,
+    ]);
   });
 
   test("a restore that is not finished", async () => {
@@ -298,6 +331,21 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
       expect(await withRedis(["ZREMRANGEBYSCORE", STATEMENT_3, "18", "18"])).toEqual([
         "statement-differs 3 18",
       ]);
+    });
+
+    test("an account that only the outbox opens, missing in Redis, or otherwise there", async () => {
+      const account = "razonete:{0}:account:7";
+      expect(await system.cluster.redisCommand("COPY", account, "saved:account:7")).toBe(1);
+      try {
+        await system.cluster.redisCommand("DEL", account);
+        expect(await system.found()).toEqual(["redis-differs 7 -"]);
+        await system.cluster.redisCommand("COPY", "saved:account:7", account);
+        await system.cluster.redisCommand("HSET", account, "balance", "1");
+        expect(await system.found()).toEqual(["redis-differs 7 0"]);
+      } finally {
+        await system.cluster.redisCommand("COPY", "saved:account:7", account, "REPLACE");
+        await system.cluster.redisCommand("DEL", "saved:account:7");
+      }
     });
 
     test("a limit of Redis that was in force before", async () => {

@@ -100,6 +100,51 @@ describe("an audit of a data file", () => {
     expect(found).toEqual(["seq-gap 1 1", "balance-broken 2 3", "seq-gap 3 4"]);
   });
 
+  test("an account's last entries deleted, where a limit or the outcome of a client's key knows of them", async () => {
+    const remaining = (account: number, seq: number) =>
+      `DELETE FROM entries WHERE account = ${account} AND seq > ${seq}`;
+    // Account 2 had its limit changed behind seq 15.
+    expect(await damaged(remaining(2, 15))).toEqual([]);
+    expect(await damaged(remaining(2, 14))).toEqual(["seq-gap 2 15"]);
+    expect(await damaged(remaining(2, 0))).toEqual(["seq-gap 2 1"]);
+    const key = (what: string) => `UPDATE outcomes SET outcome = json_patch(outcome, '${what}')`;
+    // The one key opened account 6, which has one entry. Its outcome is made to be that of something else.
+    expect(await damaged(remaining(6, 0))).toEqual([]);
+    expect(await damaged(key('{"account": {"seq": 1}}'))).toEqual([]);
+    expect(await damaged(key('{"account": {"seq": 1}}'), remaining(6, 0))).toEqual(["seq-gap 6 1"]);
+    expect(await damaged(key('{"account": {"id": 3, "seq": 15}}'), remaining(3, 14))).toEqual([
+      "seq-gap 3 15",
+    ]);
+    expect(await damaged(key('{"type": "refused"}'), key('{"account": {"seq": 9}}'))).toEqual([]);
+    expect(await damaged("UPDATE outcomes SET outcome = 'no JSON'")).toEqual([]);
+  });
+
+  test("the outcome of a client's key tells of the last entry as the ledger itself has written it", async () => {
+    const path = join(folder.path, "keyed.db");
+    const ledger = new EmbeddedLedger({ file: path });
+    try {
+      await ledger.submit(credit(4));
+      await ledger.submit({ ...credit(4), id: "key:mine" });
+      // What is refused has no seq.
+      await ledger.submit({ ...credit(4), id: "key:much", kind: "debit", value: 1e12 });
+    } finally {
+      await ledger.close();
+    }
+    expect(places(await auditFile(path))).toEqual([]);
+    const db = new Database(path);
+    db.run("DELETE FROM entries WHERE account = 4 AND seq = 2");
+    db.close();
+    const { findings } = await auditFile(path);
+    expect(findings).toEqual([
+      {
+        name: "seq-gap",
+        account: 4,
+        seq: 2,
+        detail: "the entry is missing: the remembered outcome of key:mine has the account at seq 2",
+      },
+    ]);
+  });
+
   test("a command twice, with a balance that fits; a client's key after a day", async () => {
     const again = (after: string, command: string) =>
       damaged(

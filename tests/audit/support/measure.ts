@@ -1,10 +1,11 @@
 /**
  * How long an audit takes and how much memory its process needs, on ledgers that are made up for it:
  *
- *     bun tests/audit/support/measure.ts cluster|embedded <accounts> <entries of each>
+ *     bun tests/audit/support/measure.ts cluster|embedded <accounts> <entries of each> [<batches in the outbox>]
  *
  * `cluster 1000000 10` and `cluster 1 10000000` are the two extremes of ten million entries. The machine should have
- * nothing else to do; with statements of a million accounts Redis takes 3 GB.
+ * nothing else to do; with statements of a million accounts Redis takes 3 GB. A batch in the outbox is of ten entries, of
+ * any accounts.
  */
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
@@ -17,7 +18,7 @@ import { startNats } from "../../support/servers/nats.ts";
 import { startPostgres } from "../../support/servers/postgres.ts";
 import { startRedis } from "../../support/servers/redis.ts";
 import { temporaryFolder } from "../../support/temp-folder.ts";
-import { connectRedis, headKey } from "../../../src/decide/redis-client.ts";
+import { connectRedis, headKey, type Redis } from "../../../src/decide/redis-client.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 const FILL_ACCOUNTS = 10_000;
@@ -64,8 +65,9 @@ const FILL_REDIS = `
     redis.call('ZADD', 'razonete:{0}:statement:' .. text(a), unpack(entries))
   end`;
 
-const [system, accountsText, eachText] = process.argv.slice(2);
+const [system, accountsText, eachText, waitingText = "0"] = process.argv.slice(2);
 const accounts = Number(accountsText);
+const waiting = Number(waitingText);
 const each = Number(eachText);
 if (system === "cluster") await measureCluster();
 else if (system === "embedded") await measureFile();
@@ -93,10 +95,24 @@ async function measureCluster(): Promise<void> {
       "none",
     ]);
     await client.sendCommand(["HSET", headKey(0), "next", String(accounts + 1)]);
+    await fillOutbox(client);
     client.destroy();
     await audit([], { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, NATS_URL: nats.url });
   } finally {
     await Promise.all([postgres, redis, nats].map((server) => server.process.dispose()));
+  }
+}
+
+async function fillOutbox(client: Redis): Promise<void> {
+  const epoch: unknown = await client.sendCommand(["HGET", headKey(0), "epoch"]);
+  if (typeof epoch !== "string") throw new Error("Redis holds nothing");
+  for (let batch = 1; batch <= waiting; batch += 1) {
+    const commands = Array.from({ length: 10 }, (_, index) => {
+      const account = 1 + Math.floor(Math.random() * accounts);
+      return ["c", `req:7f000001-a1b2-7f00-0002-${batch}-${index}`, String(account), "1000", "", "descricao"];
+    });
+    const fence = [epoch, "0", String(waiting + 1)];
+    await client.sendCommand(["FCALL", "razonete_apply", "1", headKey(0), ...fence, ...commands.flat()]);
   }
 }
 

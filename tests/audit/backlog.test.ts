@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { z } from "zod";
+import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
+import { limits } from "../../src/limits.ts";
+import { clusterMissing } from "../support/cluster.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { AuditedCluster, places } from "./support/audited-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const UNTIL_KEPT = join(import.meta.dir, "support/until-kept.ts");
+
+/** More than are compared at once, and than are read at once. */
+const ACCOUNTS = limits.audit_moving_accounts + 700;
+const SMALL_BATCHES = 2 * limits.audit_chunk_batches + 100;
+/** Entries of one account: more than a statement shows. */
+const HOT = 3;
+
+const applyReply = z.array(z.string());
+
+describe.skipIf(clusterMissing !== null)(
+  "an audit of an outbox that has grown while PostgreSQL was away",
+  () => {
+    let system: AuditedCluster;
+    let redis: Redis;
+    let epoch = "";
+    let ids = 0;
+    let first = 0;
+
+    /** Decides a batch: kind, account and amount of each command. */
+    async function decide(...commands: readonly (readonly [string, number | "", number])[]): Promise<void> {
+      const args = commands.flatMap(([kind, account, amount]) => {
+        ids += 1;
+        return [kind, `req:${ids}`, String(account), String(amount), "", kind === "o" ? "" : "c"];
+      });
+      const reply = applyReply.parse(
+        await redis.sendCommand(["FCALL", "razonete_apply", "1", headKey(0), epoch, "0", "1000000", ...args]),
+      );
+      expect(reply.filter((outcome) => /^[!?#]/.test(outcome))).toEqual([]);
+    }
+
+    beforeAll(async () => {
+      system = await AuditedCluster.start();
+      for (const account of [1, HOT]) await system.credit(account, 2);
+      await system.books.drained();
+      await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
+      first = (await system.books.outbox()).g + 1;
+      epoch = (await system.books.sql<{ epoch: string }[]>`SELECT epoch FROM system`)[0]?.epoch ?? "";
+      redis = connectRedis(system.cluster.redis.url, () => {});
+      await redis.connect();
+      for (let batch = 0; batch < SMALL_BATCHES; batch += 1) await decide(["c", HOT, 1], ["c", 1, 2]);
+      const some = 500;
+      for (let at = 0; at < ACCOUNTS; at += some) {
+        const opened = Array.from({ length: Math.min(some, ACCOUNTS - at) }, (_, index) => 6 + at + index);
+        await decide(...opened.map((account) => ["o", "", 1000 + account] as const));
+        await decide(...opened.map((account) => ["d", account, 5] as const));
+      }
+    });
+
+    afterAll(async () => {
+      redis.destroy();
+      await system[Symbol.asyncDispose]();
+    });
+
+    test("finds nothing, and counts what waits", async () => {
+      const report = await system.audit();
+      expect(report.findings).toEqual([]);
+      expect(report.counts).toMatchObject({
+        accounts: 5,
+        entries: 4,
+        outboxEntries: 2 * SMALL_BATCHES + ACCOUNTS,
+      });
+    });
+
+    test("finds what is wrong in any part of it", async () => {
+      const last = 5 + ACCOUNTS;
+      await redis.sendCommand(["HSET", `razonete:{0}:account:${last}`, "balance", "7"]);
+      await redis.sendCommand(["HSET", "razonete:{0}:account:9", "limit", "7"]);
+      await redis.sendCommand(["ZREMRANGEBYRANK", `razonete:{0}:statement:${HOT}`, "-1", "-1"]);
+      const seq = 2 + SMALL_BATCHES;
+      expect(places(await system.audit()).toSorted()).toEqual(
+        [`redis-differs ${last} 1`, "redis-differs 9 1", `statement-differs ${HOT} ${seq}`].toSorted(),
+      );
+      await redis.sendCommand(["HSET", `razonete:{0}:account:${last}`, "balance", "-5"]);
+      await redis.sendCommand(["HSET", "razonete:{0}:account:9", "limit", "1009"]);
+      const statement = `razonete:{0}:statement:${HOT}`;
+      const batch: unknown = await redis.sendCommand([
+        "XRANGE",
+        outboxKey(0),
+        `${first + SMALL_BATCHES - 1}-0`,
+        "+",
+        "COUNT",
+        "1",
+      ]);
+      const [[, [, event = ""]]] = z.tuple([z.tuple([z.string(), z.array(z.string())])]).parse(batch);
+      await redis.sendCommand(["ZADD", statement, String(seq), event]);
+      expect(places(await system.audit())).toEqual([]);
+    });
+
+    test("finds a batch missing behind the first page", async () => {
+      const g = first + limits.audit_chunk_batches + 50;
+      const copy = "saved:{0}:outbox";
+      await redis.sendCommand(["COPY", outboxKey(0), copy]);
+      await redis.sendCommand(["XDEL", outboxKey(0), `${g}-0`]);
+      const hole = 2 + limits.audit_chunk_batches + 52;
+      expect(places(await system.audit()).toSorted()).toEqual([
+        "outbox-gap - -",
+        `outbox-gap 1 ${hole}`,
+        `outbox-gap ${HOT} ${hole}`,
+      ]);
+      await redis.sendCommand(["RENAME", copy, outboxKey(0)]);
+    });
+
+    test("a mark that comes while an audit goes on is told as that", async () => {
+      const { g } = await system.books.outbox();
+      const mark = `
+      import { createClient } from "@redis/client";
+      const client = await createClient({ url: "${system.cluster.redis.url}" }).connect();
+      await client.hSet("razonete:{0}:head", "lost", "${g}");
+      client.destroy()`;
+      let calls = 0;
+      const onProgress = (): void => {
+        calls += 1;
+        // The pass over the books has begun and ended; the accounts in Redis were compared.
+        if (calls !== 3) return;
+        const { exitCode } = Bun.spawnSync([process.execPath, "-e", mark], { cwd: import.meta.dir });
+        expect(exitCode).toBe(0);
+      };
+      try {
+        const { findings } = await system.audit({ onProgress });
+        expect(findings.map(({ name, detail }) => `${name}: ${detail.split(",", 1)[0]}`)).toEqual([
+          `redis-other: in shard 0 batch ${g} was answered and is gone`,
+        ]);
+      } finally {
+        await redis.sendCommand(["HDEL", headKey(0), "lost"]);
+      }
+    });
+
+    test("holds against the books also what they keep while it goes on, and takes nothing else amiss", async () => {
+      const { sql } = system.books;
+      const { writers } = system.cluster;
+      // The writer comes up, and is held before it has kept anything; what it keeps of account 9 is then made wrong.
+      await sql.unsafe(`
+      CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.description := 'spoiled'; RETURN NEW; END $$;
+      CREATE TRIGGER spoil BEFORE INSERT ON entries FOR EACH ROW WHEN (NEW.account = 9) EXECUTE FUNCTION spoil()`);
+      await sql.begin(async (transaction) => {
+        await transaction`SELECT FROM cursors FOR UPDATE`;
+        await Promise.all(writers.map((writer) => writer.start()));
+        for (const writer of writers) writer.signal("SIGSTOP");
+      });
+      const { g, length: waiting } = await system.books.outbox();
+      let growths = -1;
+      let planned = 0;
+      const onProgress = (_: number, all: number): void => {
+        if (all === planned) return;
+        planned = all;
+        growths += 1;
+        // The accounts that were known to move are compared, and the outbox as a whole; those of the outbox come next.
+        if (growths !== 2) return;
+        for (const writer of writers) writer.signal("SIGCONT");
+        const kept = [process.execPath, UNTIL_KEPT, system.cluster.databaseUrl, String(g)];
+        expect(Bun.spawnSync(kept, { timeout: 30_000 }).exitCode).toBe(0);
+      };
+      const report = await system.audit({ onProgress });
+      expect(waiting).toBeGreaterThan(SMALL_BATCHES);
+      expect(report.counts.outboxEntries).toBe(2 * SMALL_BATCHES + ACCOUNTS);
+      expect(growths).toBe(2);
+      expect(places(report).toSorted()).toEqual(["redis-differs 9 1", "statement-differs 9 1"]);
+
+      await sql.unsafe(
+        "DROP FUNCTION spoil CASCADE; UPDATE entries SET description = 'c' WHERE description = 'spoiled'",
+      );
+      await system.books.drained();
+      const afterwards = await system.audit();
+      expect(afterwards.findings).toEqual([]);
+      expect(afterwards.counts).toMatchObject({ accounts: 5 + ACCOUNTS, outboxEntries: 0 });
+    });
+  },
+);
