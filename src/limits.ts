@@ -43,6 +43,8 @@ export const limits = {
   redis_reconnect_milliseconds_max: 500,
   /** How long between two comparisons of Redis with the books while they do not agree. */
   fence_retry_milliseconds: 200,
+  /** A shard that nobody has called for so long is asked whether the fence still holds. */
+  fence_look_milliseconds: 500,
   /** A batch whose answer was lost is sent again after this. */
   resend_milliseconds: 20,
   /** A data file up to this size (some 3.5 million entries) is checked whole at the start, within about 2 s. */

@@ -48,7 +48,8 @@ const REFUSING_CODES = new Set([
  * Down: the client reconnects by itself. Connected: nothing may be asked yet; the link compares Redis with the books
  * (see {@link compare}) and tries again until they agree. Admitted: calls pass. The loss of the connection leads back to
  * down, and an answer of the function that it is of another epoch, older than what was seen, or not there, back to
- * connected. So an empty, an older or another Redis never answers.
+ * connected. So an empty, an older or another Redis never answers. Where nobody calls, the link itself does now and
+ * then: an idle process would else say that it is ready until it fails the first request that it gets.
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
@@ -64,6 +65,10 @@ export class RedisLink {
   #lostAt: number | null = null;
   #admitting = false;
   #closed = false;
+  /** The shards that were called since the last look at those that are idle. */
+  readonly #called = new Set<number>();
+  #looking = false;
+  readonly #looks: ReturnType<typeof setInterval>;
   /** Counts connections and losses: what was compared on one connection says nothing of the next. */
   #connection = 0;
 
@@ -83,6 +88,7 @@ export class RedisLink {
       this.#admitAgain();
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
+    this.#looks = setInterval(() => void this.#lookAtIdle(), limits.fence_look_milliseconds);
   }
 
   /** Null while nothing may be asked. */
@@ -118,7 +124,17 @@ export class RedisLink {
    * @throws CallRefused where it did not run or changed nothing
    * @throws CallLost where it may have run
    */
-  async call(
+  call(
+    command: "FCALL" | "FCALL_RO",
+    name: string,
+    shard: number,
+    args: readonly string[],
+  ): Promise<unknown> {
+    this.#called.add(shard);
+    return this.#send(command, name, shard, args);
+  }
+
+  async #send(
     command: "FCALL" | "FCALL_RO",
     name: string,
     shard: number,
@@ -154,6 +170,7 @@ export class RedisLink {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#looks);
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
@@ -166,6 +183,20 @@ export class RedisLink {
     if (this.#admitted) this.#lostAt = performance.now();
     this.#admitted = false;
     this.#reason = reason;
+  }
+
+  /** Reads nothing of each shard that nobody has called: the function refuses that, too, where the fence does not hold. */
+  async #lookAtIdle(): Promise<void> {
+    // An answer may take longer than the time between two looks.
+    if (this.#looking) return;
+    this.#looking = true;
+    for (let shard = 0; shard < (this.admission?.shards ?? 0); shard += 1) {
+      if (this.#called.delete(shard)) continue;
+      const args = [this.admission?.epoch ?? "", String(this.latestG(shard))];
+      // What a refusal means was seen to when it came; a loss is told by the connection.
+      await this.#send("FCALL_RO", "razonete_read", shard, args).catch(() => {});
+    }
+    this.#looking = false;
   }
 
   /** The Redis that was admitted is not what it was: now the books have to be asked. */

@@ -1,54 +1,57 @@
 import { type RoundCounts } from "./check.ts";
+import { FAULT_KINDS } from "./fault.ts";
 import { type HarmResult, NO_COUNTS, sumOf, type TortureResult } from "./result.ts";
 import { number } from "./table.ts";
-import { byKind } from "./tally.ts";
+import { joined, summed } from "./tally.ts";
+import { harmName } from "./target.ts";
 
 /** The figures of one run or of several together, as a table's cells. */
 
-export const HARM_HEADINGS = ["kind", "harm", "done", "skipped", "longest outage", "median"] as const;
+export const HARM_HEADINGS = [
+  "kind",
+  "harm",
+  "done",
+  "skipped",
+  "longest outage",
+  "median",
+  "alone",
+  "longest alone",
+] as const;
 
-/** @param harms of one run or of several */
+/**
+ * A row for each kind, with the sum, above one for each harm and what was harmed; a kind with only one of those has no
+ * sum of its own.
+ *
+ * @param harms of one run or of several
+ */
 export function harmRows(harms: readonly HarmResult[]): string[][] {
-  return joined(harms).map(({ kind, type, done, skipped, outageMilliseconds, outageOpen }) => [
-    kind,
-    type,
+  return FAULT_KINDS.flatMap((kind) => {
+    const rows = joined(harms.filter((harm) => harm.kind === kind));
+    const sum = summed(rows);
+    if (sum === null) return [];
+    const named = rows.map((harm) => [harmName(harm.type, harm.target), ...harmCells(harm)]);
+    if (named.length === 1) return named.map((cells) => [kind, ...cells]);
+    return [[kind, "all", ...harmCells(sum)], ...named.map((cells) => ["", ...cells])];
+  });
+}
+
+function harmCells({ done, skipped, outages }: HarmResult): string[] {
+  const alone = outages.filter((outage) => outage.alone);
+  const median = outages[Math.floor((outages.length - 1) / 2)];
+  return [
     number(done),
     number(skipped),
-    done === 0 ? "" : `${outageOpen ? "over " : ""}${seconds(outageMilliseconds.at(-1) ?? 0)}`,
-    done === 0 ? "" : seconds(outageMilliseconds[Math.floor((outageMilliseconds.length - 1) / 2)] ?? 0),
-  ]);
+    longestOf(outages),
+    median === undefined ? "" : seconds(median.milliseconds),
+    number(alone.length),
+    longestOf(alone),
+  ];
 }
 
-/** One for each harm, with the faults of all. */
-function joined(harms: readonly HarmResult[]): HarmResult[] {
-  const byName = new Map<string, HarmResult>();
-  for (const harm of harms) {
-    const id = `${harm.kind} ${harm.type}`;
-    const known = byName.get(id);
-    byName.set(id, known === undefined ? harm : together(known, harm));
-  }
-  return [...byName.values()].toSorted(byKind);
-}
-
-function together(a: HarmResult, b: HarmResult): HarmResult {
-  // Which of them was open is not known here: said of the longest one where it may be.
-  const longest = (harm: HarmResult) => harm.outageMilliseconds.at(-1) ?? 0;
-  const open =
-    longest(a) === longest(b)
-      ? a.outageOpen || b.outageOpen
-      : longest(a) > longest(b)
-        ? a.outageOpen
-        : b.outageOpen;
-  return {
-    ...a,
-    done: a.done + b.done,
-    skipped: a.skipped + b.skipped,
-    reasons: [...new Set([...a.reasons, ...b.reasons])],
-    outageMilliseconds: [...a.outageMilliseconds, ...b.outageMilliseconds].toSorted(
-      (one, other) => one - other,
-    ),
-    outageOpen: open,
-  };
+/** @param outages the shortest first */
+function longestOf(outages: HarmResult["outages"]): string {
+  const longest = outages.at(-1);
+  return longest === undefined ? "" : `${longest.open ? "over " : ""}${seconds(longest.milliseconds)}`;
 }
 
 export function countsOf(results: readonly TortureResult[]): RoundCounts {

@@ -1,6 +1,7 @@
 import { countRows, countsOf, faultsDone, HARM_HEADINGS, harmRows, restoreWords } from "./figures.ts";
 import type { TortureResult } from "./result.ts";
 import { markdownTable, number } from "./table.ts";
+import { harmName } from "./target.ts";
 
 /** Several results together, as a section in Markdown. */
 export function reportOf(results: readonly TortureResult[]): string {
@@ -28,7 +29,9 @@ export function reportOf(results: readonly TortureResult[]): string {
     "",
     "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
       "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
-      "it lasts until the restore, which other harm may hold up. “Over”: until the end of the load.",
+      "it lasts until the restore, which other harm may hold up. “Over”: until the end of the load. “Alone”: nothing " +
+      "else was harmed until it was over, and since the end of what was harmed before something had been decided. " +
+      "“Several”: processes at once. Of APIs and writers any one is meant.",
     ...skippedLines(results),
   ];
   return `${lines.join("\n")}\n`;
@@ -70,7 +73,9 @@ function skippedLines(results: readonly TortureResult[]): string[] {
   );
   const skipped = results
     .flatMap(({ harms }) => harms)
-    .flatMap(({ kind, type, reasons }) => reasons.map((reason) => `- ${kind}, ${type}: ${reason}`));
+    .flatMap(({ kind, type, target, reasons }) =>
+      reasons.map((reason) => `- ${kind}, ${harmName(type, target)}: ${reason}`),
+    );
   const all = [...new Set([...cannot, ...skipped])];
   return all.length === 0 ? [] : ["", "Not done, or not each time:", "", ...all];
 }

@@ -1,10 +1,15 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 import { messageOf, StartError } from "../errors.ts";
+import type { Outage } from "./availability.ts";
 import type { RoundCounts } from "./check.ts";
 import { FAULT_KINDS } from "./fault.ts";
+import { TARGETS } from "./target.ts";
 
-/** What a run of the torture came to: `result.json`. A later version of the form has another `format`. */
+/** What a run of the torture came to: `result.json`. */
+
+/** Another one for each version of the form; those of earlier versions are not read. */
+export const RESULT_FORMAT = "razonete-torture-2";
 
 const count = z.int().nonnegative();
 
@@ -26,18 +31,23 @@ const harmSchema = z.object({
   kind: z.enum(FAULT_KINDS),
   /** Of the `Harm`. */
   type: z.string(),
+  target: z.enum(TARGETS),
   done: count,
   skipped: count,
   /** Why those were skipped, each reason once. */
   reasons: z.array(z.string()),
-  /** Of each fault that was done, rising: how long no transaction was decided. */
-  outageMilliseconds: z.array(z.number()),
-  /** At least one of them was not over when the load ended. */
-  outageOpen: z.boolean(),
+  /** Of each fault that was done, the shortest first: how long no transaction was decided. */
+  outages: z.array(
+    z.object({
+      milliseconds: z.number(),
+      open: z.boolean(),
+      alone: z.boolean(),
+    }) satisfies z.ZodType<Outage>,
+  ),
 });
 
 const resultSchema = z.object({
-  format: z.literal("razonete-torture-1"),
+  format: z.literal(RESULT_FORMAT),
   startedAt: z.string(),
   /** The command that repeats it. */
   command: z.string(),
@@ -122,7 +132,7 @@ export function sumOf(a: RoundCounts, b: RoundCounts): RoundCounts {
 /**
  * A result that an earlier run has written.
  *
- * @throws {StartError} (exit code 2) where the file cannot be read, or is none
+ * @throws {StartError} (exit code 2) where the file cannot be read, or is none, or is one of another version
  */
 export function readTortureResult(path: string): TortureResult {
   let json: unknown;
@@ -132,8 +142,14 @@ export function readTortureResult(path: string): TortureResult {
     throw new StartError(`cannot read ${path} (${messageOf(error)}).`, 2);
   }
   const { data } = resultSchema.safeParse(json);
-  if (data === undefined) {
-    throw new StartError(`${path} is not a result of \`razonete torture\` (razonete-torture-1).`, 2);
+  if (data !== undefined) return data;
+  const format = z.object({ format: z.string() }).safeParse(json).data?.format ?? "";
+  if (/^razonete-torture-\d+$/.test(format) && format !== RESULT_FORMAT) {
+    throw new StartError(
+      `${path} is a result of another version of \`razonete torture\`: it is a ${format}, and this version reads ` +
+        `${RESULT_FORMAT} only. Run the torture again, or make the report with the version that wrote the result.`,
+      2,
+    );
   }
-  return data;
+  throw new StartError(`${path} is not a result of \`razonete torture\` (${RESULT_FORMAT}).`, 2);
 }

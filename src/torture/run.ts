@@ -7,7 +7,7 @@ import type { Violation } from "./check.ts";
 import { Load } from "./load.ts";
 import type { TortureOptions } from "./options.ts";
 import { APIS, WRITERS } from "./plan-run.ts";
-import type { TortureResult } from "./result.ts";
+import { RESULT_FORMAT, type TortureResult } from "./result.ts";
 import { Rounds } from "./rounds.ts";
 import { RunFolder } from "./run-folder.ts";
 import type { Stage } from "./stage.ts";
@@ -69,7 +69,7 @@ async function tortureOn(
   await rounds.run();
   const { found } = rounds;
   return {
-    format: "razonete-torture-1",
+    format: RESULT_FORMAT,
     startedAt,
     command: commandOf(options),
     seed,

@@ -73,8 +73,6 @@ describe.skipIf(clusterMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     for (const index of system.cluster.apis.keys()) {
       const url = system.cluster.apiUrl(index);
       await eventually("the API says why it is not ready", async () => {
-        // One that runs learns of it with its next call.
-        await call(url, "GET", "/clientes/1");
         const { status, body } = await call(url, "GET", "/readyz");
         return status === 503 && BEHIND.test(detailed.parse(body).detail);
       });

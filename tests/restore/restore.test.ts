@@ -133,7 +133,7 @@ describe.skipIf(clusterMissing !== null)(`razonete restore (seed ${seed})`, () =
     runRestore(system.cluster, "--yes");
     expect(await redisHolds()).toEqual(before);
     await system.cluster.balanced();
-    // An API that was idle learns of the new epoch with its first request, which it answers with 503.
+    // An API that was idle may answer its first request with 503: it has not seen the new epoch yet.
     for (let api = 0; api < 2; api += 1)
       await eventually("it is refused", async () => (await send(refused)) === 422);
     const again: number[] = [];

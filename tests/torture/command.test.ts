@@ -63,4 +63,12 @@ test("report prints several results together, or writes them, and refuses what i
   const refused = await razonete(folder.path, ["torture", "report", one, other]);
   expect(refused.exitCode).toBe(2);
   expect(refused.stderr).toContain("other.json is not a result of `razonete torture`");
+
+  await Bun.write(other, '{"format":"razonete-torture-1","harms":[]}');
+  const earlier = await razonete(folder.path, ["torture", "report", one, other]);
+  expect(earlier.exitCode).toBe(2);
+  expect(earlier.stderr).toContain(
+    "other.json is a result of another version of `razonete torture`: it is a razonete-torture-1, and this version " +
+      "reads razonete-torture-2 only.",
+  );
 });

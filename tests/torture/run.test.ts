@@ -78,7 +78,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   using folder = temporaryFolder();
   const { result, progress, stage } = await run(folder.path, { seconds: 3 });
   expect(result).toMatchObject({
-    format: "razonete-torture-1",
+    format: "razonete-torture-2",
     command: "npm run torture -- --seconds 3 --seed 11 --faults kill,disk",
     system: "cluster",
     rounds: 2,
@@ -113,16 +113,19 @@ test("counts each harm, tells why some were skipped, and how long nothing was de
   expect(disk).toEqual({
     kind: "disk",
     type: "disk-full",
+    target: "nats",
     done: 0,
     skipped: 2,
     reasons: ["no mounts here"],
-    outageMilliseconds: [],
-    outageOpen: false,
+    outages: [],
   });
-  expect(kill).toMatchObject({ kind: "kill", type: "kill", done: 2, skipped: 0, outageOpen: false });
-  expect(kill?.outageMilliseconds).toHaveLength(2);
+  expect(kill).toMatchObject({ kind: "kill", type: "kill", target: "redis", done: 2, skipped: 0 });
+  expect(kill?.outages).toHaveLength(2);
   // A client may have asked just before the outage; after it the next one asks at once.
-  for (const outage of kill?.outageMilliseconds ?? []) expect(outage).toBeWithin(550, 1_200);
+  for (const { milliseconds, open, alone } of kill?.outages ?? []) {
+    expect(milliseconds).toBeWithin(550, 1_200);
+    expect({ open, alone }).toEqual({ open: false, alone: true });
+  }
 });
 
 test("a violation ends the run after its round; everything is kept and told", async () => {

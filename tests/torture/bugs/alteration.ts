@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -14,20 +14,36 @@ export interface Alteration {
 /**
  * The altered files: absolute path -> text.
  *
- * @throws Error where a text to be found is not in its file exactly once
+ * @param bug what the alterations make together, to be named where one does not fit
+ * @throws Error that names every text which is not in its file exactly once, and what to do about it
  */
-export function altered(alterations: readonly Alteration[]): ReadonlyMap<string, string> {
+export function altered(bug: string, alterations: readonly Alteration[]): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
+  const misfits: string[] = [];
   for (const { file, find, replace } of alterations) {
     const path = join(ROOT, file);
-    const parts = (texts.get(path) ?? readFileSync(path, "utf8")).split(find);
-    if (parts.length !== 2) {
-      throw new Error(
-        `a bug of the tests no longer fits ${file}, which has ${parts.length - 1} times ${JSON.stringify(find)}: ` +
-          "bring tests/torture/bugs up to date with the code.",
-      );
-    }
-    texts.set(path, parts.join(replace));
+    const text = texts.get(path) ?? (existsSync(path) ? readFileSync(path, "utf8") : null);
+    const parts = text?.split(find) ?? [];
+    if (parts.length === 2) texts.set(path, parts.join(replace));
+    else misfits.push(misfitWords(file, find, text === null ? null : parts.length - 1));
+  }
+  if (misfits.length > 0) {
+    throw new Error(
+      `the bug "${bug}" no longer fits the source, of which it alters texts:\n${misfits.join("\n")}\n` +
+        "Bring `find` and `replace` up to date in tests/torture/bugs/bugs.ts, so that the same mistake is built into " +
+        "the code as it is now; then `npm test -- tests/torture/bugs.test.ts` shows that it still does harm.",
+    );
   }
   return texts;
+}
+
+/** @param count how often the text is in the file; null where there is no such file */
+function misfitWords(file: string, find: string, count: number | null): string {
+  const where =
+    count === null
+      ? `${file} is gone; it had`
+      : count === 0
+        ? `${file} no longer has`
+        : `${file} has ${count} times what it must have once`;
+  return `- ${where}:\n${find.replaceAll(/^/gm, "    | ")}`;
 }

@@ -13,7 +13,7 @@ function texts(): ReadonlyMap<string, string> {
   const wanted = process.env["RAZONETE_TEST_BUG"];
   const name = BUG_NAMES.find((bug) => bug === wanted);
   if (name === undefined) throw new Error(`there is no bug ${wanted}: one of ${BUG_NAMES.join(", ")}`);
-  return altered(BUGS[name]);
+  return altered(name, BUGS[name]);
 }
 
 try {
