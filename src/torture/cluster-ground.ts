@@ -172,6 +172,8 @@ function badlyLinked(
   const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.databaseUrl) };
   return {
     ...plan,
+    // So that both decide at once all the time.
+    haproxy: withEnvironment(plan.haproxy, { HAPROXY_ROUND_ROBIN: "yes" }),
     redis: withEnvironment(plan.redis, ofRedis),
     apis: plan.apis.map((api) => withEnvironment(api, ofApi)),
     writers: plan.writers.map((writer) => withEnvironment(writer, ofWriter)),

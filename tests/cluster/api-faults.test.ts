@@ -10,6 +10,34 @@ setDefaultTimeout(60_000);
 const KILLS = 6;
 const seed = testSeed();
 
+describe.skipIf(clusterMissing !== null)(
+  `HAProxy that fills one API first, under load (seed ${seed})`,
+  () => {
+    test("the API that has all requests killed: no request fails, and none is applied twice", async () => {
+      const system = await LoadedCluster.start(seed, { roundRobin: false });
+      try {
+        const { cluster } = system;
+        const load = await system.load(200);
+        for (let kill = 0; kill < KILLS; kill += 1) {
+          cluster.redis.process.signal("SIGSTOP");
+          await Bun.sleep(100);
+          await cluster.apis[0]?.kill();
+          cluster.redis.process.signal("SIGCONT");
+          await Bun.sleep(200);
+          await cluster.apis[0]?.start();
+          await cluster.balanced();
+        }
+        await load.stop();
+        expect(load.failures).toEqual([]);
+        expect(load.statements.failed).toBe(0);
+        await system.check();
+      } finally {
+        await system.dispose();
+      }
+    });
+  },
+);
+
 describe.skipIf(clusterMissing !== null)(`HAProxy and the APIs, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { Load } from "./support/load.ts";
 import { eventually } from "./support/running-stack.ts";
 import { serversMissing } from "./support/servers-missing.ts";
-import { sharedStack } from "./support/shared-stack.ts";
+import { type SharedStack, sharedStack } from "./support/shared-stack.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -31,6 +31,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     expect(check(socket)).toEqual({ exitCode: 0, stderr: "" });
     const names = { ...base, HAPROXY_BIND: "*:9999", HAPROXY_API_1: "localhost:8080", HAPROXY_DNS: "yes" };
     expect(check(names)).toEqual({ exitCode: 0, stderr: "" });
+    expect(check({ ...socket, HAPROXY_ROUND_ROBIN: "yes" })).toEqual({ exitCode: 0, stderr: "" });
   });
 
   test("has a place for every API that a stack may have", () => {
@@ -50,62 +51,38 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
   });
 });
 
-describe.skipIf(serversMissing !== null)("HAProxy", () => {
-  const shared = sharedStack();
+describe.skipIf(serversMissing !== null)("HAProxy that gives each API its share", () => {
+  const shared = sharedStack({ HAPROXY_ROUND_ROBIN: "yes" });
 
   test("spreads requests over the APIs and gives each an id of its own, whatever the client sent", async () => {
     const { stack } = shared();
-    const answers = [];
-    for (let round = 0; round < 10; round += 1) {
-      const headers = { [HEADER]: "forged", [HEADER.toLowerCase()]: "forged" };
-      answers.push(await ask(stack.url, "forged?", headers));
-    }
+    const answers = await askTenTimes(stack.url);
     expect(new Set(answers.map(({ pid }) => pid))).toEqual(
       new Set([stack.pid("api-1"), stack.pid("api-2")].map(String)),
     );
-    for (const { id } of answers) expect(id).toMatch(UUID);
-    expect(new Set(answers.map(({ id }) => id)).size).toBe(10);
   });
 
-  test("kill -9 of an API under load fails no request, and what is sent twice bears one id", async () => {
-    const { stack, takeSeen } = shared();
-    takeSeen();
-    const load = new Load(async (body) => (await ask(stack.url, body)).pid);
-    for (const name of ["api-1", "api-2", "api-1"]) {
-      await load.more(200);
-      const pid = stack.pid(name);
-      process.kill(pid, "SIGKILL");
-      await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-      await load.until(String(stack.pid(name)));
-    }
-    const answered = await load.stop();
-    expect(load.failures).toEqual([]);
-    const idsOf = new Map<string, Set<string>>();
-    let applications = 0;
-    for (const { id, body } of takeSeen()) {
-      idsOf.set(body, (idsOf.get(body) ?? new Set()).add(id));
-      applications += 1;
-    }
-    expect(idsOf.size).toBe(answered);
-    expect([...idsOf].filter(([, ids]) => ids.size > 1)).toEqual([]);
-    // Or else nothing was on its way when they were killed, and nothing was tested.
-    expect(applications).toBeGreaterThan(answered);
+  test("kill -9 of an API under load fails no request, and what is sent twice bears one id", () =>
+    killUnderLoad(shared(), ["api-1", "api-2", "api-1"]));
+
+  test("a restart of one API after the other under load fails no request, and sends none twice", () =>
+    restartUnderLoad(shared(), ["api-1", "api-2"]));
+});
+
+describe.skipIf(serversMissing !== null)("HAProxy", () => {
+  const shared = sharedStack();
+
+  test("hands all requests to one API, as long as it can take them, and gives each an id of its own", async () => {
+    const { stack } = shared();
+    const answers = await askTenTimes(stack.url);
+    expect(new Set(answers.map(({ pid }) => pid))).toEqual(new Set([String(stack.pid("api-1"))]));
   });
 
-  test("a restart of one API after the other under load fails no request, and sends none twice", async () => {
-    const { stack, takeSeen } = shared();
-    takeSeen();
-    const load = new Load(async (body) => (await ask(stack.url, body)).pid);
-    for (const name of ["api-1", "api-2"]) {
-      const pid = stack.pid(name);
-      process.kill(pid, "SIGTERM");
-      await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-      await load.until(String(stack.pid(name)));
-    }
-    const answered = await load.stop();
-    expect(load.failures).toEqual([]);
-    expect(takeSeen()).toHaveLength(answered);
-  });
+  test("kill -9 of that API under load fails no request, and what is sent twice bears one id", () =>
+    killUnderLoad(shared(), ["api-1", "api-1", "api-1"]));
+
+  test("a restart of that API under load fails no request, and sends none twice", () =>
+    restartUnderLoad(shared(), ["api-1", "api-1"]));
 
   test("an API that dies over a body which came in pieces: the request is sent whole to the other", async () => {
     const { stack } = shared();
@@ -180,4 +157,53 @@ function rawRequest(port: number): Promise<{ answer: Promise<string>; send: (tex
     });
     socket.on("error", reject);
   });
+}
+
+async function askTenTimes(url: string): Promise<readonly Answer[]> {
+  const answers = [];
+  for (let round = 0; round < 10; round += 1) {
+    const headers = { [HEADER]: "forged", [HEADER.toLowerCase()]: "forged" };
+    answers.push(await ask(url, "forged?", headers));
+  }
+  for (const { id } of answers) expect(id).toMatch(UUID);
+  expect(new Set(answers.map(({ id }) => id)).size).toBe(10);
+  return answers;
+}
+
+async function killUnderLoad({ stack, takeSeen }: SharedStack, names: readonly string[]): Promise<void> {
+  takeSeen();
+  const load = new Load(async (body) => (await ask(stack.url, body)).pid);
+  for (const name of names) {
+    await load.more(200);
+    const pid = stack.pid(name);
+    process.kill(pid, "SIGKILL");
+    await eventually(`${name} is back`, () => stack.pid(name) !== pid);
+    await load.until(String(stack.pid(name)));
+  }
+  const answered = await load.stop();
+  expect(load.failures).toEqual([]);
+  const idsOf = new Map<string, Set<string>>();
+  let applications = 0;
+  for (const { id, body } of takeSeen()) {
+    idsOf.set(body, (idsOf.get(body) ?? new Set()).add(id));
+    applications += 1;
+  }
+  expect(idsOf.size).toBe(answered);
+  expect([...idsOf].filter(([, ids]) => ids.size > 1)).toEqual([]);
+  // Or else nothing was on its way when they were killed, and nothing was tested.
+  expect(applications).toBeGreaterThan(answered);
+}
+
+async function restartUnderLoad({ stack, takeSeen }: SharedStack, names: readonly string[]): Promise<void> {
+  takeSeen();
+  const load = new Load(async (body) => (await ask(stack.url, body)).pid);
+  for (const name of names) {
+    const pid = stack.pid(name);
+    process.kill(pid, "SIGTERM");
+    await eventually(`${name} is back`, () => stack.pid(name) !== pid);
+    await load.until(String(stack.pid(name)));
+  }
+  const answered = await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(takeSeen()).toHaveLength(answered);
 }

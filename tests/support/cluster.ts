@@ -28,6 +28,8 @@ export interface ClusterOptions {
   readonly own?: OwnCommands;
   /** What Redis's environment has besides. */
   readonly redisEnvironment?: Readonly<Record<string, string>>;
+  /** The balancer gives each API its share of the requests; default true, so that several decide at once. */
+  readonly roundRobin?: boolean;
 }
 
 /**
@@ -58,7 +60,7 @@ export class Cluster implements AsyncDisposable {
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { apis = 2, writers = 1, shards = 1, environment = {}, durable = false } = options;
-    const { own = OWN_COMMANDS, redisEnvironment = {} } = options;
+    const { own = OWN_COMMANDS, redisEnvironment = {}, roundRobin = true } = options;
     const [redis, nats, postgres] = await Promise.all([
       startRedis(redisEnvironment),
       startNats(),
@@ -75,7 +77,10 @@ export class Cluster implements AsyncDisposable {
         Promise.all(numbers(apis).map((number) => cluster.#api(number))),
       ]);
       if (apis === 0) return cluster;
-      cluster.haproxy = await startHaproxy(cluster.apis.map((api) => api.port));
+      cluster.haproxy = await startHaproxy(
+        cluster.apis.map((api) => api.port),
+        roundRobin,
+      );
       cluster.#started.push(cluster.haproxy);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();

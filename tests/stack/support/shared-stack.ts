@@ -12,12 +12,12 @@ export interface SharedStack {
 }
 
 /** One stack for all tests of a describe: a start of its own for each would cost them seconds. */
-export function sharedStack(): () => SharedStack {
+export function sharedStack(settings: Readonly<Record<string, string>> = {}): () => SharedStack {
   let folder: ReturnType<typeof temporaryFolder> | null = null;
   let stack: RunningStack | null = null;
   beforeAll(async () => {
     folder = temporaryFolder();
-    const environment = { STAND_IN_SEEN: join(folder.path, "seen") };
+    const environment = { STAND_IN_SEEN: join(folder.path, "seen"), ...settings };
     stack = await startStack({ data: join(folder.path, "data"), environment });
   }, 60_000);
   afterAll(async () => {

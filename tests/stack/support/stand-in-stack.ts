@@ -18,7 +18,10 @@ try {
       fresh: fresh === "fresh",
       apis: 2,
       writers: 1,
-      environment: { PATH: process.env["PATH"] ?? "" },
+      environment: {
+        PATH: process.env["PATH"] ?? "",
+        ...(process.env["HAPROXY_ROUND_ROBIN"] ? { HAPROXY_ROUND_ROBIN: "yes" } : {}),
+      },
       ownEnvironment: Object.fromEntries(
         Object.entries(process.env).flatMap(([name, value]) =>
           name.startsWith("STAND_IN_") && value !== undefined ? [[name, value]] : [],

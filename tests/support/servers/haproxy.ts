@@ -4,8 +4,12 @@ import { ServerProcess, temporaryFolder } from "./server-process.ts";
 
 const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg");
 
-/** The balancer as it is deployed, in front of APIs on these ports. */
-export async function startHaproxy(apiPorts: readonly number[]): Promise<ServerProcess> {
+/**
+ * The balancer as it is deployed, in front of APIs on these ports.
+ *
+ * @param roundRobin each API gets its share, so that several decide at once; else the first one gets all that it can take
+ */
+export async function startHaproxy(apiPorts: readonly number[], roundRobin: boolean): Promise<ServerProcess> {
   const program = pathOf("haproxy");
   const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
   return ServerProcess.start({
@@ -15,6 +19,7 @@ export async function startHaproxy(apiPorts: readonly number[]): Promise<ServerP
       "/usr/bin/env",
       `HAPROXY_BIND=127.0.0.1:${port}`,
       "REQUEST_ID_HEADER=x-request-id",
+      ...(roundRobin ? ["HAPROXY_ROUND_ROBIN=yes"] : []),
       ...apis,
       program,
       "-db",
