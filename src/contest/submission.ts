@@ -41,7 +41,7 @@ const service = z.object({
 });
 const composeFile = z.object({ services: z.record(z.string(), service) });
 
-const RUNTIME_VARIABLES = /^(BUN_|MIMALLOC_|GO)/;
+const RUNTIME_VARIABLES = /^(BUN_|MIMALLOC_|GO|HAPROXY_ROUND_ROBIN$)/;
 
 /** @throws StartError where the file cannot be read, or a service has no limits */
 export function readSubmission(file: string = SUBMISSION_FILE): Submission {
