@@ -4,7 +4,7 @@ import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/processes.ts";
 import { missingServers } from "./servers/binaries.ts";
-import { startHaproxy } from "./servers/haproxy.ts";
+import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
@@ -129,13 +129,18 @@ export class Cluster implements AsyncDisposable {
 
   /** Until the balancer hands requests to every API. */
   async balanced(): Promise<void> {
-    await eventually("HAProxy sees every API", async () => {
-      const answers = await Promise.all(this.apis.map(() => fetch(`${this.url}/readyz`)));
+    await eventually("every API is ready", async () => {
       const ready = await Promise.all(this.apis.map((_, index) => fetch(`${this.apiUrl(index)}/readyz`)));
-      return [...answers, ...ready].every(({ ok }) => ok);
+      return ready.every(({ ok }) => ok);
     });
-    // It looks every 200 ms.
+    // A look of the balancer's that has begun before may still find one down. It looks every 200 ms.
     await Bun.sleep(250);
+    const { haproxy } = this;
+    if (haproxy === null) return;
+    await eventually("HAProxy sees every API", async () => {
+      const down = await serversDown(haproxy);
+      return down.length === 0 && (await fetch(`${this.url}/readyz`)).ok;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

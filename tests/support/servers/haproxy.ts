@@ -31,3 +31,13 @@ export async function startHaproxy(apiPorts: readonly number[], roundRobin: bool
     orphanSignal: "KILL",
   });
 }
+
+/** The APIs, as the configuration names them, that the balancer hands no requests to: by the last that it said of each. */
+export async function serversDown(haproxy: ServerProcess): Promise<string[]> {
+  const states = new Map<string, string>();
+  const said = await haproxy.log();
+  for (const [, server = "", state = ""] of said.matchAll(/Server apis\/(\S+) is (UP|DOWN)\b/g)) {
+    states.set(server, state);
+  }
+  return [...states].flatMap(([server, state]) => (state === "DOWN" ? [server] : []));
+}

@@ -103,6 +103,11 @@ export class ServerProcess {
     });
   }
 
+  /** What it has said since its last start. */
+  log(): Promise<string> {
+    return Bun.file(this.logFile).text();
+  }
+
   get logFile(): string {
     return join(this.#options.folder, "log");
   }
@@ -111,16 +116,16 @@ export class ServerProcess {
     const deadline = performance.now() + READY_MILLISECONDS;
     for (;;) {
       if (this.#process.exitCode !== null)
-        throw new Error(`${this.#options.name} ended: ${await this.#log()}`);
+        throw new Error(`${this.#options.name} ended: ${await this.#lastWords()}`);
       if (await this.#options.isReady(this.port).catch(() => false)) return;
       if (performance.now() > deadline)
-        throw new Error(`${this.#options.name} is not ready: ${await this.#log()}`);
+        throw new Error(`${this.#options.name} is not ready: ${await this.#lastWords()}`);
       await Bun.sleep(10);
     }
   }
 
-  async #log(): Promise<string> {
-    return (await Bun.file(this.logFile).text()).slice(-2000);
+  async #lastWords(): Promise<string> {
+    return (await this.log()).slice(-2000);
   }
 }
 
