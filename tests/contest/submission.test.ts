@@ -189,7 +189,14 @@ describe("run natively", () => {
     [
       "postgresql.conf",
       " = ",
-      ["autovacuum_max_workers", "maintenance_work_mem", "max_connections", "max_wal_size", "shared_buffers"],
+      [
+        "autovacuum_max_workers",
+        "default_statistics_target",
+        "maintenance_work_mem",
+        "max_connections",
+        "max_wal_size",
+        "shared_buffers",
+      ],
     ],
     ["nats.conf", ": ", ["max_file_store", "max_memory_store"]],
   ] as const) {
@@ -233,7 +240,7 @@ test("a file that is none, or a service without limits, is told in words", () =>
   using folder = temporaryFolder();
   const file = join(folder.path, "docker-compose.yml");
   expect(() => readSubmission(file)).toThrow(`${file} cannot be used (`);
-  const text = readFileSync(SUBMISSION_FILE, "utf8").replace('cpus: "0.08"', 'cpus: "a tenth"');
+  const text = readFileSync(SUBMISSION_FILE, "utf8").replace('cpus: "0.12"', 'cpus: "a tenth"');
   writeFileSync(file, text);
   expect(() => readSubmission(file)).toThrow("services.nats.deploy.resources.limits.cpus");
 });
