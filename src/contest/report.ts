@@ -107,7 +107,7 @@ function row(
 }
 
 /** What the figures mean, a sentence each. */
-function findings({ program, unlimited, readySeconds, services, deaths }: ContestResult): string[] {
+function findings({ program, unlimited, readySeconds, services, disk, deaths }: ContestResult): string[] {
   const from = program === "executable" ? "the executable" : "the source";
   const throttled = services.filter(({ figures }) => (figures?.throttledPeriods ?? 0) > 0);
   const { ready_seconds: bound } = CONTEST_BOUNDS;
@@ -126,6 +126,13 @@ function findings({ program, unlimited, readySeconds, services, deaths }: Contes
             : `Throttled during the load: ${throttled.map(({ name }) => name).join(", ")}.`,
         ]
       : []),
+    `The disk, meanwhile, took ${milliseconds(disk.p50Milliseconds)} ms for a write of 4 kB with fdatasync ` +
+      `(p99 ${milliseconds(disk.p99Milliseconds)}, max ${milliseconds(disk.maxMilliseconds)}; ` +
+      `${disk.writes.toLocaleString("en-US")} of them): every answer waits for one like these.`,
     ...deaths.map((death) => `Not as it should be: ${death}`),
   ];
+}
+
+function milliseconds(value: number): string {
+  return value.toFixed(2);
 }

@@ -1,4 +1,5 @@
 import type { RunResult } from "../load/result.ts";
+import type { DiskTimes } from "./disk-watch.ts";
 import { MEGABYTE_BYTES, type Submission } from "./submission.ts";
 import { type Reading, WHOLE } from "./meter.ts";
 
@@ -18,6 +19,8 @@ export interface ContestResult {
   readonly requests: number;
   readonly services: readonly ServiceResult[];
   readonly whole: Figures | null;
+  /** While the load test ran, where the system keeps its data. */
+  readonly disk: DiskTimes;
   /** Processes that ended by themselves, or by the kernel for want of memory; in words. */
   readonly deaths: readonly string[];
 }
@@ -55,6 +58,7 @@ export interface Measured {
   /** Before and after the load; empty where nothing counted. */
   readonly before: ReadonlyMap<string, Reading>;
   readonly after: ReadonlyMap<string, Reading>;
+  readonly disk: DiskTimes;
   readonly deaths: readonly string[];
   readonly load: RunResult;
 }
@@ -82,6 +86,7 @@ export function contestResult(measured: Measured): ContestResult {
       figures: figuresOf(name),
     })),
     whole: figuresOf(WHOLE),
+    disk: measured.disk,
     deaths: measured.deaths,
   };
 }

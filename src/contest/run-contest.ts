@@ -21,6 +21,7 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../stack/stack.ts";
 
 import { deathsSince, endedForMemory } from "./deaths.ts";
+import { watchDisk } from "./disk-watch.ts";
 import { Meter } from "./meter.ts";
 import { ownCommands, underSubmission } from "./plan.ts";
 import { contestSection, contestSummary } from "./report.ts";
@@ -125,7 +126,9 @@ class Run {
       say(`Ready on ${plan.url} after ${readySeconds.toFixed(1)} s.`);
       const atFirst = readStackFile(this.#folder.stackFile);
       const before = this.#read();
-      const load = await this.#load(plan, signals.stop);
+      const endDiskWatch = watchDisk(this.#folder.path);
+      const load = await this.#load(plan, signals.stop).finally(endDiskWatch);
+      const disk = await endDiskWatch();
       await drained(plan.redisUrl);
       const after = this.#read();
       return {
@@ -136,6 +139,7 @@ class Run {
         readyMilliseconds,
         before,
         after,
+        disk,
         deaths: [...deathsSince(atFirst, readStackFile(this.#folder.stackFile)), ...endedForMemory(after)],
         load,
       };

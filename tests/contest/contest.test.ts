@@ -57,6 +57,10 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(result.command).toBe("npm run contest -- --scale 0.01 --rate 1 --seed 7");
     expect(result.readySeconds).toBeLessThan(CONTEST_BOUNDS.ready_seconds);
     expect(result.requests).toBe(load.total.requests);
+    // Ten a second at most, for at least the load's 2.4 s.
+    expect(result.disk.writes).toBeGreaterThan(5);
+    expect(result.disk.writes).toBeLessThan(100);
+    expect(output).toContain(`The disk, meanwhile, took ${result.disk.p50Milliseconds.toFixed(2)} ms`);
 
     const submission = readSubmission();
     expect(result.services.map(({ name }) => name)).toEqual([...submission.keys()]);

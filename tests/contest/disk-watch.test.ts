@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { watchDisk } from "../../src/contest/disk-watch.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+
+test("a disk is watched until its end is asked for, in one block, and nothing is left behind", async () => {
+  using folder = temporaryFolder();
+  const end = watchDisk(folder.path);
+  await Bun.sleep(450);
+  expect(statSync(join(folder.path, "disk-watch")).size).toBe(4096);
+  const times = await end();
+  expect(readdirSync(folder.path)).toEqual([]);
+  expect(times.writes).toBeGreaterThan(0);
+  expect(times.writes).toBeLessThan(6);
+  expect(times.p50Milliseconds).toBeGreaterThan(0);
+  expect(times.p99Milliseconds).toBeGreaterThanOrEqual(times.p50Milliseconds);
+  expect(times.maxMilliseconds).toBeGreaterThanOrEqual(times.p99Milliseconds);
+});
+
+test("a folder that cannot be written in is told to whoever ends the watch", async () => {
+  const missing = join(import.meta.dir, "none");
+  expect(existsSync(missing)).toBe(false);
+  await expect(watchDisk(missing)()).rejects.toThrow("ENOENT");
+});
