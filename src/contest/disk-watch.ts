@@ -14,43 +14,51 @@ const BLOCK_BYTES = 4096;
 const PAUSE_MILLISECONDS = 100;
 
 /**
- * Measures the disk beside a load: every answer waits for one write like these, and a disk that is shared stalls now
- * and then for longer than all else takes together. Over the same block again, so that no write makes the file grow.
- *
- * @returns ends it; rejects where the folder cannot be written in
+ * Measures the disk beside a load, from its making to its {@link end}: every answer waits for one write like these, and
+ * a disk that is shared stalls now and then for longer than all else takes together. It writes over the same block
+ * again, so that no write makes the file grow.
  */
-export function watchDisk(folder: string): () => Promise<DiskTimes> {
-  const file = join(folder, "disk-watch");
-  const times: number[] = [];
-  let ended = false;
-  const watching = (async () => {
-    const handle = await open(file, "w");
+export class DiskWatch {
+  readonly #file: string;
+  readonly #watching: Promise<void>;
+  readonly #times: number[] = [];
+  #ended = false;
+
+  constructor(folder: string) {
+    this.#file = join(folder, "disk-watch");
+    this.#watching = this.#watch();
+    // Told to whoever ends it.
+    this.#watching.catch(() => {});
+  }
+
+  /** Rejects where the folder could not be written in. */
+  async end(): Promise<DiskTimes> {
+    this.#ended = true;
+    await this.#watching;
+    // The first one makes the block.
+    const times = this.#times.slice(1);
+    return {
+      writes: times.length,
+      p50Milliseconds: percentile(times, 0.5),
+      p99Milliseconds: percentile(times, 0.99),
+      maxMilliseconds: percentile(times, 1),
+    };
+  }
+
+  async #watch(): Promise<void> {
+    const handle = await open(this.#file, "w");
     try {
       const block = new Uint8Array(BLOCK_BYTES);
-      while (!ended) {
+      while (!this.#ended) {
         const begun = performance.now();
         await handle.write(block, 0, BLOCK_BYTES, 0);
         await handle.datasync();
-        times.push(performance.now() - begun);
+        this.#times.push(performance.now() - begun);
         await Bun.sleep(PAUSE_MILLISECONDS);
       }
     } finally {
       await handle.close();
-      await rm(file, { force: true });
+      await rm(this.#file, { force: true });
     }
-  })();
-  // Told to whoever ends it.
-  watching.catch(() => {});
-  return async () => {
-    ended = true;
-    await watching;
-    // The first one makes the block.
-    const later = times.slice(1);
-    return {
-      writes: later.length,
-      p50Milliseconds: percentile(later, 0.5),
-      p99Milliseconds: percentile(later, 0.99),
-      maxMilliseconds: percentile(later, 1),
-    };
-  };
+  }
 }

@@ -21,7 +21,7 @@ import { readStackFile } from "../stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../stack/stack.ts";
 
 import { deathsSince, endedForMemory } from "./deaths.ts";
-import { watchDisk } from "./disk-watch.ts";
+import { type DiskTimes, DiskWatch } from "./disk-watch.ts";
 import { Meter } from "./meter.ts";
 import { ownCommands, underSubmission } from "./plan.ts";
 import { contestSection, contestSummary } from "./report.ts";
@@ -126,9 +126,14 @@ class Run {
       say(`Ready on ${plan.url} after ${readySeconds.toFixed(1)} s.`);
       const atFirst = readStackFile(this.#folder.stackFile);
       const before = this.#read();
-      const endDiskWatch = watchDisk(this.#folder.path);
-      const load = await this.#load(plan, signals.stop).finally(endDiskWatch);
-      const disk = await endDiskWatch();
+      const diskWatch = new DiskWatch(this.#folder.path);
+      let load: RunResult;
+      let disk: DiskTimes;
+      try {
+        load = await this.#load(plan, signals.stop);
+      } finally {
+        disk = await diskWatch.end();
+      }
       await drained(plan.redisUrl);
       const after = this.#read();
       return {
