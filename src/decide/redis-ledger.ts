@@ -35,6 +35,7 @@ export class RedisLedger implements Ledger {
   readonly #deadlines: ReturnType<typeof setInterval>;
   /** Empty until Redis was admitted for the first time; then their number stands. */
   readonly #shards: Shard[] = [];
+  readonly #begun = Promise.withResolvers<void>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -54,16 +55,19 @@ export class RedisLedger implements Ledger {
   }
 
   async submit(command: Command): Promise<Outcome> {
+    if (this.#shards.length === 0) await this.#beginning();
     // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
     const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
   async account(id: number): Promise<Account | null> {
+    if (this.#shards.length === 0) await this.#beginning();
     return (await this.#shard(id).read("account", id))?.account ?? null;
   }
 
   async statement(id: number): Promise<Statement | null> {
+    if (this.#shards.length === 0) await this.#beginning();
     return this.#shard(id).read("statement", id);
   }
 
@@ -72,6 +76,7 @@ export class RedisLedger implements Ledger {
    * the outbox after that is in the books when they are asked.
    */
   async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
+    if (this.#shards.length === 0) await this.#beginning();
     const shard = this.#shard(id);
     for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
       const reading = await shard.read("statement", id);
@@ -95,6 +100,7 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#begun.resolve();
     const deadline = performance.now() + limits.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#deadlines);
@@ -105,6 +111,20 @@ export class RedisLedger implements Ledger {
   #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const shard of this.#shards) shard.wake(newEpoch);
+    this.#begun.resolve();
+  }
+
+  /**
+   * A process that is started again listens before Redis was admitted, and a balancer that has not noticed that it was
+   * away sends it requests at once: they wait a moment, as all do while Redis is away.
+   */
+  async #beginning(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limits.first_admission_milliseconds_max);
+    });
+    await Promise.race([this.#begun.promise, late]);
+    clearTimeout(timer);
   }
 
   /** @param outcome what is known of the request where the shard cannot be asked */

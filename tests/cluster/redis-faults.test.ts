@@ -3,6 +3,7 @@ import { createClient } from "@redis/client";
 import { limits } from "../../src/limits.ts";
 import { call } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
+import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { LoadedCluster } from "./loaded-cluster.ts";
@@ -35,6 +36,29 @@ describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`
     expect(load.failures).toEqual([]);
     expect(load.statements.failed).toBe(0);
     expect(load.slowestMilliseconds).toBeGreaterThan(400);
+    await system.check();
+  });
+
+  test("an API that was just started and has not found Redis yet: its first requests wait, and none fails", async () => {
+    const { cluster, journal } = system;
+    const account = 1;
+    const [api] = cluster.apis;
+    const url = cluster.apiUrl(0);
+    cluster.redis.process.signal("SIGSTOP");
+    await api?.kill();
+    api?.startUnready();
+    await eventually("it listens", async () => (await call(url, "GET", "/livez")).status === 200);
+    const failed = journal.count("unknown") + journal.count("not-done");
+    const asked = [
+      journal.transact(url, { account, tipo: "c", valor: 1, key: null }),
+      ...["", "/extrato", "/transacoes"].map((path) => call(url, "GET", `/clientes/${account}${path}`)),
+    ];
+    await Bun.sleep(200);
+    expect((await call(url, "GET", "/readyz")).status).toBe(503);
+    cluster.redis.process.signal("SIGCONT");
+    const [, ...readings] = await Promise.all(asked);
+    expect(readings).toEqual(readings.map(() => expect.objectContaining({ status: 200 })));
+    expect(journal.count("unknown") + journal.count("not-done")).toBe(failed);
     await system.check();
   });
 
