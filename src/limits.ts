@@ -28,7 +28,10 @@ export const limits = {
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision, then its client is told that there is none, or that it is not known. */
   decision_milliseconds_max: 2000,
-  /** And so long before, where the process was just started and has not found Redis yet. */
+  /**
+   * And so long before that where the process was just started and has not found Redis yet: both together are less than
+   * the 3 s that the balancer waits for an API.
+   */
   first_admission_milliseconds_max: 900,
   /** How often what waits is looked through for passed deadlines. */
   deadline_check_milliseconds: 50,

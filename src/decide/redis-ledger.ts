@@ -35,7 +35,8 @@ export class RedisLedger implements Ledger {
   readonly #deadlines: ReturnType<typeof setInterval>;
   /** Empty until Redis was admitted for the first time; then their number stands. */
   readonly #shards: Shard[] = [];
-  readonly #begun = Promise.withResolvers<void>();
+  /** Ends the waiting of each request that came before; a promise for all would hold on to those that gave up. */
+  readonly #early = new Set<() => void>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -100,7 +101,7 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#begun.resolve();
+    for (const goOn of this.#early) goOn();
     const deadline = performance.now() + limits.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#deadlines);
@@ -111,20 +112,23 @@ export class RedisLedger implements Ledger {
   #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const shard of this.#shards) shard.wake(newEpoch);
-    this.#begun.resolve();
+    for (const goOn of this.#early) goOn();
   }
 
   /**
    * A process that is started again listens before Redis was admitted, and a balancer that has not noticed that it was
    * away sends it requests at once: they wait a moment, as all do while Redis is away.
    */
-  async #beginning(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limits.first_admission_milliseconds_max);
+  #beginning(): Promise<void> {
+    return new Promise((resolve) => {
+      const goOn = (): void => {
+        clearTimeout(timer);
+        this.#early.delete(goOn);
+        resolve();
+      };
+      const timer = setTimeout(goOn, limits.first_admission_milliseconds_max);
+      this.#early.add(goOn);
     });
-    await Promise.race([this.#begun.promise, late]);
-    clearTimeout(timer);
   }
 
   /** @param outcome what is known of the request where the shard cannot be asked */
