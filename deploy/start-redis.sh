@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Redis in its container. Before that it takes a torn end off the log: see src/stack/redis-log.ts, which does the
+# Starts Redis in its container. Before that it takes a torn end off the log: see src/stack/aof-repair.ts, which does the
 # same for `npm run stack`, and says why.
 newest=$(ls -v "${REDIS_DATA:-/data}"/appendonlydir/*.incr.aof 2>/dev/null | tail -n 1)
 if [ -s "$newest" ]; then

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { limits } from "./limits.ts";
+import { limits } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 
 /** The only reader of the environment. A flag of the command line counts over its variable, that over the default. */

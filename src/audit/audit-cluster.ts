@@ -1,15 +1,15 @@
-import { checkAccounts, checkCommands } from "./books-accounts.ts";
-import { checkChains } from "./books-chains.ts";
-import { passOver } from "./books-pass.ts";
-import { connectBooks, inSnapshot } from "./books-snapshot.ts";
-import { limits } from "../limits.ts";
-import { readSystem } from "./books-system.ts";
-import { CompareRedis } from "./compare-redis.ts";
+import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
+import { checkChains } from "./books/books-chains.ts";
+import { passOver } from "./books/books-full-scan.ts";
+import { connectBooks, inSnapshot } from "./books/books-snapshot.ts";
+import { limits } from "../bounds.ts";
+import { readSystem } from "./books/books-metadata.ts";
+import { CompareRedis } from "./redis/compare-redis.ts";
 import { Findings } from "./findings.ts";
-import { looking, POSTGRES, REDIS } from "./looking.ts";
-import { RedisSide } from "./redis-side.ts";
-import type { AuditReport } from "./report.ts";
-import { Work } from "./work.ts";
+import { looking, POSTGRES, REDIS } from "./unreachable-server.ts";
+import { RedisSide } from "./redis/redis-reader.ts";
+import type { AuditReport } from "./report/audit-report.ts";
+import { Work } from "./progress-estimate.ts";
 
 export interface AuditClusterOptions {
   readonly databaseUrl: string;

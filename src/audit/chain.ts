@@ -1,5 +1,5 @@
-import { MONEY_CENTS_MAX } from "../limits.ts";
-import type { FindingName } from "./report.ts";
+import { MONEY_CENTS_MAX } from "../bounds.ts";
+import type { FindingName } from "./report/audit-report.ts";
 
 /** An entry as it is stored. Damage may make a number anything, so they are exact beyond 2^53, too. */
 export interface StoredEntry {

@@ -1,6 +1,6 @@
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { integers, texts } from "../keep/pg-array.ts";
-import type { Row } from "./books-snapshot.ts";
+import type { Row } from "./books/books-snapshot.ts";
 
 /** A row of `entries` as the text of its event. */
 export const EVENT_OF_ENTRY = `

@@ -1,5 +1,5 @@
-import { limits } from "../limits.ts";
-import type { Finding, FindingName } from "./report.ts";
+import { limits } from "../bounds.ts";
+import type { Finding, FindingName } from "./report/audit-report.ts";
 
 /** What an audit has found so far: all are counted, the first ones are kept to be told. */
 export class Findings {

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 
 /** A bar on the standard error, where that is a terminal, once an audit has taken a while, or is going to. */
 export class Progress {

@@ -1,9 +1,9 @@
 import { auditCluster } from "./audit-cluster.ts";
-import { auditFile } from "./audit-file.ts";
+import { auditFile } from "./embedded/audit-file.ts";
 import { Progress } from "./progress.ts";
-import type { AuditReport } from "./report.ts";
-import { describeReport } from "./table.ts";
-import { chooseTarget, type Target, type TargetFlags } from "./target.ts";
+import type { AuditReport } from "./report/audit-report.ts";
+import { describeReport } from "./report/report-text.ts";
+import { chooseTarget, type Target, type TargetFlags } from "./audit-target.ts";
 
 export interface AuditFlags extends TargetFlags {
   readonly json?: boolean;

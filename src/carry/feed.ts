@@ -1,6 +1,6 @@
 import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { natsOptions } from "./nats-address.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
 import { messageOf } from "../errors.ts";

@@ -4,7 +4,7 @@ import { type ApiConfig, readApiConfig } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;

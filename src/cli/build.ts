@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { Command } from "commander";
-import { buildExecutable, EXECUTABLE } from "../build/executable.ts";
+import { buildExecutable } from "../build/build-executable.ts";
+import { EXECUTABLE } from "../build/programs.ts";
 
 export function buildCommand(): Command {
   return new Command("build")

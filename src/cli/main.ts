@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-import { type Commands, runProgram } from "./run-program.ts";
+import { type Commands, LEDGER, runProgram } from "./run-program.ts";
 
 const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
@@ -9,11 +9,7 @@ const COMMANDS: Commands = new Map([
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
-  ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],
-  ["torture", async () => (await import("./torture.ts")).tortureCommand()],
-  ["contest", async () => (await import("./contest.ts")).contestCommand()],
   ["build", async () => (await import("./build.ts")).buildCommand()],
-  ["bench", async () => (await import("./bench.ts")).benchCommand()],
 ]);
 
-await runProgram(COMMANDS);
+await runProgram("razonete", LEDGER, COMMANDS);

@@ -5,7 +5,7 @@ import { readWriterConfig } from "../config.ts";
 import library from "../decide/ledger.lua" with { type: "text" };
 import { StartError } from "../errors.ts";
 import { restore } from "../restore/restore.ts";
-import { doneLines } from "../restore/words.ts";
+import { doneLines } from "../restore/messages.ts";
 
 interface RestoreFlags {
   readonly yes: boolean;

@@ -5,10 +5,18 @@ import { StartError } from "../errors.ts";
 /** Commands by name, in the order in which the help lists them; each brings its code along when it is wanted. */
 export type Commands = ReadonlyMap<string, () => Promise<Command>>;
 
-/** Runs the command that the command line names, out of those that this program has. */
-export async function runProgram(commands: Commands): Promise<void> {
-  const program = new Command("razonete")
-    .description("An account ledger behind an HTTP API: balances with a credit limit that is never passed.")
+/** What the ledger is, for the help of its programs. */
+export const LEDGER =
+  "An account ledger behind an HTTP API: balances with a credit limit that is never passed.";
+
+/**
+ * Runs the command that the command line names, out of those that this program has.
+ *
+ * @param name how the program is called, as its help says
+ */
+export async function runProgram(name: string, description: string, commands: Commands): Promise<void> {
+  const program = new Command(name)
+    .description(description)
     .version(packageJson.version)
     .showHelpAfterError("(--help shows what is possible)");
 

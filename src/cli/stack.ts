@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { environmentOfStack } from "../config.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { listenForStop } from "./stop-signals.ts";
 

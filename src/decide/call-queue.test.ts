@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
 import { CallLost } from "./redis-link.ts";
 

@@ -1,5 +1,5 @@
 import { LedgerUnavailable } from "../ledger/ledger.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { CallLost, CallRefused } from "./redis-link.ts";
 
 interface Waiting<Request, Answer> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BooksFence, BooksReader } from "./neighbours.ts";
+import type { BooksFence, BooksReader } from "./ports.ts";
 import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 

@@ -1,6 +1,6 @@
 import { createClient } from "@redis/client";
 import { z } from "zod";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 
 /** How every process of the ledger speaks to Redis: the client, the keys, and the form of the outbox. */
 

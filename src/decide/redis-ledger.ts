@@ -9,8 +9,8 @@ import {
   type Readiness,
   type Statement,
 } from "../ledger/ledger.ts";
-import { limits } from "../limits.ts";
-import type { BooksReader } from "./neighbours.ts";
+import { limits } from "../bounds.ts";
+import type { BooksReader } from "./ports.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type Reading, Shard, type ShardOptions } from "./shard.ts";
 

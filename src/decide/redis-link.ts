@@ -1,6 +1,6 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { type Admission, compare, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";

@@ -5,10 +5,10 @@ import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
-import { type Answer, argumentsOf, newEvent, parseAnswer } from "./encode.ts";
-import type { BatchFeed } from "./neighbours.ts";
+import { type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
+import type { BatchFeed } from "./ports.ts";
 import type { RedisLink } from "./redis-link.ts";
 
 /** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */

@@ -1,4 +1,4 @@
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import type { Account, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
@@ -10,7 +10,7 @@ import {
   type Readiness,
   type Statement,
 } from "../ledger/ledger.ts";
-import { Batch } from "./batch.ts";
+import { Batch } from "./decide-batch.ts";
 import { Store } from "./store.ts";
 import { messageOf } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { migrate } from "./migrate.ts";
 

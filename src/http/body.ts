@@ -1,4 +1,4 @@
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import type { Parsed } from "./parse.ts";
 import type { Problem } from "./problems.ts";
 

@@ -1,4 +1,4 @@
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import type { CommandId } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { HistoryPage } from "../ledger/ledger.ts";

@@ -11,7 +11,7 @@ import {
   parseTransaction,
 } from "./parse.ts";
 import { ACCOUNT_NOT_FOUND, type Problem, problemOf, toResponse } from "./problems.ts";
-import { accountJson, historyJson, nextPage, statementJson, transactionJson } from "./wire.ts";
+import { accountJson, historyJson, nextPage, statementJson, transactionJson } from "./response-json.ts";
 
 export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };

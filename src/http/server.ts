@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { type Problem, toResponse } from "./problems.ts";

@@ -1,14 +1,14 @@
 import assert from "node:assert";
 import type { Batch } from "../carry/batch.ts";
-import type { BooksFence, BooksReader, KeptHistory } from "../decide/neighbours.ts";
+import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { limits } from "../limits.ts";
-import { codeOf, type Connecting, connectPostgres, type Sql } from "./connect.ts";
+import { limits } from "../bounds.ts";
+import { codeOf, type Connecting, connectPostgres, type Sql } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
-import { fold } from "./fold.ts";
-import { inTime } from "./in-time.ts";
-import { keepFolded } from "./keep-folded.ts";
-import { notInBooks } from "./not-in-books.ts";
+import { fold } from "./net-changes.ts";
+import { inTime } from "./query-timeout.ts";
+import { keepFolded } from "./call-keep-batches.ts";
+import { notInBooks } from "./missing-events.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
 export type Kept =

@@ -1,9 +1,9 @@
 import { ErrorReply } from "@redis/client";
 import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { StartError } from "../errors.ts";
-import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./connect.ts";
+import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { migrate } from "./migrate.ts";
-import { reach } from "./reach.ts";
+import { reach } from "./wait-for-server.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {

@@ -1,5 +1,5 @@
 import { StartError } from "../errors.ts";
-import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./connect.ts";
+import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./postgres-client.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/001_books.sql" with { type: "text" };
 import restore from "./migrations/002_restore.sql" with { type: "text" };

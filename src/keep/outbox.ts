@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import {
   connectRedis,
   headKey,

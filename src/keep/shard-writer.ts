@@ -1,14 +1,14 @@
 import { AssertionError } from "node:assert";
 import type { Batch } from "../carry/batch.ts";
-import { limits } from "../limits.ts";
-import type { BooksFence } from "../decide/neighbours.ts";
+import { limits } from "../bounds.ts";
+import type { BooksFence } from "../decide/ports.ts";
 import type { Books } from "./books.ts";
-import { codeOf } from "./connect.ts";
+import { codeOf } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
-import { Role } from "./role.ts";
-import { type Trouble, Troubles } from "./troubles.ts";
-import { Wake } from "./wake.ts";
+import { Role } from "./leader-election.ts";
+import { type Trouble, Troubles } from "./outage-log.ts";
+import { Wake } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
 
 export interface ShardWriterOptions {

@@ -1,12 +1,12 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
-import { limits } from "../limits.ts";
-import type { BooksFence } from "../decide/neighbours.ts";
+import { limits } from "../bounds.ts";
+import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
 import { Outbox } from "./outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
-import { Troubles } from "./troubles.ts";
-import { Wake } from "./wake.ts";
+import { Troubles } from "./outage-log.ts";
+import { Wake } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
 
 /** The writer's process: one {@link ShardWriter} for each shard that the books have, over shared connections. */

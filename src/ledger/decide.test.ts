@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { MONEY_CENTS_MAX } from "../limits.ts";
+import { MONEY_CENTS_MAX } from "../bounds.ts";
 import type { Account } from "./account.ts";
 import type { ChangeLimit, Transact } from "./command.ts";
 import { decide, open } from "./decide.ts";

@@ -1,4 +1,4 @@
-import { MONEY_CENTS_MAX } from "../limits.ts";
+import { MONEY_CENTS_MAX } from "../bounds.ts";
 import type { Account, Micros } from "./account.ts";
 import type { ChangeLimit, OpenAccount, Transact } from "./command.ts";
 import type { Entry } from "./entry.ts";

@@ -1,15 +1,15 @@
-import type { AuditReport } from "../audit/report.ts";
+import type { AuditReport } from "../audit/report/audit-report.ts";
 import { sealed } from "../decide/fence.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
-import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/connect.ts";
+import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
 import { migrate } from "../keep/migrate.ts";
-import { reach } from "../keep/reach.ts";
-import { keepSalvaged } from "./keep-salvaged.ts";
-import { emptyRedis, loadRedis } from "./load.ts";
-import { type Found, isWhole, look, readSystem } from "./look.ts";
-import type { RestoreReport } from "./report.ts";
-import { goOnLines, planLines } from "./words.ts";
+import { reach } from "../keep/wait-for-server.ts";
+import { keepSalvaged } from "./commit-recovered.ts";
+import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
+import { type Found, isWhole, look, readSystem } from "./diagnose.ts";
+import type { RestoreReport } from "./restore-report.ts";
+import { goOnLines, planLines } from "./messages.ts";
 
 export interface RestoreOptions {
   readonly databaseUrl: string;

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
-import { locate, type ProgramName, type Programs, PROGRAMS } from "./servers.ts";
+import { locate, type ProgramName, type Programs, PROGRAMS } from "./server-programs.ts";
 
 const SCRIPT = fileURLToPath(new URL("./install-servers.sh", import.meta.url));
 

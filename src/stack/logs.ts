@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 
 /** Where a log's contents go when a new run begins or when it has grown to its bound; what was there is dropped. */
 function older(log: string): string {

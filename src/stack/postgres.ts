@@ -14,9 +14,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { StartError } from "../errors.ts";
-import type { Programs } from "./servers.ts";
+import type { Programs } from "./server-programs.ts";
 
 /**
  * PostgreSQL refuses to run as root, so root gives it to a user without rights. That user may not be able to enter

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
-import { endLeftovers } from "./leftovers.ts";
+import { endLeftovers } from "./orphaned-processes.ts";
 import { choosePort, freePorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
-import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./processes.ts";
-import { PROGRAM_NAMES } from "./servers.ts";
+import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./stack-plan.ts";
+import { PROGRAM_NAMES } from "./server-programs.ts";
 import { Stack, StartInterrupted } from "./stack.ts";
 
 export interface StackOptions {

@@ -1,9 +1,9 @@
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import { StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { beginLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
-import type { ProcessPlan, StackPlan } from "./processes.ts";
+import type { ProcessPlan, StackPlan } from "./stack-plan.ts";
 import { removeStackFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 

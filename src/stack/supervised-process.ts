@@ -1,12 +1,12 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
-import { limits } from "../limits.ts";
+import { limits } from "../bounds.ts";
 import type { DataFolder } from "./data-folder.ts";
-import { STOP_SIGNALS } from "./kinds.ts";
-import { forgetProcess, recordProcess } from "./leftovers.ts";
+import { STOP_SIGNALS } from "./process-kinds.ts";
+import { forgetProcess, recordProcess } from "./orphaned-processes.ts";
 import { lastLines } from "./logs.ts";
-import type { ProcessPlan } from "./processes.ts";
+import type { ProcessPlan } from "./stack-plan.ts";
 
 /** One that lived shorter than this died at once: there may be a reason that is still there. */
 const AT_ONCE_MILLISECONDS = 1_000;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import { z } from "zod";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
-import { limits } from "../../src/limits.ts";
+import { limits } from "../../src/bounds.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";

@@ -12,7 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { auditFile } from "../../src/audit/audit-file.ts";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import { failOnLeaks } from "../support/leaks.ts";

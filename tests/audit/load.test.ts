@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
-import { LoadedCluster } from "../cluster/loaded-cluster.ts";
+import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";

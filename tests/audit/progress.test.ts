@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { auditFile } from "../../src/audit/audit-file.ts";
-import { WORK_OF_COMPARISON } from "../../src/audit/work.ts";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
+import { WORK_OF_COMPARISON } from "../../src/audit/progress-estimate.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";

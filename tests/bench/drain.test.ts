@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { DrainBenchResult } from "../../src/bench/drain.ts";
+import type { DrainBenchResult } from "../../proof/bench/drain.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { benchToTheEnd } from "./support/start-bench.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { statSync } from "node:fs";
-import type { ExecutableBenchResult } from "../../src/bench/executable.ts";
-import { EXECUTABLE } from "../../src/build/executable.ts";
+import type { ExecutableBenchResult } from "../../proof/bench/executable.ts";
+import { EXECUTABLE } from "../../src/build/programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { benchToTheEnd } from "./support/start-bench.ts";
 

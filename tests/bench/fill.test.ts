@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { Filler } from "../../src/bench/fill.ts";
-import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "../../src/bench/stack-target.ts";
+import { Filler } from "../../proof/bench/fill.ts";
+import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "../../proof/bench/stack-target.ts";
 import { connectRedis, headKey } from "../../src/decide/redis-client.ts";
-import { connectPostgres } from "../../src/keep/connect.ts";
+import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";

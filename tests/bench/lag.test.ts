@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { LagComparison } from "../../src/bench/lag.ts";
-import { lagsOf } from "../../src/bench/lag-watch.ts";
+import type { LagComparison } from "../../proof/bench/lag.ts";
+import { lagsOf } from "../../proof/bench/lag-watch.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { benchToTheEnd } from "./support/start-bench.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { LargeBenchResult } from "../../src/bench/large.ts";
+import type { LargeBenchResult } from "../../proof/bench/large.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { benchToTheEnd } from "./support/start-bench.ts";

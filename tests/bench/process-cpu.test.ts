@@ -5,8 +5,8 @@ import {
   readStats,
   treeCpuMicroseconds,
   treeOf,
-} from "../../src/bench/process-cpu.ts";
-import { cpuSince, readCpu, type Target } from "../../src/bench/target.ts";
+} from "../../proof/bench/process-cpu.ts";
+import { cpuSince, readCpu, type Target } from "../../proof/bench/bench-target.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { formatSpread, percentile, ratioOf, spreadOf } from "../../src/bench/statistics.ts";
+import { formatSpread, percentile, ratioOf, spreadOf } from "../../proof/bench/statistics.ts";
 
 describe("the spread of measurements", () => {
   test("is their middle and their ends, in whatever order they came", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { parseFigures, runWrk } from "../../src/bench/wrk.ts";
+import { parseFigures, runWrk } from "../../proof/bench/wrk.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();

@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Cgroup, cgroupsMissing } from "../../src/cgroup/cgroup.ts";
-import { GroupV2 } from "../../src/cgroup/group-v2.ts";
+import { Cgroup, cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
+import { GroupV2 } from "../../proof/cgroup/group-v2.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
@@ -143,7 +143,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
   });
 
   test("what a killed run has left is removed by the next, with its processes; a run that goes on is let be", async () => {
-    const source = join(import.meta.dir, "../../src/cgroup/cgroup.ts");
+    const source = join(import.meta.dir, "../../proof/cgroup/cgroup.ts");
     const script = `
       const { Cgroup } = await import(${JSON.stringify(source)});
       const parent = Cgroup.create("left", {});

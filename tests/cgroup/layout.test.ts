@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { layoutFrom } from "../../src/cgroup/layout.ts";
+import { layoutFrom } from "../../proof/cgroup/layout.ts";
 
 const V1_APART = `
 31 24 0:27 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu

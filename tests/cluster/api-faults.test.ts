@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

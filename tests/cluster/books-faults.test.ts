@@ -5,8 +5,8 @@ import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
-import type { SteadyLoad } from "./steady-load.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
+import type { SteadyLoad } from "./support/steady-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -3,7 +3,7 @@ import { balanceOf, call, problemName } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -6,7 +6,7 @@ import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "@redis/client";
-import { limits } from "../../src/limits.ts";
+import { limits } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

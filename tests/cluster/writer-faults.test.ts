@@ -4,7 +4,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";
-import { LoadedCluster } from "./loaded-cluster.ts";
+import { LoadedCluster } from "./support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cgroupsMissing } from "../../src/cgroup/cgroup.ts";
-import type { ContestResult } from "../../src/contest/result.ts";
-import { CONTEST_BOUNDS, readSubmission } from "../../src/contest/submission.ts";
-import type { RunResult } from "../../src/load/result.ts";
+import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
+import type { ContestResult } from "../../proof/contest/contest-result.ts";
+import { CONTEST_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
+import type { RunResult } from "../../proof/load-test/run-result.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { processesOf } from "../stack/support/running-stack.ts";
 import { serversMissing } from "../stack/support/servers-missing.ts";
@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function start(data: string, ...flags: readonly string[]) {
   return Bun.spawn(
-    [process.execPath, "src/cli/main.ts", "contest", "--port", "0", "--data", data, ...flags],
+    [process.execPath, "proof/cli/main.ts", "contest", "--port", "0", "--data", data, ...flags],
     { cwd: ROOT, stdin: "ignore", stdout: "pipe", stderr: "ignore" },
   );
 }

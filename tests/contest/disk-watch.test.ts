@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DiskWatch } from "../../src/contest/disk-watch.ts";
+import { DiskWatch } from "../../proof/contest/disk-watch.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 test("a disk is watched until its end is asked for, in one block, and nothing is left behind", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import packageJson from "../../package.json" with { type: "json" };
-import { buildExecutable } from "../../src/build/executable.ts";
+import { buildExecutable } from "../../src/build/build-executable.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";

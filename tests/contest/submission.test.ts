@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ownCommands, underSubmission } from "../../src/contest/plan.ts";
+import { ownCommands, underSubmission } from "../../proof/contest/submission-processes.ts";
 import {
   CONTEST_BOUNDS,
   fileOf,
@@ -11,8 +11,8 @@ import {
   readSubmission,
   serviceNamed,
   SUBMISSION_FILE,
-} from "../../src/contest/submission.ts";
-import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/stack/processes.ts";
+} from "../../proof/contest/submission.ts";
+import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/stack/stack-plan.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
-import { limits } from "../../src/limits.ts";
+import { limits } from "../../src/bounds.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
-import { credit, debit, expectAppliedOnce, submitted } from "./settling.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
+import { credit, debit, expectAppliedOnce, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -5,10 +5,10 @@ import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { exchange } from "../support/servers/server-process.ts";
-import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
-import { type Answered, credit, debit, expectAppliedOnce, settle, submitted } from "./settling.ts";
+import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
+import { type Answered, credit, debit, expectAppliedOnce, settle, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import type { Batch } from "../../src/carry/batch.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { credit, debit, expectAppliedOnce, settle } from "./settling.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { credit, debit, expectAppliedOnce, settle } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

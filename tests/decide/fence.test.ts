@@ -7,9 +7,9 @@ import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { TcpProxy } from "../../src/torture/tcp-proxy.ts";
-import { credit, settle, submitted } from "./settling.ts";
+import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
+import { credit, settle, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
-import { limits, MONEY_CENTS_MAX } from "../../src/limits.ts";
-import { argumentsOf } from "../../src/decide/encode.ts";
+import { limits, MONEY_CENTS_MAX } from "../../src/bounds.ts";
+import { argumentsOf } from "../../src/decide/function-codec.ts";
 
 /** The comment at the head of ledger.lua is its contract: here its body is held to it, and the program to both. */
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { failOnLeaks } from "../support/leaks.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { apply, type Arguments, creditOf, debitOf, openOf, snapshot } from "./function-calls.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { apply, type Arguments, creditOf, debitOf, openOf, snapshot } from "./support/function-calls.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
 import { failOnLeaks } from "../support/leaks.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { apply, creditOf, debitOf, limitOf, openOf } from "./function-calls.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { apply, creditOf, debitOf, limitOf, openOf } from "./support/function-calls.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

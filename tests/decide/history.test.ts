@@ -3,8 +3,8 @@ import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { credit, settle } from "./settling.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { credit, settle } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

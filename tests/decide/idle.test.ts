@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
-import { limits } from "../../src/limits.ts";
+import { limits } from "../../src/bounds.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { credit } from "./settling.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { credit } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

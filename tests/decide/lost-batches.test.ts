@@ -4,8 +4,8 @@ import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { credit, submitted } from "./settling.ts";
+import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { credit, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from "bun:test";
 import { modelSuite } from "../model/model-suite.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { describeWithRedis, RedisStand } from "../support/redis-stand.ts";
+import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 
 failOnLeaks();
 

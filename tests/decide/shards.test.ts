@@ -4,8 +4,8 @@ import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { admitted, describeWithRedis, RedisStand } from "../support/redis-stand.ts";
-import { credit, debit, expectAppliedOnce, requestId, settle } from "./settling.ts";
+import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { credit, debit, expectAppliedOnce, requestId, settle } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -1,5 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { type AccountBody, type Client, type HistoryBody, credit, debit, json, problem } from "./client.ts";
+import {
+  type AccountBody,
+  type Client,
+  type HistoryBody,
+  credit,
+  debit,
+  json,
+  problem,
+} from "./support/client.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 

@@ -7,7 +7,7 @@ import { Random, testSeed } from "../support/random.ts";
 import { type RawAnswer, RawConnection } from "../support/raw-connection.ts";
 import { startServer } from "../support/server.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
-import { type HostileRequest, hostileRequest } from "./hostile-requests.ts";
+import { type HostileRequest, hostileRequest } from "./support/hostile-requests.ts";
 
 failOnLeaks();
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
-import { Client } from "./client.ts";
-import { contractSection } from "./contract-section.ts";
+import { Client } from "./support/client.ts";
+import { contractSection } from "./contest-routes-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
 

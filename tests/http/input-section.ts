@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Client, credit, json, problem } from "./client.ts";
+import { type Client, credit, json, problem } from "./support/client.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 

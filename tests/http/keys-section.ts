@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type AccountBody, type Client, credit, debit, json, problem } from "./client.ts";
+import { type AccountBody, type Client, credit, debit, json, problem } from "./support/client.ts";
 
 /** Idempotency-Key: what is sent twice happens once. */
 export function keysSection(api: Client): void {

@@ -9,13 +9,13 @@ import {
   test,
 } from "bun:test";
 import { Books } from "../../src/keep/books.ts";
-import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
+import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
-import { LedgerSource } from "./ledger-source.ts";
+import { LedgerSource } from "./support/ledger-source.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,10 +3,10 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed, STREAM } from "../../src/carry/feed.ts";
-import { limits } from "../../src/limits.ts";
+import { limits } from "../../src/bounds.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";
-import { until } from "./writer-world.ts";
+import { until } from "./support/writer-world.ts";
 
 setDefaultTimeout(60_000);
 

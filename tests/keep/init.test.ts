@@ -12,14 +12,14 @@ import { join } from "node:path";
 import { RedisClient } from "bun";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { Books } from "../../src/keep/books.ts";
-import { connectPostgres, type Sql } from "../../src/keep/connect.ts";
+import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { StartError } from "../../src/errors.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
-import { LedgerSource, putInOutbox } from "./ledger-source.ts";
+import { LedgerSource, putInOutbox } from "./support/ledger-source.ts";
 
 setDefaultTimeout(60_000);
 

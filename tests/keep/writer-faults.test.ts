@@ -12,8 +12,8 @@ import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { childrenOf } from "../support/servers/server-process.ts";
-import { LedgerSource } from "./ledger-source.ts";
-import { Servers, until, WriterWorld } from "./writer-world.ts";
+import { LedgerSource } from "./support/ledger-source.ts";
+import { Servers, until, WriterWorld } from "./support/writer-world.ts";
 
 setDefaultTimeout(90_000);
 

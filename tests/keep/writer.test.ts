@@ -10,8 +10,8 @@ import {
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
 import { missingServers } from "../support/servers/binaries.ts";
-import { LedgerSource } from "./ledger-source.ts";
-import { Servers, until, WriterWorld } from "./writer-world.ts";
+import { LedgerSource } from "./support/ledger-source.ts";
+import { Servers, until, WriterWorld } from "./support/writer-world.ts";
 
 setDefaultTimeout(60_000);
 

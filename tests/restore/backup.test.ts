@@ -3,14 +3,14 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import postgres from "postgres";
 import { z } from "zod";
-import { LoadedCluster } from "../cluster/loaded-cluster.ts";
+import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
 import { call } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { pathOf } from "../support/servers/binaries.ts";
-import { NOTHING_MISSING, runRestore } from "./restorable.ts";
+import { NOTHING_MISSING, runRestore } from "./support/restorable.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

@@ -7,8 +7,8 @@ import { clusterMissing } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "../cluster/loaded-cluster.ts";
-import { NOTHING_MISSING, runRestore } from "./restorable.ts";
+import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
+import { NOTHING_MISSING, runRestore } from "./support/restorable.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

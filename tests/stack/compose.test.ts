@@ -4,9 +4,9 @@ import { join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
-import { EXECUTABLE } from "../../src/build/executable.ts";
+import { EXECUTABLE } from "../../src/build/programs.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
-import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/processes.ts";
+import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
 /**
  * docker-compose.yml against what `npm run stack` runs. There is no Docker where the tests run, so this holds what
@@ -99,7 +99,7 @@ test("reads the same configuration files", () => {
     volumes.flatMap((volume) => (volume.startsWith("./") ? [String(volume.split(":")[0])] : [])),
   );
   for (const file of mounted) expect(existsSync(join(ROOT, file))).toBe(true);
-  // What it does the stack does by itself; see redis-log.test.ts for both.
+  // What it does the stack does by itself; see aof-repair.test.ts for both.
   shared.push("./deploy/start-redis.sh");
   expect(mounted.toSorted()).toEqual(
     shared.map((file) => (file.includes("/haproxy/") ? "./deploy/haproxy" : file)).toSorted(),

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StartError } from "../../src/errors.ts";
 import { ensurePrograms } from "../../src/stack/install-servers.ts";
-import { locate, PROGRAM_NAMES, PROGRAMS, type ProgramName } from "../../src/stack/servers.ts";
+import { locate, PROGRAM_NAMES, PROGRAMS, type ProgramName } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
 

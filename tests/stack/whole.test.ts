@@ -3,7 +3,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temp-folder.ts";
-import { Load } from "./support/load.ts";
+import { Load } from "./support/keyed-load.ts";
 import {
   eventually,
   processesOf,

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
-import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/processes.ts";
+import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { missingServers } from "./servers/binaries.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { BooksFence, BooksReader } from "../../src/decide/neighbours.ts";
+import type { BooksFence, BooksReader } from "../../src/decide/ports.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 

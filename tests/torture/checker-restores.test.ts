@@ -1,10 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { RoundVerdict } from "../../src/torture/check.ts";
-import { createChecker } from "../../src/torture/checker.ts";
-import type { Answer, Attempt, Operation } from "../../src/torture/history.ts";
+import type { RoundVerdict } from "../../proof/torture/check/checker-types.ts";
+import { createChecker } from "../../proof/torture/check/checker.ts";
+import type { Answer, Attempt, Operation } from "../../proof/torture/clients/history.ts";
 import { testSeed } from "../support/random.ts";
-import { type Round, Simulation } from "./simulated-clients.ts";
-import { SimulatedLedger } from "./simulated-ledger.ts";
+import { type Round, Simulation } from "./support/simulated-clients.ts";
+import { SimulatedLedger } from "./support/simulated-ledger.ts";
 
 setDefaultTimeout(60_000);
 

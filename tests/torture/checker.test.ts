@@ -1,15 +1,15 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { RoundVerdict } from "../../src/torture/check.ts";
-import { createChecker } from "../../src/torture/checker.ts";
+import type { RoundVerdict } from "../../proof/torture/check/checker-types.ts";
+import { createChecker } from "../../proof/torture/check/checker.ts";
 import { Random, testSeed } from "../support/random.ts";
-import type { Corruption } from "./corruptions.ts";
-import { type Round, Simulation, type World } from "./simulated-clients.ts";
-import { SimulatedLedger } from "./simulated-ledger.ts";
-import { SOMETIMES_SEEN } from "./sometimes-seen.ts";
-import { WRONG_ANSWERS } from "./wrong-answers.ts";
-import { WRONG_BOOKS } from "./wrong-books.ts";
+import type { Corruption } from "./support/corruptions.ts";
+import { type Round, Simulation, type World } from "./support/simulated-clients.ts";
+import { SimulatedLedger } from "./support/simulated-ledger.ts";
+import { SOMETIMES_SEEN } from "./support/sometimes-seen.ts";
+import { WRONG_ANSWERS } from "./support/wrong-answers.ts";
+import { WRONG_BOOKS } from "./support/wrong-books.ts";
 
 setDefaultTimeout(60_000);
 
@@ -126,9 +126,9 @@ test("the model is written apart: nothing of the checker knows the ledger", () =
       folders(join(dirname(file), path ?? ""));
     }
   };
-  const source = join(import.meta.dir, "../../src");
-  folders(join(source, "torture/checker.ts"));
-  const outside = [...seen].filter((file) => !file.startsWith(join(source, "torture/")));
+  const root = join(import.meta.dir, "../..");
+  folders(join(root, "proof/torture/check/checker.ts"));
+  const outside = [...seen].filter((file) => !file.startsWith(join(root, "proof/torture/")));
   expect(seen.size).toBeGreaterThan(10);
-  expect(outside).toEqual([join(source, "restore/report.ts")]);
+  expect(outside).toEqual([join(root, "src/restore/restore-report.ts")]);
 });

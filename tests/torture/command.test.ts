@@ -8,7 +8,7 @@ import { resultWith } from "./support/results.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const MAIN = join(import.meta.dir, "..", "..", "src", "cli", "main.ts");
+const MAIN = join(import.meta.dir, "../../proof/cli/main.ts");
 
 async function razonete(
   cwd: string,

@@ -7,7 +7,7 @@ import {
   type CutFile,
   cutToSynced,
   whyNoFsyncRecord,
-} from "../../src/torture/power-loss.ts";
+} from "../../proof/torture/faults/power-loss.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { missingServers } from "../support/servers/binaries.ts";

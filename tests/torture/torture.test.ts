@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { FAULT_KINDS } from "../../src/torture/fault.ts";
-import { TORTURE_PARTS } from "../../src/torture/parts.ts";
-import { torture } from "../../src/torture/run.ts";
-import { summaryOf } from "../../src/torture/summary.ts";
+import { FAULT_KINDS } from "../../proof/torture/plan/fault.ts";
+import { TORTURE_PARTS } from "../../proof/torture/dependencies.ts";
+import { torture } from "../../proof/torture/torture.ts";
+import { summaryOf } from "../../proof/torture/report/summary.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 

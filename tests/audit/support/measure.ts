@@ -12,7 +12,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import library from "../../../src/decide/ledger.lua" with { type: "text" };
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
-import { connectPostgres } from "../../../src/keep/connect.ts";
+import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { initialise } from "../../../src/keep/init.ts";
 import { startNats } from "../../support/servers/nats.ts";
 import { startPostgres } from "../../support/servers/postgres.ts";

@@ -5,7 +5,7 @@
  *
  * A process of its own, for a test that must not go on meanwhile.
  */
-import { connectPostgres } from "../../../src/keep/connect.ts";
+import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 
 const [url = "", g] = process.argv.slice(2);
 const sql = connectPostgres({ url, name: "test", connections_max: 1 });

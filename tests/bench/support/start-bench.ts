@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dir, "../../..");
  * @param folder where it may have its data
  */
 export function startBench(folder: string, ...args: readonly string[]) {
-  const bench = Bun.spawn([process.execPath, "src/cli/main.ts", "bench", ...args], {
+  const bench = Bun.spawn([process.execPath, "proof/cli/main.ts", "bench", ...args], {
     cwd: ROOT,
     env: { ...process.env, TMPDIR: folder },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,5 +1,5 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { PROGRAM_NAMES } from "../../../src/stack/servers.ts";
+import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
 
 /** Why a stack cannot run here; `null` where it can. Installs what it may. */
 export const serversMissing: string | null = reason();

@@ -1,5 +1,5 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/servers.ts";
+import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/server-programs.ts";
 import { StartError } from "../../../src/errors.ts";
 
 let found: Programs | StartError | null = null;

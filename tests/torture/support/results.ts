@@ -1,4 +1,4 @@
-import { NO_COUNTS, type TortureResult } from "../../../src/torture/result.ts";
+import { NO_COUNTS, type TortureResult } from "../../../proof/torture/report/torture-result.ts";
 
 /** The result of a run that found nothing, but for what is given. */
 export function resultWith(some: Partial<TortureResult>): TortureResult {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { BooksSeen } from "../../../src/torture/stage.ts";
+import type { BooksSeen } from "../../../proof/torture/system/system-under-test.ts";
 
 /** What goes wrong with one request. */
 export type Trouble =

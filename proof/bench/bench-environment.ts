@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Cgroup, cgroupsMissing } from "../cgroup/cgroup.ts";
+import type { StackSignals } from "../../src/stack/run-stack.ts";
+import { describeMachine, syncMicroseconds } from "./machine-noise.ts";
+import type { Place, Target } from "./bench-target.ts";
+import { ensureWrk } from "./wrk.ts";
+
+/** What all benchmarks of the cluster have in common. */
+export interface BenchContext {
+  /** Takes lines for the person at the terminal. */
+  readonly say: (line: string) => void;
+  readonly signals: StackSignals;
+}
+
+/**
+ * Where targets are started. `await using workshop = new Workshop(...)` leaves nothing behind: it stops
+ * every target and removes its data and its group, however the scope is left.
+ */
+export class Workshop implements AsyncDisposable {
+  readonly folder: string;
+  readonly #targets = new Map<Target, Place>();
+
+  /** @throws StartError where the load generator is missing */
+  constructor({ say, signals }: BenchContext) {
+    ensureWrk();
+    this.folder = mkdtempSync(join(tmpdir(), "razonete-bench-"));
+    // A second Ctrl-C does not wait for targets that stop in order, but leaves no folder behind either.
+    signals.kill.addEventListener("abort", () => {
+      rmSync(this.folder, { recursive: true, force: true });
+      process.exit(130);
+    });
+    const sync = syncMicroseconds(this.folder);
+    say(`${describeMachine()}; a write of 4 kB with fdatasync in ${tmpdir()} takes ${sync.toFixed(0)} µs`);
+    if (sync < 20) say("That is no disk: durable costs next to nothing there, and more elsewhere.");
+  }
+
+  /** Why there are no limits, for a person; `null` where there are. */
+  static limitsMissing(): string | null {
+    return cgroupsMissing();
+  }
+
+  /**
+   * Starts a target in a folder of its own, all of its processes together bound to `cpus` (0: not bound).
+   *
+   * @param name also the folder's: a target of a name that was stopped before finds its data again
+   */
+  async start<T extends Target>(name: string, cpus: number, begin: (place: Place) => Promise<T>): Promise<T> {
+    const folder = join(this.folder, name);
+    mkdirSync(folder, { recursive: true });
+    const group = cpus === 0 || cgroupsMissing() !== null ? null : Cgroup.create(name, { cpus });
+    const place = { folder, group };
+    try {
+      const target = await begin(place);
+      this.#targets.set(target, place);
+      return target;
+    } catch (error) {
+      group?.remove();
+      throw error;
+    }
+  }
+
+  /** @param end stops the target, if not in order then otherwise */
+  async end(target: Target, end: () => Promise<void> = () => target.stop()): Promise<void> {
+    await end();
+    this.#targets.get(target)?.group?.remove();
+    this.#targets.delete(target);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#targets.keys()].map((target) => this.end(target)));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

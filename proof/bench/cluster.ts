@@ -1,0 +1,109 @@
+import { resolve } from "node:path";
+import { startBareTarget } from "./bare-target.ts";
+import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
+import { compare, type Comparison, warmUp } from "./measurement.ts";
+import { commandOf, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { describeComparison } from "./tables.ts";
+import type { Target } from "./bench-target.ts";
+import { type BenchContext, Workshop } from "./bench-environment.ts";
+
+export interface ClusterBenchOptions {
+  readonly connections: readonly number[];
+  /** How often the targets are measured in turn, for each line of the table. */
+  readonly rounds: number;
+  /** Length of one measurement. */
+  readonly seconds: number;
+  /** What all processes of a target may use together, in CPUs; 0: whatever there is. */
+  readonly cpus: readonly number[];
+  readonly what: readonly ("transactions" | "statements")[];
+  /** The folder of another checkout, which is measured in turn with this one. */
+  readonly against?: string;
+}
+
+interface ClusterComparison extends Comparison {
+  readonly cpus: number;
+  readonly ratios: readonly Ratios[];
+}
+
+export interface ClusterBenchResult {
+  readonly comparisons: readonly ClusterComparison[];
+}
+
+/**
+ * The cluster at saturation, beside bare servers behind the same balancer, and beside another checkout where one is
+ * given: in turn, in one run, so that a machine that is busy with other things slows all of them; the ratios are what
+ * to quote. All of them run all the time: those that are not measured do nothing but their health checks.
+ *
+ * @throws StartError where a target does not start or does not answer
+ */
+export async function benchCluster(
+  options: ClusterBenchOptions,
+  context: BenchContext,
+): Promise<ClusterBenchResult> {
+  const { say, signals } = context;
+  // Before anything is started.
+  if (options.against !== undefined) commandOf(resolve(options.against));
+  await using workshop = new Workshop(context);
+  say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
+  say("CPU is that of all processes for each request, up to when it is in the books\n");
+  const comparisons: ClusterComparison[] = [];
+  for (const cpus of possible(options.cpus, say)) {
+    const targets = await startAll(workshop, options.against, cpus, signals.stop);
+    const pairs = pairsOf(targets);
+    for (const target of targets) await warmUp(target, { seconds: options.seconds, signal: signals.stop });
+    for (const what of options.what) {
+      for (const connections of options.connections) {
+        const title = titleOf(what, connections, cpus);
+        const load = { connections, seconds: options.seconds, what, signal: signals.stop };
+        const contestants = targets.map((target) => ({ target, load }));
+        const compared = await compare(title, contestants, options.rounds);
+        const comparison = { cpus, ...compared, ratios: ratiosOf(compared, pairs) };
+        comparisons.push(comparison);
+        for (const line of [title, ...describeComparison(comparison), ""]) say(line);
+      }
+    }
+    for (const target of targets) await workshop.end(target);
+  }
+  return { comparisons };
+}
+
+/** Limits that cannot be set here are left out, aloud. */
+function possible(cpus: readonly number[], say: (line: string) => void): readonly number[] {
+  const missing = Workshop.limitsMissing();
+  if (missing === null || cpus.every((each) => each === 0)) return cpus;
+  say(`Without limits of CPU: ${missing}`);
+  return [0];
+}
+
+async function startAll(
+  workshop: Workshop,
+  against: string | undefined,
+  cpus: number,
+  signal: AbortSignal,
+): Promise<readonly Target[]> {
+  const targets: Target[] = [await workshop.start(`bare-${cpus}`, cpus, startBareTarget)];
+  const checkouts = [
+    ["this", THIS_CHECKOUT],
+    ...(against === undefined ? [] : [["against", resolve(against)]]),
+  ];
+  for (const [name = "", checkout = ""] of checkouts) {
+    signal.throwIfAborted();
+    targets.push(
+      await workshop.start(`${name}-${cpus}`, cpus, (place) =>
+        startStackTarget(name, checkout, place, signal),
+      ),
+    );
+  }
+  return targets;
+}
+
+function pairsOf(targets: readonly Target[]): readonly Pair[] {
+  const names = targets.map(({ name }) => name);
+  const toBare: Pair[] = names.filter((name) => name !== "bare").map((name) => [name, "bare"]);
+  return names.includes("against") ? [...toBare, ["this", "against"]] : toBare;
+}
+
+function titleOf(what: string, connections: number, cpus: number): string {
+  const over = `${connections} connection${connections === 1 ? "" : "s"}`;
+  return `${what}, ${over}, ${cpus === 0 ? "no limit" : `at most ${cpus} CPU for each system`}`;
+}

@@ -1,0 +1,184 @@
+import { StartError } from "../../src/errors.ts";
+import { connectPostgres } from "../../src/keep/postgres-client.ts";
+import type { StackTarget } from "./stack-target.ts";
+import { percentile } from "./statistics.ts";
+
+/** Credits of 1 that are watched: each on a connection of its own, at a steady rate. */
+export interface Probes {
+  /** In turn. Nobody else sends them anything meanwhile, and all of before is in the books. */
+  readonly accounts: readonly number[];
+  /** A second. */
+  readonly rate: number;
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** How long the answers to the probes took. */
+export interface AnswerTimes {
+  readonly answers: number;
+  readonly answersPerSecond: number;
+  readonly answerP50Milliseconds: number;
+  readonly answerP99Milliseconds: number;
+  readonly answerMaxMilliseconds: number;
+}
+
+/** How long it took from the answers to their rows. */
+export interface Lags {
+  readonly lagP50Milliseconds: number;
+  readonly lagP99Milliseconds: number;
+  readonly lagMaxMilliseconds: number;
+  /** Between two looks at the books, in the middle: a lag is told too long by up to this. */
+  readonly resolutionMilliseconds: number;
+}
+
+/** An answer, and which entry of its account it was of. Times of `performance.now`. */
+export interface Answered {
+  readonly at: number;
+  readonly account: number;
+  readonly seq: number;
+}
+
+/** How many entries each account had in the books at one moment. */
+export interface Look {
+  readonly at: number;
+  readonly seqs: ReadonlyMap<number, number>;
+}
+
+/** Looks are work for the database that is measured: no more of them than tell a lag well enough. */
+const LOOK_PAUSE_MILLISECONDS = 5;
+
+/**
+ * Sends the probes, whether the ones before have been answered or not, and takes the time of each answer.
+ *
+ * @param onAnswer told the balance that it bears
+ * @throws StartError where one is not answered as it should be
+ */
+export async function sendProbes(
+  url: string,
+  { accounts, rate, seconds, signal }: Probes,
+  onAnswer: (at: number, account: number, balance: number) => void = () => {},
+): Promise<AnswerTimes> {
+  const took: number[] = [];
+  const send = async (account: number): Promise<void> => {
+    const begun = performance.now();
+    const balance = await credit(url, account);
+    const at = performance.now();
+    took.push(at - begun);
+    onAnswer(at, account, balance);
+  };
+  const begun = performance.now();
+  const sent: Promise<void>[] = [];
+  for (let index = 0; index < rate * seconds; index += 1) {
+    signal.throwIfAborted();
+    const due = begun + (index * 1000) / rate;
+    if (due > performance.now()) await Bun.sleep(due - performance.now());
+    sent.push(send(accounts[index % accounts.length] ?? 0));
+  }
+  await Promise.all(sent);
+  return {
+    answers: took.length,
+    answersPerSecond: (took.length * 1000) / (performance.now() - begun),
+    answerP50Milliseconds: percentile(took, 0.5),
+    answerP99Milliseconds: percentile(took, 0.99),
+    answerMaxMilliseconds: percentile(took, 1),
+  };
+}
+
+/**
+ * Sends the probes, and looks into the books for their rows.
+ *
+ * As the probes are credits of 1, an answer's balance tells how many entries its account had with it, and a look at the
+ * books how many of them are committed. The lag ends with the first look that shows the entry.
+ *
+ * @throws StartError where a probe is not answered as it should be
+ */
+export async function watchLag(
+  { url, description }: StackTarget,
+  probes: Probes,
+): Promise<AnswerTimes & Lags> {
+  const sql = connectPostgres({ url: description().databaseUrl, name: "razonete bench", connections_max: 1 });
+  const look = async (): Promise<Look> => {
+    const rows = await sql<{ account: number; seq: number }[]>`
+      SELECT account, seq FROM accounts WHERE account IN ${sql(probes.accounts)}`;
+    return { at: performance.now(), seqs: new Map(rows.map(({ account, seq }) => [account, seq])) };
+  };
+  try {
+    const before = await look();
+    const balances = await sql<{ account: number; balance: number }[]>`
+      SELECT account, balance FROM accounts WHERE account IN ${sql(probes.accounts)}`;
+    const offsets = new Map(
+      balances.map(({ account, balance }) => [account, (before.seqs.get(account) ?? 0) - balance]),
+    );
+    const looks: Look[] = [before];
+    const answers: Answered[] = [];
+    const state = { sent: false };
+    const looking = (async () => {
+      while (!state.sent || !isKept(answers, looks.at(-1) ?? before)) {
+        probes.signal.throwIfAborted();
+        await Bun.sleep(LOOK_PAUSE_MILLISECONDS);
+        looks.push(await look());
+      }
+    })();
+    const sending = sendProbes(url, probes, (at, account, balance) =>
+      answers.push({ at, account, seq: balance + (offsets.get(account) ?? 0) }),
+    ).finally(() => {
+      state.sent = true;
+    });
+    const [times] = await Promise.all([sending, looking]);
+    const lags = lagsOf(answers, looks);
+    const pauses = looks.slice(1).map(({ at }, index) => at - (looks[index]?.at ?? at));
+    return {
+      ...times,
+      lagP50Milliseconds: percentile(lags, 0.5),
+      lagP99Milliseconds: percentile(lags, 0.99),
+      lagMaxMilliseconds: percentile(lags, 1),
+      resolutionMilliseconds: percentile(pauses, 0.5),
+    };
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+function isKept(answers: readonly Answered[], { seqs }: Look): boolean {
+  return answers.every(({ account, seq }) => (seqs.get(account) ?? 0) >= seq);
+}
+
+/**
+ * How long each entry took from its answer to the first look that shows it, in milliseconds; 0 where it was seen before
+ * the answer was.
+ *
+ * @param looks in their order; the last one shows every entry
+ * @throws StartError where it does not
+ */
+export function lagsOf(answers: readonly Answered[], looks: readonly Look[]): number[] {
+  return answers.map(({ at, account, seq }) => {
+    const shows = (look: Look): boolean => (look.seqs.get(account) ?? 0) >= seq;
+    // What a look shows, all later ones show.
+    let [from, to] = [0, looks.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const look = looks[middle];
+      if (look !== undefined && shows(look)) to = middle;
+      else from = middle + 1;
+    }
+    const first = looks[from];
+    if (first === undefined)
+      throw new StartError(`entry ${seq} of account ${account} never came into the books.`);
+    return Math.max(0, first.at - at);
+  });
+}
+
+/** @returns the balance after it */
+async function credit(url: string, account: number): Promise<number> {
+  const response = await fetch(`${url}/clientes/${account}/transacoes`, {
+    method: "POST",
+    body: '{"valor":1,"tipo":"c","descricao":"lag"}',
+    keepalive: false,
+  });
+  const text = await response.text();
+  const answer: unknown = response.ok ? JSON.parse(text) : null;
+  if (typeof answer !== "object" || answer === null || !("saldo" in answer)) {
+    throw new StartError(`a credit was answered ${response.status} ${text}`);
+  }
+  return Number(answer.saldo);
+}

@@ -1,0 +1,161 @@
+import { StartError } from "../../src/errors.ts";
+import { startBareTarget } from "./bare-target.ts";
+import { BenchProgress } from "./bench-progress.ts";
+import { Filler } from "./fill.ts";
+import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
+import { compare, type Comparison, warmUp } from "./measurement.ts";
+import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { grouped } from "./statistics.ts";
+import { describeComparison } from "./tables.ts";
+import { type BenchContext, Workshop } from "./bench-environment.ts";
+
+export interface LargeBenchOptions {
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** What all processes of a stack may use together; 0: whatever there is. */
+  readonly cpus: number;
+  readonly accounts: number;
+  readonly entries: number;
+}
+
+export interface LargeBenchResult {
+  /** From the start of the first process to the first answer. */
+  readonly readySeconds: Readonly<Record<ReadyCase, number>>;
+  readonly comparisons: readonly LargeComparison[];
+}
+
+interface LargeComparison extends Comparison {
+  /** That were filled in before. */
+  readonly entries: number;
+  readonly ratios: readonly Ratios[];
+}
+
+/** All on data of before: a first start has the making of the database in it. */
+type ReadyCase = "smallAfterStop" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
+
+const SMALL_ACCOUNTS = 5;
+/** An account that has entries has this many: a history of several pages. */
+const ENTRIES_EACH = 100;
+const NAMES = { small: "small", large: "large" } as const;
+const PAIRS: readonly Pair[] = [
+  ["large", "bare"],
+  ["small", "bare"],
+  ["large", "small"],
+];
+
+/**
+ * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five, and
+ * beside bare servers behind the same balancer; then with very many entries in its books. In turn, in one run; the
+ * ratios are what to quote.
+ *
+ * @throws StartError where a stack does not start or does not answer
+ */
+export async function benchLarge(
+  options: LargeBenchOptions,
+  context: BenchContext,
+): Promise<LargeBenchResult> {
+  const { accounts, entries, cpus } = options;
+  if (accounts < SMALL_ACCOUNTS) throw new StartError(`--accounts must be at least ${SMALL_ACCOUNTS}.`);
+  const { say, signals } = context;
+  await using workshop = new Workshop(context);
+  const missing = cpus === 0 ? null : Workshop.limitsMissing();
+  if (missing !== null) say(`Without limits of CPU: ${missing}`);
+  const start = (name: string): Promise<StackTarget> =>
+    workshop.start(name, cpus, (place) => startStackTarget(name, THIS_CHECKOUT, place, signals.stop));
+
+  const bare = await workshop.start("bare", cpus, startBareTarget);
+  const unused = await start(NAMES.small);
+  await workshop.end(unused);
+  const small = await start(NAMES.small);
+  const empty = await start(NAMES.large);
+  await fill(empty, `opening ${grouped(accounts, 0)} accounts`, accounts - SMALL_ACCOUNTS, (filler) =>
+    filler.accounts(accounts),
+  );
+  await workshop.end(empty);
+  const afterStop = await start(NAMES.large);
+  await workshop.end(afterStop, () => afterStop.kill());
+  const afterKill = await start(NAMES.large);
+  const ready = (seconds: number): string => `${seconds.toFixed(1)} s`;
+  say(
+    `start to first answer with ${grouped(accounts, 0)} accounts: ${ready(afterStop.readySeconds)} after a stop,`,
+  );
+  say(
+    `  ${ready(afterKill.readySeconds)} after a kill of everything; with ${SMALL_ACCOUNTS}, after a stop, ${ready(small.readySeconds)}`,
+  );
+  say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)\n`);
+
+  const comparisons: LargeComparison[] = [];
+  const measureAll = async (
+    large: StackTarget,
+    what: "transactions" | "statements",
+    ofAccounts: number,
+    filledIn: number,
+  ): Promise<void> => {
+    for (const connections of options.connections) {
+      const [of, entered] = [grouped(ofAccounts, 0), grouped(filledIn, 0)];
+      const title = `${what}, ${connections} connections, of ${of} accounts at random, ${entered} entries filled in`;
+      // Each at random over its own accounts, so that the generator has the same work with all.
+      const load = {
+        connections,
+        seconds: options.seconds,
+        what,
+        order: "random",
+        signal: signals.stop,
+      } as const;
+      const contestants = [
+        { target: small, load: { ...load, accounts: SMALL_ACCOUNTS } },
+        { target: large, load: { ...load, accounts: ofAccounts } },
+        { target: bare, load: { ...load, accounts: ofAccounts } },
+      ];
+      const compared = await compare(title, contestants, options.rounds);
+      const comparison = { entries: filledIn, ...compared, ratios: ratiosOf(compared, PAIRS) };
+      comparisons.push(comparison);
+      for (const line of [title, ...describeComparison(comparison), ""]) say(line);
+    }
+  };
+  const warming = { seconds: options.seconds, order: "random", signal: signals.stop } as const;
+  await warmUp(bare, { ...warming, accounts });
+  await warmUp(small, warming);
+  await warmUp(afterKill, { ...warming, accounts });
+  await measureAll(afterKill, "transactions", accounts, 0);
+
+  const each = Math.min(ENTRIES_EACH, entries);
+  const filledAccounts = Math.min(accounts, Math.ceil(entries / each));
+  const perAccount = Math.ceil(entries / filledAccounts);
+  await afterKill.settle();
+  await fill(afterKill, `entering ${grouped(entries, 0)} entries`, filledAccounts * perAccount, (filler) =>
+    filler.entries(1, filledAccounts, perAccount),
+  );
+  await workshop.end(afterKill);
+  const filled = await start(NAMES.large);
+  say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
+  await warmUp(filled, { ...warming, accounts });
+  await measureAll(filled, "transactions", accounts, filledAccounts * perAccount);
+  // Of those alone that have full statements, as the five have.
+  await measureAll(filled, "statements", filledAccounts, filledAccounts * perAccount);
+  return {
+    readySeconds: {
+      smallAfterStop: small.readySeconds,
+      largeAfterStop: afterStop.readySeconds,
+      largeAfterKill: afterKill.readySeconds,
+      filledAfterStop: filled.readySeconds,
+    },
+    comparisons,
+  };
+}
+
+async function fill(
+  target: StackTarget,
+  title: string,
+  steps: number,
+  use: (filler: Filler) => Promise<void>,
+): Promise<void> {
+  const progress = new BenchProgress(title, steps);
+  try {
+    await using filler = await Filler.connect(target.description(), (count) => progress.step(count));
+    await use(filler);
+  } finally {
+    progress.stop();
+  }
+}

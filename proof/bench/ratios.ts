@@ -1,0 +1,43 @@
+import { type Comparison, cpuOf, type Figure, processesOf, ratio, type Sample } from "./measurement.ts";
+import type { Spread } from "./statistics.ts";
+
+/** Which targets are set in relation: what the first takes as a multiple of the second. */
+export type Pair = readonly [name: string, other: string];
+
+/** Taken round by round. */
+export interface Ratios {
+  readonly name: string;
+  readonly other: string;
+  readonly cpuMicroseconds: Spread;
+  readonly requestsPerSecond: Spread;
+  readonly p50Microseconds: Spread;
+  readonly p99Microseconds: Spread;
+  readonly maxMicroseconds: Spread;
+  /** Of the processes that both have, and that used enough to be compared. */
+  readonly cpuMicrosecondsByProcess: Readonly<Record<string, Spread>>;
+}
+
+export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readonly Pair[]): Ratios[] {
+  return pairs.map(([name, other]) => {
+    const [ones, others] = [samples[name] ?? [], samples[other] ?? []];
+    const of = (figure: Figure): Spread => ratio(ones, others, figure);
+    const shared = processesOf(ones).filter((process) =>
+      [...ones, ...others].every((sample) => isMeasurable(sample, process)),
+    );
+    return {
+      name,
+      other,
+      cpuMicroseconds: of((sample) => sample.cpuMicroseconds),
+      requestsPerSecond: of((sample) => sample.requestsPerSecond),
+      p50Microseconds: of((sample) => sample.p50Microseconds),
+      p99Microseconds: of((sample) => sample.p99Microseconds),
+      maxMicroseconds: of((sample) => sample.maxMicroseconds),
+      cpuMicrosecondsByProcess: Object.fromEntries(shared.map((process) => [process, of(cpuOf(process))])),
+    };
+  });
+}
+
+/** Of a few ticks of the clock no ratio can be told. */
+function isMeasurable(sample: Sample, process: string): boolean {
+  return cpuOf(process)(sample) * sample.requests >= 50_000;
+}

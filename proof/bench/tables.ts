@@ -1,0 +1,90 @@
+import type { Ratios } from "./ratios.ts";
+import {
+  circumstances,
+  type Comparison,
+  cpuOf,
+  type Figure,
+  processesOf,
+  type Sample,
+  spread,
+} from "./measurement.ts";
+import { formatSpread, grouped, type Spread } from "./statistics.ts";
+
+/** A comparison as text for a terminal. */
+
+const throughput: Figure = (sample) => sample.requestsPerSecond;
+const cpu: Figure = (sample) => sample.cpuMicroseconds;
+const p50: Figure = (sample) => sample.p50Microseconds;
+const p99: Figure = (sample) => sample.p99Microseconds;
+
+/** A head line and aligned rows below it; the first column to the left, all others to the right. */
+export function aligned(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  return rows.map((row) => {
+    const cells = row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+    );
+    return `  ${cells.join("  ")}`.trimEnd();
+  });
+}
+
+export function describeComparison(
+  comparison: Comparison & { readonly ratios: readonly Ratios[] },
+): string[] {
+  const entries = Object.entries(comparison.samples);
+  const figures = entries.map(([name, samples]) => [
+    name,
+    formatSpread(spread(samples, throughput), 0),
+    milliseconds(spread(samples, p50).median),
+    milliseconds(spread(samples, p99).median),
+    milliseconds(spread(samples, (sample) => sample.maxMicroseconds).greatest),
+    formatSpread(spread(samples, cpu), 1),
+  ]);
+  return [
+    ...aligned([["", "a second", "p50 ms", "p99 ms", "max ms", "CPU µs each"], ...figures]),
+    "",
+    ...describeProcesses(entries),
+    "",
+    ...describeRatios(comparison.ratios),
+    ...circumstances(comparison).map((note) => `  ${note}`),
+  ];
+}
+
+/** A bare server has other processes than a ledger has, but for the balancer. */
+function describeProcesses(entries: readonly (readonly [string, readonly Sample[]])[]): string[] {
+  const names = processesOf(entries.flatMap(([, samples]) => samples));
+  const rows = entries.map(([name, samples]) => {
+    const own = new Set(processesOf(samples));
+    return [
+      name,
+      ...names.map((process) =>
+        own.has(process) ? grouped(spread(samples, cpuOf(process)).median, 1) : "–",
+      ),
+    ];
+  });
+  return aligned([["CPU µs each, of", ...names], ...rows]);
+}
+
+function describeRatios(ratios: readonly Ratios[]): string[] {
+  const told = (of: Spread): string => formatSpread(of, 2);
+  const rows = ratios.map((of) => [
+    `${of.name} to ${of.other}`,
+    told(of.cpuMicroseconds),
+    told(of.requestsPerSecond),
+    told(of.p50Microseconds),
+    told(of.p99Microseconds),
+    told(of.maxMicroseconds),
+  ]);
+  const byProcess = ratios.flatMap(({ name, other, cpuMicrosecondsByProcess }) => {
+    const each = Object.entries(cpuMicrosecondsByProcess).map(([process, of]) => `${process} ${told(of)}`);
+    return each.length === 0 ? [] : [`  CPU by process, ${name} to ${other}: ${each.join(", ")}`];
+  });
+  return [...aligned([["ratios", "CPU", "a second", "p50", "p99", "max"], ...rows]), ...byProcess];
+}
+
+export function milliseconds(microseconds: number): string {
+  return grouped(microseconds / 1000, 2);
+}

@@ -1,0 +1,86 @@
+import { fileURLToPath } from "node:url";
+import { StartError } from "../../src/errors.ts";
+
+/** What is asked of a ledger at full speed. */
+export interface WrkLoad {
+  readonly url: string;
+  /** Each sends its next request when it has the answer to the one before. */
+  readonly connections: number;
+  readonly seconds: number;
+  /** Default: transactions. */
+  readonly what?: "transactions" | "statements";
+  /** Accounts 1 to this. Default: the 5 of the contest. */
+  readonly accounts?: number;
+  /** Default: in turn. */
+  readonly order?: "turn" | "random";
+  /** Ends the run early, with an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** What one run of the load generator measured. */
+export interface WrkFigures {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly p50Microseconds: number;
+  readonly p99Microseconds: number;
+  readonly maxMicroseconds: number;
+  /** Of the generator itself, which has one thread: near `seconds`, the generator was what was measured. */
+  readonly cpuMicroseconds: number;
+}
+
+/** @throws StartError where there is no wrk and it cannot be installed */
+export function ensureWrk(): void {
+  if (Bun.which("wrk") !== null) return;
+  if (process.getuid?.() === 0 && Bun.which("apt-get") !== null) {
+    console.error("Installing wrk, the load generator (apt-get) ...");
+    Bun.spawnSync(["apt-get", "update"], { stdout: "ignore", stderr: "ignore" });
+    Bun.spawnSync(["apt-get", "install", "-y", "wrk"], { stdout: "ignore", stderr: "inherit" });
+    if (Bun.which("wrk") !== null) return;
+  }
+  throw new StartError(
+    "wrk, the load generator, is missing: install it (apt-get install wrk) and try again.",
+  );
+}
+
+/**
+ * Offers requests from one thread.
+ *
+ * @throws StartError where any request was not answered 200: then the figures would be of something else
+ */
+export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
+  const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
+  const script = fileURLToPath(new URL("transactions.lua", import.meta.url));
+  const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
+  const wrk = Bun.spawn(["wrk", ...how, "--script", script, url, "--", what, String(accounts), order], {
+    stdout: "pipe",
+    stderr: "inherit",
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const output = await new Response(wrk.stdout).text();
+  signal?.throwIfAborted();
+  if ((await wrk.exited) !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
+  const { failed, ...figures } = parseFigures(output);
+  if (failed > 0) {
+    const share = `${failed} of ${figures.requests} requests to ${url} failed`;
+    throw new StartError(`${share}: these figures are worth nothing.`);
+  }
+  return { ...figures, cpuMicroseconds: Number(wrk.resourceUsage()?.cpuTime.total ?? 0) };
+}
+
+/** @throws StartError where the script's line of figures is missing */
+export function parseFigures(output: string): Omit<WrkFigures, "cpuMicroseconds"> & { failed: number } {
+  const line = /^FIGURES((?: \d+){6})$/m.exec(output)?.[1];
+  if (line === undefined) throw new StartError(`wrk told no figures: ${output.trim()}`);
+  const [requests = 0, duration = 0, p50 = 0, p99 = 0, max = 0, failed = 0] = line
+    .trim()
+    .split(" ")
+    .map(Number);
+  return {
+    requests,
+    seconds: duration / 1e6,
+    p50Microseconds: p50,
+    p99Microseconds: p99,
+    maxMicroseconds: max,
+    failed,
+  };
+}

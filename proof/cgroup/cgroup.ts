@@ -1,0 +1,129 @@
+import { mkdirSync } from "node:fs";
+import { messageOf } from "../../src/errors.ts";
+import { GroupV1 } from "./group-v1.ts";
+import { GroupV2, handDown } from "./group-v2.ts";
+import { type Layout, readLayout } from "./layout.ts";
+import { nameOfOwn, removeGroup, removeLeftovers } from "./orphaned-groups.ts";
+
+export interface Limits {
+  /** Of CPU time, in processors: 0.5 is 50 ms in each period of 100 ms. At least 0.01. */
+  readonly cpus?: number;
+  /** Of memory without swap. The kernel ends a process that needs more. */
+  readonly memoryBytes?: number;
+}
+
+/** Since the group was made, of all processes that have been in it. */
+export interface Usage {
+  readonly cpuMicroseconds: number;
+  /** Periods of 100 ms in which the group wanted to run; counted only where it has a limit of CPU time. */
+  readonly periods: number;
+  /** Those in which it had to wait because its time was used up. */
+  readonly throttledPeriods: number;
+  /** Summed over the processors on which it had to wait. */
+  readonly throttledMicroseconds: number;
+  /**
+   * With the files that it has read and written: up to the limit these stay in memory, for as long as there is room.
+   * Version 2 keeps no peak before Linux 5.19: there it is what there is now.
+   */
+  readonly memoryPeakBytes: number;
+  /** The same, now. */
+  readonly memoryBytes: number;
+  /** Now, without files: what could not be dropped. */
+  readonly memoryHeldBytes: number;
+  /** Processes that the kernel has ended because there was not enough memory for them. 0 before Linux 4.13. */
+  readonly oomKills: number;
+}
+
+/** Why limits cannot be set here, for a person; null where they can. */
+export function cgroupsMissing(): string | null {
+  try {
+    Cgroup.create("probe", { cpus: 1, memoryBytes: 64 * 1024 * 1024 }).remove();
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/**
+ * Bounds what processes take of this machine, and counts it: a control group of Linux, of version 1 or 2.
+ *
+ * A group belongs to the process that made it. Where that one is killed, the group stays until the next one is made,
+ * by whomever: then it is removed, and what still runs in it is ended.
+ */
+export class Cgroup {
+  /** In front of a command: the process enters the group, then becomes the command. Needs the rights of this process. */
+  readonly enter: readonly string[];
+  readonly #name: string;
+  readonly #group: GroupV1 | GroupV2;
+
+  private constructor(name: string, group: GroupV1 | GroupV2) {
+    this.#name = name;
+    this.#group = group;
+    // 0 is whoever writes: the shell itself.
+    const joining = group.folders.map((_, index) => `echo 0 > "$${index + 1}/cgroup.procs"`);
+    const script = `set -e; ${joining.join("; ")}; shift ${group.folders.length}; exec "$@"`;
+    this.enter = ["/bin/sh", "-c", script, "cgroup", ...group.folders];
+  }
+
+  /**
+   * @param name of letters, digits and hyphens; another one for each group of this process with the same parent
+   * @param parent bounds this group besides: no process may be in it itself
+   * @throws Error where groups cannot be made here, in words for a person
+   */
+  static create(name: string, limits: Limits, parent?: Cgroup): Cgroup {
+    const group = parent === undefined ? uppermost(name) : below(parent.#group, name);
+    const made: string[] = [];
+    try {
+      for (const folder of group.folders) {
+        mkdirSync(folder);
+        made.push(folder);
+      }
+      group.limit(limits);
+    } catch (error) {
+      for (const folder of made) removeGroup(folder);
+      throw new Error(`the control group ${name} could not be made (${messageOf(error)})`, { cause: error });
+    }
+    return new Cgroup(name, group);
+  }
+
+  usage(): Usage {
+    return this.#group.usage();
+  }
+
+  /**
+   * All of its processes have ended by then, and the groups below it are removed.
+   *
+   * @throws Error where a process is still in it
+   */
+  remove(): void {
+    for (const folder of this.#group.folders) {
+      try {
+        removeGroup(folder);
+      } catch (error) {
+        throw new Error(`the control group ${this.#name} still has processes (${messageOf(error)})`, {
+          cause: error,
+        });
+      }
+    }
+  }
+}
+
+function uppermost(name: string): GroupV1 | GroupV2 {
+  const layout = usableLayout();
+  removeLeftovers(layout.mounts);
+  if (layout.version === 1) return new GroupV1(layout.homes, nameOfOwn(name));
+  handDown(layout.home);
+  return new GroupV2(layout.home, nameOfOwn(name));
+}
+
+function below(parent: GroupV1 | GroupV2, name: string): GroupV1 | GroupV2 {
+  if (parent instanceof GroupV1) return new GroupV1(parent.homesOfChildren, name);
+  return new GroupV2(parent.homeOfChildren, name);
+}
+
+function usableLayout(): Layout {
+  const layout = readLayout();
+  if (typeof layout === "string") throw new Error(layout);
+  if (process.getuid?.() !== 0) throw new Error("only root may make control groups");
+  return layout;
+}

@@ -1,0 +1,66 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Limits, Usage } from "./cgroup.ts";
+import { field } from "./stat-field.ts";
+import { hasControllers } from "./layout.ts";
+
+/** The length of a period of the CPU quota: the kernel's default, and what containers have. */
+const PERIOD_MICROSECONDS = 100_000;
+
+/** A group of version 2: one folder for all controllers. The kernel counts in microseconds. */
+export class GroupV2 {
+  readonly #folder: string;
+
+  constructor(home: string, name: string) {
+    this.#folder = join(home, name);
+  }
+
+  get folders(): readonly string[] {
+    return [this.#folder];
+  }
+
+  /** Hands the controllers down to groups below; from then on no process can enter this one itself. */
+  get homeOfChildren(): string {
+    handDown(this.#folder);
+    return this.#folder;
+  }
+
+  limit({ cpus, memoryBytes }: Limits): void {
+    if (cpus !== undefined) {
+      const quota = Math.round(cpus * PERIOD_MICROSECONDS);
+      writeFileSync(join(this.#folder, "cpu.max"), `${quota} ${PERIOD_MICROSECONDS}`);
+    }
+    if (memoryBytes === undefined) return;
+    writeFileSync(join(this.#folder, "memory.max"), String(memoryBytes));
+    // What does not fit must not go to disk unseen. Not every kernel has swap.
+    const swap = join(this.#folder, "memory.swap.max");
+    if (existsSync(swap)) writeFileSync(swap, "0");
+  }
+
+  usage(): Usage {
+    const read = (file: string): string => readFileSync(join(this.#folder, file), "utf8");
+    const cpuStat = read("cpu.stat");
+    const memoryStat = read("memory.stat");
+    const memoryBytes = Number(read("memory.current"));
+    // The peak is counted since Linux 5.19; before, who wants one looks often and keeps the highest.
+    const peak = existsSync(join(this.#folder, "memory.peak")) ? Number(read("memory.peak")) : memoryBytes;
+    const files = field(memoryStat, "active_file") + field(memoryStat, "inactive_file");
+    return {
+      cpuMicroseconds: field(cpuStat, "usage_usec"),
+      periods: field(cpuStat, "nr_periods"),
+      throttledPeriods: field(cpuStat, "nr_throttled"),
+      throttledMicroseconds: field(cpuStat, "throttled_usec"),
+      memoryPeakBytes: peak,
+      memoryBytes,
+      memoryHeldBytes: Math.max(0, memoryBytes - files),
+      oomKills: field(read("memory.events"), "oom_kill"),
+    };
+  }
+}
+
+/** @throws Error where the folder's group holds processes, or is not this user's */
+export function handDown(folder: string): void {
+  const control = join(folder, "cgroup.subtree_control");
+  if (hasControllers(readFileSync(control, "utf8"))) return;
+  writeFileSync(control, "+cpu +memory");
+}

@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { identityOf, isAlive } from "../../src/stack/process-identity.ts";
+
+/** What the name of each group begins with, and by which the maker of a left one is known: its number and its start. */
+const NAME = /^razonete-(\d+)-(\d+)-/;
+
+const BUSY_MILLISECONDS_MAX = 2_000;
+
+/** The name of a group that this process makes. */
+export function nameOfOwn(name: string): string {
+  return `razonete-${process.pid}-${tickOf(identityOf(process.pid)?.started)}-${name}`;
+}
+
+/**
+ * Removes the groups, below any of the folders, that a killed run has left, and ends the processes in them. Groups of
+ * a run that goes on are let be.
+ */
+export function removeLeftovers(folders: readonly string[]): void {
+  for (const left of folders.flatMap(leftBelow)) {
+    try {
+      removeTree(left);
+    } catch {
+      // Its processes cannot be seen from here, in a container for instance: it is for their side to remove.
+      continue;
+    }
+  }
+}
+
+/**
+ * Removes a group without processes. One whose last process has just ended is busy for a moment more.
+ *
+ * @throws Error where it stays busy: a process is left in it
+ */
+export function removeGroup(folder: string): void {
+  const deadline = performance.now() + BUSY_MILLISECONDS_MAX;
+  for (;;) {
+    try {
+      rmdirSync(folder);
+      return;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : "";
+      if (code === "ENOENT") return;
+      if (code !== "EBUSY" || performance.now() > deadline) throw error;
+      Bun.sleepSync(5);
+    }
+  }
+}
+
+function removeTree(folder: string): void {
+  for (const child of foldersIn(folder)) removeTree(child);
+  for (const pid of processesIn(folder)) kill(pid);
+  removeGroup(folder);
+}
+
+function leftBelow(folder: string): string[] {
+  return foldersIn(folder).flatMap((path) => {
+    const maker = NAME.exec(basename(path));
+    if (maker === null) return leftBelow(path);
+    const [, pid, tick] = maker;
+    const identity = identityOf(Number(pid));
+    return identity !== null && isAlive(identity) && tickOf(identity.started) === tick ? [] : [path];
+  });
+}
+
+/** The clock tick at which a process started. Groups do not outlive a boot, so the rest of an identity adds nothing. */
+function tickOf(started: string | undefined): string {
+  return started?.split(" ").at(-1) ?? "0";
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [join(folder, entry.name)] : [],
+    );
+  } catch {
+    // It was removed in between.
+    return [];
+  }
+}
+
+function processesIn(folder: string): number[] {
+  try {
+    const lines = readFileSync(join(folder, "cgroup.procs"), "utf8").trim().split("\n");
+    // 0 stands for one that this process cannot see.
+    return lines.map(Number).filter((pid) => pid > 0);
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+    return;
+  }
+}

@@ -1,0 +1,154 @@
+import { Command, InvalidArgumentError } from "commander";
+import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
+import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
+import { benchEmbedded } from "../bench/embedded.ts";
+import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
+import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
+import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
+import { describeMachine } from "../bench/machine-noise.ts";
+import type { BenchContext } from "../bench/bench-environment.ts";
+import { listenForStop } from "../../src/cli/stop-signals.ts";
+
+const JSON_OPTION = [
+  "--json",
+  "write the result as JSON to the standard output, and all else to the standard error",
+] as const;
+
+/** The contest's limit. */
+const CPUS_OPTION = [
+  "--cpus <number>",
+  "what each system may use in all, in CPUs; 0: no limit",
+  parseCpus,
+  1.5,
+] as const;
+
+interface Output {
+  readonly json?: boolean;
+}
+
+export function benchCommand(): Command {
+  return new Command("bench")
+    .description("measure speed and memory, each beside something to compare with")
+    .addCommand(embedded())
+    .addCommand(cluster())
+    .addCommand(large())
+    .addCommand(lag())
+    .addCommand(drain())
+    .addCommand(executable());
+}
+
+function embedded(): Command {
+  return measuring("embedded", 5, 4)
+    .description("the embedded ledger beside a bare Bun.serve that answers a constant")
+    .option("--connections <list>", "connections to measure with", parseList, [1, 8, 32, 64])
+    .action(benchEmbedded);
+}
+
+function cluster(): Command {
+  return measuring("cluster", 5, 4)
+    .description("the cluster at saturation, beside bare servers behind the same balancer")
+    .option("--connections <list>", "connections to measure with", parseList, [1, 8, 32, 128])
+    .option("--cpus <list>", "what each system may use in all, in CPUs; 0: no limit", parseCpuList, [0, 1.5])
+    .option("--what <list>", "transactions, statements, or both", parseWhat, ["transactions", "statements"])
+    .option("--against <folder>", "another checkout, measured in turn with this one")
+    .option(...JSON_OPTION)
+    .action((options: ClusterBenchOptions & Output) =>
+      run(options, (context) => benchCluster(options, context)),
+    );
+}
+
+function large(): Command {
+  return measuring("large", 5, 4)
+    .description("a cluster with very many accounts and entries beside one with five accounts")
+    .option("--connections <list>", "connections to measure with", parseList, [32])
+    .option("--accounts <number>", "accounts, asked for at random", parseAmount, 1_000_000)
+    .option("--entries <number>", "entries that are filled in for the second part", parseAmount, 10_000_000)
+    .option(...CPUS_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: LargeBenchOptions & Output) => run(options, (context) => benchLarge(options, context)));
+}
+
+function lag(): Command {
+  return measuring("lag", 3, 10)
+    .description("from an answer to its row in PostgreSQL, at the contest's load and at saturation")
+    .option("--connections <list>", "connections that saturate it", parseList, [32, 128])
+    .option(...CPUS_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: LagBenchOptions & Output) => run(options, (context) => benchLag(options, context)));
+}
+
+function drain(): Command {
+  return new Command("drain")
+    .description("how fast a backlog is brought into PostgreSQL, beside what bare servers answer")
+    .option("--rounds <number>", "backlogs that are made and brought in, one by one", parseCount, 3)
+    .option("--entries <number>", "size of the backlog", parseAmount, 1_000_000)
+    .option("--connections <number>", "connections that make it", parseCount, 128)
+    .option(...CPUS_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: DrainBenchOptions & Output) => run(options, (context) => benchDrain(options, context)));
+}
+
+function executable(): Command {
+  return measuring("executable", 5, 1)
+    .description("size, start-up and memory of the single-file executable beside its source")
+    .option("--connections <number>", "connections that load it", parseCount, 32)
+    .option(...JSON_OPTION)
+    .action((options: ExecutableBenchOptions & Output) =>
+      run(options, (context) => benchExecutable(options, context)),
+    );
+}
+
+function measuring(name: string, rounds: number, seconds: number): Command {
+  return new Command(name)
+    .option("--rounds <number>", "measurements of each system, in turn, for each figure", parseCount, rounds)
+    .option("--seconds <number>", "length of one measurement", parseCount, seconds);
+}
+
+/** Runs a benchmark so that Ctrl-C stops what it has started and removes its data. */
+async function run(options: Output, bench: (context: BenchContext) => Promise<unknown>): Promise<void> {
+  const { json, ...told } = options;
+  const signals = listenForStop((signal) =>
+    console.error(`\n${signal}: stopping (again to end at once) ...`),
+  );
+  const say = (line: string): void => (json ? console.error(line) : console.log(line));
+  try {
+    const result = await bench({ say, signals });
+    if (json) console.log(JSON.stringify({ machine: describeMachine(), options: told, result }, null, 2));
+  } catch (error) {
+    if (signals.stop.aborted) process.exit(130);
+    throw error;
+  }
+  process.exit(0);
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("It must be an integer from 1 to 9999.");
+  return Number(text);
+}
+
+function parseAmount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be an integer from 1 on.");
+  return Number(text);
+}
+
+function parseList(text: string): number[] {
+  return text.split(",").map(parseCount);
+}
+
+function parseCpus(text: string): number {
+  const cpus = Number(text);
+  if (!/^\d{1,3}(\.\d{1,2})?$/.test(text) || (cpus > 0 && cpus < 0.1)) {
+    throw new InvalidArgumentError("It must be a number of CPUs from 0.1 on, such as 1.5, or 0.");
+  }
+  return cpus;
+}
+
+function parseCpuList(text: string): number[] {
+  return text.split(",").map(parseCpus);
+}
+
+function parseWhat(text: string): string[] {
+  const what = text.split(",");
+  if (what.every((each) => each === "transactions" || each === "statements")) return what;
+  throw new InvalidArgumentError("It must be transactions, statements, or both with a comma between them.");
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bun
+import { type Commands, runProgram } from "../../src/cli/run-program.ts";
+
+/** What shows that the ledger is right and fast. Each is an npm script of its name. */
+const COMMANDS: Commands = new Map([
+  ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],
+  ["contest", async () => (await import("./contest.ts")).contestCommand()],
+  ["torture", async () => (await import("./torture.ts")).tortureCommand()],
+  ["bench", async () => (await import("./bench.ts")).benchCommand()],
+]);
+
+await runProgram("npm run", "What shows that the ledger is right and fast.", COMMANDS);

@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from "commander";
+import { limits } from "../../src/bounds.ts";
+import { FAULT_KINDS, type FaultKind } from "../torture/plan/fault.ts";
+import type * as runCommand from "../torture/run-command.ts";
+import { listenForStop } from "../../src/cli/stop-signals.ts";
+
+const HELP = `
+It starts a system of its own in a temporary folder and touches nothing else. Round after round it offers load, does
+harm, brings the system up again, and holds every answer against what stands in the books.
+
+  kill   kill -9 of each process, of several at once, and again while they start
+  stop   freezing of each process; Redis's clock that jumps
+  net    connections that are cut, replies that are lost, ways that hang
+  disk   full disks; NATS's stream truncated or gone; Redis's log cut, zeroed or gone (then razonete restore)
+
+Exit code: 0 where nothing was found, 1 where something was, 2 where it could not run, 130 where it was interrupted.
+Where something was found, the seed is told and the folder kept, with data, logs and history.
+Ctrl-C ends the run and removes what it started; a second one ends it at once.`;
+
+const SEED_MAX = 2 ** 31 - 1;
+
+/** `razonete torture`: the promise put to the test; and `report` for its results. */
+export function tortureCommand(): Command {
+  const command = new Command("torture")
+    .description("harm a whole system of its own under load, and check that nothing answered is ever lost")
+    .option("--seconds <number>", "how long, of load and harm", integer(1, limits.torture_seconds_max), 120)
+    .option(
+      "--seed <number>",
+      "repeat the harm and the wishes of the run with this seed (default: a new one)",
+      integer(0, SEED_MAX),
+    )
+    .option("--faults <kinds>", `kinds of harm, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])
+    .option("--embedded", "the embedded ledger instead of the cluster", false)
+    .option("--out <folder>", "where result.json goes (default: reports/<time>-torture)")
+    .option("--json", "write the result as JSON to the standard output")
+    .addHelpText("after", HELP)
+    // A wrong option is one more reason why it could not run.
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .action(run);
+  command
+    .command("report")
+    .description("sum up several results in Markdown")
+    .argument("<result.json...>", "results of runs")
+    .option("--out <file>", "write it to this file")
+    // Commander gives --out to the command above, which has it too.
+    .action(async (paths: string[], _: unknown, { parent }: Command) =>
+      (await machinery()).reportTortures(paths, parent?.opts<runCommand.TortureFlags>().out),
+    );
+  return command;
+}
+
+async function run(flags: runCommand.TortureFlags): Promise<void> {
+  const { stop, kill } = listenForStop((signal) =>
+    console.error(`\n${signal}: ending the run (again to end at once) ...`),
+  );
+  kill.addEventListener("abort", () => process.exit(130));
+  const { runTorture } = await machinery();
+  // What it started has ended by now; timers of its rounds may not have.
+  process.exit(await runTorture(flags, stop));
+}
+
+/** Only when it is needed: the help would bear its libraries in its memory. */
+function machinery(): Promise<typeof runCommand> {
+  return import("../torture/run-command.ts");
+}
+
+function parseKinds(text: string): FaultKind[] {
+  const names = text.split(",").filter((name) => name !== "");
+  const kinds = FAULT_KINDS.filter((kind) => names.includes(kind));
+  if (kinds.length === 0 || kinds.length !== new Set(names).size) {
+    throw new InvalidArgumentError(`It must be a list of ${FAULT_KINDS.join(", ")}, with commas between.`);
+  }
+  return kinds;
+}
+
+function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+    throw new InvalidArgumentError(`It must be an integer from ${min} to ${max}.`);
+  };
+}

@@ -1,0 +1,66 @@
+import postgres from "postgres";
+import { LOCK_CLASS, writerLock } from "../../src/keep/postgres-client.ts";
+import { messageOf } from "../../src/errors.ts";
+import type { Probe } from "../../src/stack/probes.ts";
+import { DEPLOY, type OwnCommands, type ProcessPlan, type StackPlan } from "../../src/stack/stack-plan.ts";
+import { fileOf, serviceNamed, type Submission } from "./submission.ts";
+
+/**
+ * The ledger's own commands as the submission has them.
+ *
+ * @param program what an image's entrypoint is: the executable, or Bun and the source
+ */
+export function ownCommands(submission: Submission, program: readonly string[]): OwnCommands {
+  const commandOf = (name: string): string[] => [...program, ...serviceNamed(submission, name).command];
+  // The submission has no service for the first: its writer does that work. The second is never asked for.
+  return { init: ["true"], restore: ["false"], api: commandOf("api-1"), writer: commandOf("writer-1") };
+}
+
+/**
+ * The processes of a stack with the settings of the submission.
+ *
+ * @param enter what comes before a process's command: the way into its control group
+ */
+export function underSubmission(
+  plan: StackPlan,
+  submission: Submission,
+  enter: (name: string) => readonly string[],
+): StackPlan {
+  const process = (planned: ProcessPlan): ProcessPlan => {
+    const service = serviceNamed(submission, planned.name);
+    const command = planned.command.map((word) => (word.startsWith(DEPLOY) ? fileOf(service, word) : word));
+    // HAProxy reads several files; those of the submission come after the stack's.
+    const more = planned.kind === "haproxy" ? service.files.flatMap((file) => ["-f", file]) : [];
+    return {
+      ...planned,
+      command: [...enter(planned.name), ...command, ...more],
+      environment: { ...service.environment, ...planned.environment },
+    };
+  };
+  return {
+    ...plan,
+    haproxy: process(plan.haproxy),
+    apis: plan.apis.map(process),
+    redis: process(plan.redis),
+    nats: process(plan.nats),
+    writers: plan.writers.map((writer) => ({ ...process(writer), probe: keeps(plan.databaseUrl) })),
+    postgres: process(plan.postgres),
+  };
+}
+
+/** Ready is a writer that keeps: the books are there, and it holds the lock of their first shard. */
+function keeps(databaseUrl: string): Probe {
+  return async () => {
+    const sql = postgres(databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
+    try {
+      const locks = await sql`
+        SELECT 1 FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND classid = ${LOCK_CLASS} AND objid = ${writerLock(0)}`;
+      return locks.length === 0 ? "it does not keep yet" : null;
+    } catch (error) {
+      return messageOf(error);
+    } finally {
+      await sql.end({ timeout: 0 });
+    }
+  };
+}

@@ -1,0 +1,110 @@
+import {
+  excerpt,
+  parseStatementAnswer,
+  parseTransactionAnswer,
+  type StatementAnswer,
+} from "../http/answers.ts";
+import { Book, type Pending } from "./expected-account.ts";
+import type { Outcome, TransportFailure } from "../http/connection.ts";
+import type { CheckName, Finding } from "./checks.ts";
+import { StatementJudge } from "./statement-checker.ts";
+
+const TRANSPORT_CHECKS: Readonly<Record<TransportFailure, CheckName>> = {
+  refused: "connection-refused",
+  "no-socket": "no-socket",
+  dropped: "connection-dropped",
+  timeout: "timed-out",
+  garbled: "answer-garbled",
+  cancelled: "connection-dropped",
+};
+
+/** Turns the outcomes of one account's requests into findings, and keeps its book by them. */
+export class Examiner {
+  readonly book: Book;
+  readonly #judge: StatementJudge;
+
+  constructor(account: number, limit: number) {
+    this.book = new Book(account, limit);
+    this.#judge = new StatementJudge(this.book);
+  }
+
+  /** @param mayRefuse a debit may be refused with 422 */
+  transaction(pending: Pending, outcome: Outcome, endedAt: number, mayRefuse: boolean): Finding[] {
+    if (outcome.type === "answered" && outcome.status === 200)
+      return this.#accepted(pending, outcome.body, endedAt);
+    if (pending.description !== null) this.#judge.unanswered(pending.description);
+    const what = `a ${pending.kind} of ${pending.value}`;
+    if (outcome.type === "failed") {
+      if (outcome.sent) this.book.unanswered(pending);
+      else this.book.notApplied(pending);
+      return [this.transportFinding(what, outcome)];
+    }
+    if (outcome.status === 422 && pending.kind === "debit" && mayRefuse) {
+      const finding = this.book.refused(pending);
+      return finding === null ? [] : [finding];
+    }
+    // A 4xx says that the request was not taken; after anything else it may have been.
+    if (outcome.status >= 400 && outcome.status < 500) this.book.notApplied(pending);
+    else this.book.unanswered(pending);
+    return [this.statusFinding(what, outcome, pending.kind === "debit" && mayRefuse ? "200 or 422" : "200")];
+  }
+
+  /**
+   * @param askedAt when it was sent, in milliseconds on the clock of `performance.now()`
+   * @returns the statement, where the answer holds one
+   */
+  statement(outcome: Outcome, askedAt: number): { statement: StatementAnswer | null; findings: Finding[] } {
+    const read = this.readStatement(outcome);
+    if (read.statement === null) return read;
+    const finding = this.#judge.judge(read.statement, askedAt);
+    return { statement: read.statement, findings: finding === null ? [] : [finding] };
+  }
+
+  /** Like `statement`, but judges only the form. */
+  readStatement(outcome: Outcome): { statement: StatementAnswer | null; findings: Finding[] } {
+    const what = "a statement";
+    if (outcome.type === "failed")
+      return { statement: null, findings: [this.transportFinding(what, outcome)] };
+    if (outcome.status !== 200)
+      return { statement: null, findings: [this.statusFinding(what, outcome, "200")] };
+    const parsed = parseStatementAnswer(outcome.body);
+    if (parsed.ok) return { statement: parsed.value, findings: [] };
+    return {
+      statement: null,
+      findings: [this.#finding("answer-malformed", `the statement: ${parsed.reason}`)],
+    };
+  }
+
+  transportFinding(what: string, outcome: Outcome & { readonly type: "failed" }): Finding {
+    return this.#finding(TRANSPORT_CHECKS[outcome.reason], `${what} was not answered: ${outcome.detail}`);
+  }
+
+  statusFinding(what: string, outcome: Outcome & { readonly type: "answered" }, expected: string): Finding {
+    return this.#finding(
+      "status-unexpected",
+      `${what} was answered with ${outcome.status}, should be ${expected}: ${excerpt(outcome.body)}`,
+    );
+  }
+
+  #accepted(pending: Pending, body: string, endedAt: number): Finding[] {
+    const parsed = parseTransactionAnswer(body);
+    const { description } = pending;
+    if (!parsed.ok) {
+      this.book.acceptedBlindly(pending);
+      if (description !== null) this.#judge.unanswered(description);
+      return [this.#finding("answer-malformed", `the answer to a ${pending.kind}: ${parsed.reason}`)];
+    }
+    const limit = this.book.accepted(pending, parsed.value, endedAt);
+    const torn = description === null ? null : this.#judge.answered(description, parsed.value.balance);
+    return [limit, torn].filter((finding) => finding !== null);
+  }
+
+  #finding(check: CheckName, text: string): Finding {
+    return { check, message: `account ${this.book.account}: ${text}` };
+  }
+}
+
+/** How an outcome is called in the counts. */
+export function outcomeName(outcome: Outcome): string {
+  return outcome.type === "answered" ? String(outcome.status) : outcome.reason;
+}

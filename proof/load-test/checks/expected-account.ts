@@ -1,0 +1,247 @@
+import { bounds } from "../load-test-bounds.ts";
+import type { Finding } from "./checks.ts";
+import { signedValue } from "../phases/request-generator.ts";
+import { Steps } from "./lost-update-check.ts";
+import { isSubsetSum } from "./subset-sum.ts";
+import type { TransactionAnswer } from "../http/answers.ts";
+
+export interface Transaction {
+  readonly kind: "debit" | "credit";
+  /** In cents. */
+  readonly value: number;
+  /** By which statements are told what they show; null where others of the account bear the same one. */
+  readonly description: string | null;
+}
+
+/** A transaction on its way. The amounts tell, later, how low the balance can have been meanwhile. */
+export interface Pending extends Transaction {
+  /** Milliseconds, like all times here on the clock of `performance.now()`. */
+  readonly sentAt: number;
+  /** The least that the balance can be when it is sent, in cents. */
+  readonly leastBalance: number;
+  /** All debits sent before it, this one included, in cents. */
+  readonly debitsSent: number;
+}
+
+/** A transaction that was answered 200. */
+export interface Accepted extends Transaction {
+  readonly description: string;
+  readonly balance: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+export type BalanceJudgement =
+  | { readonly type: "right" }
+  /** Not told apart by what is known; the note says why. */
+  | { readonly type: "open"; readonly note: string }
+  | { readonly type: "wrong"; readonly expected: string };
+
+/** What the answers say about one account: its balance, its steps, its latest transactions. */
+export class Book {
+  readonly account: number;
+  readonly limit: number;
+  /** The balance before the run; null where it could not be read. */
+  #start: number | null = null;
+  /** Of what was answered 200, in cents. */
+  #accepted = 0;
+  #debitsSent = 0;
+  #debitsUnanswered = 0;
+  #unknownDebits = 0;
+  /** Signed values of transactions that may or may not have taken effect. */
+  readonly #unknown: number[] = [];
+  #answersWithoutBalance = 0;
+  readonly #steps = new Steps();
+  readonly #latest = new Map<string, Accepted>();
+  /** Descriptions of transactions on their way. */
+  readonly #pending = new Set<string>();
+
+  constructor(account: number, limit: number) {
+    this.account = account;
+    this.limit = limit;
+  }
+
+  /** What the balance was before the run, in cents; 0 where that could not be read. */
+  get start(): number {
+    return this.#start ?? 0;
+  }
+
+  /**
+   * Takes a balance as given, whatever was before: at the start, or when a request has changed it in a way that the
+   * answers do not tell. Only while nothing is on its way.
+   *
+   * @param balance in cents; null where it is not known
+   */
+  begin(balance: number | null): void {
+    this.#start = balance;
+    this.#accepted = 0;
+    this.#unknown.length = 0;
+    this.#unknownDebits = 0;
+    this.#answersWithoutBalance = 0;
+    this.#steps.clear();
+    this.#latest.clear();
+  }
+
+  /** The balance at the start is known, so that the answers can be held against it. */
+  get hasBegun(): boolean {
+    return this.#start !== null;
+  }
+
+  /** The latest accepted transactions, oldest answer first. */
+  get latest(): ReadonlyMap<string, Accepted> {
+    return this.#latest;
+  }
+
+  /** Whether a transaction with this description is on its way. */
+  isPending(description: string): boolean {
+    return this.#pending.has(description);
+  }
+
+  sending(transaction: Transaction, sentAt: number): Pending {
+    const { kind, value, description } = transaction;
+    if (kind === "debit") {
+      this.#debitsSent += value;
+      this.#debitsUnanswered += value;
+    }
+    if (description !== null) this.#pending.add(description);
+    const leastBalance = this.start + this.#accepted - this.#debitsUnanswered - this.#unknownDebits;
+    return { kind, value, description, sentAt, leastBalance, debitsSent: this.#debitsSent };
+  }
+
+  accepted(pending: Pending, answer: TransactionAnswer, answeredAt: number): Finding | null {
+    this.#settled(pending);
+    this.#accepted += signedValue(pending);
+    const { kind, value, description, sentAt } = pending;
+    const { balance, limit } = answer;
+    this.#steps.add(balance - signedValue(pending), balance);
+    if (description !== null) {
+      this.#latest.set(description, { kind, value, description, balance, sentAt, answeredAt });
+      if (this.#latest.size > bounds.remembered_transactions) this.#forgetOldest();
+    }
+    return this.judgeLimit(balance, limit, `the answer to a ${kind} of ${value}`);
+  }
+
+  /** 200, but without a balance that could be read. */
+  acceptedBlindly(pending: Pending): void {
+    this.#settled(pending);
+    this.#accepted += signedValue(pending);
+    this.#answersWithoutBalance += 1;
+  }
+
+  /** Refused with 422: nothing was changed. A debit may only be refused where the balance can have been too low. */
+  refused(pending: Pending): Finding | null {
+    this.#settled(pending);
+    if (pending.kind !== "debit" || this.#start === null) return null;
+    // Its own value counts once: as what it would have taken. Debits sent since may have come first.
+    const least = pending.leastBalance - (this.#debitsSent - pending.debitsSent);
+    if (least < -this.limit) return null;
+    return this.#finding(
+      "refused-without-reason",
+      `a debit of ${pending.value} was refused, though the balance was at least ${least + pending.value}, ` +
+        `with a limit of ${this.limit}`,
+    );
+  }
+
+  /** Never reached the server, or was answered in a way that says that nothing was changed. */
+  notApplied(pending: Pending): void {
+    this.#settled(pending);
+  }
+
+  /** No answer, or one that leaves open whether it took effect. */
+  unanswered(pending: Pending): void {
+    this.#settled(pending);
+    this.#unknown.push(signedValue(pending));
+    if (pending.kind === "debit") this.#unknownDebits += pending.value;
+  }
+
+  /** @param what shows the balance, as the start of a sentence */
+  judgeLimit(balance: number, limit: number, what: string): Finding | null {
+    if (balance < -this.limit) {
+      return this.#finding(
+        "limit-passed",
+        `${what} shows a balance of ${balance}, under its limit of -${this.limit}`,
+      );
+    }
+    if (limit !== this.limit) {
+      return this.#finding("limit-wrong", `${what} shows a limit of ${limit}, should be ${this.limit}`);
+    }
+    return null;
+  }
+
+  /** Whether a balance, read while nothing is on its way, is what the answers lead to. */
+  judgeBalance(balance: number): BalanceJudgement {
+    if (this.#start === null) {
+      return {
+        type: "open",
+        note: this.#sentence("its balance at the start is not known, so its end proves nothing"),
+      };
+    }
+    const expected = this.#start + this.#accepted;
+    const unknown = this.#unknown.length;
+    if (unknown === 0) {
+      return balance === expected ? { type: "right" } : { type: "wrong", expected: `${expected}` };
+    }
+    const open = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
+    const least = expected + this.#unknown.reduce((sum, value) => sum + Math.min(0, value), 0);
+    const most = expected + this.#unknown.reduce((sum, value) => sum + Math.max(0, value), 0);
+    if (unknown > bounds.unknown_transactions_searched_max) {
+      if (balance >= least && balance <= most) {
+        return {
+          type: "open",
+          note: `${open}; the balance of ${balance} is between the bounds ${least} and ${most}`,
+        };
+      }
+      return {
+        type: "wrong",
+        expected: `between ${least} and ${most}, whatever became of the ${unknown} transactions without an answer`,
+      };
+    }
+    if (isSubsetSum(this.#unknown, balance - expected)) {
+      return { type: "open", note: `${open}; the balance of ${balance} is one that some of them lead to` };
+    }
+    return {
+      type: "wrong",
+      expected: `${expected}, or what some of the ${unknown} transactions without an answer make of it`,
+    };
+  }
+
+  /**
+   * Answers that claim a step which another one has taken. Each transaction whose step is not known can make up for
+   * one, so that only what is over them is a failure.
+   */
+  judgeSteps(): Finding[] {
+    if (this.#start === null) return [];
+    const balances = this.#steps.startedNowhere(this.#start);
+    const excused = this.#unknown.length + this.#answersWithoutBalance;
+    return balances
+      .slice(excused)
+      .map((balance) =>
+        this.#finding(
+          "step-claimed-twice",
+          excused === 0
+            ? `one answer too many starts from a balance of ${balance}: concurrent transactions took the same step`
+            : "more answers take the same step than the transactions without an answer can explain",
+        ),
+      );
+  }
+
+  #settled(pending: Pending): void {
+    if (pending.kind === "debit") this.#debitsUnanswered -= pending.value;
+    if (pending.description !== null) this.#pending.delete(pending.description);
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#latest.keys()) {
+      this.#latest.delete(oldest);
+      return;
+    }
+  }
+
+  #finding(check: Finding["check"], text: string): Finding {
+    return { check, message: this.#sentence(text) };
+  }
+
+  #sentence(text: string): string {
+    return `account ${this.account}: ${text}`;
+  }
+}

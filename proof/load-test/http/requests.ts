@@ -1,0 +1,37 @@
+import type { Target } from "./load-target.ts";
+
+/** Writes requests as bytes, with the headers that Gatling sends. The connection is left open, as a browser does. */
+export class Requests {
+  readonly #target: Target;
+  readonly #commonHeaders: string;
+  readonly #statements = new Map<number, Uint8Array>();
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#commonHeaders = `Host: ${target.hostHeader}\r\nUser-Agent: razonete-rinha\r\nAccept: */*\r\n`;
+  }
+
+  statement(account: number): Uint8Array {
+    const known = this.#statements.get(account);
+    if (known !== undefined) return known;
+    const path = `${this.#target.basePath}/clientes/${account}/extrato`;
+    const request = Buffer.from(`GET ${path} HTTP/1.1\r\n${this.#commonHeaders}\r\n`);
+    this.#statements.set(account, request);
+    return request;
+  }
+
+  transaction(account: number, kind: "debit" | "credit", value: number, description: string): Uint8Array {
+    const type = kind === "debit" ? "d" : "c";
+    return this.post(account, `{"valor": ${value}, "tipo": "${type}", "descricao": "${description}"}`);
+  }
+
+  /** @param json the body, right or wrong */
+  post(account: number, json: string): Uint8Array {
+    const path = `${this.#target.basePath}/clientes/${account}/transacoes`;
+    const length = Buffer.byteLength(json);
+    return Buffer.from(
+      `POST ${path} HTTP/1.1\r\n${this.#commonHeaders}` +
+        `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${json}`,
+    );
+  }
+}

@@ -1,0 +1,73 @@
+import { Presets, SingleBar } from "cli-progress";
+import { bounds } from "./load-test-bounds.ts";
+import type { Status } from "./load-test.ts";
+
+const PHASES: Readonly<Record<Status["phase"], string>> = {
+  opening: "checks before the load",
+  ramp: "ramp",
+  steady: "steady",
+  closing: "checks after the load",
+};
+
+/** Shows how a run is going on the standard error: a bar on a terminal, plain lines elsewhere. */
+export class Progress {
+  readonly #status: () => Status;
+  readonly #bar: SingleBar | null;
+  readonly #timer: Timer;
+  #lastPhase: Status["phase"] | null = null;
+
+  constructor(status: () => Status) {
+    this.#status = status;
+    const isTerminal = process.stderr.isTTY;
+    this.#bar = isTerminal
+      ? new SingleBar(
+          {
+            format: "{bar} {seconds} of {whole} s | {phase} | {rate}/s | p99 {p99} ms | {failures} failures",
+            hideCursor: true,
+            clearOnComplete: true,
+            barsize: 24,
+            // Ctrl-C is the command's: it ends the run, not the process.
+            gracefulExit: false,
+          },
+          Presets.shades_classic,
+        )
+      : null;
+    this.#bar?.start(status().secondsTotal, 0, payload(status()));
+    const everyMs = isTerminal ? bounds.progress_terminal_milliseconds : bounds.progress_plain_milliseconds;
+    this.#timer = setInterval(() => this.#show(), everyMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#bar?.stop();
+  }
+
+  #show(): void {
+    const status = this.#status();
+    if (this.#bar !== null) {
+      this.#bar.update(status.seconds, payload(status));
+      return;
+    }
+    // Phases without a length of their own would repeat one and the same line.
+    if (status.phase === this.#lastPhase && (status.phase === "opening" || status.phase === "closing"))
+      return;
+    this.#lastPhase = status.phase;
+    const { phase, seconds, whole, rate, p99, failures } = payload(status);
+    console.error(
+      `${seconds} of ${whole} s, ${phase}: ${rate} requests/s, p99 ${p99} ms, ${failures} failures`,
+    );
+  }
+}
+
+function payload(
+  status: Status,
+): Record<"phase" | "seconds" | "whole" | "rate" | "p99" | "failures", string> {
+  return {
+    phase: PHASES[status.phase],
+    seconds: status.seconds.toFixed(0),
+    whole: Math.ceil(status.secondsTotal).toFixed(0),
+    rate: status.rate.toFixed(0),
+    p99: status.p99Ms.toFixed(1),
+    failures: String(status.failures),
+  };
+}

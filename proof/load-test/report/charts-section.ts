@@ -1,0 +1,163 @@
+import { clock, count, counted, milliseconds, percent, withUnit } from "./format.ts";
+import { distributionChart, latencyChart, rateChart } from "./charts.ts";
+import { type Html, html } from "./html.ts";
+import type { RunResult, Second } from "../run-result.ts";
+import type { ShownRun } from "./shown-run.ts";
+import type { ChartSpec } from "./chart-spec.ts";
+import { figure } from "./chart-figure.ts";
+import { scrolling } from "./tables.ts";
+
+export interface ChartsSection {
+  readonly markup: Html;
+  readonly charts: readonly ChartSpec[];
+}
+
+/** The three charts of what was measured, for one run or for two laid over each other. */
+export function chartsSection(runs: readonly ShownRun[]): ChartsSection {
+  const measured = runs.filter(({ result }) => result.timeline.length > 0 && result.total.requests > 0);
+  if (measured.length === 0) {
+    return {
+      charts: [],
+      markup: html`<section>
+        <h2>Latency</h2>
+        <p>There is nothing to draw: no second of the load was measured.</p>
+      </section>`,
+    };
+  }
+  const latency = latencyChart(runs);
+  const rate = rateChart(runs);
+  const distribution = distributionChart(runs);
+  return {
+    charts: [latency, rate, distribution],
+    markup: html`<section>
+      <h2>Latency over time</h2>
+      ${figure(latency, "Latency in each second, in ms", sentences(measured, worstSecond))}
+      ${figure(rate, "Requests in each second", sentences(measured, busiestSecond), secondsTables(measured))}
+      <h2>Distribution</h2>
+      ${figure(
+        distribution,
+        "Latency by percentile, in ms",
+        sentences(measured, tail),
+        percentileTables(measured),
+      )}
+    </section>`,
+  };
+}
+
+function sentences(runs: readonly ShownRun[], tell: (result: RunResult) => string): Html {
+  const alone = runs.length === 1 && runs[0]?.name === "this run";
+  return html`${runs.map(({ name, result }) => html`<span class="told">${alone ? "" : html`<b>${name}</b>: `}${tell(result)}</span>`)}`;
+}
+
+function worstSecond({ timeline }: RunResult): string {
+  const measured = timeline.flatMap(({ second, latency }) => (latency === null ? [] : [{ second, latency }]));
+  const worst = measured.toSorted((a, b) => b.latency.p99Ms - a.latency.p99Ms)[0];
+  const usual = measured.map(({ latency }) => latency.p99Ms).toSorted((a, b) => a - b)[
+    (measured.length - 1) >> 1
+  ];
+  if (worst === undefined || usual === undefined) return "No second had an answer.";
+  return (
+    `In half of the seconds the p99 was at most ${withUnit(usual)}; in the worst one, at ${clock(worst.second)}, ` +
+    `it was ${withUnit(worst.latency.p99Ms)} and the slowest answer took ${withUnit(worst.latency.maxMs)}.`
+  );
+}
+
+function busiestSecond({ timeline }: RunResult): string {
+  const offered = Math.max(0, ...timeline.map((second) => second.offered));
+  const answered = Math.max(0, ...timeline.map((second) => second.answered));
+  const failing = timeline.filter((second) => second.failures > 0).length;
+  return (
+    `Up to ${count(offered)} requests a second were due and up to ${count(answered)} answered; ` +
+    `${failing === 0 ? "no second" : counted(failing, "second")} had a failure.`
+  );
+}
+
+function tail({ total: { latency }, distribution }: RunResult): string {
+  const rare = distribution.findLast(({ percentile }) => percentile <= 99.99);
+  const end =
+    rare === undefined ? "" : `, p${Number(rare.percentile.toFixed(2))} ${withUnit(rare.milliseconds)}`;
+  return (
+    `p50 ${withUnit(latency.p50Ms)}, p75 ${withUnit(latency.p75Ms)}, p95 ${withUnit(latency.p95Ms)}, ` +
+    `p99 ${withUnit(latency.p99Ms)}${end}, max ${withUnit(latency.maxMs)}.`
+  );
+}
+
+function secondsTables(runs: readonly ShownRun[]): Html {
+  return html`${runs.map(({ name, result }) =>
+    scrolling(
+      `Each second, ${name}`,
+      html`<table class="data">
+        <caption>
+          Each second, ${name}; latencies in ms
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">At</th>
+            <th scope="col">Phase</th>
+            <th scope="col">Offered</th>
+            <th scope="col">Answered</th>
+            <th scope="col">Failed</th>
+            <th scope="col">p50</th>
+            <th scope="col">p95</th>
+            <th scope="col">p99</th>
+            <th scope="col">max</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${result.timeline.map(secondRow)}
+        </tbody>
+      </table>`,
+    ),
+  )}`;
+}
+
+function secondRow({ second, phase, offered, answered, failures, latency }: Second): Html {
+  const times = latency === null ? [] : [latency.p50Ms, latency.p95Ms, latency.p99Ms, latency.maxMs];
+  const cells = [
+    phase,
+    count(offered),
+    count(answered),
+    count(failures),
+    ...(latency === null ? ["–", "–", "–", "–"] : times.map(milliseconds)),
+  ];
+  return html`<tr>
+    <th scope="row">${clock(second)}</th>
+    ${cells.map((cell) => html`<td>${cell}</td>`)}
+  </tr>`;
+}
+
+const shownPercentiles = [50, 75, 90, 95, 99, 99.9, 99.99, 100] as const;
+
+function percentileTables(runs: readonly ShownRun[]): Html {
+  return scrolling(
+    "Latency by percentile",
+    html`<table class="data">
+      <caption>
+        Latency by percentile, in ms
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Percentile</th>
+          <th scope="col">of requests</th>
+          ${runs.map(({ name }) => html`<th scope="col">${name}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${shownPercentiles.map(
+          (wanted) =>
+            html`<tr>
+              <th scope="row">${wanted === 100 ? "max" : `p${wanted}`}</th>
+              <td>${percent(wanted / 100)}</td>
+              ${runs.map(({ result }) => html`<td>${latencyAt(result, wanted)}</td>`)}
+            </tr>`,
+        )}
+      </tbody>
+    </table>`,
+  );
+}
+
+/** The points lie where requests do; the first at or over a percentile is its value. */
+function latencyAt({ distribution }: RunResult, wanted: number): string {
+  const point = distribution.find(({ percentile }) => percentile >= wanted - 1e-9);
+  return point === undefined ? "–" : milliseconds(point.milliseconds);
+}

@@ -1,0 +1,129 @@
+import { type Html, html } from "./html.ts";
+import { count, milliseconds, percent, ratio, usd, withUnit } from "./format.ts";
+import type { KindResult, RunResult } from "../run-result.ts";
+import { kindName, scrolling } from "./tables.ts";
+
+interface Measure {
+  readonly title: string;
+  readonly of: (result: RunResult) => number;
+  readonly written: (value: number) => string;
+  /** Which way is better; null where it says nothing of the server. */
+  readonly better: "less" | "more" | null;
+}
+
+const measures: readonly Measure[] = [
+  { title: "Payment, USD", of: (run) => run.verdict.paymentUsd, written: usd, better: "more" },
+  { title: "Failures", of: (run) => run.failuresTotal, written: count, better: "less" },
+  { title: "Wrong balances", of: (run) => run.verdict.inconsistencies, written: count, better: "less" },
+  { title: "Under 250 ms", of: (run) => run.verdict.shareUnder250ms, written: percent, better: "more" },
+  { title: "mean, ms", of: (run) => run.total.latency.meanMs, written: milliseconds, better: "less" },
+  { title: "p50, ms", of: (run) => run.total.latency.p50Ms, written: milliseconds, better: "less" },
+  { title: "p75, ms", of: (run) => run.total.latency.p75Ms, written: milliseconds, better: "less" },
+  { title: "p95, ms", of: (run) => run.total.latency.p95Ms, written: milliseconds, better: "less" },
+  { title: "p99, ms", of: (run) => run.total.latency.p99Ms, written: milliseconds, better: "less" },
+  { title: "max, ms", of: (run) => run.total.latency.maxMs, written: milliseconds, better: "less" },
+  {
+    title: "Late start p99, ms",
+    of: (run) => run.generator.delayP99Ms,
+    written: milliseconds,
+    better: null,
+  },
+];
+
+/** One sentence that says which run was the faster one, and by how much. */
+export function comparisonLead(a: RunResult, b: RunResult): Html {
+  const ofA = a.total.latency.p99Ms;
+  const ofB = b.total.latency.p99Ms;
+  if (a.total.requests === 0 || b.total.requests === 0) return html`One of the runs measured nothing.`;
+  if (!differClearly(ofA, ofB)) {
+    return html`The two are as fast as each other: A has a p99 of ${withUnit(ofA)}, B of ${withUnit(ofB)}.`;
+  }
+  const [quick, slow] = ofA < ofB ? (["A", "B"] as const) : (["B", "A"] as const);
+  const [least, most] = ofA < ofB ? [ofA, ofB] : [ofB, ofA];
+  return html`Run ${quick} is the faster one: its p99 is ${withUnit(least)}, that of run ${slow}
+  ${withUnit(most)} (${ratio(least, most)}).`;
+}
+
+export function measuresTable(a: RunResult, b: RunResult): Html {
+  return scrolling(
+    "Both runs in figures",
+    html`<table class="data" data-table="measures">
+      ${head("Figure")}
+      <tbody>
+        ${row("Requests", count(a.total.requests), count(b.total.requests), a.total.requests, b.total.requests, null)}
+        ${measures.map((measure) => {
+          // Nothing can be told of a run that measured nothing, least of all that it was faster.
+          const ofA = a.total.requests > 0 ? measure.of(a) : Number.NaN;
+          const ofB = b.total.requests > 0 ? measure.of(b) : Number.NaN;
+          return row(measure.title, measure.written(ofA), measure.written(ofB), ofA, ofB, measure.better);
+        })}
+      </tbody>
+    </table>`,
+  );
+}
+
+/** The p50 and p99 of each kind of request in both runs. */
+export function kindsTable(a: RunResult, b: RunResult): Html {
+  const pairs = a.kinds.flatMap((ofA): (readonly [KindResult, KindResult])[] => {
+    const ofB = b.kinds.find(({ kind }) => kind === ofA.kind);
+    return ofB === undefined ? [] : [[ofA, ofB]];
+  });
+  return scrolling(
+    "Both runs by kind of request",
+    html`<table class="data">
+      ${head("Kind")}
+      <tbody>
+        ${pairs.flatMap(([ofA, ofB]) =>
+          (["p50Ms", "p99Ms"] as const).map((key) => {
+            const measured = ofA.requests > 0 && ofB.requests > 0;
+            const written = (kind: KindResult): string =>
+              kind.requests > 0 ? milliseconds(kind.latency[key]) : "–";
+            const title = `${kindName(ofA)}, ${key === "p50Ms" ? "p50" : "p99"}, ms`;
+            return row(
+              title,
+              written(ofA),
+              written(ofB),
+              measured ? ofA.latency[key] : Number.NaN,
+              measured ? ofB.latency[key] : Number.NaN,
+              "less",
+            );
+          }),
+        )}
+      </tbody>
+    </table>`,
+  );
+}
+
+function head(first: string): Html {
+  return html`<thead>
+    <tr>
+      <th scope="col">${first}</th>
+      <th scope="col" class="run-a">A</th>
+      <th scope="col" class="run-b">B</th>
+      <th scope="col">B ÷ A</th>
+    </tr>
+  </thead>`;
+}
+
+function row(title: string, a: string, b: string, ofA: number, ofB: number, better: Measure["better"]): Html {
+  const winner = winnerOf(ofA, ofB, better);
+  return html`<tr>
+    <th scope="row">${title}</th>
+    <td class="${winner === "a" ? "better" : ""}">${a}</td>
+    <td class="${winner === "b" ? "better" : ""}">${b}</td>
+    <td>${ratio(ofA, ofB)}</td>
+  </tr>`;
+}
+
+/** Two runs of the same server differ by a few percent; less than this is not a difference of the servers. */
+const noise_share = 0.05;
+
+/** NaN, where one of the two was not measured, differs from nothing. */
+function differClearly(a: number, b: number): boolean {
+  return Math.abs(a - b) > noise_share * Math.max(Math.abs(a), Math.abs(b));
+}
+
+function winnerOf(a: number, b: number, better: Measure["better"]): "a" | "b" | null {
+  if (better === null || !differClearly(a, b)) return null;
+  return a < b === (better === "less") ? "a" : "b";
+}

@@ -1,0 +1,84 @@
+import { type Html, html } from "./html.ts";
+import { percent, withUnit } from "./format.ts";
+import type { ShownRun } from "./shown-run.ts";
+
+/** What a reader must know before believing a figure: it stands above all charts. */
+export function notices(runs: readonly ShownRun[]): Html {
+  const told = [...runs.flatMap(aboutRun), ...differences(runs)];
+  if (told.length === 0) return html``;
+  return html`<div class="notices">${told}</div>`;
+}
+
+function aboutRun({ name, result }: ShownRun): Html[] {
+  const told: Html[] = [];
+  const alone = name === "this run";
+  const subject = alone ? "The run" : `Run ${name}`;
+  // The verdict of a report has said so in large letters already.
+  if (!result.complete && !alone) {
+    told.push(
+      warning(
+        "Interrupted",
+        html`${subject} ended before its load was complete. Its figures are not a result.`,
+      ),
+    );
+  }
+  if (result.generator.bottleneck) {
+    told.push(
+      warning(
+        "The generator was the bottleneck",
+        html`${subject} sent its requests late by ${withUnit(result.generator.delayP99Ms)} (p99), where less
+        than 2 ms is due. The latencies below hold the generator's own delay; the server may be faster than
+        they say. Give the generator a free core and run again.`,
+      ),
+    );
+  }
+  if (result.scale !== 1 || result.rate !== 1) {
+    told.push(
+      note(
+        "Not the contest's load",
+        html`${subject} had phases of ${percent(result.scale)} of the contest's length at
+        ${percent(result.rate)} of its rate.`,
+      ),
+    );
+  }
+  const notes = result.notes ?? [];
+  if (notes.length > 0)
+    told.push(untold(alone ? "What could not be told" : `What could not be told of run ${name}`, notes));
+  return told;
+}
+
+/** A comparison is one of the servers only where all else was the same. */
+function differences(runs: readonly ShownRun[]): Html[] {
+  const [a, b] = runs;
+  if (a === undefined || b === undefined) return [];
+  const same = (of: (run: ShownRun) => string | number): boolean => of(a) === of(b);
+  const differ = [
+    same(({ result }) => result.scale) ? [] : ["in length"],
+    same(({ result }) => result.rate) ? [] : ["in rate"],
+    same(({ result: { machine } }) => `${machine.cpu} ${machine.cores} ${machine.memoryBytes}`)
+      ? []
+      : ["in the machine"],
+    same(({ result }) => result.seed) ? [] : ["in the seed"],
+  ].flat();
+  if (differ.length === 0) return [];
+  return [
+    note("Not all else was equal", html`The two runs differ ${new Intl.ListFormat("en").format(differ)}.`),
+  ];
+}
+
+function warning(title: string, text: Html): Html {
+  return html`<p class="notice warning" role="note"><strong>${title}.</strong> ${text}</p>`;
+}
+
+function note(title: string, text: Html): Html {
+  return html`<p class="notice" role="note"><strong>${title}.</strong> ${text}</p>`;
+}
+
+function untold(title: string, notes: readonly string[]): Html {
+  return html`<div class="notice" role="note">
+    <strong>${title}.</strong>
+    <ul>
+      ${notes.map((text) => html`<li>${text}.</li>`)}
+    </ul>
+  </div>`;
+}

@@ -1,0 +1,117 @@
+import { randomInt } from "node:crypto";
+import { join } from "node:path";
+import { bounds } from "./load-test-bounds.ts";
+import { makeFolder, readResult, timestamp, writeText } from "./result-files.ts";
+import { LoadTest } from "./load-test.ts";
+import { Progress } from "./progress.ts";
+import type { Html } from "./report/html.ts";
+import { renderComparison, renderReport } from "./report/render-report.ts";
+import type { RunResult } from "./run-result.ts";
+import type { Shape } from "./phases/schedule.ts";
+import { summaryOf } from "./summary.ts";
+import { findTarget, type Target } from "./http/load-target.ts";
+
+export interface RunOptions extends Shape {
+  readonly url: string;
+  /** A new one, if not given. */
+  readonly seed?: number;
+  /** The folder for the files; `reports/` and the time, if not given. */
+  readonly out?: string;
+  /** The result goes to the standard output, all else to the standard error. */
+  readonly json?: boolean;
+}
+
+/**
+ * Runs the test, shows how it goes, writes its result and its report, and sets the process's exit code.
+ *
+ * @throws {StartError} (exit code 2) where it could not run, or the files could not be written
+ */
+export async function runLoadTest(options: RunOptions): Promise<void> {
+  // The standard output is the result's alone where it is asked for as JSON.
+  const say = options.json ? console.error : console.log;
+  const target = await findTarget(options.url);
+  const folder = options.out ?? reportFolder();
+  // Made before the run: its four minutes would be lost to a folder that cannot be written to.
+  makeFolder(folder);
+  const interruption = new AbortController();
+  const stopListening = onInterrupts(() => interruption.abort());
+  const result = await measure(target, options, say, interruption.signal).finally(stopListening);
+  say(`\n${summaryOf(result)}\n\n${writeReport(folder, result)}\nAgain:  ${result.command}`);
+  if (options.json) console.log(JSON.stringify(result, null, 2));
+  process.exitCode = result.verdict.passed ? 0 : 1;
+}
+
+/**
+ * Runs the test and shows how it goes.
+ *
+ * @param interruption ends the run soon, with what was measured so far
+ */
+export async function measure(
+  target: Target,
+  options: Shape & { readonly seed?: number },
+  say: (line: string) => void,
+  interruption: AbortSignal,
+): Promise<RunResult> {
+  const { scale, rate, seed = randomInt(bounds.seed_max) } = options;
+  const test = new LoadTest({ target, scale, rate, seed });
+  say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
+  const progress = new Progress(() => test.status());
+  const interrupt = (): void => test.interrupt();
+  interruption.addEventListener("abort", interrupt);
+  if (interruption.aborted) interrupt();
+  return test.run().finally(() => {
+    progress.stop();
+    interruption.removeEventListener("abort", interrupt);
+  });
+}
+
+/**
+ * Writes result.json and report.html.
+ *
+ * @param appendix a part of the page after the load test's own
+ * @returns where they are, for a person
+ * @throws {StartError} (exit code 2) where they could not be written
+ */
+export function writeReport(folder: string, result: RunResult, appendix: Html | null = null): string {
+  const resultPath = join(folder, "result.json");
+  const reportPath = join(folder, "report.html");
+  writeText(resultPath, `${JSON.stringify(result, null, 2)}\n`);
+  writeText(reportPath, renderReport(result, appendix));
+  return `Report: ${reportPath}\nResult: ${resultPath}`;
+}
+
+/**
+ * Writes a page that lays two results side by side.
+ *
+ * @throws {StartError} (exit code 2) where a file is no result, or the page could not be written
+ */
+export function compareResults(a: string, b: string, options: { readonly out?: string }): void {
+  const page = renderComparison(readResult(a), readResult(b));
+  const path = join(options.out ?? reportFolder(), "compare.html");
+  writeText(path, page);
+  console.log(`Comparison: ${path}`);
+}
+
+/** Where the files of a run go that is not told where. */
+export function reportFolder(): string {
+  return join("reports", timestamp(new Date()));
+}
+
+/** A terminal's Ctrl-C may come twice, from it and from npm: what comes so soon after is no second one. */
+const SAME_INTERRUPT_MILLISECONDS = 500;
+
+/** @returns ends the listening */
+function onInterrupts(first: () => void): () => void {
+  let firstAt: number | null = null;
+  const listener = () => {
+    if (firstAt === null) {
+      firstAt = performance.now();
+      console.error("\nEnding the run; Ctrl-C once more ends it at once.");
+      first();
+    } else if (performance.now() - firstAt > SAME_INTERRUPT_MILLISECONDS) {
+      process.exit(130);
+    }
+  };
+  process.on("SIGINT", listener);
+  return () => process.removeListener("SIGINT", listener);
+}

@@ -1,0 +1,34 @@
+import type { Client } from "./http/client.ts";
+import type { Outcome } from "./http/connection.ts";
+import { ACCOUNTS } from "./contest-rules.ts";
+import { Examiner } from "./checks/answer-checker.ts";
+import type { Recorder } from "./statistics/recorder.ts";
+import type { Requests } from "./http/requests.ts";
+
+/** What the phases of a run share. */
+export class Rig {
+  readonly client: Client;
+  readonly requests: Requests;
+  readonly recorder: Recorder;
+  /** One for each account, in their order. */
+  readonly examiners: readonly Examiner[] = ACCOUNTS.map(({ id, limit }) => new Examiner(id, limit));
+  readonly #interruption: AbortSignal;
+
+  constructor(client: Client, requests: Requests, recorder: Recorder, interruption: AbortSignal) {
+    this.client = client;
+    this.requests = requests;
+    this.recorder = recorder;
+    this.#interruption = interruption;
+  }
+
+  get interrupted(): boolean {
+    return this.#interruption.aborted;
+  }
+
+  /** A request on a connection of its own, due now. */
+  once(request: Uint8Array): Promise<Outcome> {
+    return new Promise((settle) => {
+      this.client.once(request, performance.now(), settle);
+    });
+  }
+}

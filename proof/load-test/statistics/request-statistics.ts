@@ -1,0 +1,51 @@
+import { Latencies } from "./latencies.ts";
+import type { Kind, KindResult } from "../run-result.ts";
+
+/** Counts, outcomes and latencies of one kind of request, or of all. */
+class KindFigures {
+  readonly latencies = new Latencies();
+  readonly #outcomes = new Map<string, number>();
+  #failures = 0;
+
+  add(milliseconds: number, outcome: string, failed: boolean): void {
+    this.latencies.add(milliseconds);
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+    if (failed) this.#failures += 1;
+  }
+
+  result(kind: KindResult["kind"]): KindResult {
+    return {
+      kind,
+      requests: this.latencies.count,
+      failures: this.#failures,
+      latency: this.latencies.summary(),
+      outcomes: Object.fromEntries(this.#outcomes),
+    };
+  }
+}
+
+const KINDS: readonly Kind[] = ["debit", "credit", "statement", "check"];
+
+/** What has been measured of the requests that the official test counts. */
+export class Figures {
+  readonly #total = new KindFigures();
+  readonly #kinds = new Map<Kind, KindFigures>(KINDS.map((kind) => [kind, new KindFigures()]));
+
+  /** @param outcome a status code as text, or the name of a transport failure */
+  add(kind: Kind, milliseconds: number, outcome: string, failed: boolean): void {
+    this.#total.add(milliseconds, outcome, failed);
+    this.#kinds.get(kind)?.add(milliseconds, outcome, failed);
+  }
+
+  get latencies(): Latencies {
+    return this.#total.latencies;
+  }
+
+  total(): KindResult {
+    return this.#total.result("total");
+  }
+
+  kinds(): KindResult[] {
+    return [...this.#kinds].map(([kind, figures]) => figures.result(kind));
+  }
+}

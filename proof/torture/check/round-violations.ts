@@ -1,0 +1,25 @@
+import type { RoundCounts, Violation } from "./checker-types.ts";
+
+type Counts = { -readonly [Name in keyof RoundCounts]: RoundCounts[Name] };
+
+/** What a round has shown so far. */
+export class Findings {
+  readonly violations: Violation[] = [];
+  readonly counts: Counts = {
+    requests: 0,
+    accepted: 0,
+    refused: 0,
+    statements: 0,
+    notDone: 0,
+    unknown: 0,
+    unknownApplied: 0,
+    lost: 0,
+    lostNamed: 0,
+    doubled: 0,
+    excused: 0,
+  };
+
+  add(name: Violation["name"], detail: string, attempts: readonly number[] = []): void {
+    this.violations.push({ name, detail, attempts });
+  }
+}

@@ -1,0 +1,87 @@
+import { type Accounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
+import type { Operation } from "./history.ts";
+import type { Random } from "../plan/random.ts";
+
+/** A command or a reading that a client wants. */
+export interface Wish {
+  readonly operation: Operation;
+  /** Null for none, as always for a statement. */
+  readonly key: string | null;
+}
+
+const KEYED_PERCENT = 50;
+/** More than half: balances stay near their limits, where debits are refused. */
+const DEBIT_PERCENT = 60;
+const HOT_STATEMENT_PERCENT = 75;
+/** Some marks bear a letter that is two bytes long. */
+const WIDE_PERCENT = 5;
+/** Largest value on an account: this part of its first credit limit. */
+const LIMIT_PART = 4;
+/** Of so many things that a client wants at first, every second is a cold account for the rest of the run. */
+const WISHES_AT_FIRST = 20;
+
+/** What one client wants, one after the other. Each thing is new: its mark and its key are its own in the whole run. */
+export class Wishes {
+  readonly #client: number;
+  readonly #run: number;
+  readonly #random: Random;
+  readonly #accounts: Accounts;
+  #count = 0;
+
+  /** @param run tells the keys of one run from those of another; `client` is its number, from 0 */
+  constructor(run: number, client: number, random: Random, accounts: Accounts) {
+    this.#run = run;
+    this.#client = client;
+    this.#random = random;
+    this.#accounts = accounts;
+  }
+
+  next(): Wish {
+    this.#count += 1;
+    const operation = this.#operation();
+    const keyed = operation.type !== "statement" && this.#random.chance(KEYED_PERCENT);
+    return { operation, key: keyed ? `torture-${this.#run}-${this.#client}-${this.#count}` : null };
+  }
+
+  #operation(): Operation {
+    if (this.#count <= WISHES_AT_FIRST && this.#count % 2 === 0) return this.#open();
+    const drawn = this.#random.integer(1, 100);
+    if (drawn <= 55) return this.#transact(this.#hot());
+    if (drawn <= 70) return this.#transact(this.#cold());
+    if (drawn <= 90) return { type: "statement", account: this.#read().account };
+    if (drawn <= 94) return this.#open();
+    const known = this.#random.chance(50) ? this.#hot() : this.#cold();
+    const creditLimit = this.#accounts.limitToChange(this.#random, known);
+    return { type: "change-limit", account: known.account, creditLimit };
+  }
+
+  #transact({ account, creditLimit }: KnownAccount): Operation {
+    const kind = this.#random.chance(DEBIT_PERCENT) ? "debit" : "credit";
+    const value = this.#random.integer(1, Math.max(1, Math.floor(creditLimit / LIMIT_PART)));
+    return { type: "transact", account, kind, value, description: this.#mark() };
+  }
+
+  #open(): Operation {
+    const creditLimit = this.#accounts.limitToOpen(this.#random);
+    return { type: "open", name: this.#mark(), creditLimit };
+  }
+
+  /** Two and seven characters at most, and the wide one: what a description may have. */
+  #mark(): string {
+    const wide = this.#random.chance(WIDE_PERCENT) ? "ç" : "";
+    return `${this.#client.toString(36)}-${this.#count.toString(36)}${wide}`;
+  }
+
+  #read(): KnownAccount {
+    return this.#random.chance(HOT_STATEMENT_PERCENT) ? this.#hot() : this.#cold();
+  }
+
+  #hot(): KnownAccount {
+    return this.#random.pick(HOT_ACCOUNTS);
+  }
+
+  #cold(): KnownAccount {
+    const { cold } = this.#accounts;
+    return cold.length === 0 ? this.#hot() : this.#random.pick(cold);
+  }
+}

@@ -1,0 +1,134 @@
+import { limits } from "../../../src/bounds.ts";
+import type { BadLink } from "./faulty-link.ts";
+import type { Harm, Link, ProcessName } from "../plan/fault.ts";
+import type { FaultsInProgress } from "./faults-in-progress.ts";
+import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
+import type { Operator } from "../system/simulated-operator.ts";
+import type { NatsStore } from "./nats-store-corruption.ts";
+import type { RedisClock } from "./redis-clock.ts";
+import type { RedisLog } from "./aof-corruption.ts";
+import type { SmallDisk } from "./small-disk.ts";
+import { freezeFor, killFor } from "./process-fault-injection.ts";
+import type { StagedProcess } from "./faulted-process.ts";
+
+/** What a cluster is harmed by. */
+export interface ClusterHands {
+  readonly faults: FaultsInProgress;
+  readonly processes: ReadonlyMap<string, StagedProcess>;
+  readonly links: Readonly<Record<Link, BadLink>>;
+  /** By the process that works on it; none where they cannot be had. */
+  readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
+  readonly clock: RedisClock | null;
+  /** Null where it cannot be known what is synced. */
+  readonly syncs: FsyncRecord | null;
+  readonly natsStore: NatsStore;
+  readonly redisLog: RedisLog;
+  readonly operator: Operator;
+}
+
+/** @returns why it was not done; null where it was */
+export function harmCluster(
+  hands: ClusterHands,
+  harm: Harm,
+  lastsMilliseconds: number,
+): Promise<string | null> {
+  const { faults, processes, links, clock, syncs, natsStore, redisLog, operator } = hands;
+  const during = async (undo: () => void): Promise<null> => {
+    await faults.wait(lastsMilliseconds);
+    undo();
+    return null;
+  };
+  /** Kills the server, damages its data, and starts it again. */
+  const whileDown = async (name: ProcessName, damage: () => string | null): Promise<string | null> => {
+    const [server] = named(processes, [name]);
+    if (server === undefined) return null;
+    await server.holdDown();
+    try {
+      const undone = damage();
+      await faults.wait(lastsMilliseconds);
+      return undone;
+    } finally {
+      server.letUp();
+    }
+  };
+  /** The same, and the operator comes. Load and other harm go on; what is not whole by then waits for the healing. */
+  const thenRestored: typeof whileDown = async (name, damage) => {
+    const undone = await whileDown(name, damage);
+    await Promise.race([operator.attend(limits.torture_attend_milliseconds_max), faults.stopped]);
+    return undone;
+  };
+  switch (harm.type) {
+    case "kill":
+      return killFor(
+        faults,
+        named(processes, harm.processes),
+        lastsMilliseconds,
+        harm.againAfterMilliseconds,
+      );
+    case "stop":
+      return freezeFor(faults, named(processes, harm.processes), lastsMilliseconds);
+    case "cut":
+      return during(links[harm.link].cut(harm.everyMilliseconds));
+    case "lose-replies":
+      return during(links[harm.link].loseReplies(harm.everyBytes));
+    case "hold":
+      return during(links[harm.link].hold());
+    case "clock":
+      return clock === null
+        ? Promise.resolve("Redis's clock cannot be moved")
+        : during(clock.jump(harm.seconds));
+    case "disk-full":
+      return fillDisk(hands, harm.process, lastsMilliseconds);
+    case "nats-truncated":
+      return whileDown("nats", () => (natsStore.truncate() > 0 ? null : "NATS held no messages"));
+    case "nats-emptied":
+      return whileDown("nats", () => {
+        natsStore.empty();
+        return null;
+      });
+    case "redis-power-loss":
+      if (syncs === null) return Promise.resolve("what Redis has synced cannot be known");
+      return whileDown("redis", () => {
+        if (redisLog.size === 0) return "Redis has no log yet";
+        cutToSynced(redisLog.folder, syncs.folder);
+        redisLog.tear(harm.tornBytes);
+        return null;
+      });
+    case "redis-cut":
+      return thenRestored("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
+    case "redis-zeroed":
+      return thenRestored("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
+    case "redis-emptied":
+      return thenRestored("redis", () => {
+        redisLog.empty();
+        return null;
+      });
+  }
+}
+
+async function fillDisk(
+  { faults, processes, disks }: ClusterHands,
+  name: ProcessName,
+  milliseconds: number,
+): Promise<string | null> {
+  const disk = disks.get(name);
+  if (disk === undefined) return "no disk can be full";
+  const free = disk.fill();
+  await faults.wait(milliseconds);
+  free();
+  // A NATS that could not write has given up JetStream for the rest of its life; its operator starts it again.
+  if (name === "nats") await killFor(faults, named(processes, [name]), 0, null);
+  return null;
+}
+
+/** @throws Error where one of them is not there */
+function named(
+  processes: ReadonlyMap<string, StagedProcess>,
+  names: readonly ProcessName[],
+): StagedProcess[] {
+  return names.map((name) => {
+    const found = processes.get(name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
+  });
+}

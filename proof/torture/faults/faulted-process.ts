@@ -1,0 +1,121 @@
+import { DIVERGENCE_EXIT_CODE } from "../../../src/keep/divergence.ts";
+import type { DataFolder } from "../../../src/stack/data-folder.ts";
+import { lastLines } from "../../../src/stack/logs.ts";
+import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
+import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
+import { freezeTree, killTree, thawTree } from "./process-tree.ts";
+
+const AT_ONCE_MILLISECONDS = 1_000;
+const FIRST_DELAY_MILLISECONDS = 100;
+const DELAY_MILLISECONDS_MAX = 1_000;
+const LOG_LINES_TOLD = 3;
+
+/**
+ * One process that is harmed.
+ *
+ * Several harms may hold it down, or frozen, at once: it is started, or thawed, when the last of them lets go. What
+ * ends without being held down is started again after a moment, longer each time in a row, as a supervisor would.
+ * Only a writer that ends with an alarm stays down: it says that it needs a person.
+ *
+ * A frozen process that is killed and started is a new one, and is not frozen.
+ */
+export class StagedProcess {
+  readonly plan: ProcessPlan;
+  readonly #folder: Pick<DataFolder, "run" | "logs">;
+  #child: Bun.Subprocess | null = null;
+  #ended: Promise<void> = Promise.resolve();
+  #startedAt = 0;
+  #atOnceInARow = 0;
+  #heldDown = 0;
+  #heldFrozen = 0;
+  #pause: Timer | null = null;
+  #stopped = false;
+  /** How often it has ended without being killed by the torture. */
+  endsByItself = 0;
+  /** What it said when it ended because it needs a person; null as long as it did not. */
+  alarm: string | null = null;
+
+  constructor(plan: ProcessPlan, folder: Pick<DataFolder, "run" | "logs">) {
+    this.plan = plan;
+    this.#folder = folder;
+  }
+
+  /** Of the present process or the last one; null before the first start. */
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  logEnd(): string {
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+  }
+
+  /** Does nothing where it runs, or is held down. */
+  start(): void {
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
+    if (this.running || this.#heldDown > 0 || this.#stopped) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#ended = promise;
+    this.#startedAt = performance.now();
+    this.#child = spawnPlanned(this.plan, this.#folder, (exit) => {
+      resolve();
+      this.#onEnd(exit);
+    });
+  }
+
+  /** kill -9, with its descendants, and keeps it down until {@link letUp}. Resolves when it has ended. */
+  async holdDown(): Promise<void> {
+    this.#heldDown += 1;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
+    await this.#kill();
+  }
+
+  /** Starts it, unless another harm still holds it down. */
+  letUp(): void {
+    this.#heldDown = Math.max(0, this.#heldDown - 1);
+    this.start();
+  }
+
+  /** SIGSTOP, with its descendants, until {@link thaw}. */
+  async freeze(): Promise<void> {
+    this.#heldFrozen += 1;
+    if (this.running && this.pid !== null) await freezeTree(this.pid);
+  }
+
+  /** SIGCONT, unless another harm still freezes it. */
+  thaw(): void {
+    this.#heldFrozen = Math.max(0, this.#heldFrozen - 1);
+    if (this.#heldFrozen === 0 && this.running && this.pid !== null) thawTree(this.pid);
+  }
+
+  /** Ends it for good. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.holdDown();
+  }
+
+  async #kill(): Promise<void> {
+    if (this.running && this.pid !== null) await killTree(this.pid);
+    await this.#ended;
+  }
+
+  #onEnd(exit: Exit): void {
+    if (this.#heldDown > 0 || this.#stopped) return;
+    this.endsByItself += 1;
+    if (this.plan.kind === "writer" && exit.code === DIVERGENCE_EXIT_CODE) {
+      this.alarm = this.logEnd();
+      return;
+    }
+    const lived = performance.now() - this.#startedAt;
+    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#atOnceInARow, DELAY_MILLISECONDS_MAX);
+    this.#pause = setTimeout(() => {
+      this.start();
+    }, delay);
+  }
+}

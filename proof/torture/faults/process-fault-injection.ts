@@ -1,0 +1,35 @@
+import type { FaultsInProgress } from "./faults-in-progress.ts";
+import type { StagedProcess } from "./faulted-process.ts";
+
+/**
+ * kill -9 of all of them, then their start; and once more so long after it, while they still start or recover.
+ *
+ * @param againAfterMilliseconds null for no second time
+ */
+export async function killFor(
+  faults: FaultsInProgress,
+  processes: readonly StagedProcess[],
+  milliseconds: number,
+  againAfterMilliseconds: number | null,
+): Promise<null> {
+  await Promise.all(processes.map((process) => process.holdDown()));
+  await faults.wait(milliseconds);
+  for (const process of processes) process.letUp();
+  if (againAfterMilliseconds === null) return null;
+  await faults.wait(againAfterMilliseconds);
+  await Promise.all(processes.map((process) => process.holdDown()));
+  for (const process of processes) process.letUp();
+  return null;
+}
+
+/** SIGSTOP for all of them, then SIGCONT. */
+export async function freezeFor(
+  faults: FaultsInProgress,
+  processes: readonly StagedProcess[],
+  milliseconds: number,
+): Promise<null> {
+  await Promise.all(processes.map((process) => process.freeze()));
+  await faults.wait(milliseconds);
+  for (const process of processes) process.thaw();
+  return null;
+}

@@ -1,0 +1,31 @@
+import { limits } from "../../../src/bounds.ts";
+import type { Fault } from "./fault.ts";
+import type { TortureOptions } from "../options.ts";
+import { Random } from "./random.ts";
+
+/** The stage of every run: faults are planned for as many. */
+export const APIS = 2;
+export const WRITERS = 2;
+
+export interface RoundPlan {
+  readonly milliseconds: number;
+  readonly faults: readonly Fault[];
+}
+
+/** The faults of a whole run, round by round: the same for the same options. */
+export function planRun(
+  options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded">,
+  planRound: TortureOptions["parts"]["planRound"],
+): RoundPlan[] {
+  const { seconds, roundSeconds = limits.torture_round_seconds, seed, kinds, embedded } = options;
+  const rounds = Math.max(1, Math.round(seconds / roundSeconds));
+  const milliseconds = (seconds * 1000) / rounds;
+  const random = new Random(seed);
+  let firstNumber = 1;
+  return Array.from({ length: rounds }, (_, index) => {
+    const wanted = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
+    const faults = planRound(random, { ...wanted, firstNumber });
+    firstNumber += faults.length;
+    return { milliseconds, faults };
+  });
+}

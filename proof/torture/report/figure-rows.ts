@@ -1,0 +1,99 @@
+import { type RoundCounts } from "../check/checker-types.ts";
+import { FAULT_KINDS } from "../plan/fault.ts";
+import { type HarmResult, NO_COUNTS, sumOf, type TortureResult } from "./torture-result.ts";
+import { number } from "./text-tables.ts";
+import { joined, summed } from "./fault-statistics.ts";
+import { harmName } from "./fault-target.ts";
+
+/** The figures of one run or of several together, as a table's cells. */
+
+export const HARM_HEADINGS = [
+  "kind",
+  "harm",
+  "done",
+  "skipped",
+  "longest outage",
+  "median",
+  "alone",
+  "longest alone",
+] as const;
+
+/**
+ * A row for each kind, with the sum, above one for each harm and what was harmed; a kind with only one of those has no
+ * sum of its own.
+ *
+ * @param harms of one run or of several
+ */
+export function harmRows(harms: readonly HarmResult[]): string[][] {
+  return FAULT_KINDS.flatMap((kind) => {
+    const rows = joined(harms.filter((harm) => harm.kind === kind));
+    const sum = summed(rows);
+    if (sum === null) return [];
+    const named = rows.map((harm) => [harmName(harm.type, harm.target), ...harmCells(harm)]);
+    if (named.length === 1) return named.map((cells) => [kind, ...cells]);
+    return [[kind, "all", ...harmCells(sum)], ...named.map((cells) => ["", ...cells])];
+  });
+}
+
+function harmCells({ done, skipped, outages }: HarmResult): string[] {
+  const alone = outages.filter((outage) => outage.alone);
+  const median = outages[Math.floor((outages.length - 1) / 2)];
+  return [
+    number(done),
+    number(skipped),
+    longestOf(outages),
+    median === undefined ? "" : seconds(median.milliseconds),
+    number(alone.length),
+    longestOf(alone),
+  ];
+}
+
+/** @param outages the shortest first */
+function longestOf(outages: HarmResult["outages"]): string {
+  const longest = outages.at(-1);
+  return longest === undefined ? "" : `${longest.open ? "over " : ""}${seconds(longest.milliseconds)}`;
+}
+
+export function countsOf(results: readonly TortureResult[]): RoundCounts {
+  return results.reduce((sum, { counts }) => sumOf(sum, counts), NO_COUNTS);
+}
+
+/** What was counted, and what it is called. */
+export function countRows(counts: RoundCounts): string[][] {
+  const { accepted, refused, statements, notDone, unknown, unknownApplied } = counts;
+  return [
+    ["requests", number(counts.requests), ""],
+    ["answered", number(accepted + refused + statements), answeredWords(counts)],
+    ["told that nothing was done", number(notDone), "503, outcome none"],
+    ["unknown", number(unknown), `${number(unknownApplied)} commands among them were applied`],
+    ["lost", number(counts.lost), "answered, and not in the books"],
+    ["lost and named", number(counts.lostNamed), "beyond the promise, and a restore named it"],
+    ["doubled", number(counts.doubled), "in the books twice"],
+    ["not comparable", number(counts.excused), "answers that such a loss may explain"],
+  ];
+}
+
+function answeredWords({ accepted, refused, statements }: RoundCounts): string {
+  return `${number(accepted)} accepted, ${number(refused)} refused, ${number(statements)} statements`;
+}
+
+/** How often Redis was loaded from the books, and what nothing held any more. */
+export function restoreWords(restores: TortureResult["restores"]): string {
+  const restored = restores.filter(({ type }) => type === "restored");
+  const sum = (of: (one: TortureResult["restores"][number]) => number) =>
+    number(restored.reduce((all, one) => all + of(one), 0));
+  const gaps = restored.filter(({ missingBatches, missingAccounts }) => missingBatches + missingAccounts > 0);
+  return (
+    `Redis was restored ${number(restored.length)} times, with ${sum((one) => one.fromOutbox)} batches from the ` +
+    `outbox and ${sum((one) => one.fromFeed)} from the feed; ${number(gaps.length)} times something was missing and ` +
+    `named (${sum((one) => one.missingBatches)} batches, ${sum((one) => one.missingAccounts)} accounts).`
+  );
+}
+
+export function faultsDone(harms: readonly HarmResult[]): number {
+  return harms.reduce((sum, { done }) => sum + done, 0);
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

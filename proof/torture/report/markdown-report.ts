@@ -1,0 +1,81 @@
+import { countRows, countsOf, faultsDone, HARM_HEADINGS, harmRows, restoreWords } from "./figure-rows.ts";
+import type { TortureResult } from "./torture-result.ts";
+import { markdownTable, number } from "./text-tables.ts";
+import { harmName } from "./fault-target.ts";
+
+/** Several results together, as a section in Markdown. */
+export function reportOf(results: readonly TortureResult[]): string {
+  const harms = results.flatMap((result) => result.harms);
+  const seconds = results.reduce((sum, { loadSeconds }) => sum + loadSeconds, 0);
+  const violations = results.reduce((sum, { violationsInAll }) => sum + violationsInAll, 0);
+  const lines = [
+    `${number(results.length)} runs, ${(seconds / 60).toFixed(0)} minutes of load, ` +
+      `${number(faultsDone(harms))} faults, ${number(violations)} violations.`,
+    "",
+    ...markdownTable([RUN_HEADINGS, ...results.map(runRow)], 2),
+    "",
+    "### What was asked and answered",
+    "",
+    ...markdownTable(
+      [["", "count", "of which, or what it means"], ...countRows(countsOf(results))].map(textFirst),
+      2,
+    ),
+    "",
+    restoreWords(results.flatMap(({ restores }) => restores)),
+    "",
+    "### What was done, and how long nothing was decided",
+    "",
+    ...markdownTable([HARM_HEADINGS, ...harmRows(harms)], 2),
+    "",
+    "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
+      "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
+      "it lasts until the restore, which other harm may hold up. “Over”: until the end of the load. “Alone”: nothing " +
+      "else was harmed until it was over, and since the end of what was harmed before something had been decided. " +
+      "“Several”: processes at once. Of APIs and writers any one is meant.",
+    ...skippedLines(results),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+const RUN_HEADINGS = [
+  "seed",
+  "system",
+  "minutes",
+  "rounds",
+  "faults",
+  "requests",
+  "violations",
+  "whole again within",
+];
+
+function runRow(result: TortureResult): string[] {
+  const { seed, system, loadSeconds, rounds, harms, counts, violationsInAll, healSecondsMax } = result;
+  return [
+    String(seed),
+    system,
+    (loadSeconds / 60).toFixed(1),
+    number(rounds),
+    number(faultsDone(harms)),
+    number(counts.requests),
+    number(violationsInAll),
+    `${healSecondsMax.toFixed(1)} s`,
+  ];
+}
+
+/** The words before the figures, as the table wants its columns. */
+function textFirst([name = "", count = "", what = ""]: readonly string[]): string[] {
+  return [name, what, count];
+}
+
+function skippedLines(results: readonly TortureResult[]): string[] {
+  const cannot = results.flatMap((result) =>
+    result.cannot.map(({ kind, what, reason }) => `- ${kind}, ${what}: ${reason}`),
+  );
+  const skipped = results
+    .flatMap(({ harms }) => harms)
+    .flatMap(({ kind, type, target, reasons }) =>
+      reasons.map((reason) => `- ${kind}, ${harmName(type, target)}: ${reason}`),
+    );
+  const all = [...new Set([...cannot, ...skipped])];
+  return all.length === 0 ? [] : ["", "Not done, or not each time:", "", ...all];
+}

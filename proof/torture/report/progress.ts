@@ -1,0 +1,109 @@
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { Progress } from "../options.ts";
+import { wordsOfFault, wordsOfHarm } from "./fault-text.ts";
+
+const PLAIN_MILLISECONDS = 5_000;
+
+const PHASES = { load: "load and harm", recovery: "coming up again", check: "checking" } as const;
+
+/** Shows how a run is going: a line for each fault, and below them a bar on a terminal, or a line now and then elsewhere. */
+export class TortureProgress {
+  readonly #say: (line: string) => void;
+  readonly #bars: MultiBar | null;
+  readonly #seconds: number;
+  readonly #told = new Set<string>();
+  #bar: SingleBar | null = null;
+  #plainAt = 0;
+
+  /** @param say prints a line where there is no bar */
+  constructor(seconds: number, say: (line: string) => void) {
+    this.#seconds = seconds;
+    this.#say = say;
+    this.#bars = process.stderr.isTTY
+      ? new MultiBar(
+          {
+            format:
+              "{bar} {value} of {total} s | round {round} of {rounds}, {phase} | {requests} requests, {unknown} unknown",
+            hideCursor: true,
+            clearOnComplete: true,
+            barsize: 24,
+            forceRedraw: true,
+            // Ctrl-C is the command's: it ends the run, not the process.
+            gracefulExit: false,
+          },
+          Presets.shades_classic,
+        )
+      : null;
+  }
+
+  show(progress: Progress): void {
+    switch (progress.type) {
+      case "starting":
+        this.#line(progress.line);
+        break;
+      case "started":
+        for (const { kind, what, reason } of progress.cannot) {
+          this.#once(`SKIPPED here: ${kind}, ${what}: ${reason}`);
+        }
+        break;
+      case "load":
+        this.#load(progress);
+        break;
+      case "fault-begins":
+        this.#line(`${at(progress.atSeconds)} ${wordsOfFault(progress.fault)}`);
+        break;
+      case "fault-ended": {
+        const { fault, skipped } = progress.done;
+        if (skipped !== null)
+          this.#once(`SKIPPED: ${wordsOfHarm(fault.harm)}: ${skipped}`, `${fault.harm.type} ${skipped}`);
+        break;
+      }
+      case "round-checked": {
+        const { counts, violations } = progress.verdict;
+        const found = violations.length === 0 ? "nothing found" : `${violations.length} VIOLATIONS`;
+        this.#line(
+          `round ${progress.round}: ${counts.requests} requests, ${counts.unknown} unknown: ${found}`,
+        );
+        break;
+      }
+    }
+  }
+
+  stop(): void {
+    this.#bars?.stop();
+  }
+
+  #load(progress: Extract<Progress, { type: "load" }>): void {
+    const { round, rounds, requests, unknown } = progress;
+    const phase = PHASES[progress.phase];
+    const seconds = Math.floor(progress.loadSeconds);
+    if (this.#bars !== null) {
+      const payload = { round, rounds, phase, requests, unknown };
+      this.#bar ??= this.#bars.create(this.#seconds, 0, payload);
+      this.#bar.update(seconds, payload);
+      return;
+    }
+    if (performance.now() - this.#plainAt < PLAIN_MILLISECONDS) return;
+    this.#plainAt = performance.now();
+    this.#say(
+      `${seconds} of ${this.#seconds} s, round ${round} of ${rounds}, ${phase}: ${requests} requests, ${unknown} unknown`,
+    );
+  }
+
+  /** What is the same for many faults is told of the first. */
+  #once(line: string, id = line): void {
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.#line(line);
+  }
+
+  #line(line: string): void {
+    // Before the first bar there is nothing that a line could destroy.
+    if (this.#bars === null || this.#bar === null) this.#say(line);
+    else this.#bars.log(`${line}\n`);
+  }
+}
+
+function at(seconds: number): string {
+  return `${seconds.toFixed(1).padStart(6)} s`;
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from "node:fs";
+import * as z from "zod";
+import { messageOf, StartError } from "../../../src/errors.ts";
+import type { Outage } from "./outages.ts";
+import type { RoundCounts } from "../check/checker-types.ts";
+import { FAULT_KINDS } from "../plan/fault.ts";
+import { TARGETS } from "./fault-target.ts";
+
+/** What a run of the torture came to: `result.json`. */
+
+/** Another one for each version of the form; those of earlier versions are not read. */
+export const RESULT_FORMAT = "razonete-torture-2";
+
+const count = z.int().nonnegative();
+
+const countsSchema = z.object({
+  requests: count,
+  accepted: count,
+  refused: count,
+  statements: count,
+  notDone: count,
+  unknown: count,
+  unknownApplied: count,
+  lost: count,
+  lostNamed: count,
+  doubled: count,
+  excused: count,
+}) satisfies z.ZodType<RoundCounts>;
+
+const harmSchema = z.object({
+  kind: z.enum(FAULT_KINDS),
+  /** Of the `Harm`. */
+  type: z.string(),
+  target: z.enum(TARGETS),
+  done: count,
+  skipped: count,
+  /** Why those were skipped, each reason once. */
+  reasons: z.array(z.string()),
+  /** Of each fault that was done, the shortest first: how long no transaction was decided. */
+  outages: z.array(
+    z.object({
+      milliseconds: z.number(),
+      open: z.boolean(),
+      alone: z.boolean(),
+    }) satisfies z.ZodType<Outage>,
+  ),
+});
+
+const resultSchema = z.object({
+  format: z.literal(RESULT_FORMAT),
+  startedAt: z.string(),
+  /** The command that repeats it. */
+  command: z.string(),
+  seed: count,
+  system: z.enum(["cluster", "embedded"]),
+  kinds: z.array(z.enum(FAULT_KINDS)),
+  /** Under load, as asked for; and from the start of the first round until its end. */
+  secondsWanted: z.number(),
+  loadSeconds: z.number(),
+  rounds: count,
+  /** It was ended by a signal. */
+  interrupted: z.boolean(),
+  counts: countsSchema,
+  harms: z.array(harmSchema),
+  /** What this machine cannot do at all. */
+  cannot: z.array(z.object({ kind: z.enum(FAULT_KINDS), what: z.string(), reason: z.string() })),
+  /** Each time that Redis had to be loaded from the books, and what nothing held any more then. */
+  restores: z.array(
+    z.object({
+      round: count,
+      type: z.enum(["restored", "not-needed", "declined"]),
+      found: z.array(z.string()),
+      fromOutbox: count,
+      fromFeed: count,
+      missingBatches: count,
+      missingAccounts: count,
+    }),
+  ),
+  /** All of them; those below are the first ones. */
+  violationsInAll: count,
+  violations: z.array(
+    z.object({
+      round: count,
+      name: z.string(),
+      detail: z.string(),
+      /** Each attempt that shows it, in words. */
+      attempts: z.array(z.string()),
+    }),
+  ),
+  /** From the start of the first round, load and checks, to the end of the check that found the first violation. */
+  violatedAfterSeconds: z.number().nullable(),
+  /** Longest time that the system took to be whole again after a round. */
+  healSecondsMax: z.number(),
+  /** Where data, logs and history were kept; null where they were removed. */
+  folder: z.string().nullable(),
+  versions: z.object({ razonete: z.string(), bun: z.string(), platform: z.string(), cores: count }),
+});
+
+export type TortureResult = z.infer<typeof resultSchema>;
+export type HarmResult = z.infer<typeof harmSchema>;
+
+export const NO_COUNTS: RoundCounts = {
+  requests: 0,
+  accepted: 0,
+  refused: 0,
+  statements: 0,
+  notDone: 0,
+  unknown: 0,
+  unknownApplied: 0,
+  lost: 0,
+  lostNamed: 0,
+  doubled: 0,
+  excused: 0,
+};
+
+export function sumOf(a: RoundCounts, b: RoundCounts): RoundCounts {
+  return {
+    requests: a.requests + b.requests,
+    accepted: a.accepted + b.accepted,
+    refused: a.refused + b.refused,
+    statements: a.statements + b.statements,
+    notDone: a.notDone + b.notDone,
+    unknown: a.unknown + b.unknown,
+    unknownApplied: a.unknownApplied + b.unknownApplied,
+    lost: a.lost + b.lost,
+    lostNamed: a.lostNamed + b.lostNamed,
+    doubled: a.doubled + b.doubled,
+    excused: a.excused + b.excused,
+  };
+}
+
+/**
+ * A result that an earlier run has written.
+ *
+ * @throws {StartError} (exit code 2) where the file cannot be read, or is none, or is one of another version
+ */
+export function readTortureResult(path: string): TortureResult {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new StartError(`cannot read ${path} (${messageOf(error)}).`, 2);
+  }
+  const { data } = resultSchema.safeParse(json);
+  if (data !== undefined) return data;
+  const format = z.object({ format: z.string() }).safeParse(json).data?.format ?? "";
+  if (/^razonete-torture-\d+$/.test(format) && format !== RESULT_FORMAT) {
+    throw new StartError(
+      `${path} is a result of another version of \`razonete torture\`: it is a ${format}, and this version reads ` +
+        `${RESULT_FORMAT} only. Run the torture again, or make the report with the version that wrote the result.`,
+      2,
+    );
+  }
+  throw new StartError(`${path} is not a result of \`razonete torture\` (${RESULT_FORMAT}).`, 2);
+}

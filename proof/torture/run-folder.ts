@@ -1,0 +1,82 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { messageOf, StartError } from "../../src/errors.ts";
+import type { Violation } from "./check/checker-types.ts";
+import type { FaultDone } from "./plan/fault.ts";
+import type { Attempt } from "./clients/history.ts";
+import type { BooksSeen } from "./system/system-under-test.ts";
+
+/**
+ * The folder of a run: the stage's data and logs, and what was asked, answered and done. It is removed where nothing
+ * was found.
+ *
+ * Each round is written as it ends: a long run does not hold its history in memory.
+ */
+export class RunFolder {
+  readonly path: string;
+
+  /**
+   * @param path a new or an empty one; else one below the system's for temporary files is made
+   * @throws {StartError} (exit code 2) where it holds something, or cannot be made
+   */
+  constructor(path?: string) {
+    try {
+      if (path === undefined) {
+        this.path = mkdtempSync(join(tmpdir(), "razonete-torture-"));
+        // PostgreSQL may run as a user of its own, who has to get through.
+        chmodSync(this.path, 0o755);
+        return;
+      }
+      mkdirSync(path, { recursive: true });
+      this.path = path;
+    } catch (error) {
+      throw new StartError(`cannot make the folder of the run (${messageOf(error)}).`, 2);
+    }
+    if (readdirSync(path).length > 0) {
+      throw new StartError(
+        `${path} is not empty: name a new folder for the run, which removes it at the end.`,
+        2,
+      );
+    }
+  }
+
+  addAttempts(attempts: readonly Attempt[]): void {
+    this.#append("history.jsonl", attempts);
+  }
+
+  addFaults(faults: readonly FaultDone[]): void {
+    this.#append("faults.jsonl", faults);
+  }
+
+  addViolations(violations: readonly Violation[]): void {
+    this.#append("violations.jsonl", violations);
+  }
+
+  writeBooks(books: BooksSeen): void {
+    writeFileSync(join(this.path, "books.json"), JSON.stringify(books));
+  }
+
+  /** @returns whether it was empty, and is gone */
+  removeIfEmpty(): boolean {
+    if (readdirSync(this.path).length > 0) return false;
+    this.remove();
+    return true;
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  #append(name: string, rows: readonly object[]): void {
+    appendFileSync(join(this.path, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  }
+}

@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { SOURCE_PROGRAM } from "../../../src/build/programs.ts";
+import { limits } from "../../../src/bounds.ts";
+import type { RestoreReport } from "../../../src/restore/restore-report.ts";
+import { OWN_COMMANDS, type OwnCommands } from "../../../src/stack/stack-plan.ts";
+
+/** The command lines of the program under torture; tests put altered ones in their place. */
+export interface TorturedCommands extends OwnCommands {
+  readonly restore: readonly string[];
+  readonly audit: readonly string[];
+  /** The embedded ledger. */
+  readonly serve: readonly string[];
+}
+
+export const TORTURED_COMMANDS: TorturedCommands = {
+  ...OWN_COMMANDS,
+  restore: [...SOURCE_PROGRAM, "restore"],
+  audit: [...SOURCE_PROGRAM, "audit"],
+  serve: [...SOURCE_PROGRAM, "serve"],
+};
+
+type Environment = Readonly<Record<string, string>>;
+
+/**
+ * Restores as an operator does who has read what /readyz says.
+ *
+ * @throws Error with what it said, where it does not restore
+ */
+export async function restore(command: readonly string[], environment: Environment): Promise<RestoreReport> {
+  const ended = await run(
+    [...command, "--yes", "--json"],
+    environment,
+    limits.torture_restore_milliseconds_max,
+  );
+  if (ended.code !== 0) throw new Error(`razonete restore ended with ${ended.code}: ${ended.said}`);
+  const report = reportText.safeParse(ended.stdout);
+  if (!report.success) throw new Error(`razonete restore said something else than a report: ${ended.stdout}`);
+  return report.data;
+}
+
+/**
+ * @returns what it found, as text; null where all agrees
+ * @throws Error where it could not look
+ */
+export async function audit(command: readonly string[], environment: Environment): Promise<string | null> {
+  const ended = await run([...command, "--json"], environment, limits.torture_audit_milliseconds_max);
+  if (ended.code === 0) return null;
+  if (ended.code !== 1) throw new Error(`razonete audit ended with ${ended.code}: ${ended.said}`);
+  const report = auditText.safeParse(ended.stdout);
+  if (!report.success) return ended.stdout.trim();
+  const { findings, findingsInAll } = report.data;
+  const told = findings.map(({ name, detail }) => `${name}: ${detail}`);
+  return [`${findingsInAll} findings`, ...told].join("\n");
+}
+
+async function run(
+  command: readonly string[],
+  environment: Environment,
+  milliseconds: number,
+): Promise<{ code: number; stdout: string; said: string }> {
+  const child = Bun.spawn([...command], {
+    cwd: "/",
+    env: { ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: milliseconds,
+    killSignal: "SIGKILL",
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { code, stdout, said: (stderr || stdout).trim() };
+}
+
+function json<Output>(schema: z.ZodType<Output>) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: "custom", message: "no JSON" });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+}
+
+const number = z.int();
+
+const reportText = json<RestoreReport>(
+  z.object({
+    type: z.enum(["restored", "not-needed", "declined"]),
+    epoch: z.string(),
+    shards: z.array(
+      z.object({
+        shard: number,
+        found: z.enum(["empty", "older", "another epoch", "ahead of the books", "whole"]),
+        keptG: number,
+        fromOutbox: number,
+        fromFeed: number,
+        lastG: number,
+      }),
+    ),
+    missing: z.object({
+      batches: z.array(z.object({ shard: number, from: number, to: number })),
+      accounts: z.array(
+        z.object({
+          account: number,
+          seq: number,
+          balance: number,
+          knownSeq: number,
+          knownBalance: number,
+        }),
+      ),
+    }),
+  }),
+);
+
+const auditText = json(
+  z.object({
+    findings: z.array(z.object({ name: z.string(), detail: z.string() })),
+    findingsInAll: number,
+  }),
+);

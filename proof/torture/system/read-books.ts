@@ -1,0 +1,59 @@
+import { Database } from "bun:sqlite";
+import { connectPostgres } from "../../../src/keep/postgres-client.ts";
+import type { BooksSeen } from "./system-under-test.ts";
+
+const ROWS_AT_ONCE = 5_000;
+
+type Rows<Key extends keyof BooksSeen> = BooksSeen[Key][number][];
+
+/** Everything in the books of a cluster, as it stood at one moment. */
+export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
+  const sql = connectPostgres({ url: databaseUrl, name: "razonete torture", connections_max: 1 });
+  try {
+    return await sql.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", async (snapshot) => {
+      const accounts = await snapshot<Rows<"accounts">>`
+        SELECT account, name, command FROM accounts ORDER BY account`;
+      const limits = await snapshot<Rows<"limits">>`
+        SELECT account, version, credit_limit AS "creditLimit", after_seq AS "afterSeq", command
+        FROM limits ORDER BY account, version`;
+      const entries: Rows<"entries"> = [];
+      // In pieces: each statement has a bound of time.
+      const reading = snapshot<Rows<"entries">>`
+        SELECT account, seq, kind, value, balance, credit_limit AS "creditLimit", description, command, time
+        FROM entries ORDER BY account, seq`.cursor(ROWS_AT_ONCE);
+      for await (const rows of reading) for (const row of rows) entries.push(row);
+      return { accounts: [...accounts], entries, limits: [...limits] };
+    });
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/** Everything in the file of an embedded ledger, which may run on it meanwhile. */
+export function readFileBooks(path: string): BooksSeen {
+  const db = new Database(path, { readonly: true });
+  try {
+    // One moment for all three.
+    return db.transaction(() => ({
+      accounts: db
+        .query<Rows<"accounts">[number], []>("SELECT account, name, command FROM accounts ORDER BY account")
+        .all(),
+      entries: db.query<Rows<"entries">[number], []>(ENTRIES_OF_FILE).all(),
+      limits: db
+        .query<Rows<"limits">[number], []>(
+          `SELECT account, version, credit_limit AS creditLimit, after_seq AS afterSeq, command
+           FROM limits ORDER BY account, version`,
+        )
+        .all(),
+    }))();
+  } finally {
+    db.close();
+  }
+}
+
+// An entry had to keep the limit with the highest version of those that were there before it.
+const ENTRIES_OF_FILE = `
+  SELECT e.account, e.seq, e.kind, e.value, e.balance, e.description, e.command, e.time,
+    (SELECT l.credit_limit FROM limits AS l WHERE l.account = e.account AND l.after_seq < e.seq
+     ORDER BY l.version DESC LIMIT 1) AS creditLimit
+  FROM entries AS e ORDER BY e.account, e.seq`;

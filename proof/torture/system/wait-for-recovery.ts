@@ -1,0 +1,78 @@
+import { headKey } from "../../../src/decide/redis-client.ts";
+import { messageOf } from "../../../src/errors.ts";
+import { connectPostgres } from "../../../src/keep/postgres-client.ts";
+import { limits } from "../../../src/bounds.ts";
+import { outboxLength, withRedis } from "../../../src/stack/probes.ts";
+import type { StackPlan } from "../../../src/stack/stack-plan.ts";
+import type { Operator } from "./simulated-operator.ts";
+import type { StagedProcess } from "../faults/faulted-process.ts";
+
+const LOOK_EVERY_MILLISECONDS = 100;
+
+export interface Patient {
+  readonly plan: StackPlan;
+  readonly processes: readonly StagedProcess[];
+  readonly operator: Operator;
+}
+
+/**
+ * Waits until the system does its work by itself, or by its operator's, and the books hold everything that was
+ * decided. Nothing is harmed any more.
+ *
+ * @throws Error with all that is still wrong after a bound, or at once where a writer has raised an alarm
+ */
+export async function heal({ plan, processes, operator }: Patient): Promise<void> {
+  let deadline = performance.now() + limits.torture_heal_milliseconds_max;
+  for (;;) {
+    const alarms = processes.flatMap(({ plan: { name }, alarm }) =>
+      alarm === null ? [] : `${name}: ${alarm}`,
+    );
+    if (alarms.length > 0) throw new Error(`a writer needs a person: ${alarms.join("; ")}`);
+
+    const begun = performance.now();
+    const ill = [...(await operator.look()), ...(await ailing(plan))];
+    if (ill.length === 0) ill.push(...(await behind(plan)));
+    if (ill.length === 0) return;
+    // A restore takes the time that it takes.
+    deadline += Math.max(0, performance.now() - begun - limits.torture_look_milliseconds_max);
+    if (performance.now() > deadline) {
+      const down = processes.filter(({ running }) => !running);
+      const logs = down.map((process) => `${process.plan.name} is down, its log ends: ${process.logEnd()}`);
+      const all = [...ill, ...logs, ...(operator.trouble === null ? [] : [operator.trouble])];
+      throw new Error(`the system does not come up by itself: ${all.join("; ")}`);
+    }
+    await Bun.sleep(LOOK_EVERY_MILLISECONDS);
+  }
+}
+
+/** What is wrong with the servers, HAProxy among them. */
+async function ailing({ postgres, redis, nats, haproxy }: StackPlan): Promise<string[]> {
+  const answers = await Promise.all(
+    [postgres, redis, nats, haproxy].map(async ({ name, probe }) => ({ name, reason: await probe() })),
+  );
+  return answers.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
+}
+
+/** What the books do not hold yet. */
+async function behind({ redisUrl, databaseUrl }: StackPlan): Promise<string[]> {
+  try {
+    const waiting = await outboxLength(redisUrl);
+    if (waiting > 0) return [`${waiting} batches are not in the books yet`];
+    const sql = connectPostgres({ url: databaseUrl, name: "razonete torture", connections_max: 1 });
+    try {
+      const cursors = await sql<{ shard: number; last_g: number }[]>`SELECT shard, last_g FROM cursors`;
+      return await withRedis(redisUrl, async (redis) => {
+        const heads = await Promise.all(cursors.map(({ shard }) => redis.hGet(headKey(shard), "g")));
+        return cursors.flatMap(({ shard, last_g }, index) => {
+          const g = Number(heads[index]);
+          if (g === last_g) return [];
+          return [`the books are at batch ${last_g} of shard ${shard}, Redis is at ${g}`];
+        });
+      });
+    } finally {
+      await sql.end({ timeout: 1 });
+    }
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}

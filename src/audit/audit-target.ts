@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { namesBooks, readWriterConfig, type WriterConfig } from "../config.ts";
+import { messageOf, StartError } from "../errors.ts";
+import { readStackFile } from "../stack/stack-file.ts";
+import { CANNOT_LOOK } from "./unreachable-server.ts";
+
+/** As the command line has them. */
+export interface TargetFlags {
+  /** `true`: the stack's default folder. */
+  readonly stack?: string | true | undefined;
+  readonly data?: string | undefined;
+}
+
+/** What is audited, and what to call it before a person. */
+export type Target =
+  | { readonly type: "cluster"; readonly servers: WriterConfig; readonly where: string }
+  | { readonly type: "file"; readonly path: string; readonly where: string };
+
+export const STACK_FOLDER = "data/stack";
+export const DATA_FOLDER = "data";
+
+/**
+ * What the flags name; without one the first that is there of the environment's cluster, the stack, the data file.
+ *
+ * @throws StartError with exit code 2 where nothing is there to be audited
+ */
+export function chooseTarget({ stack, data }: TargetFlags): Target {
+  if (stack !== undefined && data !== undefined) {
+    throw new StartError("--stack and --data name two ledgers: give one of them.", CANNOT_LOOK);
+  }
+  if (stack !== undefined) return ofStack(stack === true ? STACK_FOLDER : stack);
+  if (data !== undefined) return ofFile(data);
+  if (namesBooks()) return ofEnvironment();
+  if (existsSync(stackFile(STACK_FOLDER))) return ofStack(STACK_FOLDER);
+  if (existsSync(dataFile(DATA_FOLDER))) return ofFile(DATA_FOLDER);
+  throw new StartError(
+    "there is nothing to audit here: set DATABASE_URL (REDIS_URL, NATS_URL) for a cluster, or give --stack <folder> " +
+      "for a running stack, or --data <folder> for a data file.",
+    CANNOT_LOOK,
+  );
+}
+
+function ofEnvironment(): Target {
+  try {
+    const servers = readWriterConfig();
+    return { type: "cluster", servers, where: `the cluster at ${new URL(servers.databaseUrl).host}` };
+  } catch (error) {
+    throw new StartError(messageOf(error), CANNOT_LOOK);
+  }
+}
+
+function ofStack(folder: string): Target {
+  const file = stackFile(folder);
+  try {
+    return { type: "cluster", servers: readStackFile(file), where: `the stack in ${resolve(folder)}` };
+  } catch (error) {
+    const reason = existsSync(file)
+      ? messageOf(error)
+      : "it has no stack.json, which is there while a stack runs";
+    throw new StartError(`the stack in ${resolve(folder)} cannot be audited: ${reason}.`, CANNOT_LOOK);
+  }
+}
+
+function ofFile(folder: string): Target {
+  const path = dataFile(folder);
+  return { type: "file", path, where: path };
+}
+
+function stackFile(folder: string): string {
+  return join(resolve(folder), "stack.json");
+}
+
+function dataFile(folder: string): string {
+  return join(resolve(folder), "razonete.db");
+}

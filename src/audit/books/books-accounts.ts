@@ -1,0 +1,124 @@
+import { limits } from "../../bounds.ts";
+import { integers } from "../../keep/pg-array.ts";
+import { HASH_OF_COMMAND } from "./books-full-scan.ts";
+import { type Row, type Snapshot } from "./books-snapshot.ts";
+import { LIMIT_IN_FORCE } from "./books-chains.ts";
+import type { Findings } from "../findings.ts";
+
+/** Holds these accounts against their latest entry and limit, and their limits against account and entries. */
+export async function checkAccounts(
+  books: Snapshot,
+  accounts: readonly number[],
+  findings: Findings,
+): Promise<void> {
+  const parameters = [integers(accounts, (account) => account)];
+  for (const account of await named(books, findings, ACCOUNTS, parameters)) tellAccount(account, findings);
+  for (const limit of await named(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
+    findings.add("account-missing", place(limit), null, "it has limits, and is not among the accounts");
+  }
+  for (const entry of await named(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
+    const detail = `it was held to the limit ${entry["credit_limit"]}, in force was ${entry["in_force"] ?? "none"}`;
+    findings.add("limit-passed", place(entry), Number(entry["seq"]), detail);
+  }
+}
+
+/** The rows of a query, as far as each of them is named; the others are counted. */
+async function named(
+  books: Snapshot,
+  findings: Findings,
+  query: string,
+  parameters: readonly string[],
+): Promise<Row[]> {
+  const rows = await books.query(`${query} LIMIT ${limits.audit_rows_named_max}`, parameters);
+  if (rows.length === limits.audit_rows_named_max) {
+    const [row] = await books.query(`SELECT count(*) AS count FROM (${query}) AS faulty`, parameters);
+    findings.addUntold(Number(row?.["count"]) - rows.length);
+  }
+  return rows;
+}
+
+function place(row: Row): number {
+  return Number(row["account"]);
+}
+
+const ACCOUNTS = `
+  SELECT a.account::text, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(e.seq, 0)::text AS entry_seq,
+    coalesce(e.balance, 0)::text AS entry_balance, l.credit_limit::text AS latest_limit, l.version::text,
+    n.versions::text
+  FROM accounts AS a
+  LEFT JOIN LATERAL (
+    SELECT seq, balance FROM entries WHERE account = a.account ORDER BY seq DESC LIMIT 1
+  ) AS e ON true
+  LEFT JOIN LATERAL (
+    SELECT credit_limit, version FROM limits WHERE account = a.account ORDER BY version DESC LIMIT 1
+  ) AS l ON true
+  LEFT JOIN LATERAL (SELECT count(*) AS versions FROM limits WHERE account = a.account) AS n ON true
+  WHERE a.account = ANY($1::text::bigint[]) AND ((a.seq, a.balance) IS DISTINCT FROM (coalesce(e.seq, 0), coalesce(e.balance, 0))
+    OR a.credit_limit IS DISTINCT FROM l.credit_limit OR l.version IS DISTINCT FROM n.versions)`;
+
+function tellAccount(row: Row, findings: Findings): void {
+  const { seq, balance, credit_limit, entry_seq, entry_balance, latest_limit, version, versions } = row;
+  const differs = (detail: string): void => findings.add("account-differs", place(row), Number(seq), detail);
+  if (seq !== entry_seq || balance !== entry_balance) {
+    differs(
+      `it has seq ${seq} and balance ${balance}, its latest entry seq ${entry_seq} and ${entry_balance}`,
+    );
+  } else if (latest_limit === null) {
+    findings.add("account-missing", place(row), null, "it has no limit among the limits");
+  } else if (credit_limit !== latest_limit) {
+    differs(`it has the limit ${credit_limit}, the latest of its limits is ${latest_limit}`);
+  } else {
+    differs(`of its limits up to version ${version} only ${versions} are there`);
+  }
+}
+
+const LIMITS_WITHOUT_ACCOUNT = `
+  SELECT DISTINCT l.account::text FROM limits AS l
+  WHERE l.account = ANY($1::text::bigint[])
+    AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = l.account)`;
+
+/** The first entry under each limit. That under an account's first one is looked at with the chains. */
+const LIMITS_WITHOUT_ENTRIES = `
+  SELECT e.account::text, e.seq::text, e.credit_limit::text, ${LIMIT_IN_FORCE}::text AS in_force
+  FROM limits AS l2 JOIN entries AS e ON e.account = l2.account AND e.seq = l2.after_seq + 1
+  WHERE l2.account = ANY($1::text::bigint[]) AND (l2.version > 1 OR l2.after_seq > 0)
+    AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
+
+/**
+ * Looks for commands that took effect twice, among those that have one of these hashes. An id of a request never comes
+ * again; a client's key may, once it is forgotten.
+ */
+export async function checkCommands(
+  books: Snapshot,
+  hashes: ReadonlySet<number>,
+  findings: Findings,
+): Promise<void> {
+  if (hashes.size === 0) return;
+  const keptMicros = limits.idempotency_key_kept_seconds * 1_000_000;
+  const query = `
+    WITH effects AS (
+      SELECT account, seq, command, time FROM entries
+      WHERE ${HASH_OF_COMMAND} IN (SELECT unnest($1::text::bigint[]))
+      UNION ALL SELECT account, NULL, command, changed_at FROM limits
+      WHERE command <> 'initial' AND ${HASH_OF_COMMAND} IN (SELECT unnest($1::text::bigint[]))
+    )
+    SELECT account::text, seq::text, command, account_before::text, seq_before::text FROM (
+      SELECT account, seq, command, time, lag(account) OVER w AS account_before, lag(seq) OVER w AS seq_before,
+        lag(time) OVER w AS time_before
+      FROM effects WINDOW w AS (PARTITION BY command ORDER BY time, account, seq)
+    ) AS e
+    WHERE account_before IS NOT NULL
+      AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
+  for (const row of await named(books, findings, `SELECT * FROM (${query}) AS doubled`, [
+    integers([...hashes], (hash) => hash),
+  ])) {
+    const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
+    const seq = row["seq"];
+    findings.add(
+      "command-doubled",
+      place(row),
+      seq === null || seq === undefined ? null : Number(seq),
+      `the command ${row["command"]} took effect already: ${first}`,
+    );
+  }
+}

@@ -1,0 +1,310 @@
+import { constants, Database, SQLiteError } from "bun:sqlite";
+import { existsSync, statSync } from "node:fs";
+import { limits, MONEY_CENTS_MAX } from "../../bounds.ts";
+import { messageOf, StartError } from "../../errors.ts";
+import { faultsOf, type StoredEntry } from "../chain.ts";
+import { DoubledCommands, hash53 } from "../duplicate-detector.ts";
+import { Findings } from "../findings.ts";
+import { checkLastEntries } from "./missing-last-entries.ts";
+import type { AuditReport } from "../report/audit-report.ts";
+import { Work } from "../progress-estimate.ts";
+
+const CANNOT_LOOK = 2;
+const CACHE_KIBIBYTES = 16 * 1024;
+/** "Razo", as 001_ledger.sql writes it. */
+const APPLICATION_ID = 0x52617a6f;
+/** Entries between two tellings of how far it is. */
+const PROGRESS_ENTRIES = 100_000;
+/** How large an entry is about, by which they are guessed before they can be counted. */
+const ENTRY_BYTES = 75;
+/** What SQLite's own look at the file takes for each entry, beside the audit's. */
+const WORK_OF_CHECK = 0.4;
+
+/**
+ * Audits the data file of the embedded ledger, while a ledger runs on it as well: a reader of a WAL does not disturb the
+ * writer, and sees one moment.
+ *
+ * @param onProgress how much is done, and about how much there is to do; see {@link Work}
+ * @throws StartError with exit code 2 where there is no such file, or it is not one of a ledger
+ */
+export async function auditFile(
+  path: string,
+  onProgress: (done: number, all: number) => void = () => {},
+): Promise<AuditReport> {
+  const began = performance.now();
+  const findings = new Findings();
+  const counts = { accounts: 0, entries: 0 };
+  if (isEmptied(path)) {
+    findings.add("unreadable", null, null, `the file ${path} is empty, and the log beside it is not`);
+  } else await lookInto(path, findings, counts, new Work(onProgress));
+  return {
+    agreed: findings.count === 0,
+    system: "embedded",
+    counts: { ...counts, outboxEntries: 0, feedBatches: 0, statements: 0 },
+    seconds: (performance.now() - began) / 1000,
+    findings: findings.told,
+    findingsInAll: findings.count,
+  };
+}
+
+/**
+ * A log only comes into being beside a file that has its first page. SQLite must not open such a one: it takes it for
+ * a new one and deletes the log, which may hold what was answered last.
+ */
+function isEmptied(path: string): boolean {
+  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
+}
+
+async function lookInto(
+  path: string,
+  findings: Findings,
+  counts: { accounts: number; entries: number },
+  work: Work,
+): Promise<void> {
+  const hadLog = existsSync(`${path}-wal`);
+  const db = open(path, hadLog);
+  try {
+    assertOurs(db, path);
+    Object.assign(counts, await look(db, findings, work));
+  } catch (error) {
+    if (!(error instanceof SQLiteError)) throw error;
+    if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? "")) throw cannotLook(path, messageOf(error));
+    // What is left is damage, whatever SQL has stumbled over.
+    findings.add("unreadable", null, null, `the file ${path} is damaged: ${messageOf(error)}`);
+  } finally {
+    db.close();
+  }
+  // What was taken for a file at rest may have been changed under way.
+  if (!hadLog && existsSync(`${path}-wal`)) throw cannotLook(path, "a ledger was started on it meanwhile");
+}
+
+/** A file without its log was closed in order: SQLite would make a log, and a folder may be a backup's. */
+function open(path: string, hasLog: boolean): Database {
+  if (!existsSync(path)) throw cannotLook(path, "there is no such file");
+  try {
+    if (hasLog) return new Database(path, constants.SQLITE_OPEN_READONLY);
+    const uri = `file:${encodeURI(path).replaceAll("?", "%3f").replaceAll("#", "%23")}?immutable=1`;
+    return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+  } catch (error) {
+    throw cannotLook(path, messageOf(error));
+  }
+}
+
+function assertOurs(db: Database, path: string): void {
+  const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
+  if (id !== APPLICATION_ID) throw cannotLook(path, "it is not a ledger's file");
+}
+
+function cannotLook(path: string, reason: string): StartError {
+  return new StartError(
+    `the data file ${path} cannot be audited (${reason}): give another --data, or audit again.`,
+    CANNOT_LOOK,
+  );
+}
+
+async function look(
+  db: Database,
+  findings: Findings,
+  work: Work,
+): Promise<{ accounts: number; entries: number }> {
+  db.run(`PRAGMA cache_size = -${CACHE_KIBIBYTES}`);
+  db.run("PRAGMA busy_timeout = 2000");
+  db.run("BEGIN");
+  const guessed = bytesOf(db) / ENTRY_BYTES;
+  work.plan(guessed * (WORK_OF_CHECK + 1));
+  const checks = db.query<{ quick_check: string }, []>("PRAGMA quick_check").all();
+  for (const { quick_check: check } of checks) {
+    if (check !== "ok") findings.add("unreadable", null, null, `SQLite says of the file: ${check}`);
+  }
+  if (findings.count > 0) return { accounts: 0, entries: 0 };
+  work.did(guessed * WORK_OF_CHECK);
+  const accounts = checkAccounts(db, findings);
+  const all = countOf(db, "entries");
+  const commands = new DoubledCommands(all + countOf(db, "limits"));
+  const entries = await checkEntries(db, findings, commands, (some) => work.did((some / all) * guessed));
+  checkLastEntries(db, findings);
+  for (const row of db
+    .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
+    .iterate())
+    commands.add(row.command);
+  checkCommands(db, findings, commands.candidates());
+  return { accounts, entries };
+}
+
+function bytesOf(db: Database): number {
+  const size = "SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size";
+  return db.query<{ bytes: number }, []>(size).get()?.bytes ?? 0;
+}
+
+function checkAccounts(db: Database, findings: Findings): number {
+  const each = (query: string, detail: string): void => {
+    for (const { account } of db.query<{ account: number }, []>(query).iterate())
+      findings.add("account-missing", account, null, detail);
+  };
+  each(
+    "SELECT DISTINCT account FROM limits WHERE account NOT IN (SELECT account FROM accounts)",
+    "it has limits, and is not among the accounts",
+  );
+  each(
+    "SELECT account FROM accounts WHERE account NOT IN (SELECT account FROM limits)",
+    "it has no limit among the limits",
+  );
+  const holes = db.query<{ account: number; versions: number; version: number }, []>(`
+    SELECT account, count(*) AS versions, max(version) AS version FROM limits
+    GROUP BY account HAVING count(*) <> max(version)`);
+  for (const { account, versions, version } of holes.iterate()) {
+    const detail = `of its limits up to version ${version} only ${versions} are there`;
+    findings.add("account-differs", account, null, detail);
+  }
+  return countOf(db, "accounts");
+}
+
+function countOf(db: Database, table: "accounts" | "limits" | "entries"): number {
+  return db.query<{ count: number }, []>(`SELECT count(*) AS count FROM ${table}`).get()?.count ?? 0;
+}
+
+interface EntryRow {
+  readonly account: number;
+  readonly seq: number;
+  readonly kind: string;
+  readonly value: number;
+  readonly balance: number;
+  readonly time: number;
+  readonly command: string;
+}
+
+interface LimitRow {
+  readonly account: number;
+  readonly credit_limit: number;
+  readonly after_seq: number;
+}
+
+/** One pass in the order of the key: each entry beside the one before it, and beside the limit in force. */
+async function checkEntries(
+  db: Database,
+  findings: Findings,
+  commands: DoubledCommands,
+  onEntries: (some: number) => void,
+): Promise<number> {
+  const rows = db.query<EntryRow, []>(
+    "SELECT account, seq, kind, value, balance, time, command FROM entries ORDER BY account, seq",
+  );
+  const limitsOf = db.prepare<LimitRow, [number]>(
+    "SELECT account, credit_limit, after_seq FROM limits WHERE account = ? ORDER BY version DESC",
+  );
+  const isAccount = db.prepare<{ account: number }, [number]>(
+    "SELECT account FROM accounts WHERE account = ?",
+  );
+  let before: EntryRow | null = null;
+  let accountLimits: LimitRow[] = [];
+  let done = 0;
+  for (const row of rows.iterate()) {
+    if (before === null || before.account !== row.account) {
+      before = null;
+      accountLimits = limitsOf.all(row.account);
+      if (isAccount.get(row.account) === null)
+        findings.add("account-missing", row.account, null, "it has entries, and is not among the accounts");
+    }
+    const limit = limitFor(row.seq, accountLimits);
+    if (!fits(row, before, limit)) tell(db, row, before, limit, findings);
+    commands.add(row.command);
+    before = row;
+    done += 1;
+    if (done % PROGRESS_ENTRIES === 0) {
+      onEntries(PROGRESS_ENTRIES);
+      // An object for each row: left to itself the collector lets them grow to hundreds of megabytes.
+      Bun.gc(true);
+      // Lets a progress bar draw itself.
+      await Bun.sleep(0);
+    }
+  }
+  if (done > 0) onEntries(done % PROGRESS_ENTRIES);
+  return done;
+}
+
+function limitFor(seq: number, versions: readonly LimitRow[]): number | null {
+  for (const version of versions) if (version.after_seq < seq) return version.credit_limit;
+  return null;
+}
+
+/** The quick answer. Sums beyond 2^53 are rounded, but never back into the range. */
+function fits(row: EntryRow, before: EntryRow | null, limit: number | null): boolean {
+  const { seq, kind, value, balance, time } = row;
+  const balanceBefore = before === null ? 0 : before.balance;
+  return (
+    seq === (before === null ? 1 : before.seq + 1) &&
+    balance === (kind === "credit" ? balanceBefore + value : balanceBefore - value) &&
+    (kind === "credit" || kind === "debit") &&
+    value > 0 &&
+    value <= MONEY_CENTS_MAX &&
+    Math.abs(balance) <= MONEY_CENTS_MAX &&
+    limit !== null &&
+    balance >= -limit &&
+    (before === null || time > before.time)
+  );
+}
+
+/** The exact one, for what does not fit. The file's key refuses doubles, so a place is one row. */
+function tell(
+  db: Database,
+  row: EntryRow,
+  before: EntryRow | null,
+  limit: number | null,
+  findings: Findings,
+): void {
+  const exact = (place: EntryRow): StoredEntry => {
+    const found = db
+      .query<Record<"value" | "balance" | "time", bigint>, [number, number]>(
+        "SELECT value, balance, time FROM entries WHERE account = ? AND seq = ?",
+      )
+      .safeIntegers(true)
+      .get(place.account, place.seq);
+    return {
+      account: BigInt(place.account),
+      seq: BigInt(place.seq),
+      kind: place.kind,
+      value: found?.value ?? 0n,
+      balance: found?.balance ?? 0n,
+      time: found?.time ?? 0n,
+      creditLimit: null,
+      limitInForce: limit === null ? null : BigInt(limit),
+    };
+  };
+  for (const { name, seq, detail } of faultsOf(exact(row), before === null ? null : exact(before)))
+    findings.add(name, row.account, Number(seq), detail);
+}
+
+interface Effect {
+  readonly account: number;
+  readonly seq: number | null;
+  readonly command: string;
+  readonly time: number;
+}
+
+/** Reads again what has the hash of another one: nothing, where all is well. */
+function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
+  if (candidates.size === 0) return;
+  const keptMicros = limits.idempotency_key_kept_seconds * 1_000_000;
+  const rows = db.query<Effect, []>(`
+    SELECT account, seq, command, time FROM entries
+    UNION ALL SELECT account, NULL, command, changed_at FROM limits WHERE command <> 'initial'`);
+  const byCommand = new Map<string, Effect[]>();
+  for (const row of rows.iterate()) {
+    if (!candidates.has(hash53(row.command))) continue;
+    const known = byCommand.get(row.command);
+    if (known === undefined) byCommand.set(row.command, [row]);
+    else known.push(row);
+  }
+  for (const effects of byCommand.values()) {
+    effects.sort((a, b) => a.time - b.time || a.account - b.account || (a.seq ?? 0) - (b.seq ?? 0));
+    for (const [index, effect] of effects.entries()) {
+      const first = effects[index - 1];
+      if (first === undefined) continue;
+      if (effect.command.startsWith("key:") && effect.time >= first.time + keptMicros) continue;
+      const where = `account ${first.account}${first.seq === null ? "" : `, seq ${first.seq}`}`;
+      const detail = `the command ${effect.command} took effect already: ${where}`;
+      findings.add("command-doubled", effect.account, effect.seq, detail);
+    }
+  }
+}

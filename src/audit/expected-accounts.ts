@@ -1,0 +1,185 @@
+import { z } from "zod";
+import type { LedgerEvent } from "../ledger/event.ts";
+import { limits } from "../bounds.ts";
+import { accountOf, EVENT_OF_ENTRY, eventOf } from "./events.ts";
+import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
+import type { Findings } from "./findings.ts";
+import type { OutboxEvent } from "./spill/outbox-spill.ts";
+import { integers } from "../keep/pg-array.ts";
+
+/** An account as the books have it, and what the outbox holds behind them: what was decided, up to one moment. */
+export interface Decided {
+  seq: number;
+  balance: bigint;
+  limit: bigint;
+  readonly name: string;
+  /** The limits that were in force when the account was at a seq. One at least for each. */
+  readonly limitsAt: (seq: number) => readonly bigint[];
+  /** By seq, the texts of the entries that the wanted statement may need. */
+  readonly entries: Map<number, string>;
+}
+
+interface LimitVersion {
+  readonly limit: bigint;
+  readonly afterSeq: number;
+}
+
+/**
+ * The accounts by their numbers; one that is not in the books is there if the outbox opens it.
+ *
+ * @param from for each account the seq whose statement is to be told, or 0
+ * @param events of these accounts in the outbox, behind the cursor of the snapshot; those of each in their order
+ */
+export async function decidedOf(
+  books: Snapshot,
+  accounts: readonly { readonly account: number; readonly seq: number }[],
+  events: Iterable<OutboxEvent>,
+  findings: Findings,
+): Promise<Map<number, Decided>> {
+  const decided = new Map<number, Decided>();
+  const versions = new Map<number, LimitVersion[]>();
+  for (const row of await readAccounts(books, accounts)) {
+    const account = Number(row["account"]);
+    const text = row["statement"];
+    decided.set(account, {
+      seq: Number(row["seq"]),
+      balance: big(row["balance"]),
+      limit: big(row["credit_limit"]),
+      name: String(row["name"]),
+      limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
+      entries: new Map(typeof text === "string" ? entriesOf(text) : []),
+    });
+  }
+  for (const row of await readLimits(books, accounts)) {
+    const account = Number(row["account"]);
+    const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
+    versions.set(account, [...(versions.get(account) ?? []), version]);
+    // Where the account's own row says otherwise, that is told of the books; Redis goes by what was decided.
+    const known = decided.get(account);
+    if (known !== undefined) known.limit = version.limit;
+  }
+  const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
+  for (const { g, text } of events) {
+    const event = eventOf(text);
+    if (event === null) continue;
+    apply(decided, versions, event, text, g, findings);
+    if (event.type !== "entry") continue;
+    // One account may have a million of them here.
+    const { account, seq } = event.entry;
+    const behind = (wanted.get(account) ?? 0) - seq;
+    if (behind >= 0 && behind < limits.statement_entries_max) decided.get(account)?.entries.set(seq, text);
+  }
+  return decided;
+}
+
+function apply(
+  decided: Map<number, Decided>,
+  versions: Map<number, LimitVersion[]>,
+  event: LedgerEvent,
+  text: string,
+  g: number,
+  findings: Findings,
+): void {
+  const account = accountOf(event);
+  const known = decided.get(account);
+  if (event.type === "open") {
+    if (known !== undefined) {
+      findings.add(
+        "outbox-gap",
+        account,
+        null,
+        `batch ${g} of the outbox opens an account that is there already`,
+      );
+      return;
+    }
+    const limit = BigInt(event.creditLimit);
+    versions.set(account, [{ limit, afterSeq: 0 }]);
+    decided.set(account, {
+      seq: 0,
+      balance: 0n,
+      limit,
+      name: event.name ?? "",
+      limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
+      entries: new Map(),
+    });
+    return;
+  }
+  if (known === undefined) {
+    findings.add(
+      "account-missing",
+      account,
+      null,
+      `batch ${g} of the outbox changes it, and the books do not have it`,
+    );
+    return;
+  }
+  if (event.type === "limit") {
+    if (event.seq !== known.seq || BigInt(event.balance) !== known.balance) {
+      const before = `seq ${known.seq} and balance ${known.balance}`;
+      findings.add(
+        "outbox-gap",
+        account,
+        event.seq,
+        `batch ${g} of the outbox has ${quote(text)} behind ${before}`,
+      );
+    }
+    known.limit = BigInt(event.creditLimit);
+    versions.get(account)?.push({ limit: known.limit, afterSeq: event.seq });
+    return;
+  }
+  const { seq, kind, value, balance } = event.entry;
+  const wanted = kind === "credit" ? known.balance + BigInt(value) : known.balance - BigInt(value);
+  if (seq !== known.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== known.limit) {
+    const before = `seq ${known.seq}, balance ${known.balance} and limit ${known.limit}`;
+    findings.add("outbox-gap", account, seq, `batch ${g} of the outbox has ${quote(text)} behind ${before}`);
+  } else if (balance < -event.creditLimit) {
+    findings.add("limit-passed", account, seq, `in the outbox the balance ${balance} is under the limit`);
+  }
+  known.seq = seq;
+  known.balance = BigInt(balance);
+}
+
+export function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 120));
+}
+
+/** The one for the entry with this seq, and those that came behind it before the next entry. */
+function limitsAt(versions: readonly LimitVersion[], seq: number): bigint[] {
+  const before = versions.findLast(({ afterSeq }) => afterSeq < seq);
+  const at = versions.filter(({ afterSeq }) => afterSeq === seq);
+  return [...(before === undefined ? [] : [before]), ...at].map(({ limit }) => limit);
+}
+
+const textsReply = z.array(z.string());
+
+function entriesOf(statement: string): [number, string][] {
+  return textsReply.parse(JSON.parse(statement)).map((text) => [Number(text.split(" ", 3)[2]), text]);
+}
+
+/** For each account its row and the ten entries up to the wanted seq. */
+async function readAccounts(
+  books: Snapshot,
+  accounts: readonly { readonly account: number; readonly seq: number }[],
+): Promise<Row[]> {
+  const ten = limits.statement_entries_max;
+  return books.query(
+    `SELECT a.account::text, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(a.name, '') AS name, (
+       SELECT json_agg(${EVENT_OF_ENTRY})::text FROM entries AS e
+       WHERE e.account = a.account AND w.seq > 0 AND e.seq > w.seq - ${ten} AND e.seq <= w.seq
+     ) AS statement
+     FROM unnest($1::text::bigint[], $2::text::bigint[]) AS w (account, seq)
+     JOIN accounts AS a ON a.account = w.account`,
+    [integers(accounts, ({ account }) => account), integers(accounts, ({ seq }) => seq)],
+  );
+}
+
+async function readLimits(
+  books: Snapshot,
+  accounts: readonly { readonly account: number }[],
+): Promise<Row[]> {
+  return books.query(
+    `SELECT account::text, credit_limit::text, after_seq::text FROM limits
+     WHERE account = ANY($1::text::bigint[]) ORDER BY account, version`,
+    [integers(accounts, ({ account }) => account)],
+  );
+}

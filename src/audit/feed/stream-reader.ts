@@ -1,0 +1,95 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { type Batch, parseBatch } from "../../carry/batch.ts";
+import { STREAM } from "../../carry/feed.ts";
+import { natsOptions } from "../../carry/nats-address.ts";
+import { limits } from "../../bounds.ts";
+import { messageOf } from "../../errors.ts";
+
+/** A message of the feed; `batch` is null where it is none. */
+export interface FeedMessage {
+  /** Its number in the stream. */
+  readonly position: number;
+  readonly batch: Batch | null;
+}
+
+/**
+ * Reads what the stream holds at this moment, without leaving anything behind: an ordered consumer, which is gone with
+ * this call. No stream: nothing is read.
+ *
+ * Rejects where NATS cannot be reached, or stops answering on the way.
+ */
+export async function readFeed(
+  url: string,
+  onMessages: (messages: readonly FeedMessage[]) => Promise<void>,
+): Promise<void> {
+  const connection = await connect({
+    ...natsOptions(url),
+    ...(url.startsWith("tls:") ? { tls: {} } : {}),
+    name: "razonete audit",
+    timeout: limits.audit_connect_milliseconds_max,
+    reconnect: false,
+    noAsyncTraces: true,
+  });
+  try {
+    const last = await lastPosition(connection);
+    if (last > 0) await readUpTo(connection, last, onMessages);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** 0 where there is no stream, or nothing in it. */
+async function lastPosition(connection: NatsConnection): Promise<number> {
+  try {
+    const manager = await jetstreamManager(connection, { timeout: limits.audit_connect_milliseconds_max });
+    const { state } = await manager.streams.info(STREAM);
+    return state.messages === 0 ? 0 : state.last_seq;
+  } catch (error) {
+    // It is made by the first API, and again where it was lost.
+    if (/stream not found|jetstream (is )?not enabled/i.test(messageOf(error))) return 0;
+    throw error;
+  }
+}
+
+async function readUpTo(
+  connection: NatsConnection,
+  last: number,
+  onMessages: (messages: readonly FeedMessage[]) => Promise<void>,
+): Promise<void> {
+  const consumer = await jetstream(connection, {
+    timeout: limits.audit_connect_milliseconds_max,
+  }).consumers.get(STREAM);
+  const messages = await consumer.consume({ max_messages: limits.audit_chunk_batches });
+  // A server that was killed would leave this waiting.
+  let silent = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const listen = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent = true;
+      messages.stop();
+    }, limits.audit_connect_milliseconds_max);
+  };
+  let chunk: FeedMessage[] = [];
+  try {
+    listen();
+    for await (const message of messages) {
+      const { streamSequence: position, pending } = message.info;
+      chunk.push({ position, batch: parseBatch(message.string()) });
+      const isLast = position >= last || pending === 0;
+      if (chunk.length >= limits.audit_chunk_batches || isLast) {
+        clearTimeout(timer);
+        await onMessages(chunk);
+        chunk = [];
+      }
+      if (isLast) return;
+      listen();
+    }
+    if (silent) throw new Error("it stopped answering");
+  } finally {
+    clearTimeout(timer);
+    await messages.close();
+    await consumer.delete();
+  }
+}

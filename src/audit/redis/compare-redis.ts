@@ -1,0 +1,162 @@
+import type { Sql } from "../../keep/postgres-client.ts";
+import { integers } from "../../keep/pg-array.ts";
+import { limits } from "../../bounds.ts";
+import { withAside } from "../spill/spill-database.ts";
+import type { Row } from "../books/books-snapshot.ts";
+import type { System } from "../books/books-metadata.ts";
+import { CompareFeed } from "../feed/compare-feed.ts";
+import { CompareMoving } from "./compare-changing-accounts.ts";
+import { EVENT_OF_ENTRY } from "../events.ts";
+import { readFeed } from "../feed/stream-reader.ts";
+import type { Findings } from "../findings.ts";
+import { looking, NATS, POSTGRES } from "../unreachable-server.ts";
+import { isMarked } from "./lost-batch-flag.ts";
+import { OutboxAside } from "../spill/outbox-spill.ts";
+import type { Found, RedisSide } from "./redis-reader.ts";
+import { type Work, WORK_OF_COMPARISON } from "../progress-estimate.ts";
+
+export interface CompareOptions {
+  readonly sql: Sql;
+  readonly redis: RedisSide;
+  readonly system: System;
+  readonly findings: Findings;
+  /** The comparison of all accounts is planned in it. */
+  readonly work: Work;
+}
+
+export interface Compared {
+  readonly outboxEntries: number;
+  readonly feedBatches: number;
+  readonly statements: number;
+}
+
+const CHUNKS_BETWEEN_COLLECTIONS = 40;
+
+/**
+ * Holds Redis and the feed against the books. Most accounts do not change in the moment of their comparison and are
+ * done with at once; the others are compared once more, together with the outbox. See {@link auditCluster} for the order
+ * in which the places are read: all of it leans on that.
+ */
+export class CompareRedis {
+  readonly #options: CompareOptions;
+  readonly #findings: Findings;
+  /** Of each shard the accounts that are to be compared with the outbox. */
+  readonly #moving = new Map<number, number[]>();
+  #statements = 0;
+
+  constructor(options: CompareOptions) {
+    this.#options = options;
+    this.#findings = options.findings;
+  }
+
+  async compare(natsUrl: string | null): Promise<Compared> {
+    const shards: number[] = [];
+    for (let shard = 0; shard < this.#options.system.shards; shard += 1) {
+      if (await this.#isComparable(shard)) shards.push(shard);
+    }
+    for (const shard of shards) await this.#compareAll(shard);
+    return withAside(async (aside) => {
+      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, aside);
+      if (natsUrl !== null) {
+        await looking(
+          NATS,
+          readFeed(natsUrl, (messages) => feed.take(messages, this.#ask)),
+        );
+      }
+      let outboxEntries = 0;
+      for (const shard of shards) {
+        const outbox = new OutboxAside(aside);
+        const comparison = new CompareMoving({ ...this.#options, ask: this.#ask, shard, outbox, feed });
+        await comparison.compare(this.#moving.get(shard) ?? []);
+        outboxEntries += comparison.outboxEntries;
+      }
+      return { outboxEntries, feedBatches: feed.compared, statements: this.#statements };
+    });
+  }
+
+  /** Whether Redis holds the shard as the books know it; what is another ledger's is read no further. */
+  async #isComparable(shard: number): Promise<boolean> {
+    const { redis, system } = this.#options;
+    const head = await redis.head(shard);
+    if (head === null) {
+      this.#findings.add("redis-other", null, null, `Redis holds nothing of shard ${shard}`);
+      return false;
+    }
+    if (head.epoch !== system.epoch) {
+      const detail = `shard ${shard} in Redis is of epoch ${head.epoch}, the books are of ${system.epoch}`;
+      this.#findings.add("redis-other", null, null, detail);
+      return false;
+    }
+    return !isMarked(shard, head, this.#findings);
+  }
+
+  /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
+  async #compareAll(shard: number): Promise<void> {
+    const { shards } = this.#options.system;
+    const running = new Set<Promise<void>>();
+    let last = 0;
+    let chunks = 0;
+    for (;;) {
+      const rows = await this.#ask(
+        `SELECT account FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
+         ORDER BY account LIMIT ${limits.audit_chunk_accounts}`,
+        [String(last)],
+      );
+      const chunk = rows.map((row) => Number(row["account"]));
+      if (chunk.length === 0) break;
+      last = chunk.at(-1) ?? last;
+      chunks += 1;
+      // As for the rows of the books, see binary-copy-reader.ts.
+      if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
+      const done = this.#compareChunk(shard, chunk)
+        .then(() => this.#options.work.did(chunk.length * WORK_OF_COMPARISON))
+        .finally(() => running.delete(done));
+      // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
+      done.catch(() => {});
+      running.add(done);
+      if (running.size >= limits.audit_chunks_at_once_max) await Promise.race(running);
+    }
+    await Promise.all(running);
+  }
+
+  async #compareChunk(shard: number, accounts: readonly number[]): Promise<void> {
+    const found = await this.#options.redis.read(this.#options.system.epoch, shard, accounts);
+    // It is told at the end, where Redis is looked at once more.
+    if (found === null) return;
+    const same = await this.#sameInBooks(accounts, found);
+    for (const [index, account] of accounts.entries()) {
+      // Whatever becomes of it: Redis showed a statement.
+      if (typeof found[index] === "object") this.#statements += 1;
+      if (same.has(account)) continue;
+      const moving = this.#moving.get(shard);
+      if (moving === undefined) this.#moving.set(shard, [account]);
+      else moving.push(account);
+    }
+  }
+
+  /** Of these accounts those that Redis showed exactly as the books have them a moment later, statements and all. */
+  async #sameInBooks(accounts: readonly number[], found: readonly Found[]): Promise<Set<number>> {
+    const rows = await this.#ask(
+      `SELECT a.account, concat_ws(' ', a.seq, a.balance, a.credit_limit, a.name) AS standing, (
+         SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
+         WHERE e.account = a.account AND e.seq > a.seq - ${limits.statement_entries_max} AND e.seq <= a.seq
+       ) AS statement
+       FROM accounts AS a WHERE a.account = ANY($1::text::bigint[])`,
+      [integers(accounts, (account) => account)],
+    );
+    const kept = new Map(
+      rows.map((row) => [Number(row["account"]), `${row["standing"]}\n${row["statement"] ?? ""}`]),
+    );
+    const same = new Set<number>();
+    for (const [index, account] of accounts.entries()) {
+      const shown = found[index];
+      if (shown === undefined || typeof shown === "string" || "unreadable" in shown) continue;
+      const standing = [shown.seq, shown.balance, shown.limit, ...(shown.name === "" ? [] : [shown.name])];
+      if (kept.get(account) === `${standing.join(" ")}\n${shown.statement.join("\n")}`) same.add(account);
+    }
+    return same;
+  }
+
+  readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
+    looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
+}

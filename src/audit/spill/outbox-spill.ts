@@ -1,0 +1,122 @@
+import type { Database, Statement } from "bun:sqlite";
+import type { OutboxEntry } from "../../decide/redis-client.ts";
+import { limits } from "../../bounds.ts";
+import { accountOf, eventOf } from "../events.ts";
+
+export interface OutboxEvent {
+  readonly g: number;
+  readonly text: string;
+}
+
+/**
+ * A shard's outbox as it was read so far: what has been trimmed in Redis since is still here. There may be more in it
+ * than the memory should hold, so everything is told piece by piece.
+ */
+export class OutboxAside {
+  readonly #db: Database;
+  readonly #addBatch: Statement;
+  readonly #addEvent: Statement;
+  readonly #eventsOf: Statement<OutboxEvent, [number, number, number]>;
+  readonly #batch: Statement<{ text: string }, [number]>;
+  #lastG = 0;
+
+  /** @param db with the tables of spill-tables.sql; the outbox that is in them, one of another shard, makes room */
+  constructor(db: Database) {
+    db.run("DELETE FROM events");
+    db.run("DELETE FROM batches");
+    this.#db = db;
+    // By query(), whose statements end with the connection: one that does not would keep the file.
+    this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
+    this.#addEvent = db.query("INSERT INTO events (g, account, text) VALUES (?, ?, ?)");
+    this.#eventsOf = db.query(
+      "SELECT g, text FROM events WHERE account = ? AND g > ? AND g <= ? ORDER BY g, place",
+    );
+    this.#batch = db.query("SELECT text FROM events WHERE g = ? ORDER BY place");
+  }
+
+  /** Of the latest batch; 0 where there is none. */
+  get lastG(): number {
+    return this.#lastG;
+  }
+
+  /** Takes batches behind the latest, in their order. */
+  take(page: readonly OutboxEntry[]): void {
+    this.#db.transaction(() => {
+      for (const { g, events } of page) {
+        this.#addBatch.run(g);
+        for (const text of events) {
+          const event = eventOf(text);
+          this.#addEvent.run(g, event === null ? null : accountOf(event), text);
+        }
+        this.#lastG = g;
+      }
+    })();
+  }
+
+  /** The numbers of the batches behind `g`, in their order. */
+  *numbersBehind(g: number): Iterable<number> {
+    const rows = this.#db.query<OutboxEvent, [number]>("SELECT g FROM batches WHERE g > ? ORDER BY place");
+    for (const row of rows.iterate(g)) yield row.g;
+  }
+
+  /** What an account was changed by in the batches behind `g`, up to `lastG`. */
+  eventsOf(account: number, g: number, lastG: number): Iterable<OutboxEvent> {
+    return this.#eventsOf.iterate(account, g, lastG);
+  }
+
+  /** The accounts that batches behind `g` change. */
+  accountsBehind(g: number): number[] {
+    return this.#db
+      .query<{ account: number }, [number]>(
+        "SELECT DISTINCT account FROM events WHERE account IS NOT NULL AND g > ?",
+      )
+      .all(g)
+      .map(({ account }) => account);
+  }
+
+  /** The highest number, under those of the shard, of an account that batches behind `g` open; 0 where there is none. */
+  lastOpenedBehind(g: number, { shard, shards }: { shard: number; shards: number }): number {
+    const row = this.#db
+      .query<{ last: number | null }, [number, number, number]>(
+        "SELECT max(account) AS last FROM events WHERE g > ? AND text LIKE 'o %' AND account % ? = ?",
+      )
+      .get(g, shards, shard);
+    return row?.last ?? 0;
+  }
+
+  entriesBehind(g: number): number {
+    const row = this.#db
+      .query<{ count: number }, [number]>(
+        "SELECT count(*) AS count FROM events WHERE g > ? AND substr(text, 1, 1) IN ('c', 'd')",
+      )
+      .get(g);
+    return row?.count ?? 0;
+  }
+
+  /** What stands in the batches behind `g` and is no event. */
+  oddBehind(g: number): OutboxEvent[] {
+    return this.#db
+      .query<OutboxEvent, [number, number]>(
+        "SELECT g, text FROM events WHERE account IS NULL AND g > ? ORDER BY place LIMIT ?",
+      )
+      .all(g, limits.audit_rows_named_max);
+  }
+
+  /** The batches up to `g`, some at a time. */
+  *pagesUpTo(g: number): Iterable<OutboxEntry[]> {
+    const rows = this.#db.query<{ place: number; g: number }, [number, number, number]>(
+      "SELECT place, g FROM batches WHERE place > ? AND g <= ? ORDER BY place LIMIT ?",
+    );
+    for (let last = 0; ;) {
+      const page = rows.all(last, g, limits.audit_chunk_batches);
+      if (page.length === 0) return;
+      last = page.at(-1)?.place ?? last;
+      yield page.map((row) => ({ g: row.g, events: this.batch(row.g) }));
+    }
+  }
+
+  /** The texts of a batch; none where it is not here. */
+  batch(g: number): string[] {
+    return this.#batch.all(g).map(({ text }) => text);
+  }
+}

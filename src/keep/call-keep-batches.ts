@@ -1,0 +1,40 @@
+import type postgres from "postgres";
+import type { Fold } from "./net-changes.ts";
+import { integers, texts } from "./pg-array.ts";
+
+/** The batches `g` to `to` of one shard. */
+export interface BatchRange {
+  readonly shard: number;
+  readonly epoch: string;
+  readonly g: number;
+  readonly to: number;
+}
+
+/** Calls keep_batches (see migration 001) with what the batches do; alone, or within a transaction. */
+export function keepFolded(
+  sql: postgres.ISql<{ bigint: number }>,
+  range: BatchRange,
+  { opened, newLimits, changes, entries }: Fold,
+): postgres.PendingQuery<{ found: number }[]> {
+  return sql<{ found: number }[]>`
+      SELECT keep_batches(
+        ${range.shard}, ${range.epoch}, ${range.g}, ${range.to},
+        ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
+        ${integers(changes, (change) => change.account)}::text::bigint[],
+        ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.balanceBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
+        ${integers(changes, (change) => change.seq)}::text::bigint[],
+        ${integers(changes, (change) => change.balance)}::text::bigint[],
+        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
+        ${integers(entries, (entry) => entry.account)}::text::bigint[],
+        ${integers(entries, (entry) => entry.seq)}::text::bigint[],
+        ${texts(entries, (entry) => entry.kind)}::text::text[],
+        ${integers(entries, (entry) => entry.value)}::text::bigint[],
+        ${integers(entries, (entry) => entry.balance)}::text::bigint[],
+        ${integers(entries, (entry) => entry.creditLimit)}::text::bigint[],
+        ${texts(entries, (entry) => entry.description)}::text::text[],
+        ${texts(entries, (entry) => entry.id)}::text::text[],
+        ${integers(entries, (entry) => entry.time)}::text::bigint[]
+      ) AS found`;
+}

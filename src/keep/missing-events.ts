@@ -1,0 +1,34 @@
+import { parseEvent } from "../ledger/event.ts";
+import type postgres from "postgres";
+import type { Sql } from "./postgres-client.ts";
+
+type Asked = Sql | postgres.TransactionSql<{ bigint: number }>;
+
+/** Those of the events that do not stand in the books as they say: the same command, at the same place. */
+export async function notInBooks(sql: Asked, events: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const text of events) if (!(await stands(sql, text))) missing.push(text);
+  return missing;
+}
+
+async function stands(sql: Asked, text: string): Promise<boolean> {
+  const event = parseEvent(text);
+  switch (event.type) {
+    case "entry": {
+      const { account, seq, id, time } = event.entry;
+      const rows = await sql`
+        SELECT FROM entries WHERE account = ${account} AND seq = ${seq} AND command = ${id} AND time = ${time}`;
+      return rows.length > 0;
+    }
+    case "open": {
+      const rows = await sql`SELECT FROM accounts WHERE account = ${event.account} AND command = ${event.id}`;
+      return rows.length > 0;
+    }
+    case "limit": {
+      const { account, seq, id } = event;
+      const rows = await sql`
+        SELECT FROM limits WHERE account = ${account} AND after_seq = ${seq} AND command = ${id}`;
+      return rows.length > 0;
+    }
+  }
+}

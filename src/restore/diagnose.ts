@@ -1,0 +1,165 @@
+import { z } from "zod";
+import type { Batch } from "../carry/batch.ts";
+import { readStream } from "../carry/read-stream.ts";
+import { sealed } from "../decide/fence.ts";
+import { headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
+import { messageOf, StartError } from "../errors.ts";
+import type { Sql } from "../keep/postgres-client.ts";
+import { limits } from "../bounds.ts";
+import type { RestoredShard } from "./restore-report.ts";
+
+export interface System {
+  readonly epoch: string;
+  readonly shards: number;
+  readonly loaded: boolean;
+}
+
+export interface HeadFound {
+  /** As the APIs had it, sealed or not. */
+  readonly epoch: string;
+  readonly sealed: boolean;
+  readonly g: number;
+  readonly next: number;
+  readonly lost: number | null;
+  /** A batch that was answered, under whose number another one stands now; null where there is none. */
+  readonly other: number | null;
+}
+
+/** What was found of one shard, in all the places that may have something of it. */
+export interface ShardFound {
+  readonly shard: number;
+  readonly lastG: number;
+  readonly seenG: number;
+  readonly head: HeadFound | null;
+  /** By g, those behind the cursor; nothing where Redis is of another epoch. */
+  readonly outbox: ReadonlyMap<number, readonly string[]>;
+  /** The same; where another batch stands under a number, also some of those before the cursor. */
+  readonly feed: ReadonlyMap<number, readonly string[]>;
+  readonly found: RestoredShard["found"];
+  /** The latest batch that anything tells of. */
+  readonly knownG: number;
+}
+
+export interface Found {
+  readonly system: System;
+  readonly shards: readonly ShardFound[];
+  /** Why the feed could not be read; null where it was. */
+  readonly feedTrouble: string | null;
+}
+
+/** @throws StartError where there are no books, or no complete ones */
+export async function readSystem(sql: Sql): Promise<System> {
+  const [system] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
+  if (system === undefined)
+    throw new StartError("the books are empty, there is nothing to restore: run razonete init.");
+  return system;
+}
+
+/** Looks everywhere and changes nothing. */
+export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Found> {
+  const system = await readSystem(sql);
+  if (!system.loaded) throw new StartError("the first start was not completed: run razonete init.");
+  // The outbox before the books: what is trimmed there meanwhile has been kept.
+  const heads: (HeadFound | null)[] = [];
+  const outboxes: (readonly Batch[])[] = [];
+  for (let shard = 0; shard < system.shards; shard += 1) {
+    const head = await readHead(redis, shard);
+    heads.push(head);
+    outboxes.push(head?.epoch === system.epoch ? await readWholeOutbox(redis, system.epoch, shard) : []);
+  }
+  const feeds = await readFeed(natsUrl, system);
+  const cursors = await sql<{ shard: number; last_g: number; seen_g: number }[]>`
+    SELECT shard, last_g, seen_g FROM cursors ORDER BY shard`;
+  const shards = cursors.map(({ shard, last_g: lastG, seen_g: seenG }) => {
+    const head = heads[shard] ?? null;
+    const outbox = behind(outboxes[shard] ?? [], lastG);
+    const own = head !== null && head.epoch === system.epoch ? head : null;
+    const other = own?.other ?? null;
+    const comparedG = other === null ? lastG : Math.min(lastG, other - limits.restore_compared_batches);
+    const feed = behind(feeds.batches.get(shard) ?? [], comparedG);
+    const knownG = Math.max(lastG, seenG, own?.g ?? 0, own?.lost ?? 0, ...tops(outbox), ...tops(feed));
+    const found = findingOf(system.epoch, head, { lastG, knownG, outbox });
+    return { shard, lastG, seenG, head, outbox, feed, found, knownG };
+  });
+  return { system, shards, feedTrouble: feeds.trouble };
+}
+
+/** Whether Redis and the books belong together, and nothing that was answered is known to be missing. */
+export function isWhole({ shards }: Found): boolean {
+  return shards.every(({ found, head }) => found === "whole" && head?.sealed === false);
+}
+
+function findingOf(
+  epoch: string,
+  head: HeadFound | null,
+  { lastG, knownG, outbox }: Pick<ShardFound, "lastG" | "knownG" | "outbox">,
+): RestoredShard["found"] {
+  if (head === null) return "empty";
+  if (head.epoch !== epoch) return "another epoch";
+  // Each batch from the cursor to the head waits in the outbox.
+  for (let g = lastG + 1; g <= head.g; g += 1) if (!outbox.has(g)) return "ahead of the books";
+  return head.g < knownG || head.lost !== null ? "older" : "whole";
+}
+
+const headReply = z.tuple([
+  z.string().nullable(),
+  z.string().nullable(),
+  z.string().nullable(),
+  z.string().nullable(),
+  z.string().nullable(),
+]);
+
+async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> {
+  const reply: unknown = await redis.sendCommand([
+    "HMGET",
+    headKey(shard),
+    "epoch",
+    "g",
+    "next",
+    "lost",
+    "other",
+  ]);
+  const [epoch, g, next, lost, other] = headReply.parse(reply);
+  if (epoch === null) return null;
+  const mark = sealed("");
+  return {
+    epoch: epoch.startsWith(mark) ? epoch.slice(mark.length) : epoch,
+    sealed: epoch.startsWith(mark),
+    g: Number(g),
+    next: Number(next),
+    lost: lost === null ? null : Number(lost),
+    other: other === null ? null : Number(other),
+  };
+}
+
+async function readWholeOutbox(redis: Redis, epoch: string, shard: number): Promise<readonly Batch[]> {
+  const batches: Batch[] = [];
+  for (let g = 0; ;) {
+    const read = await readOutbox(redis, shard, g, limits.outbox_read_batches_max);
+    for (const entry of read) batches.push({ epoch, shard, ...entry });
+    if (read.length < limits.outbox_read_batches_max) return batches;
+    g = (read.at(-1)?.g ?? g) + 1;
+  }
+}
+
+async function readFeed(natsUrl: string, { epoch, shards }: System) {
+  const batches = new Map<number, Batch[]>(Array.from({ length: shards }, (_, shard) => [shard, []]));
+  try {
+    await readStream(natsUrl, (batch) => {
+      if (batch.epoch === epoch) batches.get(batch.shard)?.push(batch);
+    });
+    return { batches, trouble: null };
+  } catch (error) {
+    return { batches, trouble: messageOf(error) };
+  }
+}
+
+function behind(batches: readonly Batch[], lastG: number): ReadonlyMap<number, readonly string[]> {
+  return new Map(batches.filter(({ g }) => g > lastG).map(({ g, events }) => [g, events]));
+}
+
+function tops(batches: ReadonlyMap<number, unknown>): number[] {
+  let top = 0;
+  for (const g of batches.keys()) top = Math.max(top, g);
+  return [top];
+}

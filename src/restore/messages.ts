@@ -1,0 +1,97 @@
+import { limits } from "../bounds.ts";
+import type { Found } from "./diagnose.ts";
+import type { Missing, RestoredShard, RestoreReport } from "./restore-report.ts";
+
+const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
+  empty: "Redis holds nothing",
+  older: "Redis has lost batches that were answered",
+  "another epoch": "Redis holds another ledger, or one of another restore; all that it holds will be deleted",
+  "ahead of the books": "the books lack batches that Redis no longer has in its outbox",
+  whole: "Redis is whole",
+};
+
+/** What a restore is going to do, before it is done. */
+export function planLines({ feedTrouble }: Found, { shards, missing }: RestoreReport): string[] {
+  return [
+    "What was found:",
+    ...shards.map(
+      ({ shard, found, keptG }) => `  shard ${shard}: ${FOUND[found]}; the books end at batch ${keptG}`,
+    ),
+    ...(feedTrouble === null
+      ? []
+      : ["  The feed could not be read: what only NATS holds would stay missing."]),
+    "What will be done:",
+    ...shards.map(
+      ({ shard, fromOutbox, fromFeed, lastG }) =>
+        `  shard ${shard}: ${fromOutbox} batches from the outbox and ${fromFeed} from the feed go into the books, ` +
+        `which then end at batch ${lastG}`,
+    ),
+    "  A new epoch begins: what belongs to the one before is refused.",
+    "  Redis's keys of this ledger are deleted and loaded anew from the books. Clients get 503 meanwhile.",
+    ...missingLines(missing),
+  ];
+}
+
+/** The same for a restore that was interrupted behind the point of no return. */
+export function goOnLines({ missing }: RestoreReport): string[] {
+  return [
+    "A restore was begun and not finished; the books have all that it could bring back.",
+    "What will be done:",
+    "  Redis's keys of this ledger are deleted and loaded anew from the books. Clients get 503 meanwhile.",
+    ...missingLines(missing),
+  ];
+}
+
+/** What was done, for whoever waited. */
+export function doneLines({ type, epoch, shards, missing }: RestoreReport): string[] {
+  switch (type) {
+    case "not-needed":
+      return [
+        "Redis and the books belong together, and nothing is known to be missing: there is nothing to restore.",
+      ];
+    case "declined":
+      return ["Nothing was restored."];
+    case "restored":
+      return [
+        `Restored, in epoch ${epoch}. The APIs answer within a second.`,
+        ...shards.map(
+          ({ shard, fromOutbox, fromFeed, lastG }) =>
+            `  shard ${shard}: ${fromOutbox} batches from the outbox, ${fromFeed} from the feed; it ends at batch ${lastG}`,
+        ),
+        ...missingLines(missing),
+      ];
+  }
+}
+
+function missingLines({ batches, accounts }: Missing): string[] {
+  if (batches.length === 0 && accounts.length === 0)
+    return ["Nothing that was answered is known to be missing."];
+  const lost = batches.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  return [
+    "What cannot be brought back, though it was answered:",
+    ...(lost === 0
+      ? []
+      : [`  ${lost} batches that nothing holds any more; which accounts they changed is not known:`]),
+    ...told(
+      batches.map(
+        ({ shard, from, to }) => `    shard ${shard}, batch ${from}${to === from ? "" : ` to ${to}`}`,
+      ),
+    ),
+    ...(accounts.length === 0
+      ? []
+      : [`  of ${accounts.length} accounts something that is known to have come later:`]),
+    ...told(
+      accounts.map(
+        ({ account, seq, balance, knownSeq, knownBalance }) =>
+          `    account ${account}: it stands at seq ${seq} with balance ${balance}; known is seq ${knownSeq} with balance ${knownBalance}`,
+      ),
+    ),
+  ];
+}
+
+function told(lines: readonly string[]): string[] {
+  const rest = lines.length - limits.missing_told_max;
+  return rest <= 0
+    ? [...lines]
+    : [...lines.slice(0, limits.missing_told_max), `    and ${rest} more (--json has all)`];
+}

@@ -1,0 +1,17 @@
+import { z } from "zod";
+import type { Redis } from "../decide/redis-client.ts";
+import { limits } from "../bounds.ts";
+
+const scanReply = z.tuple([z.string(), z.array(z.string())]);
+
+/** The keys of Redis that match, in pieces; one may come twice. */
+export async function* keysOf(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
+  let cursor = "0";
+  do {
+    const count = String(limits.scan_keys_max);
+    const reply: unknown = await redis.sendCommand(["SCAN", cursor, "MATCH", pattern, "COUNT", count]);
+    const [next, keys] = scanReply.parse(reply);
+    if (keys.length > 0) yield keys;
+    cursor = next;
+  } while (cursor !== "0");
+}

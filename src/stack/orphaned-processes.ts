@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { limits } from "../bounds.ts";
+import { type Identity, identityOf, isAlive } from "./process-identity.ts";
+import { type Kind, KINDS, STOP_SIGNALS } from "./process-kinds.ts";
+
+/**
+ * Who runs, in a file for each process beside the data. A stack that ends removes them; one that was killed leaves
+ * them, and its processes running. The next one reads them here. The number of a process alone proves nothing, as
+ * it may have been given to another by then: the files also say when the process started.
+ */
+
+const record = z.object({
+  kind: z.enum(KINDS),
+  pid: z.int().positive(),
+  started: z.string(),
+});
+
+export function recordProcess(run: string, name: string, kind: Kind, pid: number): void {
+  const identity = identityOf(pid);
+  if (identity !== null) writeFileSync(fileOf(run, name), JSON.stringify({ kind, ...identity }));
+}
+
+export function forgetProcess(run: string, name: string): void {
+  rmSync(fileOf(run, name), { force: true });
+}
+
+/**
+ * Ends what a killed stack left running in `run`, kind after kind in the order in which a stack stops, each with its
+ * own signal for a clean end, and at last by force.
+ */
+export async function endLeftovers(run: string, say: (line: string) => void): Promise<void> {
+  const left = readRecords(run)
+    .filter(({ identity }) => isAlive(identity))
+    .toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+  if (left.length > 0) {
+    const names = left.map(({ name, identity }) => `${name} (${identity.pid})`).join(", ");
+    say(`The last stack here was killed and left ${names} running: stopping them first ...`);
+  }
+  for (const kind of KINDS) {
+    await Promise.all(left.filter((each) => each.kind === kind).map(({ identity }) => end(identity, kind)));
+  }
+  rmSync(run, { recursive: true, force: true });
+}
+
+async function end(identity: Identity, kind: Kind): Promise<void> {
+  signal(identity, STOP_SIGNALS[kind].stop);
+  if (await isGoneWithin(identity, limits.stack_stop_milliseconds_max)) return;
+  signal(identity, "SIGKILL");
+  if (await isGoneWithin(identity, limits.stack_stop_milliseconds_max)) return;
+  throw new Error(`process ${identity.pid} (${kind}) does not end`);
+}
+
+function signal(identity: Identity, name: NodeJS.Signals): void {
+  try {
+    if (isAlive(identity)) process.kill(identity.pid, name);
+  } catch (error) {
+    // It ended between the two calls.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+async function isGoneWithin(identity: Identity, milliseconds: number): Promise<boolean> {
+  const deadline = performance.now() + milliseconds;
+  while (isAlive(identity)) {
+    if (performance.now() > deadline) return false;
+    await Bun.sleep(20);
+  }
+  return true;
+}
+
+function readRecords(run: string): { name: string; kind: Kind; identity: Identity }[] {
+  let files: string[];
+  try {
+    files = readdirSync(run).filter((file) => file.endsWith(".pid"));
+  } catch {
+    return [];
+  }
+  return files.flatMap((file) => {
+    const parsed = record.safeParse(readJson(join(run, file)));
+    if (!parsed.success) return [];
+    const { kind, pid, started } = parsed.data;
+    return [{ name: file.slice(0, -".pid".length), kind, identity: { pid, started } }];
+  });
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    // Cut off while it was written, by the power or a signal.
+    return null;
+  }
+}
+
+function fileOf(run: string, name: string): string {
+  return join(run, `${name}.pid`);
+}

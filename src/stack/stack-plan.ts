@@ -1,0 +1,244 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SOURCE_PROGRAM } from "../build/programs.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { Kind } from "./process-kinds.ts";
+import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
+import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
+import { mendRedisLog } from "./aof-repair.ts";
+import type { Programs } from "./server-programs.ts";
+
+/** What runs, and how: each process of a stack, without running any. */
+
+/** Folder of the servers' configuration files, which docker-compose.yml uses too. */
+export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
+
+/** The header by which HAProxy hands the APIs the id of a request. */
+export const REQUEST_ID_HEADER = "Razonete-Request-Id";
+
+/**
+ * How long an API that was told to stop says so on /readyz before it stops: longer than HAProxy takes to see it,
+ * two checks 200 ms apart, on a machine that is busy.
+ */
+const DRAIN_MILLISECONDS = 1_000;
+
+// Bytes that the path of a unix socket may have: 108 with the closing zero on Linux, 104 on macOS.
+const SOCKET_PATH_BYTES_MAX = 103;
+
+/** The command lines of our own processes, in this one place. */
+export interface OwnCommands {
+  readonly init: readonly string[];
+  readonly restore: readonly string[];
+  readonly api: readonly string[];
+  readonly writer: readonly string[];
+}
+
+/**
+ * Of Bun's memory allocator: its thread that gives back memory takes a twentieth of a busy process's time, only for the
+ * same memory to be taken again.
+ */
+const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
+
+export const OWN_COMMANDS: OwnCommands = {
+  init: [...SOURCE_PROGRAM, "init"],
+  restore: [...SOURCE_PROGRAM, "restore"],
+  api: [...SOURCE_PROGRAM, "api"],
+  writer: [...SOURCE_PROGRAM, "writer"],
+};
+
+export interface ProcessPlan {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Settings with secrets, which a command line would show to every user. */
+  readonly input?: string;
+  /** A folder that it gets as its open file 3; see postgres.ts. */
+  readonly handedOver?: string;
+  /** The socket that it listens on. A killed process leaves the file, on which the next one could not listen. */
+  readonly socket?: string;
+  /** Done before each of its starts. `log`: its log, open. */
+  readonly beforeStart?: (log: number) => void;
+  readonly probe: Probe;
+}
+
+export interface StackPlan {
+  readonly url: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly natsUrl: string;
+  readonly haproxy: ProcessPlan;
+  readonly apis: readonly ProcessPlan[];
+  readonly redis: ProcessPlan;
+  readonly nats: ProcessPlan;
+  readonly writers: readonly ProcessPlan[];
+  readonly postgres: ProcessPlan;
+  readonly init: ProcessPlan;
+  /** To be run before `init`, at the terminal; null where nothing is to be restored. */
+  readonly restore: ProcessPlan | null;
+}
+
+export interface PlanOptions {
+  readonly folder: DataFolder;
+  readonly programs: Programs;
+  readonly postgresUser: PostgresUser;
+  readonly own: OwnCommands;
+  /** The flags that a restore gets; null: there is to be none. */
+  readonly restore: readonly string[] | null;
+  /** Of HAProxy. */
+  readonly port: number;
+  readonly apis: number;
+  readonly writers: number;
+  /** Free ports on loopback, `PORTS_BESIDE_APIS` and one more for each API. */
+  readonly ports: readonly number[];
+  /** What every process takes over from the environment of the stack. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What our own processes take over besides. */
+  readonly ownEnvironment: Readonly<Record<string, string>>;
+}
+
+/** Redis, NATS, PostgreSQL. */
+export const PORTS_BESIDE_APIS = 3;
+
+export function planStack(options: PlanOptions): StackPlan {
+  const { folder, programs, environment, own } = options;
+  const { password } = folder;
+  const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
+  const redisUrl = `redis://:${password}@127.0.0.1:${redisPort}`;
+  const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
+  const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
+  const url = `http://127.0.0.1:${options.port}`;
+  const redisSocket = join(folder.run, "redis.sock");
+  // Half the way through the kernel that a connection over loopback takes; others use that.
+  const ownRedisUrl = fitsSocket(redisSocket)
+    ? `unix://:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
+    : redisUrl;
+  const addresses = { REDIS_URL: ownRedisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
+  const ownEnvironment = { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
+  const apis = apiPorts.map((port, index) => planApi(`api-${index + 1}`, port, folder, own, ownEnvironment));
+
+  return {
+    url,
+    databaseUrl,
+    redisUrl,
+    natsUrl,
+    haproxy: {
+      name: "haproxy",
+      kind: "haproxy",
+      command: [programs.haproxy, "-db", "-f", join(DEPLOY, "haproxy/haproxy.cfg")],
+      environment: {
+        ...environment,
+        HAPROXY_BIND: `127.0.0.1:${options.port}`,
+        REQUEST_ID_HEADER,
+        ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
+      },
+      probe: httpProbe(`${url}/readyz`),
+    },
+    apis: apis.map(({ plan }) => plan),
+    redis: {
+      name: "redis",
+      kind: "redis",
+      command: [programs.redis, join(DEPLOY, "redis.conf"), "-"],
+      input: [
+        "bind 127.0.0.1",
+        `port ${redisPort}`,
+        `dir ${JSON.stringify(folder.redis)}`,
+        `requirepass ${password}`,
+        ...(fitsSocket(redisSocket)
+          ? [`unixsocket ${JSON.stringify(redisSocket)}`, "unixsocketperm 700"]
+          : []),
+        "",
+      ].join("\n"),
+      environment,
+      beforeStart: (log) => mendRedisLog(programs.redis, folder.redis, log),
+      probe: redisProbe(redisUrl),
+    },
+    nats: {
+      name: "nats",
+      kind: "nats",
+      command: [programs.nats, "-c", join(DEPLOY, "nats.conf")],
+      environment: {
+        ...environment,
+        NATS_HOST: "127.0.0.1",
+        NATS_PORT: String(natsPort),
+        // In quotes: the file's parser would take one that begins with a digit for a number.
+        NATS_USER: JSON.stringify(BOOKS),
+        NATS_PASSWORD: JSON.stringify(password),
+        NATS_STORE_DIR: JSON.stringify(folder.nats),
+      },
+      probe: natsProbe(natsUrl),
+    },
+    writers: Array.from({ length: options.writers }, (_, index) => ({
+      name: `writer-${index + 1}`,
+      kind: "writer" as const,
+      command: own.writer,
+      environment: ownEnvironment,
+      probe: alwaysReady,
+    })),
+    postgres: planPostgres(options, postgresPort, databaseUrl),
+    restore:
+      options.restore === null
+        ? null
+        : {
+            name: "restore",
+            kind: "init",
+            command: [...own.restore, ...options.restore],
+            environment: ownEnvironment,
+            probe: alwaysReady,
+          },
+    init: { name: "init", kind: "init", command: own.init, environment: ownEnvironment, probe: alwaysReady },
+  };
+}
+
+/** Below a deep folder a path does not fit into a socket's address. */
+function fitsSocket(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
+}
+
+function planApi(
+  name: string,
+  port: number,
+  folder: DataFolder,
+  own: OwnCommands,
+  environment: Readonly<Record<string, string>>,
+): { readonly plan: ProcessPlan; readonly address: string } {
+  const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), REQUEST_ID_HEADER };
+  const socket = join(folder.run, `${name}.sock`);
+  const base = { name, kind: "api", command: own.api } as const;
+  if (!fitsSocket(socket)) {
+    const address = `127.0.0.1:${port}`;
+    const plan = {
+      ...base,
+      environment: { ...common, HOST: "127.0.0.1", PORT: String(port) },
+      probe: httpProbe(`http://${address}/readyz`),
+    };
+    return { plan, address };
+  }
+  const plan = {
+    ...base,
+    environment: { ...common, SOCKET: socket },
+    socket,
+    probe: httpProbe("http://api/readyz", socket),
+  };
+  return { plan, address: `unix@${socket}` };
+}
+
+function planPostgres(options: PlanOptions, port: number, databaseUrl: string): ProcessPlan {
+  const { folder, programs, postgresUser, environment } = options;
+  const { path, handOver } = dataArgument(postgresUser, folder.postgres);
+  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  return {
+    name: "postgres",
+    kind: "postgres",
+    command: [
+      ...postgresUser.prefix,
+      programs.postgres,
+      "-D",
+      path,
+      ...settings.flatMap((setting) => ["-c", setting]),
+    ],
+    environment,
+    ...(handOver ? { handedOver: folder.postgres } : {}),
+    probe: postgresProbe(databaseUrl),
+  };
+}

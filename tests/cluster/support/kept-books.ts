@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
+import type { Cluster } from "../../support/cluster.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { KeptEntry } from "../../embedded/support/answer-log.ts";
+
+const outboxState = z.object({ g: z.coerce.number(), length: z.number() });
+
+/** What PostgreSQL holds, looked at from outside. */
+export class KeptBooks {
+  readonly sql: Sql;
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.sql = connectPostgres({ url: cluster.databaseUrl, name: "test", connections_max: 2 });
+  }
+
+  async close(): Promise<void> {
+    await this.sql.end({ timeout: 1 });
+  }
+
+  /** Until every batch is kept, and the outbox is empty. */
+  async drained(): Promise<void> {
+    await eventually("the books hold what is in the outbox", async () => {
+      const { g, length } = await this.outbox();
+      return length === 0 && (await this.lastG()) === g;
+    });
+  }
+
+  /** Of shard 0: the latest batch, and how many have not been trimmed yet. */
+  async outbox(): Promise<{ readonly g: number; readonly length: number }> {
+    const [g, length] = [
+      await this.#cluster.redisCommand("HGET", "razonete:{0}:head", "g"),
+      await this.#cluster.redisCommand("XLEN", "razonete:{0}:outbox"),
+    ];
+    return outboxState.parse({ g, length });
+  }
+
+  async lastG(): Promise<number> {
+    const [row] = await this.sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = 0`;
+    return row?.last_g ?? -1;
+  }
+
+  async entries(): Promise<readonly KeptEntry[]> {
+    return this.sql<KeptEntry[]>`
+      SELECT account, seq, CASE kind WHEN 'credit' THEN 'c' ELSE 'd' END AS tipo, value AS valor,
+        description AS descricao, balance AS saldo
+      FROM entries ORDER BY account, seq`;
+  }
+
+  /** What is wrong in the books by themselves, as lines: nothing, where all is well. */
+  async faults(): Promise<string[]> {
+    const chains = await this.sql`
+      SELECT account, seq FROM (
+        SELECT account, seq, time, balance - CASE kind WHEN 'credit' THEN value ELSE -value END AS before,
+          lag(balance, 1, 0::bigint) OVER w AS balance_before, lag(seq, 1, 0::bigint) OVER w AS seq_before,
+          lag(time, 1, 0::bigint) OVER w AS time_before
+        FROM entries WINDOW w AS (PARTITION BY account ORDER BY seq)
+      ) AS chain WHERE before <> balance_before OR seq <> seq_before + 1 OR time <= time_before`;
+    const accounts = await this.sql`
+      SELECT account, a.balance, a.seq, e.balance AS latest, e.seq AS latest_seq
+      FROM accounts AS a LEFT JOIN LATERAL (
+        SELECT balance, seq FROM entries WHERE account = a.account ORDER BY seq DESC LIMIT 1
+      ) AS e ON true
+      WHERE (a.balance, a.seq) IS DISTINCT FROM (coalesce(e.balance, 0), coalesce(e.seq, 0))`;
+    const doubled = await this.sql`SELECT command FROM entries GROUP BY command HAVING count(*) > 1`;
+    return [
+      ...chains.map((row) => `the chain breaks: ${JSON.stringify(row)}`),
+      ...accounts.map((row) => `an account is not as its latest entry: ${JSON.stringify(row)}`),
+      ...doubled.map((row) => `a command has two entries: ${JSON.stringify(row)}`),
+    ];
+  }
+}

@@ -1,0 +1,83 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type Usage, cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
+import { deathsSince, endedForMemory } from "../../proof/contest/crashes-and-oom-kills.ts";
+import { Meter, readingAfter, WHOLE } from "../../proof/contest/resource-usage.ts";
+import { MEGABYTE_BYTES } from "../../proof/contest/submission.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const missing = cgroupsMissing();
+
+const usage: Usage = {
+  cpuMicroseconds: 1,
+  periods: 0,
+  throttledPeriods: 0,
+  throttledMicroseconds: 0,
+  memoryPeakBytes: 50,
+  memoryBytes: 50,
+  memoryHeldBytes: 40,
+  oomKills: 0,
+};
+
+describe("a process that ended by itself", () => {
+  const described = (...pids: readonly number[]) => ({
+    url: "",
+    databaseUrl: "",
+    redisUrl: "",
+    natsUrl: "",
+    processes: pids.map((pid, index) => ({ name: `process-${index + 1}`, pid })),
+  });
+
+  test("is told, whether it was started again or not; one that lives is not", async () => {
+    const ended = Bun.spawn(["true"]);
+    await ended.exited;
+    const ran = described(process.pid, ended.pid);
+    expect(deathsSince(ran, ran)).toEqual([expect.stringContaining("process-2 ended")]);
+    expect(deathsSince(ran, described(process.pid, process.pid))).toHaveLength(1);
+    expect(deathsSince(described(process.pid), described(process.pid))).toEqual([]);
+  });
+});
+
+describe("a process that the kernel ended for want of memory", () => {
+  test("is told of its service; the whole does not tell it again", () => {
+    const reading = (oomKills: number) => readingAfter(undefined, { ...usage, oomKills });
+    const readings = new Map([
+      ["redis", reading(0)],
+      ["postgres", reading(2)],
+      [WHOLE, reading(2)],
+    ]);
+    expect(endedForMemory(readings)).toEqual([
+      expect.stringContaining("the kernel ended a process of postgres 2 times"),
+    ]);
+  });
+
+  test.skipIf(missing !== null)("is found where the service's own process goes on", async () => {
+    const limits = { cpus: 1, memoryBytes: 60 * MEGABYTE_BYTES };
+    const service = { limits, command: [], environment: {}, files: [] };
+    const meter = new Meter(new Map([["postgres", service]]));
+    try {
+      const backend = `"$0" -e "Buffer.alloc(200 * ${MEGABYTE_BYTES}, 1)"; echo $?; exit 0`;
+      const child = Bun.spawn([...meter.enter("postgres"), "sh", "-c", backend, process.execPath], {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      expect(await new Response(child.stdout).text()).toBe("137\n");
+      expect(await child.exited).toBe(0);
+      expect(endedForMemory(meter.read())).toEqual([expect.stringContaining("a process of postgres once")]);
+    } finally {
+      meter.remove();
+    }
+  });
+});
+
+test("the peak of memory is the highest that was seen, also where the kernel tells only what there is", () => {
+  const first = readingAfter(undefined, usage);
+  const lower = { ...usage, memoryPeakBytes: 20, memoryBytes: 20, memoryHeldBytes: 10 };
+  expect(readingAfter(first, lower)).toMatchObject({
+    memoryPeakBytes: 50,
+    memoryHeldPeakBytes: 40,
+    memoryBytes: 20,
+  });
+  expect(readingAfter(first, { ...usage, memoryPeakBytes: 70 })).toMatchObject({ memoryPeakBytes: 70 });
+});

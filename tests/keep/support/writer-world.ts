@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { RedisClient } from "bun";
+import type { Batch } from "../../../src/carry/batch.ts";
+import { Feed } from "../../../src/carry/feed.ts";
+import type { WriterConfig } from "../../../src/config.ts";
+import library from "../../../src/decide/ledger.lua" with { type: "text" };
+import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
+import { initialise } from "../../../src/keep/init.ts";
+import { Writer } from "../../../src/keep/writer.ts";
+import { type NatsServer, startNats } from "../../support/servers/nats.ts";
+import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
+import { type RedisServer, startRedis } from "../../support/servers/redis.ts";
+import { diesWithParent } from "../../support/servers/server-process.ts";
+import { LedgerSource, outboxOf, putInOutbox } from "./ledger-source.ts";
+
+const ROOT = join(import.meta.dir, "../../..");
+const WAIT_MILLISECONDS = 30_000;
+
+/** The three servers behind a writer. */
+export class Servers {
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly nats: NatsServer;
+
+  private constructor(postgres: PostgresServer, redis: RedisServer, nats: NatsServer) {
+    this.postgres = postgres;
+    this.redis = redis;
+    this.nats = nats;
+  }
+
+  static async start(): Promise<Servers> {
+    return new Servers(...(await Promise.all([startPostgres(), startRedis(), startNats()])));
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.postgres, this.redis, this.nats].map((server) => server.process.dispose()));
+  }
+}
+
+/** A ledger that was just begun, on the servers' own; writers to keep its books, and a source of batches. */
+export class WriterWorld {
+  readonly config: WriterConfig;
+  readonly source: LedgerSource;
+  readonly sql: Sql;
+  readonly redis: RedisClient;
+  readonly feed: Feed;
+  /** What the writers in this process have reported. */
+  readonly lines: string[] = [];
+  readonly #running: { writer: Writer; done: Promise<unknown> }[] = [];
+  readonly #children: Bun.Subprocess[] = [];
+
+  private constructor(config: WriterConfig, epoch: string) {
+    this.config = config;
+    this.source = new LedgerSource(epoch);
+    this.sql = connectPostgres({ url: config.databaseUrl, name: "test", connections_max: 2 });
+    this.redis = new RedisClient(config.redisUrl);
+    this.feed = new Feed({ url: config.natsUrl, name: "test" });
+  }
+
+  static async begin(servers: Servers): Promise<WriterWorld> {
+    const flusher = new RedisClient(servers.redis.url);
+    await flusher.send("FLUSHALL", []);
+    flusher.close();
+    const databaseUrl = await servers.postgres.createDatabase();
+    const config = { databaseUrl, redisUrl: servers.redis.url, natsUrl: servers.nats.url };
+    const { epoch } = await initialise({ ...config, shards: 1, library });
+    return new WriterWorld(config, epoch);
+  }
+
+  /** A writer in this process; settles when it ends. */
+  startWriter(): { writer: Writer; done: Promise<unknown> } {
+    const writer = new Writer(this.config, (line) => this.lines.push(line));
+    // Resolves to what it ended with.
+    const running = { writer, done: writer.run().catch((error: unknown) => error) };
+    this.#running.push(running);
+    return running;
+  }
+
+  /** `razonete writer`, to be killed. */
+  startWriterProcess(): Bun.Subprocess<"ignore", "ignore", "pipe"> {
+    const { databaseUrl, redisUrl, natsUrl } = this.config;
+    const command = [...diesWithParent("KILL"), process.execPath, "src/cli/main.ts", "writer"];
+    const child = Bun.spawn(command, {
+      cwd: ROOT,
+      env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, NATS_URL: natsUrl },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    this.#children.push(child);
+    return child;
+  }
+
+  /** As the deciding function does: into the outbox. */
+  async decide(batches: readonly Batch[]): Promise<void> {
+    await putInOutbox(this.redis, batches);
+  }
+
+  /** As an API does: into the outbox, then onto the feed. */
+  async decideAndPublish(batches: readonly Batch[]): Promise<void> {
+    await this.decide(batches);
+    for (const batch of batches) this.feed.publish(batch);
+  }
+
+  outbox(): Promise<number[]> {
+    return outboxOf(this.redis);
+  }
+
+  async lastG(): Promise<number> {
+    const [row] = await this.sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = 0`;
+    return row?.last_g ?? -1;
+  }
+
+  /** Until the books hold everything that the source has made, and the outbox nothing. */
+  async drained(): Promise<void> {
+    await until("the books hold all batches", async () => (await this.lastG()) === this.source.g);
+    await until("the outbox is empty", async () => (await this.outbox()).length === 0);
+  }
+
+  /** What differs between the books and what the source has made: nothing, where every row is there once. */
+  async differences(): Promise<string[]> {
+    const found: string[] = [];
+    const [row] = await this.sql<{ count: number }[]>`SELECT count(*) AS count FROM entries`;
+    if (row?.count !== this.source.entries) found.push(`${row?.count} entries, not ${this.source.entries}`);
+    for (const [account, { balance, seq }] of this.source.accounts) {
+      const [kept] = await this.sql<{ balance: number; seq: number }[]>`
+        SELECT balance, seq FROM accounts WHERE account = ${account}`;
+      if (kept?.balance !== balance || kept.seq !== seq) {
+        found.push(`account ${account}: ${JSON.stringify(kept)}, not ${JSON.stringify({ balance, seq })}`);
+      }
+    }
+    const broken = await this.sql`
+      SELECT account, seq FROM (
+        SELECT account, seq, balance - CASE kind WHEN 'credit' THEN value ELSE -value END AS before,
+          lag(balance, 1, 0::bigint) OVER w AS balance_before, lag(seq, 1, 0::bigint) OVER w AS seq_before
+        FROM entries WINDOW w AS (PARTITION BY account ORDER BY seq)
+      ) AS chain WHERE before <> balance_before OR seq <> seq_before + 1`;
+    return [...found, ...broken.map((entry) => `broken chain: ${JSON.stringify(entry)}`)];
+  }
+
+  async dispose(): Promise<void> {
+    for (const child of this.#children) {
+      child.kill("SIGKILL");
+      await child.exited;
+    }
+    for (const { writer } of this.#running) writer.stop();
+    await Promise.all(this.#running.map(({ done }) => done));
+    await this.feed.close();
+    this.redis.close();
+    await this.sql.end({ timeout: 1 });
+  }
+}
+
+/** Resolves when the condition holds; a condition that rejects does not hold. `instead` tells what is the case. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  instead: () => string = () => "",
+): Promise<void> {
+  const deadline = performance.now() + WAIT_MILLISECONDS;
+  let last = "";
+  while (performance.now() < deadline) {
+    try {
+      if (await condition()) return;
+      last = "";
+    } catch (error) {
+      last = ` (${error instanceof Error ? error.message : ""})`;
+    }
+    await Bun.sleep(10);
+  }
+  throw new Error(`it did not come to pass that ${what}${last} ${instead()}`);
+}

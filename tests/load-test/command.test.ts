@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunResult } from "../../proof/load-test/run-result.ts";
+import { LedgerServer } from "./support/server.ts";
+import { Hangs, HangsFromTheStart, KnowsAccount6 } from "./support/wrong-servers.ts";
+
+const MAIN = join(import.meta.dir, "../../proof/cli/main.ts");
+const SHORT = ["--scale", "0.003", "--seed", "5"];
+
+let folder = "";
+let server: LedgerServer | null = null;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "razonete-load-"));
+});
+
+afterEach(async () => {
+  await server?.stop();
+  server = null;
+  rmSync(folder, { recursive: true });
+});
+
+interface Ended {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command in a folder of its own. `during` is called while it runs. */
+async function rinha(args: readonly string[], during?: (kill: () => void) => Promise<void>): Promise<Ended> {
+  const child = Bun.spawn([process.execPath, MAIN, "rinha", ...args], {
+    cwd: folder,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    child.stdout.text(),
+    child.stderr.text(),
+    child.exited,
+    during?.(() => child.kill("SIGINT")),
+  ]);
+  return { exitCode, stdout, stderr };
+}
+
+async function start(started: LedgerServer): Promise<string> {
+  server = started;
+  return started.start();
+}
+
+function resultIn(path: string): RunResult {
+  const result: RunResult = JSON.parse(readFileSync(join(path, "result.json"), "utf8"));
+  return result;
+}
+
+test("a right server: exit code 0, a table, a report and a result, in reports/ where no folder is named", async () => {
+  const url = await start(new LedgerServer());
+  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT]);
+  expect(stdout).toMatch(/^debits +\d+ +0 /m);
+  expect(stdout).toMatch(/^total +\d+ +0 /m);
+  const [run = ""] = readdirSync(join(folder, "reports"));
+  expect(readdirSync(join(folder, "reports", run)).toSorted()).toEqual(["report.html", "result.json"]);
+  expect(stdout).toContain(join("reports", run, "report.html"));
+  const result = resultIn(join(folder, "reports", run));
+  expect(result).toMatchObject({
+    format: "razonete-load-1",
+    url,
+    seed: 5,
+    scale: 0.003,
+    rate: 1,
+    complete: true,
+  });
+  expect(stdout).toContain(result.command);
+  // Unless this machine itself was too slow: then the code says so too.
+  expect(exitCode).toBe(result.verdict.passed ? 0 : 1);
+  expect(result.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);
+});
+
+test("a wrong server: exit code 1, and the failure in words", async () => {
+  const url = await start(new KnowsAccount6());
+  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT, "--out", "out"]);
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain(
+    "unknown-account-found: account 6: its statement was answered with 200, should be 404",
+  );
+  expect(stdout).toContain("FAILED");
+});
+
+test("--json: the standard output is the result, and nothing else", async () => {
+  const url = await start(new LedgerServer());
+  const { stdout, stderr } = await rinha(["--url", url, ...SHORT, "--out", "out", "--json"]);
+  const written: unknown = JSON.parse(stdout);
+  expect(written).toEqual(resultIn(join(folder, "out")));
+  expect(stderr).toContain("The contest would pay");
+});
+
+test("Ctrl-C ends the run with what was measured so far", async () => {
+  const url = await start(new LedgerServer());
+  const { exitCode, stdout, stderr } = await rinha(
+    ["--url", url, "--scale", "1", "--out", "out"],
+    async (kill) => {
+      const deadline = Date.now() + 20_000;
+      while (server?.accounts.get(2)?.saldo === 0 && Date.now() < deadline) await Bun.sleep(50);
+      await Bun.sleep(1000);
+      kill();
+    },
+  );
+  expect(exitCode).toBe(1);
+  const result = resultIn(join(folder, "out"));
+  expect(result.complete).toBe(false);
+  expect(result.failures).toEqual([]);
+  expect(result.total.requests).toBeWithin(123, 10_000);
+  expect(result.durationSeconds).toBeLessThan(60);
+  expect(stdout).toContain("INTERRUPTED");
+  expect(stderr).toContain("Ending the run");
+});
+
+test("a server that never answers ends the run early, as timed out", async () => {
+  const url = await start(new HangsFromTheStart());
+  const { exitCode, stdout } = await rinha(["--url", url, ...SHORT, "--out", "out"]);
+  expect(exitCode).toBe(1);
+  expect(stdout).toContain(
+    "timed-out: account 1: a statement was not answered: no whole answer within 2.0 s",
+  );
+  expect(stdout).toContain("no account answered at the start");
+});
+
+test("where this machine has no socket left it says so, and does not blame the server", async () => {
+  const url = await start(new Hangs());
+  const script = `ulimit -n 80 && exec "$0" "$@"`;
+  const args = [process.execPath, MAIN, "rinha", "--url", url, "--scale", "0.005", "--out", "out"];
+  const child = Bun.spawn(["sh", "-c", script, ...args], { cwd: folder, stdout: "pipe", stderr: "pipe" });
+  await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect(await child.exited).toBe(1);
+  const checks = new Set(resultIn(join(folder, "out")).failures.map((failure) => failure.check));
+  expect(checks).toContain("no-socket");
+  expect(checks).not.toContain("connection-refused");
+}, 20_000);
+
+test("where nothing listens it says so in one sentence, with exit code 2, and leaves no folder", async () => {
+  const url = await start(new LedgerServer());
+  await server?.stop();
+  server = null;
+  const { exitCode, stdout, stderr } = await rinha(["--url", url, "--out", "out"]);
+  expect(exitCode).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toBe(
+    `razonete: nothing listens at ${url} (ECONNREFUSED); start the system to be tested first.\n`,
+  );
+  expect(existsSync(join(folder, "out"))).toBe(false);
+});
+
+test("what it is told wrongly ends with exit code 2 and a sentence", async () => {
+  for (const [args, words] of [
+    [["--url", "nowhere"], '"nowhere" is not a URL'],
+    [["--url", "https://127.0.0.1"], "is not an http:// URL"],
+    [["--url", "http://127.0.0.1:9?a=b"], "give only these"],
+    [["--scale", "0"], "It must be a number from"],
+    [["--rate", "many"], "It must be a number from"],
+    [["--seed", "-1"], "It must be a whole number"],
+    [["--sacle", "1"], "unknown option"],
+    [["compare", "a.json"], "missing required argument"],
+    [["compare", "a.json", "b.json"], "cannot read a.json"],
+  ] as const) {
+    const { exitCode, stderr } = await rinha(args);
+    expect(stderr).toContain(words);
+    expect(exitCode).toBe(2);
+  }
+}, 20_000);
+
+test("--help shows every option and the exit codes", async () => {
+  const { exitCode, stdout } = await rinha(["--help"]);
+  expect(exitCode).toBe(0);
+  for (const word of ["--url", "--scale", "--rate", "--seed", "--out", "--json", "compare", "Exit code"]) {
+    expect(stdout).toContain(word);
+  }
+});
+
+test("compare lays two results side by side, and refuses what is none", async () => {
+  const url = await start(new LedgerServer());
+  await rinha(["--url", url, ...SHORT, "--out", "a"]);
+  const paths = [join("a", "result.json"), join("a", "result.json")] as const;
+  const compared = await rinha(["compare", ...paths, "--out", "both"]);
+  expect(compared.exitCode).toBe(0);
+  expect(compared.stdout).toContain(join("both", "compare.html"));
+  expect(readFileSync(join(folder, "both", "compare.html"), "utf8")).toContain("<!doctype html>");
+
+  await Bun.write(join(folder, "other.json"), `{"format": "another"}`);
+  const refused = await rinha(["compare", paths[0], "other.json"]);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toContain("other.json is not a result of this load test");
+});

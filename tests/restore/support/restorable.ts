@@ -1,0 +1,42 @@
+import { z } from "zod";
+import type { RestoreReport } from "../../../src/restore/restore-report.ts";
+import type { Cluster } from "../../support/cluster.ts";
+
+const missing = z.object({
+  batches: z.array(z.object({ shard: z.number(), from: z.number(), to: z.number() })),
+  accounts: z.array(
+    z.object({
+      account: z.number(),
+      seq: z.number(),
+      balance: z.number(),
+      knownSeq: z.number(),
+      knownBalance: z.number(),
+    }),
+  ),
+});
+
+const report = z.object({
+  type: z.enum(["restored", "not-needed", "declined"]),
+  epoch: z.string(),
+  shards: z.array(
+    z.object({
+      shard: z.number(),
+      found: z.enum(["empty", "older", "another epoch", "ahead of the books", "whole"]),
+      keptG: z.number(),
+      fromOutbox: z.number(),
+      fromFeed: z.number(),
+      lastG: z.number(),
+    }),
+  ),
+  missing,
+});
+
+export const NOTHING_MISSING = { batches: [], accounts: [] };
+
+/** `razonete restore --json` with what else is said, to its end. */
+export function runRestore(cluster: Cluster, ...flags: readonly string[]): RestoreReport & { said: string } {
+  const { exitCode, stdout, stderr } = cluster.run("restore", "--json", ...flags);
+  const said = stderr.toString();
+  if (exitCode !== 0) throw new Error(`restore ended with ${exitCode}: ${said}`);
+  return { ...report.parse(JSON.parse(stdout.toString())), said };
+}

@@ -1,0 +1,183 @@
+import type { Alteration } from "./alteration.ts";
+
+/**
+ * Bugs that the torture must find: each a real mistake of a system like this one, built into its processes by altering
+ * their source as it is loaded (see preload.ts). No product code knows of them. With each the system answers plain
+ * requests as it should; only harm, or two processes at once, show what is wrong.
+ */
+export const BUG_NAMES = [
+  "trimmed-at-publication",
+  "ids-off",
+  "fence-off",
+  "two-writers-lock-only",
+  "two-writers",
+  "two-writers-bare",
+  "fsync-no",
+  "read-then-write",
+] as const;
+
+export type BugName = (typeof BUG_NAMES)[number];
+
+const LUA = "src/decide/ledger.lua";
+const SHARD = "src/decide/shard.ts";
+const FENCE = "src/decide/fence.ts";
+const INIT = "src/keep/init.ts";
+const BOOKS = "src/keep/migrations/001_books.sql";
+
+/** Every writer believes to be the active one. */
+const noLock: Alteration = {
+  file: "src/keep/leader-election.ts",
+  find: "if (row?.taken !== true) return false;",
+  replace: "",
+};
+
+/** Batches are kept wherever the cursor stands. */
+const noCursorCheck: Alteration = {
+  file: BOOKS,
+  find: "IF found_g <> first_g - 1 THEN\n    RETURN found_g;\n  END IF;",
+  replace: "found_g := first_g - 1;",
+};
+
+export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
+  // What NATS has taken is dropped from the outbox, though nobody has kept it: its acknowledgement is taken for more
+  // than it is. Nothing is dropped while NATS is away, so that it is the mistake alone that shows.
+  "trimmed-at-publication": [
+    {
+      file: SHARD,
+      find: "this.#feed.publish(batch);",
+      replace: "this.#feed.publish({ ...batch, onTaken: () => this.#link.trim(this.#number, batch.g) });",
+    },
+    {
+      file: "src/carry/feed.ts",
+      find: "this.#unconfirmed += 1;",
+      replace: "this.#unconfirmed += 1; connection.flush().then(batch.onTaken).catch(() => {});",
+    },
+    {
+      file: "src/decide/redis-link.ts",
+      find: "  close(): void {",
+      replace: [
+        "  async trim(shard, g) {",
+        '    await this.#client.sendCommand(["XTRIM", `razonete:{${shard}}:outbox`, "MINID", "=", String(g + 1)]);',
+        "  }",
+        "",
+        "  close(): void {",
+      ].join("\n"),
+    },
+  ],
+
+  // No command is known again, not even within one call.
+  "ids-off": [
+    {
+      file: LUA,
+      find: "  local outcomes, contents, ids = {}, {}, {}\n",
+      replace: "  do return {}, {} end\n  local outcomes, contents, ids = {}, {}, {}\n",
+    },
+    {
+      file: LUA,
+      find: "      outcomes[id] = outcome\n      if content == ''",
+      replace: "      if content == ''",
+    },
+    {
+      file: LUA,
+      find: "contents[id] .. '\\n' .. outcomes[id], 'EX'",
+      replace: "contents[id] .. '\\n', 'EX'",
+    },
+  ],
+
+  // An API takes any Redis that holds a ledger for the right one, whatever the books say and whatever it has seen;
+  // the function asks nobody where he comes from; and an empty Redis is filled from what the books have.
+  "fence-off": [
+    {
+      file: FENCE,
+      find: "if (before !== null && isSame(before, runId, first)) return before;",
+      replace: [
+        "if (before !== null && isSame(before, runId, first)) return before;",
+        "const all = [first];",
+        "for (let shard = 1; shard < first.shards; shard += 1) all.push(await statusOf(client, shard));",
+        "return { runId, epoch: first.epoch, shards: first.shards, latestG: all.map(({ g }) => g) };",
+      ].join("\n"),
+    },
+    {
+      file: LUA,
+      find: "  if state[1] ~= epoch then\n",
+      replace: "  if state[1] then return state, nil end\n  if state[1] ~= epoch then\n",
+    },
+    { file: INIT, find: "if (!system.loaded && lastG === 0) return false;", replace: "return false;" },
+    { file: INIT, find: "if (epoch !== system.epoch) {", replace: "if (false) {" },
+    { file: INIT, find: "if (Number(g) < lastG) {", replace: "if (false) {" },
+  ],
+
+  // Does no harm: the cursor, under its row lock, lets one writer after the other in, and the later one skips.
+  "two-writers-lock-only": [noLock],
+
+  // The least that does harm. What is wrong does not get into the books even so: the accounts are not as the second
+  // writer expects them. But it takes this for a divergence, and ends.
+  "two-writers": [noLock, noCursorCheck],
+
+  // Nothing is left of the defence in depth: without the comparison of the accounts, and without the key of the
+  // entries, each writer keeps everything, and the books hold it twice.
+  "two-writers-bare": [
+    noLock,
+    noCursorCheck,
+    { file: BOOKS, find: "IF changed <> cardinality(accounts_) THEN", replace: "IF false THEN" },
+    {
+      file: BOOKS,
+      find: "  time bigint NOT NULL,\n  PRIMARY KEY (account, seq)\n",
+      replace: "  time bigint NOT NULL\n",
+    },
+  ],
+
+  // Redis answers before it is on disk, and the APIs do not mind. They see to it themselves, as its configuration is
+  // the stage's. Nothing is lost by kill -9; it takes a loss of power.
+  "fsync-no": [
+    {
+      file: FENCE,
+      find: "async function fsyncsAlways(client: Client): Promise<boolean> {",
+      replace: [
+        "async function fsyncsAlways(client: Client): Promise<boolean> {",
+        '  await client.sendCommand(["CONFIG", "SET", "appendfsync", "no"]);',
+        "  return true;",
+      ].join("\n"),
+    },
+  ],
+
+  // An API reads the accounts of a batch in one call, and hands what it has read to the one that decides, which goes
+  // by that. It holds as long as nobody else decides in between.
+  "read-then-write": [
+    {
+      file: SHARD,
+      find: "for (const command of commands) args.push(...argumentsOf(command));",
+      replace: [
+        'const known = [...new Set(commands.flatMap((one) => (one.type === "open" ? [] : [String(one.account)])))];',
+        'const wanted = [epoch, args[1], ...known.flatMap((account) => ["a", account])];',
+        'const [, ...rows] = await this.#link.call("FCALL_RO", "razonete_read", this.#number, wanted);',
+        "for (const [index, account] of known.entries())",
+        "  if (rows[index] !== null) args[2] += ` ${account}=${rows[index][1]}:${rows[index][2]}`;",
+        "for (const command of commands) args.push(...argumentsOf(command));",
+      ].join("\n"),
+    },
+    {
+      file: LUA,
+      find: "local function load(accounts, prefix, number)\n",
+      replace: "local balances, seqs = {}, {}\nlocal function load(accounts, prefix, number)\n",
+    },
+    {
+      file: LUA,
+      find: "balance = tonumber(row[2]),\n      seq = tonumber(row[3]),",
+      replace:
+        "balance = balances[number] or tonumber(row[2]),\n      seq = seqs[number] or tonumber(row[3]),",
+    },
+    {
+      file: LUA,
+      find: "  local full = redis.call('XLEN', outbox) >= tonumber(argv[3])\n",
+      replace: [
+        "  balances, seqs = {}, {}",
+        "  for number, balance, seq in string.gmatch(argv[3], '(%d+)=(-?%d+):(%d+)') do",
+        "    balances[number], seqs[number] = tonumber(balance), tonumber(seq)",
+        "  end",
+        "  local full = redis.call('XLEN', outbox) >= tonumber(string.match(argv[3], '^%d+'))",
+        "",
+      ].join("\n"),
+    },
+  ],
+};

@@ -1,0 +1,102 @@
+import { expect, test } from "bun:test";
+import type { OwnCommands } from "../../../../src/stack/stack-plan.ts";
+import type { FaultKind } from "../../../../proof/torture/plan/fault.ts";
+import { testSeed } from "../../../support/random.ts";
+import { temporaryFolder } from "../../../support/temp-folder.ts";
+import { type BugName, BUG_NAMES } from "./bugs.ts";
+import { commandsWith } from "./commands.ts";
+
+/** The torture as far as these tests need it. */
+export type TortureRun = (options: {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  readonly embedded: false;
+  readonly folder: string;
+  readonly own: OwnCommands;
+}) => Promise<{
+  readonly violations: readonly { readonly name: string; readonly detail: string }[];
+  /** Null where there was none. */
+  readonly violatedAfterSeconds: number | null;
+}>;
+
+/** The types of the harms that the torture's plan has in store. */
+export type HarmsOf = (options: {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly kinds: readonly FaultKind[];
+  readonly embedded: false;
+}) => readonly string[];
+
+interface Wanted {
+  readonly kinds: readonly FaultKind[];
+  /** One of these has to be in the plan; none where any plan will do. */
+  readonly harms: readonly string[];
+}
+
+/** With which harm each is looked for. Some need none: two clients, or two writers, at once are enough. */
+const WANTED: Readonly<Record<BugName, Wanted>> = {
+  "trimmed-at-publication": { kinds: ["kill", "stop"], harms: ["kill"] },
+  "ids-off": { kinds: ["kill", "net"], harms: [] },
+  "fence-off": { kinds: ["disk"], harms: ["redis-cut", "redis-zeroed"] },
+  "two-writers-lock-only": { kinds: ["kill", "stop"], harms: [] },
+  "two-writers": { kinds: ["kill"], harms: [] },
+  "two-writers-bare": { kinds: ["kill"], harms: [] },
+  "fsync-no": { kinds: ["disk"], harms: ["redis-power-loss"] },
+  "read-then-write": { kinds: ["kill"], harms: [] },
+};
+
+/** The bug that is none: the defence behind it holds. */
+const HARMLESS: readonly BugName[] = ["two-writers-lock-only"];
+
+const SECONDS = 90;
+/** Load and harm, and what comes between the rounds, waiting in vain for a system that does not heal among it. */
+const TEST_MILLISECONDS_MAX = 5 * 60_000;
+const SEEDS_MAX = 10_000;
+
+/**
+ * Defines a test for each bug: that the torture finds it. What each took is printed.
+ *
+ * @param harmsOf not every plan has the rare harm that a bug needs: the next seed is taken whose plan does
+ */
+export function testThatEachIsFound(torture: TortureRun, harmsOf: HarmsOf): void {
+  const from = testSeed();
+  for (const bug of BUG_NAMES) {
+    const { kinds, harms } = WANTED[bug];
+    const harmless = HARMLESS.includes(bug);
+    const seed = seedWith(from, (one) => {
+      const planned =
+        harms.length === 0 ? [] : harmsOf({ seconds: SECONDS, seed: one, kinds, embedded: false });
+      return harms.length === 0 || planned.some((harm) => harms.includes(harm));
+    });
+    test(
+      `${bug}: the torture finds ${harmless ? "nothing" : "it"} (seed ${seed})`,
+      async () => {
+        using folder = temporaryFolder();
+        const { violations, violatedAfterSeconds } = await torture({
+          seconds: SECONDS,
+          seed,
+          kinds,
+          embedded: false,
+          folder: folder.path,
+          own: commandsWith(bug),
+        });
+        const [first] = violations;
+        console.log(
+          first === undefined
+            ? `${bug}: nothing found in ${SECONDS} s`
+            : `${bug}: found after ${violatedAfterSeconds?.toFixed(1)} s, ${violations.length} violations, the ` +
+                `first ${first.name}: ${first.detail}`,
+        );
+        if (harmless) expect(violations).toEqual([]);
+        else expect(violations).not.toEqual([]);
+      },
+      TEST_MILLISECONDS_MAX,
+    );
+  }
+}
+
+function seedWith(from: number, fits: (seed: number) => boolean): number {
+  for (let seed = from; seed < from + SEEDS_MAX; seed += 1) if (fits(seed)) return seed;
+  throw new Error(`no plan from seed ${from} on has the harm that is wanted`);
+}

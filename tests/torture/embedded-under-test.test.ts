@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { isFree } from "../../src/stack/ports.ts";
+import { EmbeddedStage } from "../../proof/torture/system/embedded-under-test.ts";
+import type { FaultDone, Harm } from "../../proof/torture/plan/fault.ts";
+import { isFrozen } from "../../proof/torture/faults/process-tree.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temp-folder.ts";
+import { leftBehind } from "./support/left-behind.ts";
+
+setDefaultTimeout(60_000);
+failOnLeaks();
+
+describe("the stage of the embedded ledger", () => {
+  const folder = temporaryFolder();
+  let stage: EmbeddedStage;
+
+  beforeAll(async () => {
+    stage = await EmbeddedStage.start({ folder: folder.path, faultKinds: ["kill", "stop", "disk"] });
+    for (const { what, reason } of stage.cannot) console.error(`SKIPPED, ${what}: ${reason}`);
+  });
+
+  afterAll(async () => {
+    await stage.stop();
+    folder[Symbol.dispose]();
+  });
+
+  function harm(what: Harm, lastsMilliseconds: number): Promise<FaultDone> {
+    return stage.do({ number: 1, kind: "kill", harm: what, afterMilliseconds: 0, lastsMilliseconds });
+  }
+
+  async function transact(valor = 1): Promise<number> {
+    const body = JSON.stringify({ valor, tipo: "c", descricao: "stage" });
+    const response = await fetch(`${stage.url}/clientes/1/transacoes`, { method: "POST", body });
+    await response.text();
+    return response.status;
+  }
+
+  test("kills it, twice, and starts it again on the same address", async () => {
+    expect(await transact()).toBe(200);
+    const before = stage.pid;
+    const done = harm({ type: "kill", processes: ["ledger"], againAfterMilliseconds: 50 }, 200);
+    await eventually("it is down", () => stage.pid === null);
+    expect(await isFree(Number(new URL(stage.url).port))).toBe(true);
+    expect(await done).toMatchObject({ skipped: null });
+    expect(await stage.heal()).toEqual([]);
+    expect(stage.pid).not.toBe(before);
+    expect(stage.endsByItself).toBe(0);
+    expect(await transact()).toBe(200);
+  });
+
+  test("starts it again where it ends by itself", async () => {
+    const { pid } = stage;
+    process.kill(pid ?? 0, "SIGKILL");
+    await eventually("it was started again", () => ![pid, null].includes(stage.pid));
+    await stage.heal();
+    expect(stage.endsByItself).toBe(1);
+  });
+
+  test("freezes it", async () => {
+    const done = harm({ type: "stop", processes: ["ledger"] }, 300);
+    await eventually("it is frozen", () => isFrozen(stage.pid ?? 0));
+    await done;
+    expect(isFrozen(stage.pid ?? 0)).toBe(false);
+    expect(await transact()).toBe(200);
+  });
+
+  test("fills its disk until it refuses, and frees it", async () => {
+    if (stage.cannot.length > 0) return;
+    const done = harm({ type: "disk-full", process: "ledger" }, 2_000);
+    await eventually("it refuses", async () => (await transact()) === 503);
+    expect(await done).toMatchObject({ skipped: null });
+    await stage.heal();
+    expect(await transact()).toBe(200);
+  });
+
+  test("does not do what only a cluster can suffer, and says so", async () => {
+    expect((await harm({ type: "nats-emptied" }, 10)).skipped).toContain("one process");
+  });
+
+  test("reads its books, each entry with the limit that it had to keep", async () => {
+    const change = (limite: number) =>
+      fetch(`${stage.url}/clientes/1`, { method: "PATCH", body: JSON.stringify({ limite }) });
+    expect((await change(5)).status).toBe(200);
+    expect(await transact(7)).toBe(200);
+    expect((await change(6)).status).toBe(200);
+    expect(await transact(8)).toBe(200);
+    const { accounts, entries, limits } = await stage.books();
+    expect(accounts[0]).toEqual({ account: 1, name: null, command: "initial" });
+    expect(limits.filter(({ account }) => account === 1)).toMatchObject([
+      { version: 1, creditLimit: 100_000, afterSeq: 0, command: "initial" },
+      { version: 2, creditLimit: 5, afterSeq: entries.length - 2 },
+      { version: 3, creditLimit: 6, afterSeq: entries.length - 1 },
+    ]);
+    expect(entries.slice(-3)).toMatchObject([
+      { creditLimit: 100_000, value: 1, kind: "credit", description: "stage" },
+      { creditLimit: 5, value: 7, seq: entries.length - 1 },
+      { creditLimit: 6, value: 8, seq: entries.length, account: 1, time: expect.any(Number) },
+    ]);
+  });
+
+  // The last one.
+  test("leaves nothing but its folder", async () => {
+    await stage.stop();
+    expect(leftBehind(folder.path)).toEqual([]);
+    expect(existsSync(join(folder.path, "embedded/ledger/razonete.db"))).toBe(true);
+    expect(existsSync(join(folder.path, "embedded/logs/ledger.log"))).toBe(true);
+  });
+});

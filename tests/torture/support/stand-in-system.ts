@@ -1,0 +1,82 @@
+import type { Fault, FaultDone } from "../../../proof/torture/plan/fault.ts";
+import type { TortureParts } from "../../../proof/torture/options.ts";
+import type { BooksSeen, Stage } from "../../../proof/torture/system/system-under-test.ts";
+import { StandInLedger } from "./stand-in-ledger.ts";
+
+/** A stage whose only harm is that its ledger says for a while that it is not there. */
+export class StandInStage implements Stage {
+  readonly cannot = [{ kind: "disk", what: "a full disk", reason: "no mounts here" }] as const;
+  readonly ledger = new StandInLedger();
+  readonly faults: Fault[] = [];
+  heals = 0;
+  stops = 0;
+  /** What the next round's heal, audit and books shall be, if not in order. */
+  failure: "none" | "heal" | "audit" | "no look" | "no answer" | "no books" = "none";
+  url = "";
+  folder = "";
+
+  async start(folder: string): Promise<Stage> {
+    this.folder = folder;
+    this.url = await this.ledger.start();
+    return this;
+  }
+
+  async do(fault: Fault): Promise<FaultDone> {
+    this.faults.push(fault);
+    const beganAt = performance.now();
+    if (fault.kind === "disk") return { fault, beganAt, undoneAt: beganAt, skipped: "no mounts here" };
+    this.ledger.trouble = () => "not-done";
+    await Bun.sleep(fault.lastsMilliseconds);
+    this.ledger.trouble = () => null;
+    return { fault, beganAt, undoneAt: performance.now(), skipped: null };
+  }
+
+  async heal(): Promise<[]> {
+    this.heals += 1;
+    if (this.failure === "heal") throw new Error("redis does not start");
+    return [];
+  }
+
+  async books(): Promise<BooksSeen> {
+    if (this.failure === "no books") throw new Error("postgres does not answer");
+    return this.ledger.books();
+  }
+
+  async audit(): Promise<string | null> {
+    if (this.failure === "no look") throw new Error("exit code 2");
+    if (this.failure === "no answer") this.ledger.trouble = () => "not-done";
+    return this.failure === "audit" ? "account 3: the balance is off by one" : null;
+  }
+
+  async stop(): Promise<void> {
+    this.stops += 1;
+    await this.ledger.stop();
+  }
+}
+
+/** A torture's parts around this stage, with these faults in each round and a checker that finds nothing. */
+export function partsOf(stage: StandInStage, faults: readonly Omit<Fault, "number">[]): TortureParts {
+  return {
+    startStage: ({ folder }) => stage.start(folder),
+    planRound: (_, { firstNumber }) =>
+      faults.map((fault, index) => ({ ...fault, number: firstNumber + index })),
+    createChecker: () => ({
+      round: (attempts) => ({
+        counts: {
+          requests: attempts.length,
+          accepted: attempts.filter(({ answer }) => answer.type === "accepted").length,
+          refused: 0,
+          statements: 0,
+          notDone: attempts.filter(({ answer }) => answer.type === "not-done").length,
+          unknown: 0,
+          unknownApplied: 0,
+          lost: 0,
+          lostNamed: 0,
+          doubled: 0,
+          excused: 0,
+        },
+        violations: [],
+      }),
+    }),
+  };
+}
