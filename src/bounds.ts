@@ -7,7 +7,7 @@ import assert from "node:assert";
 /** The largest amount of money, in cents, that a value, a limit or a balance may have: 2^53 - 1. */
 export const MONEY_CENTS_MAX: number = Number.MAX_SAFE_INTEGER;
 
-export const limits = {
+export const bounds = {
   /** A request's body. The longest valid one, with every character escaped, fits several times. */
   body_bytes_max: 4096,
   /** `descricao`, in code points (contract). */
@@ -134,75 +134,23 @@ export const limits = {
 
   /** How long `razonete init` waits for servers that are just being started. */
   init_wait_milliseconds_max: 30_000,
-
-  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
-  stack_apis_max: 8,
-  stack_writers_max: 8,
-  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
-  stack_start_milliseconds_max: 180_000,
-  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
-  stack_stop_milliseconds_max: 20_000,
-  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
-  stack_keep_milliseconds_max: 10_000,
-  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
-  stack_log_bytes_max: 16 * 1024 * 1024,
-
-  /** After the harms of a round the system must be whole again within this; what a restore takes is not counted. */
-  torture_heal_milliseconds_max: 60_000,
-  /** A look at everything that takes longer than this has waited for a restore. */
-  torture_look_milliseconds_max: 5_000,
-  /** How long an operator tries to restore while the load and other harm go on. */
-  torture_attend_milliseconds_max: 20_000,
-  torture_restore_milliseconds_max: 120_000,
-  torture_audit_milliseconds_max: 120_000,
-  /** The disks, in memory, on which the servers work where a disk is to be full; only what is used takes memory. */
-  torture_redis_disk_bytes: 1024 * 1024 * 1024,
-  torture_nats_disk_bytes: 512 * 1024 * 1024,
-  torture_postgres_disk_bytes: 1024 * 1024 * 1024,
-  /** On that disk; the deployed bound of PostgreSQL's log is larger than the disk. */
-  torture_postgres_wal_bytes_max: 256 * 1024 * 1024,
-  torture_ledger_disk_bytes: 1024 * 1024 * 1024,
-  torture_seconds_max: 24 * 60 * 60,
-  /** Of load and harm; then everything is brought up again and compared. */
-  torture_round_seconds: 20,
-  torture_clients: 24,
-  /** Between two requests of a client: with all of them at most some 200 requests a second, a part of what two cores do. */
-  torture_pause_milliseconds_min: 40,
-  torture_pause_milliseconds_max: 200,
-  /** After this a client gives a request up, longer than HAProxy takes to try every API. */
-  torture_answer_milliseconds_max: 10_000,
-  /** How often a client sends one command, at most. */
-  torture_attempts_max: 5,
-  /** What an outage is looked for in, after the end of each fault. */
-  torture_recovery_milliseconds: 5_000,
-  /** Without a fault decisions come closer together than this: what begins so shortly before a fault is of its making. */
-  torture_outage_milliseconds_min: 250,
-  /** How long the system, once healed, has for answering each request of a proof that it does. */
-  torture_proof_milliseconds_max: 5_000,
-  /** Violations that are told in words, and attempts that are told of each; the run's folder has all. */
-  torture_violations_told_max: 50,
-  torture_attempts_told_max: 10,
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
-assert(limits.name_characters_max * longestEscape * 2 < limits.body_bytes_max);
-assert(limits.description_characters_max * longestEscape * 2 < limits.body_bytes_max);
-assert(limits.history_page_entries_default <= limits.history_page_entries_max);
-assert(limits.statement_entries_max <= limits.history_page_entries_max);
-assert(limits.stop_milliseconds_max < limits.connection_idle_seconds_max * 1000);
-assert(limits.call_commands_max * 2 < 8000);
-assert(limits.redis_ping_milliseconds < limits.redis_silence_milliseconds_max);
-assert(limits.decision_milliseconds_max < limits.stop_milliseconds_max);
+assert(bounds.name_characters_max * longestEscape * 2 < bounds.body_bytes_max);
+assert(bounds.description_characters_max * longestEscape * 2 < bounds.body_bytes_max);
+assert(bounds.history_page_entries_default <= bounds.history_page_entries_max);
+assert(bounds.statement_entries_max <= bounds.history_page_entries_max);
+assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000);
+assert(bounds.call_commands_max * 2 < 8000);
+assert(bounds.redis_ping_milliseconds < bounds.redis_silence_milliseconds_max);
+assert(bounds.decision_milliseconds_max < bounds.stop_milliseconds_max);
 // An answered transaction is in the books within 250 ms, also where the feed does not bring it.
 assert(
-  limits.keep_pace_milliseconds + limits.feed_patience_milliseconds + limits.outbox_look_milliseconds < 250,
+  bounds.keep_pace_milliseconds + bounds.feed_patience_milliseconds + bounds.outbox_look_milliseconds < 250,
 );
 // A batch that is just being collected for the feed is not missing.
-assert(limits.feed_pace_milliseconds < limits.feed_patience_milliseconds);
-assert(limits.books_statement_milliseconds_max < limits.books_answer_milliseconds_max);
+assert(bounds.feed_pace_milliseconds < bounds.feed_patience_milliseconds);
+assert(bounds.books_statement_milliseconds_max < bounds.books_answer_milliseconds_max);
 
-assert(limits.stop_milliseconds_max < limits.stack_stop_milliseconds_max);
-assert(limits.feed_kept_bytes_max < limits.torture_nats_disk_bytes);
-// Tables and indexes need room beside the log, of which there may be twice as much for a moment.
-assert(limits.torture_postgres_wal_bytes_max * 3 < limits.torture_postgres_disk_bytes);
-assert(limits.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");
+assert(bounds.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { limits } from "./bounds.ts";
+import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 
 /** The only reader of the environment. A flag of the command line counts over its variable, that over the default. */
@@ -82,8 +82,8 @@ export interface InitConfig {
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
-  SHARDS: z.union([z.literal("").transform(() => null), integer(1, limits.shards_max)], {
-    error: `must be an integer from 1 to ${limits.shards_max}`,
+  SHARDS: z.union([z.literal("").transform(() => null), integer(1, bounds.shards_max)], {
+    error: `must be an integer from 1 to ${bounds.shards_max}`,
   }),
 });
 

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { environmentOfStack } from "../../src/config.ts";
 import type * as contest from "../contest/run-contest.ts";
-import { bounds } from "../load-test/load-test-bounds.ts";
+import { loadTestBounds } from "../load-test/load-test-bounds.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
 
 const HELP = `
@@ -43,11 +43,11 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function scale(text: string): number {
-  return factor(text, bounds.scale_min, bounds.scale_max);
+  return factor(text, loadTestBounds.scale_min, loadTestBounds.scale_max);
 }
 
 function rate(text: string): number {
-  return factor(text, bounds.rate_min, bounds.rate_max);
+  return factor(text, loadTestBounds.rate_min, loadTestBounds.rate_max);
 }
 
 function factor(text: string, min: number, max: number): number {
@@ -57,7 +57,7 @@ function factor(text: string, min: number, max: number): number {
 }
 
 function seed(text: string): number {
-  return integer(0, bounds.seed_max)(text);
+  return integer(0, loadTestBounds.seed_max)(text);
 }
 
 function integer(min: number, max: number): (text: string) => number {

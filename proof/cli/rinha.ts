@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { bounds } from "../load-test/load-test-bounds.ts";
+import { loadTestBounds } from "../load-test/load-test-bounds.ts";
 import type * as runCommand from "../load-test/run-command.ts";
 
 const HELP = `
@@ -52,11 +52,11 @@ function loadTest(): Promise<typeof runCommand> {
 }
 
 function parseScale(text: string): number {
-  return factor(text, bounds.scale_min, bounds.scale_max);
+  return factor(text, loadTestBounds.scale_min, loadTestBounds.scale_max);
 }
 
 function parseRate(text: string): number {
-  return factor(text, bounds.rate_min, bounds.rate_max);
+  return factor(text, loadTestBounds.rate_min, loadTestBounds.rate_max);
 }
 
 function factor(text: string, min: number, max: number): number {
@@ -69,8 +69,8 @@ function factor(text: string, min: number, max: number): number {
 
 function parseSeed(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value > bounds.seed_max) {
-    throw new InvalidArgumentError(`It must be a whole number from 0 to ${bounds.seed_max}.`);
+  if (!/^\d+$/.test(text) || value > loadTestBounds.seed_max) {
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${loadTestBounds.seed_max}.`);
   }
   return value;
 }

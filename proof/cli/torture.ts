@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { limits } from "../../src/bounds.ts";
+import { tortureBounds } from "../torture/torture-bounds.ts";
 import { FAULT_KINDS, type FaultKind } from "../torture/plan/fault.ts";
 import type * as runCommand from "../torture/run-command.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
@@ -23,7 +23,7 @@ const SEED_MAX = 2 ** 31 - 1;
 export function tortureCommand(): Command {
   const command = new Command("torture")
     .description("harm a whole system of its own under load, and check that nothing answered is ever lost")
-    .option("--seconds <number>", "how long, of load and harm", integer(1, limits.torture_seconds_max), 120)
+    .option("--seconds <number>", "how long, of load and harm", integer(1, tortureBounds.seconds_max), 120)
     .option(
       "--seed <number>",
       "repeat the harm and the wishes of the run with this seed (default: a new one)",

@@ -1,7 +1,7 @@
 /** Bounds of the load test's own, beside what the contest fixes. The unit is the last word before `max` or `min`. */
 import assert from "node:assert";
 
-export const bounds = {
+export const loadTestBounds = {
   scale_min: 0.001,
   scale_max: 100,
   rate_min: 0.1,
@@ -29,10 +29,13 @@ export const bounds = {
   progress_plain_milliseconds: 5000,
 } as const;
 
-assert(bounds.answer_milliseconds_min < bounds.answer_milliseconds_max);
+assert(loadTestBounds.answer_milliseconds_min < loadTestBounds.answer_milliseconds_max);
 
 /** How long a request may take, at this scale. */
 export function answerMilliseconds(scale: number): number {
-  const scaled = bounds.answer_milliseconds_max * scale;
-  return Math.min(bounds.answer_milliseconds_max, Math.max(bounds.answer_milliseconds_min, scaled));
+  const scaled = loadTestBounds.answer_milliseconds_max * scale;
+  return Math.min(
+    loadTestBounds.answer_milliseconds_max,
+    Math.max(loadTestBounds.answer_milliseconds_min, scaled),
+  );
 }

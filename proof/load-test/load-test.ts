@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { answerMilliseconds, bounds } from "./load-test-bounds.ts";
+import { answerMilliseconds, loadTestBounds } from "./load-test-bounds.ts";
 import { Client } from "./http/client.ts";
 import { closingChecks } from "./phases/final-checks.ts";
 import { contest } from "./contest-rules.ts";
@@ -54,7 +54,7 @@ export class LoadTest {
       const rig = new Rig(client, new Requests(target), this.#recorder, this.#interruption.signal);
       this.#interruption.signal.addEventListener("abort", () => {
         this.#load?.stop();
-        client.hurry(bounds.interrupted_milliseconds_max);
+        client.hurry(loadTestBounds.interrupted_milliseconds_max);
       });
       const answers = await new Opening(rig).run();
       if (!answers)

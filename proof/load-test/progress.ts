@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { bounds } from "./load-test-bounds.ts";
+import { loadTestBounds } from "./load-test-bounds.ts";
 import type { Status } from "./load-test.ts";
 
 const PHASES: Readonly<Record<Status["phase"], string>> = {
@@ -33,7 +33,9 @@ export class Progress {
         )
       : null;
     this.#bar?.start(status().secondsTotal, 0, payload(status()));
-    const everyMs = isTerminal ? bounds.progress_terminal_milliseconds : bounds.progress_plain_milliseconds;
+    const everyMs = isTerminal
+      ? loadTestBounds.progress_terminal_milliseconds
+      : loadTestBounds.progress_plain_milliseconds;
     this.#timer = setInterval(() => this.#show(), everyMs);
   }
 

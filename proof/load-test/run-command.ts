@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { join } from "node:path";
-import { bounds } from "./load-test-bounds.ts";
+import { loadTestBounds } from "./load-test-bounds.ts";
 import { makeFolder, readResult, timestamp, writeText } from "./result-files.ts";
 import { LoadTest } from "./load-test.ts";
 import { Progress } from "./progress.ts";
@@ -52,7 +52,7 @@ export async function measure(
   say: (line: string) => void,
   interruption: AbortSignal,
 ): Promise<RunResult> {
-  const { scale, rate, seed = randomInt(bounds.seed_max) } = options;
+  const { scale, rate, seed = randomInt(loadTestBounds.seed_max) } = options;
   const test = new LoadTest({ target, scale, rate, seed });
   say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
   const progress = new Progress(() => test.status());

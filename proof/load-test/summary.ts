@@ -1,4 +1,4 @@
-import { bounds } from "./load-test-bounds.ts";
+import { loadTestBounds } from "./load-test-bounds.ts";
 import type { KindResult, RunResult } from "./run-result.ts";
 
 const HEADINGS = ["", "requests", "failures", "p50 ms", "p75 ms", "p95 ms", "p99 ms", "max ms"] as const;
@@ -15,7 +15,7 @@ export function summaryOf(result: RunResult): string {
   const { failures, failuresTotal, generator, complete } = result;
   const lines = [...table([...result.kinds, result.total]), ""];
   if (!complete) lines.push("The run ended early: these are the figures until then.", "");
-  const shown = failures.slice(0, bounds.failures_shown_max);
+  const shown = failures.slice(0, loadTestBounds.failures_shown_max);
   for (const { check, message, atSeconds } of shown)
     lines.push(`✗ ${atSeconds.toFixed(1)} s ${check}: ${message}`);
   if (failuresTotal > shown.length) lines.push(`  and ${number(failuresTotal - shown.length)} more failures`);

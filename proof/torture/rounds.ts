@@ -1,5 +1,5 @@
 import { messageOf } from "../../src/errors.ts";
-import { limits } from "../../src/bounds.ts";
+import { tortureBounds } from "./torture-bounds.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import { decisionsOf, outageOf } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
@@ -118,7 +118,7 @@ export class Rounds {
     );
     await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
     const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
-    const deadline = performance.now() + limits.torture_recovery_milliseconds;
+    const deadline = performance.now() + tortureBounds.recovery_milliseconds;
     // What the last faults cost is known only when something was decided after them.
     while (this.#load.decidedAt < undoneAt && performance.now() < deadline) {
       await this.#unlessInterrupted(Bun.sleep(LOOK_MILLISECONDS));

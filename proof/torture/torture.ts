@@ -2,7 +2,7 @@ import { cpus } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
 import { messageOf, StartError } from "../../src/errors.ts";
 import { findTarget } from "../load-test/http/load-target.ts";
-import { limits } from "../../src/bounds.ts";
+import { tortureBounds } from "./torture-bounds.ts";
 import type { Violation } from "./check/checker-types.ts";
 import { Load } from "./clients/client-load.ts";
 import type { TortureOptions } from "./options.ts";
@@ -84,9 +84,7 @@ async function tortureOn(
     cannot: stage.cannot.map((one) => ({ ...one })),
     restores: [...rounds.restores],
     violationsInAll: found.length,
-    violations: found
-      .slice(0, limits.torture_violations_told_max)
-      .map((violation) => told(violation, rounds)),
+    violations: found.slice(0, tortureBounds.violations_told_max).map((violation) => told(violation, rounds)),
     violatedAfterSeconds: rounds.violatedAfterSeconds,
     healSecondsMax: rounds.healSecondsMax,
     folder: found.length === 0 ? null : folder.path,
@@ -100,7 +98,7 @@ async function tortureOn(
 }
 
 function told({ name, detail, attempts }: Violation, rounds: Rounds): TortureResult["violations"][number] {
-  const words = attempts.slice(0, limits.torture_attempts_told_max).map((number) => {
+  const words = attempts.slice(0, tortureBounds.attempts_told_max).map((number) => {
     const attempt = rounds.lastAttempts.find((one) => one.number === number);
     if (attempt === undefined) return `attempt ${number}, of an earlier round: see history.jsonl`;
     return wordsOfAttempt(attempt, rounds.beganAt);

@@ -2,7 +2,7 @@ import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
 import { passOver } from "./books/books-full-scan.ts";
 import { connectBooks, inSnapshot } from "./books/books-snapshot.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { readSystem } from "./books/books-metadata.ts";
 import { CompareRedis } from "./redis/compare-redis.ts";
 import { Findings } from "./findings.ts";
@@ -46,8 +46,8 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       inSnapshot(sql, async (snapshot) => {
         const system = await readSystem(snapshot, findings, options.duringRestore === true);
         const { entries, accounts, odd, doubled } = await passOver(snapshot, work);
-        for (let at = 0; at < odd.length; at += limits.audit_odd_accounts) {
-          const some = odd.slice(at, at + limits.audit_odd_accounts);
+        for (let at = 0; at < odd.length; at += bounds.audit_odd_accounts) {
+          const some = odd.slice(at, at + bounds.audit_odd_accounts);
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { LedgerEvent } from "../ledger/event.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { accountOf, EVENT_OF_ENTRY, eventOf } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
@@ -67,7 +67,7 @@ export async function decidedOf(
     // One account may have a million of them here.
     const { account, seq } = event.entry;
     const behind = (wanted.get(account) ?? 0) - seq;
-    if (behind >= 0 && behind < limits.statement_entries_max) decided.get(account)?.entries.set(seq, text);
+    if (behind >= 0 && behind < bounds.statement_entries_max) decided.get(account)?.entries.set(seq, text);
   }
   return decided;
 }
@@ -161,7 +161,7 @@ async function readAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],
 ): Promise<Row[]> {
-  const ten = limits.statement_entries_max;
+  const ten = bounds.statement_entries_max;
   return books.query(
     `SELECT a.account::text, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(a.name, '') AS name, (
        SELECT json_agg(${EVENT_OF_ENTRY})::text FROM entries AS e

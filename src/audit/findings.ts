@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Finding, FindingName } from "./report/audit-report.ts";
 
 /** What an audit has found so far: all are counted, the first ones are kept to be told. */
@@ -19,9 +19,9 @@ export class Findings {
   add(name: FindingName, account: number | null, seq: number | null, detail: string): void {
     const place = `${name} ${account} ${seq}${account === null ? detail : ""}`;
     if (this.#known.has(place)) return;
-    if (this.#known.size < limits.audit_rows_named_max) this.#known.add(place);
+    if (this.#known.size < bounds.audit_rows_named_max) this.#known.add(place);
     this.#count += 1;
-    if (this.#told.length < limits.audit_findings_told_max) this.#told.push({ name, account, seq, detail });
+    if (this.#told.length < bounds.audit_findings_told_max) this.#told.push({ name, account, seq, detail });
   }
 
   /** More of the same, that nobody has looked at one by one. */

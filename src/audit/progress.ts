@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 
 /** A bar on the standard error, where that is a terminal, once an audit has taken a while, or is going to. */
 export class Progress {
@@ -23,7 +23,7 @@ export class Progress {
           Presets.shades_classic,
         )
       : null;
-    this.#timer = setTimeout(() => this.#show(), limits.audit_quiet_milliseconds);
+    this.#timer = setTimeout(() => this.#show(), bounds.audit_quiet_milliseconds);
   }
 
   /** In what {@link Work} counts. */
@@ -31,7 +31,7 @@ export class Progress {
     this.#done = done;
     this.#all = all;
     // SQLite's look at a file lets no timer run.
-    if (all > limits.audit_quiet_work_max) this.#show();
+    if (all > bounds.audit_quiet_work_max) this.#show();
     if (!this.#shown) return;
     this.#bar?.setTotal(all);
     this.#bar?.update(done);

@@ -1,6 +1,6 @@
 import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { natsOptions } from "./nats-address.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
 import { messageOf } from "../errors.ts";
@@ -55,9 +55,9 @@ export class Feed {
    */
   publish(batch: Batch): void {
     if (!this.#connected || this.#closed) return;
-    if (this.#unconfirmed + this.#unsent.length >= limits.feed_unconfirmed_batches_max) return;
+    if (this.#unconfirmed + this.#unsent.length >= bounds.feed_unconfirmed_batches_max) return;
     if (this.#unsent.push(batch) === 1)
-      this.#sendTimer = setTimeout(() => this.#send(), limits.feed_pace_milliseconds);
+      this.#sendTimer = setTimeout(() => this.#send(), bounds.feed_pace_milliseconds);
   }
 
   /** `onBatch` may get a batch twice, late, of another epoch, or never. Once for a shard. */
@@ -77,7 +77,7 @@ export class Feed {
     if (this.#connected)
       await Promise.race([
         connection?.flush().catch(() => {}),
-        Bun.sleep(limits.feed_flush_milliseconds_max),
+        Bun.sleep(bounds.feed_flush_milliseconds_max),
       ]);
     await connection?.close();
   }
@@ -100,7 +100,7 @@ export class Feed {
         continue;
       }
     }
-    if (this.#unconfirmed >= limits.feed_unconfirmed_batches_max / 2) this.#confirm(connection);
+    if (this.#unconfirmed >= bounds.feed_unconfirmed_batches_max / 2) this.#confirm(connection);
   }
 
   async #connect(): Promise<void> {
@@ -113,7 +113,7 @@ export class Feed {
           ...(url.startsWith("tls:") ? { tls: {} } : {}),
           name,
           maxReconnectAttempts: -1,
-          reconnectTimeWait: limits.feed_reconnect_milliseconds,
+          reconnectTimeWait: bounds.feed_reconnect_milliseconds,
           // One that is restarting may refuse us for a while.
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
@@ -127,7 +127,7 @@ export class Feed {
       } catch (error) {
         if (attempt === 0) onTrouble?.(`NATS cannot be reached (${messageOf(error)})`);
         attempt += 1;
-        await Bun.sleep(limits.feed_reconnect_milliseconds);
+        await Bun.sleep(bounds.feed_reconnect_milliseconds);
       }
     }
   }
@@ -139,7 +139,7 @@ export class Feed {
     this.#reconnected(connection);
     this.#streamTimer = setInterval(() => {
       if (this.#connected) this.#ensureStream(connection);
-    }, limits.feed_stream_look_milliseconds);
+    }, bounds.feed_stream_look_milliseconds);
     for await (const status of connection.status()) {
       if (status.type === "disconnect" && this.#connected) {
         this.#connected = false;
@@ -191,8 +191,8 @@ export class Feed {
           retention: RetentionPolicy.Limits,
           storage: StorageType.File,
           discard: DiscardPolicy.Old,
-          max_age: nanos(limits.feed_kept_seconds * 1000),
-          max_bytes: limits.feed_kept_bytes_max,
+          max_age: nanos(bounds.feed_kept_seconds * 1000),
+          max_bytes: bounds.feed_kept_bytes_max,
         }),
       )
       // JetStream is not there, or not yet: the next look tries again.

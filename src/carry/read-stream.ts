@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { type Batch, parseBatch } from "./batch.ts";
 import { STREAM, subjectOf } from "./feed.ts";
 import { natsOptions } from "./nats-address.ts";
@@ -17,7 +17,7 @@ export async function readStream(url: string, onBatch: (batch: Batch) => void): 
     ...natsOptions(url),
     ...(url.startsWith("tls:") ? { tls: {} } : {}),
     name: "razonete restore",
-    timeout: limits.stream_silence_milliseconds_max,
+    timeout: bounds.stream_silence_milliseconds_max,
     reconnect: false,
   });
   try {
@@ -36,14 +36,14 @@ async function readAll(connection: NatsConnection, onBatch: (batch: Batch) => vo
     deliver_policy: DeliverPolicy.All,
     mem_storage: true,
     // It is deleted below; by itself where this process is killed before.
-    inactive_threshold: nanos(10 * limits.stream_silence_milliseconds_max),
+    inactive_threshold: nanos(10 * bounds.stream_silence_milliseconds_max),
   });
   try {
     const consumer = await jetstream(connection).consumers.get(STREAM, name);
     for (let pending = messages; pending > 0;) {
       const read = await consumer.fetch({
-        max_messages: limits.stream_read_messages_max,
-        expires: limits.stream_silence_milliseconds_max,
+        max_messages: bounds.stream_read_messages_max,
+        expires: bounds.stream_silence_milliseconds_max,
       });
       let isSilent = true;
       for await (const message of read) {

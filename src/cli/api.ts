@@ -4,7 +4,7 @@ import { type ApiConfig, readApiConfig } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
@@ -38,7 +38,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
     url,
     name: "razonete api",
     connections_max: BOOKS_CONNECTIONS_MAX,
-    answer_milliseconds_max: limits.history_milliseconds_max,
+    answer_milliseconds_max: bounds.history_milliseconds_max,
   });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onTrouble: warn });
   const balancerResends = requestIdHeader !== undefined;

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { environmentOfStack } from "../config.ts";
-import { limits } from "../bounds.ts";
+import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { listenForStop } from "./stop-signals.ts";
 
@@ -20,11 +20,11 @@ export function stackCommand(): Command {
     .option("--data <folder>", "everything that is kept, and the logs", "data/stack")
     .option("--fresh", "empty that folder first: a new ledger", false)
     .option("--port <number>", "where HAProxy listens, 0 for a free one", integer(0, 65_535), 9999)
-    .option("--apis <number>", "APIs behind HAProxy", integer(1, limits.stack_apis_max), 2)
+    .option("--apis <number>", "APIs behind HAProxy", integer(1, stackBounds.apis_max), 2)
     .option(
       "--writers <number>",
       "writers into PostgreSQL: one works, others wait to take over",
-      integer(1, limits.stack_writers_max),
+      integer(1, stackBounds.writers_max),
       1,
     )
     .option("--restore", "run razonete restore first, which asks here", false)

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
 import { CallLost } from "./redis-link.ts";
 
@@ -49,7 +49,7 @@ async function turns(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-const MANY = Array.from({ length: limits.linger_requests_min }, (_, index) => index);
+const MANY = Array.from({ length: bounds.linger_requests_min }, (_, index) => index);
 
 test("a request that comes alone is sent at once, and what comes meanwhile is the next call", async () => {
   const calls = new Calls();

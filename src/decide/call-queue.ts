@@ -1,5 +1,5 @@
 import { LedgerUnavailable } from "../ledger/ledger.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { CallLost, CallRefused } from "./redis-link.ts";
 
 interface Waiting<Request, Answer> {
@@ -57,7 +57,7 @@ export class CallQueue<Request, Answer> {
     unknown: Unknown,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
-    lingerMilliseconds: number = limits.linger_milliseconds,
+    lingerMilliseconds: number = bounds.linger_milliseconds,
   ) {
     this.#unknown = unknown;
     this.#mayCall = mayCall;
@@ -68,7 +68,7 @@ export class CallQueue<Request, Answer> {
   /** @throws LedgerUnavailable (as a rejection) */
   submit(request: Request): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const deadline = performance.now() + limits.decision_milliseconds_max;
+      const deadline = performance.now() + bounds.decision_milliseconds_max;
       const one = { request, deadline, resolve, reject, sent: false, settled: false };
       if (this.#abandoned === null) this.#waiting.push(one);
       else this.#giveUp(one, this.#abandoned);
@@ -127,7 +127,7 @@ export class CallQueue<Request, Answer> {
   }
 
   #send(): void {
-    const batch = this.#waiting.splice(0, limits.call_commands_max);
+    const batch = this.#waiting.splice(0, bounds.call_commands_max);
     const sentBefore = batch.map((one) => one.sent);
     for (const one of batch) one.sent = true;
     this.#called = batch;
@@ -135,8 +135,8 @@ export class CallQueue<Request, Answer> {
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
         for (const [index, one] of batch.entries()) settle(one, answers[index]);
-        const outstanding = Math.min(batch.length + this.#waiting.length, limits.call_commands_max);
-        this.#finish(outstanding < limits.linger_requests_min ? 0 : outstanding);
+        const outstanding = Math.min(batch.length + this.#waiting.length, bounds.call_commands_max);
+        this.#finish(outstanding < bounds.linger_requests_min ? 0 : outstanding);
       },
       (error: unknown) => {
         // This call changed nothing; an earlier one with the same request may have.
@@ -145,7 +145,7 @@ export class CallQueue<Request, Answer> {
         // Anything else but a lost answer is an answer that nobody understands: asking again would not help.
         else if (!(error instanceof CallLost)) for (const one of batch) this.#giveUp(one, String(error));
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
-        setTimeout(() => this.#finish(0), limits.resend_milliseconds);
+        setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
       },
     );
   }

@@ -1,6 +1,6 @@
 import { createClient } from "@redis/client";
 import { z } from "zod";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 
 /** How every process of the ledger speaks to Redis: the client, the keys, and the form of the outbox. */
 
@@ -17,11 +17,11 @@ export function connectRedis(url: string, onError: (error: Error) => void) {
     url,
     RESP: 2,
     disableOfflineQueue: true,
-    pingInterval: limits.redis_ping_milliseconds,
+    pingInterval: bounds.redis_ping_milliseconds,
     socket: {
-      connectTimeout: limits.redis_connect_milliseconds_max,
-      socketTimeout: limits.redis_silence_milliseconds_max,
-      reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, limits.redis_reconnect_milliseconds_max),
+      connectTimeout: bounds.redis_connect_milliseconds_max,
+      socketTimeout: bounds.redis_silence_milliseconds_max,
+      reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, bounds.redis_reconnect_milliseconds_max),
     },
   });
   // Without a listener an error would end the process.

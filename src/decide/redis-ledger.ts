@@ -9,7 +9,7 @@ import {
   type Readiness,
   type Statement,
 } from "../ledger/ledger.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { BooksReader } from "./ports.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type Reading, Shard, type ShardOptions } from "./shard.ts";
@@ -52,7 +52,7 @@ export class RedisLedger implements Ledger {
     this.#newShard = (number) => new Shard(number, this.#link, options);
     this.#deadlines = setInterval(() => {
       for (const shard of this.#shards) shard.expire(performance.now());
-    }, limits.deadline_check_milliseconds);
+    }, bounds.deadline_check_milliseconds);
   }
 
   async submit(command: Command): Promise<Outcome> {
@@ -102,7 +102,7 @@ export class RedisLedger implements Ledger {
     if (this.#closed) return;
     this.#closed = true;
     for (const goOn of this.#early) goOn();
-    const deadline = performance.now() + limits.decision_milliseconds_max;
+    const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#deadlines);
     this.#link.close();
@@ -126,7 +126,7 @@ export class RedisLedger implements Ledger {
         this.#early.delete(goOn);
         resolve();
       };
-      const timer = setTimeout(goOn, limits.first_admission_milliseconds_max);
+      const timer = setTimeout(goOn, bounds.first_admission_milliseconds_max);
       this.#early.add(goOn);
     });
   }

@@ -1,6 +1,6 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { type Admission, compare, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
@@ -88,7 +88,7 @@ export class RedisLink {
       this.#admitAgain();
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
-    this.#looks = setInterval(() => void this.#lookAtIdle(), limits.fence_look_milliseconds);
+    this.#looks = setInterval(() => void this.#lookAtIdle(), bounds.fence_look_milliseconds);
   }
 
   /** Null while nothing may be asked. */
@@ -114,7 +114,7 @@ export class RedisLink {
   readiness(): Readiness {
     if (this.#admitted) return { ready: true };
     const waits =
-      this.#lostAt !== null && performance.now() - this.#lostAt < limits.decision_milliseconds_max;
+      this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
     return waits ? { ready: true } : { ready: false, reason: this.#reason };
   }
 
@@ -225,7 +225,7 @@ export class RedisLink {
         if ("reason" in compared) {
           this.#reason = compared.reason;
           if (!compared.passing) this.#lostAt = null;
-          await Bun.sleep(limits.fence_retry_milliseconds);
+          await Bun.sleep(bounds.fence_retry_milliseconds);
         } else {
           this.#open(compared);
         }

@@ -5,7 +5,7 @@ import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
 import { type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
@@ -96,12 +96,12 @@ export class Shard {
     const entries: Entry[] = [];
     let g = 0;
     for (;;) {
-      const batches = await this.#link.outbox(this.#number, g, limits.outbox_read_batches_max);
+      const batches = await this.#link.outbox(this.#number, g, bounds.outbox_read_batches_max);
       for (const event of batches.flatMap((batch) => batch.events)) {
         const parsed = parseEvent(event);
         if (parsed.type === "entry") entries.push(parsed.entry);
       }
-      if (batches.length < limits.outbox_read_batches_max) return entries;
+      if (batches.length < bounds.outbox_read_batches_max) return entries;
       g = (batches.at(-1)?.g ?? g) + 1;
     }
   }

@@ -1,11 +1,11 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Account, Micros } from "../ledger/account.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { decide, open } from "../ledger/decide.ts";
 import type { Outcome } from "../ledger/ledger.ts";
 import type { Store } from "./store.ts";
 
-const KEPT_MICROS = limits.idempotency_key_kept_seconds * 1_000_000;
+const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
 
 /** What a batch has decided so far: seen by its later commands, by nobody else before the commit. */
 export class Batch {

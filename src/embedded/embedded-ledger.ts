@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Account, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
@@ -74,7 +74,7 @@ export class EmbeddedLedger implements Ledger {
     return this.#read(() => {
       const account = this.#accounts.get(id) ?? this.#store.account(id);
       if (account === null) return null;
-      const entries = this.#store.entries(id, account.seq + 1, limits.statement_entries_max);
+      const entries = this.#store.entries(id, account.seq + 1, bounds.statement_entries_max);
       return { account, entries, readAt: Math.max(this.#clock(), account.time) };
     });
   }
@@ -101,8 +101,8 @@ export class EmbeddedLedger implements Ledger {
   #answerPending(): void {
     const all = this.#pending;
     if (all.length === 0) return;
-    const batch = all.length <= limits.batch_commands_max ? all : all.slice(0, limits.batch_commands_max);
-    this.#pending = batch === all ? [] : all.slice(limits.batch_commands_max);
+    const batch = all.length <= bounds.batch_commands_max ? all : all.slice(0, bounds.batch_commands_max);
+    this.#pending = batch === all ? [] : all.slice(bounds.batch_commands_max);
     if (this.#pending.length > 0) setImmediate(() => this.#answerPending());
 
     let outcomes: Outcome[];
@@ -149,7 +149,7 @@ export class EmbeddedLedger implements Ledger {
       this.#accounts.set(id, account);
     }
     for (const id of this.#accounts.keys()) {
-      if (this.#accounts.size <= limits.accounts_cached_max) break;
+      if (this.#accounts.size <= bounds.accounts_cached_max) break;
       this.#accounts.delete(id);
     }
   }

@@ -1,7 +1,7 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { migrate } from "./migrate.ts";
 
@@ -117,7 +117,7 @@ function hasTables(db: Database): boolean {
 
 /** Reads the whole file, up to a bound: half a second for each million entries. Damage behind that shows when it is read. */
 function assertSound(db: Database, file: string): void {
-  if (statSync(file).size > limits.start_check_bytes_max) return;
+  if (statSync(file).size > bounds.start_check_bytes_max) return;
   const finding = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check;
   if (finding !== "ok") throw damaged(file, finding ?? "no answer to quick_check");
 }

@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Parsed } from "./parse.ts";
 import type { Problem } from "./problems.ts";
 
@@ -9,7 +9,7 @@ const INVALID_JSON: Problem = {
 
 const TOO_LARGE: Problem = {
   name: "body-too-large",
-  detail: `Send at most ${limits.body_bytes_max} bytes.`,
+  detail: `Send at most ${bounds.body_bytes_max} bytes.`,
 };
 
 // Fatal: a replaced byte would be stored as a character that nobody sent.
@@ -23,7 +23,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export async function readJson(request: Request): Promise<Parsed<unknown>> {
   const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > limits.body_bytes_max) return { ok: false, problem: TOO_LARGE };
+  if (length !== null && Number(length) > bounds.body_bytes_max) return { ok: false, problem: TOO_LARGE };
   let bytes: Uint8Array | null;
   try {
     bytes = length === null ? await readBounded(request) : await request.bytes();
@@ -47,7 +47,7 @@ async function readBounded(request: Request): Promise<Uint8Array | null> {
   // Leaving the loop early cancels the stream.
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > limits.body_bytes_max) return null;
+    if (size > bounds.body_bytes_max) return null;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { CommandId } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { HistoryPage } from "../ledger/ledger.ts";
@@ -41,11 +41,11 @@ export function parseCommandId(key: string | null, stamp: string | null): Parsed
 
 const INVALID_KEY: Problem = {
   name: "invalid-idempotency-key",
-  detail: `Send an Idempotency-Key of 1 to ${limits.idempotency_key_characters_max} visible ASCII characters, or none.`,
+  detail: `Send an Idempotency-Key of 1 to ${bounds.idempotency_key_characters_max} visible ASCII characters, or none.`,
 };
 
 function isId(text: string): boolean {
-  return text.length <= limits.idempotency_key_characters_max && /^[\x21-\x7e]+$/.test(text);
+  return text.length <= bounds.idempotency_key_characters_max && /^[\x21-\x7e]+$/.test(text);
 }
 
 /**
@@ -55,14 +55,14 @@ export function parseTransaction(json: unknown): Parsed<TransactionBody> {
   if (!isObject(json)) return reject(invalidFields([NOT_AN_OBJECT]));
   const { valor, tipo, descricao } = json;
   const kind = tipo === "c" ? "credit" : tipo === "d" ? "debit" : null;
-  if (isCents(valor, 1) && kind !== null && isText(descricao, limits.description_characters_max)) {
+  if (isCents(valor, 1) && kind !== null && isText(descricao, bounds.description_characters_max)) {
     return accept({ valor, kind, descricao });
   }
   const errors: FieldError[] = [];
   if (!isCents(valor, 1)) errors.push(field("valor", `must be ${CENTS} over 0, at most 2^53 - 1`));
   if (kind === null) errors.push(field("tipo", 'must be "c" (credit) or "d" (debit)'));
-  if (!isText(descricao, limits.description_characters_max)) {
-    errors.push(field("descricao", textRule(limits.description_characters_max)));
+  if (!isText(descricao, bounds.description_characters_max)) {
+    errors.push(field("descricao", textRule(bounds.description_characters_max)));
   }
   return reject(invalidFields(errors));
 }
@@ -72,11 +72,11 @@ export function parseOpen(json: unknown): Parsed<OpenBody> {
   const { limite, nome } = json;
   const errors = [...limitErrors(limite), ...unknownMembers(json, ["limite", "nome"])];
   const named = nome !== undefined && nome !== null;
-  if (named && !isText(nome, limits.name_characters_max)) {
-    errors.push(field("nome", textRule(limits.name_characters_max)));
+  if (named && !isText(nome, bounds.name_characters_max)) {
+    errors.push(field("nome", textRule(bounds.name_characters_max)));
   }
   if (errors.length > 0 || !isCents(limite, 0)) return reject(invalidFields(errors));
-  return accept({ limite, nome: named && isText(nome, limits.name_characters_max) ? nome : null });
+  return accept({ limite, nome: named && isText(nome, bounds.name_characters_max) ? nome : null });
 }
 
 /** @returns the new limit, in cents */
@@ -89,10 +89,10 @@ export function parseChangeLimit(json: unknown): Parsed<number> {
 
 export function parseHistoryQuery(query: URLSearchParams): Parsed<HistoryPage> {
   const errors: FieldError[] = [];
-  const count = query.get("quantidade") ?? String(limits.history_page_entries_default);
+  const count = query.get("quantidade") ?? String(bounds.history_page_entries_default);
   const before = query.get("antes_de");
-  if (!isCount(count) || Number(count) > limits.history_page_entries_max) {
-    const detail = `quantidade must be an integer from 1 to ${limits.history_page_entries_max}`;
+  if (!isCount(count) || Number(count) > bounds.history_page_entries_max) {
+    const detail = `quantidade must be an integer from 1 to ${bounds.history_page_entries_max}`;
     errors.push({ parameter: "quantidade", detail });
   }
   if (before !== null && !isCount(before)) {

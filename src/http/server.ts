@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { type Problem, toResponse } from "./problems.ts";
@@ -57,7 +57,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     stop: async () => {
       const forced = setTimeout(() => {
         server.stop(true).catch(() => {});
-      }, limits.stop_milliseconds_max);
+      }, bounds.stop_milliseconds_max);
       await server.stop();
       clearTimeout(forced);
     },
@@ -80,7 +80,7 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
       rmSync(address.socket, { force: true });
       const onSocket = { unix: address.socket, ...common };
       // Bun has it for a socket too, its types do not.
-      Object.assign(onSocket, { idleTimeout: limits.connection_idle_seconds_max });
+      Object.assign(onSocket, { idleTimeout: bounds.connection_idle_seconds_max });
       return Bun.serve(onSocket);
     }
     // `development: false` would turn reusePort on: then a second server on the port starts, and each gets some requests.
@@ -88,7 +88,7 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
       hostname: address.host,
       port: address.port,
       reusePort: false,
-      idleTimeout: limits.connection_idle_seconds_max,
+      idleTimeout: bounds.connection_idle_seconds_max,
       ...common,
     });
   } catch (error) {

@@ -2,7 +2,7 @@ import assert from "node:assert";
 import type { Batch } from "../carry/batch.ts";
 import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { codeOf, type Connecting, connectPostgres, type Sql } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import { fold } from "./net-changes.ts";
@@ -129,7 +129,7 @@ export class Books implements BooksReader {
 
   /** Lets what is under way finish, within the deadline of a statement. */
   async close(): Promise<void> {
-    await this.#sql.end({ timeout: limits.books_answer_milliseconds_max / 1000 });
+    await this.#sql.end({ timeout: bounds.books_answer_milliseconds_max / 1000 });
   }
 
   async #inTime<T>(query: PromiseLike<T>): Promise<T> {

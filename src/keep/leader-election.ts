@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { connectPostgres, LOCK_CLASS, type Sql, writerLock } from "./postgres-client.ts";
 import { inTime } from "./query-timeout.ts";
 
@@ -47,7 +47,7 @@ export class Role {
     if (this.#state === "lost") throw new Error("the connection to PostgreSQL was lost");
     if (row?.taken !== true) return false;
     this.#state = "held";
-    this.#proof = setInterval(() => this.#prove(), limits.role_look_milliseconds);
+    this.#proof = setInterval(() => this.#prove(), bounds.role_look_milliseconds);
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import {
   connectRedis,
   headKey,
@@ -49,7 +49,7 @@ export class Outbox {
 
   /** Up to `count` batches from `g` on, in their order. The caller knows the epoch. */
   async read(epoch: string, shard: number, g: number, count: number): Promise<Batch[]> {
-    const entries = await readOutbox(this.#redis, shard, g, Math.min(count, limits.outbox_read_batches_max));
+    const entries = await readOutbox(this.#redis, shard, g, Math.min(count, bounds.outbox_read_batches_max));
     return entries.map((entry) => ({ epoch, shard, ...entry }));
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert";
 import postgres from "postgres";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 
 /** bigint columns as numbers: exact, or an error. */
 const exactBigint = {
@@ -37,15 +37,15 @@ export function connectPostgres({ url, name, connections_max, onClose }: Connect
     // The default closes a connection after half an hour or so, and a lock held on it is gone.
     max_lifetime: null,
     idle_timeout: 0,
-    connect_timeout: limits.books_connect_seconds_max,
-    backoff: () => limits.books_reconnect_milliseconds / 1000,
+    connect_timeout: bounds.books_connect_seconds_max,
+    backoff: () => bounds.books_reconnect_milliseconds / 1000,
     fetch_types: false,
     types: { bigint: exactBigint },
     onnotice: () => {},
     ...(onClose === undefined ? {} : { onclose: onClose }),
     connection: {
       application_name: name,
-      statement_timeout: limits.books_statement_milliseconds_max,
+      statement_timeout: bounds.books_statement_milliseconds_max,
       // The outbox is trimmed after a commit: it must be on disk then, whatever the server's default is.
       synchronous_commit: "on",
       default_transaction_isolation: "read committed",

@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 
 /**
  * The answer, or an error where there is none in time. A PostgreSQL that is frozen, or behind a dead wire, answers
@@ -9,7 +9,7 @@ import { limits } from "../bounds.ts";
 export async function inTime<T>(
   answer: PromiseLike<T>,
   onLate: () => void,
-  milliseconds: number = limits.books_answer_milliseconds_max,
+  milliseconds: number = bounds.books_answer_milliseconds_max,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

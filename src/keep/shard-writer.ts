@@ -1,6 +1,6 @@
 import { AssertionError } from "node:assert";
 import type { Batch } from "../carry/batch.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import type { Books } from "./books.ts";
 import { codeOf } from "./postgres-client.ts";
@@ -64,7 +64,7 @@ export class ShardWriter {
   #keptAt = 0;
   /** There was more than enough for one transaction. */
   #behind = false;
-  #readBatches: number = limits.outbox_read_batches_max;
+  #readBatches: number = bounds.outbox_read_batches_max;
 
   constructor(options: ShardWriterOptions) {
     this.#options = options;
@@ -75,7 +75,7 @@ export class ShardWriter {
   /** Takes a batch that the feed brings: any batch, at any time. */
   offer(batch: Batch): void {
     if (batch.epoch !== this.#epoch || batch.g <= this.#lastG) return;
-    if (this.#brought.size >= limits.feed_waiting_batches_max) return;
+    if (this.#brought.size >= bounds.feed_waiting_batches_max) return;
     this.#brought.set(batch.g, batch);
     this.#wake.now();
   }
@@ -112,12 +112,12 @@ export class ShardWriter {
         if (await role.tryTake()) return true;
       } catch (error) {
         this.#troubles.begin("PostgreSQL", "away", booksAway(error));
-        await this.#wake.sleep(limits.role_look_milliseconds);
+        await this.#wake.sleep(bounds.role_look_milliseconds);
         return false;
       }
       if (!this.#saidStandby) this.#report("another writer is active, this one stands by");
       this.#saidStandby = true;
-      await this.#wake.sleep(limits.role_look_milliseconds);
+      await this.#wake.sleep(bounds.role_look_milliseconds);
     }
     return false;
   }
@@ -125,7 +125,7 @@ export class ShardWriter {
   async #serve(role: Role): Promise<void> {
     this.#report("this writer is active");
     this.#saidStandby = false;
-    let pause: number = limits.books_reconnect_milliseconds;
+    let pause: number = bounds.books_reconnect_milliseconds;
     while (role.held && !this.#stopped) {
       try {
         await this.#begin();
@@ -133,13 +133,13 @@ export class ShardWriter {
           await this.#turn(role);
           this.#troubles.end("PostgreSQL");
           this.#troubles.end("Redis");
-          pause = limits.books_reconnect_milliseconds;
+          pause = bounds.books_reconnect_milliseconds;
         }
       } catch (error) {
         if (!(error instanceof Waits)) throw error;
         this.#troubles.begin(error.server, error.trouble, error.message);
         await this.#wake.sleep(pause);
-        pause = Math.min(2 * pause, limits.keep_retry_milliseconds_max);
+        pause = Math.min(2 * pause, bounds.keep_retry_milliseconds_max);
       }
     }
     if (!role.held) this.#report("the role of the active writer was lost with its connection to PostgreSQL");
@@ -158,14 +158,14 @@ export class ShardWriter {
 
   async #turn(role: Role): Promise<void> {
     if (!this.#behind)
-      await Bun.sleep(Math.max(0, this.#keptAt + limits.keep_pace_milliseconds - performance.now()));
-    const lookAt = this.#lookedAt + limits.outbox_look_milliseconds;
+      await Bun.sleep(Math.max(0, this.#keptAt + bounds.keep_pace_milliseconds - performance.now()));
+    const lookAt = this.#lookedAt + bounds.outbox_look_milliseconds;
     if (performance.now() >= lookAt || !this.#isLookedAt()) await this.#look();
 
     const batches = await this.#following();
     if (batches.length === 0) {
       this.#behind = false;
-      await this.#wake.sleep(this.#lookedAt + limits.outbox_look_milliseconds - performance.now());
+      await this.#wake.sleep(this.#lookedAt + bounds.outbox_look_milliseconds - performance.now());
     } else if (role.held && this.#isLookedAt()) {
       await this.#keep(batches);
     }
@@ -178,7 +178,7 @@ export class ShardWriter {
     const known = this.#headG > this.#lastG || this.#brought.size > 0;
     if (!known) return [];
     if (!this.#behind) {
-      await Bun.sleep(limits.feed_patience_milliseconds);
+      await Bun.sleep(bounds.feed_patience_milliseconds);
       const late = this.#fromFeed();
       if (late.length > 0) return late;
     }
@@ -188,7 +188,7 @@ export class ShardWriter {
   #fromFeed(): Batch[] {
     const batches: Batch[] = [];
     let entries = 0;
-    for (let g = this.#lastG + 1; entries < limits.keep_entries_target; g += 1) {
+    for (let g = this.#lastG + 1; entries < bounds.keep_entries_target; g += 1) {
       const batch = this.#brought.get(g);
       if (batch === undefined) break;
       batches.push(batch);
@@ -234,8 +234,8 @@ export class ShardWriter {
     const batches = until === -1 ? read : read.slice(0, until);
     const entries = entriesOf(batches);
     if (entries > 0) {
-      const wanted = Math.ceil((limits.keep_entries_target * batches.length) / entries);
-      this.#readBatches = Math.min(wanted, limits.outbox_read_batches_max);
+      const wanted = Math.ceil((bounds.keep_entries_target * batches.length) / entries);
+      this.#readBatches = Math.min(wanted, bounds.outbox_read_batches_max);
     }
     return this.#isLookedAt() ? batches : [];
   }
@@ -246,8 +246,8 @@ export class ShardWriter {
     const kept = await booksAnswer(books.keep(shard, batches));
     this.#lastG = kept.lastG;
     this.#forgetKept();
-    const most = batches.length === limits.outbox_read_batches_max;
-    this.#behind = most || entriesOf(batches) >= limits.keep_entries_target;
+    const most = batches.length === bounds.outbox_read_batches_max;
+    this.#behind = most || entriesOf(batches) >= bounds.keep_entries_target;
   }
 
   #forgetKept(): void {

@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { StartError } from "../errors.ts";
 import { codeOf } from "./postgres-client.ts";
 
@@ -8,7 +8,7 @@ import { codeOf } from "./postgres-client.ts";
  * @throws StartError after `init_wait_milliseconds_max`
  */
 export async function reach(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
-  const deadline = performance.now() + limits.init_wait_milliseconds_max;
+  const deadline = performance.now() + bounds.init_wait_milliseconds_max;
   for (;;) {
     try {
       await attempt();
@@ -19,7 +19,7 @@ export async function reach(server: string, attempt: () => PromiseLike<unknown>)
       if (performance.now() > deadline || /^(28|3D)/.test(codeOf(error))) {
         throw new StartError(`${server} cannot be used: ${reason}.`);
       }
-      await Bun.sleep(limits.books_reconnect_milliseconds);
+      await Bun.sleep(bounds.books_reconnect_milliseconds);
     }
   }
 }

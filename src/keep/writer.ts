@@ -1,6 +1,6 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
 import { Outbox } from "./outbox.ts";
@@ -73,7 +73,7 @@ export class Writer {
         this.#troubles.end("PostgreSQL");
         return fence.shards;
       }
-      await this.#wake.sleep(limits.role_look_milliseconds);
+      await this.#wake.sleep(bounds.role_look_milliseconds);
     }
     return 0;
   }

@@ -8,7 +8,7 @@ import { fold } from "../keep/net-changes.ts";
 import { notInBooks } from "../keep/missing-events.ts";
 import { keepFolded } from "../keep/call-keep-batches.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Found, ShardFound } from "./diagnose.ts";
 import { keysOf } from "./scan-keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
@@ -151,7 +151,7 @@ async function keepShard(
   for (const batch of batches) {
     chunk.push(batch);
     events += batch.events.length;
-    if (events < limits.keep_entries_target) continue;
+    if (events < bounds.keep_entries_target) continue;
     await keep(chunk, batch.g);
     [chunk, events] = [[], 0];
   }

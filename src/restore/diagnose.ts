@@ -5,7 +5,7 @@ import { sealed } from "../decide/fence.ts";
 import { headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { RestoredShard } from "./restore-report.ts";
 
 export interface System {
@@ -75,7 +75,7 @@ export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Fou
     const outbox = behind(outboxes[shard] ?? [], lastG);
     const own = head !== null && head.epoch === system.epoch ? head : null;
     const other = own?.other ?? null;
-    const comparedG = other === null ? lastG : Math.min(lastG, other - limits.restore_compared_batches);
+    const comparedG = other === null ? lastG : Math.min(lastG, other - bounds.restore_compared_batches);
     const feed = behind(feeds.batches.get(shard) ?? [], comparedG);
     const knownG = Math.max(lastG, seenG, own?.g ?? 0, own?.lost ?? 0, ...tops(outbox), ...tops(feed));
     const found = findingOf(system.epoch, head, { lastG, knownG, outbox });
@@ -135,9 +135,9 @@ async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> 
 async function readWholeOutbox(redis: Redis, epoch: string, shard: number): Promise<readonly Batch[]> {
   const batches: Batch[] = [];
   for (let g = 0; ;) {
-    const read = await readOutbox(redis, shard, g, limits.outbox_read_batches_max);
+    const read = await readOutbox(redis, shard, g, bounds.outbox_read_batches_max);
     for (const entry of read) batches.push({ epoch, shard, ...entry });
-    if (read.length < limits.outbox_read_batches_max) return batches;
+    if (read.length < bounds.outbox_read_batches_max) return batches;
     g = (read.at(-1)?.g ?? g) + 1;
   }
 }

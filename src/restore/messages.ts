@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import type { Found } from "./diagnose.ts";
 import type { Missing, RestoredShard, RestoreReport } from "./restore-report.ts";
 
@@ -90,8 +90,8 @@ function missingLines({ batches, accounts }: Missing): string[] {
 }
 
 function told(lines: readonly string[]): string[] {
-  const rest = lines.length - limits.missing_told_max;
+  const rest = lines.length - bounds.missing_told_max;
   return rest <= 0
     ? [...lines]
-    : [...lines.slice(0, limits.missing_told_max), `    and ${rest} more (--json has all)`];
+    : [...lines.slice(0, bounds.missing_told_max), `    and ${rest} more (--json has all)`];
 }

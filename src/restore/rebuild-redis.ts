@@ -4,7 +4,7 @@ import { type CommandId, contentOf } from "../ledger/command.ts";
 import { formatEvent, type LedgerEvent } from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { Sql } from "../keep/postgres-client.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 import { keysOf } from "./scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
@@ -82,7 +82,7 @@ class Loader {
     const shard = account % this.#items.length;
     const items = this.#items[shard] ?? [];
     for (const value of item) items.push(String(value));
-    return items.length >= limits.load_values_max ? this.#send(shard) : undefined;
+    return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
   }
 
   async finish(): Promise<void> {
@@ -95,7 +95,7 @@ class Loader {
     if (items.length === 0) return;
     this.#items[shard] = [];
     this.#calls.push(this.#redis.sendCommand(["FCALL", "razonete_load", "1", headKey(shard), ...items]));
-    if (this.#calls.length < limits.load_calls_max) return;
+    if (this.#calls.length < bounds.load_calls_max) return;
     const calls = this.#calls;
     this.#calls = [];
     await Promise.all(calls);
@@ -128,7 +128,7 @@ async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
     SELECT a.account, coalesce(a.name, '') AS name, a.credit_limit, a.balance, a.seq,
       coalesce(e.time, a.opened_at) AS time
     FROM accounts AS a LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq`.cursor(
-    limits.load_rows_max,
+    bounds.load_rows_max,
   );
   for await (const page of rows) {
     for (const { account, credit_limit, balance, seq, time, name } of page)
@@ -141,8 +141,8 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
   const rows = sql<EntryRow[]>`
     SELECT e.account, e.seq, e.kind, e.value, e.balance, e.credit_limit, e.description, e.command, e.time
     FROM accounts AS a JOIN entries AS e
-      ON e.account = a.account AND e.seq > a.seq - ${limits.statement_entries_max}::bigint`.cursor(
-    limits.load_rows_max,
+      ON e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max}::bigint`.cursor(
+    bounds.load_rows_max,
   );
   for await (const page of rows) {
     for (const row of page)
@@ -152,21 +152,21 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
 
 /** By Redis's clock, which the times in the books are of. */
 async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
-  const keysFrom = now - limits.idempotency_key_kept_seconds * 1_000_000;
+  const keysFrom = now - bounds.idempotency_key_kept_seconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
   const add = async (event: LedgerEvent, id: CommandId, content: string, time: number): Promise<void> => {
     const account = event.type === "entry" ? event.entry.account : event.account;
     const outcome = `=${formatEvent(event)}`;
     if (id.startsWith("req:")) return loader.add(account, ["r", id, outcome]);
     const left = Math.ceil((time - keysFrom) / 1_000_000);
-    const seconds = Math.min(Math.max(left, 1), limits.idempotency_key_kept_seconds);
+    const seconds = Math.min(Math.max(left, 1), bounds.idempotency_key_kept_seconds);
     return loader.add(account, ["k", id, content, outcome, seconds]);
   };
 
   const entries = sql<EntryRow[]>`
     SELECT account, seq, kind, value, balance, credit_limit, description, command, time FROM entries
     WHERE time > ${keysFrom} AND (time > ${requestsFrom} OR command LIKE 'key:%')`.cursor(
-    limits.load_rows_max,
+    bounds.load_rows_max,
   );
   for await (const page of entries) {
     for (const row of page) {
@@ -183,7 +183,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
         AS balance
     FROM limits AS l JOIN accounts AS a ON a.account = l.account
     WHERE l.changed_at > ${keysFrom} AND l.command <> 'initial'
-      AND (l.changed_at > ${requestsFrom} OR l.command LIKE 'key:%')`.cursor(limits.load_rows_max);
+      AND (l.changed_at > ${requestsFrom} OR l.command LIKE 'key:%')`.cursor(bounds.load_rows_max);
   for await (const page of limitRows) {
     for (const {
       account,

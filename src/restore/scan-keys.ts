@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Redis } from "../decide/redis-client.ts";
-import { limits } from "../bounds.ts";
+import { bounds } from "../bounds.ts";
 
 const scanReply = z.tuple([z.string(), z.array(z.string())]);
 
@@ -8,7 +8,7 @@ const scanReply = z.tuple([z.string(), z.array(z.string())]);
 export async function* keysOf(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
   let cursor = "0";
   do {
-    const count = String(limits.scan_keys_max);
+    const count = String(bounds.scan_keys_max);
     const reply: unknown = await redis.sendCommand(["SCAN", cursor, "MATCH", pattern, "COUNT", count]);
     const [next, keys] = scanReply.parse(reply);
     if (keys.length > 0) yield keys;

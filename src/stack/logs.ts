@@ -1,5 +1,5 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
-import { limits } from "../bounds.ts";
+import { stackBounds } from "./stack-bounds.ts";
 
 /** Where a log's contents go when a new run begins or when it has grown to its bound; what was there is dropped. */
 function older(log: string): string {
@@ -13,7 +13,7 @@ export function beginLog(log: string): void {
 
 /** Bounds a log that a process has open for appending: the file stays the same one, so the process need not know. */
 export function boundLog(log: string): void {
-  if (!existsSync(log) || statSync(log).size < limits.stack_log_bytes_max) return;
+  if (!existsSync(log) || statSync(log).size < stackBounds.log_bytes_max) return;
   copyFileSync(log, older(log));
   truncateSync(log, 0);
 }

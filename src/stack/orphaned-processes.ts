@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { limits } from "../bounds.ts";
+import { stackBounds } from "./stack-bounds.ts";
 import { type Identity, identityOf, isAlive } from "./process-identity.ts";
 import { type Kind, KINDS, STOP_SIGNALS } from "./process-kinds.ts";
 
@@ -46,9 +46,9 @@ export async function endLeftovers(run: string, say: (line: string) => void): Pr
 
 async function end(identity: Identity, kind: Kind): Promise<void> {
   signal(identity, STOP_SIGNALS[kind].stop);
-  if (await isGoneWithin(identity, limits.stack_stop_milliseconds_max)) return;
+  if (await isGoneWithin(identity, stackBounds.stop_milliseconds_max)) return;
   signal(identity, "SIGKILL");
-  if (await isGoneWithin(identity, limits.stack_stop_milliseconds_max)) return;
+  if (await isGoneWithin(identity, stackBounds.stop_milliseconds_max)) return;
   throw new Error(`process ${identity.pid} (${kind}) does not end`);
 }
 

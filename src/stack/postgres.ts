@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { limits } from "../bounds.ts";
+import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
 import type { Programs } from "./server-programs.ts";
 
@@ -133,7 +133,7 @@ async function run(
 async function forgetDeadServer(folder: string): Promise<void> {
   const lockFile = join(folder, "postmaster.pid");
   if (!existsSync(lockFile) || !existsSync("/proc/self/cwd")) return;
-  const deadline = performance.now() + limits.stack_stop_milliseconds_max;
+  const deadline = performance.now() + stackBounds.stop_milliseconds_max;
   while (isWorkedIn(folder)) {
     if (performance.now() > deadline) throw new StartError(`another PostgreSQL still works in ${folder}.`);
     await Bun.sleep(20);

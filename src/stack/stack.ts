@@ -1,4 +1,4 @@
-import { limits } from "../bounds.ts";
+import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { beginLog, boundLog, lastLines } from "./logs.ts";
@@ -149,7 +149,7 @@ export class Stack {
       if (process.deathsAtOnce >= DEATHS_AT_START_MAX) {
         throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
       }
-      if (now - begun > limits.stack_start_milliseconds_max) {
+      if (now - begun > stackBounds.start_milliseconds_max) {
         throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
       }
       if (now - told > TOLD_EVERY_MILLISECONDS) {
@@ -190,7 +190,7 @@ export class Stack {
 
   /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
   async #keepOutbox(): Promise<void> {
-    const deadline = performance.now() + limits.stack_keep_milliseconds_max;
+    const deadline = performance.now() + stackBounds.keep_milliseconds_max;
     const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
     let length = 0;
     do {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
-import { limits } from "../bounds.ts";
+import { stackBounds } from "./stack-bounds.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { STOP_SIGNALS } from "./process-kinds.ts";
 import { forgetProcess, recordProcess } from "./orphaned-processes.ts";
@@ -141,7 +141,7 @@ export class SupervisedProcess {
     const bound = setTimeout(() => {
       this.#say(`${this.plan.name} does not stop: killing it.`);
       this.#child?.kill("SIGKILL");
-    }, limits.stack_stop_milliseconds_max);
+    }, stackBounds.stop_milliseconds_max);
     await this.#stopped.promise;
     clearTimeout(bound);
   }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { join } from "node:path";
 import { z } from "zod";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
-import { limits } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
@@ -13,8 +13,8 @@ setDefaultTimeout(60_000);
 const UNTIL_KEPT = join(import.meta.dir, "support/until-kept.ts");
 
 /** More than are compared at once, and than are read at once. */
-const ACCOUNTS = limits.audit_moving_accounts + 700;
-const SMALL_BATCHES = 2 * limits.audit_chunk_batches + 100;
+const ACCOUNTS = bounds.audit_moving_accounts + 700;
+const SMALL_BATCHES = 2 * bounds.audit_chunk_batches + 100;
 /** Entries of one account: more than a statement shows. */
 const HOT = 3;
 
@@ -100,11 +100,11 @@ describe.skipIf(clusterMissing !== null)(
     });
 
     test("finds a batch missing behind the first page", async () => {
-      const g = first + limits.audit_chunk_batches + 50;
+      const g = first + bounds.audit_chunk_batches + 50;
       const copy = "saved:{0}:outbox";
       await redis.sendCommand(["COPY", outboxKey(0), copy]);
       await redis.sendCommand(["XDEL", outboxKey(0), `${g}-0`]);
-      const hole = 2 + limits.audit_chunk_batches + 52;
+      const hole = 2 + bounds.audit_chunk_batches + 52;
       expect(places(await system.audit()).toSorted()).toEqual([
         "outbox-gap - -",
         `outbox-gap 1 ${hole}`,

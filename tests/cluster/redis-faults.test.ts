@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "@redis/client";
-import { limits } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
 import { clusterMissing } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
@@ -12,7 +12,7 @@ failOnLeaks();
 setDefaultTimeout(60_000);
 
 /** An API has its deadline, and the balancer may ask a second one. A busy machine may take its time. */
-const ANSWER_MILLISECONDS_MAX = 2 * limits.decision_milliseconds_max + 3_000;
+const ANSWER_MILLISECONDS_MAX = 2 * bounds.decision_milliseconds_max + 3_000;
 const CUTS = 5;
 const seed = testSeed();
 
@@ -77,8 +77,8 @@ describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`
       type: "urn:razonete:problem:ledger-unavailable",
       outcome: "unknown",
     });
-    expect(waited).toBeGreaterThan(limits.decision_milliseconds_max - 100);
-    expect(waited).toBeLessThan(limits.decision_milliseconds_max + 2_000);
+    expect(waited).toBeGreaterThan(bounds.decision_milliseconds_max - 100);
+    expect(waited).toBeLessThan(bounds.decision_milliseconds_max + 2_000);
     await Bun.sleep(500);
     const failed = load.failures.length;
     expect(failed).toBeGreaterThan(0);
@@ -123,7 +123,7 @@ describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`
     const { redis } = system.cluster;
     const load = await system.load();
     redis.process.signal("SIGSTOP");
-    await Bun.sleep(limits.decision_milliseconds_max + 700);
+    await Bun.sleep(bounds.decision_milliseconds_max + 700);
     redis.process.signal("SIGCONT");
     await system.cluster.balanced();
     await Bun.sleep(300);

@@ -4,7 +4,7 @@ import type { CommandId, Transact } from "../../src/ledger/command.ts";
 import type { EntryKind } from "../../src/ledger/entry.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../src/ledger/ledger.ts";
 import type { Refusal } from "../../src/ledger/refusal.ts";
-import { limits, MONEY_CENTS_MAX } from "../../src/bounds.ts";
+import { MONEY_CENTS_MAX, bounds } from "../../src/bounds.ts";
 
 /** A ledger as it is at the start, with nobody else on it. */
 export interface LedgerUnderTest {
@@ -321,7 +321,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test.skipIf(skips.clock !== undefined)(because(forgets, skips.clock), async () => {
       const command = transact(1, "credit", 7, "key:i");
       await ledger.submit(command);
-      subject.advanceClock(limits.idempotency_key_kept_seconds - 1);
+      subject.advanceClock(bounds.idempotency_key_kept_seconds - 1);
       expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 7 } });
       subject.advanceClock(1);
       expect(await ledger.submit(command)).toMatchObject({ replayed: false, account: { balance: 14 } });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
-import { limits } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
@@ -96,7 +96,7 @@ describeWithRedis("closing a ledger in Redis", () => {
         output += new TextDecoder().decode(bytes);
         clearTimeout(killer);
         // A socket that was left open ends by itself, when Redis has been silent for that long.
-        killer = setTimeout(() => child.kill("SIGKILL"), limits.redis_silence_milliseconds_max - 500);
+        killer = setTimeout(() => child.kill("SIGKILL"), bounds.redis_silence_milliseconds_max - 500);
       }
       const code = await child.exited;
       clearTimeout(killer);

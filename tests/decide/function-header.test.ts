@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
-import { limits, MONEY_CENTS_MAX } from "../../src/bounds.ts";
+import { MONEY_CENTS_MAX, bounds } from "../../src/bounds.ts";
 import { argumentsOf } from "../../src/decide/function-codec.ts";
 
 /** The comment at the head of ledger.lua is its contract: here its body is held to it, and the program to both. */
@@ -159,11 +159,11 @@ describe("the head of ledger.lua and its body", () => {
 
   test("say for how long ids are remembered", () => {
     expect(header).toContain("content, a line feed, outcome; for a day");
-    expect(body).toContain(`local KEY_SECONDS = ${limits.idempotency_key_kept_seconds}\n`);
+    expect(body).toContain(`local KEY_SECONDS = ${bounds.idempotency_key_kept_seconds}\n`);
     const seconds = Number(/of the requests of (\d+) s/.exec(header)?.[1]);
     expect(body).toContain(`local SEEN_SECONDS = ${seconds}\n`);
     // A command is sent again for that long at most.
-    expect(seconds * 1000).toBeGreaterThan(limits.decision_milliseconds_max);
+    expect(seconds * 1000).toBeGreaterThan(bounds.decision_milliseconds_max);
   });
 });
 
@@ -174,7 +174,7 @@ describe("the program and ledger.lua", () => {
 
   test("have the same bounds and the same head key", () => {
     expect(body).toContain(`local MONEY_MAX = ${MONEY_CENTS_MAX}\n`);
-    expect(body).toContain(`local STATEMENT_ENTRIES = ${limits.statement_entries_max}\n`);
+    expect(body).toContain(`local STATEMENT_ENTRIES = ${bounds.statement_entries_max}\n`);
     expect(headKey(3)).toBe("razonete:{3}:head");
   });
 

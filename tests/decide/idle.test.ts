@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
-import { limits } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
@@ -88,10 +88,10 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
     await eventually("it looks", async () => (await readings()) >= before + SHARDS);
     const seen = await readings();
     stand.server.process.signal("SIGSTOP");
-    await Bun.sleep(6 * limits.fence_look_milliseconds);
+    await Bun.sleep(6 * bounds.fence_look_milliseconds);
     stand.server.process.signal("SIGCONT");
     // Looks that waited go on with the next shard.
-    await Bun.sleep(limits.fence_look_milliseconds / 5);
+    await Bun.sleep(bounds.fence_look_milliseconds / 5);
     // One may have ended before Redis was frozen, one has waited, and one may have begun since.
     expect((await readings()) - seen).toBeLessThanOrEqual(3 * SHARDS);
     expect(ledger.readiness()).toEqual({ ready: true });
@@ -104,7 +104,7 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
       let last = performance.now();
       let gap = 0;
       let asked = 0;
-      const until = last + 4 * limits.fence_look_milliseconds;
+      const until = last + 4 * bounds.fence_look_milliseconds;
       while (last < until) {
         await Promise.all([1, 2, 3].map((account) => ledger.account(account)));
         asked += SHARDS;
@@ -123,6 +123,6 @@ async function eventuallySteady<T extends { readonly longestGap: number }>(
 ): Promise<T> {
   for (;;) {
     const ran = await run();
-    if (ran.longestGap < limits.fence_look_milliseconds / 2) return ran;
+    if (ran.longestGap < bounds.fence_look_milliseconds / 2) return ran;
   }
 }

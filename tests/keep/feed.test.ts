@@ -3,7 +3,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed, STREAM } from "../../src/carry/feed.ts";
-import { limits } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
 import { missingServers } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";
 import { until } from "./support/writer-world.ts";
@@ -109,7 +109,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     // 10 GB, if it were all kept.
     for (let count = 0; count < 100_000; count += 1) publisher.publish(large);
     expect(process.memoryUsage.rss() - before).toBeLessThan(
-      3 * limits.feed_unconfirmed_batches_max * 100_000,
+      3 * bounds.feed_unconfirmed_batches_max * 100_000,
     );
     server.process.signal("SIGCONT");
     await comesThrough(3);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Pending } from "./expected-account.ts";
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Outcome } from "../http/connection.ts";
 import { Examiner } from "./answer-checker.ts";
 import type { Finding } from "./checks.ts";
@@ -300,11 +300,11 @@ test("a balance is open where transactions without answer may explain it, and wr
 test("with many transactions without an answer, only a balance that none of them can explain is wrong", () => {
   const examiner = new Examiner(1, LIMIT);
   examiner.book.begin(0);
-  for (let index = 0; index <= bounds.unknown_transactions_searched_max; index++) {
+  for (let index = 0; index <= loadTestBounds.unknown_transactions_searched_max; index++) {
     const pending = examiner.book.sending({ kind: "credit", value: 10, description: null }, 0);
     examiner.transaction(pending, DROPPED, 1, true);
   }
-  const most = 10 * (bounds.unknown_transactions_searched_max + 1);
+  const most = 10 * (loadTestBounds.unknown_transactions_searched_max + 1);
   const types = [0, 15, most, -1, most + 1].map((balance) => examiner.book.judgeBalance(balance).type);
   expect(types).toEqual(["open", "open", "open", "wrong", "wrong"]);
 });

@@ -1,4 +1,4 @@
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Failure, Kind } from "../run-result.ts";
 
 /**
@@ -63,7 +63,7 @@ export class FailureLog {
     const { inconsistency } = CHECKS[check];
     this.#total += 1;
     if (inconsistency) this.#inconsistencies += 1;
-    if (this.kept.length < bounds.failures_kept_max) {
+    if (this.kept.length < loadTestBounds.failures_kept_max) {
       this.kept.push({ check, kind, inconsistency, atSeconds: Math.round(atSeconds * 1000) / 1000, message });
     }
   }

@@ -1,4 +1,4 @@
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Finding } from "./checks.ts";
 import { signedValue } from "../phases/request-generator.ts";
 import { Steps } from "./lost-update-check.ts";
@@ -116,7 +116,7 @@ export class Book {
     this.#steps.add(balance - signedValue(pending), balance);
     if (description !== null) {
       this.#latest.set(description, { kind, value, description, balance, sentAt, answeredAt });
-      if (this.#latest.size > bounds.remembered_transactions) this.#forgetOldest();
+      if (this.#latest.size > loadTestBounds.remembered_transactions) this.#forgetOldest();
     }
     return this.judgeLimit(balance, limit, `the answer to a ${kind} of ${value}`);
   }
@@ -184,7 +184,7 @@ export class Book {
     const open = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
     const least = expected + this.#unknown.reduce((sum, value) => sum + Math.min(0, value), 0);
     const most = expected + this.#unknown.reduce((sum, value) => sum + Math.max(0, value), 0);
-    if (unknown > bounds.unknown_transactions_searched_max) {
+    if (unknown > loadTestBounds.unknown_transactions_searched_max) {
       if (balance >= least && balance <= most) {
         return {
           type: "open",

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 import { ResponseReader, type Reading } from "./response.ts";
 
 /** Reads an answer that comes in pieces cut at these places; then the connection ends. */
@@ -65,6 +65,6 @@ test("what is no HTTP, or too much, is garbled", () => {
   expect(read("What?\r\n\r\n").type).toBe("garbled");
   expect(read("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n").type).toBe("garbled");
   expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n").type).toBe("garbled");
-  const much = `HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(bounds.answer_bytes_max)}`;
+  const much = `HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(loadTestBounds.answer_bytes_max)}`;
   expect(read(much).type).toBe("garbled");
 });

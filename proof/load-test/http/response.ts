@@ -1,4 +1,4 @@
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 
 /** An HTTP/1.1 answer, as far as the load test wants to know. */
 export interface Response {
@@ -37,8 +37,8 @@ export class ResponseReader {
   push(chunk: Buffer): Reading {
     const isFirst = this.#bytes.length === 0;
     this.#bytes = isFirst ? chunk : Buffer.concat([this.#bytes, chunk]);
-    if (this.#bytes.length > bounds.answer_bytes_max) {
-      return garbled(`an answer of more than ${bounds.answer_bytes_max} bytes`);
+    if (this.#bytes.length > loadTestBounds.answer_bytes_max) {
+      return garbled(`an answer of more than ${loadTestBounds.answer_bytes_max} bytes`);
     }
     const reading = this.#read(false);
     // The runtime may reuse the chunk's memory after the call.

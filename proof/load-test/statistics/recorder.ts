@@ -5,7 +5,7 @@ import { Figures } from "./request-statistics.ts";
 import { Latencies } from "./latencies.ts";
 import type { Outcome } from "../http/connection.ts";
 import type { GeneratorResult, Kind } from "../run-result.ts";
-import { bounds } from "../load-test-bounds.ts";
+import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Shape } from "../phases/schedule.ts";
 import { Timeline } from "./per-second.ts";
 
@@ -70,7 +70,7 @@ export class Recorder {
       delayP50Ms: this.#delays.percentile(50),
       delayP99Ms,
       delayMaxMs: this.#delays.maxMs,
-      bottleneck: delayP99Ms >= bounds.generator_delay_p99_milliseconds_max,
+      bottleneck: delayP99Ms >= loadTestBounds.generator_delay_p99_milliseconds_max,
     };
   }
 }

@@ -1,7 +1,7 @@
 import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import { Accounts, HOT_ACCOUNTS } from "./known-accounts.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
 import { answerOf, requestOf } from "./http-codec.ts";
@@ -19,8 +19,8 @@ export interface LoadOptions {
 }
 
 const PAUSE: Pause = {
-  min: limits.torture_pause_milliseconds_min,
-  max: limits.torture_pause_milliseconds_max,
+  min: tortureBounds.pause_milliseconds_min,
+  max: tortureBounds.pause_milliseconds_max,
 };
 
 /** Every so many clients use a connection for each request. */
@@ -46,8 +46,8 @@ export class Load {
   #proofs = 0;
   #decidedAt = 0;
 
-  constructor({ target, seed, clients = limits.torture_clients, ...options }: LoadOptions) {
-    const { answerMilliseconds = limits.torture_answer_milliseconds_max, pause = PAUSE } = options;
+  constructor({ target, seed, clients = tortureBounds.clients, ...options }: LoadOptions) {
+    const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
@@ -96,7 +96,7 @@ export class Load {
    * @returns null where all were answered in time; else what was answered instead
    */
   async proof(): Promise<string | null> {
-    const deadline = performance.now() + limits.torture_proof_milliseconds_max;
+    const deadline = performance.now() + tortureBounds.proof_milliseconds_max;
     for (const { account } of HOT_ACCOUNTS) {
       const wanted = [() => this.#credit(account), (): Operation => ({ type: "statement", account })];
       for (const operation of wanted) {
@@ -129,7 +129,7 @@ export class Load {
       if (performance.now() > deadline) {
         return `${wish.operation.type} was answered with ${JSON.stringify(answer)}`;
       }
-      await Bun.sleep(limits.torture_pause_milliseconds_max);
+      await Bun.sleep(tortureBounds.pause_milliseconds_max);
     }
   }
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import { headerOf } from "../../load-test/http/response.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
-import { limits } from "../../../src/bounds.ts";
+import { bounds } from "../../../src/bounds.ts";
 import type { Answer, Operation, StatementSeen } from "./history.ts";
 
 /** An operation as the bytes of a request, and the bytes of its answer as what they say. */
@@ -38,7 +38,7 @@ const statement = z.strictObject({
         realizada_em: time,
       }),
     )
-    .max(limits.statement_entries_max),
+    .max(bounds.statement_entries_max),
 });
 const problem = z.object({ type: z.string().startsWith(PROBLEM), status: z.int() });
 const unavailable = z.object({ outcome: z.enum(["none", "unknown"]) });

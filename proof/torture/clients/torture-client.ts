@@ -1,4 +1,4 @@
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { Answer } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 import type { Wish, Wishes } from "./operation-generator.ts";
@@ -83,7 +83,7 @@ export class TortureClient {
   #settle(wish: Wish, attempts: number, answer: Answer): boolean {
     const settled = isSettled(answer);
     const again = !settled || this.#random.chance(ANSWERED_AGAIN_PERCENT);
-    if (again && wish.key !== null && attempts < limits.torture_attempts_max) {
+    if (again && wish.key !== null && attempts < tortureBounds.attempts_max) {
       this.#owed.push({ wish, attempts, dueAt: this.#dueAt() });
     }
     return settled;

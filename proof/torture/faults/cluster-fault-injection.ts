@@ -1,4 +1,4 @@
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { BadLink } from "./faulty-link.ts";
 import type { Harm, Link, ProcessName } from "../plan/fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
@@ -54,7 +54,7 @@ export function harmCluster(
   /** The same, and the operator comes. Load and other harm go on; what is not whole by then waits for the healing. */
   const thenRestored: typeof whileDown = async (name, damage) => {
     const undone = await whileDown(name, damage);
-    await Promise.race([operator.attend(limits.torture_attend_milliseconds_max), faults.stopped]);
+    await Promise.race([operator.attend(tortureBounds.attend_milliseconds_max), faults.stopped]);
     return undone;
   };
   switch (harm.type) {

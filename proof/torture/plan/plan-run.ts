@@ -1,4 +1,4 @@
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { Fault } from "./fault.ts";
 import type { TortureOptions } from "../options.ts";
 import { Random } from "./random.ts";
@@ -17,7 +17,7 @@ export function planRun(
   options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded">,
   planRound: TortureOptions["parts"]["planRound"],
 ): RoundPlan[] {
-  const { seconds, roundSeconds = limits.torture_round_seconds, seed, kinds, embedded } = options;
+  const { seconds, roundSeconds = tortureBounds.round_seconds, seed, kinds, embedded } = options;
   const rounds = Math.max(1, Math.round(seconds / roundSeconds));
   const milliseconds = (seconds * 1000) / rounds;
   const random = new Random(seed);

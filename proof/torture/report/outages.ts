@@ -1,4 +1,4 @@
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { FaultDone } from "../plan/fault.ts";
 import type { Attempt } from "../clients/history.ts";
 
@@ -37,15 +37,15 @@ export function outageOf(
 ): Outage {
   const others = faults.filter((one) => one !== done && one.skipped === null);
   const later = others
-    .map(({ beganAt }) => beganAt - limits.torture_outage_milliseconds_min)
+    .map(({ beganAt }) => beganAt - tortureBounds.outage_milliseconds_min)
     .filter((at) => at > done.undoneAt);
-  const until = Math.min(done.undoneAt + limits.torture_recovery_milliseconds, ...later);
+  const until = Math.min(done.undoneAt + tortureBounds.recovery_milliseconds, ...later);
   let longest = { from: done.beganAt, to: done.beganAt, open: false };
   let from = done.beganAt;
   const ends = decisions.filter((at) => at > done.beganAt).map((to) => ({ to, open: false }));
   // The load ends with whatever was asked for last, a moment after the last decision.
   const untilLoadEnded = loadEndedAt - (ends.at(-1)?.to ?? done.beganAt);
-  if (untilLoadEnded >= limits.torture_outage_milliseconds_min) ends.push({ to: loadEndedAt, open: true });
+  if (untilLoadEnded >= tortureBounds.outage_milliseconds_min) ends.push({ to: loadEndedAt, open: true });
   for (const { to, open } of ends) {
     if (from >= until) break;
     if (to - from > longest.to - longest.from) longest = { from, to, open };

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SOURCE_PROGRAM } from "../../../src/build/programs.ts";
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../../src/stack/stack-plan.ts";
 
@@ -30,7 +30,7 @@ export async function restore(command: readonly string[], environment: Environme
   const ended = await run(
     [...command, "--yes", "--json"],
     environment,
-    limits.torture_restore_milliseconds_max,
+    tortureBounds.restore_milliseconds_max,
   );
   if (ended.code !== 0) throw new Error(`razonete restore ended with ${ended.code}: ${ended.said}`);
   const report = reportText.safeParse(ended.stdout);
@@ -43,7 +43,7 @@ export async function restore(command: readonly string[], environment: Environme
  * @throws Error where it could not look
  */
 export async function audit(command: readonly string[], environment: Environment): Promise<string | null> {
-  const ended = await run([...command, "--json"], environment, limits.torture_audit_milliseconds_max);
+  const ended = await run([...command, "--json"], environment, tortureBounds.audit_milliseconds_max);
   if (ended.code === 0) return null;
   if (ended.code !== 1) throw new Error(`razonete audit ended with ${ended.code}: ${ended.said}`);
   const report = auditText.safeParse(ended.stdout);

@@ -1,7 +1,7 @@
 import { copyFileSync, appendFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { environmentOfStack } from "../../../src/config.ts";
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import { type DataFolder, openDataFolder } from "../../../src/stack/data-folder.ts";
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
 import { endLeftovers } from "../../../src/stack/orphaned-processes.ts";
@@ -69,9 +69,9 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
     });
     const disks = new Map<ProcessName, SmallDisk>();
     if (small) {
-      disks.set("redis", new SmallDisk(data.redis, limits.torture_redis_disk_bytes));
-      disks.set("nats", new SmallDisk(data.nats, limits.torture_nats_disk_bytes));
-      disks.set("postgres", new SmallDisk(data.postgres, limits.torture_postgres_disk_bytes));
+      disks.set("redis", new SmallDisk(data.redis, tortureBounds.redis_disk_bytes));
+      disks.set("nats", new SmallDisk(data.nats, tortureBounds.nats_disk_bytes));
+      disks.set("postgres", new SmallDisk(data.postgres, tortureBounds.postgres_disk_bytes));
     }
     const noClock = options.faultKinds.includes("stop") ? whyNoClock() : null;
     const clock =
@@ -143,7 +143,7 @@ export async function clearGround({ data, watchdog, links, disks }: Ground): Pro
 function settingsForSmallDisk(data: DataFolder): string {
   const settings = join(data.run, "postgresql.conf");
   copyFileSync(join(DEPLOY, "postgresql.conf"), settings);
-  appendFileSync(settings, `\nmax_wal_size = ${limits.torture_postgres_wal_bytes_max / 1024 / 1024}MB\n`);
+  appendFileSync(settings, `\nmax_wal_size = ${tortureBounds.postgres_wal_bytes_max / 1024 / 1024}MB\n`);
   return settings;
 }
 

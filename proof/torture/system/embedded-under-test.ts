@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { environmentOfStack } from "../../../src/config.ts";
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
 import { httpProbe } from "../../../src/stack/probes.ts";
@@ -54,7 +54,7 @@ export class EmbeddedStage implements Stage {
     this.#watchdog = new Watchdog(path);
     this.#disk =
       options.faultKinds.includes("disk") && noDisks === null
-        ? new SmallDisk(this.#data, limits.torture_ledger_disk_bytes)
+        ? new SmallDisk(this.#data, tortureBounds.ledger_disk_bytes)
         : null;
     const plan = {
       name: "ledger",
@@ -96,7 +96,7 @@ export class EmbeddedStage implements Stage {
 
   async heal(): Promise<readonly RestoreReport[]> {
     await this.#faults.over();
-    const deadline = performance.now() + limits.torture_heal_milliseconds_max;
+    const deadline = performance.now() + tortureBounds.heal_milliseconds_max;
     for (;;) {
       const reason = await this.#ledger.plan.probe();
       if (reason === null) return [];

@@ -1,5 +1,5 @@
 import { StartError } from "../../../src/errors.ts";
-import { limits } from "../../../src/bounds.ts";
+import { stackBounds } from "../../../src/stack/stack-bounds.ts";
 import type { StagedProcess } from "../faults/faulted-process.ts";
 
 const LOOK_EVERY_MILLISECONDS = 20;
@@ -13,7 +13,7 @@ export async function startTogether(processes: readonly StagedProcess[]): Promis
 
 async function untilReady(process: StagedProcess): Promise<void> {
   const { name, probe } = process.plan;
-  const deadline = performance.now() + limits.stack_start_milliseconds_max;
+  const deadline = performance.now() + stackBounds.start_milliseconds_max;
   for (;;) {
     const reason = process.running ? await probe() : "it does not run";
     if (reason === null && process.running) return;

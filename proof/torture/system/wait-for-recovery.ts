@@ -1,7 +1,7 @@
 import { headKey } from "../../../src/decide/redis-client.ts";
 import { messageOf } from "../../../src/errors.ts";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
-import { limits } from "../../../src/bounds.ts";
+import { tortureBounds } from "../torture-bounds.ts";
 import { outboxLength, withRedis } from "../../../src/stack/probes.ts";
 import type { StackPlan } from "../../../src/stack/stack-plan.ts";
 import type { Operator } from "./simulated-operator.ts";
@@ -22,7 +22,7 @@ export interface Patient {
  * @throws Error with all that is still wrong after a bound, or at once where a writer has raised an alarm
  */
 export async function heal({ plan, processes, operator }: Patient): Promise<void> {
-  let deadline = performance.now() + limits.torture_heal_milliseconds_max;
+  let deadline = performance.now() + tortureBounds.heal_milliseconds_max;
   for (;;) {
     const alarms = processes.flatMap(({ plan: { name }, alarm }) =>
       alarm === null ? [] : `${name}: ${alarm}`,
@@ -34,7 +34,7 @@ export async function heal({ plan, processes, operator }: Patient): Promise<void
     if (ill.length === 0) ill.push(...(await behind(plan)));
     if (ill.length === 0) return;
     // A restore takes the time that it takes.
-    deadline += Math.max(0, performance.now() - begun - limits.torture_look_milliseconds_max);
+    deadline += Math.max(0, performance.now() - begun - tortureBounds.look_milliseconds_max);
     if (performance.now() > deadline) {
       const down = processes.filter(({ running }) => !running);
       const logs = down.map((process) => `${process.plan.name} is down, its log ends: ${process.logEnd()}`);

@@ -1,4 +1,4 @@
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { integers } from "../../keep/pg-array.ts";
 import { HASH_OF_COMMAND } from "./books-full-scan.ts";
 import { type Row, type Snapshot } from "./books-snapshot.ts";
@@ -29,8 +29,8 @@ async function named(
   query: string,
   parameters: readonly string[],
 ): Promise<Row[]> {
-  const rows = await books.query(`${query} LIMIT ${limits.audit_rows_named_max}`, parameters);
-  if (rows.length === limits.audit_rows_named_max) {
+  const rows = await books.query(`${query} LIMIT ${bounds.audit_rows_named_max}`, parameters);
+  if (rows.length === bounds.audit_rows_named_max) {
     const [row] = await books.query(`SELECT count(*) AS count FROM (${query}) AS faulty`, parameters);
     findings.addUntold(Number(row?.["count"]) - rows.length);
   }
@@ -94,7 +94,7 @@ export async function checkCommands(
   findings: Findings,
 ): Promise<void> {
   if (hashes.size === 0) return;
-  const keptMicros = limits.idempotency_key_kept_seconds * 1_000_000;
+  const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
   const query = `
     WITH effects AS (
       SELECT account, seq, command, time FROM entries

@@ -1,4 +1,4 @@
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { integers } from "../../keep/pg-array.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books-snapshot.ts";
 import { faultsOf } from "../chain.ts";
@@ -25,7 +25,7 @@ export async function checkChains(
     `SELECT account::text, seq::text, kind, value::text, balance::text, credit_limit::text, time::text,
        seq_before::text, balance_before::text, time_before::text, in_force::text, known,
        count(*) OVER ()::text AS faulty
-     FROM (${FAULTY}) AS faulty ORDER BY faulty.account, faulty.seq LIMIT ${limits.audit_rows_named_max}`,
+     FROM (${FAULTY}) AS faulty ORDER BY faulty.account, faulty.seq LIMIT ${bounds.audit_rows_named_max}`,
     parameters,
   );
   for (const row of rows) name(row, findings);

@@ -1,6 +1,6 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync, statSync } from "node:fs";
-import { limits, MONEY_CENTS_MAX } from "../../bounds.ts";
+import { MONEY_CENTS_MAX, bounds } from "../../bounds.ts";
 import { messageOf, StartError } from "../../errors.ts";
 import { faultsOf, type StoredEntry } from "../chain.ts";
 import { DoubledCommands, hash53 } from "../duplicate-detector.ts";
@@ -285,7 +285,7 @@ interface Effect {
 /** Reads again what has the hash of another one: nothing, where all is well. */
 function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
   if (candidates.size === 0) return;
-  const keptMicros = limits.idempotency_key_kept_seconds * 1_000_000;
+  const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
   const rows = db.query<Effect, []>(`
     SELECT account, seq, command, time FROM entries
     UNION ALL SELECT account, NULL, command, changed_at FROM limits WHERE command <> 'initial'`);

@@ -6,7 +6,7 @@ import { quote } from "../expected-accounts.ts";
 import { accountOf, type Ask, differingEvents, eventOf } from "../events.ts";
 import type { FeedMessage } from "./stream-reader.ts";
 import type { Findings } from "../findings.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import type { OutboxAside } from "../spill/outbox-spill.ts";
 
 /** Finds what the batches say otherwise than the books, which have kept all of them. */
@@ -118,7 +118,7 @@ export class CompareFeed {
       "SELECT place, g, events FROM ahead WHERE shard = ? AND place > ? ORDER BY place LIMIT ?",
     );
     for (let last = 0; ;) {
-      const page = rows.all(shard, last, limits.audit_chunk_batches);
+      const page = rows.all(shard, last, bounds.audit_chunk_batches);
       if (page.length === 0) return;
       last = page.at(-1)?.place ?? last;
       yield page.map(({ g, events }) => ({ g, events: texts.parse(JSON.parse(events)) }));

@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { type Batch, parseBatch } from "../../carry/batch.ts";
 import { STREAM } from "../../carry/feed.ts";
 import { natsOptions } from "../../carry/nats-address.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { messageOf } from "../../errors.ts";
 
 /** A message of the feed; `batch` is null where it is none. */
@@ -27,7 +27,7 @@ export async function readFeed(
     ...natsOptions(url),
     ...(url.startsWith("tls:") ? { tls: {} } : {}),
     name: "razonete audit",
-    timeout: limits.audit_connect_milliseconds_max,
+    timeout: bounds.audit_connect_milliseconds_max,
     reconnect: false,
     noAsyncTraces: true,
   });
@@ -42,7 +42,7 @@ export async function readFeed(
 /** 0 where there is no stream, or nothing in it. */
 async function lastPosition(connection: NatsConnection): Promise<number> {
   try {
-    const manager = await jetstreamManager(connection, { timeout: limits.audit_connect_milliseconds_max });
+    const manager = await jetstreamManager(connection, { timeout: bounds.audit_connect_milliseconds_max });
     const { state } = await manager.streams.info(STREAM);
     return state.messages === 0 ? 0 : state.last_seq;
   } catch (error) {
@@ -58,9 +58,9 @@ async function readUpTo(
   onMessages: (messages: readonly FeedMessage[]) => Promise<void>,
 ): Promise<void> {
   const consumer = await jetstream(connection, {
-    timeout: limits.audit_connect_milliseconds_max,
+    timeout: bounds.audit_connect_milliseconds_max,
   }).consumers.get(STREAM);
-  const messages = await consumer.consume({ max_messages: limits.audit_chunk_batches });
+  const messages = await consumer.consume({ max_messages: bounds.audit_chunk_batches });
   // A server that was killed would leave this waiting.
   let silent = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,7 +69,7 @@ async function readUpTo(
     timer = setTimeout(() => {
       silent = true;
       messages.stop();
-    }, limits.audit_connect_milliseconds_max);
+    }, bounds.audit_connect_milliseconds_max);
   };
   let chunk: FeedMessage[] = [];
   try {
@@ -78,7 +78,7 @@ async function readUpTo(
       const { streamSequence: position, pending } = message.info;
       chunk.push({ position, batch: parseBatch(message.string()) });
       const isLast = position >= last || pending === 0;
-      if (chunk.length >= limits.audit_chunk_batches || isLast) {
+      if (chunk.length >= bounds.audit_chunk_batches || isLast) {
         clearTimeout(timer);
         await onMessages(chunk);
         chunk = [];

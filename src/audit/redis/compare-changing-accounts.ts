@@ -1,6 +1,6 @@
 import type { Sql } from "../../keep/postgres-client.ts";
 import { integers } from "../../keep/pg-array.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { inSnapshot, type Snapshot } from "../books/books-snapshot.ts";
 import type { System } from "../books/books-metadata.ts";
 import { type CompareFeed, holdAgainstBooks } from "../feed/compare-feed.ts";
@@ -64,7 +64,7 @@ export class CompareMoving {
 
   async compare(moving: readonly number[]): Promise<void> {
     const { outbox, work } = this.#options;
-    const some = limits.audit_moving_accounts;
+    const some = bounds.audit_moving_accounts;
     work.plan(moving.length * WORK_OF_COMPARISON);
     // At least once: the outbox is held against the books even where nothing moves.
     for (let at = 0; at === 0 || at < moving.length; at += some) {
@@ -124,7 +124,7 @@ export class CompareMoving {
   /** Everything that is in the outbox by now and was not read yet, and maybe what comes meanwhile. */
   async #readOutbox(): Promise<void> {
     const { redis, shard, outbox } = this.#options;
-    const length = limits.audit_chunk_batches;
+    const length = bounds.audit_chunk_batches;
     for (let pages = 1; ; pages += 1) {
       const page = await redis.outbox(shard, outbox.lastG + 1, length);
       outbox.take(page);
@@ -147,7 +147,7 @@ export class CompareMoving {
     for (const account of accounts) {
       for (const { g, text } of outbox.eventsOf(account, since, cursor)) {
         kept.push({ g, events: [text] });
-        if (kept.length < limits.audit_moving_accounts) continue;
+        if (kept.length < bounds.audit_moving_accounts) continue;
         await hold();
         kept = [];
       }
@@ -209,7 +209,7 @@ export class CompareMoving {
     const first = last === 0 ? shard || shards : last + shards;
     for (
       let number = first;
-      number < head.next && between.length < limits.audit_rows_named_max;
+      number < head.next && between.length < bounds.audit_rows_named_max;
       number += shards
     )
       between.push(number);

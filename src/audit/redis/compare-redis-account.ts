@@ -1,4 +1,4 @@
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import type { Decided } from "../expected-accounts.ts";
 import { quote } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
@@ -102,7 +102,7 @@ function compareStatement(
   decided: Decided,
   findings: Findings,
 ): void {
-  const length = Math.min(seq, limits.statement_entries_max);
+  const length = Math.min(seq, bounds.statement_entries_max);
   for (let index = 0; index < Math.max(length, statement.length); index += 1) {
     const at = seq - index;
     const wanted = index < length ? decided.entries.get(at) : undefined;

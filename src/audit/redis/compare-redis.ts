@@ -1,6 +1,6 @@
 import type { Sql } from "../../keep/postgres-client.ts";
 import { integers } from "../../keep/pg-array.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { withAside } from "../spill/spill-database.ts";
 import type { Row } from "../books/books-snapshot.ts";
 import type { System } from "../books/books-metadata.ts";
@@ -99,7 +99,7 @@ export class CompareRedis {
     for (;;) {
       const rows = await this.#ask(
         `SELECT account FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
-         ORDER BY account LIMIT ${limits.audit_chunk_accounts}`,
+         ORDER BY account LIMIT ${bounds.audit_chunk_accounts}`,
         [String(last)],
       );
       const chunk = rows.map((row) => Number(row["account"]));
@@ -114,7 +114,7 @@ export class CompareRedis {
       // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
       done.catch(() => {});
       running.add(done);
-      if (running.size >= limits.audit_chunks_at_once_max) await Promise.race(running);
+      if (running.size >= bounds.audit_chunks_at_once_max) await Promise.race(running);
     }
     await Promise.all(running);
   }
@@ -139,7 +139,7 @@ export class CompareRedis {
     const rows = await this.#ask(
       `SELECT a.account, concat_ws(' ', a.seq, a.balance, a.credit_limit, a.name) AS standing, (
          SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
-         WHERE e.account = a.account AND e.seq > a.seq - ${limits.statement_entries_max} AND e.seq <= a.seq
+         WHERE e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max} AND e.seq <= a.seq
        ) AS statement
        FROM accounts AS a WHERE a.account = ANY($1::text::bigint[])`,
       [integers(accounts, (account) => account)],

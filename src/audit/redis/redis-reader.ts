@@ -7,7 +7,7 @@ import {
   readOutbox,
   type Redis,
 } from "../../decide/redis-client.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { looking, REDIS } from "../unreachable-server.ts";
 
 export interface Head {
@@ -56,7 +56,7 @@ export class RedisSide {
     connected.catch(() => {});
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), limits.audit_connect_milliseconds_max);
+      timer = setTimeout(() => resolve(false), bounds.audit_connect_milliseconds_max);
     });
     try {
       if (await Promise.race([connected, late])) return new RedisSide(redis);
@@ -88,8 +88,8 @@ export class RedisSide {
   async read(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[] | null> {
     const found: Found[] = [];
     try {
-      for (let at = 0; at < accounts.length; at += limits.audit_chunk_accounts) {
-        const chunk = accounts.slice(at, at + limits.audit_chunk_accounts);
+      for (let at = 0; at < accounts.length; at += bounds.audit_chunk_accounts) {
+        const chunk = accounts.slice(at, at + bounds.audit_chunk_accounts);
         found.push(...(await this.#readChunk(epoch, shard, chunk)));
       }
       return found;

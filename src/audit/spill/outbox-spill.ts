@@ -1,6 +1,6 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
-import { limits } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
 import { accountOf, eventOf } from "../events.ts";
 
 export interface OutboxEvent {
@@ -99,7 +99,7 @@ export class OutboxAside {
       .query<OutboxEvent, [number, number]>(
         "SELECT g, text FROM events WHERE account IS NULL AND g > ? ORDER BY place LIMIT ?",
       )
-      .all(g, limits.audit_rows_named_max);
+      .all(g, bounds.audit_rows_named_max);
   }
 
   /** The batches up to `g`, some at a time. */
@@ -108,7 +108,7 @@ export class OutboxAside {
       "SELECT place, g FROM batches WHERE place > ? AND g <= ? ORDER BY place LIMIT ?",
     );
     for (let last = 0; ;) {
-      const page = rows.all(last, g, limits.audit_chunk_batches);
+      const page = rows.all(last, g, bounds.audit_chunk_batches);
       if (page.length === 0) return;
       last = page.at(-1)?.place ?? last;
       yield page.map((row) => ({ g: row.g, events: this.batch(row.g) }));
