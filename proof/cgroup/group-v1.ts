@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Limits, Usage } from "./cgroup.ts";
-import { field } from "./stat-field.ts";
 import type { HomesV1 } from "./layout.ts";
+import type { Limits, Usage } from "./limits-and-usage.ts";
+import { field } from "./stat-field.ts";
 
 /** The length of a period of the CPU quota: the kernel's default, and what containers have. */
 const PERIOD_MICROSECONDS = 100_000;

@@ -1,4 +1,5 @@
-import { Cgroup, type Usage } from "../cgroup/cgroup.ts";
+import { Cgroup } from "../cgroup/cgroup.ts";
+import type { Usage } from "../cgroup/limits-and-usage.ts";
 import type { Submission } from "./submission.ts";
 
 const SAMPLE_MILLISECONDS = 500;

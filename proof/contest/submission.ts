@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import type { Limits } from "../cgroup/cgroup.ts";
+import type { Limits } from "../cgroup/limits-and-usage.ts";
 import { messageOf, StartError } from "../../src/errors.ts";
 import { DEPLOY } from "../../src/stack/stack-plan.ts";
 

@@ -40,7 +40,7 @@ export interface TortureOptions {
   /** Of load and harm. Between the rounds the system is brought up again and compared, which comes on top. */
   readonly seconds: number;
   readonly seed: number;
-  /** Length of a round's load, about; `torture_round_seconds`, if not given. */
+  /** Length of a round's load, about; `tortureBounds.round_seconds`, if not given. */
   readonly roundSeconds?: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;

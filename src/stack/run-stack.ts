@@ -15,9 +15,9 @@ export interface StackOptions {
   readonly fresh: boolean;
   /** Of HAProxy, on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
-  /** 1 to `stack_apis_max`. */
+  /** 1 to `stackBounds.apis_max`. */
   readonly apis: number;
-  /** 1 to `stack_writers_max`: one works, the others wait to take over. */
+  /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
   /** What every process takes over from the present environment, PATH among it. */
   readonly environment: Readonly<Record<string, string>>;

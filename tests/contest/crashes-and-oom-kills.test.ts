@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type Usage, cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
+import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
+import type { Usage } from "../../proof/cgroup/limits-and-usage.ts";
 import { deathsSince, endedForMemory } from "../../proof/contest/crashes-and-oom-kills.ts";
 import { Meter, readingAfter, WHOLE } from "../../proof/contest/resource-usage.ts";
 import { MEGABYTE_BYTES } from "../../proof/contest/submission.ts";
