@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
 import { bounds } from "../../src/bounds.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
 
@@ -20,7 +20,7 @@ const HOT = 3;
 
 const applyReply = z.array(z.string());
 
-describe.skipIf(clusterMissing !== null)(
+describe.skipIf(serversMissing !== null)(
   "an audit of an outbox that has grown while PostgreSQL was away",
   () => {
     let system: AuditedCluster;

@@ -3,7 +3,7 @@ import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster } from "./support/audited-cluster.ts";
@@ -14,7 +14,7 @@ setDefaultTimeout(60_000);
 const ACCOUNT_3 = "razonete:{0}:account:3";
 const STATEMENT_3 = "razonete:{0}:statement:3";
 
-describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
+describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   let system: AuditedCluster;
 
   beforeAll(async () => {

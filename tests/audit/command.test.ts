@@ -6,9 +6,9 @@ import { connect } from "@nats-io/transport-node";
 import { STREAM } from "../../src/carry/feed.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { AuditedCluster } from "./support/audited-cluster.ts";
 
 failOnLeaks();
@@ -72,7 +72,7 @@ describe("razonete audit", () => {
     }
   });
 
-  describe.skipIf(clusterMissing !== null)("on a cluster", () => {
+  describe.skipIf(serversMissing !== null)("on a cluster", () => {
     let system: AuditedCluster;
     let servers: Record<"DATABASE_URL" | "REDIS_URL" | "NATS_URL", string>;
     beforeAll(async () => {

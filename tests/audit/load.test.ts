@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
-import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 
@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 const seed = testSeed();
 const AUDITS = 24;
 
-describe.skipIf(clusterMissing !== null)(`audits under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed, { shards: 2, writers: 2 });

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { WORK_OF_COMPARISON } from "../../src/audit/progress-estimate.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { AuditedCluster } from "./support/audited-cluster.ts";
 
 failOnLeaks();
@@ -48,7 +48,7 @@ describe("the progress of an audit", () => {
     expect(told.every(([done, all]) => done <= all && Number.isFinite(done))).toBe(true);
   });
 
-  test.skipIf(clusterMissing !== null)(
+  test.skipIf(serversMissing !== null)(
     "of a cluster is through with the books before it is through with the accounts",
     async () => {
       await using system = await AuditedCluster.start();

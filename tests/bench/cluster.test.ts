@@ -1,11 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { processesOf } from "../stack/support/running-stack.ts";
-import { serversMissing } from "../stack/support/servers-missing.ts";
+import { processesOf } from "../support/running-stack.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { startBench } from "./support/start-bench.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { startBench } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

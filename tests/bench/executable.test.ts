@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import type { ExecutableBenchResult } from "../../proof/bench/executable.ts";
 import { EXECUTABLE } from "../../src/build/programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "./support/start-bench.ts";
+import { benchToTheEnd } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

@@ -3,9 +3,9 @@ import { Filler } from "../../proof/bench/fill.ts";
 import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "../../proof/bench/stack-target.ts";
 import { connectRedis, headKey } from "../../src/decide/redis-client.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
-import { serversMissing } from "../stack/support/servers-missing.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** What is filled in must look as if it had been opened and entered through the API: else its cost would be another. */
 

@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { LargeBenchResult } from "../../proof/bench/large.ts";
-import { serversMissing } from "../stack/support/servers-missing.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "./support/start-bench.ts";
+import { benchToTheEnd } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

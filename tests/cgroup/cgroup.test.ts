@@ -5,7 +5,7 @@ import { Cgroup, cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
 import { GroupV2 } from "../../proof/cgroup/group-v2.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -10,7 +10,7 @@ setDefaultTimeout(60_000);
 const KILLS = 6;
 const seed = testSeed();
 
-describe.skipIf(clusterMissing !== null)(
+describe.skipIf(serversMissing !== null)(
   `HAProxy that fills one API first, under load (seed ${seed})`,
   () => {
     test("the API that has all requests killed: no request fails, and none is applied twice", async () => {
@@ -38,7 +38,7 @@ describe.skipIf(clusterMissing !== null)(
   },
 );
 
-describe.skipIf(clusterMissing !== null)(`HAProxy and the APIs, under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

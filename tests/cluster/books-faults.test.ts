@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { DIVERGENCE_EXIT_CODE } from "../../src/keep/divergence.ts";
 import { call, isNotDone } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
-import type { SteadyLoad } from "./support/steady-load.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
+import type { SteadyLoad } from "../support/steady-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -16,7 +16,7 @@ const OUTBOX_BATCHES_MAX = 150;
 const HISTORY_MILLISECONDS_MAX = 3_000;
 const seed = testSeed();
 
-describe.skipIf(clusterMissing !== null)(`PostgreSQL away, under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     const environment = { OUTBOX_BATCHES_MAX: String(OUTBOX_BATCHES_MAX) };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { balanceOf, call, problemName } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -11,7 +11,7 @@ setDefaultTimeout(60_000);
 const DEBITS = 1_000;
 const ROOM = 600;
 
-describe.skipIf(clusterMissing !== null)("debits at once", () => {
+describe.skipIf(serversMissing !== null)("debits at once", () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(testSeed());

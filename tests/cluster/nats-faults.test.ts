@@ -2,18 +2,18 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { Feed, STREAM } from "../../src/carry/feed.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
 const seed = testSeed();
 
-describe.skipIf(clusterMissing !== null)(`NATS away, under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`NATS away, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createClient } from "@redis/client";
 import { bounds } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -16,7 +16,7 @@ const ANSWER_MILLISECONDS_MAX = 2 * bounds.decision_milliseconds_max + 3_000;
 const CUTS = 5;
 const seed = testSeed();
 
-describe.skipIf(clusterMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

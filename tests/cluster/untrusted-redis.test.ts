@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
 import { call, isNotDone, problemName } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -14,7 +14,7 @@ const seed = testSeed();
 const detailed = z.object({ detail: z.string() });
 const POST = { valor: 1, tipo: "c", descricao: "fenced" };
 
-describe.skipIf(clusterMissing !== null)(`a Redis that is not what the books know (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`a Redis that is not what the books know (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

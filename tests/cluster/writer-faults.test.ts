@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";
-import { LoadedCluster } from "./support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -14,7 +14,7 @@ const LAG_TRANSACTIONS = 100;
 const LAG_MILLISECONDS_MAX = 5_000;
 const seed = testSeed();
 
-describe.skipIf(clusterMissing !== null)(`the writers, under load (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`the writers, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed, { writers: 2, durable: true });

@@ -1,23 +1,24 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
 import type { ContestResult } from "../../proof/contest/contest-result.ts";
 import { CONTEST_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { processesOf } from "../stack/support/running-stack.ts";
-import { serversMissing } from "../stack/support/servers-missing.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { processesOf } from "../support/running-stack.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 
 /** `razonete contest` as a person runs it, only shorter. */
 
-failOnLeaks();
 setDefaultTimeout(120_000);
 
 const ROOT = join(import.meta.dir, "../..");
-const folder = mkdtempSync(join(tmpdir(), "razonete-contest-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const temporary = temporaryFolder("contest");
+const folder = temporary.path;
+afterAll(() => temporary[Symbol.dispose]());
+failOnLeaks();
 
 function start(data: string, ...flags: readonly string[]) {
   return Bun.spawn(

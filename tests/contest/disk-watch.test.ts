@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DiskWatch } from "../../proof/contest/disk-watch.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 test("a disk is watched until its end is asked for, in one block, and nothing is left behind", async () => {
   using folder = temporaryFolder();

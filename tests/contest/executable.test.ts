@@ -1,26 +1,26 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import packageJson from "../../package.json" with { type: "json" };
 import { buildExecutable } from "../../src/build/build-executable.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startNats } from "../support/servers/nats.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import { startRedis } from "../support/servers/redis.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** What `npm run build` makes, in a folder where nothing of the repository is. */
 
-failOnLeaks();
 setDefaultTimeout(60_000);
 
-const folder = mkdtempSync(join(tmpdir(), "razonete-executable-"));
+const temporary = temporaryFolder("executable");
+const folder = temporary.path;
 const executable = join(folder, "razonete");
 beforeAll(() => buildExecutable(executable));
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => temporary[Symbol.dispose]());
+failOnLeaks();
 
 function start(command: string, environment: Readonly<Record<string, string>>, ...flags: readonly string[]) {
   return Bun.spawn([executable, command, ...flags], {
@@ -67,7 +67,7 @@ test("serves from one data file, with the texts that it brings along", async () 
   }
 });
 
-describe.skipIf(clusterMissing !== null)(`in a cluster (${clusterMissing ?? "there"})`, () => {
+describe.skipIf(serversMissing !== null)(`in a cluster (${serversMissing ?? "there"})`, () => {
   test("makes the ledger, serves, and keeps what was answered; the writer can make it as well", async () => {
     const [first, second, nats, books] = await Promise.all([
       startRedis(),

@@ -13,7 +13,7 @@ import {
   SUBMISSION_FILE,
 } from "../../proof/contest/submission.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/stack/stack-plan.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /**
  * deploy/rinha/docker-compose.yml against the contest's rules, and against the stack's own configuration. There is no

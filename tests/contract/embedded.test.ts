@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { ledgerSuite } from "./ledger-suite.ts";
 
 ledgerSuite("embedded", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "razonete-test-"));
+  const folder = temporaryFolder();
   let now = Date.UTC(2024, 0, 17) * 1000;
-  const ledger = new EmbeddedLedger({ file: join(folder, "razonete.db"), clock: () => now });
+  const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db"), clock: () => now });
   return {
     ledger,
     advanceClock: (seconds) => {
@@ -15,7 +14,7 @@ ledgerSuite("embedded", async () => {
     },
     dispose: async () => {
       await ledger.close();
-      rmSync(folder, { recursive: true });
+      folder[Symbol.dispose]();
     },
   };
 });

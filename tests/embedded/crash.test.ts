@@ -5,9 +5,9 @@ import { auditFile } from "../support/audit-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { spawnServer, startServer } from "../support/server.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { Journal } from "./support/answer-log.ts";
-import { openContested, startLoad } from "./support/contending-load.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { Journal } from "../support/answer-log.ts";
+import { openContested, startLoad } from "../support/contending-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

@@ -8,7 +8,7 @@ import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { serveToTheEnd, startServer } from "../support/server.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);

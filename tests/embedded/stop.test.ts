@@ -7,9 +7,9 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { stallRequest } from "../support/stalled-request.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { Journal } from "./support/answer-log.ts";
-import { openContested, startLoad } from "./support/contending-load.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { Journal } from "../support/answer-log.ts";
+import { openContested, startLoad } from "../support/contending-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(20_000);

@@ -8,9 +8,10 @@ import { buildFailingFsync, whyNoFailingFsync } from "../support/failing-fsync.t
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { Journal } from "./support/answer-log.ts";
-import { openContested, startLoad } from "./support/contending-load.ts";
+import { eventually } from "../support/eventually.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { Journal } from "../support/answer-log.ts";
+import { openContested, startLoad } from "../support/contending-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -120,7 +121,10 @@ describe("a disk that is full", () => {
         await using server = await startServer({ data: folder.path, wrapper });
         accounts = await openContested(server.url, journal);
         const load = startLoad(server.url, journal, accounts, random);
-        await until(() => journal.count("not-done") + journal.count("unknown") > 200);
+        await eventually(
+          "200 were not done",
+          () => journal.count("not-done") + journal.count("unknown") > 200,
+        );
         const statement = await call(server.url, "GET", `/clientes/${accounts[0]}/extrato`);
         expect(statement.status).toBe(200);
         await load.stop();
@@ -133,7 +137,7 @@ describe("a disk that is full", () => {
       await journal.check(server.url);
       const before = journal.count("accepted");
       const load = startLoad(server.url, journal, accounts, random);
-      await until(() => journal.count("accepted") > before + 100);
+      await eventually("100 more are accepted", () => journal.count("accepted") > before + 100);
       await load.stop();
       await journal.check(server.url);
       expect(server.output().stderr).toBe("");
@@ -214,11 +218,14 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
         journal.attempts.filter(({ key, known }) => key !== null && known.type === "unknown"),
       );
       const load = startLoad(server.url, journal, accounts, random);
-      await until(() => journal.count("accepted") > 50 * (round + 1));
+      await eventually("50 more are accepted", () => journal.count("accepted") > 50 * (round + 1));
       const failed = journal.count("not-done") + journal.count("unknown");
       // Odd rounds end in the middle of it, even ones after the disk is in order again.
       disk.fail(round % 2 === 0 ? random.integer(1, 5) : 1_000_000);
-      await until(() => journal.count("not-done") + journal.count("unknown") > failed);
+      await eventually(
+        "one is not done",
+        () => journal.count("not-done") + journal.count("unknown") > failed,
+      );
       expect((await call(server.url, "GET", "/clientes/1/extrato")).status).toBe(200);
       if (round % 2 === 0) await Bun.sleep(random.integer(0, 100));
       await server.kill();
@@ -273,12 +280,4 @@ function expectTwoSentences(server: RunningServer): void {
 
 function expectNoStack(server: RunningServer): void {
   for (const line of server.output().stderr.trimEnd().split("\n")) expect(line).toMatch(/^(razonete: .*)?$/);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never: ${condition.toString()}`);
-    await Bun.sleep(5);
-  }
 }

@@ -1,13 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { startHttpServer } from "../../src/http/server.ts";
 import { httpSuite } from "./http-suite.ts";
 
 httpSuite("embedded", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "razonete-test-"));
-  const ledger = new EmbeddedLedger({ file: join(folder, "razonete.db") });
+  const folder = temporaryFolder();
+  const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });
   const defects: string[] = [];
   const server = startHttpServer(ledger, {
     address: { host: "127.0.0.1", port: 0 },
@@ -19,7 +18,7 @@ httpSuite("embedded", async () => {
     stop: async () => {
       await server.stop();
       await ledger.close();
-      rmSync(folder, { recursive: true });
+      folder[Symbol.dispose]();
       if (defects.length > 0) throw new Error(`the server reported defects: ${defects.join("; ")}`);
     },
   };

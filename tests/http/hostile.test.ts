@@ -6,7 +6,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RawAnswer, RawConnection } from "../support/raw-connection.ts";
 import { startServer } from "../support/server.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type HostileRequest, hostileRequest } from "./support/hostile-requests.ts";
 
 failOnLeaks();

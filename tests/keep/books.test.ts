@@ -13,13 +13,13 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
-import { LedgerSource } from "./support/ledger-source.ts";
+import { LedgerSource } from "../support/ledger-source.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missingServers() !== null)("the books", () => {
+describe.skipIf(serversMissing !== null)("the books", () => {
   let server: PostgresServer;
   let url: string;
   let sql: Sql;

@@ -4,13 +4,13 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed, STREAM } from "../../src/carry/feed.ts";
 import { bounds } from "../../src/bounds.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { eventually } from "../support/eventually.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";
-import { until } from "./support/writer-world.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missingServers() !== null)("the feed", () => {
+describe.skipIf(serversMissing !== null)("the feed", () => {
   let server: NatsServer;
   let publisher: Feed;
   let subscriber: Feed;
@@ -39,7 +39,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     return (await manager.streams.info(STREAM)).state;
   }
 
-  const streamIsThere = () => until("the stream is there", async () => (await stream()).messages >= 0);
+  const streamIsThere = () => eventually("the stream is there", async () => (await stream()).messages >= 0);
 
   const batch = (g: number): Batch => ({
     epoch: "e",
@@ -50,7 +50,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
 
   /** Publishes until one comes through: what is published while a side is away is lost, as it may be. */
   async function comesThrough(g: number): Promise<void> {
-    await until(`batch ${g} comes through`, async () => {
+    await eventually(`batch ${g} comes through`, async () => {
       publisher.publish(batch(g));
       await Bun.sleep(50);
       return brought.some((each) => each.g === g);
@@ -62,11 +62,11 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     const before = brought.length;
     for (let g = 2; g <= 500; g += 1) publisher.publish(batch(g));
     publisher.publish(batch(500));
-    await until("all have come", () => brought.length >= before + 500);
+    await eventually("all have come", () => brought.length >= before + 500);
     expect(brought.slice(before, before + 499)).toEqual(
       Array.from({ length: 499 }, (_, index) => batch(index + 2)),
     );
-    await until("all are stored", async () => (await stream()).messages === 500);
+    await eventually("all are stored", async () => (await stream()).messages === 500);
   });
 
   test("brings only what is for the shard, and only batches", async () => {
@@ -77,7 +77,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     connection.publish("razonete.batches.0", JSON.stringify({ epoch: "e", shard: 0, g: "1", events: ["x"] }));
     connection.publish("razonete.batches.0", JSON.stringify({ ...batch(7), shard: 1 }));
     publisher.publish({ ...batch(8), shard: 1 });
-    await until("shard 1 has its own", () => other.length === 1);
+    await eventually("shard 1 has its own", () => other.length === 1);
     expect(other).toEqual([{ ...batch(8), shard: 1 }]);
     expect(brought.filter(({ g }) => g !== 1)).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     await comesThrough(1);
     await server.process.kill();
     server.forget();
-    await until("it is noticed", () => troubles.includes("NATS is away"));
+    await eventually("it is noticed", () => troubles.includes("NATS is away"));
     publisher.publish(batch(2));
     await server.process.start();
     await comesThrough(3);

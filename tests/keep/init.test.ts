@@ -16,14 +16,14 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { StartError } from "../../src/errors.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
-import { LedgerSource, putInOutbox } from "./support/ledger-source.ts";
+import { LedgerSource, putInOutbox } from "../support/ledger-source.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missingServers() !== null)("razonete init", () => {
+describe.skipIf(serversMissing !== null)("razonete init", () => {
   let postgresServer: PostgresServer;
   let redisServer: RedisServer;
   let databaseUrl: string;

@@ -10,14 +10,15 @@ import {
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { eventually } from "../support/eventually.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { childrenOf } from "../support/servers/server-process.ts";
-import { LedgerSource } from "./support/ledger-source.ts";
-import { Servers, until, WriterWorld } from "./support/writer-world.ts";
+import { LedgerSource } from "../support/ledger-source.ts";
+import { Servers, WriterWorld } from "../support/writer-under-test.ts";
 
 setDefaultTimeout(90_000);
 
-describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
+describe.skipIf(serversMissing !== null)("the writer stands it that", () => {
   let servers: Servers;
   let world: WriterWorld;
 
@@ -41,7 +42,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
     Array.from({ length: count }, (_, index) => world.source.batch(1 + (index % 5), 30, -10, 5));
 
   const said = (line: string | RegExp) =>
-    until(
+    eventually(
       `a writer says ${line}`,
       () => world.lines.some((each) => (typeof line === "string" ? each === line : line.test(each))),
       () => `it said ${JSON.stringify(world.lines)}`,
@@ -60,7 +61,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
     return rows.map(({ pid }) => pid);
   }
 
-  const roleIsHeld = () => until("a writer is active", async () => (await roleHolders()).length === 1);
+  const roleIsHeld = () => eventually("a writer is active", async () => (await roleHolders()).length === 1);
 
   describe("NATS", () => {
     test("is away, from the start or for a while", async () => {
@@ -149,7 +150,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
       await said(/^shard 0: Redis (is away|cannot be used)/);
       await servers.redis.process.start();
       await said("shard 0: Redis can be used again");
-      await until("the test reaches it again", async () => (await world.redis.ping()) === "PONG");
+      await eventually("the test reaches it again", async () => (await world.redis.ping()) === "PONG");
       await world.decideAndPublish(makeBatches(50));
       await world.drained();
       expect(await world.differences()).toEqual([]);
@@ -202,7 +203,10 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
         await world.redis.send("DEL", ["razonete:{0}:outbox"]);
         await world.redis.send("HSET", [head, "epoch", epoch, "g", "5"]);
         await world.redis.send("HDEL", [head, "lost"]);
-        await until("it can be used again", () => world.lines.at(-1) === "shard 0: Redis can be used again");
+        await eventually(
+          "it can be used again",
+          () => world.lines.at(-1) === "shard 0: Redis can be used again",
+        );
       }
       await world.decideAndPublish(makeBatches(5));
       await world.drained();
@@ -227,13 +231,13 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
       await lock`BEGIN`;
       await lock`SELECT FROM cursors FOR UPDATE`;
       await world.decideAndPublish(makeBatches(1));
-      await until("it waits for the cursor", async () => {
+      await eventually("it waits for the cursor", async () => {
         const rows = await world.sql`
           SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%keep_batches%'`;
         return rows.length === 1;
       });
       const lost = makeBatches(2);
-      await until("NATS brings them", () => {
+      await eventually("NATS brings them", () => {
         for (const batch of lost) world.feed.publish(batch);
         return heard.has(8);
       });
@@ -274,7 +278,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
         await world.decide(makeBatches(3000));
         const before = await world.lastG();
         const child = world.startWriterProcess();
-        await until("it keeps", async () => (await world.lastG()) > before);
+        await eventually("it keeps", async () => (await world.lastG()) > before);
         child.kill("SIGKILL");
         await child.exited;
       }
@@ -289,7 +293,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
       world.startWriter();
       await said("shard 0: another writer is active, this one stands by");
       await world.decideAndPublish(makeBatches(300));
-      await until("the first ones are kept", async () => (await world.lastG()) > 0);
+      await eventually("the first ones are kept", async () => (await world.lastG()) > 0);
       for (const child of children) {
         child.kill("SIGKILL");
         await child.exited;
@@ -311,12 +315,12 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
           WHERE datname = current_database() AND application_name = 'razonete writer 0'`
         ).length === 2;
       for (let round = 0; round < 3; round += 1) {
-        await until("one is active, one stands by", both);
+        await eventually("one is active, one stands by", both);
         await roleIsHeld();
         const [holder] = await roleHolders();
         await world.decideAndPublish(makeBatches(200));
         await world.sql`SELECT pg_terminate_backend(${holder ?? 0}::int)`;
-        await until("another session has the role", async () => {
+        await eventually("another session has the role", async () => {
           const [now] = await roleHolders();
           return now !== undefined && now !== holder;
         });
@@ -341,7 +345,7 @@ describe.skipIf(missingServers() !== null)("the writer stands it that", () => {
     test("is told to stop: it ends with 0, the outbox keeps the rest", async () => {
       await world.decide(makeBatches(3000));
       const child = world.startWriterProcess();
-      await until("it has begun", async () => (await world.lastG()) > 0);
+      await eventually("it has begun", async () => (await world.lastG()) > 0);
       child.kill("SIGTERM");
       expect(await child.exited).toBe(0);
       expect(await roleHolders()).toEqual([]);

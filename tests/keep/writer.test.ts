@@ -9,13 +9,14 @@ import {
   test,
 } from "bun:test";
 import type { Batch } from "../../src/carry/batch.ts";
-import { missingServers } from "../support/servers/binaries.ts";
-import { LedgerSource } from "./support/ledger-source.ts";
-import { Servers, until, WriterWorld } from "./support/writer-world.ts";
+import { eventually } from "../support/eventually.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { LedgerSource } from "../support/ledger-source.ts";
+import { Servers, WriterWorld } from "../support/writer-under-test.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(missingServers() !== null)("the writer", () => {
+describe.skipIf(serversMissing !== null)("the writer", () => {
   let servers: Servers;
   let world: WriterWorld;
 
@@ -40,7 +41,7 @@ describe.skipIf(missingServers() !== null)("the writer", () => {
 
   async function startActive(): Promise<void> {
     world.startWriter();
-    await until("the writer is active", () => world.lines.includes("shard 0: this writer is active"));
+    await eventually("the writer is active", () => world.lines.includes("shard 0: this writer is active"));
   }
 
   test("keeps what the feed brings, in order, and trims the outbox", async () => {
@@ -86,7 +87,7 @@ describe.skipIf(missingServers() !== null)("the writer", () => {
     await startActive();
     for (const batch of makeBatches(5)) {
       await world.decide([batch]);
-      await until("it is kept", async () => (await world.lastG()) === batch.g);
+      await eventually("it is kept", async () => (await world.lastG()) === batch.g);
     }
     await world.drained();
     expect(await world.differences()).toEqual([]);
@@ -120,7 +121,7 @@ describe.skipIf(missingServers() !== null)("the writer", () => {
       // writer has looked at the outbox before it keeps.
       await transaction`LOCK TABLE limits IN ACCESS EXCLUSIVE MODE`;
       await world.decide([world.source.close([world.source.entry(1, 5), world.source.limit(1, 200_000)])]);
-      await until("the writer waits for the lock", isBlocked);
+      await eventually("the writer waits for the lock", isBlocked);
       await world.decideAndPublish(makeBatches(2));
       // Some looks at the outbox later it is still whole.
       await Bun.sleep(350);
@@ -135,7 +136,7 @@ describe.skipIf(missingServers() !== null)("the writer", () => {
   test("a stop finishes the transaction under way and lets go of the role", async () => {
     const { writer, done } = world.startWriter();
     await world.decideAndPublish(makeBatches(1000));
-    await until("it has begun", async () => (await world.lastG()) > 0);
+    await eventually("it has begun", async () => (await world.lastG()) > 0);
     writer.stop();
     expect(await done).toBeUndefined();
     expect(await world.sql`SELECT FROM pg_locks WHERE locktype = 'advisory'`).toHaveLength(0);

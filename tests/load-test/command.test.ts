@@ -1,25 +1,27 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { LedgerServer } from "./support/server.ts";
 import { Hangs, HangsFromTheStart, KnowsAccount6 } from "./support/wrong-servers.ts";
 
 const MAIN = join(import.meta.dir, "../../proof/cli/main.ts");
 const SHORT = ["--scale", "0.003", "--seed", "5"];
 
+let temporary: TemporaryFolder;
 let folder = "";
 let server: LedgerServer | null = null;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "razonete-load-"));
+  temporary = temporaryFolder();
+  folder = temporary.path;
 });
 
 afterEach(async () => {
   await server?.stop();
   server = null;
-  rmSync(folder, { recursive: true });
+  temporary[Symbol.dispose]();
 });
 
 interface Ended {

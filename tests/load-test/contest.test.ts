@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
-import { Cluster, clusterMissing } from "../support/cluster.ts";
+import { Cluster } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startServer } from "../support/server.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 
@@ -17,7 +18,7 @@ test("the ledger in one process stands the contest's load without a failure", as
   await standsTheContest(server.url);
 });
 
-test.skipIf(clusterMissing !== null)("the cluster stands it too", async () => {
+test.skipIf(serversMissing !== null)("the cluster stands it too", async () => {
   await using cluster = await Cluster.start();
   await standsTheContest(cluster.url);
 });

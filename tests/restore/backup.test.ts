@@ -3,14 +3,14 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import postgres from "postgres";
 import { z } from "zod";
-import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { call } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { pathOf } from "../support/servers/binaries.ts";
-import { NOTHING_MISSING, runRestore } from "./support/restorable.ts";
+import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -20,7 +20,7 @@ const detailed = z.object({ detail: z.string() });
 const BEHIND =
   /the books are older than Redis \(batch.* in neither the books nor the outbox\): .*razonete restore/;
 
-describe.skipIf(clusterMissing !== null)(`PostgreSQL's own backups (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

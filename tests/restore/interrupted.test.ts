@@ -8,11 +8,11 @@ import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
-import { LedgerSource } from "../keep/support/ledger-source.ts";
-import { Servers } from "../keep/support/writer-world.ts";
+import { LedgerSource } from "../support/ledger-source.ts";
+import { Servers } from "../support/writer-under-test.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 
 failOnLeaks();
 setDefaultTimeout(180_000);
@@ -24,7 +24,7 @@ const SHARDS = 2;
  * Books that lag by half of what the feed has, and a Redis that is empty: made once, and copied for each test. No
  * APIs and no writer run, so that only the restore changes anything.
  */
-describe.skipIf(missingServers() !== null)("a restore that is interrupted", () => {
+describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => {
   let servers: Servers;
   let redis: RedisClient;
   let template: string;

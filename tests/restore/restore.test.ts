@@ -3,12 +3,12 @@ import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { z } from "zod";
 import { call } from "../support/api.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
-import { LoadedCluster } from "../cluster/support/loaded-cluster.ts";
-import { NOTHING_MISSING, runRestore } from "./support/restorable.ts";
+import { LoadedCluster } from "../support/loaded-cluster.ts";
+import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -16,7 +16,7 @@ setDefaultTimeout(120_000);
 const seed = testSeed();
 const detailed = z.object({ detail: z.string() });
 
-describe.skipIf(clusterMissing !== null)(`razonete restore (seed ${seed})`, () => {
+describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed);

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { createClient } from "@redis/client";
 import { mendRedisLog, newestPart } from "../../src/stack/aof-repair.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { pathOf } from "../support/servers/binaries.ts";
 import { startRedis } from "../support/servers/redis.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 
@@ -43,7 +43,7 @@ function mended(text: string, by: (folder: string) => void = mend): string {
   return readFileSync(file, "latin1");
 }
 
-describe.skipIf(clusterMissing !== null)("Redis's log, before Redis is started", () => {
+describe.skipIf(serversMissing !== null)("Redis's log, before Redis is started", () => {
   test("stays as it is where it is whole, empty, or not there", () => {
     expect(mended(TRANSACTION.repeat(3))).toBe(TRANSACTION.repeat(3));
     expect(mended("")).toBe("");

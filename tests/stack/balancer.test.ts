@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { locate } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Load } from "./support/keyed-load.ts";
-import { eventually } from "./support/running-stack.ts";
-import { serversMissing } from "./support/servers-missing.ts";
+import { eventually } from "../support/eventually.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { type SharedStack, sharedStack } from "./support/shared-stack.ts";
 
 failOnLeaks();

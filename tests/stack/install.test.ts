@@ -5,7 +5,7 @@ import { StartError } from "../../src/errors.ts";
 import { ensurePrograms } from "../../src/stack/install-servers.ts";
 import { locate, PROGRAM_NAMES, PROGRAMS, type ProgramName } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 

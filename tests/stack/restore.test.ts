@@ -3,9 +3,9 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import { startStack, stackToTheEnd } from "./support/running-stack.ts";
-import { serversMissing } from "./support/servers-missing.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { startStack, stackToTheEnd } from "../support/running-stack.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

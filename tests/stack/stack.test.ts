@@ -9,15 +9,10 @@ import { natsOptions } from "../../src/carry/nats-address.ts";
 import { isFree } from "../../src/stack/ports.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
-import {
-  eventually,
-  processesOf,
-  type RunningStack,
-  stackToTheEnd,
-  startStack,
-} from "./support/running-stack.ts";
-import { serversMissing } from "./support/servers-missing.ts";
+import { eventually } from "../support/eventually.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { processesOf, type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { sharedStack } from "./support/shared-stack.ts";
 
 /** The servers are real; our own processes have stand-ins, whose behaviour is nothing but what the stack relies on. */

@@ -2,16 +2,11 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import postgres from "postgres";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { eventually } from "../support/eventually.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { Load } from "./support/keyed-load.ts";
-import {
-  eventually,
-  processesOf,
-  type RunningStack,
-  stackToTheEnd,
-  startStack,
-} from "./support/running-stack.ts";
-import { serversMissing } from "./support/servers-missing.ts";
+import { processesOf, type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 
 /** `razonete stack` as a person starts it, with nothing in place of anything. */
 

@@ -3,18 +3,15 @@ import { createClient } from "@redis/client";
 import library from "../../src/decide/ledger.lua" with { type: "text" };
 import { initialise } from "../../src/keep/init.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
-import { missingServers } from "./servers/binaries.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
-import { ServerProcess, temporaryFolder } from "./servers/server-process.ts";
+import { ServerProcess } from "./servers/server-process.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 import { eventually } from "./eventually.ts";
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
-
-/** Why a cluster cannot run here; null where it can. */
-export const clusterMissing = missingServers();
 
 export interface ClusterOptions {
   readonly apis?: number;
@@ -181,7 +178,7 @@ export class Cluster implements AsyncDisposable {
       Object.entries(this.#settings(port)).map(([key, value]) => `${key}=${value}`);
     const server = await ServerProcess.start({
       name,
-      folder: temporaryFolder(name),
+      folder: temporaryFolder(name).path,
       command: (port) => ["/usr/bin/env", "-i", ...settings(port), ...this.#own[command]],
       isReady,
       stopSignal: "SIGTERM",

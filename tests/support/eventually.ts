@@ -1,4 +1,4 @@
-const WAIT_MILLISECONDS_MAX = 30_000;
+const WAIT_MILLISECONDS_MAX = 45_000;
 
 /**
  * Waits until the condition holds; fails, naming it, where it does not for very long. A condition that rejects does not
@@ -18,7 +18,7 @@ export async function eventually(
     } catch (error) {
       reason = error;
     }
-    await Bun.sleep(5);
+    await Bun.sleep(10);
   }
   throw new Error(`waited in vain: ${what} ${JSON.stringify(describe())}`, { cause: reason });
 }

@@ -1,6 +1,6 @@
 import { afterAll } from "bun:test";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { temporaryFolders } from "./temp-folder.ts";
+import { temporaryFolders } from "./temporary-folder.ts";
 
 /**
  * To be called once at the top of a test file: fails the run where a test of the file leaves a process or a folder

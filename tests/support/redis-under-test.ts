@@ -6,14 +6,14 @@ import type { BatchFeed } from "../../src/decide/ports.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { missingServers } from "./servers/binaries.ts";
+import { serversMissing } from "./servers/binaries.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { TestBooks } from "./test-books.ts";
 import { eventually } from "./eventually.ts";
 
 /** For tests that need a Redis: skipped, with the reason printed, where there is none to be had. */
 export function describeWithRedis(name: string, body: () => void): void {
-  describe.skipIf(missingServers() !== null)(name, body);
+  describe.skipIf(serversMissing !== null)(name, body);
 }
 
 export const silentFeed: BatchFeed = { publish: () => {} };

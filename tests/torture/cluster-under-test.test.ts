@@ -13,10 +13,10 @@ import { ClusterStage } from "../../proof/torture/system/cluster-under-test.ts";
 import type { FaultDone, Harm, Link } from "../../proof/torture/plan/fault.ts";
 import { processNames } from "../../proof/torture/plan/plan-round.ts";
 import { isFrozen } from "../../proof/torture/faults/process-tree.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { leftBehind } from "./support/left-behind.ts";
 
 setDefaultTimeout(60_000);
@@ -24,7 +24,7 @@ failOnLeaks();
 
 const PROCESSES = processNames(2, 2);
 
-describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
+describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
   const folder = temporaryFolder();
   let stage: ClusterStage;
   let number = 0;

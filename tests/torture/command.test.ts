@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { resultWith } from "./support/results.ts";
 
 failOnLeaks();

@@ -7,7 +7,7 @@ import type { FaultDone, Harm } from "../../proof/torture/plan/fault.ts";
 import { isFrozen } from "../../proof/torture/faults/process-tree.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { leftBehind } from "./support/left-behind.ts";
 
 setDefaultTimeout(60_000);

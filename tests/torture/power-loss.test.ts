@@ -10,9 +10,9 @@ import {
 } from "../../proof/torture/faults/power-loss.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { missingServers } from "../support/servers/binaries.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -20,80 +20,77 @@ setDefaultTimeout(60_000);
 const CLIENTS = 8;
 const ANSWERS = 400;
 
-describe.skipIf(whyNoFsyncRecord() !== null || missingServers() !== null)(
-  "Redis after a loss of power",
-  () => {
-    test("with appendfsync always nothing answered is lost", async () => {
-      const { answered, there } = await loseGrowing("always");
-      expect(there).toBeGreaterThanOrEqual(answered);
-    });
+describe.skipIf(whyNoFsyncRecord() !== null || serversMissing !== null)("Redis after a loss of power", () => {
+  test("with appendfsync always nothing answered is lost", async () => {
+    const { answered, there } = await loseGrowing("always");
+    expect(there).toBeGreaterThanOrEqual(answered);
+  });
 
-    test("with appendfsync no it is, though kill -9 alone loses nothing", async () => {
-      using folder = temporaryFolder();
-      const { server, recordFolder } = await startRecorded(folder.path, "no");
-      try {
-        await grow(server, ANSWERS);
-        await server.process.kill();
-        await server.process.start();
-        expect(await countOf(server)).toBe(ANSWERS);
-        await server.process.kill();
-        expect(cutBytes(cutToSynced(server.log, recordFolder))).toBeGreaterThan(0);
-        await server.process.start();
-        expect(await countOf(server)).toBe(0);
-      } finally {
-        await server.process.dispose();
-      }
-    });
+  test("with appendfsync no it is, though kill -9 alone loses nothing", async () => {
+    using folder = temporaryFolder();
+    const { server, recordFolder } = await startRecorded(folder.path, "no");
+    try {
+      await grow(server, ANSWERS);
+      await server.process.kill();
+      await server.process.start();
+      expect(await countOf(server)).toBe(ANSWERS);
+      await server.process.kill();
+      expect(cutBytes(cutToSynced(server.log, recordFolder))).toBeGreaterThan(0);
+      await server.process.start();
+      expect(await countOf(server)).toBe(0);
+    } finally {
+      await server.process.dispose();
+    }
+  });
 
-    test("what was synced once stays, and no more than that", async () => {
-      using folder = temporaryFolder();
-      const { server, recordFolder } = await startRecorded(folder.path, "no");
-      try {
-        await grow(server, ANSWERS);
-        // A change of the setting makes Redis sync once what it has written.
-        await command(server, "CONFIG", "SET", "appendfsync", "always");
-        await grow(server, 1);
-        await command(server, "CONFIG", "SET", "appendfsync", "no");
-        await grow(server, ANSWERS);
-        await server.process.kill();
-        cutToSynced(server.log, recordFolder);
-        await server.process.start();
-        expect(await countOf(server)).toBe(ANSWERS + 1);
-      } finally {
-        await server.process.dispose();
-      }
-    });
+  test("what was synced once stays, and no more than that", async () => {
+    using folder = temporaryFolder();
+    const { server, recordFolder } = await startRecorded(folder.path, "no");
+    try {
+      await grow(server, ANSWERS);
+      // A change of the setting makes Redis sync once what it has written.
+      await command(server, "CONFIG", "SET", "appendfsync", "always");
+      await grow(server, 1);
+      await command(server, "CONFIG", "SET", "appendfsync", "no");
+      await grow(server, ANSWERS);
+      await server.process.kill();
+      cutToSynced(server.log, recordFolder);
+      await server.process.start();
+      expect(await countOf(server)).toBe(ANSWERS + 1);
+    } finally {
+      await server.process.dispose();
+    }
+  });
 
-    test("nor where it has rewritten its log meanwhile", async () => {
-      const { answered, there } = await loseGrowing("always", async (server) => {
-        await command(server, "BGREWRITEAOF");
-        await eventually("the log is rewritten", () =>
-          readdirSync(server.log).some((name) => name.includes(".2.base")),
-        );
-      });
-      expect(there).toBeGreaterThanOrEqual(answered);
+  test("nor where it has rewritten its log meanwhile", async () => {
+    const { answered, there } = await loseGrowing("always", async (server) => {
+      await command(server, "BGREWRITEAOF");
+      await eventually("the log is rewritten", () =>
+        readdirSync(server.log).some((name) => name.includes(".2.base")),
+      );
     });
+    expect(there).toBeGreaterThanOrEqual(answered);
+  });
 
-    test("the record of a file that is gone does not count for the next one with its inode", () => {
-      using folder = temporaryFolder();
-      const log = join(folder.path, "log");
-      const record = join(folder.path, "record");
-      for (const path of [log, record]) mkdirSync(path);
-      const file = join(log, "appendonly.aof.1.incr.aof");
-      writeFileSync(file, "0123456789");
-      const { ino, birthtimeNs } = statSync(file, { bigint: true });
-      writeFileSync(join(record, String(ino)), `7 ${birthtimeNs}\n`);
-      renameSync(file, `${file}.renamed`);
-      expect(cutToSynced(log, record)).toEqual([{ file: `${file}.renamed`, from: 10, to: 7 }]);
-      expect(cutToSynced(log, record)).toEqual([]);
-      writeFileSync(join(record, String(ino)), `7 ${birthtimeNs - 1n}\n`);
-      expect(cutToSynced(log, record)).toEqual([{ file: `${file}.renamed`, from: 7, to: 0 }]);
-      writeFileSync(file, "0123456789");
-      writeFileSync(join(record, String(statSync(file).ino)), `${"4".padStart(20, "0")} ${"0".repeat(29)}\n`);
-      expect(cutToSynced(log, record)).toEqual([{ file, from: 10, to: 4 }]);
-    });
-  },
-);
+  test("the record of a file that is gone does not count for the next one with its inode", () => {
+    using folder = temporaryFolder();
+    const log = join(folder.path, "log");
+    const record = join(folder.path, "record");
+    for (const path of [log, record]) mkdirSync(path);
+    const file = join(log, "appendonly.aof.1.incr.aof");
+    writeFileSync(file, "0123456789");
+    const { ino, birthtimeNs } = statSync(file, { bigint: true });
+    writeFileSync(join(record, String(ino)), `7 ${birthtimeNs}\n`);
+    renameSync(file, `${file}.renamed`);
+    expect(cutToSynced(log, record)).toEqual([{ file: `${file}.renamed`, from: 10, to: 7 }]);
+    expect(cutToSynced(log, record)).toEqual([]);
+    writeFileSync(join(record, String(ino)), `7 ${birthtimeNs - 1n}\n`);
+    expect(cutToSynced(log, record)).toEqual([{ file: `${file}.renamed`, from: 7, to: 0 }]);
+    writeFileSync(file, "0123456789");
+    writeFileSync(join(record, String(statSync(file).ino)), `${"4".padStart(20, "0")} ${"0".repeat(29)}\n`);
+    expect(cutToSynced(log, record)).toEqual([{ file, from: 10, to: 4 }]);
+  });
+});
 
 async function startRecorded(
   folder: string,

@@ -8,7 +8,7 @@ import type { Progress, TortureOptions, TortureParts } from "../../proof/torture
 import type { TortureResult } from "../../proof/torture/report/torture-result.ts";
 import { torture } from "../../proof/torture/torture.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { partsOf, StandInStage } from "./support/stand-in-system.ts";
 
 failOnLeaks();

@@ -2,16 +2,16 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ClusterStage } from "../../proof/torture/system/cluster-under-test.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { temporaryFolder } from "../support/temp-folder.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { leftBehind, mountsBelow } from "./support/left-behind.ts";
 
 setDefaultTimeout(60_000);
 failOnLeaks();
 
-describe.skipIf(clusterMissing !== null)("a stage that ends otherwise", () => {
+describe.skipIf(serversMissing !== null)("a stage that ends otherwise", () => {
   test("leaves no process and no disk where the torture is killed, not even frozen ones", async () => {
     using folder = temporaryFolder();
     const torn = Bun.spawn([process.execPath, join(import.meta.dir, "support/torn-stage.ts"), folder.path], {

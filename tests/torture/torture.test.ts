@@ -3,7 +3,7 @@ import { FAULT_KINDS } from "../../proof/torture/plan/fault.ts";
 import { TORTURE_PARTS } from "../../proof/torture/dependencies.ts";
 import { torture } from "../../proof/torture/torture.ts";
 import { summaryOf } from "../../proof/torture/report/summary.ts";
-import { clusterMissing } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -24,7 +24,7 @@ async function expectNothingFound(seed: number, seconds: number, embedded: boole
   expect(result.harms.reduce((sum, { done }) => sum + done, 0)).toBeGreaterThan(seconds / 10);
 }
 
-describe.skipIf(clusterMissing !== null)("a minute of torture finds nothing in the cluster", () => {
+describe.skipIf(serversMissing !== null)("a minute of torture finds nothing in the cluster", () => {
   for (const seed of SEEDS) test(`seed ${seed}`, () => expectNothingFound(seed, 60, false));
 });
 

@@ -2,7 +2,7 @@ import { auditCluster, type AuditClusterOptions } from "../../../src/audit/audit
 import type { AuditReport, FindingName } from "../../../src/audit/report/audit-report.ts";
 import { call } from "../../support/api.ts";
 import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
-import { KeptBooks } from "../../cluster/support/kept-books.ts";
+import { KeptBooks } from "../../support/kept-books.ts";
 
 /** A cluster with some entries in accounts 1 to 5, and its audit. */
 export class AuditedCluster implements AsyncDisposable {

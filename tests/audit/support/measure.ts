@@ -17,7 +17,7 @@ import { initialise } from "../../../src/keep/init.ts";
 import { startNats } from "../../support/servers/nats.ts";
 import { startPostgres } from "../../support/servers/postgres.ts";
 import { startRedis } from "../../support/servers/redis.ts";
-import { temporaryFolder } from "../../support/temp-folder.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { connectRedis, headKey, type Redis } from "../../../src/decide/redis-client.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");

@@ -1,4 +1,4 @@
-import { eventually } from "./running-stack.ts";
+import { eventually } from "../../support/eventually.ts";
 
 /** Sends one request; throws where the answer is not the one it should be. Returns what is to be told of it. */
 export type Send = (body: string) => Promise<string>;

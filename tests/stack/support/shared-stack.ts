@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryFolder } from "../../support/temp-folder.ts";
-import { type RunningStack, startStack } from "./running-stack.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { type RunningStack, startStack } from "../../support/running-stack.ts";
 
 export interface SharedStack {
   readonly stack: RunningStack;

@@ -2,7 +2,7 @@ import { ensurePrograms } from "../../../src/stack/install-servers.ts";
 import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/server-programs.ts";
 import { StartError } from "../../../src/errors.ts";
 
-let found: Programs | StartError | null = null;
+const found: Programs | StartError = findPrograms();
 
 /**
  * The path of a server's program. What is missing is installed as `razonete stack` does it.
@@ -10,21 +10,15 @@ let found: Programs | StartError | null = null;
  * @throws StartError that names the missing packages
  */
 export function pathOf(program: ProgramName): string {
-  found ??= look();
   if (found instanceof StartError) throw found;
   return found[program];
 }
 
-/** Why tests on real servers cannot run here, which is also said aloud; `null` where they can. */
-export function missingServers(): string | null {
-  if (found === null) {
-    found = look();
-    if (found instanceof StartError) console.error(`SKIPPED, ${found.message}`);
-  }
-  return found instanceof StartError ? found.message : null;
-}
+/** Why tests on real servers cannot run here, which is also said aloud; `null` where they can. Installs what it may. */
+export const serversMissing: string | null = found instanceof StartError ? found.message : null;
+if (serversMissing !== null) console.error(`SKIPPED: ${serversMissing}`);
 
-function look(): Programs | StartError {
+function findPrograms(): Programs | StartError {
   try {
     return ensurePrograms(PROGRAM_NAMES, { path: process.env["PATH"] ?? "", say: console.error });
   } catch (error) {

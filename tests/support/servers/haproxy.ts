@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pathOf } from "./binaries.ts";
-import { ServerProcess, temporaryFolder } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg");
 
@@ -14,7 +15,7 @@ export async function startHaproxy(apiPorts: readonly number[], roundRobin: bool
   const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
   return ServerProcess.start({
     name: "haproxy",
-    folder: temporaryFolder("haproxy"),
+    folder: temporaryFolder("haproxy").path,
     command: (port) => [
       "/usr/bin/env",
       `HAPROXY_BIND=127.0.0.1:${port}`,

@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathOf } from "./binaries.ts";
-import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
+import { exchange, ServerProcess } from "./server-process.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 export interface NatsServer {
   readonly url: string;
@@ -13,7 +14,7 @@ export interface NatsServer {
 /** A NATS with JetStream. */
 export async function startNats(): Promise<NatsServer> {
   const program = pathOf("nats");
-  const folder = temporaryFolder("nats");
+  const folder = temporaryFolder("nats").path;
   const store = join(folder, "jetstream");
   const server = await ServerProcess.start({
     name: "nats-server",

@@ -2,7 +2,8 @@ import { chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import { pathOf } from "./binaries.ts";
-import { ServerProcess, temporaryFolder } from "./server-process.ts";
+import { ServerProcess } from "./server-process.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 export interface PostgresServer {
   readonly process: ServerProcess;
@@ -26,7 +27,7 @@ let databases = 0;
 export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
   const program = pathOf("postgres");
   const initdb = pathOf("initdb");
-  const folder = temporaryFolder("postgres");
+  const folder = temporaryFolder("postgres").path;
   const data = join(folder, "data");
   const asOwner = giveAway(folder);
   const made = Bun.spawnSync(

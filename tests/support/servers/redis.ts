@@ -1,7 +1,8 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { pathOf } from "./binaries.ts";
-import { exchange, ServerProcess, temporaryFolder } from "./server-process.ts";
+import { exchange, ServerProcess } from "./server-process.ts";
+import { temporaryFolder } from "../temporary-folder.ts";
 
 export interface RedisServer {
   readonly url: string;
@@ -25,7 +26,7 @@ export interface RedisServer {
  */
 export async function startRedis(environment: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
   const program = pathOf("redis");
-  const folder = temporaryFolder("redis");
+  const folder = temporaryFolder("redis").path;
   const log = join(folder, "appendonlydir");
   const settings: Record<string, string> = {
     bind: "127.0.0.1",

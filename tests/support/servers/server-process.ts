@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect, createServer } from "node:net";
 
@@ -127,10 +126,6 @@ export class ServerProcess {
   async #lastWords(): Promise<string> {
     return (await this.log()).slice(-2000);
   }
-}
-
-export function temporaryFolder(name: string): string {
-  return mkdtempSync(join(tmpdir(), `razonete-test-${process.pid}-${name}-`));
 }
 
 /** In front of a command: the system ends it with this process. Linux only; elsewhere the tests' own end does. */

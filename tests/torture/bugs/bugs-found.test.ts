@@ -1,4 +1,4 @@
-import { clusterMissing } from "../../support/cluster.ts";
+import { serversMissing } from "../../support/servers/binaries.ts";
 import { describe } from "bun:test";
 import { planRun } from "../../../proof/torture/plan/plan-run.ts";
 import { TORTURE_PARTS } from "../../../proof/torture/dependencies.ts";
@@ -12,7 +12,7 @@ failOnLeaks();
 const wanted = process.env["TORTURE_BUGS"] === "1";
 const name = wanted ? "the torture of a system with a bug" : "SKIPPED, 10 minutes: set TORTURE_BUGS=1";
 
-describe.skipIf(clusterMissing !== null || !wanted)(name, () => {
+describe.skipIf(serversMissing !== null || !wanted)(name, () => {
   testThatEachIsFound(
     (options) => torture({ ...options, parts: TORTURE_PARTS }),
     (options) =>

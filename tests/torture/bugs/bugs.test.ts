@@ -2,12 +2,13 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { buildFsyncRecord, cutToSynced, whyNoFsyncRecord } from "../../../proof/torture/faults/power-loss.ts";
-import { KeptBooks } from "../../cluster/support/kept-books.ts";
+import { KeptBooks } from "../../support/kept-books.ts";
 import { balanceOf, call } from "../../support/api.ts";
-import { Cluster, type ClusterOptions, clusterMissing } from "../../support/cluster.ts";
+import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
+import { serversMissing } from "../../support/servers/binaries.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
-import { temporaryFolder } from "../../support/temp-folder.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { type BugName, BUG_NAMES } from "./support/bugs.ts";
 import { commandsWith } from "./support/commands.ts";
 
@@ -52,7 +53,7 @@ const CASES: Readonly<Record<BugName, Case>> = {
   "read-then-write": { scenarios: [bothApis] },
 };
 
-describe.skipIf(clusterMissing !== null)("a bug that is built in", () => {
+describe.skipIf(serversMissing !== null)("a bug that is built in", () => {
   for (const bug of BUG_NAMES) {
     const { scenarios, options = {}, harmless = false, missing = null } = CASES[bug];
     test.skipIf(missing !== null)(

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { OwnCommands } from "../../../../src/stack/stack-plan.ts";
 import type { FaultKind } from "../../../../proof/torture/plan/fault.ts";
 import { testSeed } from "../../../support/random.ts";
-import { temporaryFolder } from "../../../support/temp-folder.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type BugName, BUG_NAMES } from "./bugs.ts";
 import { commandsWith } from "./commands.ts";
 

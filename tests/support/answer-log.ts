@@ -9,7 +9,7 @@ import {
   readAccounts,
   readChain,
   type WireEntry,
-} from "../../support/api.ts";
+} from "./api.ts";
 
 /** What a client knows of a request. `not-done`: it was answered 503 with the outcome `none`. */
 type Known =

@@ -1,4 +1,4 @@
-import type { Random } from "../../support/random.ts";
+import type { Random } from "./random.ts";
 import type { Journal } from "./answer-log.ts";
 
 /** The limits of these accounts are changed under load; they are small, so that many debits are refused. */

@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
-import { readAccounts } from "../../support/api.ts";
-import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
-import { Random } from "../../support/random.ts";
-import { Journal } from "../../embedded/support/answer-log.ts";
+import { readAccounts } from "./api.ts";
+import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { Random } from "./random.ts";
+import { Journal } from "./answer-log.ts";
 import { KeptBooks } from "./kept-books.ts";
 import { type LoadedAccounts, SteadyLoad } from "./steady-load.ts";
 

@@ -1,6 +1,6 @@
-import { call } from "../../support/api.ts";
-import type { Random } from "../../support/random.ts";
-import type { Attempt, Journal } from "../../embedded/support/answer-log.ts";
+import { call } from "./api.ts";
+import type { Random } from "./random.ts";
+import type { Attempt, Journal } from "./answer-log.ts";
 import { z } from "zod";
 
 const statement = z.object({ saldo: z.object({ total: z.int() }) });

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
-import type { Cluster } from "../../support/cluster.ts";
-import { eventually } from "../../support/eventually.ts";
-import type { KeptEntry } from "../../embedded/support/answer-log.ts";
+import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
+import type { Cluster } from "./cluster.ts";
+import { eventually } from "./eventually.ts";
+import type { KeptEntry } from "./answer-log.ts";
 
 const outboxState = z.object({ g: z.coerce.number(), length: z.number() });
 

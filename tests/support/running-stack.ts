@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { StackDescription } from "../../../src/stack/stack-file.ts";
+import type { StackDescription } from "../../src/stack/stack-file.ts";
+import { eventually } from "./eventually.ts";
 
-const ROOT = join(import.meta.dir, "../../..");
-const WAIT_MILLISECONDS_MAX = 45_000;
+const ROOT = join(import.meta.dir, "../..");
+const END_MILLISECONDS_MAX = 45_000;
 
 export interface StackStart {
   readonly data: string;
@@ -37,10 +38,9 @@ export async function startStack(start: StackStart): Promise<RunningStack> {
   const stack = spawnStack(start);
   const file = join(start.data, "stack.json");
   try {
-    await eventually("stack.json stands", () => {
-      if (stack.over()) throw new Error(`the stack ended: ${stack.output()}`);
-      return stack.output().includes("Ctrl-C stops everything") && existsSync(file);
-    });
+    const isUp = () => stack.output().includes("Ctrl-C stops everything") && existsSync(file);
+    await eventually("the stack is up, or has ended", () => stack.over() || isUp());
+    if (stack.over()) throw new Error(`the stack ended: ${stack.output()}`);
   } catch (error) {
     await stack[Symbol.asyncDispose]();
     throw error;
@@ -68,7 +68,7 @@ export async function startStack(start: StackStart): Promise<RunningStack> {
 /** Starts a stack where it is expected to end by itself. */
 export async function stackToTheEnd(start: StackStart): Promise<{ code: number; output: string }> {
   const stack = spawnStack(start);
-  const bound = setTimeout(() => stack.signal("SIGKILL"), WAIT_MILLISECONDS_MAX);
+  const bound = setTimeout(() => stack.signal("SIGKILL"), END_MILLISECONDS_MAX);
   const code = await stack.ended;
   clearTimeout(bound);
   return { code, output: stack.output() };
@@ -157,14 +157,5 @@ function killIfThere(pid: number): void {
   } catch {
     // It has just ended.
     return;
-  }
-}
-
-/** Waits until `holds`, for longer than anything here may take. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + WAIT_MILLISECONDS_MAX;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`it did not come about that ${what}`);
-    await Bun.sleep(20);
   }
 }

@@ -1,6 +1,6 @@
 import type { RedisClient } from "bun";
-import type { Batch } from "../../../src/carry/batch.ts";
-import { INITIAL_CREDIT_LIMITS } from "../../../src/ledger/account.ts";
+import type { Batch } from "../../src/carry/batch.ts";
+import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 
 /** Makes up batches as the deciding function does, for accounts 1 to 5 and those that it opens. */
 export class LedgerSource {

@@ -4,9 +4,17 @@ import { join } from "node:path";
 
 const PREFIX = `razonete-test-${process.pid}-`;
 
-/** A new folder that is gone at the end of the scope: `using folder = temporaryFolder()`. */
-export function temporaryFolder(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(tmpdir(), PREFIX));
+export interface TemporaryFolder extends Disposable {
+  readonly path: string;
+}
+
+/**
+ * A new folder that is gone at the end of the scope: `using folder = temporaryFolder()`.
+ *
+ * @param name ends the folder's name, with a dash: whose it is, for whoever looks at what a killed run has left
+ */
+export function temporaryFolder(name = ""): TemporaryFolder {
+  const path = mkdtempSync(join(tmpdir(), `${PREFIX}${name}-`));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "bun:test";
-import { modelSuite } from "../model/model-suite.ts";
+import { modelSuite } from "./model-suite.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";

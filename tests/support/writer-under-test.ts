@@ -1,20 +1,20 @@
 import { join } from "node:path";
 import { RedisClient } from "bun";
-import type { Batch } from "../../../src/carry/batch.ts";
-import { Feed } from "../../../src/carry/feed.ts";
-import type { WriterConfig } from "../../../src/config.ts";
-import library from "../../../src/decide/ledger.lua" with { type: "text" };
-import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
-import { initialise } from "../../../src/keep/init.ts";
-import { Writer } from "../../../src/keep/writer.ts";
-import { type NatsServer, startNats } from "../../support/servers/nats.ts";
-import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
-import { type RedisServer, startRedis } from "../../support/servers/redis.ts";
-import { diesWithParent } from "../../support/servers/server-process.ts";
+import type { Batch } from "../../src/carry/batch.ts";
+import { Feed } from "../../src/carry/feed.ts";
+import type { WriterConfig } from "../../src/config.ts";
+import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
+import { initialise } from "../../src/keep/init.ts";
+import { Writer } from "../../src/keep/writer.ts";
+import { eventually } from "./eventually.ts";
+import { type NatsServer, startNats } from "./servers/nats.ts";
+import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
+import { type RedisServer, startRedis } from "./servers/redis.ts";
+import { diesWithParent } from "./servers/server-process.ts";
 import { LedgerSource, outboxOf, putInOutbox } from "./ledger-source.ts";
 
-const ROOT = join(import.meta.dir, "../../..");
-const WAIT_MILLISECONDS = 30_000;
+const ROOT = join(import.meta.dir, "../..");
 
 /** The three servers behind a writer. */
 export class Servers {
@@ -113,8 +113,8 @@ export class WriterWorld {
 
   /** Until the books hold everything that the source has made, and the outbox nothing. */
   async drained(): Promise<void> {
-    await until("the books hold all batches", async () => (await this.lastG()) === this.source.g);
-    await until("the outbox is empty", async () => (await this.outbox()).length === 0);
+    await eventually("the books hold all batches", async () => (await this.lastG()) === this.source.g);
+    await eventually("the outbox is empty", async () => (await this.outbox()).length === 0);
   }
 
   /** What differs between the books and what the source has made: nothing, where every row is there once. */
@@ -149,24 +149,4 @@ export class WriterWorld {
     this.redis.close();
     await this.sql.end({ timeout: 1 });
   }
-}
-
-/** Resolves when the condition holds; a condition that rejects does not hold. `instead` tells what is the case. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  instead: () => string = () => "",
-): Promise<void> {
-  const deadline = performance.now() + WAIT_MILLISECONDS;
-  let last = "";
-  while (performance.now() < deadline) {
-    try {
-      if (await condition()) return;
-      last = "";
-    } catch (error) {
-      last = ` (${error instanceof Error ? error.message : ""})`;
-    }
-    await Bun.sleep(10);
-  }
-  throw new Error(`it did not come to pass that ${what}${last} ${instead()}`);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Cluster } from "../../support/cluster.ts";
+import type { RestoreReport } from "../../src/restore/restore-report.ts";
+import type { Cluster } from "./cluster.ts";
 
 const missing = z.object({
   batches: z.array(z.object({ shard: z.number(), from: z.number(), to: z.number() })),

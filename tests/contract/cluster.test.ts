@@ -2,14 +2,15 @@ import { afterAll, describe } from "bun:test";
 import { Feed } from "../../src/carry/feed.ts";
 import { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { Books } from "../../src/keep/books.ts";
-import { ledgerSuite } from "../contract/ledger-suite.ts";
-import { httpSuite } from "./http-suite.ts";
-import { Cluster, clusterMissing } from "../support/cluster.ts";
+import { ledgerSuite } from "./ledger-suite.ts";
+import { httpSuite } from "../http/http-suite.ts";
+import { Cluster } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
 
-describe.skipIf(clusterMissing !== null)("the cluster", () => {
+describe.skipIf(serversMissing !== null)("the cluster", () => {
   httpSuite("through HAProxy, with two APIs", async () => {
     const cluster = await Cluster.start();
     return { url: cluster.url, fresh: true, stop: () => cluster[Symbol.asyncDispose]() };

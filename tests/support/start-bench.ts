@@ -1,10 +1,10 @@
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { processesOf } from "../../stack/support/running-stack.ts";
-import { temporaryFolder } from "../../support/temp-folder.ts";
+import { processesOf } from "./running-stack.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
 
-const ROOT = join(import.meta.dir, "../../..");
+const ROOT = join(import.meta.dir, "../..");
 
 /**
  * `razonete bench` as a person runs it.
