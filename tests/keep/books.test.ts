@@ -35,7 +35,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
   });
 
   beforeEach(async () => {
-    url = await server.createDatabase();
+    url = await server.emptyDatabase();
     sql = connectPostgres({ url, name: "test", connections_max: 1 });
     await migrate(sql);
     await sql`INSERT INTO system (epoch, shards, loaded) VALUES ('e', 2, true)`;

@@ -39,7 +39,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
   });
 
   beforeEach(async () => {
-    databaseUrl = await postgresServer.createDatabase();
+    databaseUrl = await postgresServer.emptyDatabase();
     sql = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
     redis = new RedisClient(redisServer.url);
     await redis.send("FLUSHALL", []);
@@ -149,7 +149,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
     const milliseconds = performance.now() - began;
 
     for (let part = 4; part <= 10; part += 2) {
-      databaseUrl = await postgresServer.createDatabase();
+      databaseUrl = await postgresServer.emptyDatabase();
       await redis.send("FLUSHALL", []);
       const child = start();
       await Bun.sleep((milliseconds * part) / 10);

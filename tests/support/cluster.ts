@@ -102,7 +102,7 @@ export class Cluster implements AsyncDisposable {
   async beginAnew(): Promise<void> {
     await Promise.all(this.writers.map((writer) => writer.kill()));
     await this.redisCommand("FLUSHALL");
-    this.databaseUrl = await this.postgres.createDatabase();
+    this.databaseUrl = await this.postgres.emptyDatabase();
     const servers = { databaseUrl: this.databaseUrl, redisUrl: this.redis.url };
     await initialise({ ...servers, shards: this.#shards, library });
     await Promise.all(this.writers.map((writer) => writer.start()));

@@ -61,7 +61,7 @@ export class WriterWorld {
     const flusher = new RedisClient(servers.redis.url);
     await flusher.send("FLUSHALL", []);
     flusher.close();
-    const databaseUrl = await servers.postgres.createDatabase();
+    const databaseUrl = await servers.postgres.emptyDatabase();
     const config = { databaseUrl, redisUrl: servers.redis.url, natsUrl: servers.nats.url };
     const { epoch } = await initialise({ ...config, shards: 1, library });
     return new WriterWorld(config, epoch);

@@ -8,11 +8,7 @@ import { testThatEachIsFound } from "./support/finding.ts";
 
 failOnLeaks();
 
-/** Long, and by chance longer: for whoever has changed the torture, or what it is to find. */
-const wanted = process.env["TORTURE_BUGS"] === "1";
-const name = wanted ? "the torture of a system with a bug" : "SKIPPED, 10 minutes: set TORTURE_BUGS=1";
-
-describe.skipIf(serversMissing !== null || !wanted)(name, () => {
+describe.skipIf(serversMissing !== null)("the torture of a system with a bug", () => {
   testThatEachIsFound(
     (options) => torture({ ...options, parts: TORTURE_PARTS }),
     (options) =>

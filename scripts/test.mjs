@@ -1,0 +1,34 @@
+// The tests. `npm test` runs all but the long ones, `npm run test:all` those too. Arguments name files or folders, as
+// in `npm test -- tests/http`; `--only-long` is for who has just run the others.
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import "./install.mjs";
+
+/** The tests mostly wait for servers. More at once than two for each core would make the others late. */
+const WORKERS = 3;
+const LONG = "**/*.long.test.ts";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const args = process.argv.slice(2);
+const flag = (name) => {
+  const index = args.indexOf(name);
+  if (index >= 0) args.splice(index, 1);
+  return index >= 0;
+};
+const [all, onlyLong] = [flag("--all"), flag("--only-long")];
+
+run("npm", "run", "--silent", "check");
+const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000"];
+if (onlyLong) {
+  run(...test, ".long.test.ts", ...args);
+} else {
+  const withLong = all || args.some((arg) => arg.includes(".long."));
+  const selection = withLong ? args : [`--path-ignore-patterns=${LONG}`, ...args];
+  run(...test, `--parallel=${WORKERS}`, ...selection);
+}
+
+function run(command, ...rest) {
+  const { status } = spawnSync(command, rest, { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}

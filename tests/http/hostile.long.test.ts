@@ -1,0 +1,5 @@
+import { failOnLeaks } from "../support/leaks.ts";
+import { hostileSuite } from "./hostile-suite.ts";
+
+failOnLeaks();
+hostileSuite(100_000);

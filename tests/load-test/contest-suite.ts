@@ -1,0 +1,49 @@
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { RunResult } from "../../proof/load-test/run-result.ts";
+import { Cluster } from "../support/cluster.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { startServer } from "../support/server.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const MAIN = join(import.meta.dir, "../../proof/cli/main.ts");
+
+/**
+ * The contest's load on both shapes: a ramp to its full rate, and then that rate.
+ *
+ * @param scale of four minutes
+ * @param requests that the load has at this scale, without the checks before and after it
+ */
+export function contestSuite(scale: number, requests: number): void {
+  test("the ledger in one process stands the contest's load without a failure", async () => {
+    using folder = temporaryFolder();
+    await using server = await startServer({ data: folder.path });
+    await standsTheContest(server.url, scale, requests);
+  });
+
+  test.skipIf(serversMissing !== null)("the cluster stands it too", async () => {
+    await using cluster = await Cluster.start();
+    await standsTheContest(cluster.url, scale, requests);
+  });
+}
+
+async function standsTheContest(url: string, scale: number, requests: number): Promise<void> {
+  using folder = temporaryFolder();
+  const args = ["rinha", "--url", url, "--scale", String(scale), "--out", "out"];
+  const run = Bun.spawn([process.execPath, MAIN, ...args], {
+    cwd: folder.path,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, exitCode] = await Promise.all([run.stdout.text(), run.exited]);
+  const result: RunResult = JSON.parse(readFileSync(join(folder.path, "out", "result.json"), "utf8"));
+  // A machine that is busy with other work cannot be held against the ledger; a wrong answer can.
+  expect(result.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);
+  expect(result).toMatchObject({ complete: true, notes: [], verdict: { inconsistencies: 0 } });
+  expect(result.total.requests).toBe(requests + 123);
+  expect(exitCode).toBe(result.verdict.passed ? 0 : 1);
+  const total = (requests + 123).toLocaleString("en");
+  expect(stdout).toMatch(new RegExp(`^total +${total} +0 `, "m"));
+  expect(existsSync(join(folder.path, "out", "report.html"))).toBe(true);
+}
