@@ -54,22 +54,23 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
     orphanSignal: "QUIT",
   });
   const url = `postgres://${USER}@127.0.0.1:${server.port}/postgres`;
+  const createDatabase = async (): Promise<string> => {
+    databases += 1;
+    const name = `ledger_${databases}`;
+    const sql = postgres(url, { max: 1, onnotice: () => {} });
+    await sql.unsafe(`CREATE DATABASE ${name}`);
+    await sql.end();
+    return `postgres://${USER}@127.0.0.1:${server.port}/${name}`;
+  };
   let emptied: string | null = null;
   return {
     process: server,
     url,
     freeze: () => signalAll(server.pid, "SIGSTOP"),
     thaw: () => signalAll(server.pid, "SIGCONT"),
-    async createDatabase() {
-      databases += 1;
-      const name = `ledger_${databases}`;
-      const sql = postgres(url, { max: 1, onnotice: () => {} });
-      await sql.unsafe(`CREATE DATABASE ${name}`);
-      await sql.end();
-      return `postgres://${USER}@127.0.0.1:${server.port}/${name}`;
-    },
+    createDatabase,
     async emptyDatabase() {
-      if (emptied === null) return (emptied = await this.createDatabase());
+      if (emptied === null) return (emptied = await createDatabase());
       const sql = postgres(emptied, { max: 1, onnotice: () => {} });
       await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`;
