@@ -26,7 +26,7 @@ export function tortureCommand(): Command {
     .option("--seconds <number>", "how long, of load and harm", integer(1, tortureBounds.seconds_max), 120)
     .option(
       "--seed <number>",
-      "repeat the harm and the wishes of the run with this seed (default: a new one)",
+      "repeat the harm and the operations of the run with this seed (default: a new one)",
       integer(0, SEED_MAX),
     )
     .option("--faults <kinds>", `kinds of harm, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])

@@ -1,10 +1,11 @@
 import type { OwnCommands } from "../../src/stack/stack-plan.ts";
 import type { Checker, RoundVerdict } from "./check/checker-types.ts";
-import type { Fault, FaultDone, FaultKind } from "./plan/fault.ts";
+import type { Fault, FaultRecord, FaultKind } from "./plan/fault.ts";
+import type { RoundOptions } from "./plan/plan-round.ts";
 import type { Random } from "./plan/random.ts";
-import type { Stage } from "./system/system-under-test.ts";
+import type { SystemUnderTest } from "./system/system-under-test.ts";
 
-export interface StageWanted {
+export interface SystemOptions {
   readonly folder: string;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
@@ -16,23 +17,12 @@ export interface StageWanted {
   readonly say: (line: string) => void;
 }
 
-export interface RoundWanted {
-  /** From 1. */
-  readonly round: number;
-  readonly milliseconds: number;
-  readonly kinds: readonly FaultKind[];
-  readonly embedded: boolean;
-  readonly apis: number;
-  readonly writers: number;
-  readonly firstNumber: number;
-}
-
 /** What a torture is put together from; tests have stand-ins. */
-export interface TortureParts {
+export interface TortureDependencies {
   /** @throws StartError where it cannot be started here */
-  readonly startStage: (wanted: StageWanted) => Promise<Stage>;
+  readonly startSystem: (options: SystemOptions) => Promise<SystemUnderTest>;
   /** The same faults for the same numbers. */
-  readonly planRound: (random: Random, wanted: RoundWanted) => readonly Fault[];
+  readonly planRound: (random: Random, options: Required<RoundOptions>) => readonly Fault[];
   readonly createChecker: () => Checker;
 }
 
@@ -47,16 +37,16 @@ export interface TortureOptions {
   /** A new or an empty one, for everything that is kept of the run; a temporary one, if not given. */
   readonly folder?: string;
   readonly own?: OwnCommands;
-  readonly parts: TortureParts;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly dependencies: TortureDependencies;
+  readonly onProgress?: (progress: TortureProgress) => void;
   /** Ends the run where it stands, without healing or checking anything more. */
   readonly signal?: AbortSignal;
 }
 
 /** How a run is going. `atSeconds` counts from the start of the first round. */
-export type Progress =
+export type TortureProgress =
   | { readonly type: "starting"; readonly folder: string; readonly line: string }
-  | { readonly type: "started"; readonly cannot: Stage["cannot"] }
+  | { readonly type: "started"; readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"] }
   | {
       /** Several times a second. */
       readonly type: "load";
@@ -69,5 +59,5 @@ export type Progress =
       readonly unknown: number;
     }
   | { readonly type: "fault-begins"; readonly atSeconds: number; readonly fault: Fault }
-  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly done: FaultDone }
+  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly done: FaultRecord }
   | { readonly type: "round-checked"; readonly round: number; readonly verdict: RoundVerdict };

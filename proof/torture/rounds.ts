@@ -3,27 +3,27 @@ import { tortureBounds } from "./torture-bounds.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import { decisionsOf, outageOf } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
-import type { Fault, FaultDone } from "./plan/fault.ts";
+import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
-import type { Load } from "./clients/client-load.ts";
-import type { Progress, TortureOptions } from "./options.ts";
+import type { ClientLoad } from "./clients/client-load.ts";
+import type { TortureProgress, TortureOptions } from "./options.ts";
 import { planRun, type RoundPlan } from "./plan/plan-run.ts";
 import { NO_COUNTS, sumOf, type TortureResult } from "./report/torture-result.ts";
 import type { RunFolder } from "./run-folder.ts";
-import type { BooksSeen, Stage } from "./system/system-under-test.ts";
-import { Tally } from "./report/fault-statistics.ts";
+import type { BooksSnapshot, SystemUnderTest } from "./system/system-under-test.ts";
+import { FaultStatistics } from "./report/fault-statistics.ts";
 
 export interface RoundsOptions {
-  readonly stage: Stage;
-  readonly load: Load;
+  readonly system: SystemUnderTest;
+  readonly load: ClientLoad;
   readonly folder: RunFolder;
   readonly options: TortureOptions;
 }
 
-type Phase = Extract<Progress, { type: "load" }>["phase"];
+type Phase = Extract<TortureProgress, { type: "load" }>["phase"];
 
 const PROGRESS_MILLISECONDS = 250;
-const LOOK_MILLISECONDS = 20;
+const POLL_MILLISECONDS = 20;
 
 /** Thrown where the run's signal says so; what is under way then is the stage's to end. */
 class Interrupted extends Error {}
@@ -35,10 +35,10 @@ class Interrupted extends Error {}
  * again; the books are read and held against the answers; the audit looks at it; and it has to answer again.
  */
 export class Rounds {
-  readonly tally = new Tally();
+  readonly faultStatistics = new FaultStatistics();
   readonly restores: TortureResult["restores"] = [];
-  readonly #stage: Stage;
-  readonly #load: Load;
+  readonly #system: SystemUnderTest;
+  readonly #load: ClientLoad;
   readonly #folder: RunFolder;
   readonly #options: TortureOptions;
   readonly #checker: Checker;
@@ -52,26 +52,26 @@ export class Rounds {
   counts: RoundCounts = NO_COUNTS;
   found: readonly Violation[] = [];
   violatedAfterSeconds: number | null = null;
-  healSecondsMax = 0;
+  recoverySecondsMax = 0;
   /** Of the latest round. */
   lastAttempts: readonly Attempt[] = [];
   #phase: Phase = "load";
   #phaseAt = 0;
 
-  constructor({ stage, load, folder, options }: RoundsOptions) {
-    this.#stage = stage;
+  constructor({ system, load, folder, options }: RoundsOptions) {
+    this.#system = system;
     this.#load = load;
     this.#folder = folder;
     this.#options = options;
-    this.#checker = options.parts.createChecker();
-    this.#plans = planRun(options, options.parts.planRound);
+    this.#checker = options.dependencies.createChecker();
+    this.#plans = planRun(options, options.dependencies.planRound);
     this.#interrupted = interruption(options.signal);
   }
 
   /** Resolves after the last round, the first one with a violation, or the signal. */
   async run(): Promise<void> {
     this.beganAt = performance.now();
-    const timer = setInterval(() => this.#tellLoad(), PROGRESS_MILLISECONDS);
+    const timer = setInterval(() => this.#reportLoad(), PROGRESS_MILLISECONDS);
     try {
       for (const plan of this.#plans) {
         if (this.found.length === 0) await this.#round(plan);
@@ -87,17 +87,17 @@ export class Rounds {
   }
 
   async #round(plan: RoundPlan): Promise<void> {
-    const done = await this.#harmUnderLoad(plan);
+    const done = await this.#injectUnderLoad(plan);
     const attempts = await this.#unlessInterrupted(this.#load.stop());
     const loadEndedAt = performance.now();
-    this.#enter("recovery");
+    this.#enterPhase("recovery");
     this.lastAttempts = attempts;
     this.#folder.addAttempts(attempts);
     this.#folder.addFaults(done);
     const decisions = decisionsOf(attempts);
-    for (const one of done) this.tally.add(one, outageOf(one, done, decisions, loadEndedAt));
+    for (const one of done) this.faultStatistics.add(one, outageOf(one, done, decisions, loadEndedAt));
 
-    const verdict = await this.#verdict(attempts, done);
+    const verdict = await this.#checkRound(attempts, done);
     this.ended += 1;
     this.counts = sumOf(this.counts, verdict.counts);
     if (verdict.violations.length > 0) {
@@ -105,82 +105,85 @@ export class Rounds {
       this.violatedAfterSeconds = this.#seconds();
       this.#folder.addViolations(verdict.violations);
     }
-    this.#tell({ type: "round-checked", round: this.ended, verdict });
+    this.#report({ type: "round-checked", round: this.ended, verdict });
   }
 
   /** Resolves at the end of the round's time, when everything is undone and, if it comes back by itself, back. */
-  async #harmUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultDone[]> {
+  async #injectUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultRecord[]> {
     const beganAt = performance.now();
-    this.#enter("load");
+    this.#enterPhase("load");
     this.#load.start();
     const done = await this.#unlessInterrupted(
-      Promise.all(faults.map((fault) => this.#harm(fault, beganAt))),
+      Promise.all(faults.map((fault) => this.#action(fault, beganAt))),
     );
     await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
     const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
-    const deadline = performance.now() + tortureBounds.recovery_milliseconds;
+    const deadline = performance.now() + tortureBounds.outage_search_milliseconds;
     // What the last faults cost is known only when something was decided after them.
     while (this.#load.decidedAt < undoneAt && performance.now() < deadline) {
-      await this.#unlessInterrupted(Bun.sleep(LOOK_MILLISECONDS));
+      await this.#unlessInterrupted(Bun.sleep(POLL_MILLISECONDS));
     }
     return done;
   }
 
-  async #harm(fault: Fault, roundBeganAt: number): Promise<FaultDone> {
+  async #action(fault: Fault, roundBeganAt: number): Promise<FaultRecord> {
     await sleepUntil(roundBeganAt + fault.afterMilliseconds);
     if (this.#options.signal?.aborted === true) {
       const now = performance.now();
       return { fault, beganAt: now, undoneAt: now, skipped: "the run was interrupted" };
     }
-    this.#tell({ type: "fault-begins", atSeconds: this.#seconds(), fault });
-    const done = await this.#stage.do(fault);
-    this.#tell({ type: "fault-ended", atSeconds: this.#seconds(), done });
+    this.#report({ type: "fault-begins", atSeconds: this.#seconds(), fault });
+    const done = await this.#system.inject(fault);
+    this.#report({ type: "fault-ended", atSeconds: this.#seconds(), done });
     return done;
   }
 
-  async #verdict(attempts: readonly Attempt[], done: readonly FaultDone[]): Promise<RoundVerdict> {
+  async #checkRound(attempts: readonly Attempt[], done: readonly FaultRecord[]): Promise<RoundVerdict> {
     let restores: readonly RestoreReport[];
-    const healingAt = performance.now();
+    const recoveryStartedAt = performance.now();
     try {
-      restores = await this.#unlessInterrupted(this.#stage.heal());
+      restores = await this.#unlessInterrupted(this.#system.recover());
     } catch (error) {
-      return failed(attempts, "does-not-heal", error);
+      return failedVerdict(attempts, "does-not-heal", error);
     } finally {
-      this.healSecondsMax = Math.max(this.healSecondsMax, (performance.now() - healingAt) / 1000);
+      this.recoverySecondsMax = Math.max(
+        this.recoverySecondsMax,
+        (performance.now() - recoveryStartedAt) / 1000,
+      );
     }
-    this.#enter("check");
-    for (const report of restores) this.restores.push(inShort(report, this.ended + 1));
-    let books: BooksSeen;
+    this.#enterPhase("check");
+    for (const report of restores) this.restores.push(restoreSummary(report, this.ended + 1));
+    let books: BooksSnapshot;
     try {
-      books = await this.#unlessInterrupted(this.#stage.books());
+      books = await this.#unlessInterrupted(this.#system.books());
     } catch (error) {
-      return failed(attempts, "does-not-heal", error);
+      return failedVerdict(attempts, "does-not-heal", error);
     }
-    const redisData = done.some(harmsRedisData);
+    const redisData = done.some(damagesRedisData);
     const { counts, violations } = this.#checker.round(attempts, books, restores, { redisData });
-    const all = [...violations, ...(await this.#audited())];
-    if (!redisData && restores.some(({ type }) => type === "restored")) all.push(WITHOUT_NEED);
+    const all = [...violations, ...(await this.#audit())];
+    if (!redisData && restores.some(({ type }) => type === "restored")) all.push(RESTORED_WITHOUT_NEED);
     // Where something was found already, it is left as it was found.
-    if (all.length === 0) all.push(...(await this.#answering()));
+    if (all.length === 0) all.push(...(await this.#checkAnswering()));
     if (all.length > 0) this.#folder.writeBooks(books);
     return { counts, violations: all };
   }
 
-  async #audited(): Promise<Violation[]> {
-    const disagreement = await this.#unlessInterrupted(this.#stage.audit()).catch((error: unknown) => {
+  async #audit(): Promise<Violation[]> {
+    const disagreement = await this.#unlessInterrupted(this.#system.audit()).catch((error: unknown) => {
       if (error instanceof Interrupted) throw error;
       return `the audit could not look: ${messageOf(error)}`;
     });
     return disagreement === null ? [] : [{ name: "audit", detail: disagreement, attempts: [] }];
   }
 
-  async #answering(): Promise<Violation[]> {
+  async #checkAnswering(): Promise<Violation[]> {
     const wrong = await this.#unlessInterrupted(this.#load.proof());
     if (wrong === null) return [];
     return [{ name: "does-not-heal", detail: `healed, and yet it does not answer: ${wrong}`, attempts: [] }];
   }
 
-  #enter(phase: Phase): void {
+  #enterPhase(phase: Phase): void {
     if (this.#phase === "load" && this.#phaseAt > 0) {
       this.loadSeconds += (performance.now() - this.#phaseAt) / 1000;
     }
@@ -188,11 +191,11 @@ export class Rounds {
     this.#phaseAt = performance.now();
   }
 
-  #tellLoad(): void {
+  #reportLoad(): void {
     const milliseconds = this.#plans[0]?.milliseconds ?? 0;
     const underWay = this.#phase === "load" ? performance.now() - this.#phaseAt : milliseconds;
     const wanted = this.ended * milliseconds + Math.min(underWay, milliseconds);
-    this.#tell({
+    this.#report({
       type: "load",
       phase: this.#phase,
       round: this.ended + 1,
@@ -203,7 +206,7 @@ export class Rounds {
     });
   }
 
-  #tell(progress: Progress): void {
+  #report(progress: TortureProgress): void {
     this.#options.onProgress?.(progress);
   }
 
@@ -231,18 +234,18 @@ async function sleepUntil(time: number): Promise<void> {
   await Bun.sleep(Math.max(0, time - performance.now()));
 }
 
-const WITHOUT_NEED: Violation = {
+const RESTORED_WITHOUT_NEED: Violation = {
   name: "restored-without-need",
   detail: "Redis had to be restored, and nothing was done to its data but what it promises to stand",
   attempts: [],
 };
 
-function harmsRedisData({ fault: { harm }, skipped }: FaultDone): boolean {
-  return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(harm.type);
+function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean {
+  return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(action.type);
 }
 
 /** The verdict on a round whose books could not be compared: the answers alone are counted. */
-function failed(attempts: readonly Attempt[], name: Violation["name"], error: unknown): RoundVerdict {
+function failedVerdict(attempts: readonly Attempt[], name: Violation["name"], error: unknown): RoundVerdict {
   if (error instanceof Interrupted) throw error;
   const of = (type: Attempt["answer"]["type"]) =>
     attempts.filter(({ answer }) => answer.type === type).length;
@@ -258,7 +261,10 @@ function failed(attempts: readonly Attempt[], name: Violation["name"], error: un
   return { counts, violations: [{ name, detail: messageOf(error), attempts: [] }] };
 }
 
-function inShort({ type, shards, missing }: RestoreReport, round: number): TortureResult["restores"][number] {
+function restoreSummary(
+  { type, shards, missing }: RestoreReport,
+  round: number,
+): TortureResult["restores"][number] {
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
   return {
     round,

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { makeFolder, timestamp, writeText } from "../load-test/result-files.ts";
 import { messageOf, StartError } from "../../src/errors.ts";
 import type { FaultKind } from "./plan/fault.ts";
-import { TORTURE_PARTS } from "./dependencies.ts";
-import { TortureProgress } from "./report/progress.ts";
+import { TORTURE_DEPENDENCIES } from "./dependencies.ts";
+import { ProgressDisplay } from "./report/progress.ts";
 import { reportOf } from "./report/markdown-report.ts";
 import { readTortureResult, type TortureResult } from "./report/torture-result.ts";
 import { torture } from "./torture.ts";
@@ -37,13 +37,13 @@ export async function runTorture(flags: TortureFlags, signal: AbortSignal): Prom
   const out = flags.out ?? join("reports", `${timestamp(new Date())}-torture`);
   // Made before the run: its minutes would be lost to a folder that cannot be written to.
   makeFolder(out);
-  const progress = new TortureProgress(seconds, say);
+  const progress = new ProgressDisplay(seconds, say);
   const result = await torture({
     seconds,
     seed,
     kinds: faults,
     embedded,
-    parts: TORTURE_PARTS,
+    dependencies: TORTURE_DEPENDENCIES,
     onProgress: (one) => progress.show(one),
     signal,
   })

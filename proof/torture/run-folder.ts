@@ -11,9 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, StartError } from "../../src/errors.ts";
 import type { Violation } from "./check/checker-types.ts";
-import type { FaultDone } from "./plan/fault.ts";
+import type { FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
-import type { BooksSeen } from "./system/system-under-test.ts";
+import type { BooksSnapshot } from "./system/system-under-test.ts";
 
 /**
  * The folder of a run: the stage's data and logs, and what was asked, answered and done. It is removed where nothing
@@ -53,15 +53,20 @@ export class RunFolder {
     this.#append("history.jsonl", attempts);
   }
 
-  addFaults(faults: readonly FaultDone[]): void {
-    this.#append("faults.jsonl", faults);
+  /** In the file the action of a fault is called `harm`, as in those of earlier versions. */
+  addFaults(records: readonly FaultRecord[]): void {
+    const rows = records.map(({ fault, ...record }) => {
+      const { number, kind, action, afterMilliseconds, lastsMilliseconds } = fault;
+      return { fault: { number, kind, harm: action, afterMilliseconds, lastsMilliseconds }, ...record };
+    });
+    this.#append("faults.jsonl", rows);
   }
 
   addViolations(violations: readonly Violation[]): void {
     this.#append("violations.jsonl", violations);
   }
 
-  writeBooks(books: BooksSeen): void {
+  writeBooks(books: BooksSnapshot): void {
     writeFileSync(join(this.path, "books.json"), JSON.stringify(books));
   }
 

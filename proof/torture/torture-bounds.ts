@@ -4,11 +4,11 @@ import { bounds } from "../../src/bounds.ts";
 /** Bounds of the torture. The unit is the last word of a name before `max` or `min`. */
 export const tortureBounds = {
   /** After the harms of a round the system must be whole again within this; what a restore takes is not counted. */
-  heal_milliseconds_max: 60_000,
+  recovery_milliseconds_max: 60_000,
   /** A look at everything that takes longer than this has waited for a restore. */
-  look_milliseconds_max: 5_000,
+  recovery_check_milliseconds_max: 5_000,
   /** How long an operator tries to restore while the load and other harm go on. */
-  attend_milliseconds_max: 20_000,
+  operator_milliseconds_max: 20_000,
   restore_milliseconds_max: 120_000,
   audit_milliseconds_max: 120_000,
   /** The disks, in memory, on which the servers work where a disk is to be full; only what is used takes memory. */
@@ -30,14 +30,14 @@ export const tortureBounds = {
   /** How often a client sends one command, at most. */
   attempts_max: 5,
   /** What an outage is looked for in, after the end of each fault. */
-  recovery_milliseconds: 5_000,
+  outage_search_milliseconds: 5_000,
   /** Without a fault decisions come closer together than this: what begins so shortly before a fault is of its making. */
   outage_milliseconds_min: 250,
   /** How long the system, once healed, has for answering each request of a proof that it does. */
-  proof_milliseconds_max: 5_000,
+  probe_milliseconds_max: 5_000,
   /** Violations that are told in words, and attempts that are told of each; the run's folder has all. */
-  violations_told_max: 50,
-  attempts_told_max: 10,
+  violations_shown_max: 50,
+  attempts_shown_max: 10,
 } as const;
 
 assert(bounds.feed_kept_bytes_max < tortureBounds.nats_disk_bytes);

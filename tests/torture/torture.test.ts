@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { FAULT_KINDS } from "../../proof/torture/plan/fault.ts";
-import { TORTURE_PARTS } from "../../proof/torture/dependencies.ts";
+import { TORTURE_DEPENDENCIES } from "../../proof/torture/dependencies.ts";
 import { torture } from "../../proof/torture/torture.ts";
 import { summaryOf } from "../../proof/torture/report/summary.ts";
 import { clusterMissing } from "../support/cluster.ts";
@@ -15,7 +15,13 @@ const SEEDS = process.env["TEST_SEED"] === undefined ? [1, 2] : [Number(process.
 
 /** A failing run is told in words; its folder stays. */
 async function expectNothingFound(seed: number, seconds: number, embedded: boolean): Promise<void> {
-  const result = await torture({ seconds, seed, kinds: FAULT_KINDS, embedded, parts: TORTURE_PARTS });
+  const result = await torture({
+    seconds,
+    seed,
+    kinds: FAULT_KINDS,
+    embedded,
+    dependencies: TORTURE_DEPENDENCIES,
+  });
   if (result.violationsInAll > 0) console.error(summaryOf(result));
   expect(result.violations).toEqual([]);
   expect(result.counts.lost + result.counts.doubled).toBe(0);

@@ -1,7 +1,7 @@
-import type { BooksSeen } from "../system/system-under-test.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
 
-export type EntrySeen = BooksSeen["entries"][number];
-export type LimitSeen = BooksSeen["limits"][number];
+export type EntryRow = BooksSnapshot["entries"][number];
+export type LimitRow = BooksSnapshot["limits"][number];
 
 /** An account after the first `entries` of its entries, under version `limits` of its limit. */
 export interface State {
@@ -24,18 +24,18 @@ export interface Rows<Row> {
  * comes after the entry `afterSeq` and before the next one. So the state after n entries and m versions is n + m, and
  * nothing needs to be written down.
  */
-export class Timeline {
+export class AccountStates {
   readonly account: number;
   /** The changes that stood before this round. */
   readonly floor: number;
   /** Whether the rows are a chain; if not, the states mean nothing. */
   readonly isWhole: boolean;
-  readonly #entries: Rows<EntrySeen>;
-  readonly #limits: Rows<LimitSeen>;
+  readonly #entries: Rows<EntryRow>;
+  readonly #limits: Rows<LimitRow>;
 
   constructor(
     account: number,
-    rows: { readonly entries: Rows<EntrySeen>; readonly limits: Rows<LimitSeen> },
+    rows: { readonly entries: Rows<EntryRow>; readonly limits: Rows<LimitRow> },
     { floor, isWhole }: { readonly floor: number; readonly isWhole: boolean },
   ) {
     this.account = account;
@@ -59,12 +59,12 @@ export class Timeline {
   }
 
   /** @throws RangeError where there is no entry `n` (from 1) */
-  entry(n: number): EntrySeen {
+  entry(n: number): EntryRow {
     return rowOf(this.#entries, n);
   }
 
   /** @throws RangeError where there is no version `m` (from 1) */
-  limit(m: number): LimitSeen {
+  limit(m: number): LimitRow {
     return rowOf(this.#limits, m);
   }
 

@@ -1,6 +1,6 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Attempt } from "../clients/history.ts";
-import type { BooksSeen } from "../system/system-under-test.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
 
 /** Something that must never be. `attempts` are those that show it. */
 export interface Violation {
@@ -48,7 +48,7 @@ export interface RoundCounts {
 }
 
 /** What was done in a round and is not seen in its restores. */
-export interface RoundHarm {
+export interface RoundFaults {
   /**
    * Redis's own data was harmed. Refusals are remembered in it alone: with the tail of its log it may lose some, and
    * no batch, and then no restore is needed and none tells of it.
@@ -78,8 +78,8 @@ export interface Checker {
    */
   round(
     attempts: readonly Attempt[],
-    books: BooksSeen,
+    books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    harm?: RoundHarm,
+    harm?: RoundFaults,
   ): RoundVerdict;
 }

@@ -1,23 +1,23 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import { type Asked, Commands } from "./command-registry.ts";
-import { BooksMemory } from "./kept-rows-check.ts";
-import type { Checker, RoundHarm, RoundVerdict } from "./checker-types.ts";
-import { Findings } from "./round-violations.ts";
-import { Gap } from "./excused-losses.ts";
+import { type RegisteredCommand, CommandRegistry } from "./command-registry.ts";
+import { KeptRowsCheck } from "./kept-rows-check.ts";
+import type { Checker, RoundFaults, RoundVerdict } from "./checker-types.ts";
+import { RoundFindings } from "./round-violations.ts";
+import { ExcusedLosses } from "./excused-losses.ts";
 import type { Attempt } from "../clients/history.ts";
-import { type ChangeMade, judgeMoments, type Reading } from "./linearizability.ts";
-import { changeMade, placeChange } from "./row-matching.ts";
-import { judgeOutcome, type OutcomeContext, standing } from "./command-outcome-check.ts";
+import { type TimedChange, checkLinearizability, type Observation } from "./linearizability.ts";
+import { timedChange, matchChange } from "./row-matching.ts";
+import { checkOutcome, type OutcomeContext, standing } from "./command-outcome-check.ts";
 import {
   isKnownRefusal,
   nothing,
-  refusalReadings,
-  statementReading,
-  unknownAccountReading,
+  refusalObservations,
+  statementObservation,
+  unknownAccountObservation,
 } from "./observed-states.ts";
-import type { BooksSeen } from "../system/system-under-test.ts";
-import type { Timeline } from "./account-states.ts";
-import { answerWords } from "./violation-text.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
+import type { AccountStates } from "./account-states.ts";
+import { answerText } from "./violation-text.ts";
 
 /**
  * The checker of a torture.
@@ -35,43 +35,48 @@ export function createChecker(): Checker {
 }
 
 class BooksChecker implements Checker {
-  readonly #commands = new Commands();
-  readonly #memory = new BooksMemory();
+  readonly #commands = new CommandRegistry();
+  readonly #memory = new KeptRowsCheck();
   /** Commands that an earlier round left open, and that are not in the books. */
-  readonly #open = new Set<Asked>();
+  readonly #open = new Set<RegisteredCommand>();
   #round = 0;
   #forgottenIn = 0;
 
   round(
     attempts: readonly Attempt[],
-    books: BooksSeen,
+    books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    harm: RoundHarm = { redisData: false },
+    harm: RoundFaults = { redisData: false },
   ): RoundVerdict {
     this.#round += 1;
-    const findings = new Findings();
+    const findings = new RoundFindings();
     if (harm.redisData || restores.some(({ type }) => type === "restored")) this.#forgottenIn = this.#round;
 
     const statements: Attempt[] = [];
-    const touched = this.#takeIn(attempts, statements, findings);
-    const { timelines, appeared } = this.#memory.look(books, findings);
-    for (const change of appeared) {
-      const asked = placeChange(change, this.#commands, this.#round, findings);
-      if (asked !== null) touched.add(asked);
+    const touched = this.#registerAttempts(attempts, statements, findings);
+    const { statesByAccount, newRow } = this.#memory.look(books, findings);
+    for (const change of newRow) {
+      const registered = matchChange(change, this.#commands, this.#round, findings);
+      if (registered !== null) touched.add(registered);
     }
 
-    const gap = new Gap(restores, timelines);
-    if (!gap.isEmpty) for (const asked of new Set([...touched, ...this.#open])) gap.consider(asked);
-    const context = { round: this.#round, forgottenIn: this.#forgottenIn, timelines, gap, findings };
-    for (const asked of touched) judgeOutcome(asked, context);
+    const losses = new ExcusedLosses(restores, statesByAccount);
+    if (!losses.isEmpty)
+      for (const registered of new Set([...touched, ...this.#open])) losses.consider(registered);
+    const context = { round: this.#round, forgottenIn: this.#forgottenIn, statesByAccount, losses, findings };
+    for (const registered of touched) checkOutcome(registered, context);
     this.#moments(touched, statements, context);
-    for (const asked of touched) this.#settle(asked, gap);
+    for (const registered of touched) this.#settle(registered, losses);
     return { counts: findings.counts, violations: findings.violations };
   }
 
   /** @returns the commands that were asked for */
-  #takeIn(attempts: readonly Attempt[], statements: Attempt[], findings: Findings): Set<Asked> {
-    const touched = new Set<Asked>();
+  #registerAttempts(
+    attempts: readonly Attempt[],
+    statements: Attempt[],
+    findings: RoundFindings,
+  ): Set<RegisteredCommand> {
+    const touched = new Set<RegisteredCommand>();
     findings.counts.requests = attempts.length;
     for (const seen of attempts) {
       count(seen, findings);
@@ -88,88 +93,96 @@ class BooksChecker implements Checker {
     return touched;
   }
 
-  #moments(touched: ReadonlySet<Asked>, statements: readonly Attempt[], context: OutcomeContext): void {
-    const { gap, findings } = context;
-    const accounts = new Map<number, { changes: ChangeMade[]; readings: Reading[]; timeline: Timeline }>();
+  #moments(
+    touched: ReadonlySet<RegisteredCommand>,
+    statements: readonly Attempt[],
+    context: OutcomeContext,
+  ): void {
+    const { losses, findings } = context;
+    const accounts = new Map<
+      number,
+      { changes: TimedChange[]; observations: Observation[]; states: AccountStates }
+    >();
     const of = (account: number) => {
       const known = accounts.get(account);
       if (known !== undefined) return known;
-      const timeline = context.timelines.get(account) ?? nothing(account);
-      const fresh = { changes: [], readings: [], timeline };
+      const states = context.statesByAccount.get(account) ?? nothing(account);
+      const fresh = { changes: [], observations: [], states };
       accounts.set(account, fresh);
       return fresh;
     };
 
-    for (const asked of touched) {
-      const refusals = asked.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (gap.excusesCommand(asked)) findings.counts.excused += refusals;
-      else this.#ofCommand(asked, refusals > 0, of);
+    for (const registered of touched) {
+      const refusals = registered.attempts.filter(({ answer }) => answer.type === "refused").length;
+      if (losses.excusesCommand(registered)) findings.counts.excused += refusals;
+      else this.#ofCommand(registered, refusals > 0, of);
     }
     for (const attempt of statements) {
       const { account } = attempt.operation.type === "statement" ? attempt.operation : { account: 0 };
       const { answer } = attempt;
       if (answer.type !== "statement" && answer.type !== "refused") continue;
-      if (gap.excuses(account)) {
+      if (losses.excuses(account)) {
         findings.counts.excused += 1;
         continue;
       }
-      const { readings, timeline } = of(account);
-      if (!timeline.isWhole) continue;
-      const reading =
+      const { observations, states } = of(account);
+      if (!states.isWhole) continue;
+      const observation =
         answer.type === "statement"
-          ? statementReading(attempt, answer.statement, timeline, this.#commands)
-          : unknownAccountReading(attempt, answer.problem, timeline);
-      if (typeof reading !== "string") readings.push(reading);
+          ? statementObservation(attempt, answer.statement, states, this.#commands)
+          : unknownAccountObservation(attempt, answer.problem, states);
+      if (typeof observation !== "string") observations.push(observation);
       else {
-        const detail = `The statement of account ${account} (attempt ${attempt.number}) is of no moment: ${reading}.`;
+        const detail = `The statement of account ${account} (attempt ${attempt.number}) is of no moment: ${observation}.`;
         findings.add("impossible-statement", detail, [attempt.number]);
       }
     }
-    for (const { changes, readings, timeline } of accounts.values()) {
-      if (timeline.isWhole) judgeMoments(timeline, changes, readings, findings);
+    for (const { changes, observations, states } of accounts.values()) {
+      if (states.isWhole) checkLinearizability(states, changes, observations, findings);
     }
   }
 
   #ofCommand(
-    asked: Asked,
+    registered: RegisteredCommand,
     isRefused: boolean,
-    of: (account: number) => { changes: ChangeMade[]; readings: Reading[]; timeline: Timeline },
+    of: (account: number) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
   ): void {
-    if (asked.place !== null) {
-      const change = changeMade(asked, asked.place, this.#round);
-      if (change !== null) of(asked.place.account).changes.push(change);
+    if (registered.position !== null) {
+      const change = timedChange(registered, registered.position, this.#round);
+      if (change !== null) of(registered.position.account).changes.push(change);
     }
-    if (isRefused && asked.operation.type !== "open") {
-      const { readings, timeline } = of(asked.operation.account);
-      const isTold = asked.told?.answer.type === "refused";
-      readings.push(...refusalReadings(asked, isTold, timeline));
+    if (isRefused && registered.operation.type !== "open") {
+      const { observations, states } = of(registered.operation.account);
+      const isKnown = registered.knownOutcome?.answer.type === "refused";
+      observations.push(...refusalObservations(registered, isKnown, states));
     }
   }
 
   /** Keeps of the round what later ones need. */
-  #settle(asked: Asked, gap: Gap): void {
-    const isBack = asked.place !== null && asked.lost === "named";
+  #settle(registered: RegisteredCommand, losses: ExcusedLosses): void {
+    const isBack = registered.position !== null && registered.lost === "named";
     // Of several acceptances it is not known which one was lost. What stands in the books is what later ones must say.
-    const isExcused = gap.excusesCommand(asked);
-    if (isBack) [asked.lost, asked.told] = ["no", null];
+    const isExcused = losses.excusesCommand(registered);
+    if (isBack) [registered.lost, registered.knownOutcome] = ["no", null];
     // A refusal that may have been forgotten may be remembered all the same: it is kept until another outcome is told.
-    let isBinding = standing(asked, { forgottenIn: this.#forgottenIn }) !== null;
-    for (const { answer, number } of asked.attempts) {
-      if (answer.type === "unknown") asked.open = true;
+    let isBinding = standing(registered, { forgottenIn: this.#forgottenIn }) !== null;
+    for (const { answer, number } of registered.attempts) {
+      if (answer.type === "unknown") registered.open = true;
       if (answer.type !== "accepted" && answer.type !== "refused") continue;
       // An acceptance is what stays beside a refusal that was forgotten.
-      if (isBinding && (asked.told?.answer.type !== "refused" || answer.type === "refused")) continue;
-      asked.told = { answer, attempt: number, round: this.#round };
+      if (isBinding && (registered.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
+        continue;
+      registered.knownOutcome = { answer, attempt: number, round: this.#round };
       isBinding = true;
     }
-    if (isExcused && asked.told?.answer.type === "accepted") asked.told = null;
-    asked.attempts = [];
-    if (asked.open && asked.place === null) this.#open.add(asked);
-    else this.#open.delete(asked);
+    if (isExcused && registered.knownOutcome?.answer.type === "accepted") registered.knownOutcome = null;
+    registered.attempts = [];
+    if (registered.open && registered.position === null) this.#open.add(registered);
+    else this.#open.delete(registered);
   }
 }
 
-function count({ answer }: Attempt, { counts }: Findings): void {
+function count({ answer }: Attempt, { counts }: RoundFindings): void {
   switch (answer.type) {
     case "accepted":
       counts.accepted += 1;
@@ -199,7 +212,7 @@ function oddityOf({ operation, answer }: Attempt): string | null {
     case "accepted":
     case "statement":
       if ((operation.type === "statement") === (answer.type === "statement")) return null;
-      return `asked for ${operation.type}, it was answered: ${answerWords(answer)}`;
+      return `asked for ${operation.type}, it was answered: ${answerText(answer)}`;
     case "refused":
       if (isKnownRefusal(answer.problem, operation.type)) return null;
       return `a request to ${operation.type} was refused with "${answer.problem}", which cannot be`;

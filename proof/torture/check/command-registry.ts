@@ -6,7 +6,7 @@ export type Accepted = Extract<Answer, { type: "accepted" }>;
 export type Refused = Extract<Answer, { type: "refused" }>;
 
 /** Where a change stands in the books: entry `entry` of its account, or none, and its place among all its changes. */
-export interface Place {
+export interface RowPosition {
   readonly account: number;
   /** From 1; null for openings and new limits. */
   readonly entry: number | null;
@@ -17,14 +17,14 @@ export interface Place {
 }
 
 /** The outcome that a command was first told. */
-export interface Told {
+export interface KnownOutcome {
   readonly answer: Accepted | Refused;
   readonly attempt: number;
   readonly round: number;
 }
 
 /** One command, with everything that was said of it. */
-export class Asked {
+export class RegisteredCommand {
   readonly operation: Command;
   readonly key: string | null;
   /** The first attempt's number. */
@@ -34,10 +34,10 @@ export class Asked {
   /** Those of this round. */
   attempts: Attempt[] = [];
   /** By an earlier round. */
-  told: Told | null = null;
+  knownOutcome: KnownOutcome | null = null;
   /** An attempt of an earlier round ended without an outcome: it may still be applied. */
   open = false;
-  place: Place | null = null;
+  position: RowPosition | null = null;
   /** It was answered and is not in the books; `named`: a restore said so. */
   lost: "no" | "named" | "silently" = "no";
 
@@ -61,27 +61,27 @@ export class Asked {
   get account(): number | null {
     if (this.operation.type !== "open") return this.operation.account;
     for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
-    return this.told?.answer.type === "accepted" ? this.told.answer.account : null;
+    return this.knownOutcome?.answer.type === "accepted" ? this.knownOutcome.answer.account : null;
   }
 
   /** An opening that was lost and sent again opened several. */
   get accounts(): Set<number> {
-    const answers = [this.told?.answer, ...this.attempts.map(({ answer }) => answer)];
+    const answers = [this.knownOutcome?.answer, ...this.attempts.map(({ answer }) => answer)];
     const accounts = new Set(
       answers.flatMap((answer) => (answer?.type === "accepted" ? [answer.account] : [])),
     );
     if (this.operation.type !== "open") accounts.add(this.operation.account);
-    if (this.place !== null) accounts.add(this.place.account);
+    if (this.position !== null) accounts.add(this.position.account);
     return accounts;
   }
 }
 
 /** Every command of a run, found by its key and by the mark that it leaves in the books. */
-export class Commands {
-  readonly #byKey = new Map<string, Asked>();
-  readonly #byDescription = new Map<string, Asked>();
-  readonly #byName = new Map<string, Asked>();
-  readonly #byLimit = new Map<string, Asked>();
+export class CommandRegistry {
+  readonly #byKey = new Map<string, RegisteredCommand>();
+  readonly #byDescription = new Map<string, RegisteredCommand>();
+  readonly #byName = new Map<string, RegisteredCommand>();
+  readonly #byLimit = new Map<string, RegisteredCommand>();
 
   /**
    * Notes an attempt with its command.
@@ -89,51 +89,56 @@ export class Commands {
    * @param floorOf the changes of an account that stood before this round
    * @throws Error where the client gave two commands the same key or mark
    */
-  attempt(attempt: Attempt, operation: Command, floorOf: (account: number) => number): Asked {
+  attempt(attempt: Attempt, operation: Command, floorOf: (account: number) => number): RegisteredCommand {
     const known = attempt.key === null ? undefined : this.#byKey.get(attempt.key);
     if (known !== undefined && !isSame(known.operation, operation)) {
       throw new Error(`The clients used the key ${attempt.key} for two commands: mend the load.`);
     }
-    const asked =
-      known ?? new Asked(attempt, operation, operation.type === "open" ? 0 : floorOf(operation.account));
-    if (known === undefined) this.#register(asked);
-    asked.attempts.push(attempt);
-    return asked;
+    const registered =
+      known ??
+      new RegisteredCommand(attempt, operation, operation.type === "open" ? 0 : floorOf(operation.account));
+    if (known === undefined) this.#register(registered);
+    registered.attempts.push(attempt);
+    return registered;
   }
 
-  byDescription(description: string): Asked | undefined {
+  byDescription(description: string): RegisteredCommand | undefined {
     return this.#byDescription.get(description);
   }
 
-  byName(name: string): Asked | undefined {
+  byName(name: string): RegisteredCommand | undefined {
     return this.#byName.get(name);
   }
 
-  byLimit(account: number, creditLimit: number): Asked | undefined {
+  byLimit(account: number, creditLimit: number): RegisteredCommand | undefined {
     return this.#byLimit.get(`${account} ${creditLimit}`);
   }
 
-  #register(asked: Asked): void {
-    const { operation, key } = asked;
-    if (key !== null) this.#byKey.set(key, asked);
+  #register(registered: RegisteredCommand): void {
+    const { operation, key } = registered;
+    if (key !== null) this.#byKey.set(key, registered);
     switch (operation.type) {
       case "transact":
-        return setOnce(this.#byDescription, operation.description, asked);
+        return setOnce(this.#byDescription, operation.description, registered);
       case "open":
-        return setOnce(this.#byName, operation.name, asked);
+        return setOnce(this.#byName, operation.name, registered);
       case "change-limit":
-        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, asked);
+        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, registered);
     }
   }
 }
 
-function setOnce(commands: Map<string, Asked>, mark: string, asked: Asked): void {
+function setOnce(
+  commands: Map<string, RegisteredCommand>,
+  mark: string,
+  registered: RegisteredCommand,
+): void {
   if (commands.has(mark)) {
     throw new Error(
       `The clients gave two commands the mark "${mark}", so they cannot be told apart: mend the load.`,
     );
   }
-  commands.set(mark, asked);
+  commands.set(mark, registered);
 }
 
 function isSame(a: Command, b: Command): boolean {

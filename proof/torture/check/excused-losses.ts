@@ -1,6 +1,6 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Asked } from "./command-registry.ts";
-import type { Timeline } from "./account-states.ts";
+import type { RegisteredCommand } from "./command-registry.ts";
+import type { AccountStates } from "./account-states.ts";
 
 /**
  * What the restores of a round named as missing, and so may be missing.
@@ -11,14 +11,14 @@ import type { Timeline } from "./account-states.ts";
  * that, and counted. An account is excused only if it can have lost something: if it is named, or if whole batches are
  * missing and one of its commands may have been applied without standing in the books for it.
  */
-export class Gap {
+export class ExcusedLosses {
   readonly #accounts = new Set<number>();
   readonly #batches: boolean;
   readonly #excused = new Set<number>();
-  readonly #timelines: ReadonlyMap<number, Timeline>;
+  readonly #statesByAccount: ReadonlyMap<number, AccountStates>;
 
-  constructor(restores: readonly RestoreReport[], timelines: ReadonlyMap<number, Timeline>) {
-    this.#timelines = timelines;
+  constructor(restores: readonly RestoreReport[], statesByAccount: ReadonlyMap<number, AccountStates>) {
+    this.#statesByAccount = statesByAccount;
     for (const { missing } of restores) {
       for (const { account } of missing.accounts) this.#accounts.add(account);
     }
@@ -36,12 +36,12 @@ export class Gap {
   }
 
   /** To be told of each command that was asked for in this round, or that is still open. */
-  consider(asked: Asked): void {
-    const accounts = [...asked.accounts];
+  consider(registered: RegisteredCommand): void {
+    const accounts = [...registered.accounts];
     if (!accounts.some((account) => this.covers(account))) return;
-    const mayHaveBeenApplied = asked.causes.length + (asked.open ? 1 : 0);
+    const mayHaveBeenApplied = registered.causes.length + (registered.open ? 1 : 0);
     // One that stands in the books and had several attempts may have been applied before, by another one than stands.
-    if (mayHaveBeenApplied <= (asked.place === null ? 0 : 1)) return;
+    if (mayHaveBeenApplied <= (registered.position === null ? 0 : 1)) return;
     for (const account of accounts) this.#excused.add(account);
   }
 
@@ -49,11 +49,11 @@ export class Gap {
   excuses(account: number): boolean {
     if (this.#excused.has(account)) return true;
     // Nobody may have been told of its opening, which was lost.
-    return this.#batches && !this.#timelines.has(account);
+    return this.#batches && !this.#statesByAccount.has(account);
   }
 
-  excusesCommand(asked: Asked): boolean {
+  excusesCommand(registered: RegisteredCommand): boolean {
     if (this.isEmpty) return false;
-    return [...asked.accounts].some((account) => this.excuses(account));
+    return [...registered.accounts].some((account) => this.excuses(account));
   }
 }

@@ -1,23 +1,23 @@
-import type { Findings } from "./round-violations.ts";
-import type { Timeline } from "./account-states.ts";
+import type { RoundFindings } from "./round-violations.ts";
+import type { AccountStates } from "./account-states.ts";
 
 /** An operation on one account, between its request and its answer, by the clock of the clients. */
-interface Between {
+interface TimedOperation {
   /** -Infinity: before this round. */
   readonly begin: number;
   /** Infinity: nobody was told. */
   readonly end: number;
   readonly attempts: readonly number[];
-  readonly words: string;
+  readonly text: string;
 }
 
-export interface ChangeMade extends Between {
+export interface TimedChange extends TimedOperation {
   readonly type: "change";
   /** Its place among the account's changes. */
   readonly change: number;
 }
 
-export interface Reading extends Between {
+export interface Observation extends TimedOperation {
   readonly type: "statement" | "refusal";
   /** No state before this one can be the one that it saw. */
   readonly floor: number;
@@ -34,20 +34,20 @@ export interface Reading extends Between {
  * everything before it allows: if any choice is right, this one is, as a later state would only forbid more. The
  * latest that it may have is before each change that was asked for only after its end.
  */
-export function judgeMoments(
-  timeline: Timeline,
-  changes: readonly ChangeMade[],
-  readings: readonly Reading[],
-  findings: Findings,
+export function checkLinearizability(
+  states: AccountStates,
+  changes: readonly TimedChange[],
+  observations: readonly Observation[],
+  findings: RoundFindings,
 ): void {
-  const operations = [...changes, ...readings].filter(({ begin, end }) => begin <= end);
+  const operations = [...changes, ...observations].filter(({ begin, end }) => begin <= end);
   operations.sort((a, b) => a.begin - b.begin);
   const ended = operations.toSorted((a, b) => a.end - b.end);
-  const latestBefore = laterChanges(changes);
-  const positions = new Map<ChangeMade | Reading, number>();
+  const latestBefore = earliestChangeAfter(changes);
+  const positions = new Map<TimedChange | Observation, number>();
   let at = 0;
   /** The one with the latest state among those that have ended. */
-  let last: { readonly position: number; readonly of: ChangeMade | Reading } | null = null;
+  let last: { readonly position: number; readonly of: TimedChange | Observation } | null = null;
 
   for (const operation of operations) {
     for (let other = ended[at]; other !== undefined && other.end < operation.begin; other = ended[at]) {
@@ -60,7 +60,7 @@ export function judgeMoments(
       if (last !== null && last.position >= operation.change) {
         findings.add(
           "order-reversed",
-          `${operation.words} is change ${operation.change} of account ${timeline.account}, before ${last.of.words}, which had ended before it was sent.`,
+          `${operation.text} is change ${operation.change} of account ${states.account}, before ${last.of.text}, which had ended before it was sent.`,
           [...last.of.attempts, ...operation.attempts],
         );
       }
@@ -68,50 +68,50 @@ export function judgeMoments(
     }
     const from = Math.max(operation.floor, last?.position ?? 0);
     const next = latestBefore(operation.end);
-    const to = Math.min(timeline.changes, next === null ? Infinity : next.change - 1);
+    const to = Math.min(states.changes, next === null ? Infinity : next.change - 1);
     const position = operation.first(from, to);
     if (position !== null) positions.set(operation, position);
-    else tell(operation, { from, to, last: last?.of ?? null, next }, timeline, findings);
+    else tell(operation, { from, to, last: last?.of ?? null, next }, states, findings);
   }
 }
 
 interface Bounds {
   readonly from: number;
   readonly to: number;
-  readonly last: ChangeMade | Reading | null;
-  readonly next: ChangeMade | null;
+  readonly last: TimedChange | Observation | null;
+  readonly next: TimedChange | null;
 }
 
 function tell(
-  reading: Reading,
+  observation: Observation,
   { from, to, last, next }: Bounds,
-  timeline: Timeline,
-  findings: Findings,
+  states: AccountStates,
+  findings: RoundFindings,
 ): void {
-  const of = `of account ${timeline.account}`;
-  const numbers = [...reading.attempts, ...(last?.attempts ?? [])];
-  const after = last === null ? "what stood before this round" : last.words;
-  if (reading.type === "refusal") {
+  const of = `of account ${states.account}`;
+  const numbers = [...observation.attempts, ...(last?.attempts ?? [])];
+  const after = last === null ? "what stood before this round" : last.text;
+  if (observation.type === "refusal") {
     const bounds =
       from > to ? "no state" : `none of the states ${from} to ${to} ${of}, which it may have seen,`;
-    const detail = `${reading.words}: ${bounds} gives a reason for it. The earliest is that after ${after}.`;
+    const detail = `${observation.text}: ${bounds} gives a reason for it. The earliest is that after ${after}.`;
     findings.add("impossible-refusal", detail, numbers);
     return;
   }
-  const seen = reading.first(0, timeline.changes);
+  const seen = observation.first(0, states.changes);
   if (seen !== null && seen < from) {
-    const detail = `${reading.words} shows state ${seen} ${of}, which is older than state ${from}: ${after} had ended before it was asked for.`;
+    const detail = `${observation.text} shows state ${seen} ${of}, which is older than state ${from}: ${after} had ended before it was asked for.`;
     findings.add("stale-statement", detail, numbers);
     return;
   }
-  const detail = `${reading.words} shows state ${seen} ${of}, though change ${to + 1} was asked for only after its end: ${next?.words ?? "nothing"}.`;
-  findings.add("order-reversed", detail, [...reading.attempts, ...(next?.attempts ?? [])]);
+  const detail = `${observation.text} shows state ${seen} ${of}, though change ${to + 1} was asked for only after its end: ${next?.text ?? "nothing"}.`;
+  findings.add("order-reversed", detail, [...observation.attempts, ...(next?.attempts ?? [])]);
 }
 
 /** @returns what tells the earliest of the changes that began after a moment */
-function laterChanges(changes: readonly ChangeMade[]): (moment: number) => ChangeMade | null {
+function earliestChangeAfter(changes: readonly TimedChange[]): (moment: number) => TimedChange | null {
   const sorted = changes.toSorted((a, b) => a.begin - b.begin);
-  const earliest: ChangeMade[] = [];
+  const earliest: TimedChange[] = [];
   for (const change of sorted.toReversed()) {
     const later = earliest.at(-1);
     earliest.push(later !== undefined && later.change < change.change ? later : change);

@@ -1,8 +1,8 @@
-import type { Asked, Command, Commands } from "./command-registry.ts";
-import type { Attempt, StatementSeen } from "../clients/history.ts";
-import type { Reading } from "./linearizability.ts";
-import { type EntrySeen, type State, Timeline } from "./account-states.ts";
-import { attemptWords, commandWords } from "./violation-text.ts";
+import type { RegisteredCommand, Command, CommandRegistry } from "./command-registry.ts";
+import type { Attempt, ShownStatement } from "../clients/history.ts";
+import type { Observation } from "./linearizability.ts";
+import { type EntryRow, type State, AccountStates } from "./account-states.ts";
+import { attemptNumbersText, operationText } from "./violation-text.ts";
 
 /** The contract's. */
 const STATEMENT_ENTRIES = 10;
@@ -10,28 +10,28 @@ const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 const TIME_SHAPE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /** Of an account that is in no books. */
-export function nothing(account: number): Timeline {
+export function nothing(account: number): AccountStates {
   const none = { of: [], from: 0, count: 0 };
-  return new Timeline(account, { entries: none, limits: none }, { floor: 0, isWhole: true });
+  return new AccountStates(account, { entries: none, limits: none }, { floor: 0, isWhole: true });
 }
 
 /** @returns what is wrong with the statement where no state of the account is the one that it shows */
-export function statementReading(
+export function statementObservation(
   attempt: Attempt,
-  statement: StatementSeen,
-  timeline: Timeline,
-  commands: Commands,
-): Reading | string {
+  statement: ShownStatement,
+  states: AccountStates,
+  commands: CommandRegistry,
+): Observation | string {
   const [newest] = statement.entries;
-  const entries = newest === undefined ? 0 : entryOf(timeline, newest.description, commands);
+  const entries = newest === undefined ? 0 : entryOf(states, newest.description, commands);
   if (typeof entries === "string") return entries;
-  const wrong = wrongEntries(statement, timeline, entries);
+  const wrong = wrongEntries(statement, states, entries);
   if (wrong !== null) return wrong;
 
   const positions: number[] = [];
   const inForce: number[] = [];
-  for (let m = Math.max(1, timeline.limitsAt(entries - 1)); m <= timeline.limitsAt(entries); m += 1) {
-    const { creditLimit } = timeline.limit(m);
+  for (let m = Math.max(1, states.limitsAt(entries - 1)); m <= states.limitsAt(entries); m += 1) {
+    const { creditLimit } = states.limit(m);
     inForce.push(creditLimit);
     if (creditLimit === statement.creditLimit) positions.push(entries + m);
   }
@@ -43,21 +43,21 @@ export function statementReading(
     begin: attempt.sentAt,
     end: attempt.endedAt,
     attempts: [attempt.number],
-    words: `the statement of attempt ${attempt.number}`,
-    floor: timeline.floor,
+    text: `the statement of attempt ${attempt.number}`,
+    floor: states.floor,
     first: (from, to) => positions.find((position) => position >= from && position <= to) ?? null,
   };
 }
 
-function entryOf(timeline: Timeline, description: string, commands: Commands): number | string {
-  const { account, entry = null } = commands.byDescription(description)?.place ?? {};
+function entryOf(states: AccountStates, description: string, commands: CommandRegistry): number | string {
+  const { account, entry = null } = commands.byDescription(description)?.position ?? {};
   // It may have stood there after an earlier round, and be gone.
-  if (account === timeline.account && entry !== null && entry <= timeline.entries) return entry;
+  if (account === states.account && entry !== null && entry <= states.entries) return entry;
   return `its newest entry "${description}" is not in the books of the account`;
 }
 
-function wrongEntries(statement: StatementSeen, timeline: Timeline, entries: number): string | null {
-  const balance = timeline.balanceAt(entries);
+function wrongEntries(statement: ShownStatement, states: AccountStates, entries: number): string | null {
+  const balance = states.balanceAt(entries);
   if (statement.balance !== balance) {
     return `it shows the balance ${statement.balance} after entry ${entries}, where the books have ${balance}`;
   }
@@ -66,14 +66,14 @@ function wrongEntries(statement: StatementSeen, timeline: Timeline, entries: num
     return `it shows ${statement.entries.length} entries up to entry ${entries}, not ${expected}`;
   }
   for (const [index, shown] of statement.entries.entries()) {
-    const entry = timeline.entry(entries - index);
+    const entry = states.entry(entries - index);
     const isSame =
       shown.kind === entry.kind &&
       shown.value === entry.value &&
       shown.description === entry.description &&
       shown.time === timestamp(entry.time);
     if (!isSame)
-      return `in place ${index + 1} it shows ${shownWords(shown)}, where the books have ${booksWords(entry)}`;
+      return `in place ${index + 1} it shows ${shownEntryText(shown)}, where the books have ${booksEntryText(entry)}`;
   }
   if (!TIME_SHAPE.test(statement.readAt)) return `its time "${statement.readAt}" is none`;
   // Times of this form are in the order of their texts.
@@ -83,11 +83,11 @@ function wrongEntries(statement: StatementSeen, timeline: Timeline, entries: num
   return null;
 }
 
-function shownWords({ kind, value, description, time }: StatementSeen["entries"][number]): string {
+function shownEntryText({ kind, value, description, time }: ShownStatement["entries"][number]): string {
   return `a ${kind} of ${value} "${description}" at ${time}`;
 }
 
-function booksWords({ seq, kind, value, description, time }: EntrySeen): string {
+function booksEntryText({ seq, kind, value, description, time }: EntryRow): string {
   return `entry ${seq}, a ${kind} of ${value} "${description}" at ${timestamp(time)}`;
 }
 
@@ -139,15 +139,15 @@ interface Refusal {
   readonly floor: number;
 }
 
-function refusalReading({ command, problem, ...between }: Refusal, timeline: Timeline): Reading {
-  const what = command === null ? "a statement" : commandWords(command);
+function refusalObservation({ command, problem, ...between }: Refusal, states: AccountStates): Observation {
+  const what = command === null ? "a statement" : operationText(command);
   return {
     type: "refusal",
-    words: `${what} was refused (${attemptWords(between.attempts)}): ${problem}`,
+    text: `${what} was refused (${attemptNumbersText(between.attempts)}): ${problem}`,
     ...between,
     first: (from, to) => {
       for (let position = from; position <= to; position += 1) {
-        if (refuses(timeline.stateAt(position), command, problem)) return position;
+        if (refuses(states.stateAt(position), command, problem)) return position;
       }
       return null;
     },
@@ -155,10 +155,14 @@ function refusalReading({ command, problem, ...between }: Refusal, timeline: Tim
 }
 
 /** A statement that was told that there is no such account. */
-export function unknownAccountReading(attempt: Attempt, problem: string, timeline: Timeline): Reading {
+export function unknownAccountObservation(
+  attempt: Attempt,
+  problem: string,
+  states: AccountStates,
+): Observation {
   const { sentAt: begin, endedAt: end, number } = attempt;
-  const floor = timeline.floor;
-  return refusalReading({ command: null, problem, begin, end, attempts: [number], floor }, timeline);
+  const floor = states.floor;
+  return refusalObservation({ command: null, problem, begin, end, attempts: [number], floor }, states);
 }
 
 /**
@@ -167,25 +171,33 @@ export function unknownAccountReading(attempt: Attempt, problem: string, timelin
  *
  * @param isTold an earlier round had the refusal already, and it was held against its account there
  */
-export function refusalReadings(asked: Asked, isTold: boolean, timeline: Timeline): Reading[] {
-  const readings: Reading[] = [];
+export function refusalObservations(
+  registered: RegisteredCommand,
+  isKnown: boolean,
+  states: AccountStates,
+): Observation[] {
+  const observations: Observation[] = [];
   const replayed: { readonly number: number; readonly endedAt: number; readonly problem: string }[] = [];
-  const command = asked.operation;
-  for (const { answer, number, sentAt: begin, endedAt: end } of asked.attempts) {
+  const command = registered.operation;
+  for (const { answer, number, sentAt: begin, endedAt: end } of registered.attempts) {
     if (answer.type !== "refused") continue;
     const { problem } = answer;
     if (answer.replayed) replayed.push({ number, endedAt: end, problem });
     else {
-      const floor = timeline.floor;
-      readings.push(refusalReading({ command, problem, begin, end, attempts: [number], floor }, timeline));
+      const floor = states.floor;
+      observations.push(
+        refusalObservation({ command, problem, begin, end, attempts: [number], floor }, states),
+      );
     }
   }
   const [first] = replayed.toSorted((a, b) => a.endedAt - b.endedAt);
-  if (readings.length > 0 || isTold || first === undefined) return readings;
-  const sent = asked.attempts.filter(({ answer }) => answer.type !== "not-done").map(({ sentAt }) => sentAt);
-  const begin = asked.open ? -Infinity : Math.min(...sent);
-  const floor = asked.open ? asked.floor : timeline.floor;
+  if (observations.length > 0 || isKnown || first === undefined) return observations;
+  const sent = registered.attempts
+    .filter(({ answer }) => answer.type !== "not-done")
+    .map(({ sentAt }) => sentAt);
+  const begin = registered.open ? -Infinity : Math.min(...sent);
+  const floor = registered.open ? registered.floor : states.floor;
   const { problem, endedAt: end } = first;
   const attempts = replayed.map(({ number }) => number);
-  return [refusalReading({ command, problem, begin, end, attempts, floor }, timeline)];
+  return [refusalObservation({ command, problem, begin, end, attempts, floor }, states)];
 }

@@ -3,7 +3,7 @@ import type { RoundCounts, Violation } from "./checker-types.ts";
 type Counts = { -readonly [Name in keyof RoundCounts]: RoundCounts[Name] };
 
 /** What a round has shown so far. */
-export class Findings {
+export class RoundFindings {
   readonly violations: Violation[] = [];
   readonly counts: Counts = {
     requests: 0,

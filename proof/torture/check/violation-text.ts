@@ -1,10 +1,10 @@
-import type { Asked, Command } from "./command-registry.ts";
+import type { RegisteredCommand, Command } from "./command-registry.ts";
 import type { Answer } from "../clients/history.ts";
-import type { EntrySeen } from "./account-states.ts";
+import type { EntryRow } from "./account-states.ts";
 
 /** How violations speak of commands, answers and rows. */
 
-export function commandWords(command: Command): string {
+export function operationText(command: Command): string {
   switch (command.type) {
     case "transact":
       return `the ${command.kind} of ${command.value} "${command.description}" on account ${command.account}`;
@@ -15,16 +15,16 @@ export function commandWords(command: Command): string {
   }
 }
 
-export function askedWords(asked: Asked): string {
-  const key = asked.key === null ? "without a key" : `key ${asked.key}`;
-  return `${commandWords(asked.operation)} (${key}, ${attemptWords(asked.numbers)})`;
+export function commandText(registered: RegisteredCommand): string {
+  const key = registered.key === null ? "without a key" : `key ${registered.key}`;
+  return `${operationText(registered.operation)} (${key}, ${attemptNumbersText(registered.numbers)})`;
 }
 
-export function attemptWords(numbers: readonly number[]): string {
+export function attemptNumbersText(numbers: readonly number[]): string {
   return `${numbers.length === 1 ? "attempt" : "attempts"} ${numbers.join(", ")}`;
 }
 
-export function answerWords(answer: Answer): string {
+export function answerText(answer: Answer): string {
   switch (answer.type) {
     case "accepted":
       return `accepted with balance ${answer.balance} and limit ${answer.creditLimit} on account ${answer.account}`;
@@ -41,7 +41,7 @@ export function answerWords(answer: Answer): string {
   }
 }
 
-export function entryWords(entry: EntrySeen): string {
+export function entryText(entry: EntryRow): string {
   const { account, seq, kind, value, description, balance } = entry;
   return `entry ${seq} of account ${account} (${kind} of ${value} "${description}", balance ${balance})`;
 }

@@ -2,14 +2,14 @@ import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
 import { tortureBounds } from "../torture-bounds.ts";
-import { Accounts, HOT_ACCOUNTS } from "./known-accounts.ts";
+import { KnownAccounts, HOT_ACCOUNTS } from "./known-accounts.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
-import { answerOf, requestOf } from "./http-codec.ts";
+import { decodeAnswer, encodeRequest } from "./http-codec.ts";
 import type { Answer, Attempt, Operation } from "./history.ts";
 import { Random } from "../plan/random.ts";
-import { type Wish, Wishes } from "./operation-generator.ts";
+import { type ClientRequest, OperationGenerator } from "./operation-generator.ts";
 
-export interface LoadOptions {
+export interface ClientLoadOptions {
   readonly target: Target;
   readonly seed: number;
   readonly clients?: number;
@@ -33,10 +33,10 @@ const FRESH_EVERY = 4;
  * the checks count how often a thing was done. What the clients want comes from the seed; the order in which it meets
  * does not.
  */
-export class Load {
+export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
-  readonly #accounts = new Accounts();
+  readonly #accounts = new KnownAccounts();
   readonly #target: Target;
   #stop = new AbortController();
   #rounds: readonly Promise<void>[] = [];
@@ -46,17 +46,18 @@ export class Load {
   #proofs = 0;
   #decidedAt = 0;
 
-  constructor({ target, seed, clients = tortureBounds.clients, ...options }: LoadOptions) {
+  constructor({ target, seed, clients = tortureBounds.clients, ...options }: ClientLoadOptions) {
     const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
     this.#clients = Array.from({ length: clients }, (_, client) => {
       const random = new Random(seeds.integer(0, 2 ** 31 - 1));
-      const wishes = new Wishes(seed, client, random, this.#accounts);
+      const operations = new OperationGenerator(seed, client, random, this.#accounts);
       const kept = this.#client.session();
-      const send = (wish: Wish, fresh: boolean) => this.#send(wish, fresh ? this.#onOwn : kept);
-      return new TortureClient(wishes, random, send, client % FRESH_EVERY === FRESH_EVERY - 1, pause);
+      const send = (request: ClientRequest, fresh: boolean) =>
+        this.#send(request, fresh ? this.#onOwn : kept);
+      return new TortureClient(operations, random, send, client % FRESH_EVERY === FRESH_EVERY - 1, pause);
     });
   }
 
@@ -96,7 +97,7 @@ export class Load {
    * @returns null where all were answered in time; else what was answered instead
    */
   async proof(): Promise<string | null> {
-    const deadline = performance.now() + tortureBounds.proof_milliseconds_max;
+    const deadline = performance.now() + tortureBounds.probe_milliseconds_max;
     for (const { account } of HOT_ACCOUNTS) {
       const wanted = [() => this.#credit(account), (): Operation => ({ type: "statement", account })];
       for (const operation of wanted) {
@@ -123,29 +124,29 @@ export class Load {
   /** Each try is a new thing: what has no key is sent once. */
   async #answered(operation: () => Operation, deadline: number): Promise<string | null> {
     while (true) {
-      const wish: Wish = { operation: operation(), key: null };
-      const answer = await this.#send(wish, this.#onOwn);
+      const request: ClientRequest = { operation: operation(), key: null };
+      const answer = await this.#send(request, this.#onOwn);
       if (answer.type === "accepted" || answer.type === "refused" || answer.type === "statement") return null;
       if (performance.now() > deadline) {
-        return `${wish.operation.type} was answered with ${JSON.stringify(answer)}`;
+        return `${request.operation.type} was answered with ${JSON.stringify(answer)}`;
       }
       await Bun.sleep(tortureBounds.pause_milliseconds_max);
     }
   }
 
   async #send(
-    { operation, key }: Wish,
+    { operation, key }: ClientRequest,
     exchange: (request: Uint8Array) => Promise<Outcome>,
   ): Promise<Answer> {
     this.#sent += 1;
     const number = this.#sent;
-    const request = requestOf(operation, key, this.#target);
+    const request = encodeRequest(operation, key, this.#target);
     const sentAt = performance.now();
     const { outcome, endedAt } = await exchange(request).then((ended) => ({
       outcome: ended,
       endedAt: performance.now(),
     }));
-    const answer = answerOf(operation, outcome);
+    const answer = decodeAnswer(operation, outcome);
     this.#attempts.push({ number, operation, key, sentAt, endedAt, answer });
     this.#note(operation, answer, endedAt);
     return answer;

@@ -42,7 +42,7 @@ export type Answer =
     }
   /** 4xx that says that nothing was changed: the name of its problem, such as limit-exceeded. */
   | { readonly type: "refused"; readonly problem: string; readonly replayed: boolean }
-  | { readonly type: "statement"; readonly statement: StatementSeen }
+  | { readonly type: "statement"; readonly statement: ShownStatement }
   /** 503 with the outcome `none`. */
   | { readonly type: "not-done" }
   /** 503 with the outcome `unknown`, a broken connection, or no answer in time. */
@@ -50,7 +50,7 @@ export type Answer =
   /** Whatever the contract does not know: always a violation. */
   | { readonly type: "odd"; readonly reason: string };
 
-export interface StatementSeen {
+export interface ShownStatement {
   readonly balance: number;
   readonly creditLimit: number;
   /** `data_extrato` and `realizada_em`, as they came. */

@@ -3,7 +3,7 @@ import type { Outcome } from "../../load-test/http/connection.ts";
 import { headerOf } from "../../load-test/http/response.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
 import { bounds } from "../../../src/bounds.ts";
-import type { Answer, Operation, StatementSeen } from "./history.ts";
+import type { Answer, Operation, ShownStatement } from "./history.ts";
 
 /** An operation as the bytes of a request, and the bytes of its answer as what they say. */
 
@@ -44,8 +44,8 @@ const problem = z.object({ type: z.string().startsWith(PROBLEM), status: z.int()
 const unavailable = z.object({ outcome: z.enum(["none", "unknown"]) });
 
 /** @param key the Idempotency-Key, null for none */
-export function requestOf(operation: Operation, key: string | null, target: Target): Uint8Array {
-  const { method, path, body } = partsOf(operation);
+export function encodeRequest(operation: Operation, key: string | null, target: Target): Uint8Array {
+  const { method, path, body } = requestPartsOf(operation);
   const keyHeader = key === null ? "" : `Idempotency-Key: ${key}\r\n`;
   const head =
     `${method} ${target.basePath}${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n` +
@@ -56,7 +56,7 @@ export function requestOf(operation: Operation, key: string | null, target: Targ
   return Buffer.from(`${head}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${text}`);
 }
 
-function partsOf(operation: Operation): {
+function requestPartsOf(operation: Operation): {
   readonly method: string;
   readonly path: string;
   readonly body: object | null;
@@ -85,7 +85,7 @@ function partsOf(operation: Operation): {
 }
 
 /** What a request ended with. */
-export function answerOf(operation: Operation, outcome: Outcome): Answer {
+export function decodeAnswer(operation: Operation, outcome: Outcome): Answer {
   if (outcome.type === "failed") {
     if (outcome.reason === "garbled") return odd(outcome.detail);
     return { type: "unknown", reason: `${outcome.reason}: ${outcome.detail}` };
@@ -147,7 +147,7 @@ function successOf(operation: Operation, status: number, head: string, json: unk
   }
 }
 
-function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): StatementSeen {
+function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): ShownStatement {
   return {
     balance: saldo.total,
     creditLimit: saldo.limite,

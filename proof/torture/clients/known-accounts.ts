@@ -24,7 +24,7 @@ export interface KnownAccount {
  * asked for twice of one account, so that a limit tells which command set it. Opened ones are given odd limits and
  * changed ones even ones: an account whose opening was lost may be opened again under the same number.
  */
-export class Accounts {
+export class KnownAccounts {
   readonly #cold: KnownAccount[] = [];
   readonly #known = new Set<number>(HOT_ACCOUNTS.map(({ account }) => account));
   readonly #opened = new Set<number>();

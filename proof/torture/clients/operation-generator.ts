@@ -1,9 +1,9 @@
-import { type Accounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
+import { type KnownAccounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
 import type { Operation } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 
 /** A command or a reading that a client wants. */
-export interface Wish {
+export interface ClientRequest {
   readonly operation: Operation;
   /** Null for none, as always for a statement. */
   readonly key: string | null;
@@ -18,25 +18,25 @@ const WIDE_PERCENT = 5;
 /** Largest value on an account: this part of its first credit limit. */
 const LIMIT_PART = 4;
 /** Of so many things that a client wants at first, every second is a cold account for the rest of the run. */
-const WISHES_AT_FIRST = 20;
+const FIRST_OPERATIONS = 20;
 
 /** What one client wants, one after the other. Each thing is new: its mark and its key are its own in the whole run. */
-export class Wishes {
+export class OperationGenerator {
   readonly #client: number;
   readonly #run: number;
   readonly #random: Random;
-  readonly #accounts: Accounts;
+  readonly #accounts: KnownAccounts;
   #count = 0;
 
   /** @param run tells the keys of one run from those of another; `client` is its number, from 0 */
-  constructor(run: number, client: number, random: Random, accounts: Accounts) {
+  constructor(run: number, client: number, random: Random, accounts: KnownAccounts) {
     this.#run = run;
     this.#client = client;
     this.#random = random;
     this.#accounts = accounts;
   }
 
-  next(): Wish {
+  next(): ClientRequest {
     this.#count += 1;
     const operation = this.#operation();
     const keyed = operation.type !== "statement" && this.#random.chance(KEYED_PERCENT);
@@ -44,7 +44,7 @@ export class Wishes {
   }
 
   #operation(): Operation {
-    if (this.#count <= WISHES_AT_FIRST && this.#count % 2 === 0) return this.#open();
+    if (this.#count <= FIRST_OPERATIONS && this.#count % 2 === 0) return this.#open();
     const drawn = this.#random.integer(1, 100);
     if (drawn <= 55) return this.#transact(this.#hot());
     if (drawn <= 70) return this.#transact(this.#cold());

@@ -1,10 +1,10 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { Answer } from "./history.ts";
 import type { Random } from "../plan/random.ts";
-import type { Wish, Wishes } from "./operation-generator.ts";
+import type { ClientRequest, OperationGenerator } from "./operation-generator.ts";
 
-/** Sends a wish once, and once only, and says what became of it. `fresh`: on a connection of its own. */
-export type Send = (wish: Wish, fresh: boolean) => Promise<Answer>;
+/** Sends a request once, and once only, and says what became of it. `fresh`: on a connection of its own. */
+export type Send = (request: ClientRequest, fresh: boolean) => Promise<Answer>;
 
 /** Between two requests of a client, in milliseconds. */
 export interface Pause {
@@ -13,8 +13,8 @@ export interface Pause {
 }
 
 /** A command with a key that is to be sent again. */
-interface Owed {
-  readonly wish: Wish;
+interface Resend {
+  readonly request: ClientRequest;
   readonly attempts: number;
   /** performance.now(); null: in the next round. */
   readonly dueAt: number | null;
@@ -34,16 +34,16 @@ const LATER_PERCENT = 25;
  * same time. What has no key is sent once, whatever comes of it.
  */
 export class TortureClient {
-  readonly #wishes: Wishes;
+  readonly #operations: OperationGenerator;
   readonly #random: Random;
   readonly #send: Send;
   /** A connection for each request, where others keep theirs. */
   readonly #fresh: boolean;
   readonly #pause: Pause;
-  #owed: Owed[] = [];
+  #owed: Resend[] = [];
 
-  constructor(wishes: Wishes, random: Random, send: Send, fresh: boolean, pause: Pause) {
-    this.#wishes = wishes;
+  constructor(operations: OperationGenerator, random: Random, send: Send, fresh: boolean, pause: Pause) {
+    this.#operations = operations;
     this.#random = random;
     this.#send = send;
     this.#fresh = fresh;
@@ -69,22 +69,22 @@ export class TortureClient {
     const due = this.#owed.findIndex(({ dueAt }) => dueAt !== null && dueAt <= now);
     const [owed] = due === -1 ? [] : this.#owed.splice(due, 1);
     if (owed !== undefined) {
-      return this.#settle(owed.wish, owed.attempts + 1, await this.#send(owed.wish, this.#fresh));
+      return this.#settle(owed.request, owed.attempts + 1, await this.#send(owed.request, this.#fresh));
     }
-    const wish = this.#wishes.next();
-    const first = this.#send(wish, this.#fresh);
-    if (wish.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
-      return this.#settle(wish, 1, await first);
+    const request = this.#operations.next();
+    const first = this.#send(request, this.#fresh);
+    if (request.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
+      return this.#settle(request, 1, await first);
     }
-    const [one, other] = await Promise.all([first, this.#send(wish, true)]);
-    return this.#settle(wish, 2, isSettled(one) ? one : other);
+    const [one, other] = await Promise.all([first, this.#send(request, true)]);
+    return this.#settle(request, 2, isSettled(one) ? one : other);
   }
 
-  #settle(wish: Wish, attempts: number, answer: Answer): boolean {
+  #settle(request: ClientRequest, attempts: number, answer: Answer): boolean {
     const settled = isSettled(answer);
     const again = !settled || this.#random.chance(ANSWERED_AGAIN_PERCENT);
-    if (again && wish.key !== null && attempts < tortureBounds.attempts_max) {
-      this.#owed.push({ wish, attempts, dueAt: this.#dueAt() });
+    if (again && request.key !== null && attempts < tortureBounds.attempts_max) {
+      this.#owed.push({ request, attempts, dueAt: this.#dueAt() });
     }
     return settled;
   }

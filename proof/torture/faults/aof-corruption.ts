@@ -31,7 +31,7 @@ export const TORN_BYTES_MAX: number = TRANSACTION.length - 1;
 /**
  * Redis's append-only log on disk, damaged. For a Redis that is not running.
  */
-export class RedisLog {
+export class AofCorruptor {
   readonly folder: string;
 
   /** @param folder the one in which Redis works */

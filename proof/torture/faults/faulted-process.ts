@@ -5,10 +5,10 @@ import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
 import { freezeTree, killTree, thawTree } from "./process-tree.ts";
 
-const AT_ONCE_MILLISECONDS = 1_000;
+const QUICK_EXIT_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 1_000;
-const LOG_LINES_TOLD = 3;
+const LOG_LINES_SHOWN = 3;
 
 /**
  * One process that is harmed.
@@ -19,19 +19,19 @@ const LOG_LINES_TOLD = 3;
  *
  * A frozen process that is killed and started is a new one, and is not frozen.
  */
-export class StagedProcess {
+export class FaultedProcess {
   readonly plan: ProcessPlan;
   readonly #folder: Pick<DataFolder, "run" | "logs">;
   #child: Bun.Subprocess | null = null;
   #ended: Promise<void> = Promise.resolve();
   #startedAt = 0;
-  #atOnceInARow = 0;
+  #quickExitsInARow = 0;
   #heldDown = 0;
   #heldFrozen = 0;
   #pause: Timer | null = null;
   #stopped = false;
   /** How often it has ended without being killed by the torture. */
-  endsByItself = 0;
+  unexpectedExits = 0;
   /** What it said when it ended because it needs a person; null as long as it did not. */
   alarm: string | null = null;
 
@@ -50,7 +50,7 @@ export class StagedProcess {
   }
 
   logEnd(): string {
-    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
   }
 
   /** Does nothing where it runs, or is held down. */
@@ -67,7 +67,7 @@ export class StagedProcess {
     });
   }
 
-  /** kill -9, with its descendants, and keeps it down until {@link letUp}. Resolves when it has ended. */
+  /** kill -9, with its descendants, and keeps it down until {@link release}. Resolves when it has ended. */
   async holdDown(): Promise<void> {
     this.#heldDown += 1;
     if (this.#pause !== null) clearTimeout(this.#pause);
@@ -76,7 +76,7 @@ export class StagedProcess {
   }
 
   /** Starts it, unless another harm still holds it down. */
-  letUp(): void {
+  release(): void {
     this.#heldDown = Math.max(0, this.#heldDown - 1);
     this.start();
   }
@@ -106,14 +106,14 @@ export class StagedProcess {
 
   #onEnd(exit: Exit): void {
     if (this.#heldDown > 0 || this.#stopped) return;
-    this.endsByItself += 1;
+    this.unexpectedExits += 1;
     if (this.plan.kind === "writer" && exit.code === DIVERGENCE_EXIT_CODE) {
       this.alarm = this.logEnd();
       return;
     }
     const lived = performance.now() - this.#startedAt;
-    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
-    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#atOnceInARow, DELAY_MILLISECONDS_MAX);
+    this.#quickExitsInARow = lived < QUICK_EXIT_MILLISECONDS ? this.#quickExitsInARow + 1 : 0;
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#quickExitsInARow, DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => {
       this.start();
     }, delay);

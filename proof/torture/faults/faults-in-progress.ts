@@ -1,18 +1,18 @@
 import { messageOf } from "../../../src/errors.ts";
-import type { Fault, FaultDone } from "../plan/fault.ts";
+import type { Fault, FaultRecord } from "../plan/fault.ts";
 
 /**
  * The faults that are being done: each begins, lasts and is undone by itself. When the torture stops, those that last
  * are undone at once.
  */
 export class FaultsInProgress {
-  readonly #going = new Set<Promise<FaultDone>>();
+  readonly #going = new Set<Promise<FaultRecord>>();
   readonly #stopped = Promise.withResolvers<void>();
 
   /** @param harm does the harm, waits and undoes it; resolves to why it was not done, or null. May reject: the same */
-  async do(fault: Fault, harm: () => Promise<string | null>): Promise<FaultDone> {
+  async run(fault: Fault, action: () => Promise<string | null>): Promise<FaultRecord> {
     const beganAt = performance.now();
-    const going = Promise.try(harm)
+    const going = Promise.try(action)
       .catch(messageOf)
       .then((skipped) => ({ fault, beganAt, undoneAt: performance.now(), skipped }));
     this.#going.add(going);
@@ -31,7 +31,7 @@ export class FaultsInProgress {
   }
 
   /** Resolves when none is going on. */
-  async over(): Promise<void> {
+  async allEnded(): Promise<void> {
     await Promise.all(this.#going);
   }
 

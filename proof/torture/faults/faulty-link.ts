@@ -1,7 +1,7 @@
 import { TcpProxy } from "./tcp-proxy.ts";
 
 /** A way between processes that several harms may spoil at once; each gives it back on its own. */
-export class BadLink implements AsyncDisposable {
+export class FaultyLink implements AsyncDisposable {
   readonly #proxy: TcpProxy;
   readonly #cutting = new Set<Timer>();
   readonly #losing: number[] = [];
@@ -12,8 +12,8 @@ export class BadLink implements AsyncDisposable {
   }
 
   /** @param url of the server, on 127.0.0.1 */
-  static async to(url: string): Promise<BadLink> {
-    return new BadLink(await TcpProxy.start(Number(new URL(url).port)));
+  static async to(url: string): Promise<FaultyLink> {
+    return new FaultyLink(await TcpProxy.start(Number(new URL(url).port)));
   }
 
   /** The same address by way of this link. */

@@ -33,7 +33,7 @@ static void keep(const struct statx *file) {
   close(record);
 }
 
-static int sync_and_keep(int fd, long call) {
+static int sync_and_record(int fd, long call) {
   struct statx before;
   int known = statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &before) == 0 && S_ISREG(before.stx_mode);
   int result = (int)syscall(call, fd);
@@ -45,6 +45,6 @@ static int sync_and_keep(int fd, long call) {
   return result;
 }
 
-int fsync(int fd) { return sync_and_keep(fd, SYS_fsync); }
+int fsync(int fd) { return sync_and_record(fd, SYS_fsync); }
 
-int fdatasync(int fd) { return sync_and_keep(fd, SYS_fdatasync); }
+int fdatasync(int fd) { return sync_and_record(fd, SYS_fdatasync); }

@@ -2,7 +2,7 @@ import { readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 
 /** What JetStream has on disk, damaged. For a NATS that is not running. */
-export class NatsStore {
+export class NatsStoreCorruptor {
   readonly #folder: string;
 
   /** @param folder the one that NATS is told as its store */

@@ -15,14 +15,14 @@ export interface Fault {
   /** Numbers the faults of a run from 1. */
   readonly number: number;
   readonly kind: FaultKind;
-  readonly harm: Harm;
+  readonly action: FaultAction;
   /** From the start of its round until it begins. */
   readonly afterMilliseconds: number;
   /** From its beginning until it is undone (a process started again, thawed; a network mended; a disk freed). */
   readonly lastsMilliseconds: number;
 }
 
-export type Harm =
+export type FaultAction =
   /** kill -9, with the processes that it has started. `again`: killed once more while it starts or recovers. */
   | {
       readonly type: "kill";
@@ -54,7 +54,7 @@ export type Harm =
   | { readonly type: "redis-emptied" };
 
 /** What became of a fault. */
-export interface FaultDone {
+export interface FaultRecord {
   readonly fault: Fault;
   /** performance.now(), as in the history. */
   readonly beganAt: number;

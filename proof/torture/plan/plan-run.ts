@@ -15,7 +15,7 @@ export interface RoundPlan {
 /** The faults of a whole run, round by round: the same for the same options. */
 export function planRun(
   options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded">,
-  planRound: TortureOptions["parts"]["planRound"],
+  planRound: TortureOptions["dependencies"]["planRound"],
 ): RoundPlan[] {
   const { seconds, roundSeconds = tortureBounds.round_seconds, seed, kinds, embedded } = options;
   const rounds = Math.max(1, Math.round(seconds / roundSeconds));

@@ -1,5 +1,5 @@
 import { tortureBounds } from "../torture-bounds.ts";
-import type { FaultDone } from "../plan/fault.ts";
+import type { FaultRecord } from "../plan/fault.ts";
 import type { Attempt } from "../clients/history.ts";
 
 /** How long nothing was decided, for a fault. */
@@ -30,8 +30,8 @@ export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
  * @param loadEndedAt nothing was asked for any more from then on
  */
 export function outageOf(
-  done: FaultDone,
-  faults: readonly FaultDone[],
+  done: FaultRecord,
+  faults: readonly FaultRecord[],
   decisions: readonly number[],
   loadEndedAt: number,
 ): Outage {
@@ -39,7 +39,7 @@ export function outageOf(
   const later = others
     .map(({ beganAt }) => beganAt - tortureBounds.outage_milliseconds_min)
     .filter((at) => at > done.undoneAt);
-  const until = Math.min(done.undoneAt + tortureBounds.recovery_milliseconds, ...later);
+  const until = Math.min(done.undoneAt + tortureBounds.outage_search_milliseconds, ...later);
   let longest = { from: done.beganAt, to: done.beganAt, open: false };
   let from = done.beganAt;
   const ends = decisions.filter((at) => at > done.beganAt).map((to) => ({ to, open: false }));

@@ -4,7 +4,7 @@ import { messageOf, StartError } from "../../../src/errors.ts";
 import type { Outage } from "./outages.ts";
 import type { RoundCounts } from "../check/checker-types.ts";
 import { FAULT_KINDS } from "../plan/fault.ts";
-import { TARGETS } from "./fault-target.ts";
+import { FAULT_TARGETS } from "./fault-target.ts";
 
 /** What a run of the torture came to: `result.json`. */
 
@@ -27,11 +27,11 @@ const countsSchema = z.object({
   excused: count,
 }) satisfies z.ZodType<RoundCounts>;
 
-const harmSchema = z.object({
+const faultSummarySchema = z.object({
   kind: z.enum(FAULT_KINDS),
-  /** Of the `Harm`. */
+  /** Of the `FaultAction`. */
   type: z.string(),
-  target: z.enum(TARGETS),
+  target: z.enum(FAULT_TARGETS),
   done: count,
   skipped: count,
   /** Why those were skipped, each reason once. */
@@ -61,7 +61,7 @@ const resultSchema = z.object({
   /** It was ended by a signal. */
   interrupted: z.boolean(),
   counts: countsSchema,
-  harms: z.array(harmSchema),
+  harms: z.array(faultSummarySchema),
   /** What this machine cannot do at all. */
   cannot: z.array(z.object({ kind: z.enum(FAULT_KINDS), what: z.string(), reason: z.string() })),
   /** Each time that Redis had to be loaded from the books, and what nothing held any more then. */
@@ -97,7 +97,7 @@ const resultSchema = z.object({
 });
 
 export type TortureResult = z.infer<typeof resultSchema>;
-export type HarmResult = z.infer<typeof harmSchema>;
+export type FaultSummary = z.infer<typeof faultSummarySchema>;
 
 export const NO_COUNTS: RoundCounts = {
   requests: 0,

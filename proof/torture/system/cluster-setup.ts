@@ -15,16 +15,16 @@ import {
   type StackPlan,
 } from "../../../src/stack/stack-plan.ts";
 import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
-import { BadLink } from "../faults/faulty-link.ts";
+import { FaultyLink } from "../faults/faulty-link.ts";
 import type { FaultKind, Link, ProcessName } from "../plan/fault.ts";
-import type { TorturedCommands } from "./cli-tools.ts";
+import type { CommandsUnderTest } from "./cli-tools.ts";
 import { RedisClock, whyNoClock } from "../faults/redis-clock.ts";
 import { SmallDisk, whyNoDisks } from "../faults/small-disk.ts";
 import { buildFsyncRecord, type FsyncRecord, whyNoFsyncRecord } from "../faults/power-loss.ts";
-import type { Stage } from "./system-under-test.ts";
+import type { SystemUnderTest } from "./system-under-test.ts";
 import { Watchdog } from "./watchdog.ts";
 
-export interface GroundOptions {
+export interface ClusterSetupOptions {
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
   readonly apis: number;
@@ -33,28 +33,31 @@ export interface GroundOptions {
 }
 
 /** What a cluster under torture stands on, before any of its processes runs. */
-export interface Ground {
+export interface ClusterSetup {
   readonly data: DataFolder;
   readonly watchdog: Watchdog;
   readonly plan: StackPlan;
-  readonly links: Readonly<Record<Link, BadLink>>;
+  readonly links: Readonly<Record<Link, FaultyLink>>;
   /** By the process that works on it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
   /** What Redis has synced, from its first start on. */
   readonly syncs: FsyncRecord | null;
-  readonly cannot: Stage["cannot"];
+  readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"];
 }
 
 /** @throws StartError where servers are missing or the folder cannot be used; then too nothing is left behind */
-export async function layGround(options: GroundOptions, commands: TorturedCommands): Promise<Ground> {
+export async function setUpCluster(
+  options: ClusterSetupOptions,
+  commands: CommandsUnderTest,
+): Promise<ClusterSetup> {
   const { folder, say, apis, writers } = options;
   const { all, own } = environmentOfStack();
   const programs = ensurePrograms(PROGRAM_NAMES, { path: all["PATH"] ?? "", say });
   const postgresUser = choosePostgresUser();
   const data = await openDataFolder(join(folder, "stack"), false, (run) => endLeftovers(run, say));
   const watchdog = new Watchdog(data.path);
-  const links: BadLink[] = [];
+  const links: FaultyLink[] = [];
   try {
     const environment = { ...all, RAZONETE_STACK: data.path };
     const noDisks = options.faultKinds.includes("disk") ? whyNoDisks() : null;
@@ -95,8 +98,8 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
       environment,
       ownEnvironment: own,
     });
-    const link = async (url: string): Promise<BadLink> => {
-      const made = await BadLink.to(url);
+    const link = async (url: string): Promise<FaultyLink> => {
+      const made = await FaultyLink.to(url);
       links.push(made);
       return made;
     };
@@ -108,12 +111,12 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
     return {
       data,
       watchdog,
-      plan: badlyLinked(plan, between, preloaded(clock, syncs)),
+      plan: withFaultyLinks(plan, between, preloaded(clock, syncs)),
       links: between,
       disks,
       clock,
       syncs,
-      cannot: [
+      unsupportedFaults: [
         ...(noDisks === null ? [] : [{ kind: "disk" as const, what: "full disks", reason: noDisks }]),
         ...(noClock === null
           ? []
@@ -132,7 +135,7 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
 }
 
 /** To be called when no process runs any more. What was on the disks is kept in their folders. */
-export async function clearGround({ data, watchdog, links, disks }: Ground): Promise<void> {
+export async function tearDownCluster({ data, watchdog, links, disks }: ClusterSetup): Promise<void> {
   await Promise.all(Object.values(links).map((link) => link[Symbol.asyncDispose]()));
   for (const disk of disks.values()) disk.keep();
   await watchdog.end();
@@ -156,9 +159,9 @@ function preloaded(clock: RedisClock | null, syncs: FsyncRecord | null): Readonl
 }
 
 /** The same processes, with the links between them, and Redis under observation. */
-function badlyLinked(
+function withFaultyLinks(
   plan: StackPlan,
-  links: Readonly<Record<Link, BadLink>>,
+  links: Readonly<Record<Link, FaultyLink>>,
   ofRedis: Readonly<Record<string, string>>,
 ): StackPlan {
   const withEnvironment = (

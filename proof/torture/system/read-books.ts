@@ -1,13 +1,13 @@
 import { Database } from "bun:sqlite";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
-import type { BooksSeen } from "./system-under-test.ts";
+import type { BooksSnapshot } from "./system-under-test.ts";
 
 const ROWS_AT_ONCE = 5_000;
 
-type Rows<Key extends keyof BooksSeen> = BooksSeen[Key][number][];
+type Rows<Key extends keyof BooksSnapshot> = BooksSnapshot[Key][number][];
 
 /** Everything in the books of a cluster, as it stood at one moment. */
-export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
+export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
   const sql = connectPostgres({ url: databaseUrl, name: "razonete torture", connections_max: 1 });
   try {
     return await sql.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", async (snapshot) => {
@@ -30,7 +30,7 @@ export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
 }
 
 /** Everything in the file of an embedded ledger, which may run on it meanwhile. */
-export function readFileBooks(path: string): BooksSeen {
+export function readFileBooks(path: string): BooksSnapshot {
   const db = new Database(path, { readonly: true });
   try {
     // One moment for all three.

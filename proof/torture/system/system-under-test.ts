@@ -1,16 +1,20 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Fault, FaultDone, FaultKind } from "../plan/fault.ts";
+import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 
 /** The system under torture: real processes, and the hands that harm them. */
-export interface Stage {
+export interface SystemUnderTest {
   /** Where clients go. */
   readonly url: string;
   /** Everything that is kept of a run: data, logs. */
   readonly folder: string;
   /** Why faults of a kind, or some of them, cannot be done here: told to the person, once. */
-  readonly cannot: readonly { readonly kind: FaultKind; readonly what: string; readonly reason: string }[];
+  readonly unsupportedFaults: readonly {
+    readonly kind: FaultKind;
+    readonly what: string;
+    readonly reason: string;
+  }[];
   /** Does a harm, waits, undoes it. Never rejects for what the harm does; several may go on at once. */
-  do(fault: Fault): Promise<FaultDone>;
+  inject(fault: Fault): Promise<FaultRecord>;
   /**
    * Brings everything up that is down, mends every way, restores where the fence holds; resolves when the system
    * answers requests again and the books hold everything that was decided.
@@ -18,9 +22,9 @@ export interface Stage {
    * @returns what was restored meanwhile, in order; mostly nothing
    * @throws Error where it does not come up by itself within a bound: that is a violation, too
    */
-  heal(): Promise<readonly RestoreReport[]>;
+  recover(): Promise<readonly RestoreReport[]>;
   /** What stands in the books. */
-  books(): Promise<BooksSeen>;
+  books(): Promise<BooksSnapshot>;
   /** The audit's own words on the present state; null where it agrees. */
   audit(): Promise<string | null>;
   /** Ends every process. The folder stays. */
@@ -28,7 +32,7 @@ export interface Stage {
 }
 
 /** The books, or the embedded file, whole. */
-export interface BooksSeen {
+export interface BooksSnapshot {
   readonly accounts: readonly {
     readonly account: number;
     readonly name: string | null;

@@ -21,7 +21,7 @@ export type TortureRun = (options: {
 }>;
 
 /** The types of the harms that the torture's plan has in store. */
-export type HarmsOf = (options: {
+export type FaultTypesOf = (options: {
   readonly seconds: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
@@ -57,16 +57,16 @@ const SEEDS_MAX = 10_000;
 /**
  * Defines a test for each bug: that the torture finds it. What each took is printed.
  *
- * @param harmsOf not every plan has the rare harm that a bug needs: the next seed is taken whose plan does
+ * @param faultTypesOf not every plan has the rare harm that a bug needs: the next seed is taken whose plan does
  */
-export function testThatEachIsFound(torture: TortureRun, harmsOf: HarmsOf): void {
+export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultTypesOf): void {
   const from = testSeed();
   for (const bug of BUG_NAMES) {
     const { kinds, harms } = WANTED[bug];
     const harmless = HARMLESS.includes(bug);
     const seed = seedWith(from, (one) => {
       const planned =
-        harms.length === 0 ? [] : harmsOf({ seconds: SECONDS, seed: one, kinds, embedded: false });
+        harms.length === 0 ? [] : faultTypesOf({ seconds: SECONDS, seed: one, kinds, embedded: false });
       return harms.length === 0 || planned.some((harm) => harms.includes(harm));
     });
     test(
