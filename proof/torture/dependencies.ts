@@ -4,7 +4,7 @@ import { EmbeddedUnderTest } from "./system/embedded-under-test.ts";
 import type { TortureDependencies } from "./options.ts";
 import { planRound } from "./plan/plan-round.ts";
 
-/** What a torture of the real system is put together from. */
+/** The parts of a torture of the real system. */
 export const TORTURE_DEPENDENCIES: TortureDependencies = {
   startSystem: ({ embedded, folder, kinds: faultKinds, apis, writers, own, say }) =>
     embedded

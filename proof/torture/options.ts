@@ -11,15 +11,15 @@ export interface SystemOptions {
   readonly embedded: boolean;
   readonly apis: number;
   readonly writers: number;
-  /** The ledger's own processes by other command lines than theirs: altered ones, in tests. */
+  /** Altered command lines for the ledger's own processes, in tests. */
   readonly own?: OwnCommands;
-  /** Told of what takes long, in one line each. */
+  /** Takes a line about each thing that takes long. */
   readonly say: (line: string) => void;
 }
 
-/** What a torture is put together from; tests have stand-ins. */
+/** The parts of a torture; tests replace them. */
 export interface TortureDependencies {
-  /** @throws StartError where it cannot be started here */
+  /** @throws StartError if it cannot be started here */
   readonly startSystem: (options: SystemOptions) => Promise<SystemUnderTest>;
   /** The same faults for the same numbers. */
   readonly planRound: (random: Random, options: Required<RoundOptions>) => readonly Fault[];
@@ -27,19 +27,19 @@ export interface TortureDependencies {
 }
 
 export interface TortureOptions {
-  /** Of load and harm. Between the rounds the system is brought up again and compared, which comes on top. */
+  /** Of load and faults. Recovery and checks between the rounds come on top. */
   readonly seconds: number;
   readonly seed: number;
-  /** Length of a round's load, about; `tortureBounds.round_seconds`, if not given. */
+  /** Approximate length of a round's load; `tortureBounds.round_seconds` if not given. */
   readonly roundSeconds?: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
-  /** A new or an empty one, for everything that is kept of the run; a temporary one, if not given. */
+  /** A new or empty folder for everything that is kept of the run; a temporary one if not given. */
   readonly folder?: string;
   readonly own?: OwnCommands;
   readonly dependencies: TortureDependencies;
   readonly onProgress?: (progress: TortureProgress) => void;
-  /** Ends the run where it stands, without healing or checking anything more. */
+  /** Ends the run at once, without recovering or checking anything more. */
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export type TortureProgress =
       readonly phase: "load" | "recovery" | "check";
       readonly round: number;
       readonly rounds: number;
-      /** Of the seconds that were asked for. */
+      /** How much of the requested seconds is over. */
       readonly loadSeconds: number;
       readonly requests: number;
       readonly unknown: number;

@@ -25,14 +25,14 @@ type Phase = Extract<TortureProgress, { type: "load" }>["phase"];
 const PROGRESS_MILLISECONDS = 250;
 const POLL_MILLISECONDS = 20;
 
-/** Thrown where the run's signal says so; what is under way then is the stage's to end. */
+/** Thrown when the run's signal aborts. The system under test ends what is still in progress. */
 class Interrupted extends Error {}
 
 /**
- * The rounds of a run, and what they came to.
+ * The rounds of a run, and their results.
  *
- * A round: load and harm at the same time; then no load, until all requests have ended; the system is brought up
- * again; the books are read and held against the answers; the audit looks at it; and it has to answer again.
+ * A round: load and faults at the same time; then the load stops and all requests end; the system recovers; the books
+ * are read and compared with the answers; the audit runs; and the system has to answer requests again.
  */
 export class Rounds {
   readonly faultStatistics = new FaultStatistics();
@@ -46,7 +46,7 @@ export class Rounds {
   readonly #interrupted: Promise<never>;
   /** By performance.now(), as in the history. */
   beganAt = 0;
-  /** Rounds that have ended, with all that belongs to them. */
+  /** Rounds that have ended, checks included. */
   ended = 0;
   loadSeconds = 0;
   counts: RoundCounts = NO_COUNTS;
@@ -81,7 +81,7 @@ export class Rounds {
     } finally {
       clearInterval(timer);
       this.#load.close();
-      // Of the last proof, or of a round that was interrupted.
+      // From the last probe, or from a round that was interrupted.
       this.#folder.addAttempts(await this.#load.stop());
     }
   }
@@ -108,7 +108,10 @@ export class Rounds {
     this.#report({ type: "round-checked", round: this.ended, verdict });
   }
 
-  /** Resolves at the end of the round's time, when everything is undone and, if it comes back by itself, back. */
+  /**
+   * Resolves at the end of the round's time, when all faults are undone and transactions are decided again, or a bound
+   * for that has passed.
+   */
   async #injectUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultRecord[]> {
     const beganAt = performance.now();
     this.#enterPhase("load");
@@ -119,7 +122,7 @@ export class Rounds {
     await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
     const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
     const deadline = performance.now() + tortureBounds.outage_search_milliseconds;
-    // What the last faults cost is known only when something was decided after them.
+    // The outage of the last faults is known only when something was decided after them.
     while (this.#load.decidedAt < undoneAt && performance.now() < deadline) {
       await this.#unlessInterrupted(Bun.sleep(POLL_MILLISECONDS));
     }
@@ -159,11 +162,12 @@ export class Rounds {
     } catch (error) {
       return failedVerdict(attempts, "does-not-heal", error);
     }
-    const redisData = done.some(damagesRedisData);
-    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisData });
+    const redisDataDamaged = done.some(damagesRedisData);
+    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisDataDamaged });
     const all = [...violations, ...(await this.#audit())];
-    if (!redisData && restores.some(({ type }) => type === "restored")) all.push(RESTORED_WITHOUT_NEED);
-    // Where something was found already, it is left as it was found.
+    if (!redisDataDamaged && restores.some(({ type }) => type === "restored"))
+      all.push(RESTORED_WITHOUT_NEED);
+    // If something was found already, the system is left as it is.
     if (all.length === 0) all.push(...(await this.#checkAnswering()));
     if (all.length > 0) this.#folder.writeBooks(books);
     return { counts, violations: all };
@@ -178,7 +182,7 @@ export class Rounds {
   }
 
   async #checkAnswering(): Promise<Violation[]> {
-    const wrong = await this.#unlessInterrupted(this.#load.proof());
+    const wrong = await this.#unlessInterrupted(this.#load.probe());
     if (wrong === null) return [];
     return [{ name: "does-not-heal", detail: `healed, and yet it does not answer: ${wrong}`, attempts: [] }];
   }
@@ -219,13 +223,13 @@ export class Rounds {
   }
 }
 
-/** Rejects with `Interrupted` once the signal says so. */
+/** Rejects with `Interrupted` when the signal aborts. */
 function interruption(signal: AbortSignal | undefined): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     if (signal?.aborted === true) reject(new Interrupted());
     signal?.addEventListener("abort", () => reject(new Interrupted()), { once: true });
   });
-  // It may come while nobody waits; whoever waits next hears of it.
+  // It may reject while nobody waits for it; whoever waits next gets the rejection.
   interrupted.catch(() => {});
   return interrupted;
 }
@@ -244,7 +248,7 @@ function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean 
   return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(action.type);
 }
 
-/** The verdict on a round whose books could not be compared: the answers alone are counted. */
+/** The verdict on a round whose books could not be compared: only the answers are counted. */
 function failedVerdict(attempts: readonly Attempt[], name: Violation["name"], error: unknown): RoundVerdict {
   if (error instanceof Interrupted) throw error;
   const of = (type: Attempt["answer"]["type"]) =>

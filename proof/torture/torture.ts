@@ -14,12 +14,12 @@ import type { SystemUnderTest } from "./system/system-under-test.ts";
 import { attemptText } from "./report/fault-text.ts";
 
 /**
- * A run of the torture: starts its own system, harms it under load, round after round, and holds after each of them
- * what was answered against what was kept. The first violation ends it, after its round.
+ * A run of the torture: starts a system of its own, injects faults under load, round after round, and after each round
+ * compares the answers with the books. The first round with a violation is the last.
  *
- * The folder of the run is removed where nothing was found, and kept with everything where something was.
+ * The folder of the run is removed if nothing was found, and kept if something was.
  *
- * @throws {StartError} (exit code 2) where it cannot run here
+ * @throws {StartError} (exit code 2) if it cannot run here
  */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const startedAt = new Date().toISOString();

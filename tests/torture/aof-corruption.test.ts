@@ -40,7 +40,7 @@ describe("Redis's log, damaged", () => {
   test("ends with the beginning of a transaction", () => {
     using folder = temporaryFolder();
     const { log, newest } = makeLog(folder.path);
-    log.tear(20);
+    log.appendTornWrite(20);
     expect(readFileSync(newest, "latin1")).toBe(`${COMMAND.repeat(3)}*1\r\n$5\r\nMULTI\r\n*4\r\n$`);
   });
 

@@ -114,7 +114,9 @@ describe("a refusal that was forgotten", () => {
 
     const checker = createChecker();
     checker.round(first.attempts, first.books, []);
-    expect(checker.round(second.attempts, second.books, [], { redisData: true }).violations).toEqual([]);
+    expect(checker.round(second.attempts, second.books, [], { redisDataDamaged: true }).violations).toEqual(
+      [],
+    );
   });
 
   test("is one where nothing was", () => {

@@ -160,9 +160,9 @@ describe(`the clients of the torture (seed ${seed})`, () => {
   });
 
   test("prove that the system answers, or say what it answered instead", async () => {
-    expect(await load.proof()).toBeNull();
+    expect(await load.probe()).toBeNull();
     ledger.trouble = () => "not-done";
-    expect(await load.proof()).toContain("not-done");
+    expect(await load.probe()).toContain("not-done");
     ledger.trouble = () => null;
     // What was sent meanwhile is part of the history.
     expect((await load.stop()).length).toBe(load.requests);

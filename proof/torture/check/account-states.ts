@@ -11,41 +11,41 @@ export interface State {
   readonly creditLimit: number;
 }
 
-/** Where the rows of an account are in the books. */
-export interface Rows<Row> {
+/** The rows of one account, as a slice of all rows of the books. */
+export interface RowSlice<Row> {
   readonly of: readonly Row[];
   readonly from: number;
   readonly count: number;
 }
 
 /**
- * The states through which an account went, by its own rows in the books: state 0 is before its opening, and change n
- * leads from state n - 1 to state n. Change 1 is the opening (version 1 of the limit). A later version of the limit
- * comes after the entry `afterSeq` and before the next one. So the state after n entries and m versions is n + m, and
- * nothing needs to be written down.
+ * The states of an account, one after each change, as its rows in the books give them. State 0 is before the opening;
+ * change n leads from state n - 1 to state n. Change 1 is the opening (version 1 of the limit). A later version of the
+ * limit comes after the entry `afterSeq` and before the next entry. So the state after n entries and m versions has the
+ * number n + m, and no list of states has to be stored.
  */
 export class AccountStates {
   readonly account: number;
-  /** The changes that stood before this round. */
-  readonly floor: number;
-  /** Whether the rows are a chain; if not, the states mean nothing. */
+  /** How many changes the books had before this round. */
+  readonly changesBefore: number;
+  /** Whether the rows form an unbroken chain. If not, the states mean nothing. */
   readonly isWhole: boolean;
-  readonly #entries: Rows<EntryRow>;
-  readonly #limits: Rows<LimitRow>;
+  readonly #entries: RowSlice<EntryRow>;
+  readonly #limits: RowSlice<LimitRow>;
 
   constructor(
     account: number,
-    rows: { readonly entries: Rows<EntryRow>; readonly limits: Rows<LimitRow> },
-    { floor, isWhole }: { readonly floor: number; readonly isWhole: boolean },
+    rows: { readonly entries: RowSlice<EntryRow>; readonly limits: RowSlice<LimitRow> },
+    { changesBefore, isWhole }: { readonly changesBefore: number; readonly isWhole: boolean },
   ) {
     this.account = account;
-    this.floor = floor;
+    this.changesBefore = changesBefore;
     this.isWhole = isWhole;
     this.#entries = rows.entries;
     this.#limits = rows.limits;
   }
 
-  /** How many there are in all. */
+  /** How many changes there are in all. */
   get changes(): number {
     return this.#entries.count + this.#limits.count;
   }
@@ -106,7 +106,7 @@ export class AccountStates {
   }
 }
 
-function rowOf<Row>({ of, from, count }: Rows<Row>, number: number): Row {
+function rowOf<Row>({ of, from, count }: RowSlice<Row>, number: number): Row {
   const row = number >= 1 && number <= count ? of[from + number - 1] : undefined;
   if (row === undefined) throw new RangeError(`there are ${count} rows, and no number ${number}`);
   return row;

@@ -7,10 +7,10 @@ import { ExcusedLosses } from "./excused-losses.ts";
 import type { Attempt } from "../clients/history.ts";
 import { type TimedChange, checkLinearizability, type Observation } from "./linearizability.ts";
 import { timedChange, matchChange } from "./row-matching.ts";
-import { checkOutcome, type OutcomeContext, standing } from "./command-outcome-check.ts";
+import { checkOutcome, type OutcomeContext, bindingOutcome } from "./command-outcome-check.ts";
 import {
   isKnownRefusal,
-  nothing,
+  emptyAccountStates,
   refusalObservations,
   statementObservation,
   unknownAccountObservation,
@@ -22,13 +22,13 @@ import { answerText } from "./violation-text.ts";
 /**
  * The checker of a torture.
  *
- * The model: an account is a row of changes, in the order of the books (entries by seq, new limits where `afterSeq`
- * puts them), and its states are what the first n changes make of it. Every command leaves a mark of its own in its
- * change, so each answer can be held against it: what was accepted stands there once and as it was answered, what was
- * refused or not done does not, what is not known once or not at all. Statements and refusals saw one of the states,
- * and all of it must have been possible in the order in which the clients saw it happen (linearizability.ts).
+ * The model: an account is a sequence of changes, in the order of the books (entries by seq, new limits where
+ * `afterSeq` puts them). State n is the account after its first n changes. Every command leaves a mark of its own in
+ * its change, so each answer can be compared with its row. What was accepted is in the books once, as it was answered;
+ * what was refused or not done is not; what is unknown is there once or not at all. Each statement and each refusal saw
+ * one of the states, and everything must fit the order in which the clients saw it happen (linearizability.ts).
  *
- * The work of a round grows with its attempts; of the books only a hash of each row is looked at again.
+ * The work of a round grows with its attempts; of the rows of earlier rounds only a hash is compared.
  */
 export function createChecker(): Checker {
   return new BooksChecker();
@@ -36,8 +36,8 @@ export function createChecker(): Checker {
 
 class BooksChecker implements Checker {
   readonly #commands = new CommandRegistry();
-  readonly #memory = new KeptRowsCheck();
-  /** Commands that an earlier round left open, and that are not in the books. */
+  readonly #keptRows = new KeptRowsCheck();
+  /** Commands whose outcome an earlier round left unknown, and that are not in the books. */
   readonly #open = new Set<RegisteredCommand>();
   #round = 0;
   #forgottenIn = 0;
@@ -46,31 +46,31 @@ class BooksChecker implements Checker {
     attempts: readonly Attempt[],
     books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    harm: RoundFaults = { redisData: false },
+    faults: RoundFaults = { redisDataDamaged: false },
   ): RoundVerdict {
     this.#round += 1;
     const findings = new RoundFindings();
-    if (harm.redisData || restores.some(({ type }) => type === "restored")) this.#forgottenIn = this.#round;
+    if (faults.redisDataDamaged || restores.some(({ type }) => type === "restored"))
+      this.#forgottenIn = this.#round;
 
     const statements: Attempt[] = [];
     const touched = this.#registerAttempts(attempts, statements, findings);
-    const { statesByAccount, newRow } = this.#memory.look(books, findings);
-    for (const change of newRow) {
-      const registered = matchChange(change, this.#commands, this.#round, findings);
-      if (registered !== null) touched.add(registered);
+    const { statesByAccount, newRows } = this.#keptRows.check(books, findings);
+    for (const change of newRows) {
+      const command = matchChange(change, this.#commands, this.#round, findings);
+      if (command !== null) touched.add(command);
     }
 
     const losses = new ExcusedLosses(restores, statesByAccount);
-    if (!losses.isEmpty)
-      for (const registered of new Set([...touched, ...this.#open])) losses.consider(registered);
+    if (!losses.isEmpty) for (const command of new Set([...touched, ...this.#open])) losses.consider(command);
     const context = { round: this.#round, forgottenIn: this.#forgottenIn, statesByAccount, losses, findings };
-    for (const registered of touched) checkOutcome(registered, context);
-    this.#moments(touched, statements, context);
-    for (const registered of touched) this.#settle(registered, losses);
+    for (const command of touched) checkOutcome(command, context);
+    this.#checkLinearizability(touched, statements, context);
+    for (const command of touched) this.#rememberOutcome(command, losses);
     return { counts: findings.counts, violations: findings.violations };
   }
 
-  /** @returns the commands that were asked for */
+  /** @returns the commands of this round */
   #registerAttempts(
     attempts: readonly Attempt[],
     statements: Attempt[],
@@ -82,18 +82,20 @@ class BooksChecker implements Checker {
       count(seen, findings);
       const oddity = oddityOf(seen);
       if (oddity !== null) findings.add("odd-answer", `Attempt ${seen.number}: ${oddity}.`, [seen.number]);
-      // It may have been applied or not: what the contract does not know says nothing.
+      // It may have been applied or not: an answer outside the contract says nothing.
       const attempt: Attempt =
         oddity === null ? seen : { ...seen, answer: { type: "unknown", reason: "an odd answer" } };
       const { operation } = attempt;
       if (operation.type === "statement") statements.push(attempt);
       else
-        touched.add(this.#commands.attempt(attempt, operation, (account) => this.#memory.floorOf(account)));
+        touched.add(
+          this.#commands.attempt(attempt, operation, (account) => this.#keptRows.changesBefore(account)),
+        );
     }
     return touched;
   }
 
-  #moments(
+  #checkLinearizability(
     touched: ReadonlySet<RegisteredCommand>,
     statements: readonly Attempt[],
     context: OutcomeContext,
@@ -106,16 +108,16 @@ class BooksChecker implements Checker {
     const of = (account: number) => {
       const known = accounts.get(account);
       if (known !== undefined) return known;
-      const states = context.statesByAccount.get(account) ?? nothing(account);
+      const states = context.statesByAccount.get(account) ?? emptyAccountStates(account);
       const fresh = { changes: [], observations: [], states };
       accounts.set(account, fresh);
       return fresh;
     };
 
-    for (const registered of touched) {
-      const refusals = registered.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (losses.excusesCommand(registered)) findings.counts.excused += refusals;
-      else this.#ofCommand(registered, refusals > 0, of);
+    for (const command of touched) {
+      const refusals = command.attempts.filter(({ answer }) => answer.type === "refused").length;
+      if (losses.excusesCommand(command)) findings.counts.excused += refusals;
+      else this.#addCommand(command, refusals > 0, of);
     }
     for (const attempt of statements) {
       const { account } = attempt.operation.type === "statement" ? attempt.operation : { account: 0 };
@@ -142,43 +144,44 @@ class BooksChecker implements Checker {
     }
   }
 
-  #ofCommand(
-    registered: RegisteredCommand,
+  #addCommand(
+    command: RegisteredCommand,
     isRefused: boolean,
     of: (account: number) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
   ): void {
-    if (registered.position !== null) {
-      const change = timedChange(registered, registered.position, this.#round);
-      if (change !== null) of(registered.position.account).changes.push(change);
+    if (command.position !== null) {
+      const change = timedChange(command, command.position, this.#round);
+      if (change !== null) of(command.position.account).changes.push(change);
     }
-    if (isRefused && registered.operation.type !== "open") {
-      const { observations, states } = of(registered.operation.account);
-      const isKnown = registered.knownOutcome?.answer.type === "refused";
-      observations.push(...refusalObservations(registered, isKnown, states));
+    if (isRefused && command.operation.type !== "open") {
+      const { observations, states } = of(command.operation.account);
+      const isKnown = command.knownOutcome?.answer.type === "refused";
+      observations.push(...refusalObservations(command, isKnown, states));
     }
   }
 
-  /** Keeps of the round what later ones need. */
-  #settle(registered: RegisteredCommand, losses: ExcusedLosses): void {
-    const isBack = registered.position !== null && registered.lost === "named";
-    // Of several acceptances it is not known which one was lost. What stands in the books is what later ones must say.
-    const isExcused = losses.excusesCommand(registered);
-    if (isBack) [registered.lost, registered.knownOutcome] = ["no", null];
-    // A refusal that may have been forgotten may be remembered all the same: it is kept until another outcome is told.
-    let isBinding = standing(registered, { forgottenIn: this.#forgottenIn }) !== null;
-    for (const { answer, number } of registered.attempts) {
-      if (answer.type === "unknown") registered.open = true;
+  /** Stores what later rounds need to know of this one. */
+  #rememberOutcome(command: RegisteredCommand, losses: ExcusedLosses): void {
+    const isBack = command.position !== null && command.lost === "named";
+    // Of several acceptances it is unknown which one was lost. Later answers must agree with what is in the books.
+    const isExcused = losses.excusesCommand(command);
+    if (isBack) [command.lost, command.knownOutcome] = ["no", null];
+    // A refusal that Redis may have forgotten may also still be there: it is kept until an answer gives another
+    // outcome.
+    let isBinding = bindingOutcome(command, { forgottenIn: this.#forgottenIn }) !== null;
+    for (const { answer, number } of command.attempts) {
+      if (answer.type === "unknown") command.open = true;
       if (answer.type !== "accepted" && answer.type !== "refused") continue;
-      // An acceptance is what stays beside a refusal that was forgotten.
-      if (isBinding && (registered.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
+      // Where a refusal was forgotten and the command then accepted, the acceptance is what stays.
+      if (isBinding && (command.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
         continue;
-      registered.knownOutcome = { answer, attempt: number, round: this.#round };
+      command.knownOutcome = { answer, attempt: number, round: this.#round };
       isBinding = true;
     }
-    if (isExcused && registered.knownOutcome?.answer.type === "accepted") registered.knownOutcome = null;
-    registered.attempts = [];
-    if (registered.open && registered.position === null) this.#open.add(registered);
-    else this.#open.delete(registered);
+    if (isExcused && command.knownOutcome?.answer.type === "accepted") command.knownOutcome = null;
+    command.attempts = [];
+    if (command.open && command.position === null) this.#open.add(command);
+    else this.#open.delete(command);
   }
 }
 
@@ -204,7 +207,7 @@ function count({ answer }: Attempt, { counts }: RoundFindings): void {
   }
 }
 
-/** @returns why the answer is none that the contract has for the request */
+/** @returns why the contract does not allow this answer to this request; null if it does */
 function oddityOf({ operation, answer }: Attempt): string | null {
   switch (answer.type) {
     case "odd":

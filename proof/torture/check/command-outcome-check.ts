@@ -5,34 +5,34 @@ import type { Attempt } from "../clients/history.ts";
 import type { AccountStates } from "./account-states.ts";
 import { answerText, commandText } from "./violation-text.ts";
 
-/** What the outcomes of a round are held against. */
+/** What the outcomes of a round are checked against. */
 export interface OutcomeContext {
   readonly round: number;
   readonly statesByAccount: ReadonlyMap<number, AccountStates>;
   readonly losses: ExcusedLosses;
-  /** The latest round in which refusals may have been forgotten; 0 for none. */
+  /** The latest round in which Redis may have forgotten refusals; 0 for none. */
   readonly forgottenIn: number;
   readonly findings: RoundFindings;
 }
 
 type Decided = Attempt & { readonly answer: Accepted | Refused };
 
-/** One command's answers against each other, and against its change in the books. */
-export function checkOutcome(registered: RegisteredCommand, context: OutcomeContext): void {
-  const decided = registered.attempts.filter(isDecided);
-  const knownOutcome = standing(registered, context);
-  checkSameOutcome(registered, decided, knownOutcome, context);
-  checkDecidedOnce(registered, decided, knownOutcome, context);
+/** Checks a command's answers against each other, and against its row in the books. */
+export function checkOutcome(command: RegisteredCommand, context: OutcomeContext): void {
+  const decided = command.attempts.filter(isDecided);
+  const knownOutcome = bindingOutcome(command, context);
+  checkSameOutcome(command, decided, knownOutcome, context);
+  checkDecidedOnce(command, decided, knownOutcome, context);
   const answers = [
     ...(knownOutcome === null ? [] : [knownOutcome.answer]),
     ...decided.map(({ answer }) => answer),
   ];
-  if (answers.some(({ type }) => type === "accepted")) accepted(registered, decided, context);
-  else if (registered.position !== null) checkNotAccepted(registered, answers.length > 0, context);
+  if (answers.some(({ type }) => type === "accepted")) checkAccepted(command, decided, context);
+  else if (command.position !== null) checkNotAccepted(command, answers.length > 0, context);
 }
 
-/** What an earlier round told, if the ledger has to know it still. */
-export function standing(
+/** The outcome that an earlier round answered, if the ledger still has to know it. */
+export function bindingOutcome(
   { knownOutcome, lost }: RegisteredCommand,
   { forgottenIn }: Pick<OutcomeContext, "forgottenIn">,
 ): KnownOutcome | null {
@@ -41,7 +41,7 @@ export function standing(
 }
 
 function checkSameOutcome(
-  registered: RegisteredCommand,
+  command: RegisteredCommand,
   decided: readonly Decided[],
   knownOutcome: KnownOutcome | null,
   context: OutcomeContext,
@@ -52,25 +52,25 @@ function checkSameOutcome(
     const text = answerText(answer);
     if (!outcomes.has(text)) outcomes.set(text, number);
   }
-  if (outcomes.size < 2 || context.losses.excusesCommand(registered)) return;
+  if (outcomes.size < 2 || context.losses.excusesCommand(command)) return;
   const acceptances = [...outcomes.keys()].filter((text) => text.startsWith("accepted")).length;
-  // A refusal may be forgotten; then the command is decided anew, and that outcome is the one that stays.
+  // A refusal may be forgotten. Then the command is decided again, and the new outcome stays.
   if (context.forgottenIn === context.round && acceptances < 2) return;
   const each = [...outcomes].map(([text, number]) => `${text} (attempt ${number})`).join("; ");
-  context.findings.add("other-outcome", `${commandText(registered)} has several outcomes: ${each}.`, [
+  context.findings.add("other-outcome", `${commandText(command)} has several outcomes: ${each}.`, [
     ...outcomes.values(),
   ]);
 }
 
-/** An answer that is not replayed says that the command was decided there and then: only one can say so. */
+/** An answer that is not a replay says that this attempt decided the command: only one answer may say so. */
 function checkDecidedOnce(
-  registered: RegisteredCommand,
+  command: RegisteredCommand,
   decided: readonly Decided[],
   knownOutcome: KnownOutcome | null,
   { losses, forgottenIn, round, findings }: OutcomeContext,
 ): void {
   const first = decided.find(({ answer }) => !answer.replayed);
-  if (first === undefined || losses.excusesCommand(registered)) return;
+  if (first === undefined || losses.excusesCommand(command)) return;
   const forgets = forgottenIn === round && decided.some(({ answer }) => answer.type === "refused");
   const other =
     knownOutcome?.attempt ??
@@ -78,43 +78,43 @@ function checkDecidedOnce(
       (attempt) => attempt !== first && (!attempt.answer.replayed || attempt.endedAt < first.sentAt),
     )?.number;
   if (other === undefined || forgets) return;
-  const detail = `${commandText(registered)}: the answer to attempt ${first.number} says that it was decided anew, though attempt ${other} has its outcome, too.`;
+  const detail = `${commandText(command)}: the answer to attempt ${first.number} says that it was decided anew, though attempt ${other} has its outcome, too.`;
   findings.add("other-outcome", detail, [other, first.number]);
 }
 
-function accepted(registered: RegisteredCommand, decided: readonly Decided[], context: OutcomeContext): void {
+function checkAccepted(
+  command: RegisteredCommand,
+  decided: readonly Decided[],
+  context: OutcomeContext,
+): void {
   const { losses, findings } = context;
-  if (registered.position === null) {
-    if (losses.covers(registered.account)) {
+  if (command.position === null) {
+    if (losses.covers(command.account)) {
       findings.counts.lostNamed += 1;
-      registered.lost = "named";
+      command.lost = "named";
       return;
     }
     findings.counts.lost += 1;
-    registered.lost = "silently";
-    findings.add(
-      "lost",
-      `${commandText(registered)} was accepted and is not in the books.`,
-      registered.numbers,
-    );
+    command.lost = "silently";
+    findings.add("lost", `${commandText(command)} was accepted and is not in the books.`, command.numbers);
     return;
   }
   for (const attempt of decided) {
     if (attempt.answer.type !== "accepted") continue;
-    if (losses.excusesCommand(registered)) findings.counts.excused += 1;
-    else checkAgainstBooks(registered, attempt, attempt.answer, context);
+    if (losses.excusesCommand(command)) findings.counts.excused += 1;
+    else checkAgainstBooks(command, attempt, attempt.answer, context);
   }
 }
 
 function checkAgainstBooks(
-  registered: RegisteredCommand,
+  command: RegisteredCommand,
   attempt: Attempt,
   answer: Accepted,
   { statesByAccount, findings }: OutcomeContext,
 ): void {
-  const { position } = registered;
+  const { position } = command;
   const states = position === null ? undefined : statesByAccount.get(position.account);
-  // The chain's own break is told already, and its states mean nothing.
+  // A broken chain is reported elsewhere, and its states mean nothing.
   if (position === null || states?.isWhole !== true) return;
   const state = states.stateAt(position.change);
   if (
@@ -126,36 +126,34 @@ function checkAgainstBooks(
     return;
   }
   const stands = `balance ${state?.balance} and limit ${state?.creditLimit} on account ${position.account}`;
-  const detail = `${commandText(registered)} was ${answerText(answer)}; the books have ${stands} after it.`;
+  const detail = `${commandText(command)} was ${answerText(answer)}; the books have ${stands} after it.`;
   findings.add("wrong-answer", detail, [attempt.number]);
 }
 
-/** It stands in the books, and nobody was told that it was accepted. */
-function checkNotAccepted(registered: RegisteredCommand, isRefused: boolean, context: OutcomeContext): void {
+/** It is in the books, and no client was told that it was accepted. */
+function checkNotAccepted(command: RegisteredCommand, isRefused: boolean, context: OutcomeContext): void {
   const { round, forgottenIn, findings } = context;
-  const isNew = registered.position?.round === round;
-  const mayBeApplied = registered.causes.length > 0 || registered.open;
+  const isNew = command.position?.round === round;
+  const mayBeApplied = command.causes.length > 0 || command.open;
   if (isNew && !mayBeApplied) {
-    if (registered.lost !== "no") {
-      const detail = `${commandText(registered)} was lost, and stands in the books now without having been asked for again.`;
-      findings.add("unasked", detail, registered.numbers);
+    if (command.lost !== "no") {
+      const detail = `${commandText(command)} was lost, and stands in the books now without having been asked for again.`;
+      findings.add("unasked", detail, command.numbers);
       return;
     }
     const said =
-      registered.attempts.length === 0 && registered.knownOutcome === null
-        ? "not done"
-        : answersOf(registered);
+      command.attempts.length === 0 && command.knownOutcome === null ? "not done" : answersOf(command);
     findings.add(
       "refused-and-applied",
-      `${commandText(registered)} was answered: ${said}; and it stands in the books.`,
-      registered.numbers,
+      `${commandText(command)} was answered: ${said}; and it stands in the books.`,
+      command.numbers,
     );
     return;
   }
   if (isNew) findings.counts.unknownApplied += 1;
   if (!isRefused || (isNew && forgottenIn === round)) return;
-  const detail = `${commandText(registered)} was answered: ${answersOf(registered)}; and it stands in the books.`;
-  findings.add("refused-and-applied", detail, registered.numbers);
+  const detail = `${commandText(command)} was answered: ${answersOf(command)}; and it stands in the books.`;
+  findings.add("refused-and-applied", detail, command.numbers);
 }
 
 function answersOf({ attempts, knownOutcome }: RegisteredCommand): string {

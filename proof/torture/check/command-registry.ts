@@ -1,51 +1,51 @@
 import type { Answer, Attempt, Operation } from "../clients/history.ts";
 
-/** What changes something. */
-export type Command = Exclude<Operation, { type: "statement" }>;
+/** An operation that changes something. */
+export type CommandOperation = Exclude<Operation, { type: "statement" }>;
 export type Accepted = Extract<Answer, { type: "accepted" }>;
 export type Refused = Extract<Answer, { type: "refused" }>;
 
-/** Where a change stands in the books: entry `entry` of its account, or none, and its place among all its changes. */
+/** Where a change is in the books: as entry `entry` of its account, or as no entry, and as which of all its changes. */
 export interface RowPosition {
   readonly account: number;
   /** From 1; null for openings and new limits. */
   readonly entry: number | null;
   /** From 1, the opening. */
   readonly change: number;
-  /** The round in which it was found. */
+  /** The round in which it appeared. */
   readonly round: number;
 }
 
-/** The outcome that a command was first told. */
+/** The outcome that a command was first answered with. */
 export interface KnownOutcome {
   readonly answer: Accepted | Refused;
   readonly attempt: number;
   readonly round: number;
 }
 
-/** One command, with everything that was said of it. */
+/** One command, with all its attempts and answers. */
 export class RegisteredCommand {
-  readonly operation: Command;
+  readonly operation: CommandOperation;
   readonly key: string | null;
   /** The first attempt's number. */
   readonly first: number;
-  /** The changes that its account had before the round of the first attempt: earlier ones cannot have decided it. */
-  readonly floor: number;
-  /** Those of this round. */
+  /** How many changes its account had before the round of its first attempt: none of those can be its own. */
+  readonly changesBefore: number;
+  /** Attempts of this round. */
   attempts: Attempt[] = [];
-  /** By an earlier round. */
+  /** From an earlier round. */
   knownOutcome: KnownOutcome | null = null;
   /** An attempt of an earlier round ended without an outcome: it may still be applied. */
   open = false;
   position: RowPosition | null = null;
-  /** It was answered and is not in the books; `named`: a restore said so. */
+  /** Whether it was answered and is not in the books. `named`: a restore named it as missing. */
   lost: "no" | "named" | "silently" = "no";
 
-  constructor(attempt: Attempt, operation: Command, floor: number) {
+  constructor(attempt: Attempt, operation: CommandOperation, changesBefore: number) {
     this.operation = operation;
     this.key = attempt.key;
     this.first = attempt.number;
-    this.floor = floor;
+    this.changesBefore = changesBefore;
   }
 
   /** Attempts of this round that may have applied it. */
@@ -57,14 +57,14 @@ export class RegisteredCommand {
     return this.attempts.length > 0 ? this.attempts.map(({ number }) => number) : [this.first];
   }
 
-  /** Null for an opening that nobody was told the account of. */
+  /** Null for an opening if no answer gave its account. */
   get account(): number | null {
     if (this.operation.type !== "open") return this.operation.account;
     for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
     return this.knownOutcome?.answer.type === "accepted" ? this.knownOutcome.answer.account : null;
   }
 
-  /** An opening that was lost and sent again opened several. */
+  /** Several for an opening that was lost and then sent again. */
   get accounts(): Set<number> {
     const answers = [this.knownOutcome?.answer, ...this.attempts.map(({ answer }) => answer)];
     const accounts = new Set(
@@ -76,7 +76,7 @@ export class RegisteredCommand {
   }
 }
 
-/** Every command of a run, found by its key and by the mark that it leaves in the books. */
+/** Every command of a run, found by its key or by the mark that it leaves in the books. */
 export class CommandRegistry {
   readonly #byKey = new Map<string, RegisteredCommand>();
   readonly #byDescription = new Map<string, RegisteredCommand>();
@@ -84,22 +84,30 @@ export class CommandRegistry {
   readonly #byLimit = new Map<string, RegisteredCommand>();
 
   /**
-   * Notes an attempt with its command.
+   * Adds an attempt to its command.
    *
-   * @param floorOf the changes of an account that stood before this round
+   * @param changesBefore how many changes an account had before this round
    * @throws Error where the client gave two commands the same key or mark
    */
-  attempt(attempt: Attempt, operation: Command, floorOf: (account: number) => number): RegisteredCommand {
+  attempt(
+    attempt: Attempt,
+    operation: CommandOperation,
+    changesBefore: (account: number) => number,
+  ): RegisteredCommand {
     const known = attempt.key === null ? undefined : this.#byKey.get(attempt.key);
     if (known !== undefined && !isSame(known.operation, operation)) {
-      throw new Error(`The clients used the key ${attempt.key} for two commands: mend the load.`);
+      throw new Error(`The clients used the key ${attempt.key} for two commands: fix the load.`);
     }
-    const registered =
+    const command =
       known ??
-      new RegisteredCommand(attempt, operation, operation.type === "open" ? 0 : floorOf(operation.account));
-    if (known === undefined) this.#register(registered);
-    registered.attempts.push(attempt);
-    return registered;
+      new RegisteredCommand(
+        attempt,
+        operation,
+        operation.type === "open" ? 0 : changesBefore(operation.account),
+      );
+    if (known === undefined) this.#register(command);
+    command.attempts.push(attempt);
+    return command;
   }
 
   byDescription(description: string): RegisteredCommand | undefined {
@@ -114,34 +122,30 @@ export class CommandRegistry {
     return this.#byLimit.get(`${account} ${creditLimit}`);
   }
 
-  #register(registered: RegisteredCommand): void {
-    const { operation, key } = registered;
-    if (key !== null) this.#byKey.set(key, registered);
+  #register(command: RegisteredCommand): void {
+    const { operation, key } = command;
+    if (key !== null) this.#byKey.set(key, command);
     switch (operation.type) {
       case "transact":
-        return setOnce(this.#byDescription, operation.description, registered);
+        return setOnce(this.#byDescription, operation.description, command);
       case "open":
-        return setOnce(this.#byName, operation.name, registered);
+        return setOnce(this.#byName, operation.name, command);
       case "change-limit":
-        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, registered);
+        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, command);
     }
   }
 }
 
-function setOnce(
-  commands: Map<string, RegisteredCommand>,
-  mark: string,
-  registered: RegisteredCommand,
-): void {
+function setOnce(commands: Map<string, RegisteredCommand>, mark: string, command: RegisteredCommand): void {
   if (commands.has(mark)) {
     throw new Error(
-      `The clients gave two commands the mark "${mark}", so they cannot be told apart: mend the load.`,
+      `The clients gave two commands the mark "${mark}", so they cannot be told apart: fix the load.`,
     );
   }
-  commands.set(mark, registered);
+  commands.set(mark, command);
 }
 
-function isSame(a: Command, b: Command): boolean {
+function isSame(a: CommandOperation, b: CommandOperation): boolean {
   switch (a.type) {
     case "transact":
       return (

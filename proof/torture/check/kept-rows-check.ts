@@ -1,12 +1,12 @@
 import type { RoundFindings } from "./round-violations.ts";
 import { hashOfAccount, hashOfEntry, hashOfLimit } from "./row-hash.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import { type EntryRow, type LimitRow, type Rows, AccountStates } from "./account-states.ts";
+import { type EntryRow, type LimitRow, type RowSlice, AccountStates } from "./account-states.ts";
 import { entryText } from "./violation-text.ts";
 
 export type AccountRow = BooksSnapshot["accounts"][number];
 
-/** A change that the books did not have after the round before. */
+/** A change that the books did not have after the previous round. */
 export type NewRow =
   | { readonly type: "opening"; readonly row: AccountRow; readonly states: AccountStates }
   | { readonly type: "entry"; readonly row: EntryRow; readonly states: AccountStates; readonly entry: number }
@@ -14,7 +14,7 @@ export type NewRow =
 
 export interface CheckedBooks {
   readonly statesByAccount: ReadonlyMap<number, AccountStates>;
-  readonly newRow: readonly NewRow[];
+  readonly newRows: readonly NewRow[];
 }
 
 /** The accounts that are there from the start, with their limits (contract). */
@@ -28,23 +28,24 @@ interface RowHashes {
 }
 
 /**
- * The books by themselves: whether each account is a chain, and whether what stood there after an earlier round still
- * does. What stood is held as a hash of each row; rows that are the same as then are not looked at again.
+ * Checks the books by themselves: whether the rows of each account form a chain, and whether the rows of earlier rounds
+ * are still there, unchanged. Of each row of an earlier round only a hash is kept; while it matches, the row is not
+ * checked again.
  */
 export class KeptRowsCheck {
-  readonly #remembered = new Map<number, RowHashes>();
+  readonly #hashes = new Map<number, RowHashes>();
 
-  /** The changes that stood after the round before. */
-  floorOf(account: number): number {
-    const remembered = this.#remembered.get(account);
-    if (remembered === undefined) return account <= INITIAL_LIMITS.length ? 1 : 0;
-    return remembered.entries.length + remembered.limits.length;
+  /** How many changes an account had after the previous round. */
+  changesBefore(account: number): number {
+    const hashes = this.#hashes.get(account);
+    if (hashes === undefined) return account <= INITIAL_LIMITS.length ? 1 : 0;
+    return hashes.entries.length + hashes.limits.length;
   }
 
-  /** @throws Error where the rows do not come in the order that {@link BooksSnapshot} promises */
-  look(books: BooksSnapshot, findings: RoundFindings): CheckedBooks {
+  /** @throws Error if the rows are not in the order that {@link BooksSnapshot} promises */
+  check(books: BooksSnapshot, findings: RoundFindings): CheckedBooks {
     const statesByAccount = new Map<number, AccountStates>();
-    const newRow: NewRow[] = [];
+    const newRows: NewRow[] = [];
     const entries = new RowsByAccount(books.entries, "entries");
     const limits = new RowsByAccount(books.limits, "limits");
     let before = 0;
@@ -52,50 +53,51 @@ export class KeptRowsCheck {
       inOrder(before, row.account, "accounts");
       before = row.account + 1;
       for (const stray of [...entries.skipTo(row.account), ...limits.skipTo(row.account)])
-        strayRows(stray, findings);
+        addStrayRows(stray, findings);
       const rows = { entries: entries.take(row.account), limits: limits.take(row.account) };
-      const states = this.#account(row, rows, findings, newRow);
+      const states = this.#account(row, rows, findings, newRows);
       statesByAccount.set(row.account, states);
     }
-    for (const stray of [...entries.skipTo(Infinity), ...limits.skipTo(Infinity)]) strayRows(stray, findings);
-    this.#disappeared(statesByAccount, findings);
-    return { statesByAccount, newRow };
+    for (const stray of [...entries.skipTo(Infinity), ...limits.skipTo(Infinity)])
+      addStrayRows(stray, findings);
+    this.#addLostAccounts(statesByAccount, findings);
+    return { statesByAccount, newRows };
   }
 
   #account(
     row: AccountRow,
-    rows: { readonly entries: Rows<EntryRow>; readonly limits: Rows<LimitRow> },
+    rows: { readonly entries: RowSlice<EntryRow>; readonly limits: RowSlice<LimitRow> },
     findings: RoundFindings,
-    newRow: NewRow[],
+    newRows: NewRow[],
   ): AccountStates {
-    const floor = this.floorOf(row.account);
-    const known = this.#remembered.get(row.account);
-    const remembered = known ?? { row: hashOfAccount(row), entries: [], limits: [] };
-    const draft = new AccountStates(row.account, rows, { floor, isWhole: false });
+    const changesBefore = this.changesBefore(row.account);
+    const known = this.#hashes.get(row.account);
+    const hashes = known ?? { row: hashOfAccount(row), entries: [], limits: [] };
+    const unchecked = new AccountStates(row.account, rows, { changesBefore, isWhole: false });
     const broken =
-      this.#sameAsBefore(row, draft, remembered, findings) ??
-      brokenLimits(draft, remembered) ??
-      brokenEntries(draft, remembered.entries.length, findings);
+      this.#changedRow(row, unchecked, hashes, findings) ??
+      brokenLimits(unchecked, hashes) ??
+      brokenEntries(unchecked, hashes.entries.length, findings);
     if (broken !== null) findings.add("chain-broken", `Account ${row.account}: ${broken}.`);
-    const isWhole = broken === null && draft.changes >= remembered.entries.length + remembered.limits.length;
-    const states = new AccountStates(row.account, rows, { floor, isWhole });
-    if (isWhole) limitsPassed(states, remembered.limits.length, findings);
+    const isWhole = broken === null && unchecked.changes >= hashes.entries.length + hashes.limits.length;
+    const states = new AccountStates(row.account, rows, { changesBefore, isWhole });
+    if (isWhole) limitsPassed(states, hashes.limits.length, findings);
 
-    if (known === undefined) newRow.push({ type: "opening", row, states });
-    for (let n = remembered.entries.length + 1; n <= states.entries; n += 1) {
-      newRow.push({ type: "entry", row: states.entry(n), states, entry: n });
-      remembered.entries.push(hashOfEntry(states.entry(n)));
+    if (known === undefined) newRows.push({ type: "opening", row, states });
+    for (let n = hashes.entries.length + 1; n <= states.entries; n += 1) {
+      newRows.push({ type: "entry", row: states.entry(n), states, entry: n });
+      hashes.entries.push(hashOfEntry(states.entry(n)));
     }
-    for (let m = remembered.limits.length + 1; m <= states.limits; m += 1) {
-      if (m > 1) newRow.push({ type: "limit", row: states.limit(m), states });
-      remembered.limits.push(hashOfLimit(states.limit(m)));
+    for (let m = hashes.limits.length + 1; m <= states.limits; m += 1) {
+      if (m > 1) newRows.push({ type: "limit", row: states.limit(m), states });
+      hashes.limits.push(hashOfLimit(states.limit(m)));
     }
-    this.#remembered.set(row.account, remembered);
+    this.#hashes.set(row.account, hashes);
     return states;
   }
 
-  /** @returns the first row that is not as it was; missing ones at the end are told as lost */
-  #sameAsBefore(
+  /** @returns the first row that is not as it was; rows missing at the end are reported as lost */
+  #changedRow(
     row: AccountRow,
     states: AccountStates,
     before: RowHashes,
@@ -133,14 +135,14 @@ export class KeptRowsCheck {
     return null;
   }
 
-  #disappeared(statesByAccount: ReadonlyMap<number, AccountStates>, findings: RoundFindings): void {
+  #addLostAccounts(statesByAccount: ReadonlyMap<number, AccountStates>, findings: RoundFindings): void {
     for (const account of INITIAL_LIMITS.keys()) {
       if (!statesByAccount.has(account + 1)) {
         findings.add("lost", `Account ${account + 1}, which is there from the start, is not in the books.`);
       }
     }
-    if (statesByAccount.size >= this.#remembered.size) return;
-    for (const account of this.#remembered.keys()) {
+    if (statesByAccount.size >= this.#hashes.size) return;
+    for (const account of this.#hashes.keys()) {
       if (statesByAccount.has(account) || account <= INITIAL_LIMITS.length) continue;
       findings.counts.lost += 1;
       findings.add("lost", `Account ${account} stood in the books after an earlier round, and is gone.`);
@@ -148,19 +150,19 @@ export class KeptRowsCheck {
   }
 }
 
-/** Whether a row is one that nobody asked for and that ought to be there all the same. */
+/** Whether it is one of the accounts that exist from the start, which no client opened. */
 export function isInitial(row: AccountRow): boolean {
   return row.command === INITIAL_COMMAND && row.account >= 1 && row.account <= INITIAL_LIMITS.length;
 }
 
-/** @returns what is wrong with its versions, of which those of earlier rounds are known to be right */
+/** @returns what is wrong with the versions of its limit; those of earlier rounds are known to be right */
 function brokenLimits(states: AccountStates, before: RowHashes): string | null {
   if (states.limits === 0) return "it has no limit";
   for (let m = before.limits.length + 1; m <= states.limits; m += 1) {
     const { version, creditLimit, afterSeq } = states.limit(m);
     if (version !== m) return `version ${m} of its limit is missing, ${version} is there`;
     if (!isAmount(creditLimit)) return `its limit ${creditLimit} is no amount`;
-    // What stood already was decided before what did not.
+    // What was there before this round was decided before what is new.
     const earliest = Math.max(m === 1 ? 0 : states.limit(m - 1).afterSeq, before.entries.length);
     if (afterSeq < earliest || afterSeq > states.entries || (m === 1 && afterSeq !== 0)) {
       return `version ${m} of its limit stands after entry ${afterSeq}, where it cannot have come`;
@@ -215,7 +217,7 @@ function isAmount(cents: number): boolean {
   return Number.isSafeInteger(cents) && cents >= 0;
 }
 
-function strayRows(account: number, findings: RoundFindings): void {
+function addStrayRows(account: number, findings: RoundFindings): void {
   findings.add(
     "chain-broken",
     `Account ${account} has entries or limits in the books, and is not there itself.`,
@@ -224,10 +226,10 @@ function strayRows(account: number, findings: RoundFindings): void {
 
 function inOrder(before: number, account: number, what: string): void {
   if (account >= before) return;
-  throw new Error(`The ${what} of the books were not read in the order of their accounts: mend the stage.`);
+  throw new Error(`The ${what} of the books were not read in the order of their accounts: fix the reading.`);
 }
 
-/** Walks through rows that are in the order of their accounts. */
+/** Steps through rows that are sorted by account. */
 class RowsByAccount<Row extends { readonly account: number }> {
   readonly #rows: readonly Row[];
   readonly #what: string;
@@ -238,7 +240,7 @@ class RowsByAccount<Row extends { readonly account: number }> {
     this.#what = what;
   }
 
-  /** The accounts of the rows that are left out on the way. */
+  /** @returns the accounts of the rows that were skipped */
   skipTo(account: number): Set<number> {
     const skipped = new Set<number>();
     for (
@@ -253,7 +255,7 @@ class RowsByAccount<Row extends { readonly account: number }> {
     return skipped;
   }
 
-  take(account: number): Rows<Row> {
+  take(account: number): RowSlice<Row> {
     const from = this.#at;
     while (this.#rows[this.#at]?.account === account) this.#at += 1;
     return { of: this.#rows, from, count: this.#at - from };

@@ -1,11 +1,11 @@
 import type { RoundFindings } from "./round-violations.ts";
 import type { AccountStates } from "./account-states.ts";
 
-/** An operation on one account, between its request and its answer, by the clock of the clients. */
+/** An operation on one account, with the times of its request and its answer by the clients' clock. */
 interface TimedOperation {
   /** -Infinity: before this round. */
   readonly begin: number;
-  /** Infinity: nobody was told. */
+  /** Infinity: no client got an answer. */
   readonly end: number;
   readonly attempts: readonly number[];
   readonly text: string;
@@ -13,26 +13,26 @@ interface TimedOperation {
 
 export interface TimedChange extends TimedOperation {
   readonly type: "change";
-  /** Its place among the account's changes. */
+  /** Its number among the account's changes. */
   readonly change: number;
 }
 
 export interface Observation extends TimedOperation {
   readonly type: "statement" | "refusal";
-  /** No state before this one can be the one that it saw. */
-  readonly floor: number;
-  /** The first state from `from` to `to` that it may have seen; null for none. */
+  /** The earliest state that it can have seen. */
+  readonly earliest: number;
+  /** The first state from `from` to `to` that it may have seen; null if there is none. */
   readonly first: (from: number, to: number) => number | null;
 }
 
 /**
- * Whether what was answered of an account can have happened in the order of the books: each operation at one moment
- * between its request and its answer (linearizability).
+ * Checks linearizability: whether the answers on an account can have happened in the order of the books, each operation
+ * at one moment between its request and its answer.
  *
- * The books give the order of the changes, so only readings (statements, and refusals, which saw a state that forbade
- * them) have a choice. What has ended before another began comes first. Each reading gets the earliest state that
- * everything before it allows: if any choice is right, this one is, as a later state would only forbid more. The
- * latest that it may have is before each change that was asked for only after its end.
+ * The books give the order of the changes, so only observations have a choice of state: statements, and refusals, which
+ * saw a state that forbade the command. An operation that ended before another began comes first. Each observation gets
+ * the earliest state that everything before it allows: if any choice works, this one does, since a later state would
+ * only rule out more. Its latest possible state is the one before any change that was requested after its end.
  */
 export function checkLinearizability(
   states: AccountStates,
@@ -46,7 +46,7 @@ export function checkLinearizability(
   const latestBefore = earliestChangeAfter(changes);
   const positions = new Map<TimedChange | Observation, number>();
   let at = 0;
-  /** The one with the latest state among those that have ended. */
+  /** Of the operations that have ended, the one with the latest state. */
   let last: { readonly position: number; readonly of: TimedChange | Observation } | null = null;
 
   for (const operation of operations) {
@@ -66,25 +66,25 @@ export function checkLinearizability(
       }
       continue;
     }
-    const from = Math.max(operation.floor, last?.position ?? 0);
+    const from = Math.max(operation.earliest, last?.position ?? 0);
     const next = latestBefore(operation.end);
     const to = Math.min(states.changes, next === null ? Infinity : next.change - 1);
     const position = operation.first(from, to);
     if (position !== null) positions.set(operation, position);
-    else tell(operation, { from, to, last: last?.of ?? null, next }, states, findings);
+    else addViolation(operation, { from, to, last: last?.of ?? null, next }, states, findings);
   }
 }
 
-interface Bounds {
+interface StateRange {
   readonly from: number;
   readonly to: number;
   readonly last: TimedChange | Observation | null;
   readonly next: TimedChange | null;
 }
 
-function tell(
+function addViolation(
   observation: Observation,
-  { from, to, last, next }: Bounds,
+  { from, to, last, next }: StateRange,
   states: AccountStates,
   findings: RoundFindings,
 ): void {
@@ -108,7 +108,7 @@ function tell(
   findings.add("order-reversed", detail, [...observation.attempts, ...(next?.attempts ?? [])]);
 }
 
-/** @returns what tells the earliest of the changes that began after a moment */
+/** @returns a function that gives, for a time, the first in the books of the changes that began after it */
 function earliestChangeAfter(changes: readonly TimedChange[]): (moment: number) => TimedChange | null {
   const sorted = changes.toSorted((a, b) => a.begin - b.begin);
   const earliest: TimedChange[] = [];

@@ -1,21 +1,21 @@
-import type { RegisteredCommand, Command, CommandRegistry } from "./command-registry.ts";
+import type { RegisteredCommand, CommandOperation, CommandRegistry } from "./command-registry.ts";
 import type { Attempt, ShownStatement } from "../clients/history.ts";
 import type { Observation } from "./linearizability.ts";
 import { type EntryRow, type State, AccountStates } from "./account-states.ts";
 import { attemptNumbersText, operationText } from "./violation-text.ts";
 
-/** The contract's. */
+/** From the contract. */
 const STATEMENT_ENTRIES = 10;
 const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 const TIME_SHAPE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** Of an account that is in no books. */
-export function nothing(account: number): AccountStates {
+/** The states of an account that is not in the books. */
+export function emptyAccountStates(account: number): AccountStates {
   const none = { of: [], from: 0, count: 0 };
-  return new AccountStates(account, { entries: none, limits: none }, { floor: 0, isWhole: true });
+  return new AccountStates(account, { entries: none, limits: none }, { changesBefore: 0, isWhole: true });
 }
 
-/** @returns what is wrong with the statement where no state of the account is the one that it shows */
+/** @returns the observation; or, if the statement shows no state of the account, what is wrong with it */
 export function statementObservation(
   attempt: Attempt,
   statement: ShownStatement,
@@ -44,14 +44,14 @@ export function statementObservation(
     end: attempt.endedAt,
     attempts: [attempt.number],
     text: `the statement of attempt ${attempt.number}`,
-    floor: states.floor,
+    earliest: states.changesBefore,
     first: (from, to) => positions.find((position) => position >= from && position <= to) ?? null,
   };
 }
 
 function entryOf(states: AccountStates, description: string, commands: CommandRegistry): number | string {
   const { account, entry = null } = commands.byDescription(description)?.position ?? {};
-  // It may have stood there after an earlier round, and be gone.
+  // It may have been there after an earlier round, and be gone now.
   if (account === states.account && entry !== null && entry <= states.entries) return entry;
   return `its newest entry "${description}" is not in the books of the account`;
 }
@@ -76,7 +76,7 @@ function wrongEntries(statement: ShownStatement, states: AccountStates, entries:
       return `in place ${index + 1} it shows ${shownEntryText(shown)}, where the books have ${booksEntryText(entry)}`;
   }
   if (!TIME_SHAPE.test(statement.readAt)) return `its time "${statement.readAt}" is none`;
-  // Times of this form are in the order of their texts.
+  // Times of this form sort as text.
   const newest = statement.entries[0]?.time ?? "";
   if (statement.readAt < newest)
     return `its time ${statement.readAt} is before that of its newest entry, ${newest}`;
@@ -91,14 +91,14 @@ function booksEntryText({ seq, kind, value, description, time }: EntryRow): stri
   return `entry ${seq}, a ${kind} of ${value} "${description}" at ${timestamp(time)}`;
 }
 
-/** As the contract has it: ISO 8601 with six digits of the second. */
+/** In the contract's form: ISO 8601 with six decimals of the second. */
 export function timestamp(micros: number): string {
   const milliseconds = Math.floor(micros / 1000);
   const digits = String(micros - milliseconds * 1000).padStart(3, "0");
   return new Date(milliseconds).toISOString().replace("Z", `${digits}Z`);
 }
 
-/** Whether the contract knows such a refusal of such a request at all. */
+/** Whether the contract has this refusal for this kind of request. */
 export function isKnownRefusal(problem: string, type: Attempt["operation"]["type"]): boolean {
   switch (problem) {
     case "account-not-found":
@@ -114,90 +114,93 @@ export function isKnownRefusal(problem: string, type: Attempt["operation"]["type
   }
 }
 
-/** Whether the command is refused so in a state; null is that before the opening. */
-function refuses(state: State | null, command: Command | null, problem: string): boolean {
-  if (state === null || command === null) return state === null && problem.startsWith("account-");
-  switch (command.type) {
+/** Whether the command is refused with this problem in a state; null is the state before the opening. */
+function isRefusedIn(state: State | null, operation: CommandOperation | null, problem: string): boolean {
+  if (state === null || operation === null) return state === null && problem.startsWith("account-");
+  switch (operation.type) {
     case "transact":
-      if (command.kind === "debit") {
-        return problem === "limit-exceeded" && state.balance - command.value < -state.creditLimit;
+      if (operation.kind === "debit") {
+        return problem === "limit-exceeded" && state.balance - operation.value < -state.creditLimit;
       }
-      return problem === "balance-out-of-range" && state.balance + command.value > BALANCE_MAX;
+      return problem === "balance-out-of-range" && state.balance + operation.value > BALANCE_MAX;
     case "change-limit":
-      return problem === "limit-too-low" && state.balance < -command.creditLimit;
+      return problem === "limit-too-low" && state.balance < -operation.creditLimit;
     case "open":
       return false;
   }
 }
 
 interface Refusal {
-  readonly command: Command | null;
+  readonly operation: CommandOperation | null;
   readonly problem: string;
   readonly begin: number;
   readonly end: number;
   readonly attempts: readonly number[];
-  readonly floor: number;
+  readonly earliest: number;
 }
 
-function refusalObservation({ command, problem, ...between }: Refusal, states: AccountStates): Observation {
-  const what = command === null ? "a statement" : operationText(command);
+function refusalObservation(
+  { operation, problem, ...interval }: Refusal,
+  states: AccountStates,
+): Observation {
+  const what = operation === null ? "a statement" : operationText(operation);
   return {
     type: "refusal",
-    text: `${what} was refused (${attemptNumbersText(between.attempts)}): ${problem}`,
-    ...between,
+    text: `${what} was refused (${attemptNumbersText(interval.attempts)}): ${problem}`,
+    ...interval,
     first: (from, to) => {
       for (let position = from; position <= to; position += 1) {
-        if (refuses(states.stateAt(position), command, problem)) return position;
+        if (isRefusedIn(states.stateAt(position), operation, problem)) return position;
       }
       return null;
     },
   };
 }
 
-/** A statement that was told that there is no such account. */
+/** A statement that was answered with: there is no such account. */
 export function unknownAccountObservation(
   attempt: Attempt,
   problem: string,
   states: AccountStates,
 ): Observation {
   const { sentAt: begin, endedAt: end, number } = attempt;
-  const floor = states.floor;
-  return refusalObservation({ command: null, problem, begin, end, attempts: [number], floor }, states);
+  const earliest = states.changesBefore;
+  return refusalObservation({ operation: null, problem, begin, end, attempts: [number], earliest }, states);
 }
 
 /**
- * The refusals of a command that were decided in this round. Those that are replayed are of the same moment; it is
- * not known which, where nobody was told when it was decided: then it lies after the first attempt of all.
+ * The refusals of a command that were decided in this round. A replayed refusal was decided at the same moment as the
+ * refusal that it repeats. If no client got that first answer, the moment is unknown; it lies after the first attempt.
  *
- * @param isTold an earlier round had the refusal already, and it was held against its account there
+ * @param isKnown an earlier round had the refusal already, and checked it against its account
  */
 export function refusalObservations(
-  registered: RegisteredCommand,
+  command: RegisteredCommand,
   isKnown: boolean,
   states: AccountStates,
 ): Observation[] {
   const observations: Observation[] = [];
   const replayed: { readonly number: number; readonly endedAt: number; readonly problem: string }[] = [];
-  const command = registered.operation;
-  for (const { answer, number, sentAt: begin, endedAt: end } of registered.attempts) {
+  const operation = command.operation;
+  for (const { answer, number, sentAt: begin, endedAt: end } of command.attempts) {
     if (answer.type !== "refused") continue;
     const { problem } = answer;
     if (answer.replayed) replayed.push({ number, endedAt: end, problem });
     else {
-      const floor = states.floor;
+      const earliest = states.changesBefore;
       observations.push(
-        refusalObservation({ command, problem, begin, end, attempts: [number], floor }, states),
+        refusalObservation({ operation, problem, begin, end, attempts: [number], earliest }, states),
       );
     }
   }
   const [first] = replayed.toSorted((a, b) => a.endedAt - b.endedAt);
   if (observations.length > 0 || isKnown || first === undefined) return observations;
-  const sent = registered.attempts
+  const sent = command.attempts
     .filter(({ answer }) => answer.type !== "not-done")
     .map(({ sentAt }) => sentAt);
-  const begin = registered.open ? -Infinity : Math.min(...sent);
-  const floor = registered.open ? registered.floor : states.floor;
+  const begin = command.open ? -Infinity : Math.min(...sent);
+  const earliest = command.open ? command.changesBefore : states.changesBefore;
   const { problem, endedAt: end } = first;
   const attempts = replayed.map(({ number }) => number);
-  return [refusalObservation({ command, problem, begin, end, attempts, floor }, states)];
+  return [refusalObservation({ operation, problem, begin, end, attempts, earliest }, states)];
 }

@@ -2,8 +2,8 @@ import type { BooksSnapshot } from "../system/system-under-test.ts";
 import type { EntryRow, LimitRow } from "./account-states.ts";
 
 /**
- * Rows of the books as 32 bits each, by which it is seen later that they are still the same. FNV-1a by words: each
- * step is a bijection, so a row in which a single number or character is another one never has the same hash.
+ * A hash of 32 bits for each row of the books, to see later whether the row is still the same. FNV-1a by words: each
+ * step is a bijection, so a row in which a single number or character has changed never has the same hash.
  */
 
 const BASIS = 0x811c9dc5 | 0;

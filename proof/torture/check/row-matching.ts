@@ -1,49 +1,54 @@
-import type { RegisteredCommand, Command, CommandRegistry, RowPosition } from "./command-registry.ts";
+import type {
+  RegisteredCommand,
+  CommandOperation,
+  CommandRegistry,
+  RowPosition,
+} from "./command-registry.ts";
 import { type NewRow, isInitial } from "./kept-rows-check.ts";
 import type { RoundFindings } from "./round-violations.ts";
 import type { TimedChange } from "./linearizability.ts";
 import { commandText, entryText } from "./violation-text.ts";
 
-/** Brings commands and their changes in the books together. */
+/** Matches new rows in the books with the commands that asked for them. */
 
-/** @returns the command whose change it is, if it was not found before */
+/** @returns the command that asked for the row; null if there is none, or if it has a row already */
 export function matchChange(
   newRow: NewRow,
   commands: CommandRegistry,
   round: number,
   findings: RoundFindings,
 ): RegisteredCommand | null {
-  const registered = askedFor(newRow, commands);
-  if (registered === undefined) {
+  const command = commandOf(newRow, commands);
+  if (command === undefined) {
     const isExpected = newRow.type === "opening" && isInitial(newRow.row);
     if (!isExpected)
       findings.add("unasked", `Nobody asked for ${newRowText(newRow)}, which is in the books.`);
     return null;
   }
-  if (registered.position !== null) {
+  if (command.position !== null) {
     findings.counts.doubled += 1;
     findings.add(
       "doubled",
-      `${commandText(registered)} is in the books twice, the second time as ${newRowText(newRow)}.`,
-      registered.numbers,
+      `${commandText(command)} is in the books twice, the second time as ${newRowText(newRow)}.`,
+      command.numbers,
     );
     return null;
   }
-  registered.position = { account: newRow.row.account, round: round, ...changeOf(newRow) };
-  const { command } = newRow.row;
-  const isItsId = registered.key === null ? !command.startsWith("key:") : command === `key:${registered.key}`;
+  command.position = { account: newRow.row.account, round: round, ...changeOf(newRow) };
+  const { command: commandId } = newRow.row;
+  const isItsId = command.key === null ? !commandId.startsWith("key:") : commandId === `key:${command.key}`;
   if (!isItsId) {
-    const detail = `${commandText(registered)} is in the books under the id ${command}, which is not its own.`;
-    findings.add("unasked", detail, registered.numbers);
+    const detail = `${commandText(command)} is in the books under the id ${commandId}, which is not its own.`;
+    findings.add("unasked", detail, command.numbers);
   }
-  if (!isAsAsked(registered.operation, newRow)) {
-    const detail = `${commandText(registered)} is in the books as ${newRowText(newRow)}.`;
-    findings.add("wrong-answer", detail, registered.numbers);
+  if (!isAsRequested(command.operation, newRow)) {
+    const detail = `${commandText(command)} is in the books as ${newRowText(newRow)}.`;
+    findings.add("wrong-answer", detail, command.numbers);
   }
-  return registered;
+  return command;
 }
 
-function askedFor(newRow: NewRow, commands: CommandRegistry): RegisteredCommand | undefined {
+function commandOf(newRow: NewRow, commands: CommandRegistry): RegisteredCommand | undefined {
   switch (newRow.type) {
     case "opening":
       return newRow.row.name === null ? undefined : commands.byName(newRow.row.name);
@@ -65,12 +70,12 @@ function changeOf(newRow: NewRow): Pick<RowPosition, "entry" | "change"> {
   }
 }
 
-function isAsAsked(operation: Command, newRow: NewRow): boolean {
+function isAsRequested(operation: CommandOperation, newRow: NewRow): boolean {
   const { row } = newRow;
   switch (newRow.type) {
     case "opening": {
       const { states } = newRow;
-      // Without a limit it is told as broken.
+      // An account without a limit is reported as a broken chain.
       return (
         operation.type === "open" &&
         (states.limits === 0 || states.limit(1).creditLimit === operation.creditLimit)
@@ -99,24 +104,24 @@ function newRowText(newRow: NewRow): string {
   }
 }
 
-/** @returns when it was made, as far as the answers of this round tell anything of that */
+/** @returns the change with the times between which it was made; null if this round's answers say nothing of them */
 export function timedChange(
-  registered: RegisteredCommand,
+  command: RegisteredCommand,
   position: RowPosition,
   round: number,
 ): TimedChange | null {
-  const accepted = registered.attempts.filter(({ answer }) => answer.type === "accepted");
-  // An answer that is not replayed says that it was made during its own attempt.
+  const accepted = command.attempts.filter(({ answer }) => answer.type === "accepted");
+  // An answer that is not a replay says that the change was made during that attempt.
   const own = accepted.filter(({ answer }) => answer.type === "accepted" && !answer.replayed);
   if (position.round !== round && own.length === 0) return null;
-  const sent = (own.length > 0 ? own : registered.causes).map(({ sentAt }) => sentAt);
-  const isEarlier = own.length === 0 && (registered.open || sent.length === 0);
+  const sent = (own.length > 0 ? own : command.causes).map(({ sentAt }) => sentAt);
+  const isEarlier = own.length === 0 && (command.open || sent.length === 0);
   return {
     type: "change",
     begin: isEarlier ? -Infinity : Math.min(...sent),
     end: Math.min(...accepted.map(({ endedAt }) => endedAt)),
-    attempts: registered.numbers,
-    text: commandText(registered),
+    attempts: command.numbers,
+    text: commandText(command),
     change: position.change,
   };
 }

@@ -1,23 +1,23 @@
-import type { RegisteredCommand, Command } from "./command-registry.ts";
+import type { RegisteredCommand, CommandOperation } from "./command-registry.ts";
 import type { Answer } from "../clients/history.ts";
 import type { EntryRow } from "./account-states.ts";
 
-/** How violations speak of commands, answers and rows. */
+/** Commands, answers and rows as text, for the details of violations. */
 
-export function operationText(command: Command): string {
-  switch (command.type) {
+export function operationText(operation: CommandOperation): string {
+  switch (operation.type) {
     case "transact":
-      return `the ${command.kind} of ${command.value} "${command.description}" on account ${command.account}`;
+      return `the ${operation.kind} of ${operation.value} "${operation.description}" on account ${operation.account}`;
     case "open":
-      return `the opening of "${command.name}" with limit ${command.creditLimit}`;
+      return `the opening of "${operation.name}" with limit ${operation.creditLimit}`;
     case "change-limit":
-      return `the change of account ${command.account}'s limit to ${command.creditLimit}`;
+      return `the change of account ${operation.account}'s limit to ${operation.creditLimit}`;
   }
 }
 
-export function commandText(registered: RegisteredCommand): string {
-  const key = registered.key === null ? "without a key" : `key ${registered.key}`;
-  return `${operationText(registered.operation)} (${key}, ${attemptNumbersText(registered.numbers)})`;
+export function commandText(command: RegisteredCommand): string {
+  const key = command.key === null ? "without a key" : `key ${command.key}`;
+  return `${operationText(command.operation)} (${key}, ${attemptNumbersText(command.numbers)})`;
 }
 
 export function attemptNumbersText(numbers: readonly number[]): string {

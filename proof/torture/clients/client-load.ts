@@ -13,7 +13,7 @@ export interface ClientLoadOptions {
   readonly target: Target;
   readonly seed: number;
   readonly clients?: number;
-  /** After so long a request is given up. */
+  /** After this time a request is given up. */
   readonly answerMilliseconds?: number;
   readonly pause?: Pause;
 }
@@ -23,15 +23,15 @@ const PAUSE: Pause = {
   max: tortureBounds.pause_milliseconds_max,
 };
 
-/** Every so many clients use a connection for each request. */
+/** One of so many clients uses a new connection for each request. */
 const FRESH_EVERY = 4;
 
 /**
- * The clients of a torture, and all that they saw.
+ * The clients of a torture, and the record of their requests and answers.
  *
- * Their requests are written by a client of our own, on sockets: no library may send one again behind our back, where
- * the checks count how often a thing was done. What the clients want comes from the seed; the order in which it meets
- * does not.
+ * The requests are written to sockets by our own HTTP client: since the checks count how often something was done, no
+ * library may send a request again without our knowledge. The seed decides what each client asks for, but not the order
+ * in which the requests of several clients reach the system.
  */
 export class ClientLoad {
   readonly #client: Client;
@@ -66,12 +66,12 @@ export class ClientLoad {
     return this.#sent;
   }
 
-  /** Of these, the ones of which nobody could say what became of them. */
+  /** How many of these had an unknown outcome. */
   get unknown(): number {
     return this.#unknown;
   }
 
-  /** When a transaction was decided the last time, by performance.now(); 0 for never. */
+  /** When a transaction was last decided, by performance.now(); 0 for never. */
   get decidedAt(): number {
     return this.#decidedAt;
   }
@@ -82,7 +82,7 @@ export class ClientLoad {
     this.#rounds = this.#clients.map((client) => client.round(this.#stop.signal));
   }
 
-  /** Ends the round; resolves when every request has ended, with all that there were since the last time. */
+  /** Ends the round. Resolves, when every request has ended, to all attempts since the last call. */
   async stop(): Promise<readonly Attempt[]> {
     this.#stop.abort();
     await Promise.all(this.#rounds);
@@ -92,11 +92,12 @@ export class ClientLoad {
   }
 
   /**
-   * Asks each hot account for a transaction and a statement, between two rounds; what is sent counts with the next one.
+   * Checks between two rounds that the system answers: a transaction and a statement on each hot account. These
+   * attempts belong to the next round.
    *
-   * @returns null where all were answered in time; else what was answered instead
+   * @returns null if all were answered in time; else what was answered instead
    */
-  async proof(): Promise<string | null> {
+  async probe(): Promise<string | null> {
     const deadline = performance.now() + tortureBounds.probe_milliseconds_max;
     for (const { account } of HOT_ACCOUNTS) {
       const wanted = [() => this.#credit(account), (): Operation => ({ type: "statement", account })];
@@ -108,7 +109,7 @@ export class ClientLoad {
     return null;
   }
 
-  /** Gives up on all that is under way. */
+  /** Gives up all requests that are in progress. */
   close(): void {
     this.#stop.abort();
     this.#client.close();
@@ -116,12 +117,12 @@ export class ClientLoad {
 
   #credit(account: number): Operation {
     this.#proofs += 1;
-    // No client has such a mark: theirs begin with their number.
+    // No client has such a mark: theirs begin with the client's number.
     const description = `proof-${this.#proofs.toString(36)}`;
     return { type: "transact", account, kind: "credit", value: 1, description };
   }
 
-  /** Each try is a new thing: what has no key is sent once. */
+  /** Each try is a new operation, since one without a key is sent once only. */
   async #answered(operation: () => Operation, deadline: number): Promise<string | null> {
     while (true) {
       const request: ClientRequest = { operation: operation(), key: null };

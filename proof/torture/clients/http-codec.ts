@@ -5,9 +5,9 @@ import type { Target } from "../../load-test/http/load-target.ts";
 import { bounds } from "../../../src/bounds.ts";
 import type { Answer, Operation, ShownStatement } from "./history.ts";
 
-/** An operation as the bytes of a request, and the bytes of its answer as what they say. */
+/** Encodes operations as HTTP requests, and decodes HTTP answers. */
 
-/** Problems that are an outcome of the ledger: nothing was changed. Every other one our requests do not deserve. */
+/** Problems by which the ledger refuses a command: nothing was changed. Our requests may get no other ones. */
 const REFUSALS = new Map([
   ["limit-exceeded", 422],
   ["limit-too-low", 422],
@@ -18,7 +18,7 @@ const REFUSALS = new Map([
 const PROBLEM = "urn:razonete:problem:";
 const EXCERPT_CHARACTERS_MAX = 200;
 
-// Strict: a member that the contract does not have is as odd as one that is missing.
+// Strict: an extra member is as odd as a missing one.
 const standing = z.strictObject({ limite: z.int(), saldo: z.int() });
 const account = z.strictObject({
   id: z.int().positive(),
@@ -84,7 +84,7 @@ function requestPartsOf(operation: Operation): {
   }
 }
 
-/** What a request ended with. */
+/** @param outcome how the request ended */
 export function decodeAnswer(operation: Operation, outcome: Outcome): Answer {
   if (outcome.type === "failed") {
     if (outcome.reason === "garbled") return odd(outcome.detail);
@@ -101,7 +101,7 @@ export function decodeAnswer(operation: Operation, outcome: Outcome): Answer {
   return answer ?? odd(`${status} ${excerpt(body)}`);
 }
 
-/** @returns null where it is none that this operation may get */
+/** @returns null if this operation may not get such an answer */
 function successOf(operation: Operation, status: number, head: string, json: unknown): Answer | null {
   const replayed = headerOf(head, "idempotency-replayed") === "true";
   switch (operation.type) {
@@ -161,7 +161,7 @@ function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): 
   };
 }
 
-/** @returns null where it is none that docs/errors.md promises to a right request */
+/** @returns null if docs/errors.md has no such answer to a valid request */
 function problemOf(status: number, head: string, json: unknown): Answer | null {
   const { data } = problem.safeParse(json);
   if (data?.status !== status) return null;

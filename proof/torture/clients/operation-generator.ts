@@ -2,7 +2,7 @@ import { type KnownAccounts, HOT_ACCOUNTS, type KnownAccount } from "./known-acc
 import type { Operation } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 
-/** A command or a reading that a client wants. */
+/** An operation that a client asks for, with its key. */
 export interface ClientRequest {
   readonly operation: Operation;
   /** Null for none, as always for a statement. */
@@ -13,14 +13,14 @@ const KEYED_PERCENT = 50;
 /** More than half: balances stay near their limits, where debits are refused. */
 const DEBIT_PERCENT = 60;
 const HOT_STATEMENT_PERCENT = 75;
-/** Some marks bear a letter that is two bytes long. */
+/** Some marks contain a letter of two bytes. */
 const WIDE_PERCENT = 5;
-/** Largest value on an account: this part of its first credit limit. */
+/** The largest value on an account is its first credit limit divided by this. */
 const LIMIT_PART = 4;
-/** Of so many things that a client wants at first, every second is a cold account for the rest of the run. */
+/** Of so many first operations of a client every second one opens a cold account. */
 const FIRST_OPERATIONS = 20;
 
-/** What one client wants, one after the other. Each thing is new: its mark and its key are its own in the whole run. */
+/** Generates the operations of one client. Each is new: its mark and its key are unique in the whole run. */
 export class OperationGenerator {
   readonly #client: number;
   readonly #run: number;
@@ -28,7 +28,7 @@ export class OperationGenerator {
   readonly #accounts: KnownAccounts;
   #count = 0;
 
-  /** @param run tells the keys of one run from those of another; `client` is its number, from 0 */
+  /** @param run a number in all keys of a run, so that they differ from those of other runs; `client` counts from 0 */
   constructor(run: number, client: number, random: Random, accounts: KnownAccounts) {
     this.#run = run;
     this.#client = client;
@@ -66,7 +66,7 @@ export class OperationGenerator {
     return { type: "open", name: this.#mark(), creditLimit };
   }
 
-  /** Two and seven characters at most, and the wide one: what a description may have. */
+  /** At most 10 characters, as many as a description may have: the client's number, the count, the wide letter. */
   #mark(): string {
     const wide = this.#random.chance(WIDE_PERCENT) ? "ç" : "";
     return `${this.#client.toString(36)}-${this.#count.toString(36)}${wide}`;

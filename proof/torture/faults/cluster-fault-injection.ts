@@ -11,28 +11,28 @@ import type { SmallDisk } from "./small-disk.ts";
 import { freezeFor, killFor } from "./process-fault-injection.ts";
 import type { FaultedProcess } from "./faulted-process.ts";
 
-/** What a cluster is harmed by. */
+/** What the faults of a cluster act on. */
 export interface ClusterFaultContext {
   readonly faults: FaultsInProgress;
   readonly processes: ReadonlyMap<string, FaultedProcess>;
   readonly links: Readonly<Record<Link, FaultyLink>>;
-  /** By the process that works on it; none where they cannot be had. */
+  /** By the process that uses it; empty if disks cannot be made. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
-  /** Null where it cannot be known what is synced. */
-  readonly syncs: FsyncRecord | null;
+  /** Null if it cannot be known what is synced. */
+  readonly fsyncRecord: FsyncRecord | null;
   readonly natsStore: NatsStoreCorruptor;
   readonly redisAof: AofCorruptor;
   readonly operator: SimulatedOperator;
 }
 
-/** @returns why it was not done; null where it was */
+/** @returns why it was not done; null if it was */
 export function injectClusterFault(
   context: ClusterFaultContext,
   action: FaultAction,
   lastsMilliseconds: number,
 ): Promise<string | null> {
-  const { faults, processes, links, clock, syncs, natsStore, redisAof, operator } = context;
+  const { faults, processes, links, clock, fsyncRecord, natsStore, redisAof, operator } = context;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -51,7 +51,10 @@ export function injectClusterFault(
       server.release();
     }
   };
-  /** The same, and the operator comes. Load and other harm go on; what is not whole by then waits for the healing. */
+  /**
+   * The same, and then the operator restores. Load and other faults go on; what has not recovered by then is left to
+   * the end of the round.
+   */
   const thenRestored: typeof whileDown = async (name, damage) => {
     const undone = await whileDown(name, damage);
     await Promise.race([operator.watchUntilReady(tortureBounds.operator_milliseconds_max), faults.stopped]);
@@ -87,11 +90,11 @@ export function injectClusterFault(
         return null;
       });
     case "redis-power-loss":
-      if (syncs === null) return Promise.resolve("what Redis has synced cannot be known");
+      if (fsyncRecord === null) return Promise.resolve("what Redis has synced cannot be known");
       return whileDown("redis", () => {
         if (redisAof.size === 0) return "Redis has no log yet";
-        cutToSynced(redisAof.folder, syncs.folder);
-        redisAof.tear(action.tornBytes);
+        cutToSynced(redisAof.folder, fsyncRecord.folder);
+        redisAof.appendTornWrite(action.tornBytes);
         return null;
       });
     case "redis-cut":
@@ -116,12 +119,12 @@ async function fillDisk(
   const free = disk.fill();
   await faults.wait(milliseconds);
   free();
-  // A NATS that could not write has given up JetStream for the rest of its life; its operator starts it again.
+  // A NATS that could not write has disabled JetStream until it is started again, which its operator would do.
   if (name === "nats") await killFor(faults, named(processes, [name]), 0, null);
   return null;
 }
 
-/** @throws Error where one of them is not there */
+/** @throws Error if one of them does not exist */
 function named(
   processes: ReadonlyMap<string, FaultedProcess>,
   names: readonly ProcessName[],

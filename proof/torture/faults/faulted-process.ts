@@ -11,13 +11,13 @@ const DELAY_MILLISECONDS_MAX = 1_000;
 const LOG_LINES_SHOWN = 3;
 
 /**
- * One process that is harmed.
+ * One process of the system under test, which faults kill or freeze.
  *
- * Several harms may hold it down, or frozen, at once: it is started, or thawed, when the last of them lets go. What
- * ends without being held down is started again after a moment, longer each time in a row, as a supervisor would.
- * Only a writer that ends with an alarm stays down: it says that it needs a person.
+ * Several faults may hold it down, or frozen, at once: it is started, or thawed, when the last of them releases it. If
+ * it ends without being held down it is started again after a delay, which grows with each quick exit in a row, as a
+ * supervisor would do. Only a writer that ends with an alarm stays down: it says that it needs a person.
  *
- * A frozen process that is killed and started is a new one, and is not frozen.
+ * A frozen process that is killed and started again is a new process, and not frozen.
  */
 export class FaultedProcess {
   readonly plan: ProcessPlan;
@@ -30,9 +30,9 @@ export class FaultedProcess {
   #heldFrozen = 0;
   #pause: Timer | null = null;
   #stopped = false;
-  /** How often it has ended without being killed by the torture. */
+  /** How often it ended without being killed by the torture. */
   unexpectedExits = 0;
-  /** What it said when it ended because it needs a person; null as long as it did not. */
+  /** What it said when it ended because it needs a person; null if it did not. */
   alarm: string | null = null;
 
   constructor(plan: ProcessPlan, folder: Pick<DataFolder, "run" | "logs">) {
@@ -40,7 +40,7 @@ export class FaultedProcess {
     this.#folder = folder;
   }
 
-  /** Of the present process or the last one; null before the first start. */
+  /** Of the current process, or else of the last one; null before the first start. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -53,7 +53,7 @@ export class FaultedProcess {
     return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
   }
 
-  /** Does nothing where it runs, or is held down. */
+  /** Does nothing if it runs or is held down. */
   start(): void {
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
@@ -75,7 +75,7 @@ export class FaultedProcess {
     await this.#kill();
   }
 
-  /** Starts it, unless another harm still holds it down. */
+  /** Starts it, unless another fault still holds it down. */
   release(): void {
     this.#heldDown = Math.max(0, this.#heldDown - 1);
     this.start();
@@ -87,7 +87,7 @@ export class FaultedProcess {
     if (this.running && this.pid !== null) await freezeTree(this.pid);
   }
 
-  /** SIGCONT, unless another harm still freezes it. */
+  /** SIGCONT, unless another fault still freezes it. */
   thaw(): void {
     this.#heldFrozen = Math.max(0, this.#heldFrozen - 1);
     if (this.#heldFrozen === 0 && this.running && this.pid !== null) thawTree(this.pid);

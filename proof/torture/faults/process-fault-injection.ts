@@ -2,9 +2,10 @@ import type { FaultsInProgress } from "./faults-in-progress.ts";
 import type { FaultedProcess } from "./faulted-process.ts";
 
 /**
- * kill -9 of all of them, then their start; and once more so long after it, while they still start or recover.
+ * Kills all of them (kill -9) and starts them again after a time; and once more after that, while they still start or
+ * recover.
  *
- * @param againAfterMilliseconds null for no second time
+ * @param againAfterMilliseconds after the start; null for no second kill
  */
 export async function killFor(
   faults: FaultsInProgress,

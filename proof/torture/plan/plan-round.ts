@@ -5,13 +5,13 @@ import type { Random } from "./random.ts";
 export interface RoundOptions {
   /** From 1. */
   readonly round: number;
-  /** How long the round's load goes on. */
+  /** How long the round's load lasts. */
   readonly milliseconds: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
   readonly apis: number;
   readonly writers: number;
-  /** Number of the round's first fault; 1 where it is not given. */
+  /** Number of the round's first fault; 1 if not given. */
   readonly firstNumber?: number;
 }
 
@@ -19,10 +19,10 @@ export interface RoundOptions {
  * The faults of one round, in the order in which they begin: the same for the same `random` and options. All are
  * undone before the round's time is over.
  *
- * Damage to Redis's own data comes at most once in a round, since each may need a restore. Mostly nothing else is harmed
- * then that would be the last to have what Redis forgot: neither the feed nor the APIs, which know how far Redis had
- * come. In a few rounds the feed is harmed all the same, so that something may be lost, and has to be named. The APIs
- * never are: were all that knew of a batch gone, nobody could tell that it was ever there.
+ * Redis's own data is damaged at most once in a round, since each time may need a restore. Mostly the plan then spares
+ * whatever may hold the last copy of what Redis loses: the feed, and the APIs, which know how far Redis had come. In a
+ * few rounds the feed is damaged too, so that something may be lost, which the restore then has to name. The APIs are
+ * always spared: if everything that knew of a batch were gone, nobody could tell that it ever existed.
  */
 export function planRound(random: Random, plan: RoundOptions): Fault[] {
   const { milliseconds, kinds } = plan;
@@ -40,9 +40,9 @@ export function planRound(random: Random, plan: RoundOptions): Fault[] {
     const lastsMilliseconds = drawDuration(random, action);
     const ends = at + lastsMilliseconds + repeatMilliseconds(action);
     const fits = ends <= milliseconds;
-    const bearable = redisDamage === null || !destroysLastCopy(action, ends, redisDamage, sparesFeed);
-    if (fits && bearable) drawn.push({ kind, action, afterMilliseconds: at, lastsMilliseconds });
-    // Some begin while the one before has hardly begun.
+    const isAllowed = redisDamage === null || !destroysLastCopy(action, ends, redisDamage, sparesFeed);
+    if (fits && isAllowed) drawn.push({ kind, action, afterMilliseconds: at, lastsMilliseconds });
+    // Some faults begin right after the one before.
     at += random.chance(OVERLAP_PERCENT)
       ? random.integer(0, 200)
       : random.integer(INTERVAL_MILLISECONDS_MIN, INTERVAL_MILLISECONDS_MAX);
@@ -61,7 +61,7 @@ const OVERLAP_PERCENT = 20;
 const LONG_PERCENT = 15;
 const REDIS_DAMAGE_PERCENT = 35;
 const FEED_DAMAGED_TOO_PERCENT = 15;
-/** So long before Redis is harmed no API is killed: one that was needs a moment until it knows Redis again. */
+/** No API is killed so shortly before Redis is damaged: a restarted API needs a moment until it knows Redis again. */
 const API_SPARED_MILLISECONDS = 2_000;
 
 const LINKS: readonly Link[] = ["api-redis", "api-nats", "writer-postgres"];
@@ -74,7 +74,7 @@ interface FaultChoice {
   readonly draw: (random: Random) => FaultAction;
 }
 
-/** What may happen at any time, with how often it does. */
+/** What may happen at any time, weighted by how often. */
 function possibleFaults({ kinds, embedded, apis, writers }: RoundOptions): FaultChoice[] {
   const processes = embedded ? (["ledger"] as const) : processNames(apis, writers);
   const full = embedded ? (["ledger"] as const) : (["redis", "nats", "postgres"] as const);
@@ -129,7 +129,7 @@ export function processNames(apis: number, writers: number): ProcessName[] {
   ];
 }
 
-/** Mostly one; sometimes a few; now and then all, as when the power fails and the disks survive. */
+/** Mostly one process, sometimes a few; now and then all, as in a loss of power that the disks survive. */
 function pickProcesses(random: Random, processes: readonly ProcessName[]): ProcessName[] {
   if (random.chance(4)) return [...processes];
   return random.some(processes, random.chance(25) ? random.integer(2, 4) : 1);
@@ -158,13 +158,16 @@ function planRedisDamage(random: Random, { kinds, embedded, milliseconds }: Roun
     { type: "redis-emptied" },
   ]);
   const lastsMilliseconds = Math.min(drawDuration(random, action), Math.floor(milliseconds / 4));
-  // In the middle of the round: there is something to lose before, and after the restore it goes on.
+  // In the middle of the round: then there is something to lose, and load goes on after the restore.
   const from = Math.floor(milliseconds / 4);
   const to = Math.max(from, Math.floor((milliseconds * 2) / 3) - lastsMilliseconds);
   return { kind: "disk", action, afterMilliseconds: random.integer(from, to), lastsMilliseconds };
 }
 
-/** The feed forgets just before Redis does, and the books have stood still for a moment: nothing has those batches then. */
+/**
+ * The feed loses its messages just before Redis does, while writers cannot reach the books: no copy of these batches is
+ * left.
+ */
 function planFeedLoss(random: Random, redisDamage: DrawnFault): DrawnFault[] {
   const at = (before: number): number => Math.max(0, redisDamage.afterMilliseconds - before);
   const pause = { afterMilliseconds: at(random.integer(300, 1_500)), lastsMilliseconds: 1_500 };
@@ -179,19 +182,22 @@ function planFeedLoss(random: Random, redisDamage: DrawnFault): DrawnFault[] {
   ];
 }
 
-/** Mostly under the API's deadline of 2 s; sometimes over it and over the 3 s that HAProxy waits for an API. */
+/**
+ * Mostly shorter than the API's deadline of 2 s; sometimes longer than that and than the 3 s that HAProxy waits for an
+ * API.
+ */
 function drawDuration(random: Random, action: FaultAction): number {
-  // Full for a moment only, a disk would be mended before anybody has written to it.
+  // A disk that is full for a shorter time would be free again before anybody has written to it.
   const least = action.type === "disk-full" ? 500 : 100;
   return random.chance(LONG_PERCENT) ? random.integer(3_000, 6_000) : random.integer(least, 2_000);
 }
 
-/** How much longer it lasts because it is done twice. */
+/** How much longer a fault lasts if it is done twice. */
 function repeatMilliseconds(action: FaultAction): number {
   return action.type === "kill" ? (action.againAfterMilliseconds ?? 0) : 0;
 }
 
-/** Whether a harm that is undone at `ends` would leave nobody who knows what Redis is about to forget. */
+/** Whether a fault that is undone at `ends` may destroy the last copy of what Redis is about to lose. */
 function destroysLastCopy(
   action: FaultAction,
   ends: number,

@@ -3,7 +3,7 @@ import type { Fault } from "./fault.ts";
 import type { TortureOptions } from "../options.ts";
 import { Random } from "./random.ts";
 
-/** The stage of every run: faults are planned for as many. */
+/** How many processes every run starts; faults are planned for these. */
 export const APIS = 2;
 export const WRITERS = 2;
 

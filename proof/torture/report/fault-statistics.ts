@@ -3,11 +3,11 @@ import { FAULT_KINDS, type FaultRecord } from "../plan/fault.ts";
 import type { FaultSummary } from "./torture-result.ts";
 import { faultTargetOf, FAULT_TARGETS } from "./fault-target.ts";
 
-/** What was done to the system, by kind, harm and what was harmed. */
+/** How often each fault was done or skipped, and its outages: by kind, type and target. */
 export class FaultStatistics {
   #summaries: readonly FaultSummary[] = [];
 
-  /** @param outage of this fault; not looked at where it was skipped */
+  /** @param outage of this fault; ignored if it was skipped */
   add({ fault: { kind, action }, skipped }: FaultRecord, outage: Outage): void {
     const one: FaultSummary = {
       kind,
@@ -26,13 +26,13 @@ export class FaultStatistics {
   }
 }
 
-/** One for each harm and what was harmed, in the order of the kinds, with the faults of all. */
+/** Adds up the summaries of the same kind, type and target; in the order of the kinds. */
 export function groupedByTarget(summaries: readonly FaultSummary[]): FaultSummary[] {
   const groups = Map.groupBy(summaries, ({ kind, type, target }) => `${kind} ${type} ${target}`);
   return [...groups.values()].flatMap((group) => sumOfSummaries(group) ?? []).toSorted(inOrder);
 }
 
-/** All of them as one, by the name of the first; null where there is none. */
+/** All of them as one, named like the first; null if there is none. */
 export function sumOfSummaries(summaries: readonly FaultSummary[]): FaultSummary | null {
   const [first] = summaries;
   if (first === undefined) return null;
@@ -45,7 +45,7 @@ export function sumOfSummaries(summaries: readonly FaultSummary[]): FaultSummary
   };
 }
 
-/** One that was not over took at least as long as one of the same length that was. */
+/** Of two of the same length the one that was not over sorts last: it took at least as long. */
 function byLength(a: Outage, b: Outage): number {
   return a.milliseconds - b.milliseconds || Number(a.open) - Number(b.open);
 }

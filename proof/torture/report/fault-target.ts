@@ -1,6 +1,6 @@
 import type { FaultAction, ProcessName } from "../plan/fault.ts";
 
-/** What a harm is done to, as the figures tell it apart: whichever API it was, whichever writer. */
+/** What a fault hits, for the figures. All APIs count as one target, and so do all writers. */
 export const FAULT_TARGETS = [
   "haproxy",
   "api",
@@ -12,7 +12,7 @@ export const FAULT_TARGETS = [
   "api-redis",
   "api-nats",
   "writer-postgres",
-  /** Processes at once, be it all APIs: nobody is left then who could take their part. */
+  /** Several processes at once, even if all are APIs: then none may be left to take over. */
   "several",
 ] as const;
 export type FaultTarget = (typeof FAULT_TARGETS)[number];
@@ -55,7 +55,7 @@ function targetOfProcess(name: ProcessName): FaultTarget {
   }
 }
 
-/** Such as `kill redis` or `cut api-redis`; some harms bear what they are done to in their own name. */
+/** Such as `kill redis` or `cut api-redis`; some types have the target in their name already. */
 export function faultName(type: string, target: FaultTarget): string {
   return type.startsWith(`${target}-`) ? type : `${type} ${target}`;
 }

@@ -1,9 +1,9 @@
 import type { Fault, FaultAction } from "../plan/fault.ts";
 import type { Answer, Attempt, Operation } from "../clients/history.ts";
 
-/** Faults and attempts in words, for people. */
+/** Faults and attempts as text, for people. */
 
-/** What is done to what, as the middle of a sentence. */
+/** What is done to what, as a part of a sentence. */
 export function faultActionText(action: FaultAction): string {
   switch (action.type) {
     case "kill": {
@@ -42,7 +42,7 @@ export function faultText({ number, action, lastsMilliseconds }: Fault): string 
   return `#${number} ${faultActionText(action)}, for ${(lastsMilliseconds / 1000).toFixed(1)} s`;
 }
 
-/** @param origin the beginning of the run, by performance.now() */
+/** @param origin the start of the run, by performance.now() */
 export function attemptText(
   { number, operation, key, sentAt, endedAt, answer }: Attempt,
   origin: number,

@@ -5,7 +5,7 @@ import { number } from "./text-tables.ts";
 import { groupedByTarget, sumOfSummaries } from "./fault-statistics.ts";
 import { faultName } from "./fault-target.ts";
 
-/** The figures of one run or of several together, as a table's cells. */
+/** The figures of one run, or of several together, as cells of a table. */
 
 export const FAULT_HEADINGS = [
   "kind",
@@ -19,10 +19,10 @@ export const FAULT_HEADINGS = [
 ] as const;
 
 /**
- * A row for each kind, with the sum, above one for each harm and what was harmed; a kind with only one of those has no
- * sum of its own.
+ * For each kind a row with its sum, followed by a row for each type and target; a kind with only one of these has no
+ * row for the sum.
  *
- * @param harms of one run or of several
+ * @param summaries of one run or of several
  */
 export function faultRows(summaries: readonly FaultSummary[]): string[][] {
   return FAULT_KINDS.flatMap((kind) => {
@@ -48,7 +48,7 @@ function faultCells({ done, skipped, outages }: FaultSummary): string[] {
   ];
 }
 
-/** @param outages the shortest first */
+/** @param outages sorted, the shortest first */
 function longestOf(outages: FaultSummary["outages"]): string {
   const longest = outages.at(-1);
   return longest === undefined ? "" : `${longest.open ? "over " : ""}${seconds(longest.milliseconds)}`;
@@ -58,7 +58,7 @@ export function countsOf(results: readonly TortureResult[]): RoundCounts {
   return results.reduce((sum, { counts }) => sumOf(sum, counts), NO_COUNTS);
 }
 
-/** What was counted, and what it is called. */
+/** The counts with their names and what they mean. */
 export function countRows(counts: RoundCounts): string[][] {
   const { accepted, refused, statements, notDone, unknown, unknownApplied } = counts;
   return [
@@ -77,7 +77,7 @@ function answeredText({ accepted, refused, statements }: RoundCounts): string {
   return `${number(accepted)} accepted, ${number(refused)} refused, ${number(statements)} statements`;
 }
 
-/** How often Redis was loaded from the books, and what nothing held any more. */
+/** How often Redis was restored from the books, and how much was missing then. */
 export function restoreText(restores: TortureResult["restores"]): string {
   const restored = restores.filter(({ type }) => type === "restored");
   const sum = (of: (one: TortureResult["restores"][number]) => number) =>

@@ -62,7 +62,7 @@ function runRow(result: TortureResult): string[] {
   ];
 }
 
-/** The words before the figures, as the table wants its columns. */
+/** Moves the text before the figures: the table has its text columns first. */
 function textFirst([name = "", count = "", what = ""]: readonly string[]): string[] {
   return [name, what, count];
 }

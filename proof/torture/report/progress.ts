@@ -6,7 +6,9 @@ const PLAIN_MILLISECONDS = 5_000;
 
 const PHASES = { load: "load and harm", recovery: "coming up again", check: "checking" } as const;
 
-/** Shows how a run is going: a line for each fault, and below them a bar on a terminal, or a line now and then elsewhere. */
+/**
+ * Shows a run's progress: a line for each fault, and below them a bar on a terminal, or elsewhere a line now and then.
+ */
 export class ProgressDisplay {
   readonly #say: (line: string) => void;
   readonly #bars: MultiBar | null;
@@ -15,7 +17,7 @@ export class ProgressDisplay {
   #bar: SingleBar | null = null;
   #plainAt = 0;
 
-  /** @param say prints a line where there is no bar */
+  /** @param say prints a line if there is no bar */
   constructor(seconds: number, say: (line: string) => void) {
     this.#seconds = seconds;
     this.#say = say;
@@ -28,7 +30,7 @@ export class ProgressDisplay {
             clearOnComplete: true,
             barsize: 24,
             forceRedraw: true,
-            // Ctrl-C is the command's: it ends the run, not the process.
+            // The command handles Ctrl-C: it ends the run, not the process.
             gracefulExit: false,
           },
           Presets.shades_classic,
@@ -93,7 +95,7 @@ export class ProgressDisplay {
     );
   }
 
-  /** What is the same for many faults is told of the first. */
+  /** What is the same for many faults is shown once. */
   #once(line: string, id = line): void {
     if (this.#shown.has(id)) return;
     this.#shown.add(id);
@@ -101,7 +103,7 @@ export class ProgressDisplay {
   }
 
   #line(line: string): void {
-    // Before the first bar there is nothing that a line could destroy.
+    // Before the bar is shown, a line cannot break it.
     if (this.#bars === null || this.#bar === null) this.#say(line);
     else this.#bars.log(`${line}\n`);
   }

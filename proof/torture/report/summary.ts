@@ -2,7 +2,7 @@ import { countRows, faultsDone, FAULT_HEADINGS, faultRows, restoreText } from ".
 import type { TortureResult } from "./torture-result.ts";
 import { number, plainTable } from "./text-tables.ts";
 
-/** A run in a terminal's words: what was done, what was counted, what was found. */
+/** The summary of a run for the terminal: what was done, what was counted, what was found. */
 export function summaryOf(result: TortureResult): string {
   const { harms, counts, restores, violationsInAll, interrupted, rounds, loadSeconds } = result;
   const lines: string[] = [];

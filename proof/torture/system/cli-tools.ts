@@ -4,7 +4,7 @@ import { tortureBounds } from "../torture-bounds.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../../src/stack/stack-plan.ts";
 
-/** The command lines of the program under torture; tests put altered ones in their place. */
+/** The command lines of the program under test; tests replace them by altered ones. */
 export interface CommandsUnderTest extends OwnCommands {
   readonly restore: readonly string[];
   readonly audit: readonly string[];
@@ -22,9 +22,9 @@ export const COMMANDS_UNDER_TEST: CommandsUnderTest = {
 type Environment = Readonly<Record<string, string>>;
 
 /**
- * Restores as an operator does who has read what /readyz says.
+ * Restores, as an operator does who has read /readyz.
  *
- * @throws Error with what it said, where it does not restore
+ * @throws Error with its output, if it does not restore
  */
 export async function runRestore(
   command: readonly string[],
@@ -42,8 +42,8 @@ export async function runRestore(
 }
 
 /**
- * @returns what it found, as text; null where all agrees
- * @throws Error where it could not look
+ * @returns what the audit found, as text; null if it found nothing
+ * @throws Error if the audit failed
  */
 export async function runAudit(command: readonly string[], environment: Environment): Promise<string | null> {
   const ended = await run([...command, "--json"], environment, tortureBounds.audit_milliseconds_max);

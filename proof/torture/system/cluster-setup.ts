@@ -32,21 +32,21 @@ export interface ClusterSetupOptions {
   readonly say: (line: string) => void;
 }
 
-/** What a cluster under torture stands on, before any of its processes runs. */
+/** What a cluster under test needs before any of its processes starts: folders, disks, proxies, the plan. */
 export interface ClusterSetup {
   readonly data: DataFolder;
   readonly watchdog: Watchdog;
   readonly plan: StackPlan;
   readonly links: Readonly<Record<Link, FaultyLink>>;
-  /** By the process that works on it. */
+  /** By the process that uses it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
-  /** What Redis has synced, from its first start on. */
-  readonly syncs: FsyncRecord | null;
+  /** What Redis has synced since its first start. */
+  readonly fsyncRecord: FsyncRecord | null;
   readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"];
 }
 
-/** @throws StartError where servers are missing or the folder cannot be used; then too nothing is left behind */
+/** @throws StartError if servers are missing or the folder cannot be used; then, too, nothing is left behind */
 export async function setUpCluster(
   options: ClusterSetupOptions,
   commands: CommandsUnderTest,
@@ -82,7 +82,7 @@ export async function setUpCluster(
 
     const disk = options.faultKinds.includes("disk");
     const noSyncs = disk ? whyNoFsyncRecord() : null;
-    const syncs = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
+    const fsyncRecord = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
 
     const [port = 0, ...ports] = await freePorts(1 + PORTS_BESIDE_APIS + apis);
     const plan = planStack({
@@ -111,11 +111,11 @@ export async function setUpCluster(
     return {
       data,
       watchdog,
-      plan: withFaultyLinks(plan, between, preloaded(clock, syncs)),
+      plan: withFaultyLinks(plan, between, preloaded(clock, fsyncRecord)),
       links: between,
       disks,
       clock,
-      syncs,
+      fsyncRecord,
       unsupportedFaults: [
         ...(noDisks === null ? [] : [{ kind: "disk" as const, what: "full disks", reason: noDisks }]),
         ...(noClock === null
@@ -134,15 +134,15 @@ export async function setUpCluster(
   }
 }
 
-/** To be called when no process runs any more. What was on the disks is kept in their folders. */
+/** Call it when no process runs any more. The contents of the disks stay in their folders. */
 export async function tearDownCluster({ data, watchdog, links, disks }: ClusterSetup): Promise<void> {
   await Promise.all(Object.values(links).map((link) => link[Symbol.asyncDispose]()));
-  for (const disk of disks.values()) disk.keep();
+  for (const disk of disks.values()) disk.unmountKeepingFiles();
   await watchdog.end();
   data.release();
 }
 
-/** The deployed settings, with a log of PostgreSQL that fits onto its disk. */
+/** The deployed settings, with a write-ahead log that fits onto PostgreSQL's small disk. */
 function settingsForSmallDisk(data: DataFolder): string {
   const settings = join(data.run, "postgresql.conf");
   copyFileSync(join(DEPLOY, "postgresql.conf"), settings);
@@ -150,15 +150,18 @@ function settingsForSmallDisk(data: DataFolder): string {
   return settings;
 }
 
-/** What Redis is started with, so that its clock can be moved and its syncs are known. */
-function preloaded(clock: RedisClock | null, syncs: FsyncRecord | null): Readonly<Record<string, string>> {
-  const both = [clock?.environment ?? {}, syncs?.environment ?? {}];
+/** Redis's environment, so that its clock can be shifted and its syncs are recorded. */
+function preloaded(
+  clock: RedisClock | null,
+  fsyncRecord: FsyncRecord | null,
+): Readonly<Record<string, string>> {
+  const both = [clock?.environment ?? {}, fsyncRecord?.environment ?? {}];
   const libraries = both.flatMap(({ LD_PRELOAD }) => LD_PRELOAD ?? []);
   if (libraries.length === 0) return {};
   return { ...both[0], ...both[1], LD_PRELOAD: libraries.join(":") };
 }
 
-/** The same processes, with the links between them, and Redis under observation. */
+/** The same processes, connected through the faulty links; Redis with its preloaded libraries. */
 function withFaultyLinks(
   plan: StackPlan,
   links: Readonly<Record<Link, FaultyLink>>,
@@ -175,7 +178,7 @@ function withFaultyLinks(
   const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.databaseUrl) };
   return {
     ...plan,
-    // So that both decide at once all the time.
+    // So that both APIs decide at the same time, always.
     haproxy: withEnvironment(plan.haproxy, { HAPROXY_ROUND_ROBIN: "yes" }),
     redis: withEnvironment(plan.redis, ofRedis),
     apis: plan.apis.map((api) => withEnvironment(api, ofApi)),

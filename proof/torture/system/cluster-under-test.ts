@@ -18,22 +18,22 @@ import { FaultedProcess } from "../faults/faulted-process.ts";
 import { startProcesses } from "./start-processes.ts";
 
 export interface ClusterUnderTestOptions {
-  /** Data and logs go into it. */
+  /** For data and logs. */
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
-  /** Altered commands in place of the program's own. */
+  /** Altered commands that replace the program's own. */
   readonly own?: Partial<CommandsUnderTest>;
   readonly apis?: number;
   readonly writers?: number;
-  /** Takes lines for the person at the terminal. */
+  /** Takes lines for the user at the terminal. */
   readonly say: (line: string) => void;
 }
 
 /**
- * A whole cluster, each process with the command line and the configuration that `razonete stack` gives it, but for
- * what a torture needs: no supervisor (what was killed is started by the harm that killed it); proxies on the ways
- * from the APIs to Redis and NATS and from the writers to PostgreSQL; where disks are to be full, small ones in memory
- * below Redis, NATS and PostgreSQL; where its clock is to jump, a library preloaded into Redis.
+ * A whole cluster. Each process has the command line and the configuration that `razonete stack` gives it, except for
+ * what a torture needs: no supervisor (the fault that killed a process starts it again); proxies between the APIs and
+ * Redis and NATS, and between the writers and PostgreSQL; small disks in memory for Redis, NATS and PostgreSQL, if
+ * disks are to be filled; and libraries preloaded into Redis that shift its clock and record what it has synced.
  */
 export class ClusterUnderTest implements SystemUnderTest {
   readonly folder: string;
@@ -64,7 +64,7 @@ export class ClusterUnderTest implements SystemUnderTest {
       links: setup.links,
       disks: setup.disks,
       clock: setup.clock,
-      syncs: setup.syncs,
+      fsyncRecord: setup.fsyncRecord,
       natsStore: new NatsStoreCorruptor(data.nats),
       redisAof,
       operator: this.#operator,
@@ -74,7 +74,7 @@ export class ClusterUnderTest implements SystemUnderTest {
   /**
    * Resolves when a request through HAProxy is answered.
    *
-   * @throws StartError where it cannot start; then too nothing is left behind but the folder
+   * @throws StartError if it cannot start; then, too, nothing is left behind but the folder
    */
   static async start(options: ClusterUnderTestOptions): Promise<ClusterUnderTest> {
     const { folder, faultKinds, own = {}, apis = 2, writers = 2, say } = options;
@@ -98,26 +98,26 @@ export class ClusterUnderTest implements SystemUnderTest {
     return this.#setup.unsupportedFaults;
   }
 
-  /** What runs, and its addresses: those past the proxies. */
+  /** The processes and their addresses, which bypass the proxies. */
   get plan(): StackPlan {
     return this.#setup.plan;
   }
 
-  /** How often each process has ended without being killed, since the start. */
+  /** How often each process ended without being killed, since the start. */
   get unexpectedExits(): Readonly<Record<string, number>> {
     return Object.fromEntries(
       [...this.#processes].map(([name, { unexpectedExits }]) => [name, unexpectedExits] as const),
     );
   }
 
-  /** What writers said that ended because books and outbox differ. */
+  /** What writers said that ended because the books and the outbox differ. */
   get alarms(): readonly { readonly process: string; readonly said: string }[] {
     return [...this.#processes].flatMap(([process, { alarm }]) =>
       alarm === null ? [] : [{ process, said: alarm }],
     );
   }
 
-  /** Of each process that runs. */
+  /** Of each running process. */
   get pids(): Readonly<Record<string, number>> {
     return Object.fromEntries(
       [...this.#processes].flatMap(([name, { running, pid }]) =>

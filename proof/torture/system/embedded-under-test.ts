@@ -17,16 +17,16 @@ import { startProcesses } from "./start-processes.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export interface EmbeddedUnderTestOptions {
-  /** Data and logs go into it. */
+  /** For data and logs. */
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
-  /** Altered commands in place of the program's own. */
+  /** Altered commands that replace the program's own. */
   readonly own?: Partial<Pick<CommandsUnderTest, "serve" | "audit">>;
 }
 
 const POLL_MILLISECONDS = 50;
 
-/** One `razonete serve` on a data folder, which is a small disk where disks are to be full. */
+/** One `razonete serve` on a data folder, which is a small disk if disks are to be filled. */
 export class EmbeddedUnderTest implements SystemUnderTest {
   readonly url: string;
   readonly folder: string;
@@ -66,7 +66,7 @@ export class EmbeddedUnderTest implements SystemUnderTest {
     this.#ledger = new FaultedProcess(plan, parts);
   }
 
-  /** @throws StartError where it cannot start; then too nothing is left behind but the folder */
+  /** @throws StartError if it cannot start; then, too, nothing is left behind but the folder */
   static async start(options: EmbeddedUnderTestOptions): Promise<EmbeddedUnderTest> {
     const [port = 0] = await freePorts(1);
     mkdirSync(join(options.folder, "embedded"), { recursive: true });
@@ -85,7 +85,7 @@ export class EmbeddedUnderTest implements SystemUnderTest {
     return this.#ledger.running ? this.#ledger.pid : null;
   }
 
-  /** How often it has ended without being killed. */
+  /** How often it ended without being killed. */
   get unexpectedExits(): number {
     return this.#ledger.unexpectedExits;
   }
@@ -124,7 +124,7 @@ export class EmbeddedUnderTest implements SystemUnderTest {
     this.#faults.stop();
     await this.#ledger.stop();
     await this.#faults.allEnded();
-    this.#disk?.keep();
+    this.#disk?.unmountKeepingFiles();
     await this.#watchdog.end();
   }
 

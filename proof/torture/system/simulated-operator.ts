@@ -5,38 +5,38 @@ import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
 
 const POLL_MILLISECONDS = 100;
 /**
- * The words of /readyz that send an operator to the restore. `init` too: of a Redis that has nothing at all the APIs
- * cannot tell whether it ever had anything; `razonete init` would refuse it and name the restore.
+ * The words in the answer of /readyz that tell an operator to restore. `init` too: if Redis is empty the APIs cannot
+ * tell whether it ever held anything; `razonete init` would refuse and name the restore.
  */
 const RESTORE_ADVICE = /razonete (restore|init)/;
-/** So often in a row an API must have named the restore: it may have compared Redis while that was still loading. */
+/** How often in a row all APIs must name the restore: they may have looked at Redis while it was still loading. */
 const FENCED_CHECKS = 3;
-/** Where only some APIs name it, a person would first wait whether the others bring them round. */
+/** The same if only some APIs name it: a person would first wait and see whether these recover. */
 const PARTLY_FENCED_CHECKS = 50;
 
-/** Does what a person does who reads /readyz of the APIs: restores where that is named as the way out. */
+/** Acts like a person who reads /readyz of the APIs: restores if they say so. */
 export class SimulatedOperator {
   readonly #apis: readonly ProcessPlan[];
   readonly #restore: () => Promise<RestoreReport>;
   #reports: RestoreReport[] = [];
   #fencedChecks = 0;
-  /** Why the latest restore failed; null where it did not. */
+  /** Why the latest restore failed; null if it did not. */
   restoreError: string | null = null;
 
-  /** @param restore rejects where it does not restore */
+  /** @param restore rejects if it does not restore */
   constructor(apis: readonly ProcessPlan[], restore: () => Promise<RestoreReport>) {
     this.#apis = apis;
     this.#restore = restore;
   }
 
-  /** What was restored since the last call. */
+  /** The restores since the last call. */
   takeReports(): RestoreReport[] {
     const reports = this.#reports;
     this.#reports = [];
     return reports;
   }
 
-  /** Looks once, and acts where it is time to. @returns what is wrong with the APIs */
+  /** Checks the APIs once, and restores if it is time to. @returns what is wrong with the APIs */
   async check(): Promise<string[]> {
     const readiness = await Promise.all(
       this.#apis.map(async (api) => ({
@@ -59,7 +59,9 @@ export class SimulatedOperator {
     return problems;
   }
 
-  /** Stays until every API answers, or that long. Other harm may go on meanwhile, to the restore as well. */
+  /**
+   * Checks until every API answers, at most for this time. Other faults may go on meanwhile, and hit the restore too.
+   */
   async watchUntilReady(milliseconds: number): Promise<void> {
     const deadline = performance.now() + milliseconds;
     while ((await this.check()).length > 0 && performance.now() < deadline) {
@@ -69,8 +71,8 @@ export class SimulatedOperator {
 }
 
 /**
- * Why the API does not show an account; null where it does. Ready is also one that has just lost Redis and does not
- * know yet what comes back: only an answer proves it.
+ * Why the API does not show an account; null if it does. An API also calls itself ready when it has just lost Redis and
+ * does not know yet what comes back: only an answer proves that it works.
  */
 function whyNotAnswering({ socket, environment }: ProcessPlan): Promise<string | null> {
   const address = socket === undefined ? `127.0.0.1:${environment["PORT"]}` : "api";

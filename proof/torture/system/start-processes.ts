@@ -5,7 +5,7 @@ import type { FaultedProcess } from "../faults/faulted-process.ts";
 const POLL_MILLISECONDS = 20;
 const EXITS_AT_START_MAX = 5;
 
-/** Starts processes and waits until each does its work. @throws StartError where one does not */
+/** Starts processes and waits until each is ready. @throws StartError if one does not start */
 export async function startProcesses(processes: readonly FaultedProcess[]): Promise<void> {
   for (const process of processes) process.start();
   await Promise.all(processes.map(waitUntilReady));

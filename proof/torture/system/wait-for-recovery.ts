@@ -16,10 +16,10 @@ export interface RecoveringCluster {
 }
 
 /**
- * Waits until the system does its work by itself, or by its operator's, and the books hold everything that was
- * decided. Nothing is harmed any more.
+ * Waits until the system works again, by itself or with its operator's help, and the books hold everything that was
+ * decided. No fault may be in progress.
  *
- * @throws Error with all that is still wrong after a bound, or at once where a writer has raised an alarm
+ * @throws Error with everything that is still wrong after a bound, or at once if a writer has raised an alarm
  */
 export async function waitForRecovery({ plan, processes, operator }: RecoveringCluster): Promise<void> {
   let deadline = performance.now() + tortureBounds.recovery_milliseconds_max;
@@ -33,7 +33,7 @@ export async function waitForRecovery({ plan, processes, operator }: RecoveringC
     const problems = [...(await operator.check()), ...(await unreadyServers(plan))];
     if (problems.length === 0) problems.push(...(await missingFromBooks(plan)));
     if (problems.length === 0) return;
-    // A restore takes the time that it takes.
+    // The time of a restore does not count.
     deadline += Math.max(0, performance.now() - begun - tortureBounds.recovery_check_milliseconds_max);
     if (performance.now() > deadline) {
       const down = processes.filter(({ running }) => !running);
@@ -53,7 +53,7 @@ async function unreadyServers({ postgres, redis, nats, haproxy }: StackPlan): Pr
   return answers.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
 }
 
-/** What the books do not hold yet. */
+/** What the books do not have yet. */
 async function missingFromBooks({ redisUrl, databaseUrl }: StackPlan): Promise<string[]> {
   try {
     const waiting = await outboxLength(redisUrl);
