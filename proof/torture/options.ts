@@ -59,5 +59,5 @@ export type TortureProgress =
       readonly unknown: number;
     }
   | { readonly type: "fault-begins"; readonly atSeconds: number; readonly fault: Fault }
-  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly done: FaultRecord }
+  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly record: FaultRecord }
   | { readonly type: "round-checked"; readonly round: number; readonly verdict: RoundVerdict };

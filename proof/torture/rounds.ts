@@ -8,7 +8,7 @@ import type { Attempt } from "./clients/history.ts";
 import type { ClientLoad } from "./clients/client-load.ts";
 import type { TortureProgress, TortureOptions } from "./options.ts";
 import { planRun, type RoundPlan } from "./plan/plan-run.ts";
-import { NO_COUNTS, sumOf, type TortureResult } from "./report/torture-result.ts";
+import { NO_COUNTS, sumOfCounts, type TortureResult } from "./report/torture-result.ts";
 import type { RunFolder } from "./run-folder.ts";
 import type { BooksSnapshot, SystemUnderTest } from "./system/system-under-test.ts";
 import { FaultStatistics } from "./report/fault-statistics.ts";
@@ -87,19 +87,20 @@ export class Rounds {
   }
 
   async #round(plan: RoundPlan): Promise<void> {
-    const done = await this.#injectUnderLoad(plan);
+    const records = await this.#injectUnderLoad(plan);
     const attempts = await this.#unlessInterrupted(this.#load.stop());
     const loadEndedAt = performance.now();
     this.#enterPhase("recovery");
     this.lastAttempts = attempts;
     this.#folder.addAttempts(attempts);
-    this.#folder.addFaults(done);
+    this.#folder.addFaults(records);
     const decisions = decisionsOf(attempts);
-    for (const one of done) this.faultStatistics.add(one, outageOf(one, done, decisions, loadEndedAt));
+    for (const record of records)
+      this.faultStatistics.add(record, outageOf(record, records, decisions, loadEndedAt));
 
-    const verdict = await this.#checkRound(attempts, done);
+    const verdict = await this.#checkRound(attempts, records);
     this.ended += 1;
-    this.counts = sumOf(this.counts, verdict.counts);
+    this.counts = sumOfCounts(this.counts, verdict.counts);
     if (verdict.violations.length > 0) {
       this.found = verdict.violations;
       this.violatedAfterSeconds = this.#seconds();
@@ -116,32 +117,32 @@ export class Rounds {
     const beganAt = performance.now();
     this.#enterPhase("load");
     this.#load.start();
-    const done = await this.#unlessInterrupted(
-      Promise.all(faults.map((fault) => this.#action(fault, beganAt))),
+    const records = await this.#unlessInterrupted(
+      Promise.all(faults.map((fault) => this.#inject(fault, beganAt))),
     );
     await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
-    const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
+    const undoneAt = Math.max(beganAt, ...records.map((record) => record.undoneAt));
     const deadline = performance.now() + tortureBounds.outage_search_milliseconds;
     // The outage of the last faults is known only when something was decided after them.
     while (this.#load.decidedAt < undoneAt && performance.now() < deadline) {
       await this.#unlessInterrupted(Bun.sleep(POLL_MILLISECONDS));
     }
-    return done;
+    return records;
   }
 
-  async #action(fault: Fault, roundBeganAt: number): Promise<FaultRecord> {
+  async #inject(fault: Fault, roundBeganAt: number): Promise<FaultRecord> {
     await sleepUntil(roundBeganAt + fault.afterMilliseconds);
     if (this.#options.signal?.aborted === true) {
       const now = performance.now();
       return { fault, beganAt: now, undoneAt: now, skipped: "the run was interrupted" };
     }
     this.#report({ type: "fault-begins", atSeconds: this.#seconds(), fault });
-    const done = await this.#system.inject(fault);
-    this.#report({ type: "fault-ended", atSeconds: this.#seconds(), done });
-    return done;
+    const record = await this.#system.inject(fault);
+    this.#report({ type: "fault-ended", atSeconds: this.#seconds(), record });
+    return record;
   }
 
-  async #checkRound(attempts: readonly Attempt[], done: readonly FaultRecord[]): Promise<RoundVerdict> {
+  async #checkRound(attempts: readonly Attempt[], records: readonly FaultRecord[]): Promise<RoundVerdict> {
     let restores: readonly RestoreReport[];
     const recoveryStartedAt = performance.now();
     try {
@@ -162,7 +163,7 @@ export class Rounds {
     } catch (error) {
       return failedVerdict(attempts, "does-not-heal", error);
     }
-    const redisDataDamaged = done.some(damagesRedisData);
+    const redisDataDamaged = records.some(damagesRedisData);
     const { counts, violations } = this.#checker.round(attempts, books, restores, { redisDataDamaged });
     const all = [...violations, ...(await this.#audit())];
     if (!redisDataDamaged && restores.some(({ type }) => type === "restored"))
@@ -240,7 +241,8 @@ async function sleepUntil(time: number): Promise<void> {
 
 const RESTORED_WITHOUT_NEED: Violation = {
   name: "restored-without-need",
-  detail: "Redis had to be restored, and nothing was done to its data but what it promises to stand",
+  detail:
+    "Redis had to be restored, although nothing was done to its data that it does not promise to survive",
   attempts: [],
 };
 

@@ -24,7 +24,7 @@ failOnLeaks();
 
 const PROCESSES = processNames(2, 2);
 
-describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
+describe.skipIf(clusterMissing !== null)("the cluster under test", () => {
   const folder = temporaryFolder();
   let system: ClusterUnderTest;
   let number = 0;
@@ -150,7 +150,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
     expect(system.pids).toMatchObject({ postgres, redis: redisPid });
   });
 
-  test("undoes a harm only when the last of several lets go", async () => {
+  test("undoes a fault only when the last of several releases it", async () => {
     const long = inject({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 700);
     const frozen = inject({ type: "stop", processes: ["redis"] }, 300);
     const short = inject({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 100);
@@ -193,7 +193,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
     expect(await done).toMatchObject({ skipped: null });
     over.abort();
     await load;
-    // Two for these looks; what the APIs lost they made anew.
+    // Two are for these queries; the APIs opened again what they lost.
     expect((await redisConnections()) - before).toBeGreaterThan(6);
     await system.recover();
     const healed = await redisConnections();
@@ -216,7 +216,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
   });
 
   test.each<Link>(["api-nats", "api-redis", "writer-postgres"])(
-    "every way can be cut and held: %s",
+    "every link can be cut and held: %s",
     async (link) => {
       const done = await Promise.all([
         inject({ type: "cut", link, everyMilliseconds: 30 }, 200),
@@ -315,7 +315,7 @@ describe.skipIf(clusterMissing !== null)("the stage of the torture", () => {
     });
   });
 
-  test("what is not there is not harmed, and that is said", async () => {
+  test("a process that does not exist is not killed, and that is said", async () => {
     const { skipped } = await inject(
       { type: "kill", processes: ["writer-9"], againAfterMilliseconds: null },
       10,

@@ -13,7 +13,7 @@ import { leftBehind } from "./support/left-behind.ts";
 setDefaultTimeout(60_000);
 failOnLeaks();
 
-describe("the stage of the embedded ledger", () => {
+describe("the embedded ledger under test", () => {
   const folder = temporaryFolder();
   let system: EmbeddedUnderTest;
 

@@ -74,7 +74,7 @@ describe("the outage of a fault", () => {
     expect([of(one, [one, gradual]), of(gradual, [one, gradual])]).toEqual([3_000, 2_500]);
   });
 
-  test("is a fault's alone where nothing else was harmed until its end, nor before but was over", () => {
+  test("is a fault's alone if no other was in progress until its end, and earlier ones were over", () => {
     const isAlone = (other: FaultRecord, ...gaps: readonly (readonly [number, number])[]) =>
       outageOf(one, [one, other], decisionsBut([10_000, 13_000], ...gaps), LOAD_ENDED_AT).alone;
     expect(isAlone(fault(11_000, 11_500))).toBe(false);
@@ -121,7 +121,7 @@ describe("figures", () => {
   });
 
   /** What a run has of these faults. */
-  function harms(
+  function summariesOf(
     ...faults: readonly (readonly [Fault["kind"], FaultAction, Outage | string])[]
   ): FaultSummary[] {
     const statistics = new FaultStatistics();
@@ -141,7 +141,11 @@ describe("figures", () => {
   });
   const cut = (link: Link): FaultAction => ({ type: "cut", link, everyMilliseconds: 100 });
   const killsOfRedis = (...outages: readonly Outage[]) =>
-    harms(...outages.map((one) => ["kill", kill("redis"), one] as const), ["kill", kill("redis"), "why not"]);
+    summariesOf(...outages.map((one) => ["kill", kill("redis"), one] as const), [
+      "kill",
+      kill("redis"),
+      "why not",
+    ]);
 
   test("of several runs are those of all faults together", () => {
     const [first, second] = [
@@ -156,9 +160,9 @@ describe("figures", () => {
     expect(faultRows(killsOfRedis())).toEqual([["kill", "kill redis", "0", "1", "", "", "0", ""]]);
   });
 
-  test("tell apart what was harmed, in the order in which a request meets it, under the sum of each kind", () => {
+  test("tell the targets apart, in the order in which a request meets it, under the sum of each kind", () => {
     const rows = faultRows(
-      harms(
+      summariesOf(
         ["net", cut("writer-postgres"), outage(10)],
         ["net", cut("api-redis"), outage(700, { alone: true })],
         ["kill", kill("api-1", "api-2"), outage(3_000)],

@@ -14,11 +14,11 @@ import { dependenciesOf, StandInSystem } from "./support/stand-in-system.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
+const TIMES = { afterMilliseconds: 300, lastsMilliseconds: 600 };
 const OUTAGE: Omit<Fault, "number"> = {
   kind: "kill",
   action: { type: "kill", processes: ["redis"], againAfterMilliseconds: null },
-  afterMilliseconds: 300,
-  lastsMilliseconds: 600,
+  ...TIMES,
 };
 const FULL: Omit<Fault, "number"> = {
   kind: "disk",
@@ -109,7 +109,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   ]);
 });
 
-test("counts each harm, tells why some were skipped, and how long nothing was decided", async () => {
+test("counts each fault, says why some were skipped, and how long nothing was decided", async () => {
   using folder = temporaryFolder();
   const { result } = await run(folder.path, { seconds: 3 });
   const [kill, disk] = result.harms;
@@ -131,7 +131,7 @@ test("counts each harm, tells why some were skipped, and how long nothing was de
   }
 });
 
-test("a violation ends the run after its round; everything is kept and told", async () => {
+test("a violation ends the run after its round; everything is kept and shown", async () => {
   using folder = temporaryFolder();
   const found = findsInRound2((attempts) => [
     { name: "lost", detail: "the credit is not there", attempts: attempts.slice(0, 2) },
@@ -154,14 +154,17 @@ test("a violation ends the run after its round; everything is kept and told", as
       .map((line): unknown => JSON.parse(line));
   expect(lines("history.jsonl")).toHaveLength(result.counts.requests);
   expect(lines("faults.jsonl")).toHaveLength(4);
+  expect(lines("faults.jsonl")).toContainEqual(
+    expect.objectContaining({ fault: { number: 1, kind: OUTAGE.kind, harm: OUTAGE.action, ...TIMES } }),
+  );
   expect(lines("violations.jsonl")).toHaveLength(2);
   const books: unknown = JSON.parse(readFileSync(join(folder.path, "run", "books.json"), "utf8"));
   expect(books).toEqual(system.ledger.books());
 });
 
-describe("what the stage shows is a violation, too:", () => {
+describe("what goes wrong with the system is a violation, too:", () => {
   for (const [failure, name, words] of [
-    ["heal", "does-not-heal", "redis does not start"],
+    ["recovery", "does-not-heal", "redis does not start"],
     ["audit", "audit", "account 3: the balance is off by one"],
     ["no look", "audit", "the audit could not look: exit code 2"],
     ["no answer", "does-not-heal", "healed, and yet it does not answer"],
@@ -183,7 +186,7 @@ describe("what the stage shows is a violation, too:", () => {
   }
 });
 
-test("a signal ends it where it stands: nothing is healed, the stage stops, the folder is removed", async () => {
+test("a signal ends it at once: nothing recovers, the system stops, the folder is removed", async () => {
   using folder = temporaryFolder();
   const interruption = new AbortController();
   const began = performance.now();
@@ -201,7 +204,7 @@ test("a signal ends it where it stands: nothing is healed, the stage stops, the 
   expect(existsSync(join(folder.path, "run"))).toBe(false);
 });
 
-test("where the checker itself fails, the stage stops and the folder stays", async () => {
+test("if the checker itself fails, the system stops and the folder stays", async () => {
   using folder = temporaryFolder();
   let system: StandInSystem | null = null;
   const failing = run(folder.path, {}, (standIn, dependencies) => {
@@ -221,7 +224,7 @@ test("where the checker itself fails, the stage stops and the folder stays", asy
   expect(existsSync(join(folder.path, "run", "history.jsonl"))).toBe(true);
 });
 
-test("what cannot start is told in a sentence, with exit code 2", async () => {
+test("what cannot start is reported in a sentence, with exit code 2", async () => {
   using folder = temporaryFolder();
   const start = (write: boolean) =>
     run(folder.path, {}, (_, dependencies) => ({

@@ -11,7 +11,7 @@ import { leftBehind, mountsBelow } from "./support/left-behind.ts";
 setDefaultTimeout(60_000);
 failOnLeaks();
 
-describe.skipIf(clusterMissing !== null)("a stage that ends otherwise", () => {
+describe.skipIf(clusterMissing !== null)("a cluster under test that ends in another way", () => {
   test("leaves no process and no disk where the torture is killed, not even frozen ones", async () => {
     using folder = temporaryFolder();
     const torn = Bun.spawn([process.execPath, join(import.meta.dir, "support/torn-system.ts"), folder.path], {
@@ -38,7 +38,7 @@ describe.skipIf(clusterMissing !== null)("a stage that ends otherwise", () => {
     expect(leftBehind(folder.path)).toEqual([]);
   });
 
-  test("is not healed where a writer has raised an alarm, and mounts nothing without faults of disks", async () => {
+  test("does not recover if a writer has raised an alarm, and mounts nothing without faults of disks", async () => {
     using folder = temporaryFolder();
     const differs = join(folder.path, "differs");
     const own = {

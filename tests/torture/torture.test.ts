@@ -7,13 +7,13 @@ import { clusterMissing } from "../support/cluster.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
-// Load and harm of 20 to 60 s, and what comes between the rounds: a system that heals late may take a minute each.
+// Load and faults for 20 to 60 s, and what comes between the rounds: a slow recovery may take a minute each time.
 setDefaultTimeout(5 * 60_000);
 
 /** Always the same, so that a change that fails here is to blame; `TEST_SEED` takes the place of both. */
 const SEEDS = process.env["TEST_SEED"] === undefined ? [1, 2] : [Number(process.env["TEST_SEED"])];
 
-/** A failing run is told in words; its folder stays. */
+/** Prints the summary of a run that fails; its folder stays. */
 async function expectNothingFound(seed: number, seconds: number, embedded: boolean): Promise<void> {
   const result = await torture({
     seconds,

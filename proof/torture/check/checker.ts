@@ -135,7 +135,7 @@ class BooksChecker implements Checker {
           : unknownAccountObservation(attempt, answer.problem, states);
       if (typeof observation !== "string") observations.push(observation);
       else {
-        const detail = `The statement of account ${account} (attempt ${attempt.number}) is of no moment: ${observation}.`;
+        const detail = `The statement of account ${account} (attempt ${attempt.number}) shows no state of it: ${observation}.`;
         findings.add("impossible-statement", detail, [attempt.number]);
       }
     }

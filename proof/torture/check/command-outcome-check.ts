@@ -125,8 +125,8 @@ function checkAgainstBooks(
   ) {
     return;
   }
-  const stands = `balance ${state?.balance} and limit ${state?.creditLimit} on account ${position.account}`;
-  const detail = `${commandText(command)} was ${answerText(answer)}; the books have ${stands} after it.`;
+  const expected = `balance ${state?.balance} and limit ${state?.creditLimit} on account ${position.account}`;
+  const detail = `${commandText(command)} was ${answerText(answer)}; the books have ${expected} after it.`;
   findings.add("wrong-answer", detail, [attempt.number]);
 }
 

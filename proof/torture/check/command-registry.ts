@@ -29,7 +29,7 @@ export class RegisteredCommand {
   readonly key: string | null;
   /** The first attempt's number. */
   readonly first: number;
-  /** How many changes its account had before the round of its first attempt: none of those can be its own. */
+  /** How many changes its account had before the round of its first attempt: it was decided after all of these. */
   readonly changesBefore: number;
   /** Attempts of this round. */
   attempts: Attempt[] = [];

@@ -43,7 +43,7 @@ export function checkLinearizability(
   const operations = [...changes, ...observations].filter(({ begin, end }) => begin <= end);
   operations.sort((a, b) => a.begin - b.begin);
   const ended = operations.toSorted((a, b) => a.end - b.end);
-  const latestBefore = earliestChangeAfter(changes);
+  const changeAfter = earliestChangeAfter(changes);
   const positions = new Map<TimedChange | Observation, number>();
   let at = 0;
   /** Of the operations that have ended, the one with the latest state. */
@@ -67,7 +67,7 @@ export function checkLinearizability(
       continue;
     }
     const from = Math.max(operation.earliest, last?.position ?? 0);
-    const next = latestBefore(operation.end);
+    const next = changeAfter(operation.end);
     const to = Math.min(states.changes, next === null ? Infinity : next.change - 1);
     const position = operation.first(from, to);
     if (position !== null) positions.set(operation, position);

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
-  /** Of what its client sends next only the first half arrives. */
+  /** Only the first half of what its client sends next arrives. */
   torn: boolean;
 }
 

@@ -16,7 +16,7 @@ const isRedisDamage = ({ action }: Fault) => /^redis-(cut|zeroed|emptied)$/.test
 const endOf = ({ afterMilliseconds, lastsMilliseconds, action }: Fault) =>
   afterMilliseconds + lastsMilliseconds + (action.type === "kill" ? (action.againAfterMilliseconds ?? 0) : 0);
 
-function faultsFeed({ action }: Fault): boolean {
+function damagesFeed({ action }: Fault): boolean {
   return (
     action.type.startsWith("nats-") ||
     ("processes" in action && action.processes.includes("nats")) ||
@@ -31,7 +31,7 @@ describe("the plan of a round", () => {
     expect(rounds(7)).not.toEqual(rounds(8));
   });
 
-  test("has every harm in the end, each process and each link, one alone and several at once", () => {
+  test("has every fault in the end, each process and each link, one alone and several at once", () => {
     const faults = rounds(1).flat();
     expect(new Set<string>(faults.map(({ action }) => action.type))).toEqual(
       new Set([
@@ -96,13 +96,13 @@ describe("the plan of a round", () => {
     expect(overlapping.length).toBeGreaterThan(100);
   });
 
-  test("harms Redis's data at most once in a round, and then spares who knows what it forgets", () => {
+  test("damages Redis's data at most once in a round, and then spares what has a copy of what it loses", () => {
     const all = [3, 4, 5].flatMap((seed) => rounds(seed));
-    const harmed = all.filter((faults) => faults.some(isRedisDamage));
-    expect(harmed.length).toBeGreaterThan(60);
-    expect(harmed.length).toBeLessThan(150);
-    let feedHarmed = 0;
-    for (const faults of harmed) {
+    const damaged = all.filter((faults) => faults.some(isRedisDamage));
+    expect(damaged.length).toBeGreaterThan(60);
+    expect(damaged.length).toBeLessThan(150);
+    let feedDamaged = 0;
+    for (const faults of damaged) {
       const [action, ...more] = faults.filter(isRedisDamage);
       expect(more).toEqual([]);
       const from = (action?.afterMilliseconds ?? 0) - 2_000;
@@ -111,11 +111,11 @@ describe("the plan of a round", () => {
           type === "kill" && "processes" in rest && rest.processes.some((name) => name.startsWith("api-")),
       );
       for (const fault of apisKilled) expect(endOf(fault)).toBeLessThanOrEqual(from);
-      if (faults.some(faultsFeed)) feedHarmed += 1;
+      if (faults.some(damagesFeed)) feedDamaged += 1;
     }
-    // Deliberately, in a few.
-    expect(feedHarmed).toBeGreaterThan(0);
-    expect(feedHarmed).toBeLessThan(harmed.length / 3);
+    // In a few rounds, on purpose.
+    expect(feedDamaged).toBeGreaterThan(0);
+    expect(feedDamaged).toBeLessThan(damaged.length / 3);
   });
 
   test("has only the kinds that are wanted, and numbers them", () => {
@@ -130,7 +130,7 @@ describe("the plan of a round", () => {
     expect(numbers).toEqual(numbers.map((_, index) => 41 + index));
   });
 
-  test("of the embedded ledger harms its one process and its disk", () => {
+  test("hits only the one process and the disk of the embedded ledger", () => {
     const faults = rounds(9, { embedded: true }).flat();
     expect(new Set(faults.map(({ action }) => action.type))).toEqual(new Set(["kill", "stop", "disk-full"]));
     for (const { action } of faults) {

@@ -23,8 +23,8 @@ export function planRun(
   const random = new Random(seed);
   let firstNumber = 1;
   return Array.from({ length: rounds }, (_, index) => {
-    const wanted = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
-    const faults = planRound(random, { ...wanted, firstNumber });
+    const roundOptions = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
+    const faults = planRound(random, { ...roundOptions, firstNumber });
     firstNumber += faults.length;
     return { milliseconds, faults };
   });

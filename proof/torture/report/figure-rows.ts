@@ -1,6 +1,6 @@
 import { type RoundCounts } from "../check/checker-types.ts";
 import { FAULT_KINDS } from "../plan/fault.ts";
-import { type FaultSummary, NO_COUNTS, sumOf, type TortureResult } from "./torture-result.ts";
+import { type FaultSummary, NO_COUNTS, sumOfCounts, type TortureResult } from "./torture-result.ts";
 import { number } from "./text-tables.ts";
 import { groupedByTarget, sumOfSummaries } from "./fault-statistics.ts";
 import { faultName } from "./fault-target.ts";
@@ -26,10 +26,10 @@ export const FAULT_HEADINGS = [
  */
 export function faultRows(summaries: readonly FaultSummary[]): string[][] {
   return FAULT_KINDS.flatMap((kind) => {
-    const rows = groupedByTarget(summaries.filter((harm) => harm.kind === kind));
+    const rows = groupedByTarget(summaries.filter((summary) => summary.kind === kind));
     const sum = sumOfSummaries(rows);
     if (sum === null) return [];
-    const named = rows.map((harm) => [faultName(harm.type, harm.target), ...faultCells(harm)]);
+    const named = rows.map((summary) => [faultName(summary.type, summary.target), ...faultCells(summary)]);
     if (named.length === 1) return named.map((cells) => [kind, ...cells]);
     return [[kind, "all", ...faultCells(sum)], ...named.map((cells) => ["", ...cells])];
   });
@@ -55,7 +55,7 @@ function longestOf(outages: FaultSummary["outages"]): string {
 }
 
 export function countsOf(results: readonly TortureResult[]): RoundCounts {
-  return results.reduce((sum, { counts }) => sumOf(sum, counts), NO_COUNTS);
+  return results.reduce((sum, { counts }) => sumOfCounts(sum, counts), NO_COUNTS);
 }
 
 /** The counts with their names and what they mean. */

@@ -55,7 +55,7 @@ export class ProgressDisplay {
         this.#line(`${at(progress.atSeconds)} ${faultText(progress.fault)}`);
         break;
       case "fault-ended": {
-        const { fault, skipped } = progress.done;
+        const { fault, skipped } = progress.record;
         if (skipped !== null)
           this.#once(
             `SKIPPED: ${faultActionText(fault.action)}: ${skipped}`,

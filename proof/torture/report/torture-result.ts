@@ -113,7 +113,7 @@ export const NO_COUNTS: RoundCounts = {
   excused: 0,
 };
 
-export function sumOf(a: RoundCounts, b: RoundCounts): RoundCounts {
+export function sumOfCounts(a: RoundCounts, b: RoundCounts): RoundCounts {
   return {
     requests: a.requests + b.requests,
     accepted: a.accepted + b.accepted,

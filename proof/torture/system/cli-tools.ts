@@ -52,8 +52,8 @@ export async function runAudit(command: readonly string[], environment: Environm
   const report = auditReportJson.safeParse(ended.stdout);
   if (!report.success) return ended.stdout.trim();
   const { findings, findingsInAll } = report.data;
-  const told = findings.map(({ name, detail }) => `${name}: ${detail}`);
-  return [`${findingsInAll} findings`, ...told].join("\n");
+  const shown = findings.map(({ name, detail }) => `${name}: ${detail}`);
+  return [`${findingsInAll} findings`, ...shown].join("\n");
 }
 
 async function run(

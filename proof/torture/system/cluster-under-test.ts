@@ -48,7 +48,7 @@ export class ClusterUnderTest implements SystemUnderTest {
   private constructor(folder: string, setup: ClusterSetup, commands: CommandsUnderTest) {
     const { data, plan } = setup;
     const redisAof = new AofCorruptor(data.redis);
-    const staged = (process: ProcessPlan): [string, FaultedProcess] => [
+    const faulted = (process: ProcessPlan): [string, FaultedProcess] => [
       process.name,
       new FaultedProcess(process, data),
     ];
@@ -56,7 +56,7 @@ export class ClusterUnderTest implements SystemUnderTest {
     this.folder = folder;
     this.#setup = setup;
     this.#commands = commands;
-    this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(staged));
+    this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(faulted));
     this.#operator = new SimulatedOperator(apis, () => runRestore(commands.restore, plan.init.environment));
     this.#faultContext = {
       faults: new FaultsInProgress(),

@@ -9,9 +9,9 @@ const POLL_MILLISECONDS = 100;
  * tell whether it ever held anything; `razonete init` would refuse and name the restore.
  */
 const RESTORE_ADVICE = /razonete (restore|init)/;
-/** How often in a row all APIs must name the restore: they may have looked at Redis while it was still loading. */
+/** After so many checks in a row it restores, if all APIs name the restore: they may have read a Redis that still loads. */
 const FENCED_CHECKS = 3;
-/** The same if only some APIs name it: a person would first wait and see whether these recover. */
+/** The same if only some APIs name it: a person would first wait and see whether they recover. */
 const PARTLY_FENCED_CHECKS = 50;
 
 /** Acts like a person who reads /readyz of the APIs: restores if they say so. */

@@ -7,7 +7,7 @@ import { type Books, type Entry, type Limit, isoTime } from "./simulated-ledger.
 /** Harm done to a history that was right, or to its books. */
 export interface Corruption {
   readonly name: string;
-  /** At least one of these has to be told. */
+  /** At least one of these has to be found. */
   readonly found: readonly Violation["name"][];
   /** @returns false where the history has nothing that it could be done to */
   readonly do: (rounds: Round[], random: Random) => boolean;

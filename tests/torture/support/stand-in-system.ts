@@ -3,15 +3,15 @@ import type { TortureDependencies } from "../../../proof/torture/options.ts";
 import type { BooksSnapshot, SystemUnderTest } from "../../../proof/torture/system/system-under-test.ts";
 import { StandInLedger } from "./stand-in-ledger.ts";
 
-/** A stage whose only harm is that its ledger says for a while that it is not there. */
+/** A system under test whose only fault is that its ledger answers for a while that it is unavailable. */
 export class StandInSystem implements SystemUnderTest {
   readonly unsupportedFaults = [{ kind: "disk", what: "a full disk", reason: "no mounts here" }] as const;
   readonly ledger = new StandInLedger();
   readonly faults: Fault[] = [];
   recoveries = 0;
   stops = 0;
-  /** What the next round's heal, audit and books shall be, if not in order. */
-  failure: "none" | "heal" | "audit" | "no look" | "no answer" | "no books" = "none";
+  /** What goes wrong in the next round's recovery, audit or reading of the books. */
+  failure: "none" | "recovery" | "audit" | "no look" | "no answer" | "no books" = "none";
   url = "";
   folder = "";
 
@@ -33,7 +33,7 @@ export class StandInSystem implements SystemUnderTest {
 
   async recover(): Promise<[]> {
     this.recoveries += 1;
-    if (this.failure === "heal") throw new Error("redis does not start");
+    if (this.failure === "recovery") throw new Error("redis does not start");
     return [];
   }
 
@@ -54,7 +54,7 @@ export class StandInSystem implements SystemUnderTest {
   }
 }
 
-/** A torture's parts around this stage, with these faults in each round and a checker that finds nothing. */
+/** The parts of a torture of this system, with these faults in each round and a checker that finds nothing. */
 export function dependenciesOf(
   system: StandInSystem,
   faults: readonly Omit<Fault, "number">[],

@@ -1,4 +1,4 @@
-/** Starts a stage in the folder that is its argument, says so, and waits to be killed. */
+/** Starts a cluster under test in the folder that is its argument, freezes servers, says so, and waits to be killed. */
 import { ClusterUnderTest } from "../../../proof/torture/system/cluster-under-test.ts";
 
 const system = await ClusterUnderTest.start({
