@@ -127,8 +127,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // Redis answers before it is on disk, and the APIs do not mind. They see to it themselves, as its configuration is
-  // the stack's. Nothing is lost by kill -9; it takes a loss of power.
+  // Redis answers before its log is on disk, and the APIs accept that. The altered API makes the setting itself, since
+  // the test's cluster configures Redis. kill -9 loses nothing then; it takes a loss of power.
   "fsync-no": [
     {
       file: FENCE,
@@ -141,8 +141,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // An API reads the accounts of a batch in one call, and hands what it has read to the one that decides, which goes
-  // by that. It holds as long as nobody else decides in between.
+  // An API reads the accounts of a batch in one call, and passes what it has read to the call that decides, which relies
+  // on it. This works as long as no other API decides in between.
   "read-then-write": [
     {
       file: SHARD,
