@@ -3,7 +3,6 @@
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import "./install.mjs";
 
 /** The tests mostly wait for servers. More at once than two for each core would make the others late. */
 const WORKERS = 3;

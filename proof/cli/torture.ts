@@ -5,36 +5,43 @@ import type * as runCommand from "../torture/run-command.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
 
 const HELP = `
-It starts a system of its own in a temporary folder and touches nothing else. Round after round it offers load, does
-harm, brings the system up again, and holds every answer against what stands in the books.
+It starts a system of its own in a temporary folder and touches nothing else. Round after round it puts load on the
+system and injects faults, waits until the system has recovered, and compares every answer with the books.
 
   kill   kill -9 of each process, of several at once, and again while they start
-  stop   freezing of each process; Redis's clock that jumps
-  net    connections that are cut, replies that are lost, ways that hang
+  stop   freezing of each process; jumps of Redis's clock
+  net    connections that are cut or hang, replies that are lost
   disk   full disks; NATS's stream truncated or gone; Redis's log cut, zeroed or gone (then razonete restore)
 
-Exit code: 0 where nothing was found, 1 where something was, 2 where it could not run, 130 where it was interrupted.
-Where something was found, the seed is told and the folder kept, with data, logs and history.
+Exit code: 0 if nothing was found, 1 if something was, 2 if it could not run, 130 if it was interrupted.
+If something was found, the folder is kept, with data, logs and history, and shown with the seed.
 Ctrl-C ends the run and removes what it started; a second one ends it at once.`;
 
 const SEED_MAX = 2 ** 31 - 1;
 
-/** `razonete torture`: the promise put to the test; and `report` for its results. */
+/** `razonete torture`: tests the promise under faults; and `report` for its results. */
 export function tortureCommand(): Command {
   const command = new Command("torture")
-    .description("harm a whole system of its own under load, and check that nothing answered is ever lost")
-    .option("--seconds <number>", "how long, of load and harm", integer(1, tortureBounds.seconds_max), 120)
+    .description(
+      "inject faults into a whole system of its own under load, and check that nothing answered is ever lost",
+    )
+    .option(
+      "--seconds <number>",
+      "how long, load and faults together",
+      integer(1, tortureBounds.seconds_max),
+      120,
+    )
     .option(
       "--seed <number>",
-      "repeat the harm and the wishes of the run with this seed (default: a new one)",
+      "repeat the faults and the operations of the run with this seed (default: a new one)",
       integer(0, SEED_MAX),
     )
-    .option("--faults <kinds>", `kinds of harm, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])
+    .option("--faults <kinds>", `kinds of faults, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])
     .option("--embedded", "the embedded ledger instead of the cluster", false)
     .option("--out <folder>", "where result.json goes (default: reports/<time>-torture)")
     .option("--json", "write the result as JSON to the standard output")
     .addHelpText("after", HELP)
-    // A wrong option is one more reason why it could not run.
+    // With a wrong option it could not run either.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(run);
   command
@@ -44,7 +51,7 @@ export function tortureCommand(): Command {
     .option("--out <file>", "write it to this file")
     // Commander gives --out to the command above, which has it too.
     .action(async (paths: string[], _: unknown, { parent }: Command) =>
-      (await machinery()).reportTortures(paths, parent?.opts<runCommand.TortureFlags>().out),
+      (await loadRunCommand()).reportTortures(paths, parent?.opts<runCommand.TortureFlags>().out),
     );
   return command;
 }
@@ -54,13 +61,13 @@ async function run(flags: runCommand.TortureFlags): Promise<void> {
     console.error(`\n${signal}: ending the run (again to end at once) ...`),
   );
   kill.addEventListener("abort", () => process.exit(130));
-  const { runTorture } = await machinery();
-  // What it started has ended by now; timers of its rounds may not have.
+  const { runTorture } = await loadRunCommand();
+  // What it started has ended by now, but timers of its rounds may still run.
   process.exit(await runTorture(flags, stop));
 }
 
-/** Only when it is needed: the help would bear its libraries in its memory. */
-function machinery(): Promise<typeof runCommand> {
+/** Loaded only when it is needed, so that the help does not load its libraries. */
+function loadRunCommand(): Promise<typeof runCommand> {
   return import("../torture/run-command.ts");
 }
 

@@ -1,73 +1,63 @@
 import type { OwnCommands } from "../../src/stack/stack-plan.ts";
 import type { Checker, RoundVerdict } from "./check/checker-types.ts";
-import type { Fault, FaultDone, FaultKind } from "./plan/fault.ts";
+import type { Fault, FaultRecord, FaultKind } from "./plan/fault.ts";
+import type { RoundOptions } from "./plan/plan-round.ts";
 import type { Random } from "./plan/random.ts";
-import type { Stage } from "./system/system-under-test.ts";
+import type { SystemUnderTest } from "./system/system-under-test.ts";
 
-export interface StageWanted {
+export interface SystemOptions {
   readonly folder: string;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
   readonly apis: number;
   readonly writers: number;
-  /** The ledger's own processes by other command lines than theirs: altered ones, in tests. */
+  /** Altered command lines for the ledger's own processes, in tests. */
   readonly own?: OwnCommands;
-  /** Told of what takes long, in one line each. */
+  /** Takes a line about each thing that takes long. */
   readonly say: (line: string) => void;
 }
 
-export interface RoundWanted {
-  /** From 1. */
-  readonly round: number;
-  readonly milliseconds: number;
-  readonly kinds: readonly FaultKind[];
-  readonly embedded: boolean;
-  readonly apis: number;
-  readonly writers: number;
-  readonly firstNumber: number;
-}
-
-/** What a torture is put together from; tests have stand-ins. */
-export interface TortureParts {
-  /** @throws StartError where it cannot be started here */
-  readonly startStage: (wanted: StageWanted) => Promise<Stage>;
+/** The parts of a torture; tests replace them. */
+export interface TortureDependencies {
+  /** @throws StartError if it cannot be started here */
+  readonly startSystem: (options: SystemOptions) => Promise<SystemUnderTest>;
   /** The same faults for the same numbers. */
-  readonly planRound: (random: Random, wanted: RoundWanted) => readonly Fault[];
+  readonly planRound: (random: Random, options: Required<RoundOptions>) => readonly Fault[];
   readonly createChecker: () => Checker;
 }
 
 export interface TortureOptions {
-  /** Of load and harm. Between the rounds the system is brought up again and compared, which comes on top. */
+  /** Of load and faults. Recovery and checks between the rounds come on top. */
   readonly seconds: number;
   readonly seed: number;
-  /** Length of a round's load, about; `tortureBounds.round_seconds`, if not given. */
+  /** Approximate length of a round's load; `tortureBounds.round_seconds` if not given. */
   readonly roundSeconds?: number;
   readonly kinds: readonly FaultKind[];
   readonly embedded: boolean;
-  /** A new or an empty one, for everything that is kept of the run; a temporary one, if not given. */
+  /** A new or empty folder for everything that is kept of the run; a temporary one if not given. */
   readonly folder?: string;
   readonly own?: OwnCommands;
-  readonly parts: TortureParts;
-  readonly onProgress?: (progress: Progress) => void;
-  /** Ends the run where it stands, without healing or checking anything more. */
+  readonly dependencies: TortureDependencies;
+  readonly onProgress?: (progress: TortureProgress) => void;
+  /** Ends the run at once, without recovering or checking anything more. */
   readonly signal?: AbortSignal;
 }
 
 /** How a run is going. `atSeconds` counts from the start of the first round. */
-export type Progress =
+export type TortureProgress =
   | { readonly type: "starting"; readonly folder: string; readonly line: string }
-  | { readonly type: "started"; readonly cannot: Stage["cannot"] }
+  | { readonly type: "started"; readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"] }
   | {
       /** Several times a second. */
       readonly type: "load";
       readonly phase: "load" | "recovery" | "check";
       readonly round: number;
       readonly rounds: number;
-      /** Of the seconds that were asked for. */
+      /** How much of the requested seconds is over. */
       readonly loadSeconds: number;
       readonly requests: number;
       readonly unknown: number;
     }
   | { readonly type: "fault-begins"; readonly atSeconds: number; readonly fault: Fault }
-  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly done: FaultDone }
+  | { readonly type: "fault-ended"; readonly atSeconds: number; readonly record: FaultRecord }
   | { readonly type: "round-checked"; readonly round: number; readonly verdict: RoundVerdict };

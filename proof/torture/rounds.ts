@@ -3,42 +3,42 @@ import { tortureBounds } from "./torture-bounds.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import { decisionsOf, outageOf } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
-import type { Fault, FaultDone } from "./plan/fault.ts";
+import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
-import type { Load } from "./clients/client-load.ts";
-import type { Progress, TortureOptions } from "./options.ts";
+import type { ClientLoad } from "./clients/client-load.ts";
+import type { TortureProgress, TortureOptions } from "./options.ts";
 import { planRun, type RoundPlan } from "./plan/plan-run.ts";
-import { NO_COUNTS, sumOf, type TortureResult } from "./report/torture-result.ts";
+import { NO_COUNTS, sumOfCounts, type TortureResult } from "./report/torture-result.ts";
 import type { RunFolder } from "./run-folder.ts";
-import type { BooksSeen, Stage } from "./system/system-under-test.ts";
-import { Tally } from "./report/fault-statistics.ts";
+import type { BooksSnapshot, SystemUnderTest } from "./system/system-under-test.ts";
+import { FaultStatistics } from "./report/fault-statistics.ts";
 
 export interface RoundsOptions {
-  readonly stage: Stage;
-  readonly load: Load;
+  readonly system: SystemUnderTest;
+  readonly load: ClientLoad;
   readonly folder: RunFolder;
   readonly options: TortureOptions;
 }
 
-type Phase = Extract<Progress, { type: "load" }>["phase"];
+type Phase = Extract<TortureProgress, { type: "load" }>["phase"];
 
 const PROGRESS_MILLISECONDS = 250;
-const LOOK_MILLISECONDS = 20;
+const POLL_MILLISECONDS = 20;
 
-/** Thrown where the run's signal says so; what is under way then is the stage's to end. */
+/** Thrown when the run's signal aborts. The system under test ends what is still in progress. */
 class Interrupted extends Error {}
 
 /**
- * The rounds of a run, and what they came to.
+ * The rounds of a run, and their results.
  *
- * A round: load and harm at the same time; then no load, until all requests have ended; the system is brought up
- * again; the books are read and held against the answers; the audit looks at it; and it has to answer again.
+ * A round: load and faults at the same time; then the load stops and all requests end; the system recovers; the books
+ * are read and compared with the answers; the audit runs; and the system has to answer requests again.
  */
 export class Rounds {
-  readonly tally = new Tally();
+  readonly faultStatistics = new FaultStatistics();
   readonly restores: TortureResult["restores"] = [];
-  readonly #stage: Stage;
-  readonly #load: Load;
+  readonly #system: SystemUnderTest;
+  readonly #load: ClientLoad;
   readonly #folder: RunFolder;
   readonly #options: TortureOptions;
   readonly #checker: Checker;
@@ -46,32 +46,32 @@ export class Rounds {
   readonly #interrupted: Promise<never>;
   /** By performance.now(), as in the history. */
   beganAt = 0;
-  /** Rounds that have ended, with all that belongs to them. */
+  /** Rounds that have ended, checks included. */
   ended = 0;
   loadSeconds = 0;
   counts: RoundCounts = NO_COUNTS;
   found: readonly Violation[] = [];
   violatedAfterSeconds: number | null = null;
-  healSecondsMax = 0;
+  recoverySecondsMax = 0;
   /** Of the latest round. */
   lastAttempts: readonly Attempt[] = [];
   #phase: Phase = "load";
   #phaseAt = 0;
 
-  constructor({ stage, load, folder, options }: RoundsOptions) {
-    this.#stage = stage;
+  constructor({ system, load, folder, options }: RoundsOptions) {
+    this.#system = system;
     this.#load = load;
     this.#folder = folder;
     this.#options = options;
-    this.#checker = options.parts.createChecker();
-    this.#plans = planRun(options, options.parts.planRound);
+    this.#checker = options.dependencies.createChecker();
+    this.#plans = planRun(options, options.dependencies.planRound);
     this.#interrupted = interruption(options.signal);
   }
 
   /** Resolves after the last round, the first one with a violation, or the signal. */
   async run(): Promise<void> {
     this.beganAt = performance.now();
-    const timer = setInterval(() => this.#tellLoad(), PROGRESS_MILLISECONDS);
+    const timer = setInterval(() => this.#reportLoad(), PROGRESS_MILLISECONDS);
     try {
       for (const plan of this.#plans) {
         if (this.found.length === 0) await this.#round(plan);
@@ -81,106 +81,114 @@ export class Rounds {
     } finally {
       clearInterval(timer);
       this.#load.close();
-      // Of the last proof, or of a round that was interrupted.
+      // From the last probe, or from a round that was interrupted.
       this.#folder.addAttempts(await this.#load.stop());
     }
   }
 
   async #round(plan: RoundPlan): Promise<void> {
-    const done = await this.#harmUnderLoad(plan);
+    const records = await this.#injectUnderLoad(plan);
     const attempts = await this.#unlessInterrupted(this.#load.stop());
     const loadEndedAt = performance.now();
-    this.#enter("recovery");
+    this.#enterPhase("recovery");
     this.lastAttempts = attempts;
     this.#folder.addAttempts(attempts);
-    this.#folder.addFaults(done);
+    this.#folder.addFaults(records);
     const decisions = decisionsOf(attempts);
-    for (const one of done) this.tally.add(one, outageOf(one, done, decisions, loadEndedAt));
+    for (const record of records)
+      this.faultStatistics.add(record, outageOf(record, records, decisions, loadEndedAt));
 
-    const verdict = await this.#verdict(attempts, done);
+    const verdict = await this.#checkRound(attempts, records);
     this.ended += 1;
-    this.counts = sumOf(this.counts, verdict.counts);
+    this.counts = sumOfCounts(this.counts, verdict.counts);
     if (verdict.violations.length > 0) {
       this.found = verdict.violations;
       this.violatedAfterSeconds = this.#seconds();
       this.#folder.addViolations(verdict.violations);
     }
-    this.#tell({ type: "round-checked", round: this.ended, verdict });
+    this.#report({ type: "round-checked", round: this.ended, verdict });
   }
 
-  /** Resolves at the end of the round's time, when everything is undone and, if it comes back by itself, back. */
-  async #harmUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultDone[]> {
+  /**
+   * Resolves at the end of the round's time, when all faults are undone and transactions are decided again, or a bound
+   * for that has passed.
+   */
+  async #injectUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultRecord[]> {
     const beganAt = performance.now();
-    this.#enter("load");
+    this.#enterPhase("load");
     this.#load.start();
-    const done = await this.#unlessInterrupted(
-      Promise.all(faults.map((fault) => this.#harm(fault, beganAt))),
+    const records = await this.#unlessInterrupted(
+      Promise.all(faults.map((fault) => this.#inject(fault, beganAt))),
     );
     await this.#unlessInterrupted(sleepUntil(beganAt + milliseconds));
-    const undoneAt = Math.max(beganAt, ...done.map((one) => one.undoneAt));
-    const deadline = performance.now() + tortureBounds.recovery_milliseconds;
-    // What the last faults cost is known only when something was decided after them.
+    const undoneAt = Math.max(beganAt, ...records.map((record) => record.undoneAt));
+    const deadline = performance.now() + tortureBounds.outage_search_milliseconds;
+    // The outage of the last faults is known only when something was decided after them.
     while (this.#load.decidedAt < undoneAt && performance.now() < deadline) {
-      await this.#unlessInterrupted(Bun.sleep(LOOK_MILLISECONDS));
+      await this.#unlessInterrupted(Bun.sleep(POLL_MILLISECONDS));
     }
-    return done;
+    return records;
   }
 
-  async #harm(fault: Fault, roundBeganAt: number): Promise<FaultDone> {
+  async #inject(fault: Fault, roundBeganAt: number): Promise<FaultRecord> {
     await sleepUntil(roundBeganAt + fault.afterMilliseconds);
     if (this.#options.signal?.aborted === true) {
       const now = performance.now();
       return { fault, beganAt: now, undoneAt: now, skipped: "the run was interrupted" };
     }
-    this.#tell({ type: "fault-begins", atSeconds: this.#seconds(), fault });
-    const done = await this.#stage.do(fault);
-    this.#tell({ type: "fault-ended", atSeconds: this.#seconds(), done });
-    return done;
+    this.#report({ type: "fault-begins", atSeconds: this.#seconds(), fault });
+    const record = await this.#system.inject(fault);
+    this.#report({ type: "fault-ended", atSeconds: this.#seconds(), record });
+    return record;
   }
 
-  async #verdict(attempts: readonly Attempt[], done: readonly FaultDone[]): Promise<RoundVerdict> {
+  async #checkRound(attempts: readonly Attempt[], records: readonly FaultRecord[]): Promise<RoundVerdict> {
     let restores: readonly RestoreReport[];
-    const healingAt = performance.now();
+    const recoveryStartedAt = performance.now();
     try {
-      restores = await this.#unlessInterrupted(this.#stage.heal());
+      restores = await this.#unlessInterrupted(this.#system.recover());
     } catch (error) {
-      return failed(attempts, "does-not-heal", error);
+      return failedVerdict(attempts, "does-not-heal", error);
     } finally {
-      this.healSecondsMax = Math.max(this.healSecondsMax, (performance.now() - healingAt) / 1000);
+      this.recoverySecondsMax = Math.max(
+        this.recoverySecondsMax,
+        (performance.now() - recoveryStartedAt) / 1000,
+      );
     }
-    this.#enter("check");
-    for (const report of restores) this.restores.push(inShort(report, this.ended + 1));
-    let books: BooksSeen;
+    this.#enterPhase("check");
+    for (const report of restores) this.restores.push(restoreSummary(report, this.ended + 1));
+    let books: BooksSnapshot;
     try {
-      books = await this.#unlessInterrupted(this.#stage.books());
+      books = await this.#unlessInterrupted(this.#system.books());
     } catch (error) {
-      return failed(attempts, "does-not-heal", error);
+      return failedVerdict(attempts, "does-not-heal", error);
     }
-    const redisData = done.some(harmsRedisData);
-    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisData });
-    const all = [...violations, ...(await this.#audited())];
-    if (!redisData && restores.some(({ type }) => type === "restored")) all.push(WITHOUT_NEED);
-    // Where something was found already, it is left as it was found.
-    if (all.length === 0) all.push(...(await this.#answering()));
+    const redisDataDamaged = records.some(damagesRedisData);
+    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisDataDamaged });
+    const all = [...violations, ...(await this.#audit())];
+    if (!redisDataDamaged && restores.some(({ type }) => type === "restored"))
+      all.push(RESTORED_WITHOUT_NEED);
+    // If something was found already, the system is left as it is.
+    if (all.length === 0) all.push(...(await this.#checkAnswering()));
     if (all.length > 0) this.#folder.writeBooks(books);
     return { counts, violations: all };
   }
 
-  async #audited(): Promise<Violation[]> {
-    const disagreement = await this.#unlessInterrupted(this.#stage.audit()).catch((error: unknown) => {
+  async #audit(): Promise<Violation[]> {
+    const disagreement = await this.#unlessInterrupted(this.#system.audit()).catch((error: unknown) => {
       if (error instanceof Interrupted) throw error;
       return `the audit could not look: ${messageOf(error)}`;
     });
     return disagreement === null ? [] : [{ name: "audit", detail: disagreement, attempts: [] }];
   }
 
-  async #answering(): Promise<Violation[]> {
-    const wrong = await this.#unlessInterrupted(this.#load.proof());
+  async #checkAnswering(): Promise<Violation[]> {
+    const wrong = await this.#unlessInterrupted(this.#load.probe());
     if (wrong === null) return [];
     return [{ name: "does-not-heal", detail: `healed, and yet it does not answer: ${wrong}`, attempts: [] }];
   }
 
-  #enter(phase: Phase): void {
+  #enterPhase(phase: Phase): void {
     if (this.#phase === "load" && this.#phaseAt > 0) {
       this.loadSeconds += (performance.now() - this.#phaseAt) / 1000;
     }
@@ -188,11 +196,11 @@ export class Rounds {
     this.#phaseAt = performance.now();
   }
 
-  #tellLoad(): void {
+  #reportLoad(): void {
     const milliseconds = this.#plans[0]?.milliseconds ?? 0;
     const underWay = this.#phase === "load" ? performance.now() - this.#phaseAt : milliseconds;
     const wanted = this.ended * milliseconds + Math.min(underWay, milliseconds);
-    this.#tell({
+    this.#report({
       type: "load",
       phase: this.#phase,
       round: this.ended + 1,
@@ -203,7 +211,7 @@ export class Rounds {
     });
   }
 
-  #tell(progress: Progress): void {
+  #report(progress: TortureProgress): void {
     this.#options.onProgress?.(progress);
   }
 
@@ -216,13 +224,13 @@ export class Rounds {
   }
 }
 
-/** Rejects with `Interrupted` once the signal says so. */
+/** Rejects with `Interrupted` when the signal aborts. */
 function interruption(signal: AbortSignal | undefined): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     if (signal?.aborted === true) reject(new Interrupted());
     signal?.addEventListener("abort", () => reject(new Interrupted()), { once: true });
   });
-  // It may come while nobody waits; whoever waits next hears of it.
+  // It may reject while nobody waits for it; whoever waits next gets the rejection.
   interrupted.catch(() => {});
   return interrupted;
 }
@@ -231,18 +239,19 @@ async function sleepUntil(time: number): Promise<void> {
   await Bun.sleep(Math.max(0, time - performance.now()));
 }
 
-const WITHOUT_NEED: Violation = {
+const RESTORED_WITHOUT_NEED: Violation = {
   name: "restored-without-need",
-  detail: "Redis had to be restored, and nothing was done to its data but what it promises to stand",
+  detail:
+    "Redis had to be restored, although nothing was done to its data that it does not promise to survive",
   attempts: [],
 };
 
-function harmsRedisData({ fault: { harm }, skipped }: FaultDone): boolean {
-  return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(harm.type);
+function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean {
+  return skipped === null && ["redis-cut", "redis-zeroed", "redis-emptied"].includes(action.type);
 }
 
-/** The verdict on a round whose books could not be compared: the answers alone are counted. */
-function failed(attempts: readonly Attempt[], name: Violation["name"], error: unknown): RoundVerdict {
+/** The verdict on a round whose books could not be compared: only the answers are counted. */
+function failedVerdict(attempts: readonly Attempt[], name: Violation["name"], error: unknown): RoundVerdict {
   if (error instanceof Interrupted) throw error;
   const of = (type: Attempt["answer"]["type"]) =>
     attempts.filter(({ answer }) => answer.type === type).length;
@@ -258,7 +267,10 @@ function failed(attempts: readonly Attempt[], name: Violation["name"], error: un
   return { counts, violations: [{ name, detail: messageOf(error), attempts: [] }] };
 }
 
-function inShort({ type, shards, missing }: RestoreReport, round: number): TortureResult["restores"][number] {
+function restoreSummary(
+  { type, shards, missing }: RestoreReport,
+  round: number,
+): TortureResult["restores"][number] {
   const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
   return {
     round,

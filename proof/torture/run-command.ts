@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { makeFolder, timestamp, writeText } from "../load-test/result-files.ts";
 import { messageOf, StartError } from "../../src/errors.ts";
 import type { FaultKind } from "./plan/fault.ts";
-import { TORTURE_PARTS } from "./dependencies.ts";
-import { TortureProgress } from "./report/progress.ts";
+import { TORTURE_DEPENDENCIES } from "./dependencies.ts";
+import { ProgressDisplay } from "./report/progress.ts";
 import { reportOf } from "./report/markdown-report.ts";
 import { readTortureResult, type TortureResult } from "./report/torture-result.ts";
 import { torture } from "./torture.ts";
@@ -19,37 +19,37 @@ export interface TortureFlags {
   readonly json?: boolean;
 }
 
-/** Seeds that are drawn: short enough to be typed again. */
+/** Of seeds that are drawn: short enough to be typed. */
 const SEED_MAX = 1_000_000_000;
 
 /**
- * Runs a torture, shows how it goes, writes its result, and says which exit code it deserves: 0 for nothing found, 1
- * for violations, 130 for an interrupted run.
+ * Runs a torture, shows its progress and writes its result.
  *
- * @param signal ends it where it stands
- * @throws {StartError} (exit code 2) where it could not run, or the result not be written
+ * @param signal ends it at once
+ * @returns the exit code: 0 if nothing was found, 1 for violations, 130 for an interrupted run
+ * @throws {StartError} (exit code 2) if it could not run, or the result could not be written
  */
 export async function runTorture(flags: TortureFlags, signal: AbortSignal): Promise<number> {
   const { seconds, seed = randomInt(SEED_MAX), faults, embedded, json = false } = flags;
-  // The standard output is the result's alone where it is asked for as JSON.
+  // If JSON is asked for, the standard output has nothing but the result.
   const say = json ? (line: string) => console.error(line) : (line: string) => console.log(line);
   say(`Seed ${seed}`);
   const out = flags.out ?? join("reports", `${timestamp(new Date())}-torture`);
-  // Made before the run: its minutes would be lost to a folder that cannot be written to.
+  // Made before the run: if the folder cannot be written to, no minutes are lost.
   makeFolder(out);
-  const progress = new TortureProgress(seconds, say);
+  const progress = new ProgressDisplay(seconds, say);
   const result = await torture({
     seconds,
     seed,
     kinds: faults,
     embedded,
-    parts: TORTURE_PARTS,
+    dependencies: TORTURE_DEPENDENCIES,
     onProgress: (one) => progress.show(one),
     signal,
   })
     .catch((error: unknown) => {
       if (error instanceof StartError) throw error;
-      // Exit code 1 is for what was found: that the torture itself fails is no finding.
+      // Exit code 1 is for violations; a failure of the torture itself is none.
       throw new StartError(`the torture itself failed: ${stackOf(error)}`, 2);
     })
     .finally(() => progress.stop());
@@ -74,7 +74,7 @@ function stackOf(error: unknown): string {
 /**
  * Prints several results together as Markdown, or writes them to a file.
  *
- * @throws {StartError} (exit code 2) where a file is no result, or the report cannot be written
+ * @throws {StartError} (exit code 2) if a file is not a result, or the report cannot be written
  */
 export function reportTortures(paths: readonly string[], out: string | undefined): void {
   const report = reportOf(paths.map(readTortureResult));

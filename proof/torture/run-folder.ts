@@ -11,28 +11,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, StartError } from "../../src/errors.ts";
 import type { Violation } from "./check/checker-types.ts";
-import type { FaultDone } from "./plan/fault.ts";
+import type { FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
-import type { BooksSeen } from "./system/system-under-test.ts";
+import type { BooksSnapshot } from "./system/system-under-test.ts";
 
 /**
- * The folder of a run: the stage's data and logs, and what was asked, answered and done. It is removed where nothing
- * was found.
+ * The folder of a run: data and logs of the system, the requests with their answers, and the faults. It is removed if
+ * nothing was found.
  *
- * Each round is written as it ends: a long run does not hold its history in memory.
+ * Each round is written when it ends, so that a long run does not hold its history in memory.
  */
 export class RunFolder {
   readonly path: string;
 
   /**
-   * @param path a new or an empty one; else one below the system's for temporary files is made
-   * @throws {StartError} (exit code 2) where it holds something, or cannot be made
+   * @param path a new or an empty folder; if not given, a new temporary folder is made
+   * @throws {StartError} (exit code 2) if the folder is not empty, or cannot be made
    */
   constructor(path?: string) {
     try {
       if (path === undefined) {
         this.path = mkdtempSync(join(tmpdir(), "razonete-torture-"));
-        // PostgreSQL may run as a user of its own, who has to get through.
+        // PostgreSQL may run as a user of its own, who needs access.
         chmodSync(this.path, 0o755);
         return;
       }
@@ -53,19 +53,24 @@ export class RunFolder {
     this.#append("history.jsonl", attempts);
   }
 
-  addFaults(faults: readonly FaultDone[]): void {
-    this.#append("faults.jsonl", faults);
+  /** In the file the action of a fault is called `harm`, as in those of earlier versions. */
+  addFaults(records: readonly FaultRecord[]): void {
+    const rows = records.map(({ fault, ...record }) => {
+      const { number, kind, action, afterMilliseconds, lastsMilliseconds } = fault;
+      return { fault: { number, kind, harm: action, afterMilliseconds, lastsMilliseconds }, ...record };
+    });
+    this.#append("faults.jsonl", rows);
   }
 
   addViolations(violations: readonly Violation[]): void {
     this.#append("violations.jsonl", violations);
   }
 
-  writeBooks(books: BooksSeen): void {
+  writeBooks(books: BooksSnapshot): void {
     writeFileSync(join(this.path, "books.json"), JSON.stringify(books));
   }
 
-  /** @returns whether it was empty, and is gone */
+  /** @returns whether it was empty, and was removed */
   removeIfEmpty(): boolean {
     if (readdirSync(this.path).length > 0) return false;
     this.remove();

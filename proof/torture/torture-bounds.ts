@@ -3,43 +3,48 @@ import { bounds } from "../../src/bounds.ts";
 
 /** Bounds of the torture. The unit is the last word of a name before `max` or `min`. */
 export const tortureBounds = {
-  /** After the harms of a round the system must be whole again within this; what a restore takes is not counted. */
-  heal_milliseconds_max: 60_000,
-  /** A look at everything that takes longer than this has waited for a restore. */
-  look_milliseconds_max: 5_000,
-  /** How long an operator tries to restore while the load and other harm go on. */
-  attend_milliseconds_max: 20_000,
+  /** How long the system may take to recover after the faults of a round, restores not counted. */
+  recovery_milliseconds_max: 60_000,
+  /** A check of everything that takes longer than this has waited for a restore. */
+  recovery_check_milliseconds_max: 5_000,
+  /** How long the operator tries to restore while the load and other faults go on. */
+  operator_milliseconds_max: 20_000,
   restore_milliseconds_max: 120_000,
   audit_milliseconds_max: 120_000,
-  /** The disks, in memory, on which the servers work where a disk is to be full; only what is used takes memory. */
+  /** Sizes of the servers' disks in memory, if disks are to be filled; only what is used takes memory. */
   redis_disk_bytes: 1024 * 1024 * 1024,
   nats_disk_bytes: 512 * 1024 * 1024,
   postgres_disk_bytes: 1024 * 1024 * 1024,
-  /** On that disk; the deployed bound of PostgreSQL's log is larger than the disk. */
+  /** PostgreSQL's `max_wal_size` on that disk; the deployed value is larger than the disk. */
   postgres_wal_bytes_max: 256 * 1024 * 1024,
   ledger_disk_bytes: 1024 * 1024 * 1024,
   seconds_max: 24 * 60 * 60,
-  /** Of load and harm; then everything is brought up again and compared. */
+  /** Of load and faults; recovery and checks follow. */
   round_seconds: 20,
   clients: 24,
-  /** Between two requests of a client: with all of them at most some 200 requests a second, a part of what two cores do. */
+  /**
+   * Between two requests of a client. All clients make at most about 200 requests a second, a part of what two cores
+   * do.
+   */
   pause_milliseconds_min: 40,
   pause_milliseconds_max: 200,
-  /** After this a client gives a request up, longer than HAProxy takes to try every API. */
+  /** After this a client gives up a request; longer than HAProxy takes to try every API. */
   answer_milliseconds_max: 10_000,
   /** How often a client sends one command, at most. */
   attempts_max: 5,
-  /** What an outage is looked for in, after the end of each fault. */
-  recovery_milliseconds: 5_000,
-  /** Without a fault decisions come closer together than this: what begins so shortly before a fault is of its making. */
+  /** An outage counts for a fault if it begins within this time after the fault's end. */
+  outage_search_milliseconds: 5_000,
+  /**
+   * Without faults decisions are closer together than this: a gap that begins so shortly before a fault is due to it.
+   */
   outage_milliseconds_min: 250,
-  /** How long the system, once healed, has for answering each request of a proof that it does. */
-  proof_milliseconds_max: 5_000,
-  /** Violations that are told in words, and attempts that are told of each; the run's folder has all. */
-  violations_told_max: 50,
-  attempts_told_max: 10,
+  /** How long the recovered system has to answer all requests of the probe. */
+  probe_milliseconds_max: 5_000,
+  /** Violations that the result describes, and attempts described of each; the run's folder has all. */
+  violations_shown_max: 50,
+  attempts_shown_max: 10,
 } as const;
 
 assert(bounds.feed_kept_bytes_max < tortureBounds.nats_disk_bytes);
-// Tables and indexes need room beside the log, of which there may be twice as much for a moment.
+// Tables and indexes need room beside the write-ahead log, which may take twice its bound for a moment.
 assert(tortureBounds.postgres_wal_bytes_max * 3 < tortureBounds.postgres_disk_bytes);

@@ -4,43 +4,43 @@ import { messageOf, StartError } from "../../src/errors.ts";
 import { findTarget } from "../load-test/http/load-target.ts";
 import { tortureBounds } from "./torture-bounds.ts";
 import type { Violation } from "./check/checker-types.ts";
-import { Load } from "./clients/client-load.ts";
+import { ClientLoad } from "./clients/client-load.ts";
 import type { TortureOptions } from "./options.ts";
 import { APIS, WRITERS } from "./plan/plan-run.ts";
 import { RESULT_FORMAT, type TortureResult } from "./report/torture-result.ts";
 import { Rounds } from "./rounds.ts";
 import { RunFolder } from "./run-folder.ts";
-import type { Stage } from "./system/system-under-test.ts";
-import { wordsOfAttempt } from "./report/fault-text.ts";
+import type { SystemUnderTest } from "./system/system-under-test.ts";
+import { attemptText } from "./report/fault-text.ts";
 
 /**
- * A run of the torture: starts its own system, harms it under load, round after round, and holds after each of them
- * what was answered against what was kept. The first violation ends it, after its round.
+ * A run of the torture: starts a system of its own, injects faults under load, round after round, and after each round
+ * compares the answers with the books. The first round with a violation is the last.
  *
- * The folder of the run is removed where nothing was found, and kept with everything where something was.
+ * The folder of the run is removed if nothing was found, and kept if something was.
  *
- * @throws {StartError} (exit code 2) where it cannot run here
+ * @throws {StartError} (exit code 2) if it cannot run here
  */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const startedAt = new Date().toISOString();
   const folder = new RunFolder(options.folder);
-  const stage = await start(options, folder);
+  const system = await startSystem(options, folder);
   let result: TortureResult;
   try {
-    result = await tortureOn(stage, options, folder, startedAt);
+    result = await tortureSystem(system, options, folder, startedAt);
   } finally {
-    await stage.stop();
+    await system.stop();
   }
   if (result.violations.length === 0) folder.remove();
   return result;
 }
 
-async function start(options: TortureOptions, folder: RunFolder): Promise<Stage> {
-  const { kinds, embedded, own, parts, onProgress = () => {} } = options;
+async function startSystem(options: TortureOptions, folder: RunFolder): Promise<SystemUnderTest> {
+  const { kinds, embedded, own, dependencies, onProgress = () => {} } = options;
   const say = (line: string) => onProgress({ type: "starting", folder: folder.path, line });
   say(`starting ${embedded ? "the embedded ledger" : "the whole cluster"} in ${folder.path}`);
   try {
-    const stage = await parts.startStage({
+    const system = await dependencies.startSystem({
       folder: folder.path,
       kinds,
       embedded,
@@ -49,23 +49,23 @@ async function start(options: TortureOptions, folder: RunFolder): Promise<Stage>
       ...(own === undefined ? {} : { own }),
       say,
     });
-    onProgress({ type: "started", cannot: stage.cannot });
-    return stage;
+    onProgress({ type: "started", unsupportedFaults: system.unsupportedFaults });
+    return system;
   } catch (error) {
     const where = folder.removeIfEmpty() ? "" : `; what it said is in ${folder.path}`;
     throw new StartError(`the system did not start (${messageOf(error)})${where}.`, 2);
   }
 }
 
-async function tortureOn(
-  stage: Stage,
+async function tortureSystem(
+  system: SystemUnderTest,
   options: TortureOptions,
   folder: RunFolder,
   startedAt: string,
 ): Promise<TortureResult> {
   const { seconds, seed, kinds, embedded } = options;
-  const load = new Load({ target: await findTarget(stage.url), seed });
-  const rounds = new Rounds({ stage, load, folder, options });
+  const load = new ClientLoad({ target: await findTarget(system.url), seed });
+  const rounds = new Rounds({ system, load, folder, options });
   await rounds.run();
   const { found } = rounds;
   return {
@@ -80,13 +80,15 @@ async function tortureOn(
     rounds: rounds.ended,
     interrupted: options.signal?.aborted ?? false,
     counts: rounds.counts,
-    harms: rounds.tally.harms(),
-    cannot: stage.cannot.map((one) => ({ ...one })),
+    harms: rounds.faultStatistics.summaries(),
+    cannot: system.unsupportedFaults.map((one) => ({ ...one })),
     restores: [...rounds.restores],
     violationsInAll: found.length,
-    violations: found.slice(0, tortureBounds.violations_told_max).map((violation) => told(violation, rounds)),
+    violations: found
+      .slice(0, tortureBounds.violations_shown_max)
+      .map((violation) => shownViolation(violation, rounds)),
     violatedAfterSeconds: rounds.violatedAfterSeconds,
-    healSecondsMax: rounds.healSecondsMax,
+    healSecondsMax: rounds.recoverySecondsMax,
     folder: found.length === 0 ? null : folder.path,
     versions: {
       razonete: packageJson.version,
@@ -97,11 +99,14 @@ async function tortureOn(
   };
 }
 
-function told({ name, detail, attempts }: Violation, rounds: Rounds): TortureResult["violations"][number] {
-  const words = attempts.slice(0, tortureBounds.attempts_told_max).map((number) => {
+function shownViolation(
+  { name, detail, attempts }: Violation,
+  rounds: Rounds,
+): TortureResult["violations"][number] {
+  const words = attempts.slice(0, tortureBounds.attempts_shown_max).map((number) => {
     const attempt = rounds.lastAttempts.find((one) => one.number === number);
     if (attempt === undefined) return `attempt ${number}, of an earlier round: see history.jsonl`;
-    return wordsOfAttempt(attempt, rounds.beganAt);
+    return attemptText(attempt, rounds.beganAt);
   });
   if (attempts.length > words.length) words.push(`and ${attempts.length - words.length} more attempts`);
   return { round: rounds.ended, name, detail, attempts: words };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RedisLog } from "../../proof/torture/faults/aof-corruption.ts";
+import { AofCorruptor } from "../../proof/torture/faults/aof-corruption.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -10,14 +10,14 @@ failOnLeaks();
 const COMMAND = "*1\r\n$4\r\nPING\r\n";
 
 /** A log of two parts, the newer one of three commands. */
-function makeLog(folder: string): { log: RedisLog; newest: string } {
+function makeLog(folder: string): { log: AofCorruptor; newest: string } {
   const parts = join(folder, "appendonlydir");
   mkdirSync(parts);
   writeFileSync(join(parts, "appendonly.aof.9.incr.aof"), "older");
   writeFileSync(join(parts, "appendonly.aof.9.base.rdb"), "base");
   const newest = join(parts, "appendonly.aof.10.incr.aof");
   writeFileSync(newest, COMMAND.repeat(3));
-  return { log: new RedisLog(folder), newest };
+  return { log: new AofCorruptor(folder), newest };
 }
 
 describe("Redis's log, damaged", () => {
@@ -40,7 +40,7 @@ describe("Redis's log, damaged", () => {
   test("ends with the beginning of a transaction", () => {
     using folder = temporaryFolder();
     const { log, newest } = makeLog(folder.path);
-    log.tear(20);
+    log.appendTornWrite(20);
     expect(readFileSync(newest, "latin1")).toBe(`${COMMAND.repeat(3)}*1\r\n$5\r\nMULTI\r\n*4\r\n$`);
   });
 

@@ -9,7 +9,7 @@ import { SimulatedLedger } from "./support/simulated-ledger.ts";
 setDefaultTimeout(60_000);
 
 const firstSeed = testSeed();
-/** Some raised false alarms once: the loss hit what nobody was told of, or a command that was then applied anew. */
+/** Seeds that raised false alarms once: the loss hit what no client knew of, or a command that was then applied again. */
 const ONCE_WRONG = [1_000_182, 1_002_604, 1_004_963, 1_006_552, 1_006_818, 1_007_028];
 const seeds = [...ONCE_WRONG, ...Array.from({ length: 60 }, (_, index) => firstSeed + index)];
 
@@ -106,7 +106,7 @@ describe("a refusal that was forgotten", () => {
     return { first, second: { attempts: [ask(debit(), "k")], books: ledger.books(), restores: [report] } };
   }
 
-  test("is no violation where Redis was restored, or its data harmed", () => {
+  test("is no violation if Redis was restored, or its data damaged", () => {
     const { first, second } = history();
     expect(first.attempts[0]?.answer.type).toBe("refused");
     expect(second.attempts[0]?.answer.type).toBe("accepted");
@@ -114,7 +114,9 @@ describe("a refusal that was forgotten", () => {
 
     const checker = createChecker();
     checker.round(first.attempts, first.books, []);
-    expect(checker.round(second.attempts, second.books, [], { redisData: true }).violations).toEqual([]);
+    expect(checker.round(second.attempts, second.books, [], { redisDataDamaged: true }).violations).toEqual(
+      [],
+    );
   });
 
   test("is one where nothing was", () => {

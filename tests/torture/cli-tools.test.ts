@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { audit, restore } from "../../proof/torture/system/cli-tools.ts";
+import { runAudit, runRestore } from "../../proof/torture/system/cli-tools.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -21,18 +21,18 @@ const REPORT = {
 
 describe("the audit's words", () => {
   test("are none where all agrees", async () => {
-    expect(await audit(says("{}", 0), {})).toBeNull();
+    expect(await runAudit(says("{}", 0), {})).toBeNull();
   });
 
   test("are its findings, as far as it tells them", async () => {
     const findings = [{ name: "seq-gap", account: 1, seq: 2, detail: "account 1 has no seq 2" }];
     const text = JSON.stringify({ agreed: false, findings, findingsInAll: 7 });
-    expect(await audit(says(text, 1), {})).toBe("7 findings\nseq-gap: account 1 has no seq 2");
-    expect(await audit(says("not JSON", 1), {})).toBe("not JSON");
+    expect(await runAudit(says(text, 1), {})).toBe("7 findings\nseq-gap: account 1 has no seq 2");
+    expect(await runAudit(says("not JSON", 1), {})).toBe("not JSON");
   });
 
   test("are an error where it could not look", async () => {
-    expect(await audit(says("", 2), {}).catch(String)).toBe(
+    expect(await runAudit(says("", 2), {}).catch(String)).toBe(
       "Error: razonete audit ended with 2: asked --json",
     );
   });
@@ -40,14 +40,14 @@ describe("the audit's words", () => {
 
 describe("the restore's report", () => {
   test("is taken as it is", async () => {
-    expect(await restore(says(JSON.stringify(REPORT), 0), {})).toEqual(REPORT);
+    expect(await runRestore(says(JSON.stringify(REPORT), 0), {})).toEqual(REPORT);
   });
 
   test("is refused where it is none, or the command failed", async () => {
     const odd = JSON.stringify({ ...REPORT, missing: {} });
-    expect(await restore(says(odd, 0), {}).catch(String)).toContain("something else than a report");
-    expect(await restore(says("", 0), {}).catch(String)).toContain("something else than a report");
-    expect(await restore(says("", 1), {}).catch(String)).toBe(
+    expect(await runRestore(says(odd, 0), {}).catch(String)).toContain("something else than a report");
+    expect(await runRestore(says("", 0), {}).catch(String)).toContain("something else than a report");
+    expect(await runRestore(says("", 1), {}).catch(String)).toBe(
       "Error: razonete restore ended with 1: asked --yes --json",
     );
   });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { findTarget } from "../../proof/load-test/http/load-target.ts";
-import { Accounts } from "../../proof/torture/clients/known-accounts.ts";
+import { KnownAccounts } from "../../proof/torture/clients/known-accounts.ts";
 import type { Attempt } from "../../proof/torture/clients/history.ts";
-import { Load } from "../../proof/torture/clients/client-load.ts";
+import { ClientLoad } from "../../proof/torture/clients/client-load.ts";
 import { Random } from "../../proof/torture/plan/random.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
@@ -20,13 +20,13 @@ const PAUSE = { min: 1, max: 20 };
 
 describe(`the clients of the torture (seed ${seed})`, () => {
   let ledger: StandInLedger;
-  let load: Load;
+  let load: ClientLoad;
 
   beforeEach(async () => {
     ledger = new StandInLedger();
     const target = await findTarget(await ledger.start());
     ledger.connections = 0;
-    load = new Load({
+    load = new ClientLoad({
       target,
       seed,
       clients: CLIENTS,
@@ -160,9 +160,9 @@ describe(`the clients of the torture (seed ${seed})`, () => {
   });
 
   test("prove that the system answers, or say what it answered instead", async () => {
-    expect(await load.proof()).toBeNull();
+    expect(await load.probe()).toBeNull();
     ledger.trouble = () => "not-done";
-    expect(await load.proof()).toContain("not-done");
+    expect(await load.probe()).toContain("not-done");
     ledger.trouble = () => null;
     // What was sent meanwhile is part of the history.
     expect((await load.stop()).length).toBe(load.requests);
@@ -181,7 +181,7 @@ describe(`the clients of the torture (seed ${seed})`, () => {
 });
 
 test("a limit is never asked for twice of one account, and none of an opening by a change", () => {
-  const accounts = new Accounts();
+  const accounts = new KnownAccounts();
   const random = new Random(seed);
   // So narrow a range that numbers are drawn again and again.
   const known = { account: 7, creditLimit: 400 };
@@ -203,7 +203,7 @@ test("clients want the same for the same seed", async () => {
     const ledger = new StandInLedger();
     const target = await findTarget(await ledger.start());
     // One client alone: with several, the order in which they learn of new accounts differs.
-    const load = new Load({ target, seed: runSeed, clients: 1, pause: PAUSE });
+    const load = new ClientLoad({ target, seed: runSeed, clients: 1, pause: PAUSE });
     load.start();
     await eventually("30 requests", () => load.requests >= 30);
     const attempts = await load.stop();

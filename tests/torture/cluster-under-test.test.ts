@@ -9,8 +9,8 @@ import { STREAM } from "../../src/carry/feed.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { isFree } from "../../src/stack/ports.ts";
 import { withRedis } from "../../src/stack/probes.ts";
-import { ClusterStage } from "../../proof/torture/system/cluster-under-test.ts";
-import type { FaultDone, Harm, Link } from "../../proof/torture/plan/fault.ts";
+import { ClusterUnderTest } from "../../proof/torture/system/cluster-under-test.ts";
+import type { FaultRecord, FaultAction, Link } from "../../proof/torture/plan/fault.ts";
 import { processNames } from "../../proof/torture/plan/plan-round.ts";
 import { isFrozen } from "../../proof/torture/faults/process-tree.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -24,38 +24,39 @@ failOnLeaks();
 
 const PROCESSES = processNames(2, 2);
 
-describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
+describe.skipIf(serversMissing !== null)("the cluster under test", () => {
   const folder = temporaryFolder();
-  let stage: ClusterStage;
+  let system: ClusterUnderTest;
   let number = 0;
 
   beforeAll(async () => {
     const faultKinds = ["kill", "stop", "net", "disk"] as const;
-    stage = await ClusterStage.start({
+    system = await ClusterUnderTest.start({
       folder: folder.path,
       faultKinds,
 
       say: () => {},
     });
-    for (const { what, reason } of stage.cannot) console.error(`SKIPPED, ${what}: ${reason}`);
+    for (const { what, reason } of system.unsupportedFaults) console.error(`SKIPPED, ${what}: ${reason}`);
   });
 
   afterAll(async () => {
-    await stage.stop();
+    await system.stop();
     folder[Symbol.dispose]();
   });
 
-  const cannot = (what: string): boolean => stage.cannot.some((each) => each.what.includes(what));
+  const isUnsupported = (what: string): boolean =>
+    system.unsupportedFaults.some((each) => each.what.includes(what));
 
-  function harm(what: Harm, lastsMilliseconds: number): Promise<FaultDone> {
+  function inject(action: FaultAction, lastsMilliseconds: number): Promise<FaultRecord> {
     number += 1;
-    const fault = { number, kind: "kill", harm: what, afterMilliseconds: 0, lastsMilliseconds } as const;
-    return stage.do(fault);
+    const fault = { number, kind: "kill", action, afterMilliseconds: 0, lastsMilliseconds } as const;
+    return system.inject(fault);
   }
 
   /** Answered 200, and kept in the end, or the test fails. */
   async function transact(): Promise<void> {
-    const response = await fetch(`${stage.url}/clientes/1/transacoes`, {
+    const response = await fetch(`${system.url}/clientes/1/transacoes`, {
       method: "POST",
       body: JSON.stringify({ valor: 1, tipo: "c", descricao: "stage" }),
     });
@@ -64,11 +65,11 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
   }
 
   const redis = (...command: readonly string[]): Promise<unknown> =>
-    withRedis(stage.plan.redisUrl, (client) => client.sendCommand([...command]));
+    withRedis(system.plan.redisUrl, (client) => client.sendCommand([...command]));
 
   /** The books' latest batch. */
   async function cursor(): Promise<number> {
-    const sql = connectPostgres({ url: stage.plan.databaseUrl, name: "test", connections_max: 1 });
+    const sql = connectPostgres({ url: system.plan.databaseUrl, name: "test", connections_max: 1 });
     try {
       const [row] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = 0`;
       return row?.last_g ?? -1;
@@ -86,7 +87,7 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
   }
 
   async function messagesInStream(): Promise<number> {
-    const connection = await connect({ ...natsOptions(stage.plan.natsUrl), reconnect: false });
+    const connection = await connect({ ...natsOptions(system.plan.natsUrl), reconnect: false });
     try {
       return (await (await jetstreamManager(connection)).streams.info(STREAM)).state.messages;
     } catch {
@@ -97,43 +98,43 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
   }
 
   test("kills every process at once, and starts each again", async () => {
-    const before = stage.pids;
+    const before = system.pids;
     expect(Object.keys(before).toSorted()).toEqual(PROCESSES.toSorted());
-    const done = harm({ type: "kill", processes: PROCESSES, againAfterMilliseconds: null }, 400);
-    await eventually("all are down", () => Object.keys(stage.pids).length === 0);
-    for (const url of [stage.url, stage.plan.redisUrl, stage.plan.natsUrl, stage.plan.databaseUrl]) {
+    const done = inject({ type: "kill", processes: PROCESSES, againAfterMilliseconds: null }, 400);
+    await eventually("all are down", () => Object.keys(system.pids).length === 0);
+    for (const url of [system.url, system.plan.redisUrl, system.plan.natsUrl, system.plan.databaseUrl]) {
       expect(await isFree(Number(new URL(url).port))).toBe(true);
     }
     expect(await done).toMatchObject({ skipped: null });
-    expect(await stage.heal()).toEqual([]);
-    const after = stage.pids;
+    expect(await system.recover()).toEqual([]);
+    const after = system.pids;
     for (const name of PROCESSES) expect(after[name]).not.toBe(before[name]);
-    expect(Object.values(stage.endsByThemselves)).toEqual(PROCESSES.map(() => 0));
+    expect(Object.values(system.unexpectedExits)).toEqual(PROCESSES.map(() => 0));
     await transact();
   });
 
   test("kills once more while a process recovers", async () => {
-    const seen = new Set<number | undefined>([stage.pids["postgres"]]);
-    const done = harm({ type: "kill", processes: ["postgres"], againAfterMilliseconds: 100 }, 50);
+    const seen = new Set<number | undefined>([system.pids["postgres"]]);
+    const done = inject({ type: "kill", processes: ["postgres"], againAfterMilliseconds: 100 }, 50);
     const over = new AbortController();
     const watching = (async () => {
       while (!over.signal.aborted) {
-        seen.add(stage.pids["postgres"]);
+        seen.add(system.pids["postgres"]);
         await Bun.sleep(2);
       }
     })();
     await done;
-    await eventually("it runs", () => stage.pids["postgres"] !== undefined);
+    await eventually("it runs", () => system.pids["postgres"] !== undefined);
     over.abort();
     await watching;
-    seen.add(stage.pids["postgres"]);
+    seen.add(system.pids["postgres"]);
     seen.delete(undefined);
     expect(seen.size).toBe(3);
-    expect(await stage.heal()).toEqual([]);
+    expect(await system.recover()).toEqual([]);
   });
 
   test("freezes processes with all that they have started, and thaws them", async () => {
-    const { postgres = 0, redis: redisPid = 0 } = stage.pids;
+    const { postgres = 0, redis: redisPid = 0 } = system.pids;
     const children = Bun.spawnSync(["pgrep", "-P", String(postgres)])
       .stdout.toString()
       .trim()
@@ -141,50 +142,50 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
       .map(Number);
     expect(children.length).toBeGreaterThan(3);
     const all = [postgres, redisPid, ...children];
-    const done = harm({ type: "stop", processes: ["postgres", "redis"] }, 500);
+    const done = inject({ type: "stop", processes: ["postgres", "redis"] }, 500);
     await eventually("all are frozen", () => all.every(isFrozen));
     await done;
     await eventually("none is frozen", () => !all.some(isFrozen));
-    await stage.heal();
-    expect(stage.pids).toMatchObject({ postgres, redis: redisPid });
+    await system.recover();
+    expect(system.pids).toMatchObject({ postgres, redis: redisPid });
   });
 
-  test("undoes a harm only when the last of several lets go", async () => {
-    const long = harm({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 700);
-    const frozen = harm({ type: "stop", processes: ["redis"] }, 300);
-    const short = harm({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 100);
+  test("undoes a fault only when the last of several releases it", async () => {
+    const long = inject({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 700);
+    const frozen = inject({ type: "stop", processes: ["redis"] }, 300);
+    const short = inject({ type: "kill", processes: ["redis"], againAfterMilliseconds: null }, 100);
     await short;
-    expect(stage.pids["redis"]).toBeUndefined();
+    expect(system.pids["redis"]).toBeUndefined();
     await frozen;
-    expect(stage.pids["redis"]).toBeUndefined();
+    expect(system.pids["redis"]).toBeUndefined();
     await long;
-    expect(stage.pids["redis"]).toBeGreaterThan(0);
+    expect(system.pids["redis"]).toBeGreaterThan(0);
 
     // Frozen, then killed: the one that is started is not frozen.
-    const still = harm({ type: "stop", processes: ["nats"] }, 400);
-    await eventually("it is frozen", () => isFrozen(stage.pids["nats"] ?? 0));
-    await harm({ type: "kill", processes: ["nats"], againAfterMilliseconds: 10 }, 50);
-    expect(isFrozen(stage.pids["nats"] ?? 0)).toBe(false);
+    const still = inject({ type: "stop", processes: ["nats"] }, 400);
+    await eventually("it is frozen", () => isFrozen(system.pids["nats"] ?? 0));
+    await inject({ type: "kill", processes: ["nats"], againAfterMilliseconds: 10 }, 50);
+    expect(isFrozen(system.pids["nats"] ?? 0)).toBe(false);
     await still;
-    await stage.heal();
+    await system.recover();
     await transact();
   });
 
   test("starts again what ends by itself, and counts it", async () => {
-    const { "api-1": pid = 0 } = stage.pids;
+    const { "api-1": pid = 0 } = system.pids;
     process.kill(pid, "SIGKILL");
-    await eventually("it was started again", () => ![pid, undefined].includes(stage.pids["api-1"]));
-    expect(stage.endsByThemselves).toMatchObject({ "api-1": 1, "api-2": 0 });
-    await stage.heal();
+    await eventually("it was started again", () => ![pid, undefined].includes(system.pids["api-1"]));
+    expect(system.unexpectedExits).toMatchObject({ "api-1": 1, "api-2": 0 });
+    await system.recover();
   });
 
   test.each(["cut", "lose-replies"] as const)("%s breaks the connections of APIs to Redis", async (type) => {
     const before = await redisConnections();
-    const what: Harm =
+    const action: FaultAction =
       type === "cut"
         ? { type, link: "api-redis", everyMilliseconds: 50 }
         : { type, link: "api-redis", everyBytes: 500 };
-    const done = harm(what, 800);
+    const done = inject(action, 800);
     const over = new AbortController();
     const load = (async () => {
       while (!over.signal.aborted) await transact();
@@ -192,9 +193,9 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
     expect(await done).toMatchObject({ skipped: null });
     over.abort();
     await load;
-    // Two for these looks; what the APIs lost they made anew.
+    // Two are for these queries; the APIs opened again what they lost.
     expect((await redisConnections()) - before).toBeGreaterThan(6);
-    await stage.heal();
+    await system.recover();
     const healed = await redisConnections();
     for (let times = 0; times < 20; times += 1) await transact();
     expect((await redisConnections()) - healed).toBe(1);
@@ -202,38 +203,38 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
 
   test("holds what writers and PostgreSQL say to each other", async () => {
     await transact();
-    await stage.heal();
+    await system.recover();
     const before = await cursor();
-    const done = harm({ type: "hold", link: "writer-postgres" }, 700);
+    const done = inject({ type: "hold", link: "writer-postgres" }, 700);
     await transact();
     await Bun.sleep(400);
     expect(await cursor()).toBe(before);
     expect(await headG()).toBeGreaterThan(before);
     await done;
-    await stage.heal();
+    await system.recover();
     expect(await cursor()).toBe(await headG());
   });
 
   test.each<Link>(["api-nats", "api-redis", "writer-postgres"])(
-    "every way can be cut and held: %s",
+    "every link can be cut and held: %s",
     async (link) => {
       const done = await Promise.all([
-        harm({ type: "cut", link, everyMilliseconds: 30 }, 200),
-        harm({ type: "lose-replies", link, everyBytes: 300 }, 300),
-        harm({ type: "hold", link }, 250),
+        inject({ type: "cut", link, everyMilliseconds: 30 }, 200),
+        inject({ type: "lose-replies", link, everyBytes: 300 }, 300),
+        inject({ type: "hold", link }, 250),
       ]);
       expect(done.map(({ skipped }) => skipped)).toEqual([null, null, null]);
-      expect(await stage.heal()).toEqual([]);
+      expect(await system.recover()).toEqual([]);
     },
   );
 
   test("moves Redis's clock, and back", async () => {
-    if (cannot("clock")) return;
+    if (isUnsupported("clock")) return;
     const ahead = async (): Promise<number> =>
       Number(z.array(z.string()).parse(await redis("TIME"))[0]) - Date.now() / 1000;
-    const done = harm({ type: "clock", seconds: 100 }, 400);
+    const done = inject({ type: "clock", seconds: 100 }, 400);
     expect(Math.abs((await ahead()) - 100)).toBeLessThan(3);
-    const more = harm({ type: "clock", seconds: -160 }, 200);
+    const more = inject({ type: "clock", seconds: -160 }, 200);
     expect(Math.abs((await ahead()) + 60)).toBeLessThan(3);
     await Promise.all([done, more]);
     expect(Math.abs(await ahead())).toBeLessThan(3);
@@ -241,18 +242,18 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
   });
 
   test.each(["redis", "nats", "postgres"] as const)("fills the disk of %s, and frees it", async (name) => {
-    if (cannot("disk")) return;
+    if (isUnsupported("disk")) return;
     const file = join(folder.path, "stack", name, "test-file");
     const write = (): void => writeFileSync(file, "x".repeat(100_000));
     write();
     rmSync(file);
-    const done = harm({ type: "disk-full", process: name }, 300);
+    const done = inject({ type: "disk-full", process: name }, 300);
     expect(write).toThrow("ENOSPC");
     rmSync(file, { force: true });
     expect(await done).toMatchObject({ skipped: null });
     write();
     rmSync(file);
-    expect(await stage.heal()).toEqual([]);
+    expect(await system.recover()).toEqual([]);
     await transact();
   });
 
@@ -260,34 +261,36 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
     for (let times = 0; times < 30; times += 1) await transact();
     await eventually("they are in the stream", async () => (await messagesInStream()) > 30);
     const before = await messagesInStream();
-    expect(await harm({ type: "nats-truncated" }, 50)).toMatchObject({ skipped: null });
-    await stage.heal();
+    expect(await inject({ type: "nats-truncated" }, 50)).toMatchObject({ skipped: null });
+    await system.recover();
     const after = await messagesInStream();
     expect(after).toBeLessThan(before);
     expect(after).toBeGreaterThan(0);
-    expect(await harm({ type: "nats-emptied" }, 50)).toMatchObject({ skipped: null });
-    await stage.heal();
+    expect(await inject({ type: "nats-emptied" }, 50)).toMatchObject({ skipped: null });
+    await system.recover();
     expect(await messagesInStream()).toBeLessThan(after);
     await transact();
   });
 
-  test.each<Harm>([
+  test.each<FaultAction>([
     { type: "redis-cut", bytes: 1_000 },
     { type: "redis-zeroed", bytes: 1_000 },
     { type: "redis-emptied" },
-  ])("$type makes Redis forget, and it is restored", async (what) => {
+  ])("$type makes Redis forget, and it is restored", async (action) => {
     for (let times = 0; times < 20; times += 1) await transact();
     await eventually("the books hold it", async () => (await cursor()) === (await headG()));
     const before = await headG();
-    expect(await harm(what, 100)).toMatchObject({ skipped: null });
-    expect(await stage.heal()).toMatchObject([{ type: "restored", shards: [{ shard: 0, keptG: before }] }]);
+    expect(await inject(action, 100)).toMatchObject({ skipped: null });
+    expect(await system.recover()).toMatchObject([
+      { type: "restored", shards: [{ shard: 0, keptG: before }] },
+    ]);
     await transact();
   });
 
   test("reads the books whole", async () => {
     await transact();
-    await stage.heal();
-    const { accounts, entries, limits } = await stage.books();
+    await system.recover();
+    const { accounts, entries, limits } = await system.books();
     expect(accounts.map(({ account }) => account)).toEqual([1, 2, 3, 4, 5]);
     expect(limits[0]).toEqual({
       account: 1,
@@ -312,8 +315,8 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
     });
   });
 
-  test("what is not there is not harmed, and that is said", async () => {
-    const { skipped } = await harm(
+  test("a process that does not exist is not killed, and that is said", async () => {
+    const { skipped } = await inject(
       { type: "kill", processes: ["writer-9"], againAfterMilliseconds: null },
       10,
     );
@@ -322,11 +325,11 @@ describe.skipIf(serversMissing !== null)("the stage of the torture", () => {
 
   // The last one.
   test("leaves nothing but its folder", async () => {
-    const going = harm({ type: "stop", processes: ["postgres"] }, 50_000);
-    await stage.stop();
+    const going = inject({ type: "stop", processes: ["postgres"] }, 50_000);
+    await system.stop();
     await going;
     expect(leftBehind(folder.path)).toEqual([]);
-    for (const url of [stage.url, stage.plan.redisUrl, stage.plan.natsUrl, stage.plan.databaseUrl]) {
+    for (const url of [system.url, system.plan.redisUrl, system.plan.natsUrl, system.plan.databaseUrl]) {
       expect(await isFree(Number(new URL(url).port))).toBe(true);
     }
     expect(await Bun.file(join(folder.path, "stack/postgres/PG_VERSION")).exists()).toBe(true);

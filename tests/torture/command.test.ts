@@ -19,7 +19,7 @@ async function razonete(
   return { exitCode: await child.exited, stdout, stderr };
 }
 
-test("what it is told wrongly ends with exit code 2 and a sentence, and nothing is started", async () => {
+test("wrong arguments end with exit code 2 and a sentence, and nothing is started", async () => {
   using folder = temporaryFolder();
   for (const [args, words] of [
     [["--seconds", "0"], "It must be an integer from 1 to 86400."],
@@ -38,7 +38,7 @@ test("what it is told wrongly ends with exit code 2 and a sentence, and nothing 
   expect(existsSync(join(folder.path, "reports"))).toBe(false);
 });
 
-test("--help shows every option, the kinds of harm and the exit codes", async () => {
+test("--help shows every option, the kinds of faults and the exit codes", async () => {
   using folder = temporaryFolder();
   const { exitCode, stdout } = await razonete(folder.path, ["torture", "--help"]);
   expect(exitCode).toBe(0);

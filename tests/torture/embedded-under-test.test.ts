@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isFree } from "../../src/stack/ports.ts";
-import { EmbeddedStage } from "../../proof/torture/system/embedded-under-test.ts";
-import type { FaultDone, Harm } from "../../proof/torture/plan/fault.ts";
+import { EmbeddedUnderTest } from "../../proof/torture/system/embedded-under-test.ts";
+import type { FaultRecord, FaultAction } from "../../proof/torture/plan/fault.ts";
 import { isFrozen } from "../../proof/torture/faults/process-tree.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -13,81 +13,81 @@ import { leftBehind } from "./support/left-behind.ts";
 setDefaultTimeout(60_000);
 failOnLeaks();
 
-describe("the stage of the embedded ledger", () => {
+describe("the embedded ledger under test", () => {
   const folder = temporaryFolder();
-  let stage: EmbeddedStage;
+  let system: EmbeddedUnderTest;
 
   beforeAll(async () => {
-    stage = await EmbeddedStage.start({ folder: folder.path, faultKinds: ["kill", "stop", "disk"] });
-    for (const { what, reason } of stage.cannot) console.error(`SKIPPED, ${what}: ${reason}`);
+    system = await EmbeddedUnderTest.start({ folder: folder.path, faultKinds: ["kill", "stop", "disk"] });
+    for (const { what, reason } of system.unsupportedFaults) console.error(`SKIPPED, ${what}: ${reason}`);
   });
 
   afterAll(async () => {
-    await stage.stop();
+    await system.stop();
     folder[Symbol.dispose]();
   });
 
-  function harm(what: Harm, lastsMilliseconds: number): Promise<FaultDone> {
-    return stage.do({ number: 1, kind: "kill", harm: what, afterMilliseconds: 0, lastsMilliseconds });
+  function inject(action: FaultAction, lastsMilliseconds: number): Promise<FaultRecord> {
+    return system.inject({ number: 1, kind: "kill", action, afterMilliseconds: 0, lastsMilliseconds });
   }
 
   async function transact(valor = 1): Promise<number> {
     const body = JSON.stringify({ valor, tipo: "c", descricao: "stage" });
-    const response = await fetch(`${stage.url}/clientes/1/transacoes`, { method: "POST", body });
+    const response = await fetch(`${system.url}/clientes/1/transacoes`, { method: "POST", body });
     await response.text();
     return response.status;
   }
 
   test("kills it, twice, and starts it again on the same address", async () => {
     expect(await transact()).toBe(200);
-    const before = stage.pid;
-    const done = harm({ type: "kill", processes: ["ledger"], againAfterMilliseconds: 50 }, 200);
-    await eventually("it is down", () => stage.pid === null);
-    expect(await isFree(Number(new URL(stage.url).port))).toBe(true);
+    const before = system.pid;
+    const done = inject({ type: "kill", processes: ["ledger"], againAfterMilliseconds: 50 }, 200);
+    await eventually("it is down", () => system.pid === null);
+    expect(await isFree(Number(new URL(system.url).port))).toBe(true);
     expect(await done).toMatchObject({ skipped: null });
-    expect(await stage.heal()).toEqual([]);
-    expect(stage.pid).not.toBe(before);
-    expect(stage.endsByItself).toBe(0);
+    expect(await system.recover()).toEqual([]);
+    expect(system.pid).not.toBe(before);
+    expect(system.unexpectedExits).toBe(0);
     expect(await transact()).toBe(200);
   });
 
   test("starts it again where it ends by itself", async () => {
-    const { pid } = stage;
+    const { pid } = system;
     process.kill(pid ?? 0, "SIGKILL");
-    await eventually("it was started again", () => ![pid, null].includes(stage.pid));
-    await stage.heal();
-    expect(stage.endsByItself).toBe(1);
+    await eventually("it was started again", () => ![pid, null].includes(system.pid));
+    await system.recover();
+    expect(system.unexpectedExits).toBe(1);
   });
 
   test("freezes it", async () => {
-    const done = harm({ type: "stop", processes: ["ledger"] }, 300);
-    await eventually("it is frozen", () => isFrozen(stage.pid ?? 0));
+    const done = inject({ type: "stop", processes: ["ledger"] }, 300);
+    await eventually("it is frozen", () => isFrozen(system.pid ?? 0));
     await done;
-    expect(isFrozen(stage.pid ?? 0)).toBe(false);
+    expect(isFrozen(system.pid ?? 0)).toBe(false);
     expect(await transact()).toBe(200);
   });
 
   test("fills its disk until it refuses, and frees it", async () => {
-    if (stage.cannot.length > 0) return;
-    const done = harm({ type: "disk-full", process: "ledger" }, 2_000);
+    if (system.unsupportedFaults.length > 0) return;
+    const done = inject({ type: "disk-full", process: "ledger" }, 2_000);
     await eventually("it refuses", async () => (await transact()) === 503);
     expect(await done).toMatchObject({ skipped: null });
-    await stage.heal();
+    await system.recover();
     expect(await transact()).toBe(200);
   });
 
   test("does not do what only a cluster can suffer, and says so", async () => {
-    expect((await harm({ type: "nats-emptied" }, 10)).skipped).toContain("one process");
+    expect((await inject({ type: "nats-emptied" }, 10)).skipped).toContain("one process");
   });
 
   test("reads its books, each entry with the limit that it had to keep", async () => {
     const change = (limite: number) =>
-      fetch(`${stage.url}/clientes/1`, { method: "PATCH", body: JSON.stringify({ limite }) });
+      fetch(`${system.url}/clientes/1`, { method: "PATCH", body: JSON.stringify({ limite }) });
     expect((await change(5)).status).toBe(200);
     expect(await transact(7)).toBe(200);
     expect((await change(6)).status).toBe(200);
     expect(await transact(8)).toBe(200);
-    const { accounts, entries, limits } = await stage.books();
+    const { accounts, entries, limits } = await system.books();
     expect(accounts[0]).toEqual({ account: 1, name: null, command: "initial" });
     expect(limits.filter(({ account }) => account === 1)).toMatchObject([
       { version: 1, creditLimit: 100_000, afterSeq: 0, command: "initial" },
@@ -103,7 +103,7 @@ describe("the stage of the embedded ledger", () => {
 
   // The last one.
   test("leaves nothing but its folder", async () => {
-    await stage.stop();
+    await system.stop();
     expect(leftBehind(folder.path)).toEqual([]);
     expect(existsSync(join(folder.path, "embedded/ledger/razonete.db"))).toBe(true);
     expect(existsSync(join(folder.path, "embedded/logs/ledger.log"))).toBe(true);

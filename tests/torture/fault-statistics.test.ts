@@ -1,22 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { decisionsOf, type Outage, outageOf } from "../../proof/torture/report/outages.ts";
-import type { Fault, FaultDone, Harm, Link, ProcessName } from "../../proof/torture/plan/fault.ts";
-import { harmRows } from "../../proof/torture/report/figure-rows.ts";
+import type { Fault, FaultRecord, FaultAction, Link, ProcessName } from "../../proof/torture/plan/fault.ts";
+import { faultRows } from "../../proof/torture/report/figure-rows.ts";
 import type { Answer, Attempt, Operation } from "../../proof/torture/clients/history.ts";
 import { planRun } from "../../proof/torture/plan/plan-run.ts";
 import { reportOf } from "../../proof/torture/report/markdown-report.ts";
-import { type HarmResult, NO_COUNTS } from "../../proof/torture/report/torture-result.ts";
+import { type FaultSummary, NO_COUNTS } from "../../proof/torture/report/torture-result.ts";
 import { summaryOf } from "../../proof/torture/report/summary.ts";
-import { Tally } from "../../proof/torture/report/fault-statistics.ts";
+import { FaultStatistics } from "../../proof/torture/report/fault-statistics.ts";
 import { resultWith } from "./support/results.ts";
 
 const LOAD_ENDED_AT = 60_000;
 
-function fault(beganAt: number, undoneAt: number, skipped: string | null = null): FaultDone {
+function fault(beganAt: number, undoneAt: number, skipped: string | null = null): FaultRecord {
   const lastsMilliseconds = undoneAt - beganAt;
-  const harm = { type: "nats-emptied" } as const;
+  const action = { type: "nats-emptied" } as const;
   return {
-    fault: { number: 1, kind: "disk", harm, afterMilliseconds: beganAt, lastsMilliseconds },
+    fault: { number: 1, kind: "disk", action, afterMilliseconds: beganAt, lastsMilliseconds },
     beganAt,
     undoneAt,
     skipped,
@@ -63,7 +63,7 @@ describe("the outage of a fault", () => {
     const decisions = decisionsBut([15_000, 18_000]);
     const meanwhile = fault(11_000, 16_000);
     const later = fault(14_000, 16_000);
-    const of = (done: FaultDone, all: readonly FaultDone[]) =>
+    const of = (done: FaultRecord, all: readonly FaultRecord[]) =>
       outageOf(done, all, decisions, LOAD_ENDED_AT).milliseconds;
     expect([of(one, [one, meanwhile]), of(meanwhile, [one, meanwhile])]).toEqual([3_000, 3_000]);
     expect([of(one, [one, later]), of(later, [one, later])]).toEqual([10, 3_000]);
@@ -74,8 +74,8 @@ describe("the outage of a fault", () => {
     expect([of(one, [one, gradual]), of(gradual, [one, gradual])]).toEqual([3_000, 2_500]);
   });
 
-  test("is a fault's alone where nothing else was harmed until its end, nor before but was over", () => {
-    const isAlone = (other: FaultDone, ...gaps: readonly (readonly [number, number])[]) =>
+  test("is a fault's alone if no other was in progress until its end, and earlier ones were over", () => {
+    const isAlone = (other: FaultRecord, ...gaps: readonly (readonly [number, number])[]) =>
       outageOf(one, [one, other], decisionsBut([10_000, 13_000], ...gaps), LOAD_ENDED_AT).alone;
     expect(isAlone(fault(11_000, 11_500))).toBe(false);
     expect(isAlone(fault(12_990, 14_000))).toBe(false);
@@ -121,42 +121,48 @@ describe("figures", () => {
   });
 
   /** What a run has of these faults. */
-  function harms(...faults: readonly (readonly [Fault["kind"], Harm, Outage | string])[]): HarmResult[] {
-    const tally = new Tally();
-    for (const [index, [kind, harm, came]] of faults.entries()) {
+  function summariesOf(
+    ...faults: readonly (readonly [Fault["kind"], FaultAction, Outage | string])[]
+  ): FaultSummary[] {
+    const statistics = new FaultStatistics();
+    for (const [index, [kind, action, came]] of faults.entries()) {
       const skipped = typeof came === "string" ? came : null;
-      const planned = { number: index + 1, kind, harm, afterMilliseconds: 0, lastsMilliseconds: 0 };
+      const planned = { number: index + 1, kind, action, afterMilliseconds: 0, lastsMilliseconds: 0 };
       const done = { fault: planned, beganAt: 0, undoneAt: 0, skipped };
-      tally.add(done, typeof came === "string" ? outage(0) : came);
+      statistics.add(done, typeof came === "string" ? outage(0) : came);
     }
-    return tally.harms();
+    return statistics.summaries();
   }
 
-  const kill = (...processes: readonly ProcessName[]): Harm => ({
+  const kill = (...processes: readonly ProcessName[]): FaultAction => ({
     type: "kill",
     processes,
     againAfterMilliseconds: null,
   });
-  const cut = (link: Link): Harm => ({ type: "cut", link, everyMilliseconds: 100 });
+  const cut = (link: Link): FaultAction => ({ type: "cut", link, everyMilliseconds: 100 });
   const killsOfRedis = (...outages: readonly Outage[]) =>
-    harms(...outages.map((one) => ["kill", kill("redis"), one] as const), ["kill", kill("redis"), "why not"]);
+    summariesOf(...outages.map((one) => ["kill", kill("redis"), one] as const), [
+      "kill",
+      kill("redis"),
+      "why not",
+    ]);
 
   test("of several runs are those of all faults together", () => {
     const [first, second] = [
       killsOfRedis(outage(30), outage(10)),
       killsOfRedis(outage(20), outage(500, { open: true })),
     ];
-    expect(harmRows([...first, ...second])).toEqual([
+    expect(faultRows([...first, ...second])).toEqual([
       ["kill", "kill redis", "4", "2", "over 0.50 s", "0.02 s", "0", ""],
     ]);
-    expect(harmRows([...killsOfRedis(outage(900)), ...second])[0]?.[4]).toBe("0.90 s");
-    expect(harmRows([...second, ...killsOfRedis(outage(500))])[0]?.[4]).toBe("over 0.50 s");
-    expect(harmRows(killsOfRedis())).toEqual([["kill", "kill redis", "0", "1", "", "", "0", ""]]);
+    expect(faultRows([...killsOfRedis(outage(900)), ...second])[0]?.[4]).toBe("0.90 s");
+    expect(faultRows([...second, ...killsOfRedis(outage(500))])[0]?.[4]).toBe("over 0.50 s");
+    expect(faultRows(killsOfRedis())).toEqual([["kill", "kill redis", "0", "1", "", "", "0", ""]]);
   });
 
-  test("tell apart what was harmed, in the order in which a request meets it, under the sum of each kind", () => {
-    const rows = harmRows(
-      harms(
+  test("tell the targets apart, in the order in which a request meets it, under the sum of each kind", () => {
+    const rows = faultRows(
+      summariesOf(
         ["net", cut("writer-postgres"), outage(10)],
         ["net", cut("api-redis"), outage(700, { alone: true })],
         ["kill", kill("api-1", "api-2"), outage(3_000)],
@@ -250,12 +256,12 @@ describe("figures", () => {
 
 test("a run's plan is cut into rounds of about the same length, with its faults numbered through", () => {
   const options = { seconds: 90, roundSeconds: 20, seed: 5, kinds: ["kill"], embedded: false } as const;
-  const harm = { type: "kill", processes: ["redis"], againAfterMilliseconds: null } as const;
+  const action = { type: "kill", processes: ["redis"], againAfterMilliseconds: null } as const;
   const plans = planRun(options, (random, { round, milliseconds, firstNumber }) =>
     Array.from({ length: round }, (_, index) => ({
       number: firstNumber + index,
       kind: "kill" as const,
-      harm,
+      action,
       afterMilliseconds: random.integer(0, milliseconds),
       lastsMilliseconds: 1,
     })),

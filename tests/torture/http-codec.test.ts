@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Outcome } from "../../proof/load-test/http/connection.ts";
-import { answerOf, requestOf } from "../../proof/torture/clients/http-codec.ts";
+import { decodeAnswer, encodeRequest } from "../../proof/torture/clients/http-codec.ts";
 import type { Operation } from "../../proof/torture/clients/history.ts";
 
 const TRANSACT: Operation = { type: "transact", account: 3, kind: "debit", value: 7, description: "0-1ç" };
@@ -31,15 +31,15 @@ const accepted = (account: number, creditLimit: number, balance: number, replaye
 
 test("reads each answer that the contract has", () => {
   const standing = { limite: 1000, saldo: -7 };
-  expect(answerOf(TRANSACT, answered(200, standing))).toEqual(accepted(3, 1000, -7));
+  expect(decodeAnswer(TRANSACT, answered(200, standing))).toEqual(accepted(3, 1000, -7));
   const replay = answered(200, standing, [...JSON_HEAD, REPLAYED]);
-  expect(answerOf(TRANSACT, replay)).toEqual(accepted(3, 1000, -7, true));
-  expect(answerOf(OPEN, answered(201, ACCOUNT, LOCATION))).toEqual(accepted(9, 900, 0));
-  expect(answerOf(CHANGE, answered(200, { id: 3, nome: null, limite: 800, saldo: 5 }))).toEqual(
+  expect(decodeAnswer(TRANSACT, replay)).toEqual(accepted(3, 1000, -7, true));
+  expect(decodeAnswer(OPEN, answered(201, ACCOUNT, LOCATION))).toEqual(accepted(9, 900, 0));
+  expect(decodeAnswer(CHANGE, answered(200, { id: 3, nome: null, limite: 800, saldo: 5 }))).toEqual(
     accepted(3, 800, 5),
   );
   const entry = { valor: 7, tipo: "d", descricao: "0-1ç", realizada_em: TIME };
-  expect(answerOf(STATEMENT, answered(200, { ...SEEN, ultimas_transacoes: [entry] }))).toEqual({
+  expect(decodeAnswer(STATEMENT, answered(200, { ...SEEN, ultimas_transacoes: [entry] }))).toEqual({
     type: "statement",
     statement: {
       balance: -7,
@@ -56,14 +56,14 @@ test("reads each answer that the contract has", () => {
     ["account-not-found", 404],
   ] as const) {
     const refused = { type: "refused", problem: name, replayed: false } as const;
-    expect(answerOf(TRANSACT, answered(status, problem(name, status), PROBLEM_HEAD))).toEqual(refused);
+    expect(decodeAnswer(TRANSACT, answered(status, problem(name, status), PROBLEM_HEAD))).toEqual(refused);
     const replayed = answered(status, problem(name, status), [...PROBLEM_HEAD, REPLAYED]);
-    expect(answerOf(TRANSACT, replayed)).toEqual({ ...refused, replayed: true });
+    expect(decodeAnswer(TRANSACT, replayed)).toEqual({ ...refused, replayed: true });
   }
   const none = answered(503, problem("ledger-unavailable", 503, { outcome: "none" }), RETRY);
-  expect(answerOf(STATEMENT, none)).toEqual({ type: "not-done" });
+  expect(decodeAnswer(STATEMENT, none)).toEqual({ type: "not-done" });
   const unknown = answered(503, problem("ledger-unavailable", 503, { outcome: "unknown" }), RETRY);
-  expect(answerOf(CHANGE, unknown).type).toBe("unknown");
+  expect(decodeAnswer(CHANGE, unknown).type).toBe("unknown");
 });
 
 test("says that the balancer's own answer leaves the outcome unknown", async () => {
@@ -76,7 +76,7 @@ test("says that the balancer's own answer leaves the outcome unknown", async () 
     head: text.slice(0, bodyAt),
     body: text.slice(bodyAt + 4),
   } as const;
-  expect(answerOf(TRANSACT, outcome).type).toBe("unknown");
+  expect(decodeAnswer(TRANSACT, outcome).type).toBe("unknown");
 });
 
 test("calls odd whatever the contract does not know", () => {
@@ -104,13 +104,13 @@ test("calls odd whatever the contract does not know", () => {
     [TRANSACT, answered(503, problem("not-ready", 503, { outcome: "none" }), RETRY)],
     [TRANSACT, { type: "failed", reason: "garbled", detail: "no HTTP", sent: true }],
   ];
-  for (const [operation, outcome] of cases) expect(answerOf(operation, outcome).type).toBe("odd");
+  for (const [operation, outcome] of cases) expect(decodeAnswer(operation, outcome).type).toBe("odd");
 });
 
 test("says of a broken connection that the outcome is unknown", () => {
   for (const reason of ["refused", "dropped", "timeout", "cancelled", "no-socket"] as const) {
     const outcome: Outcome = { type: "failed", reason, detail: "why", sent: true };
-    expect(answerOf(TRANSACT, outcome)).toEqual({ type: "unknown", reason: `${reason}: why` });
+    expect(decodeAnswer(TRANSACT, outcome)).toEqual({ type: "unknown", reason: `${reason}: why` });
   }
 });
 
@@ -122,7 +122,7 @@ test("writes each request as the contract has it, with the key where there is on
     basePath: "",
   };
   const written = (operation: Operation, key: string | null) =>
-    Buffer.from(requestOf(operation, key, target)).toString();
+    Buffer.from(encodeRequest(operation, key, target)).toString();
   const transact = written(TRANSACT, "k1");
   expect(transact).toStartWith("POST /clientes/3/transacoes HTTP/1.1\r\nHost: x:1\r\n");
   expect(transact).toContain("Idempotency-Key: k1\r\n");

@@ -4,43 +4,46 @@ import { join } from "node:path";
 import { StartError } from "../../src/errors.ts";
 import type { Violation } from "../../proof/torture/check/checker-types.ts";
 import type { Fault } from "../../proof/torture/plan/fault.ts";
-import type { Progress, TortureOptions, TortureParts } from "../../proof/torture/options.ts";
+import type { TortureProgress, TortureOptions, TortureDependencies } from "../../proof/torture/options.ts";
 import type { TortureResult } from "../../proof/torture/report/torture-result.ts";
 import { torture } from "../../proof/torture/torture.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { partsOf, StandInStage } from "./support/stand-in-system.ts";
+import { dependenciesOf, StandInSystem } from "./support/stand-in-system.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
+const TIMES = { afterMilliseconds: 300, lastsMilliseconds: 600 };
 const OUTAGE: Omit<Fault, "number"> = {
   kind: "kill",
-  harm: { type: "kill", processes: ["redis"], againAfterMilliseconds: null },
-  afterMilliseconds: 300,
-  lastsMilliseconds: 600,
+  action: { type: "kill", processes: ["redis"], againAfterMilliseconds: null },
+  ...TIMES,
 };
 const FULL: Omit<Fault, "number"> = {
   kind: "disk",
-  harm: { type: "disk-full", process: "nats" },
+  action: { type: "disk-full", process: "nats" },
   afterMilliseconds: 100,
   lastsMilliseconds: 300,
 };
 
 interface Ran {
   readonly result: TortureResult;
-  readonly progress: readonly Progress[];
-  readonly stage: StandInStage;
+  readonly progress: readonly TortureProgress[];
+  readonly system: StandInSystem;
 }
 
 /** A run of rounds of a second and a half in this folder. */
 async function run(
   folder: string,
   options: Partial<TortureOptions> = {},
-  alter: (stage: StandInStage, parts: TortureParts) => TortureParts = (_, parts) => parts,
+  alter: (system: StandInSystem, dependencies: TortureDependencies) => TortureDependencies = (
+    _,
+    dependencies,
+  ) => dependencies,
 ): Promise<Ran> {
-  const stage = new StandInStage();
-  const progress: Progress[] = [];
+  const system = new StandInSystem();
+  const progress: TortureProgress[] = [];
   const result = await torture({
     seconds: 1.5,
     roundSeconds: 1.5,
@@ -48,19 +51,19 @@ async function run(
     kinds: ["kill", "disk"],
     embedded: false,
     folder: join(folder, "run"),
-    parts: alter(stage, partsOf(stage, [OUTAGE, FULL])),
+    dependencies: alter(system, dependenciesOf(system, [OUTAGE, FULL])),
     onProgress: (one) => progress.push(one),
     ...options,
   });
-  return { result, progress, stage };
+  return { result, progress, system };
 }
 
 /** The checker finds this in its second round. */
 function findsInRound2(violations: (attempts: readonly number[]) => readonly Violation[]) {
-  return (_: StandInStage, parts: TortureParts): TortureParts => ({
-    ...parts,
+  return (_: StandInSystem, dependencies: TortureDependencies): TortureDependencies => ({
+    ...dependencies,
     createChecker: () => {
-      const checker = parts.createChecker();
+      const checker = dependencies.createChecker();
       let rounds = 0;
       return {
         round: (attempts, books, restores) => {
@@ -76,7 +79,7 @@ function findsInRound2(violations: (attempts: readonly number[]) => readonly Vio
 
 test("finds nothing where nothing is wrong, and removes the folder", async () => {
   using folder = temporaryFolder();
-  const { result, progress, stage } = await run(folder.path, { seconds: 3 });
+  const { result, progress, system } = await run(folder.path, { seconds: 3 });
   expect(result).toMatchObject({
     format: "razonete-torture-2",
     command: "npm run torture -- --seconds 3 --seed 11 --faults kill,disk",
@@ -93,8 +96,8 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   expect(result.counts.requests).toBeGreaterThan(50);
   expect(result.counts.notDone).toBeGreaterThan(10);
   expect(existsSync(join(folder.path, "run"))).toBe(false);
-  expect([stage.heals, stage.stops]).toEqual([2, 1]);
-  expect(stage.faults.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
+  expect([system.recoveries, system.stops]).toEqual([2, 1]);
+  expect(system.faults.map(({ number }) => number).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   const types = new Set(progress.map(({ type }) => type));
   expect([...types].toSorted()).toEqual([
     "fault-begins",
@@ -106,7 +109,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   ]);
 });
 
-test("counts each harm, tells why some were skipped, and how long nothing was decided", async () => {
+test("counts each fault, says why some were skipped, and how long nothing was decided", async () => {
   using folder = temporaryFolder();
   const { result } = await run(folder.path, { seconds: 3 });
   const [kill, disk] = result.harms;
@@ -128,14 +131,14 @@ test("counts each harm, tells why some were skipped, and how long nothing was de
   }
 });
 
-test("a violation ends the run after its round; everything is kept and told", async () => {
+test("a violation ends the run after its round; everything is kept and shown", async () => {
   using folder = temporaryFolder();
   const found = findsInRound2((attempts) => [
     { name: "lost", detail: "the credit is not there", attempts: attempts.slice(0, 2) },
     { name: "stale-statement", detail: "older than an answer", attempts: [1] },
   ]);
-  const { result, stage } = await run(folder.path, { seconds: 6 }, found);
-  expect([result.rounds, result.violationsInAll, stage.stops]).toEqual([2, 2, 1]);
+  const { result, system } = await run(folder.path, { seconds: 6 }, found);
+  expect([result.rounds, result.violationsInAll, system.stops]).toEqual([2, 2, 1]);
   expect(result.violatedAfterSeconds).toBeWithin(3, 8);
   expect(result.violations[0]).toMatchObject({ round: 2, name: "lost", detail: "the credit is not there" });
   expect(result.violations[0]?.attempts[0]).toMatch(
@@ -151,14 +154,17 @@ test("a violation ends the run after its round; everything is kept and told", as
       .map((line): unknown => JSON.parse(line));
   expect(lines("history.jsonl")).toHaveLength(result.counts.requests);
   expect(lines("faults.jsonl")).toHaveLength(4);
+  expect(lines("faults.jsonl")).toContainEqual(
+    expect.objectContaining({ fault: { number: 1, kind: OUTAGE.kind, harm: OUTAGE.action, ...TIMES } }),
+  );
   expect(lines("violations.jsonl")).toHaveLength(2);
   const books: unknown = JSON.parse(readFileSync(join(folder.path, "run", "books.json"), "utf8"));
-  expect(books).toEqual(stage.ledger.books());
+  expect(books).toEqual(system.ledger.books());
 });
 
-describe("what the stage shows is a violation, too:", () => {
+describe("what goes wrong with the system is a violation, too:", () => {
   for (const [failure, name, words] of [
-    ["heal", "does-not-heal", "redis does not start"],
+    ["recovery", "does-not-heal", "redis does not start"],
     ["audit", "audit", "account 3: the balance is off by one"],
     ["no look", "audit", "the audit could not look: exit code 2"],
     ["no answer", "does-not-heal", "healed, and yet it does not answer"],
@@ -166,25 +172,25 @@ describe("what the stage shows is a violation, too:", () => {
   ] as const) {
     test(failure, async () => {
       using folder = temporaryFolder();
-      const { result, stage } = await run(folder.path, { seconds: 3 }, (standIn, parts) => {
+      const { result, system } = await run(folder.path, { seconds: 3 }, (standIn, dependencies) => {
         standIn.failure = failure;
-        return parts;
+        return dependencies;
       });
       expect(result.violations).toHaveLength(1);
       expect(result.violations[0]?.name).toBe(name);
       expect(result.violations[0]?.detail).toContain(words);
       expect(result.counts.requests).toBeGreaterThan(20);
-      expect([result.rounds, stage.stops]).toEqual([1, 1]);
+      expect([result.rounds, system.stops]).toEqual([1, 1]);
       expect(existsSync(join(folder.path, "run", "history.jsonl"))).toBe(true);
     });
   }
 });
 
-test("a signal ends it where it stands: nothing is healed, the stage stops, the folder is removed", async () => {
+test("a signal ends it at once: nothing recovers, the system stops, the folder is removed", async () => {
   using folder = temporaryFolder();
   const interruption = new AbortController();
   const began = performance.now();
-  const { result, stage } = await run(folder.path, {
+  const { result, system } = await run(folder.path, {
     seconds: 60,
     roundSeconds: 20,
     signal: interruption.signal,
@@ -194,17 +200,17 @@ test("a signal ends it where it stands: nothing is healed, the stage stops, the 
   });
   expect(performance.now() - began).toBeLessThan(5_000);
   expect(result).toMatchObject({ interrupted: true, rounds: 0, violations: [], folder: null });
-  expect([stage.heals, stage.stops, stage.faults.length]).toEqual([0, 1, 1]);
+  expect([system.recoveries, system.stops, system.faults.length]).toEqual([0, 1, 1]);
   expect(existsSync(join(folder.path, "run"))).toBe(false);
 });
 
-test("where the checker itself fails, the stage stops and the folder stays", async () => {
+test("if the checker itself fails, the system stops and the folder stays", async () => {
   using folder = temporaryFolder();
-  let stage: StandInStage | null = null;
-  const failing = run(folder.path, {}, (standIn, parts) => {
-    stage = standIn;
+  let system: StandInSystem | null = null;
+  const failing = run(folder.path, {}, (standIn, dependencies) => {
+    system = standIn;
     return {
-      ...parts,
+      ...dependencies,
       createChecker: () => ({
         round: () => {
           throw new Error("a defect");
@@ -214,16 +220,16 @@ test("where the checker itself fails, the stage stops and the folder stays", asy
   });
   expect(failing).rejects.toThrow("a defect");
   await failing.catch(() => {});
-  expect(stage).toMatchObject({ stops: 1 });
+  expect(system).toMatchObject({ stops: 1 });
   expect(existsSync(join(folder.path, "run", "history.jsonl"))).toBe(true);
 });
 
-test("what cannot start is told in a sentence, with exit code 2", async () => {
+test("what cannot start is reported in a sentence, with exit code 2", async () => {
   using folder = temporaryFolder();
   const start = (write: boolean) =>
-    run(folder.path, {}, (_, parts) => ({
-      ...parts,
-      startStage: (wanted) => {
+    run(folder.path, {}, (_, dependencies) => ({
+      ...dependencies,
+      startSystem: (wanted) => {
         if (write) writeFileSync(join(wanted.folder, "redis.log"), "");
         return Promise.reject(new Error("redis-server is missing"));
       },

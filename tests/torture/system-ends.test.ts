@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ClusterStage } from "../../proof/torture/system/cluster-under-test.ts";
+import { ClusterUnderTest } from "../../proof/torture/system/cluster-under-test.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -11,10 +11,10 @@ import { leftBehind, mountsBelow } from "./support/left-behind.ts";
 setDefaultTimeout(60_000);
 failOnLeaks();
 
-describe.skipIf(serversMissing !== null)("a stage that ends otherwise", () => {
+describe.skipIf(serversMissing !== null)("a cluster under test that ends in another way", () => {
   test("leaves no process and no disk where the torture is killed, not even frozen ones", async () => {
     using folder = temporaryFolder();
-    const torn = Bun.spawn([process.execPath, join(import.meta.dir, "support/torn-stage.ts"), folder.path], {
+    const torn = Bun.spawn([process.execPath, join(import.meta.dir, "support/torn-system.ts"), folder.path], {
       stdout: "pipe",
     });
     const { value } = await torn.stdout.getReader().read();
@@ -28,18 +28,23 @@ describe.skipIf(serversMissing !== null)("a stage that ends otherwise", () => {
   test("says why it does not start, and leaves nothing", async () => {
     using folder = temporaryFolder();
     const own = { init: ["sh", "-c", "echo not today; exit 1"] };
-    const starting = ClusterStage.start({ folder: folder.path, faultKinds: ["disk"], own, say: () => {} });
+    const starting = ClusterUnderTest.start({
+      folder: folder.path,
+      faultKinds: ["disk"],
+      own,
+      say: () => {},
+    });
     expect(await starting.catch(String)).toBe("StartError: the ledger could not be set up: not today");
     expect(leftBehind(folder.path)).toEqual([]);
   });
 
-  test("is not healed where a writer has raised an alarm, and mounts nothing without faults of disks", async () => {
+  test("does not recover if a writer has raised an alarm, and mounts nothing without faults of disks", async () => {
     using folder = temporaryFolder();
     const differs = join(folder.path, "differs");
     const own = {
       writer: ["sh", "-c", `while [ ! -e ${differs} ]; do sleep 0.02; done; echo ALARM: differs; exit 65`],
     };
-    const stage = await ClusterStage.start({
+    const system = await ClusterUnderTest.start({
       folder: folder.path,
       faultKinds: ["kill"],
       own,
@@ -47,16 +52,16 @@ describe.skipIf(serversMissing !== null)("a stage that ends otherwise", () => {
       say: () => {},
     });
     try {
-      expect(stage.cannot).toEqual([]);
+      expect(system.unsupportedFaults).toEqual([]);
       expect(mountsBelow(folder.path)).toEqual([]);
       writeFileSync(differs, "");
-      await eventually("it is known", () => stage.alarms.length > 0);
-      expect(stage.alarms).toEqual([{ process: "writer-1", said: "ALARM: differs" }]);
-      expect(await stage.heal().catch(String)).toBe(
+      await eventually("it is known", () => system.alarms.length > 0);
+      expect(system.alarms).toEqual([{ process: "writer-1", said: "ALARM: differs" }]);
+      expect(await system.recover().catch(String)).toBe(
         "Error: a writer needs a person: writer-1: ALARM: differs",
       );
     } finally {
-      await stage.stop();
+      await system.stop();
     }
     expect(leftBehind(folder.path)).toEqual([]);
     expect(existsSync(join(folder.path, "stack/logs/writer-1.log"))).toBe(true);

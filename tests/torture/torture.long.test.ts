@@ -1,21 +1,27 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { FAULT_KINDS } from "../../proof/torture/plan/fault.ts";
-import { TORTURE_PARTS } from "../../proof/torture/dependencies.ts";
+import { TORTURE_DEPENDENCIES } from "../../proof/torture/dependencies.ts";
 import { torture } from "../../proof/torture/torture.ts";
 import { summaryOf } from "../../proof/torture/report/summary.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
-// Load and harm of 20 to 60 s, and what comes between the rounds: a system that heals late may take a minute each.
+// Load and faults for 20 to 60 s, and what comes between the rounds: a slow recovery may take a minute each time.
 setDefaultTimeout(5 * 60_000);
 
 /** Always the same, so that a change that fails here is to blame; `TEST_SEED` takes the place of both. */
 const SEEDS = process.env["TEST_SEED"] === undefined ? [1, 2] : [Number(process.env["TEST_SEED"])];
 
-/** A failing run is told in words; its folder stays. */
+/** Prints the summary of a run that fails; its folder stays. */
 async function expectNothingFound(seed: number, seconds: number, embedded: boolean): Promise<void> {
-  const result = await torture({ seconds, seed, kinds: FAULT_KINDS, embedded, parts: TORTURE_PARTS });
+  const result = await torture({
+    seconds,
+    seed,
+    kinds: FAULT_KINDS,
+    embedded,
+    dependencies: TORTURE_DEPENDENCIES,
+  });
   if (result.violationsInAll > 0) console.error(summaryOf(result));
   expect(result.violations).toEqual([]);
   expect(result.counts.lost + result.counts.doubled).toBe(0);

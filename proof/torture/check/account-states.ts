@@ -1,7 +1,7 @@
-import type { BooksSeen } from "../system/system-under-test.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
 
-export type EntrySeen = BooksSeen["entries"][number];
-export type LimitSeen = BooksSeen["limits"][number];
+export type EntryRow = BooksSnapshot["entries"][number];
+export type LimitRow = BooksSnapshot["limits"][number];
 
 /** An account after the first `entries` of its entries, under version `limits` of its limit. */
 export interface State {
@@ -11,41 +11,41 @@ export interface State {
   readonly creditLimit: number;
 }
 
-/** Where the rows of an account are in the books. */
-export interface Rows<Row> {
+/** The rows of one account, as a slice of all rows of the books. */
+export interface RowSlice<Row> {
   readonly of: readonly Row[];
   readonly from: number;
   readonly count: number;
 }
 
 /**
- * The states through which an account went, by its own rows in the books: state 0 is before its opening, and change n
- * leads from state n - 1 to state n. Change 1 is the opening (version 1 of the limit). A later version of the limit
- * comes after the entry `afterSeq` and before the next one. So the state after n entries and m versions is n + m, and
- * nothing needs to be written down.
+ * The states of an account, one after each change, as its rows in the books give them. State 0 is before the opening;
+ * change n leads from state n - 1 to state n. Change 1 is the opening (version 1 of the limit). A later version of the
+ * limit comes after the entry `afterSeq` and before the next entry. So the state after n entries and m versions has the
+ * number n + m, and no list of states has to be stored.
  */
-export class Timeline {
+export class AccountStates {
   readonly account: number;
-  /** The changes that stood before this round. */
-  readonly floor: number;
-  /** Whether the rows are a chain; if not, the states mean nothing. */
+  /** How many changes the books had before this round. */
+  readonly changesBefore: number;
+  /** Whether the rows form an unbroken chain. If not, the states mean nothing. */
   readonly isWhole: boolean;
-  readonly #entries: Rows<EntrySeen>;
-  readonly #limits: Rows<LimitSeen>;
+  readonly #entries: RowSlice<EntryRow>;
+  readonly #limits: RowSlice<LimitRow>;
 
   constructor(
     account: number,
-    rows: { readonly entries: Rows<EntrySeen>; readonly limits: Rows<LimitSeen> },
-    { floor, isWhole }: { readonly floor: number; readonly isWhole: boolean },
+    rows: { readonly entries: RowSlice<EntryRow>; readonly limits: RowSlice<LimitRow> },
+    { changesBefore, isWhole }: { readonly changesBefore: number; readonly isWhole: boolean },
   ) {
     this.account = account;
-    this.floor = floor;
+    this.changesBefore = changesBefore;
     this.isWhole = isWhole;
     this.#entries = rows.entries;
     this.#limits = rows.limits;
   }
 
-  /** How many there are in all. */
+  /** How many changes there are in all. */
   get changes(): number {
     return this.#entries.count + this.#limits.count;
   }
@@ -59,12 +59,12 @@ export class Timeline {
   }
 
   /** @throws RangeError where there is no entry `n` (from 1) */
-  entry(n: number): EntrySeen {
+  entry(n: number): EntryRow {
     return rowOf(this.#entries, n);
   }
 
   /** @throws RangeError where there is no version `m` (from 1) */
-  limit(m: number): LimitSeen {
+  limit(m: number): LimitRow {
     return rowOf(this.#limits, m);
   }
 
@@ -106,7 +106,7 @@ export class Timeline {
   }
 }
 
-function rowOf<Row>({ of, from, count }: Rows<Row>, number: number): Row {
+function rowOf<Row>({ of, from, count }: RowSlice<Row>, number: number): Row {
   const row = number >= 1 && number <= count ? of[from + number - 1] : undefined;
   if (row === undefined) throw new RangeError(`there are ${count} rows, and no number ${number}`);
   return row;

@@ -1,8 +1,8 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Attempt } from "../clients/history.ts";
-import type { BooksSeen } from "../system/system-under-test.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
 
-/** Something that must never be. `attempts` are those that show it. */
+/** Something that must never happen. `attempts` are the numbers of the attempts that show it. */
 export interface Violation {
   readonly name:
     | "lost"
@@ -20,7 +20,7 @@ export interface Violation {
     | "other-outcome"
     | "audit"
     | "does-not-heal"
-    /** Redis had to be restored after harms that are none to its data. */
+    /** Redis had to be restored although no fault had damaged its data. */
     | "restored-without-need";
   readonly detail: string;
   readonly attempts: readonly number[];
@@ -34,26 +34,29 @@ export interface RoundCounts {
   readonly statements: number;
   readonly notDone: number;
   readonly unknown: number;
-  /** Commands with no known outcome that were found in the books after all. */
+  /** Commands with an unknown outcome that were found in the books. */
   readonly unknownApplied: number;
-  /** Commands that were answered and are not in the books. Beyond the promise and named by a restore: `lostNamed`. */
+  /**
+   * Commands that were answered and are not in the books. Those that a restore named as missing, which the promise does
+   * not cover, count as `lostNamed`.
+   */
   readonly lost: number;
   readonly lostNamed: number;
   readonly doubled: number;
   /**
-   * Answers that were not held against the order of their account, because a restore of this round named something as
-   * missing that may explain them.
+   * Answers that were not checked against the order of their account's changes, because a restore of this round named
+   * something as missing that may explain them.
    */
   readonly excused: number;
 }
 
-/** What was done in a round and is not seen in its restores. */
-export interface RoundHarm {
+/** What the faults of a round did, as far as its restores do not show it. */
+export interface RoundFaults {
   /**
-   * Redis's own data was harmed. Refusals are remembered in it alone: with the tail of its log it may lose some, and
-   * no batch, and then no restore is needed and none tells of it.
+   * Redis's own data was damaged. Only Redis remembers refusals. When it loses the tail of its log it may lose some
+   * refusals and no batch; then no restore is needed, so none reports it.
    */
-  readonly redisData: boolean;
+  readonly redisDataDamaged: boolean;
 }
 
 export interface RoundVerdict {
@@ -62,24 +65,24 @@ export interface RoundVerdict {
 }
 
 /**
- * Holds what the clients were told against the books, round by round.
+ * Compares the answers that clients got with the books, round by round.
  *
- * See the implementation for the model. Written apart from the ledger: it imports nothing of src/ledger, src/decide,
- * src/keep or src/embedded.
+ * See the implementation for the model. It is written independently of the ledger: it imports nothing from src/ledger,
+ * src/decide, src/keep or src/embedded.
  */
 export interface Checker {
   /**
    * @param attempts of this round, in any order; all have ended
-   * @param books whole, read after the round's heal
-   * @param restores what was restored in this round
-   * @param harm without it, Redis's data is taken for unharmed unless there was a restore
-   * @throws Error where the attempts or the books are not what their types promise (two commands with one mark, books
-   *   out of order): a defect of the torture, not of what it tortures
+   * @param books all rows, read after the system has recovered
+   * @param restores the restores of this round
+   * @param faults if not given, Redis's data counts as undamaged unless there was a restore
+   * @throws Error if the attempts or the books are not what their types promise (two commands with one mark, books
+   *   out of order): a defect of the torture, not of the system under test
    */
   round(
     attempts: readonly Attempt[],
-    books: BooksSeen,
+    books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    harm?: RoundHarm,
+    faults?: RoundFaults,
   ): RoundVerdict;
 }

@@ -1,175 +1,191 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import { type Asked, Commands } from "./command-registry.ts";
-import { BooksMemory } from "./kept-rows-check.ts";
-import type { Checker, RoundHarm, RoundVerdict } from "./checker-types.ts";
-import { Findings } from "./round-violations.ts";
-import { Gap } from "./excused-losses.ts";
+import { type RegisteredCommand, CommandRegistry } from "./command-registry.ts";
+import { KeptRowsCheck } from "./kept-rows-check.ts";
+import type { Checker, RoundFaults, RoundVerdict } from "./checker-types.ts";
+import { RoundFindings } from "./round-violations.ts";
+import { ExcusedLosses } from "./excused-losses.ts";
 import type { Attempt } from "../clients/history.ts";
-import { type ChangeMade, judgeMoments, type Reading } from "./linearizability.ts";
-import { changeMade, placeChange } from "./row-matching.ts";
-import { judgeOutcome, type OutcomeContext, standing } from "./command-outcome-check.ts";
+import { type TimedChange, checkLinearizability, type Observation } from "./linearizability.ts";
+import { timedChange, matchChange } from "./row-matching.ts";
+import { checkOutcome, type OutcomeContext, bindingOutcome } from "./command-outcome-check.ts";
 import {
   isKnownRefusal,
-  nothing,
-  refusalReadings,
-  statementReading,
-  unknownAccountReading,
+  emptyAccountStates,
+  refusalObservations,
+  statementObservation,
+  unknownAccountObservation,
 } from "./observed-states.ts";
-import type { BooksSeen } from "../system/system-under-test.ts";
-import type { Timeline } from "./account-states.ts";
-import { answerWords } from "./violation-text.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
+import type { AccountStates } from "./account-states.ts";
+import { answerText } from "./violation-text.ts";
 
 /**
  * The checker of a torture.
  *
- * The model: an account is a row of changes, in the order of the books (entries by seq, new limits where `afterSeq`
- * puts them), and its states are what the first n changes make of it. Every command leaves a mark of its own in its
- * change, so each answer can be held against it: what was accepted stands there once and as it was answered, what was
- * refused or not done does not, what is not known once or not at all. Statements and refusals saw one of the states,
- * and all of it must have been possible in the order in which the clients saw it happen (linearizability.ts).
+ * The model: an account is a sequence of changes, in the order of the books (entries by seq, new limits where
+ * `afterSeq` puts them). State n is the account after its first n changes. Every command leaves a mark of its own in
+ * its change, so each answer can be compared with its row. What was accepted is in the books once, as it was answered;
+ * what was refused or not done is not; what is unknown is there once or not at all. Each statement and each refusal saw
+ * one of the states, and everything must fit the order in which the clients saw it happen (linearizability.ts).
  *
- * The work of a round grows with its attempts; of the books only a hash of each row is looked at again.
+ * The work of a round grows with its attempts; of the rows of earlier rounds only a hash is compared.
  */
 export function createChecker(): Checker {
   return new BooksChecker();
 }
 
 class BooksChecker implements Checker {
-  readonly #commands = new Commands();
-  readonly #memory = new BooksMemory();
-  /** Commands that an earlier round left open, and that are not in the books. */
-  readonly #open = new Set<Asked>();
+  readonly #commands = new CommandRegistry();
+  readonly #keptRows = new KeptRowsCheck();
+  /** Commands whose outcome an earlier round left unknown, and that are not in the books. */
+  readonly #open = new Set<RegisteredCommand>();
   #round = 0;
   #forgottenIn = 0;
 
   round(
     attempts: readonly Attempt[],
-    books: BooksSeen,
+    books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    harm: RoundHarm = { redisData: false },
+    faults: RoundFaults = { redisDataDamaged: false },
   ): RoundVerdict {
     this.#round += 1;
-    const findings = new Findings();
-    if (harm.redisData || restores.some(({ type }) => type === "restored")) this.#forgottenIn = this.#round;
+    const findings = new RoundFindings();
+    if (faults.redisDataDamaged || restores.some(({ type }) => type === "restored"))
+      this.#forgottenIn = this.#round;
 
     const statements: Attempt[] = [];
-    const touched = this.#takeIn(attempts, statements, findings);
-    const { timelines, appeared } = this.#memory.look(books, findings);
-    for (const change of appeared) {
-      const asked = placeChange(change, this.#commands, this.#round, findings);
-      if (asked !== null) touched.add(asked);
+    const touched = this.#registerAttempts(attempts, statements, findings);
+    const { statesByAccount, newRows } = this.#keptRows.check(books, findings);
+    for (const change of newRows) {
+      const command = matchChange(change, this.#commands, this.#round, findings);
+      if (command !== null) touched.add(command);
     }
 
-    const gap = new Gap(restores, timelines);
-    if (!gap.isEmpty) for (const asked of new Set([...touched, ...this.#open])) gap.consider(asked);
-    const context = { round: this.#round, forgottenIn: this.#forgottenIn, timelines, gap, findings };
-    for (const asked of touched) judgeOutcome(asked, context);
-    this.#moments(touched, statements, context);
-    for (const asked of touched) this.#settle(asked, gap);
+    const losses = new ExcusedLosses(restores, statesByAccount);
+    if (!losses.isEmpty) for (const command of new Set([...touched, ...this.#open])) losses.consider(command);
+    const context = { round: this.#round, forgottenIn: this.#forgottenIn, statesByAccount, losses, findings };
+    for (const command of touched) checkOutcome(command, context);
+    this.#checkLinearizability(touched, statements, context);
+    for (const command of touched) this.#rememberOutcome(command, losses);
     return { counts: findings.counts, violations: findings.violations };
   }
 
-  /** @returns the commands that were asked for */
-  #takeIn(attempts: readonly Attempt[], statements: Attempt[], findings: Findings): Set<Asked> {
-    const touched = new Set<Asked>();
+  /** @returns the commands of this round */
+  #registerAttempts(
+    attempts: readonly Attempt[],
+    statements: Attempt[],
+    findings: RoundFindings,
+  ): Set<RegisteredCommand> {
+    const touched = new Set<RegisteredCommand>();
     findings.counts.requests = attempts.length;
     for (const seen of attempts) {
       count(seen, findings);
       const oddity = oddityOf(seen);
       if (oddity !== null) findings.add("odd-answer", `Attempt ${seen.number}: ${oddity}.`, [seen.number]);
-      // It may have been applied or not: what the contract does not know says nothing.
+      // It may have been applied or not: an answer outside the contract says nothing.
       const attempt: Attempt =
         oddity === null ? seen : { ...seen, answer: { type: "unknown", reason: "an odd answer" } };
       const { operation } = attempt;
       if (operation.type === "statement") statements.push(attempt);
       else
-        touched.add(this.#commands.attempt(attempt, operation, (account) => this.#memory.floorOf(account)));
+        touched.add(
+          this.#commands.attempt(attempt, operation, (account) => this.#keptRows.changesBefore(account)),
+        );
     }
     return touched;
   }
 
-  #moments(touched: ReadonlySet<Asked>, statements: readonly Attempt[], context: OutcomeContext): void {
-    const { gap, findings } = context;
-    const accounts = new Map<number, { changes: ChangeMade[]; readings: Reading[]; timeline: Timeline }>();
+  #checkLinearizability(
+    touched: ReadonlySet<RegisteredCommand>,
+    statements: readonly Attempt[],
+    context: OutcomeContext,
+  ): void {
+    const { losses, findings } = context;
+    const accounts = new Map<
+      number,
+      { changes: TimedChange[]; observations: Observation[]; states: AccountStates }
+    >();
     const of = (account: number) => {
       const known = accounts.get(account);
       if (known !== undefined) return known;
-      const timeline = context.timelines.get(account) ?? nothing(account);
-      const fresh = { changes: [], readings: [], timeline };
+      const states = context.statesByAccount.get(account) ?? emptyAccountStates(account);
+      const fresh = { changes: [], observations: [], states };
       accounts.set(account, fresh);
       return fresh;
     };
 
-    for (const asked of touched) {
-      const refusals = asked.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (gap.excusesCommand(asked)) findings.counts.excused += refusals;
-      else this.#ofCommand(asked, refusals > 0, of);
+    for (const command of touched) {
+      const refusals = command.attempts.filter(({ answer }) => answer.type === "refused").length;
+      if (losses.excusesCommand(command)) findings.counts.excused += refusals;
+      else this.#addCommand(command, refusals > 0, of);
     }
     for (const attempt of statements) {
       const { account } = attempt.operation.type === "statement" ? attempt.operation : { account: 0 };
       const { answer } = attempt;
       if (answer.type !== "statement" && answer.type !== "refused") continue;
-      if (gap.excuses(account)) {
+      if (losses.excuses(account)) {
         findings.counts.excused += 1;
         continue;
       }
-      const { readings, timeline } = of(account);
-      if (!timeline.isWhole) continue;
-      const reading =
+      const { observations, states } = of(account);
+      if (!states.isWhole) continue;
+      const observation =
         answer.type === "statement"
-          ? statementReading(attempt, answer.statement, timeline, this.#commands)
-          : unknownAccountReading(attempt, answer.problem, timeline);
-      if (typeof reading !== "string") readings.push(reading);
+          ? statementObservation(attempt, answer.statement, states, this.#commands)
+          : unknownAccountObservation(attempt, answer.problem, states);
+      if (typeof observation !== "string") observations.push(observation);
       else {
-        const detail = `The statement of account ${account} (attempt ${attempt.number}) is of no moment: ${reading}.`;
+        const detail = `The statement of account ${account} (attempt ${attempt.number}) shows no state of it: ${observation}.`;
         findings.add("impossible-statement", detail, [attempt.number]);
       }
     }
-    for (const { changes, readings, timeline } of accounts.values()) {
-      if (timeline.isWhole) judgeMoments(timeline, changes, readings, findings);
+    for (const { changes, observations, states } of accounts.values()) {
+      if (states.isWhole) checkLinearizability(states, changes, observations, findings);
     }
   }
 
-  #ofCommand(
-    asked: Asked,
+  #addCommand(
+    command: RegisteredCommand,
     isRefused: boolean,
-    of: (account: number) => { changes: ChangeMade[]; readings: Reading[]; timeline: Timeline },
+    of: (account: number) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
   ): void {
-    if (asked.place !== null) {
-      const change = changeMade(asked, asked.place, this.#round);
-      if (change !== null) of(asked.place.account).changes.push(change);
+    if (command.position !== null) {
+      const change = timedChange(command, command.position, this.#round);
+      if (change !== null) of(command.position.account).changes.push(change);
     }
-    if (isRefused && asked.operation.type !== "open") {
-      const { readings, timeline } = of(asked.operation.account);
-      const isTold = asked.told?.answer.type === "refused";
-      readings.push(...refusalReadings(asked, isTold, timeline));
+    if (isRefused && command.operation.type !== "open") {
+      const { observations, states } = of(command.operation.account);
+      const isKnown = command.knownOutcome?.answer.type === "refused";
+      observations.push(...refusalObservations(command, isKnown, states));
     }
   }
 
-  /** Keeps of the round what later ones need. */
-  #settle(asked: Asked, gap: Gap): void {
-    const isBack = asked.place !== null && asked.lost === "named";
-    // Of several acceptances it is not known which one was lost. What stands in the books is what later ones must say.
-    const isExcused = gap.excusesCommand(asked);
-    if (isBack) [asked.lost, asked.told] = ["no", null];
-    // A refusal that may have been forgotten may be remembered all the same: it is kept until another outcome is told.
-    let isBinding = standing(asked, { forgottenIn: this.#forgottenIn }) !== null;
-    for (const { answer, number } of asked.attempts) {
-      if (answer.type === "unknown") asked.open = true;
+  /** Stores what later rounds need to know of this one. */
+  #rememberOutcome(command: RegisteredCommand, losses: ExcusedLosses): void {
+    const isBack = command.position !== null && command.lost === "named";
+    // Of several acceptances it is unknown which one was lost. Later answers must agree with what is in the books.
+    const isExcused = losses.excusesCommand(command);
+    if (isBack) [command.lost, command.knownOutcome] = ["no", null];
+    // A refusal that Redis may have forgotten may also still be there: it is kept until an answer gives another
+    // outcome.
+    let isBinding = bindingOutcome(command, { forgottenIn: this.#forgottenIn }) !== null;
+    for (const { answer, number } of command.attempts) {
+      if (answer.type === "unknown") command.open = true;
       if (answer.type !== "accepted" && answer.type !== "refused") continue;
-      // An acceptance is what stays beside a refusal that was forgotten.
-      if (isBinding && (asked.told?.answer.type !== "refused" || answer.type === "refused")) continue;
-      asked.told = { answer, attempt: number, round: this.#round };
+      // Where a refusal was forgotten and the command then accepted, the acceptance is what stays.
+      if (isBinding && (command.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
+        continue;
+      command.knownOutcome = { answer, attempt: number, round: this.#round };
       isBinding = true;
     }
-    if (isExcused && asked.told?.answer.type === "accepted") asked.told = null;
-    asked.attempts = [];
-    if (asked.open && asked.place === null) this.#open.add(asked);
-    else this.#open.delete(asked);
+    if (isExcused && command.knownOutcome?.answer.type === "accepted") command.knownOutcome = null;
+    command.attempts = [];
+    if (command.open && command.position === null) this.#open.add(command);
+    else this.#open.delete(command);
   }
 }
 
-function count({ answer }: Attempt, { counts }: Findings): void {
+function count({ answer }: Attempt, { counts }: RoundFindings): void {
   switch (answer.type) {
     case "accepted":
       counts.accepted += 1;
@@ -191,7 +207,7 @@ function count({ answer }: Attempt, { counts }: Findings): void {
   }
 }
 
-/** @returns why the answer is none that the contract has for the request */
+/** @returns why the contract does not allow this answer to this request; null if it does */
 function oddityOf({ operation, answer }: Attempt): string | null {
   switch (answer.type) {
     case "odd":
@@ -199,7 +215,7 @@ function oddityOf({ operation, answer }: Attempt): string | null {
     case "accepted":
     case "statement":
       if ((operation.type === "statement") === (answer.type === "statement")) return null;
-      return `asked for ${operation.type}, it was answered: ${answerWords(answer)}`;
+      return `asked for ${operation.type}, it was answered: ${answerText(answer)}`;
     case "refused":
       if (isKnownRefusal(answer.problem, operation.type)) return null;
       return `a request to ${operation.type} was refused with "${answer.problem}", which cannot be`;

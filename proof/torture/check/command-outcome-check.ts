@@ -1,156 +1,167 @@
-import type { Accepted, Asked, Refused, Told } from "./command-registry.ts";
-import type { Findings } from "./round-violations.ts";
-import type { Gap } from "./excused-losses.ts";
+import type { Accepted, RegisteredCommand, Refused, KnownOutcome } from "./command-registry.ts";
+import type { RoundFindings } from "./round-violations.ts";
+import type { ExcusedLosses } from "./excused-losses.ts";
 import type { Attempt } from "../clients/history.ts";
-import type { Timeline } from "./account-states.ts";
-import { answerWords, askedWords } from "./violation-text.ts";
+import type { AccountStates } from "./account-states.ts";
+import { answerText, commandText } from "./violation-text.ts";
 
-/** What the outcomes of a round are held against. */
+/** What the outcomes of a round are checked against. */
 export interface OutcomeContext {
   readonly round: number;
-  readonly timelines: ReadonlyMap<number, Timeline>;
-  readonly gap: Gap;
-  /** The latest round in which refusals may have been forgotten; 0 for none. */
+  readonly statesByAccount: ReadonlyMap<number, AccountStates>;
+  readonly losses: ExcusedLosses;
+  /** The latest round in which Redis may have forgotten refusals; 0 for none. */
   readonly forgottenIn: number;
-  readonly findings: Findings;
+  readonly findings: RoundFindings;
 }
 
 type Decided = Attempt & { readonly answer: Accepted | Refused };
 
-/** One command's answers against each other, and against its change in the books. */
-export function judgeOutcome(asked: Asked, context: OutcomeContext): void {
-  const decided = asked.attempts.filter(isDecided);
-  const told = standing(asked, context);
-  sameOutcome(asked, decided, told, context);
-  decidedOnce(asked, decided, told, context);
-  const answers = [...(told === null ? [] : [told.answer]), ...decided.map(({ answer }) => answer)];
-  if (answers.some(({ type }) => type === "accepted")) accepted(asked, decided, context);
-  else if (asked.place !== null) notAccepted(asked, answers.length > 0, context);
+/** Checks a command's answers against each other, and against its row in the books. */
+export function checkOutcome(command: RegisteredCommand, context: OutcomeContext): void {
+  const decided = command.attempts.filter(isDecided);
+  const knownOutcome = bindingOutcome(command, context);
+  checkSameOutcome(command, decided, knownOutcome, context);
+  checkDecidedOnce(command, decided, knownOutcome, context);
+  const answers = [
+    ...(knownOutcome === null ? [] : [knownOutcome.answer]),
+    ...decided.map(({ answer }) => answer),
+  ];
+  if (answers.some(({ type }) => type === "accepted")) checkAccepted(command, decided, context);
+  else if (command.position !== null) checkNotAccepted(command, answers.length > 0, context);
 }
 
-/** What an earlier round told, if the ledger has to know it still. */
-export function standing(
-  { told, lost }: Asked,
+/** The outcome that an earlier round answered, if the ledger still has to know it. */
+export function bindingOutcome(
+  { knownOutcome, lost }: RegisteredCommand,
   { forgottenIn }: Pick<OutcomeContext, "forgottenIn">,
-): Told | null {
-  if (told === null || lost !== "no") return null;
-  return told.answer.type === "refused" && told.round <= forgottenIn ? null : told;
+): KnownOutcome | null {
+  if (knownOutcome === null || lost !== "no") return null;
+  return knownOutcome.answer.type === "refused" && knownOutcome.round <= forgottenIn ? null : knownOutcome;
 }
 
-function sameOutcome(
-  asked: Asked,
+function checkSameOutcome(
+  command: RegisteredCommand,
   decided: readonly Decided[],
-  told: Told | null,
+  knownOutcome: KnownOutcome | null,
   context: OutcomeContext,
 ): void {
   const outcomes = new Map<string, number>();
-  if (told !== null) outcomes.set(answerWords(told.answer), told.attempt);
+  if (knownOutcome !== null) outcomes.set(answerText(knownOutcome.answer), knownOutcome.attempt);
   for (const { answer, number } of decided) {
-    const words = answerWords(answer);
-    if (!outcomes.has(words)) outcomes.set(words, number);
+    const text = answerText(answer);
+    if (!outcomes.has(text)) outcomes.set(text, number);
   }
-  if (outcomes.size < 2 || context.gap.excusesCommand(asked)) return;
-  const acceptances = [...outcomes.keys()].filter((words) => words.startsWith("accepted")).length;
-  // A refusal may be forgotten; then the command is decided anew, and that outcome is the one that stays.
+  if (outcomes.size < 2 || context.losses.excusesCommand(command)) return;
+  const acceptances = [...outcomes.keys()].filter((text) => text.startsWith("accepted")).length;
+  // A refusal may be forgotten. Then the command is decided again, and the new outcome stays.
   if (context.forgottenIn === context.round && acceptances < 2) return;
-  const each = [...outcomes].map(([words, number]) => `${words} (attempt ${number})`).join("; ");
-  context.findings.add("other-outcome", `${askedWords(asked)} has several outcomes: ${each}.`, [
+  const each = [...outcomes].map(([text, number]) => `${text} (attempt ${number})`).join("; ");
+  context.findings.add("other-outcome", `${commandText(command)} has several outcomes: ${each}.`, [
     ...outcomes.values(),
   ]);
 }
 
-/** An answer that is not replayed says that the command was decided there and then: only one can say so. */
-function decidedOnce(
-  asked: Asked,
+/** An answer that is not a replay says that this attempt decided the command: only one answer may say so. */
+function checkDecidedOnce(
+  command: RegisteredCommand,
   decided: readonly Decided[],
-  told: Told | null,
-  { gap, forgottenIn, round, findings }: OutcomeContext,
+  knownOutcome: KnownOutcome | null,
+  { losses, forgottenIn, round, findings }: OutcomeContext,
 ): void {
   const first = decided.find(({ answer }) => !answer.replayed);
-  if (first === undefined || gap.excusesCommand(asked)) return;
+  if (first === undefined || losses.excusesCommand(command)) return;
   const forgets = forgottenIn === round && decided.some(({ answer }) => answer.type === "refused");
   const other =
-    told?.attempt ??
+    knownOutcome?.attempt ??
     decided.find(
       (attempt) => attempt !== first && (!attempt.answer.replayed || attempt.endedAt < first.sentAt),
     )?.number;
   if (other === undefined || forgets) return;
-  const detail = `${askedWords(asked)}: the answer to attempt ${first.number} says that it was decided anew, though attempt ${other} has its outcome, too.`;
+  const detail = `${commandText(command)}: the answer to attempt ${first.number} says that it was decided anew, though attempt ${other} has its outcome, too.`;
   findings.add("other-outcome", detail, [other, first.number]);
 }
 
-function accepted(asked: Asked, decided: readonly Decided[], context: OutcomeContext): void {
-  const { gap, findings } = context;
-  if (asked.place === null) {
-    if (gap.covers(asked.account)) {
+function checkAccepted(
+  command: RegisteredCommand,
+  decided: readonly Decided[],
+  context: OutcomeContext,
+): void {
+  const { losses, findings } = context;
+  if (command.position === null) {
+    if (losses.covers(command.account)) {
       findings.counts.lostNamed += 1;
-      asked.lost = "named";
+      command.lost = "named";
       return;
     }
     findings.counts.lost += 1;
-    asked.lost = "silently";
-    findings.add("lost", `${askedWords(asked)} was accepted and is not in the books.`, asked.numbers);
+    command.lost = "silently";
+    findings.add("lost", `${commandText(command)} was accepted and is not in the books.`, command.numbers);
     return;
   }
   for (const attempt of decided) {
     if (attempt.answer.type !== "accepted") continue;
-    if (gap.excusesCommand(asked)) findings.counts.excused += 1;
-    else accordingToBooks(asked, attempt, attempt.answer, context);
+    if (losses.excusesCommand(command)) findings.counts.excused += 1;
+    else checkAgainstBooks(command, attempt, attempt.answer, context);
   }
 }
 
-function accordingToBooks(
-  asked: Asked,
+function checkAgainstBooks(
+  command: RegisteredCommand,
   attempt: Attempt,
   answer: Accepted,
-  { timelines, findings }: OutcomeContext,
+  { statesByAccount, findings }: OutcomeContext,
 ): void {
-  const { place } = asked;
-  const timeline = place === null ? undefined : timelines.get(place.account);
-  // The chain's own break is told already, and its states mean nothing.
-  if (place === null || timeline?.isWhole !== true) return;
-  const state = timeline.stateAt(place.change);
+  const { position } = command;
+  const states = position === null ? undefined : statesByAccount.get(position.account);
+  // A broken chain is reported elsewhere, and its states mean nothing.
+  if (position === null || states?.isWhole !== true) return;
+  const state = states.stateAt(position.change);
   if (
-    answer.account === place.account &&
+    answer.account === position.account &&
     state !== null &&
     answer.balance === state.balance &&
     answer.creditLimit === state.creditLimit
   ) {
     return;
   }
-  const stands = `balance ${state?.balance} and limit ${state?.creditLimit} on account ${place.account}`;
-  const detail = `${askedWords(asked)} was ${answerWords(answer)}; the books have ${stands} after it.`;
+  const expected = `balance ${state?.balance} and limit ${state?.creditLimit} on account ${position.account}`;
+  const detail = `${commandText(command)} was ${answerText(answer)}; the books have ${expected} after it.`;
   findings.add("wrong-answer", detail, [attempt.number]);
 }
 
-/** It stands in the books, and nobody was told that it was accepted. */
-function notAccepted(asked: Asked, isRefused: boolean, context: OutcomeContext): void {
+/** It is in the books, and no client was told that it was accepted. */
+function checkNotAccepted(command: RegisteredCommand, isRefused: boolean, context: OutcomeContext): void {
   const { round, forgottenIn, findings } = context;
-  const isNew = asked.place?.round === round;
-  const mayBeApplied = asked.causes.length > 0 || asked.open;
+  const isNew = command.position?.round === round;
+  const mayBeApplied = command.causes.length > 0 || command.open;
   if (isNew && !mayBeApplied) {
-    if (asked.lost !== "no") {
-      const detail = `${askedWords(asked)} was lost, and stands in the books now without having been asked for again.`;
-      findings.add("unasked", detail, asked.numbers);
+    if (command.lost !== "no") {
+      const detail = `${commandText(command)} was lost, and stands in the books now without having been asked for again.`;
+      findings.add("unasked", detail, command.numbers);
       return;
     }
-    const said = asked.attempts.length === 0 && asked.told === null ? "not done" : answersOf(asked);
+    const said =
+      command.attempts.length === 0 && command.knownOutcome === null ? "not done" : answersOf(command);
     findings.add(
       "refused-and-applied",
-      `${askedWords(asked)} was answered: ${said}; and it stands in the books.`,
-      asked.numbers,
+      `${commandText(command)} was answered: ${said}; and it stands in the books.`,
+      command.numbers,
     );
     return;
   }
   if (isNew) findings.counts.unknownApplied += 1;
   if (!isRefused || (isNew && forgottenIn === round)) return;
-  const detail = `${askedWords(asked)} was answered: ${answersOf(asked)}; and it stands in the books.`;
-  findings.add("refused-and-applied", detail, asked.numbers);
+  const detail = `${commandText(command)} was answered: ${answersOf(command)}; and it stands in the books.`;
+  findings.add("refused-and-applied", detail, command.numbers);
 }
 
-function answersOf({ attempts, told }: Asked): string {
-  const answers = [...(told === null ? [] : [told.answer]), ...attempts.map(({ answer }) => answer)];
-  return [...new Set(answers.map(answerWords))].join("; ");
+function answersOf({ attempts, knownOutcome }: RegisteredCommand): string {
+  const answers = [
+    ...(knownOutcome === null ? [] : [knownOutcome.answer]),
+    ...attempts.map(({ answer }) => answer),
+  ];
+  return [...new Set(answers.map(answerText))].join("; ");
 }
 
 function isDecided(attempt: Attempt): attempt is Decided {

@@ -1,51 +1,51 @@
 import type { Answer, Attempt, Operation } from "../clients/history.ts";
 
-/** What changes something. */
-export type Command = Exclude<Operation, { type: "statement" }>;
+/** An operation that changes something. */
+export type CommandOperation = Exclude<Operation, { type: "statement" }>;
 export type Accepted = Extract<Answer, { type: "accepted" }>;
 export type Refused = Extract<Answer, { type: "refused" }>;
 
-/** Where a change stands in the books: entry `entry` of its account, or none, and its place among all its changes. */
-export interface Place {
+/** Where a change is in the books: as entry `entry` of its account, or as no entry, and as which of all its changes. */
+export interface RowPosition {
   readonly account: number;
   /** From 1; null for openings and new limits. */
   readonly entry: number | null;
   /** From 1, the opening. */
   readonly change: number;
-  /** The round in which it was found. */
+  /** The round in which it appeared. */
   readonly round: number;
 }
 
-/** The outcome that a command was first told. */
-export interface Told {
+/** The outcome that a command was first answered with. */
+export interface KnownOutcome {
   readonly answer: Accepted | Refused;
   readonly attempt: number;
   readonly round: number;
 }
 
-/** One command, with everything that was said of it. */
-export class Asked {
-  readonly operation: Command;
+/** One command, with all its attempts and answers. */
+export class RegisteredCommand {
+  readonly operation: CommandOperation;
   readonly key: string | null;
   /** The first attempt's number. */
   readonly first: number;
-  /** The changes that its account had before the round of the first attempt: earlier ones cannot have decided it. */
-  readonly floor: number;
-  /** Those of this round. */
+  /** How many changes its account had before the round of its first attempt: it was decided after all of these. */
+  readonly changesBefore: number;
+  /** Attempts of this round. */
   attempts: Attempt[] = [];
-  /** By an earlier round. */
-  told: Told | null = null;
+  /** From an earlier round. */
+  knownOutcome: KnownOutcome | null = null;
   /** An attempt of an earlier round ended without an outcome: it may still be applied. */
   open = false;
-  place: Place | null = null;
-  /** It was answered and is not in the books; `named`: a restore said so. */
+  position: RowPosition | null = null;
+  /** Whether it was answered and is not in the books. `named`: a restore named it as missing. */
   lost: "no" | "named" | "silently" = "no";
 
-  constructor(attempt: Attempt, operation: Command, floor: number) {
+  constructor(attempt: Attempt, operation: CommandOperation, changesBefore: number) {
     this.operation = operation;
     this.key = attempt.key;
     this.first = attempt.number;
-    this.floor = floor;
+    this.changesBefore = changesBefore;
   }
 
   /** Attempts of this round that may have applied it. */
@@ -57,86 +57,95 @@ export class Asked {
     return this.attempts.length > 0 ? this.attempts.map(({ number }) => number) : [this.first];
   }
 
-  /** Null for an opening that nobody was told the account of. */
+  /** Null for an opening if no answer gave its account. */
   get account(): number | null {
     if (this.operation.type !== "open") return this.operation.account;
     for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
-    return this.told?.answer.type === "accepted" ? this.told.answer.account : null;
+    return this.knownOutcome?.answer.type === "accepted" ? this.knownOutcome.answer.account : null;
   }
 
-  /** An opening that was lost and sent again opened several. */
+  /** Several for an opening that was lost and then sent again. */
   get accounts(): Set<number> {
-    const answers = [this.told?.answer, ...this.attempts.map(({ answer }) => answer)];
+    const answers = [this.knownOutcome?.answer, ...this.attempts.map(({ answer }) => answer)];
     const accounts = new Set(
       answers.flatMap((answer) => (answer?.type === "accepted" ? [answer.account] : [])),
     );
     if (this.operation.type !== "open") accounts.add(this.operation.account);
-    if (this.place !== null) accounts.add(this.place.account);
+    if (this.position !== null) accounts.add(this.position.account);
     return accounts;
   }
 }
 
-/** Every command of a run, found by its key and by the mark that it leaves in the books. */
-export class Commands {
-  readonly #byKey = new Map<string, Asked>();
-  readonly #byDescription = new Map<string, Asked>();
-  readonly #byName = new Map<string, Asked>();
-  readonly #byLimit = new Map<string, Asked>();
+/** Every command of a run, found by its key or by the mark that it leaves in the books. */
+export class CommandRegistry {
+  readonly #byKey = new Map<string, RegisteredCommand>();
+  readonly #byDescription = new Map<string, RegisteredCommand>();
+  readonly #byName = new Map<string, RegisteredCommand>();
+  readonly #byLimit = new Map<string, RegisteredCommand>();
 
   /**
-   * Notes an attempt with its command.
+   * Adds an attempt to its command.
    *
-   * @param floorOf the changes of an account that stood before this round
+   * @param changesBefore how many changes an account had before this round
    * @throws Error where the client gave two commands the same key or mark
    */
-  attempt(attempt: Attempt, operation: Command, floorOf: (account: number) => number): Asked {
+  attempt(
+    attempt: Attempt,
+    operation: CommandOperation,
+    changesBefore: (account: number) => number,
+  ): RegisteredCommand {
     const known = attempt.key === null ? undefined : this.#byKey.get(attempt.key);
     if (known !== undefined && !isSame(known.operation, operation)) {
-      throw new Error(`The clients used the key ${attempt.key} for two commands: mend the load.`);
+      throw new Error(`The clients used the key ${attempt.key} for two commands: fix the load.`);
     }
-    const asked =
-      known ?? new Asked(attempt, operation, operation.type === "open" ? 0 : floorOf(operation.account));
-    if (known === undefined) this.#register(asked);
-    asked.attempts.push(attempt);
-    return asked;
+    const command =
+      known ??
+      new RegisteredCommand(
+        attempt,
+        operation,
+        operation.type === "open" ? 0 : changesBefore(operation.account),
+      );
+    if (known === undefined) this.#register(command);
+    command.attempts.push(attempt);
+    return command;
   }
 
-  byDescription(description: string): Asked | undefined {
+  byDescription(description: string): RegisteredCommand | undefined {
     return this.#byDescription.get(description);
   }
 
-  byName(name: string): Asked | undefined {
+  byName(name: string): RegisteredCommand | undefined {
     return this.#byName.get(name);
   }
 
-  byLimit(account: number, creditLimit: number): Asked | undefined {
+  byLimit(account: number, creditLimit: number): RegisteredCommand | undefined {
     return this.#byLimit.get(`${account} ${creditLimit}`);
   }
 
-  #register(asked: Asked): void {
-    const { operation, key } = asked;
-    if (key !== null) this.#byKey.set(key, asked);
+  #register(command: RegisteredCommand): void {
+    const { operation, key } = command;
+    if (key !== null) this.#byKey.set(key, command);
     switch (operation.type) {
       case "transact":
-        return setOnce(this.#byDescription, operation.description, asked);
+        return setOnce(this.#byDescription, operation.description, command);
       case "open":
-        return setOnce(this.#byName, operation.name, asked);
+        return setOnce(this.#byName, operation.name, command);
       case "change-limit":
-        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, asked);
+        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, command);
     }
   }
 }
 
-function setOnce(commands: Map<string, Asked>, mark: string, asked: Asked): void {
+function setOnce(commands: Map<string, RegisteredCommand>, mark: string, command: RegisteredCommand): void {
   if (commands.has(mark)) {
     throw new Error(
-      `The clients gave two commands the mark "${mark}", so they cannot be told apart: mend the load.`,
+      `The clients gave two commands the mark "${mark}", so they cannot be told apart: fix the load.`,
     );
   }
-  commands.set(mark, asked);
+  commands.set(mark, command);
 }
 
-function isSame(a: Command, b: Command): boolean {
+function isSame(a: CommandOperation, b: CommandOperation): boolean {
   switch (a.type) {
     case "transact":
       return (

@@ -1,24 +1,24 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Asked } from "./command-registry.ts";
-import type { Timeline } from "./account-states.ts";
+import type { RegisteredCommand } from "./command-registry.ts";
+import type { AccountStates } from "./account-states.ts";
 
 /**
- * What the restores of a round named as missing, and so may be missing.
+ * What the restores of a round named as missing, and may therefore be missing.
  *
- * A change that was answered, or shown by a statement, and then lost has left traces in the answers of its account:
- * balances, statements and refusals that no state in the books explains. What can be held against the order of an
- * account that may have lost something is not worth its false alarms: its answers of this round are excused from
- * that, and counted. An account is excused only if it can have lost something: if it is named, or if whole batches are
- * missing and one of its commands may have been applied without standing in the books for it.
+ * A change that was answered, or shown by a statement, and then lost leaves traces in the answers of its account:
+ * balances, statements and refusals that no state in the books explains. Checking the order of such an account would
+ * raise false alarms, so its answers of this round are excused from that check, and counted. An account is excused only
+ * if it can have lost something: if a restore named it, or if whole batches are missing and one of its commands may
+ * have been applied without being in the books.
  */
-export class Gap {
+export class ExcusedLosses {
   readonly #accounts = new Set<number>();
   readonly #batches: boolean;
   readonly #excused = new Set<number>();
-  readonly #timelines: ReadonlyMap<number, Timeline>;
+  readonly #statesByAccount: ReadonlyMap<number, AccountStates>;
 
-  constructor(restores: readonly RestoreReport[], timelines: ReadonlyMap<number, Timeline>) {
-    this.#timelines = timelines;
+  constructor(restores: readonly RestoreReport[], statesByAccount: ReadonlyMap<number, AccountStates>) {
+    this.#statesByAccount = statesByAccount;
     for (const { missing } of restores) {
       for (const { account } of missing.accounts) this.#accounts.add(account);
     }
@@ -35,25 +35,25 @@ export class Gap {
     return this.#batches || (account !== null && this.#accounts.has(account));
   }
 
-  /** To be told of each command that was asked for in this round, or that is still open. */
-  consider(asked: Asked): void {
-    const accounts = [...asked.accounts];
+  /** Must be called with each command of this round, and with each whose outcome is still unknown. */
+  consider(command: RegisteredCommand): void {
+    const accounts = [...command.accounts];
     if (!accounts.some((account) => this.covers(account))) return;
-    const mayHaveBeenApplied = asked.causes.length + (asked.open ? 1 : 0);
-    // One that stands in the books and had several attempts may have been applied before, by another one than stands.
-    if (mayHaveBeenApplied <= (asked.place === null ? 0 : 1)) return;
+    const mayHaveBeenApplied = command.causes.length + (command.open ? 1 : 0);
+    // One in the books with several attempts may have been applied before, by another attempt whose change was lost.
+    if (mayHaveBeenApplied <= (command.position === null ? 0 : 1)) return;
     for (const account of accounts) this.#excused.add(account);
   }
 
-  /** Whether the answers on the account are not held against its order. Only after all were considered. */
+  /** Whether the answers on the account are excused. Valid only after `consider` was called with every command. */
   excuses(account: number): boolean {
     if (this.#excused.has(account)) return true;
-    // Nobody may have been told of its opening, which was lost.
-    return this.#batches && !this.#timelines.has(account);
+    // Its opening may have been lost with no client having been told of it.
+    return this.#batches && !this.#statesByAccount.has(account);
   }
 
-  excusesCommand(asked: Asked): boolean {
+  excusesCommand(command: RegisteredCommand): boolean {
     if (this.isEmpty) return false;
-    return [...asked.accounts].some((account) => this.excuses(account));
+    return [...command.accounts].some((account) => this.excuses(account));
   }
 }

@@ -1,50 +1,51 @@
-import type { Findings } from "./round-violations.ts";
+import type { RoundFindings } from "./round-violations.ts";
 import { hashOfAccount, hashOfEntry, hashOfLimit } from "./row-hash.ts";
-import type { BooksSeen } from "../system/system-under-test.ts";
-import { type EntrySeen, type LimitSeen, type Rows, Timeline } from "./account-states.ts";
-import { entryWords } from "./violation-text.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
+import { type EntryRow, type LimitRow, type RowSlice, AccountStates } from "./account-states.ts";
+import { entryText } from "./violation-text.ts";
 
-export type AccountSeen = BooksSeen["accounts"][number];
+export type AccountRow = BooksSnapshot["accounts"][number];
 
-/** A change that the books did not have after the round before. */
-export type Appeared =
-  | { readonly type: "opening"; readonly row: AccountSeen; readonly timeline: Timeline }
-  | { readonly type: "entry"; readonly row: EntrySeen; readonly timeline: Timeline; readonly entry: number }
-  | { readonly type: "limit"; readonly row: LimitSeen; readonly timeline: Timeline };
+/** A change that the books did not have after the previous round. */
+export type NewRow =
+  | { readonly type: "opening"; readonly row: AccountRow; readonly states: AccountStates }
+  | { readonly type: "entry"; readonly row: EntryRow; readonly states: AccountStates; readonly entry: number }
+  | { readonly type: "limit"; readonly row: LimitRow; readonly states: AccountStates };
 
-export interface BooksLooked {
-  readonly timelines: ReadonlyMap<number, Timeline>;
-  readonly appeared: readonly Appeared[];
+export interface CheckedBooks {
+  readonly statesByAccount: ReadonlyMap<number, AccountStates>;
+  readonly newRows: readonly NewRow[];
 }
 
 /** The accounts that are there from the start, with their limits (contract). */
 const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
 const INITIAL_COMMAND = "initial";
 
-interface Remembered {
+interface RowHashes {
   readonly row: number;
   readonly entries: number[];
   readonly limits: number[];
 }
 
 /**
- * The books by themselves: whether each account is a chain, and whether what stood there after an earlier round still
- * does. What stood is held as a hash of each row; rows that are the same as then are not looked at again.
+ * Checks the books by themselves: whether the rows of each account form a chain, and whether the rows of earlier rounds
+ * are still there, unchanged. Of each row of an earlier round only a hash is kept; while it matches, the row is not
+ * checked again.
  */
-export class BooksMemory {
-  readonly #remembered = new Map<number, Remembered>();
+export class KeptRowsCheck {
+  readonly #hashes = new Map<number, RowHashes>();
 
-  /** The changes that stood after the round before. */
-  floorOf(account: number): number {
-    const remembered = this.#remembered.get(account);
-    if (remembered === undefined) return account <= INITIAL_LIMITS.length ? 1 : 0;
-    return remembered.entries.length + remembered.limits.length;
+  /** How many changes an account had after the previous round. */
+  changesBefore(account: number): number {
+    const hashes = this.#hashes.get(account);
+    if (hashes === undefined) return account <= INITIAL_LIMITS.length ? 1 : 0;
+    return hashes.entries.length + hashes.limits.length;
   }
 
-  /** @throws Error where the rows do not come in the order that {@link BooksSeen} promises */
-  look(books: BooksSeen, findings: Findings): BooksLooked {
-    const timelines = new Map<number, Timeline>();
-    const appeared: Appeared[] = [];
+  /** @throws Error if the rows are not in the order that {@link BooksSnapshot} promises */
+  check(books: BooksSnapshot, findings: RoundFindings): CheckedBooks {
+    const statesByAccount = new Map<number, AccountStates>();
+    const newRows: NewRow[] = [];
     const entries = new RowsByAccount(books.entries, "entries");
     const limits = new RowsByAccount(books.limits, "limits");
     let before = 0;
@@ -52,115 +53,121 @@ export class BooksMemory {
       inOrder(before, row.account, "accounts");
       before = row.account + 1;
       for (const stray of [...entries.skipTo(row.account), ...limits.skipTo(row.account)])
-        strayRows(stray, findings);
+        addStrayRows(stray, findings);
       const rows = { entries: entries.take(row.account), limits: limits.take(row.account) };
-      const timeline = this.#account(row, rows, findings, appeared);
-      timelines.set(row.account, timeline);
+      const states = this.#account(row, rows, findings, newRows);
+      statesByAccount.set(row.account, states);
     }
-    for (const stray of [...entries.skipTo(Infinity), ...limits.skipTo(Infinity)]) strayRows(stray, findings);
-    this.#disappeared(timelines, findings);
-    return { timelines, appeared };
+    for (const stray of [...entries.skipTo(Infinity), ...limits.skipTo(Infinity)])
+      addStrayRows(stray, findings);
+    this.#addLostAccounts(statesByAccount, findings);
+    return { statesByAccount, newRows };
   }
 
   #account(
-    row: AccountSeen,
-    rows: { readonly entries: Rows<EntrySeen>; readonly limits: Rows<LimitSeen> },
-    findings: Findings,
-    appeared: Appeared[],
-  ): Timeline {
-    const floor = this.floorOf(row.account);
-    const known = this.#remembered.get(row.account);
-    const remembered = known ?? { row: hashOfAccount(row), entries: [], limits: [] };
-    const draft = new Timeline(row.account, rows, { floor, isWhole: false });
+    row: AccountRow,
+    rows: { readonly entries: RowSlice<EntryRow>; readonly limits: RowSlice<LimitRow> },
+    findings: RoundFindings,
+    newRows: NewRow[],
+  ): AccountStates {
+    const changesBefore = this.changesBefore(row.account);
+    const known = this.#hashes.get(row.account);
+    const hashes = known ?? { row: hashOfAccount(row), entries: [], limits: [] };
+    const unchecked = new AccountStates(row.account, rows, { changesBefore, isWhole: false });
     const broken =
-      this.#sameAsBefore(row, draft, remembered, findings) ??
-      brokenLimits(draft, remembered) ??
-      brokenEntries(draft, remembered.entries.length, findings);
+      this.#changedRow(row, unchecked, hashes, findings) ??
+      brokenLimits(unchecked, hashes) ??
+      brokenEntries(unchecked, hashes.entries.length, findings);
     if (broken !== null) findings.add("chain-broken", `Account ${row.account}: ${broken}.`);
-    const isWhole = broken === null && draft.changes >= remembered.entries.length + remembered.limits.length;
-    const timeline = new Timeline(row.account, rows, { floor, isWhole });
-    if (isWhole) limitsPassed(timeline, remembered.limits.length, findings);
+    const isWhole = broken === null && unchecked.changes >= hashes.entries.length + hashes.limits.length;
+    const states = new AccountStates(row.account, rows, { changesBefore, isWhole });
+    if (isWhole) limitsPassed(states, hashes.limits.length, findings);
 
-    if (known === undefined) appeared.push({ type: "opening", row, timeline });
-    for (let n = remembered.entries.length + 1; n <= timeline.entries; n += 1) {
-      appeared.push({ type: "entry", row: timeline.entry(n), timeline, entry: n });
-      remembered.entries.push(hashOfEntry(timeline.entry(n)));
+    if (known === undefined) newRows.push({ type: "opening", row, states });
+    for (let n = hashes.entries.length + 1; n <= states.entries; n += 1) {
+      newRows.push({ type: "entry", row: states.entry(n), states, entry: n });
+      hashes.entries.push(hashOfEntry(states.entry(n)));
     }
-    for (let m = remembered.limits.length + 1; m <= timeline.limits; m += 1) {
-      if (m > 1) appeared.push({ type: "limit", row: timeline.limit(m), timeline });
-      remembered.limits.push(hashOfLimit(timeline.limit(m)));
+    for (let m = hashes.limits.length + 1; m <= states.limits; m += 1) {
+      if (m > 1) newRows.push({ type: "limit", row: states.limit(m), states });
+      hashes.limits.push(hashOfLimit(states.limit(m)));
     }
-    this.#remembered.set(row.account, remembered);
-    return timeline;
+    this.#hashes.set(row.account, hashes);
+    return states;
   }
 
-  /** @returns the first row that is not as it was; missing ones at the end are told as lost */
-  #sameAsBefore(row: AccountSeen, timeline: Timeline, before: Remembered, findings: Findings): string | null {
-    const missing = before.entries.length - timeline.entries;
+  /** @returns the first row that is not as it was; rows missing at the end are reported as lost */
+  #changedRow(
+    row: AccountRow,
+    states: AccountStates,
+    before: RowHashes,
+    findings: RoundFindings,
+  ): string | null {
+    const missing = before.entries.length - states.entries;
     if (missing > 0) {
       findings.counts.lost += missing;
       findings.add(
         "lost",
-        `Account ${row.account} had ${before.entries.length} entries in the books after an earlier round, and has ${timeline.entries} now.`,
+        `Account ${row.account} had ${before.entries.length} entries in the books after an earlier round, and has ${states.entries} now.`,
       );
     }
-    if (before.limits.length > timeline.limits) {
-      findings.counts.lost += before.limits.length - timeline.limits;
+    if (before.limits.length > states.limits) {
+      findings.counts.lost += before.limits.length - states.limits;
       findings.add(
         "lost",
-        `Account ${row.account} had ${before.limits.length} limits in the books after an earlier round, and has ${timeline.limits} now.`,
+        `Account ${row.account} had ${before.limits.length} limits in the books after an earlier round, and has ${states.limits} now.`,
       );
     }
     if (before.row !== hashOfAccount(row))
       return "its name or command is not what it was after an earlier round";
     for (const [index, hash] of before.entries.entries()) {
-      if (index >= timeline.entries) break;
-      const entry = timeline.entry(index + 1);
+      if (index >= states.entries) break;
+      const entry = states.entry(index + 1);
       if (hash !== hashOfEntry(entry))
-        return `${entryWords(entry)} is not what stood there after an earlier round`;
+        return `${entryText(entry)} is not what stood there after an earlier round`;
     }
     for (const [index, hash] of before.limits.entries()) {
-      if (index >= timeline.limits) break;
-      if (hash !== hashOfLimit(timeline.limit(index + 1))) {
+      if (index >= states.limits) break;
+      if (hash !== hashOfLimit(states.limit(index + 1))) {
         return `version ${index + 1} of its limit is not what stood there after an earlier round`;
       }
     }
     return null;
   }
 
-  #disappeared(timelines: ReadonlyMap<number, Timeline>, findings: Findings): void {
+  #addLostAccounts(statesByAccount: ReadonlyMap<number, AccountStates>, findings: RoundFindings): void {
     for (const account of INITIAL_LIMITS.keys()) {
-      if (!timelines.has(account + 1)) {
+      if (!statesByAccount.has(account + 1)) {
         findings.add("lost", `Account ${account + 1}, which is there from the start, is not in the books.`);
       }
     }
-    if (timelines.size >= this.#remembered.size) return;
-    for (const account of this.#remembered.keys()) {
-      if (timelines.has(account) || account <= INITIAL_LIMITS.length) continue;
+    if (statesByAccount.size >= this.#hashes.size) return;
+    for (const account of this.#hashes.keys()) {
+      if (statesByAccount.has(account) || account <= INITIAL_LIMITS.length) continue;
       findings.counts.lost += 1;
       findings.add("lost", `Account ${account} stood in the books after an earlier round, and is gone.`);
     }
   }
 }
 
-/** Whether a row is one that nobody asked for and that ought to be there all the same. */
-export function isInitial(row: AccountSeen): boolean {
+/** Whether it is one of the accounts that exist from the start, which no client opened. */
+export function isInitial(row: AccountRow): boolean {
   return row.command === INITIAL_COMMAND && row.account >= 1 && row.account <= INITIAL_LIMITS.length;
 }
 
-/** @returns what is wrong with its versions, of which those of earlier rounds are known to be right */
-function brokenLimits(timeline: Timeline, before: Remembered): string | null {
-  if (timeline.limits === 0) return "it has no limit";
-  for (let m = before.limits.length + 1; m <= timeline.limits; m += 1) {
-    const { version, creditLimit, afterSeq } = timeline.limit(m);
+/** @returns what is wrong with the versions of its limit; those of earlier rounds are known to be right */
+function brokenLimits(states: AccountStates, before: RowHashes): string | null {
+  if (states.limits === 0) return "it has no limit";
+  for (let m = before.limits.length + 1; m <= states.limits; m += 1) {
+    const { version, creditLimit, afterSeq } = states.limit(m);
     if (version !== m) return `version ${m} of its limit is missing, ${version} is there`;
     if (!isAmount(creditLimit)) return `its limit ${creditLimit} is no amount`;
-    // What stood already was decided before what did not.
-    const earliest = Math.max(m === 1 ? 0 : timeline.limit(m - 1).afterSeq, before.entries.length);
-    if (afterSeq < earliest || afterSeq > timeline.entries || (m === 1 && afterSeq !== 0)) {
+    // What was there before this round was decided before what is new.
+    const earliest = Math.max(m === 1 ? 0 : states.limit(m - 1).afterSeq, before.entries.length);
+    if (afterSeq < earliest || afterSeq > states.entries || (m === 1 && afterSeq !== 0)) {
       return `version ${m} of its limit stands after entry ${afterSeq}, where it cannot have come`;
     }
-    const initial = m === 1 ? INITIAL_LIMITS[timeline.account - 1] : undefined;
+    const initial = m === 1 ? INITIAL_LIMITS[states.account - 1] : undefined;
     if (initial !== undefined && initial !== creditLimit)
       return `its first limit is ${creditLimit}, not ${initial}`;
   }
@@ -168,40 +175,40 @@ function brokenLimits(timeline: Timeline, before: Remembered): string | null {
 }
 
 /** @returns the first break in the chain */
-function brokenEntries(timeline: Timeline, before: number, findings: Findings): string | null {
-  for (let n = before + 1; n <= timeline.entries; n += 1) {
-    const entry = timeline.entry(n);
-    if (entry.seq !== n) return `entry ${n} is missing, ${entryWords(entry)} stands in its place`;
+function brokenEntries(states: AccountStates, before: number, findings: RoundFindings): string | null {
+  for (let n = before + 1; n <= states.entries; n += 1) {
+    const entry = states.entry(n);
+    if (entry.seq !== n) return `entry ${n} is missing, ${entryText(entry)} stands in its place`;
     const change = entry.kind === "credit" ? entry.value : -entry.value;
-    const balance = timeline.balanceAt(n - 1) + change;
+    const balance = states.balanceAt(n - 1) + change;
     if (entry.value < 1 || balance !== entry.balance || !Number.isSafeInteger(balance)) {
-      return `${entryWords(entry)} follows balance ${timeline.balanceAt(n - 1)}`;
+      return `${entryText(entry)} follows balance ${states.balanceAt(n - 1)}`;
     }
-    if (n > 1 && entry.time <= timeline.entry(n - 1).time) {
-      return `${entryWords(entry)} has the time ${entry.time}, which is not after that of the entry before`;
+    if (n > 1 && entry.time <= states.entry(n - 1).time) {
+      return `${entryText(entry)} has the time ${entry.time}, which is not after that of the entry before`;
     }
-    const { creditLimit } = timeline.limit(timeline.limitsAt(n - 1));
+    const { creditLimit } = states.limit(states.limitsAt(n - 1));
     if (entry.creditLimit !== creditLimit) {
-      return `${entryWords(entry)} was decided under limit ${entry.creditLimit}, where ${creditLimit} was in force`;
+      return `${entryText(entry)} was decided under limit ${entry.creditLimit}, where ${creditLimit} was in force`;
     }
     if (entry.balance < -creditLimit) {
       findings.add(
         "limit-passed",
-        `The balance of ${entryWords(entry)} is under its limit of ${creditLimit}.`,
+        `The balance of ${entryText(entry)} is under its limit of ${creditLimit}.`,
       );
     }
   }
   return null;
 }
 
-function limitsPassed(timeline: Timeline, before: number, findings: Findings): void {
-  for (let m = Math.max(before, 1) + 1; m <= timeline.limits; m += 1) {
-    const { creditLimit, afterSeq } = timeline.limit(m);
-    const balance = timeline.balanceAt(afterSeq);
+function limitsPassed(states: AccountStates, before: number, findings: RoundFindings): void {
+  for (let m = Math.max(before, 1) + 1; m <= states.limits; m += 1) {
+    const { creditLimit, afterSeq } = states.limit(m);
+    const balance = states.balanceAt(afterSeq);
     if (balance >= -creditLimit) continue;
     findings.add(
       "limit-passed",
-      `Account ${timeline.account} was given the limit ${creditLimit} after entry ${afterSeq}, with a balance of ${balance}.`,
+      `Account ${states.account} was given the limit ${creditLimit} after entry ${afterSeq}, with a balance of ${balance}.`,
     );
   }
 }
@@ -210,7 +217,7 @@ function isAmount(cents: number): boolean {
   return Number.isSafeInteger(cents) && cents >= 0;
 }
 
-function strayRows(account: number, findings: Findings): void {
+function addStrayRows(account: number, findings: RoundFindings): void {
   findings.add(
     "chain-broken",
     `Account ${account} has entries or limits in the books, and is not there itself.`,
@@ -219,10 +226,10 @@ function strayRows(account: number, findings: Findings): void {
 
 function inOrder(before: number, account: number, what: string): void {
   if (account >= before) return;
-  throw new Error(`The ${what} of the books were not read in the order of their accounts: mend the stage.`);
+  throw new Error(`The ${what} of the books were not read in the order of their accounts: fix the reading.`);
 }
 
-/** Walks through rows that are in the order of their accounts. */
+/** Steps through rows that are sorted by account. */
 class RowsByAccount<Row extends { readonly account: number }> {
   readonly #rows: readonly Row[];
   readonly #what: string;
@@ -233,7 +240,7 @@ class RowsByAccount<Row extends { readonly account: number }> {
     this.#what = what;
   }
 
-  /** The accounts of the rows that are left out on the way. */
+  /** @returns the accounts of the rows that were skipped */
   skipTo(account: number): Set<number> {
     const skipped = new Set<number>();
     for (
@@ -248,7 +255,7 @@ class RowsByAccount<Row extends { readonly account: number }> {
     return skipped;
   }
 
-  take(account: number): Rows<Row> {
+  take(account: number): RowSlice<Row> {
     const from = this.#at;
     while (this.#rows[this.#at]?.account === account) this.#at += 1;
     return { of: this.#rows, from, count: this.#at - from };

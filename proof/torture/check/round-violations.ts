@@ -2,8 +2,8 @@ import type { RoundCounts, Violation } from "./checker-types.ts";
 
 type Counts = { -readonly [Name in keyof RoundCounts]: RoundCounts[Name] };
 
-/** What a round has shown so far. */
-export class Findings {
+/** The violations and the counts of a round so far. */
+export class RoundFindings {
   readonly violations: Violation[] = [];
   readonly counts: Counts = {
     requests: 0,

@@ -1,16 +1,16 @@
-import type { BooksSeen } from "../system/system-under-test.ts";
-import type { EntrySeen, LimitSeen } from "./account-states.ts";
+import type { BooksSnapshot } from "../system/system-under-test.ts";
+import type { EntryRow, LimitRow } from "./account-states.ts";
 
 /**
- * Rows of the books as 32 bits each, by which it is seen later that they are still the same. FNV-1a by words: each
- * step is a bijection, so a row in which a single number or character is another one never has the same hash.
+ * A hash of 32 bits for each row of the books, to see later whether the row is still the same. FNV-1a by words: each
+ * step is a bijection, so a row in which a single number or character has changed never has the same hash.
  */
 
 const BASIS = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
 const WORD = 2 ** 32;
 
-export function hashOfEntry(entry: EntrySeen): number {
+export function hashOfEntry(entry: EntryRow): number {
   let hash = withNumber(BASIS, entry.seq);
   hash = withWord(hash, entry.kind === "credit" ? 1 : 2);
   hash = withNumber(hash, entry.value);
@@ -20,14 +20,14 @@ export function hashOfEntry(entry: EntrySeen): number {
   return withText(withText(hash, entry.description), entry.command);
 }
 
-export function hashOfLimit(limit: LimitSeen): number {
+export function hashOfLimit(limit: LimitRow): number {
   let hash = withNumber(BASIS, limit.version);
   hash = withNumber(hash, limit.creditLimit);
   hash = withNumber(hash, limit.afterSeq);
   return withText(hash, limit.command);
 }
 
-export function hashOfAccount(account: BooksSeen["accounts"][number]): number {
+export function hashOfAccount(account: BooksSnapshot["accounts"][number]): number {
   return withText(
     withText(withWord(BASIS, account.name === null ? 1 : 2), account.name ?? ""),
     account.command,

@@ -1,118 +1,127 @@
-import type { Asked, Command, Commands, Place } from "./command-registry.ts";
-import { type Appeared, isInitial } from "./kept-rows-check.ts";
-import type { Findings } from "./round-violations.ts";
-import type { ChangeMade } from "./linearizability.ts";
-import { askedWords, entryWords } from "./violation-text.ts";
+import type {
+  RegisteredCommand,
+  CommandOperation,
+  CommandRegistry,
+  RowPosition,
+} from "./command-registry.ts";
+import { type NewRow, isInitial } from "./kept-rows-check.ts";
+import type { RoundFindings } from "./round-violations.ts";
+import type { TimedChange } from "./linearizability.ts";
+import { commandText, entryText } from "./violation-text.ts";
 
-/** Brings commands and their changes in the books together. */
+/** Matches new rows in the books with the commands that asked for them. */
 
-/** @returns the command whose change it is, if it was not found before */
-export function placeChange(
-  appeared: Appeared,
-  commands: Commands,
+/** @returns the command that asked for the row; null if there is none, or if it has a row already */
+export function matchChange(
+  newRow: NewRow,
+  commands: CommandRegistry,
   round: number,
-  findings: Findings,
-): Asked | null {
-  const asked = askedFor(appeared, commands);
-  if (asked === undefined) {
-    const isExpected = appeared.type === "opening" && isInitial(appeared.row);
+  findings: RoundFindings,
+): RegisteredCommand | null {
+  const command = commandOf(newRow, commands);
+  if (command === undefined) {
+    const isExpected = newRow.type === "opening" && isInitial(newRow.row);
     if (!isExpected)
-      findings.add("unasked", `Nobody asked for ${changeWords(appeared)}, which is in the books.`);
+      findings.add("unasked", `Nobody asked for ${newRowText(newRow)}, which is in the books.`);
     return null;
   }
-  if (asked.place !== null) {
+  if (command.position !== null) {
     findings.counts.doubled += 1;
     findings.add(
       "doubled",
-      `${askedWords(asked)} is in the books twice, the second time as ${changeWords(appeared)}.`,
-      asked.numbers,
+      `${commandText(command)} is in the books twice, the second time as ${newRowText(newRow)}.`,
+      command.numbers,
     );
     return null;
   }
-  asked.place = { account: appeared.row.account, round: round, ...changeOf(appeared) };
-  const { command } = appeared.row;
-  const isItsId = asked.key === null ? !command.startsWith("key:") : command === `key:${asked.key}`;
+  command.position = { account: newRow.row.account, round: round, ...changeOf(newRow) };
+  const { command: commandId } = newRow.row;
+  const isItsId = command.key === null ? !commandId.startsWith("key:") : commandId === `key:${command.key}`;
   if (!isItsId) {
-    const detail = `${askedWords(asked)} is in the books under the id ${command}, which is not its own.`;
-    findings.add("unasked", detail, asked.numbers);
+    const detail = `${commandText(command)} is in the books under the id ${commandId}, which is not its own.`;
+    findings.add("unasked", detail, command.numbers);
   }
-  if (!isAsAsked(asked.operation, appeared)) {
-    const detail = `${askedWords(asked)} is in the books as ${changeWords(appeared)}.`;
-    findings.add("wrong-answer", detail, asked.numbers);
+  if (!isAsRequested(command.operation, newRow)) {
+    const detail = `${commandText(command)} is in the books as ${newRowText(newRow)}.`;
+    findings.add("wrong-answer", detail, command.numbers);
   }
-  return asked;
+  return command;
 }
 
-function askedFor(appeared: Appeared, commands: Commands): Asked | undefined {
-  switch (appeared.type) {
+function commandOf(newRow: NewRow, commands: CommandRegistry): RegisteredCommand | undefined {
+  switch (newRow.type) {
     case "opening":
-      return appeared.row.name === null ? undefined : commands.byName(appeared.row.name);
+      return newRow.row.name === null ? undefined : commands.byName(newRow.row.name);
     case "entry":
-      return commands.byDescription(appeared.row.description);
+      return commands.byDescription(newRow.row.description);
     case "limit":
-      return commands.byLimit(appeared.row.account, appeared.row.creditLimit);
+      return commands.byLimit(newRow.row.account, newRow.row.creditLimit);
   }
 }
 
-function changeOf(appeared: Appeared): Pick<Place, "entry" | "change"> {
-  switch (appeared.type) {
+function changeOf(newRow: NewRow): Pick<RowPosition, "entry" | "change"> {
+  switch (newRow.type) {
     case "opening":
       return { entry: null, change: 1 };
     case "entry":
-      return { entry: appeared.entry, change: appeared.timeline.changeOfEntry(appeared.entry) };
+      return { entry: newRow.entry, change: newRow.states.changeOfEntry(newRow.entry) };
     case "limit":
-      return { entry: null, change: appeared.row.afterSeq + appeared.row.version };
+      return { entry: null, change: newRow.row.afterSeq + newRow.row.version };
   }
 }
 
-function isAsAsked(operation: Command, appeared: Appeared): boolean {
-  const { row } = appeared;
-  switch (appeared.type) {
+function isAsRequested(operation: CommandOperation, newRow: NewRow): boolean {
+  const { row } = newRow;
+  switch (newRow.type) {
     case "opening": {
-      const { timeline } = appeared;
-      // Without a limit it is told as broken.
+      const { states } = newRow;
+      // An account without a limit is reported as a broken chain.
       return (
         operation.type === "open" &&
-        (timeline.limits === 0 || timeline.limit(1).creditLimit === operation.creditLimit)
+        (states.limits === 0 || states.limit(1).creditLimit === operation.creditLimit)
       );
     }
     case "entry":
       return (
         operation.type === "transact" &&
         operation.account === row.account &&
-        operation.kind === appeared.row.kind &&
-        operation.value === appeared.row.value
+        operation.kind === newRow.row.kind &&
+        operation.value === newRow.row.value
       );
     case "limit":
       return operation.type === "change-limit";
   }
 }
 
-function changeWords(appeared: Appeared): string {
-  switch (appeared.type) {
+function newRowText(newRow: NewRow): string {
+  switch (newRow.type) {
     case "opening":
-      return `the opening of account ${appeared.row.account}, "${appeared.row.name}"`;
+      return `the opening of account ${newRow.row.account}, "${newRow.row.name}"`;
     case "entry":
-      return entryWords(appeared.row);
+      return entryText(newRow.row);
     case "limit":
-      return `the limit ${appeared.row.creditLimit} of account ${appeared.row.account}, version ${appeared.row.version}`;
+      return `the limit ${newRow.row.creditLimit} of account ${newRow.row.account}, version ${newRow.row.version}`;
   }
 }
 
-/** @returns when it was made, as far as the answers of this round tell anything of that */
-export function changeMade(asked: Asked, place: Place, round: number): ChangeMade | null {
-  const accepted = asked.attempts.filter(({ answer }) => answer.type === "accepted");
-  // An answer that is not replayed says that it was made during its own attempt.
+/** @returns the change with the times between which it was made; null if this round's answers say nothing of them */
+export function timedChange(
+  command: RegisteredCommand,
+  position: RowPosition,
+  round: number,
+): TimedChange | null {
+  const accepted = command.attempts.filter(({ answer }) => answer.type === "accepted");
+  // An answer that is not a replay says that the change was made during that attempt.
   const own = accepted.filter(({ answer }) => answer.type === "accepted" && !answer.replayed);
-  if (place.round !== round && own.length === 0) return null;
-  const sent = (own.length > 0 ? own : asked.causes).map(({ sentAt }) => sentAt);
-  const isEarlier = own.length === 0 && (asked.open || sent.length === 0);
+  if (position.round !== round && own.length === 0) return null;
+  const sent = (own.length > 0 ? own : command.causes).map(({ sentAt }) => sentAt);
+  const isEarlier = own.length === 0 && (command.open || sent.length === 0);
   return {
     type: "change",
     begin: isEarlier ? -Infinity : Math.min(...sent),
     end: Math.min(...accepted.map(({ endedAt }) => endedAt)),
-    attempts: asked.numbers,
-    words: askedWords(asked),
-    change: place.change,
+    attempts: command.numbers,
+    text: commandText(command),
+    change: position.change,
   };
 }

@@ -1,30 +1,30 @@
-import type { Asked, Command } from "./command-registry.ts";
+import type { RegisteredCommand, CommandOperation } from "./command-registry.ts";
 import type { Answer } from "../clients/history.ts";
-import type { EntrySeen } from "./account-states.ts";
+import type { EntryRow } from "./account-states.ts";
 
-/** How violations speak of commands, answers and rows. */
+/** Commands, answers and rows as text, for the details of violations. */
 
-export function commandWords(command: Command): string {
-  switch (command.type) {
+export function operationText(operation: CommandOperation): string {
+  switch (operation.type) {
     case "transact":
-      return `the ${command.kind} of ${command.value} "${command.description}" on account ${command.account}`;
+      return `the ${operation.kind} of ${operation.value} "${operation.description}" on account ${operation.account}`;
     case "open":
-      return `the opening of "${command.name}" with limit ${command.creditLimit}`;
+      return `the opening of "${operation.name}" with limit ${operation.creditLimit}`;
     case "change-limit":
-      return `the change of account ${command.account}'s limit to ${command.creditLimit}`;
+      return `the change of account ${operation.account}'s limit to ${operation.creditLimit}`;
   }
 }
 
-export function askedWords(asked: Asked): string {
-  const key = asked.key === null ? "without a key" : `key ${asked.key}`;
-  return `${commandWords(asked.operation)} (${key}, ${attemptWords(asked.numbers)})`;
+export function commandText(command: RegisteredCommand): string {
+  const key = command.key === null ? "without a key" : `key ${command.key}`;
+  return `${operationText(command.operation)} (${key}, ${attemptNumbersText(command.numbers)})`;
 }
 
-export function attemptWords(numbers: readonly number[]): string {
+export function attemptNumbersText(numbers: readonly number[]): string {
   return `${numbers.length === 1 ? "attempt" : "attempts"} ${numbers.join(", ")}`;
 }
 
-export function answerWords(answer: Answer): string {
+export function answerText(answer: Answer): string {
   switch (answer.type) {
     case "accepted":
       return `accepted with balance ${answer.balance} and limit ${answer.creditLimit} on account ${answer.account}`;
@@ -41,7 +41,7 @@ export function answerWords(answer: Answer): string {
   }
 }
 
-export function entryWords(entry: EntrySeen): string {
+export function entryText(entry: EntryRow): string {
   const { account, seq, kind, value, description, balance } = entry;
   return `entry ${seq} of account ${account} (${kind} of ${value} "${description}", balance ${balance})`;
 }

@@ -2,18 +2,18 @@ import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
 import { tortureBounds } from "../torture-bounds.ts";
-import { Accounts, HOT_ACCOUNTS } from "./known-accounts.ts";
+import { KnownAccounts, HOT_ACCOUNTS } from "./known-accounts.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
-import { answerOf, requestOf } from "./http-codec.ts";
+import { decodeAnswer, encodeRequest } from "./http-codec.ts";
 import type { Answer, Attempt, Operation } from "./history.ts";
 import { Random } from "../plan/random.ts";
-import { type Wish, Wishes } from "./operation-generator.ts";
+import { type ClientRequest, OperationGenerator } from "./operation-generator.ts";
 
-export interface LoadOptions {
+export interface ClientLoadOptions {
   readonly target: Target;
   readonly seed: number;
   readonly clients?: number;
-  /** After so long a request is given up. */
+  /** After this time a request is given up. */
   readonly answerMilliseconds?: number;
   readonly pause?: Pause;
 }
@@ -23,20 +23,20 @@ const PAUSE: Pause = {
   max: tortureBounds.pause_milliseconds_max,
 };
 
-/** Every so many clients use a connection for each request. */
+/** One of so many clients uses a new connection for each request. */
 const FRESH_EVERY = 4;
 
 /**
- * The clients of a torture, and all that they saw.
+ * The clients of a torture, and the record of their requests and answers.
  *
- * Their requests are written by a client of our own, on sockets: no library may send one again behind our back, where
- * the checks count how often a thing was done. What the clients want comes from the seed; the order in which it meets
- * does not.
+ * The requests are written to sockets by our own HTTP client: since the checks count how often something was done, no
+ * library may send a request again without our knowledge. The seed decides what each client asks for, but not the order
+ * in which the requests of several clients reach the system.
  */
-export class Load {
+export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
-  readonly #accounts = new Accounts();
+  readonly #accounts = new KnownAccounts();
   readonly #target: Target;
   #stop = new AbortController();
   #rounds: readonly Promise<void>[] = [];
@@ -46,17 +46,18 @@ export class Load {
   #proofs = 0;
   #decidedAt = 0;
 
-  constructor({ target, seed, clients = tortureBounds.clients, ...options }: LoadOptions) {
+  constructor({ target, seed, clients = tortureBounds.clients, ...options }: ClientLoadOptions) {
     const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
     this.#clients = Array.from({ length: clients }, (_, client) => {
       const random = new Random(seeds.integer(0, 2 ** 31 - 1));
-      const wishes = new Wishes(seed, client, random, this.#accounts);
+      const operations = new OperationGenerator(seed, client, random, this.#accounts);
       const kept = this.#client.session();
-      const send = (wish: Wish, fresh: boolean) => this.#send(wish, fresh ? this.#onOwn : kept);
-      return new TortureClient(wishes, random, send, client % FRESH_EVERY === FRESH_EVERY - 1, pause);
+      const send = (request: ClientRequest, fresh: boolean) =>
+        this.#send(request, fresh ? this.#onOwn : kept);
+      return new TortureClient(operations, random, send, client % FRESH_EVERY === FRESH_EVERY - 1, pause);
     });
   }
 
@@ -65,12 +66,12 @@ export class Load {
     return this.#sent;
   }
 
-  /** Of these, the ones of which nobody could say what became of them. */
+  /** How many of these had an unknown outcome. */
   get unknown(): number {
     return this.#unknown;
   }
 
-  /** When a transaction was decided the last time, by performance.now(); 0 for never. */
+  /** When a transaction was last decided, by performance.now(); 0 for never. */
   get decidedAt(): number {
     return this.#decidedAt;
   }
@@ -81,7 +82,7 @@ export class Load {
     this.#rounds = this.#clients.map((client) => client.round(this.#stop.signal));
   }
 
-  /** Ends the round; resolves when every request has ended, with all that there were since the last time. */
+  /** Ends the round. Resolves, when every request has ended, to all attempts since the last call. */
   async stop(): Promise<readonly Attempt[]> {
     this.#stop.abort();
     await Promise.all(this.#rounds);
@@ -91,12 +92,13 @@ export class Load {
   }
 
   /**
-   * Asks each hot account for a transaction and a statement, between two rounds; what is sent counts with the next one.
+   * Checks between two rounds that the system answers: a transaction and a statement on each hot account. These
+   * attempts belong to the next round.
    *
-   * @returns null where all were answered in time; else what was answered instead
+   * @returns null if all were answered in time; else what was answered instead
    */
-  async proof(): Promise<string | null> {
-    const deadline = performance.now() + tortureBounds.proof_milliseconds_max;
+  async probe(): Promise<string | null> {
+    const deadline = performance.now() + tortureBounds.probe_milliseconds_max;
     for (const { account } of HOT_ACCOUNTS) {
       const wanted = [() => this.#credit(account), (): Operation => ({ type: "statement", account })];
       for (const operation of wanted) {
@@ -107,7 +109,7 @@ export class Load {
     return null;
   }
 
-  /** Gives up on all that is under way. */
+  /** Gives up all requests that are in progress. */
   close(): void {
     this.#stop.abort();
     this.#client.close();
@@ -115,37 +117,37 @@ export class Load {
 
   #credit(account: number): Operation {
     this.#proofs += 1;
-    // No client has such a mark: theirs begin with their number.
+    // No client has such a mark: theirs begin with the client's number.
     const description = `proof-${this.#proofs.toString(36)}`;
     return { type: "transact", account, kind: "credit", value: 1, description };
   }
 
-  /** Each try is a new thing: what has no key is sent once. */
+  /** Each try is a new operation, since one without a key is sent once only. */
   async #answered(operation: () => Operation, deadline: number): Promise<string | null> {
     while (true) {
-      const wish: Wish = { operation: operation(), key: null };
-      const answer = await this.#send(wish, this.#onOwn);
+      const request: ClientRequest = { operation: operation(), key: null };
+      const answer = await this.#send(request, this.#onOwn);
       if (answer.type === "accepted" || answer.type === "refused" || answer.type === "statement") return null;
       if (performance.now() > deadline) {
-        return `${wish.operation.type} was answered with ${JSON.stringify(answer)}`;
+        return `${request.operation.type} was answered with ${JSON.stringify(answer)}`;
       }
       await Bun.sleep(tortureBounds.pause_milliseconds_max);
     }
   }
 
   async #send(
-    { operation, key }: Wish,
+    { operation, key }: ClientRequest,
     exchange: (request: Uint8Array) => Promise<Outcome>,
   ): Promise<Answer> {
     this.#sent += 1;
     const number = this.#sent;
-    const request = requestOf(operation, key, this.#target);
+    const request = encodeRequest(operation, key, this.#target);
     const sentAt = performance.now();
     const { outcome, endedAt } = await exchange(request).then((ended) => ({
       outcome: ended,
       endedAt: performance.now(),
     }));
-    const answer = answerOf(operation, outcome);
+    const answer = decodeAnswer(operation, outcome);
     this.#attempts.push({ number, operation, key, sentAt, endedAt, answer });
     this.#note(operation, answer, endedAt);
     return answer;

@@ -1,6 +1,6 @@
-/** What the clients of a torture asked for and what they were told. */
+/** What the clients of a torture asked for, and what they were answered. */
 
-/** A request that changes something bears a mark of its own, by which its effect is found again in the books. */
+/** An operation that changes something has a mark of its own, by which its row is found in the books. */
 export type Operation =
   | {
       readonly type: "transact";
@@ -8,23 +8,23 @@ export type Operation =
       readonly kind: "credit" | "debit";
       /** In cents. */
       readonly value: number;
-      /** Of this command alone, over the whole run. */
+      /** Unique in the whole run. */
       readonly description: string;
     }
-  /** `name` is of this command alone. */
+  /** `name` is unique in the whole run. */
   | { readonly type: "open"; readonly name: string; readonly creditLimit: number }
-  /** `creditLimit` is one that no other command gives this account. */
+  /** No other command gives this account this `creditLimit`. */
   | { readonly type: "change-limit"; readonly account: number; readonly creditLimit: number }
   | { readonly type: "statement"; readonly account: number };
 
-/** One try at a command. A client that resends makes several of one command, all with the same key. */
+/** One request. A client that sends a command again makes several attempts, all with the same key. */
 export interface Attempt {
   /** Numbers the attempts of a run from 1. */
   readonly number: number;
   readonly operation: Operation;
-  /** The Idempotency-Key, null for none. One without a key is never sent again by the client. */
+  /** The Idempotency-Key, null for none. The client never sends an operation without a key again. */
   readonly key: string | null;
-  /** performance.now() of the process of the clients, before the first byte was sent. */
+  /** performance.now() of the clients' process, before the first byte was sent. */
   readonly sentAt: number;
   /** The same, after the last byte of the answer came or the request was given up. */
   readonly endedAt: number;
@@ -40,17 +40,17 @@ export type Answer =
       readonly balance: number;
       readonly replayed: boolean;
     }
-  /** 4xx that says that nothing was changed: the name of its problem, such as limit-exceeded. */
+  /** 4xx that says that nothing was changed. `problem` is its name, such as limit-exceeded. */
   | { readonly type: "refused"; readonly problem: string; readonly replayed: boolean }
-  | { readonly type: "statement"; readonly statement: StatementSeen }
+  | { readonly type: "statement"; readonly statement: ShownStatement }
   /** 503 with the outcome `none`. */
   | { readonly type: "not-done" }
   /** 503 with the outcome `unknown`, a broken connection, or no answer in time. */
   | { readonly type: "unknown"; readonly reason: string }
-  /** Whatever the contract does not know: always a violation. */
+  /** Any answer that the contract does not have: always a violation. */
   | { readonly type: "odd"; readonly reason: string };
 
-export interface StatementSeen {
+export interface ShownStatement {
   readonly balance: number;
   readonly creditLimit: number;
   /** `data_extrato` and `realizada_em`, as they came. */

@@ -3,11 +3,11 @@ import type { Outcome } from "../../load-test/http/connection.ts";
 import { headerOf } from "../../load-test/http/response.ts";
 import type { Target } from "../../load-test/http/load-target.ts";
 import { bounds } from "../../../src/bounds.ts";
-import type { Answer, Operation, StatementSeen } from "./history.ts";
+import type { Answer, Operation, ShownStatement } from "./history.ts";
 
-/** An operation as the bytes of a request, and the bytes of its answer as what they say. */
+/** Encodes operations as HTTP requests, and decodes HTTP answers. */
 
-/** Problems that are an outcome of the ledger: nothing was changed. Every other one our requests do not deserve. */
+/** Problems by which the ledger refuses a command: nothing was changed. Our requests may get no other ones. */
 const REFUSALS = new Map([
   ["limit-exceeded", 422],
   ["limit-too-low", 422],
@@ -18,7 +18,7 @@ const REFUSALS = new Map([
 const PROBLEM = "urn:razonete:problem:";
 const EXCERPT_CHARACTERS_MAX = 200;
 
-// Strict: a member that the contract does not have is as odd as one that is missing.
+// Strict: an extra member is as odd as a missing one.
 const standing = z.strictObject({ limite: z.int(), saldo: z.int() });
 const account = z.strictObject({
   id: z.int().positive(),
@@ -44,8 +44,8 @@ const problem = z.object({ type: z.string().startsWith(PROBLEM), status: z.int()
 const unavailable = z.object({ outcome: z.enum(["none", "unknown"]) });
 
 /** @param key the Idempotency-Key, null for none */
-export function requestOf(operation: Operation, key: string | null, target: Target): Uint8Array {
-  const { method, path, body } = partsOf(operation);
+export function encodeRequest(operation: Operation, key: string | null, target: Target): Uint8Array {
+  const { method, path, body } = requestPartsOf(operation);
   const keyHeader = key === null ? "" : `Idempotency-Key: ${key}\r\n`;
   const head =
     `${method} ${target.basePath}${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n` +
@@ -56,7 +56,7 @@ export function requestOf(operation: Operation, key: string | null, target: Targ
   return Buffer.from(`${head}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${text}`);
 }
 
-function partsOf(operation: Operation): {
+function requestPartsOf(operation: Operation): {
   readonly method: string;
   readonly path: string;
   readonly body: object | null;
@@ -84,8 +84,8 @@ function partsOf(operation: Operation): {
   }
 }
 
-/** What a request ended with. */
-export function answerOf(operation: Operation, outcome: Outcome): Answer {
+/** @param outcome how the request ended */
+export function decodeAnswer(operation: Operation, outcome: Outcome): Answer {
   if (outcome.type === "failed") {
     if (outcome.reason === "garbled") return odd(outcome.detail);
     return { type: "unknown", reason: `${outcome.reason}: ${outcome.detail}` };
@@ -101,7 +101,7 @@ export function answerOf(operation: Operation, outcome: Outcome): Answer {
   return answer ?? odd(`${status} ${excerpt(body)}`);
 }
 
-/** @returns null where it is none that this operation may get */
+/** @returns null if this operation may not get such an answer */
 function successOf(operation: Operation, status: number, head: string, json: unknown): Answer | null {
   const replayed = headerOf(head, "idempotency-replayed") === "true";
   switch (operation.type) {
@@ -147,7 +147,7 @@ function successOf(operation: Operation, status: number, head: string, json: unk
   }
 }
 
-function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): StatementSeen {
+function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): ShownStatement {
   return {
     balance: saldo.total,
     creditLimit: saldo.limite,
@@ -161,7 +161,7 @@ function statementOf({ saldo, ultimas_transacoes }: z.infer<typeof statement>): 
   };
 }
 
-/** @returns null where it is none that docs/errors.md promises to a right request */
+/** @returns null if docs/errors.md has no such answer to a valid request */
 function problemOf(status: number, head: string, json: unknown): Answer | null {
   const { data } = problem.safeParse(json);
   if (data?.status !== status) return null;

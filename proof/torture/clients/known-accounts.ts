@@ -1,6 +1,6 @@
 import type { Random } from "../plan/random.ts";
 
-/** A new ledger's accounts, as the contract has them: the hot ones, which every client uses all the time. */
+/** The accounts of a new ledger, as in the contract. They are the hot ones: every client uses them all the time. */
 export const HOT_ACCOUNTS = [
   { account: 1, creditLimit: 100_000 },
   { account: 2, creditLimit: 80_000 },
@@ -12,19 +12,19 @@ export const HOT_ACCOUNTS = [
 const COLD_LIMIT_MIN = 10_000;
 const COLD_LIMIT_MAX = 5_000_000;
 
-/** An account as the clients know it. */
+/** What the clients know of an account. */
 export interface KnownAccount {
   readonly account: number;
-  /** At its opening, in cents: what values and later limits are measured by. */
+  /** At its opening, in cents. Values and later limits are chosen in proportion to it. */
   readonly creditLimit: number;
 }
 
 /**
- * The accounts that there are, as far as clients were told, and the credit limits that were ever asked for: none is
- * asked for twice of one account, so that a limit tells which command set it. Opened ones are given odd limits and
- * changed ones even ones: an account whose opening was lost may be opened again under the same number.
+ * The accounts that the clients know of, and all credit limits that were ever requested. No limit is requested twice
+ * for one account, so that a limit tells which command set it. Openings get odd limits and changes even ones, since an
+ * account whose opening was lost may be opened again under the same number.
  */
-export class Accounts {
+export class KnownAccounts {
   readonly #cold: KnownAccount[] = [];
   readonly #known = new Set<number>(HOT_ACCOUNTS.map(({ account }) => account));
   readonly #opened = new Set<number>();
@@ -36,7 +36,7 @@ export class Accounts {
     return this.#cold;
   }
 
-  /** A client was told that it is there. */
+  /** Call it when a client was answered that this account was opened. */
   opened(known: KnownAccount): void {
     if (this.#known.has(known.account)) return;
     this.#known.add(known.account);
@@ -47,7 +47,7 @@ export class Accounts {
     return unused(this.#opened, () => random.integer(COLD_LIMIT_MIN, COLD_LIMIT_MAX) | 1);
   }
 
-  /** Around what it had at first, so that debits are refused again and again, and so are limits. */
+  /** Around its first limit, so that debits and changes of the limit are refused again and again. */
   limitToChange(random: Random, { account, creditLimit }: KnownAccount): number {
     let used = this.#changed.get(account);
     if (used === undefined) this.#changed.set(account, (used = new Set()));
@@ -56,7 +56,7 @@ export class Accounts {
   }
 }
 
-/** Marks it as used. A range is never nearly used up: it has tens of thousands for each account. */
+/** Draws a value that was not used yet, and marks it as used. A range of tens of thousands is never used up. */
 function unused(used: Set<number>, draw: () => number): number {
   let value = draw();
   while (used.has(value)) value += 2;

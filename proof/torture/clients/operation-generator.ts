@@ -1,9 +1,9 @@
-import { type Accounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
+import { type KnownAccounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
 import type { Operation } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 
-/** A command or a reading that a client wants. */
-export interface Wish {
+/** An operation that a client asks for, with its key. */
+export interface ClientRequest {
   readonly operation: Operation;
   /** Null for none, as always for a statement. */
   readonly key: string | null;
@@ -13,30 +13,30 @@ const KEYED_PERCENT = 50;
 /** More than half: balances stay near their limits, where debits are refused. */
 const DEBIT_PERCENT = 60;
 const HOT_STATEMENT_PERCENT = 75;
-/** Some marks bear a letter that is two bytes long. */
+/** Some marks contain a letter of two bytes. */
 const WIDE_PERCENT = 5;
-/** Largest value on an account: this part of its first credit limit. */
+/** The largest value on an account is its first credit limit divided by this. */
 const LIMIT_PART = 4;
-/** Of so many things that a client wants at first, every second is a cold account for the rest of the run. */
-const WISHES_AT_FIRST = 20;
+/** Of so many first operations of a client every second one opens a cold account. */
+const FIRST_OPERATIONS = 20;
 
-/** What one client wants, one after the other. Each thing is new: its mark and its key are its own in the whole run. */
-export class Wishes {
+/** Generates the operations of one client. Each is new: its mark and its key are unique in the whole run. */
+export class OperationGenerator {
   readonly #client: number;
   readonly #run: number;
   readonly #random: Random;
-  readonly #accounts: Accounts;
+  readonly #accounts: KnownAccounts;
   #count = 0;
 
-  /** @param run tells the keys of one run from those of another; `client` is its number, from 0 */
-  constructor(run: number, client: number, random: Random, accounts: Accounts) {
+  /** @param run a number in all keys of a run, so that they differ from those of other runs; `client` counts from 0 */
+  constructor(run: number, client: number, random: Random, accounts: KnownAccounts) {
     this.#run = run;
     this.#client = client;
     this.#random = random;
     this.#accounts = accounts;
   }
 
-  next(): Wish {
+  next(): ClientRequest {
     this.#count += 1;
     const operation = this.#operation();
     const keyed = operation.type !== "statement" && this.#random.chance(KEYED_PERCENT);
@@ -44,7 +44,7 @@ export class Wishes {
   }
 
   #operation(): Operation {
-    if (this.#count <= WISHES_AT_FIRST && this.#count % 2 === 0) return this.#open();
+    if (this.#count <= FIRST_OPERATIONS && this.#count % 2 === 0) return this.#open();
     const drawn = this.#random.integer(1, 100);
     if (drawn <= 55) return this.#transact(this.#hot());
     if (drawn <= 70) return this.#transact(this.#cold());
@@ -66,7 +66,7 @@ export class Wishes {
     return { type: "open", name: this.#mark(), creditLimit };
   }
 
-  /** Two and seven characters at most, and the wide one: what a description may have. */
+  /** At most 10 characters, as many as a description may have: the client's number, the count, the wide letter. */
   #mark(): string {
     const wide = this.#random.chance(WIDE_PERCENT) ? "ç" : "";
     return `${this.#client.toString(36)}-${this.#count.toString(36)}${wide}`;

@@ -1,10 +1,10 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { Answer } from "./history.ts";
 import type { Random } from "../plan/random.ts";
-import type { Wish, Wishes } from "./operation-generator.ts";
+import type { ClientRequest, OperationGenerator } from "./operation-generator.ts";
 
-/** Sends a wish once, and once only, and says what became of it. `fresh`: on a connection of its own. */
-export type Send = (wish: Wish, fresh: boolean) => Promise<Answer>;
+/** Sends a request exactly once, and resolves to its answer. `fresh`: on a connection of its own. */
+export type Send = (request: ClientRequest, fresh: boolean) => Promise<Answer>;
 
 /** Between two requests of a client, in milliseconds. */
 export interface Pause {
@@ -12,79 +12,79 @@ export interface Pause {
   readonly max: number;
 }
 
-/** A command with a key that is to be sent again. */
-interface Owed {
-  readonly wish: Wish;
+/** A command with a key that will be sent again. */
+interface Resend {
+  readonly request: ClientRequest;
   readonly attempts: number;
   /** performance.now(); null: in the next round. */
   readonly dueAt: number | null;
 }
 
-const PAUSES_WHERE_UNSETTLED = 4;
+const PAUSES_IF_UNSETTLED = 4;
 const TWICE_AT_ONCE_PERCENT = 5;
 const ANSWERED_AGAIN_PERCENT = 6;
 const SOON_PERCENT = 60;
 const LATER_PERCENT = 25;
 
 /**
- * One client: wants one thing after the other, and waits for each answer.
+ * One client: sends one request after the other, and waits for each answer.
  *
- * What bears a key and was not answered, or was told that nothing was done, it sends again: mostly soon, at times much
- * later, or in the next round. So it does now and then with what was answered, and some things it sends twice at the
- * same time. What has no key is sent once, whatever comes of it.
+ * A command with a key is sent again if its outcome is unknown or nothing was done: mostly soon, sometimes much later,
+ * or in the next round. Some answered commands are sent again, too, and some are sent twice at the same time. A request
+ * without a key is sent once, whatever its answer.
  */
 export class TortureClient {
-  readonly #wishes: Wishes;
+  readonly #operations: OperationGenerator;
   readonly #random: Random;
   readonly #send: Send;
-  /** A connection for each request, where others keep theirs. */
+  /** Whether it uses a new connection for each request; others keep theirs. */
   readonly #fresh: boolean;
   readonly #pause: Pause;
-  #owed: Owed[] = [];
+  #resends: Resend[] = [];
 
-  constructor(wishes: Wishes, random: Random, send: Send, fresh: boolean, pause: Pause) {
-    this.#wishes = wishes;
+  constructor(operations: OperationGenerator, random: Random, send: Send, fresh: boolean, pause: Pause) {
+    this.#operations = operations;
     this.#random = random;
     this.#send = send;
     this.#fresh = fresh;
     this.#pause = pause;
   }
 
-  /** One round: until `stopped` aborts and the answer that is being waited for has come. Never rejects. */
+  /** One round: until `stopped` aborts and the last request has its answer. Never rejects. */
   async round(stopped: AbortSignal): Promise<void> {
     const began = performance.now();
-    this.#owed = this.#owed.map((owed) =>
-      owed.dueAt === null ? { ...owed, dueAt: began + this.#random.integer(0, 3_000) } : owed,
+    this.#resends = this.#resends.map((resend) =>
+      resend.dueAt === null ? { ...resend, dueAt: began + this.#random.integer(0, 3_000) } : resend,
     );
     while (!stopped.aborted) {
       const settled = await this.#step();
       const pause = this.#random.integer(this.#pause.min, this.#pause.max);
-      await Bun.sleep(settled ? pause : pause * PAUSES_WHERE_UNSETTLED);
+      await Bun.sleep(settled ? pause : pause * PAUSES_IF_UNSETTLED);
     }
   }
 
-  /** @returns whether the outcome is known: where it is not, the system is in trouble, and asked for less */
+  /** @returns whether the outcome is known; if not, the system has a problem, and the client pauses for longer */
   async #step(): Promise<boolean> {
     const now = performance.now();
-    const due = this.#owed.findIndex(({ dueAt }) => dueAt !== null && dueAt <= now);
-    const [owed] = due === -1 ? [] : this.#owed.splice(due, 1);
-    if (owed !== undefined) {
-      return this.#settle(owed.wish, owed.attempts + 1, await this.#send(owed.wish, this.#fresh));
+    const due = this.#resends.findIndex(({ dueAt }) => dueAt !== null && dueAt <= now);
+    const [resend] = due === -1 ? [] : this.#resends.splice(due, 1);
+    if (resend !== undefined) {
+      return this.#settle(resend.request, resend.attempts + 1, await this.#send(resend.request, this.#fresh));
     }
-    const wish = this.#wishes.next();
-    const first = this.#send(wish, this.#fresh);
-    if (wish.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
-      return this.#settle(wish, 1, await first);
+    const request = this.#operations.next();
+    const first = this.#send(request, this.#fresh);
+    if (request.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
+      return this.#settle(request, 1, await first);
     }
-    const [one, other] = await Promise.all([first, this.#send(wish, true)]);
-    return this.#settle(wish, 2, isSettled(one) ? one : other);
+    const [one, other] = await Promise.all([first, this.#send(request, true)]);
+    return this.#settle(request, 2, isSettled(one) ? one : other);
   }
 
-  #settle(wish: Wish, attempts: number, answer: Answer): boolean {
+  #settle(request: ClientRequest, attempts: number, answer: Answer): boolean {
     const settled = isSettled(answer);
     const again = !settled || this.#random.chance(ANSWERED_AGAIN_PERCENT);
-    if (again && wish.key !== null && attempts < tortureBounds.attempts_max) {
-      this.#owed.push({ wish, attempts, dueAt: this.#dueAt() });
+    if (again && request.key !== null && attempts < tortureBounds.attempts_max) {
+      this.#resends.push({ request, attempts, dueAt: this.#dueAt() });
     }
     return settled;
   }
@@ -97,7 +97,7 @@ export class TortureClient {
   }
 }
 
-/** Its outcome is known for good. */
+/** Whether the outcome is final. */
 function isSettled(answer: Answer): boolean {
   return answer.type !== "unknown" && answer.type !== "not-done";
 }

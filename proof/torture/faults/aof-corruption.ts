@@ -4,7 +4,9 @@ import { newestPart } from "../../../src/stack/aof-repair.ts";
 
 const LOG_FOLDER = "appendonlydir";
 
-/** As Redis writes down what a function has changed. Only parts of it are ever written here: nobody was answered. */
+/**
+ * A transaction as Redis logs the changes of a function. Only parts of it are written here, since nobody got an answer.
+ */
 const TRANSACTION = Buffer.from(
   [
     "*1",
@@ -25,24 +27,24 @@ const TRANSACTION = Buffer.from(
     "",
   ].join("\r\n"),
 );
-/** A whole one would be no torn one. */
+/** The whole transaction would not be a torn one. */
 export const TORN_BYTES_MAX: number = TRANSACTION.length - 1;
 
 /**
- * Redis's append-only log on disk, damaged. For a Redis that is not running.
+ * Damages Redis's append-only log on disk, while Redis is not running.
  */
-export class RedisLog {
+export class AofCorruptor {
   readonly folder: string;
 
-  /** @param folder the one in which Redis works */
+  /** @param folder Redis's working folder */
   constructor(folder: string) {
     this.folder = join(folder, LOG_FOLDER);
   }
 
   /**
-   * Takes the last bytes away, as if they had never reached the disk.
+   * Cuts the last bytes off, as if they had never reached the disk.
    *
-   * @returns how many: fewer where there are no more since Redis last rewrote the log
+   * @returns how many; fewer than asked for if the log has grown by less since Redis last rewrote it
    */
   cut(bytes: number): number {
     const { path, size } = this.#newest();
@@ -52,8 +54,8 @@ export class RedisLog {
   }
 
   /**
-   * Makes the last bytes zeros, as a file system does that knew of a file's length before its contents. Redis 7.0
-   * refuses such a log, but takes it for a cut one where the zeros begin within a long value.
+   * Overwrites the last bytes with zeros, as when a file system has stored a file's length but not its contents. Redis
+   * 7.0 refuses such a log, but takes it for a truncated one if the zeros begin within a long value.
    */
   zero(bytes: number): number {
     const { path, size } = this.#newest();
@@ -73,8 +75,8 @@ export class RedisLog {
     return this.#newest().size;
   }
 
-  /** Leaves the first bytes of a transaction at the end: a write that was under way when the power failed. */
-  tear(bytes: number): void {
+  /** Appends the first bytes of a transaction: a write that was under way when the power failed. */
+  appendTornWrite(bytes: number): void {
     const { path } = this.#newest();
     writeFileSync(path, TRANSACTION.subarray(0, bytes), { flag: "a" });
   }

@@ -1,7 +1,7 @@
 /*
- * Preloaded into Redis: its wall clock stands as many microseconds ahead of the machine's as the file that
- * RAZONETE_CLOCK names says (one 64-bit number, less than zero for behind). The file is mapped, so that a change
- * counts at once. The monotonic clock is left alone, as a step of a machine's clock leaves it.
+ * Preloaded into Redis: shifts its wall clock by as many microseconds as the file that RAZONETE_CLOCK names says (one
+ * signed 64-bit number; negative: behind the machine's clock). The file is mapped, so that a change counts at once. The
+ * monotonic clock stays as it is, as when a machine's clock is set.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -1,38 +1,38 @@
 import { tortureBounds } from "../torture-bounds.ts";
-import type { BadLink } from "./faulty-link.ts";
-import type { Harm, Link, ProcessName } from "../plan/fault.ts";
+import type { FaultyLink } from "./faulty-link.ts";
+import type { FaultAction, Link, ProcessName } from "../plan/fault.ts";
 import type { FaultsInProgress } from "./faults-in-progress.ts";
 import { cutToSynced, type FsyncRecord } from "./power-loss.ts";
-import type { Operator } from "../system/simulated-operator.ts";
-import type { NatsStore } from "./nats-store-corruption.ts";
+import type { SimulatedOperator } from "../system/simulated-operator.ts";
+import type { NatsStoreCorruptor } from "./nats-store-corruption.ts";
 import type { RedisClock } from "./redis-clock.ts";
-import type { RedisLog } from "./aof-corruption.ts";
+import type { AofCorruptor } from "./aof-corruption.ts";
 import type { SmallDisk } from "./small-disk.ts";
 import { freezeFor, killFor } from "./process-fault-injection.ts";
-import type { StagedProcess } from "./faulted-process.ts";
+import type { FaultedProcess } from "./faulted-process.ts";
 
-/** What a cluster is harmed by. */
-export interface ClusterHands {
+/** What the faults of a cluster act on. */
+export interface ClusterFaultContext {
   readonly faults: FaultsInProgress;
-  readonly processes: ReadonlyMap<string, StagedProcess>;
-  readonly links: Readonly<Record<Link, BadLink>>;
-  /** By the process that works on it; none where they cannot be had. */
+  readonly processes: ReadonlyMap<string, FaultedProcess>;
+  readonly links: Readonly<Record<Link, FaultyLink>>;
+  /** By the process that uses it; empty if disks cannot be made. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
-  /** Null where it cannot be known what is synced. */
-  readonly syncs: FsyncRecord | null;
-  readonly natsStore: NatsStore;
-  readonly redisLog: RedisLog;
-  readonly operator: Operator;
+  /** Null if it cannot be known what is synced. */
+  readonly fsyncRecord: FsyncRecord | null;
+  readonly natsStore: NatsStoreCorruptor;
+  readonly redisAof: AofCorruptor;
+  readonly operator: SimulatedOperator;
 }
 
-/** @returns why it was not done; null where it was */
-export function harmCluster(
-  hands: ClusterHands,
-  harm: Harm,
+/** @returns why it was not done; null if it was */
+export function injectClusterFault(
+  context: ClusterFaultContext,
+  action: FaultAction,
   lastsMilliseconds: number,
 ): Promise<string | null> {
-  const { faults, processes, links, clock, syncs, natsStore, redisLog, operator } = hands;
+  const { faults, processes, links, clock, fsyncRecord, natsStore, redisAof, operator } = context;
   const during = async (undo: () => void): Promise<null> => {
     await faults.wait(lastsMilliseconds);
     undo();
@@ -48,37 +48,40 @@ export function harmCluster(
       await faults.wait(lastsMilliseconds);
       return undone;
     } finally {
-      server.letUp();
+      server.release();
     }
   };
-  /** The same, and the operator comes. Load and other harm go on; what is not whole by then waits for the healing. */
+  /**
+   * The same, and then the operator restores. Load and other faults go on; what has not recovered by then is left to
+   * the end of the round.
+   */
   const thenRestored: typeof whileDown = async (name, damage) => {
     const undone = await whileDown(name, damage);
-    await Promise.race([operator.attend(tortureBounds.attend_milliseconds_max), faults.stopped]);
+    await Promise.race([operator.watchUntilReady(tortureBounds.operator_milliseconds_max), faults.stopped]);
     return undone;
   };
-  switch (harm.type) {
+  switch (action.type) {
     case "kill":
       return killFor(
         faults,
-        named(processes, harm.processes),
+        named(processes, action.processes),
         lastsMilliseconds,
-        harm.againAfterMilliseconds,
+        action.againAfterMilliseconds,
       );
     case "stop":
-      return freezeFor(faults, named(processes, harm.processes), lastsMilliseconds);
+      return freezeFor(faults, named(processes, action.processes), lastsMilliseconds);
     case "cut":
-      return during(links[harm.link].cut(harm.everyMilliseconds));
+      return during(links[action.link].cut(action.everyMilliseconds));
     case "lose-replies":
-      return during(links[harm.link].loseReplies(harm.everyBytes));
+      return during(links[action.link].loseReplies(action.everyBytes));
     case "hold":
-      return during(links[harm.link].hold());
+      return during(links[action.link].hold());
     case "clock":
       return clock === null
         ? Promise.resolve("Redis's clock cannot be moved")
-        : during(clock.jump(harm.seconds));
+        : during(clock.jump(action.seconds));
     case "disk-full":
-      return fillDisk(hands, harm.process, lastsMilliseconds);
+      return fillDisk(context, action.process, lastsMilliseconds);
     case "nats-truncated":
       return whileDown("nats", () => (natsStore.truncate() > 0 ? null : "NATS held no messages"));
     case "nats-emptied":
@@ -87,27 +90,27 @@ export function harmCluster(
         return null;
       });
     case "redis-power-loss":
-      if (syncs === null) return Promise.resolve("what Redis has synced cannot be known");
+      if (fsyncRecord === null) return Promise.resolve("what Redis has synced cannot be known");
       return whileDown("redis", () => {
-        if (redisLog.size === 0) return "Redis has no log yet";
-        cutToSynced(redisLog.folder, syncs.folder);
-        redisLog.tear(harm.tornBytes);
+        if (redisAof.size === 0) return "Redis has no log yet";
+        cutToSynced(redisAof.folder, fsyncRecord.folder);
+        redisAof.appendTornWrite(action.tornBytes);
         return null;
       });
     case "redis-cut":
-      return thenRestored("redis", () => (redisLog.cut(harm.bytes) > 0 ? null : "Redis's log was empty"));
+      return thenRestored("redis", () => (redisAof.cut(action.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-zeroed":
-      return thenRestored("redis", () => (redisLog.zero(harm.bytes) > 0 ? null : "Redis's log was empty"));
+      return thenRestored("redis", () => (redisAof.zero(action.bytes) > 0 ? null : "Redis's log was empty"));
     case "redis-emptied":
       return thenRestored("redis", () => {
-        redisLog.empty();
+        redisAof.empty();
         return null;
       });
   }
 }
 
 async function fillDisk(
-  { faults, processes, disks }: ClusterHands,
+  { faults, processes, disks }: ClusterFaultContext,
   name: ProcessName,
   milliseconds: number,
 ): Promise<string | null> {
@@ -116,16 +119,16 @@ async function fillDisk(
   const free = disk.fill();
   await faults.wait(milliseconds);
   free();
-  // A NATS that could not write has given up JetStream for the rest of its life; its operator starts it again.
+  // A NATS that could not write has disabled JetStream until it is started again, which its operator would do.
   if (name === "nats") await killFor(faults, named(processes, [name]), 0, null);
   return null;
 }
 
-/** @throws Error where one of them is not there */
+/** @throws Error if one of them does not exist */
 function named(
-  processes: ReadonlyMap<string, StagedProcess>,
+  processes: ReadonlyMap<string, FaultedProcess>,
   names: readonly ProcessName[],
-): StagedProcess[] {
+): FaultedProcess[] {
   return names.map((name) => {
     const found = processes.get(name);
     if (found === undefined) throw new Error(`there is no ${name}`);

@@ -5,34 +5,34 @@ import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
 import { freezeTree, killTree, thawTree } from "./process-tree.ts";
 
-const AT_ONCE_MILLISECONDS = 1_000;
+const QUICK_EXIT_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 1_000;
-const LOG_LINES_TOLD = 3;
+const LOG_LINES_SHOWN = 3;
 
 /**
- * One process that is harmed.
+ * One process of the system under test, which faults kill or freeze.
  *
- * Several harms may hold it down, or frozen, at once: it is started, or thawed, when the last of them lets go. What
- * ends without being held down is started again after a moment, longer each time in a row, as a supervisor would.
- * Only a writer that ends with an alarm stays down: it says that it needs a person.
+ * Several faults may hold it down, or frozen, at once: it is started, or thawed, when the last of them releases it. If
+ * it ends without being held down it is started again after a delay, which grows with each quick exit in a row, as a
+ * supervisor would do. Only a writer that ends with an alarm stays down: it says that it needs a person.
  *
- * A frozen process that is killed and started is a new one, and is not frozen.
+ * A frozen process that is killed and started again is a new process, and not frozen.
  */
-export class StagedProcess {
+export class FaultedProcess {
   readonly plan: ProcessPlan;
   readonly #folder: Pick<DataFolder, "run" | "logs">;
   #child: Bun.Subprocess | null = null;
   #ended: Promise<void> = Promise.resolve();
   #startedAt = 0;
-  #atOnceInARow = 0;
+  #quickExitsInARow = 0;
   #heldDown = 0;
   #heldFrozen = 0;
   #pause: Timer | null = null;
   #stopped = false;
-  /** How often it has ended without being killed by the torture. */
-  endsByItself = 0;
-  /** What it said when it ended because it needs a person; null as long as it did not. */
+  /** How often it ended without being killed by the torture. */
+  unexpectedExits = 0;
+  /** What it said when it ended because it needs a person; null if it did not. */
   alarm: string | null = null;
 
   constructor(plan: ProcessPlan, folder: Pick<DataFolder, "run" | "logs">) {
@@ -40,7 +40,7 @@ export class StagedProcess {
     this.#folder = folder;
   }
 
-  /** Of the present process or the last one; null before the first start. */
+  /** Of the current process, or else of the last one; null before the first start. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -50,10 +50,10 @@ export class StagedProcess {
   }
 
   logEnd(): string {
-    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
   }
 
-  /** Does nothing where it runs, or is held down. */
+  /** Does nothing if it runs or is held down. */
   start(): void {
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
@@ -67,7 +67,7 @@ export class StagedProcess {
     });
   }
 
-  /** kill -9, with its descendants, and keeps it down until {@link letUp}. Resolves when it has ended. */
+  /** kill -9, with its descendants, and keeps it down until {@link release}. Resolves when it has ended. */
   async holdDown(): Promise<void> {
     this.#heldDown += 1;
     if (this.#pause !== null) clearTimeout(this.#pause);
@@ -75,8 +75,8 @@ export class StagedProcess {
     await this.#kill();
   }
 
-  /** Starts it, unless another harm still holds it down. */
-  letUp(): void {
+  /** Starts it, unless another fault still holds it down. */
+  release(): void {
     this.#heldDown = Math.max(0, this.#heldDown - 1);
     this.start();
   }
@@ -87,7 +87,7 @@ export class StagedProcess {
     if (this.running && this.pid !== null) await freezeTree(this.pid);
   }
 
-  /** SIGCONT, unless another harm still freezes it. */
+  /** SIGCONT, unless another fault still freezes it. */
   thaw(): void {
     this.#heldFrozen = Math.max(0, this.#heldFrozen - 1);
     if (this.#heldFrozen === 0 && this.running && this.pid !== null) thawTree(this.pid);
@@ -106,14 +106,14 @@ export class StagedProcess {
 
   #onEnd(exit: Exit): void {
     if (this.#heldDown > 0 || this.#stopped) return;
-    this.endsByItself += 1;
+    this.unexpectedExits += 1;
     if (this.plan.kind === "writer" && exit.code === DIVERGENCE_EXIT_CODE) {
       this.alarm = this.logEnd();
       return;
     }
     const lived = performance.now() - this.#startedAt;
-    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
-    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#atOnceInARow, DELAY_MILLISECONDS_MAX);
+    this.#quickExitsInARow = lived < QUICK_EXIT_MILLISECONDS ? this.#quickExitsInARow + 1 : 0;
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** this.#quickExitsInARow, DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => {
       this.start();
     }, delay);

@@ -1,18 +1,19 @@
 import { messageOf } from "../../../src/errors.ts";
-import type { Fault, FaultDone } from "../plan/fault.ts";
+import type { Fault, FaultRecord } from "../plan/fault.ts";
 
 /**
- * The faults that are being done: each begins, lasts and is undone by itself. When the torture stops, those that last
- * are undone at once.
+ * The faults that are in progress, each independent of the others. When the torture stops, all are undone at once.
  */
 export class FaultsInProgress {
-  readonly #going = new Set<Promise<FaultDone>>();
+  readonly #going = new Set<Promise<FaultRecord>>();
   readonly #stopped = Promise.withResolvers<void>();
 
-  /** @param harm does the harm, waits and undoes it; resolves to why it was not done, or null. May reject: the same */
-  async do(fault: Fault, harm: () => Promise<string | null>): Promise<FaultDone> {
+  /**
+   * @param action does the fault, waits and undoes it; resolves to null, or to why it was not done. May reject with it
+   */
+  async run(fault: Fault, action: () => Promise<string | null>): Promise<FaultRecord> {
     const beganAt = performance.now();
-    const going = Promise.try(harm)
+    const going = Promise.try(action)
       .catch(messageOf)
       .then((skipped) => ({ fault, beganAt, undoneAt: performance.now(), skipped }));
     this.#going.add(going);
@@ -25,17 +26,17 @@ export class FaultsInProgress {
     return this.#stopped.promise;
   }
 
-  /** Harms wait by this between their beginning and their end. */
+  /** Waits between the beginning and the end of a fault; ends early when the torture stops. */
   async wait(milliseconds: number): Promise<void> {
     await Promise.race([Bun.sleep(milliseconds), this.#stopped.promise]);
   }
 
-  /** Resolves when none is going on. */
-  async over(): Promise<void> {
+  /** Resolves when none is in progress. */
+  async allEnded(): Promise<void> {
     await Promise.all(this.#going);
   }
 
-  /** Ends them sooner. */
+  /** Ends all of them early. */
   stop(): void {
     this.#stopped.resolve();
   }

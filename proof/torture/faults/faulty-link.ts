@@ -1,7 +1,7 @@
 import { TcpProxy } from "./tcp-proxy.ts";
 
-/** A way between processes that several harms may spoil at once; each gives it back on its own. */
-export class BadLink implements AsyncDisposable {
+/** A connection between processes that several faults may disturb at once, each undone on its own. */
+export class FaultyLink implements AsyncDisposable {
   readonly #proxy: TcpProxy;
   readonly #cutting = new Set<Timer>();
   readonly #losing: number[] = [];
@@ -12,11 +12,11 @@ export class BadLink implements AsyncDisposable {
   }
 
   /** @param url of the server, on 127.0.0.1 */
-  static async to(url: string): Promise<BadLink> {
-    return new BadLink(await TcpProxy.start(Number(new URL(url).port)));
+  static async to(url: string): Promise<FaultyLink> {
+    return new FaultyLink(await TcpProxy.start(Number(new URL(url).port)));
   }
 
-  /** The same address by way of this link. */
+  /** The same URL, through this link's proxy. */
   through(url: string): string {
     const through = new URL(url);
     through.port = String(this.#proxy.port);
@@ -24,14 +24,14 @@ export class BadLink implements AsyncDisposable {
   }
 
   /** How often connections were cut and replies lost. */
-  get harms(): number {
+  get disturbances(): number {
     return this.#proxy.cuts + this.#proxy.losses;
   }
 
   /**
-   * Cuts all connections, now and every so often: in turns between two requests and in the middle of one.
+   * Cuts all connections, now and every so many milliseconds: in turns at once, and in the middle of the next request.
    *
-   * @returns what undoes it
+   * @returns a function that undoes it
    */
   cut(everyMilliseconds: number): () => void {
     let times = 0;
@@ -49,7 +49,7 @@ export class BadLink implements AsyncDisposable {
     };
   }
 
-  /** @returns what undoes it */
+  /** @returns a function that undoes it */
   loseReplies(everyBytes: number): () => void {
     this.#losing.push(everyBytes);
     this.#setLosses();
@@ -59,7 +59,7 @@ export class BadLink implements AsyncDisposable {
     };
   }
 
-  /** @returns what undoes it */
+  /** @returns a function that undoes it */
   hold(): () => void {
     this.#holds += 1;
     this.#proxy.hold("everything");

@@ -1,11 +1,11 @@
 import { readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 
-/** What JetStream has on disk, damaged. For a NATS that is not running. */
-export class NatsStore {
+/** Damages JetStream's files on disk, while NATS is not running. */
+export class NatsStoreCorruptor {
   readonly #folder: string;
 
-  /** @param folder the one that NATS is told as its store */
+  /** @param folder NATS's store folder */
   constructor(folder: string) {
     this.#folder = join(folder, "jetstream");
   }
@@ -14,7 +14,9 @@ export class NatsStore {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Takes away the second half of the newest file with messages. Returns how many bytes that was; 0 where none is. */
+  /**
+   * Cuts off the second half of the newest file of messages. Returns how many bytes that was; 0 if there is no file.
+   */
   truncate(): number {
     const newest = this.#messageFiles().toSorted((a, b) => b.number - a.number)[0];
     if (newest === undefined) return 0;
@@ -30,7 +32,7 @@ export class NatsStore {
         return number === undefined ? [] : [{ number: Number(number), path: join(this.#folder, name) }];
       });
     } catch {
-      // Another harm has emptied it.
+      // Another fault has emptied it.
       return [];
     }
   }

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /**
- * What kill -9 cannot show: the kernel still has what a killed server has written, synced or not. A loss of power
- * takes what was not synced. So the server runs with a library that records each fsync (fsync-shim.c), and after the
- * kill its files are cut back to what the record says.
+ * Simulates what kill -9 cannot show: after a kill the kernel still has what the server has written, synced or not; a
+ * loss of power takes what was not synced. So the server runs with a library that records each fsync (fsync-shim.c),
+ * and after the kill its files are cut back to the recorded lengths.
  *
- * Only what is in files is taken away: a rename or a removal counts as done. Everything beyond the synced length is
- * lost, which is the worst that can happen, and therefore a case that a promise has to stand.
+ * Only contents of files are taken away: a rename or a removal counts as done. Everything beyond the synced length is
+ * lost. That is the worst case, which the promise has to withstand.
  */
 export interface FsyncRecord {
   /** For LD_PRELOAD; with others, separated by colons. */
@@ -28,15 +28,15 @@ export interface CutFile {
 
 const SOURCE = fileURLToPath(new URL("./fsync-shim.c", import.meta.url));
 
-/** Why there can be no record on this machine; null where there can. */
+/** Why fsyncs cannot be recorded on this machine; null if they can. */
 export function whyNoFsyncRecord(): string | null {
   if (process.platform !== "linux") return "LD_PRELOAD is Linux's";
   return spawnSync("gcc", ["--version"]).status === 0 ? null : "there is no gcc";
 }
 
 /**
- * @param folder where library and record go; on a disk that does not fill up
- * @throws Error where the library cannot be built
+ * @param folder for the library and the record; on a disk that does not fill up
+ * @throws Error if the library cannot be built
  */
 export function buildFsyncRecord(folder: string): FsyncRecord {
   const library = join(folder, "fsync-shim.so");
@@ -48,10 +48,10 @@ export function buildFsyncRecord(folder: string): FsyncRecord {
 }
 
 /**
- * Cuts every file of Redis's append-only folder back to its synced length; one that was never synced, to nothing. For
- * a server that has been killed and that had run under the record since the folder was empty.
+ * Cuts every file of Redis's append-only folder back to its synced length; a file that was never synced becomes empty.
+ * The server must have been killed, and must have run with the library since the folder was empty.
  *
- * @returns the files that had more than that
+ * @returns the files that were longer
  */
 export function cutToSynced(aofFolder: string, recordFolder: string): readonly CutFile[] {
   const cut: CutFile[] = [];
@@ -66,7 +66,7 @@ export function cutToSynced(aofFolder: string, recordFolder: string): readonly C
   return cut;
 }
 
-/** 0 where the record is of another file, which had the inode before; a file system may not tell when one was made. */
+/** 0 if the record is of another file that had the inode before. Not every file system gives a file's birth time. */
 function syncedBytes(record: string, birthtimeNs: bigint): number {
   if (!existsSync(record)) return 0;
   const [size = "0", birth = "0"] = readFileSync(record, "utf8").trim().split(" ");

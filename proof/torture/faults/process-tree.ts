@@ -2,20 +2,20 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { type Identity, identityOf, isAlive } from "../../../src/stack/process-identity.ts";
 
-/** Signals to a process together with all that it has started: PostgreSQL is one process for each of its clients. */
+/** Signals to a process with all its descendants: PostgreSQL runs a process for each client. */
 
 const STOPPED_MILLISECONDS_MAX = 200;
 
 /** kill -9 of a process and its descendants, frozen ones too. Resolves when none of them is left. */
 export async function killTree(pid: number): Promise<void> {
-  const tree = await halted(pid);
+  const tree = await stoppedTree(pid);
   for (const { pid: each } of tree) signal(each, "SIGKILL");
   while (tree.some(isAlive)) await Bun.sleep(2);
 }
 
 /** SIGSTOP. */
 export async function freezeTree(pid: number): Promise<void> {
-  for (const { pid: each } of await halted(pid)) signal(each, "SIGSTOP");
+  for (const { pid: each } of await stoppedTree(pid)) signal(each, "SIGSTOP");
 }
 
 /** SIGCONT. */
@@ -23,16 +23,16 @@ export function thawTree(pid: number): void {
   for (const each of [...descendants(pid), pid]) signal(each, "SIGCONT");
 }
 
-/** Whether it is stopped by SIGSTOP. Linux only; elsewhere false. */
+/** Whether SIGSTOP has stopped it. Linux only; elsewhere false. */
 export function isFrozen(pid: number): boolean {
   return stateOf(pid) === "T";
 }
 
-/** The process and its descendants. It stands still first, so that it starts no more of them. */
-async function halted(pid: number): Promise<Identity[]> {
+/** The process and its descendants. It is stopped first, so that it starts no more of them. */
+async function stoppedTree(pid: number): Promise<Identity[]> {
   signal(pid, "SIGSTOP");
   const deadline = performance.now() + STOPPED_MILLISECONDS_MAX;
-  // The signal takes hold a moment after it was sent.
+  // The signal takes effect a moment after it was sent.
   while (existsSync("/proc/self/stat") && !"TZX".includes(stateOf(pid)) && performance.now() < deadline) {
     await Bun.sleep(1);
   }
@@ -57,7 +57,7 @@ function numbers(text: string): number[] {
   return text.split(/\s+/).filter(Boolean).map(Number);
 }
 
-/** One letter of the kernel's; "X" where there is no such process. */
+/** The kernel's letter for the state; "X" if there is no such process. */
 function stateOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("./clock-shim.c", import.meta.url));
 
-/** Why a process's clock cannot be moved on this machine; null where it can. */
+/** Why a process's clock cannot be shifted on this machine; null if it can. */
 export function whyNoClock(): string | null {
   if (process.platform !== "linux") return "LD_PRELOAD is Linux's";
   return spawnSync("gcc", ["--version"]).status === 0 ? null : "there is no gcc to build what moves it";
@@ -18,8 +18,8 @@ export class RedisClock {
   readonly #jumps: number[] = [];
 
   /**
-   * @param folder where the library is built
-   * @throws Error where it cannot be built
+   * @param folder for the library
+   * @throws Error if the library cannot be built
    */
   constructor(folder: string) {
     const library = join(folder, "clock-shim.so");
@@ -33,7 +33,7 @@ export class RedisClock {
   /**
    * Several jumps at once add up.
    *
-   * @returns what jumps back
+   * @returns a function that jumps back
    */
   jump(seconds: number): () => void {
     this.#jumps.push(seconds);
@@ -48,7 +48,7 @@ export class RedisClock {
     const seconds = this.#jumps.reduce((sum, jump) => sum + jump, 0);
     const offset = Buffer.alloc(8);
     offset.writeBigInt64LE(BigInt(seconds) * 1_000_000n);
-    // In place: Redis has this very file mapped.
+    // In place: Redis has this file mapped.
     const file = openSync(this.#file, "r+");
     writeSync(file, offset, 0, offset.length, 0);
     closeSync(file);

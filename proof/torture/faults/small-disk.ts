@@ -16,7 +16,7 @@ import { join } from "node:path";
 
 const FILL_ATTEMPTS_MAX = 50;
 
-/** Why no disk can be made on this machine; null where it can. */
+/** Why no disk can be made on this machine; null if it can. */
 export function whyNoDisks(): string | null {
   if (process.platform !== "linux") return "memory disks are Linux's";
   if (process.getuid?.() !== 0) return "only root may mount one";
@@ -32,8 +32,8 @@ export function whyNoDisks(): string | null {
 }
 
 /**
- * A disk in memory in place of a folder, with its contents: one that can be full. It takes as much memory as is
- * written to it.
+ * A disk in memory (tmpfs) mounted over a folder, with the folder's contents: one that can be filled. It takes as much
+ * memory as is written to it.
  */
 export class SmallDisk {
   readonly #folder: string;
@@ -41,8 +41,8 @@ export class SmallDisk {
   #fills = 0;
 
   /**
-   * @param folder nobody uses it yet
-   * @throws Error where it cannot be mounted
+   * @param folder not in use yet
+   * @throws Error if it cannot be mounted
    */
   constructor(folder: string, bytes: number) {
     this.#folder = folder;
@@ -60,9 +60,9 @@ export class SmallDisk {
   }
 
   /**
-   * From now on nothing more fits onto it: its size becomes what is used, so that no memory is spent on filling it.
+   * Makes it full: shrinks it to the size that is used, so that filling it takes no memory.
    *
-   * @returns what frees it again
+   * @returns a function that makes room again
    */
   fill(): () => void {
     this.#fills += 1;
@@ -73,8 +73,8 @@ export class SmallDisk {
     };
   }
 
-  /** Puts its contents into the folder below it, for a later look, and unmounts it. */
-  keep(): void {
+  /** Unmounts it and leaves its contents in the folder, so that they can be inspected later. */
+  unmountKeepingFiles(): void {
     const kept = `${this.#folder}.kept`;
     cpSync(this.#folder, kept, { recursive: true });
     unmount(this.#folder);
@@ -85,7 +85,7 @@ export class SmallDisk {
   #shrink(): void {
     for (let attempt = 1; ; attempt += 1) {
       const { bsize, blocks, bfree } = statfsSync(this.#folder);
-      // Something may be written between the two calls; then the smaller size is refused.
+      // If something is written between the two calls, the smaller size is refused.
       const refusal = this.#resize(bsize * (blocks - bfree));
       if (refusal === null) return;
       if (attempt === FILL_ATTEMPTS_MAX) throw new Error(`the disk cannot be filled: ${refusal}`);
@@ -97,7 +97,7 @@ export class SmallDisk {
   }
 }
 
-/** @returns why not, or null */
+/** @returns why it failed, or null */
 function mount(...args: readonly string[]): string | null {
   const { status, stderr, error } = spawnSync("mount", [...args], { encoding: "utf8" });
   return status === 0 ? null : (error?.message ?? stderr.trim());

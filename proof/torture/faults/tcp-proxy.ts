@@ -3,14 +3,14 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
-  /** What its client says next is cut in two. */
+  /** Only the first half of what its client sends next arrives. */
   torn: boolean;
 }
 
 /**
- * A bad network between clients and a server on this machine: it cuts connections, loses what the server says, or
- * holds everything back. What a client says always arrives, also when the connection is cut just after; except for
- * {@link tear}, which cuts in the middle of what is said.
+ * A bad network between clients and a server on this machine: it cuts connections, loses replies of the server, or
+ * holds everything back. What a client sends always arrives, even if the connection is cut right after; except with
+ * {@link tear}, which cuts in the middle.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
@@ -39,7 +39,7 @@ export class TcpProxy implements AsyncDisposable {
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("no port");
     const proxy = new TcpProxy(server, address.port);
-    server.on("connection", (client) => proxy.#join(client, target));
+    server.on("connection", (client) => proxy.#accept(client, target));
     return proxy;
   }
 
@@ -47,24 +47,27 @@ export class TcpProxy implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Cuts every connection; new ones are welcome. */
+  /** Cuts every connection; new ones are accepted. */
   cut(): void {
     this.cuts += this.#pairs.size;
-    for (const pair of this.#pairs) this.#part(pair);
+    for (const pair of this.#pairs) this.#disconnect(pair);
   }
 
-  /** Cuts every connection when its client says something next: half of that arrives. */
+  /** Cuts each connection when its client next sends something, of which only half arrives. */
   tear(): void {
     for (const pair of this.#pairs) pair.torn = true;
   }
 
-  /** So many bytes of replies still pass; the next one is lost, with all behind it, and its connection cut. */
+  /**
+   * After so many more bytes of replies, over all connections, the rest of that reply is lost and its connection is
+   * cut.
+   */
   loseReplyAfter(bytes: number): void {
     this.#replyBytesLeft = bytes;
     this.#bytesBetweenLosses = Number.POSITIVE_INFINITY;
   }
 
-  /** The same again and again, after each loss; until {@link loseNoReplies}. */
+  /** The same again after each loss, until {@link loseNoReplies}. */
   loseRepliesEvery(bytes: number): void {
     this.#replyBytesLeft = bytes;
     this.#bytesBetweenLosses = bytes;
@@ -74,7 +77,7 @@ export class TcpProxy implements AsyncDisposable {
     this.loseReplyAfter(Number.POSITIVE_INFINITY);
   }
 
-  /** Holds replies, or what both sides say, back, until {@link release}. */
+  /** Holds back replies, or what both sides send, until {@link release}. */
   hold(what: "replies" | "everything" = "replies"): void {
     this.#held = what;
     for (const pair of this.#pairs) this.#holdBack(pair);
@@ -93,32 +96,32 @@ export class TcpProxy implements AsyncDisposable {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #join(client: Socket, target: number): void {
+  #accept(client: Socket, target: number): void {
     const server = connect(target, "127.0.0.1");
     const pair: Pair = { client, server, torn: false };
     this.#pairs.add(pair);
     client.setNoDelay(true);
     server.setNoDelay(true);
-    client.on("data", (bytes: Buffer) => this.#ask(pair, bytes));
+    client.on("data", (bytes: Buffer) => this.#forward(pair, bytes));
     server.on("data", (bytes: Buffer) => this.#reply(pair, bytes));
     for (const socket of [client, server]) {
-      socket.on("error", () => this.#part(pair));
-      socket.on("close", () => this.#part(pair));
-      socket.on("end", () => this.#part(pair));
+      socket.on("error", () => this.#disconnect(pair));
+      socket.on("close", () => this.#disconnect(pair));
+      socket.on("end", () => this.#disconnect(pair));
     }
     this.#holdBack(pair);
   }
 
-  #ask(pair: Pair, bytes: Buffer): void {
+  #forward(pair: Pair, bytes: Buffer): void {
     if (!pair.torn) {
       pair.server.write(bytes);
       return;
     }
-    // What comes behind the first half must not arrive: the server would take it for the second.
+    // What follows must not arrive: the server would take it for the second half.
     if (!this.#pairs.has(pair)) return;
     pair.server.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
     this.cuts += 1;
-    this.#part(pair);
+    this.#disconnect(pair);
   }
 
   #reply(pair: Pair, bytes: Buffer): void {
@@ -131,7 +134,7 @@ export class TcpProxy implements AsyncDisposable {
     pair.client.write(bytes.subarray(0, this.#replyBytesLeft));
     this.#replyBytesLeft = this.#bytesBetweenLosses;
     this.losses += 1;
-    this.#part(pair);
+    this.#disconnect(pair);
   }
 
   #holdBack({ client, server }: Pair): void {
@@ -140,11 +143,11 @@ export class TcpProxy implements AsyncDisposable {
     if (this.#held === "everything") client.pause();
   }
 
-  #part(pair: Pair): void {
+  #disconnect(pair: Pair): void {
     if (!this.#pairs.delete(pair)) return;
     pair.client.end();
     pair.client.destroySoon();
-    // Ended, not destroyed: what the client had said is still delivered.
+    // Ended, not destroyed: what the client had sent is still delivered.
     pair.server.end();
     pair.server.resume();
   }

@@ -1,27 +1,27 @@
 import { describe, expect, test } from "bun:test";
 import { type Fault, FAULT_KINDS, type FaultKind } from "./fault.ts";
-import { planRound, type RoundPlan } from "./plan-round.ts";
+import { planRound, type RoundOptions } from "./plan-round.ts";
 import { Random } from "./random.ts";
 
 const CLUSTER = { round: 1, milliseconds: 20_000, kinds: FAULT_KINDS, embedded: false, apis: 2, writers: 2 };
 
-function rounds(seed: number, options: Partial<RoundPlan> = {}): Fault[][] {
+function rounds(seed: number, options: Partial<RoundOptions> = {}): Fault[][] {
   const random = new Random(seed);
   return Array.from({ length: 100 }, (_, index) =>
     planRound(random, { ...CLUSTER, ...options, round: index + 1 }),
   );
 }
 
-const isRedisHarm = ({ harm }: Fault) => /^redis-(cut|zeroed|emptied)$/.test(harm.type);
-const endOf = ({ afterMilliseconds, lastsMilliseconds, harm }: Fault) =>
-  afterMilliseconds + lastsMilliseconds + (harm.type === "kill" ? (harm.againAfterMilliseconds ?? 0) : 0);
+const isRedisDamage = ({ action }: Fault) => /^redis-(cut|zeroed|emptied)$/.test(action.type);
+const endOf = ({ afterMilliseconds, lastsMilliseconds, action }: Fault) =>
+  afterMilliseconds + lastsMilliseconds + (action.type === "kill" ? (action.againAfterMilliseconds ?? 0) : 0);
 
-function harmsFeed({ harm }: Fault): boolean {
+function damagesFeed({ action }: Fault): boolean {
   return (
-    harm.type.startsWith("nats-") ||
-    ("processes" in harm && harm.processes.includes("nats")) ||
-    ("process" in harm && harm.process === "nats") ||
-    ("link" in harm && harm.link === "api-nats")
+    action.type.startsWith("nats-") ||
+    ("processes" in action && action.processes.includes("nats")) ||
+    ("process" in action && action.process === "nats") ||
+    ("link" in action && action.link === "api-nats")
   );
 }
 
@@ -31,9 +31,9 @@ describe("the plan of a round", () => {
     expect(rounds(7)).not.toEqual(rounds(8));
   });
 
-  test("has every harm in the end, each process and each link, one alone and several at once", () => {
+  test("has every fault in the end, each process and each link, one alone and several at once", () => {
     const faults = rounds(1).flat();
-    expect(new Set<string>(faults.map(({ harm }) => harm.type))).toEqual(
+    expect(new Set<string>(faults.map(({ action }) => action.type))).toEqual(
       new Set([
         "kill",
         "stop",
@@ -52,19 +52,19 @@ describe("the plan of a round", () => {
     );
     const processes = ["api-1", "api-2", "haproxy", "nats", "postgres", "redis", "writer-1", "writer-2"];
     for (const type of ["kill", "stop"]) {
-      const lists = faults.flatMap(({ harm }) =>
-        harm.type === type && "processes" in harm ? [harm.processes] : [],
+      const lists = faults.flatMap(({ action }) =>
+        action.type === type && "processes" in action ? [action.processes] : [],
       );
       expect([...new Set<string>(lists.flat())].toSorted()).toEqual(processes.toSorted());
       expect(lists.some((list) => list.length === 1)).toBe(true);
       expect(lists.some((list) => list.length > 1)).toBe(true);
       for (const list of lists) expect(new Set(list).size).toBe(list.length);
     }
-    const links = faults.flatMap(({ harm }) => ("link" in harm ? [`${harm.type} ${harm.link}`] : []));
+    const links = faults.flatMap(({ action }) => ("link" in action ? [`${action.type} ${action.link}`] : []));
     expect(new Set(links).size).toBe(9);
-    expect(faults.some(({ harm }) => harm.type === "kill" && harm.againAfterMilliseconds !== null)).toBe(
-      true,
-    );
+    expect(
+      faults.some(({ action }) => action.type === "kill" && action.againAfterMilliseconds !== null),
+    ).toBe(true);
   });
 
   test("begins a fault every 1 to 3 s, in order, and all are undone before its end", () => {
@@ -96,26 +96,26 @@ describe("the plan of a round", () => {
     expect(overlapping.length).toBeGreaterThan(100);
   });
 
-  test("harms Redis's data at most once in a round, and then spares who knows what it forgets", () => {
+  test("damages Redis's data at most once in a round, and then spares what has a copy of what it loses", () => {
     const all = [3, 4, 5].flatMap((seed) => rounds(seed));
-    const harmed = all.filter((faults) => faults.some(isRedisHarm));
-    expect(harmed.length).toBeGreaterThan(60);
-    expect(harmed.length).toBeLessThan(150);
-    let feedHarmed = 0;
-    for (const faults of harmed) {
-      const [harm, ...more] = faults.filter(isRedisHarm);
+    const damaged = all.filter((faults) => faults.some(isRedisDamage));
+    expect(damaged.length).toBeGreaterThan(60);
+    expect(damaged.length).toBeLessThan(150);
+    let feedDamaged = 0;
+    for (const faults of damaged) {
+      const [action, ...more] = faults.filter(isRedisDamage);
       expect(more).toEqual([]);
-      const from = (harm?.afterMilliseconds ?? 0) - 2_000;
+      const from = (action?.afterMilliseconds ?? 0) - 2_000;
       const apisKilled = faults.filter(
-        ({ harm: { type, ...rest } }) =>
+        ({ action: { type, ...rest } }) =>
           type === "kill" && "processes" in rest && rest.processes.some((name) => name.startsWith("api-")),
       );
       for (const fault of apisKilled) expect(endOf(fault)).toBeLessThanOrEqual(from);
-      if (faults.some(harmsFeed)) feedHarmed += 1;
+      if (faults.some(damagesFeed)) feedDamaged += 1;
     }
-    // Deliberately, in a few.
-    expect(feedHarmed).toBeGreaterThan(0);
-    expect(feedHarmed).toBeLessThan(harmed.length / 3);
+    // In a few rounds, on purpose.
+    expect(feedDamaged).toBeGreaterThan(0);
+    expect(feedDamaged).toBeLessThan(damaged.length / 3);
   });
 
   test("has only the kinds that are wanted, and numbers them", () => {
@@ -130,12 +130,12 @@ describe("the plan of a round", () => {
     expect(numbers).toEqual(numbers.map((_, index) => 41 + index));
   });
 
-  test("of the embedded ledger harms its one process and its disk", () => {
+  test("hits only the one process and the disk of the embedded ledger", () => {
     const faults = rounds(9, { embedded: true }).flat();
-    expect(new Set(faults.map(({ harm }) => harm.type))).toEqual(new Set(["kill", "stop", "disk-full"]));
-    for (const { harm } of faults) {
-      if ("processes" in harm) expect(harm.processes).toEqual(["ledger"]);
-      if ("process" in harm) expect(harm.process).toBe("ledger");
+    expect(new Set(faults.map(({ action }) => action.type))).toEqual(new Set(["kill", "stop", "disk-full"]));
+    for (const { action } of faults) {
+      if ("processes" in action) expect(action.processes).toEqual(["ledger"]);
+      if ("process" in action) expect(action.process).toBe("ledger");
     }
   });
 

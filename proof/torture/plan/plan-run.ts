@@ -3,7 +3,7 @@ import type { Fault } from "./fault.ts";
 import type { TortureOptions } from "../options.ts";
 import { Random } from "./random.ts";
 
-/** The stage of every run: faults are planned for as many. */
+/** How many processes every run starts; faults are planned for these. */
 export const APIS = 2;
 export const WRITERS = 2;
 
@@ -15,7 +15,7 @@ export interface RoundPlan {
 /** The faults of a whole run, round by round: the same for the same options. */
 export function planRun(
   options: Pick<TortureOptions, "seconds" | "roundSeconds" | "seed" | "kinds" | "embedded">,
-  planRound: TortureOptions["parts"]["planRound"],
+  planRound: TortureOptions["dependencies"]["planRound"],
 ): RoundPlan[] {
   const { seconds, roundSeconds = tortureBounds.round_seconds, seed, kinds, embedded } = options;
   const rounds = Math.max(1, Math.round(seconds / roundSeconds));
@@ -23,8 +23,8 @@ export function planRun(
   const random = new Random(seed);
   let firstNumber = 1;
   return Array.from({ length: rounds }, (_, index) => {
-    const wanted = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
-    const faults = planRound(random, { ...wanted, firstNumber });
+    const roundOptions = { round: index + 1, milliseconds, kinds, embedded, apis: APIS, writers: WRITERS };
+    const faults = planRound(random, { ...roundOptions, firstNumber });
     firstNumber += faults.length;
     return { milliseconds, faults };
   });

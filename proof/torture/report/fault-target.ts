@@ -1,7 +1,7 @@
-import type { Harm, ProcessName } from "../plan/fault.ts";
+import type { FaultAction, ProcessName } from "../plan/fault.ts";
 
-/** What a harm is done to, as the figures tell it apart: whichever API it was, whichever writer. */
-export const TARGETS = [
+/** What a fault hits, for the figures. All APIs count as one target, and so do all writers. */
+export const FAULT_TARGETS = [
   "haproxy",
   "api",
   "redis",
@@ -12,24 +12,24 @@ export const TARGETS = [
   "api-redis",
   "api-nats",
   "writer-postgres",
-  /** Processes at once, be it all APIs: nobody is left then who could take their part. */
+  /** Several processes at once, even if all are APIs: then none may be left to take over. */
   "several",
 ] as const;
-export type Target = (typeof TARGETS)[number];
+export type FaultTarget = (typeof FAULT_TARGETS)[number];
 
-export function targetOf(harm: Harm): Target {
-  switch (harm.type) {
+export function faultTargetOf(action: FaultAction): FaultTarget {
+  switch (action.type) {
     case "kill":
     case "stop": {
-      const [first, ...others] = harm.processes;
+      const [first, ...others] = action.processes;
       return first === undefined || others.length > 0 ? "several" : targetOfProcess(first);
     }
     case "cut":
     case "lose-replies":
     case "hold":
-      return harm.link;
+      return action.link;
     case "disk-full":
-      return harm.process;
+      return action.process;
     case "nats-truncated":
     case "nats-emptied":
       return "nats";
@@ -42,7 +42,7 @@ export function targetOf(harm: Harm): Target {
   }
 }
 
-function targetOfProcess(name: ProcessName): Target {
+function targetOfProcess(name: ProcessName): FaultTarget {
   switch (name) {
     case "haproxy":
     case "redis":
@@ -55,7 +55,7 @@ function targetOfProcess(name: ProcessName): Target {
   }
 }
 
-/** Such as `kill redis` or `cut api-redis`; some harms bear what they are done to in their own name. */
-export function harmName(type: string, target: Target): string {
+/** Such as `kill redis` or `cut api-redis`; some types have the target in their name already. */
+export function faultName(type: string, target: FaultTarget): string {
   return type.startsWith(`${target}-`) ? type : `${type} ${target}`;
 }

@@ -1,59 +1,59 @@
-import type { Fault, Harm } from "../plan/fault.ts";
+import type { Fault, FaultAction } from "../plan/fault.ts";
 import type { Answer, Attempt, Operation } from "../clients/history.ts";
 
-/** Faults and attempts in words, for people. */
+/** Faults and attempts as text, for people. */
 
-/** What is done to what, as the middle of a sentence. */
-export function wordsOfHarm(harm: Harm): string {
-  switch (harm.type) {
+/** What is done to what, as a part of a sentence. */
+export function faultActionText(action: FaultAction): string {
+  switch (action.type) {
     case "kill": {
       const again =
-        harm.againAfterMilliseconds === null ? "" : `, and again after ${harm.againAfterMilliseconds} ms`;
-      return `kill ${harm.processes.join(", ")}${again}`;
+        action.againAfterMilliseconds === null ? "" : `, and again after ${action.againAfterMilliseconds} ms`;
+      return `kill ${action.processes.join(", ")}${again}`;
     }
     case "stop":
-      return `freeze ${harm.processes.join(", ")}`;
+      return `freeze ${action.processes.join(", ")}`;
     case "cut":
-      return `cut ${harm.link} every ${harm.everyMilliseconds} ms`;
+      return `cut ${action.link} every ${action.everyMilliseconds} ms`;
     case "lose-replies":
-      return `lose replies of ${harm.link} every ${harm.everyBytes} bytes`;
+      return `lose replies of ${action.link} every ${action.everyBytes} bytes`;
     case "hold":
-      return `hold ${harm.link}`;
+      return `hold ${action.link}`;
     case "clock":
-      return `set Redis's clock ${Math.abs(harm.seconds)} s ${harm.seconds < 0 ? "back" : "ahead"}`;
+      return `set Redis's clock ${Math.abs(action.seconds)} s ${action.seconds < 0 ? "back" : "ahead"}`;
     case "disk-full":
-      return `fill the disk of ${harm.process}`;
+      return `fill the disk of ${action.process}`;
     case "nats-truncated":
       return "truncate NATS's stream";
     case "nats-emptied":
       return "empty NATS's folder";
     case "redis-power-loss":
-      return `kill Redis, and leave of its log what was synced, and ${harm.tornBytes} bytes of a torn write`;
+      return `kill Redis, and leave of its log what was synced, and ${action.tornBytes} bytes of a torn write`;
     case "redis-cut":
-      return `cut ${harm.bytes} bytes off Redis's log`;
+      return `cut ${action.bytes} bytes off Redis's log`;
     case "redis-zeroed":
-      return `zero the last ${harm.bytes} bytes of Redis's log`;
+      return `zero the last ${action.bytes} bytes of Redis's log`;
     case "redis-emptied":
       return "empty Redis's folder";
   }
 }
 
-export function wordsOfFault({ number, harm, lastsMilliseconds }: Fault): string {
-  return `#${number} ${wordsOfHarm(harm)}, for ${(lastsMilliseconds / 1000).toFixed(1)} s`;
+export function faultText({ number, action, lastsMilliseconds }: Fault): string {
+  return `#${number} ${faultActionText(action)}, for ${(lastsMilliseconds / 1000).toFixed(1)} s`;
 }
 
-/** @param origin the beginning of the run, by performance.now() */
-export function wordsOfAttempt(
+/** @param origin the start of the run, by performance.now() */
+export function attemptText(
   { number, operation, key, sentAt, endedAt, answer }: Attempt,
   origin: number,
 ): string {
   const from = ((sentAt - origin) / 1000).toFixed(3);
   const to = ((endedAt - origin) / 1000).toFixed(3);
   const keyed = key === null ? "without a key" : `with the key ${key}`;
-  return `attempt ${number}, ${from} s to ${to} s: ${wordsOfOperation(operation)}, ${keyed}: ${wordsOfAnswer(answer)}`;
+  return `attempt ${number}, ${from} s to ${to} s: ${operationText(operation)}, ${keyed}: ${answerText(answer)}`;
 }
 
-function wordsOfOperation(operation: Operation): string {
+function operationText(operation: Operation): string {
   switch (operation.type) {
     case "transact": {
       const { kind, value, account, description } = operation;
@@ -68,7 +68,7 @@ function wordsOfOperation(operation: Operation): string {
   }
 }
 
-function wordsOfAnswer(answer: Answer): string {
+function answerText(answer: Answer): string {
   switch (answer.type) {
     case "accepted": {
       const { account, balance, creditLimit, replayed } = answer;

@@ -1,13 +1,13 @@
 import { type RoundCounts } from "../check/checker-types.ts";
 import { FAULT_KINDS } from "../plan/fault.ts";
-import { type HarmResult, NO_COUNTS, sumOf, type TortureResult } from "./torture-result.ts";
+import { type FaultSummary, NO_COUNTS, sumOfCounts, type TortureResult } from "./torture-result.ts";
 import { number } from "./text-tables.ts";
-import { joined, summed } from "./fault-statistics.ts";
-import { harmName } from "./fault-target.ts";
+import { groupedByTarget, sumOfSummaries } from "./fault-statistics.ts";
+import { faultName } from "./fault-target.ts";
 
-/** The figures of one run or of several together, as a table's cells. */
+/** The figures of one run, or of several together, as cells of a table. */
 
-export const HARM_HEADINGS = [
+export const FAULT_HEADINGS = [
   "kind",
   "harm",
   "done",
@@ -19,23 +19,23 @@ export const HARM_HEADINGS = [
 ] as const;
 
 /**
- * A row for each kind, with the sum, above one for each harm and what was harmed; a kind with only one of those has no
- * sum of its own.
+ * For each kind a row with its sum, followed by a row for each type and target; a kind with only one of these has no
+ * row for the sum.
  *
- * @param harms of one run or of several
+ * @param summaries of one run or of several
  */
-export function harmRows(harms: readonly HarmResult[]): string[][] {
+export function faultRows(summaries: readonly FaultSummary[]): string[][] {
   return FAULT_KINDS.flatMap((kind) => {
-    const rows = joined(harms.filter((harm) => harm.kind === kind));
-    const sum = summed(rows);
+    const rows = groupedByTarget(summaries.filter((summary) => summary.kind === kind));
+    const sum = sumOfSummaries(rows);
     if (sum === null) return [];
-    const named = rows.map((harm) => [harmName(harm.type, harm.target), ...harmCells(harm)]);
+    const named = rows.map((summary) => [faultName(summary.type, summary.target), ...faultCells(summary)]);
     if (named.length === 1) return named.map((cells) => [kind, ...cells]);
-    return [[kind, "all", ...harmCells(sum)], ...named.map((cells) => ["", ...cells])];
+    return [[kind, "all", ...faultCells(sum)], ...named.map((cells) => ["", ...cells])];
   });
 }
 
-function harmCells({ done, skipped, outages }: HarmResult): string[] {
+function faultCells({ done, skipped, outages }: FaultSummary): string[] {
   const alone = outages.filter((outage) => outage.alone);
   const median = outages[Math.floor((outages.length - 1) / 2)];
   return [
@@ -48,22 +48,22 @@ function harmCells({ done, skipped, outages }: HarmResult): string[] {
   ];
 }
 
-/** @param outages the shortest first */
-function longestOf(outages: HarmResult["outages"]): string {
+/** @param outages sorted, the shortest first */
+function longestOf(outages: FaultSummary["outages"]): string {
   const longest = outages.at(-1);
   return longest === undefined ? "" : `${longest.open ? "over " : ""}${seconds(longest.milliseconds)}`;
 }
 
 export function countsOf(results: readonly TortureResult[]): RoundCounts {
-  return results.reduce((sum, { counts }) => sumOf(sum, counts), NO_COUNTS);
+  return results.reduce((sum, { counts }) => sumOfCounts(sum, counts), NO_COUNTS);
 }
 
-/** What was counted, and what it is called. */
+/** The counts with their names and what they mean. */
 export function countRows(counts: RoundCounts): string[][] {
   const { accepted, refused, statements, notDone, unknown, unknownApplied } = counts;
   return [
     ["requests", number(counts.requests), ""],
-    ["answered", number(accepted + refused + statements), answeredWords(counts)],
+    ["answered", number(accepted + refused + statements), answeredText(counts)],
     ["told that nothing was done", number(notDone), "503, outcome none"],
     ["unknown", number(unknown), `${number(unknownApplied)} commands among them were applied`],
     ["lost", number(counts.lost), "answered, and not in the books"],
@@ -73,12 +73,12 @@ export function countRows(counts: RoundCounts): string[][] {
   ];
 }
 
-function answeredWords({ accepted, refused, statements }: RoundCounts): string {
+function answeredText({ accepted, refused, statements }: RoundCounts): string {
   return `${number(accepted)} accepted, ${number(refused)} refused, ${number(statements)} statements`;
 }
 
-/** How often Redis was loaded from the books, and what nothing held any more. */
-export function restoreWords(restores: TortureResult["restores"]): string {
+/** How often Redis was restored from the books, and how much was missing then. */
+export function restoreText(restores: TortureResult["restores"]): string {
   const restored = restores.filter(({ type }) => type === "restored");
   const sum = (of: (one: TortureResult["restores"][number]) => number) =>
     number(restored.reduce((all, one) => all + of(one), 0));
@@ -90,8 +90,8 @@ export function restoreWords(restores: TortureResult["restores"]): string {
   );
 }
 
-export function faultsDone(harms: readonly HarmResult[]): number {
-  return harms.reduce((sum, { done }) => sum + done, 0);
+export function faultsDone(summaries: readonly FaultSummary[]): number {
+  return summaries.reduce((sum, { done }) => sum + done, 0);
 }
 
 function seconds(milliseconds: number): string {

@@ -1,7 +1,7 @@
-import { countRows, countsOf, faultsDone, HARM_HEADINGS, harmRows, restoreWords } from "./figure-rows.ts";
+import { countRows, countsOf, faultsDone, FAULT_HEADINGS, faultRows, restoreText } from "./figure-rows.ts";
 import type { TortureResult } from "./torture-result.ts";
 import { markdownTable, number } from "./text-tables.ts";
-import { harmName } from "./fault-target.ts";
+import { faultName } from "./fault-target.ts";
 
 /** Several results together, as a section in Markdown. */
 export function reportOf(results: readonly TortureResult[]): string {
@@ -21,11 +21,11 @@ export function reportOf(results: readonly TortureResult[]): string {
       2,
     ),
     "",
-    restoreWords(results.flatMap(({ restores }) => restores)),
+    restoreText(results.flatMap(({ restores }) => restores)),
     "",
     "### What was done, and how long nothing was decided",
     "",
-    ...markdownTable([HARM_HEADINGS, ...harmRows(harms)], 2),
+    ...markdownTable([FAULT_HEADINGS, ...faultRows(harms)], 2),
     "",
     "An outage is the longest time without a decided transaction that begins between the beginning of a fault and " +
       "5 s after its end, or the beginning of the next one; faults at the same time share it. Where Redis lost data, " +
@@ -62,7 +62,7 @@ function runRow(result: TortureResult): string[] {
   ];
 }
 
-/** The words before the figures, as the table wants its columns. */
+/** Moves the text before the figures: the table has its text columns first. */
 function textFirst([name = "", count = "", what = ""]: readonly string[]): string[] {
   return [name, what, count];
 }
@@ -74,7 +74,7 @@ function skippedLines(results: readonly TortureResult[]): string[] {
   const skipped = results
     .flatMap(({ harms }) => harms)
     .flatMap(({ kind, type, target, reasons }) =>
-      reasons.map((reason) => `- ${kind}, ${harmName(type, target)}: ${reason}`),
+      reasons.map((reason) => `- ${kind}, ${faultName(type, target)}: ${reason}`),
     );
   const all = [...new Set([...cannot, ...skipped])];
   return all.length === 0 ? [] : ["", "Not done, or not each time:", "", ...all];

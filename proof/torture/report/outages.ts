@@ -1,17 +1,17 @@
 import { tortureBounds } from "../torture-bounds.ts";
-import type { FaultDone } from "../plan/fault.ts";
+import type { FaultRecord } from "../plan/fault.ts";
 import type { Attempt } from "../clients/history.ts";
 
-/** How long nothing was decided, for a fault. */
+/** The time without a decision that a fault caused. */
 export interface Outage {
   readonly milliseconds: number;
-  /** It was not over when the load ended: it took at least so long. */
+  /** It was not over when the load ended: it took at least this long. */
   readonly open: boolean;
-  /** Nothing else was harmed until it was over, and what was harmed before had been: something was decided since. */
+  /** No other fault was in progress until it was over, and since the end of earlier ones something had been decided. */
   readonly alone: boolean;
 }
 
-/** When transactions were decided, accepted or refused, rising, by performance.now(). */
+/** The times at which transactions were decided (accepted or refused), sorted, by performance.now(). */
 export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
   return attempts
     .filter(
@@ -23,15 +23,15 @@ export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
 }
 
 /**
- * The longest time without any decision that began between the beginning of a fault and a while after its end. What
- * goes on at the same time shares it; what begins with the next fault, or later, is that one's.
+ * The longest time without a decision that began between the beginning of a fault and a while after its end. Faults at
+ * the same time share it. What begins with the next fault, or later, counts for that one.
  *
- * @param faults of the same round, this one among them
- * @param loadEndedAt nothing was asked for any more from then on
+ * @param faults all of the same round, this one included
+ * @param loadEndedAt no request was sent after this
  */
 export function outageOf(
-  done: FaultDone,
-  faults: readonly FaultDone[],
+  done: FaultRecord,
+  faults: readonly FaultRecord[],
   decisions: readonly number[],
   loadEndedAt: number,
 ): Outage {
@@ -39,11 +39,11 @@ export function outageOf(
   const later = others
     .map(({ beganAt }) => beganAt - tortureBounds.outage_milliseconds_min)
     .filter((at) => at > done.undoneAt);
-  const until = Math.min(done.undoneAt + tortureBounds.recovery_milliseconds, ...later);
+  const until = Math.min(done.undoneAt + tortureBounds.outage_search_milliseconds, ...later);
   let longest = { from: done.beganAt, to: done.beganAt, open: false };
   let from = done.beganAt;
   const ends = decisions.filter((at) => at > done.beganAt).map((to) => ({ to, open: false }));
-  // The load ends with whatever was asked for last, a moment after the last decision.
+  // The load ends with its last request, a moment after the last decision.
   const untilLoadEnded = loadEndedAt - (ends.at(-1)?.to ?? done.beganAt);
   if (untilLoadEnded >= tortureBounds.outage_milliseconds_min) ends.push({ to: loadEndedAt, open: true });
   for (const { to, open } of ends) {

@@ -1,21 +1,23 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
-import type { Progress } from "../options.ts";
-import { wordsOfFault, wordsOfHarm } from "./fault-text.ts";
+import type { TortureProgress } from "../options.ts";
+import { faultText, faultActionText } from "./fault-text.ts";
 
 const PLAIN_MILLISECONDS = 5_000;
 
 const PHASES = { load: "load and harm", recovery: "coming up again", check: "checking" } as const;
 
-/** Shows how a run is going: a line for each fault, and below them a bar on a terminal, or a line now and then elsewhere. */
-export class TortureProgress {
+/**
+ * Shows a run's progress: a line for each fault, and below them a bar on a terminal, or elsewhere a line now and then.
+ */
+export class ProgressDisplay {
   readonly #say: (line: string) => void;
   readonly #bars: MultiBar | null;
   readonly #seconds: number;
-  readonly #told = new Set<string>();
+  readonly #shown = new Set<string>();
   #bar: SingleBar | null = null;
   #plainAt = 0;
 
-  /** @param say prints a line where there is no bar */
+  /** @param say prints a line if there is no bar */
   constructor(seconds: number, say: (line: string) => void) {
     this.#seconds = seconds;
     this.#say = say;
@@ -28,7 +30,7 @@ export class TortureProgress {
             clearOnComplete: true,
             barsize: 24,
             forceRedraw: true,
-            // Ctrl-C is the command's: it ends the run, not the process.
+            // The command handles Ctrl-C: it ends the run, not the process.
             gracefulExit: false,
           },
           Presets.shades_classic,
@@ -36,13 +38,13 @@ export class TortureProgress {
       : null;
   }
 
-  show(progress: Progress): void {
+  show(progress: TortureProgress): void {
     switch (progress.type) {
       case "starting":
         this.#line(progress.line);
         break;
       case "started":
-        for (const { kind, what, reason } of progress.cannot) {
+        for (const { kind, what, reason } of progress.unsupportedFaults) {
           this.#once(`SKIPPED here: ${kind}, ${what}: ${reason}`);
         }
         break;
@@ -50,12 +52,15 @@ export class TortureProgress {
         this.#load(progress);
         break;
       case "fault-begins":
-        this.#line(`${at(progress.atSeconds)} ${wordsOfFault(progress.fault)}`);
+        this.#line(`${at(progress.atSeconds)} ${faultText(progress.fault)}`);
         break;
       case "fault-ended": {
-        const { fault, skipped } = progress.done;
+        const { fault, skipped } = progress.record;
         if (skipped !== null)
-          this.#once(`SKIPPED: ${wordsOfHarm(fault.harm)}: ${skipped}`, `${fault.harm.type} ${skipped}`);
+          this.#once(
+            `SKIPPED: ${faultActionText(fault.action)}: ${skipped}`,
+            `${fault.action.type} ${skipped}`,
+          );
         break;
       }
       case "round-checked": {
@@ -73,7 +78,7 @@ export class TortureProgress {
     this.#bars?.stop();
   }
 
-  #load(progress: Extract<Progress, { type: "load" }>): void {
+  #load(progress: Extract<TortureProgress, { type: "load" }>): void {
     const { round, rounds, requests, unknown } = progress;
     const phase = PHASES[progress.phase];
     const seconds = Math.floor(progress.loadSeconds);
@@ -90,15 +95,15 @@ export class TortureProgress {
     );
   }
 
-  /** What is the same for many faults is told of the first. */
+  /** What is the same for many faults is shown once. */
   #once(line: string, id = line): void {
-    if (this.#told.has(id)) return;
-    this.#told.add(id);
+    if (this.#shown.has(id)) return;
+    this.#shown.add(id);
     this.#line(line);
   }
 
   #line(line: string): void {
-    // Before the first bar there is nothing that a line could destroy.
+    // Before the bar is shown, a line cannot break it.
     if (this.#bars === null || this.#bar === null) this.#say(line);
     else this.#bars.log(`${line}\n`);
   }

@@ -1,15 +1,15 @@
-import { countRows, faultsDone, HARM_HEADINGS, harmRows, restoreWords } from "./figure-rows.ts";
+import { countRows, faultsDone, FAULT_HEADINGS, faultRows, restoreText } from "./figure-rows.ts";
 import type { TortureResult } from "./torture-result.ts";
 import { number, plainTable } from "./text-tables.ts";
 
-/** A run in a terminal's words: what was done, what was counted, what was found. */
+/** The summary of a run for the terminal: what was done, what was counted, what was found. */
 export function summaryOf(result: TortureResult): string {
   const { harms, counts, restores, violationsInAll, interrupted, rounds, loadSeconds } = result;
   const lines: string[] = [];
   if (harms.length > 0)
-    lines.push(...plainTable([HARM_HEADINGS, ...harmRows(harms)], (column) => column > 1), "");
+    lines.push(...plainTable([FAULT_HEADINGS, ...faultRows(harms)], (column) => column > 1), "");
   lines.push(...plainTable(countRows(counts), (column) => column === 1));
-  lines.push("", restoreWords(restores));
+  lines.push("", restoreText(restores));
   lines.push(
     `${number(faultsDone(harms))} faults in ${rounds} rounds, ${loadSeconds.toFixed(0)} s of load; whole again ` +
       `within ${result.healSecondsMax.toFixed(1)} s after each.`,

@@ -1,4 +1,4 @@
-/** Rows as columns of a terminal: words to the left, figures to the right. */
+/** Rows in aligned columns for a terminal: text to the left, figures to the right. */
 export function plainTable(
   rows: readonly (readonly string[])[],
   isFigure: (column: number) => boolean,
@@ -14,7 +14,7 @@ export function plainTable(
   );
 }
 
-/** Rows as a Markdown table; the first one is its head. */
+/** Rows as a Markdown table; the first row is its head. */
 export function markdownTable(rows: readonly (readonly string[])[], textColumns: number): string[] {
   const [head = [], ...others] = rows;
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)));

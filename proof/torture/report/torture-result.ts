@@ -4,11 +4,11 @@ import { messageOf, StartError } from "../../../src/errors.ts";
 import type { Outage } from "./outages.ts";
 import type { RoundCounts } from "../check/checker-types.ts";
 import { FAULT_KINDS } from "../plan/fault.ts";
-import { TARGETS } from "./fault-target.ts";
+import { FAULT_TARGETS } from "./fault-target.ts";
 
-/** What a run of the torture came to: `result.json`. */
+/** The result of a run of the torture: `result.json`. */
 
-/** Another one for each version of the form; those of earlier versions are not read. */
+/** Changes with each version of the format; earlier versions are not read. */
 export const RESULT_FORMAT = "razonete-torture-2";
 
 const count = z.int().nonnegative();
@@ -27,16 +27,16 @@ const countsSchema = z.object({
   excused: count,
 }) satisfies z.ZodType<RoundCounts>;
 
-const harmSchema = z.object({
+const faultSummarySchema = z.object({
   kind: z.enum(FAULT_KINDS),
-  /** Of the `Harm`. */
+  /** The type of the `FaultAction`. */
   type: z.string(),
-  target: z.enum(TARGETS),
+  target: z.enum(FAULT_TARGETS),
   done: count,
   skipped: count,
   /** Why those were skipped, each reason once. */
   reasons: z.array(z.string()),
-  /** Of each fault that was done, the shortest first: how long no transaction was decided. */
+  /** Of each fault that was done, sorted, the shortest first: how long no transaction was decided. */
   outages: z.array(
     z.object({
       milliseconds: z.number(),
@@ -54,17 +54,17 @@ const resultSchema = z.object({
   seed: count,
   system: z.enum(["cluster", "embedded"]),
   kinds: z.array(z.enum(FAULT_KINDS)),
-  /** Under load, as asked for; and from the start of the first round until its end. */
+  /** Seconds of load: as asked for, and as they were. */
   secondsWanted: z.number(),
   loadSeconds: z.number(),
   rounds: count,
   /** It was ended by a signal. */
   interrupted: z.boolean(),
   counts: countsSchema,
-  harms: z.array(harmSchema),
+  harms: z.array(faultSummarySchema),
   /** What this machine cannot do at all. */
   cannot: z.array(z.object({ kind: z.enum(FAULT_KINDS), what: z.string(), reason: z.string() })),
-  /** Each time that Redis had to be loaded from the books, and what nothing held any more then. */
+  /** Each time that Redis had to be restored from the books, and what was missing everywhere then. */
   restores: z.array(
     z.object({
       round: count,
@@ -76,28 +76,28 @@ const resultSchema = z.object({
       missingAccounts: count,
     }),
   ),
-  /** All of them; those below are the first ones. */
+  /** The number of all violations; those below are the first ones. */
   violationsInAll: count,
   violations: z.array(
     z.object({
       round: count,
       name: z.string(),
       detail: z.string(),
-      /** Each attempt that shows it, in words. */
+      /** Each attempt that shows it, as text. */
       attempts: z.array(z.string()),
     }),
   ),
   /** From the start of the first round, load and checks, to the end of the check that found the first violation. */
   violatedAfterSeconds: z.number().nullable(),
-  /** Longest time that the system took to be whole again after a round. */
+  /** The longest time that the system took to recover after a round. */
   healSecondsMax: z.number(),
-  /** Where data, logs and history were kept; null where they were removed. */
+  /** Where data, logs and history are; null if they were removed. */
   folder: z.string().nullable(),
   versions: z.object({ razonete: z.string(), bun: z.string(), platform: z.string(), cores: count }),
 });
 
 export type TortureResult = z.infer<typeof resultSchema>;
-export type HarmResult = z.infer<typeof harmSchema>;
+export type FaultSummary = z.infer<typeof faultSummarySchema>;
 
 export const NO_COUNTS: RoundCounts = {
   requests: 0,
@@ -113,7 +113,7 @@ export const NO_COUNTS: RoundCounts = {
   excused: 0,
 };
 
-export function sumOf(a: RoundCounts, b: RoundCounts): RoundCounts {
+export function sumOfCounts(a: RoundCounts, b: RoundCounts): RoundCounts {
   return {
     requests: a.requests + b.requests,
     accepted: a.accepted + b.accepted,
@@ -130,9 +130,9 @@ export function sumOf(a: RoundCounts, b: RoundCounts): RoundCounts {
 }
 
 /**
- * A result that an earlier run has written.
+ * Reads a result that an earlier run has written.
  *
- * @throws {StartError} (exit code 2) where the file cannot be read, or is none, or is one of another version
+ * @throws {StartError} (exit code 2) if the file cannot be read, is not a result, or is one of another version
  */
 export function readTortureResult(path: string): TortureResult {
   let json: unknown;

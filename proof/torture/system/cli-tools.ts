@@ -4,15 +4,15 @@ import { tortureBounds } from "../torture-bounds.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../../src/stack/stack-plan.ts";
 
-/** The command lines of the program under torture; tests put altered ones in their place. */
-export interface TorturedCommands extends OwnCommands {
+/** The command lines of the program under test; tests replace them by altered ones. */
+export interface CommandsUnderTest extends OwnCommands {
   readonly restore: readonly string[];
   readonly audit: readonly string[];
   /** The embedded ledger. */
   readonly serve: readonly string[];
 }
 
-export const TORTURED_COMMANDS: TorturedCommands = {
+export const COMMANDS_UNDER_TEST: CommandsUnderTest = {
   ...OWN_COMMANDS,
   restore: [...SOURCE_PROGRAM, "restore"],
   audit: [...SOURCE_PROGRAM, "audit"],
@@ -22,35 +22,38 @@ export const TORTURED_COMMANDS: TorturedCommands = {
 type Environment = Readonly<Record<string, string>>;
 
 /**
- * Restores as an operator does who has read what /readyz says.
+ * Restores, as an operator does who has read /readyz.
  *
- * @throws Error with what it said, where it does not restore
+ * @throws Error with its output, if it does not restore
  */
-export async function restore(command: readonly string[], environment: Environment): Promise<RestoreReport> {
+export async function runRestore(
+  command: readonly string[],
+  environment: Environment,
+): Promise<RestoreReport> {
   const ended = await run(
     [...command, "--yes", "--json"],
     environment,
     tortureBounds.restore_milliseconds_max,
   );
   if (ended.code !== 0) throw new Error(`razonete restore ended with ${ended.code}: ${ended.said}`);
-  const report = reportText.safeParse(ended.stdout);
+  const report = restoreReportJson.safeParse(ended.stdout);
   if (!report.success) throw new Error(`razonete restore said something else than a report: ${ended.stdout}`);
   return report.data;
 }
 
 /**
- * @returns what it found, as text; null where all agrees
- * @throws Error where it could not look
+ * @returns what the audit found, as text; null if it found nothing
+ * @throws Error if the audit failed
  */
-export async function audit(command: readonly string[], environment: Environment): Promise<string | null> {
+export async function runAudit(command: readonly string[], environment: Environment): Promise<string | null> {
   const ended = await run([...command, "--json"], environment, tortureBounds.audit_milliseconds_max);
   if (ended.code === 0) return null;
   if (ended.code !== 1) throw new Error(`razonete audit ended with ${ended.code}: ${ended.said}`);
-  const report = auditText.safeParse(ended.stdout);
+  const report = auditReportJson.safeParse(ended.stdout);
   if (!report.success) return ended.stdout.trim();
   const { findings, findingsInAll } = report.data;
-  const told = findings.map(({ name, detail }) => `${name}: ${detail}`);
-  return [`${findingsInAll} findings`, ...told].join("\n");
+  const shown = findings.map(({ name, detail }) => `${name}: ${detail}`);
+  return [`${findingsInAll} findings`, ...shown].join("\n");
 }
 
 async function run(
@@ -89,7 +92,7 @@ function json<Output>(schema: z.ZodType<Output>) {
 
 const number = z.int();
 
-const reportText = json<RestoreReport>(
+const restoreReportJson = json<RestoreReport>(
   z.object({
     type: z.enum(["restored", "not-needed", "declined"]),
     epoch: z.string(),
@@ -118,7 +121,7 @@ const reportText = json<RestoreReport>(
   }),
 );
 
-const auditText = json(
+const auditReportJson = json(
   z.object({
     findings: z.array(z.object({ name: z.string(), detail: z.string() })),
     findingsInAll: number,

@@ -15,16 +15,16 @@ import {
   type StackPlan,
 } from "../../../src/stack/stack-plan.ts";
 import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
-import { BadLink } from "../faults/faulty-link.ts";
+import { FaultyLink } from "../faults/faulty-link.ts";
 import type { FaultKind, Link, ProcessName } from "../plan/fault.ts";
-import type { TorturedCommands } from "./cli-tools.ts";
+import type { CommandsUnderTest } from "./cli-tools.ts";
 import { RedisClock, whyNoClock } from "../faults/redis-clock.ts";
 import { SmallDisk, whyNoDisks } from "../faults/small-disk.ts";
 import { buildFsyncRecord, type FsyncRecord, whyNoFsyncRecord } from "../faults/power-loss.ts";
-import type { Stage } from "./system-under-test.ts";
+import type { SystemUnderTest } from "./system-under-test.ts";
 import { Watchdog } from "./watchdog.ts";
 
-export interface GroundOptions {
+export interface ClusterSetupOptions {
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
   readonly apis: number;
@@ -32,29 +32,32 @@ export interface GroundOptions {
   readonly say: (line: string) => void;
 }
 
-/** What a cluster under torture stands on, before any of its processes runs. */
-export interface Ground {
+/** What a cluster under test needs before any of its processes starts: folders, disks, proxies, the plan. */
+export interface ClusterSetup {
   readonly data: DataFolder;
   readonly watchdog: Watchdog;
   readonly plan: StackPlan;
-  readonly links: Readonly<Record<Link, BadLink>>;
-  /** By the process that works on it. */
+  readonly links: Readonly<Record<Link, FaultyLink>>;
+  /** By the process that uses it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
   readonly clock: RedisClock | null;
-  /** What Redis has synced, from its first start on. */
-  readonly syncs: FsyncRecord | null;
-  readonly cannot: Stage["cannot"];
+  /** What Redis has synced since its first start. */
+  readonly fsyncRecord: FsyncRecord | null;
+  readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"];
 }
 
-/** @throws StartError where servers are missing or the folder cannot be used; then too nothing is left behind */
-export async function layGround(options: GroundOptions, commands: TorturedCommands): Promise<Ground> {
+/** @throws StartError if servers are missing or the folder cannot be used; then, too, nothing is left behind */
+export async function setUpCluster(
+  options: ClusterSetupOptions,
+  commands: CommandsUnderTest,
+): Promise<ClusterSetup> {
   const { folder, say, apis, writers } = options;
   const { all, own } = environmentOfStack();
   const programs = ensurePrograms(PROGRAM_NAMES, { path: all["PATH"] ?? "", say });
   const postgresUser = choosePostgresUser();
   const data = await openDataFolder(join(folder, "stack"), false, (run) => endLeftovers(run, say));
   const watchdog = new Watchdog(data.path);
-  const links: BadLink[] = [];
+  const links: FaultyLink[] = [];
   try {
     const environment = { ...all, RAZONETE_STACK: data.path };
     const noDisks = options.faultKinds.includes("disk") ? whyNoDisks() : null;
@@ -79,7 +82,7 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
 
     const disk = options.faultKinds.includes("disk");
     const noSyncs = disk ? whyNoFsyncRecord() : null;
-    const syncs = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
+    const fsyncRecord = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
 
     const [port = 0, ...ports] = await freePorts(1 + PORTS_BESIDE_APIS + apis);
     const plan = planStack({
@@ -95,8 +98,8 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
       environment,
       ownEnvironment: own,
     });
-    const link = async (url: string): Promise<BadLink> => {
-      const made = await BadLink.to(url);
+    const link = async (url: string): Promise<FaultyLink> => {
+      const made = await FaultyLink.to(url);
       links.push(made);
       return made;
     };
@@ -108,12 +111,12 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
     return {
       data,
       watchdog,
-      plan: badlyLinked(plan, between, preloaded(clock, syncs)),
+      plan: withFaultyLinks(plan, between, preloaded(clock, fsyncRecord)),
       links: between,
       disks,
       clock,
-      syncs,
-      cannot: [
+      fsyncRecord,
+      unsupportedFaults: [
         ...(noDisks === null ? [] : [{ kind: "disk" as const, what: "full disks", reason: noDisks }]),
         ...(noClock === null
           ? []
@@ -131,15 +134,15 @@ export async function layGround(options: GroundOptions, commands: TorturedComman
   }
 }
 
-/** To be called when no process runs any more. What was on the disks is kept in their folders. */
-export async function clearGround({ data, watchdog, links, disks }: Ground): Promise<void> {
+/** Call it when no process runs any more. The contents of the disks stay in their folders. */
+export async function tearDownCluster({ data, watchdog, links, disks }: ClusterSetup): Promise<void> {
   await Promise.all(Object.values(links).map((link) => link[Symbol.asyncDispose]()));
-  for (const disk of disks.values()) disk.keep();
+  for (const disk of disks.values()) disk.unmountKeepingFiles();
   await watchdog.end();
   data.release();
 }
 
-/** The deployed settings, with a log of PostgreSQL that fits onto its disk. */
+/** The deployed settings, with a write-ahead log that fits onto PostgreSQL's small disk. */
 function settingsForSmallDisk(data: DataFolder): string {
   const settings = join(data.run, "postgresql.conf");
   copyFileSync(join(DEPLOY, "postgresql.conf"), settings);
@@ -147,18 +150,21 @@ function settingsForSmallDisk(data: DataFolder): string {
   return settings;
 }
 
-/** What Redis is started with, so that its clock can be moved and its syncs are known. */
-function preloaded(clock: RedisClock | null, syncs: FsyncRecord | null): Readonly<Record<string, string>> {
-  const both = [clock?.environment ?? {}, syncs?.environment ?? {}];
+/** Redis's environment, so that its clock can be shifted and its syncs are recorded. */
+function preloaded(
+  clock: RedisClock | null,
+  fsyncRecord: FsyncRecord | null,
+): Readonly<Record<string, string>> {
+  const both = [clock?.environment ?? {}, fsyncRecord?.environment ?? {}];
   const libraries = both.flatMap(({ LD_PRELOAD }) => LD_PRELOAD ?? []);
   if (libraries.length === 0) return {};
   return { ...both[0], ...both[1], LD_PRELOAD: libraries.join(":") };
 }
 
-/** The same processes, with the links between them, and Redis under observation. */
-function badlyLinked(
+/** The same processes, connected through the faulty links; Redis with its preloaded libraries. */
+function withFaultyLinks(
   plan: StackPlan,
-  links: Readonly<Record<Link, BadLink>>,
+  links: Readonly<Record<Link, FaultyLink>>,
   ofRedis: Readonly<Record<string, string>>,
 ): StackPlan {
   const withEnvironment = (
@@ -172,7 +178,7 @@ function badlyLinked(
   const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.databaseUrl) };
   return {
     ...plan,
-    // So that both decide at once all the time.
+    // So that both APIs decide at the same time, always.
     haproxy: withEnvironment(plan.haproxy, { HAPROXY_ROUND_ROBIN: "yes" }),
     redis: withEnvironment(plan.redis, ofRedis),
     apis: plan.apis.map((api) => withEnvironment(api, ofApi)),

@@ -3,70 +3,70 @@ import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { lastLines } from "../../../src/stack/logs.ts";
 import type { ProcessPlan, StackPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
-import { clearGround, type Ground, layGround } from "./cluster-setup.ts";
-import { type ClusterHands, harmCluster } from "../faults/cluster-fault-injection.ts";
-import type { Fault, FaultDone, FaultKind } from "../plan/fault.ts";
+import { tearDownCluster, type ClusterSetup, setUpCluster } from "./cluster-setup.ts";
+import { type ClusterFaultContext, injectClusterFault } from "../faults/cluster-fault-injection.ts";
+import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 import { FaultsInProgress } from "../faults/faults-in-progress.ts";
-import { heal } from "./wait-for-recovery.ts";
-import { Operator } from "./simulated-operator.ts";
-import { NatsStore } from "../faults/nats-store-corruption.ts";
-import { audit, restore, TORTURED_COMMANDS, type TorturedCommands } from "./cli-tools.ts";
+import { waitForRecovery } from "./wait-for-recovery.ts";
+import { SimulatedOperator } from "./simulated-operator.ts";
+import { NatsStoreCorruptor } from "../faults/nats-store-corruption.ts";
+import { runAudit, runRestore, COMMANDS_UNDER_TEST, type CommandsUnderTest } from "./cli-tools.ts";
 import { readBooks } from "./read-books.ts";
-import { RedisLog } from "../faults/aof-corruption.ts";
-import type { BooksSeen, Stage } from "./system-under-test.ts";
-import { StagedProcess } from "../faults/faulted-process.ts";
-import { startTogether } from "./start-processes.ts";
+import { AofCorruptor } from "../faults/aof-corruption.ts";
+import type { BooksSnapshot, SystemUnderTest } from "./system-under-test.ts";
+import { FaultedProcess } from "../faults/faulted-process.ts";
+import { startProcesses } from "./start-processes.ts";
 
-export interface ClusterStageOptions {
-  /** Data and logs go into it. */
+export interface ClusterUnderTestOptions {
+  /** For data and logs. */
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
-  /** Altered commands in place of the program's own. */
-  readonly own?: Partial<TorturedCommands>;
+  /** Altered commands that replace the program's own. */
+  readonly own?: Partial<CommandsUnderTest>;
   readonly apis?: number;
   readonly writers?: number;
-  /** Takes lines for the person at the terminal. */
+  /** Takes lines for the user at the terminal. */
   readonly say: (line: string) => void;
 }
 
 /**
- * A whole cluster, each process with the command line and the configuration that `razonete stack` gives it, but for
- * what a torture needs: no supervisor (what was killed is started by the harm that killed it); proxies on the ways
- * from the APIs to Redis and NATS and from the writers to PostgreSQL; where disks are to be full, small ones in memory
- * below Redis, NATS and PostgreSQL; where its clock is to jump, a library preloaded into Redis.
+ * A whole cluster. Each process has the command line and the configuration that `razonete stack` gives it, except for
+ * what a torture needs: no supervisor (the fault that killed a process starts it again); proxies between the APIs and
+ * Redis and NATS, and between the writers and PostgreSQL; small disks in memory for Redis, NATS and PostgreSQL, if
+ * disks are to be filled; and libraries preloaded into Redis that shift its clock and record what it has synced.
  */
-export class ClusterStage implements Stage {
+export class ClusterUnderTest implements SystemUnderTest {
   readonly folder: string;
-  readonly #ground: Ground;
-  readonly #commands: TorturedCommands;
-  readonly #processes: ReadonlyMap<string, StagedProcess>;
-  readonly #hands: ClusterHands;
-  readonly #operator: Operator;
+  readonly #setup: ClusterSetup;
+  readonly #commands: CommandsUnderTest;
+  readonly #processes: ReadonlyMap<string, FaultedProcess>;
+  readonly #faultContext: ClusterFaultContext;
+  readonly #operator: SimulatedOperator;
   #init: Bun.Subprocess | null = null;
   #stopping: Promise<void> | null = null;
 
-  private constructor(folder: string, ground: Ground, commands: TorturedCommands) {
-    const { data, plan } = ground;
-    const redisLog = new RedisLog(data.redis);
-    const staged = (process: ProcessPlan): [string, StagedProcess] => [
+  private constructor(folder: string, setup: ClusterSetup, commands: CommandsUnderTest) {
+    const { data, plan } = setup;
+    const redisAof = new AofCorruptor(data.redis);
+    const faulted = (process: ProcessPlan): [string, FaultedProcess] => [
       process.name,
-      new StagedProcess(process, data),
+      new FaultedProcess(process, data),
     ];
     const { haproxy, apis, redis, nats, writers, postgres } = plan;
     this.folder = folder;
-    this.#ground = ground;
+    this.#setup = setup;
     this.#commands = commands;
-    this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(staged));
-    this.#operator = new Operator(apis, () => restore(commands.restore, plan.init.environment));
-    this.#hands = {
+    this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(faulted));
+    this.#operator = new SimulatedOperator(apis, () => runRestore(commands.restore, plan.init.environment));
+    this.#faultContext = {
       faults: new FaultsInProgress(),
       processes: this.#processes,
-      links: ground.links,
-      disks: ground.disks,
-      clock: ground.clock,
-      syncs: ground.syncs,
-      natsStore: new NatsStore(data.nats),
-      redisLog,
+      links: setup.links,
+      disks: setup.disks,
+      clock: setup.clock,
+      fsyncRecord: setup.fsyncRecord,
+      natsStore: new NatsStoreCorruptor(data.nats),
+      redisAof,
       operator: this.#operator,
     };
   }
@@ -74,18 +74,18 @@ export class ClusterStage implements Stage {
   /**
    * Resolves when a request through HAProxy is answered.
    *
-   * @throws StartError where it cannot start; then too nothing is left behind but the folder
+   * @throws StartError if it cannot start; then, too, nothing is left behind but the folder
    */
-  static async start(options: ClusterStageOptions): Promise<ClusterStage> {
+  static async start(options: ClusterUnderTestOptions): Promise<ClusterUnderTest> {
     const { folder, faultKinds, own = {}, apis = 2, writers = 2, say } = options;
-    const commands = { ...TORTURED_COMMANDS, ...own };
-    const ground = await layGround({ folder, faultKinds, apis, writers, say }, commands);
-    const stage = new ClusterStage(folder, ground, commands);
+    const commands = { ...COMMANDS_UNDER_TEST, ...own };
+    const setup = await setUpCluster({ folder, faultKinds, apis, writers, say }, commands);
+    const system = new ClusterUnderTest(folder, setup, commands);
     try {
-      await stage.#start();
-      return stage;
+      await system.#start();
+      return system;
     } catch (error) {
-      await stage.stop();
+      await system.stop();
       throw error;
     }
   }
@@ -94,30 +94,30 @@ export class ClusterStage implements Stage {
     return this.plan.url;
   }
 
-  get cannot(): Stage["cannot"] {
-    return this.#ground.cannot;
+  get unsupportedFaults(): SystemUnderTest["unsupportedFaults"] {
+    return this.#setup.unsupportedFaults;
   }
 
-  /** What runs, and its addresses: those past the proxies. */
+  /** The processes and their addresses, which bypass the proxies. */
   get plan(): StackPlan {
-    return this.#ground.plan;
+    return this.#setup.plan;
   }
 
-  /** How often each process has ended without being killed, since the start. */
-  get endsByThemselves(): Readonly<Record<string, number>> {
+  /** How often each process ended without being killed, since the start. */
+  get unexpectedExits(): Readonly<Record<string, number>> {
     return Object.fromEntries(
-      [...this.#processes].map(([name, { endsByItself }]) => [name, endsByItself] as const),
+      [...this.#processes].map(([name, { unexpectedExits }]) => [name, unexpectedExits] as const),
     );
   }
 
-  /** What writers said that ended because books and outbox differ. */
+  /** What writers said that ended because the books and the outbox differ. */
   get alarms(): readonly { readonly process: string; readonly said: string }[] {
     return [...this.#processes].flatMap(([process, { alarm }]) =>
       alarm === null ? [] : [{ process, said: alarm }],
     );
   }
 
-  /** Of each process that runs. */
+  /** Of each running process. */
   get pids(): Readonly<Record<string, number>> {
     return Object.fromEntries(
       [...this.#processes].flatMap(([name, { running, pid }]) =>
@@ -126,23 +126,29 @@ export class ClusterStage implements Stage {
     );
   }
 
-  do(fault: Fault): Promise<FaultDone> {
-    const { faults } = this.#hands;
-    return faults.do(fault, () => harmCluster(this.#hands, fault.harm, fault.lastsMilliseconds));
+  inject(fault: Fault): Promise<FaultRecord> {
+    const { faults } = this.#faultContext;
+    return faults.run(fault, () =>
+      injectClusterFault(this.#faultContext, fault.action, fault.lastsMilliseconds),
+    );
   }
 
-  async heal(): Promise<readonly RestoreReport[]> {
-    await this.#hands.faults.over();
-    await heal({ plan: this.plan, processes: [...this.#processes.values()], operator: this.#operator });
+  async recover(): Promise<readonly RestoreReport[]> {
+    await this.#faultContext.faults.allEnded();
+    await waitForRecovery({
+      plan: this.plan,
+      processes: [...this.#processes.values()],
+      operator: this.#operator,
+    });
     return this.#operator.takeReports();
   }
 
-  books(): Promise<BooksSeen> {
+  books(): Promise<BooksSnapshot> {
     return readBooks(this.plan.databaseUrl);
   }
 
   audit(): Promise<string | null> {
-    return audit(this.#commands.audit, this.plan.init.environment);
+    return runAudit(this.#commands.audit, this.plan.init.environment);
   }
 
   stop(): Promise<void> {
@@ -151,32 +157,32 @@ export class ClusterStage implements Stage {
   }
 
   async #stop(): Promise<void> {
-    this.#hands.faults.stop();
+    this.#faultContext.faults.stop();
     this.#init?.kill("SIGKILL");
     await Promise.all([...this.#processes.values()].map((process) => process.stop()));
-    await this.#hands.faults.over();
+    await this.#faultContext.faults.allEnded();
     await this.#init?.exited;
-    await clearGround(this.#ground);
+    await tearDownCluster(this.#setup);
   }
 
   async #start(): Promise<void> {
     const { haproxy, apis, redis, nats, writers, postgres } = this.plan;
-    const named = (plans: readonly ProcessPlan[]): StagedProcess[] =>
+    const named = (plans: readonly ProcessPlan[]): FaultedProcess[] =>
       plans.flatMap(({ name }) => this.#processes.get(name) ?? []);
-    await startTogether(named([postgres, redis, nats]));
+    await startProcesses(named([postgres, redis, nats]));
     await this.#runInit();
-    await startTogether(named([...writers, ...apis]));
-    await startTogether(named([haproxy]));
+    await startProcesses(named([...writers, ...apis]));
+    await startProcesses(named([haproxy]));
   }
 
   async #runInit(): Promise<void> {
     const { init } = this.plan;
     const ended = Promise.withResolvers<Exit>();
-    this.#init = spawnPlanned(init, this.#ground.data, ended.resolve);
+    this.#init = spawnPlanned(init, this.#setup.data, ended.resolve);
     const { code } = await ended.promise;
     this.#init = null;
     if (code !== 0) {
-      const said = lastLines(logOf(init, this.#ground.data), 1);
+      const said = lastLines(logOf(init, this.#setup.data), 1);
       throw new StartError(`the ledger could not be set up: ${said}`);
     }
   }

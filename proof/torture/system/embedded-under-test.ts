@@ -5,43 +5,43 @@ import { tortureBounds } from "../torture-bounds.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
 import { httpProbe } from "../../../src/stack/probes.ts";
-import type { Fault, FaultDone, FaultKind, Harm } from "../plan/fault.ts";
+import type { Fault, FaultRecord, FaultKind, FaultAction } from "../plan/fault.ts";
 import { FaultsInProgress } from "../faults/faults-in-progress.ts";
-import { audit, TORTURED_COMMANDS, type TorturedCommands } from "./cli-tools.ts";
+import { runAudit, COMMANDS_UNDER_TEST, type CommandsUnderTest } from "./cli-tools.ts";
 import { freezeFor, killFor } from "../faults/process-fault-injection.ts";
 import { readFileBooks } from "./read-books.ts";
 import { SmallDisk, whyNoDisks } from "../faults/small-disk.ts";
-import type { BooksSeen, Stage } from "./system-under-test.ts";
-import { StagedProcess } from "../faults/faulted-process.ts";
-import { startTogether } from "./start-processes.ts";
+import type { BooksSnapshot, SystemUnderTest } from "./system-under-test.ts";
+import { FaultedProcess } from "../faults/faulted-process.ts";
+import { startProcesses } from "./start-processes.ts";
 import { Watchdog } from "./watchdog.ts";
 
-export interface EmbeddedStageOptions {
-  /** Data and logs go into it. */
+export interface EmbeddedUnderTestOptions {
+  /** For data and logs. */
   readonly folder: string;
   readonly faultKinds: readonly FaultKind[];
-  /** Altered commands in place of the program's own. */
-  readonly own?: Partial<Pick<TorturedCommands, "serve" | "audit">>;
+  /** Altered commands that replace the program's own. */
+  readonly own?: Partial<Pick<CommandsUnderTest, "serve" | "audit">>;
 }
 
-const LOOK_EVERY_MILLISECONDS = 50;
+const POLL_MILLISECONDS = 50;
 
-/** One `razonete serve` on a data folder, which is a small disk where disks are to be full. */
-export class EmbeddedStage implements Stage {
+/** One `razonete serve` on a data folder, which is a small disk if disks are to be filled. */
+export class EmbeddedUnderTest implements SystemUnderTest {
   readonly url: string;
   readonly folder: string;
-  readonly cannot: Stage["cannot"];
+  readonly unsupportedFaults: SystemUnderTest["unsupportedFaults"];
   readonly #data: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #auditCommand: readonly string[];
   readonly #faults = new FaultsInProgress();
-  readonly #ledger: StagedProcess;
+  readonly #ledger: FaultedProcess;
   readonly #disk: SmallDisk | null;
   readonly #watchdog: Watchdog;
   #stopping: Promise<void> | null = null;
 
-  private constructor(options: EmbeddedStageOptions, path: string, port: number) {
-    const commands = { ...TORTURED_COMMANDS, ...options.own };
+  private constructor(options: EmbeddedUnderTestOptions, path: string, port: number) {
+    const commands = { ...COMMANDS_UNDER_TEST, ...options.own };
     const parts = { run: join(path, "run"), logs: join(path, "logs") };
     this.folder = options.folder;
     this.url = `http://127.0.0.1:${port}`;
@@ -50,7 +50,7 @@ export class EmbeddedStage implements Stage {
     this.#auditCommand = [...commands.audit, "--data", this.#data];
     for (const part of [parts.run, parts.logs, this.#data]) mkdirSync(part, { recursive: true });
     const noDisks = options.faultKinds.includes("disk") ? whyNoDisks() : null;
-    this.cannot = noDisks === null ? [] : [{ kind: "disk", what: "a full disk", reason: noDisks }];
+    this.unsupportedFaults = noDisks === null ? [] : [{ kind: "disk", what: "a full disk", reason: noDisks }];
     this.#watchdog = new Watchdog(path);
     this.#disk =
       options.faultKinds.includes("disk") && noDisks === null
@@ -63,19 +63,19 @@ export class EmbeddedStage implements Stage {
       environment: this.#environment,
       probe: httpProbe(`${this.url}/readyz`),
     };
-    this.#ledger = new StagedProcess(plan, parts);
+    this.#ledger = new FaultedProcess(plan, parts);
   }
 
-  /** @throws StartError where it cannot start; then too nothing is left behind but the folder */
-  static async start(options: EmbeddedStageOptions): Promise<EmbeddedStage> {
+  /** @throws StartError if it cannot start; then, too, nothing is left behind but the folder */
+  static async start(options: EmbeddedUnderTestOptions): Promise<EmbeddedUnderTest> {
     const [port = 0] = await freePorts(1);
     mkdirSync(join(options.folder, "embedded"), { recursive: true });
-    const stage = new EmbeddedStage(options, realpathSync(join(options.folder, "embedded")), port);
+    const system = new EmbeddedUnderTest(options, realpathSync(join(options.folder, "embedded")), port);
     try {
-      await startTogether([stage.#ledger]);
-      return stage;
+      await startProcesses([system.#ledger]);
+      return system;
     } catch (error) {
-      await stage.stop();
+      await system.stop();
       throw error;
     }
   }
@@ -85,34 +85,34 @@ export class EmbeddedStage implements Stage {
     return this.#ledger.running ? this.#ledger.pid : null;
   }
 
-  /** How often it has ended without being killed. */
-  get endsByItself(): number {
-    return this.#ledger.endsByItself;
+  /** How often it ended without being killed. */
+  get unexpectedExits(): number {
+    return this.#ledger.unexpectedExits;
   }
 
-  do(fault: Fault): Promise<FaultDone> {
-    return this.#faults.do(fault, () => this.#harm(fault.harm, fault.lastsMilliseconds));
+  inject(fault: Fault): Promise<FaultRecord> {
+    return this.#faults.run(fault, () => this.#inject(fault.action, fault.lastsMilliseconds));
   }
 
-  async heal(): Promise<readonly RestoreReport[]> {
-    await this.#faults.over();
-    const deadline = performance.now() + tortureBounds.heal_milliseconds_max;
+  async recover(): Promise<readonly RestoreReport[]> {
+    await this.#faults.allEnded();
+    const deadline = performance.now() + tortureBounds.recovery_milliseconds_max;
     for (;;) {
       const reason = await this.#ledger.plan.probe();
       if (reason === null) return [];
       if (performance.now() > deadline) {
         throw new Error(`the ledger does not come up by itself (${reason}): ${this.#ledger.logEnd()}`);
       }
-      await Bun.sleep(LOOK_EVERY_MILLISECONDS);
+      await Bun.sleep(POLL_MILLISECONDS);
     }
   }
 
-  books(): Promise<BooksSeen> {
+  books(): Promise<BooksSnapshot> {
     return Promise.resolve(readFileBooks(join(this.#data, "razonete.db")));
   }
 
   audit(): Promise<string | null> {
-    return audit(this.#auditCommand, this.#environment);
+    return runAudit(this.#auditCommand, this.#environment);
   }
 
   stop(): Promise<void> {
@@ -123,16 +123,16 @@ export class EmbeddedStage implements Stage {
   async #stop(): Promise<void> {
     this.#faults.stop();
     await this.#ledger.stop();
-    await this.#faults.over();
-    this.#disk?.keep();
+    await this.#faults.allEnded();
+    this.#disk?.unmountKeepingFiles();
     await this.#watchdog.end();
   }
 
-  async #harm(harm: Harm, milliseconds: number): Promise<string | null> {
+  async #inject(action: FaultAction, milliseconds: number): Promise<string | null> {
     const alone = [this.#ledger];
-    switch (harm.type) {
+    switch (action.type) {
       case "kill":
-        return killFor(this.#faults, alone, milliseconds, harm.againAfterMilliseconds);
+        return killFor(this.#faults, alone, milliseconds, action.againAfterMilliseconds);
       case "stop":
         return freezeFor(this.#faults, alone, milliseconds);
       case "disk-full": {

@@ -1,13 +1,13 @@
 import { Database } from "bun:sqlite";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
-import type { BooksSeen } from "./system-under-test.ts";
+import type { BooksSnapshot } from "./system-under-test.ts";
 
 const ROWS_AT_ONCE = 5_000;
 
-type Rows<Key extends keyof BooksSeen> = BooksSeen[Key][number][];
+type Rows<Key extends keyof BooksSnapshot> = BooksSnapshot[Key][number][];
 
-/** Everything in the books of a cluster, as it stood at one moment. */
-export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
+/** Everything in the books of a cluster, as of one moment. */
+export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
   const sql = connectPostgres({ url: databaseUrl, name: "razonete torture", connections_max: 1 });
   try {
     return await sql.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", async (snapshot) => {
@@ -17,7 +17,7 @@ export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
         SELECT account, version, credit_limit AS "creditLimit", after_seq AS "afterSeq", command
         FROM limits ORDER BY account, version`;
       const entries: Rows<"entries"> = [];
-      // In pieces: each statement has a bound of time.
+      // In pieces, since each statement has a time-out.
       const reading = snapshot<Rows<"entries">>`
         SELECT account, seq, kind, value, balance, credit_limit AS "creditLimit", description, command, time
         FROM entries ORDER BY account, seq`.cursor(ROWS_AT_ONCE);
@@ -29,11 +29,11 @@ export async function readBooks(databaseUrl: string): Promise<BooksSeen> {
   }
 }
 
-/** Everything in the file of an embedded ledger, which may run on it meanwhile. */
-export function readFileBooks(path: string): BooksSeen {
+/** Everything in the file of an embedded ledger, which may be running. */
+export function readFileBooks(path: string): BooksSnapshot {
   const db = new Database(path, { readonly: true });
   try {
-    // One moment for all three.
+    // All three as of one moment.
     return db.transaction(() => ({
       accounts: db
         .query<Rows<"accounts">[number], []>("SELECT account, name, command FROM accounts ORDER BY account")
@@ -51,7 +51,7 @@ export function readFileBooks(path: string): BooksSeen {
   }
 }
 
-// An entry had to keep the limit with the highest version of those that were there before it.
+// The limit in force for an entry is the latest version that was set before it.
 const ENTRIES_OF_FILE = `
   SELECT e.account, e.seq, e.kind, e.value, e.balance, e.description, e.command, e.time,
     (SELECT l.credit_limit FROM limits AS l WHERE l.account = e.account AND l.after_seq < e.seq

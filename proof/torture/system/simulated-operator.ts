@@ -3,75 +3,78 @@ import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { httpProbe } from "../../../src/stack/probes.ts";
 import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
 
-const LOOK_EVERY_MILLISECONDS = 100;
+const POLL_MILLISECONDS = 100;
 /**
- * The words of /readyz that send an operator to the restore. `init` too: of a Redis that has nothing at all the APIs
- * cannot tell whether it ever had anything; `razonete init` would refuse it and name the restore.
+ * The words in the answer of /readyz that tell an operator to restore. `init` too: if Redis is empty the APIs cannot
+ * tell whether it ever held anything; `razonete init` would refuse and name the restore.
  */
-const WAY_OUT = /razonete (restore|init)/;
-/** So often in a row an API must have named the restore: it may have compared Redis while that was still loading. */
-const FENCED_LOOKS = 3;
-/** Where only some APIs name it, a person would first wait whether the others bring them round. */
-const PARTLY_FENCED_LOOKS = 50;
+const RESTORE_ADVICE = /razonete (restore|init)/;
+/** After so many checks in a row it restores, if all APIs name the restore: they may have read a Redis that still loads. */
+const FENCED_CHECKS = 3;
+/** The same if only some APIs name it: a person would first wait and see whether they recover. */
+const PARTLY_FENCED_CHECKS = 50;
 
-/** Does what a person does who reads /readyz of the APIs: restores where that is named as the way out. */
-export class Operator {
+/** Acts like a person who reads /readyz of the APIs: restores if they say so. */
+export class SimulatedOperator {
   readonly #apis: readonly ProcessPlan[];
   readonly #restore: () => Promise<RestoreReport>;
   #reports: RestoreReport[] = [];
-  #looks = 0;
-  /** Why the latest restore failed; null where it did not. */
-  trouble: string | null = null;
+  #fencedChecks = 0;
+  /** Why the latest restore failed; null if it did not. */
+  restoreError: string | null = null;
 
-  /** @param restore rejects where it does not restore */
+  /** @param restore rejects if it does not restore */
   constructor(apis: readonly ProcessPlan[], restore: () => Promise<RestoreReport>) {
     this.#apis = apis;
     this.#restore = restore;
   }
 
-  /** What was restored since the last call. */
+  /** The restores since the last call. */
   takeReports(): RestoreReport[] {
     const reports = this.#reports;
     this.#reports = [];
     return reports;
   }
 
-  /** Looks once, and acts where it is time to. @returns what is wrong with the APIs */
-  async look(): Promise<string[]> {
-    const reasons = await Promise.all(
+  /** Checks the APIs once, and restores if it is time to. @returns what is wrong with the APIs */
+  async check(): Promise<string[]> {
+    const readiness = await Promise.all(
       this.#apis.map(async (api) => ({
         name: api.name,
-        reason: (await api.probe()) ?? (await whyMute(api)),
+        reason: (await api.probe()) ?? (await whyNotAnswering(api)),
       })),
     );
-    const ill = reasons.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
-    const fenced = reasons.filter(({ reason }) => reason !== null && WAY_OUT.test(reason)).length;
-    this.#looks = fenced === 0 ? 0 : this.#looks + 1;
-    if (this.#looks < (fenced === this.#apis.length ? FENCED_LOOKS : PARTLY_FENCED_LOOKS)) return ill;
-    this.#looks = 0;
+    const problems = readiness.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
+    const fenced = readiness.filter(({ reason }) => reason !== null && RESTORE_ADVICE.test(reason)).length;
+    this.#fencedChecks = fenced === 0 ? 0 : this.#fencedChecks + 1;
+    if (this.#fencedChecks < (fenced === this.#apis.length ? FENCED_CHECKS : PARTLY_FENCED_CHECKS))
+      return problems;
+    this.#fencedChecks = 0;
     try {
       this.#reports.push(await this.#restore());
-      this.trouble = null;
+      this.restoreError = null;
     } catch (error) {
-      this.trouble = messageOf(error);
+      this.restoreError = messageOf(error);
     }
-    return ill;
+    return problems;
   }
 
-  /** Stays until every API answers, or that long. Other harm may go on meanwhile, to the restore as well. */
-  async attend(milliseconds: number): Promise<void> {
+  /**
+   * Checks until every API answers, at most for this time. Other faults may go on meanwhile, and hit the restore too.
+   */
+  async watchUntilReady(milliseconds: number): Promise<void> {
     const deadline = performance.now() + milliseconds;
-    while ((await this.look()).length > 0 && performance.now() < deadline) {
-      await Bun.sleep(LOOK_EVERY_MILLISECONDS);
+    while ((await this.check()).length > 0 && performance.now() < deadline) {
+      await Bun.sleep(POLL_MILLISECONDS);
     }
   }
 }
 
 /**
- * Why the API does not show an account; null where it does. Ready is also one that has just lost Redis and does not
- * know yet what comes back: only an answer proves it.
+ * Why the API does not show an account; null if it does. An API also calls itself ready when it has just lost Redis and
+ * does not know yet what comes back: only an answer proves that it works.
  */
-function whyMute({ socket, environment }: ProcessPlan): Promise<string | null> {
+function whyNotAnswering({ socket, environment }: ProcessPlan): Promise<string | null> {
   const address = socket === undefined ? `127.0.0.1:${environment["PORT"]}` : "api";
   return httpProbe(`http://${address}/clientes/1/extrato`, socket)();
 }

@@ -1,59 +1,63 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Fault, FaultDone, FaultKind } from "../plan/fault.ts";
+import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 
-/** The system under torture: real processes, and the hands that harm them. */
-export interface Stage {
-  /** Where clients go. */
+/** The system under test: real processes, and the means to inject faults into them. */
+export interface SystemUnderTest {
+  /** The address for clients. */
   readonly url: string;
-  /** Everything that is kept of a run: data, logs. */
+  /** Where the data and logs of a run are. */
   readonly folder: string;
-  /** Why faults of a kind, or some of them, cannot be done here: told to the person, once. */
-  readonly cannot: readonly { readonly kind: FaultKind; readonly what: string; readonly reason: string }[];
-  /** Does a harm, waits, undoes it. Never rejects for what the harm does; several may go on at once. */
-  do(fault: Fault): Promise<FaultDone>;
+  /** The faults that this machine cannot do, and why; shown to the user once. */
+  readonly unsupportedFaults: readonly {
+    readonly kind: FaultKind;
+    readonly what: string;
+    readonly reason: string;
+  }[];
+  /** Does a fault, waits, undoes it. Never rejects because of what the fault does; several may run at once. */
+  inject(fault: Fault): Promise<FaultRecord>;
   /**
-   * Brings everything up that is down, mends every way, restores where the fence holds; resolves when the system
-   * answers requests again and the books hold everything that was decided.
+   * Waits until all faults are undone, and restores where the APIs ask for it. Resolves when the system answers
+   * requests again and the books hold everything that was decided.
    *
-   * @returns what was restored meanwhile, in order; mostly nothing
-   * @throws Error where it does not come up by itself within a bound: that is a violation, too
+   * @returns the restores since the last call, in order; mostly none
+   * @throws Error if it does not recover within a bound: that is a violation, too
    */
-  heal(): Promise<readonly RestoreReport[]>;
-  /** What stands in the books. */
-  books(): Promise<BooksSeen>;
-  /** The audit's own words on the present state; null where it agrees. */
+  recover(): Promise<readonly RestoreReport[]>;
+  /** All rows of the books. */
+  books(): Promise<BooksSnapshot>;
+  /** What the audit finds in the current state; null if it finds nothing. */
   audit(): Promise<string | null>;
   /** Ends every process. The folder stays. */
   stop(): Promise<void>;
 }
 
-/** The books, or the embedded file, whole. */
-export interface BooksSeen {
+/** All rows of the books, or of the embedded ledger's file, as of one moment. */
+export interface BooksSnapshot {
   readonly accounts: readonly {
     readonly account: number;
     readonly name: string | null;
     readonly command: string;
   }[];
-  /** By account and seq. */
+  /** Sorted by account and seq. */
   readonly entries: readonly {
     readonly account: number;
     readonly seq: number;
     readonly kind: "credit" | "debit";
     readonly value: number;
     readonly balance: number;
-    /** The one that it had to keep. */
+    /** The limit in force for this entry. */
     readonly creditLimit: number;
     readonly description: string;
     readonly command: string;
     /** Microseconds since 1970. */
     readonly time: number;
   }[];
-  /** By account and version; version 1 is the limit at the opening. */
+  /** Sorted by account and version; version 1 is the limit at the opening. */
   readonly limits: readonly {
     readonly account: number;
     readonly version: number;
     readonly creditLimit: number;
-    /** It holds for the entries after this seq. */
+    /** It applies to the entries after this seq. */
     readonly afterSeq: number;
     readonly command: string;
   }[];

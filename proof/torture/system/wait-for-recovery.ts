@@ -4,25 +4,25 @@ import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { tortureBounds } from "../torture-bounds.ts";
 import { outboxLength, withRedis } from "../../../src/stack/probes.ts";
 import type { StackPlan } from "../../../src/stack/stack-plan.ts";
-import type { Operator } from "./simulated-operator.ts";
-import type { StagedProcess } from "../faults/faulted-process.ts";
+import type { SimulatedOperator } from "./simulated-operator.ts";
+import type { FaultedProcess } from "../faults/faulted-process.ts";
 
-const LOOK_EVERY_MILLISECONDS = 100;
+const POLL_MILLISECONDS = 100;
 
-export interface Patient {
+export interface RecoveringCluster {
   readonly plan: StackPlan;
-  readonly processes: readonly StagedProcess[];
-  readonly operator: Operator;
+  readonly processes: readonly FaultedProcess[];
+  readonly operator: SimulatedOperator;
 }
 
 /**
- * Waits until the system does its work by itself, or by its operator's, and the books hold everything that was
- * decided. Nothing is harmed any more.
+ * Waits until the system works again, by itself or with its operator's help, and the books hold everything that was
+ * decided. No fault may be in progress.
  *
- * @throws Error with all that is still wrong after a bound, or at once where a writer has raised an alarm
+ * @throws Error with everything that is still wrong after a bound, or at once if a writer has raised an alarm
  */
-export async function heal({ plan, processes, operator }: Patient): Promise<void> {
-  let deadline = performance.now() + tortureBounds.heal_milliseconds_max;
+export async function waitForRecovery({ plan, processes, operator }: RecoveringCluster): Promise<void> {
+  let deadline = performance.now() + tortureBounds.recovery_milliseconds_max;
   for (;;) {
     const alarms = processes.flatMap(({ plan: { name }, alarm }) =>
       alarm === null ? [] : `${name}: ${alarm}`,
@@ -30,31 +30,31 @@ export async function heal({ plan, processes, operator }: Patient): Promise<void
     if (alarms.length > 0) throw new Error(`a writer needs a person: ${alarms.join("; ")}`);
 
     const begun = performance.now();
-    const ill = [...(await operator.look()), ...(await ailing(plan))];
-    if (ill.length === 0) ill.push(...(await behind(plan)));
-    if (ill.length === 0) return;
-    // A restore takes the time that it takes.
-    deadline += Math.max(0, performance.now() - begun - tortureBounds.look_milliseconds_max);
+    const problems = [...(await operator.check()), ...(await unreadyServers(plan))];
+    if (problems.length === 0) problems.push(...(await missingFromBooks(plan)));
+    if (problems.length === 0) return;
+    // The time of a restore does not count.
+    deadline += Math.max(0, performance.now() - begun - tortureBounds.recovery_check_milliseconds_max);
     if (performance.now() > deadline) {
       const down = processes.filter(({ running }) => !running);
       const logs = down.map((process) => `${process.plan.name} is down, its log ends: ${process.logEnd()}`);
-      const all = [...ill, ...logs, ...(operator.trouble === null ? [] : [operator.trouble])];
+      const all = [...problems, ...logs, ...(operator.restoreError === null ? [] : [operator.restoreError])];
       throw new Error(`the system does not come up by itself: ${all.join("; ")}`);
     }
-    await Bun.sleep(LOOK_EVERY_MILLISECONDS);
+    await Bun.sleep(POLL_MILLISECONDS);
   }
 }
 
 /** What is wrong with the servers, HAProxy among them. */
-async function ailing({ postgres, redis, nats, haproxy }: StackPlan): Promise<string[]> {
+async function unreadyServers({ postgres, redis, nats, haproxy }: StackPlan): Promise<string[]> {
   const answers = await Promise.all(
     [postgres, redis, nats, haproxy].map(async ({ name, probe }) => ({ name, reason: await probe() })),
   );
   return answers.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
 }
 
-/** What the books do not hold yet. */
-async function behind({ redisUrl, databaseUrl }: StackPlan): Promise<string[]> {
+/** What the books do not have yet. */
+async function missingFromBooks({ redisUrl, databaseUrl }: StackPlan): Promise<string[]> {
   try {
     const waiting = await outboxLength(redisUrl);
     if (waiting > 0) return [`${waiting} batches are not in the books yet`];

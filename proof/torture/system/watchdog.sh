@@ -1,6 +1,6 @@
 #!/bin/sh
-# Waits until the torture that started it is gone, however that ended (its end of the pipe is closed by the kernel),
-# and removes what it has left running or mounted below the folder $1. Linux only: it looks into /proc.
+# Waits until the torture that started it has ended, however it ended (the kernel then closes its end of the pipe). Then
+# kills what it left running and unmounts what it left mounted below the folder $1. Linux only: it reads /proc.
 cat > /dev/null
 for process in /proc/[0-9]*; do
   # PostgreSQL overwrites its environment, but works in its data folder.

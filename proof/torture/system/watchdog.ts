@@ -3,8 +3,9 @@ import { fileURLToPath } from "node:url";
 const SCRIPT = fileURLToPath(new URL("./watchdog.sh", import.meta.url));
 
 /**
- * A small process that outlives this one where it is killed, and then ends and unmounts what was left in a folder:
- * neither a frozen server nor a memory disk goes away by itself. Linux only; elsewhere it does nothing.
+ * A small process that outlives this one if it is killed, and then ends the processes and unmounts the disks that were
+ * left in a folder: neither a frozen server nor a memory disk goes away by itself. Linux only; elsewhere it does
+ * nothing.
  */
 export class Watchdog {
   readonly #child: Bun.Subprocess<"pipe", "ignore", "ignore"> | null;
@@ -16,13 +17,13 @@ export class Watchdog {
         ? Bun.spawn(["sh", SCRIPT, folder], {
             cwd: "/",
             stdio: ["pipe", "ignore", "ignore"],
-            // Out of the terminal's reach: it is needed most when everything else is interrupted.
+            // Ctrl-C must not reach it: it is needed most when everything else is interrupted.
             detached: true,
           })
         : null;
   }
 
-  /** Lets it look now. Resolves when nothing is left. */
+  /** Lets it clean up now. Resolves when nothing is left. */
   async end(): Promise<void> {
     if (this.#child === null) return;
     await this.#child.stdin.end();

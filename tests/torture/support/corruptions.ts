@@ -1,5 +1,5 @@
 import type { Violation } from "../../../proof/torture/check/checker-types.ts";
-import type { Attempt, StatementSeen } from "../../../proof/torture/clients/history.ts";
+import type { Attempt, ShownStatement } from "../../../proof/torture/clients/history.ts";
 import type { Random } from "../../support/random.ts";
 import type { Round } from "./simulated-clients.ts";
 import { type Books, type Entry, type Limit, isoTime } from "./simulated-ledger.ts";
@@ -7,7 +7,7 @@ import { type Books, type Entry, type Limit, isoTime } from "./simulated-ledger.
 /** Harm done to a history that was right, or to its books. */
 export interface Corruption {
   readonly name: string;
-  /** At least one of these has to be told. */
+  /** At least one of these has to be found. */
   readonly found: readonly Violation["name"][];
   /** @returns false where the history has nothing that it could be done to */
   readonly do: (rounds: Round[], random: Random) => boolean;
@@ -84,7 +84,7 @@ export function add(rounds: readonly Round[], attempt: Omit<Attempt, "number">):
 
 export function statements(
   rounds: readonly Round[],
-): { attempt: Attempt; seen: StatementSeen; account: number }[] {
+): { attempt: Attempt; seen: ShownStatement; account: number }[] {
   return last(rounds).attempts.flatMap((attempt) => {
     const { answer, operation } = attempt;
     if (answer.type !== "statement" || operation.type !== "statement") return [];
@@ -93,7 +93,7 @@ export function statements(
 }
 
 /** The statement after so many entries, as the account's limit was just before the next one. */
-export function statementAfter(books: Books, account: number, count: number): StatementSeen {
+export function statementAfter(books: Books, account: number, count: number): ShownStatement {
   const { entries, limits } = ofAccount(books, account);
   const limit = limits.filter(({ afterSeq }) => afterSeq <= count).at(-1);
   const newest = entries[count - 1];

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** The processes of a stage below `folder`, and what is mounted there; looked for on the machine. */
+/** The processes of a system under test below `folder`, and what is mounted there; searched on the whole machine. */
 export function leftBehind(folder: string): string[] {
   const processes = readdirSync("/proc").filter((name) => {
     if (!/^\d+$/.test(name)) return false;

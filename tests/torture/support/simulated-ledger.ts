@@ -1,16 +1,16 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Answer, Operation } from "../../../proof/torture/clients/history.ts";
-import type { BooksSeen } from "../../../proof/torture/system/system-under-test.ts";
+import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
 
 /** A ledger as simple as can be, of plain objects: what it decides is right, one command after the other. */
 
 type Command = Exclude<Operation, { type: "statement" }>;
 export type Decided = Extract<Answer, { type: "accepted" | "refused" }>;
-export type Entry = BooksSeen["entries"][number];
-export type Limit = BooksSeen["limits"][number];
+export type Entry = BooksSnapshot["entries"][number];
+export type Limit = BooksSnapshot["limits"][number];
 
 export interface Books {
-  accounts: BooksSeen["accounts"][number][];
+  accounts: BooksSnapshot["accounts"][number][];
   entries: Entry[];
   limits: Limit[];
 }

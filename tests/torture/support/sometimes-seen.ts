@@ -10,7 +10,7 @@ import {
   statements,
 } from "./corruptions.ts";
 
-/** Each with how many of 100 are found at least: where what it breaks overlapped in time, it was no harm at all. */
+/** Each with how many of 100 are found at least: if the operations overlapped in time, nothing is wrong. */
 export const SOMETIMES_SEEN: readonly (readonly [Corruption, number])[] = [
   [
     {

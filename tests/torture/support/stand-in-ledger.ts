@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { BooksSeen } from "../../../proof/torture/system/system-under-test.ts";
+import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
 
 /** What goes wrong with one request. */
 export type Trouble =
@@ -53,8 +53,8 @@ export class StandInLedger {
   trouble: () => Trouble | null = () => null;
   connections = 0;
   readonly #accounts = new Map<number, Account>();
-  readonly #entries = new Map<number, BooksSeen["entries"][number][]>();
-  readonly #limits: BooksSeen["limits"][number][] = [];
+  readonly #entries = new Map<number, BooksSnapshot["entries"][number][]>();
+  readonly #limits: BooksSnapshot["limits"][number][] = [];
   readonly #outcomes = new Map<string, Answer>();
   readonly #connections = new WeakMap<object, number>();
   readonly #server: Server = createServer((request, response) => {
@@ -89,7 +89,7 @@ export class StandInLedger {
     await closed;
   }
 
-  books(): BooksSeen {
+  books(): BooksSnapshot {
     const accounts = [...this.#accounts.values()].map(({ id, name }) => ({ account: id, name, command: "" }));
     const byAccount = (a: { account: number }, b: { account: number }) => a.account - b.account;
     return {
@@ -207,7 +207,7 @@ export class StandInLedger {
     return { status: 200, body: { saldo, ultimas_transacoes } };
   }
 
-  #entriesOf(account: number): BooksSeen["entries"][number][] {
+  #entriesOf(account: number): BooksSnapshot["entries"][number][] {
     return this.#entries.get(account) ?? [];
   }
 }

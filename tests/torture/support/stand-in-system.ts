@@ -1,27 +1,27 @@
-import type { Fault, FaultDone } from "../../../proof/torture/plan/fault.ts";
-import type { TortureParts } from "../../../proof/torture/options.ts";
-import type { BooksSeen, Stage } from "../../../proof/torture/system/system-under-test.ts";
+import type { Fault, FaultRecord } from "../../../proof/torture/plan/fault.ts";
+import type { TortureDependencies } from "../../../proof/torture/options.ts";
+import type { BooksSnapshot, SystemUnderTest } from "../../../proof/torture/system/system-under-test.ts";
 import { StandInLedger } from "./stand-in-ledger.ts";
 
-/** A stage whose only harm is that its ledger says for a while that it is not there. */
-export class StandInStage implements Stage {
-  readonly cannot = [{ kind: "disk", what: "a full disk", reason: "no mounts here" }] as const;
+/** A system under test whose only fault is that its ledger answers for a while that it is unavailable. */
+export class StandInSystem implements SystemUnderTest {
+  readonly unsupportedFaults = [{ kind: "disk", what: "a full disk", reason: "no mounts here" }] as const;
   readonly ledger = new StandInLedger();
   readonly faults: Fault[] = [];
-  heals = 0;
+  recoveries = 0;
   stops = 0;
-  /** What the next round's heal, audit and books shall be, if not in order. */
-  failure: "none" | "heal" | "audit" | "no look" | "no answer" | "no books" = "none";
+  /** What goes wrong in the next round's recovery, audit or reading of the books. */
+  failure: "none" | "recovery" | "audit" | "no look" | "no answer" | "no books" = "none";
   url = "";
   folder = "";
 
-  async start(folder: string): Promise<Stage> {
+  async start(folder: string): Promise<SystemUnderTest> {
     this.folder = folder;
     this.url = await this.ledger.start();
     return this;
   }
 
-  async do(fault: Fault): Promise<FaultDone> {
+  async inject(fault: Fault): Promise<FaultRecord> {
     this.faults.push(fault);
     const beganAt = performance.now();
     if (fault.kind === "disk") return { fault, beganAt, undoneAt: beganAt, skipped: "no mounts here" };
@@ -31,13 +31,13 @@ export class StandInStage implements Stage {
     return { fault, beganAt, undoneAt: performance.now(), skipped: null };
   }
 
-  async heal(): Promise<[]> {
-    this.heals += 1;
-    if (this.failure === "heal") throw new Error("redis does not start");
+  async recover(): Promise<[]> {
+    this.recoveries += 1;
+    if (this.failure === "recovery") throw new Error("redis does not start");
     return [];
   }
 
-  async books(): Promise<BooksSeen> {
+  async books(): Promise<BooksSnapshot> {
     if (this.failure === "no books") throw new Error("postgres does not answer");
     return this.ledger.books();
   }
@@ -54,10 +54,13 @@ export class StandInStage implements Stage {
   }
 }
 
-/** A torture's parts around this stage, with these faults in each round and a checker that finds nothing. */
-export function partsOf(stage: StandInStage, faults: readonly Omit<Fault, "number">[]): TortureParts {
+/** The parts of a torture of this system, with these faults in each round and a checker that finds nothing. */
+export function dependenciesOf(
+  system: StandInSystem,
+  faults: readonly Omit<Fault, "number">[],
+): TortureDependencies {
   return {
-    startStage: ({ folder }) => stage.start(folder),
+    startSystem: ({ folder }) => system.start(folder),
     planRound: (_, { firstNumber }) =>
       faults.map((fault, index) => ({ ...fault, number: firstNumber + index })),
     createChecker: () => ({

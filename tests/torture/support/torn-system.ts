@@ -1,15 +1,15 @@
-/** Starts a stage in the folder that is its argument, says so, and waits to be killed. */
-import { ClusterStage } from "../../../proof/torture/system/cluster-under-test.ts";
+/** Starts a cluster under test in the folder that is its argument, freezes servers, says so, and waits to be killed. */
+import { ClusterUnderTest } from "../../../proof/torture/system/cluster-under-test.ts";
 
-const stage = await ClusterStage.start({
+const system = await ClusterUnderTest.start({
   folder: String(process.argv[2]),
   faultKinds: ["kill", "stop", "disk"],
   say: () => {},
 });
-const going = stage.do({
+const going = system.inject({
   number: 1,
   kind: "stop",
-  harm: { type: "stop", processes: ["postgres", "redis"] },
+  action: { type: "stop", processes: ["postgres", "redis"] },
   afterMilliseconds: 0,
   lastsMilliseconds: 60_000,
 });

@@ -183,7 +183,7 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
       const { books, attempts } = last(rounds);
       const { entries, limits } = ofAccount(books, 4);
       const end = Math.max(...attempts.map(({ endedAt }) => endedAt));
-      // What nobody was told of may have come after it: so there is room in every state that there ever was.
+      // Changes that no client knows of may have come after it: so there is room in every state that ever was.
       const value = Math.min(
         ...entries.map(({ balance, creditLimit }) => balance + creditLimit),
         ...limits.map(({ afterSeq, creditLimit }) => (entries[afterSeq - 1]?.balance ?? 0) + creditLimit),

@@ -1,9 +1,9 @@
 import type { Alteration } from "./alteration.ts";
 
 /**
- * Bugs that the torture must find: each a real mistake of a system like this one, built into its processes by altering
- * their source as it is loaded (see preload.ts). No product code knows of them. With each the system answers plain
- * requests as it should; only harm, or two processes at once, show what is wrong.
+ * Bugs that the torture must find. Each is a real mistake of systems like this one, and is built into the processes by
+ * altering their source as it is loaded (see preload.ts). No product code knows of them. With each bug the system still
+ * answers plain requests correctly; only faults, or two processes at once, show what is wrong.
  */
 export const BUG_NAMES = [
   "trimmed-at-publication",
@@ -24,14 +24,14 @@ const FENCE = "src/decide/fence.ts";
 const INIT = "src/keep/init.ts";
 const BOOKS = "src/keep/migrations/001_books.sql";
 
-/** Every writer believes to be the active one. */
+/** Every writer believes that it is the active one. */
 const noLock: Alteration = {
   file: "src/keep/leader-election.ts",
   find: "if (row?.taken !== true) return false;",
   replace: "",
 };
 
-/** Batches are kept wherever the cursor stands. */
+/** Batches are kept whatever the cursor says. */
 const noCursorCheck: Alteration = {
   file: BOOKS,
   find: "IF found_g <> first_g - 1 THEN\n    RETURN found_g;\n  END IF;",
@@ -39,8 +39,8 @@ const noCursorCheck: Alteration = {
 };
 
 export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
-  // What NATS has taken is dropped from the outbox, though nobody has kept it: its acknowledgement is taken for more
-  // than it is. Nothing is dropped while NATS is away, so that it is the mistake alone that shows.
+  // A batch is dropped from the outbox as soon as NATS has it, although no writer has kept it yet. Nothing is dropped
+  // while NATS is away, so that only this mistake shows.
   "trimmed-at-publication": [
     {
       file: SHARD,
@@ -65,7 +65,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // No command is known again, not even within one call.
+  // No command is recognized when it comes again, not even within one call.
   "ids-off": [
     {
       file: LUA,
@@ -84,8 +84,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // An API takes any Redis that holds a ledger for the right one, whatever the books say and whatever it has seen;
-  // the function asks nobody where he comes from; and an empty Redis is filled from what the books have.
+  // An API accepts any Redis that holds a ledger, whatever the books say and whatever it has seen before; the Redis
+  // function does not compare epochs; and an empty Redis is filled with what the books have.
   "fence-off": [
     {
       file: FENCE,
@@ -110,12 +110,12 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // Does no harm: the cursor, under its row lock, lets one writer after the other in, and the later one skips.
   "two-writers-lock-only": [noLock],
 
-  // The least that does harm. What is wrong does not get into the books even so: the accounts are not as the second
+  // The smallest change that does harm. Even so nothing wrong gets into the books: the accounts are not as the second
   // writer expects them. But it takes this for a divergence, and ends.
   "two-writers": [noLock, noCursorCheck],
 
-  // Nothing is left of the defence in depth: without the comparison of the accounts, and without the key of the
-  // entries, each writer keeps everything, and the books hold it twice.
+  // All further defences are gone, too: without the comparison of the accounts and without the key of the entries each
+  // writer keeps everything, and the books hold it twice.
   "two-writers-bare": [
     noLock,
     noCursorCheck,
@@ -127,8 +127,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // Redis answers before it is on disk, and the APIs do not mind. They see to it themselves, as its configuration is
-  // the stage's. Nothing is lost by kill -9; it takes a loss of power.
+  // Redis answers before its log is on disk, and the APIs accept that. The altered API makes the setting itself, since
+  // the test's cluster configures Redis. kill -9 loses nothing then; it takes a loss of power.
   "fsync-no": [
     {
       file: FENCE,
@@ -141,8 +141,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
   ],
 
-  // An API reads the accounts of a batch in one call, and hands what it has read to the one that decides, which goes
-  // by that. It holds as long as nobody else decides in between.
+  // An API reads the accounts of a batch in one call, and passes what it has read to the call that decides, which relies
+  // on it. This works as long as no other API decides in between.
   "read-then-write": [
     {
       file: SHARD,

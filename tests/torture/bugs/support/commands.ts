@@ -6,7 +6,7 @@ import type { BugName } from "./bugs.ts";
 const PRELOAD = join(import.meta.dir, "preload.ts");
 const MAIN = fileURLToPath(new URL("../../../../src/cli/main.ts", import.meta.url));
 
-/** The processes of a stack with this bug built in. What only looks or mends (audit, restore) is as it is. */
+/** The processes of a stack with this bug built in. Commands that only inspect or repair (audit, restore) are unaltered. */
 export function commandsWith(bug: BugName): OwnCommands {
   const command = (name: string): readonly string[] => [
     "/usr/bin/env",

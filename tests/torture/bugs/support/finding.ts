@@ -20,8 +20,8 @@ export type TortureRun = (options: {
   readonly violatedAfterSeconds: number | null;
 }>;
 
-/** The types of the harms that the torture's plan has in store. */
-export type HarmsOf = (options: {
+/** The types of all faults in the torture's plan. */
+export type FaultTypesOf = (options: {
   readonly seconds: number;
   readonly seed: number;
   readonly kinds: readonly FaultKind[];
@@ -30,20 +30,20 @@ export type HarmsOf = (options: {
 
 interface Wanted {
   readonly kinds: readonly FaultKind[];
-  /** One of these has to be in the plan; none where any plan will do. */
-  readonly harms: readonly string[];
+  /** One of these has to be in the plan; empty if any plan will do. */
+  readonly faultTypes: readonly string[];
 }
 
-/** With which harm each is looked for. Some need none: two clients, or two writers, at once are enough. */
+/** With which faults each is looked for. Some need none: two clients, or two writers, at once are enough. */
 const WANTED: Readonly<Record<BugName, Wanted>> = {
-  "trimmed-at-publication": { kinds: ["kill", "stop"], harms: ["kill"] },
-  "ids-off": { kinds: ["kill", "net"], harms: [] },
-  "fence-off": { kinds: ["disk"], harms: ["redis-cut", "redis-zeroed"] },
-  "two-writers-lock-only": { kinds: ["kill", "stop"], harms: [] },
-  "two-writers": { kinds: ["kill"], harms: [] },
-  "two-writers-bare": { kinds: ["kill"], harms: [] },
-  "fsync-no": { kinds: ["disk"], harms: ["redis-power-loss"] },
-  "read-then-write": { kinds: ["kill"], harms: [] },
+  "trimmed-at-publication": { kinds: ["kill", "stop"], faultTypes: ["kill"] },
+  "ids-off": { kinds: ["kill", "net"], faultTypes: [] },
+  "fence-off": { kinds: ["disk"], faultTypes: ["redis-cut", "redis-zeroed"] },
+  "two-writers-lock-only": { kinds: ["kill", "stop"], faultTypes: [] },
+  "two-writers": { kinds: ["kill"], faultTypes: [] },
+  "two-writers-bare": { kinds: ["kill"], faultTypes: [] },
+  "fsync-no": { kinds: ["disk"], faultTypes: ["redis-power-loss"] },
+  "read-then-write": { kinds: ["kill"], faultTypes: [] },
 };
 
 /** The bug that is none: the defence behind it holds. */
@@ -51,29 +51,31 @@ const HARMLESS: readonly BugName[] = ["two-writers-lock-only"];
 
 /** A bug was found after 20 to 96 s; what is found ends the run. Three times that leaves nothing to chance. */
 const SECONDS = 300;
-/** The harm that a bug needs is to come within this; in whole rounds of both lengths, so that both plans begin the same. */
+/** The fault that a bug needs is to come within this; in whole rounds of both lengths, so that both plans begin the same. */
 const EARLY_SECONDS = 100;
 /** Where nothing is to be found, all of it passes. */
 const HARMLESS_SECONDS = 60;
-/** Load and harm, and what comes between the rounds, waiting in vain for a system that does not recover among it. */
+/** Load and faults, and recovery and checks between the rounds, even if the system does not recover in time. */
 const TEST_MILLISECONDS_MAX = 15 * 60_000;
 const SEEDS_MAX = 10_000;
 
 /**
  * Defines a test for each bug: that the torture finds it. What each took is printed.
  *
- * @param harmsOf not every plan has the rare harm that a bug needs: the next seed is taken whose plan does
+ * @param faultTypesOf not every plan has the rare fault that a bug needs: the next seed is taken whose plan does
  */
-export function testThatEachIsFound(torture: TortureRun, harmsOf: HarmsOf): void {
+export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultTypesOf): void {
   const from = testSeed();
   for (const bug of BUG_NAMES) {
-    const { kinds, harms } = WANTED[bug];
+    const { kinds, faultTypes } = WANTED[bug];
     const harmless = HARMLESS.includes(bug);
     const seconds = harmless ? HARMLESS_SECONDS : SECONDS;
     const seed = seedWith(from, (one) => {
       const planned =
-        harms.length === 0 ? [] : harmsOf({ seconds: EARLY_SECONDS, seed: one, kinds, embedded: false });
-      return harms.length === 0 || planned.some((harm) => harms.includes(harm));
+        faultTypes.length === 0
+          ? []
+          : faultTypesOf({ seconds: EARLY_SECONDS, seed: one, kinds, embedded: false });
+      return faultTypes.length === 0 || planned.some((type) => faultTypes.includes(type));
     });
     test(
       `${bug}: the torture finds ${harmless ? "nothing" : "it"} (seed ${seed})`,
@@ -104,5 +106,5 @@ export function testThatEachIsFound(torture: TortureRun, harmsOf: HarmsOf): void
 
 function seedWith(from: number, fits: (seed: number) => boolean): number {
   for (let seed = from; seed < from + SEEDS_MAX; seed += 1) if (fits(seed)) return seed;
-  throw new Error(`no plan from seed ${from} on has the harm that is wanted`);
+  throw new Error(`no plan from seed ${from} on has the fault that is wanted`);
 }
