@@ -28,7 +28,7 @@ export async function startBareTarget(place: Place): Promise<Target> {
   const apis = sockets.map((socket, index) => [`HAPROXY_API_${index + 1}`, `unix@${socket}`]);
   const source = fileURLToPath(new URL("bare-server.ts", import.meta.url));
   const start = (command: readonly string[], env: Record<string, string>): Bun.Subprocess =>
-    Bun.spawn([...(place.group?.enter ?? []), ...command], {
+    Bun.spawn([...(place.group?.commandPrefix ?? []), ...command], {
       env: { ...environment, ...env },
       stdio: ["ignore", "ignore", Bun.file(join(place.folder, "bare.log"))],
       detached: true,

@@ -45,7 +45,7 @@ export async function startStackTarget(
   const output = openSync(log, "a");
   const begun = performance.now();
   const child = Bun.spawn(
-    [...(place.group?.enter ?? []), ...command, "stack", "--data", data, "--port", "0"],
+    [...(place.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0"],
     {
       stdio: ["ignore", output, output],
       // Out of reach of the terminal's Ctrl-C: who measures stops it, when it is no longer measured.

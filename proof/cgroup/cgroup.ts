@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
 import { GroupV1 } from "./group-v1.ts";
-import { GroupV2, handDown } from "./group-v2.ts";
+import { GroupV2, delegateControllers } from "./group-v2.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import type { Limits, Usage } from "./limits-and-usage.ts";
-import { nameOfOwn, removeGroup, removeLeftovers } from "./orphaned-groups.ts";
+import { ownGroupName, removeGroup, removeOrphanedGroups } from "./orphaned-groups.ts";
 
 /** Why limits cannot be set here, for a person; null where they can. */
 export function cgroupsMissing(): string | null {
@@ -24,7 +24,7 @@ export function cgroupsMissing(): string | null {
  */
 export class Cgroup {
   /** In front of a command: the process enters the group, then becomes the command. Needs the rights of this process. */
-  readonly enter: readonly string[];
+  readonly commandPrefix: readonly string[];
   readonly #name: string;
   readonly #group: GroupV1 | GroupV2;
 
@@ -34,7 +34,7 @@ export class Cgroup {
     // 0 is whoever writes: the shell itself.
     const joining = group.folders.map((_, index) => `echo 0 > "$${index + 1}/cgroup.procs"`);
     const script = `set -e; ${joining.join("; ")}; shift ${group.folders.length}; exec "$@"`;
-    this.enter = ["/bin/sh", "-c", script, "cgroup", ...group.folders];
+    this.commandPrefix = ["/bin/sh", "-c", script, "cgroup", ...group.folders];
   }
 
   /**
@@ -43,7 +43,7 @@ export class Cgroup {
    * @throws Error where groups cannot be made here, in words for a person
    */
   static create(name: string, limits: Limits, parent?: Cgroup): Cgroup {
-    const group = parent === undefined ? uppermost(name) : below(parent.#group, name);
+    const group = parent === undefined ? topLevelGroup(name) : childGroup(parent.#group, name);
     const made: string[] = [];
     try {
       for (const folder of group.folders) {
@@ -80,17 +80,17 @@ export class Cgroup {
   }
 }
 
-function uppermost(name: string): GroupV1 | GroupV2 {
+function topLevelGroup(name: string): GroupV1 | GroupV2 {
   const layout = usableLayout();
-  removeLeftovers(layout.mounts);
-  if (layout.version === 1) return new GroupV1(layout.homes, nameOfOwn(name));
-  handDown(layout.home);
-  return new GroupV2(layout.home, nameOfOwn(name));
+  removeOrphanedGroups(layout.mounts);
+  if (layout.version === 1) return new GroupV1(layout.parentFolders, ownGroupName(name));
+  delegateControllers(layout.parentFolder);
+  return new GroupV2(layout.parentFolder, ownGroupName(name));
 }
 
-function below(parent: GroupV1 | GroupV2, name: string): GroupV1 | GroupV2 {
-  if (parent instanceof GroupV1) return new GroupV1(parent.homesOfChildren, name);
-  return new GroupV2(parent.homeOfChildren, name);
+function childGroup(parent: GroupV1 | GroupV2, name: string): GroupV1 | GroupV2 {
+  if (parent instanceof GroupV1) return new GroupV1(parent.parentFoldersForChildren, name);
+  return new GroupV2(parent.parentFolderForChildren, name);
 }
 
 function usableLayout(): Layout {

@@ -9,11 +9,11 @@ import { dirname, join } from "node:path";
  * what counts is which of them has the controllers for CPU and memory.
  */
 export type Layout =
-  | { readonly version: 1; readonly homes: HomesV1; readonly mounts: readonly string[] }
-  | { readonly version: 2; readonly home: string; readonly mounts: readonly string[] };
+  | { readonly version: 1; readonly parentFolders: ParentFoldersV1; readonly mounts: readonly string[] }
+  | { readonly version: 2; readonly parentFolder: string; readonly mounts: readonly string[] };
 
 /** The folder of each controller below which groups are made. Two of them may be one. */
-export interface HomesV1 {
+export interface ParentFoldersV1 {
   readonly cpu: string;
   readonly cpuacct: string;
   readonly memory: string;
@@ -50,10 +50,10 @@ export function layoutFrom(
   const mounts = mountinfo.split("\n").flatMap(parseMount);
   const unified = mounts.find(({ type }) => type === "cgroup2");
   if (unified !== undefined && hasControllers(read(join(unified.folder, "cgroup.controllers")))) {
-    const own = homeOf(unified, /^0::(.*)$/m.exec(membership)?.[1]);
-    return { version: 2, home: delegated(own, unified.folder, read), mounts: [unified.folder] };
+    const own = folderOfGroup(unified, /^0::(.*)$/m.exec(membership)?.[1]);
+    return { version: 2, parentFolder: delegatingGroup(own, unified.folder, read), mounts: [unified.folder] };
   }
-  const homes: Record<string, string> = {};
+  const parentFolders: Record<string, string> = {};
   const folders = new Set<string>();
   for (const controller of ["cpu", "cpuacct", "memory"]) {
     const mount = mounts.find(({ type, options }) => type === "cgroup" && options.includes(controller));
@@ -62,11 +62,11 @@ export function layoutFrom(
       const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
       return controllers?.split(",").includes(controller) ? [path] : [];
     });
-    homes[controller] = homeOf(mount, group[0]);
+    parentFolders[controller] = folderOfGroup(mount, group[0]);
     folders.add(mount.folder);
   }
-  const { cpu = "", cpuacct = "", memory = "" } = homes;
-  return { version: 1, homes: { cpu, cpuacct, memory }, mounts: [...folders] };
+  const { cpu = "", cpuacct = "", memory = "" } = parentFolders;
+  return { version: 1, parentFolders: { cpu, cpuacct, memory }, mounts: [...folders] };
 }
 
 /** Whether a list of version 2 has the controllers that limits need. */
@@ -84,7 +84,7 @@ function parseMount(line: string): Mount[] {
   return [{ type, folder, root, options: options?.split(",") ?? [] }];
 }
 
-function homeOf({ folder, root }: Mount, group = "/"): string {
+function folderOfGroup({ folder, root }: Mount, group = "/"): string {
   if (root === "/") return join(folder, group);
   // What is outside of what the mount shows cannot be reached: the uppermost that can be is next to it.
   return group === root || group.startsWith(`${root}/`) ? join(folder, group.slice(root.length)) : folder;
@@ -94,7 +94,7 @@ function homeOf({ folder, root }: Mount, group = "/"): string {
  * Version 2 hands controllers down only through groups without processes of their own, so a process's own group is no
  * place for others. The nearest one above it that hands them down is; at last the uppermost, which is exempt.
  */
-function delegated(own: string, top: string, read: (file: string) => string): string {
+function delegatingGroup(own: string, top: string, read: (file: string) => string): string {
   let folder = own;
   while (folder !== top && !hasControllers(read(join(folder, "cgroup.subtree_control")))) {
     folder = dirname(folder);

@@ -3,12 +3,12 @@ import { basename, join } from "node:path";
 import { identityOf, isAlive } from "../../src/stack/process-identity.ts";
 
 /** What the name of each group begins with, and by which the maker of a left one is known: its number and its start. */
-const NAME = /^razonete-(\d+)-(\d+)-/;
+const GROUP_NAME = /^razonete-(\d+)-(\d+)-/;
 
 const BUSY_MILLISECONDS_MAX = 2_000;
 
 /** The name of a group that this process makes. */
-export function nameOfOwn(name: string): string {
+export function ownGroupName(name: string): string {
   return `razonete-${process.pid}-${tickOf(identityOf(process.pid)?.started)}-${name}`;
 }
 
@@ -16,8 +16,8 @@ export function nameOfOwn(name: string): string {
  * Removes the groups, below any of the folders, that a killed run has left, and ends the processes in them. Groups of
  * a run that goes on are let be.
  */
-export function removeLeftovers(folders: readonly string[]): void {
-  for (const left of folders.flatMap(leftBelow)) {
+export function removeOrphanedGroups(folders: readonly string[]): void {
+  for (const left of folders.flatMap(orphanedBelow)) {
     try {
       removeTree(left);
     } catch {
@@ -53,10 +53,10 @@ function removeTree(folder: string): void {
   removeGroup(folder);
 }
 
-function leftBelow(folder: string): string[] {
+function orphanedBelow(folder: string): string[] {
   return foldersIn(folder).flatMap((path) => {
-    const maker = NAME.exec(basename(path));
-    if (maker === null) return leftBelow(path);
+    const maker = GROUP_NAME.exec(basename(path));
+    if (maker === null) return orphanedBelow(path);
     const [, pid, tick] = maker;
     const identity = identityOf(Number(pid));
     return identity !== null && isAlive(identity) && tickOf(identity.started) === tick ? [] : [path];

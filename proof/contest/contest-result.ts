@@ -1,7 +1,7 @@
 import type { RunResult } from "../load-test/run-result.ts";
 import type { DiskTimes } from "./disk-watch.ts";
 import { MEGABYTE_BYTES, type Submission } from "./submission.ts";
-import { type Reading, WHOLE } from "./resource-usage.ts";
+import { type ServiceUsage, WHOLE_SYSTEM } from "./resource-usage.ts";
 
 /** What a run under the contest's limits showed of the system itself, as it is written beside the load test's result. */
 export interface ContestResult {
@@ -18,7 +18,7 @@ export interface ContestResult {
   /** Of the load test: what `cpuMicrosecondsPerRequest` is a share of. */
   readonly requests: number;
   readonly services: readonly ServiceResult[];
-  readonly whole: Figures | null;
+  readonly whole: UsageResult | null;
   /** While the load test ran, where the system keeps its data. */
   readonly disk: DiskTimes;
   /** Processes that ended by themselves, or by the kernel for want of memory; in words. */
@@ -32,10 +32,10 @@ export interface ServiceResult {
   /** From its own start until it did its work; null for one that did not get there. */
   readonly readyMilliseconds: number | null;
   /** Null where there were no control groups to count it. */
-  readonly figures: Figures | null;
+  readonly figures: UsageResult | null;
 }
 
-export interface Figures {
+export interface UsageResult {
   /** User and system, while the load test ran, by its requests. */
   readonly cpuMicrosecondsPerRequest: number;
   /** Periods of 100 ms in which it wanted to run, and those in which it had to wait; while the load test ran. */
@@ -49,27 +49,27 @@ export interface Figures {
   readonly memoryPeakBytes: number;
 }
 
-export interface Measured {
+export interface ContestMeasurement {
   readonly submission: Submission;
   readonly program: ContestResult["program"];
   readonly unlimited: string | null;
   readonly readySeconds: number;
   readonly readyMilliseconds: ReadonlyMap<string, number>;
   /** Before and after the load; empty where nothing counted. */
-  readonly before: ReadonlyMap<string, Reading>;
-  readonly after: ReadonlyMap<string, Reading>;
+  readonly before: ReadonlyMap<string, ServiceUsage>;
+  readonly after: ReadonlyMap<string, ServiceUsage>;
   readonly disk: DiskTimes;
-  readonly deaths: readonly string[];
+  readonly crashesAndOomKills: readonly string[];
   readonly load: RunResult;
 }
 
-export function contestResult(measured: Measured): ContestResult {
+export function contestResult(measured: ContestMeasurement): ContestResult {
   const { submission, before, after, load, readyMilliseconds } = measured;
   const requests = load.total.requests;
-  const figuresOf = (name: string): Figures | null => {
+  const usageOf = (name: string): UsageResult | null => {
     const first = before.get(name);
     const last = after.get(name);
-    return first === undefined || last === undefined ? null : figures(first, last, requests);
+    return first === undefined || last === undefined ? null : usageBetween(first, last, requests);
   };
   return {
     format: "razonete-contest-1",
@@ -83,15 +83,15 @@ export function contestResult(measured: Measured): ContestResult {
       cpus: limits.cpus,
       memoryMegabytes: limits.memoryBytes / MEGABYTE_BYTES,
       readyMilliseconds: readyMilliseconds.get(name) ?? null,
-      figures: figuresOf(name),
+      figures: usageOf(name),
     })),
-    whole: figuresOf(WHOLE),
+    whole: usageOf(WHOLE_SYSTEM),
     disk: measured.disk,
-    deaths: measured.deaths,
+    deaths: measured.crashesAndOomKills,
   };
 }
 
-function figures(first: Reading, last: Reading, requests: number): Figures {
+function usageBetween(first: ServiceUsage, last: ServiceUsage, requests: number): UsageResult {
   return {
     cpuMicrosecondsPerRequest: requests === 0 ? 0 : (last.cpuMicroseconds - first.cpuMicroseconds) / requests,
     periods: last.periods - first.periods,

@@ -5,10 +5,10 @@ import type { Submission } from "./submission.ts";
 const SAMPLE_MILLISECONDS = 500;
 
 /** The part that all of a system's processes are in; the name of no service. */
-export const WHOLE = "whole";
+export const WHOLE_SYSTEM = "whole";
 
 /** What was seen of one process, or of the whole, until a moment. */
-export interface Reading extends Usage {
+export interface ServiceUsage extends Usage {
   /** The highest of the samples of memory without files so far. */
   readonly memoryHeldPeakBytes: number;
 }
@@ -18,7 +18,7 @@ export interface Reading extends Usage {
  *
  * @param before what was known when it was looked at last
  */
-export function readingAfter(before: Reading | undefined, usage: Usage): Reading {
+export function updatedUsage(before: ServiceUsage | undefined, usage: Usage): ServiceUsage {
   return {
     ...usage,
     // Older kernels keep no peak for version 2, and what is told instead is what there is at the moment.
@@ -32,10 +32,10 @@ export function readingAfter(before: Reading | undefined, usage: Usage): Reading
  * The kernel counts everything but how much memory is held without files (old ones of version 2 keep no peak of memory
  * at all): that is looked at twice a second.
  */
-export class Meter {
+export class ResourceUsageMonitor {
   readonly #whole: Cgroup;
   readonly #groups = new Map<string, Cgroup>();
-  readonly #latest = new Map<string, Reading>();
+  readonly #latest = new Map<string, ServiceUsage>();
   readonly #timer: Timer;
 
   /** @throws Error where groups cannot be made */
@@ -53,15 +53,15 @@ export class Meter {
   }
 
   /** What comes before the command of the service's process. */
-  enter(name: string): readonly string[] {
-    return this.#groups.get(name)?.enter ?? [];
+  commandPrefix(name: string): readonly string[] {
+    return this.#groups.get(name)?.commandPrefix ?? [];
   }
 
-  /** Of each service, and of the {@link WHOLE}. */
-  read(): ReadonlyMap<string, Reading> {
-    const all = [...this.#groups, [WHOLE, this.#whole] as const];
+  /** Of each service, and of the {@link WHOLE_SYSTEM}. */
+  read(): ReadonlyMap<string, ServiceUsage> {
+    const all = [...this.#groups, [WHOLE_SYSTEM, this.#whole] as const];
     for (const [name, group] of all) {
-      this.#latest.set(name, readingAfter(this.#latest.get(name), group.usage()));
+      this.#latest.set(name, updatedUsage(this.#latest.get(name), group.usage()));
     }
     return new Map(this.#latest);
   }

@@ -5,8 +5,8 @@ import { cgroupsMissing } from "../cgroup/cgroup.ts";
 import { StartError } from "../../src/errors.ts";
 import { makeFolder, writeText } from "../load-test/result-files.ts";
 import type { RunResult } from "../load-test/run-result.ts";
-import { measure, reportFolder, writeReport } from "../load-test/run-command.ts";
-import type { Shape } from "../load-test/phases/schedule.ts";
+import { runShowingProgress, defaultReportFolder, writeReport } from "../load-test/run-command.ts";
+import type { LoadShape } from "../load-test/phases/schedule.ts";
 import { summaryOf } from "../load-test/summary.ts";
 import { findTarget } from "../load-test/http/load-target.ts";
 import { type DataFolder, openDataFolder } from "../../src/stack/data-folder.ts";
@@ -21,15 +21,21 @@ import { PROGRAM_NAMES } from "../../src/stack/server-programs.ts";
 import { readStackFile } from "../../src/stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../../src/stack/stack.ts";
 
-import { deathsSince, endedForMemory } from "./crashes-and-oom-kills.ts";
+import { crashesSince, oomKillsIn } from "./crashes-and-oom-kills.ts";
 import { type DiskTimes, DiskWatch } from "./disk-watch.ts";
-import { Meter } from "./resource-usage.ts";
-import { ownCommands, underSubmission } from "./submission-processes.ts";
+import { ResourceUsageMonitor } from "./resource-usage.ts";
+import { ownCommands, withSubmissionSettings } from "./submission-processes.ts";
 import { contestSection, contestSummary } from "./contest-report.ts";
-import { contestResult, type Measured } from "./contest-result.ts";
-import { CONTEST_BOUNDS, fileOf, readSubmission, serviceNamed, type Submission } from "./submission.ts";
+import { contestResult, type ContestMeasurement } from "./contest-result.ts";
+import {
+  SUBMISSION_BOUNDS,
+  submissionFileFor,
+  readSubmission,
+  serviceNamed,
+  type Submission,
+} from "./submission.ts";
 
-export interface ContestOptions extends Shape {
+export interface ContestOptions extends LoadShape {
   /** A new one, if not given. */
   readonly seed?: number;
   /** The folder for the files; `reports/` and the time, if not given. */
@@ -58,19 +64,19 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   const { say } = options;
   const submission = readSubmission();
   const program = options.source ? SOURCE_PROGRAM : executableProgram(say);
-  const out = options.out ?? reportFolder();
+  const out = options.out ?? defaultReportFolder();
   makeFolder(out);
   const folder = await openDataFolder(options.data, true, (run) => endLeftovers(run, say));
-  let meter: Meter | null = null;
-  let measured: Measured | null;
+  let monitor: ResourceUsageMonitor | null = null;
+  let measured: ContestMeasurement | null;
   try {
     // After the folder was opened: what a killed run has left in its groups is ended in order by then.
     const unlimited = cgroupsMissing();
-    if (unlimited === null) meter = new Meter(submission);
+    if (unlimited === null) monitor = new ResourceUsageMonitor(submission);
     else say(`Running without limits, which cannot be set here: ${unlimited}.`);
-    measured = await new Run(options, submission, program, folder, meter, unlimited).run(signals);
+    measured = await new ContestRun(options, submission, program, folder, monitor, unlimited).run(signals);
   } finally {
-    meter?.remove();
+    monitor?.remove();
     folder.release();
   }
   if (measured === null) return 130;
@@ -81,17 +87,17 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   writeText(path, `${JSON.stringify(result, null, 2)}\n`);
   say(`\n${summaryOf(measured.load)}\n\n${contestSummary(result)}\n\n${written}\nSystem: ${path}`);
   say(`Again:  ${result.command}`);
-  const ready = measured.readySeconds <= CONTEST_BOUNDS.ready_seconds;
-  return measured.load.verdict.passed && ready && measured.deaths.length === 0 ? 0 : 1;
+  const ready = measured.readySeconds <= SUBMISSION_BOUNDS.ready_seconds;
+  return measured.load.verdict.passed && ready && measured.crashesAndOomKills.length === 0 ? 0 : 1;
 }
 
 /** One run, from the making of the database to the stop of the last process. */
-class Run {
+class ContestRun {
   readonly #options: ContestOptions;
   readonly #submission: Submission;
   readonly #program: readonly string[];
   readonly #folder: DataFolder;
-  readonly #meter: Meter | null;
+  readonly #monitor: ResourceUsageMonitor | null;
   readonly #unlimited: string | null;
 
   constructor(
@@ -99,19 +105,19 @@ class Run {
     submission: Submission,
     program: readonly string[],
     folder: DataFolder,
-    meter: Meter | null,
+    monitor: ResourceUsageMonitor | null,
     unlimited: string | null,
   ) {
     this.#options = options;
     this.#submission = submission;
     this.#program = program;
     this.#folder = folder;
-    this.#meter = meter;
+    this.#monitor = monitor;
     this.#unlimited = unlimited;
   }
 
   /** `null` where it was stopped before the load. */
-  async run(signals: StackSignals): Promise<Measured | null> {
+  async run(signals: StackSignals): Promise<ContestMeasurement | null> {
     const { say } = this.#options;
     const begun = performance.now();
     const plan = await this.#prepare();
@@ -125,7 +131,7 @@ class Run {
       await stack.start(signals.stop);
       const readySeconds = (performance.now() - begun) / 1000;
       say(`Ready on ${plan.url} after ${readySeconds.toFixed(1)} s.`);
-      const atFirst = readStackFile(this.#folder.stackFile);
+      const atStart = readStackFile(this.#folder.stackFile);
       const before = this.#read();
       const diskWatch = new DiskWatch(this.#folder.path);
       let load: RunResult;
@@ -135,7 +141,7 @@ class Run {
       } finally {
         disk = await diskWatch.end();
       }
-      await drained(plan.redisUrl);
+      await outboxDrained(plan.redisUrl);
       const after = this.#read();
       return {
         submission: this.#submission,
@@ -146,7 +152,10 @@ class Run {
         before,
         after,
         disk,
-        deaths: [...deathsSince(atFirst, readStackFile(this.#folder.stackFile)), ...endedForMemory(after)],
+        crashesAndOomKills: [
+          ...crashesSince(atStart, readStackFile(this.#folder.stackFile)),
+          ...oomKillsIn(after),
+        ],
         load,
       };
     } catch (error) {
@@ -165,13 +174,16 @@ class Run {
     const user = choosePostgresUser();
     // Says of each process on the machine whose it is.
     const environment = { ...given, RAZONETE_STACK: folder.path };
-    const enter = (name: string): readonly string[] => this.#meter?.enter(name) ?? [];
+    const commandPrefix = (name: string): readonly string[] => this.#monitor?.commandPrefix(name) ?? [];
     await prepareBooks({
       programs,
       // PostgreSQL's image makes the database within the service's limits, too.
-      user: { ...user, prefix: [...enter("postgres"), ...user.prefix] },
+      user: { ...user, prefix: [...commandPrefix("postgres"), ...user.prefix] },
       folder: folder.postgres,
-      settings: fileOf(serviceNamed(this.#submission, "postgres"), join(DEPLOY, "postgresql.conf")),
+      settings: submissionFileFor(
+        serviceNamed(this.#submission, "postgres"),
+        join(DEPLOY, "postgresql.conf"),
+      ),
       password: folder.password,
       environment,
     });
@@ -189,25 +201,25 @@ class Run {
       environment,
       ownEnvironment: {},
     });
-    return underSubmission(plan, this.#submission, enter);
+    return withSubmissionSettings(plan, this.#submission, commandPrefix);
   }
 
   async #load(plan: StackPlan, stop: AbortSignal): Promise<RunResult> {
     const { scale, rate, seed, source, say } = this.#options;
     const shape = { scale, rate, ...(seed === undefined ? {} : { seed }) };
-    const load = await measure(await findTarget(plan.url), shape, say, stop);
+    const load = await runShowingProgress(await findTarget(plan.url), shape, say, stop);
     const command =
       `npm run contest -- --scale ${scale} --rate ${rate} --seed ${load.seed}` + (source ? " --source" : "");
     return { ...load, command };
   }
 
-  #read(): ReturnType<Meter["read"]> {
-    return this.#meter?.read() ?? new Map();
+  #read(): ReturnType<ResourceUsageMonitor["read"]> {
+    return this.#monitor?.read() ?? new Map();
   }
 }
 
 /** What the last answers cost belongs to the load: the writer is let catch up. */
-async function drained(redisUrl: string): Promise<void> {
+async function outboxDrained(redisUrl: string): Promise<void> {
   const deadline = performance.now() + DRAIN_MILLISECONDS_MAX;
   while (performance.now() < deadline) {
     const length = await outboxLength(redisUrl).catch(() => {

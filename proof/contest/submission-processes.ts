@@ -3,7 +3,7 @@ import { LOCK_CLASS, writerLock } from "../../src/keep/postgres-client.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { Probe } from "../../src/stack/probes.ts";
 import { DEPLOY, type OwnCommands, type ProcessPlan, type StackPlan } from "../../src/stack/stack-plan.ts";
-import { fileOf, serviceNamed, type Submission } from "./submission.ts";
+import { submissionFileFor, serviceNamed, type Submission } from "./submission.ts";
 
 /**
  * The ledger's own commands as the submission has them.
@@ -21,19 +21,21 @@ export function ownCommands(submission: Submission, program: readonly string[]):
  *
  * @param enter what comes before a process's command: the way into its control group
  */
-export function underSubmission(
+export function withSubmissionSettings(
   plan: StackPlan,
   submission: Submission,
-  enter: (name: string) => readonly string[],
+  commandPrefix: (name: string) => readonly string[],
 ): StackPlan {
   const process = (planned: ProcessPlan): ProcessPlan => {
     const service = serviceNamed(submission, planned.name);
-    const command = planned.command.map((word) => (word.startsWith(DEPLOY) ? fileOf(service, word) : word));
+    const command = planned.command.map((word) =>
+      word.startsWith(DEPLOY) ? submissionFileFor(service, word) : word,
+    );
     // HAProxy reads several files; those of the submission come after the stack's.
     const more = planned.kind === "haproxy" ? service.files.flatMap((file) => ["-f", file]) : [];
     return {
       ...planned,
-      command: [...enter(planned.name), ...command, ...more],
+      command: [...commandPrefix(planned.name), ...command, ...more],
       environment: { ...service.environment, ...planned.environment },
     };
   };
@@ -43,13 +45,13 @@ export function underSubmission(
     apis: plan.apis.map(process),
     redis: process(plan.redis),
     nats: process(plan.nats),
-    writers: plan.writers.map((writer) => ({ ...process(writer), probe: keeps(plan.databaseUrl) })),
+    writers: plan.writers.map((writer) => ({ ...process(writer), probe: writerProbe(plan.databaseUrl) })),
     postgres: process(plan.postgres),
   };
 }
 
 /** Ready is a writer that keeps: the books are there, and it holds the lock of their first shard. */
-function keeps(databaseUrl: string): Probe {
+function writerProbe(databaseUrl: string): Probe {
   return async () => {
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
     try {

@@ -10,7 +10,7 @@ import { DEPLOY } from "../../src/stack/stack-plan.ts";
 export const SUBMISSION_FILE = join(DEPLOY, "rinha/docker-compose.yml");
 
 /** The contest's bounds for all services together. Megabytes are Docker's: 2^20 bytes. */
-export const CONTEST_BOUNDS = { cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 } as const;
+export const SUBMISSION_BOUNDS = { cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 } as const;
 
 export const MEGABYTE_BYTES = 2 ** 20;
 
@@ -80,6 +80,6 @@ export function serviceNamed(submission: Submission, name: string): Service {
 }
 
 /** The service's own file in place of the stack's one of the same name. */
-export function fileOf({ files }: Service, stackFile: string): string {
+export function submissionFileFor({ files }: Service, stackFile: string): string {
   return files.find((file) => basename(file) === basename(stackFile)) ?? stackFile;
 }

@@ -17,20 +17,20 @@ export const STEADY_SECONDS = 120;
 
 export type LoadKind = "debit" | "credit" | "statement";
 
-export interface Stream {
+export interface LoadStream {
   readonly kind: LoadKind;
   /** Requests a second when the ramp starts, and from its end on. */
   readonly from: number;
   readonly to: number;
 }
 
-export const STREAMS: readonly Stream[] = [
+export const LOAD_STREAMS: readonly LoadStream[] = [
   { kind: "debit", from: 1, to: 220 },
   { kind: "credit", from: 1, to: 110 },
   { kind: "statement", from: 1, to: 10 },
 ];
 
-export const contest = {
+export const contestRules = {
   /** Requests at once in each of the two opening checks for lost updates. */
   concurrent_requests: 25,
   /** Statements that the official test reads at once after "danada". Its comment says five; it sends four. */

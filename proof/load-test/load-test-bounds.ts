@@ -15,7 +15,7 @@ export const loadTestBounds = {
   /** An answer's headers and body. The longest right one, a statement, has about 2,000. */
   answer_bytes_max: 256 * 1024,
   /** Failures that are kept in words; all are counted. */
-  failures_kept_max: 1000,
+  failures_recorded_max: 1000,
   /** Failures that are printed at the end. */
   failures_shown_max: 10,
   /** Accepted transactions of each account whose answers are remembered, to judge statements by. */
@@ -32,7 +32,7 @@ export const loadTestBounds = {
 assert(loadTestBounds.answer_milliseconds_min < loadTestBounds.answer_milliseconds_max);
 
 /** How long a request may take, at this scale. */
-export function answerMilliseconds(scale: number): number {
+export function answerTimeoutMilliseconds(scale: number): number {
   const scaled = loadTestBounds.answer_milliseconds_max * scale;
   return Math.min(
     loadTestBounds.answer_milliseconds_max,

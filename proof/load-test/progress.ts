@@ -1,22 +1,22 @@
 import { Presets, SingleBar } from "cli-progress";
 import { loadTestBounds } from "./load-test-bounds.ts";
-import type { Status } from "./load-test.ts";
+import type { RunStatus } from "./load-test.ts";
 
-const PHASES: Readonly<Record<Status["phase"], string>> = {
-  opening: "checks before the load",
+const PHASES: Readonly<Record<RunStatus["phase"], string>> = {
+  "preflight checks": "checks before the load",
   ramp: "ramp",
   steady: "steady",
-  closing: "checks after the load",
+  "final checks": "checks after the load",
 };
 
 /** Shows how a run is going on the standard error: a bar on a terminal, plain lines elsewhere. */
-export class Progress {
-  readonly #status: () => Status;
+export class LoadProgress {
+  readonly #status: () => RunStatus;
   readonly #bar: SingleBar | null;
   readonly #timer: Timer;
-  #lastPhase: Status["phase"] | null = null;
+  #lastPhase: RunStatus["phase"] | null = null;
 
-  constructor(status: () => Status) {
+  constructor(status: () => RunStatus) {
     this.#status = status;
     const isTerminal = process.stderr.isTTY;
     this.#bar = isTerminal
@@ -51,7 +51,10 @@ export class Progress {
       return;
     }
     // Phases without a length of their own would repeat one and the same line.
-    if (status.phase === this.#lastPhase && (status.phase === "opening" || status.phase === "closing"))
+    if (
+      status.phase === this.#lastPhase &&
+      (status.phase === "preflight checks" || status.phase === "final checks")
+    )
       return;
     this.#lastPhase = status.phase;
     const { phase, seconds, whole, rate, p99, failures } = payload(status);
@@ -62,7 +65,7 @@ export class Progress {
 }
 
 function payload(
-  status: Status,
+  status: RunStatus,
 ): Record<"phase" | "seconds" | "whole" | "rate" | "p99" | "failures", string> {
   return {
     phase: PHASES[status.phase],

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import { loadTestBounds } from "./load-test-bounds.ts";
 import { makeFolder, readResult, timestamp, writeText } from "./result-files.ts";
 import { LoadTest } from "./load-test.ts";
-import { Progress } from "./progress.ts";
+import { LoadProgress } from "./progress.ts";
 import type { Html } from "./report/html.ts";
 import { renderComparison, renderReport } from "./report/render-report.ts";
 import type { RunResult } from "./run-result.ts";
-import type { Shape } from "./phases/schedule.ts";
+import type { LoadShape } from "./phases/schedule.ts";
 import { summaryOf } from "./summary.ts";
-import { findTarget, type Target } from "./http/load-target.ts";
+import { findTarget, type LoadTarget } from "./http/load-target.ts";
 
-export interface RunOptions extends Shape {
+export interface RunOptions extends LoadShape {
   readonly url: string;
   /** A new one, if not given. */
   readonly seed?: number;
@@ -30,12 +30,12 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
   // The standard output is the result's alone where it is asked for as JSON.
   const say = options.json ? console.error : console.log;
   const target = await findTarget(options.url);
-  const folder = options.out ?? reportFolder();
+  const folder = options.out ?? defaultReportFolder();
   // Made before the run: its four minutes would be lost to a folder that cannot be written to.
   makeFolder(folder);
   const interruption = new AbortController();
   const stopListening = onInterrupts(() => interruption.abort());
-  const result = await measure(target, options, say, interruption.signal).finally(stopListening);
+  const result = await runShowingProgress(target, options, say, interruption.signal).finally(stopListening);
   say(`\n${summaryOf(result)}\n\n${writeReport(folder, result)}\nAgain:  ${result.command}`);
   if (options.json) console.log(JSON.stringify(result, null, 2));
   process.exitCode = result.verdict.passed ? 0 : 1;
@@ -46,16 +46,16 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
  *
  * @param interruption ends the run soon, with what was measured so far
  */
-export async function measure(
-  target: Target,
-  options: Shape & { readonly seed?: number },
+export async function runShowingProgress(
+  target: LoadTarget,
+  options: LoadShape & { readonly seed?: number },
   say: (line: string) => void,
   interruption: AbortSignal,
 ): Promise<RunResult> {
   const { scale, rate, seed = randomInt(loadTestBounds.seed_max) } = options;
   const test = new LoadTest({ target, scale, rate, seed });
   say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
-  const progress = new Progress(() => test.status());
+  const progress = new LoadProgress(() => test.status());
   const interrupt = (): void => test.interrupt();
   interruption.addEventListener("abort", interrupt);
   if (interruption.aborted) interrupt();
@@ -87,13 +87,13 @@ export function writeReport(folder: string, result: RunResult, appendix: Html | 
  */
 export function compareResults(a: string, b: string, options: { readonly out?: string }): void {
   const page = renderComparison(readResult(a), readResult(b));
-  const path = join(options.out ?? reportFolder(), "compare.html");
+  const path = join(options.out ?? defaultReportFolder(), "compare.html");
   writeText(path, page);
   console.log(`Comparison: ${path}`);
 }
 
 /** Where the files of a run go that is not told where. */
-export function reportFolder(): string {
+export function defaultReportFolder(): string {
   return join("reports", timestamp(new Date()));
 }
 

@@ -25,7 +25,7 @@ export interface RunResult {
   /** In the order in which they are shown. */
   readonly kinds: readonly KindResult[];
   /** One for each second of the ramp and the steady phase, in order; `second` counts from the ramp's start. */
-  readonly timeline: readonly Second[];
+  readonly timeline: readonly SecondResult[];
   /** Points of the distribution of all latencies, from the least to the greatest, for a percentile plot. */
   readonly distribution: readonly { readonly percentile: number; readonly milliseconds: number }[];
   /** The first failures, in the order in which they were seen; `failuresTotal` counts all of them. */
@@ -48,10 +48,10 @@ export interface Verdict {
   readonly paymentUsd: number;
 }
 
-export type Kind = "debit" | "credit" | "statement" | "check";
+export type RequestKind = "debit" | "credit" | "statement" | "check";
 
 export interface KindResult {
-  readonly kind: Kind | "total";
+  readonly kind: RequestKind | "total";
   readonly requests: number;
   readonly failures: number;
   readonly latency: LatencySummary;
@@ -68,7 +68,7 @@ export interface LatencySummary {
   readonly maxMs: number;
 }
 
-export interface Second {
+export interface SecondResult {
   readonly second: number;
   readonly phase: "ramp" | "steady";
   /** Requests due in this second, and answers that came in it. */
@@ -82,7 +82,7 @@ export interface Second {
 export interface Failure {
   /** A stable name for the check that failed, such as `statement-stale` or `limit-passed`. */
   readonly check: string;
-  readonly kind: Kind;
+  readonly kind: RequestKind;
   /** Counts as a wrong balance in the contest's fine. */
   readonly inconsistency: boolean;
   /** Seconds since the start of the run. */

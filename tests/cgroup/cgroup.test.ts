@@ -15,11 +15,11 @@ const missing = cgroupsMissing();
 
 /** The folders that a group's `enter` names. */
 function foldersOf(group: Cgroup): string[] {
-  return group.enter.filter((word) => word.startsWith("/sys/"));
+  return group.commandPrefix.filter((word) => word.startsWith("/sys/"));
 }
 
 function run(group: Cgroup, ...command: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
-  return Bun.spawn([...group.enter, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  return Bun.spawn([...group.commandPrefix, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 
 /** Busy for a second and a half, however little of it the machine has to spare. */
@@ -57,7 +57,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
   test("sees how much memory there was at most, and how much is held now", async () => {
     const group = Cgroup.create("memory", { memoryBytes: 300 * MEBIBYTE });
     const held = `process.stdin.resume(); globalThis.held = Buffer.alloc(100 * ${MEBIBYTE}, 1); console.log("held");`;
-    const child = Bun.spawn([...group.enter, process.execPath, "-e", held], {
+    const child = Bun.spawn([...group.commandPrefix, process.execPath, "-e", held], {
       stdin: "pipe",
       stdout: "pipe",
     });
@@ -148,8 +148,8 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
       const { Cgroup } = await import(${JSON.stringify(source)});
       const parent = Cgroup.create("left", {});
       const group = Cgroup.create("inner", {}, parent);
-      const child = Bun.spawn([...group.enter, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
-      const folders = group.enter.filter((word) => word.startsWith("/sys/"));
+      const child = Bun.spawn([...group.commandPrefix, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+      const folders = group.commandPrefix.filter((word) => word.startsWith("/sys/"));
       console.log(JSON.stringify({ pid: child.pid, folders }));
       setInterval(() => {}, 1000);`;
     const mine = Cgroup.create("mine", {});
@@ -186,7 +186,7 @@ test("version 2 writes and reads the files that its documentation names", () => 
   expect(read("cpu.max")).toBe("35000 100000");
   expect(read("memory.max")).toBe("90000000");
   expect(read("memory.swap.max")).toBe("0");
-  expect(group.homeOfChildren).toBe(folder);
+  expect(group.parentFolderForChildren).toBe(folder);
   expect(read("cgroup.subtree_control")).toBe("+cpu +memory");
 
   writeFileSync(

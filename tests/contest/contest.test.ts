@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
 import type { ContestResult } from "../../proof/contest/contest-result.ts";
-import { CONTEST_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
+import { SUBMISSION_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { processesOf } from "../stack/support/running-stack.ts";
@@ -55,7 +55,7 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(load).toMatchObject({ complete: true, command: result.command, seed: 7 });
     expect(result).toMatchObject({ format: "razonete-contest-1", program: "executable", deaths: [] });
     expect(result.command).toBe("npm run contest -- --scale 0.01 --rate 1 --seed 7");
-    expect(result.readySeconds).toBeLessThan(CONTEST_BOUNDS.ready_seconds);
+    expect(result.readySeconds).toBeLessThan(SUBMISSION_BOUNDS.ready_seconds);
     expect(result.requests).toBe(load.total.requests);
     // Ten a second at most, for at least the load's 2.4 s.
     expect(result.disk.writes).toBeGreaterThan(5);

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ownCommands, underSubmission } from "../../proof/contest/submission-processes.ts";
+import { ownCommands, withSubmissionSettings } from "../../proof/contest/submission-processes.ts";
 import {
-  CONTEST_BOUNDS,
-  fileOf,
+  SUBMISSION_BOUNDS,
+  submissionFileFor,
   MEGABYTE_BYTES,
   readSubmission,
   serviceNamed,
@@ -70,7 +70,7 @@ const plan = planStack({
   environment: {},
   ownEnvironment: {},
 });
-const native = underSubmission(plan, submission, (name) => ["enter", name]);
+const native = withSubmissionSettings(plan, submission, (name) => ["enter", name]);
 const processes: readonly ProcessPlan[] = [
   native.haproxy,
   ...native.apis,
@@ -84,9 +84,9 @@ test("all limits together are within the contest's", () => {
   const cpus = services.reduce((sum, [, { limits }]) => sum + limits.cpus, 0);
   const megabytes = services.reduce((sum, [, { limits }]) => sum + limits.memoryBytes, 0) / MEGABYTE_BYTES;
   // Tenths and hundredths are no binary fractions.
-  expect(cpus).toBeLessThanOrEqual(CONTEST_BOUNDS.cpus + 1e-9);
-  expect(megabytes).toBeLessThanOrEqual(CONTEST_BOUNDS.memory_megabytes);
-  expect(CONTEST_BOUNDS).toEqual({ cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 });
+  expect(cpus).toBeLessThanOrEqual(SUBMISSION_BOUNDS.cpus + 1e-9);
+  expect(megabytes).toBeLessThanOrEqual(SUBMISSION_BOUNDS.memory_megabytes);
+  expect(SUBMISSION_BOUNDS).toEqual({ cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 });
 });
 
 test("has what the contest asks for: a balancer on port 9999, two APIs, and every part of the chain", () => {
@@ -172,7 +172,7 @@ describe("run natively", () => {
       "-f",
       join(DEPLOY, "rinha/small.cfg"),
     ]);
-    expect(fileOf(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
+    expect(submissionFileFor(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
       join(DEPLOY, "rinha/postgresql.conf"),
     );
     expect(native.nats.environment).toMatchObject({ GOMEMLIMIT: expect.stringMatching(/^\d+MiB$/) });

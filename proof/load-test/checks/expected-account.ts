@@ -1,7 +1,7 @@
 import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Finding } from "./checks.ts";
 import { signedValue } from "../phases/request-generator.ts";
-import { Steps } from "./lost-update-check.ts";
+import { LostUpdateCheck } from "./lost-update-check.ts";
 import { isSubsetSum } from "./subset-sum.ts";
 import type { TransactionAnswer } from "../http/answers.ts";
 
@@ -14,7 +14,7 @@ export interface Transaction {
 }
 
 /** A transaction on its way. The amounts tell, later, how low the balance can have been meanwhile. */
-export interface Pending extends Transaction {
+export interface PendingTransaction extends Transaction {
   /** Milliseconds, like all times here on the clock of `performance.now()`. */
   readonly sentAt: number;
   /** The least that the balance can be when it is sent, in cents. */
@@ -24,21 +24,21 @@ export interface Pending extends Transaction {
 }
 
 /** A transaction that was answered 200. */
-export interface Accepted extends Transaction {
+export interface AcceptedTransaction extends Transaction {
   readonly description: string;
   readonly balance: number;
   readonly sentAt: number;
   readonly answeredAt: number;
 }
 
-export type BalanceJudgement =
+export type BalanceCheck =
   | { readonly type: "right" }
   /** Not told apart by what is known; the note says why. */
-  | { readonly type: "open"; readonly note: string }
+  | { readonly type: "inconclusive"; readonly note: string }
   | { readonly type: "wrong"; readonly expected: string };
 
 /** What the answers say about one account: its balance, its steps, its latest transactions. */
-export class Book {
+export class ExpectedAccount {
   readonly account: number;
   readonly limit: number;
   /** The balance before the run; null where it could not be read. */
@@ -51,8 +51,8 @@ export class Book {
   /** Signed values of transactions that may or may not have taken effect. */
   readonly #unknown: number[] = [];
   #answersWithoutBalance = 0;
-  readonly #steps = new Steps();
-  readonly #latest = new Map<string, Accepted>();
+  readonly #lostUpdates = new LostUpdateCheck();
+  readonly #latest = new Map<string, AcceptedTransaction>();
   /** Descriptions of transactions on their way. */
   readonly #pending = new Set<string>();
 
@@ -72,23 +72,23 @@ export class Book {
    *
    * @param balance in cents; null where it is not known
    */
-  begin(balance: number | null): void {
+  reset(balance: number | null): void {
     this.#start = balance;
     this.#accepted = 0;
     this.#unknown.length = 0;
     this.#unknownDebits = 0;
     this.#answersWithoutBalance = 0;
-    this.#steps.clear();
+    this.#lostUpdates.clear();
     this.#latest.clear();
   }
 
   /** The balance at the start is known, so that the answers can be held against it. */
-  get hasBegun(): boolean {
+  get isStartKnown(): boolean {
     return this.#start !== null;
   }
 
   /** The latest accepted transactions, oldest answer first. */
-  get latest(): ReadonlyMap<string, Accepted> {
+  get latest(): ReadonlyMap<string, AcceptedTransaction> {
     return this.#latest;
   }
 
@@ -97,7 +97,7 @@ export class Book {
     return this.#pending.has(description);
   }
 
-  sending(transaction: Transaction, sentAt: number): Pending {
+  recordSent(transaction: Transaction, sentAt: number): PendingTransaction {
     const { kind, value, description } = transaction;
     if (kind === "debit") {
       this.#debitsSent += value;
@@ -108,29 +108,29 @@ export class Book {
     return { kind, value, description, sentAt, leastBalance, debitsSent: this.#debitsSent };
   }
 
-  accepted(pending: Pending, answer: TransactionAnswer, answeredAt: number): Finding | null {
-    this.#settled(pending);
+  recordAccepted(pending: PendingTransaction, answer: TransactionAnswer, answeredAt: number): Finding | null {
+    this.#noLongerPending(pending);
     this.#accepted += signedValue(pending);
     const { kind, value, description, sentAt } = pending;
     const { balance, limit } = answer;
-    this.#steps.add(balance - signedValue(pending), balance);
+    this.#lostUpdates.add(balance - signedValue(pending), balance);
     if (description !== null) {
       this.#latest.set(description, { kind, value, description, balance, sentAt, answeredAt });
       if (this.#latest.size > loadTestBounds.remembered_transactions) this.#forgetOldest();
     }
-    return this.judgeLimit(balance, limit, `the answer to a ${kind} of ${value}`);
+    return this.checkLimit(balance, limit, `the answer to a ${kind} of ${value}`);
   }
 
   /** 200, but without a balance that could be read. */
-  acceptedBlindly(pending: Pending): void {
-    this.#settled(pending);
+  recordAcceptedWithoutBalance(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
     this.#accepted += signedValue(pending);
     this.#answersWithoutBalance += 1;
   }
 
   /** Refused with 422: nothing was changed. A debit may only be refused where the balance can have been too low. */
-  refused(pending: Pending): Finding | null {
-    this.#settled(pending);
+  recordRefused(pending: PendingTransaction): Finding | null {
+    this.#noLongerPending(pending);
     if (pending.kind !== "debit" || this.#start === null) return null;
     // Its own value counts once: as what it would have taken. Debits sent since may have come first.
     const least = pending.leastBalance - (this.#debitsSent - pending.debitsSent);
@@ -143,19 +143,19 @@ export class Book {
   }
 
   /** Never reached the server, or was answered in a way that says that nothing was changed. */
-  notApplied(pending: Pending): void {
-    this.#settled(pending);
+  recordNotApplied(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
   }
 
   /** No answer, or one that leaves open whether it took effect. */
-  unanswered(pending: Pending): void {
-    this.#settled(pending);
+  recordUnanswered(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
     this.#unknown.push(signedValue(pending));
     if (pending.kind === "debit") this.#unknownDebits += pending.value;
   }
 
   /** @param what shows the balance, as the start of a sentence */
-  judgeLimit(balance: number, limit: number, what: string): Finding | null {
+  checkLimit(balance: number, limit: number, what: string): Finding | null {
     if (balance < -this.limit) {
       return this.#finding(
         "limit-passed",
@@ -169,10 +169,10 @@ export class Book {
   }
 
   /** Whether a balance, read while nothing is on its way, is what the answers lead to. */
-  judgeBalance(balance: number): BalanceJudgement {
+  checkBalance(balance: number): BalanceCheck {
     if (this.#start === null) {
       return {
-        type: "open",
+        type: "inconclusive",
         note: this.#sentence("its balance at the start is not known, so its end proves nothing"),
       };
     }
@@ -181,14 +181,14 @@ export class Book {
     if (unknown === 0) {
       return balance === expected ? { type: "right" } : { type: "wrong", expected: `${expected}` };
     }
-    const open = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
+    const noAnswer = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
     const least = expected + this.#unknown.reduce((sum, value) => sum + Math.min(0, value), 0);
     const most = expected + this.#unknown.reduce((sum, value) => sum + Math.max(0, value), 0);
     if (unknown > loadTestBounds.unknown_transactions_searched_max) {
       if (balance >= least && balance <= most) {
         return {
-          type: "open",
-          note: `${open}; the balance of ${balance} is between the bounds ${least} and ${most}`,
+          type: "inconclusive",
+          note: `${noAnswer}; the balance of ${balance} is between the bounds ${least} and ${most}`,
         };
       }
       return {
@@ -197,7 +197,10 @@ export class Book {
       };
     }
     if (isSubsetSum(this.#unknown, balance - expected)) {
-      return { type: "open", note: `${open}; the balance of ${balance} is one that some of them lead to` };
+      return {
+        type: "inconclusive",
+        note: `${noAnswer}; the balance of ${balance} is one that some of them lead to`,
+      };
     }
     return {
       type: "wrong",
@@ -209,9 +212,9 @@ export class Book {
    * Answers that claim a step which another one has taken. Each transaction whose step is not known can make up for
    * one, so that only what is over them is a failure.
    */
-  judgeSteps(): Finding[] {
+  findLostUpdates(): Finding[] {
     if (this.#start === null) return [];
-    const balances = this.#steps.startedNowhere(this.#start);
+    const balances = this.#lostUpdates.unmatchedStarts(this.#start);
     const excused = this.#unknown.length + this.#answersWithoutBalance;
     return balances
       .slice(excused)
@@ -225,7 +228,7 @@ export class Book {
       );
   }
 
-  #settled(pending: Pending): void {
+  #noLongerPending(pending: PendingTransaction): void {
     if (pending.kind === "debit") this.#debitsUnanswered -= pending.value;
     if (pending.description !== null) this.#pending.delete(pending.description);
   }

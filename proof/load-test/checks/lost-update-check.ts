@@ -7,7 +7,7 @@
  * Only balances where comings and leavings differ are kept, so that in a right server as many as answers are
  * outstanding, however long the walk.
  */
-export class Steps {
+export class LostUpdateCheck {
   /** Leavings less comings. */
   readonly #surplus = new Map<number, number>();
 
@@ -21,7 +21,7 @@ export class Steps {
    *
    * @param start where the walk began
    */
-  startedNowhere(start: number): number[] {
+  unmatchedStarts(start: number): number[] {
     const balances: number[] = [];
     for (const [balance, surplus] of this.#surplus) {
       const excess = balance === start ? surplus - 1 : surplus;

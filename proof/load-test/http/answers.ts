@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { contest } from "../contest-rules.ts";
+import { contestRules } from "../contest-rules.ts";
 
 const transactionAnswer = z.object({ limite: z.int(), saldo: z.int() });
 
@@ -14,7 +14,7 @@ const statementAnswer = z.object({
         realizada_em: z.string().refine(isTime, "not a time"),
       }),
     )
-    .max(contest.statement_entries_max),
+    .max(contestRules.statement_entries_max),
 });
 
 /** What a transaction was answered with. Cents. */

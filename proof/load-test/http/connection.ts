@@ -1,7 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import type { Socket } from "bun";
-import { ResponseReader, type Reading } from "./response.ts";
+import { ResponseReader, type ParseResult } from "./response.ts";
 
 /**
  * Why there was no answer. `refused`: no connection. `no-socket`: this machine had no port or file descriptor left.
@@ -108,13 +108,13 @@ export class Connection {
   }
 
   received(chunk: Buffer): void {
-    if (this.#settle !== null) this.#take(this.#reader.push(chunk));
+    if (this.#settle !== null) this.#onParsed(this.#reader.push(chunk));
     // Nobody asked: what comes later on this connection could not be told from the next request's answer.
     else this.close();
   }
 
   ended(): void {
-    if (this.#settle !== null) this.#take(this.#reader.end());
+    if (this.#settle !== null) this.#onParsed(this.#reader.end());
     this.fail("dropped", "the connection ended before the answer did");
   }
 
@@ -129,13 +129,13 @@ export class Connection {
     else this.fail("refused", `no connection (${code})`);
   }
 
-  #take(reading: Reading): void {
-    if (reading.type === "more") return;
-    if (reading.type === "garbled") {
-      this.fail("garbled", reading.reason);
+  #onParsed(result: ParseResult): void {
+    if (result.type === "more") return;
+    if (result.type === "garbled") {
+      this.fail("garbled", result.reason);
       return;
     }
-    const { status, head, body, keepAlive } = reading.response;
+    const { status, head, body, keepAlive } = result.response;
     this.#finish({ type: "answered", status, head, body }, keepAlive);
   }
 

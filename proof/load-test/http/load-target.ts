@@ -3,7 +3,7 @@ import { messageOf, StartError } from "../../../src/errors.ts";
 import type { Address } from "./connection.ts";
 
 /** The system under test: its address, resolved once, and what every request to it says. */
-export interface Target {
+export interface LoadTarget {
   readonly url: string;
   readonly address: Address;
   /** `host:port` as the URL has it. */
@@ -17,7 +17,7 @@ export interface Target {
  *
  * @throws {StartError} (exit code 2) where the URL is none, its host has no address, or nothing listens there
  */
-export async function findTarget(text: string): Promise<Target> {
+export async function findTarget(text: string): Promise<LoadTarget> {
   const url = parseUrl(text);
   const port = url.port === "" ? 80 : Number(url.port);
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");

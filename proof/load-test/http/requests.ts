@@ -1,12 +1,12 @@
-import type { Target } from "./load-target.ts";
+import type { LoadTarget } from "./load-target.ts";
 
 /** Writes requests as bytes, with the headers that Gatling sends. The connection is left open, as a browser does. */
 export class Requests {
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   readonly #commonHeaders: string;
   readonly #statements = new Map<number, Uint8Array>();
 
-  constructor(target: Target) {
+  constructor(target: LoadTarget) {
     this.#target = target;
     this.#commonHeaders = `Host: ${target.hostHeader}\r\nUser-Agent: razonete-rinha\r\nAccept: */*\r\n`;
   }

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { loadTestBounds } from "../load-test-bounds.ts";
-import { ResponseReader, type Reading } from "./response.ts";
+import { ResponseReader, type ParseResult } from "./response.ts";
 
 /** Reads an answer that comes in pieces cut at these places; then the connection ends. */
-function read(text: string, cuts: readonly number[] = []): Reading {
+function read(text: string, cuts: readonly number[] = []): ParseResult {
   const bytes = Buffer.from(text);
   const ends = [...new Set([...cuts.map((cut) => cut % bytes.length), bytes.length])].toSorted(
     (a, b) => a - b,
@@ -14,9 +14,9 @@ function read(text: string, cuts: readonly number[] = []): Reading {
   for (const to of ends) {
     // The same memory each time, as a runtime may do it.
     const piece = Buffer.from(bytes.subarray(from, to));
-    const reading = reader.push(piece);
+    const result = reader.push(piece);
     piece.fill(0);
-    if (reading.type !== "more") return reading;
+    if (result.type !== "more") return result;
     from = to;
   }
   return reader.end();
@@ -37,8 +37,8 @@ for (const [form, text] of Object.entries(forms)) {
   test(`reads an answer ${form}, in whatever pieces it comes`, () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 500 }), { maxLength: 6 }), (cuts) => {
-        const reading = read(text, cuts);
-        expect(reading).toMatchObject({ type: "whole", response: { status: 200, body: '{"nome":"ção"}' } });
+        const result = read(text, cuts);
+        expect(result).toMatchObject({ type: "whole", response: { status: 200, body: '{"nome":"ção"}' } });
       }),
     );
   });
@@ -50,8 +50,8 @@ test("an answer that is cut short is not whole", () => {
 
 /** Whether the connection may bear another request after an answer with this head. */
 function kept(head: string): boolean {
-  const reading = read(`${head}\r\nContent-Length: 0\r\n\r\n`);
-  return reading.type === "whole" && reading.response.keepAlive;
+  const result = read(`${head}\r\nContent-Length: 0\r\n\r\n`);
+  return result.type === "whole" && result.response.keepAlive;
 }
 
 test("tells whether the connection may bear another request", () => {

@@ -10,12 +10,12 @@ export interface Response {
   readonly keepAlive: boolean;
 }
 
-export type Reading =
+export type ParseResult =
   | { readonly type: "more" }
   | { readonly type: "whole"; readonly response: Response }
   | { readonly type: "garbled"; readonly reason: string };
 
-const MORE: Reading = { type: "more" };
+const MORE: ParseResult = { type: "more" };
 const EMPTY = Buffer.alloc(0);
 
 interface Head {
@@ -34,24 +34,24 @@ export class ResponseReader {
   #head: Head | null = null;
 
   /** @param chunk copied where it has to outlive the call */
-  push(chunk: Buffer): Reading {
+  push(chunk: Buffer): ParseResult {
     const isFirst = this.#bytes.length === 0;
     this.#bytes = isFirst ? chunk : Buffer.concat([this.#bytes, chunk]);
     if (this.#bytes.length > loadTestBounds.answer_bytes_max) {
       return garbled(`an answer of more than ${loadTestBounds.answer_bytes_max} bytes`);
     }
-    const reading = this.#read(false);
+    const result = this.#read(false);
     // The runtime may reuse the chunk's memory after the call.
-    if (reading.type === "more" && isFirst) this.#bytes = Buffer.from(this.#bytes);
-    return reading;
+    if (result.type === "more" && isFirst) this.#bytes = Buffer.from(this.#bytes);
+    return result;
   }
 
   /** The connection has ended: what came so far is all. */
-  end(): Reading {
+  end(): ParseResult {
     return this.#read(true);
   }
 
-  #read(ended: boolean): Reading {
+  #read(ended: boolean): ParseResult {
     for (;;) {
       if (this.#head === null) {
         const headEnd = this.#bytes.indexOf("\r\n\r\n");
@@ -95,7 +95,7 @@ function readHead(text: string, bodyAt: number): Head | null {
   return { status, text, bodyAt, length, keepAlive: keepAlive && length !== "close" };
 }
 
-function readBody(bytes: Buffer, head: Head, ended: boolean): Reading {
+function readBody(bytes: Buffer, head: Head, ended: boolean): ParseResult {
   const { status, text, bodyAt, length } = head;
   if (length === "chunked") return readChunks(bytes, head);
   if (length === "close" && !ended) return MORE;
@@ -107,7 +107,7 @@ function readBody(bytes: Buffer, head: Head, ended: boolean): Reading {
   return { type: "whole", response: { status, head: text, body, keepAlive } };
 }
 
-function readChunks(bytes: Buffer, head: Head): Reading {
+function readChunks(bytes: Buffer, head: Head): ParseResult {
   const chunks: Buffer[] = [];
   for (let at = head.bodyAt; ;) {
     const lineEnd = bytes.indexOf("\r\n", at);
@@ -131,7 +131,7 @@ function readChunks(bytes: Buffer, head: Head): Reading {
   }
 }
 
-function garbled(reason: string): Reading {
+function garbled(reason: string): ParseResult {
   return { type: "garbled", reason };
 }
 

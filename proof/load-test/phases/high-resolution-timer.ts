@@ -1,9 +1,9 @@
 import { Worker } from "node:worker_threads";
-import type { Shape } from "./schedule.ts";
+import type { LoadShape } from "./schedule.ts";
 
 /** What the thread is told. */
-export interface Beats {
-  readonly shape: Shape;
+export interface TimerSchedule {
+  readonly shape: LoadShape;
   /** Start of the ramp, in milliseconds since 1970. */
   readonly startsAtEpochMs: number;
 }
@@ -13,16 +13,16 @@ export interface Beats {
  * would start half a millisecond late on average, which is as much as a fast server takes for its answer. Who is
  * woken must look at the clock: a beat may come late, or not at all where there is no thread to be had.
  */
-export class Metronome {
+export class HighResolutionTimer {
   readonly #worker: Worker;
 
   /** @param startsAt of the ramp, in milliseconds on the clock of `performance.now()` */
-  constructor(shape: Shape, startsAt: number, wake: () => void) {
-    const beats: Beats = { shape, startsAtEpochMs: performance.timeOrigin + startsAt };
+  constructor(shape: LoadShape, startsAt: number, onDue: () => void) {
+    const timerSchedule: TimerSchedule = { shape, startsAtEpochMs: performance.timeOrigin + startsAt };
     this.#worker = new Worker(new URL("./high-resolution-timer-worker.ts", import.meta.url), {
-      workerData: beats,
+      workerData: timerSchedule,
     });
-    this.#worker.on("message", wake);
+    this.#worker.on("message", onDue);
     this.#worker.on("error", () => {}); // the caller's timers go on without it
   }
 

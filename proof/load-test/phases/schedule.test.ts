@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { ACCOUNTS, contest, STREAMS } from "../contest-rules.ts";
-import { plan } from "./request-generator.ts";
-import { rateAt, schedule, scheduledRequests, type Due } from "./schedule.ts";
+import { ACCOUNTS, contestRules, LOAD_STREAMS } from "../contest-rules.ts";
+import { generateRequests } from "./request-generator.ts";
+import { rateAt, schedule, scheduledRequests, type DueRequest } from "./schedule.ts";
 
 const CONTEST = { scale: 1, rate: 1 };
 
-function perSecond(dues: Iterable<Due>, kind: string): number[] {
+function perSecond(dues: Iterable<DueRequest>, kind: string): number[] {
   const counts: number[] = [];
   for (const due of dues) {
     if (due.kind !== kind) continue;
@@ -17,9 +17,9 @@ function perSecond(dues: Iterable<Due>, kind: string): number[] {
 }
 
 test("with the opening checks, the requests of a run at scale 1 are the 61,503 of the official results", () => {
-  const concurrency = 2 * (contest.concurrent_requests + 1);
+  const concurrency = 2 * (contestRules.concurrent_requests + 1);
   // Statement, credit, debit, statement, credit, the statements at once, five requests that break the rules.
-  const consistency = ACCOUNTS.length * (5 + contest.statements_at_once + 5);
+  const consistency = ACCOUNTS.length * (5 + contestRules.statements_at_once + 5);
   const unknownAccount = 1;
   const load = [...schedule(CONTEST)].length;
   expect(load).toBe(61_380);
@@ -28,7 +28,7 @@ test("with the opening checks, the requests of a run at scale 1 are the 61,503 o
 });
 
 test("each second has as many requests as Gatling's injection with carried fractions", () => {
-  for (const { kind, from, to } of STREAMS) {
+  for (const { kind, from, to } of LOAD_STREAMS) {
     let carried = 0;
     const expected = Array.from({ length: 240 }, (_, second) => {
       if (second >= 120) return to;
@@ -61,9 +61,9 @@ test("the scale shortens the phases, the rate raises them", () => {
 
 test("the plan is the same for the same seed, and within the contest's bounds", () => {
   const shape = { scale: 0.02, rate: 1 };
-  const requests = [...plan(shape, 7)];
-  expect([...plan(shape, 7)]).toEqual(requests);
-  expect([...plan(shape, 8)]).not.toEqual(requests);
+  const requests = [...generateRequests(shape, 7)];
+  expect([...generateRequests(shape, 7)]).toEqual(requests);
+  expect([...generateRequests(shape, 8)]).not.toEqual(requests);
   const descriptions = new Set<string>();
   for (const request of requests) {
     expect(request.account).toBeWithin(1, 6);

@@ -1,22 +1,28 @@
-import { RAMP_SECONDS, STEADY_SECONDS, STREAMS, type LoadKind, type Stream } from "../contest-rules.ts";
+import {
+  RAMP_SECONDS,
+  STEADY_SECONDS,
+  LOAD_STREAMS,
+  type LoadKind,
+  type LoadStream,
+} from "../contest-rules.ts";
 
 /** Length and height of the load, as multiples of the contest's. */
-export interface Shape {
+export interface LoadShape {
   readonly scale: number;
   readonly rate: number;
 }
 
-export interface Due {
+export interface DueRequest {
   readonly kind: LoadKind;
   /** Milliseconds since the start of the ramp. */
   readonly atMs: number;
 }
 
-export function rampSeconds(shape: Shape): number {
+export function rampSeconds(shape: LoadShape): number {
   return RAMP_SECONDS * shape.scale;
 }
 
-export function loadSeconds(shape: Shape): number {
+export function loadSeconds(shape: LoadShape): number {
   return (RAMP_SECONDS + STEADY_SECONDS) * shape.scale;
 }
 
@@ -25,8 +31,8 @@ export function loadSeconds(shape: Shape): number {
  * each second is what Gatling injects with `rampUsersPerSec` and `constantUsersPerSec`: the whole requests that the
  * rate has made up to its end, less those sent before. Within the second they are evenly apart.
  */
-export function* schedule(shape: Shape): Generator<Due, void> {
-  const streams = STREAMS.map((stream) => dueTimes(stream, shape));
+export function* schedule(shape: LoadShape): Generator<DueRequest, void> {
+  const streams = LOAD_STREAMS.map((stream) => dueTimes(stream, shape));
   const heads = streams.map((stream) => next(stream));
   for (;;) {
     let first = -1;
@@ -42,21 +48,21 @@ export function* schedule(shape: Shape): Generator<Due, void> {
 }
 
 /** How many requests `schedule` gives. */
-export function scheduledRequests(shape: Shape): number {
+export function scheduledRequests(shape: LoadShape): number {
   let count = 0;
-  for (const stream of STREAMS) {
+  for (const stream of LOAD_STREAMS) {
     for (const [, second] of seconds(stream, shape)) count += second.requests;
   }
   return count;
 }
 
 /** Requests a second that are due at this time, over all kinds. */
-export function rateAt(shape: Shape, second: number): number {
+export function rateAt(shape: LoadShape, second: number): number {
   const done = Math.min(1, Math.max(0, second / rampSeconds(shape)));
-  return STREAMS.reduce((sum, { from, to }) => sum + (from + (to - from) * done) * shape.rate, 0);
+  return LOAD_STREAMS.reduce((sum, { from, to }) => sum + (from + (to - from) * done) * shape.rate, 0);
 }
 
-function* dueTimes(stream: Stream, shape: Shape): Generator<Due, void> {
+function* dueTimes(stream: LoadStream, shape: LoadShape): Generator<DueRequest, void> {
   for (const [start, { length, requests }] of seconds(stream, shape)) {
     for (let index = 0; index < requests; index++) {
       yield { kind: stream.kind, atMs: (start + (length * index) / requests) * 1000 };
@@ -70,7 +76,7 @@ interface SecondOfLoad {
   readonly requests: number;
 }
 
-function* seconds(stream: Stream, shape: Shape): Generator<[start: number, SecondOfLoad], void> {
+function* seconds(stream: LoadStream, shape: LoadShape): Generator<[start: number, SecondOfLoad], void> {
   const from = stream.from * shape.rate;
   const to = stream.to * shape.rate;
   const ramp = rampSeconds(shape);
@@ -95,7 +101,7 @@ function* phase(
   }
 }
 
-function next(stream: Generator<Due, void>): Due | null {
+function next(stream: Generator<DueRequest, void>): DueRequest | null {
   const step = stream.next();
   return step.done === true ? null : step.value;
 }

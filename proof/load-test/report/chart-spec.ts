@@ -75,7 +75,7 @@ const steps = [1, 2, 5] as const;
 /** A logarithmic axis whose ends are 1, 2 or 5 times a power of ten. */
 export function logAxis(values: readonly number[], unit: Axis["unit"]): Axis {
   const { least, most } = extent(values);
-  const at = ladder(least, Math.max(most, least * 2));
+  const at = roundValues(least, Math.max(most, least * 2));
   const [first = 1] = at;
   return { log: true, min: first, max: at.at(-1) ?? 10, ticks: at.map(tick), unit };
 }
@@ -83,8 +83,8 @@ export function logAxis(values: readonly number[], unit: Axis["unit"]): Axis {
 /** A linear axis from 0. */
 export function linearAxis(values: readonly number[], unit: Axis["unit"]): Axis {
   const most = Math.max(1, ...finite(values));
-  const rungs = ladder(most / 6, most / 3);
-  const step = Math.max(1, rungs.find((rung) => most / rung <= 6) ?? most);
+  const rounds = roundValues(most / 6, most / 3);
+  const step = Math.max(1, rounds.find((round) => most / round <= 6) ?? most);
   const max = Math.ceil(most / step) * step;
   const at = Array.from({ length: Math.round(max / step) + 1 }, (_, index) => index * step);
   return { log: false, min: 0, max, ticks: at.map(tick), unit };
@@ -95,15 +95,15 @@ function tick(at: number): Tick {
 }
 
 /** The values 1, 2 and 5 times powers of ten that enclose what lies between the two. */
-function ladder(least: number, most: number): number[] {
-  const rungs: number[] = [];
+function roundValues(least: number, most: number): number[] {
+  const rounds: number[] = [];
   for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++) {
     // Through text, since 10 ** -2 * 5 is not quite 0.05.
-    for (const step of steps) rungs.push(Number(`${step}e${power}`));
+    for (const step of steps) rounds.push(Number(`${step}e${power}`));
   }
-  const from = rungs.findLastIndex((rung) => rung <= least);
-  const to = rungs.findIndex((rung) => rung >= most);
-  return rungs.slice(Math.max(0, from), to === -1 ? undefined : to + 1);
+  const from = rounds.findLastIndex((round) => round <= least);
+  const to = rounds.findIndex((round) => round >= most);
+  return rounds.slice(Math.max(0, from), to === -1 ? undefined : to + 1);
 }
 
 function extent(values: readonly number[]): { readonly least: number; readonly most: number } {

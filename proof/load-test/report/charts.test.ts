@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { distributionChart, fieldChart, latencyChart, rateChart } from "./charts.ts";
+import { distributionChart, rankingChart, latencyChart, rateChart } from "./charts.ts";
 import { linearAxis, logAxis } from "./chart-spec.ts";
 import type { RunResult } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
@@ -104,7 +104,7 @@ test("the contest's limit is drawn where latencies come near it only", () => {
 });
 
 test("the field counts the official results up to each p99 and marks the run", () => {
-  const { columns, marks } = fieldChart(alone(short));
+  const { columns, marks } = rankingChart(alone(short));
   const [p99s, counts] = columns;
   expect(counts?.[p99s.indexOf(1)]).toBe(20);
   expect(counts?.at(-1)).toBe(468);

@@ -1,9 +1,9 @@
 import { type Axis, type ChartSpec, type Line, type Mark, type Region } from "./chart-spec.ts";
 import { line, linearAxis, logAxis } from "./chart-spec.ts";
-import type { LatencySummary, RunResult, Second } from "../run-result.ts";
+import type { LatencySummary, RunResult, SecondResult } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
 import { withoutFailure } from "./official-results.ts";
-import { clock, withUnit } from "./format.ts";
+import { formatClock, formatLatency } from "./format.ts";
 
 /** The contest fines an answer that takes longer. */
 const limit_milliseconds = 250;
@@ -21,12 +21,12 @@ const percentileLines: readonly (readonly [LatencyKey, Line])[] = [
 ];
 
 /** A line and its column of values. */
-type Drawn = readonly [style: Line, column: readonly (number | null)[]];
+type DrawnLine = readonly [style: Line, column: readonly (number | null)[]];
 
 /** Latency in each second: of one run its percentiles, of two runs the median and the p99 of both. */
 export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
-  const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
+  const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
     const of = (key: LatencyKey): (number | null)[] =>
       seconds.map((second) => drawnSecond(result, second)?.latency?.[key] ?? null);
     if (runs.length === 1) return percentileLines.map(([key, style]) => [style, of(key)]);
@@ -36,16 +36,16 @@ export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
     ];
   });
   const y = logAxis(
-    drawn.flatMap(([, column]) => known(column)),
+    drawn.flatMap(([, column]) => valuesIn(column)),
     "ms",
   );
-  return { id: "latency", height: tall, y, marks: limitMarks(y), ...overTime(runs, seconds, drawn) };
+  return { id: "latency", height: tall, y, marks: limitMarks(y), ...timeChartParts(runs, seconds, drawn) };
 }
 
 /** Requests due and answers come in each second. */
 export function rateChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
-  const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
+  const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
     const of = (key: "offered" | "answered" | "failures"): (number | null)[] =>
       seconds.map((second) => drawnSecond(result, second)?.[key] ?? null);
     const anyFailed = result.timeline.some((second) => second.failures > 0);
@@ -66,15 +66,19 @@ export function rateChart(runs: readonly ShownRun[]): ChartSpec {
     ];
   });
   const y = linearAxis(
-    drawn.flatMap(([, column]) => known(column)),
+    drawn.flatMap(([, column]) => valuesIn(column)),
     "count",
   );
-  return { id: "rate", height: low, y, marks: [], ...overTime(runs, seconds, drawn) };
+  return { id: "rate", height: low, y, marks: [], ...timeChartParts(runs, seconds, drawn) };
 }
 
-type OverTime = Pick<ChartSpec, "x" | "xLabel" | "columns" | "lines" | "regions" | "sync">;
+type TimeChartParts = Pick<ChartSpec, "x" | "xLabel" | "columns" | "lines" | "regions" | "sync">;
 
-function overTime(runs: readonly ShownRun[], seconds: readonly number[], drawn: readonly Drawn[]): OverTime {
+function timeChartParts(
+  runs: readonly ShownRun[],
+  seconds: readonly number[],
+  drawn: readonly DrawnLine[],
+): TimeChartParts {
   // Where the runs' phases differ in length, those of the longer one are named.
   const longest = runs.find(({ result }) => drawnSeconds(result) === seconds.length);
   return {
@@ -97,7 +101,7 @@ export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   const points = runs.map(({ result }) => percentilePoints(result));
   const xs = [...new Set(points.flatMap((one) => [...one.keys()]))].toSorted((a, b) => a - b);
   const columns = points.map((one) => xs.map((x) => one.get(x) ?? null));
-  const y = logAxis(columns.flatMap(known), "ms");
+  const y = logAxis(columns.flatMap(valuesIn), "ms");
   const alone = runs.length === 1;
   // Of 258 requests nobody can tell the p99.99.
   const requests = Math.max(...runs.map(({ result }) => result.total.requests));
@@ -135,7 +139,7 @@ function percentilePoints({ distribution }: RunResult): Map<number, number> {
 }
 
 /** How many of the official results without a failure had at most this p99, and where the runs are. */
-export function fieldChart(runs: readonly ShownRun[]): ChartSpec {
+export function rankingChart(runs: readonly ShownRun[]): ChartSpec {
   const official = withoutFailure.map((one) => one.p99Ms);
   // What is faster than the contest could tell is drawn at its left edge, not left out.
   const marks: Mark[] = runs
@@ -143,7 +147,7 @@ export function fieldChart(runs: readonly ShownRun[]): ChartSpec {
     .map(({ name, colour, result }) => ({
       axis: "x",
       at: Math.max(0.5, result.total.latency.p99Ms),
-      text: `${name}: ${withUnit(result.total.latency.p99Ms)}`,
+      text: `${name}: ${formatLatency(result.total.latency.p99Ms)}`,
       colour,
     }));
   const x = logAxis([0.5, ...official, ...marks.map((mark) => mark.at)], "ms");
@@ -188,7 +192,7 @@ function drawnSeconds({ timeline }: RunResult): number {
   return onlyLastIsIdle ? timeline.length - 1 : timeline.length;
 }
 
-function drawnSecond(result: RunResult, second: number): Second | undefined {
+function drawnSecond(result: RunResult, second: number): SecondResult | undefined {
   return second < drawnSeconds(result) ? result.timeline[second] : undefined;
 }
 
@@ -197,7 +201,7 @@ function secondsAxis(seconds: readonly number[]): Axis {
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300].find((one) => max / one <= 10) ?? 600;
   const ticks = Array.from({ length: Math.floor(max / step) + 1 }, (_, index) => ({
     at: index * step,
-    text: clock(index * step),
+    text: formatClock(index * step),
   }));
   return { log: false, min: 0, max, ticks, unit: "seconds" };
 }
@@ -220,6 +224,6 @@ function steadyAt({ timeline }: RunResult): number {
   return steady === -1 ? timeline.length : steady;
 }
 
-function known(column: readonly (number | null)[]): number[] {
+function valuesIn(column: readonly (number | null)[]): number[] {
   return column.filter((value) => value !== null);
 }

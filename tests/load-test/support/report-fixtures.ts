@@ -4,11 +4,11 @@
  */
 import type {
   Failure,
-  Kind,
+  RequestKind,
   KindResult,
   LatencySummary,
   RunResult,
-  Second,
+  SecondResult,
 } from "../../../proof/load-test/run-result.ts";
 
 export interface Circumstances {
@@ -42,14 +42,14 @@ const usual: Circumstances = {
 };
 
 interface Sample {
-  readonly kind: Kind;
+  readonly kind: RequestKind;
   readonly second: number;
   readonly milliseconds: number;
   readonly outcome: string;
   readonly failed: boolean;
 }
 
-const ramps: readonly (readonly [Kind, number])[] = [
+const ramps: readonly (readonly [RequestKind, number])[] = [
   ["debit", 220],
   ["credit", 110],
   ["statement", 10],
@@ -113,7 +113,7 @@ export function runResult(changes: Partial<Circumstances> = {}): RunResult {
   };
 }
 
-function sample(given: Circumstances, random: () => number, kind: Kind, second: number): Sample {
+function sample(given: Circumstances, random: () => number, kind: RequestKind, second: number): Sample {
   const cold = second < 3 ? 3 : 1;
   const tail = Math.exp(0.32 * normal(random) + (random() < 0.01 ? 1.4 * random() : 0));
   const paused = given.pausesAt.includes(second) && random() < 0.2 ? random() * given.pauseMs : 0;
@@ -156,7 +156,7 @@ function kindResult(kind: KindResult["kind"], samples: readonly Sample[]): KindR
   };
 }
 
-function timeline(given: Circumstances, samples: readonly Sample[]): Second[] {
+function timeline(given: Circumstances, samples: readonly Sample[]): SecondResult[] {
   const bySecond = Map.groupBy(samples, (one) => one.second);
   return Array.from({ length: given.measuredSeconds }, (_, second) => {
     const due = bySecond.get(second) ?? [];

@@ -32,17 +32,17 @@ function redraw(): void {
 }
 
 function draw(spec: ChartSpec): uPlot[] {
-  const place = document.getElementById(spec.id);
-  if (place === null) return [];
+  const container = document.getElementById(spec.id);
+  if (container === null) return [];
   const [xs, ...ys] = spec.columns;
   const chart = new uPlot(
-    options(spec, place.clientWidth),
+    options(spec, container.clientWidth),
     [[...xs], ...ys.map((column) => [...column])],
-    place,
+    container,
   );
   new ResizeObserver(() => {
-    chart.setSize({ width: place.clientWidth, height: spec.height });
-  }).observe(place);
+    chart.setSize({ width: container.clientWidth, height: spec.height });
+  }).observe(container);
   return [chart];
 }
 
@@ -61,7 +61,7 @@ function options(spec: ChartSpec, width: number): uPlot.Options {
     scales: { x: scale(spec.x), y: scale(spec.y) },
     axes: [axis(spec.x, "x"), axis(spec.y, "y")],
     series: [
-      { label: spec.xLabel, value: (_, value) => say(value, spec.x.unit) },
+      { label: spec.xLabel, value: (_, value) => formatValue(value, spec.x.unit) },
       ...spec.lines.map((line) => series(line, spec.y)),
     ],
     hooks: {
@@ -101,7 +101,7 @@ function axis(spec: Axis, name: "x" | "y"): uPlot.Axis {
     splits: spec.ticks.map((tick) => tick.at),
     // uPlot would leave out ticks of logarithmic scales by a rule of its own.
     filter: (_, splits) => splits,
-    values: (chart, splits) => withRoom(chart, splits, spec, name),
+    values: (chart, splits) => textsThatFit(chart, splits, spec, name),
     size: name === "y" ? 46 : 34,
     gap: 4,
     font: "12px system-ui, sans-serif",
@@ -112,7 +112,12 @@ function axis(spec: Axis, name: "x" | "y"): uPlot.Axis {
 }
 
 /** The texts of an axis, without those that would run into the one before. */
-function withRoom(chart: uPlot, splits: readonly number[], spec: Axis, name: "x" | "y"): (string | null)[] {
+function textsThatFit(
+  chart: uPlot,
+  splits: readonly number[],
+  spec: Axis,
+  name: "x" | "y",
+): (string | null)[] {
   let taken = Number.NEGATIVE_INFINITY;
   return splits.map((at) => {
     const text = spec.ticks.find((tick) => tick.at === at)?.text ?? "";
@@ -137,7 +142,7 @@ function series(line: Line, y: Axis): uPlot.Series {
     ...(paths === undefined ? {} : { paths }),
     spanGaps: line.bridged,
     points: { show: false },
-    value: (_, value) => say(value, y.unit),
+    value: (_, value) => formatValue(value, y.unit),
   };
 }
 
@@ -206,7 +211,7 @@ function drawMarks(chart: uPlot, spec: ChartSpec): void {
   ctx.restore();
 }
 
-function say(value: number | null, unit: Axis["unit"]): string {
+function formatValue(value: number | null, unit: Axis["unit"]): string {
   if (value === null || value === undefined) return "–";
   switch (unit) {
     case "ms":
