@@ -7,7 +7,7 @@ import { ensurePrograms } from "../../src/stack/install-servers.ts";
 import { freePorts } from "../../src/stack/ports.ts";
 import { httpProbe } from "../../src/stack/probes.ts";
 import { DEPLOY, REQUEST_ID_HEADER } from "../../src/stack/stack-plan.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 
 const SERVERS = 2;
 const POLL_MILLISECONDS = 20;
@@ -19,18 +19,20 @@ const START_MILLISECONDS_MAX = 30_000;
  *
  * @throws StartError where it does not start
  */
-export async function startBareTarget(place: Place): Promise<Target> {
+export async function startBareTarget(location: TargetLocation): Promise<BenchTarget> {
   const environment = environmentOfStack().all;
   const { haproxy } = ensurePrograms(["haproxy"], { path: environment["PATH"] ?? "", say: console.error });
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
-  const sockets = Array.from({ length: SERVERS }, (_, index) => join(place.folder, `bare-${index + 1}.sock`));
+  const sockets = Array.from({ length: SERVERS }, (_, index) =>
+    join(location.folder, `bare-${index + 1}.sock`),
+  );
   const apis = sockets.map((socket, index) => [`HAPROXY_API_${index + 1}`, `unix@${socket}`]);
   const source = fileURLToPath(new URL("bare-server.ts", import.meta.url));
   const start = (command: readonly string[], env: Record<string, string>): Bun.Subprocess =>
-    Bun.spawn([...(place.group?.commandPrefix ?? []), ...command], {
+    Bun.spawn([...(location.group?.commandPrefix ?? []), ...command], {
       env: { ...environment, ...env },
-      stdio: ["ignore", "ignore", Bun.file(join(place.folder, "bare.log"))],
+      stdio: ["ignore", "ignore", Bun.file(join(location.folder, "bare.log"))],
       detached: true,
     });
 

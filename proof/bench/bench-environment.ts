@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Cgroup, cgroupsMissing } from "../cgroup/cgroup.ts";
 import type { StackSignals } from "../../src/stack/run-stack.ts";
 import { describeMachine, syncMicroseconds } from "./machine-noise.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 import { ensureWrk } from "./wrk.ts";
 
 /** What all benchmarks of the cluster have in common. */
@@ -15,12 +15,12 @@ export interface BenchContext {
 }
 
 /**
- * Where targets are started. `await using workshop = new Workshop(...)` leaves nothing behind: it stops
+ * Where targets are started. `await using environment = new BenchEnvironment(...)` leaves nothing behind: it stops
  * every target and removes its data and its group, however the scope is left.
  */
-export class Workshop implements AsyncDisposable {
+export class BenchEnvironment implements AsyncDisposable {
   readonly folder: string;
-  readonly #targets = new Map<Target, Place>();
+  readonly #targets = new Map<BenchTarget, TargetLocation>();
 
   /** @throws StartError where the load generator is missing */
   constructor({ say, signals }: BenchContext) {
@@ -46,14 +46,18 @@ export class Workshop implements AsyncDisposable {
    *
    * @param name also the folder's: a target of a name that was stopped before finds its data again
    */
-  async start<T extends Target>(name: string, cpus: number, begin: (place: Place) => Promise<T>): Promise<T> {
+  async start<T extends BenchTarget>(
+    name: string,
+    cpus: number,
+    begin: (location: TargetLocation) => Promise<T>,
+  ): Promise<T> {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
     const group = cpus === 0 || cgroupsMissing() !== null ? null : Cgroup.create(name, { cpus });
-    const place = { folder, group };
+    const location = { folder, group };
     try {
-      const target = await begin(place);
-      this.#targets.set(target, place);
+      const target = await begin(location);
+      this.#targets.set(target, location);
       return target;
     } catch (error) {
       group?.remove();
@@ -62,7 +66,7 @@ export class Workshop implements AsyncDisposable {
   }
 
   /** @param end stops the target, if not in order then otherwise */
-  async end(target: Target, end: () => Promise<void> = () => target.stop()): Promise<void> {
+  async end(target: BenchTarget, end: () => Promise<void> = () => target.stop()): Promise<void> {
     await end();
     this.#targets.get(target)?.group?.remove();
     this.#targets.delete(target);

@@ -3,7 +3,7 @@ import { StartError } from "../../src/errors.ts";
 import { ownCpuMicroseconds, readStats, treeCpuMicroseconds } from "./process-cpu.ts";
 
 /** A system that is measured: where it answers, and the processes that it is made of. */
-export interface Target {
+export interface BenchTarget {
   readonly name: string;
   readonly url: string;
   /** As they run now. */
@@ -17,11 +17,11 @@ export interface TargetProcess {
   readonly name: string;
   readonly pid: number;
   /** What is below it is told by itself: only its own CPU counts here. */
-  readonly alone?: boolean;
+  readonly withoutChildren?: boolean;
 }
 
 /** Where a target's processes run. */
-export interface Place {
+export interface TargetLocation {
   /** An existing folder of its own, for its data. */
   readonly folder: string;
   /** Bounds all of its processes together; `null`: nothing does. */
@@ -29,13 +29,13 @@ export interface Place {
 }
 
 /** What each process, with all below it unless it is told alone, has used so far, in microseconds of CPU. */
-export type CpuReading = ReadonlyMap<TargetProcess, number>;
+export type CpuSnapshot = ReadonlyMap<TargetProcess, number>;
 
-export function readCpu(target: Target): CpuReading {
+export function readCpu(target: BenchTarget): CpuSnapshot {
   const stats = readStats();
   return new Map(
     target.processes().map((process) => {
-      const cpuOf = process.alone === true ? ownCpuMicroseconds : treeCpuMicroseconds;
+      const cpuOf = process.withoutChildren === true ? ownCpuMicroseconds : treeCpuMicroseconds;
       const used = cpuOf(process.pid, stats);
       if (used === null) throw endedMeanwhile(target, process);
       return [process, used];
@@ -48,7 +48,7 @@ export function readCpu(target: Target): CpuReading {
  *
  * @throws StartError where one of them was started again meanwhile: what it used is not known
  */
-export function cpuSince(target: Target, before: CpuReading): Map<string, number> {
+export function cpuSince(target: BenchTarget, before: CpuSnapshot): Map<string, number> {
   const after = readCpu(target);
   const used = new Map<string, number>();
   for (const [{ name, pid }, microseconds] of before) {
@@ -59,6 +59,6 @@ export function cpuSince(target: Target, before: CpuReading): Map<string, number
   return used;
 }
 
-function endedMeanwhile(target: Target, { name, pid }: TargetProcess): StartError {
+function endedMeanwhile(target: BenchTarget, { name, pid }: TargetProcess): StartError {
   return new StartError(`${name} (${pid}) of ${target.name} ended while it was measured.`);
 }

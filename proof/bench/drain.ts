@@ -2,12 +2,12 @@ import { StartError } from "../../src/errors.ts";
 import { startBareTarget } from "./bare-target.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { type Noise, noiseNotes, watchNoise } from "./machine-noise.ts";
-import { type Load, measure, type Sample } from "./measurement.ts";
+import { type BenchLoad, measureTarget, type BenchSample } from "./measurement.ts";
 import { startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { formatSpread, grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { aligned } from "./tables.ts";
-import { cpuSince, readCpu, type Target } from "./bench-target.ts";
-import { type BenchContext, Workshop } from "./bench-environment.ts";
+import { cpuSince, readCpu, type BenchTarget } from "./bench-target.ts";
+import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 import { runWrk } from "./wrk.ts";
 
 export interface DrainBenchOptions {
@@ -32,7 +32,7 @@ export interface DrainSample {
 
 export interface DrainBenchResult {
   /** One of each a round. */
-  readonly samples: { readonly drain: readonly DrainSample[]; readonly bare: readonly Sample[] };
+  readonly samples: { readonly drain: readonly DrainSample[]; readonly bare: readonly BenchSample[] };
   /** An entry that is drained to a request to a bare server. */
   readonly ratios: { readonly perSecond: Spread; readonly cpuMicroseconds: Spread };
 }
@@ -52,20 +52,20 @@ export async function benchDrain(
   context: BenchContext,
 ): Promise<DrainBenchResult> {
   const { say, signals } = context;
-  await using workshop = new Workshop(context);
-  const missing = options.cpus === 0 ? null : Workshop.limitsMissing();
+  await using environment = new BenchEnvironment(context);
+  const missing = options.cpus === 0 ? null : BenchEnvironment.limitsMissing();
   if (missing !== null) say(`Without limits of CPU: ${missing}`);
-  const bare = await workshop.start("bare", options.cpus, startBareTarget);
-  const stack = await workshop.start("this", options.cpus, (place) =>
-    startStackTarget("this", THIS_CHECKOUT, place, signals.stop),
+  const bare = await environment.start("bare", options.cpus, startBareTarget);
+  const stack = await environment.start("this", options.cpus, (location) =>
+    startStackTarget("this", THIS_CHECKOUT, location, signals.stop),
   );
   const slice = { connections: options.connections, seconds: SLICE_SECONDS, signal: signals.stop };
-  for (const target of [bare, stack]) await measure(target, slice);
+  for (const target of [bare, stack]) await measureTarget(target, slice);
   say(`${options.rounds} rounds; medians (least to greatest)\n`);
 
-  const samples: { drain: DrainSample[]; bare: Sample[] } = { drain: [], bare: [] };
+  const samples: { drain: DrainSample[]; bare: BenchSample[] } = { drain: [], bare: [] };
   for (let round = 0; round < options.rounds; round += 1) {
-    samples.bare.push(await measure(bare, slice));
+    samples.bare.push(await measureTarget(bare, slice));
     samples.drain.push(await drainBacklog(stack, options.entries, slice));
   }
   const result = {
@@ -85,7 +85,7 @@ export async function benchDrain(
   return result;
 }
 
-async function drainBacklog(stack: Target, size: number, slice: Load): Promise<DrainSample> {
+async function drainBacklog(stack: BenchTarget, size: number, slice: BenchLoad): Promise<DrainSample> {
   const writer = stack.processes().find(({ name }) => name === WRITER);
   if (writer === undefined) throw new StartError(`the stack has no ${WRITER}.`);
   await stack.settle();
@@ -94,7 +94,7 @@ async function drainBacklog(stack: Target, size: number, slice: Load): Promise<D
   let noise: ReturnType<typeof watchNoise>;
   let before: ReturnType<typeof readCpu>;
   try {
-    entries = await pileUp(stack.url, size, slice);
+    entries = await makeBacklog(stack.url, size, slice);
     noise = watchNoise();
     before = readCpu(stack);
   } finally {
@@ -116,7 +116,7 @@ async function drainBacklog(stack: Target, size: number, slice: Load): Promise<D
 }
 
 /** @returns how many were answered, at least `size` */
-async function pileUp(url: string, size: number, slice: Load): Promise<number> {
+async function makeBacklog(url: string, size: number, slice: BenchLoad): Promise<number> {
   const progress = new BenchProgress(`letting ${grouped(size, 0)} entries pile up`, size);
   let entries = 0;
   try {
@@ -132,32 +132,32 @@ async function pileUp(url: string, size: number, slice: Load): Promise<number> {
 }
 
 function describe({ samples, ratios }: DrainBenchResult): string[] {
-  const told = (of: readonly number[], digits: number): string => formatSpread(spreadOf(of), digits);
+  const format = (of: readonly number[], digits: number): string => formatSpread(spreadOf(of), digits);
   const entries = spreadOf(samples.drain.map((sample) => sample.entries)).median;
   const seconds = samples.drain.map((sample) => sample.seconds);
   const noises = [...samples.drain, ...samples.bare].map(({ noise }) => noise);
   return [
-    `${grouped(entries, 0)} entries were brought into the books in ${told(seconds, 1)} s`,
+    `${grouped(entries, 0)} entries were brought into the books in ${format(seconds, 1)} s`,
     ...aligned([
       ["", "a second", "CPU µs each"],
       [
         "entries, drained",
-        told(
+        format(
           samples.drain.map((sample) => sample.entriesPerSecond),
           0,
         ),
-        told(
+        format(
           samples.drain.map((sample) => sample.cpuMicroseconds),
           1,
         ),
       ],
       [
         "requests, bare",
-        told(
+        format(
           samples.bare.map((sample) => sample.requestsPerSecond),
           0,
         ),
-        told(
+        format(
           samples.bare.map((sample) => sample.cpuMicroseconds),
           1,
         ),
@@ -171,7 +171,7 @@ function describe({ samples, ratios }: DrainBenchResult): string[] {
 }
 
 /** Medians; what used next to nothing is left out. */
-function byProcess(samples: readonly Pick<Sample, "cpuMicrosecondsByProcess">[]): string {
+function byProcess(samples: readonly Pick<BenchSample, "cpuMicrosecondsByProcess">[]): string {
   return Object.keys(samples[0]?.cpuMicrosecondsByProcess ?? {})
     .map((name) => ({
       name,

@@ -32,20 +32,20 @@ export interface Lags {
 }
 
 /** An answer, and which entry of its account it was of. Times of `performance.now`. */
-export interface Answered {
+export interface ProbeAnswer {
   readonly at: number;
   readonly account: number;
   readonly seq: number;
 }
 
 /** How many entries each account had in the books at one moment. */
-export interface Look {
+export interface BooksSnapshot {
   readonly at: number;
   readonly seqs: ReadonlyMap<number, number>;
 }
 
 /** Looks are work for the database that is measured: no more of them than tell a lag well enough. */
-const LOOK_PAUSE_MILLISECONDS = 5;
+const SNAPSHOT_PAUSE_MILLISECONDS = 5;
 
 /**
  * Sends the probes, whether the ones before have been answered or not, and takes the time of each answer.
@@ -88,7 +88,7 @@ export async function sendProbes(
  * Sends the probes, and looks into the books for their rows.
  *
  * As the probes are credits of 1, an answer's balance tells how many entries its account had with it, and a look at the
- * books how many of them are committed. The lag ends with the first look that shows the entry.
+ * books how many of them are committed. The lag ends with the first snapshot that shows the entry.
  *
  * @throws StartError where a probe is not answered as it should be
  */
@@ -97,26 +97,26 @@ export async function watchLag(
   probes: Probes,
 ): Promise<AnswerTimes & Lags> {
   const sql = connectPostgres({ url: description().databaseUrl, name: "razonete bench", connections_max: 1 });
-  const look = async (): Promise<Look> => {
+  const takeSnapshot = async (): Promise<BooksSnapshot> => {
     const rows = await sql<{ account: number; seq: number }[]>`
       SELECT account, seq FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     return { at: performance.now(), seqs: new Map(rows.map(({ account, seq }) => [account, seq])) };
   };
   try {
-    const before = await look();
+    const before = await takeSnapshot();
     const balances = await sql<{ account: number; balance: number }[]>`
       SELECT account, balance FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     const offsets = new Map(
       balances.map(({ account, balance }) => [account, (before.seqs.get(account) ?? 0) - balance]),
     );
-    const looks: Look[] = [before];
-    const answers: Answered[] = [];
+    const snapshots: BooksSnapshot[] = [before];
+    const answers: ProbeAnswer[] = [];
     const state = { sent: false };
-    const looking = (async () => {
-      while (!state.sent || !isKept(answers, looks.at(-1) ?? before)) {
+    const watching = (async () => {
+      while (!state.sent || !areInBooks(answers, snapshots.at(-1) ?? before)) {
         probes.signal.throwIfAborted();
-        await Bun.sleep(LOOK_PAUSE_MILLISECONDS);
-        looks.push(await look());
+        await Bun.sleep(SNAPSHOT_PAUSE_MILLISECONDS);
+        snapshots.push(await takeSnapshot());
       }
     })();
     const sending = sendProbes(url, probes, (at, account, balance) =>
@@ -124,9 +124,9 @@ export async function watchLag(
     ).finally(() => {
       state.sent = true;
     });
-    const [times] = await Promise.all([sending, looking]);
-    const lags = lagsOf(answers, looks);
-    const pauses = looks.slice(1).map(({ at }, index) => at - (looks[index]?.at ?? at));
+    const [times] = await Promise.all([sending, watching]);
+    const lags = lagsOf(answers, snapshots);
+    const pauses = snapshots.slice(1).map(({ at }, index) => at - (snapshots[index]?.at ?? at));
     return {
       ...times,
       lagP50Milliseconds: percentile(lags, 0.5),
@@ -139,29 +139,29 @@ export async function watchLag(
   }
 }
 
-function isKept(answers: readonly Answered[], { seqs }: Look): boolean {
+function areInBooks(answers: readonly ProbeAnswer[], { seqs }: BooksSnapshot): boolean {
   return answers.every(({ account, seq }) => (seqs.get(account) ?? 0) >= seq);
 }
 
 /**
- * How long each entry took from its answer to the first look that shows it, in milliseconds; 0 where it was seen before
+ * How long each entry took from its answer to the first snapshot that shows it, in milliseconds; 0 where it was seen before
  * the answer was.
  *
- * @param looks in their order; the last one shows every entry
+ * @param snapshots in their order; the last one shows every entry
  * @throws StartError where it does not
  */
-export function lagsOf(answers: readonly Answered[], looks: readonly Look[]): number[] {
+export function lagsOf(answers: readonly ProbeAnswer[], snapshots: readonly BooksSnapshot[]): number[] {
   return answers.map(({ at, account, seq }) => {
-    const shows = (look: Look): boolean => (look.seqs.get(account) ?? 0) >= seq;
-    // What a look shows, all later ones show.
-    let [from, to] = [0, looks.length];
+    const shows = (snapshot: BooksSnapshot): boolean => (snapshot.seqs.get(account) ?? 0) >= seq;
+    // What a snapshot shows, all later ones show.
+    let [from, to] = [0, snapshots.length];
     while (from < to) {
       const middle = (from + to) >>> 1;
-      const look = looks[middle];
-      if (look !== undefined && shows(look)) to = middle;
+      const snapshot = snapshots[middle];
+      if (snapshot !== undefined && shows(snapshot)) to = middle;
       else from = middle + 1;
     }
-    const first = looks[from];
+    const first = snapshots[from];
     if (first === undefined)
       throw new StartError(`entry ${seq} of account ${account} never came into the books.`);
     return Math.max(0, first.at - at);

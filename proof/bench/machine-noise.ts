@@ -16,7 +16,7 @@ export interface MachineCpu {
   readonly busyMicroseconds: number;
   /** What the host gave to other machines while this one had something to do. */
   readonly stolenMicroseconds: number;
-  readonly wholeMicroseconds: number;
+  readonly totalMicroseconds: number;
 }
 
 /** @param text of /proc/stat, whose first line sums up all cores */
@@ -27,7 +27,7 @@ export function parseMachineCpu(text: string): MachineCpu {
   return {
     busyMicroseconds: busy * MICROSECONDS_A_TICK,
     stolenMicroseconds: steal * MICROSECONDS_A_TICK,
-    wholeMicroseconds: (busy + idle + iowait + steal) * MICROSECONDS_A_TICK,
+    totalMicroseconds: (busy + idle + iowait + steal) * MICROSECONDS_A_TICK,
   };
 }
 
@@ -44,7 +44,7 @@ export interface Noise {
 
 /** @param usedMicroseconds by what was measured and by what measured it */
 export function noiseBetween(before: MachineCpu, after: MachineCpu, usedMicroseconds: number): Noise {
-  const whole = Math.max(1, after.wholeMicroseconds - before.wholeMicroseconds);
+  const whole = Math.max(1, after.totalMicroseconds - before.totalMicroseconds);
   const others = after.busyMicroseconds - before.busyMicroseconds - usedMicroseconds;
   return {
     stolen: (after.stolenMicroseconds - before.stolenMicroseconds) / whole,

@@ -1,8 +1,8 @@
-import { type Comparison, cpuOf, type Figure, processesOf, ratio, type Sample } from "./measurement.ts";
+import { type Comparison, cpuOf, type Metric, processesOf, ratio, type BenchSample } from "./measurement.ts";
 import type { Spread } from "./statistics.ts";
 
 /** Which targets are set in relation: what the first takes as a multiple of the second. */
-export type Pair = readonly [name: string, other: string];
+export type TargetPair = readonly [name: string, other: string];
 
 /** Taken round by round. */
 export interface Ratios {
@@ -17,10 +17,10 @@ export interface Ratios {
   readonly cpuMicrosecondsByProcess: Readonly<Record<string, Spread>>;
 }
 
-export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readonly Pair[]): Ratios[] {
+export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readonly TargetPair[]): Ratios[] {
   return pairs.map(([name, other]) => {
     const [ones, others] = [samples[name] ?? [], samples[other] ?? []];
-    const of = (figure: Figure): Spread => ratio(ones, others, figure);
+    const of = (metric: Metric): Spread => ratio(ones, others, metric);
     const shared = processesOf(ones).filter((process) =>
       [...ones, ...others].every((sample) => isMeasurable(sample, process)),
     );
@@ -38,6 +38,6 @@ export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readon
 }
 
 /** Of a few ticks of the clock no ratio can be told. */
-function isMeasurable(sample: Sample, process: string): boolean {
+function isMeasurable(sample: BenchSample, process: string): boolean {
   return cpuOf(process)(sample) * sample.requests >= 50_000;
 }

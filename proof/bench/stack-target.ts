@@ -6,7 +6,7 @@ import { identityOf } from "../../src/stack/process-identity.ts";
 import { lastLines } from "../../src/stack/logs.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { readStats, treeOf } from "./process-cpu.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 
 /** The checkout that this file is of. */
 export const THIS_CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
@@ -15,7 +15,7 @@ const POLL_MILLISECONDS = 20;
 const START_SECONDS_MAX = 300;
 const SETTLE_SECONDS_MAX = 300;
 
-export interface StackTarget extends Target {
+export interface StackTarget extends BenchTarget {
   /** What `stack.json` says now. */
   readonly description: () => StackDescription;
   /** From the start of its first process to the first answer through HAProxy. */
@@ -33,19 +33,19 @@ export interface StackTarget extends Target {
 export async function startStackTarget(
   name: string,
   checkout: string,
-  place: Place,
+  location: TargetLocation,
   signal?: AbortSignal,
 ): Promise<StackTarget> {
   const command = commandOf(checkout);
   const outboxLength = await outboxLengthOf(checkout);
 
-  const data = join(place.folder, "data");
+  const data = join(location.folder, "data");
   const file = join(data, "stack.json");
-  const log = join(place.folder, "stack.log");
+  const log = join(location.folder, "stack.log");
   const output = openSync(log, "a");
   const begun = performance.now();
   const child = Bun.spawn(
-    [...(place.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0"],
+    [...(location.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0"],
     {
       stdio: ["ignore", output, output],
       // Out of reach of the terminal's Ctrl-C: who measures stops it, when it is no longer measured.
@@ -82,7 +82,10 @@ export async function startStackTarget(
     readySeconds,
     description,
     // The supervisor is in the same group, and what it takes, the others cannot have.
-    processes: () => [...description().processes, { name: "supervisor", pid: child.pid, alone: true }],
+    processes: () => [
+      ...description().processes,
+      { name: "supervisor", pid: child.pid, withoutChildren: true },
+    ],
     settle: async () => {
       const deadline = performance.now() + SETTLE_SECONDS_MAX * 1000;
       while ((await outboxLength(redisUrl)) > 0) {

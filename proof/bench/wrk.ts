@@ -18,7 +18,7 @@ export interface WrkLoad {
 }
 
 /** What one run of the load generator measured. */
-export interface WrkFigures {
+export interface WrkResult {
   readonly requests: number;
   readonly seconds: number;
   readonly p50Microseconds: number;
@@ -47,7 +47,7 @@ export function ensureWrk(): void {
  *
  * @throws StartError where any request was not answered 200: then the figures would be of something else
  */
-export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
+export async function runWrk(load: WrkLoad): Promise<WrkResult> {
   const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
   const script = fileURLToPath(new URL("transactions.lua", import.meta.url));
   const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
@@ -59,7 +59,7 @@ export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
   const output = await new Response(wrk.stdout).text();
   signal?.throwIfAborted();
   if ((await wrk.exited) !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
-  const { failed, ...figures } = parseFigures(output);
+  const { failed, ...figures } = parseWrkOutput(output);
   if (failed > 0) {
     const share = `${failed} of ${figures.requests} requests to ${url} failed`;
     throw new StartError(`${share}: these figures are worth nothing.`);
@@ -68,9 +68,9 @@ export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
 }
 
 /** @throws StartError where the script's line of figures is missing */
-export function parseFigures(output: string): Omit<WrkFigures, "cpuMicroseconds"> & { failed: number } {
+export function parseWrkOutput(output: string): Omit<WrkResult, "cpuMicroseconds"> & { failed: number } {
   const line = /^FIGURES((?: \d+){6})$/m.exec(output)?.[1];
-  if (line === undefined) throw new StartError(`wrk told no figures: ${output.trim()}`);
+  if (line === undefined) throw new StartError(`wrk printed no figures: ${output.trim()}`);
   const [requests = 0, duration = 0, p50 = 0, p99 = 0, max = 0, failed = 0] = line
     .trim()
     .split(" ")

@@ -1,9 +1,14 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startMeasuredServer } from "../../proof/bench/measured-server.ts";
 import { ratiosOf } from "../../proof/bench/ratios.ts";
-import { circumstances, compare, type Comparison, type Sample } from "../../proof/bench/measurement.ts";
+import {
+  comparisonNotes,
+  compareTargets,
+  type Comparison,
+  type BenchSample,
+} from "../../proof/bench/measurement.ts";
 import { describeComparison } from "../../proof/bench/tables.ts";
-import type { Target } from "../../proof/bench/bench-target.ts";
+import type { BenchTarget } from "../../proof/bench/bench-target.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -19,7 +24,7 @@ describe.skipIf(missing !== null)("targets", () => {
       new URL("../../proof/bench/bare-server.ts", import.meta.url).pathname,
     ]);
     const events: string[] = [];
-    const targetOf = (name: string): Target => ({
+    const targetOf = (name: string): BenchTarget => ({
       name,
       url: server.url,
       processes: () => {
@@ -33,8 +38,8 @@ describe.skipIf(missing !== null)("targets", () => {
       stop: () => Promise.resolve(),
     });
     const load = { connections: 2, seconds: 1 };
-    const contestants = ["one", "other"].map((name) => ({ target: targetOf(name), load }));
-    const { samples, loads } = await compare("", contestants, 2);
+    const measuredTargets = ["one", "other"].map((name) => ({ target: targetOf(name), load }));
+    const { samples, loads } = await compareTargets("", measuredTargets, 2);
     await server.stop();
 
     const measured = (name: string): string[] =>
@@ -49,7 +54,7 @@ describe.skipIf(missing !== null)("targets", () => {
   });
 });
 
-const sampleOf = (changes: Partial<Sample>): Sample => ({
+const sampleOf = (changes: Partial<BenchSample>): BenchSample => ({
   requests: 100_000,
   requestsPerSecond: 10_000,
   p50Microseconds: 1_000,
@@ -64,7 +69,7 @@ const sampleOf = (changes: Partial<Sample>): Sample => ({
 });
 
 const load = { connections: 32, seconds: 1 };
-const comparisonOf = (samples: Record<string, Sample[]>): Comparison => ({
+const comparisonOf = (samples: Record<string, BenchSample[]>): Comparison => ({
   loads: Object.fromEntries(Object.keys(samples).map((name) => [name, load])),
   samples,
 });
@@ -113,9 +118,9 @@ describe("a comparison", () => {
   });
 
   test("says when the machine was noisy, or the generator the limit", () => {
-    expect(circumstances(comparisonOf({ this: [sampleOf({})] }))).toEqual([]);
+    expect(comparisonNotes(comparisonOf({ this: [sampleOf({})] }))).toEqual([]);
     const noisy = sampleOf({ noise: { stolen: 0.1, others: 0.3 }, generatorShare: 0.97 });
-    expect(circumstances(comparisonOf({ this: [noisy, noisy] }))).toEqual([
+    expect(comparisonNotes(comparisonOf({ this: [noisy, noisy] }))).toEqual([
       expect.stringContaining("the host took up to 10 % of the machine away"),
       expect.stringContaining("other programs used 30 % of the machine"),
       expect.stringContaining("the load generator itself was the limit of this"),

@@ -6,7 +6,7 @@ import {
   treeCpuMicroseconds,
   treeOf,
 } from "../../proof/bench/process-cpu.ts";
-import { cpuSince, readCpu, type Target } from "../../proof/bench/bench-target.ts";
+import { cpuSince, readCpu, type BenchTarget } from "../../proof/bench/bench-target.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
@@ -64,7 +64,7 @@ describe("a process and all below it", () => {
 });
 
 describe("a target", () => {
-  const targetOf = (pids: () => readonly number[]): Target => ({
+  const targetOf = (pids: () => readonly number[]): BenchTarget => ({
     name: "sleepers",
     url: "",
     processes: () => pids().map((pid, index) => ({ name: `sleeper-${index + 1}`, pid })),
@@ -89,11 +89,11 @@ describe("a target", () => {
     });
     const { value } = await parent.stdout.getReader().read();
     const child = Number(new TextDecoder().decode(value));
-    const target: Target = {
+    const target: BenchTarget = {
       ...targetOf(() => []),
       processes: () => [
         { name: "child", pid: child },
-        { name: "parent", pid: parent.pid, alone: true },
+        { name: "parent", pid: parent.pid, withoutChildren: true },
       ],
     };
     const used = (name: string): number =>

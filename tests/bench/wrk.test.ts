@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { parseFigures, runWrk } from "../../proof/bench/wrk.ts";
+import { parseWrkOutput, runWrk } from "../../proof/bench/wrk.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -11,7 +11,7 @@ if (missing !== null) console.error(`SKIPPED: ${missing}`);
 describe("the generator's figures", () => {
   test("are read from the last line of its output", () => {
     const output = "Running 1s test\n  2 threads\nFIGURES 21158 1099823 383 2507 4907 3\n";
-    expect(parseFigures(output)).toEqual({
+    expect(parseWrkOutput(output)).toEqual({
       requests: 21158,
       seconds: 1.099823,
       p50Microseconds: 383,
@@ -22,8 +22,8 @@ describe("the generator's figures", () => {
   });
 
   test("that are missing are an error with what it said instead", () => {
-    expect(() => parseFigures("unable to connect to 127.0.0.1:1\n")).toThrow("unable to connect");
-    expect(() => parseFigures("FIGURES 1 2 3\n")).toThrow("no figures");
+    expect(() => parseWrkOutput("unable to connect to 127.0.0.1:1\n")).toThrow("unable to connect");
+    expect(() => parseWrkOutput("FIGURES 1 2 3\n")).toThrow("no figures");
   });
 });
 
