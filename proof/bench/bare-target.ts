@@ -14,10 +14,10 @@ const POLL_MILLISECONDS = 20;
 const START_MILLISECONDS_MAX = 30_000;
 
 /**
- * The floor: as many bare servers as a stack has APIs, on unix sockets as they are, behind HAProxy with the stack's
- * own configuration. No ledger can cost less than this behind that balancer.
+ * The lower bound: as many bare servers as a stack has APIs, also on unix sockets, behind HAProxy with the stack's own
+ * configuration. No ledger can cost less behind that balancer.
  *
- * @throws StartError where it does not start
+ * @throws StartError if it does not start
  */
 export async function startBareTarget(location: TargetLocation): Promise<BenchTarget> {
   const environment = environmentOfStack().all;
@@ -36,7 +36,7 @@ export async function startBareTarget(location: TargetLocation): Promise<BenchTa
       detached: true,
     });
 
-  // Bun leaves the files when it is ended by a signal, and does not listen where there is one.
+  // Bun leaves the socket files behind when a signal ends it, and cannot listen on a path that exists.
   for (const socket of sockets) rmSync(socket, { force: true });
   const children = sockets.map((socket, index) => ({
     name: `bare-${index + 1}`,

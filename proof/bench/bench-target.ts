@@ -2,13 +2,13 @@ import type { Cgroup } from "../cgroup/cgroup.ts";
 import { StartError } from "../../src/errors.ts";
 import { ownCpuMicroseconds, readStats, treeCpuMicroseconds } from "./process-cpu.ts";
 
-/** A system that is measured: where it answers, and the processes that it is made of. */
+/** A system that is measured: its URL and its processes. */
 export interface BenchTarget {
   readonly name: string;
   readonly url: string;
-  /** As they run now. */
+  /** The processes that run now. */
   processes(): readonly TargetProcess[];
-  /** Resolves when what was answered is done behind the answers, too: when it is in the books. */
+  /** Resolves when the work that follows an answer is done as well: when everything answered is in the books. */
   settle(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -16,19 +16,19 @@ export interface BenchTarget {
 export interface TargetProcess {
   readonly name: string;
   readonly pid: number;
-  /** What is below it is told by itself: only its own CPU counts here. */
+  /** Its child processes are listed separately, so only its own CPU is counted here. */
   readonly withoutChildren?: boolean;
 }
 
-/** Where a target's processes run. */
+/** Where the processes of a target run. */
 export interface TargetLocation {
-  /** An existing folder of its own, for its data. */
+  /** An existing folder for the data of this target alone. */
   readonly folder: string;
-  /** Bounds all of its processes together; `null`: nothing does. */
+  /** Limits all of its processes together; `null`: no limit. */
   readonly group: Cgroup | null;
 }
 
-/** What each process, with all below it unless it is told alone, has used so far, in microseconds of CPU. */
+/** The CPU time that each process has used so far, in microseconds; with its descendants, unless `withoutChildren`. */
 export type CpuSnapshot = ReadonlyMap<TargetProcess, number>;
 
 export function readCpu(target: BenchTarget): CpuSnapshot {
@@ -44,9 +44,9 @@ export function readCpu(target: BenchTarget): CpuSnapshot {
 }
 
 /**
- * What each process used since `before`, in microseconds of CPU, by name.
+ * The CPU time that each process has used since `before`, in microseconds, by name.
  *
- * @throws StartError where one of them was started again meanwhile: what it used is not known
+ * @throws StartError if one of them was restarted meanwhile: what it used is not known
  */
 export function cpuSince(target: BenchTarget, before: CpuSnapshot): Map<string, number> {
   const after = readCpu(target);

@@ -9,14 +9,14 @@ import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 
 export interface ClusterBenchOptions {
   readonly connections: readonly number[];
-  /** How often the targets are measured in turn, for each line of the table. */
+  /** How many times each target is measured, in turn, for each line of the table. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
-  /** What all processes of a target may use together, in CPUs; 0: whatever there is. */
+  /** What all processes of a target together may use, in CPUs; 0: no limit. */
   readonly cpus: readonly number[];
   readonly what: readonly ("transactions" | "statements")[];
-  /** The folder of another checkout, which is measured in turn with this one. */
+  /** The folder of another checkout, to be measured in turn with this one. */
   readonly against?: string;
 }
 
@@ -30,18 +30,18 @@ export interface ClusterBenchResult {
 }
 
 /**
- * The cluster at saturation, beside bare servers behind the same balancer, and beside another checkout where one is
- * given: in turn, in one run, so that a machine that is busy with other things slows all of them; the ratios are what
- * to quote. All of them run all the time: those that are not measured do nothing but their health checks.
+ * Measures the cluster at saturation, beside bare servers behind the same balancer, and beside another checkout if one is
+ * given. They are measured in turn, in one run, so that a busy machine slows all of them equally: quote the ratios. All
+ * of them run all the time. Those that are not being measured only do their health checks.
  *
- * @throws StartError where a target does not start or does not answer
+ * @throws StartError if a target does not start or does not answer
  */
 export async function benchCluster(
   options: ClusterBenchOptions,
   context: BenchContext,
 ): Promise<ClusterBenchResult> {
   const { say, signals } = context;
-  // Before anything is started.
+  // Checked before anything is started.
   if (options.against !== undefined) commandOf(resolve(options.against));
   await using environment = new BenchEnvironment(context);
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
@@ -67,7 +67,7 @@ export async function benchCluster(
   return { comparisons };
 }
 
-/** Limits that cannot be set here are left out, aloud. */
+/** The CPU limits to measure with. If none can be set here, says so and measures without. */
 function settableLimits(cpus: readonly number[], say: (line: string) => void): readonly number[] {
   const missing = BenchEnvironment.limitsMissing();
   if (missing === null || cpus.every((each) => each === 0)) return cpus;

@@ -11,18 +11,18 @@ import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 import { runWrk } from "./wrk.ts";
 
 export interface DrainBenchOptions {
-  /** How often a backlog is made and drained. */
+  /** How many times a backlog is made and drained. */
   readonly rounds: number;
-  /** How many pile up. */
+  /** The size of the backlog. */
   readonly entries: number;
   readonly connections: number;
   readonly cpus: number;
 }
 
-/** One backlog. CPU is for each entry, in microseconds, while it is drained. */
+/** One backlog. CPU is in microseconds for each entry, during the drain. */
 export interface DrainSample {
   readonly entries: number;
-  /** From when the writer goes on to when the outbox is empty, to some 0.1 s: it is trimmed that often. */
+  /** From when the writer continues until the outbox is empty. Exact to about 0.1 s, the interval at which it is trimmed. */
   readonly seconds: number;
   readonly entriesPerSecond: number;
   readonly cpuMicroseconds: number;
@@ -31,9 +31,9 @@ export interface DrainSample {
 }
 
 export interface DrainBenchResult {
-  /** One of each a round. */
+  /** One sample of each a round. */
   readonly samples: { readonly drain: readonly DrainSample[]; readonly bare: readonly BenchSample[] };
-  /** An entry that is drained to a request to a bare server. */
+  /** A drained entry as a multiple of a request to a bare server. */
   readonly ratios: { readonly perSecond: Spread; readonly cpuMicroseconds: Spread };
 }
 
@@ -41,11 +41,11 @@ const WRITER = "writer-1";
 const SLICE_SECONDS = 2;
 
 /**
- * How fast the writer brings a backlog into the books: it is stopped while transactions are offered, then goes on, and
- * nothing else is asked meanwhile. Beside it, in turn, what bare servers behind the same balancer answer at the
- * connections that made the backlog: the most that could ever be asked of a writer.
+ * Measures how fast the writer brings a backlog into the books. The writer is paused while transactions are sent, then it
+ * continues, with no other load. Beside it, in turn, the throughput of bare servers behind the same balancer with as many
+ * connections: the most that a writer could ever have to keep up with.
  *
- * @throws StartError where the outbox is full before so many are in it
+ * @throws StartError if the outbox is full before the backlog is large enough
  */
 export async function benchDrain(
   options: DrainBenchOptions,
@@ -170,7 +170,7 @@ function describe({ samples, ratios }: DrainBenchResult): string[] {
   ];
 }
 
-/** Medians; what used next to nothing is left out. */
+/** Medians. Processes that used next to nothing are left out. */
 function byProcess(samples: readonly Pick<BenchSample, "cpuMicrosecondsByProcess">[]): string {
   return Object.keys(samples[0]?.cpuMicrosecondsByProcess ?? {})
     .map((name) => ({

@@ -9,7 +9,7 @@ import { ensureWrk, runWrk } from "./wrk.ts";
 
 export interface EmbeddedBenchOptions {
   readonly connections: readonly number[];
-  /** How often the two servers are measured in turn at each number of connections. */
+  /** How many times each of the two servers is measured, in turn, at each number of connections. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
@@ -27,8 +27,8 @@ const MEMORY_TRANSACTIONS = 1_000_000;
 const MEMORY_CONNECTIONS = 64;
 
 /**
- * The embedded ledger beside a bare Bun.serve, in one run and in turn, so that a machine that is busy with other
- * things slows both; the ratio is what to quote. Prints as it goes.
+ * Measures the embedded ledger beside a bare Bun.serve, in turn and in one run, so that a busy machine slows both
+ * equally: quote the ratio. Prints the results as they come.
  */
 export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void> {
   ensureWrk();

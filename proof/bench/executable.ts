@@ -15,19 +15,19 @@ import { runWrk } from "./wrk.ts";
 export interface ExecutableBenchOptions {
   readonly rounds: number;
   readonly connections: number;
-  /** Of load, before the memory is looked at again. */
+  /** Length of the load, after which the memory is measured again. */
   readonly seconds: number;
 }
 
-/** One start on an empty folder, and another one that is loaded. */
+/** Two starts on empty folders: one up to the first answer, one with load. */
 export interface ServeSample {
   /** From the start of the process to the first answer. */
   readonly firstAnswerMilliseconds: number;
-  /** User and system until then. */
+  /** User and system time until then. */
   readonly firstAnswerCpuMilliseconds: number;
-  /** Resident, right after the first answer. */
+  /** Resident memory right after the first answer. */
   readonly firstAnswerBytes: number;
-  /** Resident, after the load. */
+  /** Resident memory after the load. */
   readonly loadedBytes: number;
   readonly requests: number;
   readonly noise: Noise;
@@ -39,9 +39,9 @@ export interface ExecutableBenchResult {
     /** What the source needs to run. */
     readonly source: { readonly bun: number; readonly source: number; readonly dependencies: number };
   };
-  /** One a round. */
+  /** One sample a round. */
   readonly samples: Readonly<Record<Program, readonly ServeSample[]>>;
-  /** What the executable takes of what the source takes. */
+  /** The executable as a multiple of the source. */
   readonly ratios: Readonly<Record<Metric, Spread>>;
 }
 
@@ -58,10 +58,10 @@ const METRICS: readonly (readonly [metric: Metric, name: string, unit: number])[
 ];
 
 /**
- * The single-file executable beside the source that it is made of, in turn, in one run: each `serve`, with a new data
- * file at each start. What making that file takes is in both.
+ * Measures the single-file executable beside the source that it is built from, in turn, in one run: `serve` of each, with
+ * a new data file at each start. Both include the cost of creating that file.
  *
- * @throws StartError where the executable cannot be built, or a server does not start
+ * @throws StartError if the executable cannot be built, or a server does not start
  */
 export async function benchExecutable(
   options: ExecutableBenchOptions,
@@ -139,8 +139,8 @@ async function measureProgram(
 }
 
 /**
- * Ends the server after its use, and adds its CPU: while it runs, the kernel tells that in steps too large for a start,
- * of one that has ended it is exact.
+ * Kills the server after `use`, and adds its CPU time. While a process runs, the kernel reports its CPU time in steps that
+ * are too large to measure a start; after its end, the time is exact.
  */
 async function killAfter<T extends object>(
   server: MeasuredServer,
@@ -204,7 +204,7 @@ function sourceBytes(): ExecutableBenchResult["bytes"]["source"] {
   };
 }
 
-/** The folders of the packages that the program depends on, whether itself or through another one; Bun apart. */
+/** The folders of the packages that the program depends on, directly or indirectly, except Bun. */
 function dependencyFolders(): string[] {
   const found = new Set<string>();
   const add = (folder: string): void => {
@@ -213,7 +213,7 @@ function dependencyFolders(): string[] {
     );
     for (const name of Object.keys(packageJson.dependencies ?? {})) {
       const dependency = join(THIS_CHECKOUT, "node_modules", name);
-      // One that lies in the folder of who depends on it is counted there.
+      // A package inside the folder of the one that depends on it is counted there.
       if (name === "bun" || found.has(dependency) || !existsSync(dependency)) continue;
       found.add(dependency);
       add(dependency);
@@ -223,7 +223,7 @@ function dependencyFolders(): string[] {
   return [...found];
 }
 
-/** Of every file in a folder. */
+/** The size of all files in a folder together. */
 function bytesBelow(folder: string): number {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => statSync(join(folder, name)))

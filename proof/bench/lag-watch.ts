@@ -3,11 +3,11 @@ import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import type { StackTarget } from "./stack-target.ts";
 import { percentile } from "./statistics.ts";
 
-/** Credits of 1 that are watched: each on a connection of its own, at a steady rate. */
+/** Credits of 1 that are watched. Each is sent on its own connection, at a steady rate. */
 export interface Probes {
-  /** In turn. Nobody else sends them anything meanwhile, and all of before is in the books. */
+  /** Used in turn. They get no other transactions meanwhile, and all their earlier ones are in the books. */
   readonly accounts: readonly number[];
-  /** A second. */
+  /** Probes a second. */
   readonly rate: number;
   readonly seconds: number;
   readonly signal: AbortSignal;
@@ -22,16 +22,16 @@ export interface AnswerTimes {
   readonly answerMaxMilliseconds: number;
 }
 
-/** How long it took from the answers to their rows. */
+/** How long it took from the answers to their rows in the books. */
 export interface Lags {
   readonly lagP50Milliseconds: number;
   readonly lagP99Milliseconds: number;
   readonly lagMaxMilliseconds: number;
-  /** Between two looks at the books, in the middle: a lag is told too long by up to this. */
+  /** The median time between two snapshots of the books. A lag is reported too long by up to this. */
   readonly resolutionMilliseconds: number;
 }
 
-/** An answer, and which entry of its account it was of. Times of `performance.now`. */
+/** An answer, and the entry of the account that it is for. Times are those of `performance.now`. */
 export interface ProbeAnswer {
   readonly at: number;
   readonly account: number;
@@ -44,14 +44,14 @@ export interface BooksSnapshot {
   readonly seqs: ReadonlyMap<number, number>;
 }
 
-/** Looks are work for the database that is measured: no more of them than tell a lag well enough. */
+/** Snapshots are work for the measured database, so they are no more frequent than the precision of a lag needs. */
 const SNAPSHOT_PAUSE_MILLISECONDS = 5;
 
 /**
- * Sends the probes, whether the ones before have been answered or not, and takes the time of each answer.
+ * Sends the probes, each when it is due, whether or not earlier ones were answered, and measures the time of each answer.
  *
- * @param onAnswer told the balance that it bears
- * @throws StartError where one is not answered as it should be
+ * @param onAnswer called with the balance in the answer
+ * @throws StartError if an answer is not as it should be
  */
 export async function sendProbes(
   url: string,
@@ -85,12 +85,12 @@ export async function sendProbes(
 }
 
 /**
- * Sends the probes, and looks into the books for their rows.
+ * Sends the probes, and reads the books until they have their rows.
  *
- * As the probes are credits of 1, an answer's balance tells how many entries its account had with it, and a look at the
- * books how many of them are committed. The lag ends with the first snapshot that shows the entry.
+ * Since the probes are credits of 1, the balance in an answer gives the number of entries of its account, and a snapshot of
+ * the books gives the number that is committed. The lag ends with the first snapshot that shows the entry.
  *
- * @throws StartError where a probe is not answered as it should be
+ * @throws StartError if the answer to a probe is not as it should be
  */
 export async function watchLag(
   { url, description }: StackTarget,
@@ -144,11 +144,11 @@ function areInBooks(answers: readonly ProbeAnswer[], { seqs }: BooksSnapshot): b
 }
 
 /**
- * How long each entry took from its answer to the first snapshot that shows it, in milliseconds; 0 where it was seen before
- * the answer was.
+ * The time from each answer to the first snapshot that shows its entry, in milliseconds; 0 if the entry was seen before the
+ * answer.
  *
- * @param snapshots in their order; the last one shows every entry
- * @throws StartError where it does not
+ * @param snapshots in order of time; the last one shows every entry
+ * @throws StartError if it does not
  */
 export function lagsOf(answers: readonly ProbeAnswer[], snapshots: readonly BooksSnapshot[]): number[] {
   return answers.map(({ at, account, seq }) => {
@@ -168,7 +168,7 @@ export function lagsOf(answers: readonly ProbeAnswer[], snapshots: readonly Book
   });
 }
 
-/** @returns the balance after it */
+/** @returns the balance after the credit */
 async function credit(url: string, account: number): Promise<number> {
   const response = await fetch(`${url}/clientes/${account}/transacoes`, {
     method: "POST",

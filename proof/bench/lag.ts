@@ -10,29 +10,29 @@ import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 import { runWrk } from "./wrk.ts";
 
 export interface LagBenchOptions {
-  /** How often each load is offered to each target, in turn. */
+  /** How many times each load is applied to each target, in turn. */
   readonly rounds: number;
   readonly seconds: number;
-  /** Connections that saturate the system. */
+  /** Numbers of connections that saturate the system. */
   readonly connections: readonly number[];
   readonly cpus: number;
 }
 
-/** One load, once. */
+/** One load, applied once. */
 export interface LoadSample extends AnswerTimes {
-  /** All of it: with what is not watched. */
+  /** All requests, including those that are not watched. */
   readonly requestsPerSecond: number;
   readonly noise: Noise;
 }
 
 export interface LagComparison {
   readonly load: string;
-  /** Of the cluster, and of the bare servers, which have no books; one a round. */
+  /** Of the cluster, and of the bare servers, which have no books. One sample of each a round. */
   readonly samples: {
     readonly this: readonly (LoadSample & Lags)[];
     readonly bare: readonly LoadSample[];
   };
-  /** To the time of a bare server's answer, round by round. */
+  /** As multiples of the answer time of a bare server, round by round. */
   readonly ratios: {
     readonly answerP50: Spread;
     readonly answerP99: Spread;
@@ -41,9 +41,9 @@ export interface LagComparison {
   };
 }
 
-/** Requests a second at the contest's peak: 220 debits, 110 credits, 10 statements. */
+/** Requests a second at the contest's full rate: 220 debits, 110 credits, 10 statements. */
 const CONTEST_RATE = 340;
-/** Answers that are watched at saturation, enough for a p99 and no burden. */
+/** Probes a second at saturation: enough for a p99, and hardly any load. */
 const PROBE_RATE = 50;
 const ACCOUNTS = [1, 2, 3, 4, 5];
 const PROBED_ACCOUNT = 5;
@@ -52,15 +52,15 @@ const WARM_UP = { connections: 32, seconds: 1 } as const;
 interface LagLoad {
   readonly title: string;
   readonly probes: Probes;
-  /** That are kept busy besides; the account that is watched gets nothing of it. 0: none. */
+  /** Connections that are kept busy in addition. The watched account gets none of this load. 0: none. */
   readonly connections: number;
 }
 
 /**
- * From an answer to its row in PostgreSQL, beside the time that bare servers behind the same balancer need for an
- * answer under the same load: in turn, in one run.
+ * Measures the time from an answer to its row in PostgreSQL, beside the time that bare servers behind the same balancer
+ * need for an answer under the same load: in turn, in one run.
  *
- * @throws StartError where a target does not start or a request fails
+ * @throws StartError if a target does not start or a request fails
  */
 export async function benchLag(
   options: LagBenchOptions,
@@ -154,7 +154,7 @@ async function measureLoad<Seen extends AnswerTimes>(
   const besides = {
     url: target.url,
     connections,
-    // The probes that are sent last are under load, too.
+    // One second longer, so that the last probes are under load as well.
     seconds: probes.seconds + 1,
     accounts: PROBED_ACCOUNT - 1,
     signal: probes.signal,

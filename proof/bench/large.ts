@@ -13,29 +13,29 @@ export interface LargeBenchOptions {
   readonly connections: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
-  /** What all processes of a stack may use together; 0: whatever there is. */
+  /** What all processes of a target together may use, in CPUs; 0: no limit. */
   readonly cpus: number;
   readonly accounts: number;
   readonly entries: number;
 }
 
 export interface LargeBenchResult {
-  /** From the start of the first process to the first answer. */
+  /** From the start of the first process to the first answer, in seconds. */
   readonly readySeconds: Readonly<Record<ReadyCase, number>>;
   readonly comparisons: readonly LargeComparison[];
 }
 
 interface LargeComparison extends Comparison {
-  /** That were filled in before. */
+  /** How many entries were filled in before. */
   readonly entries: number;
   readonly ratios: readonly Ratios[];
 }
 
-/** All on data of before: a first start has the making of the database in it. */
+/** All with existing data, since a first start includes the creation of the database. */
 type ReadyCase = "smallAfterStop" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
 
 const SMALL_ACCOUNTS = 5;
-/** An account that has entries has this many: a history of several pages. */
+/** Each filled account gets this many entries: a history of several pages. */
 const ENTRIES_EACH = 100;
 const NAMES = { small: "small", large: "large" } as const;
 const PAIRS: readonly TargetPair[] = [
@@ -45,11 +45,11 @@ const PAIRS: readonly TargetPair[] = [
 ];
 
 /**
- * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five, and
- * beside bare servers behind the same balancer; then with very many entries in its books. In turn, in one run; the
- * ratios are what to quote.
+ * Measures whether the cost grows with the size: a stack with very many accounts, used at random, beside one with the
+ * contest's five, and beside bare servers behind the same balancer; then the same with very many entries in its books.
+ * In turn, in one run: quote the ratios.
  *
- * @throws StartError where a stack does not start or does not answer
+ * @throws StartError if a target does not start or does not answer
  */
 export async function benchLarge(
   options: LargeBenchOptions,
@@ -97,7 +97,7 @@ export async function benchLarge(
     for (const connections of options.connections) {
       const [of, entered] = [grouped(ofAccounts, 0), grouped(filledIn, 0)];
       const title = `${what}, ${connections} connections, of ${of} accounts at random, ${entered} entries filled in`;
-      // Each at random over its own accounts, so that the generator has the same work with all.
+      // Each at random over its own accounts, so that the generator has the same work for all targets.
       const load = {
         connections,
         seconds: options.seconds,
@@ -134,7 +134,7 @@ export async function benchLarge(
   say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
   await warmUp(filled, { ...warming, accounts });
   await measureAll(filled, "transactions", accounts, filledAccounts * perAccount);
-  // Of those alone that have full statements, as the five have.
+  // Only accounts with full statements, which the five accounts have too.
   await measureAll(filled, "statements", filledAccounts, filledAccounts * perAccount);
   return {
     readySeconds: {

@@ -5,19 +5,19 @@ import { grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { cpuSince, readCpu, type BenchTarget } from "./bench-target.ts";
 import { runWrk, type WrkLoad } from "./wrk.ts";
 
-/** One run of the load generator against one target. CPU is for each request, in microseconds. */
+/** One run of the load generator against one target. CPU is in microseconds for each request. */
 export interface BenchSample {
   readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
   readonly maxMicroseconds: number;
-  /** All processes of the target. */
+  /** Of all processes of the target together. */
   readonly cpuMicroseconds: number;
   readonly cpuMicrosecondsByProcess: Readonly<Record<string, number>>;
-  /** From the end of the load to the moment when all of it was in the books. */
+  /** From the end of the load until all of it was in the books. */
   readonly settleSeconds: number;
-  /** What the generator used of the one core that it can use. */
+  /** The share (0 to 1) of a core that the generator used. It cannot use more than one core. */
   readonly generatorShare: number;
   readonly noise: Noise;
 }
@@ -25,14 +25,14 @@ export interface BenchSample {
 export type BenchLoad = Omit<WrkLoad, "url">;
 
 const WARM_UP = { connections: 32, seconds: 3 } as const;
-/** From this on a reader is told. */
+/** From this share on, the output has a note. */
 const GENERATOR_NOTED = 0.9;
 
 /**
- * Offers a load to a target and reads what it cost. The count of CPU ends when everything is in the books: what is
- * done behind the answers belongs to the transactions, too.
+ * Applies a load to a target and measures its cost. CPU is counted until everything is in the books, since the work after
+ * the answers is a part of the transactions.
  *
- * @throws StartError where a request failed, or a process ended
+ * @throws StartError if a request failed, or a process ended
  */
 export async function measureTarget(target: BenchTarget, load: BenchLoad): Promise<BenchSample> {
   await target.settle();
@@ -63,26 +63,26 @@ export async function measureTarget(target: BenchTarget, load: BenchLoad): Promi
   };
 }
 
-/** Until the compilers have seen the way of a request often enough, and the five accounts have full statements. */
+/** Applies load until the JIT compilers have seen enough requests, and the five accounts have full statements. */
 export async function warmUp(target: BenchTarget, load: Omit<BenchLoad, "connections">): Promise<void> {
   const { connections, seconds } = WARM_UP;
   await measureTarget(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });
 }
 
-/** A target with what it is offered. */
+/** A target with the load that is applied to it. */
 export interface MeasuredTarget {
   readonly target: BenchTarget;
   readonly load: BenchLoad;
 }
 
-/** Several targets, round by round. Both by the name of the target. */
+/** Measurements of several targets, round by round. Both records are by name of the target. */
 export interface Comparison {
   readonly loads: Readonly<Record<string, Omit<BenchLoad, "signal">>>;
   /** One sample a round. */
   readonly samples: Readonly<Record<string, readonly BenchSample[]>>;
 }
 
-/** Measures targets in turn. Each round begins with another one, so that none always comes after the same. */
+/** Measures targets in turn. Each round begins with the next one, so that none is always first. */
 export async function compareTargets(
   title: string,
   measuredTargets: readonly MeasuredTarget[],
@@ -112,7 +112,7 @@ export async function compareTargets(
 
 export type Metric = (sample: BenchSample) => number;
 
-/** 0 where the target has no such process. */
+/** The CPU of one process; 0 if the target has no such process. */
 export function cpuOf(process: string): Metric {
   return (sample) => sample.cpuMicrosecondsByProcess[process] ?? 0;
 }
@@ -129,7 +129,7 @@ export function ratio(
   return ratioOf(samples.map(metric), others.map(metric));
 }
 
-/** The processes of a target in the order in which they are shown, with their share of its CPU. */
+/** The names of the processes in these samples, in the order in which they are shown. */
 export function processesOf(samples: readonly BenchSample[]): string[] {
   return [...new Set(samples.flatMap((sample) => Object.keys(sample.cpuMicrosecondsByProcess)))];
 }

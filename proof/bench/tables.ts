@@ -17,7 +17,7 @@ const cpu: Metric = (sample) => sample.cpuMicroseconds;
 const p50: Metric = (sample) => sample.p50Microseconds;
 const p99: Metric = (sample) => sample.p99Microseconds;
 
-/** A head line and aligned rows below it; the first column to the left, all others to the right. */
+/** Aligned rows, the headings first: the first column aligned to the left, all others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -53,7 +53,7 @@ export function describeComparison(
   ];
 }
 
-/** A bare server has other processes than a ledger has, but for the balancer. */
+/** Only the balancer is a process of both a bare server and a ledger; what a target does not have is a dash. */
 function describeProcesses(entries: readonly (readonly [string, readonly BenchSample[]])[]): string[] {
   const names = processesOf(entries.flatMap(([, samples]) => samples));
   const rows = entries.map(([name, samples]) => {

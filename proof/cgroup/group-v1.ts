@@ -4,10 +4,10 @@ import type { ParentFoldersV1 } from "./layout.ts";
 import type { Limits, Usage } from "./limits-and-usage.ts";
 import { statField } from "./stat-field.ts";
 
-/** The length of a period of the CPU quota: the kernel's default, and what containers have. */
+/** The length of a period of the CPU quota: the default of the kernel and of containers. */
 const PERIOD_MICROSECONDS = 100_000;
 
-/** A group of version 1: the same name below each controller. The kernel counts in nanoseconds. */
+/** A group of version 1: a folder of the same name below each controller. The kernel counts in nanoseconds. */
 export class GroupV1 {
   readonly #byController: ParentFoldersV1;
 
@@ -35,7 +35,7 @@ export class GroupV1 {
     }
     if (memoryBytes === undefined) return;
     writeFileSync(join(memory, "memory.limit_in_bytes"), String(memoryBytes));
-    // Memory and swap together: what does not fit must not go to disk unseen. Not every kernel counts swap.
+    // Limits memory and swap together, so that memory over the limit is not swapped out unnoticed. Not every kernel counts swap.
     const withSwap = join(memory, "memory.memsw.limit_in_bytes");
     if (existsSync(withSwap)) writeFileSync(withSwap, String(memoryBytes));
   }

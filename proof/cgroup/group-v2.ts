@@ -4,7 +4,7 @@ import { hasControllers } from "./layout.ts";
 import type { Limits, Usage } from "./limits-and-usage.ts";
 import { statField } from "./stat-field.ts";
 
-/** The length of a period of the CPU quota: the kernel's default, and what containers have. */
+/** The length of a period of the CPU quota: the default of the kernel and of containers. */
 const PERIOD_MICROSECONDS = 100_000;
 
 /** A group of version 2: one folder for all controllers. The kernel counts in microseconds. */
@@ -19,7 +19,7 @@ export class GroupV2 {
     return [this.#folder];
   }
 
-  /** Hands the controllers down to groups below; from then on no process can enter this one itself. */
+  /** Delegates the controllers to child groups. From then on no process can enter this group itself. */
   get parentFolderForChildren(): string {
     delegateControllers(this.#folder);
     return this.#folder;
@@ -32,7 +32,7 @@ export class GroupV2 {
     }
     if (memoryBytes === undefined) return;
     writeFileSync(join(this.#folder, "memory.max"), String(memoryBytes));
-    // What does not fit must not go to disk unseen. Not every kernel has swap.
+    // So that memory over the limit is not swapped out unnoticed. Not every kernel has swap.
     const swap = join(this.#folder, "memory.swap.max");
     if (existsSync(swap)) writeFileSync(swap, "0");
   }
@@ -42,7 +42,7 @@ export class GroupV2 {
     const cpuStat = read("cpu.stat");
     const memoryStat = read("memory.stat");
     const memoryBytes = Number(read("memory.current"));
-    // The peak is counted since Linux 5.19; before, who wants one looks often and keeps the highest.
+    // Linux counts the peak since 5.19. Before that, a caller who needs it has to sample often and keep the highest.
     const peak = existsSync(join(this.#folder, "memory.peak")) ? Number(read("memory.peak")) : memoryBytes;
     const files = statField(memoryStat, "active_file") + statField(memoryStat, "inactive_file");
     return {
@@ -58,7 +58,7 @@ export class GroupV2 {
   }
 }
 
-/** @throws Error where the folder's group holds processes, or is not this user's */
+/** Lets groups below this one use the controllers. @throws Error if the group has processes, or belongs to another user */
 export function delegateControllers(folder: string): void {
   const control = join(folder, "cgroup.subtree_control");
   if (hasControllers(readFileSync(control, "utf8"))) return;

@@ -14,7 +14,7 @@ const JSON_OPTION = [
   "write the result as JSON to the standard output, and all else to the standard error",
 ] as const;
 
-/** The contest's limit. */
+/** The default is the contest's limit. */
 const CPUS_OPTION = [
   "--cpus <number>",
   "what each system may use in all, in CPUs; 0: no limit",

@@ -16,7 +16,7 @@ const HEADINGS = [
   "ready s",
 ] as const;
 
-/** What was seen of the system, in a terminal's words. */
+/** What was measured of the system, as text for a terminal. */
 export function contestSummary(result: ContestResult): string {
   const table = rows(result);
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
@@ -70,7 +70,7 @@ function rows({ services, whole, readySeconds }: ContestResult): string[][] {
   ];
 }
 
-/** The group of the whole has no limit of its own, so that its periods are not counted: the sums of its parts are. */
+/** The group of the whole system has no limit, so the kernel does not count its periods. These are the sums of its parts. */
 function periodsOf(
   services: ContestResult["services"],
 ): Pick<UsageResult, "periods" | "throttledPeriods" | "throttledPeriodsAtStart"> {
@@ -107,7 +107,7 @@ function row(
   ];
 }
 
-/** What the figures mean, a sentence each. */
+/** What the figures mean, one sentence each. */
 function notes({ program, unlimited, readySeconds, services, disk, deaths }: ContestResult): string[] {
   const from = program === "executable" ? "the executable" : "the source";
   const throttled = services.filter(({ figures }) => (figures?.throttledPeriods ?? 0) > 0);

@@ -36,29 +36,30 @@ import {
 } from "./submission.ts";
 
 export interface ContestOptions extends LoadShape {
-  /** A new one, if not given. */
+  /** Default: a new one. */
   readonly seed?: number;
-  /** The folder for the files; `reports/` and the time, if not given. */
+  /** The folder for the files. Default: `reports/` and the time. */
   readonly out?: string;
   /** Where the system keeps its data and logs; emptied first. */
   readonly data: string;
-  /** Of HAProxy, on 127.0.0.1; 0 takes a free one. */
+  /** Port of HAProxy on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
   /** Runs the ledger's own processes from the source, not from the executable. */
   readonly source: boolean;
-  /** What every process takes over from the present environment, PATH among it. */
+  /** The environment that every process inherits, including PATH. */
   readonly environment: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 }
 
-/** The books catch up with the load's last answers within this, or the figures are taken without. */
+/** How long to wait until the last answers of the load are in the books. After that the figures are taken anyway. */
 const DRAIN_MILLISECONDS_MAX = 10_000;
 
 /**
- * Runs the submission natively under its limits, lays the contest's load test on it, and tells how both did.
+ * Runs the submission natively under its limits, runs the contest's load test against it, and reports on both.
  *
- * @returns the exit code: 0 where the load test passed, everything was ready in time and no process ended by itself
- * @throws StartError where the system or the test cannot start; then nothing is left running
+ * @returns the exit code: 0 if the load test passed, everything was ready in time and no process crashed or was killed;
+ *   1 if not; 130 if it was stopped before the load
+ * @throws StartError if the system or the test cannot start; then nothing is left running
  */
 export async function runContest(options: ContestOptions, signals: StackSignals): Promise<number> {
   const { say } = options;
@@ -70,7 +71,7 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   let monitor: ResourceUsageMonitor | null = null;
   let measured: ContestMeasurement | null;
   try {
-    // After the folder was opened: what a killed run has left in its groups is ended in order by then.
+    // After the folder was opened: by then, processes that a killed run left in its groups have been ended in order.
     const unlimited = cgroupsMissing();
     if (unlimited === null) monitor = new ResourceUsageMonitor(submission);
     else say(`Running without limits, which cannot be set here: ${unlimited}.`);
@@ -91,7 +92,7 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   return measured.load.verdict.passed && ready && measured.crashesAndOomKills.length === 0 ? 0 : 1;
 }
 
-/** One run, from the making of the database to the stop of the last process. */
+/** One run, from the creation of the database to the stop of the last process. */
 class ContestRun {
   readonly #options: ContestOptions;
   readonly #submission: Submission;
@@ -116,7 +117,7 @@ class ContestRun {
     this.#unlimited = unlimited;
   }
 
-  /** `null` where it was stopped before the load. */
+  /** `null` if it was stopped before the load. */
   async run(signals: StackSignals): Promise<ContestMeasurement | null> {
     const { say } = this.#options;
     const begun = performance.now();
@@ -172,12 +173,12 @@ class ContestRun {
     const folder = this.#folder;
     const programs = ensurePrograms(PROGRAM_NAMES, { path: given["PATH"] ?? "", say });
     const user = choosePostgresUser();
-    // Says of each process on the machine whose it is.
+    // Marks each process with the stack that it belongs to.
     const environment = { ...given, RAZONETE_STACK: folder.path };
     const commandPrefix = (name: string): readonly string[] => this.#monitor?.commandPrefix(name) ?? [];
     await prepareBooks({
       programs,
-      // PostgreSQL's image makes the database within the service's limits, too.
+      // In PostgreSQL's image, too, the database is created within the limits of the service.
       user: { ...user, prefix: [...commandPrefix("postgres"), ...user.prefix] },
       folder: folder.postgres,
       settings: submissionFileFor(
@@ -218,7 +219,7 @@ class ContestRun {
   }
 }
 
-/** What the last answers cost belongs to the load: the writer is let catch up. */
+/** Waits until the writer has caught up, since the cost of the last answers is part of the load. */
 async function outboxDrained(redisUrl: string): Promise<void> {
   const deadline = performance.now() + DRAIN_MILLISECONDS_MAX;
   while (performance.now() < deadline) {

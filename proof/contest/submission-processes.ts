@@ -6,13 +6,13 @@ import { DEPLOY, type OwnCommands, type ProcessPlan, type StackPlan } from "../.
 import { submissionFileFor, serviceNamed, type Submission } from "./submission.ts";
 
 /**
- * The ledger's own commands as the submission has them.
+ * The ledger's own commands, as in the submission.
  *
- * @param program what an image's entrypoint is: the executable, or Bun and the source
+ * @param program stands for the image's entry point: the executable, or Bun and the source
  */
 export function ownCommands(submission: Submission, program: readonly string[]): OwnCommands {
   const commandOf = (name: string): string[] => [...program, ...serviceNamed(submission, name).command];
-  // The submission has no service for the first: its writer does that work. The second is never asked for.
+  // The submission has no service for `init`: its writer does that work. `restore` is never run.
   return { init: ["true"], restore: ["false"], api: commandOf("api-1"), writer: commandOf("writer-1") };
 }
 
@@ -31,7 +31,7 @@ export function withSubmissionSettings(
     const command = planned.command.map((word) =>
       word.startsWith(DEPLOY) ? submissionFileFor(service, word) : word,
     );
-    // HAProxy reads several files; those of the submission come after the stack's.
+    // HAProxy reads several files. Those of the submission come after the stack's.
     const more = planned.kind === "haproxy" ? service.files.flatMap((file) => ["-f", file]) : [];
     return {
       ...planned,
@@ -50,7 +50,7 @@ export function withSubmissionSettings(
   };
 }
 
-/** Ready is a writer that keeps: the books are there, and it holds the lock of their first shard. */
+/** A writer is ready when the books exist and it holds the lock of their first shard. */
 function writerProbe(databaseUrl: string): Probe {
   return async () => {
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
@@ -58,7 +58,7 @@ function writerProbe(databaseUrl: string): Probe {
       const locks = await sql`
         SELECT 1 FROM pg_locks
         WHERE locktype = 'advisory' AND granted AND classid = ${LOCK_CLASS} AND objid = ${writerLock(0)}`;
-      return locks.length === 0 ? "it does not keep yet" : null;
+      return locks.length === 0 ? "it does not hold the lock of the first shard yet" : null;
     } catch (error) {
       return messageOf(error);
     } finally {

@@ -1,6 +1,6 @@
 /**
- * What the contest fixes: accounts, rates, lengths, fines. Source: the rules and the official simulation of
- * "Rinha de Backend 2024/Q1". The unit is the last word of a name.
+ * What the contest's rules fix: accounts, rates, phase lengths, fines. Source: the rules and the official simulation of
+ * "Rinha de Backend 2024/Q1". The last word of a name is its unit.
  */
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 
@@ -11,7 +11,7 @@ export const ACCOUNTS: readonly { readonly id: number; readonly limit: number }[
   (limit, index) => ({ id: index + 1, limit }),
 );
 
-/** The phases last 120 s × scale each; the rates are requests a second at rate 1. */
+/** Each phase lasts 120 s × scale. The rates below are requests a second at rate 1. */
 export const RAMP_SECONDS = 120;
 export const STEADY_SECONDS = 120;
 
@@ -19,7 +19,7 @@ export type LoadKind = "debit" | "credit" | "statement";
 
 export interface LoadStream {
   readonly kind: LoadKind;
-  /** Requests a second when the ramp starts, and from its end on. */
+  /** Requests a second at the start of the ramp, and from its end on. */
   readonly from: number;
   readonly to: number;
 }
@@ -31,9 +31,9 @@ export const LOAD_STREAMS: readonly LoadStream[] = [
 ];
 
 export const contestRules = {
-  /** Requests at once in each of the two opening checks for lost updates. */
+  /** Concurrent requests in each of the two preflight checks for lost updates. */
   concurrent_requests: 25,
-  /** Statements that the official test reads at once after "danada". Its comment says five; it sends four. */
+  /** Statements that the official test reads concurrently after "danada". Its comment says five, but it sends four. */
   statements_at_once: 4,
   value_cents_min: 1,
   value_cents_max: 10_000,

@@ -18,20 +18,20 @@ export interface LoadTestOptions extends LoadShape {
   readonly seed: number;
 }
 
-/** How a run is going, to be shown while it does. */
+/** The state of a run while it is running, for the progress display. */
 export interface RunStatus {
   readonly phase: "preflight checks" | "ramp" | "steady" | "final checks";
   /** Of the load: 0 to `secondsTotal`. */
   readonly seconds: number;
   readonly secondsTotal: number;
-  /** Requests a second that are due at this time. */
+  /** Requests a second that are due now. */
   readonly rate: number;
   /** Of the load so far. */
   readonly p99Ms: number;
   readonly failures: number;
 }
 
-/** One run of the contest's test, from the first check to the verdict. */
+/** One run of the contest's load test, from the first check to the verdict. */
 export class LoadTest {
   readonly #options: LoadTestOptions;
   readonly #startedAt = performance.now();
@@ -45,7 +45,7 @@ export class LoadTest {
     this.#recorder = new Recorder(options, this.#startedAt);
   }
 
-  /** Runs it all, once. */
+  /** Runs the whole test. Call it once. */
   async run(): Promise<RunResult> {
     const startedAt = new Date();
     const { target, scale, seed } = this.#options;
@@ -71,7 +71,7 @@ export class LoadTest {
     }
   }
 
-  /** Ends the run soon, with what was measured so far. */
+  /** Ends the run soon. The result holds what was measured so far. */
   interrupt(): void {
     this.#interruption.abort();
   }

@@ -9,7 +9,7 @@ const PHASES: Readonly<Record<RunStatus["phase"], string>> = {
   "final checks": "checks after the load",
 };
 
-/** Shows how a run is going on the standard error: a bar on a terminal, plain lines elsewhere. */
+/** Shows the progress of a run on standard error: a bar on a terminal, plain lines elsewhere. */
 export class LoadProgress {
   readonly #status: () => RunStatus;
   readonly #bar: SingleBar | null;
@@ -26,7 +26,7 @@ export class LoadProgress {
             hideCursor: true,
             clearOnComplete: true,
             barsize: 24,
-            // Ctrl-C is the command's: it ends the run, not the process.
+            // The command handles Ctrl-C itself: it ends the run, not the process.
             gracefulExit: false,
           },
           Presets.shades_classic,
@@ -50,7 +50,7 @@ export class LoadProgress {
       this.#bar.update(status.seconds, payload(status));
       return;
     }
-    // Phases without a length of their own would repeat one and the same line.
+    // The checks have no length of their own, so their line would repeat unchanged.
     if (
       status.phase === this.#lastPhase &&
       (status.phase === "preflight checks" || status.phase === "final checks")

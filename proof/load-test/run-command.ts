@@ -13,25 +13,25 @@ import { findTarget, type LoadTarget } from "./http/load-target.ts";
 
 export interface RunOptions extends LoadShape {
   readonly url: string;
-  /** A new one, if not given. */
+  /** Default: a new one. */
   readonly seed?: number;
-  /** The folder for the files; `reports/` and the time, if not given. */
+  /** The folder for the files. Default: `reports/` and the time. */
   readonly out?: string;
-  /** The result goes to the standard output, all else to the standard error. */
+  /** Writes the result to standard output and everything else to standard error. */
   readonly json?: boolean;
 }
 
 /**
- * Runs the test, shows how it goes, writes its result and its report, and sets the process's exit code.
+ * Runs the test, shows its progress, writes its result and report, and sets the process's exit code.
  *
- * @throws {StartError} (exit code 2) where it could not run, or the files could not be written
+ * @throws {StartError} (exit code 2) if it could not run, or the files could not be written
  */
 export async function runLoadTest(options: RunOptions): Promise<void> {
-  // The standard output is the result's alone where it is asked for as JSON.
+  // With --json, standard output holds nothing but the result.
   const say = options.json ? console.error : console.log;
   const target = await findTarget(options.url);
   const folder = options.out ?? defaultReportFolder();
-  // Made before the run: its four minutes would be lost to a folder that cannot be written to.
+  // Made before the run, so that an unwritable folder does not cost a run of four minutes.
   makeFolder(folder);
   const interruption = new AbortController();
   const stopListening = onInterrupts(() => interruption.abort());
@@ -42,9 +42,9 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
 }
 
 /**
- * Runs the test and shows how it goes.
+ * Runs the test and shows its progress.
  *
- * @param interruption ends the run soon, with what was measured so far
+ * @param interruption ends the run soon; the result holds what was measured so far
  */
 export async function runShowingProgress(
   target: LoadTarget,
@@ -68,9 +68,9 @@ export async function runShowingProgress(
 /**
  * Writes result.json and report.html.
  *
- * @param appendix a part of the page after the load test's own
- * @returns where they are, for a person
- * @throws {StartError} (exit code 2) where they could not be written
+ * @param appendix a section for the page, after the load test's own
+ * @returns a text that says where the files are
+ * @throws {StartError} (exit code 2) if they could not be written
  */
 export function writeReport(folder: string, result: RunResult, appendix: Html | null = null): string {
   const resultPath = join(folder, "result.json");
@@ -81,9 +81,9 @@ export function writeReport(folder: string, result: RunResult, appendix: Html | 
 }
 
 /**
- * Writes a page that lays two results side by side.
+ * Writes a page that shows two results side by side.
  *
- * @throws {StartError} (exit code 2) where a file is no result, or the page could not be written
+ * @throws {StartError} (exit code 2) if a file is not a result, or the page could not be written
  */
 export function compareResults(a: string, b: string, options: { readonly out?: string }): void {
   const page = renderComparison(readResult(a), readResult(b));
@@ -92,15 +92,15 @@ export function compareResults(a: string, b: string, options: { readonly out?: s
   console.log(`Comparison: ${path}`);
 }
 
-/** Where the files of a run go that is not told where. */
+/** Where the files of a run go if no folder is given. */
 export function defaultReportFolder(): string {
   return join("reports", timestamp(new Date()));
 }
 
-/** A terminal's Ctrl-C may come twice, from it and from npm: what comes so soon after is no second one. */
+/** One Ctrl-C may arrive twice, from the terminal and from npm. A repeat within this time is not a second Ctrl-C. */
 const SAME_INTERRUPT_MILLISECONDS = 500;
 
-/** @returns ends the listening */
+/** @returns a function that stops listening */
 function onInterrupts(first: () => void): () => void {
   let firstAt: number | null = null;
   const listener = () => {

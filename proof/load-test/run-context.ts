@@ -5,12 +5,12 @@ import { AnswerChecker } from "./checks/answer-checker.ts";
 import type { Recorder } from "./statistics/recorder.ts";
 import type { Requests } from "./http/requests.ts";
 
-/** What the phases of a run share. */
+/** What the phases of one run share. */
 export class RunContext {
   readonly client: Client;
   readonly requests: Requests;
   readonly recorder: Recorder;
-  /** One for each account, in their order. */
+  /** One for each account, in the order of the accounts. */
   readonly checkers: readonly AnswerChecker[] = ACCOUNTS.map(({ id, limit }) => new AnswerChecker(id, limit));
   readonly #interruption: AbortSignal;
 
@@ -25,7 +25,7 @@ export class RunContext {
     return this.#interruption.aborted;
   }
 
-  /** A request on a connection of its own, due now. */
+  /** Sends a request now, on its own connection. */
   once(request: Uint8Array): Promise<Outcome> {
     return new Promise((settle) => {
       this.client.once(request, performance.now(), settle);

@@ -38,7 +38,7 @@ interface Shown {
   readonly realizada_em: string;
 }
 
-/** A right account: every effect takes place at one moment, between the request and its answer. */
+/** A correct account: each transaction takes effect at one moment, between the request and its answer. */
 class Account {
   balance = 0;
   entries: Shown[] = [];
@@ -78,7 +78,7 @@ function statementOf(balance: number, entries: readonly Shown[], limite = LIMIT)
   };
 }
 
-/** Plays a history and returns what the checker finds in it, but for dropped connections. */
+/** Replays a history and returns the findings of the checker, except for dropped connections. */
 function findingsOf(history: readonly Step[], account = new Account()): Finding[] {
   const checker = new AnswerChecker(1, LIMIT);
   checker.expected.reset(0);
@@ -126,7 +126,7 @@ function findingsOf(history: readonly Step[], account = new Account()): Finding[
   return findings.filter((finding) => finding.check !== "connection-dropped");
 }
 
-test("finds nothing in a right history, however its requests overlap and whatever is dropped", () => {
+test("finds nothing in a correct history, however its requests overlap and whatever is dropped", () => {
   fc.assert(
     fc.property(steps, (history) => {
       expect(findingsOf(history)).toEqual([]);
@@ -135,8 +135,8 @@ test("finds nothing in a right history, however its requests overlap and whateve
   );
 });
 
-test("finds every update that is lost for good where each request is answered", () => {
-  /** Writes back a balance that it read one transaction too early. */
+test("finds every lost update if each request is answered", () => {
+  /** Every seventh time, writes back the balance from before the transaction. */
   class Loses extends Account {
     #count = 0;
 
@@ -161,7 +161,7 @@ test("finds every update that is lost for good where each request is answered", 
   expect(checks).toContain("final-balance");
 });
 
-/** A checker that has seen credits of 1, 2, 3, ... one after the other, each answered before the next is sent. */
+/** A checker after credits of 1, 2, 3, ..., each answered before the next was sent. */
 function afterCredits(count: number): { checker: AnswerChecker; account: Account } {
   const checker = new AnswerChecker(3, LIMIT);
   const account = new Account();
@@ -177,12 +177,12 @@ function afterCredits(count: number): { checker: AnswerChecker; account: Account
   return { checker, account };
 }
 
-/** What is found in a statement that is asked for after all credits. */
+/** The first finding in a statement that is requested after all credits. */
 function findingIn(checker: AnswerChecker, outcome: Outcome): Finding | undefined {
   return checker.statement(outcome, 1000).findings[0];
 }
 
-test("a statement is judged by name and in words", () => {
+test("each wrong statement is found by the right check, with its message", () => {
   const { checker, account } = afterCredits(12);
   const { balance, entries } = account;
   expect(findingIn(checker, account.statement())).toBeUndefined();
@@ -211,7 +211,7 @@ test("a statement is judged by name and in words", () => {
   expect(findingIn(checker, statementOf(balance, swapped))?.check).toBe("statement-order");
 });
 
-test("a statement that shows a transaction before its answer is held against the answer", () => {
+test("a statement that shows a transaction before its answer is checked against the answer", () => {
   const { checker, account } = afterCredits(3);
   const pending = checker.expected.recordSent({ kind: "debit", value: 4, description: "late" }, 100);
   const outcome = account.transact("debit", 4, "late", 101);
@@ -224,7 +224,7 @@ test("a statement that shows a transaction before its answer is held against the
   ]);
 });
 
-test("an answer is malformed where it is no JSON, misses a field or has a fraction", () => {
+test("an answer is malformed if it is not JSON, misses a field or has a fraction", () => {
   const bodies = [
     "",
     "[]",
@@ -240,7 +240,7 @@ test("an answer is malformed where it is no JSON, misses a field or has a fracti
   }
 });
 
-test("a status that the contract does not know is unexpected, and leaves the outcome open only from 500 on", () => {
+test("a status that is not in the contract is unexpected, and leaves the outcome unknown unless it is a 4xx", () => {
   for (const [status, open] of [
     [400, false],
     [404, false],
@@ -258,7 +258,7 @@ test("a status that the contract does not know is unexpected, and leaves the out
   }
 });
 
-test("a debit may be refused only where the balance can have been too low", () => {
+test("a debit may be refused only if the balance can have been too low", () => {
   const refused: Outcome = { type: "answered", status: 422, head: "", body: "" };
   const checker = new AnswerChecker(1, LIMIT);
   checker.expected.reset(0);
@@ -271,7 +271,7 @@ test("a debit may be refused only where the balance can have been too low", () =
       message: `account 1: a debit of ${LIMIT} was refused, though the balance was at least 0, with a limit of ${LIMIT}`,
     },
   ]);
-  // Another debit on its way at the same time may have come first, sent before it or after it.
+  // Another pending debit may have taken effect first, whether it was sent earlier or later.
   const before = debit(1);
   expect(checker.transaction(debit(LIMIT), refused, 1, true)).toEqual([]);
   expect(checker.transaction(before, refused, 1, true)).toEqual([]);
@@ -281,7 +281,7 @@ test("a debit may be refused only where the balance can have been too low", () =
   expect(checker.transaction(after, refused, 1, true)).toEqual([]);
 });
 
-test("a balance is open where transactions without answer may explain it, and wrong where they cannot", () => {
+test("a balance is inconclusive if transactions without an answer can explain it, and wrong if they cannot", () => {
   const checker = new AnswerChecker(1, LIMIT);
   checker.expected.reset(10);
   for (const [kind, value] of [
@@ -307,7 +307,7 @@ test("with many transactions without an answer, only a balance that none of them
   expect(types).toEqual(["inconclusive", "inconclusive", "inconclusive", "wrong", "wrong"]);
 });
 
-test("steps that are not known excuse as many that seem to be taken twice, and no more", () => {
+test("each unknown balance change excuses one answer that seems to lose an update, and no more", () => {
   const checker = new AnswerChecker(1, LIMIT);
   checker.expected.reset(0);
   const credit = () => checker.expected.recordSent({ kind: "credit", value: 1, description: null }, 0);

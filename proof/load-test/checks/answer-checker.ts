@@ -18,7 +18,7 @@ const TRANSPORT_CHECKS: Readonly<Record<TransportFailure, CheckName>> = {
   cancelled: "connection-dropped",
 };
 
-/** Turns the outcomes of one account's requests into findings, and keeps its book by them. */
+/** Turns the outcomes of one account's requests into findings, and updates its expected account with them. */
 export class AnswerChecker {
   readonly expected: ExpectedAccount;
   readonly #statements: StatementChecker;
@@ -28,7 +28,7 @@ export class AnswerChecker {
     this.#statements = new StatementChecker(this.expected);
   }
 
-  /** @param mayRefuse a debit may be refused with 422 */
+  /** @param mayRefuse whether a debit may be refused with 422 */
   transaction(pending: PendingTransaction, outcome: Outcome, endedAt: number, mayRefuse: boolean): Finding[] {
     if (outcome.type === "answered" && outcome.status === 200)
       return this.#accepted(pending, outcome.body, endedAt);
@@ -43,7 +43,7 @@ export class AnswerChecker {
       const finding = this.expected.recordRefused(pending);
       return finding === null ? [] : [finding];
     }
-    // A 4xx says that the request was not taken; after anything else it may have been.
+    // A 4xx means that the request had no effect. After any other status it may have had one.
     if (outcome.status >= 400 && outcome.status < 500) this.expected.recordNotApplied(pending);
     else this.expected.recordUnanswered(pending);
     return [this.statusFinding(what, outcome, pending.kind === "debit" && mayRefuse ? "200 or 422" : "200")];
@@ -51,7 +51,7 @@ export class AnswerChecker {
 
   /**
    * @param askedAt when it was sent, in milliseconds on the clock of `performance.now()`
-   * @returns the statement, where the answer holds one
+   * @returns the statement, if the answer holds one
    */
   statement(outcome: Outcome, askedAt: number): { statement: StatementAnswer | null; findings: Finding[] } {
     const read = this.readStatement(outcome);
@@ -60,7 +60,7 @@ export class AnswerChecker {
     return { statement: read.statement, findings: finding === null ? [] : [finding] };
   }
 
-  /** Like `statement`, but judges only the form. */
+  /** Like `statement`, but checks only the format of the answer. */
   readStatement(outcome: Outcome): { statement: StatementAnswer | null; findings: Finding[] } {
     const what = "a statement";
     if (outcome.type === "failed")
@@ -105,7 +105,7 @@ export class AnswerChecker {
   }
 }
 
-/** How an outcome is called in the counts. */
+/** The name under which an outcome is counted. */
 export function outcomeName(outcome: Outcome): string {
   return outcome.type === "answered" ? String(outcome.status) : outcome.reason;
 }

@@ -2,8 +2,8 @@ import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Failure, RequestKind } from "../run-result.ts";
 
 /**
- * The checks by name, and whether a failure of one counts as a wrong balance in the contest's fine: the server has
- * shown or stored a balance that no order of the transactions leads to. All others are ordinary failures.
+ * All checks by name. `inconsistency` means that a failure counts as a wrong balance, which the contest fines: the
+ * server showed or stored a balance that no order of the transactions leads to. All others are ordinary failures.
  */
 export const CHECKS = {
   "not-fresh": { inconsistency: false },
@@ -36,14 +36,14 @@ export const CHECKS = {
 
 export type CheckName = keyof typeof CHECKS;
 
-/** What a check found, before it is known when and in answer to what. */
+/** What a check found. The time and the kind of request are added later. */
 export interface Finding {
   readonly check: CheckName;
-  /** One sentence: account, what was seen, what it should have been. */
+  /** One sentence: the account, what was seen, what it should have been. */
   readonly message: string;
 }
 
-/** Counts all failures and keeps the first in words. */
+/** Counts all failures and records the first ones with their messages. */
 export class FailureLog {
   readonly recorded: Failure[] = [];
   #total = 0;

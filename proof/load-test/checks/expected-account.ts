@@ -9,17 +9,17 @@ export interface Transaction {
   readonly kind: "debit" | "credit";
   /** In cents. */
   readonly value: number;
-  /** By which statements are told what they show; null where others of the account bear the same one. */
+  /** Identifies the transaction in statements; null if other transactions of the account have the same description. */
   readonly description: string | null;
 }
 
-/** A transaction on its way. The amounts tell, later, how low the balance can have been meanwhile. */
+/** A transaction that was sent and not answered yet. The amounts show later how low the balance can have been meanwhile. */
 export interface PendingTransaction extends Transaction {
-  /** Milliseconds, like all times here on the clock of `performance.now()`. */
+  /** In milliseconds on the clock of `performance.now()`, like all times here. */
   readonly sentAt: number;
-  /** The least that the balance can be when it is sent, in cents. */
+  /** The lowest possible balance when it is sent, in cents. */
   readonly leastBalance: number;
-  /** All debits sent before it, this one included, in cents. */
+  /** Sum of all debits sent until then, including this one, in cents. */
   readonly debitsSent: number;
 }
 
@@ -33,17 +33,17 @@ export interface AcceptedTransaction extends Transaction {
 
 export type BalanceCheck =
   | { readonly type: "right" }
-  /** Not told apart by what is known; the note says why. */
+  /** What is known does not decide it; the note says why. */
   | { readonly type: "inconclusive"; readonly note: string }
   | { readonly type: "wrong"; readonly expected: string };
 
-/** What the answers say about one account: its balance, its steps, its latest transactions. */
+/** What one account should look like by its answers so far: its balance, its balance changes, its latest transactions. */
 export class ExpectedAccount {
   readonly account: number;
   readonly limit: number;
-  /** The balance before the run; null where it could not be read. */
+  /** The balance before the run; null if it could not be read. */
   #start: number | null = null;
-  /** Of what was answered 200, in cents. */
+  /** Sum of the signed values that were answered 200, in cents. */
   #accepted = 0;
   #debitsSent = 0;
   #debitsUnanswered = 0;
@@ -53,7 +53,7 @@ export class ExpectedAccount {
   #answersWithoutBalance = 0;
   readonly #lostUpdates = new LostUpdateCheck();
   readonly #latest = new Map<string, AcceptedTransaction>();
-  /** Descriptions of transactions on their way. */
+  /** Descriptions of transactions that were sent and not answered yet. */
   readonly #pending = new Set<string>();
 
   constructor(account: number, limit: number) {
@@ -61,16 +61,16 @@ export class ExpectedAccount {
     this.limit = limit;
   }
 
-  /** What the balance was before the run, in cents; 0 where that could not be read. */
+  /** The balance before the run, in cents; 0 if it could not be read. */
   get start(): number {
     return this.#start ?? 0;
   }
 
   /**
-   * Takes a balance as given, whatever was before: at the start, or when a request has changed it in a way that the
-   * answers do not tell. Only while nothing is on its way.
+   * Starts again from a given balance: at the start, or after a request that may have changed the balance in a way that
+   * its answer does not show. Only while no transaction is pending.
    *
-   * @param balance in cents; null where it is not known
+   * @param balance in cents; null if it is not known
    */
   reset(balance: number | null): void {
     this.#start = balance;
@@ -82,7 +82,7 @@ export class ExpectedAccount {
     this.#latest.clear();
   }
 
-  /** The balance at the start is known, so that the answers can be held against it. */
+  /** Whether the balance at the start is known, so that answers can be checked against it. */
   get isStartKnown(): boolean {
     return this.#start !== null;
   }
@@ -92,7 +92,7 @@ export class ExpectedAccount {
     return this.#latest;
   }
 
-  /** Whether a transaction with this description is on its way. */
+  /** Whether a transaction with this description was sent and not answered yet. */
   isPending(description: string): boolean {
     return this.#pending.has(description);
   }
@@ -121,18 +121,18 @@ export class ExpectedAccount {
     return this.checkLimit(balance, limit, `the answer to a ${kind} of ${value}`);
   }
 
-  /** 200, but without a balance that could be read. */
+  /** Answered 200, but without a readable balance. */
   recordAcceptedWithoutBalance(pending: PendingTransaction): void {
     this.#noLongerPending(pending);
     this.#accepted += signedValue(pending);
     this.#answersWithoutBalance += 1;
   }
 
-  /** Refused with 422: nothing was changed. A debit may only be refused where the balance can have been too low. */
+  /** Refused with 422: nothing was changed. A debit may be refused only if the balance can have been too low. */
   recordRefused(pending: PendingTransaction): Finding | null {
     this.#noLongerPending(pending);
     if (pending.kind !== "debit" || this.#start === null) return null;
-    // Its own value counts once: as what it would have taken. Debits sent since may have come first.
+    // Its own value counts once, as the amount to be debited. Debits sent later may have taken effect before it.
     const least = pending.leastBalance - (this.#debitsSent - pending.debitsSent);
     if (least < -this.limit) return null;
     return this.#finding(
@@ -142,19 +142,19 @@ export class ExpectedAccount {
     );
   }
 
-  /** Never reached the server, or was answered in a way that says that nothing was changed. */
+  /** It never reached the server, or its answer says that nothing was changed. */
   recordNotApplied(pending: PendingTransaction): void {
     this.#noLongerPending(pending);
   }
 
-  /** No answer, or one that leaves open whether it took effect. */
+  /** No answer, or an answer that does not say whether it took effect. */
   recordUnanswered(pending: PendingTransaction): void {
     this.#noLongerPending(pending);
     this.#unknown.push(signedValue(pending));
     if (pending.kind === "debit") this.#unknownDebits += pending.value;
   }
 
-  /** @param what shows the balance, as the start of a sentence */
+  /** @param what what shows the balance; the start of a sentence */
   checkLimit(balance: number, limit: number, what: string): Finding | null {
     if (balance < -this.limit) {
       return this.#finding(
@@ -168,7 +168,7 @@ export class ExpectedAccount {
     return null;
   }
 
-  /** Whether a balance, read while nothing is on its way, is what the answers lead to. */
+  /** Whether a balance that was read while nothing was pending matches the answers. */
   checkBalance(balance: number): BalanceCheck {
     if (this.#start === null) {
       return {
@@ -209,8 +209,8 @@ export class ExpectedAccount {
   }
 
   /**
-   * Answers that claim a step which another one has taken. Each transaction whose step is not known can make up for
-   * one, so that only what is over them is a failure.
+   * Finds answers that start from a balance which another answer has already used up: lost updates. Each transaction
+   * whose balance change is not known can explain one of them, so only those beyond that number are failures.
    */
   findLostUpdates(): Finding[] {
     if (this.#start === null) return [];

@@ -5,12 +5,12 @@ import type { Finding } from "./checks.ts";
 import { signedValue } from "../phases/request-generator.ts";
 
 /**
- * Judges statements by what the transactions in them were answered with. A transaction is recognized by its
- * description, which the plan makes unique; one that is not recognized is taken as it is: no false alarms.
+ * Checks statements against the answers to the transactions in them. A transaction is recognized by its description,
+ * which the request generator makes unique. One that is not recognized is not checked, so there are no false alarms.
  */
 export class StatementChecker {
   readonly #expected: ExpectedAccount;
-  /** Balances that statements showed after transactions whose answers had not come yet. */
+  /** Balances that statements showed after transactions that were not answered yet, by description. */
   readonly #shownBeforeAnswer = new Map<string, number>();
 
   constructor(expected: ExpectedAccount) {
@@ -18,7 +18,7 @@ export class StatementChecker {
   }
 
   /**
-   * The first thing that is wrong with a statement.
+   * Returns the first thing that is wrong with a statement.
    *
    * @param askedAt when its request was sent, in milliseconds on the clock of `performance.now()`
    */
@@ -33,7 +33,7 @@ export class StatementChecker {
     );
   }
 
-  /** To be told of each accepted transaction: statements may have shown it before its answer came. */
+  /** Call for each accepted transaction: a statement may have shown it before its answer came. */
   checkAnswer(description: string, balance: number): Finding | null {
     const shown = this.#shownBeforeAnswer.get(description);
     if (shown === undefined) return null;
@@ -45,7 +45,7 @@ export class StatementChecker {
     );
   }
 
-  /** To be told of each transaction that ends without a balance. */
+  /** Call for each transaction that ends without a balance. */
   forget(description: string): void {
     this.#shownBeforeAnswer.delete(description);
   }
@@ -79,7 +79,7 @@ export class StatementChecker {
         );
       }
     }
-    // Whoever was answered before another was sent came first, whatever the times say.
+    // A transaction that was answered before another one was sent came first, whatever the times say.
     let earliestAnswer: AcceptedTransaction | undefined;
     for (const accepted of known) {
       if (accepted === undefined) continue;
@@ -95,8 +95,8 @@ export class StatementChecker {
   }
 
   /**
-   * What was answered before the statement was asked for is in it, unless ten newer ones are. Of a statement that
-   * shows something older, or fewer than ten, nothing newer may be missing.
+   * A transaction that was answered before the statement was requested must be in it, unless ten newer ones are. If the
+   * statement shows an older one, or fewer than ten, nothing newer may be missing.
    */
   #checkFreshness(
     { entries }: StatementAnswer,
@@ -122,7 +122,7 @@ export class StatementChecker {
     );
   }
 
-  /** The balance, taken back entry by entry, is what each of them was answered with. */
+  /** Undoing the entries one by one, newest first, must give the balance that each of them was answered with. */
   #checkBalances(
     statement: StatementAnswer,
     known: readonly (AcceptedTransaction | undefined)[],

@@ -4,15 +4,15 @@ import type { Verdict } from "../run-result.ts";
 /** What the verdict depends on. */
 export interface RunTotals {
   readonly complete: boolean;
-  /** Of the ramp and the steady phase, that ended with an answer or failed. */
+  /** Requests of the ramp and the steady phase that were answered or failed. */
   readonly requests: number;
-  /** Answered as they should be, and in time. */
+  /** Answered correctly and in time. */
   readonly inTime: number;
   readonly failures: number;
   readonly inconsistencies: number;
 }
 
-/** The contest's verdict, in its own money. A run without any request has none in time. */
+/** The contest's verdict, in USD. A run without any request has none in time. */
 export function verdictOf(totals: RunTotals): Verdict {
   const share = totals.requests === 0 ? 0 : totals.inTime / totals.requests;
   const missing = Math.max(0, contestRules.answered_within_percent - share * 100);

@@ -1,6 +1,6 @@
 import { Connection, type Address, type Outcome, type Settle } from "./connection.ts";
 
-/** A request that waits for its answer. */
+/** A request that was sent and not answered yet. */
 interface InFlight {
   readonly connection: Connection;
   /** Milliseconds on the clock of `performance.now()`. */
@@ -8,8 +8,8 @@ interface InFlight {
 }
 
 /**
- * Opens connections and gives up on answers that take too long. All requests may take equally long, so that the
- * order of their start is the order of their deadlines: one timer looks at the oldest, instead of a timer for each.
+ * Opens connections, and fails requests whose answers take too long. All requests have the same time-out, so they
+ * reach their deadlines in the order in which they start: one timer that checks the oldest is enough for all.
  */
 export class Client {
   readonly #address: Address;
@@ -19,19 +19,19 @@ export class Client {
   readonly #timer: Timer;
   #shortenedTimeout: Timer | undefined;
 
-  /** @param timeoutMs how long after its due time a request waits for a whole answer */
+  /** @param timeoutMs how long after its due time a request waits for a complete answer */
   constructor(address: Address, timeoutMs: number) {
     this.#address = address;
     this.#timeoutMs = timeoutMs;
     this.#timer = setInterval(() => this.#failOverdue(), Math.min(250, timeoutMs / 8));
   }
 
-  /** Requests without an answer as yet. */
+  /** How many requests have no answer yet. */
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  /** Sends a request on a connection of its own. */
+  /** Sends a request on its own connection. */
   once(request: Uint8Array, dueAt: number, settle: Settle): void {
     const connection = new Connection(this.#address, () => {});
     this.#exchange(connection, request, dueAt, (outcome) => {
@@ -40,7 +40,7 @@ export class Client {
     });
   }
 
-  /** A line of exchanges on one connection, which is opened anew where the server has closed it. */
+  /** Sends requests one after the other on one connection, which is reopened if the server has closed it. */
   session(): (request: Uint8Array) => Promise<Outcome> {
     let connection: Connection | null = null;
     return (request) =>
@@ -51,7 +51,7 @@ export class Client {
       });
   }
 
-  /** The run was interrupted: answers are waited for no longer than this, from now on. */
+  /** The run was interrupted: from now on, waits for answers no longer than this. */
   shortenTimeout(timeoutMs: number): void {
     this.#timeoutMs = Math.min(this.#timeoutMs, timeoutMs);
     const inFlight = [...this.#inFlight];
@@ -62,7 +62,7 @@ export class Client {
     }, timeoutMs);
   }
 
-  /** Gives up on all that is under way. */
+  /** Cancels all requests in flight and closes all connections. */
   close(): void {
     clearInterval(this.#timer);
     clearTimeout(this.#shortenedTimeout);

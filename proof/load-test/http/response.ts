@@ -1,12 +1,12 @@
 import { loadTestBounds } from "../load-test-bounds.ts";
 
-/** An HTTP/1.1 answer, as far as the load test wants to know. */
+/** An HTTP/1.1 response, as far as the load test needs it. */
 export interface Response {
   readonly status: number;
-  /** The status line and the headers, as they came. */
+  /** The status line and the headers, as received. */
   readonly head: string;
   readonly body: string;
-  /** The connection may bear another request. */
+  /** The connection may carry another request. */
   readonly keepAlive: boolean;
 }
 
@@ -23,17 +23,17 @@ interface Head {
   readonly text: string;
   /** Where the body begins, in bytes. */
   readonly bodyAt: number;
-  /** Bytes; `chunked`; or `close`: all that comes until the connection ends. */
+  /** Bytes, `chunked`, or `close`: everything until the connection ends. */
   readonly length: number | "chunked" | "close";
   readonly keepAlive: boolean;
 }
 
-/** Puts the pieces of one answer together. Nearly every answer is one piece, so that later ones may cost a copy. */
+/** Assembles one response from its chunks. Nearly every response is one chunk, so a copy for each further one is cheap. */
 export class ResponseReader {
   #bytes: Buffer = EMPTY;
   #head: Head | null = null;
 
-  /** @param chunk copied where it has to outlive the call */
+  /** @param chunk copied if it has to outlive the call */
   push(chunk: Buffer): ParseResult {
     const isFirst = this.#bytes.length === 0;
     this.#bytes = isFirst ? chunk : Buffer.concat([this.#bytes, chunk]);
@@ -46,7 +46,7 @@ export class ResponseReader {
     return result;
   }
 
-  /** The connection has ended: what came so far is all. */
+  /** The connection has ended: nothing more will come. */
   end(): ParseResult {
     return this.#read(true);
   }
@@ -60,7 +60,7 @@ export class ResponseReader {
         if (head === null) return garbled("an answer that is not HTTP/1.1");
         this.#head = head;
       }
-      // 1xx: an interim answer; the one that counts comes after it.
+      // 1xx: an interim response; the final one follows.
       if (this.#head.status >= 200) return readBody(this.#bytes, this.#head, ended);
       this.#bytes = this.#bytes.subarray(this.#head.bodyAt);
       this.#head = null;
@@ -102,7 +102,7 @@ function readBody(bytes: Buffer, head: Head, ended: boolean): ParseResult {
   const end = length === "close" ? bytes.length : bodyAt + length;
   if (bytes.length < end) return MORE;
   const body = bytes.toString("utf8", bodyAt, end);
-  // Bytes that nobody asked for would be taken for the next request's answer.
+  // Extra bytes would be mistaken for the answer to the next request.
   const keepAlive = head.keepAlive && bytes.length === end;
   return { type: "whole", response: { status, head: text, body, keepAlive } };
 }
@@ -135,7 +135,7 @@ function garbled(reason: string): ParseResult {
   return { type: "garbled", reason };
 }
 
-/** The value of a header of an answer's head; null where it has none of this name. */
+/** The value of a header in a response's head; null if there is no such header. */
 export function headerOf(head: string, name: string): string | null {
   for (const line of head.split("\r\n").slice(1)) {
     const colon = line.indexOf(":");

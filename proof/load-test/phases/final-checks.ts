@@ -1,15 +1,15 @@
 import type { RunContext } from "../run-context.ts";
 
 /**
- * Beyond the official test: now that nothing is on its way any more, does every balance equal the sum of what was
- * answered, and did no two answers take the same step?
+ * Beyond the official test: now that no request is in flight, does every balance equal the sum of what was answered,
+ * and was no update lost?
  */
 export async function runFinalChecks(context: RunContext): Promise<void> {
   await Promise.all(
     context.checkers.map(async (checker) => {
       const { recorder, requests } = context;
       const { expected } = checker;
-      // Without a start there is nothing to compare with; that it could not be read is a failure already.
+      // Without a start balance there is nothing to compare with. That it could not be read is a failure already.
       if (!expected.isStartKnown) return;
       const askedAt = performance.now();
       const outcome = await context.once(requests.statement(expected.account));

@@ -2,7 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { TimerSchedule } from "./high-resolution-timer.ts";
 import { schedule } from "./schedule.ts";
 
-// A thread of its own can sleep to the fraction of a millisecond, which no timer of the event loop can.
+// A separate thread can sleep for a fraction of a millisecond. The timers of the event loop cannot.
 const timerSchedule: TimerSchedule = workerData;
 const { shape, startsAtEpochMs } = timerSchedule;
 const neverNotified = new Int32Array(new SharedArrayBuffer(4));

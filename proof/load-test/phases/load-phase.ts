@@ -4,12 +4,12 @@ import { generateRequests, type GeneratedRequest } from "./request-generator.ts"
 import type { RunContext } from "../run-context.ts";
 import type { LoadShape } from "./schedule.ts";
 
-/** Time for the timer's thread to start. */
+/** Time for the thread of the high-resolution timer to start. */
 const TIMER_START_MS = 100;
 
 /**
  * The ramp and the steady phase, in an open model: each request starts when it is due, whether or not earlier ones
- * were answered, and its time counts from then.
+ * were answered, and its latency counts from its due time.
  */
 export class LoadPhase {
   readonly #context: RunContext;
@@ -28,7 +28,7 @@ export class LoadPhase {
     this.#next = this.#takeNext();
   }
 
-  /** How far the load is, in seconds since the ramp's start. */
+  /** Progress of the load, in seconds since the start of the ramp. */
   get seconds(): number {
     return Math.max(0, (performance.now() - this.#startsAt) / 1000);
   }
@@ -45,7 +45,7 @@ export class LoadPhase {
     await timer.stop();
   }
 
-  /** Sends no further request; those under way are waited for. */
+  /** Sends no further requests, but waits for those in flight. */
   stop(): void {
     this.#next = null;
     this.#finishIfDone();
@@ -56,7 +56,7 @@ export class LoadPhase {
     while (this.#next !== null) {
       const leftMs = this.#startsAt + this.#next.atMs - performance.now();
       if (leftMs > 0) {
-        // In case that the timer fails: it is nearly always sooner.
+        // A fallback in case the high-resolution timer fails. That one is nearly always earlier.
         this.#timer = setTimeout(() => this.#sendDue(), Math.ceil(leftMs));
         return;
       }
@@ -70,7 +70,7 @@ export class LoadPhase {
   #send(request: GeneratedRequest): void {
     const { account, kind, atMs } = request;
     const checker = this.#context.checkers[account - 1];
-    if (checker === undefined) throw new Error(`there is no account ${account} in the plan`);
+    if (checker === undefined) throw new Error(`there is no account ${account}`);
     this.#waiting += 1;
     const sentAt = performance.now();
     this.#context.recorder.addSent(atMs, sentAt - this.#startsAt - atMs);

@@ -6,7 +6,7 @@ import { AnswerChecker } from "../checks/answer-checker.ts";
 import type { CheckName, Finding } from "../checks/checks.ts";
 import type { RunContext } from "../run-context.ts";
 
-/** The five requests of each account that break the rules, and the check that one fails by being accepted. */
+/** The five invalid requests of each account, and the check that fails if one is accepted. */
 const INVALID: readonly { readonly check: CheckName; readonly what: string; readonly json: string }[] = [
   {
     check: "accepts-fractional-value",
@@ -35,13 +35,13 @@ const INVALID: readonly { readonly check: CheckName; readonly what: string; read
   },
 ];
 
-/** The one that the concurrent requests are for. */
+/** The account that the concurrent requests use. */
 const CONCURRENT_ACCOUNT = 1;
 
-/** The checks before the load, in the official test's order: concurrency, consistency, the unknown account. */
+/** The checks before the load, in the order of the official test: concurrency, consistency, the unknown account. */
 export class PreflightChecks {
   readonly #context: RunContext;
-  /** Accounts whose statement was empty at the start: only in them a description of ours names one transaction. */
+  /** Accounts whose statement was empty at the start: only in these does a description identify one transaction. */
   readonly #fresh = new Set<number>();
 
   constructor(context: RunContext) {
@@ -49,9 +49,9 @@ export class PreflightChecks {
   }
 
   /**
-   * Ends early, with what was found so far, where the run is interrupted.
+   * Ends early, with what was found so far, if the run is interrupted.
    *
-   * @returns false where no account answered anything: a load would only find the same again, more slowly
+   * @returns false if no account answered anything: the load would only find the same again, more slowly
    */
   async run(): Promise<boolean> {
     const answered = await this.#readStartBalances();
@@ -67,9 +67,9 @@ export class PreflightChecks {
   }
 
   /**
-   * Beyond the official test, and not counted: where do the balances begin?
+   * Beyond the official test, and not counted as requests: reads the balances at the start.
    *
-   * @returns false where no account answered anything
+   * @returns false if no account answered anything
    */
   async #readStartBalances(): Promise<boolean> {
     const answered = await Promise.all(
@@ -126,7 +126,7 @@ export class PreflightChecks {
         "before its credits and debits one by one",
       ),
     );
-    // A connection that does not answer would hold each further step up for as long again.
+    // On a connection that does not answer, each further request would wait for the full time-out again.
     if (!started || this.#context.interrupted) return;
     if ((await this.#transact(checker, credit("toma"), "toma", onSession)) === null) return;
     if ((await this.#transact(checker, debit("devolve"), "devolve", onSession)) === null) return;
@@ -148,7 +148,7 @@ export class PreflightChecks {
     }
   }
 
-  /** @returns false where there was no answer */
+  /** @returns false if there was no answer */
   async #checkRefusal(
     checker: AnswerChecker,
     send: Send,
@@ -173,7 +173,7 @@ export class PreflightChecks {
         checker.statusFinding(what, outcome, "422 or 400"),
       ]);
     }
-    // What it did to the balance is not known: the account's book begins anew.
+    // Its effect on the balance is not known, so the expected account starts again from what the statement shows.
     const read = await this.#context.once(this.#context.requests.statement(account));
     checker.expected.reset(checker.readStatement(read).statement?.balance ?? null);
     return outcome.type === "answered";
@@ -195,7 +195,7 @@ export class PreflightChecks {
     this.#context.recorder.addCheck(performance.now() - sentAt, outcome, findings);
   }
 
-  /** @returns the outcome; null where there was no answer, or the run was interrupted */
+  /** @returns the outcome; null if there was no answer, or the run was interrupted */
   async #transact(
     checker: AnswerChecker,
     transaction: Transaction,
@@ -218,9 +218,9 @@ export class PreflightChecks {
   }
 
   /**
-   * @param judge what is expected of this statement above all
-   * @param counted the official test has this request too
-   * @returns false where there was no answer
+   * @param judge a check of this statement whose finding replaces all others
+   * @param counted whether the official test has this request too
+   * @returns false if there was no answer
    */
   async #readStatement(
     checker: AnswerChecker,
@@ -268,7 +268,7 @@ function newestFinding(
   const should = describe(expected).join(", ");
   const seen = describe(entries.slice(0, expected.length));
   if (seen.join(", ") === should) return null;
-  // All there, only elsewhere: the order is wrong. Else the statement is one of an earlier moment.
+  // If all are there, but elsewhere, the order is wrong. Otherwise the statement is from an earlier moment.
   const shown = describe(entries);
   const check = describe(expected).every((one) => shown.includes(one))
     ? "statement-order"

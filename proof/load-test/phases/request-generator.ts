@@ -17,7 +17,7 @@ export type GeneratedRequest =
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** The requests of the ramp and the steady phase with all they say, in order of time: the same for the same seed. */
+/** All requests of the ramp and the steady phase with their contents, in order of time. The same seed gives the same. */
 export function* generateRequests(shape: LoadShape, seed: number): Generator<GeneratedRequest, void> {
   const random = xoroshiro128plus(seed);
   for (const { kind, atMs } of schedule(shape)) {
@@ -35,7 +35,7 @@ export function* generateRequests(shape: LoadShape, seed: number): Generator<Gen
   }
 }
 
-/** The value with the sign that it has on the balance, in cents. */
+/** The change of the balance, in cents: negative for a debit. */
 export function signedValue(transaction: { readonly kind: LoadKind; readonly value: number }): number {
   return transaction.kind === "debit" ? -transaction.value : transaction.value;
 }

@@ -6,7 +6,7 @@ import {
   type LoadStream,
 } from "../contest-rules.ts";
 
-/** Length and height of the load, as multiples of the contest's. */
+/** Length and rate of the load, as multiples of the contest's. */
 export interface LoadShape {
   readonly scale: number;
   readonly rate: number;
@@ -27,9 +27,9 @@ export function loadSeconds(shape: LoadShape): number {
 }
 
 /**
- * When the requests of the ramp and the steady phase are due, in order of time; nothing is stored. How many come in
- * each second is what Gatling injects with `rampUsersPerSec` and `constantUsersPerSec`: the whole requests that the
- * rate has made up to its end, less those sent before. Within the second they are evenly apart.
+ * When the requests of the ramp and the steady phase are due, in order of time. Nothing is stored. The number in each
+ * second is what Gatling injects with `rampUsersPerSec` and `constantUsersPerSec`: the requests that the rate adds up
+ * to by the end of the second, rounded down, minus those sent before. Within the second they are evenly spaced.
  */
 export function* schedule(shape: LoadShape): Generator<DueRequest, void> {
   const streams = LOAD_STREAMS.map((stream) => dueTimes(stream, shape));
@@ -47,7 +47,7 @@ export function* schedule(shape: LoadShape): Generator<DueRequest, void> {
   }
 }
 
-/** How many requests `schedule` gives. */
+/** How many requests `schedule` yields. */
 export function scheduledRequests(shape: LoadShape): number {
   let count = 0;
   for (const stream of LOAD_STREAMS) {
@@ -56,7 +56,7 @@ export function scheduledRequests(shape: LoadShape): number {
   return count;
 }
 
-/** Requests a second that are due at this time, over all kinds. */
+/** Requests a second that are due at this time, of all kinds together. */
 export function rateAt(shape: LoadShape, second: number): number {
   const done = Math.min(1, Math.max(0, second / rampSeconds(shape)));
   return LOAD_STREAMS.reduce((sum, { from, to }) => sum + (from + (to - from) * done) * shape.rate, 0);
@@ -71,7 +71,7 @@ function* dueTimes(stream: LoadStream, shape: LoadShape): Generator<DueRequest, 
 }
 
 interface SecondOfLoad {
-  /** Seconds: 1, less at the end of a phase that is no whole number of them. */
+  /** In seconds: 1, or less at the end of a phase whose length is not a whole number of seconds. */
   readonly length: number;
   readonly requests: number;
 }
@@ -85,7 +85,7 @@ function* seconds(stream: LoadStream, shape: LoadShape): Generator<[start: numbe
   yield* phase(ramp, steady, (t) => to * t);
 }
 
-/** @param made how many requests the rate has made `t` seconds into the phase */
+/** @param made how many requests the rate adds up to by `t` seconds into the phase */
 function* phase(
   start: number,
   length: number,
@@ -94,7 +94,7 @@ function* phase(
   let before = 0;
   for (let second = 0; second < length; second++) {
     const end = Math.min(second + 1, length);
-    // Rounded first: a sum of fractions that should be a whole number may lie a hair under it.
+    // Rounded first: a sum of fractions that should be a whole number may be slightly below it.
     const after = Math.floor(Math.round(made(end) * 1e6) / 1e6);
     yield [start + second, { length: end - second, requests: after - before }];
     before = after;

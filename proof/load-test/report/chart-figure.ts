@@ -2,8 +2,8 @@ import type { ChartSpec } from "./chart-spec.ts";
 import { type Html, html } from "./html.ts";
 
 /**
- * A chart with its title and, in words, what is to be seen in it; `table`, if given, holds the same figures.
- * The canvas is an image to a reader who cannot see it: these are its text.
+ * A chart with its title and a description of what it shows. `table`, if given, holds the same figures. To a reader who
+ * cannot see it the canvas is only an image, and these are its text.
  */
 export function chartFigure(
   spec: ChartSpec,

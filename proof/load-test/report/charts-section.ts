@@ -19,7 +19,7 @@ export interface ChartsSection {
   readonly charts: readonly ChartSpec[];
 }
 
-/** The three charts of what was measured, for one run or for two laid over each other. */
+/** The three charts of latency, rate and distribution, for one run or for two runs overlaid. */
 export function chartsSection(runs: readonly ShownRun[]): ChartsSection {
   const measured = runs.filter(({ result }) => result.timeline.length > 0 && result.total.requests > 0);
   if (measured.length === 0) {
@@ -163,7 +163,7 @@ function percentileTables(runs: readonly ShownRun[]): Html {
   );
 }
 
-/** The points lie where requests do; the first at or over a percentile is its value. */
+/** The value of a percentile is that of the first point at or above it. */
 function latencyAt({ distribution }: RunResult, wanted: number): string {
   const point = distribution.find(({ percentile }) => percentile >= wanted - 1e-9);
   return point === undefined ? "–" : formatMilliseconds(point.milliseconds);

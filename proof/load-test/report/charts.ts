@@ -5,7 +5,7 @@ import type { ShownRun } from "./shown-run.ts";
 import { withoutFailure } from "./official-results.ts";
 import { formatClock, formatLatency } from "./format.ts";
 
-/** The contest fines an answer that takes longer. */
+/** The contest fines answers that take longer. */
 const limit_milliseconds = 250;
 const tall = 340;
 const low = 200;
@@ -20,10 +20,10 @@ const percentileLines: readonly (readonly [LatencyKey, Line])[] = [
   ["p50Ms", line("p50", "p50", { width: 2.25 })],
 ];
 
-/** A line and its column of values. */
+/** A line with its column of values. */
 type DrawnLine = readonly [style: Line, column: readonly (number | null)[]];
 
-/** Latency in each second: of one run its percentiles, of two runs the median and the p99 of both. */
+/** Latency in each second: the percentiles of one run, or the median and p99 of two runs. */
 export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
   const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
@@ -42,7 +42,7 @@ export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
   return { id: "latency", height: tall, y, marks: limitMarks(y), ...timeChartParts(runs, seconds, drawn) };
 }
 
-/** Requests due and answers come in each second. */
+/** Requests due and answers received in each second. */
 export function rateChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
   const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
@@ -79,7 +79,7 @@ function timeChartParts(
   seconds: readonly number[],
   drawn: readonly DrawnLine[],
 ): TimeChartParts {
-  // Where the runs' phases differ in length, those of the longer one are named.
+  // If the phases of the runs differ in length, those of the longer run are shown.
   const longest = runs.find(({ result }) => drawnSeconds(result) === seconds.length);
   return {
     x: secondsAxis(seconds),
@@ -94,8 +94,8 @@ function timeChartParts(
 const percentileTicks = [0, 50, 75, 90, 95, 99, 99.9, 99.99] as const;
 
 /**
- * The distribution of all latencies. Each further nine takes the same room on the x axis, for it is the rare slow
- * answers that a percentile plot is looked at for.
+ * The distribution of all latencies. Each further nine (p90, p99, p99.9) takes the same width on the x axis, since the
+ * rare slow answers are what a percentile plot is for.
  */
 export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   const points = runs.map(({ result }) => percentilePoints(result));
@@ -103,7 +103,7 @@ export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   const columns = points.map((one) => xs.map((x) => one.get(x) ?? null));
   const y = logAxis(columns.flatMap(valuesIn), "ms");
   const alone = runs.length === 1;
-  // Of 258 requests nobody can tell the p99.99.
+  // 258 requests, for example, are too few to give a p99.99.
   const requests = Math.max(...runs.map(({ result }) => result.total.requests));
   const last = percentileTicks.findIndex((percentile) => rarity(percentile) >= requests);
   const ticks = percentileTicks.slice(0, last === -1 ? undefined : last + 1);
@@ -129,7 +129,7 @@ export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   };
 }
 
-/** Latencies by rarity, up to p99.99: the value of a percentile is that of the first point at or over it. */
+/** Latencies by rarity, up to p99.99. The value of a percentile is that of the first point at or above it. */
 function percentilePoints({ distribution }: RunResult): Map<number, number> {
   const end = percentileTicks.at(-1) ?? 100;
   const inside = distribution.filter(({ percentile }) => percentile < end);
@@ -138,10 +138,10 @@ function percentilePoints({ distribution }: RunResult): Map<number, number> {
   return new Map(points.map(({ percentile, milliseconds }) => [rarity(percentile), milliseconds]));
 }
 
-/** How many of the official results without a failure had at most this p99, and where the runs are. */
+/** How many of the official results without a failure had at most each p99, with the runs marked. */
 export function rankingChart(runs: readonly ShownRun[]): ChartSpec {
   const official = withoutFailure.map((one) => one.p99Ms);
-  // What is faster than the contest could tell is drawn at its left edge, not left out.
+  // A p99 below the resolution of the contest's results is drawn at the left edge, not left out.
   const marks: Mark[] = runs
     .filter(({ result }) => result.total.requests > 0)
     .map(({ name, colour, result }) => ({
@@ -167,12 +167,12 @@ export function rankingChart(runs: readonly ShownRun[]): ChartSpec {
   };
 }
 
-/** One in how many requests is slower: p0 is 1, p99 is 100, p99.99 is 10,000. */
+/** One in how many requests is slower: 1 for p0, 100 for p99, 10,000 for p99.99. */
 function rarity(percentile: number): number {
   return 100 / (100 - percentile);
 }
 
-/** The contest's limit is shown only where latencies come near it: it would flatten the others. */
+/** The contest's limit is shown only if latencies come near it. Otherwise it would flatten the lines. */
 function limitMarks(y: Axis): Mark[] {
   if (y.max < limit_milliseconds) return [];
   return [{ axis: "y", at: limit_milliseconds, text: "fined from 250 ms", colour: "bad" }];
@@ -184,8 +184,8 @@ function secondsOf(runs: readonly ShownRun[]): number[] {
 }
 
 /**
- * The last answers of nearly every run come a moment after its last second. Drawn as a second of their own they
- * would look like a collapse; a longer wait for answers is drawn.
+ * In nearly every run the last answers come a moment after its last second. Drawn as a second of their own they would
+ * look like a collapse, so one such second is left out. A longer wait for answers is drawn.
  */
 function drawnSeconds({ timeline }: RunResult): number {
   const onlyLastIsIdle = timeline.at(-1)?.offered === 0 && (timeline.at(-2)?.offered ?? 0) > 0;
@@ -206,7 +206,7 @@ function secondsAxis(seconds: readonly number[]): Axis {
   return { log: false, min: 0, max, ticks, unit: "seconds" };
 }
 
-/** The phases of the run that is drawn longest. Where those of the other run differ, they bear its name. */
+/** The phases of the run with the most seconds. If the phases of the other run differ, the name of the run is added. */
 function phases({ name, result }: ShownRun, runs: readonly ShownRun[]): Region[] {
   const length = drawnSeconds(result);
   const first = steadyAt(result);
@@ -218,7 +218,7 @@ function phases({ name, result }: ShownRun, runs: readonly ShownRun[]): Region[]
   return regions;
 }
 
-/** The first second of the steady phase; past all seconds where the run did not come so far. */
+/** The first second of the steady phase; the number of seconds if the run did not reach it. */
 function steadyAt({ timeline }: RunResult): number {
   const steady = timeline.findIndex((second) => second.phase === "steady");
   return steady === -1 ? timeline.length : steady;

@@ -14,7 +14,7 @@ interface ComparedMetric {
   readonly title: string;
   readonly of: (result: RunResult) => number;
   readonly format: (value: number) => string;
-  /** Which way is better; null where it says nothing of the server. */
+  /** Which direction is better; null if the value says nothing about the server. */
   readonly better: "less" | "more" | null;
 }
 
@@ -37,7 +37,7 @@ const comparedMetrics: readonly ComparedMetric[] = [
   },
 ];
 
-/** One sentence that says which run was the faster one, and by how much. */
+/** One sentence that says which run was faster, and by how much. */
 export function comparisonLead(a: RunResult, b: RunResult): Html {
   const ofA = a.total.latency.p99Ms;
   const ofB = b.total.latency.p99Ms;
@@ -60,7 +60,7 @@ export function metricsTable(a: RunResult, b: RunResult): Html {
       <tbody>
         ${row("Requests", formatCount(a.total.requests), formatCount(b.total.requests), a.total.requests, b.total.requests, null)}
         ${comparedMetrics.map((metric) => {
-          // Nothing can be told of a run that measured nothing, least of all that it was faster.
+          // A run that measured nothing has no figures, and must not appear to be faster.
           const ofA = a.total.requests > 0 ? metric.of(a) : Number.NaN;
           const ofB = b.total.requests > 0 ? metric.of(b) : Number.NaN;
           return row(metric.title, metric.format(ofA), metric.format(ofB), ofA, ofB, metric.better);
@@ -130,10 +130,10 @@ function row(
   </tr>`;
 }
 
-/** Two runs of the same server differ by a few percent; less than this is not a difference of the servers. */
+/** Two runs of the same server differ by a few percent. A difference of up to this share says nothing about the servers. */
 const noise_share = 0.05;
 
-/** NaN, where one of the two was not measured, differs from nothing. */
+/** False if either value is NaN, which means not measured. */
 function differClearly(a: number, b: number): boolean {
   return Math.abs(a - b) > noise_share * Math.max(Math.abs(a), Math.abs(b));
 }

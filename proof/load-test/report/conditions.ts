@@ -10,7 +10,7 @@ import {
 import type { RunResult } from "../run-result.ts";
 import { scrollingTable } from "./tables.ts";
 
-/** How late the generator was: whether the figures are the server's at all. */
+/** How late the generator was, and so whether the figures are the server's alone. */
 export function generatorSection({ generator }: RunResult): Html {
   return html`<section>
     <h2>The generator itself</h2>
@@ -27,7 +27,7 @@ export function generatorSection({ generator }: RunResult): Html {
   </section>`;
 }
 
-/** All that another person needs to measure the same again. */
+/** Everything that another person needs to repeat the measurement. */
 export function repeatSection(result: RunResult): Html {
   return html`<section>
     <h2>To repeat this run</h2>
@@ -44,7 +44,7 @@ export function repeatSection(result: RunResult): Html {
   </section>`;
 }
 
-/** The same of two runs, with what differs marked. */
+/** The same for two runs, with the differences marked. */
 export function repeatBothSection(a: RunResult, b: RunResult): Html {
   const ofB = facts(b);
   return html`<section>

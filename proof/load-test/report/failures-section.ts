@@ -3,10 +3,10 @@ import type { Failure } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
 import { formatClock, formatCount, formatCounted } from "./format.ts";
 
-/** So many are in sight at once; whoever wants to read on opens the others. */
+/** How many failures are visible at once. The reader can unfold the rest. */
 const shown_failures_max = 8;
 
-/** Each failure in words, and before them how often each check failed: a hundred of one kind are one trouble. */
+/** How often each check failed, then each failure with its message. A hundred failures of one check are often one problem. */
 export function failuresSection({ name, result }: ShownRun): Html {
   const { failures, failuresTotal } = result;
   const title = name === "this run" ? "Failures" : `Failures of run ${name}`;

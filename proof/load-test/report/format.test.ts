@@ -11,7 +11,7 @@ import {
 } from "./format.ts";
 import { expect, test } from "bun:test";
 
-test("a share is rounded so that neither all nor none is said wrongly", () => {
+test("a share is rounded so that only all is 100% and only none is 0%", () => {
   expect(formatPercent(1)).toBe("100%");
   expect(formatPercent(61_502 / 61_503)).toBe("99.99%");
   expect(formatPercent(0.979999)).toBe("97.99%");
@@ -20,7 +20,7 @@ test("a share is rounded so that neither all nor none is said wrongly", () => {
   expect(formatPercent(0)).toBe("0%");
 });
 
-test("milliseconds bear three digits, and four only where they are whole", () => {
+test("milliseconds have three digits, and more only above 1,000", () => {
   expect([0, 0.834, 9.99, 9.999, 12.44, 99.96, 787.4, 3235.6].map(formatMilliseconds)).toEqual([
     "0.00",
     "0.83",
@@ -33,7 +33,7 @@ test("milliseconds bear three digits, and four only where they are whole", () =>
   ]);
 });
 
-test("what is not known is a dash, never a NaN", () => {
+test("an unknown value is a dash, never a NaN", () => {
   const unknown = Number.NaN;
   const written = [formatCount, formatMilliseconds, formatPercent, formatUsd, formatDuration].map((write) =>
     write(unknown),
@@ -44,7 +44,7 @@ test("what is not known is a dash, never a NaN", () => {
   expect(formatInstant("yesterday")).toBe("yesterday");
 });
 
-test("ratios say how much, also of equals and of hundreds", () => {
+test("ratios of equal values and of a hundredfold are readable too", () => {
   expect([
     formatRatio(0, 0),
     formatRatio(2, 1),
@@ -54,7 +54,7 @@ test("ratios say how much, also of equals and of hundreds", () => {
   ]).toEqual(["×1.00", "×0.50", "×4.18", "×34.3", "×787"]);
 });
 
-test("counts and times read as a person would say them", () => {
+test("counts and times read naturally", () => {
   expect(formatCounted(0, "failure")).toBe("no failures");
   expect(formatCounted(1, "failure")).toBe("1 failure");
   expect(formatCounted(1243, "failure")).toBe("1,243 failures");

@@ -1,4 +1,4 @@
-/** How the report writes figures. What cannot be told (no request, so no percentile) is a dash. */
+/** How the report formats figures. An unknown value (no request, so no percentile) is a dash. */
 const dash = "–";
 
 const locale = "en-US";
@@ -15,7 +15,7 @@ export function formatCounted(value: number, one: string, many = `${one}s`): str
   return `${formatCount(value)} ${value === 1 ? one : many}`;
 }
 
-/** Three digits tell what a percentile can tell: `0.83`, `12.4`, `1,240`. */
+/** Three digits are as precise as a percentile is: `0.83`, `12.4`. Above 1,000, whole numbers: `1,240`. */
 export function formatMilliseconds(value: number): string {
   if (!Number.isFinite(value)) return dash;
   const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
@@ -23,7 +23,7 @@ export function formatMilliseconds(value: number): string {
 }
 
 export function formatLatency(value: number): string {
-  // A no-break space: a line that begins with `ms` is hard to read.
+  // A no-break space, since a line that begins with `ms` is hard to read.
   return Number.isFinite(value) ? `${formatMilliseconds(value)}\u00a0ms` : dash;
 }
 
@@ -31,16 +31,16 @@ export function formatUsd(value: number): string {
   return Number.isFinite(value) ? money.format(value) : dash;
 }
 
-/** Rounded down, so that 100% is said only of all: `99.99%` where one of 61,503 is missing. And 0% only of none. */
+/** Rounded down, so that only all is 100%: `99.99%` if one of 61,503 is missing. Only none is 0%. */
 export function formatPercent(share: number): string {
   if (!Number.isFinite(share)) return dash;
-  // The tiny addend undoes what binary fractions take away: 0.9823 × 10,000 is 9,822.999….
+  // The small addend corrects an error of binary fractions: 0.9823 × 10,000 is 9,822.999….
   const hundredths = Math.floor(share * 10_000 + 1e-6);
   if (hundredths === 0 && share > 0) return "<0.01%";
   return `${(hundredths / 100).toLocaleString(locale, { maximumFractionDigits: 2 })}%`;
 }
 
-/** A second of a run as a clock shows it: `1:05`. */
+/** A second of a run in minutes and seconds: `1:05`. */
 export function formatClock(seconds: number): string {
   const full = Math.floor(seconds);
   return `${Math.floor(full / 60)}:${String(full % 60).padStart(2, "0")}`;
@@ -52,7 +52,7 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
 }
 
-/** ISO 8601 to `22 Nov 2026, 13:02:40 UTC`; what is not a date stays as it is. */
+/** ISO 8601 to `22 Nov 2026, 13:02:40 UTC`; a text that is not a date is returned unchanged. */
 export function formatInstant(iso: string): string {
   const at = new Date(iso);
   if (Number.isNaN(at.getTime())) return iso;
@@ -69,7 +69,7 @@ export function formatMemory(bytes: number): string {
   return Number.isFinite(bytes) ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : dash;
 }
 
-/** How often `a` goes into `b`: `×0.62`. */
+/** `b` as a multiple of `a`: `×0.62`. */
 export function formatRatio(a: number, b: number): string {
   if (a === b) return "×1.00";
   if (!Number.isFinite(a) || !Number.isFinite(b) || a === 0) return dash;

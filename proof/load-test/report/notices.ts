@@ -2,7 +2,7 @@ import { type Html, html } from "./html.ts";
 import { formatLatency, formatPercent } from "./format.ts";
 import type { ShownRun } from "./shown-run.ts";
 
-/** What a reader must know before believing a figure: it stands above all charts. */
+/** What a reader must know before relying on the figures. Shown above all charts. */
 export function notices(runs: readonly ShownRun[]): Html {
   const shown = [...runs.flatMap(runNotices), ...differenceNotices(runs)];
   if (shown.length === 0) return html``;
@@ -13,7 +13,7 @@ function runNotices({ name, result }: ShownRun): Html[] {
   const shown: Html[] = [];
   const alone = name === "this run";
   const subject = alone ? "The run" : `Run ${name}`;
-  // The verdict of a report has said so in large letters already.
+  // In the report of one run the verdict already says so in large letters.
   if (!result.complete && !alone) {
     shown.push(
       warning(
@@ -49,7 +49,7 @@ function runNotices({ name, result }: ShownRun): Html[] {
   return shown;
 }
 
-/** A comparison is one of the servers only where all else was the same. */
+/** Two runs compare the servers only if everything else was the same. */
 function differenceNotices(runs: readonly ShownRun[]): Html[] {
   const [a, b] = runs;
   if (a === undefined || b === undefined) return [];

@@ -7,7 +7,7 @@ import { chartFigure } from "./chart-figure.ts";
 import { scrollingTable } from "./tables.ts";
 import { rankingOf } from "./ranking.ts";
 
-/** Where the runs stand among the contest's official results. */
+/** The rank of the runs among the contest's official results. */
 export function rankingSection(runs: readonly ShownRun[], chart: ChartSpec): Html {
   const fullyPaid = withoutFailure.filter((one) => one.p99Ms <= 250).length;
   return html`<section>

@@ -14,9 +14,9 @@ import { notices } from "./notices.ts";
 import { renderDocument } from "./document.ts";
 
 /**
- * A run as one self-contained HTML page: it loads nothing, and can be mailed, archived or opened from a disk.
+ * A run as one self-contained HTML page, which loads nothing and can be mailed, archived or opened from a disk.
  *
- * @param appendix a section of what else was seen in the run, after the figures of the load
+ * @param appendix a section with what else was measured in the run, after the figures of the load
  */
 export function renderReport(result: RunResult, appendix: Html | null = null): string {
   const runs: readonly ShownRun[] = [{ name: "this run", colour: "p99", result }];
@@ -43,7 +43,7 @@ export function renderReport(result: RunResult, appendix: Html | null = null): s
   });
 }
 
-/** Two runs side by side, in the same form: their charts laid over each other, their figures with ratios. */
+/** Two runs on one page in the same form: their charts overlaid, their figures with ratios. */
 export function renderComparison(a: RunResult, b: RunResult): string {
   const runs: readonly ShownRun[] = [
     { name: "A", colour: "a", result: a },
@@ -88,7 +88,7 @@ function masthead(title: string, detail: string): Html {
   </header>`;
 }
 
-/** Hidden until the page's script runs, without which they would do nothing. */
+/** Hidden until the page's script runs, since they need it. */
 function saveButtons(labels: Readonly<Record<string, string>>): Html {
   return html`<p class="save">
     ${Object.entries(labels).map(

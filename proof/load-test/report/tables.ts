@@ -14,7 +14,7 @@ export function kindName({ kind }: KindResult): string {
   return names[kind];
 }
 
-/** The latencies of each kind of request. Seven columns are what a phone has room for. */
+/** The latencies of each kind of request. A phone has room for seven columns. */
 export function latencyTable({ kinds, total }: RunResult): Html {
   return scrollingTable(
     "Latency by kind of request",
@@ -42,7 +42,7 @@ export function latencyTable({ kinds, total }: RunResult): Html {
 
 function latencyRow(kind: KindResult): Html {
   const { meanMs, p50Ms, p75Ms, p95Ms, p99Ms, maxMs } = kind.latency;
-  // Where nothing was asked there is no latency, whatever the figures' zeros say.
+  // Without requests there is no latency, although the figures are 0.
   const shown = (value: number): string => (kind.requests === 0 ? "–" : formatMilliseconds(value));
   return html`<tr>
     <th scope="row">${kindName(kind)}</th>
@@ -50,7 +50,7 @@ function latencyRow(kind: KindResult): Html {
   </tr>`;
 }
 
-/** Requests and failures of each kind, and how often each outcome came: status codes first, then what went wrong on the wire. */
+/** Requests and failures of each kind, and how often each outcome occurred: status codes first, then transport failures. */
 export function outcomesTable({ kinds, total }: RunResult, label: string): Html {
   const outcomes = [...new Set([total, ...kinds].flatMap((kind) => Object.keys(kind.outcomes)))].toSorted(
     (a, b) => Number(!isStatus(a)) - Number(!isStatus(b)) || a.localeCompare(b),
@@ -116,7 +116,7 @@ function isErrorOutcome(outcome: string): boolean {
   return !isStatus(outcome) || outcome >= "500";
 }
 
-/** A wide table scrolls in its own frame, by keyboard too, and the page never sideways. */
+/** A wide table scrolls in its own frame, also by keyboard, so the page never scrolls sideways. */
 export function scrollingTable(label: string, table: Html): Html {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

@@ -12,7 +12,7 @@ import { officialResults } from "./official-results.ts";
 import { rankingOf } from "./ranking.ts";
 import type { ShownRun } from "./shown-run.ts";
 
-/** What a run came to, in the order in which a reader must know it: an interrupted run is not a failed one. */
+/** The outcome of a run. An interrupted run is not a failed one. */
 export type RunOutcome = "empty" | "interrupted" | "failed" | "passed";
 
 /** The contest's prize, and its fine for each balance that was wrong. */
@@ -36,7 +36,7 @@ export function headline(result: RunResult): string {
   return headlines[runOutcomeOf(result)];
 }
 
-/** The verdict as the page's first words, with the payment as a T-account. */
+/** The verdict at the top of the page, with the payment as a T-account. */
 export function verdictSection(result: RunResult): Html {
   const outcome = runOutcomeOf(result);
   return html`<section class="verdict ${outcome}" aria-labelledby="verdict">
@@ -56,7 +56,7 @@ export function verdictSection(result: RunResult): Html {
   </section>`;
 }
 
-/** A verdict in small, for a run beside another one. */
+/** A small form of the verdict, for a run next to another one. */
 export function verdictCard({ name, colour, result }: ShownRun): Html {
   const outcome = runOutcomeOf(result);
   return html`<section class="card ${outcome} run-${colour}" aria-label="Run ${name}">
@@ -91,7 +91,7 @@ function outcomeSentence(result: RunResult): Html {
   }
 }
 
-/** Prize and fines in the form that gave the project its name: debits on the left, credits on the right. */
+/** Prize and fines as a T-account (in Portuguese: razonete): debits on the left, credits on the right. */
 function paymentAccount({ verdict }: RunResult): Html {
   const fines = verdict.fineForLatencyUsd + verdict.fineForInconsistenciesUsd;
   return html`<table class="account">
@@ -141,7 +141,7 @@ function paymentAccount({ verdict }: RunResult): Html {
   </table>`;
 }
 
-/** The figures that a reader asks for first. */
+/** The figures that a reader looks for first. */
 export function keyFigures(result: RunResult): Html {
   const { total, verdict, failuresTotal } = result;
   const { latency } = total;

@@ -4,7 +4,7 @@ import { PerSecondStatistics } from "./per-second.ts";
 /** Phases of 1.2 s each. */
 const SHORT = { scale: 0.01, rate: 1 };
 
-test("a request counts where it was due, its answer where it came", () => {
+test("a request counts in the second in which it was due, its answer in the second in which it came", () => {
   const perSecond = new PerSecondStatistics(SHORT);
   perSecond.addSent(0);
   perSecond.addSent(500);
@@ -31,7 +31,7 @@ test("a request counts where it was due, its answer where it came", () => {
   expect(seconds[2]?.latency).toBeNull();
 });
 
-test("a second's latencies are its own, though the memory served an earlier one", () => {
+test("a second has only its own latencies, although its memory was used by an earlier one", () => {
   const perSecond = new PerSecondStatistics({ scale: 1, rate: 1 });
   for (let second = 0; second < 100; second++) {
     const dueMs = second * 1000;
@@ -43,7 +43,7 @@ test("a second's latencies are its own, though the memory served an earlier one"
   );
 });
 
-test("without an answer a request is not answered, and one that was cancelled counts nowhere", () => {
+test("a request without an answer does not count as answered, and a cancelled one is not counted at all", () => {
   const perSecond = new PerSecondStatistics(SHORT);
   perSecond.addSent(10);
   perSecond.addOutcome(10, 2010, false, true);

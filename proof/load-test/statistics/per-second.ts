@@ -9,8 +9,8 @@ interface UnsettledSecond {
 }
 
 /**
- * Figures for each second of the load. A second's distribution is kept only until all requests that were due in it
- * are settled; then its summary stands for it, and its memory serves another one.
+ * Statistics for each second of the load. The distribution of a second is kept only until all requests that were due
+ * in it are settled. Then only its summary remains, and its memory is reused for another second.
  */
 export class PerSecondStatistics {
   readonly #rampSeconds: number;
@@ -26,7 +26,7 @@ export class PerSecondStatistics {
     this.#rampSeconds = rampSeconds(shape);
   }
 
-  /** A request is sent; requests come in the order of their due times. */
+  /** A request is sent. Call in the order of due times. */
   addSent(dueMs: number): void {
     const second = Math.floor(dueMs / 1000);
     this.#current = second;
@@ -39,7 +39,7 @@ export class PerSecondStatistics {
 
   /**
    * @param endMs since the start of the ramp, like `dueMs`
-   * @param answered there was an answer, right or wrong
+   * @param answered whether there was an answer, right or wrong
    */
   addOutcome(dueMs: number, endMs: number, answered: boolean, failed: boolean): void {
     const second = Math.floor(dueMs / 1000);
@@ -49,13 +49,13 @@ export class PerSecondStatistics {
     if (unsettled === undefined) return;
     unsettled.latencies.add(endMs - dueMs);
     unsettled.waiting -= 1;
-    // Here, not when a second begins: it would hold up the requests that are due at its very start.
+    // Done here and not when a second begins, where it would delay the requests that are due at its start.
     for (const [earlier, { waiting }] of this.#unsettled) {
       if (earlier < this.#current && waiting === 0) this.#close(earlier);
     }
   }
 
-  /** A request that the interruption of the run left without an outcome: it counts nowhere. */
+  /** A request has no outcome because the run was interrupted. It is not counted at all. */
   addCancelled(dueMs: number): void {
     const second = Math.floor(dueMs / 1000);
     const unsettled = this.#unsettled.get(second);

@@ -9,7 +9,7 @@ import { loadTestBounds } from "../load-test-bounds.ts";
 import type { LoadShape } from "../phases/schedule.ts";
 import { PerSecondStatistics } from "./per-second.ts";
 
-/** Everything that a run measures: each request goes in once, when it has its outcome. */
+/** Collects everything that a run measures. Each request is added once, when it has its outcome. */
 export class Recorder {
   readonly failures = new FailureLog();
   readonly statistics = new RequestStatistics();
@@ -17,17 +17,17 @@ export class Recorder {
   readonly notes: string[] = [];
   readonly #startedAt: number;
   readonly #delays = new Latencies();
-  /** Of the ramp and the steady phase, over all kinds. */
+  /** Of the ramp and the steady phase, of all kinds together. */
   readonly #loadLatencies = new Latencies();
   #inTime = 0;
 
-  /** @param startedAt of the run, in milliseconds on the clock of `performance.now()` */
+  /** @param startedAt start of the run, in milliseconds on the clock of `performance.now()` */
   constructor(shape: LoadShape, startedAt: number) {
     this.perSecond = new PerSecondStatistics(shape);
     this.#startedAt = startedAt;
   }
 
-  /** Requests of the ramp and the steady phase, and how many of them were answered rightly and in time. */
+  /** Requests of the ramp and the steady phase, and how many of them were answered correctly and in time. */
   get load(): { readonly requests: number; readonly inTime: number; readonly p99Ms: number } {
     const latencies = this.#loadLatencies;
     return { requests: latencies.count, inTime: this.#inTime, p99Ms: latencies.percentile(99) };
@@ -37,20 +37,20 @@ export class Recorder {
     this.failures.add(kind, finding, (performance.now() - this.#startedAt) / 1000);
   }
 
-  /** A request of the opening checks. */
+  /** A request of the preflight checks has its outcome. */
   addCheck(milliseconds: number, outcome: Outcome, findings: readonly Finding[]): void {
     if (outcome.type === "failed" && outcome.reason === "cancelled") return;
     this.statistics.add("check", milliseconds, outcomeName(outcome), findings.length > 0);
     for (const finding of findings) this.addFinding("check", finding);
   }
 
-  /** @param delayMs from when the request was due to when its connection was started */
+  /** @param delayMs from the due time of the request to the start of its connection */
   addSent(dueMs: number, delayMs: number): void {
     this.perSecond.addSent(dueMs);
     this.#delays.add(delayMs);
   }
 
-  /** A request of the load has its outcome. Times in milliseconds since the ramp's start. */
+  /** A request of the load has its outcome. Times are in milliseconds since the start of the ramp. */
   addOutcome(
     kind: RequestKind,
     dueMs: number,

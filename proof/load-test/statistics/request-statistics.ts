@@ -26,7 +26,7 @@ class KindStatistics {
 
 const KINDS: readonly RequestKind[] = ["debit", "credit", "statement", "check"];
 
-/** What has been measured of the requests that the official test counts. */
+/** Counts, outcomes and latencies of the requests that the official test counts, by kind and in total. */
 export class RequestStatistics {
   readonly #total = new KindStatistics();
   readonly #kinds = new Map<RequestKind, KindStatistics>(KINDS.map((kind) => [kind, new KindStatistics()]));
