@@ -15,8 +15,8 @@ export interface BenchContext {
 }
 
 /**
- * Starts and stops targets. `await using environment = new BenchEnvironment(...)` leaves nothing behind: however the scope
- * is left, it stops every target and removes its data and its control group.
+ * Starts and stops targets. `await using environment = new BenchEnvironment(...)` leaves nothing behind: however the
+ * scope is left, it stops every target and removes its data and its control group.
  */
 export class BenchEnvironment implements AsyncDisposable {
   readonly folder: string;

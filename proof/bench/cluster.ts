@@ -30,9 +30,9 @@ export interface ClusterBenchResult {
 }
 
 /**
- * Measures the cluster at saturation, beside bare servers behind the same balancer, and beside another checkout if one is
- * given. They are measured in turn, in one run, so that a busy machine slows all of them equally: quote the ratios. All
- * of them run all the time. Those that are not being measured only do their health checks.
+ * Measures the cluster at saturation, beside bare servers behind the same balancer, and beside another checkout if
+ * one is given. They are measured in turn, in one run, so that a busy machine slows all of them equally: quote the
+ * ratios. All of them run all the time. Those that are not being measured only do their health checks.
  *
  * @throws StartError if a target does not start or does not answer
  */

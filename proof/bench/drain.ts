@@ -22,7 +22,10 @@ export interface DrainBenchOptions {
 /** One backlog. CPU is in microseconds for each entry, during the drain. */
 export interface DrainSample {
   readonly entries: number;
-  /** From when the writer continues until the outbox is empty. Exact to about 0.1 s, the interval at which it is trimmed. */
+  /**
+   * From when the writer continues until the outbox is empty. Exact to about 0.1 s, the interval at which it is
+   * trimmed.
+   */
   readonly seconds: number;
   readonly entriesPerSecond: number;
   readonly cpuMicroseconds: number;
@@ -41,9 +44,9 @@ const WRITER = "writer-1";
 const SLICE_SECONDS = 2;
 
 /**
- * Measures how fast the writer brings a backlog into the books. The writer is paused while transactions are sent, then it
- * continues, with no other load. Beside it, in turn, the throughput of bare servers behind the same balancer with as many
- * connections: the most that a writer could ever have to keep up with.
+ * Measures how fast the writer brings a backlog into the books. The writer is paused while transactions are sent,
+ * then it continues, with no other load. Beside it, in turn, the throughput of bare servers behind the same balancer
+ * with as many connections: the most that a writer could ever have to keep up with.
  *
  * @throws StartError if the outbox is full before the backlog is large enough
  */

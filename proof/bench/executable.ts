@@ -58,8 +58,8 @@ const METRICS: readonly (readonly [metric: Metric, name: string, unit: number])[
 ];
 
 /**
- * Measures the single-file executable beside the source that it is built from, in turn, in one run: `serve` of each, with
- * a new data file at each start. Both include the cost of creating that file.
+ * Measures the single-file executable beside the source that it is built from, in turn, in one run: `serve` of each,
+ * with a new data file at each start. Both include the cost of creating that file.
  *
  * @throws StartError if the executable cannot be built, or a server does not start
  */
@@ -139,8 +139,8 @@ async function measureProgram(
 }
 
 /**
- * Kills the server after `use`, and adds its CPU time. While a process runs, the kernel reports its CPU time in steps that
- * are too large to measure a start; after its end, the time is exact.
+ * Kills the server after `use`, and adds its CPU time. While a process runs, the kernel reports its CPU time in steps
+ * that are too large to measure a start; after its end, the time is exact.
  */
 async function killAfter<T extends object>(
   server: MeasuredServer,

@@ -4,8 +4,8 @@ import type { Entry } from "../../src/ledger/entry.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 
 /**
- * Makes a ledger large without sending a million requests. It writes rows into the books with SQL, and writes into Redis
- * what `ledger.lua` would store there for them. Afterwards both agree, as if all had come through the API.
+ * Makes a ledger large without sending a million requests. It writes rows into the books with SQL, and writes into
+ * Redis what `ledger.lua` would store there for them. Afterwards both agree, as if all had come through the API.
  *
  * Only for an idle stack of one shard: nothing else may write meanwhile, and the outbox must be empty.
  */

@@ -48,7 +48,8 @@ export interface BooksSnapshot {
 const SNAPSHOT_PAUSE_MILLISECONDS = 5;
 
 /**
- * Sends the probes, each when it is due, whether or not earlier ones were answered, and measures the time of each answer.
+ * Sends the probes, each when it is due, whether or not earlier ones were answered, and measures the time of each
+ * answer.
  *
  * @param onAnswer called with the balance in the answer
  * @throws StartError if an answer is not as it should be
@@ -87,8 +88,9 @@ export async function sendProbes(
 /**
  * Sends the probes, and reads the books until they have their rows.
  *
- * Since the probes are credits of 1, the balance in an answer gives the number of entries of its account, and a snapshot of
- * the books gives the number that is committed. The lag ends with the first snapshot that shows the entry.
+ * Since the probes are credits of 1, the balance in an answer gives the number of entries of its account, and a
+ * snapshot of the books gives the number that is committed. The lag ends with the first snapshot that shows the
+ * entry.
  *
  * @throws StartError if the answer to a probe is not as it should be
  */
@@ -144,8 +146,8 @@ function areInBooks(answers: readonly ProbeAnswer[], { seqs }: BooksSnapshot): b
 }
 
 /**
- * The time from each answer to the first snapshot that shows its entry, in milliseconds; 0 if the entry was seen before the
- * answer.
+ * The time from each answer to the first snapshot that shows its entry, in milliseconds; 0 if the entry was seen
+ * before the answer.
  *
  * @param snapshots in order of time; the last one shows every entry
  * @throws StartError if it does not

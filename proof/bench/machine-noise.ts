@@ -84,7 +84,10 @@ export function describeMachine(): string {
   return `${cpus().length} × ${cpus()[0]?.model.trim()}, Bun ${Bun.version}`;
 }
 
-/** The median time of a write of 4 kB with fdatasync in a folder, in microseconds: the least that durability costs there. */
+/**
+ * The median time of a write of 4 kB with fdatasync in a folder, in microseconds: the least that durability costs
+ * there.
+ */
 export function syncMicroseconds(folder: string): number {
   const file = join(folder, "sync");
   const descriptor = openSync(file, "w");

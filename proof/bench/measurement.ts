@@ -29,8 +29,8 @@ const WARM_UP = { connections: 32, seconds: 3 } as const;
 const GENERATOR_NOTED = 0.9;
 
 /**
- * Applies a load to a target and measures its cost. CPU is counted until everything is in the books, since the work after
- * the answers is a part of the transactions.
+ * Applies a load to a target and measures its cost. CPU is counted until everything is in the books, since the work
+ * after the answers is a part of the transactions.
  *
  * @throws StartError if a request failed, or a process ended
  */
@@ -63,7 +63,10 @@ export async function measureTarget(target: BenchTarget, load: BenchLoad): Promi
   };
 }
 
-/** Applies load until the JIT compilers have seen enough requests, and the five accounts have full statements. */
+/**
+ * Applies load for a while, so that the JIT compilers have seen enough requests and the five accounts have full
+ * statements.
+ */
 export async function warmUp(target: BenchTarget, load: Omit<BenchLoad, "connections">): Promise<void> {
   const { connections, seconds } = WARM_UP;
   await measureTarget(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });

@@ -45,9 +45,9 @@ export function treeOf(root: number, stats: readonly ProcessStat[]): ProcessStat
 }
 
 /**
- * The CPU time that a process and its descendants have used so far, in microseconds, exact to a hundredth of a second for
- * each. Once a parent has waited for a child that ended, the time of the child counts for the parent, so the sum does not
- * lose it. A child that ends while the processes are being read may be missing from that one result.
+ * The CPU time that a process and its descendants have used so far, in microseconds, exact to a hundredth of a second
+ * for each. Once a parent has waited for a child that ended, the time of the child counts for the parent, so the sum
+ * does not lose it. A child that ends while the processes are being read may be missing from that one result.
  *
  * @returns `null` if there is no process `root`
  */

@@ -23,7 +23,7 @@ export function ratioOf(values: readonly number[], others: readonly number[]): S
   return spreadOf(Array.from({ length: pairs }, (_, round) => (values[round] ?? 0) / (others[round] ?? 0)));
 }
 
-/** The lowest value that at least the share `quantile` (0 to 1) of the values does not exceed; 0 if there are no values. */
+/** The nearest-rank percentile of the values, for a `quantile` from 0 to 1; 0 if there are no values. */
 export function percentile(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted.at(Math.max(0, Math.ceil(sorted.length * quantile) - 1)) ?? 0;

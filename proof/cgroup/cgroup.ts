@@ -23,7 +23,10 @@ export function cgroupsMissing(): string | null {
  * the next one. Then it is removed, and the processes that still run in it are killed.
  */
 export class Cgroup {
-  /** Put in front of a command: the process enters the group, then becomes the command. Needs the rights of this process. */
+  /**
+   * Put in front of a command: the process enters the group, then becomes the command. Needs the rights of this
+   * process.
+   */
   readonly commandPrefix: readonly string[];
   readonly #name: string;
   readonly #group: GroupV1 | GroupV2;

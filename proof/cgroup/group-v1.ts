@@ -35,7 +35,8 @@ export class GroupV1 {
     }
     if (memoryBytes === undefined) return;
     writeFileSync(join(memory, "memory.limit_in_bytes"), String(memoryBytes));
-    // Limits memory and swap together, so that memory over the limit is not swapped out unnoticed. Not every kernel counts swap.
+    // Limits memory and swap together, so that memory over the limit is not swapped out unnoticed. Not every kernel
+    // counts swap.
     const withSwap = join(memory, "memory.memsw.limit_in_bytes");
     if (existsSync(withSwap)) writeFileSync(withSwap, String(memoryBytes));
   }

@@ -58,7 +58,11 @@ export class GroupV2 {
   }
 }
 
-/** Lets groups below this one use the controllers. @throws Error if the group has processes, or belongs to another user */
+/**
+ * Lets groups below this one use the controllers.
+ *
+ * @throws Error if the group has processes, or belongs to another user
+ */
 export function delegateControllers(folder: string): void {
   const control = join(folder, "cgroup.subtree_control");
   if (hasControllers(readFileSync(control, "utf8"))) return;

@@ -92,8 +92,8 @@ function folderOfGroup({ folder, root }: Mount, group = "/"): string {
 
 /**
  * In version 2 a group delegates controllers only if it has no processes of its own, so the group of a process cannot
- * contain other groups. The nearest group above that delegates the controllers can; the top-level group, which is exempt
- * from that rule, is the last resort.
+ * contain other groups. The nearest group above that delegates the controllers can; the top-level group, which is
+ * exempt from that rule, is the last resort.
  */
 function delegatingGroup(own: string, top: string, read: (file: string) => string): string {
   let folder = own;

@@ -63,7 +63,10 @@ function orphanedBelow(folder: string): string[] {
   });
 }
 
-/** The clock tick at which a process started. Groups do not survive a reboot, so the rest of the identity is not needed. */
+/**
+ * The clock tick at which a process started. Groups do not survive a reboot, so the rest of the identity is not
+ * needed.
+ */
 function tickOf(started: string | undefined): string {
   return started?.split(" ").at(-1) ?? "0";
 }

@@ -70,7 +70,10 @@ function rows({ services, whole, readySeconds }: ContestResult): string[][] {
   ];
 }
 
-/** The group of the whole system has no limit, so the kernel does not count its periods. These are the sums of its parts. */
+/**
+ * The group of the whole system has no limit, so the kernel does not count its periods. These are the sums of its
+ * parts.
+ */
 function periodsOf(
   services: ContestResult["services"],
 ): Pick<UsageResult, "periods" | "throttledPeriods" | "throttledPeriodsAtStart"> {

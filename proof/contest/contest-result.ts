@@ -21,7 +21,10 @@ export interface ContestResult {
   readonly whole: UsageResult | null;
   /** While the load test ran, where the system keeps its data. */
   readonly disk: DiskTimes;
-  /** Crashes and OOM kills, one sentence each: processes that ended by themselves, or that the kernel killed for lack of memory. */
+  /**
+   * Crashes and OOM kills, one sentence each: processes that ended by themselves, or that the kernel killed for lack
+   * of memory.
+   */
   readonly deaths: readonly string[];
 }
 

@@ -28,9 +28,9 @@ export function updatedUsage(before: ServiceUsage | undefined, usage: Usage): Se
 }
 
 /**
- * Creates a control group with its limits for each service, below one group for all of them, and measures what they use.
- * The kernel counts everything except the peak of memory without cached files (and, with version 2 before Linux 5.19,
- * any peak of memory), so that is sampled twice a second.
+ * Creates a control group with its limits for each service, below one group for all of them, and measures what they
+ * use. The kernel counts everything except the peak of memory without cached files (and, with version 2 before Linux
+ * 5.19, any peak of memory), so that is sampled twice a second.
  */
 export class ResourceUsageMonitor {
   readonly #whole: Cgroup;

@@ -19,7 +19,7 @@ export function ownCommands(submission: Submission, program: readonly string[]):
 /**
  * The processes of a stack with the settings of the submission.
  *
- * @param enter what comes before a process's command: the way into its control group
+ * @param commandPrefix put in front of a process's command to start it in its control group
  */
 export function withSubmissionSettings(
   plan: StackPlan,

@@ -7,7 +7,9 @@ export const loadTestBounds = {
   rate_min: 0.1,
   rate_max: 100,
   seed_max: 2 ** 31 - 1,
-  /** A request without a complete answer after this time has failed, as in Gatling. Shorter if the phases are shorter. */
+  /**
+   * A request without a complete answer after this time has failed, as in Gatling. Shorter if the phases are shorter.
+   */
   answer_milliseconds_max: 60_000,
   answer_milliseconds_min: 2000,
   /** After Ctrl-C: how long the run waits for requests in flight. */

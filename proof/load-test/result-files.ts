@@ -19,7 +19,10 @@ export function readResult(path: string): RunResult {
   return parsed;
 }
 
-/** Checks only `format`, which stands for everything that a reader relies on. Hand-edited files are at the editor's own risk. */
+/**
+ * Checks only `format`, which stands for everything that a reader relies on. Hand-edited files are at the editor's
+ * own risk.
+ */
 function isResult(value: unknown): value is RunResult {
   return typeof value === "object" && value !== null && "format" in value && value.format === FORMAT;
 }

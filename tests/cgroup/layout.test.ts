@@ -13,7 +13,7 @@ const V1_JOINED = `
 `;
 const V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
-/** Files by their paths; all others are empty. */
+/** Reads files from a record by path; all others are empty. */
 function files(texts: Readonly<Record<string, string>>): (file: string) => string {
   return (file) => texts[file] ?? "";
 }
@@ -45,7 +45,7 @@ test("version 1 with two controllers in one tree, seen from within a container",
   });
 });
 
-test("version 2: below the nearest group that hands both controllers down", () => {
+test("version 2: below the nearest group that delegates both controllers", () => {
   const membership = "0::/user.slice/user-0.slice/session-3.scope\n";
   const some = files({
     "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",

@@ -31,7 +31,7 @@ describe("a process that ended by itself", () => {
     processes: pids.map((pid, index) => ({ name: `process-${index + 1}`, pid })),
   });
 
-  test("is told, whether it was started again or not; one that lives is not", async () => {
+  test("is reported, whether it was restarted or not; one that lives is not", async () => {
     const ended = Bun.spawn(["true"]);
     await ended.exited;
     const ran = described(process.pid, ended.pid);
@@ -41,8 +41,8 @@ describe("a process that ended by itself", () => {
   });
 });
 
-describe("a process that the kernel ended for want of memory", () => {
-  test("is told of its service; the whole does not tell it again", () => {
+describe("a process that the kernel killed for lack of memory", () => {
+  test("is reported for its service, and not again for the whole system", () => {
     const usageWith = (oomKills: number) => updatedUsage(undefined, { ...usage, oomKills });
     const usages = new Map([
       ["redis", usageWith(0)],
@@ -54,7 +54,7 @@ describe("a process that the kernel ended for want of memory", () => {
     ]);
   });
 
-  test.skipIf(missing !== null)("is found where the service's own process goes on", async () => {
+  test.skipIf(missing !== null)("is found although the main process of the service goes on", async () => {
     const limits = { cpus: 1, memoryBytes: 60 * MEGABYTE_BYTES };
     const service = { limits, command: [], environment: {}, files: [] };
     const monitor = new ResourceUsageMonitor(new Map([["postgres", service]]));
@@ -72,7 +72,7 @@ describe("a process that the kernel ended for want of memory", () => {
   });
 });
 
-test("the peak of memory is the highest that was seen, also where the kernel tells only what there is", () => {
+test("the peak of memory is the highest sample, also if the kernel gives only the current amount", () => {
   const first = updatedUsage(undefined, usage);
   const lower = { ...usage, memoryPeakBytes: 20, memoryBytes: 20, memoryHeldBytes: 10 };
   expect(updatedUsage(first, lower)).toMatchObject({

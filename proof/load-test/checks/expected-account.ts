@@ -13,7 +13,10 @@ export interface Transaction {
   readonly description: string | null;
 }
 
-/** A transaction that was sent and not answered yet. The amounts show later how low the balance can have been meanwhile. */
+/**
+ * A transaction that was sent and not answered yet. The amounts show later how low the balance can have been
+ * meanwhile.
+ */
 export interface PendingTransaction extends Transaction {
   /** In milliseconds on the clock of `performance.now()`, like all times here. */
   readonly sentAt: number;
@@ -37,7 +40,9 @@ export type BalanceCheck =
   | { readonly type: "inconclusive"; readonly note: string }
   | { readonly type: "wrong"; readonly expected: string };
 
-/** What one account should look like by its answers so far: its balance, its balance changes, its latest transactions. */
+/**
+ * What one account should look like by its answers so far: its balance, its balance changes, its latest transactions.
+ */
 export class ExpectedAccount {
   readonly account: number;
   readonly limit: number;

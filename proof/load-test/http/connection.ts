@@ -5,8 +5,8 @@ import { ResponseReader, type ParseResult } from "./response.ts";
 
 /**
  * Why there was no answer. `refused`: no connection. `no-socket`: this machine had no port or file descriptor left.
- * `dropped`: the connection ended before the answer did. `timeout`: no complete answer in time. `garbled`: the answer is
- * not valid HTTP, or is too long. `cancelled`: the run was interrupted.
+ * `dropped`: the connection ended before the answer did. `timeout`: no complete answer in time. `garbled`: the answer
+ * is not valid HTTP, or is too long. `cancelled`: the run was interrupted.
  */
 export type TransportFailure = "refused" | "no-socket" | "dropped" | "timeout" | "garbled" | "cancelled";
 

@@ -28,7 +28,10 @@ interface Head {
   readonly keepAlive: boolean;
 }
 
-/** Assembles one response from its chunks. Nearly every response is one chunk, so a copy for each further one is cheap. */
+/**
+ * Assembles one response from its chunks. Nearly every response is one chunk, so a copy for each further one is
+ * cheap.
+ */
 export class ResponseReader {
   #bytes: Buffer = EMPTY;
   #head: Head | null = null;

@@ -17,7 +17,9 @@ export type GeneratedRequest =
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** All requests of the ramp and the steady phase with their contents, in order of time. The same seed gives the same. */
+/**
+ * All requests of the ramp and the steady phase with their contents, in order of time. The same seed gives the same.
+ */
 export function* generateRequests(shape: LoadShape, seed: number): Generator<GeneratedRequest, void> {
   const random = xoroshiro128plus(seed);
   for (const { kind, atMs } of schedule(shape)) {

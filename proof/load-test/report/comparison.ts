@@ -130,7 +130,10 @@ function row(
   </tr>`;
 }
 
-/** Two runs of the same server differ by a few percent. A difference of up to this share says nothing about the servers. */
+/**
+ * Two runs of the same server differ by a few percent. A difference of up to this share says nothing about the
+ * servers.
+ */
 const noise_share = 0.05;
 
 /** False if either value is NaN, which means not measured. */

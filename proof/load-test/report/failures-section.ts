@@ -6,7 +6,10 @@ import { formatClock, formatCount, formatCounted } from "./format.ts";
 /** How many failures are visible at once. The reader can unfold the rest. */
 const shown_failures_max = 8;
 
-/** How often each check failed, then each failure with its message. A hundred failures of one check are often one problem. */
+/**
+ * How often each check failed, then each failure with its message. A hundred failures of one check are often one
+ * problem.
+ */
 export function failuresSection({ name, result }: ShownRun): Html {
   const { failures, failuresTotal } = result;
   const title = name === "this run" ? "Failures" : `Failures of run ${name}`;

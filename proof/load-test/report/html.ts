@@ -24,8 +24,8 @@ function render(content: Content): string {
 }
 
 /**
- * Data for the page's script. Inside a script element there are no entities. Instead every `<` is escaped in the JSON, so
- * that none can end the element (`</script>`) or open a comment (`<!--`).
+ * Data for the page's script. Inside a script element there are no entities. Instead every `<` is escaped in the
+ * JSON, so that none can end the element (`</script>`) or open a comment (`<!--`).
  */
 export function jsonScript(id: string, data: unknown): Html {
   const json = JSON.stringify(data).replaceAll("<", String.raw`\u003c`);

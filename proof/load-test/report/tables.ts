@@ -50,7 +50,10 @@ function latencyRow(kind: KindResult): Html {
   </tr>`;
 }
 
-/** Requests and failures of each kind, and how often each outcome occurred: status codes first, then transport failures. */
+/**
+ * Requests and failures of each kind, and how often each outcome occurred: status codes first, then transport
+ * failures.
+ */
 export function outcomesTable({ kinds, total }: RunResult, label: string): Html {
   const outcomes = [...new Set([total, ...kinds].flatMap((kind) => Object.keys(kind.outcomes)))].toSorted(
     (a, b) => Number(!isStatus(a)) - Number(!isStatus(b)) || a.localeCompare(b),

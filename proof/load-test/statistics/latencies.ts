@@ -51,7 +51,10 @@ export class Latencies {
     };
   }
 
-  /** From the lowest to the highest value, with points closer and closer to 100 %, until no request is beyond the last one. */
+  /**
+   * From the lowest to the highest value, with points closer and closer to 100 %, until no request is beyond the last
+   * one.
+   */
   distribution(): RunResult["distribution"] {
     const points: { percentile: number; milliseconds: number }[] = [];
     if (this.count === 0) return points;

@@ -1,6 +1,6 @@
 /**
- * Results of runs that never took place, as real ones look: a ramp, a steady phase, a slow start, now and then a
- * pause. The same seed gives the same result.
+ * Invented results that look like real ones: a ramp, a steady phase, a slow start, an occasional pause. The same seed
+ * gives the same result.
  */
 import type {
   Failure,
@@ -17,12 +17,12 @@ export interface Circumstances {
   readonly phaseSeconds: number;
   /** The median latency. */
   readonly typicalMs: number;
-  /** Seconds in which the server stood still for `pauseMs`. */
+  /** Seconds in which the server paused for `pauseMs`. */
   readonly pausesAt: readonly number[];
   readonly pauseMs: number;
   readonly failures: readonly Failure[];
   readonly failuresTotal: number;
-  /** Of the two phases together; fewer than both have where the run was interrupted. */
+  /** Of the two phases together; shorter than both if the run was interrupted. */
   readonly measuredSeconds: number;
   readonly generatorDelayP99Ms: number;
   readonly url: string;
@@ -133,7 +133,7 @@ function spreadFailures(samples: Sample[], failures: number, random: () => numbe
   }
 }
 
-/** The checks before the load: two times 25 requests at once, then the five accounts'. */
+/** The checks before the load: twice 25 concurrent requests, then those of the five accounts. */
 function checkSamples(random: () => number): Sample[] {
   return Array.from({ length: 118 }, (_, nth) => ({
     kind: "check",
