@@ -204,7 +204,7 @@ function describe({ samples, ratios }: LagComparison): string[] {
       ["", "", "p50", "p99"],
       ...toFloor,
     ]),
-    `  ${grouped(watched, 0)} answers watched in each round; lags are told too long by up to ${grouped(resolution, 1)} ms`,
+    `  ${grouped(watched, 0)} answers watched in each round; lags are reported too long by up to ${grouped(resolution, 1)} ms`,
     ...noiseNotes(noises).map((note) => `  ${note}`),
   ];
 }

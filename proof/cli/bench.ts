@@ -61,7 +61,7 @@ function large(): Command {
   return measuring("large", 5, 4)
     .description("a cluster with very many accounts and entries beside one with five accounts")
     .option("--connections <list>", "connections to measure with", parseList, [32])
-    .option("--accounts <number>", "accounts, asked for at random", parseAmount, 1_000_000)
+    .option("--accounts <number>", "accounts, used at random", parseAmount, 1_000_000)
     .option("--entries <number>", "entries that are filled in for the second part", parseAmount, 10_000_000)
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)

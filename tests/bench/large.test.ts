@@ -38,8 +38,12 @@ describe.skipIf(missing !== null)("razonete bench large", () => {
         expect(sample?.cpuMicroseconds).toBeGreaterThan(1);
       }
       const cpu = (name: string): number => samples[name]?.[0]?.cpuMicroseconds ?? 0;
-      const told = ratios.map(({ name, other, cpuMicroseconds }) => [name, other, cpuMicroseconds.median]);
-      expect(told).toEqual([
+      const ratioRows = ratios.map(({ name, other, cpuMicroseconds }) => [
+        name,
+        other,
+        cpuMicroseconds.median,
+      ]);
+      expect(ratioRows).toEqual([
         ["large", "bare", cpu("large") / cpu("bare")],
         ["small", "bare", cpu("small") / cpu("bare")],
         ["large", "small", cpu("large") / cpu("small")],

@@ -21,6 +21,6 @@ test("a disk is measured with one block until the end, and nothing is left behin
 test("a folder that is not writable is an error at the end", async () => {
   const missing = join(import.meta.dir, "none");
   expect(existsSync(missing)).toBe(false);
-  const told = await new DiskWatch(missing).end().catch((error: unknown) => String(error));
-  expect(told).toContain("ENOENT");
+  const message = await new DiskWatch(missing).end().catch((error: unknown) => String(error));
+  expect(message).toContain("ENOENT");
 });

@@ -76,8 +76,10 @@ test("the phases are marked, and with the name of the run if those of two runs d
 });
 
 test("the distribution goes to p99.99, or as far as the number of requests allows", () => {
-  const told = distributionChart(alone(runResult({ phaseSeconds: 60, measuredSeconds: 120 }))).x.ticks.at(-1);
-  expect(told?.text).toBe("p99.99");
+  const lastTick = distributionChart(alone(runResult({ phaseSeconds: 60, measuredSeconds: 120 }))).x.ticks.at(
+    -1,
+  );
+  expect(lastTick?.text).toBe("p99.99");
   expect(short.total.requests).toBeGreaterThan(1000);
   expect(distributionChart(alone(short)).x.ticks.at(-1)?.text).toBe("p99.99");
   const few = runResult({ phaseSeconds: 3, measuredSeconds: 1, pausesAt: [] });
