@@ -1,6 +1,6 @@
 /**
- * What a ledger is measured against: a Bun.serve that does nothing but read the same request, parse it and answer a
- * constant of the same size. What a ledger costs more is the price of being a ledger.
+ * The server that a ledger is compared with: a Bun.serve that only reads the same request, parses it and answers with a
+ * constant of the same size. Whatever a ledger costs beyond that is the price of being a ledger.
  *
  * `bare-server.ts [socket]`: on a free port of 127.0.0.1, or on a unix socket.
  */

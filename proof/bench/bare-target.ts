@@ -7,34 +7,36 @@ import { ensurePrograms } from "../../src/stack/install-servers.ts";
 import { freePorts } from "../../src/stack/ports.ts";
 import { httpProbe } from "../../src/stack/probes.ts";
 import { DEPLOY, REQUEST_ID_HEADER } from "../../src/stack/stack-plan.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 
 const SERVERS = 2;
 const POLL_MILLISECONDS = 20;
 const START_MILLISECONDS_MAX = 30_000;
 
 /**
- * The floor: as many bare servers as a stack has APIs, on unix sockets as they are, behind HAProxy with the stack's
- * own configuration. No ledger can cost less than this behind that balancer.
+ * The lower bound: as many bare servers as a stack has APIs, also on unix sockets, behind HAProxy with the stack's own
+ * configuration. No ledger can cost less behind that balancer.
  *
- * @throws StartError where it does not start
+ * @throws StartError if it does not start
  */
-export async function startBareTarget(place: Place): Promise<Target> {
+export async function startBareTarget(location: TargetLocation): Promise<BenchTarget> {
   const environment = environmentOfStack().all;
   const { haproxy } = ensurePrograms(["haproxy"], { path: environment["PATH"] ?? "", say: console.error });
   const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
-  const sockets = Array.from({ length: SERVERS }, (_, index) => join(place.folder, `bare-${index + 1}.sock`));
+  const sockets = Array.from({ length: SERVERS }, (_, index) =>
+    join(location.folder, `bare-${index + 1}.sock`),
+  );
   const apis = sockets.map((socket, index) => [`HAPROXY_API_${index + 1}`, `unix@${socket}`]);
   const source = fileURLToPath(new URL("bare-server.ts", import.meta.url));
   const start = (command: readonly string[], env: Record<string, string>): Bun.Subprocess =>
-    Bun.spawn([...(place.group?.enter ?? []), ...command], {
+    Bun.spawn([...(location.group?.commandPrefix ?? []), ...command], {
       env: { ...environment, ...env },
-      stdio: ["ignore", "ignore", Bun.file(join(place.folder, "bare.log"))],
+      stdio: ["ignore", "ignore", Bun.file(join(location.folder, "bare.log"))],
       detached: true,
     });
 
-  // Bun leaves the files when it is ended by a signal, and does not listen where there is one.
+  // Bun leaves the socket files behind when a signal ends it, and cannot listen on a path that exists.
   for (const socket of sockets) rmSync(socket, { force: true });
   const children = sockets.map((socket, index) => ({
     name: `bare-${index + 1}`,

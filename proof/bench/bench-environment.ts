@@ -4,29 +4,29 @@ import { join } from "node:path";
 import { Cgroup, cgroupsMissing } from "../cgroup/cgroup.ts";
 import type { StackSignals } from "../../src/stack/run-stack.ts";
 import { describeMachine, syncMicroseconds } from "./machine-noise.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 import { ensureWrk } from "./wrk.ts";
 
-/** What all benchmarks of the cluster have in common. */
+/** What every benchmark is given. */
 export interface BenchContext {
-  /** Takes lines for the person at the terminal. */
+  /** Prints a line for the person at the terminal. */
   readonly say: (line: string) => void;
   readonly signals: StackSignals;
 }
 
 /**
- * Where targets are started. `await using workshop = new Workshop(...)` leaves nothing behind: it stops
- * every target and removes its data and its group, however the scope is left.
+ * Starts and stops targets. `await using environment = new BenchEnvironment(...)` leaves nothing behind: however the
+ * scope is left, it stops every target and removes its data and its control group.
  */
-export class Workshop implements AsyncDisposable {
+export class BenchEnvironment implements AsyncDisposable {
   readonly folder: string;
-  readonly #targets = new Map<Target, Place>();
+  readonly #targets = new Map<BenchTarget, TargetLocation>();
 
-  /** @throws StartError where the load generator is missing */
+  /** @throws StartError if the load generator is missing and cannot be installed */
   constructor({ say, signals }: BenchContext) {
     ensureWrk();
     this.folder = mkdtempSync(join(tmpdir(), "razonete-bench-"));
-    // A second Ctrl-C does not wait for targets that stop in order, but leaves no folder behind either.
+    // A second Ctrl-C does not wait for targets to stop in order, but it still leaves no folder behind.
     signals.kill.addEventListener("abort", () => {
       rmSync(this.folder, { recursive: true, force: true });
       process.exit(130);
@@ -36,24 +36,28 @@ export class Workshop implements AsyncDisposable {
     if (sync < 20) say("That is no disk: durable costs next to nothing there, and more elsewhere.");
   }
 
-  /** Why there are no limits, for a person; `null` where there are. */
+  /** Why limits cannot be set, for a person; `null` if they can. */
   static limitsMissing(): string | null {
     return cgroupsMissing();
   }
 
   /**
-   * Starts a target in a folder of its own, all of its processes together bound to `cpus` (0: not bound).
+   * Starts a target in its own folder, with all of its processes together limited to `cpus` (0: no limit).
    *
-   * @param name also the folder's: a target of a name that was stopped before finds its data again
+   * @param name also the name of the folder, so a target that is started again under its name finds its data
    */
-  async start<T extends Target>(name: string, cpus: number, begin: (place: Place) => Promise<T>): Promise<T> {
+  async start<T extends BenchTarget>(
+    name: string,
+    cpus: number,
+    begin: (location: TargetLocation) => Promise<T>,
+  ): Promise<T> {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
     const group = cpus === 0 || cgroupsMissing() !== null ? null : Cgroup.create(name, { cpus });
-    const place = { folder, group };
+    const location = { folder, group };
     try {
-      const target = await begin(place);
-      this.#targets.set(target, place);
+      const target = await begin(location);
+      this.#targets.set(target, location);
       return target;
     } catch (error) {
       group?.remove();
@@ -61,8 +65,8 @@ export class Workshop implements AsyncDisposable {
     }
   }
 
-  /** @param end stops the target, if not in order then otherwise */
-  async end(target: Target, end: () => Promise<void> = () => target.stop()): Promise<void> {
+  /** @param end stops the target; by default in order */
+  async end(target: BenchTarget, end: () => Promise<void> = () => target.stop()): Promise<void> {
     await end();
     this.#targets.get(target)?.group?.remove();
     this.#targets.delete(target);

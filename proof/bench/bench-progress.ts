@@ -1,14 +1,14 @@
 import { Presets, SingleBar } from "cli-progress";
 
-/** How far a measurement is, on the standard error where that is a terminal. */
+/** Shows the progress of a measurement on standard error, if that is a terminal. */
 export class BenchProgress {
   readonly #bar: SingleBar | null;
 
-  /** @param whole in steps */
+  /** @param whole the number of steps */
   constructor(title: string, whole: number) {
     this.#bar = process.stderr.isTTY
       ? new SingleBar(
-          // Ctrl-C is the command's: it ends the run in order, not the process.
+          // The command handles Ctrl-C itself: it ends the run in order, not the process.
           {
             format: `{bar} ${title}`,
             hideCursor: true,

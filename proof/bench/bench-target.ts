@@ -2,13 +2,13 @@ import type { Cgroup } from "../cgroup/cgroup.ts";
 import { StartError } from "../../src/errors.ts";
 import { ownCpuMicroseconds, readStats, treeCpuMicroseconds } from "./process-cpu.ts";
 
-/** A system that is measured: where it answers, and the processes that it is made of. */
-export interface Target {
+/** A system that is measured: its URL and its processes. */
+export interface BenchTarget {
   readonly name: string;
   readonly url: string;
-  /** As they run now. */
+  /** The processes that run now. */
   processes(): readonly TargetProcess[];
-  /** Resolves when what was answered is done behind the answers, too: when it is in the books. */
+  /** Resolves when the work that follows an answer is done as well: when everything answered is in the books. */
   settle(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -16,26 +16,26 @@ export interface Target {
 export interface TargetProcess {
   readonly name: string;
   readonly pid: number;
-  /** What is below it is told by itself: only its own CPU counts here. */
-  readonly alone?: boolean;
+  /** Its child processes are listed separately, so only its own CPU is counted here. */
+  readonly withoutChildren?: boolean;
 }
 
-/** Where a target's processes run. */
-export interface Place {
-  /** An existing folder of its own, for its data. */
+/** Where the processes of a target run. */
+export interface TargetLocation {
+  /** An existing folder for the data of this target alone. */
   readonly folder: string;
-  /** Bounds all of its processes together; `null`: nothing does. */
+  /** Limits all of its processes together; `null`: no limit. */
   readonly group: Cgroup | null;
 }
 
-/** What each process, with all below it unless it is told alone, has used so far, in microseconds of CPU. */
-export type CpuReading = ReadonlyMap<TargetProcess, number>;
+/** The CPU time that each process has used so far, in microseconds; with its descendants, unless `withoutChildren`. */
+export type CpuSnapshot = ReadonlyMap<TargetProcess, number>;
 
-export function readCpu(target: Target): CpuReading {
+export function readCpu(target: BenchTarget): CpuSnapshot {
   const stats = readStats();
   return new Map(
     target.processes().map((process) => {
-      const cpuOf = process.alone === true ? ownCpuMicroseconds : treeCpuMicroseconds;
+      const cpuOf = process.withoutChildren === true ? ownCpuMicroseconds : treeCpuMicroseconds;
       const used = cpuOf(process.pid, stats);
       if (used === null) throw endedMeanwhile(target, process);
       return [process, used];
@@ -44,11 +44,11 @@ export function readCpu(target: Target): CpuReading {
 }
 
 /**
- * What each process used since `before`, in microseconds of CPU, by name.
+ * The CPU time that each process has used since `before`, in microseconds, by name.
  *
- * @throws StartError where one of them was started again meanwhile: what it used is not known
+ * @throws StartError if one of them was restarted meanwhile: what it used is not known
  */
-export function cpuSince(target: Target, before: CpuReading): Map<string, number> {
+export function cpuSince(target: BenchTarget, before: CpuSnapshot): Map<string, number> {
   const after = readCpu(target);
   const used = new Map<string, number>();
   for (const [{ name, pid }, microseconds] of before) {
@@ -59,6 +59,6 @@ export function cpuSince(target: Target, before: CpuReading): Map<string, number
   return used;
 }
 
-function endedMeanwhile(target: Target, { name, pid }: TargetProcess): StartError {
+function endedMeanwhile(target: BenchTarget, { name, pid }: TargetProcess): StartError {
   return new StartError(`${name} (${pid}) of ${target.name} ended while it was measured.`);
 }

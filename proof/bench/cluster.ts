@@ -1,22 +1,22 @@
 import { resolve } from "node:path";
 import { startBareTarget } from "./bare-target.ts";
-import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
-import { compare, type Comparison, warmUp } from "./measurement.ts";
+import { type TargetPair, type Ratios, ratiosOf } from "./ratios.ts";
+import { compareTargets, type Comparison, warmUp } from "./measurement.ts";
 import { commandOf, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { describeComparison } from "./tables.ts";
-import type { Target } from "./bench-target.ts";
-import { type BenchContext, Workshop } from "./bench-environment.ts";
+import type { BenchTarget } from "./bench-target.ts";
+import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 
 export interface ClusterBenchOptions {
   readonly connections: readonly number[];
-  /** How often the targets are measured in turn, for each line of the table. */
+  /** How many times each target is measured, in turn, for each line of the table. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
-  /** What all processes of a target may use together, in CPUs; 0: whatever there is. */
+  /** What all processes of a target together may use, in CPUs; 0: no limit. */
   readonly cpus: readonly number[];
   readonly what: readonly ("transactions" | "statements")[];
-  /** The folder of another checkout, which is measured in turn with this one. */
+  /** The folder of another checkout, to be measured in turn with this one. */
   readonly against?: string;
 }
 
@@ -30,58 +30,58 @@ export interface ClusterBenchResult {
 }
 
 /**
- * The cluster at saturation, beside bare servers behind the same balancer, and beside another checkout where one is
- * given: in turn, in one run, so that a machine that is busy with other things slows all of them; the ratios are what
- * to quote. All of them run all the time: those that are not measured do nothing but their health checks.
+ * Measures the cluster at saturation, beside bare servers behind the same balancer, and beside another checkout if
+ * one is given. They are measured in turn, in one run, so that a busy machine slows all of them equally: quote the
+ * ratios. All of them run all the time. Those that are not being measured only do their health checks.
  *
- * @throws StartError where a target does not start or does not answer
+ * @throws StartError if a target does not start or does not answer
  */
 export async function benchCluster(
   options: ClusterBenchOptions,
   context: BenchContext,
 ): Promise<ClusterBenchResult> {
   const { say, signals } = context;
-  // Before anything is started.
+  // Checked before anything is started.
   if (options.against !== undefined) commandOf(resolve(options.against));
-  await using workshop = new Workshop(context);
+  await using environment = new BenchEnvironment(context);
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
   say("CPU is that of all processes for each request, up to when it is in the books\n");
   const comparisons: ClusterComparison[] = [];
-  for (const cpus of possible(options.cpus, say)) {
-    const targets = await startAll(workshop, options.against, cpus, signals.stop);
+  for (const cpus of settableLimits(options.cpus, say)) {
+    const targets = await startAll(environment, options.against, cpus, signals.stop);
     const pairs = pairsOf(targets);
     for (const target of targets) await warmUp(target, { seconds: options.seconds, signal: signals.stop });
     for (const what of options.what) {
       for (const connections of options.connections) {
         const title = titleOf(what, connections, cpus);
         const load = { connections, seconds: options.seconds, what, signal: signals.stop };
-        const contestants = targets.map((target) => ({ target, load }));
-        const compared = await compare(title, contestants, options.rounds);
+        const measuredTargets = targets.map((target) => ({ target, load }));
+        const compared = await compareTargets(title, measuredTargets, options.rounds);
         const comparison = { cpus, ...compared, ratios: ratiosOf(compared, pairs) };
         comparisons.push(comparison);
         for (const line of [title, ...describeComparison(comparison), ""]) say(line);
       }
     }
-    for (const target of targets) await workshop.end(target);
+    for (const target of targets) await environment.end(target);
   }
   return { comparisons };
 }
 
-/** Limits that cannot be set here are left out, aloud. */
-function possible(cpus: readonly number[], say: (line: string) => void): readonly number[] {
-  const missing = Workshop.limitsMissing();
+/** The CPU limits to measure with. If none can be set here, says so and measures without. */
+function settableLimits(cpus: readonly number[], say: (line: string) => void): readonly number[] {
+  const missing = BenchEnvironment.limitsMissing();
   if (missing === null || cpus.every((each) => each === 0)) return cpus;
   say(`Without limits of CPU: ${missing}`);
   return [0];
 }
 
 async function startAll(
-  workshop: Workshop,
+  environment: BenchEnvironment,
   against: string | undefined,
   cpus: number,
   signal: AbortSignal,
-): Promise<readonly Target[]> {
-  const targets: Target[] = [await workshop.start(`bare-${cpus}`, cpus, startBareTarget)];
+): Promise<readonly BenchTarget[]> {
+  const targets: BenchTarget[] = [await environment.start(`bare-${cpus}`, cpus, startBareTarget)];
   const checkouts = [
     ["this", THIS_CHECKOUT],
     ...(against === undefined ? [] : [["against", resolve(against)]]),
@@ -89,17 +89,17 @@ async function startAll(
   for (const [name = "", checkout = ""] of checkouts) {
     signal.throwIfAborted();
     targets.push(
-      await workshop.start(`${name}-${cpus}`, cpus, (place) =>
-        startStackTarget(name, checkout, place, signal),
+      await environment.start(`${name}-${cpus}`, cpus, (location) =>
+        startStackTarget(name, checkout, location, signal),
       ),
     );
   }
   return targets;
 }
 
-function pairsOf(targets: readonly Target[]): readonly Pair[] {
+function pairsOf(targets: readonly BenchTarget[]): readonly TargetPair[] {
   const names = targets.map(({ name }) => name);
-  const toBare: Pair[] = names.filter((name) => name !== "bare").map((name) => [name, "bare"]);
+  const toBare: TargetPair[] = names.filter((name) => name !== "bare").map((name) => [name, "bare"]);
   return names.includes("against") ? [...toBare, ["this", "against"]] : toBare;
 }
 

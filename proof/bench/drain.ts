@@ -2,27 +2,30 @@ import { StartError } from "../../src/errors.ts";
 import { startBareTarget } from "./bare-target.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { type Noise, noiseNotes, watchNoise } from "./machine-noise.ts";
-import { type Load, measure, type Sample } from "./measurement.ts";
+import { type BenchLoad, measureTarget, type BenchSample } from "./measurement.ts";
 import { startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { formatSpread, grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { aligned } from "./tables.ts";
-import { cpuSince, readCpu, type Target } from "./bench-target.ts";
-import { type BenchContext, Workshop } from "./bench-environment.ts";
+import { cpuSince, readCpu, type BenchTarget } from "./bench-target.ts";
+import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 import { runWrk } from "./wrk.ts";
 
 export interface DrainBenchOptions {
-  /** How often a backlog is made and drained. */
+  /** How many times a backlog is made and drained. */
   readonly rounds: number;
-  /** How many pile up. */
+  /** The size of the backlog. */
   readonly entries: number;
   readonly connections: number;
   readonly cpus: number;
 }
 
-/** One backlog. CPU is for each entry, in microseconds, while it is drained. */
+/** One backlog. CPU is in microseconds for each entry, during the drain. */
 export interface DrainSample {
   readonly entries: number;
-  /** From when the writer goes on to when the outbox is empty, to some 0.1 s: it is trimmed that often. */
+  /**
+   * From when the writer continues until the outbox is empty. Exact to about 0.1 s, the interval at which it is
+   * trimmed.
+   */
   readonly seconds: number;
   readonly entriesPerSecond: number;
   readonly cpuMicroseconds: number;
@@ -31,9 +34,9 @@ export interface DrainSample {
 }
 
 export interface DrainBenchResult {
-  /** One of each a round. */
-  readonly samples: { readonly drain: readonly DrainSample[]; readonly bare: readonly Sample[] };
-  /** An entry that is drained to a request to a bare server. */
+  /** One sample of each a round. */
+  readonly samples: { readonly drain: readonly DrainSample[]; readonly bare: readonly BenchSample[] };
+  /** A drained entry as a multiple of a request to a bare server. */
   readonly ratios: { readonly perSecond: Spread; readonly cpuMicroseconds: Spread };
 }
 
@@ -41,31 +44,31 @@ const WRITER = "writer-1";
 const SLICE_SECONDS = 2;
 
 /**
- * How fast the writer brings a backlog into the books: it is stopped while transactions are offered, then goes on, and
- * nothing else is asked meanwhile. Beside it, in turn, what bare servers behind the same balancer answer at the
- * connections that made the backlog: the most that could ever be asked of a writer.
+ * Measures how fast the writer brings a backlog into the books. The writer is paused while transactions are sent,
+ * then it continues, with no other load. Beside it, in turn, the throughput of bare servers behind the same balancer
+ * with as many connections: the most that a writer could ever have to keep up with.
  *
- * @throws StartError where the outbox is full before so many are in it
+ * @throws StartError if the outbox is full before the backlog is large enough
  */
 export async function benchDrain(
   options: DrainBenchOptions,
   context: BenchContext,
 ): Promise<DrainBenchResult> {
   const { say, signals } = context;
-  await using workshop = new Workshop(context);
-  const missing = options.cpus === 0 ? null : Workshop.limitsMissing();
+  await using environment = new BenchEnvironment(context);
+  const missing = options.cpus === 0 ? null : BenchEnvironment.limitsMissing();
   if (missing !== null) say(`Without limits of CPU: ${missing}`);
-  const bare = await workshop.start("bare", options.cpus, startBareTarget);
-  const stack = await workshop.start("this", options.cpus, (place) =>
-    startStackTarget("this", THIS_CHECKOUT, place, signals.stop),
+  const bare = await environment.start("bare", options.cpus, startBareTarget);
+  const stack = await environment.start("this", options.cpus, (location) =>
+    startStackTarget("this", THIS_CHECKOUT, location, signals.stop),
   );
   const slice = { connections: options.connections, seconds: SLICE_SECONDS, signal: signals.stop };
-  for (const target of [bare, stack]) await measure(target, slice);
+  for (const target of [bare, stack]) await measureTarget(target, slice);
   say(`${options.rounds} rounds; medians (least to greatest)\n`);
 
-  const samples: { drain: DrainSample[]; bare: Sample[] } = { drain: [], bare: [] };
+  const samples: { drain: DrainSample[]; bare: BenchSample[] } = { drain: [], bare: [] };
   for (let round = 0; round < options.rounds; round += 1) {
-    samples.bare.push(await measure(bare, slice));
+    samples.bare.push(await measureTarget(bare, slice));
     samples.drain.push(await drainBacklog(stack, options.entries, slice));
   }
   const result = {
@@ -85,7 +88,7 @@ export async function benchDrain(
   return result;
 }
 
-async function drainBacklog(stack: Target, size: number, slice: Load): Promise<DrainSample> {
+async function drainBacklog(stack: BenchTarget, size: number, slice: BenchLoad): Promise<DrainSample> {
   const writer = stack.processes().find(({ name }) => name === WRITER);
   if (writer === undefined) throw new StartError(`the stack has no ${WRITER}.`);
   await stack.settle();
@@ -94,7 +97,7 @@ async function drainBacklog(stack: Target, size: number, slice: Load): Promise<D
   let noise: ReturnType<typeof watchNoise>;
   let before: ReturnType<typeof readCpu>;
   try {
-    entries = await pileUp(stack.url, size, slice);
+    entries = await makeBacklog(stack.url, size, slice);
     noise = watchNoise();
     before = readCpu(stack);
   } finally {
@@ -116,7 +119,7 @@ async function drainBacklog(stack: Target, size: number, slice: Load): Promise<D
 }
 
 /** @returns how many were answered, at least `size` */
-async function pileUp(url: string, size: number, slice: Load): Promise<number> {
+async function makeBacklog(url: string, size: number, slice: BenchLoad): Promise<number> {
   const progress = new BenchProgress(`letting ${grouped(size, 0)} entries pile up`, size);
   let entries = 0;
   try {
@@ -132,32 +135,32 @@ async function pileUp(url: string, size: number, slice: Load): Promise<number> {
 }
 
 function describe({ samples, ratios }: DrainBenchResult): string[] {
-  const told = (of: readonly number[], digits: number): string => formatSpread(spreadOf(of), digits);
+  const format = (of: readonly number[], digits: number): string => formatSpread(spreadOf(of), digits);
   const entries = spreadOf(samples.drain.map((sample) => sample.entries)).median;
   const seconds = samples.drain.map((sample) => sample.seconds);
   const noises = [...samples.drain, ...samples.bare].map(({ noise }) => noise);
   return [
-    `${grouped(entries, 0)} entries were brought into the books in ${told(seconds, 1)} s`,
+    `${grouped(entries, 0)} entries were brought into the books in ${format(seconds, 1)} s`,
     ...aligned([
       ["", "a second", "CPU µs each"],
       [
         "entries, drained",
-        told(
+        format(
           samples.drain.map((sample) => sample.entriesPerSecond),
           0,
         ),
-        told(
+        format(
           samples.drain.map((sample) => sample.cpuMicroseconds),
           1,
         ),
       ],
       [
         "requests, bare",
-        told(
+        format(
           samples.bare.map((sample) => sample.requestsPerSecond),
           0,
         ),
-        told(
+        format(
           samples.bare.map((sample) => sample.cpuMicroseconds),
           1,
         ),
@@ -170,8 +173,8 @@ function describe({ samples, ratios }: DrainBenchResult): string[] {
   ];
 }
 
-/** Medians; what used next to nothing is left out. */
-function byProcess(samples: readonly Pick<Sample, "cpuMicrosecondsByProcess">[]): string {
+/** Medians. Processes that used next to nothing are left out. */
+function byProcess(samples: readonly Pick<BenchSample, "cpuMicrosecondsByProcess">[]): string {
   return Object.keys(samples[0]?.cpuMicrosecondsByProcess ?? {})
     .map((name) => ({
       name,

@@ -9,13 +9,13 @@ import { ensureWrk, runWrk } from "./wrk.ts";
 
 export interface EmbeddedBenchOptions {
   readonly connections: readonly number[];
-  /** How often the two servers are measured in turn at each number of connections. */
+  /** How many times each of the two servers is measured, in turn, at each number of connections. */
   readonly rounds: number;
   /** Length of one measurement. */
   readonly seconds: number;
 }
 
-interface Sample {
+interface ServerSample {
   readonly requestsPerSecond: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
@@ -27,8 +27,8 @@ const MEMORY_TRANSACTIONS = 1_000_000;
 const MEMORY_CONNECTIONS = 64;
 
 /**
- * The embedded ledger beside a bare Bun.serve, in one run and in turn, so that a machine that is busy with other
- * things slows both; the ratio is what to quote. Prints as it goes.
+ * Measures the embedded ledger beside a bare Bun.serve, in turn and in one run, so that a busy machine slows both
+ * equally: quote the ratio. Prints the results as they come.
  */
 export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void> {
   ensureWrk();
@@ -42,7 +42,7 @@ export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void
     console.log("medians (least to greatest); CPU is the server's own, user and system, for each request\n");
     for (const server of [bare, ledger])
       await runWrk({ url: server.url, connections: MEMORY_CONNECTIONS, seconds: WARM_UP_SECONDS });
-    for (const connections of options.connections) await compare(bare, ledger, connections, options);
+    for (const connections of options.connections) await compareServers(bare, ledger, connections, options);
     await reportMemory(ledger, data);
   } finally {
     await Promise.all([bare.stop(), ledger.stop()]);
@@ -50,17 +50,17 @@ export async function benchEmbedded(options: EmbeddedBenchOptions): Promise<void
   }
 }
 
-async function compare(
+async function compareServers(
   bare: MeasuredServer,
   ledger: MeasuredServer,
   connections: number,
   { rounds, seconds }: EmbeddedBenchOptions,
 ): Promise<void> {
-  const samples: { readonly bare: Sample; readonly ledger: Sample }[] = [];
+  const samples: { readonly bare: ServerSample; readonly ledger: ServerSample }[] = [];
   for (let round = 0; round < rounds; round += 1) {
     samples.push({
-      bare: await measure(bare, connections, seconds),
-      ledger: await measure(ledger, connections, seconds),
+      bare: await measureServer(bare, connections, seconds),
+      ledger: await measureServer(ledger, connections, seconds),
     });
   }
   console.log(`${connections} connection${connections === 1 ? "" : "s"}`);
@@ -70,14 +70,18 @@ async function compare(
   console.log(`  CPU, ledger to bare server: ${spread(ratios, 2)}\n`);
 }
 
-async function measure(server: MeasuredServer, connections: number, seconds: number): Promise<Sample> {
+async function measureServer(
+  server: MeasuredServer,
+  connections: number,
+  seconds: number,
+): Promise<ServerSample> {
   const before = server.cpuMicroseconds();
-  const figures = await runWrk({ url: server.url, connections, seconds });
+  const wrk = await runWrk({ url: server.url, connections, seconds });
   return {
-    requestsPerSecond: figures.requests / figures.seconds,
-    p50Microseconds: figures.p50Microseconds,
-    p99Microseconds: figures.p99Microseconds,
-    cpuMicroseconds: (server.cpuMicroseconds() - before) / figures.requests,
+    requestsPerSecond: wrk.requests / wrk.seconds,
+    p50Microseconds: wrk.p50Microseconds,
+    p99Microseconds: wrk.p99Microseconds,
+    cpuMicroseconds: (server.cpuMicroseconds() - before) / wrk.requests,
   };
 }
 
@@ -105,7 +109,7 @@ async function transactionsIn(ledger: MeasuredServer): Promise<number> {
   return total;
 }
 
-function describe(samples: readonly Sample[]): string {
+function describe(samples: readonly ServerSample[]): string {
   return [
     `${spread(
       samples.map((sample) => sample.requestsPerSecond),

@@ -9,25 +9,25 @@ import { type MeasuredServer, startMeasuredServer } from "./measured-server.ts";
 import { THIS_CHECKOUT } from "./stack-target.ts";
 import { formatSpread, grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { aligned } from "./tables.ts";
-import { type BenchContext, Workshop } from "./bench-environment.ts";
+import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 import { runWrk } from "./wrk.ts";
 
 export interface ExecutableBenchOptions {
   readonly rounds: number;
   readonly connections: number;
-  /** Of load, before the memory is looked at again. */
+  /** Length of the load, after which the memory is measured again. */
   readonly seconds: number;
 }
 
-/** One start on an empty folder, and another one that is loaded. */
+/** Two starts on empty folders: one up to the first answer, one with load. */
 export interface ServeSample {
   /** From the start of the process to the first answer. */
   readonly firstAnswerMilliseconds: number;
-  /** User and system until then. */
+  /** User and system time until then. */
   readonly firstAnswerCpuMilliseconds: number;
-  /** Resident, right after the first answer. */
+  /** Resident memory right after the first answer. */
   readonly firstAnswerBytes: number;
-  /** Resident, after the load. */
+  /** Resident memory after the load. */
   readonly loadedBytes: number;
   readonly requests: number;
   readonly noise: Noise;
@@ -39,18 +39,18 @@ export interface ExecutableBenchResult {
     /** What the source needs to run. */
     readonly source: { readonly bun: number; readonly source: number; readonly dependencies: number };
   };
-  /** One a round. */
+  /** One sample a round. */
   readonly samples: Readonly<Record<Program, readonly ServeSample[]>>;
-  /** What the executable takes of what the source takes. */
-  readonly ratios: Readonly<Record<Figure, Spread>>;
+  /** The executable as a multiple of the source. */
+  readonly ratios: Readonly<Record<Metric, Spread>>;
 }
 
 type Program = "executable" | "source";
-type Figure = Exclude<keyof ServeSample, "requests" | "noise">;
+type Metric = Exclude<keyof ServeSample, "requests" | "noise">;
 
 const PROGRAMS: readonly Program[] = ["executable", "source"];
 const MEGABYTE = 1e6;
-const FIGURES: readonly (readonly [figure: Figure, name: string, unit: number])[] = [
+const METRICS: readonly (readonly [metric: Metric, name: string, unit: number])[] = [
   ["firstAnswerMilliseconds", "to the first answer, ms", 1],
   ["firstAnswerCpuMilliseconds", "CPU until then, ms", 1],
   ["firstAnswerBytes", "memory then, MB", MEGABYTE],
@@ -58,17 +58,17 @@ const FIGURES: readonly (readonly [figure: Figure, name: string, unit: number])[
 ];
 
 /**
- * The single-file executable beside the source that it is made of, in turn, in one run: each `serve`, with a new data
- * file at each start. What making that file takes is in both.
+ * Measures the single-file executable beside the source that it is built from, in turn, in one run: `serve` of each,
+ * with a new data file at each start. Both include the cost of creating that file.
  *
- * @throws StartError where the executable cannot be built, or a server does not start
+ * @throws StartError if the executable cannot be built, or a server does not start
  */
 export async function benchExecutable(
   options: ExecutableBenchOptions,
   context: BenchContext,
 ): Promise<ExecutableBenchResult> {
   const { say, signals } = context;
-  await using workshop = new Workshop(context);
+  await using environment = new BenchEnvironment(context);
   const commands = { executable: executableProgram(say), source: SOURCE_PROGRAM };
   const bytes = { executable: sizeOf(commands.executable), source: sourceBytes() };
   say(`${options.rounds} rounds, ${options.connections} connections for ${options.seconds} s;`);
@@ -79,17 +79,19 @@ export async function benchExecutable(
   try {
     for (let round = 0; round < options.rounds; round += 1) {
       for (const program of round % 2 === 0 ? PROGRAMS : PROGRAMS.toReversed()) {
-        samples[program].push(await measure(commands[program], workshop.folder, options, signals.stop));
+        samples[program].push(
+          await measureProgram(commands[program], environment.folder, options, signals.stop),
+        );
         progress.step();
       }
     }
   } finally {
     progress.stop();
   }
-  const ratio = (figure: Figure): Spread =>
+  const ratio = (metric: Metric): Spread =>
     ratioOf(
-      samples.executable.map((sample) => sample[figure]),
-      samples.source.map((sample) => sample[figure]),
+      samples.executable.map((sample) => sample[metric]),
+      samples.source.map((sample) => sample[metric]),
     );
   const ratios = {
     firstAnswerMilliseconds: ratio("firstAnswerMilliseconds"),
@@ -102,7 +104,7 @@ export async function benchExecutable(
   return result;
 }
 
-async function measure(
+async function measureProgram(
   program: readonly string[],
   folder: string,
   { connections, seconds }: ExecutableBenchOptions,
@@ -115,14 +117,14 @@ async function measure(
     return startMeasuredServer([...program, "serve", "--port", "0", "--data", data]);
   };
   const begun = performance.now();
-  const first = await ending(await start(), async (server) => {
+  const first = await killAfter(await start(), async (server) => {
     await firstAnswer(server.url);
     return {
       firstAnswerMilliseconds: performance.now() - begun,
       firstAnswerBytes: server.residentBytes(),
     };
   });
-  const loaded = await ending(await start(), async (server) => {
+  const loaded = await killAfter(await start(), async (server) => {
     const load = await runWrk({ url: server.url, connections, seconds, signal });
     return { loadedBytes: server.residentBytes(), load };
   });
@@ -137,10 +139,10 @@ async function measure(
 }
 
 /**
- * Ends the server after its use, and adds its CPU: while it runs, the kernel tells that in steps too large for a start,
- * of one that has ended it is exact.
+ * Kills the server after `use`, and adds its CPU time. While a process runs, the kernel reports its CPU time in steps
+ * that are too large to measure a start; after its end, the time is exact.
  */
-async function ending<T extends object>(
+async function killAfter<T extends object>(
   server: MeasuredServer,
   use: (server: MeasuredServer) => Promise<T>,
 ): Promise<T & { readonly cpuMicroseconds: number }> {
@@ -164,12 +166,12 @@ function describe({ bytes, samples, ratios }: ExecutableBenchResult): string[] {
   const { bun, source, dependencies } = bytes.source;
   const inAll = bun + source + dependencies;
   const megabytes = (size: number): string => grouped(size / MEGABYTE, 1);
-  const rows = FIGURES.map(([figure, name, unit]) => {
-    const told = PROGRAMS.map((program) => {
-      const values = samples[program].map((sample) => sample[figure] / unit);
+  const rows = METRICS.map(([metric, name, unit]) => {
+    const formatted = PROGRAMS.map((program) => {
+      const values = samples[program].map((sample) => sample[metric] / unit);
       return formatSpread(spreadOf(values), 1);
     });
-    return [name, ...told, formatSpread(ratios[figure], 2)];
+    return [name, ...formatted, formatSpread(ratios[metric], 2)];
   });
   const requests = PROGRAMS.map((program) =>
     grouped(spreadOf(samples[program].map((sample) => sample.requests)).median, 0),
@@ -202,16 +204,16 @@ function sourceBytes(): ExecutableBenchResult["bytes"]["source"] {
   };
 }
 
-/** The folders of the packages that the program depends on, whether itself or through another one; Bun apart. */
+/** The folders of the packages that the program depends on, directly or indirectly, except Bun. */
 function dependencyFolders(): string[] {
   const found = new Set<string>();
   const add = (folder: string): void => {
-    const told: { dependencies?: Record<string, string> } = JSON.parse(
+    const packageJson: { dependencies?: Record<string, string> } = JSON.parse(
       readFileSync(join(folder, "package.json"), "utf8"),
     );
-    for (const name of Object.keys(told.dependencies ?? {})) {
+    for (const name of Object.keys(packageJson.dependencies ?? {})) {
       const dependency = join(THIS_CHECKOUT, "node_modules", name);
-      // One that lies in the folder of who depends on it is counted there.
+      // A package inside the folder of the one that depends on it is counted there.
       if (name === "bun" || found.has(dependency) || !existsSync(dependency)) continue;
       found.add(dependency);
       add(dependency);
@@ -221,7 +223,7 @@ function dependencyFolders(): string[] {
   return [...found];
 }
 
-/** Of every file in a folder. */
+/** The size of all files in a folder together. */
 function bytesBelow(folder: string): number {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => statSync(join(folder, name)))

@@ -4,10 +4,10 @@ import type { Entry } from "../../src/ledger/entry.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 
 /**
- * Makes a ledger large without sending a million requests: rows by SQL into the books, and what Redis would hold of
- * them into Redis, as `ledger.lua` has it. Afterwards both agree as if it had been opened and entered through the API.
+ * Makes a ledger large without sending a million requests. It writes rows into the books with SQL, and writes into
+ * Redis what `ledger.lua` would store there for them. Afterwards both agree, as if all had come through the API.
  *
- * For a stack of one shard that has nothing to do: nobody else may write meanwhile, and the outbox is empty.
+ * Only for an idle stack of one shard: nothing else may write meanwhile, and the outbox must be empty.
  */
 export class Filler implements AsyncDisposable {
   readonly #sql: Sql;
@@ -20,13 +20,13 @@ export class Filler implements AsyncDisposable {
     this.#onStep = onStep;
   }
 
-  /** @param onStep told how many accounts or entries were added */
+  /** @param onStep called with the number of accounts or entries that were added */
   static async connect(
     { databaseUrl, redisUrl }: StackDescription,
     onStep: (count: number) => void = () => {},
   ): Promise<Filler> {
     const sql = connectPostgres({ url: databaseUrl, name: "razonete bench", connections_max: 1 });
-    // Of the one connection.
+    // Applies to the only connection.
     await sql`SET statement_timeout = 0`;
     const redis = connectRedis(redisUrl, () => {});
     await redis.connect();
@@ -79,7 +79,7 @@ export class Filler implements AsyncDisposable {
   async #entriesOf(from: number, to: number, each: number): Promise<void> {
     const begun = await this.#now();
     const latest = await this.#sql.begin(async (sql) => {
-      // The time rises within each account, also behind an entry that is younger than `begun`.
+      // Times must rise within each account, even if its latest entry is newer than `begun`.
       await sql`
         INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
         SELECT a.account, a.seq + n, 'credit', 1, a.balance + n, a.credit_limit, 'fill',
@@ -115,7 +115,7 @@ export class Filler implements AsyncDisposable {
     await Promise.all(commands.map((command) => this.#redis.sendCommand([...command])));
   }
 
-  /** By Redis's clock, as the ledger has it: microseconds since 1970. */
+  /** The time by Redis's clock, which the ledger uses too, in microseconds since 1970. */
   async #now(): Promise<number> {
     const [seconds, microseconds] = Object.values(await this.#redis.sendCommand(["TIME"])).map(Number);
     return (seconds ?? 0) * 1_000_000 + (microseconds ?? 0);

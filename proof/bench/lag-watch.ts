@@ -3,11 +3,11 @@ import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import type { StackTarget } from "./stack-target.ts";
 import { percentile } from "./statistics.ts";
 
-/** Credits of 1 that are watched: each on a connection of its own, at a steady rate. */
+/** Credits of 1 that are watched. Each is sent on its own connection, at a steady rate. */
 export interface Probes {
-  /** In turn. Nobody else sends them anything meanwhile, and all of before is in the books. */
+  /** Used in turn. They get no other transactions meanwhile, and all their earlier ones are in the books. */
   readonly accounts: readonly number[];
-  /** A second. */
+  /** Probes a second. */
   readonly rate: number;
   readonly seconds: number;
   readonly signal: AbortSignal;
@@ -22,36 +22,37 @@ export interface AnswerTimes {
   readonly answerMaxMilliseconds: number;
 }
 
-/** How long it took from the answers to their rows. */
+/** How long it took from the answers to their rows in the books. */
 export interface Lags {
   readonly lagP50Milliseconds: number;
   readonly lagP99Milliseconds: number;
   readonly lagMaxMilliseconds: number;
-  /** Between two looks at the books, in the middle: a lag is told too long by up to this. */
+  /** The median time between two snapshots of the books. A lag is reported too long by up to this. */
   readonly resolutionMilliseconds: number;
 }
 
-/** An answer, and which entry of its account it was of. Times of `performance.now`. */
-export interface Answered {
+/** An answer, and the entry of the account that it is for. Times are those of `performance.now`. */
+export interface ProbeAnswer {
   readonly at: number;
   readonly account: number;
   readonly seq: number;
 }
 
 /** How many entries each account had in the books at one moment. */
-export interface Look {
+export interface BooksSnapshot {
   readonly at: number;
   readonly seqs: ReadonlyMap<number, number>;
 }
 
-/** Looks are work for the database that is measured: no more of them than tell a lag well enough. */
-const LOOK_PAUSE_MILLISECONDS = 5;
+/** Snapshots are work for the measured database, so they are no more frequent than the precision of a lag needs. */
+const SNAPSHOT_PAUSE_MILLISECONDS = 5;
 
 /**
- * Sends the probes, whether the ones before have been answered or not, and takes the time of each answer.
+ * Sends the probes, each when it is due, whether or not earlier ones were answered, and measures the time of each
+ * answer.
  *
- * @param onAnswer told the balance that it bears
- * @throws StartError where one is not answered as it should be
+ * @param onAnswer called with the balance in the answer
+ * @throws StartError if an answer is not as it should be
  */
 export async function sendProbes(
   url: string,
@@ -85,38 +86,39 @@ export async function sendProbes(
 }
 
 /**
- * Sends the probes, and looks into the books for their rows.
+ * Sends the probes, and reads the books until they have their rows.
  *
- * As the probes are credits of 1, an answer's balance tells how many entries its account had with it, and a look at the
- * books how many of them are committed. The lag ends with the first look that shows the entry.
+ * Since the probes are credits of 1, the balance in an answer gives the number of entries of its account, and a
+ * snapshot of the books gives the number that is committed. The lag ends with the first snapshot that shows the
+ * entry.
  *
- * @throws StartError where a probe is not answered as it should be
+ * @throws StartError if the answer to a probe is not as it should be
  */
 export async function watchLag(
   { url, description }: StackTarget,
   probes: Probes,
 ): Promise<AnswerTimes & Lags> {
   const sql = connectPostgres({ url: description().databaseUrl, name: "razonete bench", connections_max: 1 });
-  const look = async (): Promise<Look> => {
+  const takeSnapshot = async (): Promise<BooksSnapshot> => {
     const rows = await sql<{ account: number; seq: number }[]>`
       SELECT account, seq FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     return { at: performance.now(), seqs: new Map(rows.map(({ account, seq }) => [account, seq])) };
   };
   try {
-    const before = await look();
+    const before = await takeSnapshot();
     const balances = await sql<{ account: number; balance: number }[]>`
       SELECT account, balance FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     const offsets = new Map(
       balances.map(({ account, balance }) => [account, (before.seqs.get(account) ?? 0) - balance]),
     );
-    const looks: Look[] = [before];
-    const answers: Answered[] = [];
+    const snapshots: BooksSnapshot[] = [before];
+    const answers: ProbeAnswer[] = [];
     const state = { sent: false };
-    const looking = (async () => {
-      while (!state.sent || !isKept(answers, looks.at(-1) ?? before)) {
+    const watching = (async () => {
+      while (!state.sent || !areInBooks(answers, snapshots.at(-1) ?? before)) {
         probes.signal.throwIfAborted();
-        await Bun.sleep(LOOK_PAUSE_MILLISECONDS);
-        looks.push(await look());
+        await Bun.sleep(SNAPSHOT_PAUSE_MILLISECONDS);
+        snapshots.push(await takeSnapshot());
       }
     })();
     const sending = sendProbes(url, probes, (at, account, balance) =>
@@ -124,9 +126,9 @@ export async function watchLag(
     ).finally(() => {
       state.sent = true;
     });
-    const [times] = await Promise.all([sending, looking]);
-    const lags = lagsOf(answers, looks);
-    const pauses = looks.slice(1).map(({ at }, index) => at - (looks[index]?.at ?? at));
+    const [times] = await Promise.all([sending, watching]);
+    const lags = lagsOf(answers, snapshots);
+    const pauses = snapshots.slice(1).map(({ at }, index) => at - (snapshots[index]?.at ?? at));
     return {
       ...times,
       lagP50Milliseconds: percentile(lags, 0.5),
@@ -139,36 +141,36 @@ export async function watchLag(
   }
 }
 
-function isKept(answers: readonly Answered[], { seqs }: Look): boolean {
+function areInBooks(answers: readonly ProbeAnswer[], { seqs }: BooksSnapshot): boolean {
   return answers.every(({ account, seq }) => (seqs.get(account) ?? 0) >= seq);
 }
 
 /**
- * How long each entry took from its answer to the first look that shows it, in milliseconds; 0 where it was seen before
- * the answer was.
+ * The time from each answer to the first snapshot that shows its entry, in milliseconds; 0 if the entry was seen
+ * before the answer.
  *
- * @param looks in their order; the last one shows every entry
- * @throws StartError where it does not
+ * @param snapshots in order of time; the last one shows every entry
+ * @throws StartError if it does not
  */
-export function lagsOf(answers: readonly Answered[], looks: readonly Look[]): number[] {
+export function lagsOf(answers: readonly ProbeAnswer[], snapshots: readonly BooksSnapshot[]): number[] {
   return answers.map(({ at, account, seq }) => {
-    const shows = (look: Look): boolean => (look.seqs.get(account) ?? 0) >= seq;
-    // What a look shows, all later ones show.
-    let [from, to] = [0, looks.length];
+    const shows = (snapshot: BooksSnapshot): boolean => (snapshot.seqs.get(account) ?? 0) >= seq;
+    // What a snapshot shows, all later ones show.
+    let [from, to] = [0, snapshots.length];
     while (from < to) {
       const middle = (from + to) >>> 1;
-      const look = looks[middle];
-      if (look !== undefined && shows(look)) to = middle;
+      const snapshot = snapshots[middle];
+      if (snapshot !== undefined && shows(snapshot)) to = middle;
       else from = middle + 1;
     }
-    const first = looks[from];
+    const first = snapshots[from];
     if (first === undefined)
       throw new StartError(`entry ${seq} of account ${account} never came into the books.`);
     return Math.max(0, first.at - at);
   });
 }
 
-/** @returns the balance after it */
+/** @returns the balance after the credit */
 async function credit(url: string, account: number): Promise<number> {
   const response = await fetch(`${url}/clientes/${account}/transacoes`, {
     method: "POST",

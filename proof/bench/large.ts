@@ -2,54 +2,54 @@ import { StartError } from "../../src/errors.ts";
 import { startBareTarget } from "./bare-target.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { Filler } from "./fill.ts";
-import { type Pair, type Ratios, ratiosOf } from "./ratios.ts";
-import { compare, type Comparison, warmUp } from "./measurement.ts";
+import { type TargetPair, type Ratios, ratiosOf } from "./ratios.ts";
+import { compareTargets, type Comparison, warmUp } from "./measurement.ts";
 import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
 import { grouped } from "./statistics.ts";
 import { describeComparison } from "./tables.ts";
-import { type BenchContext, Workshop } from "./bench-environment.ts";
+import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 
 export interface LargeBenchOptions {
   readonly connections: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
-  /** What all processes of a stack may use together; 0: whatever there is. */
+  /** What all processes of a target together may use, in CPUs; 0: no limit. */
   readonly cpus: number;
   readonly accounts: number;
   readonly entries: number;
 }
 
 export interface LargeBenchResult {
-  /** From the start of the first process to the first answer. */
+  /** From the start of the first process to the first answer, in seconds. */
   readonly readySeconds: Readonly<Record<ReadyCase, number>>;
   readonly comparisons: readonly LargeComparison[];
 }
 
 interface LargeComparison extends Comparison {
-  /** That were filled in before. */
+  /** How many entries were filled in before. */
   readonly entries: number;
   readonly ratios: readonly Ratios[];
 }
 
-/** All on data of before: a first start has the making of the database in it. */
+/** All with existing data, since a first start includes the creation of the database. */
 type ReadyCase = "smallAfterStop" | "largeAfterStop" | "largeAfterKill" | "filledAfterStop";
 
 const SMALL_ACCOUNTS = 5;
-/** An account that has entries has this many: a history of several pages. */
+/** Each filled account gets this many entries: a history of several pages. */
 const ENTRIES_EACH = 100;
 const NAMES = { small: "small", large: "large" } as const;
-const PAIRS: readonly Pair[] = [
+const PAIRS: readonly TargetPair[] = [
   ["large", "bare"],
   ["small", "bare"],
   ["large", "small"],
 ];
 
 /**
- * Does the cost grow? A stack with very many accounts, asked for at random, beside one with the contest's five, and
- * beside bare servers behind the same balancer; then with very many entries in its books. In turn, in one run; the
- * ratios are what to quote.
+ * Measures whether the cost grows with the size: a stack with very many accounts, used at random, beside one with the
+ * contest's five, and beside bare servers behind the same balancer; then the same with very many entries in its books.
+ * In turn, in one run: quote the ratios.
  *
- * @throws StartError where a stack does not start or does not answer
+ * @throws StartError if a target does not start or does not answer
  */
 export async function benchLarge(
   options: LargeBenchOptions,
@@ -58,23 +58,25 @@ export async function benchLarge(
   const { accounts, entries, cpus } = options;
   if (accounts < SMALL_ACCOUNTS) throw new StartError(`--accounts must be at least ${SMALL_ACCOUNTS}.`);
   const { say, signals } = context;
-  await using workshop = new Workshop(context);
-  const missing = cpus === 0 ? null : Workshop.limitsMissing();
+  await using environment = new BenchEnvironment(context);
+  const missing = cpus === 0 ? null : BenchEnvironment.limitsMissing();
   if (missing !== null) say(`Without limits of CPU: ${missing}`);
   const start = (name: string): Promise<StackTarget> =>
-    workshop.start(name, cpus, (place) => startStackTarget(name, THIS_CHECKOUT, place, signals.stop));
+    environment.start(name, cpus, (location) =>
+      startStackTarget(name, THIS_CHECKOUT, location, signals.stop),
+    );
 
-  const bare = await workshop.start("bare", cpus, startBareTarget);
+  const bare = await environment.start("bare", cpus, startBareTarget);
   const unused = await start(NAMES.small);
-  await workshop.end(unused);
+  await environment.end(unused);
   const small = await start(NAMES.small);
   const empty = await start(NAMES.large);
   await fill(empty, `opening ${grouped(accounts, 0)} accounts`, accounts - SMALL_ACCOUNTS, (filler) =>
     filler.accounts(accounts),
   );
-  await workshop.end(empty);
+  await environment.end(empty);
   const afterStop = await start(NAMES.large);
-  await workshop.end(afterStop, () => afterStop.kill());
+  await environment.end(afterStop, () => afterStop.kill());
   const afterKill = await start(NAMES.large);
   const ready = (seconds: number): string => `${seconds.toFixed(1)} s`;
   say(
@@ -95,7 +97,7 @@ export async function benchLarge(
     for (const connections of options.connections) {
       const [of, entered] = [grouped(ofAccounts, 0), grouped(filledIn, 0)];
       const title = `${what}, ${connections} connections, of ${of} accounts at random, ${entered} entries filled in`;
-      // Each at random over its own accounts, so that the generator has the same work with all.
+      // Each at random over its own accounts, so that the generator has the same work for all targets.
       const load = {
         connections,
         seconds: options.seconds,
@@ -103,12 +105,12 @@ export async function benchLarge(
         order: "random",
         signal: signals.stop,
       } as const;
-      const contestants = [
+      const measuredTargets = [
         { target: small, load: { ...load, accounts: SMALL_ACCOUNTS } },
         { target: large, load: { ...load, accounts: ofAccounts } },
         { target: bare, load: { ...load, accounts: ofAccounts } },
       ];
-      const compared = await compare(title, contestants, options.rounds);
+      const compared = await compareTargets(title, measuredTargets, options.rounds);
       const comparison = { entries: filledIn, ...compared, ratios: ratiosOf(compared, PAIRS) };
       comparisons.push(comparison);
       for (const line of [title, ...describeComparison(comparison), ""]) say(line);
@@ -127,12 +129,12 @@ export async function benchLarge(
   await fill(afterKill, `entering ${grouped(entries, 0)} entries`, filledAccounts * perAccount, (filler) =>
     filler.entries(1, filledAccounts, perAccount),
   );
-  await workshop.end(afterKill);
+  await environment.end(afterKill);
   const filled = await start(NAMES.large);
   say(`start to first answer with ${grouped(entries, 0)} entries besides: ${ready(filled.readySeconds)}\n`);
   await warmUp(filled, { ...warming, accounts });
   await measureAll(filled, "transactions", accounts, filledAccounts * perAccount);
-  // Of those alone that have full statements, as the five have.
+  // Only accounts with full statements, which the five accounts have too.
   await measureAll(filled, "statements", filledAccounts, filledAccounts * perAccount);
   return {
     readySeconds: {

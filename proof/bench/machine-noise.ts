@@ -7,19 +7,19 @@ import { grouped, percentile, spreadOf } from "./statistics.ts";
 const MICROSECONDS_A_TICK = 10_000;
 const SYNCS = 200;
 const SYNCED_BYTES = 4096;
-/** From these shares on a reader is told. */
+/** From these shares on, the output has a note. */
 const STOLEN_NOTED = 0.02;
 const OTHERS_NOTED = 0.08;
 
-/** CPU time of the whole machine since it was started, in microseconds, all cores together. */
+/** CPU time of the whole machine since its start, in microseconds, all cores together. */
 export interface MachineCpu {
   readonly busyMicroseconds: number;
-  /** What the host gave to other machines while this one had something to do. */
+  /** What the host gave to other machines while this one had work to do (steal). */
   readonly stolenMicroseconds: number;
-  readonly wholeMicroseconds: number;
+  readonly totalMicroseconds: number;
 }
 
-/** @param text of /proc/stat, whose first line sums up all cores */
+/** @param text text of /proc/stat, whose first line is the sum of all cores */
 export function parseMachineCpu(text: string): MachineCpu {
   const ticks = /^cpu +(.*)$/m.exec(text)?.[1]?.split(" ").map(Number) ?? [];
   const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = ticks;
@@ -27,7 +27,7 @@ export function parseMachineCpu(text: string): MachineCpu {
   return {
     busyMicroseconds: busy * MICROSECONDS_A_TICK,
     stolenMicroseconds: steal * MICROSECONDS_A_TICK,
-    wholeMicroseconds: (busy + idle + iowait + steal) * MICROSECONDS_A_TICK,
+    totalMicroseconds: (busy + idle + iowait + steal) * MICROSECONDS_A_TICK,
   };
 }
 
@@ -35,16 +35,16 @@ export function readMachineCpu(): MachineCpu {
   return parseMachineCpu(readFileSync("/proc/stat", "utf8"));
 }
 
-/** What else went on while something was measured, as shares (0 to 1) of all cores. */
+/** What else the machine did during a measurement, as shares (0 to 1) of all cores. */
 export interface Noise {
   readonly stolen: number;
   /** Used by neither the system nor the load generator. */
   readonly others: number;
 }
 
-/** @param usedMicroseconds by what was measured and by what measured it */
+/** @param usedMicroseconds CPU time used by the measured system and by what measured it */
 export function noiseBetween(before: MachineCpu, after: MachineCpu, usedMicroseconds: number): Noise {
-  const whole = Math.max(1, after.wholeMicroseconds - before.wholeMicroseconds);
+  const whole = Math.max(1, after.totalMicroseconds - before.totalMicroseconds);
   const others = after.busyMicroseconds - before.busyMicroseconds - usedMicroseconds;
   return {
     stolen: (after.stolenMicroseconds - before.stolenMicroseconds) / whole,
@@ -55,8 +55,8 @@ export function noiseBetween(before: MachineCpu, after: MachineCpu, usedMicrosec
 /**
  * Watches the machine from now on.
  *
- * @returns to be called at the end, with the microseconds of CPU that were used meanwhile by what was measured and by
- *   what measured it, but for this process
+ * @returns a function to be called at the end, with the CPU time in microseconds that the measured system and the load
+ *   generator used meanwhile. The CPU time of this process is added to that.
  */
 export function watchNoise(): (usedMicroseconds: number) => Noise {
   const before = readMachineCpu();
@@ -67,7 +67,7 @@ export function watchNoise(): (usedMicroseconds: number) => Noise {
   };
 }
 
-/** What a reader has to know of the machine, in sentences; none where it was quiet. */
+/** What a reader has to know about the machine, in sentences; none if it was quiet. */
 export function noiseNotes(noises: readonly Noise[]): string[] {
   const percent = (share: number): string => `${grouped(share * 100, 0)} %`;
   const stolen = spreadOf(noises.map((noise) => noise.stolen)).greatest;
@@ -84,7 +84,10 @@ export function describeMachine(): string {
   return `${cpus().length} × ${cpus()[0]?.model.trim()}, Bun ${Bun.version}`;
 }
 
-/** The median time of a write of 4 kB with fdatasync in a folder, in microseconds: what durable costs at least there. */
+/**
+ * The median time of a write of 4 kB with fdatasync in a folder, in microseconds: the least that durability costs
+ * there.
+ */
 export function syncMicroseconds(folder: string): number {
   const file = join(folder, "sync");
   const descriptor = openSync(file, "w");

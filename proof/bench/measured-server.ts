@@ -4,22 +4,22 @@ import { StartError } from "../../src/errors.ts";
 /** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
 const MICROSECONDS_A_TICK = 10_000;
 
-/** A server in a process of its own, whose CPU time and memory the kernel tells. */
+/** A server in its own process, whose CPU time and memory are read from the kernel. */
 export interface MeasuredServer {
   readonly url: string;
-  /** User and system time of all threads so far, in microseconds, to a hundredth of a second. */
+  /** User and system time of all threads so far, in microseconds, exact to a hundredth of a second. */
   cpuMicroseconds(): number;
   residentBytes(): number;
   stop(): Promise<void>;
-  /** Ends it at once. @returns what {@link cpuMicroseconds} was in the end, to the microsecond */
+  /** Kills it. @returns its final {@link cpuMicroseconds}, exact to the microsecond */
   kill(): Promise<number>;
 }
 
 /**
  * Starts a server.
  *
- * @param command prints "listens on" and its address
- * @throws StartError where it ends before that
+ * @param command must print "listens on" and its address
+ * @throws StartError if it ends before that
  */
 export async function startMeasuredServer(command: readonly string[]): Promise<MeasuredServer> {
   const child = Bun.spawn([...command], { stdout: "pipe", stderr: "inherit" });

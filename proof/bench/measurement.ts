@@ -2,43 +2,43 @@ import { messageOf, StartError } from "../../src/errors.ts";
 import { BenchProgress } from "./bench-progress.ts";
 import { type Noise, noiseNotes, watchNoise } from "./machine-noise.ts";
 import { grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
-import { cpuSince, readCpu, type Target } from "./bench-target.ts";
+import { cpuSince, readCpu, type BenchTarget } from "./bench-target.ts";
 import { runWrk, type WrkLoad } from "./wrk.ts";
 
-/** One run of the load generator against one target. CPU is for each request, in microseconds. */
-export interface Sample {
+/** One run of the load generator against one target. CPU is in microseconds for each request. */
+export interface BenchSample {
   readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
   readonly maxMicroseconds: number;
-  /** All processes of the target. */
+  /** Of all processes of the target together. */
   readonly cpuMicroseconds: number;
   readonly cpuMicrosecondsByProcess: Readonly<Record<string, number>>;
-  /** From the end of the load to the moment when all of it was in the books. */
+  /** From the end of the load until all of it was in the books. */
   readonly settleSeconds: number;
-  /** What the generator used of the one core that it can use. */
+  /** The share (0 to 1) of a core that the generator used. It cannot use more than one core. */
   readonly generatorShare: number;
   readonly noise: Noise;
 }
 
-export type Load = Omit<WrkLoad, "url">;
+export type BenchLoad = Omit<WrkLoad, "url">;
 
 const WARM_UP = { connections: 32, seconds: 3 } as const;
-/** From this on a reader is told. */
+/** From this share on, the output has a note. */
 const GENERATOR_NOTED = 0.9;
 
 /**
- * Offers a load to a target and reads what it cost. The count of CPU ends when everything is in the books: what is
- * done behind the answers belongs to the transactions, too.
+ * Applies a load to a target and measures its cost. CPU is counted until everything is in the books, since the work
+ * after the answers is a part of the transactions.
  *
- * @throws StartError where a request failed, or a process ended
+ * @throws StartError if a request failed, or a process ended
  */
-export async function measure(target: Target, load: Load): Promise<Sample> {
+export async function measureTarget(target: BenchTarget, load: BenchLoad): Promise<BenchSample> {
   await target.settle();
   const noise = watchNoise();
   const before = readCpu(target);
-  const figures = await runWrk({ ...load, url: target.url }).catch((error: unknown) => {
+  const wrk = await runWrk({ ...load, url: target.url }).catch((error: unknown) => {
     load.signal?.throwIfAborted();
     throw new StartError(`${target.name}: ${messageOf(error)}`);
   });
@@ -48,59 +48,62 @@ export async function measure(target: Target, load: Load): Promise<Sample> {
   const used = cpuSince(target, before);
   const cpu = [...used.values()].reduce((sum, each) => sum + each, 0);
   return {
-    requests: figures.requests,
-    requestsPerSecond: figures.requests / figures.seconds,
-    p50Microseconds: figures.p50Microseconds,
-    p99Microseconds: figures.p99Microseconds,
-    maxMicroseconds: figures.maxMicroseconds,
-    cpuMicroseconds: cpu / figures.requests,
+    requests: wrk.requests,
+    requestsPerSecond: wrk.requests / wrk.seconds,
+    p50Microseconds: wrk.p50Microseconds,
+    p99Microseconds: wrk.p99Microseconds,
+    maxMicroseconds: wrk.maxMicroseconds,
+    cpuMicroseconds: cpu / wrk.requests,
     cpuMicrosecondsByProcess: Object.fromEntries(
-      [...used].map(([name, microseconds]) => [name, microseconds / figures.requests]),
+      [...used].map(([name, microseconds]) => [name, microseconds / wrk.requests]),
     ),
     settleSeconds,
-    generatorShare: figures.cpuMicroseconds / 1e6 / figures.seconds,
-    noise: noise(cpu + figures.cpuMicroseconds),
+    generatorShare: wrk.cpuMicroseconds / 1e6 / wrk.seconds,
+    noise: noise(cpu + wrk.cpuMicroseconds),
   };
 }
 
-/** Until the compilers have seen the way of a request often enough, and the five accounts have full statements. */
-export async function warmUp(target: Target, load: Omit<Load, "connections">): Promise<void> {
+/**
+ * Applies load for a while, so that the JIT compilers have seen enough requests and the five accounts have full
+ * statements.
+ */
+export async function warmUp(target: BenchTarget, load: Omit<BenchLoad, "connections">): Promise<void> {
   const { connections, seconds } = WARM_UP;
-  await measure(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });
+  await measureTarget(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });
 }
 
-/** A target with what it is offered. */
-export interface Contestant {
-  readonly target: Target;
-  readonly load: Load;
+/** A target with the load that is applied to it. */
+export interface MeasuredTarget {
+  readonly target: BenchTarget;
+  readonly load: BenchLoad;
 }
 
-/** Several targets, round by round. Both by the name of the target. */
+/** Measurements of several targets, round by round. Both records are by name of the target. */
 export interface Comparison {
-  readonly loads: Readonly<Record<string, Omit<Load, "signal">>>;
+  readonly loads: Readonly<Record<string, Omit<BenchLoad, "signal">>>;
   /** One sample a round. */
-  readonly samples: Readonly<Record<string, readonly Sample[]>>;
+  readonly samples: Readonly<Record<string, readonly BenchSample[]>>;
 }
 
-/** Measures targets in turn. Each round begins with another one, so that none always comes after the same. */
-export async function compare(
+/** Measures targets in turn. Each round begins with the next one, so that none is always first. */
+export async function compareTargets(
   title: string,
-  contestants: readonly Contestant[],
+  measuredTargets: readonly MeasuredTarget[],
   rounds: number,
 ): Promise<Comparison> {
-  const samples: Record<string, Sample[]> = {};
-  const loads: Record<string, Omit<Load, "signal">> = {};
-  for (const { target, load } of contestants) {
-    const { signal: _, ...told } = load;
+  const samples: Record<string, BenchSample[]> = {};
+  const loads: Record<string, Omit<BenchLoad, "signal">> = {};
+  for (const { target, load } of measuredTargets) {
+    const { signal: _, ...recorded } = load;
     samples[target.name] = [];
-    loads[target.name] = told;
+    loads[target.name] = recorded;
   }
-  const progress = new BenchProgress(title, rounds * contestants.length);
+  const progress = new BenchProgress(title, rounds * measuredTargets.length);
   try {
     for (let round = 0; round < rounds; round += 1) {
-      const first = round % contestants.length;
-      for (const { target, load } of [...contestants.slice(first), ...contestants.slice(0, first)]) {
-        samples[target.name]?.push(await measure(target, load));
+      const first = round % measuredTargets.length;
+      for (const { target, load } of [...measuredTargets.slice(first), ...measuredTargets.slice(0, first)]) {
+        samples[target.name]?.push(await measureTarget(target, load));
         progress.step();
       }
     }
@@ -110,28 +113,32 @@ export async function compare(
   return { loads, samples };
 }
 
-export type Figure = (sample: Sample) => number;
+export type Metric = (sample: BenchSample) => number;
 
-/** 0 where the target has no such process. */
-export function cpuOf(process: string): Figure {
+/** The CPU of one process; 0 if the target has no such process. */
+export function cpuOf(process: string): Metric {
   return (sample) => sample.cpuMicrosecondsByProcess[process] ?? 0;
 }
 
-export function spread(samples: readonly Sample[], figure: Figure): Spread {
-  return spreadOf(samples.map(figure));
+export function spread(samples: readonly BenchSample[], metric: Metric): Spread {
+  return spreadOf(samples.map(metric));
 }
 
-export function ratio(samples: readonly Sample[], others: readonly Sample[], figure: Figure): Spread {
-  return ratioOf(samples.map(figure), others.map(figure));
+export function ratio(
+  samples: readonly BenchSample[],
+  others: readonly BenchSample[],
+  metric: Metric,
+): Spread {
+  return ratioOf(samples.map(metric), others.map(metric));
 }
 
-/** The processes of a target in the order in which they are shown, with their share of its CPU. */
-export function processesOf(samples: readonly Sample[]): string[] {
+/** The names of the processes in these samples, in the order in which they are shown. */
+export function processesOf(samples: readonly BenchSample[]): string[] {
   return [...new Set(samples.flatMap((sample) => Object.keys(sample.cpuMicrosecondsByProcess)))];
 }
 
-/** What a reader has to know of the circumstances, in sentences; none where they were good. */
-export function circumstances({ samples }: Comparison): string[] {
+/** What a reader has to know about the conditions, in sentences; none if they were good. */
+export function comparisonNotes({ samples }: Comparison): string[] {
   const notes = noiseNotes(
     Object.values(samples)
       .flat()

@@ -3,17 +3,17 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
 const MICROSECONDS_A_TICK = 10_000;
 
-/** What proc(5) says of a process. */
+/** A process, from /proc/<pid>/stat (see proc(5)). */
 export interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
-  /** User and system time, its own and that of the children that it has waited for, in microseconds. */
+  /** User and system time of the process and of the ended children that it has waited for, in microseconds. */
   readonly cpuMicroseconds: number;
 }
 
-/** @throws Error where the text is not a line of /proc/<pid>/stat */
+/** @throws Error if the text is not a line of /proc/<pid>/stat */
 export function parseStat(text: string): ProcessStat {
-  // The name in parentheses may hold anything; after it come state, parent and, from the 12th on, four times.
+  // The name in parentheses may contain anything. After it come state, parent and, from the 12th field on, four times.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [user = NaN, system = NaN, waitedUser = NaN, waitedSystem = NaN] = fields.slice(11, 15).map(Number);
   const cpuMicroseconds = (user + system + waitedUser + waitedSystem) * MICROSECONDS_A_TICK;
@@ -22,7 +22,7 @@ export function parseStat(text: string): ProcessStat {
   return stat;
 }
 
-/** Every process there is, also those that have ended and are not waited for yet. */
+/** All processes, including those that have ended but have not been waited for yet. */
 export function readStats(): ProcessStat[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
@@ -35,21 +35,21 @@ export function readStats(): ProcessStat[] {
   });
 }
 
-/** A process and all below it, itself first; none where there is no process `root`. */
+/** A process and its descendants, itself first; empty if there is no process `root`. */
 export function treeOf(root: number, stats: readonly ProcessStat[]): ProcessStat[] {
   const children = Map.groupBy(stats, ({ parent }) => parent);
   const tree = stats.filter(({ pid }) => pid === root);
-  // What is added is looked at in its turn.
+  // Processes that are added here are visited by this loop, too.
   for (const { pid } of tree) tree.push(...(children.get(pid) ?? []));
   return tree;
 }
 
 /**
- * The CPU time that a process and all below it have used so far, in microseconds, to a hundredth of a second for each.
- * Children that ended count for their parent from when it has waited for them, so the sum keeps what they used. One
- * that ends at the very moment of the reading may be missed, by that reading only.
+ * The CPU time that a process and its descendants have used so far, in microseconds, exact to a hundredth of a second
+ * for each. Once a parent has waited for a child that ended, the time of the child counts for the parent, so the sum
+ * does not lose it. A child that ends while the processes are being read may be missing from that one result.
  *
- * @returns `null` where there is no process `root`
+ * @returns `null` if there is no process `root`
  */
 export function treeCpuMicroseconds(root: number, stats: readonly ProcessStat[]): number | null {
   const tree = treeOf(root, stats);
@@ -58,9 +58,9 @@ export function treeCpuMicroseconds(root: number, stats: readonly ProcessStat[])
 }
 
 /**
- * The same of a process alone, and of those children that ended.
+ * The same for one process, without its running descendants but with its ended children.
  *
- * @returns `null` where there is no process `pid`
+ * @returns `null` if there is no process `pid`
  */
 export function ownCpuMicroseconds(pid: number, stats: readonly ProcessStat[]): number | null {
   return stats.find((stat) => stat.pid === pid)?.cpuMicroseconds ?? null;

@@ -1,10 +1,10 @@
-import { type Comparison, cpuOf, type Figure, processesOf, ratio, type Sample } from "./measurement.ts";
+import { type Comparison, cpuOf, type Metric, processesOf, ratio, type BenchSample } from "./measurement.ts";
 import type { Spread } from "./statistics.ts";
 
-/** Which targets are set in relation: what the first takes as a multiple of the second. */
-export type Pair = readonly [name: string, other: string];
+/** Two targets to compare: the first as a multiple of the second. */
+export type TargetPair = readonly [name: string, other: string];
 
-/** Taken round by round. */
+/** The ratios of two targets, calculated round by round. */
 export interface Ratios {
   readonly name: string;
   readonly other: string;
@@ -13,14 +13,14 @@ export interface Ratios {
   readonly p50Microseconds: Spread;
   readonly p99Microseconds: Spread;
   readonly maxMicroseconds: Spread;
-  /** Of the processes that both have, and that used enough to be compared. */
+  /** Only of processes that both have and that used enough CPU to be compared. */
   readonly cpuMicrosecondsByProcess: Readonly<Record<string, Spread>>;
 }
 
-export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readonly Pair[]): Ratios[] {
+export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readonly TargetPair[]): Ratios[] {
   return pairs.map(([name, other]) => {
     const [ones, others] = [samples[name] ?? [], samples[other] ?? []];
-    const of = (figure: Figure): Spread => ratio(ones, others, figure);
+    const of = (metric: Metric): Spread => ratio(ones, others, metric);
     const shared = processesOf(ones).filter((process) =>
       [...ones, ...others].every((sample) => isMeasurable(sample, process)),
     );
@@ -37,7 +37,7 @@ export function ratiosOf({ samples }: Pick<Comparison, "samples">, pairs: readon
   });
 }
 
-/** Of a few ticks of the clock no ratio can be told. */
-function isMeasurable(sample: Sample, process: string): boolean {
+/** A few clock ticks are too few to give a ratio. */
+function isMeasurable(sample: BenchSample, process: string): boolean {
   return cpuOf(process)(sample) * sample.requests >= 50_000;
 }

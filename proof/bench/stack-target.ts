@@ -6,49 +6,49 @@ import { identityOf } from "../../src/stack/process-identity.ts";
 import { lastLines } from "../../src/stack/logs.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { readStats, treeOf } from "./process-cpu.ts";
-import type { Place, Target } from "./bench-target.ts";
+import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 
-/** The checkout that this file is of. */
+/** The checkout that this file belongs to. */
 export const THIS_CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 
 const POLL_MILLISECONDS = 20;
 const START_SECONDS_MAX = 300;
 const SETTLE_SECONDS_MAX = 300;
 
-export interface StackTarget extends Target {
-  /** What `stack.json` says now. */
+export interface StackTarget extends BenchTarget {
+  /** The present content of `stack.json`. */
   readonly description: () => StackDescription;
   /** From the start of its first process to the first answer through HAProxy. */
   readonly readySeconds: number;
-  /** Ends every process at once, as a loss of power would; the data stays. */
+  /** Kills every process at once, as a power loss would. The data stays. */
   kill(): Promise<void>;
 }
 
 /**
- * A cluster, run by a checkout's own `razonete stack`, so that its own processes, its own plan and its own
- * configuration files are measured. On the data that the place's folder may have from an earlier run.
+ * Starts a cluster with a checkout's own `razonete stack`, so that its own processes, plan and configuration files are
+ * measured. It uses the data that the folder may have from an earlier run.
  *
- * @throws StartError where it does not start
+ * @throws StartError if it does not start
  */
 export async function startStackTarget(
   name: string,
   checkout: string,
-  place: Place,
+  location: TargetLocation,
   signal?: AbortSignal,
 ): Promise<StackTarget> {
   const command = commandOf(checkout);
   const outboxLength = await outboxLengthOf(checkout);
 
-  const data = join(place.folder, "data");
+  const data = join(location.folder, "data");
   const file = join(data, "stack.json");
-  const log = join(place.folder, "stack.log");
+  const log = join(location.folder, "stack.log");
   const output = openSync(log, "a");
   const begun = performance.now();
   const child = Bun.spawn(
-    [...(place.group?.enter ?? []), ...command, "stack", "--data", data, "--port", "0"],
+    [...(location.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0"],
     {
       stdio: ["ignore", output, output],
-      // Out of reach of the terminal's Ctrl-C: who measures stops it, when it is no longer measured.
+      // Not reached by the terminal's Ctrl-C. The benchmark stops it when it is no longer measured.
       detached: true,
     },
   );
@@ -61,7 +61,7 @@ export async function startStackTarget(
   };
 
   try {
-    // The last run's file is removed before anything is started.
+    // `stack` removes the file of the last run before it starts anything.
     while (!existsSync(file) || !(await answers(description().url))) {
       signal?.throwIfAborted();
       if (over()) throw new StartError(`the stack of ${checkout} did not start: ${lastLines(log, 3)}`);
@@ -81,8 +81,11 @@ export async function startStackTarget(
     url,
     readySeconds,
     description,
-    // The supervisor is in the same group, and what it takes, the others cannot have.
-    processes: () => [...description().processes, { name: "supervisor", pid: child.pid, alone: true }],
+    // The supervisor is in the same control group: what it uses is not available to the others.
+    processes: () => [
+      ...description().processes,
+      { name: "supervisor", pid: child.pid, withoutChildren: true },
+    ],
     settle: async () => {
       const deadline = performance.now() + SETTLE_SECONDS_MAX * 1000;
       while ((await outboxLength(redisUrl)) > 0) {
@@ -96,7 +99,7 @@ export async function startStackTarget(
     stop,
     kill: async () => {
       const tree = treeOf(child.pid, readStats()).map(({ pid }) => pid);
-      // The supervisor first: it would start the others again.
+      // The supervisor first, since it would restart the others.
       for (const pid of tree) killIfThere(pid);
       await child.exited;
       while (tree.some((pid) => identityOf(pid) !== null)) await Bun.sleep(POLL_MILLISECONDS);
@@ -105,9 +108,9 @@ export async function startStackTarget(
 }
 
 /**
- * How a checkout's command line is started: by the Bun that it depends on.
+ * The command that runs a checkout's command line, with the Bun that it depends on.
  *
- * @throws StartError where the folder is no checkout, or cannot run
+ * @throws StartError if the folder is not a checkout, or its dependencies are missing
  */
 export function commandOf(checkout: string): readonly [bun: string, main: string] {
   const main = join(checkout, "src/cli/main.ts");
@@ -127,7 +130,7 @@ function killIfThere(pid: number): void {
   }
 }
 
-/** How a checkout itself tells how much its outboxes hold: where that is, may differ between two of them. */
+/** A checkout's own function for the length of its outboxes. Where they are stored may differ between two checkouts. */
 async function outboxLengthOf(checkout: string): Promise<(redisUrl: string) => Promise<number>> {
   const probes: unknown = await import(join(checkout, "src/stack/probes.ts"));
   if (typeof probes !== "object" || probes === null || !("outboxLength" in probes)) {

@@ -1,11 +1,11 @@
-/** The middle of repeated measurements, and the range behind it: a wide one says that the machine was busy otherwise. */
+/** Median and range of repeated measurements. A wide range means that the machine was busy with other things. */
 export interface Spread {
   readonly median: number;
   readonly least: number;
   readonly greatest: number;
 }
 
-/** @param values at least one, else all three are 0 */
+/** @param values at least one; without values all three are 0 */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const lower = sorted.at(Math.floor((sorted.length - 1) / 2)) ?? 0;
@@ -14,16 +14,16 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /**
- * How much the one is of the other, round by round: what slowed a whole round slowed both, and falls out.
+ * The ratio of two measurements, round by round: what slows a whole round slows both, and cancels out.
  *
- * @param values and `others` are of the same rounds, in order
+ * @param values like `others`, one for each round, in the same order
  */
 export function ratioOf(values: readonly number[], others: readonly number[]): Spread {
   const pairs = Math.min(values.length, others.length);
   return spreadOf(Array.from({ length: pairs }, (_, round) => (values[round] ?? 0) / (others[round] ?? 0)));
 }
 
-/** The value under which the share `quantile` (0 to 1) of the values is; 0 where there are none. */
+/** The nearest-rank percentile of the values, for a `quantile` from 0 to 1; 0 if there are no values. */
 export function percentile(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted.at(Math.max(0, Math.ceil(sorted.length * quantile) - 1)) ?? 0;

@@ -1,23 +1,23 @@
 import type { Ratios } from "./ratios.ts";
 import {
-  circumstances,
+  comparisonNotes,
   type Comparison,
   cpuOf,
-  type Figure,
+  type Metric,
   processesOf,
-  type Sample,
+  type BenchSample,
   spread,
 } from "./measurement.ts";
 import { formatSpread, grouped, type Spread } from "./statistics.ts";
 
 /** A comparison as text for a terminal. */
 
-const throughput: Figure = (sample) => sample.requestsPerSecond;
-const cpu: Figure = (sample) => sample.cpuMicroseconds;
-const p50: Figure = (sample) => sample.p50Microseconds;
-const p99: Figure = (sample) => sample.p99Microseconds;
+const throughput: Metric = (sample) => sample.requestsPerSecond;
+const cpu: Metric = (sample) => sample.cpuMicroseconds;
+const p50: Metric = (sample) => sample.p50Microseconds;
+const p99: Metric = (sample) => sample.p99Microseconds;
 
-/** A head line and aligned rows below it; the first column to the left, all others to the right. */
+/** Aligned rows, the headings first: the first column aligned to the left, all others to the right. */
 export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -49,12 +49,12 @@ export function describeComparison(
     ...describeProcesses(entries),
     "",
     ...describeRatios(comparison.ratios),
-    ...circumstances(comparison).map((note) => `  ${note}`),
+    ...comparisonNotes(comparison).map((note) => `  ${note}`),
   ];
 }
 
-/** A bare server has other processes than a ledger has, but for the balancer. */
-function describeProcesses(entries: readonly (readonly [string, readonly Sample[]])[]): string[] {
+/** Only the balancer is a process of both a bare server and a ledger; what a target does not have is a dash. */
+function describeProcesses(entries: readonly (readonly [string, readonly BenchSample[]])[]): string[] {
   const names = processesOf(entries.flatMap(([, samples]) => samples));
   const rows = entries.map(([name, samples]) => {
     const own = new Set(processesOf(samples));
@@ -69,17 +69,17 @@ function describeProcesses(entries: readonly (readonly [string, readonly Sample[
 }
 
 function describeRatios(ratios: readonly Ratios[]): string[] {
-  const told = (of: Spread): string => formatSpread(of, 2);
+  const format = (of: Spread): string => formatSpread(of, 2);
   const rows = ratios.map((of) => [
     `${of.name} to ${of.other}`,
-    told(of.cpuMicroseconds),
-    told(of.requestsPerSecond),
-    told(of.p50Microseconds),
-    told(of.p99Microseconds),
-    told(of.maxMicroseconds),
+    format(of.cpuMicroseconds),
+    format(of.requestsPerSecond),
+    format(of.p50Microseconds),
+    format(of.p99Microseconds),
+    format(of.maxMicroseconds),
   ]);
   const byProcess = ratios.flatMap(({ name, other, cpuMicrosecondsByProcess }) => {
-    const each = Object.entries(cpuMicrosecondsByProcess).map(([process, of]) => `${process} ${told(of)}`);
+    const each = Object.entries(cpuMicrosecondsByProcess).map(([process, of]) => `${process} ${format(of)}`);
     return each.length === 0 ? [] : [`  CPU by process, ${name} to ${other}: ${each.join(", ")}`];
   });
   return [...aligned([["ratios", "CPU", "a second", "p50", "p99", "max"], ...rows]), ...byProcess];

@@ -1,5 +1,5 @@
 -- wrk: requests to the ledger. Arguments: what (transactions or statements), number of accounts, order (turn or random).
--- Transactions are two credits to each debit, so that none is refused. In turn, the values repeat after 60 requests.
+-- Transactions are two credits to each debit, so that none is refused. With the order "turn", the values repeat after 60 requests.
 -- The last line of output holds the figures: requests, microseconds, p50, p99, max (microseconds), failed answers.
 
 local VALUES = 60

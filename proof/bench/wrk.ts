@@ -1,10 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { StartError } from "../../src/errors.ts";
 
-/** What is asked of a ledger at full speed. */
+/** A load at full speed. */
 export interface WrkLoad {
   readonly url: string;
-  /** Each sends its next request when it has the answer to the one before. */
+  /** Each connection sends its next request when it has the answer to the one before. */
   readonly connections: number;
   readonly seconds: number;
   /** Default: transactions. */
@@ -18,17 +18,17 @@ export interface WrkLoad {
 }
 
 /** What one run of the load generator measured. */
-export interface WrkFigures {
+export interface WrkResult {
   readonly requests: number;
   readonly seconds: number;
   readonly p50Microseconds: number;
   readonly p99Microseconds: number;
   readonly maxMicroseconds: number;
-  /** Of the generator itself, which has one thread: near `seconds`, the generator was what was measured. */
+  /** Of the generator itself, which has one thread. If this is close to `seconds`, the generator was the bottleneck. */
   readonly cpuMicroseconds: number;
 }
 
-/** @throws StartError where there is no wrk and it cannot be installed */
+/** @throws StartError if wrk is missing and cannot be installed */
 export function ensureWrk(): void {
   if (Bun.which("wrk") !== null) return;
   if (process.getuid?.() === 0 && Bun.which("apt-get") !== null) {
@@ -43,11 +43,11 @@ export function ensureWrk(): void {
 }
 
 /**
- * Offers requests from one thread.
+ * Runs wrk with one thread.
  *
- * @throws StartError where any request was not answered 200: then the figures would be of something else
+ * @throws StartError if any request was not answered with 200: then the figures would be meaningless
  */
-export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
+export async function runWrk(load: WrkLoad): Promise<WrkResult> {
   const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
   const script = fileURLToPath(new URL("transactions.lua", import.meta.url));
   const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
@@ -59,7 +59,7 @@ export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
   const output = await new Response(wrk.stdout).text();
   signal?.throwIfAborted();
   if ((await wrk.exited) !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
-  const { failed, ...figures } = parseFigures(output);
+  const { failed, ...figures } = parseWrkOutput(output);
   if (failed > 0) {
     const share = `${failed} of ${figures.requests} requests to ${url} failed`;
     throw new StartError(`${share}: these figures are worth nothing.`);
@@ -67,10 +67,10 @@ export async function runWrk(load: WrkLoad): Promise<WrkFigures> {
   return { ...figures, cpuMicroseconds: Number(wrk.resourceUsage()?.cpuTime.total ?? 0) };
 }
 
-/** @throws StartError where the script's line of figures is missing */
-export function parseFigures(output: string): Omit<WrkFigures, "cpuMicroseconds"> & { failed: number } {
+/** @throws StartError if the script's line of figures is missing */
+export function parseWrkOutput(output: string): Omit<WrkResult, "cpuMicroseconds"> & { failed: number } {
   const line = /^FIGURES((?: \d+){6})$/m.exec(output)?.[1];
-  if (line === undefined) throw new StartError(`wrk told no figures: ${output.trim()}`);
+  if (line === undefined) throw new StartError(`wrk printed no figures: ${output.trim()}`);
   const [requests = 0, duration = 0, p50 = 0, p99 = 0, max = 0, failed = 0] = line
     .trim()
     .split(" ")

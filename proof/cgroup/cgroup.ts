@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { messageOf } from "../../src/errors.ts";
 import { GroupV1 } from "./group-v1.ts";
-import { GroupV2, handDown } from "./group-v2.ts";
+import { GroupV2, delegateControllers } from "./group-v2.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import type { Limits, Usage } from "./limits-and-usage.ts";
-import { nameOfOwn, removeGroup, removeLeftovers } from "./orphaned-groups.ts";
+import { ownGroupName, removeGroup, removeOrphanedGroups } from "./orphaned-groups.ts";
 
-/** Why limits cannot be set here, for a person; null where they can. */
+/** Why limits cannot be set here, for a person; null if they can. */
 export function cgroupsMissing(): string | null {
   try {
     Cgroup.create("probe", { cpus: 1, memoryBytes: 64 * 1024 * 1024 }).remove();
@@ -17,33 +17,36 @@ export function cgroupsMissing(): string | null {
 }
 
 /**
- * Bounds what processes take of this machine, and counts it: a control group of Linux, of version 1 or 2.
+ * A Linux control group, version 1 or 2: limits the CPU and memory of processes, and counts what they use.
  *
- * A group belongs to the process that made it. Where that one is killed, the group stays until the next one is made,
- * by whomever: then it is removed, and what still runs in it is ended.
+ * A group belongs to the process that created it. If that process is killed, the group stays until any process creates
+ * the next one. Then it is removed, and the processes that still run in it are killed.
  */
 export class Cgroup {
-  /** In front of a command: the process enters the group, then becomes the command. Needs the rights of this process. */
-  readonly enter: readonly string[];
+  /**
+   * Put in front of a command: the process enters the group, then becomes the command. Needs the rights of this
+   * process.
+   */
+  readonly commandPrefix: readonly string[];
   readonly #name: string;
   readonly #group: GroupV1 | GroupV2;
 
   private constructor(name: string, group: GroupV1 | GroupV2) {
     this.#name = name;
     this.#group = group;
-    // 0 is whoever writes: the shell itself.
+    // 0 stands for the writing process: the shell itself.
     const joining = group.folders.map((_, index) => `echo 0 > "$${index + 1}/cgroup.procs"`);
     const script = `set -e; ${joining.join("; ")}; shift ${group.folders.length}; exec "$@"`;
-    this.enter = ["/bin/sh", "-c", script, "cgroup", ...group.folders];
+    this.commandPrefix = ["/bin/sh", "-c", script, "cgroup", ...group.folders];
   }
 
   /**
-   * @param name of letters, digits and hyphens; another one for each group of this process with the same parent
-   * @param parent bounds this group besides: no process may be in it itself
-   * @throws Error where groups cannot be made here, in words for a person
+   * @param name letters, digits and hyphens; unique among the groups of this process with the same parent
+   * @param parent also limits this group; it must contain no processes itself
+   * @throws Error if groups cannot be created here; its message is for a person
    */
   static create(name: string, limits: Limits, parent?: Cgroup): Cgroup {
-    const group = parent === undefined ? uppermost(name) : below(parent.#group, name);
+    const group = parent === undefined ? topLevelGroup(name) : childGroup(parent.#group, name);
     const made: string[] = [];
     try {
       for (const folder of group.folders) {
@@ -63,9 +66,9 @@ export class Cgroup {
   }
 
   /**
-   * All of its processes have ended by then, and the groups below it are removed.
+   * Removes the group. Its processes must have ended, and the groups below it must have been removed.
    *
-   * @throws Error where a process is still in it
+   * @throws Error if a process is still in it
    */
   remove(): void {
     for (const folder of this.#group.folders) {
@@ -80,17 +83,17 @@ export class Cgroup {
   }
 }
 
-function uppermost(name: string): GroupV1 | GroupV2 {
+function topLevelGroup(name: string): GroupV1 | GroupV2 {
   const layout = usableLayout();
-  removeLeftovers(layout.mounts);
-  if (layout.version === 1) return new GroupV1(layout.homes, nameOfOwn(name));
-  handDown(layout.home);
-  return new GroupV2(layout.home, nameOfOwn(name));
+  removeOrphanedGroups(layout.mounts);
+  if (layout.version === 1) return new GroupV1(layout.parentFolders, ownGroupName(name));
+  delegateControllers(layout.parentFolder);
+  return new GroupV2(layout.parentFolder, ownGroupName(name));
 }
 
-function below(parent: GroupV1 | GroupV2, name: string): GroupV1 | GroupV2 {
-  if (parent instanceof GroupV1) return new GroupV1(parent.homesOfChildren, name);
-  return new GroupV2(parent.homeOfChildren, name);
+function childGroup(parent: GroupV1 | GroupV2, name: string): GroupV1 | GroupV2 {
+  if (parent instanceof GroupV1) return new GroupV1(parent.parentFoldersForChildren, name);
+  return new GroupV2(parent.parentFolderForChildren, name);
 }
 
 function usableLayout(): Layout {

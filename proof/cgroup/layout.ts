@@ -2,18 +2,18 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * Where groups can be made. New ones go below the group that this process is in, so that what bounds this process
- * still bounds what it starts.
+ * Where groups can be created. New groups go below the group of this process, so that the limits of this process also
+ * apply to what it starts.
  *
- * Version 1 has a tree of groups for each controller, version 2 one tree for all. A machine may have both mounted;
- * what counts is which of them has the controllers for CPU and memory.
+ * Version 1 has a tree of groups for each controller, version 2 has one tree for all. A machine may have both mounted.
+ * The one that has the controllers for CPU and memory is used.
  */
 export type Layout =
-  | { readonly version: 1; readonly homes: HomesV1; readonly mounts: readonly string[] }
-  | { readonly version: 2; readonly home: string; readonly mounts: readonly string[] };
+  | { readonly version: 1; readonly parentFolders: ParentFoldersV1; readonly mounts: readonly string[] }
+  | { readonly version: 2; readonly parentFolder: string; readonly mounts: readonly string[] };
 
-/** The folder of each controller below which groups are made. Two of them may be one. */
-export interface HomesV1 {
+/** For each controller, the folder in which groups are created. Two of them may be the same. */
+export interface ParentFoldersV1 {
   readonly cpu: string;
   readonly cpuacct: string;
   readonly memory: string;
@@ -22,12 +22,12 @@ export interface HomesV1 {
 interface Mount {
   readonly type: string;
   readonly folder: string;
-  /** The group that the folder shows: not the uppermost one where a container sees only its own. */
+  /** The group that the folder shows. In a container that sees only its own group, it is not the top-level one. */
   readonly root: string;
   readonly options: readonly string[];
 }
 
-/** The machine's layout, or why there is none, for a person. */
+/** The layout of this machine, or why there is none, for a person. */
 export function readLayout(): Layout | string {
   if (process.platform !== "linux") return "control groups are Linux's alone";
   return layoutFrom(
@@ -38,9 +38,9 @@ export function readLayout(): Layout | string {
 }
 
 /**
- * @param mountinfo as of /proc/self/mountinfo
- * @param membership as of /proc/self/cgroup
- * @param read a file's text, "" where there is none
+ * @param mountinfo text of /proc/self/mountinfo
+ * @param membership text of /proc/self/cgroup
+ * @param read returns the text of a file, "" if it does not exist
  */
 export function layoutFrom(
   mountinfo: string,
@@ -50,10 +50,10 @@ export function layoutFrom(
   const mounts = mountinfo.split("\n").flatMap(parseMount);
   const unified = mounts.find(({ type }) => type === "cgroup2");
   if (unified !== undefined && hasControllers(read(join(unified.folder, "cgroup.controllers")))) {
-    const own = homeOf(unified, /^0::(.*)$/m.exec(membership)?.[1]);
-    return { version: 2, home: delegated(own, unified.folder, read), mounts: [unified.folder] };
+    const own = folderOfGroup(unified, /^0::(.*)$/m.exec(membership)?.[1]);
+    return { version: 2, parentFolder: delegatingGroup(own, unified.folder, read), mounts: [unified.folder] };
   }
-  const homes: Record<string, string> = {};
+  const parentFolders: Record<string, string> = {};
   const folders = new Set<string>();
   for (const controller of ["cpu", "cpuacct", "memory"]) {
     const mount = mounts.find(({ type, options }) => type === "cgroup" && options.includes(controller));
@@ -62,14 +62,14 @@ export function layoutFrom(
       const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
       return controllers?.split(",").includes(controller) ? [path] : [];
     });
-    homes[controller] = homeOf(mount, group[0]);
+    parentFolders[controller] = folderOfGroup(mount, group[0]);
     folders.add(mount.folder);
   }
-  const { cpu = "", cpuacct = "", memory = "" } = homes;
-  return { version: 1, homes: { cpu, cpuacct, memory }, mounts: [...folders] };
+  const { cpu = "", cpuacct = "", memory = "" } = parentFolders;
+  return { version: 1, parentFolders: { cpu, cpuacct, memory }, mounts: [...folders] };
 }
 
-/** Whether a list of version 2 has the controllers that limits need. */
+/** Whether a list of controllers (version 2) contains those that limits need. */
 export function hasControllers(list: string): boolean {
   const controllers = list.trim().split(/\s+/);
   return controllers.includes("cpu") && controllers.includes("memory");
@@ -84,17 +84,18 @@ function parseMount(line: string): Mount[] {
   return [{ type, folder, root, options: options?.split(",") ?? [] }];
 }
 
-function homeOf({ folder, root }: Mount, group = "/"): string {
+function folderOfGroup({ folder, root }: Mount, group = "/"): string {
   if (root === "/") return join(folder, group);
-  // What is outside of what the mount shows cannot be reached: the uppermost that can be is next to it.
+  // A group outside of what the mount shows cannot be reached. The topmost one that can be reached is the mount itself.
   return group === root || group.startsWith(`${root}/`) ? join(folder, group.slice(root.length)) : folder;
 }
 
 /**
- * Version 2 hands controllers down only through groups without processes of their own, so a process's own group is no
- * place for others. The nearest one above it that hands them down is; at last the uppermost, which is exempt.
+ * In version 2 a group delegates controllers only if it has no processes of its own, so the group of a process cannot
+ * contain other groups. The nearest group above that delegates the controllers can; the top-level group, which is
+ * exempt from that rule, is the last resort.
  */
-function delegated(own: string, top: string, read: (file: string) => string): string {
+function delegatingGroup(own: string, top: string, read: (file: string) => string): string {
   let folder = own;
   while (folder !== top && !hasControllers(read(join(folder, "cgroup.subtree_control")))) {
     folder = dirname(folder);

@@ -2,35 +2,35 @@ import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { identityOf, isAlive } from "../../src/stack/process-identity.ts";
 
-/** What the name of each group begins with, and by which the maker of a left one is known: its number and its start. */
-const NAME = /^razonete-(\d+)-(\d+)-/;
+/** Every group name starts with the process that created it: its process id and the clock tick of its start. */
+const GROUP_NAME = /^razonete-(\d+)-(\d+)-/;
 
 const BUSY_MILLISECONDS_MAX = 2_000;
 
-/** The name of a group that this process makes. */
-export function nameOfOwn(name: string): string {
+/** The name of a group that this process creates. */
+export function ownGroupName(name: string): string {
   return `razonete-${process.pid}-${tickOf(identityOf(process.pid)?.started)}-${name}`;
 }
 
 /**
- * Removes the groups, below any of the folders, that a killed run has left, and ends the processes in them. Groups of
- * a run that goes on are let be.
+ * Removes the groups below these folders whose creator no longer runs, and kills the processes in them. Groups of a run
+ * that is still going on are left alone.
  */
-export function removeLeftovers(folders: readonly string[]): void {
-  for (const left of folders.flatMap(leftBelow)) {
+export function removeOrphanedGroups(folders: readonly string[]): void {
+  for (const left of folders.flatMap(orphanedBelow)) {
     try {
       removeTree(left);
     } catch {
-      // Its processes cannot be seen from here, in a container for instance: it is for their side to remove.
+      // Its processes are not visible from here, for example from a container. Their side has to remove it.
       continue;
     }
   }
 }
 
 /**
- * Removes a group without processes. One whose last process has just ended is busy for a moment more.
+ * Removes a group without processes. A group is busy for a moment after its last process has ended.
  *
- * @throws Error where it stays busy: a process is left in it
+ * @throws Error if it stays busy: there is still a process in it
  */
 export function removeGroup(folder: string): void {
   const deadline = performance.now() + BUSY_MILLISECONDS_MAX;
@@ -53,17 +53,20 @@ function removeTree(folder: string): void {
   removeGroup(folder);
 }
 
-function leftBelow(folder: string): string[] {
+function orphanedBelow(folder: string): string[] {
   return foldersIn(folder).flatMap((path) => {
-    const maker = NAME.exec(basename(path));
-    if (maker === null) return leftBelow(path);
+    const maker = GROUP_NAME.exec(basename(path));
+    if (maker === null) return orphanedBelow(path);
     const [, pid, tick] = maker;
     const identity = identityOf(Number(pid));
     return identity !== null && isAlive(identity) && tickOf(identity.started) === tick ? [] : [path];
   });
 }
 
-/** The clock tick at which a process started. Groups do not outlive a boot, so the rest of an identity adds nothing. */
+/**
+ * The clock tick at which a process started. Groups do not survive a reboot, so the rest of the identity is not
+ * needed.
+ */
 function tickOf(started: string | undefined): string {
   return started?.split(" ").at(-1) ?? "0";
 }
@@ -82,7 +85,7 @@ function foldersIn(folder: string): string[] {
 function processesIn(folder: string): number[] {
   try {
     const lines = readFileSync(join(folder, "cgroup.procs"), "utf8").trim().split("\n");
-    // 0 stands for one that this process cannot see.
+    // 0 stands for a process that this one cannot see.
     return lines.map(Number).filter((pid) => pid > 0);
   } catch {
     return [];

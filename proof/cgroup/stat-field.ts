@@ -1,4 +1,4 @@
-/** A number of a file of lines such as `nr_periods 12`; 0 where it has no such line. */
-export function field(text: string, name: string): number {
+/** A number from a file with lines such as `nr_periods 12`; 0 if there is no such line. */
+export function statField(text: string, name: string): number {
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }

@@ -14,7 +14,7 @@ const JSON_OPTION = [
   "write the result as JSON to the standard output, and all else to the standard error",
 ] as const;
 
-/** The contest's limit. */
+/** The default is the contest's limit. */
 const CPUS_OPTION = [
   "--cpus <number>",
   "what each system may use in all, in CPUs; 0: no limit",
@@ -22,7 +22,7 @@ const CPUS_OPTION = [
   1.5,
 ] as const;
 
-interface Output {
+interface OutputOptions {
   readonly json?: boolean;
 }
 
@@ -52,7 +52,7 @@ function cluster(): Command {
     .option("--what <list>", "transactions, statements, or both", parseWhat, ["transactions", "statements"])
     .option("--against <folder>", "another checkout, measured in turn with this one")
     .option(...JSON_OPTION)
-    .action((options: ClusterBenchOptions & Output) =>
+    .action((options: ClusterBenchOptions & OutputOptions) =>
       run(options, (context) => benchCluster(options, context)),
     );
 }
@@ -61,11 +61,13 @@ function large(): Command {
   return measuring("large", 5, 4)
     .description("a cluster with very many accounts and entries beside one with five accounts")
     .option("--connections <list>", "connections to measure with", parseList, [32])
-    .option("--accounts <number>", "accounts, asked for at random", parseAmount, 1_000_000)
+    .option("--accounts <number>", "accounts, used at random", parseAmount, 1_000_000)
     .option("--entries <number>", "entries that are filled in for the second part", parseAmount, 10_000_000)
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
-    .action((options: LargeBenchOptions & Output) => run(options, (context) => benchLarge(options, context)));
+    .action((options: LargeBenchOptions & OutputOptions) =>
+      run(options, (context) => benchLarge(options, context)),
+    );
 }
 
 function lag(): Command {
@@ -74,7 +76,9 @@ function lag(): Command {
     .option("--connections <list>", "connections that saturate it", parseList, [32, 128])
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
-    .action((options: LagBenchOptions & Output) => run(options, (context) => benchLag(options, context)));
+    .action((options: LagBenchOptions & OutputOptions) =>
+      run(options, (context) => benchLag(options, context)),
+    );
 }
 
 function drain(): Command {
@@ -85,7 +89,9 @@ function drain(): Command {
     .option("--connections <number>", "connections that make it", parseCount, 128)
     .option(...CPUS_OPTION)
     .option(...JSON_OPTION)
-    .action((options: DrainBenchOptions & Output) => run(options, (context) => benchDrain(options, context)));
+    .action((options: DrainBenchOptions & OutputOptions) =>
+      run(options, (context) => benchDrain(options, context)),
+    );
 }
 
 function executable(): Command {
@@ -93,7 +99,7 @@ function executable(): Command {
     .description("size, start-up and memory of the single-file executable beside its source")
     .option("--connections <number>", "connections that load it", parseCount, 32)
     .option(...JSON_OPTION)
-    .action((options: ExecutableBenchOptions & Output) =>
+    .action((options: ExecutableBenchOptions & OutputOptions) =>
       run(options, (context) => benchExecutable(options, context)),
     );
 }
@@ -105,15 +111,19 @@ function measuring(name: string, rounds: number, seconds: number): Command {
 }
 
 /** Runs a benchmark so that Ctrl-C stops what it has started and removes its data. */
-async function run(options: Output, bench: (context: BenchContext) => Promise<unknown>): Promise<void> {
-  const { json, ...told } = options;
+async function run(
+  options: OutputOptions,
+  bench: (context: BenchContext) => Promise<unknown>,
+): Promise<void> {
+  const { json, ...benchOptions } = options;
   const signals = listenForStop((signal) =>
     console.error(`\n${signal}: stopping (again to end at once) ...`),
   );
   const say = (line: string): void => (json ? console.error(line) : console.log(line));
   try {
     const result = await bench({ say, signals });
-    if (json) console.log(JSON.stringify({ machine: describeMachine(), options: told, result }, null, 2));
+    if (json)
+      console.log(JSON.stringify({ machine: describeMachine(), options: benchOptions, result }, null, 2));
   } catch (error) {
     if (signals.stop.aborted) process.exit(130);
     throw error;

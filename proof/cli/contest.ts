@@ -1,18 +1,18 @@
 import { Command, InvalidArgumentError } from "commander";
 import { environmentOfStack } from "../../src/config.ts";
-import type * as contest from "../contest/run-contest.ts";
+import type * as runContestModule from "../contest/run-contest.ts";
 import { loadTestBounds } from "../load-test/load-test-bounds.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
 
 const HELP = `
 Runs what deploy/rinha/docker-compose.yml describes as processes of this machine, each in a control group (cgroup)
 with the CPU quota and the memory limit that the file gives it, on an empty folder; then the contest's load test; then
-tells how both did. Needs root for the limits, says so without, and runs all the same.
+reports on both. The limits need root; without root it says so and runs without limits.
 
-Exit code: 0 where nothing failed and everything was ready in time, 1 where something did, 2 where it could not run.
+Exit code: 0 if nothing failed and everything was ready in time, 1 if not, 2 if it could not run.
 Ctrl-C ends it with what was measured so far; a second one ends everything at once.`;
 
-type Flags = Omit<contest.ContestOptions, "environment" | "say">;
+type Flags = Omit<runContestModule.ContestOptions, "environment" | "say">;
 
 export function contestCommand(): Command {
   return (
@@ -26,14 +26,14 @@ export function contestCommand(): Command {
       .option("--data <folder>", "data and logs of the system; emptied first", "data/contest")
       .option("--out <folder>", "where the results and the report go (default: reports/<time>)")
       .addHelpText("after", HELP)
-      // A wrong option is one more reason why it could not run.
+      // A wrong option also means that it could not run.
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
       .action(run)
   );
 }
 
 async function run(flags: Flags): Promise<void> {
-  // Only when it is needed: the help of all commands does without its libraries.
+  // Imported only when needed: the help texts do not need its libraries.
   const { runContest } = await import("../contest/run-contest.ts");
   const signals = listenForStop((signal) =>
     console.log(`\n${signal}: ending the run and stopping everything (again to end at once) ...`),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 import { type Commands, runProgram } from "../../src/cli/run-program.ts";
 
-/** What shows that the ledger is right and fast. Each is an npm script of its name. */
+/** The commands that show that the ledger is correct and fast. Each is an npm script of the same name. */
 const COMMANDS: Commands = new Map([
   ["rinha", async () => (await import("./rinha.ts")).rinhaCommand()],
   ["contest", async () => (await import("./contest.ts")).contestCommand()],

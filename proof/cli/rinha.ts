@@ -5,10 +5,10 @@ import type * as runCommand from "../load-test/run-command.ts";
 const HELP = `
 The system must be fresh: accounts 1 to 5 with balance 0, no account 6.
 
-Exit code: 0 where nothing failed, 1 where something did, 2 where the test could not run.
+Exit code: 0 if nothing failed, 1 if something did, 2 if the test could not run.
 Ctrl-C ends the run with what was measured so far; a second one ends it at once.`;
 
-/** `razonete rinha`: the contest's load test against a URL, and `compare` for two of its results. */
+/** `npm run rinha`: the contest's load test against a URL, and `compare` for two of its results. */
 export function rinhaCommand(): Command {
   const command = new Command("rinha")
     .description(
@@ -30,7 +30,7 @@ export function rinhaCommand(): Command {
     .option("--out <folder>", "where result.json and report.html go (default: reports/<time>)")
     .option("--json", "write the result as JSON to the standard output")
     .addHelpText("after", HELP)
-    // A wrong option is one more reason why the test could not run.
+    // A wrong option also means that the test could not run.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (options: runCommand.RunOptions) => (await loadTest()).runLoadTest(options));
   command
@@ -39,14 +39,14 @@ export function rinhaCommand(): Command {
     .argument("<a.json>", "result.json of one run")
     .argument("<b.json>", "result.json of another run")
     .option("--out <folder>", "where compare.html goes (default: reports/<time>)")
-    // Commander gives --out to the command above, which has it too.
+    // Commander gives --out to the parent command, which has it too.
     .action(async (a: string, b: string, _: unknown, { parent }: Command) =>
       (await loadTest()).compareResults(a, b, parent?.opts<runCommand.RunOptions>() ?? {}),
     );
   return command;
 }
 
-/** Only when it is needed: the other commands would bear its libraries in their memory. */
+/** Imported only when needed, so that the other commands do not load its libraries. */
 function loadTest(): Promise<typeof runCommand> {
   return import("../load-test/run-command.ts");
 }

@@ -1,7 +1,7 @@
 import { type Html, html } from "../load-test/report/html.ts";
-import { scrolling } from "../load-test/report/tables.ts";
-import type { ContestResult, Figures } from "./contest-result.ts";
-import { CONTEST_BOUNDS, MEGABYTE_BYTES } from "./submission.ts";
+import { scrollingTable } from "../load-test/report/tables.ts";
+import type { ContestResult, UsageResult } from "./contest-result.ts";
+import { SUBMISSION_BOUNDS, MEGABYTE_BYTES } from "./submission.ts";
 
 const HEADINGS = [
   "",
@@ -16,7 +16,7 @@ const HEADINGS = [
   "ready s",
 ] as const;
 
-/** What was seen of the system, in a terminal's words. */
+/** What was measured of the system, as text for a terminal. */
 export function contestSummary(result: ContestResult): string {
   const table = rows(result);
   const widths = HEADINGS.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)));
@@ -27,7 +27,7 @@ export function contestSummary(result: ContestResult): string {
       )
       .join("  "),
   );
-  return [...lines, "", ...findings(result)].join("\n");
+  return [...lines, "", ...notes(result)].join("\n");
 }
 
 /** The same as a section of the load test's page. */
@@ -35,7 +35,7 @@ export function contestSection(result: ContestResult): Html {
   const [headings = [], ...body] = rows(result);
   return html`<section>
     <h2>Under the contest's limits</h2>
-    ${scrolling(
+    ${scrollingTable(
       "What each process took",
       html`<table class="data" data-table="contest">
         <thead>
@@ -54,7 +54,7 @@ export function contestSection(result: ContestResult): Html {
         </tbody>
       </table>`,
     )}
-    ${findings(result).map((finding) => html`<p>${finding}</p>`)}
+    ${notes(result).map((note) => html`<p>${note}</p>`)}
   </section>`;
 }
 
@@ -70,12 +70,15 @@ function rows({ services, whole, readySeconds }: ContestResult): string[][] {
   ];
 }
 
-/** The group of the whole has no limit of its own, so that its periods are not counted: the sums of its parts are. */
+/**
+ * The group of the whole system has no limit, so the kernel does not count its periods. These are the sums of its
+ * parts.
+ */
 function periodsOf(
   services: ContestResult["services"],
-): Pick<Figures, "periods" | "throttledPeriods" | "throttledPeriodsAtStart"> {
-  const sum = (of: (figures: Figures) => number): number =>
-    services.reduce((total, { figures }) => total + (figures === null ? 0 : of(figures)), 0);
+): Pick<UsageResult, "periods" | "throttledPeriods" | "throttledPeriodsAtStart"> {
+  const sum = (figure: (figures: UsageResult) => number): number =>
+    services.reduce((total, { figures }) => total + (figures === null ? 0 : figure(figures)), 0);
   return {
     periods: sum(({ periods }) => periods),
     throttledPeriods: sum(({ throttledPeriods }) => throttledPeriods),
@@ -87,10 +90,11 @@ function row(
   name: string,
   cpus: number,
   memoryMegabytes: number,
-  figures: Figures | null,
+  figures: UsageResult | null,
   readyMilliseconds: number | null,
 ): string[] {
-  const show = (of: (figures: Figures) => string): string => (figures === null ? "–" : of(figures));
+  const show = (figure: (figures: UsageResult) => string): string =>
+    figures === null ? "–" : figure(figures);
   const count = (value: number): string => value.toLocaleString("en-US");
   return [
     name,
@@ -106,11 +110,11 @@ function row(
   ];
 }
 
-/** What the figures mean, a sentence each. */
-function findings({ program, unlimited, readySeconds, services, disk, deaths }: ContestResult): string[] {
+/** What the figures mean, one sentence each. */
+function notes({ program, unlimited, readySeconds, services, disk, deaths }: ContestResult): string[] {
   const from = program === "executable" ? "the executable" : "the source";
   const throttled = services.filter(({ figures }) => (figures?.throttledPeriods ?? 0) > 0);
-  const { ready_seconds: bound } = CONTEST_BOUNDS;
+  const { ready_seconds: bound } = SUBMISSION_BOUNDS;
   return [
     unlimited === null
       ? `The ledger's own processes ran from ${from}, each process in a control group with its limits.`
@@ -129,7 +133,7 @@ function findings({ program, unlimited, readySeconds, services, disk, deaths }: 
     `The disk, meanwhile, took ${milliseconds(disk.p50Milliseconds)} ms for a write of 4 kB with fdatasync ` +
       `(p99 ${milliseconds(disk.p99Milliseconds)}, max ${milliseconds(disk.maxMilliseconds)}; ` +
       `${disk.writes.toLocaleString("en-US")} of them): every answer waits for one like these.`,
-    ...deaths.map((death) => `Not as it should be: ${death}`),
+    ...deaths.map((sentence) => `Not as it should be: ${sentence}`),
   ];
 }
 

@@ -1,27 +1,30 @@
 import type { RunResult } from "../load-test/run-result.ts";
 import type { DiskTimes } from "./disk-watch.ts";
 import { MEGABYTE_BYTES, type Submission } from "./submission.ts";
-import { type Reading, WHOLE } from "./resource-usage.ts";
+import { type ServiceUsage, WHOLE_SYSTEM } from "./resource-usage.ts";
 
-/** What a run under the contest's limits showed of the system itself, as it is written beside the load test's result. */
+/** What a run under the contest's limits measured of the system itself. Written next to the load test's result. */
 export interface ContestResult {
-  /** Changes when a reader of older files would misread newer ones. */
+  /** Changes when readers of the older format would misread the newer one. */
   readonly format: "razonete-contest-1";
   /** A command line that repeats this run. */
   readonly command: string;
   /** What the ledger's own processes ran from. */
   readonly program: "executable" | "source";
-  /** Why no limits were set, for a person; null where they were. */
+  /** Why no limits were set, for a person; null if they were. */
   readonly unlimited: string | null;
-  /** From an empty data folder to the first answer through the balancer: the database's making is in it. */
+  /** From an empty data folder to the first answer through the balancer, including the creation of the database. */
   readonly readySeconds: number;
-  /** Of the load test: what `cpuMicrosecondsPerRequest` is a share of. */
+  /** Requests of the load test, by which `cpuMicrosecondsPerRequest` is divided. */
   readonly requests: number;
   readonly services: readonly ServiceResult[];
-  readonly whole: Figures | null;
+  readonly whole: UsageResult | null;
   /** While the load test ran, where the system keeps its data. */
   readonly disk: DiskTimes;
-  /** Processes that ended by themselves, or by the kernel for want of memory; in words. */
+  /**
+   * Crashes and OOM kills, one sentence each: processes that ended by themselves, or that the kernel killed for lack
+   * of memory.
+   */
   readonly deaths: readonly string[];
 }
 
@@ -29,47 +32,47 @@ export interface ServiceResult {
   readonly name: string;
   readonly cpus: number;
   readonly memoryMegabytes: number;
-  /** From its own start until it did its work; null for one that did not get there. */
+  /** From its own start until it was ready; null if it never was. */
   readonly readyMilliseconds: number | null;
-  /** Null where there were no control groups to count it. */
-  readonly figures: Figures | null;
+  /** Null if there were no control groups to measure it. */
+  readonly figures: UsageResult | null;
 }
 
-export interface Figures {
-  /** User and system, while the load test ran, by its requests. */
+export interface UsageResult {
+  /** User and system time during the load test, divided by its requests. */
   readonly cpuMicrosecondsPerRequest: number;
-  /** Periods of 100 ms in which it wanted to run, and those in which it had to wait; while the load test ran. */
+  /** Periods of 100 ms in which it wanted to run, and those in which it had to wait; during the load test. */
   readonly periods: number;
   readonly throttledPeriods: number;
-  /** From its start until the load test began. */
+  /** The same, from its start to the beginning of the load test. */
   readonly throttledPeriodsAtStart: number;
-  /** The highest amount that could not be dropped: without files. */
+  /** The highest amount that could not be reclaimed: without cached files. */
   readonly memoryHeldPeakBytes: number;
-  /** The kernel's peak, with files that stay in memory as long as there is room. */
+  /** The kernel's peak, with cached files, which stay in memory as long as there is room. */
   readonly memoryPeakBytes: number;
 }
 
-export interface Measured {
+export interface ContestMeasurement {
   readonly submission: Submission;
   readonly program: ContestResult["program"];
   readonly unlimited: string | null;
   readonly readySeconds: number;
   readonly readyMilliseconds: ReadonlyMap<string, number>;
-  /** Before and after the load; empty where nothing counted. */
-  readonly before: ReadonlyMap<string, Reading>;
-  readonly after: ReadonlyMap<string, Reading>;
+  /** Before and after the load; empty if there were no control groups. */
+  readonly before: ReadonlyMap<string, ServiceUsage>;
+  readonly after: ReadonlyMap<string, ServiceUsage>;
   readonly disk: DiskTimes;
-  readonly deaths: readonly string[];
+  readonly crashesAndOomKills: readonly string[];
   readonly load: RunResult;
 }
 
-export function contestResult(measured: Measured): ContestResult {
+export function contestResult(measured: ContestMeasurement): ContestResult {
   const { submission, before, after, load, readyMilliseconds } = measured;
   const requests = load.total.requests;
-  const figuresOf = (name: string): Figures | null => {
+  const usageOf = (name: string): UsageResult | null => {
     const first = before.get(name);
     const last = after.get(name);
-    return first === undefined || last === undefined ? null : figures(first, last, requests);
+    return first === undefined || last === undefined ? null : usageBetween(first, last, requests);
   };
   return {
     format: "razonete-contest-1",
@@ -83,15 +86,15 @@ export function contestResult(measured: Measured): ContestResult {
       cpus: limits.cpus,
       memoryMegabytes: limits.memoryBytes / MEGABYTE_BYTES,
       readyMilliseconds: readyMilliseconds.get(name) ?? null,
-      figures: figuresOf(name),
+      figures: usageOf(name),
     })),
-    whole: figuresOf(WHOLE),
+    whole: usageOf(WHOLE_SYSTEM),
     disk: measured.disk,
-    deaths: measured.deaths,
+    deaths: measured.crashesAndOomKills,
   };
 }
 
-function figures(first: Reading, last: Reading, requests: number): Figures {
+function usageBetween(first: ServiceUsage, last: ServiceUsage, requests: number): UsageResult {
   return {
     cpuMicrosecondsPerRequest: requests === 0 ? 0 : (last.cpuMicroseconds - first.cpuMicroseconds) / requests,
     periods: last.periods - first.periods,

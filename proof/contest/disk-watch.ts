@@ -14,9 +14,9 @@ const BLOCK_BYTES = 4096;
 const PAUSE_MILLISECONDS = 100;
 
 /**
- * Measures the disk beside a load, from its making to its {@link end}: every answer waits for one write like these, and
- * a disk that is shared stalls now and then for longer than all else takes together. It writes over the same block
- * again, so that no write makes the file grow.
+ * Measures the disk during a load, from construction to {@link end}. Every answer waits for one write like these, and a
+ * shared disk sometimes stalls for longer than everything else takes together. The same block is overwritten each time,
+ * so that no write makes the file grow.
  */
 export class DiskWatch {
   readonly #file: string;
@@ -27,15 +27,15 @@ export class DiskWatch {
   constructor(folder: string) {
     this.#file = join(folder, "disk-watch");
     this.#watching = this.#watch();
-    // Told to whoever ends it.
+    // An error is reported by `end`.
     this.#watching.catch(() => {});
   }
 
-  /** Rejects where the folder could not be written in. */
+  /** Rejects if the folder is not writable. */
   async end(): Promise<DiskTimes> {
     this.#ended = true;
     await this.#watching;
-    // The first one makes the block.
+    // The first write allocates the block.
     const times = this.#times.slice(1);
     return {
       writes: times.length,

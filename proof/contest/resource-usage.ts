@@ -4,41 +4,41 @@ import type { Submission } from "./submission.ts";
 
 const SAMPLE_MILLISECONDS = 500;
 
-/** The part that all of a system's processes are in; the name of no service. */
-export const WHOLE = "whole";
+/** The name under which the usage of all processes together is reported. No service has this name. */
+export const WHOLE_SYSTEM = "whole";
 
-/** What was seen of one process, or of the whole, until a moment. */
-export interface Reading extends Usage {
-  /** The highest of the samples of memory without files so far. */
+/** The usage of one service, or of the whole system, up to one moment. */
+export interface ServiceUsage extends Usage {
+  /** The highest sample so far of memory without cached files. */
   readonly memoryHeldPeakBytes: number;
 }
 
 /**
- * What is known of a group by now.
+ * The usage of a group, with its peaks so far.
  *
- * @param before what was known when it was looked at last
+ * @param before the result of the last time; undefined the first time
  */
-export function readingAfter(before: Reading | undefined, usage: Usage): Reading {
+export function updatedUsage(before: ServiceUsage | undefined, usage: Usage): ServiceUsage {
   return {
     ...usage,
-    // Older kernels keep no peak for version 2, and what is told instead is what there is at the moment.
+    // Older kernels record no peak for version 2 and give the current amount instead.
     memoryPeakBytes: Math.max(before?.memoryPeakBytes ?? 0, usage.memoryPeakBytes),
     memoryHeldPeakBytes: Math.max(before?.memoryHeldPeakBytes ?? 0, usage.memoryHeldBytes),
   };
 }
 
 /**
- * A control group for each service, below one for all of them, with its limits; and what they were seen to take.
- * The kernel counts everything but how much memory is held without files (old ones of version 2 keep no peak of memory
- * at all): that is looked at twice a second.
+ * Creates a control group with its limits for each service, below one group for all of them, and measures what they
+ * use. The kernel counts everything except the peak of memory without cached files (and, with version 2 before Linux
+ * 5.19, any peak of memory), so that is sampled twice a second.
  */
-export class Meter {
+export class ResourceUsageMonitor {
   readonly #whole: Cgroup;
   readonly #groups = new Map<string, Cgroup>();
-  readonly #latest = new Map<string, Reading>();
+  readonly #latest = new Map<string, ServiceUsage>();
   readonly #timer: Timer;
 
-  /** @throws Error where groups cannot be made */
+  /** @throws Error if groups cannot be created */
   constructor(submission: Submission) {
     this.#whole = Cgroup.create("contest", {});
     try {
@@ -52,21 +52,21 @@ export class Meter {
     this.#timer = setInterval(() => this.read(), SAMPLE_MILLISECONDS);
   }
 
-  /** What comes before the command of the service's process. */
-  enter(name: string): readonly string[] {
-    return this.#groups.get(name)?.enter ?? [];
+  /** Put in front of the command of a service's process to start it in its group. */
+  commandPrefix(name: string): readonly string[] {
+    return this.#groups.get(name)?.commandPrefix ?? [];
   }
 
-  /** Of each service, and of the {@link WHOLE}. */
-  read(): ReadonlyMap<string, Reading> {
-    const all = [...this.#groups, [WHOLE, this.#whole] as const];
+  /** The usage of each service, and of the {@link WHOLE_SYSTEM}. */
+  read(): ReadonlyMap<string, ServiceUsage> {
+    const all = [...this.#groups, [WHOLE_SYSTEM, this.#whole] as const];
     for (const [name, group] of all) {
-      this.#latest.set(name, readingAfter(this.#latest.get(name), group.usage()));
+      this.#latest.set(name, updatedUsage(this.#latest.get(name), group.usage()));
     }
     return new Map(this.#latest);
   }
 
-  /** All processes have ended by then. */
+  /** Removes the groups. All their processes must have ended. */
   remove(): void {
     clearInterval(this.#timer);
     this.#removeGroups();

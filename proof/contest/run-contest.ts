@@ -5,8 +5,8 @@ import { cgroupsMissing } from "../cgroup/cgroup.ts";
 import { StartError } from "../../src/errors.ts";
 import { makeFolder, writeText } from "../load-test/result-files.ts";
 import type { RunResult } from "../load-test/run-result.ts";
-import { measure, reportFolder, writeReport } from "../load-test/run-command.ts";
-import type { Shape } from "../load-test/phases/schedule.ts";
+import { runShowingProgress, defaultReportFolder, writeReport } from "../load-test/run-command.ts";
+import type { LoadShape } from "../load-test/phases/schedule.ts";
 import { summaryOf } from "../load-test/summary.ts";
 import { findTarget } from "../load-test/http/load-target.ts";
 import { type DataFolder, openDataFolder } from "../../src/stack/data-folder.ts";
@@ -21,56 +21,63 @@ import { PROGRAM_NAMES } from "../../src/stack/server-programs.ts";
 import { readStackFile } from "../../src/stack/stack-file.ts";
 import { Stack, StartInterrupted } from "../../src/stack/stack.ts";
 
-import { deathsSince, endedForMemory } from "./crashes-and-oom-kills.ts";
+import { crashesSince, oomKillsIn } from "./crashes-and-oom-kills.ts";
 import { type DiskTimes, DiskWatch } from "./disk-watch.ts";
-import { Meter } from "./resource-usage.ts";
-import { ownCommands, underSubmission } from "./submission-processes.ts";
+import { ResourceUsageMonitor } from "./resource-usage.ts";
+import { ownCommands, withSubmissionSettings } from "./submission-processes.ts";
 import { contestSection, contestSummary } from "./contest-report.ts";
-import { contestResult, type Measured } from "./contest-result.ts";
-import { CONTEST_BOUNDS, fileOf, readSubmission, serviceNamed, type Submission } from "./submission.ts";
+import { contestResult, type ContestMeasurement } from "./contest-result.ts";
+import {
+  SUBMISSION_BOUNDS,
+  submissionFileFor,
+  readSubmission,
+  serviceNamed,
+  type Submission,
+} from "./submission.ts";
 
-export interface ContestOptions extends Shape {
-  /** A new one, if not given. */
+export interface ContestOptions extends LoadShape {
+  /** Default: a new one. */
   readonly seed?: number;
-  /** The folder for the files; `reports/` and the time, if not given. */
+  /** The folder for the files. Default: `reports/` and the time. */
   readonly out?: string;
   /** Where the system keeps its data and logs; emptied first. */
   readonly data: string;
-  /** Of HAProxy, on 127.0.0.1; 0 takes a free one. */
+  /** Port of HAProxy on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
   /** Runs the ledger's own processes from the source, not from the executable. */
   readonly source: boolean;
-  /** What every process takes over from the present environment, PATH among it. */
+  /** The environment that every process inherits, including PATH. */
   readonly environment: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 }
 
-/** The books catch up with the load's last answers within this, or the figures are taken without. */
+/** How long to wait until the last answers of the load are in the books. After that the figures are taken anyway. */
 const DRAIN_MILLISECONDS_MAX = 10_000;
 
 /**
- * Runs the submission natively under its limits, lays the contest's load test on it, and tells how both did.
+ * Runs the submission natively under its limits, runs the contest's load test against it, and reports on both.
  *
- * @returns the exit code: 0 where the load test passed, everything was ready in time and no process ended by itself
- * @throws StartError where the system or the test cannot start; then nothing is left running
+ * @returns the exit code: 0 if the load test passed, everything was ready in time and no process crashed or was killed;
+ *   1 if not; 130 if it was stopped before the load
+ * @throws StartError if the system or the test cannot start; then nothing is left running
  */
 export async function runContest(options: ContestOptions, signals: StackSignals): Promise<number> {
   const { say } = options;
   const submission = readSubmission();
   const program = options.source ? SOURCE_PROGRAM : executableProgram(say);
-  const out = options.out ?? reportFolder();
+  const out = options.out ?? defaultReportFolder();
   makeFolder(out);
   const folder = await openDataFolder(options.data, true, (run) => endLeftovers(run, say));
-  let meter: Meter | null = null;
-  let measured: Measured | null;
+  let monitor: ResourceUsageMonitor | null = null;
+  let measured: ContestMeasurement | null;
   try {
-    // After the folder was opened: what a killed run has left in its groups is ended in order by then.
+    // After the folder was opened: by then, processes that a killed run left in its groups have been ended in order.
     const unlimited = cgroupsMissing();
-    if (unlimited === null) meter = new Meter(submission);
+    if (unlimited === null) monitor = new ResourceUsageMonitor(submission);
     else say(`Running without limits, which cannot be set here: ${unlimited}.`);
-    measured = await new Run(options, submission, program, folder, meter, unlimited).run(signals);
+    measured = await new ContestRun(options, submission, program, folder, monitor, unlimited).run(signals);
   } finally {
-    meter?.remove();
+    monitor?.remove();
     folder.release();
   }
   if (measured === null) return 130;
@@ -81,17 +88,17 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   writeText(path, `${JSON.stringify(result, null, 2)}\n`);
   say(`\n${summaryOf(measured.load)}\n\n${contestSummary(result)}\n\n${written}\nSystem: ${path}`);
   say(`Again:  ${result.command}`);
-  const ready = measured.readySeconds <= CONTEST_BOUNDS.ready_seconds;
-  return measured.load.verdict.passed && ready && measured.deaths.length === 0 ? 0 : 1;
+  const ready = measured.readySeconds <= SUBMISSION_BOUNDS.ready_seconds;
+  return measured.load.verdict.passed && ready && measured.crashesAndOomKills.length === 0 ? 0 : 1;
 }
 
-/** One run, from the making of the database to the stop of the last process. */
-class Run {
+/** One run, from the creation of the database to the stop of the last process. */
+class ContestRun {
   readonly #options: ContestOptions;
   readonly #submission: Submission;
   readonly #program: readonly string[];
   readonly #folder: DataFolder;
-  readonly #meter: Meter | null;
+  readonly #monitor: ResourceUsageMonitor | null;
   readonly #unlimited: string | null;
 
   constructor(
@@ -99,19 +106,19 @@ class Run {
     submission: Submission,
     program: readonly string[],
     folder: DataFolder,
-    meter: Meter | null,
+    monitor: ResourceUsageMonitor | null,
     unlimited: string | null,
   ) {
     this.#options = options;
     this.#submission = submission;
     this.#program = program;
     this.#folder = folder;
-    this.#meter = meter;
+    this.#monitor = monitor;
     this.#unlimited = unlimited;
   }
 
-  /** `null` where it was stopped before the load. */
-  async run(signals: StackSignals): Promise<Measured | null> {
+  /** `null` if it was stopped before the load. */
+  async run(signals: StackSignals): Promise<ContestMeasurement | null> {
     const { say } = this.#options;
     const begun = performance.now();
     const plan = await this.#prepare();
@@ -125,7 +132,7 @@ class Run {
       await stack.start(signals.stop);
       const readySeconds = (performance.now() - begun) / 1000;
       say(`Ready on ${plan.url} after ${readySeconds.toFixed(1)} s.`);
-      const atFirst = readStackFile(this.#folder.stackFile);
+      const atStart = readStackFile(this.#folder.stackFile);
       const before = this.#read();
       const diskWatch = new DiskWatch(this.#folder.path);
       let load: RunResult;
@@ -135,7 +142,7 @@ class Run {
       } finally {
         disk = await diskWatch.end();
       }
-      await drained(plan.redisUrl);
+      await outboxDrained(plan.redisUrl);
       const after = this.#read();
       return {
         submission: this.#submission,
@@ -146,7 +153,10 @@ class Run {
         before,
         after,
         disk,
-        deaths: [...deathsSince(atFirst, readStackFile(this.#folder.stackFile)), ...endedForMemory(after)],
+        crashesAndOomKills: [
+          ...crashesSince(atStart, readStackFile(this.#folder.stackFile)),
+          ...oomKillsIn(after),
+        ],
         load,
       };
     } catch (error) {
@@ -163,15 +173,18 @@ class Run {
     const folder = this.#folder;
     const programs = ensurePrograms(PROGRAM_NAMES, { path: given["PATH"] ?? "", say });
     const user = choosePostgresUser();
-    // Says of each process on the machine whose it is.
+    // Marks each process with the stack that it belongs to.
     const environment = { ...given, RAZONETE_STACK: folder.path };
-    const enter = (name: string): readonly string[] => this.#meter?.enter(name) ?? [];
+    const commandPrefix = (name: string): readonly string[] => this.#monitor?.commandPrefix(name) ?? [];
     await prepareBooks({
       programs,
-      // PostgreSQL's image makes the database within the service's limits, too.
-      user: { ...user, prefix: [...enter("postgres"), ...user.prefix] },
+      // In PostgreSQL's image, too, the database is created within the limits of the service.
+      user: { ...user, prefix: [...commandPrefix("postgres"), ...user.prefix] },
       folder: folder.postgres,
-      settings: fileOf(serviceNamed(this.#submission, "postgres"), join(DEPLOY, "postgresql.conf")),
+      settings: submissionFileFor(
+        serviceNamed(this.#submission, "postgres"),
+        join(DEPLOY, "postgresql.conf"),
+      ),
       password: folder.password,
       environment,
     });
@@ -189,25 +202,25 @@ class Run {
       environment,
       ownEnvironment: {},
     });
-    return underSubmission(plan, this.#submission, enter);
+    return withSubmissionSettings(plan, this.#submission, commandPrefix);
   }
 
   async #load(plan: StackPlan, stop: AbortSignal): Promise<RunResult> {
     const { scale, rate, seed, source, say } = this.#options;
     const shape = { scale, rate, ...(seed === undefined ? {} : { seed }) };
-    const load = await measure(await findTarget(plan.url), shape, say, stop);
+    const load = await runShowingProgress(await findTarget(plan.url), shape, say, stop);
     const command =
       `npm run contest -- --scale ${scale} --rate ${rate} --seed ${load.seed}` + (source ? " --source" : "");
     return { ...load, command };
   }
 
-  #read(): ReturnType<Meter["read"]> {
-    return this.#meter?.read() ?? new Map();
+  #read(): ReturnType<ResourceUsageMonitor["read"]> {
+    return this.#monitor?.read() ?? new Map();
   }
 }
 
-/** What the last answers cost belongs to the load: the writer is let catch up. */
-async function drained(redisUrl: string): Promise<void> {
+/** Waits until the writer has caught up, since the cost of the last answers is part of the load. */
+async function outboxDrained(redisUrl: string): Promise<void> {
   const deadline = performance.now() + DRAIN_MILLISECONDS_MAX;
   while (performance.now() < deadline) {
     const length = await outboxLength(redisUrl).catch(() => {

@@ -3,37 +3,39 @@ import { LOCK_CLASS, writerLock } from "../../src/keep/postgres-client.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { Probe } from "../../src/stack/probes.ts";
 import { DEPLOY, type OwnCommands, type ProcessPlan, type StackPlan } from "../../src/stack/stack-plan.ts";
-import { fileOf, serviceNamed, type Submission } from "./submission.ts";
+import { submissionFileFor, serviceNamed, type Submission } from "./submission.ts";
 
 /**
- * The ledger's own commands as the submission has them.
+ * The ledger's own commands, as in the submission.
  *
- * @param program what an image's entrypoint is: the executable, or Bun and the source
+ * @param program stands for the image's entry point: the executable, or Bun and the source
  */
 export function ownCommands(submission: Submission, program: readonly string[]): OwnCommands {
   const commandOf = (name: string): string[] => [...program, ...serviceNamed(submission, name).command];
-  // The submission has no service for the first: its writer does that work. The second is never asked for.
+  // The submission has no service for `init`: its writer does that work. `restore` is never run.
   return { init: ["true"], restore: ["false"], api: commandOf("api-1"), writer: commandOf("writer-1") };
 }
 
 /**
  * The processes of a stack with the settings of the submission.
  *
- * @param enter what comes before a process's command: the way into its control group
+ * @param commandPrefix put in front of a process's command to start it in its control group
  */
-export function underSubmission(
+export function withSubmissionSettings(
   plan: StackPlan,
   submission: Submission,
-  enter: (name: string) => readonly string[],
+  commandPrefix: (name: string) => readonly string[],
 ): StackPlan {
   const process = (planned: ProcessPlan): ProcessPlan => {
     const service = serviceNamed(submission, planned.name);
-    const command = planned.command.map((word) => (word.startsWith(DEPLOY) ? fileOf(service, word) : word));
-    // HAProxy reads several files; those of the submission come after the stack's.
+    const command = planned.command.map((word) =>
+      word.startsWith(DEPLOY) ? submissionFileFor(service, word) : word,
+    );
+    // HAProxy reads several files. Those of the submission come after the stack's.
     const more = planned.kind === "haproxy" ? service.files.flatMap((file) => ["-f", file]) : [];
     return {
       ...planned,
-      command: [...enter(planned.name), ...command, ...more],
+      command: [...commandPrefix(planned.name), ...command, ...more],
       environment: { ...service.environment, ...planned.environment },
     };
   };
@@ -43,20 +45,20 @@ export function underSubmission(
     apis: plan.apis.map(process),
     redis: process(plan.redis),
     nats: process(plan.nats),
-    writers: plan.writers.map((writer) => ({ ...process(writer), probe: keeps(plan.databaseUrl) })),
+    writers: plan.writers.map((writer) => ({ ...process(writer), probe: writerProbe(plan.databaseUrl) })),
     postgres: process(plan.postgres),
   };
 }
 
-/** Ready is a writer that keeps: the books are there, and it holds the lock of their first shard. */
-function keeps(databaseUrl: string): Probe {
+/** A writer is ready when the books exist and it holds the lock of their first shard. */
+function writerProbe(databaseUrl: string): Probe {
   return async () => {
     const sql = postgres(databaseUrl, { max: 1, connect_timeout: 2, onnotice: () => {} });
     try {
       const locks = await sql`
         SELECT 1 FROM pg_locks
         WHERE locktype = 'advisory' AND granted AND classid = ${LOCK_CLASS} AND objid = ${writerLock(0)}`;
-      return locks.length === 0 ? "it does not keep yet" : null;
+      return locks.length === 0 ? "it does not hold the lock of the first shard yet" : null;
     } catch (error) {
       return messageOf(error);
     } finally {

@@ -6,19 +6,19 @@ import type { Limits } from "../cgroup/limits-and-usage.ts";
 import { messageOf, StartError } from "../../src/errors.ts";
 import { DEPLOY } from "../../src/stack/stack-plan.ts";
 
-/** What the contest is sent, and what `npm run contest` reads. */
+/** The file that is submitted to the contest. `npm run contest` reads it. */
 export const SUBMISSION_FILE = join(DEPLOY, "rinha/docker-compose.yml");
 
-/** The contest's bounds for all services together. Megabytes are Docker's: 2^20 bytes. */
-export const CONTEST_BOUNDS = { cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 } as const;
+/** The contest's bounds for all services of a submission together. Megabytes as in Docker: 2^20 bytes. */
+export const SUBMISSION_BOUNDS = { cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 } as const;
 
 export const MEGABYTE_BYTES = 2 ** 20;
 
-/** A service of the submission, with what of it counts outside of a container too. */
+/** A service of the submission: the settings that apply outside of a container, too. */
 export interface Service {
   readonly limits: Required<Limits>;
   readonly command: readonly string[];
-  /** Settings of the runtimes (Bun, Go), which a process of the stack does not have. */
+  /** Settings of the runtimes (Bun, Go), which the processes of the stack do not have. */
   readonly environment: Readonly<Record<string, string>>;
   /** Configuration files that are mounted into its container, as paths on this machine. */
   readonly files: readonly string[];
@@ -43,7 +43,7 @@ const composeFile = z.object({ services: z.record(z.string(), service) });
 
 const RUNTIME_VARIABLES = /^(BUN_|MIMALLOC_|GO|HAPROXY_ROUND_ROBIN$)/;
 
-/** @throws StartError where the file cannot be read, or a service has no limits */
+/** @throws StartError if the file cannot be read, or a service has no limits */
 export function readSubmission(file: string = SUBMISSION_FILE): Submission {
   try {
     const { services } = composeFile.parse(parse(readFileSync(file, "utf8"), { merge: true }));
@@ -72,14 +72,14 @@ function serviceOf(found: z.infer<typeof service>, folder: string): Service {
   };
 }
 
-/** The service of a name. @throws StartError where the submission has none */
+/** The service with this name. @throws StartError if the submission has none */
 export function serviceNamed(submission: Submission, name: string): Service {
   const found = submission.get(name);
   if (found === undefined) throw new StartError(`the submission has no service ${name}.`);
   return found;
 }
 
-/** The service's own file in place of the stack's one of the same name. */
-export function fileOf({ files }: Service, stackFile: string): string {
+/** The service's own file with the name of `stackFile`, or `stackFile` itself if the service has none. */
+export function submissionFileFor({ files }: Service, stackFile: string): string {
   return files.find((file) => basename(file) === basename(stackFile)) ?? stackFile;
 }

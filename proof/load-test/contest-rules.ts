@@ -1,6 +1,6 @@
 /**
- * What the contest fixes: accounts, rates, lengths, fines. Source: the rules and the official simulation of
- * "Rinha de Backend 2024/Q1". The unit is the last word of a name.
+ * What the contest's rules fix: accounts, rates, phase lengths, fines. Source: the rules and the official simulation of
+ * "Rinha de Backend 2024/Q1". The last word of a name is its unit.
  */
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 
@@ -11,29 +11,29 @@ export const ACCOUNTS: readonly { readonly id: number; readonly limit: number }[
   (limit, index) => ({ id: index + 1, limit }),
 );
 
-/** The phases last 120 s × scale each; the rates are requests a second at rate 1. */
+/** Each phase lasts 120 s × scale. The rates below are requests a second at rate 1. */
 export const RAMP_SECONDS = 120;
 export const STEADY_SECONDS = 120;
 
 export type LoadKind = "debit" | "credit" | "statement";
 
-export interface Stream {
+export interface LoadStream {
   readonly kind: LoadKind;
-  /** Requests a second when the ramp starts, and from its end on. */
+  /** Requests a second at the start of the ramp, and from its end on. */
   readonly from: number;
   readonly to: number;
 }
 
-export const STREAMS: readonly Stream[] = [
+export const LOAD_STREAMS: readonly LoadStream[] = [
   { kind: "debit", from: 1, to: 220 },
   { kind: "credit", from: 1, to: 110 },
   { kind: "statement", from: 1, to: 10 },
 ];
 
-export const contest = {
-  /** Requests at once in each of the two opening checks for lost updates. */
+export const contestRules = {
+  /** Concurrent requests in each of the two preflight checks for lost updates. */
   concurrent_requests: 25,
-  /** Statements that the official test reads at once after "danada". Its comment says five; it sends four. */
+  /** Statements that the official test reads concurrently after "danada". Its comment says five, but it sends four. */
   statements_at_once: 4,
   value_cents_min: 1,
   value_cents_max: 10_000,

@@ -1,4 +1,4 @@
-/** Bounds of the load test's own, beside what the contest fixes. The unit is the last word before `max` or `min`. */
+/** The load test's own bounds, beside the contest's rules. The last word before `max` or `min` is the unit. */
 import assert from "node:assert";
 
 export const loadTestBounds = {
@@ -7,32 +7,34 @@ export const loadTestBounds = {
   rate_min: 0.1,
   rate_max: 100,
   seed_max: 2 ** 31 - 1,
-  /** A request without a whole answer by then has failed, as in Gatling. Shorter where the phases are shorter. */
+  /**
+   * A request without a complete answer after this time has failed, as in Gatling. Shorter if the phases are shorter.
+   */
   answer_milliseconds_max: 60_000,
   answer_milliseconds_min: 2000,
-  /** After Ctrl-C: how long requests in flight are waited for. */
+  /** After Ctrl-C: how long the run waits for requests in flight. */
   interrupted_milliseconds_max: 1000,
-  /** An answer's headers and body. The longest right one, a statement, has about 2,000. */
+  /** Headers and body of one answer. The longest correct answer, a statement, has about 2,000 bytes. */
   answer_bytes_max: 256 * 1024,
-  /** Failures that are kept in words; all are counted. */
-  failures_kept_max: 1000,
+  /** Failures whose messages are recorded. All failures are counted. */
+  failures_recorded_max: 1000,
   /** Failures that are printed at the end. */
   failures_shown_max: 10,
-  /** Accepted transactions of each account whose answers are remembered, to judge statements by. */
+  /** Accepted transactions of each account whose answers are remembered, to check statements against them. */
   remembered_transactions: 1024,
-  /** Transactions of unknown outcome whose sums are searched exactly; with more, nearly every sum is possible. */
+  /** Transactions of unknown outcome whose sums are searched exactly. With more, nearly every sum is possible. */
   unknown_transactions_searched_max: 200,
-  /** From this p99 on the generator's own delay spoils the figures. */
+  /** If the p99 of the generator's own delay reaches this, the figures are not the server's alone. */
   generator_delay_p99_milliseconds_max: 2,
-  /** How often progress is shown, on a terminal and elsewhere. */
+  /** Interval between progress updates, on a terminal and elsewhere. */
   progress_terminal_milliseconds: 250,
   progress_plain_milliseconds: 5000,
 } as const;
 
 assert(loadTestBounds.answer_milliseconds_min < loadTestBounds.answer_milliseconds_max);
 
-/** How long a request may take, at this scale. */
-export function answerMilliseconds(scale: number): number {
+/** How long a request may take at this scale. */
+export function answerTimeoutMilliseconds(scale: number): number {
   const scaled = loadTestBounds.answer_milliseconds_max * scale;
   return Math.min(
     loadTestBounds.answer_milliseconds_max,

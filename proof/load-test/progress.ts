@@ -1,22 +1,22 @@
 import { Presets, SingleBar } from "cli-progress";
 import { loadTestBounds } from "./load-test-bounds.ts";
-import type { Status } from "./load-test.ts";
+import type { RunStatus } from "./load-test.ts";
 
-const PHASES: Readonly<Record<Status["phase"], string>> = {
-  opening: "checks before the load",
+const PHASES: Readonly<Record<RunStatus["phase"], string>> = {
+  "preflight checks": "checks before the load",
   ramp: "ramp",
   steady: "steady",
-  closing: "checks after the load",
+  "final checks": "checks after the load",
 };
 
-/** Shows how a run is going on the standard error: a bar on a terminal, plain lines elsewhere. */
-export class Progress {
-  readonly #status: () => Status;
+/** Shows the progress of a run on standard error: a bar on a terminal, plain lines elsewhere. */
+export class LoadProgress {
+  readonly #status: () => RunStatus;
   readonly #bar: SingleBar | null;
   readonly #timer: Timer;
-  #lastPhase: Status["phase"] | null = null;
+  #lastPhase: RunStatus["phase"] | null = null;
 
-  constructor(status: () => Status) {
+  constructor(status: () => RunStatus) {
     this.#status = status;
     const isTerminal = process.stderr.isTTY;
     this.#bar = isTerminal
@@ -26,7 +26,7 @@ export class Progress {
             hideCursor: true,
             clearOnComplete: true,
             barsize: 24,
-            // Ctrl-C is the command's: it ends the run, not the process.
+            // The command handles Ctrl-C itself: it ends the run, not the process.
             gracefulExit: false,
           },
           Presets.shades_classic,
@@ -50,8 +50,11 @@ export class Progress {
       this.#bar.update(status.seconds, payload(status));
       return;
     }
-    // Phases without a length of their own would repeat one and the same line.
-    if (status.phase === this.#lastPhase && (status.phase === "opening" || status.phase === "closing"))
+    // The checks have no length of their own, so their line would repeat unchanged.
+    if (
+      status.phase === this.#lastPhase &&
+      (status.phase === "preflight checks" || status.phase === "final checks")
+    )
       return;
     this.#lastPhase = status.phase;
     const { phase, seconds, whole, rate, p99, failures } = payload(status);
@@ -62,7 +65,7 @@ export class Progress {
 }
 
 function payload(
-  status: Status,
+  status: RunStatus,
 ): Record<"phase" | "seconds" | "whole" | "rate" | "p99" | "failures", string> {
   return {
     phase: PHASES[status.phase],

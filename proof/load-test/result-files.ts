@@ -6,9 +6,9 @@ import type { RunResult } from "./run-result.ts";
 const FORMAT: RunResult["format"] = "razonete-load-1";
 
 /**
- * A result that an earlier run has written.
+ * Reads a result that an earlier run wrote.
  *
- * @throws {StartError} (exit code 2) where the file cannot be read, or is none
+ * @throws {StartError} (exit code 2) if the file cannot be read, or is not a result
  */
 export function readResult(path: string): RunResult {
   const parsed = parse(
@@ -19,7 +19,10 @@ export function readResult(path: string): RunResult {
   return parsed;
 }
 
-/** By its format, which names all that a reader relies on: a file that was edited by hand is its editor's. */
+/**
+ * Checks only `format`, which stands for everything that a reader relies on. Hand-edited files are at the editor's
+ * own risk.
+ */
 function isResult(value: unknown): value is RunResult {
   return typeof value === "object" && value !== null && "format" in value && value.format === FORMAT;
 }
@@ -32,12 +35,12 @@ export function writeText(path: string, text: string): void {
   });
 }
 
-/** Makes a folder and those above it, where they are missing. @throws {StartError} (exit code 2) */
+/** Makes a folder, and its parents if they are missing. @throws {StartError} (exit code 2) */
 export function makeFolder(path: string): void {
   attempt(`make the folder ${path}`, () => mkdirSync(path, { recursive: true }));
 }
 
-/** A time that can be part of a file's name and sorts by its text: 20240117T023441. */
+/** A time as text for a file name; sorts in order of time: 20240117T023441. */
 export function timestamp(time: Date): string {
   return time.toISOString().replace(/\..*$/, "").replaceAll(/[-:]/g, "");
 }

@@ -3,59 +3,59 @@ import { join } from "node:path";
 import { loadTestBounds } from "./load-test-bounds.ts";
 import { makeFolder, readResult, timestamp, writeText } from "./result-files.ts";
 import { LoadTest } from "./load-test.ts";
-import { Progress } from "./progress.ts";
+import { LoadProgress } from "./progress.ts";
 import type { Html } from "./report/html.ts";
 import { renderComparison, renderReport } from "./report/render-report.ts";
 import type { RunResult } from "./run-result.ts";
-import type { Shape } from "./phases/schedule.ts";
+import type { LoadShape } from "./phases/schedule.ts";
 import { summaryOf } from "./summary.ts";
-import { findTarget, type Target } from "./http/load-target.ts";
+import { findTarget, type LoadTarget } from "./http/load-target.ts";
 
-export interface RunOptions extends Shape {
+export interface RunOptions extends LoadShape {
   readonly url: string;
-  /** A new one, if not given. */
+  /** Default: a new one. */
   readonly seed?: number;
-  /** The folder for the files; `reports/` and the time, if not given. */
+  /** The folder for the files. Default: `reports/` and the time. */
   readonly out?: string;
-  /** The result goes to the standard output, all else to the standard error. */
+  /** Writes the result to standard output and everything else to standard error. */
   readonly json?: boolean;
 }
 
 /**
- * Runs the test, shows how it goes, writes its result and its report, and sets the process's exit code.
+ * Runs the test, shows its progress, writes its result and report, and sets the process's exit code.
  *
- * @throws {StartError} (exit code 2) where it could not run, or the files could not be written
+ * @throws {StartError} (exit code 2) if it could not run, or the files could not be written
  */
 export async function runLoadTest(options: RunOptions): Promise<void> {
-  // The standard output is the result's alone where it is asked for as JSON.
+  // With --json, standard output holds nothing but the result.
   const say = options.json ? console.error : console.log;
   const target = await findTarget(options.url);
-  const folder = options.out ?? reportFolder();
-  // Made before the run: its four minutes would be lost to a folder that cannot be written to.
+  const folder = options.out ?? defaultReportFolder();
+  // Made before the run, so that an unwritable folder does not cost a run of four minutes.
   makeFolder(folder);
   const interruption = new AbortController();
   const stopListening = onInterrupts(() => interruption.abort());
-  const result = await measure(target, options, say, interruption.signal).finally(stopListening);
+  const result = await runShowingProgress(target, options, say, interruption.signal).finally(stopListening);
   say(`\n${summaryOf(result)}\n\n${writeReport(folder, result)}\nAgain:  ${result.command}`);
   if (options.json) console.log(JSON.stringify(result, null, 2));
   process.exitCode = result.verdict.passed ? 0 : 1;
 }
 
 /**
- * Runs the test and shows how it goes.
+ * Runs the test and shows its progress.
  *
- * @param interruption ends the run soon, with what was measured so far
+ * @param interruption ends the run soon; the result holds what was measured so far
  */
-export async function measure(
-  target: Target,
-  options: Shape & { readonly seed?: number },
+export async function runShowingProgress(
+  target: LoadTarget,
+  options: LoadShape & { readonly seed?: number },
   say: (line: string) => void,
   interruption: AbortSignal,
 ): Promise<RunResult> {
   const { scale, rate, seed = randomInt(loadTestBounds.seed_max) } = options;
   const test = new LoadTest({ target, scale, rate, seed });
   say(`Testing ${target.url} (scale ${scale}, rate ${rate}, seed ${seed})`);
-  const progress = new Progress(() => test.status());
+  const progress = new LoadProgress(() => test.status());
   const interrupt = (): void => test.interrupt();
   interruption.addEventListener("abort", interrupt);
   if (interruption.aborted) interrupt();
@@ -68,9 +68,9 @@ export async function measure(
 /**
  * Writes result.json and report.html.
  *
- * @param appendix a part of the page after the load test's own
- * @returns where they are, for a person
- * @throws {StartError} (exit code 2) where they could not be written
+ * @param appendix a section for the page, after the load test's own
+ * @returns a text that says where the files are
+ * @throws {StartError} (exit code 2) if they could not be written
  */
 export function writeReport(folder: string, result: RunResult, appendix: Html | null = null): string {
   const resultPath = join(folder, "result.json");
@@ -81,26 +81,26 @@ export function writeReport(folder: string, result: RunResult, appendix: Html | 
 }
 
 /**
- * Writes a page that lays two results side by side.
+ * Writes a page that shows two results side by side.
  *
- * @throws {StartError} (exit code 2) where a file is no result, or the page could not be written
+ * @throws {StartError} (exit code 2) if a file is not a result, or the page could not be written
  */
 export function compareResults(a: string, b: string, options: { readonly out?: string }): void {
   const page = renderComparison(readResult(a), readResult(b));
-  const path = join(options.out ?? reportFolder(), "compare.html");
+  const path = join(options.out ?? defaultReportFolder(), "compare.html");
   writeText(path, page);
   console.log(`Comparison: ${path}`);
 }
 
-/** Where the files of a run go that is not told where. */
-export function reportFolder(): string {
+/** Where the files of a run go if no folder is given. */
+export function defaultReportFolder(): string {
   return join("reports", timestamp(new Date()));
 }
 
-/** A terminal's Ctrl-C may come twice, from it and from npm: what comes so soon after is no second one. */
+/** One Ctrl-C may arrive twice, from the terminal and from npm. A repeat within this time is not a second Ctrl-C. */
 const SAME_INTERRUPT_MILLISECONDS = 500;
 
-/** @returns ends the listening */
+/** @returns a function that stops listening */
 function onInterrupts(first: () => void): () => void {
   let firstAt: number | null = null;
   const listener = () => {

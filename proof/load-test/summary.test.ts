@@ -39,7 +39,7 @@ const stale: Failure = {
   message: "account 3: the statement shows 120, the answer before it said 121",
 };
 
-test("a run that passed: a table whose columns stand under each other, and a verdict", () => {
+test("a run that passed: a table with aligned columns, and a verdict", () => {
   const lines = summaryOf(passed).split("\n");
   expect(lines.slice(0, 4)).toEqual([
     "        requests  failures  p50 ms  p75 ms  p95 ms  p99 ms  max ms",
@@ -53,7 +53,7 @@ test("a run that passed: a table whose columns stand under each other, and a ver
   ]);
 });
 
-test("a run that failed: the first failures in words, and how many more there are", () => {
+test("a run that failed: the messages of the first failures, and how many more there are", () => {
   const failures = Array.from({ length: 1000 }, () => stale);
   const verdict = verdictOf({
     complete: true,
@@ -68,11 +68,11 @@ test("a run that failed: the first failures in words, and how many more there ar
   );
   expect(text.match(/✗/g)).toHaveLength(10);
   expect(text).toContain("and 1,190 more failures");
-  // Not all were in time: no rounding says otherwise.
+  // Not all were in time, so it must not be rounded up to 100 %.
   expect(text).toContain("FAILED: 1,200 failures, 1,200 of them inconsistent balances; 99.99 % answered");
 });
 
-test("what could not be told, and a generator that was too late, are said", () => {
+test("what could not be checked, and a generator that was too late, are reported", () => {
   const text = summaryOf({
     ...passed,
     notes: ["account 1: 2 transactions had no answer"],

@@ -10,7 +10,7 @@ const NAMES: Readonly<Record<KindResult["kind"], string>> = {
   total: "total",
 };
 
-/** A run in a terminal's words: the figures of each kind, the first failures, the verdict. */
+/** A run as text for a terminal: the figures of each kind, the first failures, the verdict. */
 export function summaryOf(result: RunResult): string {
   const { failures, failuresTotal, generator, complete } = result;
   const lines = [...table([...result.kinds, result.total]), ""];
@@ -35,7 +35,7 @@ function verdictLines({ verdict, failuresTotal, generator, timeline, complete }:
   const { passed, shareUnder250ms, inconsistencies, paymentUsd } = verdict;
   const outcome = passed ? "PASSED" : complete || failuresTotal > 0 ? "FAILED" : "INTERRUPTED";
   const failed = `${outcome}: ${number(failuresTotal)} failures, ${number(inconsistencies)} of them inconsistent balances`;
-  // Shares and payments are of the load: before it there are none.
+  // The share and the payment are about the load. If it was not reached, there are none.
   if (timeline.length === 0) return [`${failed}; the load was not reached`];
   const fines = verdict.fineForLatencyUsd + verdict.fineForInconsistenciesUsd;
   return [
@@ -70,7 +70,7 @@ function usd(value: number): string {
   return `USD ${value.toLocaleString("en-US", { minimumFractionDigits: 2 })}`;
 }
 
-/** Rounded down, so that only all is called 100 %. */
+/** Rounded down, so that 100 % means all of them. */
 function percent(share: number): string {
   return `${(Math.floor(share * 10_000) / 100).toFixed(2)} %`;
 }

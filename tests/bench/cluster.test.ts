@@ -13,7 +13,7 @@ setDefaultTimeout(120_000);
 const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
 describe.skipIf(missing !== null)("razonete bench cluster", () => {
-  test("measures the cluster and the floor, and leaves nothing behind", async () => {
+  test("measures the cluster and the bare servers, and leaves nothing behind", async () => {
     using folder = temporaryFolder();
     const flags = ["--connections", "4", "--rounds", "1", "--seconds", "1", "--cpus", "0", "--json"];
     const bench = startBench(folder.path, "cluster", ...flags, "--what", "transactions");
@@ -51,7 +51,7 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     expect(processesOf(folder.path)).toEqual([]);
   });
 
-  test("a Ctrl-C ends what it has started, and removes its data", async () => {
+  test("Ctrl-C stops what it has started, and removes its data", async () => {
     using folder = temporaryFolder();
     const bench = startBench(folder.path, "cluster", "--seconds", "60");
     await eventually("it measures", () => processesOf(folder.path).some((pid) => isWrk(pid)));
@@ -61,7 +61,7 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     expect(processesOf(folder.path)).toEqual([]);
   });
 
-  test("a folder that is no checkout is said to be none", async () => {
+  test("reports a folder that is not a checkout", async () => {
     using folder = temporaryFolder();
     const bench = startBench(folder.path, "cluster", "--cpus", "0", "--against", folder.path);
     expect([await bench.exited, await bench.said]).toEqual([

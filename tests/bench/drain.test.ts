@@ -10,7 +10,7 @@ setDefaultTimeout(120_000);
 const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
 describe.skipIf(missing !== null)("razonete bench drain", () => {
-  test("lets a backlog pile up and measures how it is drained, beside the floor", async () => {
+  test("makes a backlog and measures how fast it is drained, beside bare servers", async () => {
     const short = ["--entries", "5000", "--connections", "4", "--rounds", "2", "--cpus", "0"];
     const { output, said } = await benchToTheEnd("drain", ...short);
     expect(said).toContain("drained to bare");
@@ -20,7 +20,7 @@ describe.skipIf(missing !== null)("razonete bench drain", () => {
     for (const sample of drain) {
       expect(sample.entries).toBeGreaterThanOrEqual(5000);
       expect(sample.entriesPerSecond).toBeCloseTo(sample.entries / sample.seconds, 6);
-      // The writer brings all of them in: several ticks of the clock, of 10 ms each. Nobody asks for anything else.
+      // The writer brings all of them in, which takes several clock ticks of 10 ms each. There is no other load.
       const of = sample.cpuMicrosecondsByProcess;
       expect((of["writer-1"] ?? 0) * sample.entries).toBeGreaterThanOrEqual(20_000);
       expect(of["haproxy"]).toBeLessThan(of["writer-1"] ?? 0);

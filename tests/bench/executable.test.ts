@@ -18,7 +18,7 @@ describe.skipIf(Bun.which("wrk") === null)("razonete bench executable", () => {
     const { bytes, samples, ratios } = result;
     expect(bytes.executable).toBe(statSync(EXECUTABLE).size);
     expect(bytes.source.bun).toBe(statSync(process.execPath).size);
-    // The one has the other's Bun in it.
+    // The executable contains Bun.
     expect(bytes.executable).toBeGreaterThan(bytes.source.bun);
     for (const part of Object.values(bytes.source)) expect(part).toBeGreaterThan(MEGABYTE / 4);
     for (const program of ["executable", "source"] as const) {

@@ -7,7 +7,7 @@ import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** What is filled in must look as if it had been opened and entered through the API: else its cost would be another. */
+/** What is filled in must look as if it had come through the API. Otherwise its cost would be different. */
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -31,7 +31,7 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
 
   beforeAll(async () => {
     stack = await startStackTarget("filled", THIS_CHECKOUT, { folder: folder.path, group: null });
-    // Entries of before, on which the filled ones come.
+    // Earlier entries, before the filled ones.
     for (let round = 0; round < 3; round += 1) await transact(1, "c", 100);
     await transact(2, "d", 70);
     await stack.settle();
@@ -44,7 +44,7 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
     folder[Symbol.dispose]();
   }, 60_000);
 
-  test("answers statements and histories of what was filled in, on top of what was there", async () => {
+  test("statements and histories show what was filled in, on top of what was there", async () => {
     const statement = await get("1/extrato");
     expect(statement["saldo"]).toMatchObject({ total: 300 + EACH });
     const latest = { valor: 1, tipo: "c", descricao: "fill" };
@@ -56,17 +56,17 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
     expect(await get(`${ACCOUNTS}/extrato`)).toMatchObject({ saldo: { total: 0 }, ultimas_transacoes: [] });
   });
 
-  test("goes on: transactions of filled accounts come into the books, and new accounts get new numbers", async () => {
+  test("works on: transactions of filled accounts come into the books, and new accounts get new numbers", async () => {
     expect(await transact(1, "d", 12)).toBe(300);
     expect(await transact(FILLED, "c", 5)).toBe(EACH + 5);
     expect(await transact(ACCOUNTS, "d", 5)).toBe(-5);
     const opened = await fetch(`${stack.url}/clientes`, { method: "POST", body: '{"limite":1}' });
     expect([opened.status, opened.headers.get("location")]).toEqual([201, `/clientes/${ACCOUNTS + 1}`]);
-    // A writer that found the books to differ would have stopped, and this would never end.
+    // If the books differed, the writer would have stopped, and this would never end.
     await stack.settle();
   });
 
-  test("has the same in Redis and in the books, with chains of balances and rising times", async () => {
+  test("has the same data in Redis and in the books, with consistent balances and rising times", async () => {
     await stack.settle();
     const { databaseUrl, redisUrl } = stack.description();
     const sql = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
@@ -94,7 +94,7 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
         expect([entered, limits]).toEqual([seq, 1]);
         const key = headKey(0).replace("head", `account:${account}`);
         const inRedis = await redis.hGetAll(key);
-        // An account of the first start that has had no entry bears its opening.
+        // An account without entries has the time of its opening.
         expect({ ...inRedis }).toEqual({
           limit: `${limit}`,
           balance: `${balance}`,

@@ -10,35 +10,43 @@ setDefaultTimeout(120_000);
 
 const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
-const look = (at: number, ...seqs: readonly number[]) => ({
+const snapshot = (at: number, ...seqs: readonly number[]) => ({
   at,
   seqs: new Map(seqs.map((seq, index) => [index + 1, seq])),
 });
 
 describe("the lag of an answer", () => {
-  const looks = [look(0, 10, 0), look(2, 10, 1), look(4, 12, 1), look(6, 12, 1), look(8, 15, 2)];
+  const snapshots = [
+    snapshot(0, 10, 0),
+    snapshot(2, 10, 1),
+    snapshot(4, 12, 1),
+    snapshot(6, 12, 1),
+    snapshot(8, 15, 2),
+  ];
 
-  test("ends with the first look at the books that shows its entry", () => {
+  test("ends with the first snapshot of the books that shows its entry", () => {
     const answers = [
       { at: 1, account: 1, seq: 11 },
       { at: 1.5, account: 1, seq: 12 },
       { at: 3, account: 1, seq: 13 },
       { at: 5, account: 2, seq: 2 },
     ];
-    expect(lagsOf(answers, looks)).toEqual([3, 2.5, 5, 3]);
+    expect(lagsOf(answers, snapshots)).toEqual([3, 2.5, 5, 3]);
   });
 
-  test("is none where the books had it before the answer was seen", () => {
-    expect(lagsOf([{ at: 7, account: 2, seq: 1 }], looks)).toEqual([0]);
+  test("is 0 if the books had the entry before the answer was seen", () => {
+    expect(lagsOf([{ at: 7, account: 2, seq: 1 }], snapshots)).toEqual([0]);
   });
 
-  test("that has no end is an error", () => {
-    expect(() => lagsOf([{ at: 1, account: 1, seq: 16 }], looks)).toThrow("entry 16 of account 1 never came");
+  test("without an end is an error", () => {
+    expect(() => lagsOf([{ at: 1, account: 1, seq: 16 }], snapshots)).toThrow(
+      "entry 16 of account 1 never came",
+    );
   });
 });
 
 describe.skipIf(missing !== null)("razonete bench lag", () => {
-  test("tells the lag beside the floor's answers under the same loads", async () => {
+  test("measures the lag beside the answers of bare servers under the same loads", async () => {
     const short = ["--rounds", "2", "--seconds", "1", "--connections", "4", "--cpus", "0"];
     const { output, said } = await benchToTheEnd("lag", ...short);
     expect(said).toContain("lag to bare's answer");
@@ -54,14 +62,14 @@ describe.skipIf(missing !== null)("razonete bench lag", () => {
         expect(sample.answerP50Milliseconds).toBeGreaterThan(0.05);
         expect(sample.answerP99Milliseconds).toBeGreaterThanOrEqual(sample.answerP50Milliseconds);
         expect(sample.answerMaxMilliseconds).toBeGreaterThanOrEqual(sample.answerP99Milliseconds);
-        // What saturates it is counted besides.
+        // The load that saturates it is counted as well.
         if (index === 0) expect(sample.requestsPerSecond).toBe(sample.answersPerSecond);
         else expect(sample.requestsPerSecond).toBeGreaterThan(2 * sample.answersPerSecond);
       }
       for (const sample of samples.this) {
-        // It looks every 5 ms.
+        // A snapshot every 5 ms.
         expect(sample.resolutionMilliseconds).toBeGreaterThanOrEqual(5);
-        // An entry is carried and committed behind its answer: some of them are not there at once.
+        // An entry is committed after its answer, so some of them are not there at once.
         expect(sample.lagP99Milliseconds).toBeGreaterThan(0);
         expect(sample.lagMaxMilliseconds).toBeGreaterThanOrEqual(sample.lagP99Milliseconds);
       }

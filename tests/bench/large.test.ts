@@ -10,7 +10,7 @@ setDefaultTimeout(120_000);
 const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
 
 describe.skipIf(missing !== null)("razonete bench large", () => {
-  test("measures many accounts and entries beside few, both beside the floor", async () => {
+  test("measures many accounts and entries beside few, both beside bare servers", async () => {
     const size = ["--accounts", "50", "--entries", "2000"];
     const short = ["--rounds", "1", "--seconds", "1", "--connections", "4", "--cpus", "0"];
     const { output, said } = await benchToTheEnd("large", ...size, ...short);
@@ -30,7 +30,7 @@ describe.skipIf(missing !== null)("razonete bench large", () => {
     ]);
     for (const { samples, loads, ratios } of result.comparisons) {
       expect(Object.keys(samples)).toEqual(["small", "large", "bare"]);
-      // 100 entries each: those of the statements are the ones that have some.
+      // Statements are only read from accounts that have entries: 100 each.
       const accounts = loads["large"]?.what === "statements" ? 20 : 50;
       expect(loads).toMatchObject({ small: { accounts: 5 }, large: { accounts }, bare: { accounts } });
       for (const [sample] of Object.values(samples)) {
@@ -38,13 +38,17 @@ describe.skipIf(missing !== null)("razonete bench large", () => {
         expect(sample?.cpuMicroseconds).toBeGreaterThan(1);
       }
       const cpu = (name: string): number => samples[name]?.[0]?.cpuMicroseconds ?? 0;
-      const told = ratios.map(({ name, other, cpuMicroseconds }) => [name, other, cpuMicroseconds.median]);
-      expect(told).toEqual([
+      const ratioRows = ratios.map(({ name, other, cpuMicroseconds }) => [
+        name,
+        other,
+        cpuMicroseconds.median,
+      ]);
+      expect(ratioRows).toEqual([
         ["large", "bare", cpu("large") / cpu("bare")],
         ["small", "bare", cpu("small") / cpu("bare")],
         ["large", "small", cpu("large") / cpu("small")],
       ]);
-      // A ledger is not cheaper than what does nothing.
+      // A ledger costs more than a server that does nothing.
       expect(cpu("large")).toBeGreaterThan(cpu("bare"));
     }
   });

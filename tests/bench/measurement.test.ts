@@ -1,9 +1,14 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { startMeasuredServer } from "../../proof/bench/measured-server.ts";
 import { ratiosOf } from "../../proof/bench/ratios.ts";
-import { circumstances, compare, type Comparison, type Sample } from "../../proof/bench/measurement.ts";
+import {
+  comparisonNotes,
+  compareTargets,
+  type Comparison,
+  type BenchSample,
+} from "../../proof/bench/measurement.ts";
 import { describeComparison } from "../../proof/bench/tables.ts";
-import type { Target } from "../../proof/bench/bench-target.ts";
+import type { BenchTarget } from "../../proof/bench/bench-target.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -13,13 +18,13 @@ const missing = Bun.which("wrk") === null ? "no wrk" : null;
 if (missing !== null) console.error(`SKIPPED: ${missing}`);
 
 describe.skipIf(missing !== null)("targets", () => {
-  test("are measured in turn, each round begun by another one, from settled to settled", async () => {
+  test("are measured in turn, each round starting with the next one, from settled to settled", async () => {
     const server = await startMeasuredServer([
       process.execPath,
       new URL("../../proof/bench/bare-server.ts", import.meta.url).pathname,
     ]);
     const events: string[] = [];
-    const targetOf = (name: string): Target => ({
+    const targetOf = (name: string): BenchTarget => ({
       name,
       url: server.url,
       processes: () => {
@@ -33,8 +38,8 @@ describe.skipIf(missing !== null)("targets", () => {
       stop: () => Promise.resolve(),
     });
     const load = { connections: 2, seconds: 1 };
-    const contestants = ["one", "other"].map((name) => ({ target: targetOf(name), load }));
-    const { samples, loads } = await compare("", contestants, 2);
+    const measuredTargets = ["one", "other"].map((name) => ({ target: targetOf(name), load }));
+    const { samples, loads } = await compareTargets("", measuredTargets, 2);
     await server.stop();
 
     const measured = (name: string): string[] =>
@@ -43,13 +48,13 @@ describe.skipIf(missing !== null)("targets", () => {
     expect([samples["one"]?.length, samples["other"]?.length]).toEqual([2, 2]);
     expect(loads).toEqual({ one: load, other: load });
     const [sample] = samples["one"] ?? [];
-    // Both the server and the generator are below this process.
+    // Both the server and the generator are children of this process.
     expect(sample?.cpuMicroseconds).toBeGreaterThan(1);
     expect(sample?.cpuMicrosecondsByProcess).toEqual({ all: sample?.cpuMicroseconds ?? 0 });
   });
 });
 
-const sampleOf = (changes: Partial<Sample>): Sample => ({
+const sampleOf = (changes: Partial<BenchSample>): BenchSample => ({
   requests: 100_000,
   requestsPerSecond: 10_000,
   p50Microseconds: 1_000,
@@ -64,13 +69,13 @@ const sampleOf = (changes: Partial<Sample>): Sample => ({
 });
 
 const load = { connections: 32, seconds: 1 };
-const comparisonOf = (samples: Record<string, Sample[]>): Comparison => ({
+const comparisonOf = (samples: Record<string, BenchSample[]>): Comparison => ({
   loads: Object.fromEntries(Object.keys(samples).map((name) => [name, load])),
   samples,
 });
 
 describe("a comparison", () => {
-  test("is told as medians, and as ratios of the rounds", () => {
+  test("is shown as medians, and as ratios of the rounds", () => {
     const bare = sampleOf({ cpuMicroseconds: 50, cpuMicrosecondsByProcess: { haproxy: 50 } });
     const comparison = comparisonOf({
       bare: [bare, bare],
@@ -100,22 +105,22 @@ describe("a comparison", () => {
     expect(text).toMatch(
       /^ {2}this to against +0\.38 \(0\.25 to 0\.50\) .* 1\.25 \(0\.50 to 2\.00\) .* 3\.50 \(3\.00 to 4\.00\)$/m,
     );
-    // The balancer's share of the floor is told; what one of them does not have is no 0.
+    // The CPU of the balancer is shown for both; a process that a target does not have is not shown as 0.
     expect(text).toMatch(/^ {2}CPU µs each, of +haproxy +redis +nats$/m);
     expect(text).toMatch(/^ {2}bare +50\.0 +– +–$/m);
     expect(text).toMatch(/^ {2}this +60\.0 +40\.0 +0\.0$/m);
     expect(text).toContain("CPU by process, this to bare: haproxy 1.20 (1.20 to 1.20)\n");
-    // Of a process that used next to nothing no ratio is told.
+    // A process that used next to nothing gets no ratio.
     expect(text).toContain(
       "CPU by process, this to against: haproxy 1.00 (1.00 to 1.00), redis 1.00 (1.00 to 1.00)",
     );
     expect(text).not.toMatch(/NaN|Infinity/);
   });
 
-  test("says when the machine was noisy, or the generator the limit", () => {
-    expect(circumstances(comparisonOf({ this: [sampleOf({})] }))).toEqual([]);
+  test("says when the machine was noisy, or the generator was the bottleneck", () => {
+    expect(comparisonNotes(comparisonOf({ this: [sampleOf({})] }))).toEqual([]);
     const noisy = sampleOf({ noise: { stolen: 0.1, others: 0.3 }, generatorShare: 0.97 });
-    expect(circumstances(comparisonOf({ this: [noisy, noisy] }))).toEqual([
+    expect(comparisonNotes(comparisonOf({ this: [noisy, noisy] }))).toEqual([
       expect.stringContaining("the host took up to 10 % of the machine away"),
       expect.stringContaining("other programs used 30 % of the machine"),
       expect.stringContaining("the load generator itself was the limit of this"),

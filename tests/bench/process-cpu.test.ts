@@ -6,7 +6,7 @@ import {
   treeCpuMicroseconds,
   treeOf,
 } from "../../proof/bench/process-cpu.ts";
-import { cpuSince, readCpu, type Target } from "../../proof/bench/bench-target.ts";
+import { cpuSince, readCpu, type BenchTarget } from "../../proof/bench/bench-target.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
@@ -17,34 +17,34 @@ const LINE =
   "812 (a) b (c) S 7 812 812 0 -1 4194560 2043 1 0 0 25 10 3 2 20 0 4 0 5533 1 2 18446744073709551615 1 1 0 0 0 0 0";
 
 describe("a line of /proc/<pid>/stat", () => {
-  test("is read behind a name with blanks and parentheses; waited for children count", () => {
+  test("is read after a name with blanks and parentheses; children that were waited for count", () => {
     expect(parseStat(LINE)).toEqual({ pid: 812, parent: 7, cpuMicroseconds: 400_000 });
   });
 
-  test("that is none is refused", () => {
+  test("that is malformed is refused", () => {
     expect(() => parseStat("812 (a) S 7")).toThrow("not a line");
   });
 });
 
-describe("a process and all below it", () => {
+describe("a process and its descendants", () => {
   const stat = (pid: number, parent: number, cpuMicroseconds: number) => ({ pid, parent, cpuMicroseconds });
   const listed = [stat(1, 0, 1000), stat(3, 2, 20), stat(2, 1, 1), stat(4, 3, 300), stat(9, 1, 5000)];
 
-  test("is found in whatever order the processes are listed", () => {
+  test("are found in whatever order the processes are listed", () => {
     expect(treeOf(2, listed).map(({ pid }) => pid)).toEqual([2, 3, 4]);
   });
 
-  test("is summed up; what is beside it is not", () => {
+  test("are summed up; other processes are not", () => {
     expect(treeCpuMicroseconds(2, listed)).toBe(321);
     expect(treeCpuMicroseconds(5, listed)).toBeNull();
   });
 
-  test("is told apart from what runs below it", () => {
+  test("is told apart from its descendants", () => {
     expect(ownCpuMicroseconds(2, listed)).toBe(1);
     expect(ownCpuMicroseconds(5, listed)).toBeNull();
   });
 
-  test("counts a child that is running, and still does when it has ended", async () => {
+  test("count a child that is running, and still do when it has ended", async () => {
     // The child burns CPU, the shell that waits for it does not; then the shell waits for its input to end.
     const burn = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
     const shell = Bun.spawn(["sh", "-c", `sh -c '${burn}; exit 0' & wait; read end`], { stdin: "pipe" });
@@ -64,7 +64,7 @@ describe("a process and all below it", () => {
 });
 
 describe("a target", () => {
-  const targetOf = (pids: () => readonly number[]): Target => ({
+  const targetOf = (pids: () => readonly number[]): BenchTarget => ({
     name: "sleepers",
     url: "",
     processes: () => pids().map((pid, index) => ({ name: `sleeper-${index + 1}`, pid })),
@@ -72,7 +72,7 @@ describe("a target", () => {
     stop: () => Promise.resolve(),
   });
 
-  test("is told by process", async () => {
+  test("is measured by process", async () => {
     const sleepers = [Bun.spawn(["sleep", "60"]), Bun.spawn(["sleep", "60"])];
     const target = targetOf(() => sleepers.map(({ pid }) => pid));
     const used = cpuSince(target, readCpu(target));
@@ -82,18 +82,18 @@ describe("a target", () => {
     await Promise.all(sleepers.map(({ exited }) => exited));
   });
 
-  test("does not count twice what is below a process that is told alone", async () => {
+  test("does not count children twice if a process is counted without its children", async () => {
     const burn = "i=0; while [ $i -lt 5000000 ]; do i=$((i+1)); done";
     const parent = Bun.spawn(["sh", "-c", `sh -c '${burn}' & echo $!; wait`], {
       stdio: ["pipe", "pipe", "ignore"],
     });
     const { value } = await parent.stdout.getReader().read();
     const child = Number(new TextDecoder().decode(value));
-    const target: Target = {
+    const target: BenchTarget = {
       ...targetOf(() => []),
       processes: () => [
         { name: "child", pid: child },
-        { name: "parent", pid: parent.pid, alone: true },
+        { name: "parent", pid: parent.pid, withoutChildren: true },
       ],
     };
     const used = (name: string): number =>
@@ -104,7 +104,7 @@ describe("a target", () => {
     await parent.exited;
   });
 
-  test("of which one was started again meanwhile is not told at all", async () => {
+  test("with a process that was restarted meanwhile is an error", async () => {
     const sleepers = [Bun.spawn(["sleep", "60"]), Bun.spawn(["sleep", "60"])];
     let now = 0;
     const target = targetOf(() => [sleepers[now]?.pid ?? 0]);

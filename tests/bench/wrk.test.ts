@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { parseFigures, runWrk } from "../../proof/bench/wrk.ts";
+import { parseWrkOutput, runWrk } from "../../proof/bench/wrk.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -8,10 +8,10 @@ setDefaultTimeout(60_000);
 const missing = Bun.which("wrk") === null ? "no wrk" : null;
 if (missing !== null) console.error(`SKIPPED: ${missing}`);
 
-describe("the generator's figures", () => {
+describe("the figures of wrk", () => {
   test("are read from the last line of its output", () => {
     const output = "Running 1s test\n  2 threads\nFIGURES 21158 1099823 383 2507 4907 3\n";
-    expect(parseFigures(output)).toEqual({
+    expect(parseWrkOutput(output)).toEqual({
       requests: 21158,
       seconds: 1.099823,
       p50Microseconds: 383,
@@ -21,9 +21,9 @@ describe("the generator's figures", () => {
     });
   });
 
-  test("that are missing are an error with what it said instead", () => {
-    expect(() => parseFigures("unable to connect to 127.0.0.1:1\n")).toThrow("unable to connect");
-    expect(() => parseFigures("FIGURES 1 2 3\n")).toThrow("no figures");
+  test("that are missing are an error, with what it printed instead", () => {
+    expect(() => parseWrkOutput("unable to connect to 127.0.0.1:1\n")).toThrow("unable to connect");
+    expect(() => parseWrkOutput("FIGURES 1 2 3\n")).toThrow("no figures");
   });
 });
 
@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)("the generator", () => {
     expect(figures.cpuMicroseconds).toBeLessThan(2_000_000);
   });
 
-  test("asks for statements of accounts at random", async () => {
+  test("requests statements of accounts at random", async () => {
     await using server = recorder();
     const load = { connections: 2, seconds: 1, what: "statements", accounts: 1000, order: "random" } as const;
     await runWrk({ url: server.url, ...load });
@@ -56,14 +56,14 @@ describe.skipIf(missing !== null)("the generator", () => {
     expect(new Set(accounts).size).toBeGreaterThan(Math.min(500, accounts.length / 4));
   });
 
-  test("gives no figures where an answer was not 200", async () => {
+  test("gives no figures if an answer was not 200", async () => {
     await using server = recorder(422);
     const run = runWrk({ url: server.url, connections: 1, seconds: 1 });
     expect(run).rejects.toThrow("worth nothing");
     await run.catch(() => {});
   });
 
-  test("ends when it is told to", async () => {
+  test("ends when the signal is aborted", async () => {
     await using server = recorder();
     const stop = new AbortController();
     const run = runWrk({ url: server.url, connections: 1, seconds: 60, signal: stop.signal });

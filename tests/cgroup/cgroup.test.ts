@@ -13,21 +13,21 @@ setDefaultTimeout(60_000);
 const MEBIBYTE = 1024 * 1024;
 const missing = cgroupsMissing();
 
-/** The folders that a group's `enter` names. */
+/** The folders in a group's `commandPrefix`. */
 function foldersOf(group: Cgroup): string[] {
-  return group.enter.filter((word) => word.startsWith("/sys/"));
+  return group.commandPrefix.filter((word) => word.startsWith("/sys/"));
 }
 
 function run(group: Cgroup, ...command: readonly string[]): Bun.Subprocess<"ignore", "pipe", "pipe"> {
-  return Bun.spawn([...group.enter, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  return Bun.spawn([...group.commandPrefix, ...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 
-/** Busy for a second and a half, however little of it the machine has to spare. */
+/** Busy for a second and a half, however little CPU time it gets. */
 const BUSY = ["timeout", "1.5", "sh", "-c", "while :; do :; done"];
 const TIMED_OUT = 124;
 
 describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${missing})`}`, () => {
-  test("a busy loop in a group of 0.1 processors gets that much, and is seen to be throttled", async () => {
+  test("a busy loop in a group of 0.1 processors gets that much, and its throttling is counted", async () => {
     const group = Cgroup.create("busy", { cpus: 0.1 });
     try {
       expect(await run(group, ...BUSY).exited).toBe(TIMED_OUT);
@@ -35,7 +35,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
       expect(usage.throttledPeriods).toBeGreaterThan(5);
       expect(usage.throttledPeriods).toBeLessThanOrEqual(usage.periods);
       expect(usage.throttledMicroseconds).toBeGreaterThan(200_000);
-      // A second and a half, of which it had a tenth.
+      // It had a tenth of a second and a half.
       expect(usage.cpuMicroseconds).toBeGreaterThan(50_000);
       expect(usage.cpuMicroseconds / (usage.periods * 100_000)).toBeLessThan(0.15);
     } finally {
@@ -54,10 +54,10 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     }
   });
 
-  test("sees how much memory there was at most, and how much is held now", async () => {
+  test("counts the peak of memory, and how much is held now", async () => {
     const group = Cgroup.create("memory", { memoryBytes: 300 * MEBIBYTE });
     const held = `process.stdin.resume(); globalThis.held = Buffer.alloc(100 * ${MEBIBYTE}, 1); console.log("held");`;
-    const child = Bun.spawn([...group.enter, process.execPath, "-e", held], {
+    const child = Bun.spawn([...group.commandPrefix, process.execPath, "-e", held], {
       stdin: "pipe",
       stdout: "pipe",
     });
@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     group.remove();
   });
 
-  test("files that were written count as memory, and not as held", async () => {
+  test("written files count as memory, but not as held", async () => {
     using folder = temporaryFolder();
     const group = Cgroup.create("files", {});
     try {
@@ -91,7 +91,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     }
   });
 
-  test("a process that takes more memory than the limit is ended", async () => {
+  test("a process that uses more memory than the limit is killed", async () => {
     const group = Cgroup.create("limit", { memoryBytes: 120 * MEBIBYTE });
     try {
       const child = run(group, process.execPath, "-e", `Buffer.alloc(400 * ${MEBIBYTE}, 1)`);
@@ -103,7 +103,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     }
   });
 
-  test("a parent bounds what its groups take together, and counts all of it", async () => {
+  test("a parent limits what its groups use together, and counts all of it", async () => {
     const parent = Cgroup.create("together", { cpus: 0.1 });
     const groups = ["one", "two"].map((name) => Cgroup.create(name, {}, parent));
     try {
@@ -120,7 +120,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     }
   });
 
-  test("the command keeps the process's number, its arguments and its exit code", async () => {
+  test("the command keeps the process id, its arguments and its exit code", async () => {
     const group = Cgroup.create("enter", {});
     const child = run(group, "sh", "-c", 'echo "$$" "$@"; exit 7', "sh", "a b", "$c");
     expect(await new Response(child.stdout).text()).toBe(`${child.pid} a b $c\n`);
@@ -128,7 +128,7 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     group.remove();
   });
 
-  test("is gone when it is removed, and cannot be while a process is in it", async () => {
+  test("is gone after it is removed, and cannot be removed while a process is in it", async () => {
     const group = Cgroup.create("gone", { cpus: 1 });
     expect(foldersOf(group).every((folder) => existsSync(folder))).toBe(true);
     const child = run(group, "sleep", "60");
@@ -142,14 +142,14 @@ describe.skipIf(missing !== null)(`control groups${missing === null ? "" : ` (${
     expect(foldersOf(group).some((folder) => existsSync(folder))).toBe(false);
   });
 
-  test("what a killed run has left is removed by the next, with its processes; a run that goes on is let be", async () => {
+  test("what a killed run has left is removed by the next, with its processes; a run that goes on is left alone", async () => {
     const source = join(import.meta.dir, "../../proof/cgroup/cgroup.ts");
     const script = `
       const { Cgroup } = await import(${JSON.stringify(source)});
       const parent = Cgroup.create("left", {});
       const group = Cgroup.create("inner", {}, parent);
-      const child = Bun.spawn([...group.enter, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
-      const folders = group.enter.filter((word) => word.startsWith("/sys/"));
+      const child = Bun.spawn([...group.commandPrefix, "sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] });
+      const folders = group.commandPrefix.filter((word) => word.startsWith("/sys/"));
       console.log(JSON.stringify({ pid: child.pid, folders }));
       setInterval(() => {}, 1000);`;
     const mine = Cgroup.create("mine", {});
@@ -186,7 +186,7 @@ test("version 2 writes and reads the files that its documentation names", () => 
   expect(read("cpu.max")).toBe("35000 100000");
   expect(read("memory.max")).toBe("90000000");
   expect(read("memory.swap.max")).toBe("0");
-  expect(group.homeOfChildren).toBe(folder);
+  expect(group.parentFolderForChildren).toBe(folder);
   expect(read("cgroup.subtree_control")).toBe("+cpu +memory");
 
   writeFileSync(

@@ -13,7 +13,7 @@ const V1_JOINED = `
 `;
 const V2 = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
 
-/** Files by their paths; all others are empty. */
+/** Reads files from a record by path; all others are empty. */
 function files(texts: Readonly<Record<string, string>>): (file: string) => string {
   return (file) => texts[file] ?? "";
 }
@@ -23,7 +23,7 @@ test("version 1, a tree for each controller: below the group that this process i
   const unified = files({ "/sys/fs/cgroup/unified/cgroup.controllers": "hugetlb\n" });
   expect(layoutFrom(V1_APART, membership, unified)).toEqual({
     version: 1,
-    homes: {
+    parentFolders: {
       cpu: "/sys/fs/cgroup/cpu/",
       cpuacct: "/sys/fs/cgroup/cpuacct/",
       memory: "/sys/fs/cgroup/memory/jobs/7",
@@ -36,7 +36,7 @@ test("version 1 with two controllers in one tree, seen from within a container",
   const membership = "4:memory:/docker/abc/inner\n1:cpu,cpuacct:/user.slice\n";
   expect(layoutFrom(V1_JOINED, membership, files({}))).toEqual({
     version: 1,
-    homes: {
+    parentFolders: {
       cpu: "/sys/fs/cgroup/cpu,cpuacct/user.slice",
       cpuacct: "/sys/fs/cgroup/cpu,cpuacct/user.slice",
       memory: "/sys/fs/cgroup/memory/inner",
@@ -45,7 +45,7 @@ test("version 1 with two controllers in one tree, seen from within a container",
   });
 });
 
-test("version 2: below the nearest group that hands both controllers down", () => {
+test("version 2: below the nearest group that delegates both controllers", () => {
   const membership = "0::/user.slice/user-0.slice/session-3.scope\n";
   const some = files({
     "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n",
@@ -55,11 +55,11 @@ test("version 2: below the nearest group that hands both controllers down", () =
   });
   expect(layoutFrom(V2, membership, some)).toEqual({
     version: 2,
-    home: "/sys/fs/cgroup/user.slice",
+    parentFolder: "/sys/fs/cgroup/user.slice",
     mounts: ["/sys/fs/cgroup"],
   });
   const none = files({ "/sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory pids\n" });
-  expect(layoutFrom(V2, membership, none)).toMatchObject({ version: 2, home: "/sys/fs/cgroup" });
+  expect(layoutFrom(V2, membership, none)).toMatchObject({ version: 2, parentFolder: "/sys/fs/cgroup" });
 });
 
 test("says which controller is missing", () => {

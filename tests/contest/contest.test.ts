@@ -3,14 +3,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
 import type { ContestResult } from "../../proof/contest/contest-result.ts";
-import { CONTEST_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
+import { SUBMISSION_BOUNDS, readSubmission } from "../../proof/contest/submission.ts";
 import type { RunResult } from "../../proof/load-test/run-result.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { processesOf } from "../support/running-stack.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 
-/** `razonete contest` as a person runs it, only shorter. */
+/** `npm run contest` as a person runs it, only shorter. */
 
 setDefaultTimeout(120_000);
 
@@ -27,7 +27,7 @@ function start(data: string, ...flags: readonly string[]) {
   );
 }
 
-/** Folders of control groups that a process has made and not removed. */
+/** Folders of control groups that a process has created and not removed. */
 function groupsOf(pid: number): string[] {
   const below = (path: string): string[] =>
     readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
@@ -39,7 +39,7 @@ function groupsOf(pid: number): string[] {
 }
 
 describe.skipIf(serversMissing !== null)("razonete contest", () => {
-  test("runs the submission under its limits, with the load, and tells how both did", async () => {
+  test("runs the submission under its limits, with the load, and reports on both", async () => {
     const data = join(folder, "data");
     const out = join(folder, "out");
     const child = start(data, "--scale", "0.01", "--seed", "7", "--out", out);
@@ -56,7 +56,7 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(load).toMatchObject({ complete: true, command: result.command, seed: 7 });
     expect(result).toMatchObject({ format: "razonete-contest-1", program: "executable", deaths: [] });
     expect(result.command).toBe("npm run contest -- --scale 0.01 --rate 1 --seed 7");
-    expect(result.readySeconds).toBeLessThan(CONTEST_BOUNDS.ready_seconds);
+    expect(result.readySeconds).toBeLessThan(SUBMISSION_BOUNDS.ready_seconds);
     expect(result.requests).toBe(load.total.requests);
     // Ten a second at most, for at least the load's 2.4 s.
     expect(result.disk.writes).toBeGreaterThan(5);
@@ -82,13 +82,13 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
   });
 
   test.skipIf(cgroupsMissing() !== null)(
-    "a process that the kernel ends while the system starts is told, though all services live on",
+    "a process that the kernel kills during the start is reported, although all services live on",
     async () => {
       const child = start(join(folder, "short"), "--scale", "0.01", "--out", join(folder, "short-out"));
       const output = child.stdout.text();
       const ofPostgres = (): string[] => groupsOf(child.pid).map((group) => join(group, "postgres"));
       while (!existsSync(join(folder, "short/postgres"))) await Bun.sleep(10);
-      // As a backend that takes too much, and the first that the kernel thinks of.
+      // Like a backend that uses too much memory; the kernel kills it before any other.
       const enter =
         'for group; do echo 0 > "$group/cgroup.procs"; done; echo 1000 > /proc/self/oom_score_adj';
       const script = `${enter}; exec '${process.execPath}' -e 'Buffer.alloc(2 ** 30, 1)'`;
@@ -109,7 +109,7 @@ describe.skipIf(serversMissing !== null)("razonete contest", () => {
     expect(groupsOf(child.pid)).toEqual([]);
   });
 
-  test("says what is wrong with its flags, with the code for a run that could not be", async () => {
+  test("exits with 2 if its flags are wrong", async () => {
     const child = start(join(folder, "none"), "--scale", "much");
     expect(await child.exited).toBe(2);
   });

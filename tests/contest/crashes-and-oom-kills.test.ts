@@ -1,8 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cgroupsMissing } from "../../proof/cgroup/cgroup.ts";
 import type { Usage } from "../../proof/cgroup/limits-and-usage.ts";
-import { deathsSince, endedForMemory } from "../../proof/contest/crashes-and-oom-kills.ts";
-import { Meter, readingAfter, WHOLE } from "../../proof/contest/resource-usage.ts";
+import { crashesSince, oomKillsIn } from "../../proof/contest/crashes-and-oom-kills.ts";
+import { ResourceUsageMonitor, updatedUsage, WHOLE_SYSTEM } from "../../proof/contest/resource-usage.ts";
 import { MEGABYTE_BYTES } from "../../proof/contest/submission.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
@@ -31,54 +31,54 @@ describe("a process that ended by itself", () => {
     processes: pids.map((pid, index) => ({ name: `process-${index + 1}`, pid })),
   });
 
-  test("is told, whether it was started again or not; one that lives is not", async () => {
+  test("is reported, whether it was restarted or not; one that lives is not", async () => {
     const ended = Bun.spawn(["true"]);
     await ended.exited;
     const ran = described(process.pid, ended.pid);
-    expect(deathsSince(ran, ran)).toEqual([expect.stringContaining("process-2 ended")]);
-    expect(deathsSince(ran, described(process.pid, process.pid))).toHaveLength(1);
-    expect(deathsSince(described(process.pid), described(process.pid))).toEqual([]);
+    expect(crashesSince(ran, ran)).toEqual([expect.stringContaining("process-2 ended")]);
+    expect(crashesSince(ran, described(process.pid, process.pid))).toHaveLength(1);
+    expect(crashesSince(described(process.pid), described(process.pid))).toEqual([]);
   });
 });
 
-describe("a process that the kernel ended for want of memory", () => {
-  test("is told of its service; the whole does not tell it again", () => {
-    const reading = (oomKills: number) => readingAfter(undefined, { ...usage, oomKills });
-    const readings = new Map([
-      ["redis", reading(0)],
-      ["postgres", reading(2)],
-      [WHOLE, reading(2)],
+describe("a process that the kernel killed for lack of memory", () => {
+  test("is reported for its service, and not again for the whole system", () => {
+    const usageWith = (oomKills: number) => updatedUsage(undefined, { ...usage, oomKills });
+    const usages = new Map([
+      ["redis", usageWith(0)],
+      ["postgres", usageWith(2)],
+      [WHOLE_SYSTEM, usageWith(2)],
     ]);
-    expect(endedForMemory(readings)).toEqual([
+    expect(oomKillsIn(usages)).toEqual([
       expect.stringContaining("the kernel ended a process of postgres 2 times"),
     ]);
   });
 
-  test.skipIf(missing !== null)("is found where the service's own process goes on", async () => {
+  test.skipIf(missing !== null)("is found although the main process of the service goes on", async () => {
     const limits = { cpus: 1, memoryBytes: 60 * MEGABYTE_BYTES };
     const service = { limits, command: [], environment: {}, files: [] };
-    const meter = new Meter(new Map([["postgres", service]]));
+    const monitor = new ResourceUsageMonitor(new Map([["postgres", service]]));
     try {
       const backend = `"$0" -e "Buffer.alloc(200 * ${MEGABYTE_BYTES}, 1)"; echo $?; exit 0`;
-      const child = Bun.spawn([...meter.enter("postgres"), "sh", "-c", backend, process.execPath], {
+      const child = Bun.spawn([...monitor.commandPrefix("postgres"), "sh", "-c", backend, process.execPath], {
         stdio: ["ignore", "pipe", "ignore"],
       });
       expect(await new Response(child.stdout).text()).toBe("137\n");
       expect(await child.exited).toBe(0);
-      expect(endedForMemory(meter.read())).toEqual([expect.stringContaining("a process of postgres once")]);
+      expect(oomKillsIn(monitor.read())).toEqual([expect.stringContaining("a process of postgres once")]);
     } finally {
-      meter.remove();
+      monitor.remove();
     }
   });
 });
 
-test("the peak of memory is the highest that was seen, also where the kernel tells only what there is", () => {
-  const first = readingAfter(undefined, usage);
+test("the peak of memory is the highest sample, also if the kernel gives only the current amount", () => {
+  const first = updatedUsage(undefined, usage);
   const lower = { ...usage, memoryPeakBytes: 20, memoryBytes: 20, memoryHeldBytes: 10 };
-  expect(readingAfter(first, lower)).toMatchObject({
+  expect(updatedUsage(first, lower)).toMatchObject({
     memoryPeakBytes: 50,
     memoryHeldPeakBytes: 40,
     memoryBytes: 20,
   });
-  expect(readingAfter(first, { ...usage, memoryPeakBytes: 70 })).toMatchObject({ memoryPeakBytes: 70 });
+  expect(updatedUsage(first, { ...usage, memoryPeakBytes: 70 })).toMatchObject({ memoryPeakBytes: 70 });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DiskWatch } from "../../proof/contest/disk-watch.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-test("a disk is watched until its end is asked for, in one block, and nothing is left behind", async () => {
+test("a disk is measured with one block until the end, and nothing is left behind", async () => {
   using folder = temporaryFolder();
   const watch = new DiskWatch(folder.path);
   await Bun.sleep(450);
@@ -18,9 +18,9 @@ test("a disk is watched until its end is asked for, in one block, and nothing is
   expect(times.maxMilliseconds).toBeGreaterThanOrEqual(times.p99Milliseconds);
 });
 
-test("a folder that cannot be written in is told to whoever ends the watch", async () => {
+test("a folder that is not writable is an error at the end", async () => {
   const missing = join(import.meta.dir, "none");
   expect(existsSync(missing)).toBe(false);
-  const told = await new DiskWatch(missing).end().catch((error: unknown) => String(error));
-  expect(told).toContain("ENOENT");
+  const message = await new DiskWatch(missing).end().catch((error: unknown) => String(error));
+  expect(message).toContain("ENOENT");
 });

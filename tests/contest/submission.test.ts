@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { ownCommands, underSubmission } from "../../proof/contest/submission-processes.ts";
+import { ownCommands, withSubmissionSettings } from "../../proof/contest/submission-processes.ts";
 import {
-  CONTEST_BOUNDS,
-  fileOf,
+  SUBMISSION_BOUNDS,
+  submissionFileFor,
   MEGABYTE_BYTES,
   readSubmission,
   serviceNamed,
@@ -16,8 +16,8 @@ import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/sta
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /**
- * deploy/rinha/docker-compose.yml against the contest's rules, and against the stack's own configuration. There is no
- * Docker where the tests run, so this holds what can be held without it.
+ * Checks deploy/rinha/docker-compose.yml against the contest's rules, and against the stack's own configuration, as far as
+ * that is possible without Docker, which the tests do not have.
  */
 
 const submission = readSubmission();
@@ -70,7 +70,7 @@ const plan = planStack({
   environment: {},
   ownEnvironment: {},
 });
-const native = underSubmission(plan, submission, (name) => ["enter", name]);
+const native = withSubmissionSettings(plan, submission, (name) => ["enter", name]);
 const processes: readonly ProcessPlan[] = [
   native.haproxy,
   ...native.apis,
@@ -83,13 +83,13 @@ const processes: readonly ProcessPlan[] = [
 test("all limits together are within the contest's", () => {
   const cpus = services.reduce((sum, [, { limits }]) => sum + limits.cpus, 0);
   const megabytes = services.reduce((sum, [, { limits }]) => sum + limits.memoryBytes, 0) / MEGABYTE_BYTES;
-  // Tenths and hundredths are no binary fractions.
-  expect(cpus).toBeLessThanOrEqual(CONTEST_BOUNDS.cpus + 1e-9);
-  expect(megabytes).toBeLessThanOrEqual(CONTEST_BOUNDS.memory_megabytes);
-  expect(CONTEST_BOUNDS).toEqual({ cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 });
+  // Tenths and hundredths are not exact as binary fractions.
+  expect(cpus).toBeLessThanOrEqual(SUBMISSION_BOUNDS.cpus + 1e-9);
+  expect(megabytes).toBeLessThanOrEqual(SUBMISSION_BOUNDS.memory_megabytes);
+  expect(SUBMISSION_BOUNDS).toEqual({ cpus: 1.5, memory_megabytes: 550, ready_seconds: 40 });
 });
 
-test("has what the contest asks for: a balancer on port 9999, two APIs, and every part of the chain", () => {
+test("has what the contest requires: a balancer on port 9999, two APIs, and every part of the chain", () => {
   expect(services.map(([name]) => name).toSorted()).toEqual(
     ["haproxy", "api-1", "api-2", "redis", "nats", "writer-1", "postgres"].toSorted(),
   );
@@ -137,7 +137,7 @@ test("reaches Redis where it listens, over a volume that all of them mount", () 
   expect(redis?.volumes).toContain(`redis-socket:${dirname(socket)}`);
 });
 
-test("mounts files that there are, and volumes that it declares", () => {
+test("mounts existing files, and volumes that it declares", () => {
   for (const { volumes, depends_on: needs } of Object.values(compose.services)) {
     for (const name of needs) expect(Object.keys(compose.services)).toContain(name);
     for (const volume of volumes) {
@@ -172,7 +172,7 @@ describe("run natively", () => {
       "-f",
       join(DEPLOY, "rinha/small.cfg"),
     ]);
-    expect(fileOf(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
+    expect(submissionFileFor(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
       join(DEPLOY, "rinha/postgresql.conf"),
     );
     expect(native.nats.environment).toMatchObject({ GOMEMLIMIT: expect.stringMatching(/^\d+MiB$/) });
@@ -183,7 +183,7 @@ describe("run natively", () => {
     ]);
   });
 
-  // What each may differ in; all else, what makes an answer durable among it, is the stack's own.
+  // The settings that may differ. Everything else is the stack's own, including what makes an answer durable.
   for (const [file, separator, different] of [
     ["redis.conf", " ", ["maxmemory"]],
     [
@@ -221,7 +221,7 @@ describe("run natively", () => {
     });
   }
 
-  test("what a runtime or a server takes at most is below its service's limit", () => {
+  test("the most that a runtime or a server uses is below the limit of its service", () => {
     const redis = /^maxmemory (\d+)mb$/m.exec(readFileSync(join(DEPLOY, "rinha/redis.conf"), "utf8"));
     const go = /^(\d+)MiB$/.exec(serviceNamed(submission, "nats").environment["GOMEMLIMIT"] ?? "");
     for (const [name, megabytes] of [
@@ -236,7 +236,7 @@ describe("run natively", () => {
   });
 });
 
-test("a file that is none, or a service without limits, is told in words", () => {
+test("a missing file, or a service without limits, is an error with a clear message", () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "docker-compose.yml");
   expect(() => readSubmission(file)).toThrow(`${file} cannot be used (`);

@@ -56,7 +56,7 @@ function resultIn(path: string): RunResult {
   return result;
 }
 
-test("a right server: exit code 0, a table, a report and a result, in reports/ where no folder is named", async () => {
+test("a correct server: exit code 0, a table, a report and a result, in reports/ by default", async () => {
   const url = await start(new LedgerServer());
   const { exitCode, stdout } = await rinha(["--url", url, ...SHORT]);
   expect(stdout).toMatch(/^debits +\d+ +0 /m);
@@ -74,12 +74,12 @@ test("a right server: exit code 0, a table, a report and a result, in reports/ w
     complete: true,
   });
   expect(stdout).toContain(result.command);
-  // Unless this machine itself was too slow: then the code says so too.
+  // If this machine itself was too slow, the exit code says so.
   expect(exitCode).toBe(result.verdict.passed ? 0 : 1);
   expect(result.failures.filter(({ check }) => check !== "too-slow")).toEqual([]);
 });
 
-test("a wrong server: exit code 1, and the failure in words", async () => {
+test("a wrong server: exit code 1, and the message of the failure", async () => {
   const url = await start(new KnowsAccount6());
   const { exitCode, stdout } = await rinha(["--url", url, ...SHORT, "--out", "out"]);
   expect(exitCode).toBe(1);
@@ -128,7 +128,7 @@ test("a server that never answers ends the run early, as timed out", async () =>
   expect(stdout).toContain("no account answered at the start");
 });
 
-test("where this machine has no socket left it says so, and does not blame the server", async () => {
+test("if this machine has no socket left it says so, and does not blame the server", async () => {
   const url = await start(new Hangs());
   const script = `ulimit -n 80 && exec "$0" "$@"`;
   const args = [process.execPath, MAIN, "rinha", "--url", url, "--scale", "0.005", "--out", "out"];
@@ -140,7 +140,7 @@ test("where this machine has no socket left it says so, and does not blame the s
   expect(checks).not.toContain("connection-refused");
 }, 20_000);
 
-test("where nothing listens it says so in one sentence, with exit code 2, and leaves no folder", async () => {
+test("if nothing listens it says so in one sentence, with exit code 2, and leaves no folder", async () => {
   const url = await start(new LedgerServer());
   await server?.stop();
   server = null;
@@ -153,7 +153,7 @@ test("where nothing listens it says so in one sentence, with exit code 2, and le
   expect(existsSync(join(folder, "out"))).toBe(false);
 });
 
-test("what it is told wrongly ends with exit code 2 and a sentence", async () => {
+test("a wrong option or argument ends with exit code 2 and a message", async () => {
   for (const [args, words] of [
     [["--url", "nowhere"], '"nowhere" is not a URL'],
     [["--url", "https://127.0.0.1"], "is not an http:// URL"],
@@ -179,7 +179,7 @@ test("--help shows every option and the exit codes", async () => {
   }
 });
 
-test("compare lays two results side by side, and refuses what is none", async () => {
+test("compare shows two results side by side, and refuses other files", async () => {
   const url = await start(new LedgerServer());
   await rinha(["--url", url, ...SHORT, "--out", "a"]);
   const paths = [join("a", "result.json"), join("a", "result.json")] as const;

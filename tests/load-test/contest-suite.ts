@@ -16,19 +16,19 @@ const MAIN = join(import.meta.dir, "../../proof/cli/main.ts");
  * @param requests that the load has at this scale, without the checks before and after it
  */
 export function contestSuite(scale: number, requests: number): void {
-  test("the ledger in one process stands the contest's load without a failure", async () => {
+  test("the ledger in one process passes the contest's load without a failure", async () => {
     using folder = temporaryFolder();
     await using server = await startServer({ data: folder.path });
-    await standsTheContest(server.url, scale, requests);
+    await passesTheContest(server.url, scale, requests);
   });
 
-  test.skipIf(serversMissing !== null)("the cluster stands it too", async () => {
+  test.skipIf(serversMissing !== null)("so does the cluster", async () => {
     await using cluster = await Cluster.start();
-    await standsTheContest(cluster.url, scale, requests);
+    await passesTheContest(cluster.url, scale, requests);
   });
 }
 
-async function standsTheContest(url: string, scale: number, requests: number): Promise<void> {
+async function passesTheContest(url: string, scale: number, requests: number): Promise<void> {
   using folder = temporaryFolder();
   const args = ["rinha", "--url", url, "--scale", String(scale), "--out", "out"];
   const run = Bun.spawn([process.execPath, MAIN, ...args], {

@@ -2,14 +2,14 @@ import { type Browser, findChromium, openChromium } from "../support/chromium.ts
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { empty, failed, hostile, hostileText, interrupted } from "./support/report-scenes.ts";
 import { mkdtemp, rm } from "node:fs/promises";
-import { passed, slower, told } from "./support/report-scenes.ts";
+import { passed, slower, fixed } from "./support/report-scenes.ts";
 import { renderComparison, renderReport } from "../../proof/load-test/report/render-report.ts";
 import type { OpenedPage } from "./support/opened-page.ts";
 import { join } from "node:path";
 import { open } from "./support/opened-page.ts";
 import { tmpdir } from "node:os";
 
-// A browser on a busy machine of two cores takes its time; the usual five seconds are not for it.
+// A browser on a busy machine of two cores needs more than the usual five seconds.
 setDefaultTimeout(60_000);
 
 const chromium = await findChromium();
@@ -21,7 +21,7 @@ const reports = {
   failed: renderReport(failed),
   interrupted: renderReport(interrupted),
   empty: renderReport(empty),
-  told: renderReport(told),
+  fixed: renderReport(fixed),
   hostile: renderReport(hostile),
   comparison: renderComparison(passed, slower),
   "comparison with hardly anything": renderComparison(interrupted, empty),
@@ -34,7 +34,7 @@ const names: readonly Name[] = [
   "failed",
   "interrupted",
   "empty",
-  "told",
+  "fixed",
   "hostile",
   "comparison",
   "comparison with hardly anything",
@@ -69,10 +69,10 @@ describe.skipIf(!chromium.found)(title, () => {
     }
   }
 
-  test.each(names)("%s: draws its charts, loads nothing, meets no error, fits a phone", async (name) => {
+  test.each(names)("%s: draws its charts, loads nothing, has no error, fits a phone", async (name) => {
     await withPage(name, async (page) => {
       const compared = name.startsWith("comparison");
-      // Where two runs are level, B is drawn over A; an empty B leaves A.
+      // Where two runs are equal, B is drawn over A; if B is empty, A is visible.
       const upper = name === "comparison with hardly anything" ? "a" : "b";
       const lines = {
         latency: compared ? [upper] : ["p50", "p99"],
@@ -103,16 +103,19 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test.each(["failed", "comparison"] as const)("%s: has no barrier, in either scheme", async (name) => {
-    await withPage(name, async (page) => {
-      for (const scheme of ["light", "dark"] as const) {
-        await page.scheme(scheme);
-        expect(await page.barriers()).toEqual([]);
-      }
-    });
-  });
+  test.each(["failed", "comparison"] as const)(
+    "%s: has no accessibility problem, in either colour scheme",
+    async (name) => {
+      await withPage(name, async (page) => {
+        for (const scheme of ["light", "dark"] as const) {
+          await page.scheme(scheme);
+          expect(await page.barriers()).toEqual([]);
+        }
+      });
+    },
+  );
 
-  test("charts take the width of a window that changes", async () => {
+  test("charts follow the width of the window", async () => {
     await withPage("passed", async (page) => {
       expect(await page.chartWidth("latency")).toBeGreaterThan(900);
       await page.resize(360);
@@ -120,7 +123,7 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("the cursor tells the figures of its second in both charts over time", async () => {
+  test("the cursor shows the figures of its second in both charts over time", async () => {
     await withPage("passed", async (page) => {
       await page.pointAt("latency");
       const middle = passed.timeline[119];
@@ -132,7 +135,7 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("nothing that a server made the tool say runs or becomes markup", async () => {
+  test("nothing that a server puts into messages runs as script or becomes markup", async () => {
     await withPage("hostile", async (page) => {
       expect(await page.title()).toBe(`Failed: load test of ${hostile.url}`);
       expect(await page.count("img")).toBe(0);
@@ -149,7 +152,7 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("on paper a page is light in a dark room too", async () => {
+  test("on paper a page is light even with the dark scheme", async () => {
     await withPage("passed", async (page) => {
       await page.scheme("light");
       const light = await page.look();
@@ -162,7 +165,7 @@ describe.skipIf(!chromium.found)(title, () => {
   });
 
   test("the report's figures are those of the run", async () => {
-    await withPage("told", async (page) => {
+    await withPage("fixed", async (page) => {
       expect(await page.text("h1")).toBe("Failed");
       expect(await page.text(".verdict .lead")).toBe(
         "1,243 failures in 61,503 requests, 40 wrong balances among them.",
@@ -198,8 +201,8 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("the report tells how the run was made, and whether the generator was in the way", async () => {
-    await withPage("told", async (page) => {
+  test("the report shows the conditions of the run, and whether the generator was the bottleneck", async () => {
+    await withPage("fixed", async (page) => {
       const text = await page.text("main");
       for (const fact of [
         "The generator was the bottleneck",
@@ -218,12 +221,12 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("each second and each percentile stand in tables too", async () => {
-    await withPage("told", async (page) => {
+  test("each second and each percentile are in tables too", async () => {
+    await withPage("fixed", async (page) => {
       await page.unfold();
       const seconds = await page.rows("#rate ~ details table");
-      expect(seconds).toHaveLength(1 + told.timeline.length);
-      const at2 = told.timeline[2];
+      expect(seconds).toHaveLength(1 + fixed.timeline.length);
+      const at2 = fixed.timeline[2];
       const figures = [at2?.offered, at2?.answered, at2?.failures].map(String);
       expect(seconds[3]?.slice(0, 5)).toEqual(["0:02", "ramp", ...figures]);
       expect(await page.rows("#distribution ~ details table")).toEqual([
@@ -240,7 +243,7 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("an interrupted run says so, is not called passed and has no place", async () => {
+  test("an interrupted run says so, is not called passed and has no rank", async () => {
     await withPage("interrupted", async (page) => {
       expect(await page.text("h1")).toBe("Interrupted");
       expect(await page.text(".verdict .lead")).toContain("ended after 11.3 s, before the load was complete");
@@ -249,7 +252,7 @@ describe.skipIf(!chromium.found)(title, () => {
     });
   });
 
-  test("a run without a request promises no payment", async () => {
+  test("a run without a request shows no payment", async () => {
     await withPage("empty", async (page) => {
       expect(await page.text("h1")).toBe("Nothing measured");
       expect(await page.text("main")).not.toContain("USD");

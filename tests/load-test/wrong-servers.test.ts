@@ -25,25 +25,25 @@ function requestsByKind({ kinds }: RunResult): unknown[] {
   return kinds.map(({ kind, requests }) => [kind, requests]);
 }
 
-test("a right server has no failure, and as many requests as the contest counts", async () => {
+test("a correct server has no failure, and as many requests as the contest counts", async () => {
   const server = new LedgerServer();
   const result = await run(server, 0.01);
   expect(result.failures.filter((failure) => failure.check !== "too-slow")).toEqual([]);
   expect(result.complete).toBe(true);
   expect(result.total.requests).toBe(612 + 123);
   expect(result.notes).toEqual([]);
-  // One looks whether anything listens. Before the load one for each request, but for those of the five accounts'
-  // checks, which have one connection each and one for each of the five statements at once; and at the end five.
+  // One checks whether anything listens. Before the load there is one for each request, except for the checks of the
+  // five accounts: these have one connection each, and one for each of the five concurrent statements. At the end, five.
   expect(server.connections).toBe(1 + 5 + 52 + 5 * (1 + 5) + 1 + 612 + 5);
 });
 
-test("a server that closes each connection after its answer is as right", async () => {
+test("a server that closes each connection after its answer is correct too", async () => {
   const result = await run(new wrong.ClosesConnections());
   expect(result.failures.filter((failure) => failure.check !== "too-slow")).toEqual([]);
   expect(result.total.requests).toBe(306 + 123);
 });
 
-test("the same seed asks the same, and the outcomes are counted by kind", async () => {
+test("the same seed sends the same requests, and the outcomes are counted by kind", async () => {
   const [first, second] = [await run(new LedgerServer()), await run(new LedgerServer())];
   expect(requestsByKind(second)).toEqual(requestsByKind(first));
   for (const { kind, requests: count, outcomes } of first.kinds) {
@@ -56,9 +56,9 @@ test("the same seed asks the same, and the outcomes are counted by kind", async 
 
 interface Case {
   readonly server: new () => LedgerServer;
-  /** All of these must be among the failures. */
+  /** All of these must occur among the failures. */
   readonly named: readonly CheckName[];
-  /** And no others but these, where a wrong server may lead to more. */
+  /** These may occur as well. No others may. */
   readonly mayName?: readonly CheckName[];
   readonly scale?: number;
 }
@@ -123,7 +123,7 @@ const cases: readonly Case[] = [
 
 test("every check has a server that fails it", () => {
   const named = new Set<string>(cases.flatMap((one) => one.named));
-  // That needs a machine without sockets rather than a wrong server: see the tests of the command.
+  // This one needs a machine without free sockets, not a wrong server: see the tests of the command.
   named.add("no-socket");
   expect(Object.keys(CHECKS).filter((check) => !named.has(check))).toEqual([]);
 });

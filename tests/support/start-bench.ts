@@ -7,9 +7,9 @@ import { temporaryFolder } from "./temporary-folder.ts";
 const ROOT = join(import.meta.dir, "../..");
 
 /**
- * `razonete bench` as a person runs it.
+ * Starts `npm run bench` as a person would.
  *
- * @param folder where it may have its data
+ * @param folder for its data
  */
 export function startBench(folder: string, ...args: readonly string[]) {
   const bench = Bun.spawn([process.execPath, "proof/cli/main.ts", "bench", ...args], {
@@ -20,7 +20,7 @@ export function startBench(folder: string, ...args: readonly string[]) {
   return Object.assign(bench, { said: new Response(bench.stderr).text() });
 }
 
-/** Runs it to its end, which must be a good one and leave nothing behind. */
+/** Runs it to its end. It must succeed and leave nothing behind. */
 export async function benchToTheEnd(...args: readonly string[]): Promise<{ output: string; said: string }> {
   using folder = temporaryFolder();
   const bench = startBench(folder.path, ...args, "--json");

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import type { Pending } from "./expected-account.ts";
+import type { PendingTransaction } from "./expected-account.ts";
 import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Outcome } from "../http/connection.ts";
-import { Examiner } from "./answer-checker.ts";
+import { AnswerChecker } from "./answer-checker.ts";
 import type { Finding } from "./checks.ts";
 
 const LIMIT = 300;
@@ -38,7 +38,7 @@ interface Shown {
   readonly realizada_em: string;
 }
 
-/** A right account: every effect takes place at one moment, between the request and its answer. */
+/** A correct account: each transaction takes effect at one moment, between the request and its answer. */
 class Account {
   balance = 0;
   entries: Shown[] = [];
@@ -78,31 +78,31 @@ function statementOf(balance: number, entries: readonly Shown[], limite = LIMIT)
   };
 }
 
-/** Plays a history and returns what the examiner finds in it, but for dropped connections. */
+/** Replays a history and returns the findings of the checker, except for dropped connections. */
 function findingsOf(history: readonly Step[], account = new Account()): Finding[] {
-  const examiner = new Examiner(1, LIMIT);
-  examiner.book.begin(0);
+  const checker = new AnswerChecker(1, LIMIT);
+  checker.expected.reset(0);
   const events: { at: number; run: () => void }[] = [];
   const findings: Finding[] = [];
   for (const [index, step] of history.entries()) {
     const effectAt = step.sentAt + step.effectAfter;
     const endAt = effectAt + step.answerAfter;
     let outcome: Outcome = DROPPED;
-    let pending: Pending | undefined;
+    let pending: PendingTransaction | undefined;
     const { act, value } = step;
     const takesEffect = step.end !== "dropped before";
     if (act === "statement") {
       events.push({ at: effectAt, run: () => (outcome = account.statement()) });
       events.push({
         at: endAt,
-        run: () => findings.push(...examiner.statement(outcome, step.sentAt).findings),
+        run: () => findings.push(...checker.statement(outcome, step.sentAt).findings),
       });
       continue;
     }
     const description = `t${index}`;
     events.push({
       at: step.sentAt,
-      run: () => (pending = examiner.book.sending({ kind: act, value, description }, step.sentAt)),
+      run: () => (pending = checker.expected.recordSent({ kind: act, value, description }, step.sentAt)),
     });
     events.push({
       at: effectAt,
@@ -114,18 +114,19 @@ function findingsOf(history: readonly Step[], account = new Account()): Finding[
     events.push({
       at: endAt,
       run: () => {
-        if (pending !== undefined) findings.push(...examiner.transaction(pending, outcome, endAt, true));
+        if (pending !== undefined) findings.push(...checker.transaction(pending, outcome, endAt, true));
       },
     });
   }
   for (const event of events.toSorted((a, b) => a.at - b.at)) event.run();
-  findings.push(...examiner.book.judgeSteps());
-  const judgement = examiner.book.judgeBalance(account.balance);
-  if (judgement.type === "wrong") findings.push({ check: "final-balance", message: judgement.expected });
+  findings.push(...checker.expected.findLostUpdates());
+  const balanceCheck = checker.expected.checkBalance(account.balance);
+  if (balanceCheck.type === "wrong")
+    findings.push({ check: "final-balance", message: balanceCheck.expected });
   return findings.filter((finding) => finding.check !== "connection-dropped");
 }
 
-test("finds nothing in a right history, however its requests overlap and whatever is dropped", () => {
+test("finds nothing in a correct history, however its requests overlap and whatever is dropped", () => {
   fc.assert(
     fc.property(steps, (history) => {
       expect(findingsOf(history)).toEqual([]);
@@ -134,8 +135,8 @@ test("finds nothing in a right history, however its requests overlap and whateve
   );
 });
 
-test("finds every update that is lost for good where each request is answered", () => {
-  /** Writes back a balance that it read one transaction too early. */
+test("finds every lost update if each request is answered", () => {
+  /** Every seventh time, writes back the balance from before the transaction. */
   class Loses extends Account {
     #count = 0;
 
@@ -160,61 +161,62 @@ test("finds every update that is lost for good where each request is answered", 
   expect(checks).toContain("final-balance");
 });
 
-/** An examiner that has seen credits of 1, 2, 3, ... one after the other, each answered before the next is sent. */
-function afterCredits(count: number): { examiner: Examiner; account: Account } {
-  const examiner = new Examiner(3, LIMIT);
+/** A checker after credits of 1, 2, 3, ..., each answered before the next was sent. */
+function afterCredits(count: number): { checker: AnswerChecker; account: Account } {
+  const checker = new AnswerChecker(3, LIMIT);
   const account = new Account();
-  examiner.book.begin(0);
+  checker.expected.reset(0);
   for (let value = 1; value <= count; value++) {
-    const pending = examiner.book.sending({ kind: "credit", value, description: `t${value}` }, value * 10);
+    const pending = checker.expected.recordSent(
+      { kind: "credit", value, description: `t${value}` },
+      value * 10,
+    );
     const outcome = account.transact("credit", value, `t${value}`, value * 10 + 1);
-    expect(examiner.transaction(pending, outcome, value * 10 + 2, true)).toEqual([]);
+    expect(checker.transaction(pending, outcome, value * 10 + 2, true)).toEqual([]);
   }
-  return { examiner, account };
+  return { checker, account };
 }
 
-/** What is found in a statement that is asked for after all credits. */
-function findingIn(examiner: Examiner, outcome: Outcome): Finding | undefined {
-  return examiner.statement(outcome, 1000).findings[0];
+/** The first finding in a statement that is requested after all credits. */
+function findingIn(checker: AnswerChecker, outcome: Outcome): Finding | undefined {
+  return checker.statement(outcome, 1000).findings[0];
 }
 
-test("a statement is judged by name and in words", () => {
-  const { examiner, account } = afterCredits(12);
+test("each wrong statement is found by the right check, with its message", () => {
+  const { checker, account } = afterCredits(12);
   const { balance, entries } = account;
-  expect(findingIn(examiner, account.statement())).toBeUndefined();
-  expect(findingIn(examiner, statementOf(balance + 1, entries))).toEqual({
+  expect(findingIn(checker, account.statement())).toBeUndefined();
+  expect(findingIn(checker, statementOf(balance + 1, entries))).toEqual({
     check: "statement-torn",
     message:
       'account 3: the statement shows 79 after its newest transaction "t12", the answer to which said 78',
   });
-  expect(findingIn(examiner, statementOf(balance, entries.toReversed()))?.check).toBe("statement-order");
-  expect(findingIn(examiner, statementOf(balance - 12, entries.slice(1)))).toEqual({
+  expect(findingIn(checker, statementOf(balance, entries.toReversed()))?.check).toBe("statement-order");
+  expect(findingIn(checker, statementOf(balance - 12, entries.slice(1)))).toEqual({
     check: "statement-stale",
     message:
       'account 3: the statement does not show the credit of 12 "t12", which was answered 878.0 ms before it was asked for',
   });
-  expect(findingIn(examiner, statementOf(balance, entries, LIMIT + 1))?.check).toBe("limit-wrong");
-  expect(findingIn(examiner, statementOf(-LIMIT - 1, entries))?.check).toBe("limit-passed");
+  expect(findingIn(checker, statementOf(balance, entries, LIMIT + 1))?.check).toBe("limit-wrong");
+  expect(findingIn(checker, statementOf(-LIMIT - 1, entries))?.check).toBe("limit-passed");
   const [newest, ...older] = entries;
   if (newest === undefined) throw new Error("there are entries");
-  expect(findingIn(examiner, statementOf(balance, [{ ...newest, valor: 13 }, ...older]))?.check).toBe(
+  expect(findingIn(checker, statementOf(balance, [{ ...newest, valor: 13 }, ...older]))?.check).toBe(
     "statement-entry",
   );
   const swapped = [newest, ...older].map(({ realizada_em }, index) => ({
     ...(entries[index ^ 1] ?? newest),
     realizada_em,
   }));
-  expect(findingIn(examiner, statementOf(balance, swapped))?.check).toBe("statement-order");
+  expect(findingIn(checker, statementOf(balance, swapped))?.check).toBe("statement-order");
 });
 
-test("a statement that shows a transaction before its answer is held against the answer", () => {
-  const { examiner, account } = afterCredits(3);
-  const pending = examiner.book.sending({ kind: "debit", value: 4, description: "late" }, 100);
+test("a statement that shows a transaction before its answer is checked against the answer", () => {
+  const { checker, account } = afterCredits(3);
+  const pending = checker.expected.recordSent({ kind: "debit", value: 4, description: "late" }, 100);
   const outcome = account.transact("debit", 4, "late", 101);
-  expect(findingIn(examiner, statementOf(account.balance + 1, account.entries))?.check).toBe(
-    "statement-torn",
-  );
-  expect(examiner.transaction(pending, outcome, 2000, true)).toEqual([
+  expect(findingIn(checker, statementOf(account.balance + 1, account.entries))?.check).toBe("statement-torn");
+  expect(checker.transaction(pending, outcome, 2000, true)).toEqual([
     {
       check: "statement-torn",
       message: 'account 3: a statement shows 3 after "late", which was then answered with 2',
@@ -222,7 +224,7 @@ test("a statement that shows a transaction before its answer is held against the
   ]);
 });
 
-test("an answer is malformed where it is no JSON, misses a field or has a fraction", () => {
+test("an answer is malformed if it is not JSON, misses a field or has a fraction", () => {
   const bodies = [
     "",
     "[]",
@@ -231,19 +233,14 @@ test("an answer is malformed where it is no JSON, misses a field or has a fracti
     '{"limite": 300, "saldo": "1"}',
   ];
   for (const body of bodies) {
-    const examiner = new Examiner(1, LIMIT);
-    const pending = examiner.book.sending({ kind: "credit", value: 1, description: "x" }, 0);
-    const findings = examiner.transaction(
-      pending,
-      { type: "answered", status: 200, head: "", body },
-      1,
-      true,
-    );
+    const checker = new AnswerChecker(1, LIMIT);
+    const pending = checker.expected.recordSent({ kind: "credit", value: 1, description: "x" }, 0);
+    const findings = checker.transaction(pending, { type: "answered", status: 200, head: "", body }, 1, true);
     expect(findings.map((finding) => finding.check)).toEqual(["answer-malformed"]);
   }
 });
 
-test("a status that the contract does not know is unexpected, and leaves the outcome open only from 500 on", () => {
+test("a status that is not in the contract is unexpected, and leaves the outcome unknown unless it is a 4xx", () => {
   for (const [status, open] of [
     [400, false],
     [404, false],
@@ -251,75 +248,76 @@ test("a status that the contract does not know is unexpected, and leaves the out
     [503, true],
     [302, true],
   ] as const) {
-    const examiner = new Examiner(1, LIMIT);
-    examiner.book.begin(0);
-    const pending = examiner.book.sending({ kind: "credit", value: 5, description: "x" }, 0);
-    const findings = examiner.transaction(pending, { type: "answered", status, head: "", body: "" }, 1, true);
+    const checker = new AnswerChecker(1, LIMIT);
+    checker.expected.reset(0);
+    const pending = checker.expected.recordSent({ kind: "credit", value: 5, description: "x" }, 0);
+    const findings = checker.transaction(pending, { type: "answered", status, head: "", body: "" }, 1, true);
     expect(findings.map((finding) => finding.check)).toEqual(["status-unexpected"]);
-    expect(examiner.book.judgeBalance(5).type).toBe(open ? "open" : "wrong");
-    expect(examiner.book.judgeBalance(4).type).toBe("wrong");
+    expect(checker.expected.checkBalance(5).type).toBe(open ? "inconclusive" : "wrong");
+    expect(checker.expected.checkBalance(4).type).toBe("wrong");
   }
 });
 
-test("a debit may be refused only where the balance can have been too low", () => {
+test("a debit may be refused only if the balance can have been too low", () => {
   const refused: Outcome = { type: "answered", status: 422, head: "", body: "" };
-  const examiner = new Examiner(1, LIMIT);
-  examiner.book.begin(0);
-  const debit = (value: number) => examiner.book.sending({ kind: "debit", value, description: null }, 0);
-  expect(examiner.transaction(debit(LIMIT + 1), refused, 1, true)).toEqual([]);
-  expect(examiner.transaction(debit(LIMIT), refused, 1, true)).toEqual([
+  const checker = new AnswerChecker(1, LIMIT);
+  checker.expected.reset(0);
+  const debit = (value: number) =>
+    checker.expected.recordSent({ kind: "debit", value, description: null }, 0);
+  expect(checker.transaction(debit(LIMIT + 1), refused, 1, true)).toEqual([]);
+  expect(checker.transaction(debit(LIMIT), refused, 1, true)).toEqual([
     {
       check: "refused-without-reason",
       message: `account 1: a debit of ${LIMIT} was refused, though the balance was at least 0, with a limit of ${LIMIT}`,
     },
   ]);
-  // Another debit on its way at the same time may have come first, sent before it or after it.
+  // Another pending debit may have taken effect first, whether it was sent earlier or later.
   const before = debit(1);
-  expect(examiner.transaction(debit(LIMIT), refused, 1, true)).toEqual([]);
-  expect(examiner.transaction(before, refused, 1, true)).toEqual([]);
+  expect(checker.transaction(debit(LIMIT), refused, 1, true)).toEqual([]);
+  expect(checker.transaction(before, refused, 1, true)).toEqual([]);
   const early = debit(LIMIT);
   const after = debit(1);
-  expect(examiner.transaction(early, refused, 1, true)).toEqual([]);
-  expect(examiner.transaction(after, refused, 1, true)).toEqual([]);
+  expect(checker.transaction(early, refused, 1, true)).toEqual([]);
+  expect(checker.transaction(after, refused, 1, true)).toEqual([]);
 });
 
-test("a balance is open where transactions without answer may explain it, and wrong where they cannot", () => {
-  const examiner = new Examiner(1, LIMIT);
-  examiner.book.begin(10);
+test("a balance is inconclusive if transactions without an answer can explain it, and wrong if they cannot", () => {
+  const checker = new AnswerChecker(1, LIMIT);
+  checker.expected.reset(10);
   for (const [kind, value] of [
     ["credit", 100],
     ["debit", 30],
   ] as const) {
-    const pending = examiner.book.sending({ kind, value, description: null }, 0);
-    examiner.transaction(pending, DROPPED, 1, true);
+    const pending = checker.expected.recordSent({ kind, value, description: null }, 0);
+    checker.transaction(pending, DROPPED, 1, true);
   }
-  const types = [10, 110, -20, 80, 81, 111].map((balance) => examiner.book.judgeBalance(balance).type);
-  expect(types).toEqual(["open", "open", "open", "open", "wrong", "wrong"]);
+  const types = [10, 110, -20, 80, 81, 111].map((balance) => checker.expected.checkBalance(balance).type);
+  expect(types).toEqual(["inconclusive", "inconclusive", "inconclusive", "inconclusive", "wrong", "wrong"]);
 });
 
 test("with many transactions without an answer, only a balance that none of them can explain is wrong", () => {
-  const examiner = new Examiner(1, LIMIT);
-  examiner.book.begin(0);
+  const checker = new AnswerChecker(1, LIMIT);
+  checker.expected.reset(0);
   for (let index = 0; index <= loadTestBounds.unknown_transactions_searched_max; index++) {
-    const pending = examiner.book.sending({ kind: "credit", value: 10, description: null }, 0);
-    examiner.transaction(pending, DROPPED, 1, true);
+    const pending = checker.expected.recordSent({ kind: "credit", value: 10, description: null }, 0);
+    checker.transaction(pending, DROPPED, 1, true);
   }
   const most = 10 * (loadTestBounds.unknown_transactions_searched_max + 1);
-  const types = [0, 15, most, -1, most + 1].map((balance) => examiner.book.judgeBalance(balance).type);
-  expect(types).toEqual(["open", "open", "open", "wrong", "wrong"]);
+  const types = [0, 15, most, -1, most + 1].map((balance) => checker.expected.checkBalance(balance).type);
+  expect(types).toEqual(["inconclusive", "inconclusive", "inconclusive", "wrong", "wrong"]);
 });
 
-test("steps that are not known excuse as many that seem to be taken twice, and no more", () => {
-  const examiner = new Examiner(1, LIMIT);
-  examiner.book.begin(0);
-  const credit = () => examiner.book.sending({ kind: "credit", value: 1, description: null }, 0);
+test("each unknown balance change excuses one answer that seems to lose an update, and no more", () => {
+  const checker = new AnswerChecker(1, LIMIT);
+  checker.expected.reset(0);
+  const credit = () => checker.expected.recordSent({ kind: "credit", value: 1, description: null }, 0);
   // Three answers that all claim the step from 0 to 1.
   for (let index = 0; index < 3; index++) {
-    examiner.book.accepted(credit(), { balance: 1, limit: LIMIT }, 1);
+    checker.expected.recordAccepted(credit(), { balance: 1, limit: LIMIT }, 1);
   }
-  expect(examiner.book.judgeSteps()).toHaveLength(2);
-  examiner.book.unanswered(credit());
-  expect(examiner.book.judgeSteps()).toHaveLength(1);
-  examiner.book.acceptedBlindly(credit());
-  expect(examiner.book.judgeSteps()).toEqual([]);
+  expect(checker.expected.findLostUpdates()).toHaveLength(2);
+  checker.expected.recordUnanswered(credit());
+  expect(checker.expected.findLostUpdates()).toHaveLength(1);
+  checker.expected.recordAcceptedWithoutBalance(credit());
+  expect(checker.expected.findLostUpdates()).toEqual([]);
 });

@@ -4,10 +4,10 @@ import {
   parseTransactionAnswer,
   type StatementAnswer,
 } from "../http/answers.ts";
-import { Book, type Pending } from "./expected-account.ts";
+import { ExpectedAccount, type PendingTransaction } from "./expected-account.ts";
 import type { Outcome, TransportFailure } from "../http/connection.ts";
 import type { CheckName, Finding } from "./checks.ts";
-import { StatementJudge } from "./statement-checker.ts";
+import { StatementChecker } from "./statement-checker.ts";
 
 const TRANSPORT_CHECKS: Readonly<Record<TransportFailure, CheckName>> = {
   refused: "connection-refused",
@@ -18,49 +18,49 @@ const TRANSPORT_CHECKS: Readonly<Record<TransportFailure, CheckName>> = {
   cancelled: "connection-dropped",
 };
 
-/** Turns the outcomes of one account's requests into findings, and keeps its book by them. */
-export class Examiner {
-  readonly book: Book;
-  readonly #judge: StatementJudge;
+/** Turns the outcomes of one account's requests into findings, and updates its expected account with them. */
+export class AnswerChecker {
+  readonly expected: ExpectedAccount;
+  readonly #statements: StatementChecker;
 
   constructor(account: number, limit: number) {
-    this.book = new Book(account, limit);
-    this.#judge = new StatementJudge(this.book);
+    this.expected = new ExpectedAccount(account, limit);
+    this.#statements = new StatementChecker(this.expected);
   }
 
-  /** @param mayRefuse a debit may be refused with 422 */
-  transaction(pending: Pending, outcome: Outcome, endedAt: number, mayRefuse: boolean): Finding[] {
+  /** @param mayRefuse whether a debit may be refused with 422 */
+  transaction(pending: PendingTransaction, outcome: Outcome, endedAt: number, mayRefuse: boolean): Finding[] {
     if (outcome.type === "answered" && outcome.status === 200)
       return this.#accepted(pending, outcome.body, endedAt);
-    if (pending.description !== null) this.#judge.unanswered(pending.description);
+    if (pending.description !== null) this.#statements.forget(pending.description);
     const what = `a ${pending.kind} of ${pending.value}`;
     if (outcome.type === "failed") {
-      if (outcome.sent) this.book.unanswered(pending);
-      else this.book.notApplied(pending);
+      if (outcome.sent) this.expected.recordUnanswered(pending);
+      else this.expected.recordNotApplied(pending);
       return [this.transportFinding(what, outcome)];
     }
     if (outcome.status === 422 && pending.kind === "debit" && mayRefuse) {
-      const finding = this.book.refused(pending);
+      const finding = this.expected.recordRefused(pending);
       return finding === null ? [] : [finding];
     }
-    // A 4xx says that the request was not taken; after anything else it may have been.
-    if (outcome.status >= 400 && outcome.status < 500) this.book.notApplied(pending);
-    else this.book.unanswered(pending);
+    // A 4xx means that the request had no effect. After any other status it may have had one.
+    if (outcome.status >= 400 && outcome.status < 500) this.expected.recordNotApplied(pending);
+    else this.expected.recordUnanswered(pending);
     return [this.statusFinding(what, outcome, pending.kind === "debit" && mayRefuse ? "200 or 422" : "200")];
   }
 
   /**
    * @param askedAt when it was sent, in milliseconds on the clock of `performance.now()`
-   * @returns the statement, where the answer holds one
+   * @returns the statement, if the answer holds one
    */
   statement(outcome: Outcome, askedAt: number): { statement: StatementAnswer | null; findings: Finding[] } {
     const read = this.readStatement(outcome);
     if (read.statement === null) return read;
-    const finding = this.#judge.judge(read.statement, askedAt);
+    const finding = this.#statements.check(read.statement, askedAt);
     return { statement: read.statement, findings: finding === null ? [] : [finding] };
   }
 
-  /** Like `statement`, but judges only the form. */
+  /** Like `statement`, but checks only the format of the answer. */
   readStatement(outcome: Outcome): { statement: StatementAnswer | null; findings: Finding[] } {
     const what = "a statement";
     if (outcome.type === "failed")
@@ -86,25 +86,26 @@ export class Examiner {
     );
   }
 
-  #accepted(pending: Pending, body: string, endedAt: number): Finding[] {
+  #accepted(pending: PendingTransaction, body: string, endedAt: number): Finding[] {
     const parsed = parseTransactionAnswer(body);
     const { description } = pending;
     if (!parsed.ok) {
-      this.book.acceptedBlindly(pending);
-      if (description !== null) this.#judge.unanswered(description);
+      this.expected.recordAcceptedWithoutBalance(pending);
+      if (description !== null) this.#statements.forget(description);
       return [this.#finding("answer-malformed", `the answer to a ${pending.kind}: ${parsed.reason}`)];
     }
-    const limit = this.book.accepted(pending, parsed.value, endedAt);
-    const torn = description === null ? null : this.#judge.answered(description, parsed.value.balance);
+    const limit = this.expected.recordAccepted(pending, parsed.value, endedAt);
+    const torn =
+      description === null ? null : this.#statements.checkAnswer(description, parsed.value.balance);
     return [limit, torn].filter((finding) => finding !== null);
   }
 
   #finding(check: CheckName, text: string): Finding {
-    return { check, message: `account ${this.book.account}: ${text}` };
+    return { check, message: `account ${this.expected.account}: ${text}` };
   }
 }
 
-/** How an outcome is called in the counts. */
+/** The name under which an outcome is counted. */
 export function outcomeName(outcome: Outcome): string {
   return outcome.type === "answered" ? String(outcome.status) : outcome.reason;
 }

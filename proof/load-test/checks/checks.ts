@@ -1,9 +1,9 @@
 import { loadTestBounds } from "../load-test-bounds.ts";
-import type { Failure, Kind } from "../run-result.ts";
+import type { Failure, RequestKind } from "../run-result.ts";
 
 /**
- * The checks by name, and whether a failure of one counts as a wrong balance in the contest's fine: the server has
- * shown or kept a balance that no order of the transactions leads to. All others are ordinary failures.
+ * All checks by name. `inconsistency` means that a failure counts as a wrong balance, which the contest fines: the
+ * server showed or stored a balance that no order of the transactions leads to. All others are ordinary failures.
  */
 export const CHECKS = {
   "not-fresh": { inconsistency: false },
@@ -36,16 +36,16 @@ export const CHECKS = {
 
 export type CheckName = keyof typeof CHECKS;
 
-/** What a check found, before it is known when and in answer to what. */
+/** What a check found. The time and the kind of request are added later. */
 export interface Finding {
   readonly check: CheckName;
-  /** One sentence: account, what was seen, what it should have been. */
+  /** One sentence: the account, what was seen, what it should have been. */
   readonly message: string;
 }
 
-/** Counts all failures and keeps the first in words. */
+/** Counts all failures and records the first ones with their messages. */
 export class FailureLog {
-  readonly kept: Failure[] = [];
+  readonly recorded: Failure[] = [];
   #total = 0;
   #inconsistencies = 0;
 
@@ -58,13 +58,19 @@ export class FailureLog {
   }
 
   /** @param atSeconds since the start of the run */
-  add(kind: Kind, finding: Finding, atSeconds: number): void {
+  add(kind: RequestKind, finding: Finding, atSeconds: number): void {
     const { check, message } = finding;
     const { inconsistency } = CHECKS[check];
     this.#total += 1;
     if (inconsistency) this.#inconsistencies += 1;
-    if (this.kept.length < loadTestBounds.failures_kept_max) {
-      this.kept.push({ check, kind, inconsistency, atSeconds: Math.round(atSeconds * 1000) / 1000, message });
+    if (this.recorded.length < loadTestBounds.failures_recorded_max) {
+      this.recorded.push({
+        check,
+        kind,
+        inconsistency,
+        atSeconds: Math.round(atSeconds * 1000) / 1000,
+        message,
+      });
     }
   }
 }

@@ -1,7 +1,7 @@
 import { loadTestBounds } from "../load-test-bounds.ts";
 import type { Finding } from "./checks.ts";
 import { signedValue } from "../phases/request-generator.ts";
-import { Steps } from "./lost-update-check.ts";
+import { LostUpdateCheck } from "./lost-update-check.ts";
 import { isSubsetSum } from "./subset-sum.ts";
 import type { TransactionAnswer } from "../http/answers.ts";
 
@@ -9,41 +9,46 @@ export interface Transaction {
   readonly kind: "debit" | "credit";
   /** In cents. */
   readonly value: number;
-  /** By which statements are told what they show; null where others of the account bear the same one. */
+  /** Identifies the transaction in statements; null if other transactions of the account have the same description. */
   readonly description: string | null;
 }
 
-/** A transaction on its way. The amounts tell, later, how low the balance can have been meanwhile. */
-export interface Pending extends Transaction {
-  /** Milliseconds, like all times here on the clock of `performance.now()`. */
+/**
+ * A transaction that was sent and not answered yet. The amounts show later how low the balance can have been
+ * meanwhile.
+ */
+export interface PendingTransaction extends Transaction {
+  /** In milliseconds on the clock of `performance.now()`, like all times here. */
   readonly sentAt: number;
-  /** The least that the balance can be when it is sent, in cents. */
+  /** The lowest possible balance when it is sent, in cents. */
   readonly leastBalance: number;
-  /** All debits sent before it, this one included, in cents. */
+  /** Sum of all debits sent until then, including this one, in cents. */
   readonly debitsSent: number;
 }
 
 /** A transaction that was answered 200. */
-export interface Accepted extends Transaction {
+export interface AcceptedTransaction extends Transaction {
   readonly description: string;
   readonly balance: number;
   readonly sentAt: number;
   readonly answeredAt: number;
 }
 
-export type BalanceJudgement =
+export type BalanceCheck =
   | { readonly type: "right" }
-  /** Not told apart by what is known; the note says why. */
-  | { readonly type: "open"; readonly note: string }
+  /** What is known does not decide it; the note says why. */
+  | { readonly type: "inconclusive"; readonly note: string }
   | { readonly type: "wrong"; readonly expected: string };
 
-/** What the answers say about one account: its balance, its steps, its latest transactions. */
-export class Book {
+/**
+ * What one account should look like by its answers so far: its balance, its balance changes, its latest transactions.
+ */
+export class ExpectedAccount {
   readonly account: number;
   readonly limit: number;
-  /** The balance before the run; null where it could not be read. */
+  /** The balance before the run; null if it could not be read. */
   #start: number | null = null;
-  /** Of what was answered 200, in cents. */
+  /** Sum of the signed values that were answered 200, in cents. */
   #accepted = 0;
   #debitsSent = 0;
   #debitsUnanswered = 0;
@@ -51,9 +56,9 @@ export class Book {
   /** Signed values of transactions that may or may not have taken effect. */
   readonly #unknown: number[] = [];
   #answersWithoutBalance = 0;
-  readonly #steps = new Steps();
-  readonly #latest = new Map<string, Accepted>();
-  /** Descriptions of transactions on their way. */
+  readonly #lostUpdates = new LostUpdateCheck();
+  readonly #latest = new Map<string, AcceptedTransaction>();
+  /** Descriptions of transactions that were sent and not answered yet. */
   readonly #pending = new Set<string>();
 
   constructor(account: number, limit: number) {
@@ -61,43 +66,43 @@ export class Book {
     this.limit = limit;
   }
 
-  /** What the balance was before the run, in cents; 0 where that could not be read. */
+  /** The balance before the run, in cents; 0 if it could not be read. */
   get start(): number {
     return this.#start ?? 0;
   }
 
   /**
-   * Takes a balance as given, whatever was before: at the start, or when a request has changed it in a way that the
-   * answers do not tell. Only while nothing is on its way.
+   * Starts again from a given balance: at the start, or after a request that may have changed the balance in a way that
+   * its answer does not show. Only while no transaction is pending.
    *
-   * @param balance in cents; null where it is not known
+   * @param balance in cents; null if it is not known
    */
-  begin(balance: number | null): void {
+  reset(balance: number | null): void {
     this.#start = balance;
     this.#accepted = 0;
     this.#unknown.length = 0;
     this.#unknownDebits = 0;
     this.#answersWithoutBalance = 0;
-    this.#steps.clear();
+    this.#lostUpdates.clear();
     this.#latest.clear();
   }
 
-  /** The balance at the start is known, so that the answers can be held against it. */
-  get hasBegun(): boolean {
+  /** Whether the balance at the start is known, so that answers can be checked against it. */
+  get isStartKnown(): boolean {
     return this.#start !== null;
   }
 
   /** The latest accepted transactions, oldest answer first. */
-  get latest(): ReadonlyMap<string, Accepted> {
+  get latest(): ReadonlyMap<string, AcceptedTransaction> {
     return this.#latest;
   }
 
-  /** Whether a transaction with this description is on its way. */
+  /** Whether a transaction with this description was sent and not answered yet. */
   isPending(description: string): boolean {
     return this.#pending.has(description);
   }
 
-  sending(transaction: Transaction, sentAt: number): Pending {
+  recordSent(transaction: Transaction, sentAt: number): PendingTransaction {
     const { kind, value, description } = transaction;
     if (kind === "debit") {
       this.#debitsSent += value;
@@ -108,31 +113,31 @@ export class Book {
     return { kind, value, description, sentAt, leastBalance, debitsSent: this.#debitsSent };
   }
 
-  accepted(pending: Pending, answer: TransactionAnswer, answeredAt: number): Finding | null {
-    this.#settled(pending);
+  recordAccepted(pending: PendingTransaction, answer: TransactionAnswer, answeredAt: number): Finding | null {
+    this.#noLongerPending(pending);
     this.#accepted += signedValue(pending);
     const { kind, value, description, sentAt } = pending;
     const { balance, limit } = answer;
-    this.#steps.add(balance - signedValue(pending), balance);
+    this.#lostUpdates.add(balance - signedValue(pending), balance);
     if (description !== null) {
       this.#latest.set(description, { kind, value, description, balance, sentAt, answeredAt });
       if (this.#latest.size > loadTestBounds.remembered_transactions) this.#forgetOldest();
     }
-    return this.judgeLimit(balance, limit, `the answer to a ${kind} of ${value}`);
+    return this.checkLimit(balance, limit, `the answer to a ${kind} of ${value}`);
   }
 
-  /** 200, but without a balance that could be read. */
-  acceptedBlindly(pending: Pending): void {
-    this.#settled(pending);
+  /** Answered 200, but without a readable balance. */
+  recordAcceptedWithoutBalance(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
     this.#accepted += signedValue(pending);
     this.#answersWithoutBalance += 1;
   }
 
-  /** Refused with 422: nothing was changed. A debit may only be refused where the balance can have been too low. */
-  refused(pending: Pending): Finding | null {
-    this.#settled(pending);
+  /** Refused with 422: nothing was changed. A debit may be refused only if the balance can have been too low. */
+  recordRefused(pending: PendingTransaction): Finding | null {
+    this.#noLongerPending(pending);
     if (pending.kind !== "debit" || this.#start === null) return null;
-    // Its own value counts once: as what it would have taken. Debits sent since may have come first.
+    // Its own value counts once, as the amount to be debited. Debits sent later may have taken effect before it.
     const least = pending.leastBalance - (this.#debitsSent - pending.debitsSent);
     if (least < -this.limit) return null;
     return this.#finding(
@@ -142,20 +147,20 @@ export class Book {
     );
   }
 
-  /** Never reached the server, or was answered in a way that says that nothing was changed. */
-  notApplied(pending: Pending): void {
-    this.#settled(pending);
+  /** It never reached the server, or its answer says that nothing was changed. */
+  recordNotApplied(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
   }
 
-  /** No answer, or one that leaves open whether it took effect. */
-  unanswered(pending: Pending): void {
-    this.#settled(pending);
+  /** No answer, or an answer that does not say whether it took effect. */
+  recordUnanswered(pending: PendingTransaction): void {
+    this.#noLongerPending(pending);
     this.#unknown.push(signedValue(pending));
     if (pending.kind === "debit") this.#unknownDebits += pending.value;
   }
 
-  /** @param what shows the balance, as the start of a sentence */
-  judgeLimit(balance: number, limit: number, what: string): Finding | null {
+  /** @param what what shows the balance; the start of a sentence */
+  checkLimit(balance: number, limit: number, what: string): Finding | null {
     if (balance < -this.limit) {
       return this.#finding(
         "limit-passed",
@@ -168,11 +173,11 @@ export class Book {
     return null;
   }
 
-  /** Whether a balance, read while nothing is on its way, is what the answers lead to. */
-  judgeBalance(balance: number): BalanceJudgement {
+  /** Whether a balance that was read while nothing was pending matches the answers. */
+  checkBalance(balance: number): BalanceCheck {
     if (this.#start === null) {
       return {
-        type: "open",
+        type: "inconclusive",
         note: this.#sentence("its balance at the start is not known, so its end proves nothing"),
       };
     }
@@ -181,14 +186,14 @@ export class Book {
     if (unknown === 0) {
       return balance === expected ? { type: "right" } : { type: "wrong", expected: `${expected}` };
     }
-    const open = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
+    const noAnswer = this.#sentence(`${unknown} transactions had no answer that says what became of them`);
     const least = expected + this.#unknown.reduce((sum, value) => sum + Math.min(0, value), 0);
     const most = expected + this.#unknown.reduce((sum, value) => sum + Math.max(0, value), 0);
     if (unknown > loadTestBounds.unknown_transactions_searched_max) {
       if (balance >= least && balance <= most) {
         return {
-          type: "open",
-          note: `${open}; the balance of ${balance} is between the bounds ${least} and ${most}`,
+          type: "inconclusive",
+          note: `${noAnswer}; the balance of ${balance} is between the bounds ${least} and ${most}`,
         };
       }
       return {
@@ -197,7 +202,10 @@ export class Book {
       };
     }
     if (isSubsetSum(this.#unknown, balance - expected)) {
-      return { type: "open", note: `${open}; the balance of ${balance} is one that some of them lead to` };
+      return {
+        type: "inconclusive",
+        note: `${noAnswer}; the balance of ${balance} is one that some of them lead to`,
+      };
     }
     return {
       type: "wrong",
@@ -206,12 +214,12 @@ export class Book {
   }
 
   /**
-   * Answers that claim a step which another one has taken. Each transaction whose step is not known can make up for
-   * one, so that only what is over them is a failure.
+   * Finds answers that start from a balance which another answer has already used up: lost updates. Each transaction
+   * whose balance change is not known can explain one of them, so only those beyond that number are failures.
    */
-  judgeSteps(): Finding[] {
+  findLostUpdates(): Finding[] {
     if (this.#start === null) return [];
-    const balances = this.#steps.startedNowhere(this.#start);
+    const balances = this.#lostUpdates.unmatchedStarts(this.#start);
     const excused = this.#unknown.length + this.#answersWithoutBalance;
     return balances
       .slice(excused)
@@ -225,7 +233,7 @@ export class Book {
       );
   }
 
-  #settled(pending: Pending): void {
+  #noLongerPending(pending: PendingTransaction): void {
     if (pending.kind === "debit") this.#debitsUnanswered -= pending.value;
     if (pending.description !== null) this.#pending.delete(pending.description);
   }

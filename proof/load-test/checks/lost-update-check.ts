@@ -1,14 +1,14 @@
 /**
- * Each answer claims a step of its account's balance: from the balance before it to the one that it shows. If
- * transactions took effect one after the other, all steps together are one walk: every balance that the walk comes to
- * it leaves again, but for the start and the end. Two answers that both start where only one could (a lost update)
- * leave a balance more often than it was come to.
+ * Finds lost updates in the balance transitions that answers claim. Each answer claims a step: from the balance before
+ * it to the balance that it shows. If transactions took effect one after the other, the steps form one path: every
+ * balance that is reached is also left, except for the start and the end of the path. If two answers start from the
+ * same balance although only one could (a lost update), that balance is left more often than it is reached.
  *
- * Only balances where comings and leavings differ are kept, so that in a right server as many as answers are
- * outstanding, however long the walk.
+ * Only balances that are not left as often as they are reached are stored. With a correct server these are about as
+ * many as there are outstanding answers, however long the path is.
  */
-export class Steps {
-  /** Leavings less comings. */
+export class LostUpdateCheck {
+  /** By balance: how often it was left, minus how often it was reached. */
   readonly #surplus = new Map<number, number>();
 
   add(before: number, after: number): void {
@@ -17,11 +17,11 @@ export class Steps {
   }
 
   /**
-   * Steps that start where the walk cannot have been: balances, each as often as it was left too often.
+   * The balances that were left more often than they were reached, each as many times as it was left too often.
    *
-   * @param start where the walk began
+   * @param start the balance at the start of the path
    */
-  startedNowhere(start: number): number[] {
+  unmatchedStarts(start: number): number[] {
     const balances: number[] = [];
     for (const [balance, surplus] of this.#surplus) {
       const excess = balance === start ? surplus - 1 : surplus;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { contest } from "../contest-rules.ts";
+import { contestRules } from "../contest-rules.ts";
 
 const transactionAnswer = z.object({ limite: z.int(), saldo: z.int() });
 
@@ -14,10 +14,10 @@ const statementAnswer = z.object({
         realizada_em: z.string().refine(isTime, "not a time"),
       }),
     )
-    .max(contest.statement_entries_max),
+    .max(contestRules.statement_entries_max),
 });
 
-/** What a transaction was answered with. Cents. */
+/** The answer to a transaction. Amounts are in cents. */
 export interface TransactionAnswer {
   readonly limit: number;
   readonly balance: number;
@@ -26,7 +26,7 @@ export interface TransactionAnswer {
 export interface StatementAnswer {
   readonly limit: number;
   readonly balance: number;
-  /** As they came: newest first, if the server is right. */
+  /** In the order of the answer: newest first, if the server is correct. */
   readonly entries: readonly StatementEntry[];
 }
 
@@ -34,11 +34,11 @@ export interface StatementEntry {
   readonly kind: "debit" | "credit";
   readonly value: number;
   readonly description: string;
-  /** Microseconds since 1970; finer digits are kept as a fraction. */
+  /** Microseconds since 1970. Finer digits are in the fraction. */
   readonly time: number;
 }
 
-/** The answer, or what is wrong with its form, as the end of a sentence. */
+/** The answer, or what is wrong with its format, as the end of a sentence. */
 export type Parsed<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
 
@@ -89,7 +89,7 @@ function isTime(text: string): boolean {
   return !Number.isNaN(microseconds(text));
 }
 
-/** Date alone keeps milliseconds, within which a fast server makes several transactions. */
+/** `Date` alone has only milliseconds, and a fast server makes several transactions in one of them. */
 function microseconds(text: string): number {
   const fraction = /\.(\d+)/.exec(text)?.[1] ?? "";
   const wholeSeconds = Date.parse(fraction === "" ? text : text.replace(`.${fraction}`, ""));

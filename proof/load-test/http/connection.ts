@@ -1,12 +1,12 @@
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import type { Socket } from "bun";
-import { ResponseReader, type Reading } from "./response.ts";
+import { ResponseReader, type ParseResult } from "./response.ts";
 
 /**
  * Why there was no answer. `refused`: no connection. `no-socket`: this machine had no port or file descriptor left.
- * `dropped`: the connection ended before the answer did. `timeout`, `garbled`: as the words say. `cancelled`: the run
- * was interrupted.
+ * `dropped`: the connection ended before the answer did. `timeout`: no complete answer in time. `garbled`: the answer
+ * is not valid HTTP, or is too long. `cancelled`: the run was interrupted.
  */
 export type TransportFailure = "refused" | "no-socket" | "dropped" | "timeout" | "garbled" | "cancelled";
 
@@ -14,7 +14,7 @@ export type Outcome =
   | {
       readonly type: "answered";
       readonly status: number;
-      /** The status line and the headers, as they came. */
+      /** The status line and the headers, as received. */
       readonly head: string;
       readonly body: string;
     }
@@ -22,13 +22,13 @@ export type Outcome =
       readonly type: "failed";
       readonly reason: TransportFailure;
       readonly detail: string;
-      /** The server may have got the request, so that it may have taken effect. */
+      /** The server may have received the request, so it may have taken effect. */
       readonly sent: boolean;
     };
 
 export type Settle = (outcome: Outcome) => void;
 
-/** Where requests go: an address, already resolved. */
+/** Where requests go; already resolved. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -36,7 +36,7 @@ export interface Address {
 
 const NO_SOCKET = new Set(["EADDRNOTAVAIL", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
 
-/** One TCP connection that bears one exchange after the other. Opens with its first one. */
+/** One TCP connection that carries one exchange after the other. It is opened by the first exchange. */
 export class Connection {
   readonly #address: Address;
   readonly #closed: (connection: Connection) => void;
@@ -47,18 +47,18 @@ export class Connection {
   #sent = false;
   #ended = false;
 
-  /** @param closed is called once, when the connection bears no further exchange */
+  /** @param closed called once, when the connection can carry no further exchange */
   constructor(address: Address, closed: (connection: Connection) => void) {
     this.#address = address;
     this.#closed = closed;
   }
 
-  /** The connection can bear a (further) exchange. */
+  /** Whether the connection can carry a (further) exchange. */
   get usable(): boolean {
     return !this.#ended && this.#settle === null;
   }
 
-  /** Sends a request; `settle` is called once, with its outcome. */
+  /** Sends a request. `settle` is called once, with the outcome. */
   exchange(request: Uint8Array, settle: Settle): void {
     this.#request = request;
     this.#settle = settle;
@@ -76,14 +76,14 @@ export class Connection {
     );
   }
 
-  /** Ends the connection; an exchange under way settles with this failure. */
+  /** Ends the connection. An exchange in progress settles with this failure. */
   fail(reason: TransportFailure, detail: string): void {
     const socket = this.#socket;
     this.#finish({ type: "failed", reason, detail, sent: this.#sent }, false);
     socket?.terminate();
   }
 
-  /** Ends a connection that has no exchange under way. */
+  /** Ends a connection that has no exchange in progress. */
   close(): void {
     const socket = this.#socket;
     this.#end();
@@ -108,13 +108,13 @@ export class Connection {
   }
 
   received(chunk: Buffer): void {
-    if (this.#settle !== null) this.#take(this.#reader.push(chunk));
-    // Nobody asked: what comes later on this connection could not be told from the next request's answer.
+    if (this.#settle !== null) this.#onParsed(this.#reader.push(chunk));
+    // Data that no request asked for: it could be mistaken for the answer to the next request.
     else this.close();
   }
 
   ended(): void {
-    if (this.#settle !== null) this.#take(this.#reader.end());
+    if (this.#settle !== null) this.#onParsed(this.#reader.end());
     this.fail("dropped", "the connection ended before the answer did");
   }
 
@@ -129,13 +129,13 @@ export class Connection {
     else this.fail("refused", `no connection (${code})`);
   }
 
-  #take(reading: Reading): void {
-    if (reading.type === "more") return;
-    if (reading.type === "garbled") {
-      this.fail("garbled", reading.reason);
+  #onParsed(result: ParseResult): void {
+    if (result.type === "more") return;
+    if (result.type === "garbled") {
+      this.fail("garbled", result.reason);
       return;
     }
-    const { status, head, body, keepAlive } = reading.response;
+    const { status, head, body, keepAlive } = result.response;
     this.#finish({ type: "answered", status, head, body }, keepAlive);
   }
 
@@ -166,7 +166,7 @@ const handlers = {
   connectError: (socket: Socket<Connection>, error: Error) => socket.data.connectFailed(error),
 };
 
-/** Bun says ECONNREFUSED also where the process has no file descriptor left, so that another one is tried for. */
+/** Bun reports ECONNREFUSED also if the process has no file descriptor left, so this tries to open one. */
 function connectCode(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   if (code !== "ECONNREFUSED") return code;

@@ -2,22 +2,22 @@ import { lookup } from "node:dns/promises";
 import { messageOf, StartError } from "../../../src/errors.ts";
 import type { Address } from "./connection.ts";
 
-/** The system under test: its address, resolved once, and what every request to it says. */
-export interface Target {
+/** The system under test: its address, resolved once, and what every request to it contains. */
+export interface LoadTarget {
   readonly url: string;
   readonly address: Address;
-  /** `host:port` as the URL has it. */
+  /** `host:port`, as in the URL. */
   readonly hostHeader: string;
-  /** Of the URL, without a slash at the end. */
+  /** The path of the URL, without a slash at the end. */
   readonly basePath: string;
 }
 
 /**
- * Where requests shall go.
+ * Finds out where requests go.
  *
- * @throws {StartError} (exit code 2) where the URL is none, its host has no address, or nothing listens there
+ * @throws {StartError} (exit code 2) if the URL is not valid, its host has no address, or nothing listens there
  */
-export async function findTarget(text: string): Promise<Target> {
+export async function findTarget(text: string): Promise<LoadTarget> {
   const url = parseUrl(text);
   const port = url.port === "" ? 80 : Number(url.port);
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -52,10 +52,10 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** How long a first connection may take before nothing is said to listen. */
+/** If the first connection takes longer than this, nothing is considered to be listening. */
 const CONNECT_MILLISECONDS = 5000;
 
-/** Null where a connection can be made; else the reason why not. */
+/** Null if a connection can be made, otherwise the reason why not. */
 async function connectFailure({ host, port }: Address): Promise<string | null> {
   const connecting = Bun.connect({ hostname: host, port, socket: { data() {} } });
   let timer: Timer | undefined;
@@ -67,7 +67,7 @@ async function connectFailure({ host, port }: Address): Promise<string | null> {
     socket.end();
     return null;
   } catch (error) {
-    connecting.then((socket) => socket.end()).catch(() => {}); // of no use any more, however it ends
+    connecting.then((socket) => socket.end()).catch(() => {}); // no longer needed, whatever its result
     return codeOf(error);
   } finally {
     clearTimeout(timer);

@@ -1,12 +1,12 @@
-import type { Target } from "./load-target.ts";
+import type { LoadTarget } from "./load-target.ts";
 
-/** Writes requests as bytes, with the headers that Gatling sends. The connection is left open, as a browser does. */
+/** Builds requests as bytes, with the headers that Gatling sends. Like a browser, they leave the connection open. */
 export class Requests {
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   readonly #commonHeaders: string;
   readonly #statements = new Map<number, Uint8Array>();
 
-  constructor(target: Target) {
+  constructor(target: LoadTarget) {
     this.#target = target;
     this.#commonHeaders = `Host: ${target.hostHeader}\r\nUser-Agent: razonete-rinha\r\nAccept: */*\r\n`;
   }
@@ -25,7 +25,7 @@ export class Requests {
     return this.post(account, `{"valor": ${value}, "tipo": "${type}", "descricao": "${description}"}`);
   }
 
-  /** @param json the body, right or wrong */
+  /** @param json the body, valid or invalid */
   post(account: number, json: string): Uint8Array {
     const path = `${this.#target.basePath}/clientes/${account}/transacoes`;
     const length = Buffer.byteLength(json);

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { loadTestBounds } from "../load-test-bounds.ts";
-import { ResponseReader, type Reading } from "./response.ts";
+import { ResponseReader, type ParseResult } from "./response.ts";
 
-/** Reads an answer that comes in pieces cut at these places; then the connection ends. */
-function read(text: string, cuts: readonly number[] = []): Reading {
+/** Reads a response that arrives in pieces, cut at these positions; then the connection ends. */
+function read(text: string, cuts: readonly number[] = []): ParseResult {
   const bytes = Buffer.from(text);
   const ends = [...new Set([...cuts.map((cut) => cut % bytes.length), bytes.length])].toSorted(
     (a, b) => a - b,
@@ -12,11 +12,11 @@ function read(text: string, cuts: readonly number[] = []): Reading {
   const reader = new ResponseReader();
   let from = 0;
   for (const to of ends) {
-    // The same memory each time, as a runtime may do it.
+    // The memory of a piece is overwritten after the call, as a runtime may do.
     const piece = Buffer.from(bytes.subarray(from, to));
-    const reading = reader.push(piece);
+    const result = reader.push(piece);
     piece.fill(0);
-    if (reading.type !== "more") return reading;
+    if (result.type !== "more") return result;
     from = to;
   }
   return reader.end();
@@ -28,40 +28,40 @@ const forms: Readonly<Record<string, string>> = {
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"nome":\r\n8;x=y\r\n"ção"}\r\n0\r\n\r\n',
   "in chunks with trailers":
     'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{"nome":"ção"}\r\n0\r\nX: y\r\n\r\n',
-  "after an interim answer":
+  "after an interim response":
     'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\ncontent-length:16\r\n\r\n{"nome":"ção"}',
   "until the connection ends": 'HTTP/1.0 200 OK\r\n\r\n{"nome":"ção"}',
 };
 
 for (const [form, text] of Object.entries(forms)) {
-  test(`reads an answer ${form}, in whatever pieces it comes`, () => {
+  test(`reads a response ${form}, in whatever pieces it arrives`, () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 500 }), { maxLength: 6 }), (cuts) => {
-        const reading = read(text, cuts);
-        expect(reading).toMatchObject({ type: "whole", response: { status: 200, body: '{"nome":"ção"}' } });
+        const result = read(text, cuts);
+        expect(result).toMatchObject({ type: "whole", response: { status: 200, body: '{"nome":"ção"}' } });
       }),
     );
   });
 }
 
-test("an answer that is cut short is not whole", () => {
+test("a response that is cut short is not whole", () => {
   for (const text of Object.values(forms).slice(0, 4)) expect(read(text.slice(0, -1)).type).toBe("more");
 });
 
-/** Whether the connection may bear another request after an answer with this head. */
+/** Whether the connection may carry another request after a response with this head. */
 function kept(head: string): boolean {
-  const reading = read(`${head}\r\nContent-Length: 0\r\n\r\n`);
-  return reading.type === "whole" && reading.response.keepAlive;
+  const result = read(`${head}\r\nContent-Length: 0\r\n\r\n`);
+  return result.type === "whole" && result.response.keepAlive;
 }
 
-test("tells whether the connection may bear another request", () => {
+test("tells whether the connection may carry another request", () => {
   expect(kept("HTTP/1.1 422 Unprocessable Content")).toBe(true);
   expect(kept("HTTP/1.1 422 Unprocessable Content\r\nConnection: close")).toBe(false);
   expect(kept("HTTP/1.0 200 OK")).toBe(false);
   expect(kept("HTTP/1.0 200 OK\r\nConnection: Keep-Alive")).toBe(true);
 });
 
-test("what is no HTTP, or too much, is garbled", () => {
+test("what is not HTTP, or too long, is garbled", () => {
   expect(read("What?\r\n\r\n").type).toBe("garbled");
   expect(read("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n").type).toBe("garbled");
   expect(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n").type).toBe("garbled");

@@ -1,21 +1,21 @@
 import { loadTestBounds } from "../load-test-bounds.ts";
 
-/** An HTTP/1.1 answer, as far as the load test wants to know. */
+/** An HTTP/1.1 response, as far as the load test needs it. */
 export interface Response {
   readonly status: number;
-  /** The status line and the headers, as they came. */
+  /** The status line and the headers, as received. */
   readonly head: string;
   readonly body: string;
-  /** The connection may bear another request. */
+  /** The connection may carry another request. */
   readonly keepAlive: boolean;
 }
 
-export type Reading =
+export type ParseResult =
   | { readonly type: "more" }
   | { readonly type: "whole"; readonly response: Response }
   | { readonly type: "garbled"; readonly reason: string };
 
-const MORE: Reading = { type: "more" };
+const MORE: ParseResult = { type: "more" };
 const EMPTY = Buffer.alloc(0);
 
 interface Head {
@@ -23,35 +23,38 @@ interface Head {
   readonly text: string;
   /** Where the body begins, in bytes. */
   readonly bodyAt: number;
-  /** Bytes; `chunked`; or `close`: all that comes until the connection ends. */
+  /** Bytes, `chunked`, or `close`: everything until the connection ends. */
   readonly length: number | "chunked" | "close";
   readonly keepAlive: boolean;
 }
 
-/** Puts the pieces of one answer together. Nearly every answer is one piece, so that later ones may cost a copy. */
+/**
+ * Assembles one response from its chunks. Nearly every response is one chunk, so a copy for each further one is
+ * cheap.
+ */
 export class ResponseReader {
   #bytes: Buffer = EMPTY;
   #head: Head | null = null;
 
-  /** @param chunk copied where it has to outlive the call */
-  push(chunk: Buffer): Reading {
+  /** @param chunk copied if it has to outlive the call */
+  push(chunk: Buffer): ParseResult {
     const isFirst = this.#bytes.length === 0;
     this.#bytes = isFirst ? chunk : Buffer.concat([this.#bytes, chunk]);
     if (this.#bytes.length > loadTestBounds.answer_bytes_max) {
       return garbled(`an answer of more than ${loadTestBounds.answer_bytes_max} bytes`);
     }
-    const reading = this.#read(false);
+    const result = this.#read(false);
     // The runtime may reuse the chunk's memory after the call.
-    if (reading.type === "more" && isFirst) this.#bytes = Buffer.from(this.#bytes);
-    return reading;
+    if (result.type === "more" && isFirst) this.#bytes = Buffer.from(this.#bytes);
+    return result;
   }
 
-  /** The connection has ended: what came so far is all. */
-  end(): Reading {
+  /** The connection has ended: nothing more will come. */
+  end(): ParseResult {
     return this.#read(true);
   }
 
-  #read(ended: boolean): Reading {
+  #read(ended: boolean): ParseResult {
     for (;;) {
       if (this.#head === null) {
         const headEnd = this.#bytes.indexOf("\r\n\r\n");
@@ -60,7 +63,7 @@ export class ResponseReader {
         if (head === null) return garbled("an answer that is not HTTP/1.1");
         this.#head = head;
       }
-      // 1xx: an interim answer; the one that counts comes after it.
+      // 1xx: an interim response; the final one follows.
       if (this.#head.status >= 200) return readBody(this.#bytes, this.#head, ended);
       this.#bytes = this.#bytes.subarray(this.#head.bodyAt);
       this.#head = null;
@@ -95,19 +98,19 @@ function readHead(text: string, bodyAt: number): Head | null {
   return { status, text, bodyAt, length, keepAlive: keepAlive && length !== "close" };
 }
 
-function readBody(bytes: Buffer, head: Head, ended: boolean): Reading {
+function readBody(bytes: Buffer, head: Head, ended: boolean): ParseResult {
   const { status, text, bodyAt, length } = head;
   if (length === "chunked") return readChunks(bytes, head);
   if (length === "close" && !ended) return MORE;
   const end = length === "close" ? bytes.length : bodyAt + length;
   if (bytes.length < end) return MORE;
   const body = bytes.toString("utf8", bodyAt, end);
-  // Bytes that nobody asked for would be taken for the next request's answer.
+  // Extra bytes would be mistaken for the answer to the next request.
   const keepAlive = head.keepAlive && bytes.length === end;
   return { type: "whole", response: { status, head: text, body, keepAlive } };
 }
 
-function readChunks(bytes: Buffer, head: Head): Reading {
+function readChunks(bytes: Buffer, head: Head): ParseResult {
   const chunks: Buffer[] = [];
   for (let at = head.bodyAt; ;) {
     const lineEnd = bytes.indexOf("\r\n", at);
@@ -131,11 +134,11 @@ function readChunks(bytes: Buffer, head: Head): Reading {
   }
 }
 
-function garbled(reason: string): Reading {
+function garbled(reason: string): ParseResult {
   return { type: "garbled", reason };
 }
 
-/** The value of a header of an answer's head; null where it has none of this name. */
+/** The value of a header in a response's head; null if there is no such header. */
 export function headerOf(head: string, name: string): string | null {
   for (const line of head.split("\r\n").slice(1)) {
     const colon = line.indexOf(":");

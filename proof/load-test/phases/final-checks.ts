@@ -1,29 +1,29 @@
-import type { Rig } from "../run-context.ts";
+import type { RunContext } from "../run-context.ts";
 
 /**
- * Beyond the official test: now that nothing is on its way any more, does every balance equal the sum of what was
- * answered, and did no two answers take the same step?
+ * Beyond the official test: now that no request is in flight, does every balance equal the sum of what was answered,
+ * and was no update lost?
  */
-export async function closingChecks(rig: Rig): Promise<void> {
+export async function runFinalChecks(context: RunContext): Promise<void> {
   await Promise.all(
-    rig.examiners.map(async (examiner) => {
-      const { recorder, requests } = rig;
-      const { book } = examiner;
-      // Without a start there is nothing to compare with; that it could not be read is a failure already.
-      if (!book.hasBegun) return;
+    context.checkers.map(async (checker) => {
+      const { recorder, requests } = context;
+      const { expected } = checker;
+      // Without a start balance there is nothing to compare with. That it could not be read is a failure already.
+      if (!expected.isStartKnown) return;
       const askedAt = performance.now();
-      const outcome = await rig.once(requests.statement(book.account));
-      const { statement, findings } = examiner.statement(outcome, askedAt);
-      for (const finding of findings) recorder.finding("check", finding);
-      for (const finding of book.judgeSteps()) recorder.finding("check", finding);
+      const outcome = await context.once(requests.statement(expected.account));
+      const { statement, findings } = checker.statement(outcome, askedAt);
+      for (const finding of findings) recorder.addFinding("check", finding);
+      for (const finding of expected.findLostUpdates()) recorder.addFinding("check", finding);
       if (statement === null) return;
-      const judgement = book.judgeBalance(statement.balance);
-      if (judgement.type === "open") recorder.notes.push(judgement.note);
-      if (judgement.type === "wrong") {
+      const balanceCheck = expected.checkBalance(statement.balance);
+      if (balanceCheck.type === "inconclusive") recorder.notes.push(balanceCheck.note);
+      if (balanceCheck.type === "wrong") {
         const message =
-          `account ${book.account}: at the end the statement shows ${statement.balance}; ` +
-          `by what was answered with 200 it should be ${judgement.expected}`;
-        recorder.finding("check", { check: "final-balance", message });
+          `account ${expected.account}: at the end the statement shows ${statement.balance}; ` +
+          `by what was answered with 200 it should be ${balanceCheck.expected}`;
+        recorder.addFinding("check", { check: "final-balance", message });
       }
     }),
   );

@@ -1,34 +1,34 @@
-import { Metronome } from "./high-resolution-timer.ts";
-import type { Examiner } from "../checks/answer-checker.ts";
-import { plan, type PlannedRequest } from "./request-generator.ts";
-import type { Rig } from "../run-context.ts";
-import type { Shape } from "./schedule.ts";
+import { HighResolutionTimer } from "./high-resolution-timer.ts";
+import type { AnswerChecker } from "../checks/answer-checker.ts";
+import { generateRequests, type GeneratedRequest } from "./request-generator.ts";
+import type { RunContext } from "../run-context.ts";
+import type { LoadShape } from "./schedule.ts";
 
-/** Time for the metronome's thread to start. */
-const HEAD_START_MS = 100;
+/** Time for the thread of the high-resolution timer to start. */
+const TIMER_START_MS = 100;
 
 /**
  * The ramp and the steady phase, in an open model: each request starts when it is due, whether or not earlier ones
- * were answered, and its time counts from then.
+ * were answered, and its latency counts from its due time.
  */
 export class LoadPhase {
-  readonly #rig: Rig;
-  readonly #requests: Generator<PlannedRequest, void>;
-  readonly #shape: Shape;
-  readonly #startsAt = performance.now() + HEAD_START_MS;
-  #next: PlannedRequest | null;
+  readonly #context: RunContext;
+  readonly #requests: Generator<GeneratedRequest, void>;
+  readonly #shape: LoadShape;
+  readonly #startsAt = performance.now() + TIMER_START_MS;
+  #next: GeneratedRequest | null;
   #timer: Timer | undefined;
   #waiting = 0;
   #allSettled: () => void = () => {};
 
-  constructor(rig: Rig, shape: Shape, seed: number) {
-    this.#rig = rig;
+  constructor(context: RunContext, shape: LoadShape, seed: number) {
+    this.#context = context;
     this.#shape = shape;
-    this.#requests = plan(shape, seed);
-    this.#next = this.#pull();
+    this.#requests = generateRequests(shape, seed);
+    this.#next = this.#takeNext();
   }
 
-  /** How far the load is, in seconds since the ramp's start. */
+  /** Progress of the load, in seconds since the start of the ramp. */
   get seconds(): number {
     return Math.max(0, (performance.now() - this.#startsAt) / 1000);
   }
@@ -38,14 +38,14 @@ export class LoadPhase {
     const settled = new Promise<void>((resolve) => {
       this.#allSettled = resolve;
     });
-    const metronome = new Metronome(this.#shape, this.#startsAt, () => this.#sendDue());
+    const timer = new HighResolutionTimer(this.#shape, this.#startsAt, () => this.#sendDue());
     this.#sendDue();
     await settled;
     clearTimeout(this.#timer);
-    await metronome.stop();
+    await timer.stop();
   }
 
-  /** Sends no further request; those under way are waited for. */
+  /** Sends no further requests, but waits for those in flight. */
   stop(): void {
     this.#next = null;
     this.#finishIfDone();
@@ -56,51 +56,51 @@ export class LoadPhase {
     while (this.#next !== null) {
       const leftMs = this.#startsAt + this.#next.atMs - performance.now();
       if (leftMs > 0) {
-        // In case that the metronome fails: it is nearly always sooner.
+        // A fallback in case the high-resolution timer fails. That one is nearly always earlier.
         this.#timer = setTimeout(() => this.#sendDue(), Math.ceil(leftMs));
         return;
       }
       const request = this.#next;
-      this.#next = this.#pull();
+      this.#next = this.#takeNext();
       this.#send(request);
     }
     this.#finishIfDone();
   }
 
-  #send(request: PlannedRequest): void {
+  #send(request: GeneratedRequest): void {
     const { account, kind, atMs } = request;
-    const examiner = this.#rig.examiners[account - 1];
-    if (examiner === undefined) throw new Error(`there is no account ${account} in the plan`);
+    const checker = this.#context.checkers[account - 1];
+    if (checker === undefined) throw new Error(`there is no account ${account}`);
     this.#waiting += 1;
     const sentAt = performance.now();
-    this.#rig.recorder.sent(atMs, sentAt - this.#startsAt - atMs);
-    if (kind === "statement") this.#sendStatement(examiner, atMs, sentAt);
-    else this.#sendTransaction(examiner, request, sentAt);
+    this.#context.recorder.addSent(atMs, sentAt - this.#startsAt - atMs);
+    if (kind === "statement") this.#sendStatement(checker, atMs, sentAt);
+    else this.#sendTransaction(checker, request, sentAt);
   }
 
-  #sendStatement(examiner: Examiner, atMs: number, sentAt: number): void {
-    const { client, requests, recorder } = this.#rig;
-    client.once(requests.statement(examiner.book.account), this.#startsAt + atMs, (outcome) => {
+  #sendStatement(checker: AnswerChecker, atMs: number, sentAt: number): void {
+    const { client, requests, recorder } = this.#context;
+    client.once(requests.statement(checker.expected.account), this.#startsAt + atMs, (outcome) => {
       const endMs = performance.now() - this.#startsAt;
-      const { findings } = examiner.statement(outcome, sentAt);
-      recorder.settled("statement", atMs, endMs, outcome, findings);
+      const { findings } = checker.statement(outcome, sentAt);
+      recorder.addOutcome("statement", atMs, endMs, outcome, findings);
       this.#settled();
     });
   }
 
   #sendTransaction(
-    examiner: Examiner,
-    planned: PlannedRequest & { readonly kind: "debit" | "credit" },
+    checker: AnswerChecker,
+    planned: GeneratedRequest & { readonly kind: "debit" | "credit" },
     sentAt: number,
   ): void {
     const { account, kind, value, description, atMs } = planned;
-    const { client, requests, recorder } = this.#rig;
-    const pending = examiner.book.sending({ kind, value, description }, sentAt);
+    const { client, requests, recorder } = this.#context;
+    const pending = checker.expected.recordSent({ kind, value, description }, sentAt);
     const request = requests.transaction(account, kind, value, description);
     client.once(request, this.#startsAt + atMs, (outcome) => {
       const endedAt = performance.now();
-      const findings = examiner.transaction(pending, outcome, endedAt, true);
-      recorder.settled(kind, atMs, endedAt - this.#startsAt, outcome, findings);
+      const findings = checker.transaction(pending, outcome, endedAt, true);
+      recorder.addOutcome(kind, atMs, endedAt - this.#startsAt, outcome, findings);
       this.#settled();
     });
   }
@@ -114,7 +114,7 @@ export class LoadPhase {
     if (this.#next === null && this.#waiting === 0) this.#allSettled();
   }
 
-  #pull(): PlannedRequest | null {
+  #takeNext(): GeneratedRequest | null {
     const step = this.#requests.next();
     return step.done === true ? null : step.value;
   }

@@ -1,9 +1,9 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { ACCOUNTS, contest, type LoadKind } from "../contest-rules.ts";
-import { schedule, type Shape } from "./schedule.ts";
+import { ACCOUNTS, contestRules, type LoadKind } from "../contest-rules.ts";
+import { schedule, type LoadShape } from "./schedule.ts";
 
-export interface PlannedTransaction {
+export interface GeneratedTransaction {
   readonly account: number;
   readonly kind: "debit" | "credit";
   /** In cents. */
@@ -11,23 +11,25 @@ export interface PlannedTransaction {
   readonly description: string;
 }
 
-export type PlannedRequest =
-  | (PlannedTransaction & { readonly atMs: number })
+export type GeneratedRequest =
+  | (GeneratedTransaction & { readonly atMs: number })
   | { readonly account: number; readonly kind: "statement"; readonly atMs: number };
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/** The requests of the ramp and the steady phase with all they say, in order of time: the same for the same seed. */
-export function* plan(shape: Shape, seed: number): Generator<PlannedRequest, void> {
+/**
+ * All requests of the ramp and the steady phase with their contents, in order of time. The same seed gives the same.
+ */
+export function* generateRequests(shape: LoadShape, seed: number): Generator<GeneratedRequest, void> {
   const random = xoroshiro128plus(seed);
   for (const { kind, atMs } of schedule(shape)) {
     const account = uniformInt(random, 1, ACCOUNTS.length);
     if (kind === "statement") {
       yield { account, kind, atMs };
     } else {
-      const value = uniformInt(random, contest.value_cents_min, contest.value_cents_max);
+      const value = uniformInt(random, contestRules.value_cents_min, contestRules.value_cents_max);
       let description = "";
-      for (let index = 0; index < contest.description_characters; index++) {
+      for (let index = 0; index < contestRules.description_characters; index++) {
         description += ALPHABET.charAt(uniformInt(random, 0, ALPHABET.length - 1));
       }
       yield { account, kind, value, description, atMs };
@@ -35,7 +37,7 @@ export function* plan(shape: Shape, seed: number): Generator<PlannedRequest, voi
   }
 }
 
-/** The value with the sign that it has on the balance, in cents. */
+/** The change of the balance, in cents: negative for a debit. */
 export function signedValue(transaction: { readonly kind: LoadKind; readonly value: number }): number {
   return transaction.kind === "debit" ? -transaction.value : transaction.value;
 }

@@ -1,32 +1,38 @@
-import { RAMP_SECONDS, STEADY_SECONDS, STREAMS, type LoadKind, type Stream } from "../contest-rules.ts";
+import {
+  RAMP_SECONDS,
+  STEADY_SECONDS,
+  LOAD_STREAMS,
+  type LoadKind,
+  type LoadStream,
+} from "../contest-rules.ts";
 
-/** Length and height of the load, as multiples of the contest's. */
-export interface Shape {
+/** Length and rate of the load, as multiples of the contest's. */
+export interface LoadShape {
   readonly scale: number;
   readonly rate: number;
 }
 
-export interface Due {
+export interface DueRequest {
   readonly kind: LoadKind;
   /** Milliseconds since the start of the ramp. */
   readonly atMs: number;
 }
 
-export function rampSeconds(shape: Shape): number {
+export function rampSeconds(shape: LoadShape): number {
   return RAMP_SECONDS * shape.scale;
 }
 
-export function loadSeconds(shape: Shape): number {
+export function loadSeconds(shape: LoadShape): number {
   return (RAMP_SECONDS + STEADY_SECONDS) * shape.scale;
 }
 
 /**
- * When the requests of the ramp and the steady phase are due, in order of time; nothing is stored. How many come in
- * each second is what Gatling injects with `rampUsersPerSec` and `constantUsersPerSec`: the whole requests that the
- * rate has made up to its end, less those sent before. Within the second they are evenly apart.
+ * When the requests of the ramp and the steady phase are due, in order of time. Nothing is stored. The number in each
+ * second is what Gatling injects with `rampUsersPerSec` and `constantUsersPerSec`: the requests that the rate adds up
+ * to by the end of the second, rounded down, minus those sent before. Within the second they are evenly spaced.
  */
-export function* schedule(shape: Shape): Generator<Due, void> {
-  const streams = STREAMS.map((stream) => dueTimes(stream, shape));
+export function* schedule(shape: LoadShape): Generator<DueRequest, void> {
+  const streams = LOAD_STREAMS.map((stream) => dueTimes(stream, shape));
   const heads = streams.map((stream) => next(stream));
   for (;;) {
     let first = -1;
@@ -41,22 +47,22 @@ export function* schedule(shape: Shape): Generator<Due, void> {
   }
 }
 
-/** How many requests `schedule` gives. */
-export function scheduledRequests(shape: Shape): number {
+/** How many requests `schedule` yields. */
+export function scheduledRequests(shape: LoadShape): number {
   let count = 0;
-  for (const stream of STREAMS) {
+  for (const stream of LOAD_STREAMS) {
     for (const [, second] of seconds(stream, shape)) count += second.requests;
   }
   return count;
 }
 
-/** Requests a second that are due at this time, over all kinds. */
-export function rateAt(shape: Shape, second: number): number {
+/** Requests a second that are due at this time, of all kinds together. */
+export function rateAt(shape: LoadShape, second: number): number {
   const done = Math.min(1, Math.max(0, second / rampSeconds(shape)));
-  return STREAMS.reduce((sum, { from, to }) => sum + (from + (to - from) * done) * shape.rate, 0);
+  return LOAD_STREAMS.reduce((sum, { from, to }) => sum + (from + (to - from) * done) * shape.rate, 0);
 }
 
-function* dueTimes(stream: Stream, shape: Shape): Generator<Due, void> {
+function* dueTimes(stream: LoadStream, shape: LoadShape): Generator<DueRequest, void> {
   for (const [start, { length, requests }] of seconds(stream, shape)) {
     for (let index = 0; index < requests; index++) {
       yield { kind: stream.kind, atMs: (start + (length * index) / requests) * 1000 };
@@ -65,12 +71,12 @@ function* dueTimes(stream: Stream, shape: Shape): Generator<Due, void> {
 }
 
 interface SecondOfLoad {
-  /** Seconds: 1, less at the end of a phase that is no whole number of them. */
+  /** In seconds: 1, or less at the end of a phase whose length is not a whole number of seconds. */
   readonly length: number;
   readonly requests: number;
 }
 
-function* seconds(stream: Stream, shape: Shape): Generator<[start: number, SecondOfLoad], void> {
+function* seconds(stream: LoadStream, shape: LoadShape): Generator<[start: number, SecondOfLoad], void> {
   const from = stream.from * shape.rate;
   const to = stream.to * shape.rate;
   const ramp = rampSeconds(shape);
@@ -79,7 +85,7 @@ function* seconds(stream: Stream, shape: Shape): Generator<[start: number, Secon
   yield* phase(ramp, steady, (t) => to * t);
 }
 
-/** @param made how many requests the rate has made `t` seconds into the phase */
+/** @param made how many requests the rate adds up to by `t` seconds into the phase */
 function* phase(
   start: number,
   length: number,
@@ -88,14 +94,14 @@ function* phase(
   let before = 0;
   for (let second = 0; second < length; second++) {
     const end = Math.min(second + 1, length);
-    // Rounded first: a sum of fractions that should be a whole number may lie a hair under it.
+    // Rounded first: a sum of fractions that should be a whole number may be slightly below it.
     const after = Math.floor(Math.round(made(end) * 1e6) / 1e6);
     yield [start + second, { length: end - second, requests: after - before }];
     before = after;
   }
 }
 
-function next(stream: Generator<Due, void>): Due | null {
+function next(stream: Generator<DueRequest, void>): DueRequest | null {
   const step = stream.next();
   return step.done === true ? null : step.value;
 }

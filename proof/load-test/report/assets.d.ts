@@ -1,9 +1,9 @@
-/** What the page brings along, as source text. */
+/** The scripts and styles of the page, as source text. */
 export declare const assets: {
   readonly scripts: {
     /** JavaScript that defines `uPlot`. */
     readonly chart: string;
-    /** TypeScript still. */
+    /** Still TypeScript. */
     readonly page: string;
   };
   /** CSS, in the order in which it cascades. */

@@ -1,6 +1,6 @@
-// Plain JavaScript, typed by assets.d.ts, on purpose: from a TypeScript file the type checker would follow the first
-// import and judge browser code by the server's types. As text they also end up in a compiled binary.
-// (A module imported as text has a default export, which the linter does not know: .oxlintrc.json lets this file off.)
+// Plain JavaScript, typed by assets.d.ts, on purpose: in a TypeScript file the type checker would follow the first
+// import and check browser code with the server's types. Imported as text, the files are also part of a compiled binary.
+// (A module imported as text has a default export, which the linter does not know, so .oxlintrc.json exempts this file.)
 import pageScript from "./page/page.ts" with { type: "text" };
 import colours from "./page/colours.css" with { type: "text" };
 import page from "./page/page.css" with { type: "text" };

@@ -2,14 +2,19 @@ import type { ChartSpec } from "./chart-spec.ts";
 import { type Html, html } from "./html.ts";
 
 /**
- * A chart with its title and, in words, what is to be seen in it; `figures`, where given, holds the same as a table.
- * The canvas is an image to a reader who cannot see it: these are its text.
+ * A chart with its title and a description of what it shows. `table`, if given, holds the same figures. To a reader who
+ * cannot see it the canvas is only an image, and these are its text.
  */
-export function figure(spec: ChartSpec, title: string, told: Html, figures: Html | null = null): Html {
+export function chartFigure(
+  spec: ChartSpec,
+  title: string,
+  description: Html,
+  table: Html | null = null,
+): Html {
   return html`<figure>
     <figcaption>
       <h3 id="${spec.id}-title">${title}</h3>
-      <p id="${spec.id}-told">${told}</p>
+      <p id="${spec.id}-told">${description}</p>
     </figcaption>
     <div
       class="chart"
@@ -19,11 +24,11 @@ export function figure(spec: ChartSpec, title: string, told: Html, figures: Html
       aria-describedby="${spec.id}-told"
     ></div>
     ${
-      figures === null
+      table === null
         ? null
         : html`<details>
             <summary>The figures as a table</summary>
-            ${figures}
+            ${table}
           </details>`
     }
   </figure>`;

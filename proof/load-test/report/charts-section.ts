@@ -1,18 +1,25 @@
-import { clock, count, counted, milliseconds, percent, withUnit } from "./format.ts";
+import {
+  formatClock,
+  formatCount,
+  formatCounted,
+  formatLatency,
+  formatMilliseconds,
+  formatPercent,
+} from "./format.ts";
 import { distributionChart, latencyChart, rateChart } from "./charts.ts";
 import { type Html, html } from "./html.ts";
-import type { RunResult, Second } from "../run-result.ts";
+import type { RunResult, SecondResult } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
 import type { ChartSpec } from "./chart-spec.ts";
-import { figure } from "./chart-figure.ts";
-import { scrolling } from "./tables.ts";
+import { chartFigure } from "./chart-figure.ts";
+import { scrollingTable } from "./tables.ts";
 
 export interface ChartsSection {
   readonly markup: Html;
   readonly charts: readonly ChartSpec[];
 }
 
-/** The three charts of what was measured, for one run or for two laid over each other. */
+/** The three charts of latency, rate and distribution, for one run or for two runs overlaid. */
 export function chartsSection(runs: readonly ShownRun[]): ChartsSection {
   const measured = runs.filter(({ result }) => result.timeline.length > 0 && result.total.requests > 0);
   if (measured.length === 0) {
@@ -31,22 +38,22 @@ export function chartsSection(runs: readonly ShownRun[]): ChartsSection {
     charts: [latency, rate, distribution],
     markup: html`<section>
       <h2>Latency over time</h2>
-      ${figure(latency, "Latency in each second, in ms", sentences(measured, worstSecond))}
-      ${figure(rate, "Requests in each second", sentences(measured, busiestSecond), secondsTables(measured))}
+      ${chartFigure(latency, "Latency in each second, in ms", sentences(measured, worstSecond))}
+      ${chartFigure(rate, "Requests in each second", sentences(measured, busiestSecond), secondsTables(measured))}
       <h2>Distribution</h2>
-      ${figure(
+      ${chartFigure(
         distribution,
         "Latency by percentile, in ms",
-        sentences(measured, tail),
+        sentences(measured, percentiles),
         percentileTables(measured),
       )}
     </section>`,
   };
 }
 
-function sentences(runs: readonly ShownRun[], tell: (result: RunResult) => string): Html {
+function sentences(runs: readonly ShownRun[], describe: (result: RunResult) => string): Html {
   const alone = runs.length === 1 && runs[0]?.name === "this run";
-  return html`${runs.map(({ name, result }) => html`<span class="told">${alone ? "" : html`<b>${name}</b>: `}${tell(result)}</span>`)}`;
+  return html`${runs.map(({ name, result }) => html`<span class="told">${alone ? "" : html`<b>${name}</b>: `}${describe(result)}</span>`)}`;
 }
 
 function worstSecond({ timeline }: RunResult): string {
@@ -57,8 +64,8 @@ function worstSecond({ timeline }: RunResult): string {
   ];
   if (worst === undefined || usual === undefined) return "No second had an answer.";
   return (
-    `In half of the seconds the p99 was at most ${withUnit(usual)}; in the worst one, at ${clock(worst.second)}, ` +
-    `it was ${withUnit(worst.latency.p99Ms)} and the slowest answer took ${withUnit(worst.latency.maxMs)}.`
+    `In half of the seconds the p99 was at most ${formatLatency(usual)}; in the worst one, at ${formatClock(worst.second)}, ` +
+    `it was ${formatLatency(worst.latency.p99Ms)} and the slowest answer took ${formatLatency(worst.latency.maxMs)}.`
   );
 }
 
@@ -67,24 +74,24 @@ function busiestSecond({ timeline }: RunResult): string {
   const answered = Math.max(0, ...timeline.map((second) => second.answered));
   const failing = timeline.filter((second) => second.failures > 0).length;
   return (
-    `Up to ${count(offered)} requests a second were due and up to ${count(answered)} answered; ` +
-    `${failing === 0 ? "no second" : counted(failing, "second")} had a failure.`
+    `Up to ${formatCount(offered)} requests a second were due and up to ${formatCount(answered)} answered; ` +
+    `${failing === 0 ? "no second" : formatCounted(failing, "second")} had a failure.`
   );
 }
 
-function tail({ total: { latency }, distribution }: RunResult): string {
+function percentiles({ total: { latency }, distribution }: RunResult): string {
   const rare = distribution.findLast(({ percentile }) => percentile <= 99.99);
   const end =
-    rare === undefined ? "" : `, p${Number(rare.percentile.toFixed(2))} ${withUnit(rare.milliseconds)}`;
+    rare === undefined ? "" : `, p${Number(rare.percentile.toFixed(2))} ${formatLatency(rare.milliseconds)}`;
   return (
-    `p50 ${withUnit(latency.p50Ms)}, p75 ${withUnit(latency.p75Ms)}, p95 ${withUnit(latency.p95Ms)}, ` +
-    `p99 ${withUnit(latency.p99Ms)}${end}, max ${withUnit(latency.maxMs)}.`
+    `p50 ${formatLatency(latency.p50Ms)}, p75 ${formatLatency(latency.p75Ms)}, p95 ${formatLatency(latency.p95Ms)}, ` +
+    `p99 ${formatLatency(latency.p99Ms)}${end}, max ${formatLatency(latency.maxMs)}.`
   );
 }
 
 function secondsTables(runs: readonly ShownRun[]): Html {
   return html`${runs.map(({ name, result }) =>
-    scrolling(
+    scrollingTable(
       `Each second, ${name}`,
       html`<table class="data">
         <caption>
@@ -111,17 +118,17 @@ function secondsTables(runs: readonly ShownRun[]): Html {
   )}`;
 }
 
-function secondRow({ second, phase, offered, answered, failures, latency }: Second): Html {
+function secondRow({ second, phase, offered, answered, failures, latency }: SecondResult): Html {
   const times = latency === null ? [] : [latency.p50Ms, latency.p95Ms, latency.p99Ms, latency.maxMs];
   const cells = [
     phase,
-    count(offered),
-    count(answered),
-    count(failures),
-    ...(latency === null ? ["–", "–", "–", "–"] : times.map(milliseconds)),
+    formatCount(offered),
+    formatCount(answered),
+    formatCount(failures),
+    ...(latency === null ? ["–", "–", "–", "–"] : times.map(formatMilliseconds)),
   ];
   return html`<tr>
-    <th scope="row">${clock(second)}</th>
+    <th scope="row">${formatClock(second)}</th>
     ${cells.map((cell) => html`<td>${cell}</td>`)}
   </tr>`;
 }
@@ -129,7 +136,7 @@ function secondRow({ second, phase, offered, answered, failures, latency }: Seco
 const shownPercentiles = [50, 75, 90, 95, 99, 99.9, 99.99, 100] as const;
 
 function percentileTables(runs: readonly ShownRun[]): Html {
-  return scrolling(
+  return scrollingTable(
     "Latency by percentile",
     html`<table class="data">
       <caption>
@@ -147,7 +154,7 @@ function percentileTables(runs: readonly ShownRun[]): Html {
           (wanted) =>
             html`<tr>
               <th scope="row">${wanted === 100 ? "max" : `p${wanted}`}</th>
-              <td>${percent(wanted / 100)}</td>
+              <td>${formatPercent(wanted / 100)}</td>
               ${runs.map(({ result }) => html`<td>${latencyAt(result, wanted)}</td>`)}
             </tr>`,
         )}
@@ -156,8 +163,8 @@ function percentileTables(runs: readonly ShownRun[]): Html {
   );
 }
 
-/** The points lie where requests do; the first at or over a percentile is its value. */
+/** The value of a percentile is that of the first point at or above it. */
 function latencyAt({ distribution }: RunResult, wanted: number): string {
   const point = distribution.find(({ percentile }) => percentile >= wanted - 1e-9);
-  return point === undefined ? "–" : milliseconds(point.milliseconds);
+  return point === undefined ? "–" : formatMilliseconds(point.milliseconds);
 }

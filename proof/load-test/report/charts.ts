@@ -1,11 +1,11 @@
 import { type Axis, type ChartSpec, type Line, type Mark, type Region } from "./chart-spec.ts";
 import { line, linearAxis, logAxis } from "./chart-spec.ts";
-import type { LatencySummary, RunResult, Second } from "../run-result.ts";
+import type { LatencySummary, RunResult, SecondResult } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
 import { withoutFailure } from "./official-results.ts";
-import { clock, withUnit } from "./format.ts";
+import { formatClock, formatLatency } from "./format.ts";
 
-/** The contest fines an answer that takes longer. */
+/** The contest fines answers that take longer. */
 const limit_milliseconds = 250;
 const tall = 340;
 const low = 200;
@@ -20,13 +20,13 @@ const percentileLines: readonly (readonly [LatencyKey, Line])[] = [
   ["p50Ms", line("p50", "p50", { width: 2.25 })],
 ];
 
-/** A line and its column of values. */
-type Drawn = readonly [style: Line, column: readonly (number | null)[]];
+/** A line with its column of values. */
+type DrawnLine = readonly [style: Line, column: readonly (number | null)[]];
 
-/** Latency in each second: of one run its percentiles, of two runs the median and the p99 of both. */
+/** Latency in each second: the percentiles of one run, or the median and p99 of two runs. */
 export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
-  const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
+  const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
     const of = (key: LatencyKey): (number | null)[] =>
       seconds.map((second) => drawnSecond(result, second)?.latency?.[key] ?? null);
     if (runs.length === 1) return percentileLines.map(([key, style]) => [style, of(key)]);
@@ -36,16 +36,16 @@ export function latencyChart(runs: readonly ShownRun[]): ChartSpec {
     ];
   });
   const y = logAxis(
-    drawn.flatMap(([, column]) => known(column)),
+    drawn.flatMap(([, column]) => valuesIn(column)),
     "ms",
   );
-  return { id: "latency", height: tall, y, marks: limitMarks(y), ...overTime(runs, seconds, drawn) };
+  return { id: "latency", height: tall, y, marks: limitMarks(y), ...timeChartParts(runs, seconds, drawn) };
 }
 
-/** Requests due and answers come in each second. */
+/** Requests due and answers received in each second. */
 export function rateChart(runs: readonly ShownRun[]): ChartSpec {
   const seconds = secondsOf(runs);
-  const drawn = runs.flatMap(({ name, colour, result }): Drawn[] => {
+  const drawn = runs.flatMap(({ name, colour, result }): DrawnLine[] => {
     const of = (key: "offered" | "answered" | "failures"): (number | null)[] =>
       seconds.map((second) => drawnSecond(result, second)?.[key] ?? null);
     const anyFailed = result.timeline.some((second) => second.failures > 0);
@@ -66,16 +66,20 @@ export function rateChart(runs: readonly ShownRun[]): ChartSpec {
     ];
   });
   const y = linearAxis(
-    drawn.flatMap(([, column]) => known(column)),
+    drawn.flatMap(([, column]) => valuesIn(column)),
     "count",
   );
-  return { id: "rate", height: low, y, marks: [], ...overTime(runs, seconds, drawn) };
+  return { id: "rate", height: low, y, marks: [], ...timeChartParts(runs, seconds, drawn) };
 }
 
-type OverTime = Pick<ChartSpec, "x" | "xLabel" | "columns" | "lines" | "regions" | "sync">;
+type TimeChartParts = Pick<ChartSpec, "x" | "xLabel" | "columns" | "lines" | "regions" | "sync">;
 
-function overTime(runs: readonly ShownRun[], seconds: readonly number[], drawn: readonly Drawn[]): OverTime {
-  // Where the runs' phases differ in length, those of the longer one are named.
+function timeChartParts(
+  runs: readonly ShownRun[],
+  seconds: readonly number[],
+  drawn: readonly DrawnLine[],
+): TimeChartParts {
+  // If the phases of the runs differ in length, those of the longer run are shown.
   const longest = runs.find(({ result }) => drawnSeconds(result) === seconds.length);
   return {
     x: secondsAxis(seconds),
@@ -90,16 +94,16 @@ function overTime(runs: readonly ShownRun[], seconds: readonly number[], drawn: 
 const percentileTicks = [0, 50, 75, 90, 95, 99, 99.9, 99.99] as const;
 
 /**
- * The distribution of all latencies. Each further nine takes the same room on the x axis, for it is the rare slow
- * answers that a percentile plot is looked at for.
+ * The distribution of all latencies. Each further nine (p90, p99, p99.9) takes the same width on the x axis, since the
+ * rare slow answers are what a percentile plot is for.
  */
 export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   const points = runs.map(({ result }) => percentilePoints(result));
   const xs = [...new Set(points.flatMap((one) => [...one.keys()]))].toSorted((a, b) => a - b);
   const columns = points.map((one) => xs.map((x) => one.get(x) ?? null));
-  const y = logAxis(columns.flatMap(known), "ms");
+  const y = logAxis(columns.flatMap(valuesIn), "ms");
   const alone = runs.length === 1;
-  // Of 258 requests nobody can tell the p99.99.
+  // 258 requests, for example, are too few to give a p99.99.
   const requests = Math.max(...runs.map(({ result }) => result.total.requests));
   const last = percentileTicks.findIndex((percentile) => rarity(percentile) >= requests);
   const ticks = percentileTicks.slice(0, last === -1 ? undefined : last + 1);
@@ -125,7 +129,7 @@ export function distributionChart(runs: readonly ShownRun[]): ChartSpec {
   };
 }
 
-/** Latencies by rarity, up to p99.99: the value of a percentile is that of the first point at or over it. */
+/** Latencies by rarity, up to p99.99. The value of a percentile is that of the first point at or above it. */
 function percentilePoints({ distribution }: RunResult): Map<number, number> {
   const end = percentileTicks.at(-1) ?? 100;
   const inside = distribution.filter(({ percentile }) => percentile < end);
@@ -134,16 +138,16 @@ function percentilePoints({ distribution }: RunResult): Map<number, number> {
   return new Map(points.map(({ percentile, milliseconds }) => [rarity(percentile), milliseconds]));
 }
 
-/** How many of the official results without a failure had at most this p99, and where the runs are. */
-export function fieldChart(runs: readonly ShownRun[]): ChartSpec {
+/** How many of the official results without a failure had at most each p99, with the runs marked. */
+export function rankingChart(runs: readonly ShownRun[]): ChartSpec {
   const official = withoutFailure.map((one) => one.p99Ms);
-  // What is faster than the contest could tell is drawn at its left edge, not left out.
+  // A p99 below the resolution of the contest's results is drawn at the left edge, not left out.
   const marks: Mark[] = runs
     .filter(({ result }) => result.total.requests > 0)
     .map(({ name, colour, result }) => ({
       axis: "x",
       at: Math.max(0.5, result.total.latency.p99Ms),
-      text: `${name}: ${withUnit(result.total.latency.p99Ms)}`,
+      text: `${name}: ${formatLatency(result.total.latency.p99Ms)}`,
       colour,
     }));
   const x = logAxis([0.5, ...official, ...marks.map((mark) => mark.at)], "ms");
@@ -163,12 +167,12 @@ export function fieldChart(runs: readonly ShownRun[]): ChartSpec {
   };
 }
 
-/** One in how many requests is slower: p0 is 1, p99 is 100, p99.99 is 10,000. */
+/** One in how many requests is slower: 1 for p0, 100 for p99, 10,000 for p99.99. */
 function rarity(percentile: number): number {
   return 100 / (100 - percentile);
 }
 
-/** The contest's limit is shown only where latencies come near it: it would flatten the others. */
+/** The contest's limit is shown only if latencies come near it. Otherwise it would flatten the lines. */
 function limitMarks(y: Axis): Mark[] {
   if (y.max < limit_milliseconds) return [];
   return [{ axis: "y", at: limit_milliseconds, text: "fined from 250 ms", colour: "bad" }];
@@ -180,15 +184,15 @@ function secondsOf(runs: readonly ShownRun[]): number[] {
 }
 
 /**
- * The last answers of nearly every run come a moment after its last second. Drawn as a second of their own they
- * would look like a collapse; a longer wait for answers is drawn.
+ * In nearly every run the last answers come a moment after its last second. Drawn as a second of their own they would
+ * look like a collapse, so one such second is left out. A longer wait for answers is drawn.
  */
 function drawnSeconds({ timeline }: RunResult): number {
   const onlyLastIsIdle = timeline.at(-1)?.offered === 0 && (timeline.at(-2)?.offered ?? 0) > 0;
   return onlyLastIsIdle ? timeline.length - 1 : timeline.length;
 }
 
-function drawnSecond(result: RunResult, second: number): Second | undefined {
+function drawnSecond(result: RunResult, second: number): SecondResult | undefined {
   return second < drawnSeconds(result) ? result.timeline[second] : undefined;
 }
 
@@ -197,12 +201,12 @@ function secondsAxis(seconds: readonly number[]): Axis {
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300].find((one) => max / one <= 10) ?? 600;
   const ticks = Array.from({ length: Math.floor(max / step) + 1 }, (_, index) => ({
     at: index * step,
-    text: clock(index * step),
+    text: formatClock(index * step),
   }));
   return { log: false, min: 0, max, ticks, unit: "seconds" };
 }
 
-/** The phases of the run that is drawn longest. Where those of the other run differ, they bear its name. */
+/** The phases of the run with the most seconds. If the phases of the other run differ, the name of the run is added. */
 function phases({ name, result }: ShownRun, runs: readonly ShownRun[]): Region[] {
   const length = drawnSeconds(result);
   const first = steadyAt(result);
@@ -214,12 +218,12 @@ function phases({ name, result }: ShownRun, runs: readonly ShownRun[]): Region[]
   return regions;
 }
 
-/** The first second of the steady phase; past all seconds where the run did not come so far. */
+/** The first second of the steady phase; the number of seconds if the run did not reach it. */
 function steadyAt({ timeline }: RunResult): number {
   const steady = timeline.findIndex((second) => second.phase === "steady");
   return steady === -1 ? timeline.length : steady;
 }
 
-function known(column: readonly (number | null)[]): number[] {
+function valuesIn(column: readonly (number | null)[]): number[] {
   return column.filter((value) => value !== null);
 }

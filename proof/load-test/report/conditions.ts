@@ -1,16 +1,23 @@
 import { type Html, html } from "./html.ts";
-import { count, duration, instant, memory, percent, withUnit } from "./format.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatInstant,
+  formatLatency,
+  formatMemory,
+  formatPercent,
+} from "./format.ts";
 import type { RunResult } from "../run-result.ts";
-import { scrolling } from "./tables.ts";
+import { scrollingTable } from "./tables.ts";
 
-/** How late the generator was: whether the figures are the server's at all. */
+/** How late the generator was, and so whether the figures are the server's alone. */
 export function generatorSection({ generator }: RunResult): Html {
   return html`<section>
     <h2>The generator itself</h2>
     <p>
-      It started its requests later than they were due by ${withUnit(generator.delayP50Ms)} (p50),
-      ${withUnit(generator.delayP99Ms)} (p99), ${withUnit(generator.delayMaxMs)} at most. Latencies count from
-      the due time, so this delay is a part of them.
+      It started its requests later than they were due by ${formatLatency(generator.delayP50Ms)} (p50),
+      ${formatLatency(generator.delayP99Ms)} (p99), ${formatLatency(generator.delayMaxMs)} at most. Latencies
+      count from the due time, so this delay is a part of them.
       ${
         generator.bottleneck
           ? html`<strong class="warn">With a p99 of 2 ms or more it was a bottleneck.</strong>`
@@ -20,7 +27,7 @@ export function generatorSection({ generator }: RunResult): Html {
   </section>`;
 }
 
-/** All that another person needs to measure the same again. */
+/** Everything that another person needs to repeat the measurement. */
 export function repeatSection(result: RunResult): Html {
   return html`<section>
     <h2>To repeat this run</h2>
@@ -37,7 +44,7 @@ export function repeatSection(result: RunResult): Html {
   </section>`;
 }
 
-/** The same of two runs, with what differs marked. */
+/** The same for two runs, with the differences marked. */
 export function repeatBothSection(a: RunResult, b: RunResult): Html {
   const ofB = facts(b);
   return html`<section>
@@ -49,7 +56,7 @@ export function repeatBothSection(a: RunResult, b: RunResult): Html {
           aria-label="${index === 0 ? "Command of A" : "Command of B"}"
         ><code>${command}</code></pre>`,
     )}
-    ${scrolling(
+    ${scrollingTable(
       "Conditions of both runs",
       html`<table class="data words">
         <thead>
@@ -79,11 +86,11 @@ function facts(result: RunResult): readonly (readonly [string, string])[] {
   return [
     ["Server", result.url],
     ["Seed", String(result.seed)],
-    ["Length", `${percent(result.scale)} of the contest's`],
-    ["Rate", `${percent(result.rate)} of the contest's`],
-    ["Started", instant(result.startedAt)],
-    ["Took", duration(result.durationSeconds)],
-    ["Processor", `${machine.cpu}, ${count(machine.cores)} ${machine.cores === 1 ? "core" : "cores"}`],
-    ["Memory", memory(machine.memoryBytes)],
+    ["Length", `${formatPercent(result.scale)} of the contest's`],
+    ["Rate", `${formatPercent(result.rate)} of the contest's`],
+    ["Started", formatInstant(result.startedAt)],
+    ["Took", formatDuration(result.durationSeconds)],
+    ["Processor", `${machine.cpu}, ${formatCount(machine.cores)} ${machine.cores === 1 ? "core" : "cores"}`],
+    ["Memory", formatMemory(machine.memoryBytes)],
   ];
 }

@@ -7,7 +7,7 @@ export interface Page {
   readonly title: string;
   readonly main: Html;
   readonly charts: readonly ChartSpec[];
-  /** What the page was made from, by the ids under which it can be saved. */
+  /** The results that the page was made from, by the ids under which they can be saved. */
   readonly results: Readonly<Record<string, RunResult>>;
 }
 
@@ -18,8 +18,8 @@ const icon =
   );
 
 /**
- * The page as one file. Its policy lets the browser run the two scripts below, known by their hashes, and load
- * nothing from anywhere: what a hostile server puts into a failure message stays text even if an escape were missing.
+ * The page as one file. Its Content-Security-Policy allows only the two scripts below, identified by their hashes, and
+ * nothing may be loaded. Even if an escape were missing, what a hostile server puts into a failure message stays text.
  */
 export function renderDocument({ title, main, charts, results }: Page): string {
   const script = new Bun.Transpiler({ loader: "ts", minifyWhitespace: true }).transformSync(

@@ -1,12 +1,15 @@
 import { type Html, html } from "./html.ts";
 import type { Failure } from "../run-result.ts";
 import type { ShownRun } from "./shown-run.ts";
-import { clock, count, counted } from "./format.ts";
+import { formatClock, formatCount, formatCounted } from "./format.ts";
 
-/** So many are in sight at once; whoever wants to read on opens the others. */
-const open_max = 8;
+/** How many failures are visible at once. The reader can unfold the rest. */
+const shown_failures_max = 8;
 
-/** Each failure in words, and before them how often each check failed: a hundred of one kind are one trouble. */
+/**
+ * How often each check failed, then each failure with its message. A hundred failures of one check are often one
+ * problem.
+ */
 export function failuresSection({ name, result }: ShownRun): Html {
   const { failures, failuresTotal } = result;
   const title = name === "this run" ? "Failures" : `Failures of run ${name}`;
@@ -18,47 +21,47 @@ export function failuresSection({ name, result }: ShownRun): Html {
   }
   return html`<section>
     <h2>${title}</h2>
-    ${checks(failures, failuresTotal)}
+    ${checkCounts(failures, failuresTotal)}
     <ol class="failures">
-      ${failures.slice(0, open_max).map((failure) => item(failure))}
+      ${failures.slice(0, shown_failures_max).map((failure) => failureItem(failure))}
     </ol>
-    ${failures.length > open_max ? more(failures.slice(open_max)) : null}
+    ${failures.length > shown_failures_max ? moreFailures(failures.slice(shown_failures_max)) : null}
     ${
       failures.length < failuresTotal
         ? html`<p class="soft">
-            The first ${count(failures.length)} of ${counted(failuresTotal, "failure")}, in the order in which
-            they were seen.
+            The first ${formatCount(failures.length)} of ${formatCounted(failuresTotal, "failure")}, in the
+            order in which they were seen.
           </p>`
         : null
     }
   </section>`;
 }
 
-function more(failures: readonly Failure[]): Html {
+function moreFailures(failures: readonly Failure[]): Html {
   return html`<details>
-    <summary>${count(failures.length)} more</summary>
-    <ol class="failures" start="${open_max + 1}">
-      ${failures.map((failure) => item(failure))}
+    <summary>${formatCount(failures.length)} more</summary>
+    <ol class="failures" start="${shown_failures_max + 1}">
+      ${failures.map((failure) => failureItem(failure))}
     </ol>
   </details>`;
 }
 
-function checks(failures: readonly Failure[], failuresTotal: number): Html {
+function checkCounts(failures: readonly Failure[], failuresTotal: number): Html {
   const times = new Map<string, number>();
   for (const { check } of failures) times.set(check, (times.get(check) ?? 0) + 1);
   const byTimes = [...times].toSorted(([, a], [, b]) => b - a);
   const whole = failures.length === failuresTotal;
   return html`<p class="checks">
-    ${whole ? "" : html`<span class="soft">among the first ${count(failures.length)}:</span> `}
-    ${byTimes.map(([check, often]) => html`<span class="check"><b>${count(often)}</b> ${check}</span> `)}
+    ${whole ? "" : html`<span class="soft">among the first ${formatCount(failures.length)}:</span> `}
+    ${byTimes.map(([check, often]) => html`<span class="check"><b>${formatCount(often)}</b> ${check}</span> `)}
   </p>`;
 }
 
-function item({ check, kind, inconsistency, atSeconds, message }: Failure): Html {
+function failureItem({ check, kind, inconsistency, atSeconds, message }: Failure): Html {
   return html`<li>
     <p>${message}</p>
     <p class="soft">
-      at ${clock(atSeconds)} · ${kind} ·
+      at ${formatClock(atSeconds)} · ${kind} ·
       ${check}${inconsistency ? html` · <b class="bad">wrong balance</b>` : null}
     </p>
   </li>`;

@@ -1,6 +1,6 @@
 /**
- * Markup that is escaped by construction: whatever is put into a template is text, unless it is itself `Html`.
- * So a failure message, a URL or an error's name can hold anything and stays what it is.
+ * Markup that is escaped by construction: every value in a template is text, unless it is itself `Html`. So a failure
+ * message, a URL or the name of an error may contain anything and stays text.
  */
 export class Html {
   readonly markup: string;
@@ -24,8 +24,8 @@ function render(content: Content): string {
 }
 
 /**
- * Data for the page's script. Inside a script element there are no entities; instead no `<` is left that could
- * end it (`</script>`) or open a comment in it (`<!--`).
+ * Data for the page's script. Inside a script element there are no entities. Instead every `<` is escaped in the
+ * JSON, so that none can end the element (`</script>`) or open a comment (`<!--`).
  */
 export function jsonScript(id: string, data: unknown): Html {
   const json = JSON.stringify(data).replaceAll("<", String.raw`\u003c`);

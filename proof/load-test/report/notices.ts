@@ -1,21 +1,21 @@
 import { type Html, html } from "./html.ts";
-import { percent, withUnit } from "./format.ts";
+import { formatLatency, formatPercent } from "./format.ts";
 import type { ShownRun } from "./shown-run.ts";
 
-/** What a reader must know before believing a figure: it stands above all charts. */
+/** What a reader must know before relying on the figures. Shown above all charts. */
 export function notices(runs: readonly ShownRun[]): Html {
-  const told = [...runs.flatMap(aboutRun), ...differences(runs)];
-  if (told.length === 0) return html``;
-  return html`<div class="notices">${told}</div>`;
+  const shown = [...runs.flatMap(runNotices), ...differenceNotices(runs)];
+  if (shown.length === 0) return html``;
+  return html`<div class="notices">${shown}</div>`;
 }
 
-function aboutRun({ name, result }: ShownRun): Html[] {
-  const told: Html[] = [];
+function runNotices({ name, result }: ShownRun): Html[] {
+  const shown: Html[] = [];
   const alone = name === "this run";
   const subject = alone ? "The run" : `Run ${name}`;
-  // The verdict of a report has said so in large letters already.
+  // In the report of one run the verdict already says so in large letters.
   if (!result.complete && !alone) {
-    told.push(
+    shown.push(
       warning(
         "Interrupted",
         html`${subject} ended before its load was complete. Its figures are not a result.`,
@@ -23,32 +23,34 @@ function aboutRun({ name, result }: ShownRun): Html[] {
     );
   }
   if (result.generator.bottleneck) {
-    told.push(
+    shown.push(
       warning(
         "The generator was the bottleneck",
-        html`${subject} sent its requests late by ${withUnit(result.generator.delayP99Ms)} (p99), where less
-        than 2 ms is due. The latencies below hold the generator's own delay; the server may be faster than
-        they say. Give the generator a free core and run again.`,
+        html`${subject} sent its requests late by ${formatLatency(result.generator.delayP99Ms)} (p99), where
+        less than 2 ms is due. The latencies below hold the generator's own delay; the server may be faster
+        than they say. Give the generator a free core and run again.`,
       ),
     );
   }
   if (result.scale !== 1 || result.rate !== 1) {
-    told.push(
+    shown.push(
       note(
         "Not the contest's load",
-        html`${subject} had phases of ${percent(result.scale)} of the contest's length at
-        ${percent(result.rate)} of its rate.`,
+        html`${subject} had phases of ${formatPercent(result.scale)} of the contest's length at
+        ${formatPercent(result.rate)} of its rate.`,
       ),
     );
   }
   const notes = result.notes ?? [];
   if (notes.length > 0)
-    told.push(untold(alone ? "What could not be told" : `What could not be told of run ${name}`, notes));
-  return told;
+    shown.push(
+      inconclusiveNotice(alone ? "What could not be told" : `What could not be told of run ${name}`, notes),
+    );
+  return shown;
 }
 
-/** A comparison is one of the servers only where all else was the same. */
-function differences(runs: readonly ShownRun[]): Html[] {
+/** Two runs compare the servers only if everything else was the same. */
+function differenceNotices(runs: readonly ShownRun[]): Html[] {
   const [a, b] = runs;
   if (a === undefined || b === undefined) return [];
   const same = (of: (run: ShownRun) => string | number): boolean => of(a) === of(b);
@@ -74,7 +76,7 @@ function note(title: string, text: Html): Html {
   return html`<p class="notice" role="note"><strong>${title}.</strong> ${text}</p>`;
 }
 
-function untold(title: string, notes: readonly string[]): Html {
+function inconclusiveNotice(title: string, notes: readonly string[]): Html {
   return html`<div class="notice" role="note">
     <strong>${title}.</strong>
     <ul>

@@ -1,6 +1,6 @@
 import table from "./official-results.json" with { type: "json" };
 
-/** One participant's result in the contest's final run. The contest published whole milliseconds. */
+/** One participant's result in the final run of the contest, which published whole milliseconds. */
 export interface OfficialResult {
   readonly participant: string;
   readonly requests: number;

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import type { LatencySummary, RunResult } from "../run-result.ts";
 import { officialResults, withoutFailure } from "./official-results.ts";
-import { standingOf } from "./ranking.ts";
+import { rankingOf } from "./ranking.ts";
 
 // As the contest published them: maxwell-fs was the best, with a p99 of 1 ms and a maximum of 31 ms.
 const best: LatencySummary = { meanMs: 0.4, p50Ms: 0.4, p75Ms: 0.9, p95Ms: 1.1, p99Ms: 1.2, maxMs: 31 };
 
-test("the official results are whole", () => {
+test("the official results are complete", () => {
   expect(officialResults).toHaveLength(686);
   expect(withoutFailure).toHaveLength(468);
   expect(officialResults.find((one) => one.participant === "maxwell-fs")).toEqual({
@@ -21,30 +21,30 @@ test("the official results are whole", () => {
   });
 });
 
-test("a run that equals the best official result shares the first place with it", () => {
-  const standing = standingOf(run(best));
-  expect(standing?.place).toBe(1);
-  expect(standing?.above).toEqual([]);
-  expect(standing?.below[0]?.participant).toBe("maxwell-fs");
+test("a run that equals the best official result shares rank 1 with it", () => {
+  const ranking = rankingOf(run(best));
+  expect(ranking?.rank).toBe(1);
+  expect(ranking?.above).toEqual([]);
+  expect(ranking?.below[0]?.participant).toBe("maxwell-fs");
 });
 
-test("a slower maximum decides between equals in p99", () => {
-  const standing = standingOf(run({ ...best, maxMs: 34.4 }));
-  expect(standing?.place).toBe(2);
-  expect(standing?.above.map((one) => one.participant)).toEqual(["maxwell-fs"]);
+test("with equal p99 the lower maximum ranks first", () => {
+  const ranking = rankingOf(run({ ...best, maxMs: 34.4 }));
+  expect(ranking?.rank).toBe(2);
+  expect(ranking?.above.map((one) => one.participant)).toEqual(["maxwell-fs"]);
 });
 
 test("a single failure puts the fastest run behind all that had none", () => {
-  expect(standingOf(run(best, { failures: 1 }))?.place).toBe(withoutFailure.length + 1);
+  expect(rankingOf(run(best, { failures: 1 }))?.rank).toBe(withoutFailure.length + 1);
 });
 
 test("a failure that belongs to no request counts too", () => {
-  expect(standingOf(run(best, { failuresTotal: 1 }))?.place).toBe(withoutFailure.length + 1);
+  expect(rankingOf(run(best, { failuresTotal: 1 }))?.rank).toBe(withoutFailure.length + 1);
 });
 
-test("there is none of a run that was interrupted or measured nothing", () => {
-  expect(standingOf(run(best, { complete: false }))).toBeNull();
-  expect(standingOf(run(best, { requests: 0 }))).toBeNull();
+test("a run that was interrupted or measured nothing has no rank", () => {
+  expect(rankingOf(run(best, { complete: false }))).toBeNull();
+  expect(rankingOf(run(best, { requests: 0 }))).toBeNull();
 });
 
 function run(

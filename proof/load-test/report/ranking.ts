@@ -2,14 +2,14 @@ import type { RunResult } from "../run-result.ts";
 import { type OfficialResult, officialResults } from "./official-results.ts";
 
 /**
- * Where a run would stand among the official results. The contest ranked by payment, but that leaves hundreds of
- * them level at the full sum, and what was published does not hold the payment. So the order here is: the smaller
- * share of failed requests, then the lower p99, then the lower maximum; the times in whole milliseconds, as the
- * official ones are. A run that equals an official result shares its place.
+ * The rank of a run among the official results. The contest ranked by payment, but hundreds of results have the full
+ * payment, and the payment was not published. So the order here is: the smaller share of failed requests, then the
+ * lower p99, then the lower maximum, with times in whole milliseconds like the official ones. A run that equals an
+ * official result shares its rank.
  */
-export interface Standing {
+export interface Ranking {
   /** 1 is the best. */
-  readonly place: number;
+  readonly rank: number;
   readonly run: OfficialResult;
   /** The official results around the run, best first; the run itself is between `above` and `below`. */
   readonly above: readonly OfficialResult[];
@@ -18,16 +18,16 @@ export interface Standing {
 
 const neighbours_max = 4;
 
-const ranked = officialResults.toSorted(byMerit);
+const ranked = officialResults.toSorted(byRank);
 
-/** Null where a comparison would mean nothing: the run was interrupted, or measured no request. */
-export function standingOf(result: Pick<RunResult, "complete" | "total" | "failuresTotal">): Standing | null {
+/** Null if a rank would mean nothing: the run was interrupted, or measured no request. */
+export function rankingOf(result: Pick<RunResult, "complete" | "total" | "failuresTotal">): Ranking | null {
   if (!result.complete || result.total.requests === 0) return null;
   const { latency } = result.total;
   const run: OfficialResult = {
     participant: "this run",
     requests: result.total.requests,
-    // A failed check that belongs to no single request (a wrong balance at the end) is in the second count only.
+    // A failed check that belongs to no single request (a wrong balance at the end) is only in the second count.
     failures: Math.max(result.total.failures, result.failuresTotal),
     p50Ms: Math.round(latency.p50Ms),
     p75Ms: Math.round(latency.p75Ms),
@@ -35,15 +35,15 @@ export function standingOf(result: Pick<RunResult, "complete" | "total" | "failu
     p99Ms: Math.round(latency.p99Ms),
     maxMs: Math.round(latency.maxMs),
   };
-  const better = ranked.filter((one) => byMerit(one, run) < 0).length;
+  const better = ranked.filter((one) => byRank(one, run) < 0).length;
   return {
-    place: better + 1,
+    rank: better + 1,
     run,
     above: ranked.slice(Math.max(0, better - neighbours_max), better),
     below: ranked.slice(better, better + neighbours_max),
   };
 }
 
-function byMerit(a: OfficialResult, b: OfficialResult): number {
+function byRank(a: OfficialResult, b: OfficialResult): number {
   return a.failures / a.requests - b.failures / b.requests || a.p99Ms - b.p99Ms || a.maxMs - b.maxMs;
 }

@@ -1,6 +1,6 @@
 import { type Html, html } from "./html.ts";
 import type { KindResult, RunResult } from "../run-result.ts";
-import { count, milliseconds, percent } from "./format.ts";
+import { formatCount, formatMilliseconds, formatPercent } from "./format.ts";
 
 const names: Readonly<Record<KindResult["kind"], string>> = {
   debit: "Debits",
@@ -14,9 +14,9 @@ export function kindName({ kind }: KindResult): string {
   return names[kind];
 }
 
-/** The latencies of each kind of request. Seven columns are what a phone has room for. */
+/** The latencies of each kind of request. A phone has room for seven columns. */
 export function latencyTable({ kinds, total }: RunResult): Html {
-  return scrolling(
+  return scrollingTable(
     "Latency by kind of request",
     html`<table class="data" data-table="latency">
       <thead>
@@ -42,15 +42,18 @@ export function latencyTable({ kinds, total }: RunResult): Html {
 
 function latencyRow(kind: KindResult): Html {
   const { meanMs, p50Ms, p75Ms, p95Ms, p99Ms, maxMs } = kind.latency;
-  // Where nothing was asked there is no latency, whatever the figures' zeros say.
-  const shown = (value: number): string => (kind.requests === 0 ? "–" : milliseconds(value));
+  // Without requests there is no latency, although the figures are 0.
+  const shown = (value: number): string => (kind.requests === 0 ? "–" : formatMilliseconds(value));
   return html`<tr>
     <th scope="row">${kindName(kind)}</th>
     ${[meanMs, p50Ms, p75Ms, p95Ms, p99Ms, maxMs].map((value) => html`<td>${shown(value)}</td>`)}
   </tr>`;
 }
 
-/** Requests and failures of each kind, and how often each outcome came: status codes first, then what went wrong on the wire. */
+/**
+ * Requests and failures of each kind, and how often each outcome occurred: status codes first, then transport
+ * failures.
+ */
 export function outcomesTable({ kinds, total }: RunResult, label: string): Html {
   const outcomes = [...new Set([total, ...kinds].flatMap((kind) => Object.keys(kind.outcomes)))].toSorted(
     (a, b) => Number(!isStatus(a)) - Number(!isStatus(b)) || a.localeCompare(b),
@@ -58,11 +61,11 @@ export function outcomesTable({ kinds, total }: RunResult, label: string): Html 
   const row = (kind: KindResult): Html =>
     html`<tr>
       <th scope="row">${kindName(kind)}</th>
-      <td>${count(kind.requests)}</td>
-      <td class="${kind.failures > 0 ? "bad" : ""}">${count(kind.failures)}</td>
+      <td>${formatCount(kind.requests)}</td>
+      <td class="${kind.failures > 0 ? "bad" : ""}">${formatCount(kind.failures)}</td>
       ${outcomes.map((outcome) => outcomeCell(kind, outcome))}
     </tr>`;
-  return scrolling(
+  return scrollingTable(
     label,
     html`<table class="data" data-table="outcomes">
       <thead>
@@ -72,8 +75,8 @@ export function outcomesTable({ kinds, total }: RunResult, label: string): Html 
           <th scope="col">Failures</th>
           ${outcomes.map(
             (outcome) =>
-              html`<th scope="col" class="${isTrouble(outcome) ? "bad" : ""}">
-                ${outcome}${meaning(outcome)}
+              html`<th scope="col" class="${isErrorOutcome(outcome) ? "bad" : ""}">
+                ${outcome}${outcomeMeaning(outcome)}
               </th>`,
           )}
         </tr>
@@ -91,8 +94,8 @@ export function outcomesTable({ kinds, total }: RunResult, label: string): Html 
 function outcomeCell(kind: KindResult, outcome: string): Html {
   const times = kind.outcomes[outcome] ?? 0;
   if (times === 0) return html`<td class="soft">·</td>`;
-  return html`<td class="${isTrouble(outcome) ? "bad" : ""}">
-    ${count(times)} <span class="soft">${percent(times / kind.requests)}</span>
+  return html`<td class="${isErrorOutcome(outcome) ? "bad" : ""}">
+    ${formatCount(times)} <span class="soft">${formatPercent(times / kind.requests)}</span>
   </td>`;
 }
 
@@ -103,20 +106,20 @@ const meanings: Readonly<Record<string, string>> = {
   "422": "refused",
 };
 
-function meaning(outcome: string): Html | null {
-  const words = meanings[outcome];
-  return words === undefined ? null : html`<span class="soft"> ${words}</span>`;
+function outcomeMeaning(outcome: string): Html | null {
+  const text = meanings[outcome];
+  return text === undefined ? null : html`<span class="soft"> ${text}</span>`;
 }
 
 function isStatus(outcome: string): boolean {
   return /^\d{3}$/u.test(outcome);
 }
 
-function isTrouble(outcome: string): boolean {
+function isErrorOutcome(outcome: string): boolean {
   return !isStatus(outcome) || outcome >= "500";
 }
 
-/** A wide table scrolls in its own frame, by keyboard too, and the page never sideways. */
-export function scrolling(label: string, table: Html): Html {
+/** A wide table scrolls in its own frame, also by keyboard, so the page never scrolls sideways. */
+export function scrollingTable(label: string, table: Html): Html {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

@@ -23,7 +23,7 @@ test("percentiles, mean and maximum are those of the values, to three digits", (
   }
 });
 
-test("a single value is every percentile of it, and none is 0", () => {
+test("a single value is every percentile; without values all are 0", () => {
   expect(of([0.123]).summary()).toEqual({
     meanMs: 0.123,
     p50Ms: 0.123,
@@ -35,7 +35,7 @@ test("a single value is every percentile of it, and none is 0", () => {
   expect(of([]).summary()).toEqual({ meanMs: 0, p50Ms: 0, p75Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 });
 });
 
-test("holds a minute as well as a microsecond, and is as new when it is cleared", () => {
+test("holds a minute as well as a microsecond, and is empty after it is cleared", () => {
   const latencies = of([0.001, 60_000]);
   expect(latencies.maxMs).toBe(60_000);
   expect(latencies.percentile(50)).toBe(0.001);
@@ -44,7 +44,7 @@ test("holds a minute as well as a microsecond, and is as new when it is cleared"
   expect(latencies.summary().maxMs).toBe(0);
 });
 
-test("the distribution rises to the maximum, and as close to 100 % as there are values", () => {
+test("the distribution rises to the maximum, as close to 100 % as the number of values allows", () => {
   const points = of(Array.from({ length: 10_000 }, (_, index) => index / 10)).distribution();
   expect(points[0]?.percentile).toBe(0);
   expect(points.at(-1)).toEqual({ percentile: 100, milliseconds: 999.9 });

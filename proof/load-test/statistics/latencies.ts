@@ -2,10 +2,10 @@ import { build, type Histogram } from "hdr-histogram-js";
 import type { LatencySummary, RunResult } from "../run-result.ts";
 
 const MICROSECONDS = 1000;
-/** Points of the distribution in each halving of what is left of 100 %. */
+/** Points of the distribution for each halving of the distance to 100 %. */
 const TICKS_PER_HALF = 5;
 
-/** A distribution of times: its size depends on the longest one, not on how many there are. Three digits are kept. */
+/** A distribution of times. Its size depends on the longest time, not on how many there are. Three digits are exact. */
 export class Latencies {
   readonly #histogram: Histogram = build({
     lowestDiscernibleValue: 1,
@@ -16,7 +16,7 @@ export class Latencies {
     useWebAssembly: false,
   });
   #maxUs = 0;
-  /** Kept beside the histogram, which would have to walk through all its counts for it. */
+  /** Stored separately, since the histogram would have to go through all its counts for it. */
   #sumUs = 0;
 
   add(milliseconds: number): void {
@@ -30,9 +30,9 @@ export class Latencies {
     return this.#histogram.totalCount;
   }
 
-  /** In milliseconds; 0 where there is none. */
+  /** In milliseconds; 0 if there are no values. */
   percentile(percent: number): number {
-    // A bucket's upper end may lie over what was measured.
+    // The upper end of a bucket may be above the highest value.
     return Math.min(this.#maxUs, this.#histogram.getValueAtPercentile(percent)) / MICROSECONDS;
   }
 
@@ -51,7 +51,10 @@ export class Latencies {
     };
   }
 
-  /** From the least to the greatest, ever closer to 100 % until no request is left beyond a point. */
+  /**
+   * From the lowest to the highest value, with points closer and closer to 100 %, until no request is beyond the last
+   * one.
+   */
   distribution(): RunResult["distribution"] {
     const points: { percentile: number; milliseconds: number }[] = [];
     if (this.count === 0) return points;

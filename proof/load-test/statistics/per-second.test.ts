@@ -1,18 +1,18 @@
 import { expect, test } from "bun:test";
-import { Timeline } from "./per-second.ts";
+import { PerSecondStatistics } from "./per-second.ts";
 
 /** Phases of 1.2 s each. */
 const SHORT = { scale: 0.01, rate: 1 };
 
-test("a request counts where it was due, its answer where it came", () => {
-  const timeline = new Timeline(SHORT);
-  timeline.offered(0);
-  timeline.offered(500);
-  timeline.settled(0, 3, true, false);
-  timeline.offered(1500);
-  timeline.settled(1500, 1504, true, true);
-  timeline.settled(500, 2500, true, false);
-  const seconds = timeline.seconds();
+test("a request counts in the second in which it was due, its answer in the second in which it came", () => {
+  const perSecond = new PerSecondStatistics(SHORT);
+  perSecond.addSent(0);
+  perSecond.addSent(500);
+  perSecond.addOutcome(0, 3, true, false);
+  perSecond.addSent(1500);
+  perSecond.addOutcome(1500, 1504, true, true);
+  perSecond.addOutcome(500, 2500, true, false);
+  const seconds = perSecond.seconds();
   expect(
     seconds.map(({ second, phase, offered, answered, failures }) => [
       second,
@@ -31,25 +31,25 @@ test("a request counts where it was due, its answer where it came", () => {
   expect(seconds[2]?.latency).toBeNull();
 });
 
-test("a second's latencies are its own, though the memory served an earlier one", () => {
-  const timeline = new Timeline({ scale: 1, rate: 1 });
+test("a second has only its own latencies, although its memory was used by an earlier one", () => {
+  const perSecond = new PerSecondStatistics({ scale: 1, rate: 1 });
   for (let second = 0; second < 100; second++) {
     const dueMs = second * 1000;
-    timeline.offered(dueMs);
-    timeline.settled(dueMs, dueMs + 100 - second, true, false);
+    perSecond.addSent(dueMs);
+    perSecond.addOutcome(dueMs, dueMs + 100 - second, true, false);
   }
-  expect(timeline.seconds().map(({ latency }) => latency?.maxMs)).toEqual(
+  expect(perSecond.seconds().map(({ latency }) => latency?.maxMs)).toEqual(
     Array.from({ length: 100 }, (_, second) => 100 - second),
   );
 });
 
-test("without an answer a request is not answered, and one that was cancelled counts nowhere", () => {
-  const timeline = new Timeline(SHORT);
-  timeline.offered(10);
-  timeline.settled(10, 2010, false, true);
-  timeline.offered(20);
-  timeline.cancelled(20);
-  const [first, ...others] = timeline.seconds();
+test("a request without an answer does not count as answered, and a cancelled one is not counted at all", () => {
+  const perSecond = new PerSecondStatistics(SHORT);
+  perSecond.addSent(10);
+  perSecond.addOutcome(10, 2010, false, true);
+  perSecond.addSent(20);
+  perSecond.addCancelled(20);
+  const [first, ...others] = perSecond.seconds();
   expect(first).toMatchObject({ offered: 1, answered: 0, failures: 1, latency: { maxMs: 2000 } });
   expect(others).toEqual([]);
 });

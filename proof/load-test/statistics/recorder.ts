@@ -1,67 +1,73 @@
-import { contest } from "../contest-rules.ts";
+import { contestRules } from "../contest-rules.ts";
 import { outcomeName } from "../checks/answer-checker.ts";
 import { FailureLog, type Finding } from "../checks/checks.ts";
-import { Figures } from "./request-statistics.ts";
+import { RequestStatistics } from "./request-statistics.ts";
 import { Latencies } from "./latencies.ts";
 import type { Outcome } from "../http/connection.ts";
-import type { GeneratorResult, Kind } from "../run-result.ts";
+import type { GeneratorResult, RequestKind } from "../run-result.ts";
 import { loadTestBounds } from "../load-test-bounds.ts";
-import type { Shape } from "../phases/schedule.ts";
-import { Timeline } from "./per-second.ts";
+import type { LoadShape } from "../phases/schedule.ts";
+import { PerSecondStatistics } from "./per-second.ts";
 
-/** Everything that a run measures: each request goes in once, when it has its outcome. */
+/** Collects everything that a run measures. Each request is added once, when it has its outcome. */
 export class Recorder {
   readonly failures = new FailureLog();
-  readonly figures = new Figures();
-  readonly timeline: Timeline;
+  readonly statistics = new RequestStatistics();
+  readonly perSecond: PerSecondStatistics;
   readonly notes: string[] = [];
   readonly #startedAt: number;
   readonly #delays = new Latencies();
-  /** Of the ramp and the steady phase, over all kinds. */
+  /** Of the ramp and the steady phase, of all kinds together. */
   readonly #loadLatencies = new Latencies();
   #inTime = 0;
 
-  /** @param startedAt of the run, in milliseconds on the clock of `performance.now()` */
-  constructor(shape: Shape, startedAt: number) {
-    this.timeline = new Timeline(shape);
+  /** @param startedAt start of the run, in milliseconds on the clock of `performance.now()` */
+  constructor(shape: LoadShape, startedAt: number) {
+    this.perSecond = new PerSecondStatistics(shape);
     this.#startedAt = startedAt;
   }
 
-  /** Requests of the ramp and the steady phase, and how many of them were answered rightly and in time. */
+  /** Requests of the ramp and the steady phase, and how many of them were answered correctly and in time. */
   get load(): { readonly requests: number; readonly inTime: number; readonly p99Ms: number } {
     const latencies = this.#loadLatencies;
     return { requests: latencies.count, inTime: this.#inTime, p99Ms: latencies.percentile(99) };
   }
 
-  finding(kind: Kind, finding: Finding): void {
+  addFinding(kind: RequestKind, finding: Finding): void {
     this.failures.add(kind, finding, (performance.now() - this.#startedAt) / 1000);
   }
 
-  /** A request of the opening checks. */
-  checked(milliseconds: number, outcome: Outcome, findings: readonly Finding[]): void {
+  /** A request of the preflight checks has its outcome. */
+  addCheck(milliseconds: number, outcome: Outcome, findings: readonly Finding[]): void {
     if (outcome.type === "failed" && outcome.reason === "cancelled") return;
-    this.figures.add("check", milliseconds, outcomeName(outcome), findings.length > 0);
-    for (const finding of findings) this.finding("check", finding);
+    this.statistics.add("check", milliseconds, outcomeName(outcome), findings.length > 0);
+    for (const finding of findings) this.addFinding("check", finding);
   }
 
-  /** @param delayMs from when the request was due to when its connection was started */
-  sent(dueMs: number, delayMs: number): void {
-    this.timeline.offered(dueMs);
+  /** @param delayMs from the due time of the request to the start of its connection */
+  addSent(dueMs: number, delayMs: number): void {
+    this.perSecond.addSent(dueMs);
     this.#delays.add(delayMs);
   }
 
-  /** A request of the load has its outcome. Times in milliseconds since the ramp's start. */
-  settled(kind: Kind, dueMs: number, endMs: number, outcome: Outcome, findings: readonly Finding[]): void {
+  /** A request of the load has its outcome. Times are in milliseconds since the start of the ramp. */
+  addOutcome(
+    kind: RequestKind,
+    dueMs: number,
+    endMs: number,
+    outcome: Outcome,
+    findings: readonly Finding[],
+  ): void {
     if (outcome.type === "failed" && outcome.reason === "cancelled") {
-      this.timeline.cancelled(dueMs);
+      this.perSecond.addCancelled(dueMs);
       return;
     }
     const failed = findings.length > 0;
     this.#loadLatencies.add(endMs - dueMs);
-    if (!failed && endMs - dueMs < contest.answered_within_milliseconds) this.#inTime += 1;
-    this.figures.add(kind, endMs - dueMs, outcomeName(outcome), failed);
-    this.timeline.settled(dueMs, endMs, outcome.type === "answered", failed);
-    for (const finding of findings) this.finding(kind, finding);
+    if (!failed && endMs - dueMs < contestRules.answered_within_milliseconds) this.#inTime += 1;
+    this.statistics.add(kind, endMs - dueMs, outcomeName(outcome), failed);
+    this.perSecond.addOutcome(dueMs, endMs, outcome.type === "answered", failed);
+    for (const finding of findings) this.addFinding(kind, finding);
   }
 
   generator(): GeneratorResult {

@@ -1,8 +1,8 @@
 import { Latencies } from "./latencies.ts";
-import type { Kind, KindResult } from "../run-result.ts";
+import type { RequestKind, KindResult } from "../run-result.ts";
 
 /** Counts, outcomes and latencies of one kind of request, or of all. */
-class KindFigures {
+class KindStatistics {
   readonly latencies = new Latencies();
   readonly #outcomes = new Map<string, number>();
   #failures = 0;
@@ -24,15 +24,15 @@ class KindFigures {
   }
 }
 
-const KINDS: readonly Kind[] = ["debit", "credit", "statement", "check"];
+const KINDS: readonly RequestKind[] = ["debit", "credit", "statement", "check"];
 
-/** What has been measured of the requests that the official test counts. */
-export class Figures {
-  readonly #total = new KindFigures();
-  readonly #kinds = new Map<Kind, KindFigures>(KINDS.map((kind) => [kind, new KindFigures()]));
+/** Counts, outcomes and latencies of the requests that the official test counts, by kind and in total. */
+export class RequestStatistics {
+  readonly #total = new KindStatistics();
+  readonly #kinds = new Map<RequestKind, KindStatistics>(KINDS.map((kind) => [kind, new KindStatistics()]));
 
   /** @param outcome a status code as text, or the name of a transport failure */
-  add(kind: Kind, milliseconds: number, outcome: string, failed: boolean): void {
+  add(kind: RequestKind, milliseconds: number, outcome: string, failed: boolean): void {
     this.#total.add(milliseconds, outcome, failed);
     this.#kinds.get(kind)?.add(milliseconds, outcome, failed);
   }
@@ -46,6 +46,6 @@ export class Figures {
   }
 
   kinds(): KindResult[] {
-    return [...this.#kinds].map(([kind, figures]) => figures.result(kind));
+    return [...this.#kinds].map(([kind, statistics]) => statistics.result(kind));
   }
 }

@@ -1,6 +1,6 @@
 import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
-import type { Target } from "../../load-test/http/load-target.ts";
+import type { LoadTarget } from "../../load-test/http/load-target.ts";
 import { tortureBounds } from "../torture-bounds.ts";
 import { KnownAccounts, HOT_ACCOUNTS } from "./known-accounts.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
@@ -10,7 +10,7 @@ import { Random } from "../plan/random.ts";
 import { type ClientRequest, OperationGenerator } from "./operation-generator.ts";
 
 export interface ClientLoadOptions {
-  readonly target: Target;
+  readonly target: LoadTarget;
   readonly seed: number;
   readonly clients?: number;
   /** After this time a request is given up. */
@@ -37,7 +37,7 @@ export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
   readonly #accounts = new KnownAccounts();
-  readonly #target: Target;
+  readonly #target: LoadTarget;
   #stop = new AbortController();
   #rounds: readonly Promise<void>[] = [];
   #attempts: Attempt[] = [];

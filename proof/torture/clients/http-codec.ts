@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import { headerOf } from "../../load-test/http/response.ts";
-import type { Target } from "../../load-test/http/load-target.ts";
+import type { LoadTarget } from "../../load-test/http/load-target.ts";
 import { bounds } from "../../../src/bounds.ts";
 import type { Answer, Operation, ShownStatement } from "./history.ts";
 
@@ -44,7 +44,7 @@ const problem = z.object({ type: z.string().startsWith(PROBLEM), status: z.int()
 const unavailable = z.object({ outcome: z.enum(["none", "unknown"]) });
 
 /** @param key the Idempotency-Key, null for none */
-export function encodeRequest(operation: Operation, key: string | null, target: Target): Uint8Array {
+export function encodeRequest(operation: Operation, key: string | null, target: LoadTarget): Uint8Array {
   const { method, path, body } = requestPartsOf(operation);
   const keyHeader = key === null ? "" : `Idempotency-Key: ${key}\r\n`;
   const head =

@@ -2,13 +2,13 @@ import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";
 import { pathToFileURL } from "node:url";
 
-/** A page in a real browser, with the questions that tests of the report have. Widths are CSS pixels. */
+/** A page in a real browser, with what tests of the report need to know about it. Widths are in CSS pixels. */
 export interface OpenedPage {
   /** Errors and warnings that the browser reported. */
   troubles(): readonly string[];
-  /** What the page asked for beside itself. */
+  /** What the page requested besides itself. */
   requests(): readonly string[];
-  /** Their ids, in the order of the page. */
+  /** The ids of the charts, in the order of the page. */
   charts(): Promise<readonly string[]>;
   /** How many pixels of a chart have exactly the colour that page.css gives this name. */
   inked(chart: string, colour: string): Promise<number>;
@@ -22,18 +22,18 @@ export interface OpenedPage {
   text(selector: string): Promise<string>;
   count(selector: string): Promise<number>;
   title(): Promise<string>;
-  /** Opens all that is folded away, without which its text is not visible. */
+  /** Unfolds all details, so that their text becomes visible. */
   unfold(): Promise<void>;
   pointAt(chart: string): Promise<void>;
   dispatch(event: string): Promise<void>;
-  /** What keeps people with disabilities from reading the page, by the rules of axe-core. */
+  /** Accessibility problems, by the rules of axe-core. */
   barriers(): Promise<readonly string[]>;
   saved(id: string): Promise<unknown>;
   download(button: string): Promise<unknown>;
   close(): Promise<void>;
 }
 
-// Run in the browser: as text, since these tests are not checked as browser code.
+// Runs in the browser. It is text, since these tests are not type-checked as browser code.
 const inked = `(id, name) => {
   const { width, height } = document.querySelector("#" + id + " canvas");
   // From a copy: reading the chart's own canvas makes the browser warn.
@@ -53,7 +53,7 @@ const pictures = `({
   charts: Object.fromEntries([...document.querySelectorAll(".chart")].map(
     (chart) => [chart.id, chart.querySelector("canvas").toDataURL()])),
 })`;
-// Charts draw in a microtask after a change, and sizes are observed before a frame: two frames are after both.
+// Charts are drawn in a microtask after a change, and sizes are observed before a frame. After two frames both are done.
 const settled = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))";
 
 export async function open(context: BrowserContext, file: string): Promise<OpenedPage> {
@@ -105,7 +105,7 @@ export async function open(context: BrowserContext, file: string): Promise<Opene
     },
     barriers: async () => {
       await page.evaluate(axe.source);
-      // Not in what is folded away, which is long and like the tables in sight.
+      // Folded details are excluded: they are long, and similar to the visible tables.
       return page.evaluate(
         `axe.run({ exclude: ["details"] }).then(({ violations }) => violations.map(({ help }) => help))`,
       );

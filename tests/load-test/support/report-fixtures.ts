@@ -1,14 +1,14 @@
 /**
- * Results of runs that never took place, as real ones look: a ramp, a steady phase, a slow start, now and then a
- * pause. The same seed gives the same result.
+ * Invented results that look like real ones: a ramp, a steady phase, a slow start, an occasional pause. The same seed
+ * gives the same result.
  */
 import type {
   Failure,
-  Kind,
+  RequestKind,
   KindResult,
   LatencySummary,
   RunResult,
-  Second,
+  SecondResult,
 } from "../../../proof/load-test/run-result.ts";
 
 export interface Circumstances {
@@ -17,12 +17,12 @@ export interface Circumstances {
   readonly phaseSeconds: number;
   /** The median latency. */
   readonly typicalMs: number;
-  /** Seconds in which the server stood still for `pauseMs`. */
+  /** Seconds in which the server paused for `pauseMs`. */
   readonly pausesAt: readonly number[];
   readonly pauseMs: number;
   readonly failures: readonly Failure[];
   readonly failuresTotal: number;
-  /** Of the two phases together; fewer than both have where the run was interrupted. */
+  /** Of the two phases together; shorter than both if the run was interrupted. */
   readonly measuredSeconds: number;
   readonly generatorDelayP99Ms: number;
   readonly url: string;
@@ -42,14 +42,14 @@ const usual: Circumstances = {
 };
 
 interface Sample {
-  readonly kind: Kind;
+  readonly kind: RequestKind;
   readonly second: number;
   readonly milliseconds: number;
   readonly outcome: string;
   readonly failed: boolean;
 }
 
-const ramps: readonly (readonly [Kind, number])[] = [
+const ramps: readonly (readonly [RequestKind, number])[] = [
   ["debit", 220],
   ["credit", 110],
   ["statement", 10],
@@ -113,7 +113,7 @@ export function runResult(changes: Partial<Circumstances> = {}): RunResult {
   };
 }
 
-function sample(given: Circumstances, random: () => number, kind: Kind, second: number): Sample {
+function sample(given: Circumstances, random: () => number, kind: RequestKind, second: number): Sample {
   const cold = second < 3 ? 3 : 1;
   const tail = Math.exp(0.32 * normal(random) + (random() < 0.01 ? 1.4 * random() : 0));
   const paused = given.pausesAt.includes(second) && random() < 0.2 ? random() * given.pauseMs : 0;
@@ -133,7 +133,7 @@ function spreadFailures(samples: Sample[], failures: number, random: () => numbe
   }
 }
 
-/** The checks before the load: two times 25 requests at once, then the five accounts'. */
+/** The checks before the load: twice 25 concurrent requests, then those of the five accounts. */
 function checkSamples(random: () => number): Sample[] {
   return Array.from({ length: 118 }, (_, nth) => ({
     kind: "check",
@@ -156,7 +156,7 @@ function kindResult(kind: KindResult["kind"], samples: readonly Sample[]): KindR
   };
 }
 
-function timeline(given: Circumstances, samples: readonly Sample[]): Second[] {
+function timeline(given: Circumstances, samples: readonly Sample[]): SecondResult[] {
   const bySecond = Map.groupBy(samples, (one) => one.second);
   return Array.from({ length: given.measuredSeconds }, (_, second) => {
     const due = bySecond.get(second) ?? [];

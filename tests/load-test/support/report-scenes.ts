@@ -1,7 +1,7 @@
 import type { Failure, RunResult } from "../../../proof/load-test/run-result.ts";
 import { runResult } from "./report-fixtures.ts";
 
-/** Runs that a report must do justice to. */
+/** Runs that a report must show correctly. */
 
 export const passed: RunResult = runResult();
 
@@ -44,8 +44,8 @@ const latency = { meanMs: 21, p50Ms: 0.84, p75Ms: 1.04, p95Ms: 11.9, p99Ms: 787.
 const debits = { meanMs: 21.5, p50Ms: 0.9, p75Ms: 1.1, p95Ms: 12.3, p99Ms: 801.2, maxMs: 3235.6 };
 const nothing = { meanMs: 0, p50Ms: 0, p75Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 };
 
-/** A run whose every figure is written down, so that a test can say what its page must show. */
-export const told: RunResult = {
+/** A run with fixed figures, so that a test can say what its page must show. */
+export const fixed: RunResult = {
   ...failed,
   verdict: {
     passed: false,
@@ -90,7 +90,7 @@ export const interrupted: RunResult = runResult({ seed: 3, measuredSeconds: 9 })
 
 export const empty: RunResult = runResult({ seed: 5, measuredSeconds: 0 });
 
-/** What a hostile server could make the tool say. If any of it ran, the page's title would say so. */
+/** What a hostile server could put into a message. If any of it ran, the title of the page would change. */
 export const hostileText = `</script><script>document.title='owned'</script><img src=x onerror="document.title='owned'"> & '"<!--`;
 
 export const hostile: RunResult = {

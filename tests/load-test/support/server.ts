@@ -24,8 +24,8 @@ const UNPROCESSABLE: Answer = { status: 422, body: {} };
 const NOT_FOUND: Answer = { status: 404, body: {} };
 
 /**
- * A right server for the contest's contract, in memory, in as few lines as it takes: written apart from the product,
- * so that the load test is not tested with what it tests. Wrong servers override the step at which they go wrong.
+ * A small, correct in-memory server for the contest's contract. It is independent of the product, so that the load test is
+ * not tested with what it tests. Wrong servers override the step at which they go wrong.
  */
 export class LedgerServer {
   readonly accounts = new Map<number, StoredAccount>(
@@ -41,7 +41,7 @@ export class LedgerServer {
   });
   #micros = Date.UTC(2024, 0, 17) * 1000;
 
-  /** TCP connections that were made so far. */
+  /** How many TCP connections were made so far. */
   connections = 0;
 
   async start(): Promise<string> {

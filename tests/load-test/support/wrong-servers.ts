@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Answer, LedgerServer, type StoredAccount, type StoredEntry } from "./server.ts";
 
-/** Right, but every answer is the last one of its connection. */
+/** Correct, but closes the connection after each answer. */
 export class ClosesConnections extends LedgerServer {
   override send(response: ServerResponse, answer: Answer): void {
     response.setHeader("connection", "close");
@@ -107,7 +107,7 @@ export class TearsStatements extends LedgerServer {
   }
 }
 
-/** Shows another amount than was booked. */
+/** Shows a different amount than was booked. */
 export class ShowsWrongAmounts extends LedgerServer {
   override statement(account: StoredAccount): unknown {
     return super.statement({
@@ -195,7 +195,7 @@ export class AnswersWithoutBalance extends LedgerServer {
   }
 }
 
-/** What goes wrong happens to one request in so many, after the checks before the load. */
+/** Goes wrong for one request in `every`, after the checks before the load. */
 abstract class NowAndThen extends LedgerServer {
   readonly #every: number;
   #requests = 0;
@@ -263,7 +263,7 @@ export class FailsNowAndThen extends NowAndThen {
   }
 }
 
-/** Answers nothing any more from a moment in the load on. */
+/** Stops answering during the load. */
 export class Hangs extends LedgerServer {
   #requests = 0;
 
@@ -273,7 +273,7 @@ export class Hangs extends LedgerServer {
   }
 }
 
-/** Is gone from a moment in the load on. */
+/** Stops listening during the load. */
 export class StopsListening extends LedgerServer {
   #requests = 0;
 
@@ -289,7 +289,7 @@ export class HangsFromTheStart extends LedgerServer {
   override async handle(): Promise<void> {}
 }
 
-/** Answers with bytes that are no HTTP. */
+/** Answers with bytes that are not HTTP. */
 export class TalksNonsense extends NowAndThen {
   constructor() {
     super(15);

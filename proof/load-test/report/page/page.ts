@@ -1,7 +1,7 @@
 /**
- * What the report does in a browser: it draws the charts that the page holds as data, keeps them as wide as their
- * place and in the colours of the reader's scheme, and saves the figures as a file. Goes into the page as text, after
- * the chart library; hence one file, without imports but of types.
+ * What the report does in a browser: it draws the charts that the page holds as data, fits them to the width of their
+ * containers and to the reader's colour scheme, and saves the figures as a file. This file is put into the page as
+ * text, after the chart library, so it is one file that imports only types.
  */
 import type { Axis, ChartSpec, Colour, Line } from "../chart-spec.ts";
 
@@ -10,7 +10,7 @@ const charts = specs.flatMap((spec) => draw(spec));
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 darkScheme.addEventListener("change", redraw);
-// Paper is white whatever the screen is; page.css has the light colours for this class too.
+// Paper is white even if the screen is dark. page.css sets the light colours for this class too.
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("print");
   redraw();
@@ -32,17 +32,17 @@ function redraw(): void {
 }
 
 function draw(spec: ChartSpec): uPlot[] {
-  const place = document.getElementById(spec.id);
-  if (place === null) return [];
+  const container = document.getElementById(spec.id);
+  if (container === null) return [];
   const [xs, ...ys] = spec.columns;
   const chart = new uPlot(
-    options(spec, place.clientWidth),
+    options(spec, container.clientWidth),
     [[...xs], ...ys.map((column) => [...column])],
-    place,
+    container,
   );
   new ResizeObserver(() => {
-    chart.setSize({ width: place.clientWidth, height: spec.height });
-  }).observe(place);
+    chart.setSize({ width: container.clientWidth, height: spec.height });
+  }).observe(container);
   return [chart];
 }
 
@@ -61,7 +61,7 @@ function options(spec: ChartSpec, width: number): uPlot.Options {
     scales: { x: scale(spec.x), y: scale(spec.y) },
     axes: [axis(spec.x, "x"), axis(spec.y, "y")],
     series: [
-      { label: spec.xLabel, value: (_, value) => say(value, spec.x.unit) },
+      { label: spec.xLabel, value: (_, value) => formatValue(value, spec.x.unit) },
       ...spec.lines.map((line) => series(line, spec.y)),
     ],
     hooks: {
@@ -79,9 +79,9 @@ function options(spec: ChartSpec, width: number): uPlot.Options {
   };
 }
 
-/** In custom properties, which unlike colours that are read once follow the scheme by themselves. */
+/** Uses custom properties: unlike colours that are read once, they follow the colour scheme automatically. */
 function legendMarkers({ lines }: ChartSpec): uPlot.Legend.Markers {
-  // The first entry of the legend is that of x, which has no line.
+  // The first entry of the legend is x, which has no line.
   const lineOf = (entry: number): Line | undefined => lines[entry - 1];
   const colourOf = (entry: number): string => `var(--${lineOf(entry)?.colour ?? "soft"})`;
   return {
@@ -99,9 +99,9 @@ function scale({ log, min, max }: Axis): uPlot.Scale {
 function axis(spec: Axis, name: "x" | "y"): uPlot.Axis {
   return {
     splits: spec.ticks.map((tick) => tick.at),
-    // uPlot would leave out ticks of logarithmic scales by a rule of its own.
+    // By default uPlot leaves out some ticks of logarithmic scales.
     filter: (_, splits) => splits,
-    values: (chart, splits) => withRoom(chart, splits, spec, name),
+    values: (chart, splits) => textsThatFit(chart, splits, spec, name),
     size: name === "y" ? 46 : 34,
     gap: 4,
     font: "12px system-ui, sans-serif",
@@ -111,8 +111,13 @@ function axis(spec: Axis, name: "x" | "y"): uPlot.Axis {
   };
 }
 
-/** The texts of an axis, without those that would run into the one before. */
-function withRoom(chart: uPlot, splits: readonly number[], spec: Axis, name: "x" | "y"): (string | null)[] {
+/** The texts of an axis, without those that would overlap the one before. */
+function textsThatFit(
+  chart: uPlot,
+  splits: readonly number[],
+  spec: Axis,
+  name: "x" | "y",
+): (string | null)[] {
   let taken = Number.NEGATIVE_INFINITY;
   return splits.map((at) => {
     const text = spec.ticks.find((tick) => tick.at === at)?.text ?? "";
@@ -137,7 +142,7 @@ function series(line: Line, y: Axis): uPlot.Series {
     ...(paths === undefined ? {} : { paths }),
     spanGaps: line.bridged,
     points: { show: false },
-    value: (_, value) => say(value, y.unit),
+    value: (_, value) => formatValue(value, y.unit),
   };
 }
 
@@ -195,7 +200,7 @@ function drawMarks(chart: uPlot, spec: ChartSpec): void {
     ctx.textBaseline = mark.axis === "x" ? "top" : "bottom";
     const x = mark.axis === "x" ? at + (leftHalf ? 6 : -6) * pixels : bbox.left + bbox.width - 4 * pixels;
     const y = mark.axis === "x" ? bbox.top + bbox.height / 2 + 18 * index * pixels : at - 3 * pixels;
-    // A rim in the colour of the paper keeps the text readable where lines run through it.
+    // An outline in the background colour keeps the text readable where lines cross it.
     ctx.setLineDash([]);
     ctx.lineWidth = 4 * pixels;
     ctx.lineJoin = "round";
@@ -206,7 +211,7 @@ function drawMarks(chart: uPlot, spec: ChartSpec): void {
   ctx.restore();
 }
 
-function say(value: number | null, unit: Axis["unit"]): string {
+function formatValue(value: number | null, unit: Axis["unit"]): string {
   if (value === null || value === undefined) return "–";
   switch (unit) {
     case "ms":
@@ -224,7 +229,7 @@ function colour(name: Colour | "grid" | "paper"): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** A colour of page.css, which are all `#rrggbb`, made translucent. */
+/** Makes a colour of page.css translucent. All of them are `#rrggbb`. */
 function faded(hex: string, alpha: number): string {
   const digits = Math.round(alpha * 255).toString(16);
   return hex + digits.padStart(2, "0");
