@@ -111,7 +111,7 @@ export function readWriterConfig(environment: Environment = process.env): Writer
 }
 
 /** Whether the environment says where the books are, and with them that there is a cluster. */
-export function namesBooks(environment: Environment = process.env): boolean {
+export function namesCluster(environment: Environment = process.env): boolean {
   return (environment["DATABASE_URL"] ?? "") !== "";
 }
 

@@ -16,7 +16,7 @@ export interface StoredEntry {
 }
 
 /** What a predecessor is needed for. */
-export type Before = Pick<StoredEntry, "seq" | "balance" | "time">;
+export type PreviousEntry = Pick<StoredEntry, "seq" | "balance" | "time">;
 
 export interface ChainFault {
   readonly name: FindingName;
@@ -31,7 +31,7 @@ const MONEY_MAX = BigInt(MONEY_CENTS_MAX);
  * compared with its neighbour as it stands, so that one broken balance does not condemn all that follow. Behind a hole,
  * or beside a twin, nothing can be said of the balance.
  */
-export function faultsOf(entry: StoredEntry, before: Before | null): ChainFault[] {
+export function faultsOf(entry: StoredEntry, before: PreviousEntry | null): ChainFault[] {
   const faults: ChainFault[] = [];
   const { seq, kind, value, balance, time, creditLimit, limitInForce } = entry;
   const add = (name: FindingName, at: bigint, detail: string): void => {

@@ -6,7 +6,7 @@ const BUCKET_OF_HASH = 2 ** 53 / BUCKETS;
  * Finds texts that come twice among millions, in 8 bytes for each: it keeps a hash of 53 bits, which a number holds
  * exactly. What it finds are candidates: two of ten million texts that differ have the same hash once in 200 runs.
  */
-export class DoubledCommands {
+export class DuplicateDetector {
   readonly #buckets: Float64Array[];
   readonly #counts = new Uint32Array(BUCKETS);
 
@@ -34,16 +34,16 @@ export class DoubledCommands {
 
   /** The hashes that came more than once. */
   candidates(): ReadonlySet<number> {
-    const doubled = new Set<number>();
+    const duplicates = new Set<number>();
     for (const [index, bucket] of this.#buckets.entries()) {
       const hashes = bucket.subarray(0, this.#counts[index]);
       hashes.sort();
       for (let at = 1; at < hashes.length; at += 1) {
         const hash = hashes[at] ?? 0;
-        if (hash === hashes[at - 1]) doubled.add(hash);
+        if (hash === hashes[at - 1]) duplicates.add(hash);
       }
     }
-    return doubled;
+    return duplicates;
   }
 
   #grow(index: number, bucket: Float64Array): Float64Array {

@@ -8,7 +8,7 @@ export const EVENT_OF_ENTRY = `
     e.credit_limit, e.command, e.description)`;
 
 /** Asks the books, at whatever moment. */
-export type Ask = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
+export type QueryBooks = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
 
 /** An event that the books should have, and what they have instead. */
 export interface EventDiffers {
@@ -20,7 +20,7 @@ export interface EventDiffers {
 }
 
 /** The event, or `null` where the text is none. */
-export function eventOf(text: string): LedgerEvent | null {
+export function parseEventOrNull(text: string): LedgerEvent | null {
   try {
     return parseEvent(text);
   } catch {
@@ -33,12 +33,15 @@ export function accountOf(event: LedgerEvent): number {
 }
 
 /** Which of the events, each valid, the books do not have exactly so. */
-export async function differingEvents(ask: Ask, events: readonly string[]): Promise<EventDiffers[]> {
+export async function differingEvents(
+  queryBooks: QueryBooks,
+  events: readonly string[],
+): Promise<EventDiffers[]> {
   const entries: { account: number; seq: number; text: string }[] = [];
   const opened: { account: number; text: string }[] = [];
   const changed: { account: number; seq: number; id: string; text: string }[] = [];
   for (const text of events) {
-    const event = eventOf(text);
+    const event = parseEventOrNull(text);
     switch (event?.type) {
       case "entry":
         entries.push({ account: event.entry.account, seq: event.entry.seq, text });
@@ -55,7 +58,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
   const rows = await Promise.all([
     entries.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
            LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
@@ -68,7 +71,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
         ),
     opened.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::text[]) AS w (account, text)
            LEFT JOIN LATERAL (
@@ -81,7 +84,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
         ),
     changed.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[])
              AS w (account, seq, command, text)

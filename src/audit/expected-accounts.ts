@@ -1,14 +1,14 @@
 import { z } from "zod";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { accountOf, EVENT_OF_ENTRY, eventOf } from "./events.ts";
+import { accountOf, EVENT_OF_ENTRY, parseEventOrNull } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
 import { integers } from "../keep/pg-array.ts";
 
 /** An account as the books have it, and what the outbox holds behind them: what was decided, up to one moment. */
-export interface Decided {
+export interface ExpectedAccount {
   seq: number;
   balance: bigint;
   limit: bigint;
@@ -30,18 +30,18 @@ interface LimitVersion {
  * @param from for each account the seq whose statement is to be told, or 0
  * @param events of these accounts in the outbox, behind the cursor of the snapshot; those of each in their order
  */
-export async function decidedOf(
+export async function expectedAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],
   events: Iterable<OutboxEvent>,
   findings: Findings,
-): Promise<Map<number, Decided>> {
-  const decided = new Map<number, Decided>();
+): Promise<Map<number, ExpectedAccount>> {
+  const expected = new Map<number, ExpectedAccount>();
   const versions = new Map<number, LimitVersion[]>();
   for (const row of await readAccounts(books, accounts)) {
     const account = Number(row["account"]);
     const text = row["statement"];
-    decided.set(account, {
+    expected.set(account, {
       seq: Number(row["seq"]),
       balance: big(row["balance"]),
       limit: big(row["credit_limit"]),
@@ -55,25 +55,25 @@ export async function decidedOf(
     const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
     versions.set(account, [...(versions.get(account) ?? []), version]);
     // Where the account's own row says otherwise, that is told of the books; Redis goes by what was decided.
-    const known = decided.get(account);
-    if (known !== undefined) known.limit = version.limit;
+    const state = expected.get(account);
+    if (state !== undefined) state.limit = version.limit;
   }
   const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
   for (const { g, text } of events) {
-    const event = eventOf(text);
+    const event = parseEventOrNull(text);
     if (event === null) continue;
-    apply(decided, versions, event, text, g, findings);
+    apply(expected, versions, event, text, g, findings);
     if (event.type !== "entry") continue;
     // One account may have a million of them here.
     const { account, seq } = event.entry;
     const behind = (wanted.get(account) ?? 0) - seq;
-    if (behind >= 0 && behind < bounds.statement_entries_max) decided.get(account)?.entries.set(seq, text);
+    if (behind >= 0 && behind < bounds.statement_entries_max) expected.get(account)?.entries.set(seq, text);
   }
-  return decided;
+  return expected;
 }
 
 function apply(
-  decided: Map<number, Decided>,
+  expected: Map<number, ExpectedAccount>,
   versions: Map<number, LimitVersion[]>,
   event: LedgerEvent,
   text: string,
@@ -81,9 +81,9 @@ function apply(
   findings: Findings,
 ): void {
   const account = accountOf(event);
-  const known = decided.get(account);
+  const state = expected.get(account);
   if (event.type === "open") {
-    if (known !== undefined) {
+    if (state !== undefined) {
       findings.add(
         "outbox-gap",
         account,
@@ -94,7 +94,7 @@ function apply(
     }
     const limit = BigInt(event.creditLimit);
     versions.set(account, [{ limit, afterSeq: 0 }]);
-    decided.set(account, {
+    expected.set(account, {
       seq: 0,
       balance: 0n,
       limit,
@@ -104,7 +104,7 @@ function apply(
     });
     return;
   }
-  if (known === undefined) {
+  if (state === undefined) {
     findings.add(
       "account-missing",
       account,
@@ -114,8 +114,8 @@ function apply(
     return;
   }
   if (event.type === "limit") {
-    if (event.seq !== known.seq || BigInt(event.balance) !== known.balance) {
-      const before = `seq ${known.seq} and balance ${known.balance}`;
+    if (event.seq !== state.seq || BigInt(event.balance) !== state.balance) {
+      const before = `seq ${state.seq} and balance ${state.balance}`;
       findings.add(
         "outbox-gap",
         account,
@@ -123,20 +123,20 @@ function apply(
         `batch ${g} of the outbox has ${quote(text)} behind ${before}`,
       );
     }
-    known.limit = BigInt(event.creditLimit);
-    versions.get(account)?.push({ limit: known.limit, afterSeq: event.seq });
+    state.limit = BigInt(event.creditLimit);
+    versions.get(account)?.push({ limit: state.limit, afterSeq: event.seq });
     return;
   }
   const { seq, kind, value, balance } = event.entry;
-  const wanted = kind === "credit" ? known.balance + BigInt(value) : known.balance - BigInt(value);
-  if (seq !== known.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== known.limit) {
-    const before = `seq ${known.seq}, balance ${known.balance} and limit ${known.limit}`;
+  const wanted = kind === "credit" ? state.balance + BigInt(value) : state.balance - BigInt(value);
+  if (seq !== state.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== state.limit) {
+    const before = `seq ${state.seq}, balance ${state.balance} and limit ${state.limit}`;
     findings.add("outbox-gap", account, seq, `batch ${g} of the outbox has ${quote(text)} behind ${before}`);
   } else if (balance < -event.creditLimit) {
     findings.add("limit-passed", account, seq, `in the outbox the balance ${balance} is under the limit`);
   }
-  known.seq = seq;
-  known.balance = BigInt(balance);
+  state.seq = seq;
+  state.balance = BigInt(balance);
 }
 
 export function quote(text: string): string {

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from "cli-progress";
 import { bounds } from "../bounds.ts";
 
 /** A bar on the standard error, where that is a terminal, once an audit has taken a while, or is going to. */
-export class Progress {
+export class ProgressBar {
   readonly #bar: SingleBar | null;
   readonly #timer: ReturnType<typeof setTimeout>;
   #done = 0;
@@ -26,7 +26,7 @@ export class Progress {
     this.#timer = setTimeout(() => this.#show(), bounds.audit_quiet_milliseconds);
   }
 
-  /** In what {@link Work} counts. */
+  /** In what {@link ProgressEstimate} counts. */
   update(done: number, all: number): void {
     this.#done = done;
     this.#all = all;

@@ -132,10 +132,10 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
       `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = 3 AND seq = 1)
        WHERE account = 5 AND seq = 15`,
     ];
-    const told = async (after: number) =>
+    const listed = async (after: number) =>
       (await withBooks(...used(after))).filter((place) => place.startsWith("command"));
-    expect(await told(day - 1)).toEqual(["command-doubled 5 15"]);
-    expect(await told(day)).toEqual([]);
+    expect(await listed(day - 1)).toEqual(["command-doubled 5 15"]);
+    expect(await listed(day)).toEqual([]);
   });
 
   test("the same account and seq twice, with the key dropped", async () => {

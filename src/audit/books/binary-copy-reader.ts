@@ -12,7 +12,7 @@ const TWO_TO_32 = 2 ** 32;
  *
  * PostgreSQL sends whole rows, so that none is spread over two chunks.
  */
-export function readRows(
+export function readBinaryCopy(
   source: Readable,
   columns: number,
   onRow: (row: Float64Array) => void,

@@ -12,18 +12,24 @@ export async function checkAccounts(
   findings: Findings,
 ): Promise<void> {
   const parameters = [integers(accounts, (account) => account)];
-  for (const account of await named(books, findings, ACCOUNTS, parameters)) tellAccount(account, findings);
-  for (const limit of await named(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
-    findings.add("account-missing", place(limit), null, "it has limits, and is not among the accounts");
+  for (const account of await queryLimited(books, findings, ACCOUNTS, parameters))
+    reportAccount(account, findings);
+  for (const limit of await queryLimited(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
+    findings.add(
+      "account-missing",
+      accountOfRow(limit),
+      null,
+      "it has limits, and is not among the accounts",
+    );
   }
-  for (const entry of await named(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
+  for (const entry of await queryLimited(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
     const detail = `it was held to the limit ${entry["credit_limit"]}, in force was ${entry["in_force"] ?? "none"}`;
-    findings.add("limit-passed", place(entry), Number(entry["seq"]), detail);
+    findings.add("limit-passed", accountOfRow(entry), Number(entry["seq"]), detail);
   }
 }
 
 /** The rows of a query, as far as each of them is named; the others are counted. */
-async function named(
+async function queryLimited(
   books: Snapshot,
   findings: Findings,
   query: string,
@@ -32,12 +38,12 @@ async function named(
   const rows = await books.query(`${query} LIMIT ${bounds.audit_rows_named_max}`, parameters);
   if (rows.length === bounds.audit_rows_named_max) {
     const [row] = await books.query(`SELECT count(*) AS count FROM (${query}) AS faulty`, parameters);
-    findings.addUntold(Number(row?.["count"]) - rows.length);
+    findings.addUnlisted(Number(row?.["count"]) - rows.length);
   }
   return rows;
 }
 
-function place(row: Row): number {
+function accountOfRow(row: Row): number {
   return Number(row["account"]);
 }
 
@@ -56,15 +62,16 @@ const ACCOUNTS = `
   WHERE a.account = ANY($1::text::bigint[]) AND ((a.seq, a.balance) IS DISTINCT FROM (coalesce(e.seq, 0), coalesce(e.balance, 0))
     OR a.credit_limit IS DISTINCT FROM l.credit_limit OR l.version IS DISTINCT FROM n.versions)`;
 
-function tellAccount(row: Row, findings: Findings): void {
+function reportAccount(row: Row, findings: Findings): void {
   const { seq, balance, credit_limit, entry_seq, entry_balance, latest_limit, version, versions } = row;
-  const differs = (detail: string): void => findings.add("account-differs", place(row), Number(seq), detail);
+  const differs = (detail: string): void =>
+    findings.add("account-differs", accountOfRow(row), Number(seq), detail);
   if (seq !== entry_seq || balance !== entry_balance) {
     differs(
       `it has seq ${seq} and balance ${balance}, its latest entry seq ${entry_seq} and ${entry_balance}`,
     );
   } else if (latest_limit === null) {
-    findings.add("account-missing", place(row), null, "it has no limit among the limits");
+    findings.add("account-missing", accountOfRow(row), null, "it has no limit among the limits");
   } else if (credit_limit !== latest_limit) {
     differs(`it has the limit ${credit_limit}, the latest of its limits is ${latest_limit}`);
   } else {
@@ -109,14 +116,14 @@ export async function checkCommands(
     ) AS e
     WHERE account_before IS NOT NULL
       AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
-  for (const row of await named(books, findings, `SELECT * FROM (${query}) AS doubled`, [
+  for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
     integers([...hashes], (hash) => hash),
   ])) {
     const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
     const seq = row["seq"];
     findings.add(
       "command-doubled",
-      place(row),
+      accountOfRow(row),
       seq === null || seq === undefined ? null : Number(seq),
       `the command ${row["command"]} took effect already: ${first}`,
     );

@@ -28,8 +28,8 @@ export async function checkChains(
      FROM (${FAULTY}) AS faulty ORDER BY faulty.account, faulty.seq LIMIT ${bounds.audit_rows_named_max}`,
     parameters,
   );
-  for (const row of rows) name(row, findings);
-  findings.addUntold(Number(rows[0]?.["faulty"] ?? 0) - rows.length);
+  for (const row of rows) reportEntry(row, findings);
+  findings.addUnlisted(Number(rows[0]?.["faulty"] ?? 0) - rows.length);
 }
 
 /** Numeric, where sums of damaged numbers could overflow. */
@@ -47,7 +47,7 @@ const FAULTY = `
     OR CASE WHEN credit_limit IS DISTINCT FROM limit_before THEN credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE} END
     OR seq_before IS NULL AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = e.account)`;
 
-function name(row: Row, findings: Findings): void {
+function reportEntry(row: Row, findings: Findings): void {
   const account = big(row["account"]);
   const entry = {
     account,

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import { connectPostgres, type Sql } from "../../keep/postgres-client.ts";
-import { readRows } from "./binary-copy-reader.ts";
+import { readBinaryCopy } from "./binary-copy-reader.ts";
 
 /** What an account with very many entries is sorted in. */
 const WORK_MEMORY = "64MB";
@@ -16,7 +16,7 @@ export interface Snapshot {
 }
 
 /** Looks at the books in a transaction that cannot change anything, however long it takes. */
-export async function inSnapshot<T>(sql: Sql, look: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+export async function inSnapshot<T>(sql: Sql, read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   const holder: { result?: { readonly value: T } } = {};
   await sql.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", async (transaction) => {
     await transaction.unsafe(`SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '${WORK_MEMORY}'`);
@@ -25,12 +25,12 @@ export async function inSnapshot<T>(sql: Sql, look: (snapshot: Snapshot) => Prom
     const query = (text: string, parameters: readonly (string | number | null)[] = []): Promise<Row[]> =>
       rows(transaction, text, parameters);
     const stream = async (text: string, columns: number, onRow: (row: Float64Array) => void): Promise<void> =>
-      readRows(
+      readBinaryCopy(
         await transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable(),
         columns,
         onRow,
       );
-    holder.result = { value: await look({ query, stream }) };
+    holder.result = { value: await read({ query, stream }) };
   });
   if (holder.result === undefined) throw new Error("the transaction ended before it began");
   return holder.result.value;

@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { Findings } from "../findings.ts";
 
-interface Behind {
+interface MissingLastEntries {
   readonly account: number;
   /** Of its latest entry; 0 where it has none. */
   readonly last: number;
@@ -17,7 +17,7 @@ interface Behind {
  * that know more than the entries are taken out of the query: none, where all is well. SQLite takes `known` and the
  * columns beside it from the same row.
  */
-const BEHIND = `
+const MISSING_LAST_ENTRIES = `
   SELECT account, last, max(known) AS known, command FROM (
     SELECT account, known, command,
       coalesce((SELECT max(seq) FROM entries WHERE entries.account = later.account), 0) AS last
@@ -30,14 +30,16 @@ const BEHIND = `
   ) WHERE known > last GROUP BY account`;
 
 /** Finds accounts whose last entries are missing, as far as limits and remembered outcomes tell. */
-export function checkLastEntries(db: Database, findings: Findings): void {
-  for (const { account, last, known, command } of db.query<Behind, []>(BEHIND).iterate()) {
+export function findMissingLastEntries(db: Database, findings: Findings): void {
+  for (const { account, last, known, command } of db
+    .query<MissingLastEntries, []>(MISSING_LAST_ENTRIES)
+    .iterate()) {
     const missing = known - last;
     const what = missing === 1 ? "the entry is missing" : `${missing} entries are missing from here on`;
-    const witness =
+    const evidence =
       command === null
         ? `a limit was changed behind seq ${known}`
         : `the remembered outcome of ${command} has the account at seq ${known}`;
-    findings.add("seq-gap", account, last + 1, `${what}: ${witness}`);
+    findings.add("seq-gap", account, last + 1, `${what}: ${evidence}`);
   }
 }

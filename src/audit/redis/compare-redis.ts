@@ -1,27 +1,27 @@
 import type { Sql } from "../../keep/postgres-client.ts";
 import { integers } from "../../keep/pg-array.ts";
 import { bounds } from "../../bounds.ts";
-import { withAside } from "../spill/spill-database.ts";
+import { withSpillDatabase } from "../spill/spill-database.ts";
 import type { Row } from "../books/books-snapshot.ts";
-import type { System } from "../books/books-metadata.ts";
+import type { BooksMetadata } from "../books/books-metadata.ts";
 import { CompareFeed } from "../feed/compare-feed.ts";
-import { CompareMoving } from "./compare-changing-accounts.ts";
+import { CompareChangingAccounts } from "./compare-changing-accounts.ts";
 import { EVENT_OF_ENTRY } from "../events.ts";
 import { readFeed } from "../feed/stream-reader.ts";
 import type { Findings } from "../findings.ts";
-import { looking, NATS, POSTGRES } from "../unreachable-server.ts";
-import { isMarked } from "./lost-batch-flag.ts";
-import { OutboxAside } from "../spill/outbox-spill.ts";
-import type { Found, RedisSide } from "./redis-reader.ts";
-import { type Work, WORK_OF_COMPARISON } from "../progress-estimate.ts";
+import { requireReachable, NATS, POSTGRES } from "../unreachable-server.ts";
+import { reportLostBatchFlag } from "./lost-batch-flag.ts";
+import { OutboxSpill } from "../spill/outbox-spill.ts";
+import type { ReadResult, RedisReader } from "./redis-reader.ts";
+import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
 export interface CompareOptions {
   readonly sql: Sql;
-  readonly redis: RedisSide;
-  readonly system: System;
+  readonly redis: RedisReader;
+  readonly system: BooksMetadata;
   readonly findings: Findings;
   /** The comparison of all accounts is planned in it. */
-  readonly work: Work;
+  readonly progress: ProgressEstimate;
 }
 
 export interface Compared {
@@ -41,7 +41,7 @@ export class CompareRedis {
   readonly #options: CompareOptions;
   readonly #findings: Findings;
   /** Of each shard the accounts that are to be compared with the outbox. */
-  readonly #moving = new Map<number, number[]>();
+  readonly #changing = new Map<number, number[]>();
   #statements = 0;
 
   constructor(options: CompareOptions) {
@@ -55,19 +55,25 @@ export class CompareRedis {
       if (await this.#isComparable(shard)) shards.push(shard);
     }
     for (const shard of shards) await this.#compareAll(shard);
-    return withAside(async (aside) => {
-      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, aside);
+    return withSpillDatabase(async (spill) => {
+      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, spill);
       if (natsUrl !== null) {
-        await looking(
+        await requireReachable(
           NATS,
-          readFeed(natsUrl, (messages) => feed.take(messages, this.#ask)),
+          readFeed(natsUrl, (messages) => feed.take(messages, this.#queryBooks)),
         );
       }
       let outboxEntries = 0;
       for (const shard of shards) {
-        const outbox = new OutboxAside(aside);
-        const comparison = new CompareMoving({ ...this.#options, ask: this.#ask, shard, outbox, feed });
-        await comparison.compare(this.#moving.get(shard) ?? []);
+        const outbox = new OutboxSpill(spill);
+        const comparison = new CompareChangingAccounts({
+          ...this.#options,
+          queryBooks: this.#queryBooks,
+          shard,
+          outbox,
+          feed,
+        });
+        await comparison.compare(this.#changing.get(shard) ?? []);
         outboxEntries += comparison.outboxEntries;
       }
       return { outboxEntries, feedBatches: feed.compared, statements: this.#statements };
@@ -87,7 +93,7 @@ export class CompareRedis {
       this.#findings.add("redis-other", null, null, detail);
       return false;
     }
-    return !isMarked(shard, head, this.#findings);
+    return !reportLostBatchFlag(shard, head, this.#findings);
   }
 
   /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
@@ -97,7 +103,7 @@ export class CompareRedis {
     let last = 0;
     let chunks = 0;
     for (;;) {
-      const rows = await this.#ask(
+      const rows = await this.#queryBooks(
         `SELECT account FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
          ORDER BY account LIMIT ${bounds.audit_chunk_accounts}`,
         [String(last)],
@@ -109,7 +115,7 @@ export class CompareRedis {
       // As for the rows of the books, see binary-copy-reader.ts.
       if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
       const done = this.#compareChunk(shard, chunk)
-        .then(() => this.#options.work.did(chunk.length * WORK_OF_COMPARISON))
+        .then(() => this.#options.progress.did(chunk.length * COMPARISON_COST))
         .finally(() => running.delete(done));
       // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
       done.catch(() => {});
@@ -128,15 +134,15 @@ export class CompareRedis {
       // Whatever becomes of it: Redis showed a statement.
       if (typeof found[index] === "object") this.#statements += 1;
       if (same.has(account)) continue;
-      const moving = this.#moving.get(shard);
-      if (moving === undefined) this.#moving.set(shard, [account]);
-      else moving.push(account);
+      const changing = this.#changing.get(shard);
+      if (changing === undefined) this.#changing.set(shard, [account]);
+      else changing.push(account);
     }
   }
 
   /** Of these accounts those that Redis showed exactly as the books have them a moment later, statements and all. */
-  async #sameInBooks(accounts: readonly number[], found: readonly Found[]): Promise<Set<number>> {
-    const rows = await this.#ask(
+  async #sameInBooks(accounts: readonly number[], found: readonly ReadResult[]): Promise<Set<number>> {
+    const rows = await this.#queryBooks(
       `SELECT a.account, concat_ws(' ', a.seq, a.balance, a.credit_limit, a.name) AS standing, (
          SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
          WHERE e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max} AND e.seq <= a.seq
@@ -157,6 +163,6 @@ export class CompareRedis {
     return same;
   }
 
-  readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
-    looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
+  readonly #queryBooks = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
+    requireReachable(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
 }

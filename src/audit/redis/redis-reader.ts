@@ -8,7 +8,7 @@ import {
   type Redis,
 } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { looking, REDIS } from "../unreachable-server.ts";
+import { requireReachable, REDIS } from "../unreachable-server.ts";
 
 export interface Head {
   readonly epoch: string;
@@ -21,7 +21,7 @@ export interface Head {
 }
 
 /** An account as Redis has it, and its statement, of one moment. Numbers as they stand: damage may be anything. */
-export interface Reading {
+export interface RedisAccount {
   readonly limit: string;
   readonly balance: string;
   readonly seq: string;
@@ -31,14 +31,14 @@ export interface Reading {
 }
 
 /** `unreadable`: with what Redis said. */
-export type Found = Reading | "missing" | { readonly unreadable: string };
+export type ReadResult = RedisAccount | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
 /** The rows are looked at one by one where they are taken apart: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
 /** Redis, as an audit looks at it. Methods throw StartError where it does not answer. */
-export class RedisSide {
+export class RedisReader {
   readonly #redis: Redis;
 
   private constructor(redis: Redis) {
@@ -46,7 +46,7 @@ export class RedisSide {
   }
 
   /** Rejects where Redis cannot be reached. */
-  static async connect(url: string): Promise<RedisSide> {
+  static async connect(url: string): Promise<RedisReader> {
     let reason: Error | null = null;
     const redis = connectRedis(url, (error) => {
       reason = error;
@@ -59,7 +59,7 @@ export class RedisSide {
       timer = setTimeout(() => resolve(false), bounds.audit_connect_milliseconds_max);
     });
     try {
-      if (await Promise.race([connected, late])) return new RedisSide(redis);
+      if (await Promise.race([connected, late])) return new RedisReader(redis);
     } catch (error) {
       redis.destroy();
       throw error;
@@ -78,15 +78,18 @@ export class RedisSide {
   /** `null`: Redis holds nothing of the shard. */
   async head(shard: number): Promise<Head | null> {
     const fields = ["epoch", "g", "next", "lost", "other"];
-    const reply = await looking(REDIS, this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]));
+    const reply = await requireReachable(
+      REDIS,
+      this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]),
+    );
     const [epoch, g, next, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
     return { epoch, g: Number(g), next: Number(next), lost: numberOf(lost), other: numberOf(other) };
   }
 
   /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch, or answers nobody. */
-  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[] | null> {
-    const found: Found[] = [];
+  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[] | null> {
+    const found: ReadResult[] = [];
     try {
       for (let at = 0; at < accounts.length; at += bounds.audit_chunk_accounts) {
         const chunk = accounts.slice(at, at + bounds.audit_chunk_accounts);
@@ -95,12 +98,12 @@ export class RedisSide {
       return found;
     } catch (error) {
       if (error instanceof ErrorReply && /^(EPOCH|STALE|EMPTY)/.test(error.message)) return null;
-      return looking(REDIS, Promise.reject(error));
+      return requireReachable(REDIS, Promise.reject(error));
     }
   }
 
   /** A key of a wrong type fails the whole call: then each half is asked for by itself. */
-  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[]> {
+  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["s", String(account)]);
     try {
       const reply: unknown = await this.#redis.sendCommand([
@@ -115,7 +118,7 @@ export class RedisSide {
       return readingsReply
         .parse(reply)
         .slice(1)
-        .map((row) => (Array.isArray(row) ? reading(row) : "missing"));
+        .map((row) => (Array.isArray(row) ? parseAccount(row) : "missing"));
     } catch (error) {
       if (!(error instanceof ErrorReply) || !error.message.includes("WRONGTYPE")) throw error;
       if (accounts.length === 1) return [{ unreadable: error.message.slice(0, 100) }];
@@ -127,7 +130,7 @@ export class RedisSide {
 
   /** Up to `count` batches of the outbox from `g` on, in their order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
-    return looking(REDIS, readOutbox(this.#redis, shard, g, count));
+    return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
   }
 }
 
@@ -135,7 +138,7 @@ function numberOf(field: string | null | undefined): number | null {
   return typeof field === "string" ? Number(field) : null;
 }
 
-function reading(row: readonly unknown[]): Reading {
+function parseAccount(row: readonly unknown[]): RedisAccount {
   const statement: string[] = [];
   for (let index = FIELDS_BEFORE_STATEMENT; index < row.length; index += 1)
     statement.push(textOf(row[index]));

@@ -24,8 +24,8 @@ export function describeReport(report: AuditReport, where: string): string {
   return [...lines, "", ...(report.agreed ? ["Agreed."] : findings(report))].join("\n");
 }
 
-function findings({ findings: told, findingsInAll }: AuditReport): string[] {
-  const rows = [["finding", "account", "seq", "detail"], ...told.map(cells)];
+function findings({ findings: listed, findingsInAll }: AuditReport): string[] {
+  const rows = [["finding", "account", "seq", "detail"], ...listed.map(cells)];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
     row
@@ -33,7 +33,7 @@ function findings({ findings: told, findingsInAll }: AuditReport): string[] {
       .join(GAP)
       .trimEnd(),
   );
-  const rest = findingsInAll - told.length;
+  const rest = findingsInAll - listed.length;
   return [
     `Not agreed: ${count(findingsInAll)} finding${findingsInAll === 1 ? "" : "s"}.`,
     "",

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { accountOf, eventOf } from "../events.ts";
+import { accountOf, parseEventOrNull } from "../events.ts";
 
 export interface OutboxEvent {
   readonly g: number;
@@ -12,7 +12,7 @@ export interface OutboxEvent {
  * A shard's outbox as it was read so far: what has been trimmed in Redis since is still here. There may be more in it
  * than the memory should hold, so everything is told piece by piece.
  */
-export class OutboxAside {
+export class OutboxSpill {
   readonly #db: Database;
   readonly #addBatch: Statement;
   readonly #addEvent: Statement;
@@ -45,7 +45,7 @@ export class OutboxAside {
       for (const { g, events } of page) {
         this.#addBatch.run(g);
         for (const text of events) {
-          const event = eventOf(text);
+          const event = parseEventOrNull(text);
           this.#addEvent.run(g, event === null ? null : accountOf(event), text);
         }
         this.#lastG = g;
@@ -54,7 +54,7 @@ export class OutboxAside {
   }
 
   /** The numbers of the batches behind `g`, in their order. */
-  *numbersBehind(g: number): Iterable<number> {
+  *batchNumbersAfter(g: number): Iterable<number> {
     const rows = this.#db.query<OutboxEvent, [number]>("SELECT g FROM batches WHERE g > ? ORDER BY place");
     for (const row of rows.iterate(g)) yield row.g;
   }
@@ -65,7 +65,7 @@ export class OutboxAside {
   }
 
   /** The accounts that batches behind `g` change. */
-  accountsBehind(g: number): number[] {
+  accountsAfter(g: number): number[] {
     return this.#db
       .query<{ account: number }, [number]>(
         "SELECT DISTINCT account FROM events WHERE account IS NOT NULL AND g > ?",
@@ -75,7 +75,7 @@ export class OutboxAside {
   }
 
   /** The highest number, under those of the shard, of an account that batches behind `g` open; 0 where there is none. */
-  lastOpenedBehind(g: number, { shard, shards }: { shard: number; shards: number }): number {
+  lastOpenedAfter(g: number, { shard, shards }: { shard: number; shards: number }): number {
     const row = this.#db
       .query<{ last: number | null }, [number, number, number]>(
         "SELECT max(account) AS last FROM events WHERE g > ? AND text LIKE 'o %' AND account % ? = ?",
@@ -84,7 +84,7 @@ export class OutboxAside {
     return row?.last ?? 0;
   }
 
-  entriesBehind(g: number): number {
+  entriesAfter(g: number): number {
     const row = this.#db
       .query<{ count: number }, [number]>(
         "SELECT count(*) AS count FROM events WHERE g > ? AND substr(text, 1, 1) IN ('c', 'd')",
@@ -94,7 +94,7 @@ export class OutboxAside {
   }
 
   /** What stands in the batches behind `g` and is no event. */
-  oddBehind(g: number): OutboxEvent[] {
+  malformedAfter(g: number): OutboxEvent[] {
     return this.#db
       .query<OutboxEvent, [number, number]>(
         "SELECT g, text FROM events WHERE account IS NULL AND g > ? ORDER BY place LIMIT ?",
