@@ -11,7 +11,7 @@ const ENTRY = fileURLToPath(new URL("../cli/binary-main.ts", import.meta.url));
  * With the bytecode of its functions, which is half of its start-up time. `esm`, as there are modules that wait while
  * they are loaded.
  */
-const HOW = ["--compile", "--minify", "--bytecode", "--format=esm"];
+const BUILD_FLAGS = ["--compile", "--minify", "--bytecode", "--format=esm"];
 
 /**
  * Makes the single-file executable: Bun and the ledger's program in one, with every text that it reads.
@@ -23,7 +23,7 @@ export function buildExecutable(to: string = EXECUTABLE): void {
   // Put in its place whole: one that runs from there keeps its file.
   const draft = `${to}.${process.pid}`;
   const { exitCode, stderr, stdout } = Bun.spawnSync(
-    [process.execPath, "build", ...HOW, ENTRY, "--outfile", draft],
+    [process.execPath, "build", ...BUILD_FLAGS, ENTRY, "--outfile", draft],
     { stdout: "pipe", stderr: "pipe" },
   );
   if (exitCode === 0) {

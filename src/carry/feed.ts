@@ -17,7 +17,7 @@ export interface FeedOptions {
   /** Of this process, as NATS shows it. */
   readonly name: string;
   /** Told once when NATS cannot be reached, and once when it can again. */
-  readonly onTrouble?: (message: string) => void;
+  readonly onOutage?: (message: string) => void;
 }
 
 /**
@@ -46,7 +46,7 @@ export class Feed {
   /** Connects by itself, for as long as it takes. */
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#connect().catch((error: unknown) => options.onTrouble?.(messageOf(error)));
+    this.#connect().catch((error: unknown) => options.onOutage?.(messageOf(error)));
   }
 
   /**
@@ -104,7 +104,7 @@ export class Feed {
   }
 
   async #connect(): Promise<void> {
-    const { url, name, onTrouble } = this.#options;
+    const { url, name, onOutage } = this.#options;
     let attempt = 0;
     while (!this.#closed) {
       try {
@@ -118,14 +118,14 @@ export class Feed {
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
         });
-        if (attempt > 0) onTrouble?.("NATS is back");
+        if (attempt > 0) onOutage?.("NATS is back");
         attempt = 0;
         await this.#use(connection);
         // It reconnects for ever, so it ends with close() only, or by something that nobody has thought of.
         this.#connected = false;
         clearInterval(this.#streamTimer);
       } catch (error) {
-        if (attempt === 0) onTrouble?.(`NATS cannot be reached (${messageOf(error)})`);
+        if (attempt === 0) onOutage?.(`NATS cannot be reached (${messageOf(error)})`);
         attempt += 1;
         await Bun.sleep(bounds.feed_reconnect_milliseconds);
       }
@@ -143,9 +143,9 @@ export class Feed {
     for await (const status of connection.status()) {
       if (status.type === "disconnect" && this.#connected) {
         this.#connected = false;
-        this.#options.onTrouble?.("NATS is away");
+        this.#options.onOutage?.("NATS is away");
       } else if (status.type === "reconnect") {
-        this.#options.onTrouble?.("NATS is back");
+        this.#options.onOutage?.("NATS is back");
         this.#reconnected(connection);
       }
     }

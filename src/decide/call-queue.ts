@@ -2,7 +2,7 @@ import { LedgerUnavailable } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { CallLost, CallRefused } from "./redis-link.ts";
 
-interface Waiting<Request, Answer> {
+interface PendingRequest<Request, Answer> {
   readonly request: Request;
   /** On the clock of `performance.now`. */
   readonly deadline: number;
@@ -18,7 +18,7 @@ interface Waiting<Request, Answer> {
  * Of which requests nobody knows whether they were done, where there is no answer: of none, because doing them changes
  * nothing; of those that were sent; or of all, because another process may have sent them.
  */
-export type Unknown = "none" | "sent" | "all";
+export type UnknownOutcome = "none" | "sent" | "all";
 
 /**
  * Collects requests while a call is on its way, and sends all of them as the next call. Few requests: calls of one,
@@ -31,16 +31,16 @@ export type Unknown = "none" | "sent" | "all";
  *
  * A call whose answer is lost (the connection broke, Redis is silent) may have been done or not. Its requests go back
  * to the head of the queue and are sent again. Each waits for at most `decision_milliseconds_max`; then its caller
- * learns that there is no answer, and whether the outcome is known (see {@link Unknown}). A call that is on its way by
+ * learns that there is no answer, and whether the outcome is known (see {@link UnknownOutcome}). A call that is on its way by
  * then goes on by itself.
  */
 export class CallQueue<Request, Answer> {
-  readonly #unknown: Unknown;
+  readonly #unknownOutcome: UnknownOutcome;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
   readonly #lingerMilliseconds: number;
-  #waiting: Waiting<Request, Answer>[] = [];
-  #called: readonly Waiting<Request, Answer>[] = [];
+  #waiting: PendingRequest<Request, Answer>[] = [];
+  #inFlight: readonly PendingRequest<Request, Answer>[] = [];
   #calling = false;
   #scheduled = false;
   /** So many are worth waiting for; 0: whatever there is, is sent. */
@@ -54,12 +54,12 @@ export class CallQueue<Request, Answer> {
    * @param lingerMilliseconds how long a call waits for those that were answered before
    */
   constructor(
-    unknown: Unknown,
+    unknown: UnknownOutcome,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
     lingerMilliseconds: number = bounds.linger_milliseconds,
   ) {
-    this.#unknown = unknown;
+    this.#unknownOutcome = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
     this.#lingerMilliseconds = lingerMilliseconds;
@@ -101,7 +101,7 @@ export class CallQueue<Request, Answer> {
 
   /** Tells those whose deadline has passed. */
   expire(now: number): void {
-    for (const one of [...this.#called, ...this.#waiting]) {
+    for (const one of [...this.#inFlight, ...this.#waiting]) {
       if (!one.settled && now >= one.deadline) this.#giveUp(one, "Redis did not answer in time");
     }
     if (this.#waiting.some((one) => one.settled)) this.#waiting = this.#waiting.filter((one) => !one.settled);
@@ -116,7 +116,7 @@ export class CallQueue<Request, Answer> {
   /** Tells everyone, from now on, that there will be no answer. */
   abandon(reason: string): void {
     this.#abandoned = reason;
-    for (const one of [...this.#called, ...this.#waiting]) this.#giveUp(one, reason);
+    for (const one of [...this.#inFlight, ...this.#waiting]) this.#giveUp(one, reason);
     this.#waiting = [];
   }
 
@@ -130,7 +130,7 @@ export class CallQueue<Request, Answer> {
     const batch = this.#waiting.splice(0, bounds.call_commands_max);
     const sentBefore = batch.map((one) => one.sent);
     for (const one of batch) one.sent = true;
-    this.#called = batch;
+    this.#inFlight = batch;
     this.#calling = true;
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
@@ -150,18 +150,18 @@ export class CallQueue<Request, Answer> {
     );
   }
 
-  #giveUp(one: Waiting<Request, Answer>, reason: string): void {
+  #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {
     if (one.settled) return;
     one.settled = true;
     one.reject(new LedgerUnavailable(reason, this.#isUnknown(one) ? "unknown" : "none"));
   }
 
-  #isUnknown({ sent }: Waiting<Request, Answer>): boolean {
-    return this.#unknown === "all" || (this.#unknown === "sent" && sent);
+  #isUnknown({ sent }: PendingRequest<Request, Answer>): boolean {
+    return this.#unknownOutcome === "all" || (this.#unknownOutcome === "sent" && sent);
   }
 
   #finish(expected: number): void {
-    this.#called = [];
+    this.#inFlight = [];
     this.#calling = false;
     this.#expected = expected;
     this.wake();
@@ -169,7 +169,7 @@ export class CallQueue<Request, Answer> {
 }
 
 function settle<Request, Answer>(
-  one: Waiting<Request, Answer>,
+  one: PendingRequest<Request, Answer>,
   answer: Answer | LedgerUnavailable | undefined,
 ): void {
   if (one.settled) return;

@@ -1,4 +1,4 @@
-import type { Standing } from "../ledger/account.ts";
+import type { AccountState } from "../ledger/account.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
@@ -32,7 +32,7 @@ export function parseAnswer(text: string): Answer {
   switch (mark) {
     case "=":
     case "+":
-      return { type: "accepted", account: standingAfter(rest), replayed: mark === "+" };
+      return { type: "accepted", account: stateAfter(rest), replayed: mark === "+" };
     case "!":
     case "?": {
       const refusal = REFUSALS.find((name) => name === rest);
@@ -51,7 +51,7 @@ export function newEvent(answer: string): string | null {
   return answer.startsWith("=") ? answer.slice(1) : null;
 }
 
-function standingAfter(text: string): Standing {
+function stateAfter(text: string): AccountState {
   const event = parseEvent(text);
   switch (event.type) {
     case "entry": {

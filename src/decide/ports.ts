@@ -11,7 +11,7 @@ export interface BooksReader {
    */
   noteSeen(epoch: string, shard: number, g: number): Promise<void>;
   /** Whether what the event tells of stands in the books: the same command, at the same place. */
-  holds(event: string): Promise<boolean>;
+  hasEvent(event: string): Promise<boolean>;
   /** Up to `count` entries with a seq under `before` (null: from the newest kept). */
   history(account: number, before: number | null, count: number): Promise<KeptHistory>;
 }

@@ -12,7 +12,7 @@ import {
 import { bounds } from "../bounds.ts";
 import type { BooksReader } from "./ports.ts";
 import { RedisLink } from "./redis-link.ts";
-import { type Reading, Shard, type ShardOptions } from "./shard.ts";
+import { type AccountSnapshot, Shard, type ShardOptions } from "./shard.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
@@ -36,7 +36,7 @@ export class RedisLedger implements Ledger {
   /** Empty until Redis was admitted for the first time; then their number stands. */
   readonly #shards: Shard[] = [];
   /** Ends the waiting of each request that came before; a promise for all would hold on to those that gave up. */
-  readonly #early = new Set<() => void>();
+  readonly #waitingForAdmission = new Set<() => void>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -56,19 +56,19 @@ export class RedisLedger implements Ledger {
   }
 
   async submit(command: Command): Promise<Outcome> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
     const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
   async account(id: number): Promise<Account | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     return (await this.#shard(id).read("account", id))?.account ?? null;
   }
 
   async statement(id: number): Promise<Statement | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     return this.#shard(id).read("statement", id);
   }
 
@@ -77,14 +77,14 @@ export class RedisLedger implements Ledger {
    * the outbox after that is in the books when they are asked.
    */
   async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shard(id);
     for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
-      const reading = await shard.read("statement", id);
-      if (reading === null) return null;
-      const newest = Math.min(reading.account.seq, before === null ? Number.MAX_SAFE_INTEGER : before - 1);
-      const kept = await this.#kept(id, before, count);
-      const unkept = kept.keptSeq < newest ? await this.#unkept(shard, reading, kept.keptSeq) : [];
+      const snapshot = await shard.read("statement", id);
+      if (snapshot === null) return null;
+      const newest = Math.min(snapshot.account.seq, before === null ? Number.MAX_SAFE_INTEGER : before - 1);
+      const kept = await this.#keptHistory(id, before, count);
+      const unkept = kept.keptSeq < newest ? await this.#unkeptEntries(shard, snapshot, kept.keptSeq) : [];
       const page = [...unkept, ...kept.entries].filter((entry) => entry.seq <= newest).slice(0, count);
       // A hole was kept and trimmed between two readings: the next time it is in the books.
       const whole =
@@ -101,7 +101,7 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const goOn of this.#early) goOn();
+    for (const proceed of this.#waitingForAdmission) proceed();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#deadlines);
@@ -112,22 +112,22 @@ export class RedisLedger implements Ledger {
   #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const shard of this.#shards) shard.wake(newEpoch);
-    for (const goOn of this.#early) goOn();
+    for (const proceed of this.#waitingForAdmission) proceed();
   }
 
   /**
    * A process that is started again listens before Redis was admitted, and a balancer that has not noticed that it was
    * away sends it requests at once: they wait a moment, as all do while Redis is away.
    */
-  #beginning(): Promise<void> {
+  #firstAdmission(): Promise<void> {
     return new Promise((resolve) => {
-      const goOn = (): void => {
+      const proceed = (): void => {
         clearTimeout(timer);
-        this.#early.delete(goOn);
+        this.#waitingForAdmission.delete(proceed);
         resolve();
       };
-      const timer = setTimeout(goOn, bounds.first_admission_milliseconds_max);
-      this.#early.add(goOn);
+      const timer = setTimeout(proceed, bounds.first_admission_milliseconds_max);
+      this.#waitingForAdmission.add(proceed);
     });
   }
 
@@ -139,7 +139,7 @@ export class RedisLedger implements Ledger {
     return shard;
   }
 
-  async #kept(id: number, before: number | null, count: number): ReturnType<BooksReader["history"]> {
+  async #keptHistory(id: number, before: number | null, count: number): ReturnType<BooksReader["history"]> {
     try {
       return await this.#books.history(id, before, count);
     } catch (error) {
@@ -148,7 +148,11 @@ export class RedisLedger implements Ledger {
   }
 
   /** The account's entries behind the newest kept one, newest first: from its statement, or else from the outbox. */
-  async #unkept(shard: Shard, { account, entries }: Reading, keptSeq: number): Promise<readonly Entry[]> {
+  async #unkeptEntries(
+    shard: Shard,
+    { account, entries }: AccountSnapshot,
+    keptSeq: number,
+  ): Promise<readonly Entry[]> {
     const oldest = entries.at(-1);
     const unkept = (entry: Entry): boolean => entry.account === account.id && entry.seq > keptSeq;
     if (oldest === undefined || oldest.seq <= keptSeq + 1) return entries.filter(unkept);

@@ -1,7 +1,7 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
-import { type Admission, compare, type FenceOptions, type OwnBatch } from "./fence.ts";
+import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
@@ -46,7 +46,7 @@ const REFUSING_CODES = new Set([
  * The connection to Redis, behind the fence.
  *
  * Down: the client reconnects by itself. Connected: nothing may be asked yet; the link compares Redis with the books
- * (see {@link compare}) and tries again until they agree. Admitted: calls pass. The loss of the connection leads back to
+ * (see {@link compareWithBooks}) and tries again until they agree. Admitted: calls pass. The loss of the connection leads back to
  * down, and an answer of the function that it is of another epoch, older than what was seen, or not there, back to
  * connected. So an empty, an older or another Redis never answers. Where nobody calls, the link itself does now and
  * then: an idle process would else say that it is ready until it fails the first request that it gets.
@@ -55,7 +55,7 @@ export class RedisLink {
   readonly #options: RedisLinkOptions;
   readonly #client: Redis;
   /** What was known when Redis was admitted last; kept over a loss, to know it again. */
-  #known: Admission | null = null;
+  #lastAdmission: Admission | null = null;
   /** For each shard, the latest batch of the known epoch that this process has seen. */
   #latestG: number[] = [];
   /** For each shard, the latest batch of the known epoch that this process has had decided. */
@@ -67,8 +67,8 @@ export class RedisLink {
   #closed = false;
   /** The shards that were called since the last look at those that are idle. */
   readonly #called = new Set<number>();
-  #looking = false;
-  readonly #looks: ReturnType<typeof setInterval>;
+  #checkingIdle = false;
+  readonly #idleChecks: ReturnType<typeof setInterval>;
   /** Counts connections and losses: what was compared on one connection says nothing of the next. */
   #connection = 0;
 
@@ -77,7 +77,7 @@ export class RedisLink {
     this.#client = connectRedis(options.url, () => {
       this.#lose("Redis does not answer");
       // A refused ping (Redis is busy, its disk is full) is an error, too, and leaves the connection as it is.
-      if (this.#client.isReady) this.#admitAgain();
+      if (this.#client.isReady) this.#startAdmission();
     });
     // Closed while it was connecting: the client itself would leave the new connection open until it is silent too long.
     this.#client.on("connect", () => {
@@ -85,15 +85,15 @@ export class RedisLink {
     });
     this.#client.on("ready", () => {
       this.#connection += 1;
-      this.#admitAgain();
+      this.#startAdmission();
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
-    this.#looks = setInterval(() => void this.#lookAtIdle(), bounds.fence_look_milliseconds);
+    this.#idleChecks = setInterval(() => void this.#checkIdleShards(), bounds.fence_look_milliseconds);
   }
 
   /** Null while nothing may be asked. */
   get admission(): Admission | null {
-    return this.#admitted ? this.#known : null;
+    return this.#admitted ? this.#lastAdmission : null;
   }
 
   latestG(shard: number): number {
@@ -113,9 +113,9 @@ export class RedisLink {
    */
   readiness(): Readiness {
     if (this.#admitted) return { ready: true };
-    const waits =
+    const isShortLoss =
       this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
-    return waits ? { ready: true } : { ready: false, reason: this.#reason };
+    return isShortLoss ? { ready: true } : { ready: false, reason: this.#reason };
   }
 
   /**
@@ -149,7 +149,7 @@ export class RedisLink {
       const refused = new CallRefused(error.message, { cause: error });
       const isGone = error.message.startsWith("ERR Function not found");
       if (!REFUSING_CODES.has(refused.code) && !isGone) throw new CallLost(error.message, { cause: error });
-      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#fenceAgain(error.message);
+      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
       throw refused;
     }
   }
@@ -170,7 +170,7 @@ export class RedisLink {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#looks);
+    clearInterval(this.#idleChecks);
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
@@ -186,29 +186,29 @@ export class RedisLink {
   }
 
   /** Reads nothing of each shard that nobody has called: the function refuses that, too, where the fence does not hold. */
-  async #lookAtIdle(): Promise<void> {
+  async #checkIdleShards(): Promise<void> {
     // An answer may take longer than the time between two looks.
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#checkingIdle) return;
+    this.#checkingIdle = true;
     for (let shard = 0; shard < (this.admission?.shards ?? 0); shard += 1) {
       if (this.#called.delete(shard)) continue;
       const args = [this.admission?.epoch ?? "", String(this.latestG(shard))];
       // What a refusal means was seen to when it came; a loss is told by the connection.
       await this.#send("FCALL_RO", "razonete_read", shard, args).catch(() => {});
     }
-    this.#looking = false;
+    this.#checkingIdle = false;
   }
 
   /** The Redis that was admitted is not what it was: now the books have to be asked. */
-  #fenceAgain(reason: string): void {
+  #closeFence(reason: string): void {
     this.#admitted = false;
     this.#lostAt = null;
     this.#reason = reason;
-    if (this.#known !== null) this.#known = { ...this.#known, runId: "" };
-    this.#admitAgain();
+    if (this.#lastAdmission !== null) this.#lastAdmission = { ...this.#lastAdmission, runId: "" };
+    this.#startAdmission();
   }
 
-  #admitAgain(): void {
+  #startAdmission(): void {
     this.#admit().catch((error: unknown) => this.#lose(messageOf(error)));
   }
 
@@ -219,15 +219,19 @@ export class RedisLink {
     try {
       while (this.#client.isReady && !this.#admitted) {
         const connection = this.#connection;
-        const before = this.#known && { ...this.#known, latestG: this.#latestG, own: this.#own };
-        const compared = await compare(this.#client, this.#options, before);
+        const before = this.#lastAdmission && {
+          ...this.#lastAdmission,
+          latestG: this.#latestG,
+          own: this.#own,
+        };
+        const compared = await compareWithBooks(this.#client, this.#options, before);
         if (connection !== this.#connection) continue;
         if ("reason" in compared) {
           this.#reason = compared.reason;
-          if (!compared.passing) this.#lostAt = null;
+          if (!compared.temporary) this.#lostAt = null;
           await Bun.sleep(bounds.fence_retry_milliseconds);
         } else {
-          this.#open(compared);
+          this.#accept(compared);
         }
       }
     } finally {
@@ -235,9 +239,9 @@ export class RedisLink {
     }
   }
 
-  #open(admission: Admission): void {
-    const newEpoch = this.#known !== null && this.#known.epoch !== admission.epoch;
-    this.#known = admission;
+  #accept(admission: Admission): void {
+    const newEpoch = this.#lastAdmission !== null && this.#lastAdmission.epoch !== admission.epoch;
+    this.#lastAdmission = admission;
     this.#latestG = [...admission.latestG];
     if (newEpoch) this.#own = [];
     this.#admitted = true;

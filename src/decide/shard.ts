@@ -12,7 +12,7 @@ import type { BatchFeed } from "./ports.ts";
 import type { RedisLink } from "./redis-link.ts";
 
 /** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */
-export interface Reading {
+export interface AccountSnapshot {
   readonly account: Account;
   readonly entries: readonly Entry[];
   readonly readAt: Micros;
@@ -41,7 +41,7 @@ export class Shard {
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
   readonly #commands: CallQueue<Command, Outcome>;
-  readonly #readings: CallQueue<ReadRequest, Reading | null>;
+  readonly #reads: CallQueue<ReadRequest, AccountSnapshot | null>;
 
   constructor(number: number, link: RedisLink, options: ShardOptions) {
     this.#number = number;
@@ -52,7 +52,7 @@ export class Shard {
     this.#commands = new CallQueue(options.balancerResends ? "all" : "sent", mayCall, (commands) =>
       this.#decide(commands),
     );
-    this.#readings = new CallQueue("none", mayCall, (requests) => this.#read(requests));
+    this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
@@ -61,12 +61,12 @@ export class Shard {
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
-  read(what: "account" | "statement", account: number): Promise<Reading | null> {
-    return this.#readings.submit({ what, account });
+  read(what: "account" | "statement", account: number): Promise<AccountSnapshot | null> {
+    return this.#reads.submit({ what, account });
   }
 
   get idle(): boolean {
-    return this.#commands.idle && this.#readings.idle;
+    return this.#commands.idle && this.#reads.idle;
   }
 
   /**
@@ -77,18 +77,18 @@ export class Shard {
   wake(newEpoch: boolean): void {
     if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
     this.#commands.wake();
-    this.#readings.wake();
+    this.#reads.wake();
   }
 
   /** To be called now and then. */
   expire(now: number): void {
     this.#commands.expire(now);
-    this.#readings.expire(now);
+    this.#reads.expire(now);
   }
 
   abandon(reason: string): void {
     this.#commands.abandon(reason);
-    this.#readings.abandon(reason);
+    this.#reads.abandon(reason);
   }
 
   /** Every entry that the outbox holds, in order. Its size is bounded by `outboxBatchesMax` calls. */
@@ -130,12 +130,12 @@ export class Shard {
     }
   }
 
-  async #read(requests: readonly ReadRequest[]): Promise<readonly (Reading | null)[]> {
+  async #read(requests: readonly ReadRequest[]): Promise<readonly (AccountSnapshot | null)[]> {
     const args = [this.#link.admission?.epoch ?? "", String(this.#link.latestG(this.#number))];
     for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", String(account));
     const reply = readReply.parse(await this.#link.call("FCALL_RO", "razonete_read", this.#number, args));
     const [time, ...rows] = reply;
-    return requests.map(({ account }, index) => readingOf(account, rows[index] ?? null, Number(time)));
+    return requests.map(({ account }, index) => snapshotOf(account, rows[index] ?? null, Number(time)));
   }
 }
 
@@ -154,7 +154,7 @@ function outcomeOf(text: string): Outcome | LedgerUnavailable {
 const applyReply = z.array(z.string());
 const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());
 
-function readingOf(id: number, row: readonly string[] | null, now: Micros): Reading | null {
+function snapshotOf(id: number, row: readonly string[] | null, now: Micros): AccountSnapshot | null {
   if (row === null) return null;
   const [limit, balance, seq, time, name, ...events] = row;
   const account = {

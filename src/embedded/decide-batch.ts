@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
 const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
 
 /** What a batch has decided so far: seen by its later commands, by nobody else before the commit. */
-export class Batch {
+export class BatchDecider {
   readonly changed = new Map<number, Account>();
   readonly #store: Store;
   readonly #committed: ReadonlyMap<number, Account>;

@@ -10,7 +10,7 @@ import {
   type Readiness,
   type Statement,
 } from "../ledger/ledger.ts";
-import { Batch } from "./decide-batch.ts";
+import { BatchDecider } from "./decide-batch.ts";
 import { Store } from "./store.ts";
 import { messageOf } from "../errors.ts";
 
@@ -20,7 +20,7 @@ export interface EmbeddedLedgerOptions {
   /** Microseconds since 1970. */
   readonly clock?: () => Micros;
   /** Told once when commits begin to fail, and once when they work again. */
-  readonly onTrouble?: (message: string) => void;
+  readonly onOutage?: (message: string) => void;
 }
 
 interface Pending {
@@ -43,7 +43,7 @@ interface Pending {
 export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
-  readonly #onTrouble: (message: string) => void;
+  readonly #onOutage: (message: string) => void;
   /** As committed; the one that was used longest ago comes first. */
   readonly #accounts = new Map<number, Account>();
   #pending: Pending[] = [];
@@ -53,7 +53,7 @@ export class EmbeddedLedger implements Ledger {
   /** @throws StartError where the file cannot be used */
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
-    this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#onOutage = options.onOutage ?? (() => {});
     this.#store = new Store(options.file, this.#clock());
   }
 
@@ -110,13 +110,13 @@ export class EmbeddedLedger implements Ledger {
       outcomes = this.#commit(batch);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
-      this.#reportTrouble(error);
+      this.#reportOutage(error);
       for (const pending of batch) pending.reject(error);
       return;
     }
     if (this.#failing) {
       this.#failing = false;
-      this.#onTrouble("the data file can be written again");
+      this.#onOutage("the data file can be written again");
     }
     // One outcome for each command of the batch, in its order.
     for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome);
@@ -124,7 +124,7 @@ export class EmbeddedLedger implements Ledger {
 
   /** @throws LedgerUnavailable; then nothing of the batch is in memory */
   #commit(pending: readonly Pending[]): Outcome[] {
-    const batch = new Batch(this.#store, this.#accounts, this.#clock());
+    const batch = new BatchDecider(this.#store, this.#accounts, this.#clock());
     let outcomes: Outcome[];
     try {
       this.#store.begin();
@@ -139,11 +139,11 @@ export class EmbeddedLedger implements Ledger {
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
-    this.#takeOver(batch.changed);
+    this.#updateCache(batch.changed);
     return outcomes;
   }
 
-  #takeOver(changed: ReadonlyMap<number, Account>): void {
+  #updateCache(changed: ReadonlyMap<number, Account>): void {
     for (const [id, account] of changed) {
       this.#accounts.delete(id);
       this.#accounts.set(id, account);
@@ -161,8 +161,8 @@ export class EmbeddedLedger implements Ledger {
     return new LedgerUnavailable(`the data file could not be written (${reason})`, outcome, { cause });
   }
 
-  #reportTrouble(error: LedgerUnavailable): void {
-    if (!this.#failing) this.#onTrouble(`${error.message}: transactions are answered 503 until it can`);
+  #reportOutage(error: LedgerUnavailable): void {
+    if (!this.#failing) this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
     this.#failing = true;
   }
 

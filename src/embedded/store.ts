@@ -4,7 +4,7 @@ import type { Entry } from "../ledger/entry.ts";
 import { type OpenFile, openFile } from "./open-file.ts";
 
 /** An outcome as it is remembered under a client's key. */
-export interface Remembered {
+export interface RememberedOutcome {
   readonly content: string;
   /** JSON of the outcome. */
   readonly outcome: string;
@@ -47,7 +47,7 @@ function prepare(db: Database) {
       `SELECT account, seq, kind, value, balance, description, command AS id, time
        FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
     ),
-    recall: db.prepare<Remembered, [string]>(
+    recall: db.prepare<RememberedOutcome, [string]>(
       "SELECT content, outcome, forget_at AS forgetAt FROM outcomes WHERE command = ?",
     ),
     remember: db.prepare(
@@ -136,11 +136,11 @@ export class Store {
     return this.#sql.entries.all(account, before, count);
   }
 
-  recall(command: string): Remembered | null {
+  recall(command: string): RememberedOutcome | null {
     return this.#sql.recall.get(command);
   }
 
-  remember(command: string, remembered: Remembered): void {
+  remember(command: string, remembered: RememberedOutcome): void {
     this.#sql.remember.run(command, remembered.content, remembered.outcome, remembered.forgetAt);
   }
 

@@ -1,11 +1,11 @@
-import type { Account, Micros, Standing } from "../ledger/account.ts";
+import type { Account, Micros, AccountState } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { HistoryPage, Statement } from "../ledger/ledger.ts";
 
 /** The forms of the ledger's words on the wire, in the contract's Portuguese. */
 
 /** The contract's answer to a transaction. Written by hand, being the one on the hot path: both are integers. */
-export function transactionJson(account: Standing): string {
+export function transactionJson(account: AccountState): string {
   return `{"limite":${account.creditLimit},"saldo":${account.balance}}`;
 }
 

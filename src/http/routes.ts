@@ -24,7 +24,7 @@ const REPLAYED_INIT: ResponseInit = {
 };
 
 /** What the routes are served from. */
-export interface Edge {
+export interface RouteContext {
   readonly ledger: Ledger;
   /** The whole server's, of which the ledger is a part. */
   readonly readiness: () => Readiness;
@@ -33,22 +33,22 @@ export interface Edge {
 }
 
 /** Every route of the API with its methods. */
-export function routesOf(edge: Edge): Record<string, Methods> {
+export function routesOf(context: RouteContext): Record<string, Methods> {
   return {
     "/clientes/:id/transacoes": {
-      POST: (request) => postTransaction(edge, request),
-      GET: (request) => getHistory(edge, request),
+      POST: (request) => postTransaction(context, request),
+      GET: (request) => getHistory(context, request),
     },
-    "/clientes/:id/extrato": { GET: (request) => getStatement(edge, request) },
-    "/clientes": { POST: (request) => postAccount(edge, request) },
+    "/clientes/:id/extrato": { GET: (request) => getStatement(context, request) },
+    "/clientes": { POST: (request) => postAccount(context, request) },
     "/clientes/:id": {
-      GET: (request) => getAccount(edge, request),
-      PATCH: (request) => patchAccount(edge, request),
+      GET: (request) => getAccount(context, request),
+      PATCH: (request) => patchAccount(context, request),
     },
     "/livez": { GET: () => ok('{"status":"alive"}') },
     "/readyz": {
       GET: () => {
-        const state = edge.readiness();
+        const state = context.readiness();
         if (state.ready) return ok('{"status":"ready"}');
         return toResponse({
           name: "not-ready",
@@ -59,26 +59,31 @@ export function routesOf(edge: Edge): Record<string, Methods> {
   };
 }
 
-async function postTransaction(edge: Edge, request: RoutedRequest): Promise<Response> {
+async function postTransaction(context: RouteContext, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(edge, request, parseTransaction);
-  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
+  const parsed = await readCommand(context, request, parseTransaction);
+  if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
-  const outcome = await edge.ledger.submit(command);
+  const outcome = await context.ledger.submit(command);
   if (outcome.type === "refused") return refusal(outcome);
   return ok(transactionJson(outcome.account), outcome.replayed);
 }
 
-async function postAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
-  const parsed = await readCommand(edge, request, parseOpen);
+async function postAccount(context: RouteContext, request: RoutedRequest): Promise<Response> {
+  const parsed = await readCommand(context, request, parseOpen);
   if (!parsed.ok) return toResponse(parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await edge.ledger.submit({ type: "open", id, creditLimit: body.limite, name: body.nome });
+  const outcome = await context.ledger.submit({
+    type: "open",
+    id,
+    creditLimit: body.limite,
+    name: body.nome,
+  });
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
@@ -88,16 +93,16 @@ async function postAccount(edge: Edge, request: RoutedRequest): Promise<Response
   });
 }
 
-async function patchAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
+async function patchAccount(context: RouteContext, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(edge, request, parseChangeLimit);
-  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
+  const parsed = await readCommand(context, request, parseChangeLimit);
+  if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await edge.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
+  const outcome = await context.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
   if (outcome.type === "refused") return refusal(outcome);
-  const name = await nameAfterChange(edge.ledger, account);
+  const name = await nameAfterChange(context.ledger, account);
   return ok(accountJson({ ...outcome.account, name }), outcome.replayed);
 }
 
@@ -115,19 +120,19 @@ async function nameAfterChange(ledger: Ledger, id: number): Promise<string | nul
   }
 }
 
-async function getAccount({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getAccount({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const account = id === null ? null : await ledger.account(id);
   return account === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(accountJson(account));
 }
 
-async function getStatement({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getStatement({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const statement = id === null ? null : await ledger.statement(id);
   return statement === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(statementJson(statement));
 }
 
-async function getHistory({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getHistory({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   if (id === null) return toResponse(ACCOUNT_NOT_FOUND);
   const page = parseHistoryQuery(queryOf(request));
@@ -143,7 +148,7 @@ async function getHistory({ ledger }: Edge, request: RoutedRequest): Promise<Res
 
 /** The id and the body of a request that commands something. */
 async function readCommand<T>(
-  { requestIdHeader }: Edge,
+  { requestIdHeader }: RouteContext,
   request: Request,
   parseBody: (json: unknown) => Parsed<T>,
 ): Promise<Parsed<{ readonly id: CommandId; readonly body: T }>> {

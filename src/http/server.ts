@@ -44,8 +44,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
 
   const routes: Record<string, Handler> = {};
-  const edge = { ledger, readiness, requestIdHeader: options.requestIdHeader };
-  for (const [path, methods] of Object.entries(routesOf(edge))) {
+  const context = { ledger, readiness, requestIdHeader: options.requestIdHeader };
+  for (const [path, methods] of Object.entries(routesOf(context))) {
     routes[path] = dispatch(new Map(Object.entries(methods)), options.onDefect);
   }
   const server = listen(options, routes);

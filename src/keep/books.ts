@@ -3,12 +3,12 @@ import type { Batch } from "../carry/batch.ts";
 import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { bounds } from "../bounds.ts";
-import { codeOf, type Connecting, connectPostgres, type Sql } from "./postgres-client.ts";
+import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
-import { fold } from "./net-changes.ts";
-import { inTime } from "./query-timeout.ts";
-import { keepFolded } from "./call-keep-batches.ts";
-import { notInBooks } from "./missing-events.ts";
+import { netChanges } from "./net-changes.ts";
+import { withTimeout } from "./query-timeout.ts";
+import { callKeepBatches } from "./call-keep-batches.ts";
+import { missingEvents } from "./missing-events.ts";
 
 /** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
 export type Kept =
@@ -20,12 +20,12 @@ export type Kept =
  * does not answer in time, and works again when it can.
  */
 export class Books implements BooksReader {
-  readonly #connecting: Connecting;
+  readonly #poolOptions: PoolOptions;
   #sql: Sql;
 
-  constructor(connecting: Connecting) {
-    this.#connecting = connecting;
-    this.#sql = connectPostgres(connecting);
+  constructor(poolOptions: PoolOptions) {
+    this.#poolOptions = poolOptions;
+    this.#sql = connectPostgres(poolOptions);
   }
 
   /**
@@ -56,11 +56,15 @@ export class Books implements BooksReader {
     to: number,
     batches: readonly Batch[],
   ): Promise<{ found: number; entries: number }> {
-    const folded = fold(batches);
-    const { entries } = folded;
-    const call = keepFolded(this.#sql, { shard: first.shard, epoch: first.epoch, g: first.g, to }, folded);
+    const changes = netChanges(batches);
+    const { entries } = changes;
+    const call = callKeepBatches(
+      this.#sql,
+      { shard: first.shard, epoch: first.epoch, g: first.g, to },
+      changes,
+    );
     try {
-      const [row] = await this.#inTime(call);
+      const [row] = await this.#withTimeout(call);
       assert(row !== undefined);
       return { found: row.found, entries: entries.length };
     } catch (error) {
@@ -69,7 +73,7 @@ export class Books implements BooksReader {
   }
 
   async #cursor(shard: number): Promise<number> {
-    const [row] = await this.#inTime(
+    const [row] = await this.#withTimeout(
       this.#sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`,
     );
     assert(row !== undefined, `the books have no shard ${shard}`);
@@ -79,7 +83,7 @@ export class Books implements BooksReader {
   /** `null` where there are no books yet. */
   async fence(): Promise<BooksFence | null> {
     try {
-      const [row] = await this.#inTime(
+      const [row] = await this.#withTimeout(
         this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string; seen: string }[]>`
           SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen
           FROM system AS s, (
@@ -97,12 +101,12 @@ export class Books implements BooksReader {
     }
   }
 
-  async holds(event: string): Promise<boolean> {
-    return (await this.#inTime(notInBooks(this.#sql, [event]))).length === 0;
+  async hasEvent(event: string): Promise<boolean> {
+    return (await this.#withTimeout(missingEvents(this.#sql, [event]))).length === 0;
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
-    await this.#inTime(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
+    await this.#withTimeout(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
   }
 
   /**
@@ -110,7 +114,7 @@ export class Books implements BooksReader {
    * the books do not have, or not yet, has none.
    */
   async history(account: number, before: number | null, count: number): Promise<KeptHistory> {
-    const rows = await this.#inTime(
+    const rows = await this.#withTimeout(
       this.#sql<({ kept_seq: number } & (EntryRow | NoEntryRow))[]>`
         SELECT a.seq AS kept_seq, e.*
         FROM accounts AS a
@@ -132,14 +136,14 @@ export class Books implements BooksReader {
     await this.#sql.end({ timeout: bounds.books_answer_milliseconds_max / 1000 });
   }
 
-  async #inTime<T>(query: PromiseLike<T>): Promise<T> {
+  async #withTimeout<T>(query: PromiseLike<T>): Promise<T> {
     const sql = this.#sql;
     const giveUp = (): void => {
       // Others may have given it up already.
-      if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
+      if (this.#sql === sql) this.#sql = connectPostgres(this.#poolOptions);
       sql.end({ timeout: 0 }).catch(() => {});
     };
-    return inTime(query, giveUp, this.#connecting.answer_milliseconds_max);
+    return withTimeout(query, giveUp, this.#poolOptions.answer_milliseconds_max);
   }
 }
 

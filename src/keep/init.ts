@@ -3,7 +3,7 @@ import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { migrate } from "./migrate.ts";
-import { reach } from "./wait-for-server.ts";
+import { waitForServer } from "./wait-for-server.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
@@ -39,11 +39,11 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete init", connections_max: 1 });
   const redis = connectRedis(options.redisUrl, () => {});
   try {
-    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
     // The client's own attempts go on for ever, which is more than whoever waits for this wants.
-    const connecting = redis.connect().catch(() => {});
-    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connecting;
+    const connected = redis.connect().catch(() => {});
+    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connected;
     // A migration may take its time, and so may another init that holds the lock.
     await sql`SET statement_timeout = 0`;
     await migrate(sql);

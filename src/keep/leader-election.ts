@@ -1,6 +1,6 @@
 import { bounds } from "../bounds.ts";
 import { connectPostgres, LOCK_CLASS, type Sql, writerLock } from "./postgres-client.ts";
-import { inTime } from "./query-timeout.ts";
+import { withTimeout } from "./query-timeout.ts";
 
 /**
  * The role of a shard's active writer: a session lock in PostgreSQL, on a connection that serves for nothing else.
@@ -10,7 +10,7 @@ import { inTime } from "./query-timeout.ts";
  * It keeps two writers from doing the same work; that no batch is kept twice is for the cursor to see to, since
  * between the loss and its notice both may believe to be the one.
  */
-export class Role {
+export class Leadership {
   readonly #sql: Sql;
   readonly #shard: number;
   readonly #onLost: () => void;
@@ -38,7 +38,7 @@ export class Role {
    * @throws Error where PostgreSQL cannot be reached
    */
   async tryTake(): Promise<boolean> {
-    const [row] = await inTime(
+    const [row] = await withTimeout(
       this.#sql<{ taken: boolean }[]>`
         SELECT pg_try_advisory_lock(${LOCK_CLASS}::int, ${writerLock(this.#shard)}::int) AS taken`,
       () => this.#lose(),
@@ -62,7 +62,7 @@ export class Role {
   #prove(): void {
     if (this.#proving) return;
     this.#proving = true;
-    inTime(this.#sql`SELECT 1`, () => this.#lose())
+    withTimeout(this.#sql`SELECT 1`, () => this.#lose())
       .catch(() => this.#lose())
       .finally(() => {
         this.#proving = false;

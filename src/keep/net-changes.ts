@@ -5,7 +5,7 @@ import { Divergence } from "./divergence.ts";
 import { messageOf } from "../errors.ts";
 
 /** How an account must stand before the batches, and how it stands after. */
-export interface Change {
+export interface AccountChange {
   readonly account: number;
   readonly seqBefore: number;
   readonly balanceBefore: number;
@@ -35,11 +35,11 @@ export interface NewLimit {
 }
 
 /** What some batches in a row do to the books. */
-export interface Fold {
+export interface NetChanges {
   readonly opened: readonly Opened[];
   readonly newLimits: readonly NewLimit[];
   /** Each account once. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly AccountChange[];
   readonly entries: readonly (Entry & { readonly creditLimit: number })[];
 }
 
@@ -51,16 +51,16 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
  *
  * @throws Divergence where an event is none, or does not follow from the one before it
  */
-export function fold(batches: readonly Batch[]): Fold {
+export function netChanges(batches: readonly Batch[]): NetChanges {
   const opened: Opened[] = [];
   const newLimits: NewLimit[] = [];
   const entries: (Entry & { creditLimit: number })[] = [];
-  const changes = new Map<number, Writable<Change>>();
+  const changes = new Map<number, Writable<AccountChange>>();
 
   for (const { shard, g, events } of batches) {
     for (const text of events) {
-      const event = read(text, shard, g);
-      const { account, seqBefore, balanceBefore, limitBefore } = expectation(event);
+      const event = parse(text, shard, g);
+      const { account, seqBefore, balanceBefore, limitBefore } = stateBefore(event);
       let change = changes.get(account);
       if (change === undefined) {
         change = {
@@ -112,7 +112,7 @@ export function fold(batches: readonly Batch[]): Fold {
   return { opened, newLimits, changes: [...changes.values()], entries };
 }
 
-function read(text: string, shard: number, g: number): LedgerEvent {
+function parse(text: string, shard: number, g: number): LedgerEvent {
   try {
     return parseEvent(text);
   } catch (error) {
@@ -121,9 +121,9 @@ function read(text: string, shard: number, g: number): LedgerEvent {
 }
 
 /** How the event's account stood before it. */
-function expectation(
+function stateBefore(
   event: LedgerEvent,
-): Pick<Change, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
+): Pick<AccountChange, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
   switch (event.type) {
     case "entry": {
       const { account, seq, kind, value, balance } = event.entry;

@@ -16,7 +16,7 @@ const exactBigint = {
 
 export type Sql = postgres.Sql<{ bigint: number }>;
 
-export interface Connecting {
+export interface PoolOptions {
   readonly url: string;
   /** Shown by pg_stat_activity. */
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Connecting {
  * A pool that connects when it is first used and again after each loss. A query in flight at the loss is rejected,
  * and whether it took effect is unknown.
  */
-export function connectPostgres({ url, name, connections_max, onClose }: Connecting): Sql {
+export function connectPostgres({ url, name, connections_max, onClose }: PoolOptions): Sql {
   return postgres(url, {
     max: connections_max,
     // The default closes a connection after half an hour or so, and a lock held on it is gone.

@@ -6,7 +6,7 @@ import { bounds } from "../bounds.ts";
  *
  * @param onLate gives up the connection: the question may still be on its way
  */
-export async function inTime<T>(
+export async function withTimeout<T>(
   answer: PromiseLike<T>,
   onLate: () => void,
   milliseconds: number = bounds.books_answer_milliseconds_max,

@@ -7,7 +7,7 @@ import { codeOf } from "./postgres-client.ts";
  *
  * @throws StartError after `init_wait_milliseconds_max`
  */
-export async function reach(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
+export async function waitForServer(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
   const deadline = performance.now() + bounds.init_wait_milliseconds_max;
   for (;;) {
     try {

@@ -1,11 +1,11 @@
-import type { Account, Micros, Standing } from "./account.ts";
+import type { Account, Micros, AccountState } from "./account.ts";
 import type { Command } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** What became of a command. `replayed`: it had been decided before, under the same id; this is that outcome. */
 export type Outcome =
-  | { readonly type: "accepted"; readonly account: Standing; readonly replayed: boolean }
+  | { readonly type: "accepted"; readonly account: AccountState; readonly replayed: boolean }
   | { readonly type: "refused"; readonly refusal: Refusal; readonly replayed: boolean };
 
 /** An account and its latest entries, newest first, all of one moment. */

@@ -5,7 +5,7 @@ import { formatEvent, type LedgerEvent } from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
-import { keysOf } from "./scan-keys.ts";
+import { scanKeys } from "./scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
 /** For how long the ids of requests are loaded: a little longer than any of them is sent again. */
@@ -18,7 +18,7 @@ const REQUEST_IDS_SECONDS = 120;
  * @param forget the refusals as well: they are another ledger's
  */
 export async function emptyRedis(redis: Redis, forget: boolean): Promise<void> {
-  for await (const keys of keysOf(redis, "razonete:{*}:*")) {
+  for await (const keys of scanKeys(redis, "razonete:{*}:*")) {
     const kept = new Set(forget ? [] : await refusalsAmong(redis, keys));
     const gone = keys.filter((key) => !kept.has(key));
     if (gone.length > 0) await redis.sendCommand(["UNLINK", ...gone]);

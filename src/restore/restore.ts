@@ -1,15 +1,15 @@
 import type { AuditReport } from "../audit/report/audit-report.ts";
-import { sealed } from "../decide/fence.ts";
+import { sealedEpoch } from "../decide/fence.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
 import { migrate } from "../keep/migrate.ts";
-import { reach } from "../keep/wait-for-server.ts";
-import { keepSalvaged } from "./commit-recovered.ts";
+import { waitForServer } from "../keep/wait-for-server.ts";
+import { commitRecovered } from "./commit-recovered.ts";
 import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
-import { type Found, isWhole, look, readSystem } from "./diagnose.ts";
+import { type Diagnosis, isWhole, diagnose, readSystem } from "./diagnose.ts";
 import type { RestoreReport } from "./restore-report.ts";
-import { goOnLines, planLines } from "./messages.ts";
+import { resumeLines, planLines } from "./messages.ts";
 
 export interface RestoreOptions {
   readonly databaseUrl: string;
@@ -41,10 +41,10 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete restore", connections_max: 1 });
   const redis = connectRedis(options.redisUrl, () => {});
   try {
-    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
-    const connecting = redis.connect().catch(() => {});
-    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connecting;
+    await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    const connected = redis.connect().catch(() => {});
+    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connected;
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
     // The one connection holds it until the end.
@@ -67,33 +67,34 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
     SELECT report FROM restores WHERE finished_at IS NULL ORDER BY restore DESC LIMIT 1`;
   if (unfinished !== undefined) {
     const { report } = unfinished;
-    if (!(await options.confirm(goOnLines(report)))) return { ...report, type: "declined" };
+    if (!(await options.confirm(resumeLines(report)))) return { ...report, type: "declined" };
     return finish(sql, redis, options, report);
   }
 
-  const found = await look(sql, redis, options.natsUrl);
-  if (found.feedTrouble !== null) options.say(`The feed in NATS could not be read (${found.feedTrouble}).`);
-  if (isWhole(found)) return notNeeded(found);
+  const diagnosis = await diagnose(sql, redis, options.natsUrl);
+  if (diagnosis.feedError !== null)
+    options.say(`The feed in NATS could not be read (${diagnosis.feedError}).`);
+  if (isWhole(diagnosis)) return notNeeded(diagnosis);
   const epoch = crypto.randomUUID();
-  const plan = await keepSalvaged(sql, redis, found, epoch, false);
-  if (!(await options.confirm(planLines(found, plan)))) {
-    return { ...plan, type: "declined", epoch: found.system.epoch };
+  const plan = await commitRecovered(sql, redis, diagnosis, epoch, false);
+  if (!(await options.confirm(planLines(diagnosis, plan)))) {
+    return { ...plan, type: "declined", epoch: diagnosis.system.epoch };
   }
-  await seal(redis, found);
+  await seal(redis, diagnosis);
   // Until the seal more may have been decided.
-  const last = await look(sql, redis, options.natsUrl);
-  const first = {
-    ...last,
-    shards: last.shards.map((shard, index) => asFirstFound(shard, found.shards[index])),
+  const atSeal = await diagnose(sql, redis, options.natsUrl);
+  const merged = {
+    ...atSeal,
+    shards: atSeal.shards.map((shard, index) => withFirstState(shard, diagnosis.shards[index])),
   };
-  return finish(sql, redis, options, await keepSalvaged(sql, redis, first, epoch, true));
+  return finish(sql, redis, options, await commitRecovered(sql, redis, merged, epoch, true));
 }
 
 /** What Redis holds now, said to be as it was found before anything was done. */
-function asFirstFound(
-  now: Found["shards"][number],
-  first: Found["shards"][number] | undefined,
-): Found["shards"][number] {
+function withFirstState(
+  now: Diagnosis["shards"][number],
+  first: Diagnosis["shards"][number] | undefined,
+): Diagnosis["shards"][number] {
   return first === undefined ? now : { ...now, found: first.found };
 }
 
@@ -127,14 +128,14 @@ async function finish(
   return report;
 }
 
-async function seal(redis: Redis, { shards }: Found): Promise<void> {
+async function seal(redis: Redis, { shards }: Diagnosis): Promise<void> {
   for (const { shard, head } of shards) {
-    if (head === null || head.sealed) continue;
-    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealed(head.epoch)]);
+    if (head === null || head.isSealed) continue;
+    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealedEpoch(head.epoch)]);
   }
 }
 
-function notNeeded({ system, shards }: Found): RestoreReport {
+function notNeeded({ system, shards }: Diagnosis): RestoreReport {
   return {
     type: "not-needed",
     epoch: system.epoch,

@@ -15,15 +15,15 @@ const LOG_FOLDER = "appendonlydir";
  * @param folder in which Redis works; Redis does not run
  * @param log an open file, for what redis-check-aof says
  */
-export function mendRedisLog(redisServer: string, folder: string, log: number): void {
-  const newest = newestPart(folder);
+export function repairAof(redisServer: string, folder: string, log: number): void {
+  const newest = newestAofPart(folder);
   if (newest === null || statSync(newest).size === 0) return;
   const check = join(dirname(redisServer), "redis-check-aof");
   spawnSync(check, ["--fix", newest], { input: "y\n", stdio: ["pipe", log, log] });
 }
 
 /** The part of the log that is being written, which has the highest number; null where there is no log. */
-export function newestPart(folder: string): string | null {
+export function newestAofPart(folder: string): string | null {
   const parts = join(folder, LOG_FOLDER);
   if (!existsSync(parts)) return null;
   const numbered = readdirSync(parts).flatMap((name) => {

@@ -38,19 +38,19 @@ export interface DataFolder {
  * A lock says that it is in use: an exclusive transaction on an empty SQLite file, which the kernel ends however
  * the process ends. A folder that has contents and no marker is somebody else's, and is never touched.
  *
- * @param whenAlone runs with the lock held, before anything is removed or read: ends what a killed stack left running
+ * @param onLocked runs with the lock held, before anything is removed or read: ends what a killed stack left running
  * @throws StartError where the folder cannot be used
  */
 export async function openDataFolder(
   folder: string,
   fresh: boolean,
-  whenAlone: (run: string) => Promise<void>,
+  onLocked: (run: string) => Promise<void>,
 ): Promise<DataFolder> {
   const path = createOrRecognise(folder);
   const lock = takeLock(path);
   try {
     const run = join(path, "run");
-    await whenAlone(run);
+    await onLocked(run);
     if (fresh) empty(path);
     const paths = {
       path,

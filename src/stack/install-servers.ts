@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
-import { locate, type ProgramName, type Programs, PROGRAMS } from "./server-programs.ts";
+import { locate, type ProgramName, type ProgramPaths, PROGRAMS } from "./server-programs.ts";
 
 const SCRIPT = fileURLToPath(new URL("./install-servers.sh", import.meta.url));
 
@@ -27,7 +27,7 @@ export interface InstallOptions {
 export function ensurePrograms<Name extends ProgramName>(
   names: readonly Name[],
   options: InstallOptions,
-): Programs<Name> {
+): ProgramPaths<Name> {
   const { path, say, find = locate, rootAccess = debianRootAccess } = options;
   const missing = names.filter((name) => find(name, path) === null);
   if (missing.length > 0) {
@@ -50,7 +50,7 @@ export function ensurePrograms<Name extends ProgramName>(
 function completed<Name extends ProgramName>(
   paths: Partial<Record<Name, string>>,
   names: readonly Name[],
-): Programs<Name> {
+): ProgramPaths<Name> {
   const isComplete = (record: Partial<Record<Name, string>>): record is Record<Name, string> =>
     names.every((name) => record[name] !== undefined);
   if (!isComplete(paths)) throw new Error("a program is missing");

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { stackBounds } from "./stack-bounds.ts";
-import { type Identity, identityOf, isAlive } from "./process-identity.ts";
-import { type Kind, KINDS, STOP_SIGNALS } from "./process-kinds.ts";
+import { type ProcessIdentity, identityOf, isAlive } from "./process-identity.ts";
+import { type ProcessKind, PROCESS_KINDS, STOP_SIGNALS } from "./process-kinds.ts";
 
 /**
  * Who runs, in a file for each process beside the data. A stack that ends removes them; one that was killed leaves
@@ -12,12 +12,12 @@ import { type Kind, KINDS, STOP_SIGNALS } from "./process-kinds.ts";
  */
 
 const record = z.object({
-  kind: z.enum(KINDS),
+  kind: z.enum(PROCESS_KINDS),
   pid: z.int().positive(),
   started: z.string(),
 });
 
-export function recordProcess(run: string, name: string, kind: Kind, pid: number): void {
+export function recordProcess(run: string, name: string, kind: ProcessKind, pid: number): void {
   const identity = identityOf(pid);
   if (identity !== null) writeFileSync(fileOf(run, name), JSON.stringify({ kind, ...identity }));
 }
@@ -30,21 +30,21 @@ export function forgetProcess(run: string, name: string): void {
  * Ends what a killed stack left running in `run`, kind after kind in the order in which a stack stops, each with its
  * own signal for a clean end, and at last by force.
  */
-export async function endLeftovers(run: string, say: (line: string) => void): Promise<void> {
+export async function endOrphanedProcesses(run: string, say: (line: string) => void): Promise<void> {
   const left = readRecords(run)
     .filter(({ identity }) => isAlive(identity))
-    .toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+    .toSorted((a, b) => PROCESS_KINDS.indexOf(a.kind) - PROCESS_KINDS.indexOf(b.kind));
   if (left.length > 0) {
     const names = left.map(({ name, identity }) => `${name} (${identity.pid})`).join(", ");
     say(`The last stack here was killed and left ${names} running: stopping them first ...`);
   }
-  for (const kind of KINDS) {
+  for (const kind of PROCESS_KINDS) {
     await Promise.all(left.filter((each) => each.kind === kind).map(({ identity }) => end(identity, kind)));
   }
   rmSync(run, { recursive: true, force: true });
 }
 
-async function end(identity: Identity, kind: Kind): Promise<void> {
+async function end(identity: ProcessIdentity, kind: ProcessKind): Promise<void> {
   signal(identity, STOP_SIGNALS[kind].stop);
   if (await isGoneWithin(identity, stackBounds.stop_milliseconds_max)) return;
   signal(identity, "SIGKILL");
@@ -52,7 +52,7 @@ async function end(identity: Identity, kind: Kind): Promise<void> {
   throw new Error(`process ${identity.pid} (${kind}) does not end`);
 }
 
-function signal(identity: Identity, name: NodeJS.Signals): void {
+function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   try {
     if (isAlive(identity)) process.kill(identity.pid, name);
   } catch (error) {
@@ -61,7 +61,7 @@ function signal(identity: Identity, name: NodeJS.Signals): void {
   }
 }
 
-async function isGoneWithin(identity: Identity, milliseconds: number): Promise<boolean> {
+async function isGoneWithin(identity: ProcessIdentity, milliseconds: number): Promise<boolean> {
   const deadline = performance.now() + milliseconds;
   while (isAlive(identity)) {
     if (performance.now() > deadline) return false;
@@ -70,7 +70,7 @@ async function isGoneWithin(identity: Identity, milliseconds: number): Promise<b
   return true;
 }
 
-function readRecords(run: string): { name: string; kind: Kind; identity: Identity }[] {
+function readRecords(run: string): { name: string; kind: ProcessKind; identity: ProcessIdentity }[] {
   let files: string[];
   try {
     files = readdirSync(run).filter((file) => file.endsWith(".pid"));

@@ -16,7 +16,7 @@ import {
 import { join } from "node:path";
 import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
-import type { Programs } from "./server-programs.ts";
+import type { ProgramPaths } from "./server-programs.ts";
 
 /**
  * PostgreSQL refuses to run as root, so root gives it to a user without rights. That user may not be able to enter
@@ -59,7 +59,7 @@ export function dataArgument(user: PostgresUser, folder: string): { path: string
 }
 
 export interface BooksOptions {
-  readonly programs: Programs;
+  readonly programs: ProgramPaths;
   readonly user: PostgresUser;
   readonly folder: string;
   /** The settings file; PostgreSQL's user may not be able to read it where it is, so its folder gets a copy. */
@@ -79,17 +79,17 @@ export async function prepareBooks(options: BooksOptions): Promise<void> {
     const draft = `${folder}.draft`;
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { mode: 0o700 });
-    give(draft, options.user);
-    await create(draft, options);
+    changeOwner(draft, options.user);
+    await createDatabaseFolder(draft, options);
     renameSync(draft, folder);
   }
-  await forgetDeadServer(folder);
+  await removeStaleLockFile(folder);
   const settings = join(folder, "postgresql.conf");
   copyFileSync(options.settings, settings);
   chmodSync(settings, 0o644);
 }
 
-async function create(draft: string, options: BooksOptions): Promise<void> {
+async function createDatabaseFolder(draft: string, options: BooksOptions): Promise<void> {
   const { initdb, postgres } = options.programs;
   const folder = openSync(draft, "r");
   try {
@@ -130,11 +130,11 @@ async function run(
  * another program. Whether somebody works in the folder is the better question. Those who served connections of a
  * killed server end by themselves a moment after it, and are waited for.
  */
-async function forgetDeadServer(folder: string): Promise<void> {
+async function removeStaleLockFile(folder: string): Promise<void> {
   const lockFile = join(folder, "postmaster.pid");
   if (!existsSync(lockFile) || !existsSync("/proc/self/cwd")) return;
   const deadline = performance.now() + stackBounds.stop_milliseconds_max;
-  while (isWorkedIn(folder)) {
+  while (isInUse(folder)) {
     if (performance.now() > deadline) throw new StartError(`another PostgreSQL still works in ${folder}.`);
     await Bun.sleep(20);
   }
@@ -142,7 +142,7 @@ async function forgetDeadServer(folder: string): Promise<void> {
 }
 
 /** Whether any process has the folder as its working directory, as all of PostgreSQL's have. */
-function isWorkedIn(folder: string): boolean {
+function isInUse(folder: string): boolean {
   return readdirSync("/proc").some((name) => {
     try {
       return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
@@ -153,7 +153,7 @@ function isWorkedIn(folder: string): boolean {
   });
 }
 
-function give(path: string, { ids }: PostgresUser): void {
+function changeOwner(path: string, { ids }: PostgresUser): void {
   if (ids !== null) chownSync(path, ids.user, ids.group);
 }
 

@@ -2,19 +2,19 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
 /** Tells one process from every other that has had or will have its number: the number and when it started. */
-export interface Identity {
+export interface ProcessIdentity {
   readonly pid: number;
   /** Only to be compared. On Linux the boot and the clock tick, elsewhere the second. */
   readonly started: string;
 }
 
 /** `null` where no process has this number, or only one that has ended. */
-export function identityOf(pid: number): Identity | null {
+export function identityOf(pid: number): ProcessIdentity | null {
   const started = existsSync("/proc/self/stat") ? startedByProc(pid) : startedByPs(pid);
   return started === null ? null : { pid, started };
 }
 
-export function isAlive(identity: Identity): boolean {
+export function isAlive(identity: ProcessIdentity): boolean {
   return identityOf(identity.pid)?.started === identity.started;
 }
 

@@ -3,8 +3,8 @@
  * to complete its work: no new requests, then the answers in flight, then the rest of the outbox into the books.
  * `init` runs only at the start and ends by itself.
  */
-export const KINDS = ["haproxy", "init", "api", "writer", "nats", "redis", "postgres"] as const;
-export type Kind = (typeof KINDS)[number];
+export const PROCESS_KINDS = ["haproxy", "init", "api", "writer", "nats", "redis", "postgres"] as const;
+export type ProcessKind = (typeof PROCESS_KINDS)[number];
 
 interface Signals {
   /** Completes what was begun, then ends. */
@@ -15,7 +15,7 @@ interface Signals {
 
 const own: Signals = { stop: "SIGTERM", kill: "SIGKILL" };
 
-export const STOP_SIGNALS: Readonly<Record<Kind, Signals>> = {
+export const STOP_SIGNALS: Readonly<Record<ProcessKind, Signals>> = {
   haproxy: { stop: "SIGUSR1", kill: "SIGKILL" },
   init: own,
   api: own,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
-import { endLeftovers } from "./orphaned-processes.ts";
+import { endOrphanedProcesses } from "./orphaned-processes.ts";
 import { choosePort, freePorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./stack-plan.ts";
@@ -44,9 +44,9 @@ export interface StackSignals {
 export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
   const { say } = options;
   const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
-  const begun = performance.now();
+  const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
-  const folder = await openDataFolder(options.data, options.fresh, (run) => endLeftovers(run, say));
+  const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);
     const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
@@ -79,11 +79,11 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     signals.kill.addEventListener("abort", onKill);
     try {
       await stack.start(signals.stop);
-      const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       say(
         `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
       );
-      for (const line of [...stack.describe(), ...invitation(plan.url)]) say(line);
+      for (const line of [...stack.describe(), ...usageLines(plan.url)]) say(line);
       await aborted(signals.stop);
     } catch (error) {
       if (!(error instanceof StartInterrupted)) throw error;
@@ -96,7 +96,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   }
 }
 
-function invitation(url: string): string[] {
+function usageLines(url: string): string[] {
   return [
     "Accounts 1 to 5 are open. Try:",
     `  curl -d '{"valor": 1000, "tipo": "c", "descricao": "salary"}' ${url}/clientes/1/transacoes`,

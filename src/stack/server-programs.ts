@@ -14,7 +14,7 @@ export type ProgramName = keyof typeof PROGRAMS;
 export const PROGRAM_NAMES: readonly ProgramName[] = ["haproxy", "redis", "nats", "postgres", "initdb"];
 
 /** Absolute paths. */
-export type Programs<Name extends ProgramName = ProgramName> = Readonly<Record<Name, string>>;
+export type ProgramPaths<Name extends ProgramName = ProgramName> = Readonly<Record<Name, string>>;
 
 const DEBIAN_POSTGRES = "/usr/lib/postgresql";
 // Where programs for administrators are: not on the PATH of every user.

@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
 import type { DataFolder } from "./data-folder.ts";
-import type { Kind } from "./process-kinds.ts";
+import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
-import { mendRedisLog } from "./aof-repair.ts";
-import type { Programs } from "./server-programs.ts";
+import { repairAof } from "./aof-repair.ts";
+import type { ProgramPaths } from "./server-programs.ts";
 
 /** What runs, and how: each process of a stack, without running any. */
 
@@ -48,7 +48,7 @@ export const OWN_COMMANDS: OwnCommands = {
 
 export interface ProcessPlan {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: ProcessKind;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Settings with secrets, which a command line would show to every user. */
@@ -80,7 +80,7 @@ export interface StackPlan {
 
 export interface PlanOptions {
   readonly folder: DataFolder;
-  readonly programs: Programs;
+  readonly programs: ProgramPaths;
   readonly postgresUser: PostgresUser;
   readonly own: OwnCommands;
   /** The flags that a restore gets; null: there is to be none. */
@@ -150,7 +150,7 @@ export function planStack(options: PlanOptions): StackPlan {
         "",
       ].join("\n"),
       environment,
-      beforeStart: (log) => mendRedisLog(programs.redis, folder.redis, log),
+      beforeStart: (log) => repairAof(programs.redis, folder.redis, log),
       probe: redisProbe(redisUrl),
     },
     nats: {

@@ -1,17 +1,17 @@
 import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
-import { beginLog, boundLog, lastLines } from "./logs.ts";
+import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, StackPlan } from "./stack-plan.ts";
 import { removeStackFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
-const TOLD_EVERY_MILLISECONDS = 5_000;
+const REPORT_EVERY_MILLISECONDS = 5_000;
 const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
 /** During the start a process may die so often at once, one time after the other, before the start is given up. */
-const DEATHS_AT_START_MAX = 5;
+const CRASHES_AT_START_MAX = 5;
 
 /** The stop was asked for while the start was still going on. */
 export class StartInterrupted extends Error {}
@@ -41,7 +41,7 @@ export class Stack {
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: SupervisedProcess;
   /** What runs to its end before the others: `restore`, `init`. */
-  #once: Bun.Subprocess | null = null;
+  #oneShot: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
   /** Whether stack.json stands. */
   #described = false;
@@ -77,8 +77,8 @@ export class Stack {
    * @throws StartInterrupted where `interrupted` is aborted before
    */
   async start(interrupted: AbortSignal): Promise<void> {
-    for (const { plan } of this.#all()) beginLog(logOf(plan, this.#folder));
-    beginLog(logOf(this.#plan.init, this.#folder));
+    for (const { plan } of this.#all()) rotateLog(logOf(plan, this.#folder));
+    rotateLog(logOf(this.#plan.init, this.#folder));
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
     await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
@@ -92,7 +92,7 @@ export class Stack {
 
   /** Resolves when no process is left. */
   async stop(): Promise<void> {
-    if (this.#once !== null) this.#once.kill();
+    if (this.#oneShot !== null) this.#oneShot.kill();
     await this.#haproxy.stop();
     await stopAll(this.#apis);
     await this.#keepOutbox();
@@ -100,7 +100,7 @@ export class Stack {
     await this.#nats.stop();
     await this.#redis.stop();
     await this.#postgres.stop();
-    if (this.#once !== null) await this.#once.exited;
+    if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
     this.#described = false;
     removeStackFile(this.#folder.stackFile);
@@ -108,7 +108,7 @@ export class Stack {
 
   /** Ends everything at once; a `stop` that is going on resolves soon after. */
   kill(): void {
-    this.#once?.kill("SIGKILL");
+    this.#oneShot?.kill("SIGKILL");
     for (const process of this.#all()) process.kill();
   }
 
@@ -136,24 +136,24 @@ export class Stack {
 
   async #untilReady(process: SupervisedProcess, interrupted: AbortSignal): Promise<void> {
     const { name, probe } = process.plan;
-    const begun = performance.now();
-    let told = begun;
+    const startedAt = performance.now();
+    let reportedAt = startedAt;
     for (;;) {
       const reason = process.running ? await probe() : "it does not run";
       if (interrupted.aborted) throw new StartInterrupted();
       const now = performance.now();
       if (reason === null && process.running) {
-        this.#onReady(name, now - begun);
+        this.#onReady(name, now - startedAt);
         return;
       }
-      if (process.deathsAtOnce >= DEATHS_AT_START_MAX) {
+      if (process.crashesInARow >= CRASHES_AT_START_MAX) {
         throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
       }
-      if (now - begun > stackBounds.start_milliseconds_max) {
+      if (now - startedAt > stackBounds.start_milliseconds_max) {
         throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
       }
-      if (now - told > TOLD_EVERY_MILLISECONDS) {
-        told = now;
+      if (now - reportedAt > REPORT_EVERY_MILLISECONDS) {
+        reportedAt = now;
         this.#say(`Waiting for ${name}: ${reason}`);
       }
       await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
@@ -162,23 +162,23 @@ export class Stack {
 
   async #runRestore(interrupted: AbortSignal): Promise<void> {
     if (this.#plan.restore === null) return;
-    const exit = await this.#runOnce(this.#plan.restore, spawnAtTerminal, interrupted);
+    const exit = await this.#runOneShot(this.#plan.restore, spawnAtTerminal, interrupted);
     if (exit.code !== 0) throw new StartError("the ledger was not restored, so it was not started.");
   }
 
   /** Until it has ended; a stop of the stack ends it as well. */
-  async #runOnce(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
+  async #runOneShot(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
-    this.#once = spawn(plan, this.#folder, ended.resolve);
+    this.#oneShot = spawn(plan, this.#folder, ended.resolve);
     const exit = await ended.promise;
-    this.#once = null;
+    this.#oneShot = null;
     if (interrupted.aborted) throw new StartInterrupted();
     return exit;
   }
 
   async #runInit(interrupted: AbortSignal): Promise<void> {
-    const exit = await this.#runOnce(this.#plan.init, spawnPlanned, interrupted);
+    const exit = await this.#runOneShot(this.#plan.init, spawnPlanned, interrupted);
     if (exit.code !== 0) {
       const said = lastLines(logOf(this.#plan.init, this.#folder), 1).replace(/^razonete: /, "");
       const hint = said.includes("razonete restore")

@@ -9,12 +9,12 @@ import { lastLines } from "./logs.ts";
 import type { ProcessPlan } from "./stack-plan.ts";
 
 /** One that lived shorter than this died at once: there may be a reason that is still there. */
-const AT_ONCE_MILLISECONDS = 1_000;
+const QUICK_CRASH_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 5_000;
 /** After an end by which a process says that it needs a person. */
 const ALARM_DELAY_MILLISECONDS = 60_000;
-const LOG_LINES_TOLD = 3;
+const LOG_LINES_SHOWN = 3;
 
 export interface Exit {
   readonly code: number | null;
@@ -97,7 +97,7 @@ export class SupervisedProcess {
   readonly #onStart: () => void;
   #child: Bun.Subprocess | null = null;
   #startedAt = 0;
-  #atOnceInARow = 0;
+  #crashesInARow = 0;
   #pause: Timer | null = null;
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
@@ -116,8 +116,8 @@ export class SupervisedProcess {
   }
 
   /** How often it has now died at once, one time after the other. */
-  get deathsAtOnce(): number {
-    return this.#atOnceInARow;
+  get crashesInARow(): number {
+    return this.#crashesInARow;
   }
 
   get running(): boolean {
@@ -125,7 +125,7 @@ export class SupervisedProcess {
   }
 
   logEnd(): string {
-    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
   }
 
   start(): void {
@@ -174,15 +174,15 @@ export class SupervisedProcess {
       return;
     }
     const lived = performance.now() - this.#startedAt;
-    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
+    this.#crashesInARow = lived < QUICK_CRASH_MILLISECONDS ? this.#crashesInARow + 1 : 0;
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
-    if (this.#atOnceInARow === 0) {
+    if (this.#crashesInARow === 0) {
       this.start();
       this.#say(`${ended}; started again (${this.pid}).`);
       return;
     }
-    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#atOnceInARow - 1), DELAY_MILLISECONDS_MAX);
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#say(`${ended}; next start in ${delay / 1000} s. Its log ends: ${this.logEnd()}`);
     this.#pause = setTimeout(() => this.start(), delay);
   }

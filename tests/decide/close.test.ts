@@ -60,7 +60,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),
-        holds: async () => true,
+        hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
         history: () => {
           asked.resolve(null);

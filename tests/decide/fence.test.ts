@@ -265,7 +265,7 @@ describeWithRedis("the fence", () => {
           if (asked === 1) await slow.promise;
           return fence;
         },
-        holds: async () => true,
+        hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
         history: (account, before, count) => stand.books.history(account, before, count),
       },

@@ -85,7 +85,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),
-        holds: async () => true,
+        hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
         // Asked first, then overtaken: by the time the outbox is read, half of it is gone.
         history: async (account, before, count) => {

@@ -22,7 +22,7 @@ describe.skipIf(missingServers() !== null)("the feed", () => {
     server = await startNats();
     troubles = [];
     brought = [];
-    publisher = new Feed({ url: server.url, name: "publisher", onTrouble: (line) => troubles.push(line) });
+    publisher = new Feed({ url: server.url, name: "publisher", onOutage: (line) => troubles.push(line) });
     subscriber = new Feed({ url: server.url, name: "subscriber" });
     subscriber.subscribe(0, (batch) => brought.push(batch));
     connection = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });

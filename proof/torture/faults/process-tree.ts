@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { type Identity, identityOf, isAlive } from "../../../src/stack/process-identity.ts";
+import { type ProcessIdentity, identityOf, isAlive } from "../../../src/stack/process-identity.ts";
 
 /** Signals to a process together with all that it has started: PostgreSQL is one process for each of its clients. */
 
@@ -29,7 +29,7 @@ export function isFrozen(pid: number): boolean {
 }
 
 /** The process and its descendants. It stands still first, so that it starts no more of them. */
-async function halted(pid: number): Promise<Identity[]> {
+async function halted(pid: number): Promise<ProcessIdentity[]> {
   signal(pid, "SIGSTOP");
   const deadline = performance.now() + STOPPED_MILLISECONDS_MAX;
   // The signal takes hold a moment after it was sent.

@@ -1,8 +1,8 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/server-programs.ts";
+import { PROGRAM_NAMES, type ProgramName, type ProgramPaths } from "../../../src/stack/server-programs.ts";
 import { StartError } from "../../../src/errors.ts";
 
-let found: Programs | StartError | null = null;
+let found: ProgramPaths | StartError | null = null;
 
 /**
  * The path of a server's program. What is missing is installed as `razonete stack` does it.
@@ -24,7 +24,7 @@ export function missingServers(): string | null {
   return found instanceof StartError ? found.message : null;
 }
 
-function look(): Programs | StartError {
+function look(): ProgramPaths | StartError {
   try {
     return ensurePrograms(PROGRAM_NAMES, { path: process.env["PATH"] ?? "", say: console.error });
   } catch (error) {
