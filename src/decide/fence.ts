@@ -3,33 +3,33 @@ import type { BooksFence, BooksReader } from "./ports.ts";
 import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
-/** The version of ledger.lua that this program speaks to; a test holds the two together. */
+/** The version of ledger.lua that this program works with. A test checks that the two agree. */
 export const FUNCTION_VERSION = "2";
 
-/** What is known of a Redis that may be asked. */
+/** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
-  /** Of its process: another one after a restart. */
+  /** Redis's own id of its process, which changes with each restart. */
   readonly runId: string;
   readonly epoch: string;
   readonly shards: number;
-  /** For each shard, the latest batch that is known. */
+  /** For each shard, the latest known batch. */
   readonly latestG: readonly number[];
 }
 
 /** A batch that this process has answered. */
 export interface OwnBatch {
   readonly g: number;
-  /** One of its events: none is ever in two batches. */
+  /** One of its events, to recognise the batch by: no event is ever in two batches. */
   readonly event: string;
 }
 
-/** What a process knows of the Redis that it was admitted to. */
+/** What a process knows of the Redis that it last worked with. */
 export interface LastAdmission extends Admission {
-  /** For each shard, the latest that it has answered in this epoch; undefined where it has answered none. */
+  /** For each shard, the latest batch that this process has answered in this epoch; undefined if there is none. */
   readonly own: readonly (OwnBatch | undefined)[];
 }
 
-/** Why Redis may not be asked, for a person. `passing`: it, or the books, could not tell; that may be over soon. */
+/** Why Redis may not be used, for a person. `temporary`: Redis or the books could not be asked, which may pass soon. */
 export interface Fenced {
   readonly reason: string;
   readonly temporary: boolean;
@@ -37,7 +37,7 @@ export interface Fenced {
 
 export interface FenceOptions {
   readonly books: BooksReader;
-  /** Refuses a Redis that does not fsync before it answers. */
+  /** True refuses a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
 }
 
@@ -46,13 +46,17 @@ type Client = Pick<Redis, "sendCommand">;
 /**
  * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch, durability.
  *
- * The process that was admitted before is admitted again without the books: it is what it was, as long as it says so.
- * Where Redis turns out not to have what this process has seen, this is told to Redis, which then answers nobody, and
- * noted in the books: it must not depend on this process living on. Until the books have it, Redis stays refused.
- * The number of a batch is not enough to go by: another process, which has not seen the batches that are gone, may have
- * had others decided under their numbers meanwhile.
+ * If it is still the Redis process that was admitted before, with at least the batches that were seen, it is admitted
+ * again without asking the books.
  *
- * @param before what was known when Redis was admitted last, with all batches since; null where it never was
+ * If Redis lacks something that this process has seen, this process marks the loss in Redis, which then answers nobody,
+ * and notes it in the books. So the loss stays known even if this process ends. Until the books have noted it, Redis
+ * stays refused.
+ *
+ * Comparing the number of the latest batch is not enough. Another process that has not seen the lost batches may have
+ * had new ones decided, which got the same numbers.
+ *
+ * @param before what was known when Redis was last admitted, with all batches since; null if it never was
  */
 export async function compareWithBooks(
   client: Client,
@@ -69,7 +73,7 @@ export async function compareWithBooks(
   return compared;
 }
 
-/** `lacking`: Redis does not have what it had. */
+/** `lostData`: Redis lacks data that it once had. */
 type Compared = Admission | (Fenced & { readonly lostData: boolean });
 
 async function compareOnce(
@@ -79,7 +83,7 @@ async function compareOnce(
 ): Promise<Compared> {
   try {
     const runId = await runIdOf(client);
-    // Before the books are: what is trimmed from the outbox has been kept by then.
+    // Redis is read before the books. A batch that is no longer in the outbox by now is then found in the books.
     const first = await statusOf(client, 0);
     if (first.version !== FUNCTION_VERSION) {
       return refuse(
@@ -113,7 +117,7 @@ async function compareOnce(
   }
 }
 
-/** Tells Redis of what this process has seen and Redis does not have. */
+/** Marks in Redis the batches that this process has seen and Redis does not have. */
 async function markLostBatches(
   client: Client,
   statuses: readonly Status[],
@@ -122,7 +126,7 @@ async function markLostBatches(
   let lost: Compared | null = null;
   for (const [shard, { epoch, g }] of statuses.entries()) {
     const seen = before?.latestG[shard] ?? 0;
-    // Batches that were seen in an epoch that is over are no measure: the books have begun anew, maybe without them.
+    // Batches of an earlier epoch do not count: the books may have begun the new epoch without them.
     if (before?.epoch !== epoch || g >= seen) continue;
     await markLost(client, { shard, epoch, g: seen, keptG: null });
     lost ??= lostDataBecause(`Redis is older than what it has answered (batch ${g} of ${seen})`);
@@ -130,7 +134,7 @@ async function markLostBatches(
   return lost;
 }
 
-/** Whether the latest batch that this process has answered still stands, in the outbox or, behind it, in the books. */
+/** Checks that the latest batch that this process has answered still exists, in the outbox or else in the books. */
 async function compareOwnBatch(
   client: Client,
   books: BooksReader,
@@ -164,7 +168,7 @@ function compareShard(
     return lostDataBecause(
       `Redis is older than ${lastG === knownG ? "the books" : "what it has answered"} (batch ${g} of ${knownG})`,
     );
-  // What follows the cursor: in the outbox, or else the next batch that Redis will make.
+  // The first batch after the cursor: it is in the outbox, or else it is the next one that Redis will make.
   const followingG = outboxG ?? g + 1;
   if (followingG > lastG + 1) {
     const missing =
@@ -179,7 +183,7 @@ function compareShard(
   return null;
 }
 
-/** The epoch of a Redis that is being restored: nobody speaks to it. */
+/** The epoch that a Redis has while it is being restored: no process accepts it. */
 export function sealedEpoch(epoch: string): string {
   return `sealed:${epoch}`;
 }
@@ -228,7 +232,7 @@ const statusReply = z
     version,
     shards,
     g,
-    /** Of the first batch that waits for the books. */
+    /** The number of the first batch in the outbox. */
     outboxG: numberOf(outboxG),
     lost: numberOf(lost),
   }));
@@ -255,7 +259,7 @@ function fencedByError(message: string): Fenced & { lostData: boolean } {
     const reason = "Redis holds no ledger: run razonete init, or razonete restore where it held one";
     return { reason, temporary: false, lostData: true };
   }
-  // It may have lost all else, too.
+  // It may have lost everything else, too.
   if (message.startsWith("ERR Function not found"))
     return {
       reason: "Redis has no functions of the ledger: run razonete init",

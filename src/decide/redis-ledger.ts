@@ -17,15 +17,15 @@ import { type AccountSnapshot, Shard, type ShardOptions } from "./shard.ts";
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
   readonly books: BooksReader;
-  /** False takes a Redis that does not fsync before it answers. */
+  /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
 }
 
 const HISTORY_ATTEMPTS_MAX = 5;
 
 /**
- * The ledger of the cluster, as one of its APIs sees it: Redis decides, in one function call for each batch; the books
- * in PostgreSQL know the history. Any number of these may run at once.
+ * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
+ * The books in PostgreSQL have the history. Any number of API processes may run at once.
  */
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
@@ -33,9 +33,12 @@ export class RedisLedger implements Ledger {
   readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
   readonly #deadlines: ReturnType<typeof setInterval>;
-  /** Empty until Redis was admitted for the first time; then their number stands. */
+  /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
-  /** Ends the waiting of each request that came before; a promise for all would hold on to those that gave up. */
+  /**
+   * Requests that came before Redis was first admitted; calling one ends its wait. One promise shared by all of them
+   * would keep a reaction for each request that has given up.
+   */
   readonly #waitingForAdmission = new Set<() => void>();
   #closed = false;
 
@@ -57,7 +60,8 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
+    // An account that is yet to be opened has no number. Its command's id chooses the shard, so that the same command
+    // sent again goes to the same shard.
     const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
@@ -73,8 +77,8 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * From the books; what is not there yet comes from Redis. Redis is asked first: what the writer keeps and trims from
-   * the outbox after that is in the books when they are asked.
+   * Reads the history from the books, and from Redis the entries that are not in the books yet. Redis is read first:
+   * entries that the writer keeps and removes from the outbox after that are in the books by the time they are read.
    */
   async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
@@ -86,7 +90,7 @@ export class RedisLedger implements Ledger {
       const kept = await this.#keptHistory(id, before, count);
       const unkept = kept.keptSeq < newest ? await this.#unkeptEntries(shard, snapshot, kept.keptSeq) : [];
       const page = [...unkept, ...kept.entries].filter((entry) => entry.seq <= newest).slice(0, count);
-      // A hole was kept and trimmed between two readings: the next time it is in the books.
+      // Missing entries were moved to the books between the two reads: the next attempt finds them there.
       const whole =
         page.length === Math.min(count, newest) && page.every((entry, index) => entry.seq === newest - index);
       if (whole) return page;
@@ -116,8 +120,9 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * A process that is started again listens before Redis was admitted, and a balancer that has not noticed that it was
-   * away sends it requests at once: they wait a moment, as all do while Redis is away.
+   * Waits until Redis is admitted for the first time, but not long. A restarted process listens before that, and a
+   * balancer that has not noticed the restart sends it requests at once. They wait, as all requests do while Redis is
+   * away.
    */
   #firstAdmission(): Promise<void> {
     return new Promise((resolve) => {
@@ -131,7 +136,7 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  /** @param outcome what is known of the request where the shard cannot be asked */
+  /** @param outcome what to report about the request if its shard cannot be used */
   #shard(spread: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
     const shard = this.#shards[spread % Math.max(1, this.#shards.length)];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
@@ -147,7 +152,7 @@ export class RedisLedger implements Ledger {
     }
   }
 
-  /** The account's entries behind the newest kept one, newest first: from its statement, or else from the outbox. */
+  /** The account's entries after the newest kept one, newest first: from its statement, or else from the outbox. */
   async #unkeptEntries(
     shard: Shard,
     { account, entries }: AccountSnapshot,

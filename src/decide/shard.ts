@@ -11,7 +11,7 @@ import { type Answer, argumentsOf, newEvent, parseAnswer } from "./function-code
 import type { BatchFeed } from "./ports.ts";
 import type { RedisLink } from "./redis-link.ts";
 
-/** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */
+/** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {
   readonly account: Account;
   readonly entries: readonly Entry[];
@@ -20,11 +20,11 @@ export interface AccountSnapshot {
 
 export interface ShardOptions {
   readonly feed: BatchFeed;
-  /** With so many batches that are not in the books yet, no more commands are taken. */
+  /** When this many batches are not in the books yet, no more commands are accepted. */
   readonly outboxBatchesMax: number;
   /**
-   * A balancer sends a request again when the process that had it died. So no process can say of a command that it
-   * never sent that nothing was changed: another one may have sent it.
+   * The balancer sends a request again if the process that had it died. Then a process cannot say "nothing was changed"
+   * even of a command that it never sent: another process may have sent it.
    */
   readonly balancerResends: boolean;
 }
@@ -34,7 +34,7 @@ interface ReadRequest {
   readonly account: number;
 }
 
-/** One shard of the ledger in Redis: its commands and its readings, each sent in batches. */
+/** One shard of the ledger in Redis. Sends its commands in batches, and its reads likewise. */
 export class Shard {
   readonly #number: number;
   readonly #link: RedisLink;
@@ -70,9 +70,9 @@ export class Shard {
   }
 
   /**
-   * To be called when calls may be made again.
+   * To be called when calls become possible again.
    *
-   * @param newEpoch it remembers no command of the epoch before: one that was sent then would be applied a second time
+   * @param newEpoch Redis does not remember commands of the epoch before: sending one again would apply it twice
    */
   wake(newEpoch: boolean): void {
     if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
@@ -80,7 +80,7 @@ export class Shard {
     this.#reads.wake();
   }
 
-  /** To be called now and then. */
+  /** To be called regularly; rejects requests whose deadline has passed. */
   expire(now: number): void {
     this.#commands.expire(now);
     this.#reads.expire(now);
@@ -91,7 +91,7 @@ export class Shard {
     this.#reads.abandon(reason);
   }
 
-  /** Every entry that the outbox holds, in order. Its size is bounded by `outboxBatchesMax` calls. */
+  /** All entries in the outbox, in order. The outbox has at most `outboxBatchesMax` batches. */
   async outboxEntries(): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     let g = 0;
@@ -116,7 +116,7 @@ export class Shard {
     const [event] = events;
     if (event !== undefined) {
       this.#link.sawBatch(this.#number, Number(g), event);
-      // After the answers: they are resolved first, in this turn of the loop.
+      // After the answers, which are resolved in this turn of the event loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
     return answers.map(outcomeOf);
@@ -126,7 +126,7 @@ export class Shard {
     try {
       this.#feed.publish(batch);
     } catch {
-      // It ought not to throw. The batch is in the outbox, from where the writer mends what the feed has missed.
+      // It should not throw. If it does, the writer reads the batch from the outbox.
     }
   }
 
@@ -144,10 +144,11 @@ function outcomeOf(text: string): Outcome | LedgerUnavailable {
   try {
     answer = parseAnswer(text);
   } catch (error) {
-    // Only the command that it answers: the others of the call were decided, too.
+    // Only this one command fails: the others of the call were decided and have their answers.
     return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
   }
-  // `none` is true even of a command that was sent before: an id that was applied is answered, full or not.
+  // `none` is right even if the command was sent before: if its id had been applied, it would have been answered with
+  // its outcome, also by a full outbox.
   return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
 }
 
@@ -168,7 +169,7 @@ function snapshotOf(id: number, row: readonly string[] | null, now: Micros): Acc
   return { account, entries: events.map(entryOf), readAt: Math.max(now, account.time) };
 }
 
-/** @throws Error where the text is not the event of an entry */
+/** @throws Error if the text is not the event of an entry */
 export function entryOf(text: string): Entry {
   const event = parseEvent(text);
   if (event.type !== "entry") throw new Error(`not an entry: ${JSON.stringify(text.slice(0, 100))}`);

@@ -17,16 +17,16 @@ export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 type Methods = Readonly<Partial<Record<"GET" | "POST" | "PATCH", Handler>>>;
 
-// Shared by all answers: Bun copies it, and making one for each costs more than the rest of the answer.
+// Shared by all answers: Bun copies it, and making one for each answer would cost more than the rest of the answer.
 const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
 const REPLAYED_INIT: ResponseInit = {
   headers: { "content-type": "application/json", "idempotency-replayed": "true" },
 };
 
-/** What the routes are served from. */
+/** What the handlers of the routes need. */
 export interface RouteContext {
   readonly ledger: Ledger;
-  /** The whole server's, of which the ledger is a part. */
+  /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
@@ -107,9 +107,9 @@ async function patchAccount(context: RouteContext, request: RoutedRequest): Prom
 }
 
 /**
- * A name never changes, so it may be read after the fact.
+ * An account's name never changes, so it may be read after the limit was changed.
  *
- * @throws LedgerUnavailable that does not say that nothing was changed: only the reading has failed
+ * @throws LedgerUnavailable with outcome `unknown`: the read failed, but the limit was already changed
  */
 async function nameAfterChange(ledger: Ledger, id: number): Promise<string | null> {
   try {
@@ -146,7 +146,7 @@ async function getHistory({ ledger }: RouteContext, request: RoutedRequest): Pro
   return new Response(historyJson(entries), { headers });
 }
 
-/** The id and the body of a request that commands something. */
+/** The id and the body of a request that changes something. */
 async function readCommand<T>(
   { requestIdHeader }: RouteContext,
   request: Request,
@@ -162,7 +162,7 @@ async function readCommand<T>(
   return { ok: true, value: { id: id.value, body: body.value } };
 }
 
-/** An account that does not exist is said before anything that is wrong with the rest of the request. */
+/** Answers with a problem of the request, unless the account does not exist: that error comes before all others. */
 async function refuseFor(ledger: Ledger, account: number, problem: Problem): Promise<Response> {
   return toResponse((await ledger.account(account)) === null ? ACCOUNT_NOT_FOUND : problem);
 }
@@ -176,7 +176,7 @@ function ok(body: string, replayed = false): Response {
   return new Response(body, replayed ? REPLAYED_INIT : JSON_INIT);
 }
 
-/** Not by `new URL`: without a Host header the request's address is only a path. */
+/** Without `new URL`, which fails if a request has no Host header: its URL is then only a path. */
 function queryOf(request: Request): URLSearchParams {
   const start = request.url.indexOf("?");
   return new URLSearchParams(start === -1 ? "" : request.url.slice(start + 1));

@@ -10,7 +10,7 @@ export interface BatchRange {
   readonly to: number;
 }
 
-/** Calls keep_batches (see migration 001) with what the batches do; alone, or within a transaction. */
+/** Calls the SQL function keep_batches (see migration 001) with net changes; alone, or within a transaction. */
 export function callKeepBatches(
   sql: postgres.ISql<{ bigint: number }>,
   range: BatchRange,

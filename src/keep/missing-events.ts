@@ -4,7 +4,7 @@ import type { Sql } from "./postgres-client.ts";
 
 type Queryable = Sql | postgres.TransactionSql<{ bigint: number }>;
 
-/** Those of the events that do not stand in the books as they say: the same command, at the same place. */
+/** Which of the events are not in the books with the same command at the same account and seq. */
 export async function missingEvents(sql: Queryable, events: readonly string[]): Promise<string[]> {
   const missing: string[] = [];
   for (const text of events) if (!(await isKept(sql, text))) missing.push(text);

@@ -1,7 +1,7 @@
-/** `away` covers every reason why a server does not answer as it should: they follow each other in a restart. */
+/** `away` covers all reasons why a server does not answer properly: during a restart one follows the other. */
 export type Outage = "away" | "no books" | "no ledger" | "another epoch" | "older";
 
-/** Reports changes of state, one line each: what is wrong with a server, and that nothing is any longer. */
+/** Reports only changes, one line each: what is wrong with a server, and later that it can be used again. */
 export class OutageLog {
   readonly #report: (line: string) => void;
   readonly #current = new Map<string, Outage>();
@@ -10,7 +10,7 @@ export class OutageLog {
     this.#report = report;
   }
 
-  /** @param what for a person */
+  /** @param what the line to report, for a person */
   begin(server: string, outage: Outage, what: string): void {
     if (this.#current.get(server) === outage) return;
     this.#current.set(server, outage);

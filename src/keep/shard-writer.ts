@@ -16,11 +16,11 @@ export interface ShardWriterOptions {
   readonly databaseUrl: string;
   readonly books: Books;
   readonly outbox: Outbox;
-  /** Lines for whoever runs the system: one for each change of state. */
+  /** Called with a line for the operator at each change of state. */
   readonly report: (line: string) => void;
 }
 
-/** Something outside is not as it should be, and may be so later: the writer waits. */
+/** A server is unavailable or not in the expected state, which may pass: the writer waits and tries again. */
 class MustWait extends Error {
   readonly server: "PostgreSQL" | "Redis";
   readonly outage: Outage;
@@ -33,36 +33,37 @@ class MustWait extends Error {
 }
 
 /**
- * Keeps one shard's batches.
+ * Moves the batches of one shard into the books.
  *
- * It stands by until it holds the role, then turns in a circle: take what follows the cursor, from the feed where it
- * was brought, else from the outbox; keep it in one transaction; every 100 ms look at the outbox, and trim it to what
- * is kept. The feed only makes this quick: without it, looking finds the same batches a little later.
+ * It stands by until it is the leader. Then it repeats these steps: take the batches after the cursor, from the feed if
+ * it has delivered them, else from the outbox; keep them in one transaction. Every 100 ms it also checks the outbox and
+ * removes from it what is kept. The feed only makes this faster: without it, the check of the outbox finds the same
+ * batches a little later.
  *
- * Nothing is kept or trimmed before Redis was seen, over the connection of this moment, to be of the books' epoch and
- * not older than the books. Where anything is not as it should be, the writer waits and begins again with what the
- * books say; only a divergence ends it.
+ * Nothing is kept or removed before Redis was checked over its current connection: it must be of the books' epoch and
+ * not older than the books. If anything is wrong, the writer waits, then begins again from the state of the books. Only
+ * a divergence ends it.
  */
 export class ShardWriter {
   readonly #options: ShardWriterOptions;
   readonly #report: (line: string) => void;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
-  /** By g: brought by the feed, not kept yet. */
+  /** By g: batches from the feed that are not kept yet. */
   readonly #feedBatches = new Map<number, Batch>();
   #stopped = false;
   #reportedStandby = false;
   #epoch: string | null = null;
-  /** The cursor, as far as it is known. */
+  /** The cursor, as last seen. */
   #lastG = 0;
-  /** The latest batch that the outbox was seen to have. */
+  /** The latest batch that was seen in the outbox. */
   #headG = 0;
   #trimmedG = 0;
-  /** Over which connection Redis was looked at, and when. */
+  /** Over which connection to Redis the outbox was checked, and when. */
   #checkedConnection: number | null = null;
   #checkedAt = 0;
   #keptAt = 0;
-  /** There was more than enough for one transaction. */
+  /** The last transaction was full, so there is probably more to keep. */
   #behind = false;
   #readBatches: number = bounds.outbox_read_batches_max;
 
@@ -72,7 +73,7 @@ export class ShardWriter {
     this.#outages = new OutageLog(this.#report);
   }
 
-  /** Takes a batch that the feed brings: any batch, at any time. */
+  /** Takes a batch from the feed. It may be any batch, at any time. */
   offer(batch: Batch): void {
     if (batch.epoch !== this.#epoch || batch.g <= this.#lastG) return;
     if (this.#feedBatches.size >= bounds.feed_waiting_batches_max) return;
@@ -81,7 +82,7 @@ export class ShardWriter {
   }
 
   /**
-   * Until {@link stop}.
+   * Runs until {@link stop}.
    *
    * @throws Divergence
    */
@@ -99,13 +100,13 @@ export class ShardWriter {
     }
   }
 
-  /** Lets a transaction under way finish; then {@link run} returns. */
+  /** Lets the current transaction finish; then {@link run} returns. */
   stop(): void {
     this.#stopped = true;
     this.#sleep.wake();
   }
 
-  /** @returns whether the role is held; else it has to be tried with a new one */
+  /** @returns whether this writer is the leader now; if not, a new Leadership has to be tried */
   async #standBy(leadership: Leadership): Promise<boolean> {
     while (!this.#stopped) {
       try {
@@ -146,7 +147,7 @@ export class ShardWriter {
       this.#report("the role of the active writer was lost with its connection to PostgreSQL");
   }
 
-  /** Takes from the books what this writer goes by. */
+  /** Reads epoch and cursor from the books and starts from there. */
   async #reload(): Promise<void> {
     const fence = await this.#fence();
     this.#epoch = fence.epoch;
@@ -172,7 +173,7 @@ export class ShardWriter {
     }
   }
 
-  /** What follows the cursor without a gap, as far as it is worth one transaction. */
+  /** The batches after the cursor, without a gap, as many as make about one transaction. */
   async #nextBatches(): Promise<readonly Batch[]> {
     const fromFeed = this.#takeFromFeed();
     if (fromFeed.length > 0) return fromFeed;
@@ -203,17 +204,17 @@ export class ShardWriter {
     if (batches.length > 0) return batches;
     await this.#checkOutbox();
     if (this.#headG <= this.#lastG) {
-      // What the feed brought cannot be of this ledger.
+      // The batches from the feed cannot be of this ledger.
       this.#feedBatches.clear();
       return [];
     }
     const again = await this.#readOutbox();
     if (again.length > 0 || !this.#isChecked()) return again;
-    // Another writer may have kept it and trimmed the outbox meanwhile.
+    // Another writer may have kept the batch and removed it from the outbox meanwhile.
     const { lastG } = await this.#fence();
     if (lastG === this.#lastG) {
       const { outbox, shard } = this.#options;
-      // Whatever the APIs answered from now on, these books could not keep it.
+      // Whatever the APIs answered from now on could not be kept in these books.
       await redisAnswer(outbox.markLost(shard, this.#epoch ?? "", lastG + 1, lastG));
       throw new Divergence(
         { shard, g: lastG + 1 },
@@ -226,7 +227,7 @@ export class ShardWriter {
     return [];
   }
 
-  /** The batches that follow the cursor, as many as make about one transaction. */
+  /** The same, read from the outbox. */
   async #readOutbox(): Promise<readonly Batch[]> {
     const { outbox, shard } = this.#options;
     const first = this.#lastG + 1;
@@ -257,15 +258,15 @@ export class ShardWriter {
     }
   }
 
-  /** Whether Redis was looked at over the connection of this moment. */
+  /** Whether Redis was checked over its current connection. */
   #isChecked(): boolean {
     return this.#checkedConnection !== null && this.#checkedConnection === this.#options.outbox.connection;
   }
 
   /**
-   * Sees how far the outbox is, and trims what is kept.
+   * Checks how far the outbox is, and removes from it what is kept.
    *
-   * @throws Waits where Redis is away, empty, another ledger's, or older than the books
+   * @throws MustWait if Redis is away, empty, of another ledger, or older than the books
    */
   async #checkOutbox(): Promise<void> {
     const { outbox, shard } = this.#options;
@@ -275,7 +276,7 @@ export class ShardWriter {
     const isNew = this.#checkedConnection !== connection;
     const feedG = isNew ? Math.max(0, ...this.#feedBatches.keys()) : 0;
     const feedBatch = this.#feedBatches.get(feedG);
-    // What the feed brought before may not have survived in Redis.
+    // Redis may have lost batches that the feed delivered before.
     if (isNew) this.#feedBatches.clear();
     const head = await redisAnswer(outbox.head(shard));
     if (head === null) {
@@ -311,15 +312,15 @@ export class ShardWriter {
     }
   }
 
-  /** Whether Redis does not have the batch, or has another one under its number. */
+  /** Whether Redis does not have the batch, or has another one with its number. */
   async #isLost({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
     if (headG < g) return true;
     const [same] = await redisAnswer(this.#options.outbox.read(epoch, shard, g, 1));
-    // Trimmed is what was kept.
+    // A batch that is no longer in the outbox was kept.
     return same?.g === g && same.events.some((event, index) => event !== events[index]);
   }
 
-  /** What the feed brought was answered: neither an API nor this writer may go on as if it had not been. */
+  /** Marks a batch from the feed as lost. It was answered, so APIs and writer must not continue as if it had not been. */
   async #noteLost(g: number, keptG: "other" | null): Promise<void> {
     const { books, outbox, shard } = this.#options;
     const epoch = this.#epoch ?? "";
@@ -353,7 +354,7 @@ function entriesOf(batches: readonly Batch[]): number {
   return batches.reduce((sum, { events }) => sum + events.length, 0);
 }
 
-/** @throws Waits, or what is no matter of waiting */
+/** @throws MustWait, or errors that waiting does not help against */
 async function booksAnswer<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;

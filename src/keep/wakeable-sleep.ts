@@ -1,4 +1,4 @@
-/** Lets one loop sleep until something happens or time is up. What happened while it was awake is not lost. */
+/** A sleep of one loop, which {@link wake} ends early. A wake while the loop is not sleeping ends its next sleep. */
 export class WakeableSleep {
   #pending = false;
   #resolve: (() => void) | null = null;

@@ -9,7 +9,7 @@ import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
 
-/** The writer's process: one {@link ShardWriter} for each shard that the books have, over shared connections. */
+/** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
   readonly #config: WriterConfig;
   readonly #report: (line: string) => void;
@@ -18,7 +18,7 @@ export class Writer {
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
-  /** @param report gets one line for each change of state */
+  /** @param report called with one line for each change of state */
   constructor(config: WriterConfig, report: (line: string) => void) {
     this.#config = config;
     this.#report = report;
@@ -26,7 +26,7 @@ export class Writer {
   }
 
   /**
-   * Until {@link stop}. Servers that are away are waited for.
+   * Runs until {@link stop}. Waits for servers that are unavailable.
    *
    * @throws Divergence
    */

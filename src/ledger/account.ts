@@ -1,7 +1,7 @@
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Micros = number;
 
-/** What commands change of an account, as it stands after the latest. Never changed in place: a command makes a new one. */
+/** The part of an account that commands change, as of its latest command. Immutable: each command makes a new one. */
 export interface AccountState {
   /** The account's number: from 1, without gaps in the order of opening. */
   readonly id: number;

@@ -115,7 +115,7 @@ describe("the head of ledger.lua and its body", () => {
     );
 
     const reading = list("razonete_read").replace(/\([^)]*\)/, "");
-    expect(fields(reading)).toEqual(["epoch", "g_min", "then for each reading two: what", "account"]);
+    expect(fields(reading)).toEqual(["epoch", "g_min", "then for each account two: what", "account"]);
     expect(local("read")).toContain("for at = 3, #argv, 2 do");
 
     expect(list("razonete_lost")).toMatch(/^epoch, g of that batch, kept /);
