@@ -23,14 +23,14 @@ import {
 
 type Transaction = postgres.TransactionSql<{ bigint: number }>;
 
-/** Thrown to undo the transaction of a plan. */
+/** Thrown to roll back the transaction when only a plan is wanted. */
 class PlanOnly extends Error {}
 
 /**
- * Brings what can be salvaged into the books, and opens a new epoch in them: in one transaction, so that there is
- * nothing in between. From its commit on, whoever is of the epoch before is refused: writers, APIs, late messages.
+ * Brings the batches that can be recovered into the books and opens a new epoch, in one transaction. From its commit
+ * on, everything of the old epoch is refused: writers, APIs, late messages.
  *
- * @param commit false undoes all of it in the end: what it would do, found out by doing it
+ * @param commit false rolls everything back at the end: the plan is made by doing it and undoing it
  */
 export async function commitRecovered(
   sql: Sql,
@@ -59,7 +59,7 @@ async function commitAll(
   epochAfter: string,
 ): Promise<RestoreReport> {
   const { epoch } = diagnosis.system;
-  // No writer keeps anything from here on; what one has kept since the look is skipped below.
+  // From here on no writer can keep anything. Batches that a writer has kept since the diagnosis are skipped below.
   const cursors = await sql<{ shard: number; last_g: number; seen_g: number }[]>`
     SELECT shard, last_g, seen_g FROM cursors ORDER BY shard FOR UPDATE`;
   const [unchanged] = await sql`SELECT FROM system WHERE epoch = ${epoch}`;
@@ -92,7 +92,7 @@ async function commitAll(
       batches.push({ shard, from: g, to: g });
     }
     if (shardDiagnosis.head?.epoch !== epoch) continue;
-    // Each shard gives out every so-manieth number: at most those under the largest `next` were given out.
+    // A shard gives out every shards-th number, so only numbers below the largest `next` were given out.
     nextAccount = Math.max(nextAccount, shardDiagnosis.head.next - diagnosis.system.shards + 1);
     if (holes.length > 0 || missing.size > 0) await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
   }
@@ -112,7 +112,7 @@ async function commitAll(
   return report;
 }
 
-/** What the feed has of batches in whose place the books have kept others. */
+/** Events in the feed of batches that were displaced: the books have kept other batches under their numbers. */
 async function displacedBy(
   sql: Transaction,
   { head, feed }: ShardDiagnosis,
@@ -123,7 +123,7 @@ async function displacedBy(
   return (await missingEvents(sql, events)).map(parseEvent);
 }
 
-/** Whether a batch was displaced by another one, and nothing tells what was in it. */
+/** Whether a batch was displaced by another one and no source says what was in it. */
 function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explained: boolean): boolean {
   const other = head?.other ?? null;
   return other !== null && !explained && (other <= keptG || outbox.has(other));
@@ -145,7 +145,7 @@ async function commitShard(
   let cursor = lastG;
   const keep = async (chunk: readonly Batch[], until: number): Promise<void> => {
     if (until === cursor) return;
-    // A hole is kept as batches without events: the cursor goes on behind it.
+    // A hole is kept as batches without events, so that the cursor moves past it.
     const [row] = await callKeepBatches(sql, { shard, epoch, g: cursor + 1, to: until }, netChanges(chunk));
     if (row?.found !== cursor)
       throw new Error(`the cursor of shard ${shard} is at ${row?.found}, not ${cursor}`);
@@ -182,7 +182,7 @@ const accountReply = z
   .nullable()
   .catch(null);
 
-/** Where batches are missing, Redis itself may still tell how the accounts stood after them. */
+/** If batches are missing, Redis itself may still have the state of accounts after them. */
 async function compareWithRedis(
   sql: Transaction,
   redis: Redis,

@@ -15,39 +15,39 @@ export interface System {
 }
 
 export interface HeadState {
-  /** As the APIs had it, sealed or not. */
+  /** The epoch, without the mark of a seal. */
   readonly epoch: string;
   readonly isSealed: boolean;
   readonly g: number;
   readonly next: number;
   readonly lost: number | null;
-  /** A batch that was answered, under whose number another one stands now; null where there is none. */
+  /** A batch that was answered and whose number another batch has now; null if there is none. */
   readonly other: number | null;
 }
 
-/** What was found of one shard, in all the places that may have something of it. */
+/** What Redis, outbox, feed and books have of one shard, and the diagnosis that follows. */
 export interface ShardDiagnosis {
   readonly shard: number;
   readonly lastG: number;
   readonly seenG: number;
   readonly head: HeadState | null;
-  /** By g, those behind the cursor; nothing where Redis is of another epoch. */
+  /** Batches after the cursor, by g; empty if Redis is of another epoch. */
   readonly outbox: ReadonlyMap<number, readonly string[]>;
-  /** The same; where another batch stands under a number, also some of those before the cursor. */
+  /** The same; if a batch was displaced by another one, also some batches before the cursor. */
   readonly feed: ReadonlyMap<number, readonly string[]>;
   readonly found: RestoredShard["found"];
-  /** The latest batch that anything tells of. */
+  /** The latest batch that any of the sources knows of. */
   readonly knownG: number;
 }
 
 export interface Diagnosis {
   readonly system: System;
   readonly shards: readonly ShardDiagnosis[];
-  /** Why the feed could not be read; null where it was. */
+  /** Why the feed could not be read; null if it was. */
   readonly feedError: string | null;
 }
 
-/** @throws StartError where there are no books, or no complete ones */
+/** @throws StartError if there are no books */
 export async function readSystem(sql: Sql): Promise<System> {
   const [system] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
   if (system === undefined)
@@ -55,11 +55,15 @@ export async function readSystem(sql: Sql): Promise<System> {
   return system;
 }
 
-/** Looks everywhere and changes nothing. */
+/**
+ * Reads Redis, outbox, feed and books, and diagnoses each shard. Changes nothing.
+ *
+ * @throws StartError if there are no books, or the first start was not completed
+ */
 export async function diagnose(sql: Sql, redis: Redis, natsUrl: string): Promise<Diagnosis> {
   const system = await readSystem(sql);
   if (!system.loaded) throw new StartError("the first start was not completed: run razonete init.");
-  // The outbox before the books: what is trimmed there meanwhile has been kept.
+  // The outbox is read before the books: a batch that is removed from it meanwhile is in the books by then.
   const heads: (HeadState | null)[] = [];
   const outboxes: (readonly Batch[])[] = [];
   for (let shard = 0; shard < system.shards; shard += 1) {
@@ -103,7 +107,7 @@ function stateOf(
 ): RestoredShard["found"] {
   if (head === null) return "empty";
   if (head.epoch !== epoch) return "another epoch";
-  // Each batch from the cursor to the head waits in the outbox.
+  // Every batch from the cursor to the head must be in the outbox.
   for (let g = lastG + 1; g <= head.g; g += 1) if (!outbox.has(g)) return "ahead of the books";
   return head.g < knownG || head.lost !== null ? "older" : "whole";
 }

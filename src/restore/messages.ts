@@ -10,7 +10,7 @@ const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
   whole: "Redis is whole",
 };
 
-/** What a restore is going to do, before it is done. */
+/** What was found and what the restore is going to do. */
 export function planLines({ feedError }: Diagnosis, { shards, missing }: RestoreReport): string[] {
   return [
     "What was found:",
@@ -30,7 +30,7 @@ export function planLines({ feedError }: Diagnosis, { shards, missing }: Restore
   ];
 }
 
-/** The same for a restore that was interrupted behind the point of no return. */
+/** The same for a restore that was interrupted after the point of no return. */
 export function resumeLines({ missing }: RestoreReport): string[] {
   return [
     "A restore was begun and not finished; the books have all that it could bring back.",
@@ -40,7 +40,7 @@ export function resumeLines({ missing }: RestoreReport): string[] {
   ];
 }
 
-/** What was done, for whoever waited. */
+/** What was done. */
 export function doneLines({ type, epoch, shards, missing }: RestoreReport): string[] {
   switch (type) {
     case "not-needed":

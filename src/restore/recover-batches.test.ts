@@ -34,7 +34,7 @@ const recovered = (outbox: Batches, feed: Batches, knownG = 0) => {
   };
 };
 
-describe("salvage", () => {
+describe("recoverBatches", () => {
   const first = entry(1, 4, 5, 35);
   const second = entry(1, 5, -10, 25);
   const third = entry(1, 6, 1, 26);
@@ -50,7 +50,7 @@ describe("salvage", () => {
     });
   });
 
-  test("passes over what the books have", () => {
+  test("skips what the books have", () => {
     expect(recovered({ 9: [entry(1, 3, 1, 30)], 10: [first] }, { 8: ["not even an event"] })).toMatchObject({
       batches: { 10: [first] },
       fromOutbox: 1,
@@ -58,7 +58,7 @@ describe("salvage", () => {
     });
   });
 
-  test("behind a hole an account goes on that continues its chain, and another one stops for good", () => {
+  test("after a hole an account whose chain continues goes on, and any other one stops for good", () => {
     const other = entry(2, 1, 7, 7, 50);
     const result = recovered({}, { 10: [first], 12: [third, other], 13: [entry(1, 7, 1, 27)] });
     expect(result.batches).toEqual({ 10: [first], 12: [other], 13: [] });
@@ -66,7 +66,7 @@ describe("salvage", () => {
     expect(result.missing).toEqual({ 1: { seq: 7, balance: 27 } });
   });
 
-  test("an event that comes to fit again by chance is not kept behind one that did not", () => {
+  test("an event that fits again by chance is not kept after one that did not fit", () => {
     const wrong = entry(1, 4, 5, 99);
     expect(recovered({ 10: [wrong], 11: [first] }, {})).toMatchObject({
       batches: { 10: [], 11: [] },
@@ -102,7 +102,7 @@ describe("salvage", () => {
     });
   });
 
-  test("two stories of one batch: the outbox counts, and the accounts of the other one are named", () => {
+  test("two versions of one batch: the outbox counts, and the accounts of the other version are named", () => {
     const answered = entry(1, 4, 20, 50);
     const same = entry(2, 1, 7, 7, 50);
     expect(recovered({ 10: [first, same], 11: [second] }, { 10: [answered, same] })).toMatchObject({
@@ -113,12 +113,12 @@ describe("salvage", () => {
     });
   });
 
-  test("batches that only something else knows of are a hole at the end", () => {
+  test("batches that only another source knows of are a hole at the end", () => {
     expect(recovered({}, { 10: [first] }, 15).holes).toEqual([{ from: 11, to: 15 }]);
     expect(recovered({}, {}, 15)).toMatchObject({ holes: [{ from: 10, to: 15 }], batches: {} });
   });
 
-  test("tells which accounts it needs to know of", () => {
+  test("says which accounts it needs from the books", () => {
     const sources = sourcesOf({ 10: [first] }, { 10: [entry(3, 1, 1, 1)], 11: [entry(2, 1, 1, 1)] });
     expect(accountsIn(sources)).toEqual([1, 2]);
   });

@@ -1,20 +1,20 @@
 import type { Batch } from "../carry/batch.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 
-/** How an account stands in the books. */
+/** The state of an account in the books. */
 export interface BooksAccount {
   readonly seq: number;
   readonly balance: number;
   readonly creditLimit: number;
 }
 
-/** What is at hand of one shard's batches that the books do not have. By g: the events of a batch. */
+/** The batches of one shard that outbox and feed have. The maps have the events of each batch, by g. */
 export interface RecoverySources {
   readonly shard: number;
   readonly epoch: string;
   /** The books' cursor. */
   readonly lastG: number;
-  /** The latest batch that anything tells of. */
+  /** The latest batch that any source knows of. */
   readonly knownG: number;
   readonly outbox: ReadonlyMap<number, readonly string[]>;
   readonly feed: ReadonlyMap<number, readonly string[]>;
@@ -26,26 +26,27 @@ export interface LatestKnown {
 }
 
 export interface RecoveredBatches {
-  /** What can be kept, in the order of g. Holes are left out; so is what does not continue its account's chain. */
+  /** The batches that can be kept, in the order of g, without events that do not continue their account's chain. */
   readonly batches: readonly Batch[];
   readonly fromOutbox: number;
   readonly fromFeed: number;
-  /** Batches that nothing holds, `from` and `to` included. */
+  /** Batches that no source has, `from` and `to` included. */
   readonly holes: readonly { readonly from: number; readonly to: number }[];
-  /** Accounts of which an event cannot be kept: the latest that is known of each. */
+  /** Accounts with an event that cannot be kept, each with its latest known state. */
   readonly missing: ReadonlyMap<number, LatestKnown>;
-  /** No account that was opened has a number over it. */
+  /** No opened account has a higher number. */
   readonly highestAccount: number;
 }
 
 /**
- * What of the batches behind the books' cursor can be brought into the books.
+ * Decides which of the batches after the books' cursor can be brought into the books.
  *
- * The outbox counts over the feed: it is what Redis answers from. Behind a hole it goes on account by account: an
- * event is kept if it continues its account's chain (seq, balance, limit) as the books and what was kept before it
- * have it. From the first that does not, nothing more of that account is kept: a chain with a hole would be a lie.
+ * If outbox and feed differ, the outbox counts, since Redis answers from the same data. After a hole, events are judged
+ * for each account: an event is kept if it continues its account's chain (seq, balance, limit), as it is in the books
+ * and in the events kept so far. After the first event that does not, nothing more of that account is kept: a chain
+ * with a hole would be wrong.
  *
- * @param inBooks of every account that the batches tell of, as far as the books have it
+ * @param inBooks the accounts in the batches, as far as the books have them
  */
 export function recoverBatches(
   sources: RecoverySources,
@@ -82,7 +83,7 @@ export function recoverBatches(
       }
     }
     batches.push({ epoch, shard, g, events });
-    // Redis came back older, and decided this batch anew: what the feed has of it was answered, too.
+    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
     if (inOutbox !== undefined && inFeed !== undefined && !isSame(inOutbox, inFeed)) {
       for (const event of inFeed.filter((text) => !inOutbox.includes(text)).map(parseEvent)) {
         highestAccount = Math.max(highestAccount, accountOf(event));
@@ -94,7 +95,7 @@ export function recoverBatches(
   return { batches, fromOutbox, fromFeed, holes, missing, highestAccount };
 }
 
-/** The accounts that the batches behind the cursor tell of. */
+/** The accounts in the batches after the cursor. */
 export function accountsIn(sources: RecoverySources): number[] {
   const accounts = new Set<number>();
   for (const g of gsOf(sources)) {
@@ -109,7 +110,7 @@ function gsOf({ lastG, outbox, feed }: RecoverySources): number[] {
   return [...gs].toSorted((a, b) => a - b);
 }
 
-/** The account after the event; null where the event does not follow from how it stands. */
+/** The account after the event; null if the event does not continue its chain. */
 function accountAfter(before: BooksAccount | undefined, event: LedgerEvent): BooksAccount | null {
   switch (event.type) {
     case "entry": {
@@ -147,7 +148,7 @@ function knownOf(event: LedgerEvent): LatestKnown {
   }
 }
 
-/** Notes that the event is missing: the latest that is known of its account. */
+/** Records that an event is missing: its state becomes the latest known one of its account, unless a later one is known. */
 export function noteMissing(missing: Map<number, LatestKnown>, event: LedgerEvent): void {
   const account = accountOf(event);
   missing.set(account, laterOf(missing.get(account), knownOf(event)));

@@ -15,27 +15,28 @@ export interface RestoreOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
-  /** The text of the deciding function's library. */
+  /** The source text of the Redis functions. */
   readonly library: string;
-  /** Looks at Redis and the books, when Redis is loaded and before anyone is answered from it. */
+  /** Compares Redis with the books after Redis was loaded, before anyone is answered from it. */
   readonly audit: () => Promise<AuditReport>;
-  /** Told what will be done, a line each; false leaves everything as it is. */
+  /** Gets the lines of the plan; false leaves everything as it is. */
   readonly confirm: (plan: readonly string[]) => Promise<boolean>;
-  /** Takes lines for whoever waits. */
+  /** Prints a line for the person who waits. */
   readonly say: (line: string) => void;
 }
 
 /**
- * Makes Redis anew from the books, after all that outbox and feed still hold was brought into them.
+ * Rebuilds Redis from the books, after everything that outbox and feed still have was brought into the books.
  *
- * First it only looks. What it finds out is told, and asked about. Then Redis is sealed: its epoch is none that an
- * API knows, so nothing more is decided. In one transaction the books take what can be salvaged and a new epoch, not
- * loaded: from here on there is no way back, and an interrupted restore is gone on with by the next one. Redis is
- * emptied and loaded, and audited; only then `loaded` is noted, on which the APIs wait.
+ * 1. Diagnose: nothing is changed. The plan is shown and has to be confirmed.
+ * 2. Seal Redis: it gets an epoch that no API knows, so nothing more is decided.
+ * 3. Commit: in one transaction the books take the batches that can be recovered, and a new epoch that is not loaded
+ *    yet. From here on there is no way back: if the restore is interrupted, the next one continues it.
+ * 4. Rebuild: Redis is emptied, loaded and audited. Only then the books note `loaded`, for which the APIs wait.
  *
- * The schema is brought up to date before all else, as `razonete init` does it.
+ * Before all this, the schema is brought up to date, as in `razonete init`.
  *
- * @throws StartError where a server cannot be reached, there is nothing to restore, or the audit does not agree
+ * @throws StartError if a server cannot be reached, there are no books, or the audit finds disagreements
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete restore", connections_max: 1 });
@@ -47,7 +48,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await connected;
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
-    // The one connection holds it until the end.
+    // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
     return await restoreLocked(sql, redis, options);
   } catch (error) {
@@ -81,7 +82,7 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
     return { ...plan, type: "declined", epoch: diagnosis.system.epoch };
   }
   await seal(redis, diagnosis);
-  // Until the seal more may have been decided.
+  // More may have been decided until Redis was sealed.
   const atSeal = await diagnose(sql, redis, options.natsUrl);
   const merged = {
     ...atSeal,
@@ -90,7 +91,7 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
   return finish(sql, redis, options, await commitRecovered(sql, redis, merged, epoch, true));
 }
 
-/** What Redis holds now, said to be as it was found before anything was done. */
+/** The state of a shard now, but with the diagnosis that was made before anything was changed. */
 function withFirstState(
   now: Diagnosis["shards"][number],
   first: Diagnosis["shards"][number] | undefined,
@@ -98,7 +99,7 @@ function withFirstState(
   return first === undefined ? now : { ...now, found: first.found };
 }
 
-/** Loads and checks. It may be done again from its beginning, however far it came. */
+/** Rebuilds Redis and audits it. If it is interrupted at any point, it can be repeated from the beginning. */
 async function finish(
   sql: Sql,
   redis: Redis,

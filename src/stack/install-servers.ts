@@ -6,11 +6,11 @@ import { locate, type ProgramName, type ProgramPaths, PROGRAMS } from "./server-
 
 const SCRIPT = fileURLToPath(new URL("./install-servers.sh", import.meta.url));
 
-/** How this machine runs a command as root without a question: what to put before it; `null` where it does not. */
+/** The prefix that runs a command as root without a question; `null` if this machine has no such way. */
 export type RootAccess = readonly string[] | null;
 
 export interface InstallOptions {
-  /** PATH as the environment has it. */
+  /** The environment's PATH. */
   readonly path: string;
   readonly say: (line: string) => void;
   /** For tests. */
@@ -19,10 +19,10 @@ export interface InstallOptions {
 }
 
 /**
- * Where the named programs are. What is missing is installed where that needs no question: on Debian, by apt-get, as
- * root or with a sudo that asks for no password. No service is left running or enabled; see install-servers.sh.
+ * Finds the named programs. Missing ones are installed if that is possible without asking: on Debian with apt-get, as
+ * root or with a sudo that needs no password. No service is left running or enabled; see install-servers.sh.
  *
- * @throws StartError that names the missing packages where they cannot be installed
+ * @throws StartError that names the missing packages, if they cannot be installed
  */
 export function ensurePrograms<Name extends ProgramName>(
   names: readonly Name[],
@@ -46,7 +46,7 @@ export function ensurePrograms<Name extends ProgramName>(
   return completed(paths, names);
 }
 
-/** Turns a record into one of which every name is known to be there. */
+/** Asserts that a record has all names. */
 function completed<Name extends ProgramName>(
   paths: Partial<Record<Name, string>>,
   names: readonly Name[],
@@ -71,7 +71,7 @@ function install(packages: readonly string[], access: readonly string[]): void {
   );
 }
 
-/** The sentence for a machine on which nothing can be installed without asking. */
+/** The message on a machine where nothing can be installed without asking. */
 function howToInstall(packages: readonly string[]): string {
   const names = packages.join(" ");
   return (

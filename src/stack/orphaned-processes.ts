@@ -6,9 +6,9 @@ import { type ProcessIdentity, identityOf, isAlive } from "./process-identity.ts
 import { type ProcessKind, PROCESS_KINDS, STOP_SIGNALS } from "./process-kinds.ts";
 
 /**
- * Who runs, in a file for each process beside the data. A stack that ends removes them; one that was killed leaves
- * them, and its processes running. The next one reads them here. The number of a process alone proves nothing, as
- * it may have been given to another by then: the files also say when the process started.
+ * A file for each running process, beside the data. A stack that stops removes these files. A stack that was killed
+ * leaves them, and also leaves its processes running. The next stack reads the files and ends those processes. A process
+ * id alone is not enough, since another process may have it by then: the files also have the start time.
  */
 
 const record = z.object({
@@ -27,8 +27,8 @@ export function forgetProcess(run: string, name: string): void {
 }
 
 /**
- * Ends what a killed stack left running in `run`, kind after kind in the order in which a stack stops, each with its
- * own signal for a clean end, and at last by force.
+ * Ends the processes that a killed stack left running, recorded in the folder `run`. They are ended kind by kind, in
+ * the order in which a stack stops, each with the signal for a clean stop, and with SIGKILL if that does not help.
  */
 export async function endOrphanedProcesses(run: string, say: (line: string) => void): Promise<void> {
   const left = readRecords(run)
@@ -56,7 +56,7 @@ function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   try {
     if (isAlive(identity)) process.kill(identity.pid, name);
   } catch (error) {
-    // It ended between the two calls.
+    // The process ended between the two calls.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
@@ -89,7 +89,7 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    // Cut off while it was written, by the power or a signal.
+    // A power failure or a signal interrupted the writing of the file.
     return null;
   }
 }

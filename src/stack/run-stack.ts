@@ -9,37 +9,37 @@ import { PROGRAM_NAMES } from "./server-programs.ts";
 import { Stack, StartInterrupted } from "./stack.ts";
 
 export interface StackOptions {
-  /** Kept between runs; created where it is missing. */
+  /** The data folder, kept between runs; created if it does not exist. */
   readonly data: string;
   /** Empties `data` first. */
   readonly fresh: boolean;
-  /** Of HAProxy, on 127.0.0.1; 0 takes a free one. */
+  /** HAProxy's port on 127.0.0.1; 0 chooses a free one. */
   readonly port: number;
   /** 1 to `stackBounds.apis_max`. */
   readonly apis: number;
   /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
-  /** What every process takes over from the present environment, PATH among it. */
+  /** The environment of every process, including PATH. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What our own processes take over besides. */
+  /** Additional variables for our own processes. */
   readonly ownEnvironment: Readonly<Record<string, string>>;
   readonly own?: OwnCommands;
-  /** Runs `razonete restore` with these flags before all else of the ledger. */
+  /** Runs `razonete restore` with these flags before `init`. */
   readonly restore?: readonly string[];
   readonly say: (line: string) => void;
 }
 
 export interface StackSignals {
-  /** Stops the stack in its order, also while it is still starting. */
+  /** Stops the stack in order, also while it is still starting. */
   readonly stop: AbortSignal;
   /** Ends every process at once. */
   readonly kill: AbortSignal;
 }
 
 /**
- * Runs a cluster on this machine until it is told to stop. Resolves when no process of it is left.
+ * Runs a cluster on this machine until `signals.stop`. Resolves when no process of it is left.
  *
- * @throws StartError where it cannot start; then too nothing is left running
+ * @throws StartError if it cannot start; then nothing is left running either
  */
 export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
   const { say } = options;
@@ -50,7 +50,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   try {
     const port = await choosePort(options.port);
     const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
-    // Says of each process on the machine whose it is.
+    // Marks each process of this stack, so that it can be recognised on the machine.
     const environment = { ...options.environment, RAZONETE_STACK: folder.path };
     await prepareBooks({
       programs,

@@ -10,24 +10,23 @@ import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } fr
 const PROBE_PAUSE_MILLISECONDS = 50;
 const REPORT_EVERY_MILLISECONDS = 5_000;
 const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
-/** During the start a process may die so often at once, one time after the other, before the start is given up. */
+/** If a process crashes at once this many times in a row during the start, the start is given up. */
 const CRASHES_AT_START_MAX = 5;
 
-/** The stop was asked for while the start was still going on. */
+/** The stack was stopped while it was still starting. */
 export class StartInterrupted extends Error {}
 
 /**
  * All processes of one cluster on this machine.
  *
- * The start goes from the ground up, each step waiting until the one before does its work: PostgreSQL, Redis and
- * NATS; `init`, which ends by itself; writers and APIs; HAProxy. From then on stack.json stands, and every process
- * that ends is started again by itself (supervised-process.ts), without regard to the others: they all know how to
- * wait for each other.
+ * The start has these steps, and each waits until the one before is ready: PostgreSQL, Redis and NATS; `init`, which
+ * ends by itself; writers and APIs; HAProxy. After that stack.json exists. Every process that ends is started again on
+ * its own (supervised-process.ts): the others can wait for it.
  *
- * The stop goes the other way round. No process is told to stop while one that needs it still runs: HAProxy takes no
- * more requests and completes those it has; the APIs complete what they have begun; the writers get time to keep
- * what the outbox holds; then NATS, Redis, PostgreSQL. What is not kept by then is not lost: it stays in Redis's
- * outbox, and is kept after the next start.
+ * The stop has the opposite order. No process is stopped while another one that needs it still runs. HAProxy accepts no
+ * more requests and completes those it has; the APIs complete their work; the writers get time to keep what is in the
+ * outbox; then NATS, Redis and PostgreSQL stop. What is not kept by then is not lost: it stays in the outbox in Redis,
+ * and is kept after the next start.
  */
 export class Stack {
   readonly #plan: StackPlan;
@@ -40,15 +39,15 @@ export class Stack {
   readonly #nats: SupervisedProcess;
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: SupervisedProcess;
-  /** What runs to its end before the others: `restore`, `init`. */
+  /** The process that runs to its end during the start: `restore` or `init`. */
   #oneShot: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
-  /** Whether stack.json stands. */
+  /** Whether stack.json exists. */
   #described = false;
 
   /**
-   * @param say takes lines for the person at the terminal
-   * @param onReady told of each process that does its work, and how long after its own start
+   * @param say prints a line for the person at the terminal
+   * @param onReady called for each process that becomes ready, with the time since its own start
    */
   constructor(
     plan: StackPlan,
@@ -71,10 +70,10 @@ export class Stack {
   }
 
   /**
-   * Resolves when a request through HAProxy is answered. After a rejection `stop` is still to be called.
+   * Resolves when a request through HAProxy is answered. `stop` has to be called even after a rejection.
    *
-   * @throws StartError where a process does not come up
-   * @throws StartInterrupted where `interrupted` is aborted before
+   * @throws StartError if a process does not start
+   * @throws StartInterrupted if `interrupted` is aborted before
    */
   async start(interrupted: AbortSignal): Promise<void> {
     for (const { plan } of this.#all()) rotateLog(logOf(plan, this.#folder));
@@ -106,13 +105,13 @@ export class Stack {
     removeStackFile(this.#folder.stackFile);
   }
 
-  /** Ends everything at once; a `stop` that is going on resolves soon after. */
+  /** Ends everything at once; a `stop` in progress resolves soon after. */
   kill(): void {
     this.#oneShot?.kill("SIGKILL");
     for (const process of this.#all()) process.kill();
   }
 
-  /** What runs where, a line each. */
+  /** What runs where, one line each. */
   describe(): string[] {
     const { databaseUrl, redisUrl, natsUrl } = this.#plan;
     const at = (url: string): string => new URL(url).host;
@@ -166,7 +165,7 @@ export class Stack {
     if (exit.code !== 0) throw new StartError("the ledger was not restored, so it was not started.");
   }
 
-  /** Until it has ended; a stop of the stack ends it as well. */
+  /** Resolves when the process has ended; a stop of the stack ends it as well. */
   async #runOneShot(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
@@ -188,7 +187,7 @@ export class Stack {
     }
   }
 
-  /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
+  /** Waits until the books have everything that was answered, as long as a writer and PostgreSQL run. */
   async #keepOutbox(): Promise<void> {
     const deadline = performance.now() + stackBounds.keep_milliseconds_max;
     const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
@@ -198,7 +197,7 @@ export class Stack {
       try {
         length = await outboxLength(this.#plan.redisUrl);
       } catch {
-        // Redis has just ended, or still reads its data: what it holds is on disk.
+        // Redis has just ended, or is still loading its data: what it holds is on disk.
         return;
       }
       if (length === 0) return;
@@ -209,7 +208,7 @@ export class Stack {
     );
   }
 
-  /** In the order in which they are shown. */
+  /** In the order in which they are listed in stack.json. */
   #all(): SupervisedProcess[] {
     return [this.#haproxy, ...this.#apis, this.#redis, this.#nats, ...this.#writers, this.#postgres];
   }
