@@ -14,24 +14,25 @@ import { ProgressEstimate } from "./progress-estimate.ts";
 export interface AuditClusterOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** `null`: the feed is not looked at. */
+  /** `null`: the feed is not audited. */
   readonly natsUrl: string | null;
   /**
-   * For the restore, which audits before it lets the APIs in: that the books do not call Redis loaded yet, and that the
-   * restore is not finished, is no finding.
+   * For the restore, which audits before the APIs may use Redis: an unfinished restore, and a Redis that the books do not
+   * call loaded yet, are not findings.
    */
   readonly duringRestore?: boolean;
-  /** How much is done, and about how much there is to do; see {@link ProgressEstimate}. */
+  /** Called with how much is done and about how much there is to do; see {@link ProgressEstimate}. */
   readonly onProgress?: (done: number, all: number) => void;
 }
 
 /**
  * Audits a cluster, also while it works, and changes nothing.
  *
- * First one moment of the books by itself; then Redis, the feed and the outbox; then the books of a later moment, which
- * have everything that the outbox no longer had. What was decided before Redis was read is so in one of the two.
+ * First it audits a snapshot of the books alone. Then it reads Redis, the feed and the outbox, and after them a later
+ * snapshot of the books, which has everything that was no longer in the outbox. So whatever was decided before Redis was
+ * read is either in the outbox or in that snapshot.
  *
- * @throws StartError with exit code 2 where one of the servers cannot be looked at
+ * @throws StartError with exit code 2 if one of the servers cannot be read
  */
 export async function auditCluster(options: AuditClusterOptions): Promise<AuditReport> {
   const startedAt = performance.now();

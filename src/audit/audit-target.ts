@@ -5,14 +5,14 @@ import { messageOf, StartError } from "../errors.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { CANNOT_AUDIT } from "./unreachable-server.ts";
 
-/** As the command line has them. */
+/** The flags as the command line gives them. */
 export interface AuditTargetFlags {
   /** `true`: the stack's default folder. */
   readonly stack?: string | true | undefined;
   readonly data?: string | undefined;
 }
 
-/** What is audited, and what to call it before a person. */
+/** What is audited; `where` describes it for a person. */
 export type AuditTarget =
   | { readonly type: "cluster"; readonly servers: WriterConfig; readonly where: string }
   | { readonly type: "file"; readonly path: string; readonly where: string };
@@ -21,9 +21,10 @@ export const STACK_FOLDER = "data/stack";
 export const DATA_FOLDER = "data";
 
 /**
- * What the flags name; without one the first that is there of the environment's cluster, the stack, the data file.
+ * The target that the flags name. Without flags, the first that exists of: the cluster in the environment, the stack,
+ * the data file.
  *
- * @throws StartError with exit code 2 where nothing is there to be audited
+ * @throws StartError with exit code 2 if there is nothing to audit
  */
 export function chooseAuditTarget({ stack, data }: AuditTargetFlags): AuditTarget {
   if (stack !== undefined && data !== undefined) {

@@ -2,15 +2,15 @@ import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { integers, texts } from "../keep/pg-array.ts";
 import type { Row } from "./books/books-snapshot.ts";
 
-/** A row of `entries` as the text of its event. */
+/** SQL for the text of the event of a row of `entries AS e`. */
 export const EVENT_OF_ENTRY = `
   concat_ws(' ', CASE e.kind WHEN 'credit' THEN 'c' ELSE 'd' END, e.account, e.seq, e.time, e.value, e.balance,
     e.credit_limit, e.command, e.description)`;
 
-/** Asks the books, at whatever moment. */
+/** Queries the current state of the books, not a snapshot. */
 export type QueryBooks = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
 
-/** An event that the books should have, and what they have instead. */
+/** An event that the books should have, with what they have instead. */
 export interface EventDiffers {
   readonly text: string;
   readonly account: number;
@@ -19,7 +19,7 @@ export interface EventDiffers {
   readonly kept: string | null;
 }
 
-/** The event, or `null` where the text is none. */
+/** The event, or `null` if the text is not an event. */
 export function parseEventOrNull(text: string): LedgerEvent | null {
   try {
     return parseEvent(text);
@@ -32,7 +32,7 @@ export function accountOf(event: LedgerEvent): number {
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
-/** Which of the events, each valid, the books do not have exactly so. */
+/** Which of the events, all valid, the books do not have in exactly this form. */
 export async function differingEvents(
   queryBooks: QueryBooks,
   events: readonly string[],
@@ -109,7 +109,7 @@ export async function differingEvents(
   }));
 }
 
-/** As the books have it: the balance at that moment is not kept with a limit. */
+/** The event without its balance, which the books do not keep with a limit. */
 function limitText(event: LedgerEvent & { readonly type: "limit" }): string {
   return `l ${event.account} ${event.seq} ${event.time} ${event.creditLimit} ${event.id}`;
 }

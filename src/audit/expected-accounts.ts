@@ -7,15 +7,15 @@ import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
 import { integers } from "../keep/pg-array.ts";
 
-/** An account as the books have it, and what the outbox holds behind them: what was decided, up to one moment. */
+/** The expected state of an account: its state in the books, plus the outbox after their cursor. */
 export interface ExpectedAccount {
   seq: number;
   balance: bigint;
   limit: bigint;
   readonly name: string;
-  /** The limits that were in force when the account was at a seq. One at least for each. */
+  /** The limits that were in force while the account was at a seq; at least one. */
   readonly limitsAt: (seq: number) => readonly bigint[];
-  /** By seq, the texts of the entries that the wanted statement may need. */
+  /** By seq, the texts of the entries that the wanted statement may contain. */
   readonly entries: Map<number, string>;
 }
 
@@ -25,10 +25,10 @@ interface LimitVersion {
 }
 
 /**
- * The accounts by their numbers; one that is not in the books is there if the outbox opens it.
+ * The expected states by account number. An account that is not in the books is included if the outbox opens it.
  *
- * @param from for each account the seq whose statement is to be told, or 0
- * @param events of these accounts in the outbox, behind the cursor of the snapshot; those of each in their order
+ * @param accounts each with the seq for which its statement is wanted, or 0
+ * @param events the events of these accounts in the outbox after the snapshot's cursor; those of each account in order
  */
 export async function expectedAccounts(
   books: Snapshot,
@@ -54,7 +54,7 @@ export async function expectedAccounts(
     const account = Number(row["account"]);
     const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
     versions.set(account, [...(versions.get(account) ?? []), version]);
-    // Where the account's own row says otherwise, that is told of the books; Redis goes by what was decided.
+    // If the account's own row has another limit, that is a finding about the books. Redis is compared with this one.
     const state = expected.get(account);
     if (state !== undefined) state.limit = version.limit;
   }
@@ -64,7 +64,7 @@ export async function expectedAccounts(
     if (event === null) continue;
     apply(expected, versions, event, text, g, findings);
     if (event.type !== "entry") continue;
-    // One account may have a million of them here.
+    // Only the entries of the statement are stored: one account may have a million entries here.
     const { account, seq } = event.entry;
     const behind = (wanted.get(account) ?? 0) - seq;
     if (behind >= 0 && behind < bounds.statement_entries_max) expected.get(account)?.entries.set(seq, text);
@@ -143,7 +143,7 @@ export function quote(text: string): string {
   return JSON.stringify(text.slice(0, 120));
 }
 
-/** The one for the entry with this seq, and those that came behind it before the next entry. */
+/** The limit for the entry with this seq, and those that were set after it and before the next entry. */
 function limitsAt(versions: readonly LimitVersion[], seq: number): bigint[] {
   const before = versions.findLast(({ afterSeq }) => afterSeq < seq);
   const at = versions.filter(({ afterSeq }) => afterSeq === seq);
@@ -156,7 +156,7 @@ function entriesOf(statement: string): [number, string][] {
   return textsReply.parse(JSON.parse(statement)).map((text) => [Number(text.split(" ", 3)[2]), text]);
 }
 
-/** For each account its row and the ten entries up to the wanted seq. */
+/** For each account, its row and the ten entries up to the wanted seq. */
 async function readAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],

@@ -1,7 +1,7 @@
 import { bounds } from "../bounds.ts";
 import type { Finding, FindingName } from "./report/audit-report.ts";
 
-/** What an audit has found so far: all are counted, the first ones are kept to be told. */
+/** The findings of an audit so far: all are counted, the first ones are listed. */
 export class Findings {
   readonly #listed: Finding[] = [];
   readonly #seen = new Set<string>();
@@ -15,7 +15,7 @@ export class Findings {
     return this.#count;
   }
 
-  /** The same name at the same place is told once: two sources may show one and the same damage. */
+  /** The same finding at the same account and seq is added once: two sources may show the same damage. */
   add(name: FindingName, account: number | null, seq: number | null, detail: string): void {
     const key = `${name} ${account} ${seq}${account === null ? detail : ""}`;
     if (this.#seen.has(key)) return;
@@ -25,7 +25,7 @@ export class Findings {
       this.#listed.push({ name, account, seq, detail });
   }
 
-  /** More of the same, that nobody has looked at one by one. */
+  /** Counts further findings that are not listed. */
   addUnlisted(count: number): void {
     this.#count += count;
   }

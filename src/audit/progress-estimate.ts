@@ -1,6 +1,6 @@
 /**
- * How far an audit is. Its parts cost differently, so each is counted in what an entry costs in the one pass over all
- * entries; what it is told to is a share, not a number of anything.
+ * Estimates how far an audit is. Its parts differ in cost, so each is weighted by what it costs compared to one entry in
+ * the full scan. Only the ratio of the two numbers has a meaning.
  */
 export class ProgressEstimate {
   readonly #onProgress: (done: number, all: number) => void;
@@ -11,7 +11,7 @@ export class ProgressEstimate {
     this.#onProgress = onProgress;
   }
 
-  /** More is known to be there to do. */
+  /** Adds work to do. */
   plan(cost: number): void {
     if (cost === 0) return;
     this.#all += cost;
@@ -24,12 +24,12 @@ export class ProgressEstimate {
     this.#report();
   }
 
-  /** What came while the audit went on was not planned. */
+  /** Work that appeared during the audit was not planned, so `all` may have to grow. */
   #report(): void {
     this.#all = Math.max(this.#all, this.#done);
     this.#onProgress(this.#done, this.#all);
   }
 }
 
-/** An account's comparison with Redis: 25 µs where an entry takes 1.5 µs. Each account is one that will be compared. */
+/** The cost of comparing an account with Redis, in entries: it takes 25 µs, an entry in the full scan 1.5 µs. */
 export const COMPARISON_COST = 16;

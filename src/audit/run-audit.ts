@@ -10,10 +10,10 @@ export interface AuditFlags extends AuditTargetFlags {
 }
 
 /**
- * Audits what the flags name and prints what was found.
+ * Audits what the flags name and prints the report.
  *
- * @returns whether all agrees
- * @throws StartError with exit code 2 where something could not be looked at
+ * @returns whether everything agrees
+ * @throws StartError with exit code 2 if something could not be read
  */
 export async function runAudit(flags: AuditFlags): Promise<boolean> {
   const target = chooseAuditTarget(flags);

@@ -1,10 +1,10 @@
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf } from "../keep/postgres-client.ts";
 
-/** How the command ends that could not look: neither agreed nor not. */
+/** The exit code if something could not be read, so that it is unknown whether everything agrees. */
 export const CANNOT_AUDIT = 2;
 
-/** What cannot be looked at is told as that, in one sentence, and not as a disagreement. */
+/** Turns a server's failure into a StartError with one sentence for the user: it is not a finding. */
 export async function requireReachable<T>(server: string, answer: PromiseLike<T>): Promise<T> {
   try {
     return await answer;

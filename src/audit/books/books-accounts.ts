@@ -5,7 +5,7 @@ import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
 import type { Findings } from "../findings.ts";
 
-/** Holds these accounts against their latest entry and limit, and their limits against account and entries. */
+/** Compares these accounts with their latest entry and limit, and their limits with account and entries. */
 export async function checkAccounts(
   books: Snapshot,
   accounts: readonly number[],
@@ -28,7 +28,7 @@ export async function checkAccounts(
   }
 }
 
-/** The rows of a query, as far as each of them is named; the others are counted. */
+/** The first rows of a query; if there are more, they are only counted as findings. */
 async function queryLimited(
   books: Snapshot,
   findings: Findings,
@@ -84,7 +84,7 @@ const LIMITS_WITHOUT_ACCOUNT = `
   WHERE l.account = ANY($1::text::bigint[])
     AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = l.account)`;
 
-/** The first entry under each limit. That under an account's first one is looked at with the chains. */
+/** The first entry after each change of a limit. Entries under an account's first limit are checked with the chains. */
 const LIMITS_WITHOUT_ENTRIES = `
   SELECT e.account::text, e.seq::text, e.credit_limit::text, ${LIMIT_IN_FORCE}::text AS in_force
   FROM limits AS l2 JOIN entries AS e ON e.account = l2.account AND e.seq = l2.after_seq + 1
@@ -92,8 +92,8 @@ const LIMITS_WITHOUT_ENTRIES = `
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
 
 /**
- * Looks for commands that took effect twice, among those that have one of these hashes. An id of a request never comes
- * again; a client's key may, once it is forgotten.
+ * Finds commands that took effect twice, among those that have one of these hashes. The id of a request is never used
+ * again; a client's key may be, once it is forgotten.
  */
 export async function checkCommands(
   books: Snapshot,

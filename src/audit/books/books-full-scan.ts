@@ -3,29 +3,29 @@ import type { Snapshot } from "./books-snapshot.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
-/** What one pass over the tables has seen. */
+/** The result of the scan. */
 export interface BooksScan {
   readonly accounts: number;
   readonly entries: number;
-  /** Accounts of which something is odd, and needs a closer look; it may turn out to be right. */
+  /** Accounts that need a detailed check, which may find that they are right. */
   readonly suspicious: readonly number[];
-  /** Hashes that more than one command has, see {@link HASH_OF_COMMAND}. */
+  /** Hashes that occurred for more than one row, see {@link HASH_OF_COMMAND}. */
   readonly duplicateHashes: ReadonlySet<number>;
 }
 
-/** 53 bits, which a number here holds exactly. */
+/** SQL for a hash of 53 bits, which a JavaScript number holds exactly. */
 export const HASH_OF_COMMAND = "(hashtextextended(command, 0) & 9007199254740991)";
 
 const PROGRESS_ROWS = 100_000;
 
 /**
- * Goes over all entries, accounts and limits once, in the order in which they lie on the disk. In a table that only
- * grows that is also the order of each account's entries, so that for each account it is enough to remember the latest.
- * An account of which anything does not fit, be it only that a row was moved or a limit was changed, is odd.
+ * Reads all entries, accounts and limits once, in the order in which they are on disk. In a table that only grows, that
+ * is also the order of each account's entries, so it is enough to remember the latest entry of each account. If anything
+ * of an account does not fit, even only because a row was moved or a limit was changed, the account is suspicious.
  *
- * About 50 bytes are held for each account, and 8 for each entry.
+ * Uses about 50 bytes of memory for each account, and 8 for each entry.
  *
- * @param progress is planned here also for the comparison of the accounts: here they are counted
+ * @param progress the later comparison of the accounts is also planned here, since they are counted here
  */
 export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Promise<BooksScan> {
   const [row] = await books.query(`
@@ -34,7 +34,7 @@ export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Pr
   const [entries = 0, changes = 0, accounts = 0, last = 0] = ["entries", "limits", "accounts", "last"].map(
     (name) => Number(row?.[name]),
   );
-  // Shards number their accounts in steps, and one may be ahead of the others. What is far off is damage.
+  // Each shard numbers its accounts in steps, and may be ahead of the others. A number that is far too high is damage.
   const scanned = new ScannedAccounts(Math.min(last, 2 * accounts) + 1);
   const commands = new DuplicateDetector(entries + changes);
   progress.plan(entries + accounts + changes + accounts * COMPARISON_COST);
@@ -57,7 +57,7 @@ export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Pr
     scanned.limit(limit);
     countRow();
     const hash = limit[4] ?? 0;
-    // Those that the ledger began with have no command.
+    // The limits of the initial accounts have no command.
     if (!Number.isNaN(hash)) commands.addHash(hash);
   });
   progress.did(rows % PROGRESS_ROWS);
@@ -69,7 +69,7 @@ export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Pr
   };
 }
 
-/** The value with its sign; NULL for what no entry can have. */
+/** The value with its sign; NULL for a value that no entry can have. */
 const ENTRIES = `
   SELECT account, seq, CASE WHEN value <= 0 THEN NULL WHEN kind = 'credit' THEN value WHEN kind = 'debit' THEN -value END,
     balance, credit_limit, time, ${HASH_OF_COMMAND}
@@ -92,7 +92,7 @@ class ScannedAccounts {
   readonly #seqs: Float64Array;
   readonly #balances: Float64Array;
   readonly #times: Float64Array;
-  /** Of the entries so far, which all had the same; else the account is odd. */
+  /** The limit of the entries so far; if they differ, the account is suspicious. */
   readonly #limits: Float64Array;
   readonly #flags: Uint8Array;
   /** Numbers that no account should have. */
@@ -109,7 +109,7 @@ class ScannedAccounts {
   }
 
   entry(entry: Float64Array): void {
-    // By place: to take a typed array apart by a pattern costs more than all that follows.
+    // By index: destructuring a typed array would cost more than everything after it.
     const account = entry[0] ?? 0;
     const seq = entry[1] ?? 0;
     const change = entry[2] ?? 0;
@@ -140,7 +140,7 @@ class ScannedAccounts {
     if (this.#seqs[account] !== seq || this.#balances[account] !== balance)
       this.#setFlag(account, SUSPICIOUS);
     if (seq > 0 && this.#limits[account] !== limit) this.#setFlag(account, SUSPICIOUS);
-    // From here on the account's own.
+    // From here on this is the account's own limit.
     this.#limits[account] = limit;
   }
 

@@ -10,8 +10,8 @@ export interface BooksMetadata {
 }
 
 /**
- * @param duringRestore that Redis is not called loaded yet is no finding
- * @throws StartError where there are no books
+ * @param duringRestore true: it is not a finding that Redis is not loaded yet
+ * @throws StartError if there are no books
  */
 export async function readBooksMetadata(
   books: Snapshot,

@@ -13,19 +13,19 @@ const CANNOT_AUDIT = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
 /** "Razo", as 001_ledger.sql writes it. */
 const APPLICATION_ID = 0x52617a6f;
-/** Entries between two tellings of how far it is. */
+/** Number of entries between two progress reports. */
 const PROGRESS_ENTRIES = 100_000;
-/** How large an entry is about, by which they are guessed before they can be counted. */
+/** The approximate size of an entry, to estimate their number before they are counted. */
 const ENTRY_BYTES = 75;
-/** What SQLite's own look at the file takes for each entry, beside the audit's. */
+/** The cost of SQLite's own check of the file for each entry, compared to the audit's cost. */
 const CHECK_COST = 0.4;
 
 /**
- * Audits the data file of the embedded ledger, while a ledger runs on it as well: a reader of a WAL does not disturb the
- * writer, and sees one moment.
+ * Audits the data file of the embedded ledger, also while a ledger uses it: a reader of a WAL does not disturb the
+ * writer, and reads a consistent snapshot.
  *
- * @param onProgress how much is done, and about how much there is to do; see {@link ProgressEstimate}
- * @throws StartError with exit code 2 where there is no such file, or it is not one of a ledger
+ * @param onProgress called with how much is done and about how much there is to do; see {@link ProgressEstimate}
+ * @throws StartError with exit code 2 if there is no such file, or it is not a ledger's
  */
 export async function auditFile(
   path: string,
@@ -48,8 +48,9 @@ export async function auditFile(
 }
 
 /**
- * A log only comes into being beside a file that has its first page. SQLite must not open such a one: it takes it for
- * a new one and deletes the log, which may hold what was answered last.
+ * Whether the file is empty, but its log is not. A log is only created beside a file that already has its first page, so
+ * this file was emptied. SQLite must not open it: it would take it for a new file and delete the log, which may hold the
+ * last answered transactions.
  */
 function isEmptied(path: string): boolean {
   const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -71,16 +72,16 @@ async function auditDatabase(
     if (!(error instanceof SQLiteError)) throw error;
     if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? ""))
       throw cannotAudit(path, messageOf(error));
-    // What is left is damage, whatever SQL has stumbled over.
+    // All other errors of SQL mean that the file is damaged.
     findings.add("unreadable", null, null, `the file ${path} is damaged: ${messageOf(error)}`);
   } finally {
     db.close();
   }
-  // What was taken for a file at rest may have been changed under way.
+  // The file was opened as one that nobody changes, which is no longer true.
   if (!hadLog && existsSync(`${path}-wal`)) throw cannotAudit(path, "a ledger was started on it meanwhile");
 }
 
-/** A file without its log was closed in order: SQLite would make a log, and a folder may be a backup's. */
+/** A file without a log was closed properly. It is opened as immutable: otherwise SQLite would create files beside it. */
 function open(path: string, hasLog: boolean): Database {
   if (!existsSync(path)) throw cannotAudit(path, "there is no such file");
   try {
@@ -181,7 +182,7 @@ interface LimitRow {
   readonly after_seq: number;
 }
 
-/** One pass in the order of the key: each entry beside the one before it, and beside the limit in force. */
+/** Reads all entries in the order of the key, and compares each with the one before it and with the limit in force. */
 async function checkEntries(
   db: Database,
   findings: Findings,
@@ -214,9 +215,9 @@ async function checkEntries(
     done += 1;
     if (done % PROGRESS_ENTRIES === 0) {
       onEntries(PROGRESS_ENTRIES);
-      // An object for each row: left to itself the collector lets them grow to hundreds of megabytes.
+      // There is an object for each row: without this the garbage collector lets them grow to hundreds of megabytes.
       Bun.gc(true);
-      // Lets a progress bar draw itself.
+      // Lets the progress bar update.
       await Bun.sleep(0);
     }
   }
@@ -229,7 +230,7 @@ function limitFor(seq: number, versions: readonly LimitRow[]): number | null {
   return null;
 }
 
-/** The quick answer. Sums beyond 2^53 are rounded, but never back into the range. */
+/** The fast check. Sums beyond 2^53 are rounded, but never back into the range. */
 function fits(row: EntryRow, before: EntryRow | null, limit: number | null): boolean {
   const { seq, kind, value, balance, time } = row;
   const balanceBefore = before === null ? 0 : before.balance;
@@ -246,7 +247,7 @@ function fits(row: EntryRow, before: EntryRow | null, limit: number | null): boo
   );
 }
 
-/** The exact one, for what does not fit. The file's key refuses doubles, so a place is one row. */
+/** The exact check, for a row that does not fit. The primary key excludes duplicates, so account and seq are one row. */
 function reportFaults(
   db: Database,
   row: EntryRow,
@@ -283,7 +284,7 @@ interface Effect {
   readonly time: number;
 }
 
-/** Reads again what has the hash of another one: nothing, where all is well. */
+/** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
 function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
   if (candidates.size === 0) return;
   const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;

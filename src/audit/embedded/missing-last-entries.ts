@@ -3,19 +3,19 @@ import type { Findings } from "../findings.ts";
 
 interface MissingLastEntries {
   readonly account: number;
-  /** Of its latest entry; 0 where it has none. */
+  /** The seq of its latest entry; 0 if it has none. */
   readonly last: number;
-  /** The highest that something else in the file knows of. */
+  /** The highest seq of it that is mentioned elsewhere in the file. */
   readonly known: number;
-  /** The command whose outcome has it; null where a limit does. */
+  /** The command whose outcome mentions it; null if a limit does. */
   readonly command: string | null;
 }
 
 /**
- * Nothing follows an account's last entry, so that no entry misses it. But a limit stands behind the entry that was the
- * latest then, and the outcome that is remembered for a client's key says at what seq it left the account. Only rows
- * that know more than the entries are taken out of the query: none, where all is well. SQLite takes `known` and the
- * columns beside it from the same row.
+ * If an account's last entries are missing, the remaining entries show no gap. But a limit has the seq of the entry that
+ * was the latest when it was set, and the outcome that is remembered for a client's key has the account's seq after it.
+ * The query returns only rows with a higher seq than the entries have; if all is well, there are none. With max(known),
+ * SQLite takes the other columns from the same row.
  */
 const MISSING_LAST_ENTRIES = `
   SELECT account, last, max(known) AS known, command FROM (

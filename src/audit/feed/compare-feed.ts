@@ -9,7 +9,7 @@ import type { Findings } from "../findings.ts";
 import { bounds } from "../../bounds.ts";
 import type { OutboxSpill } from "../spill/outbox-spill.ts";
 
-/** Finds what the batches say otherwise than the books, which have kept all of them. */
+/** Finds differences between the batches and the books, which have kept all of them. */
 export async function compareWithBooks(
   source: "the feed" | "the outbox",
   batches: readonly (OutboxEntry | Batch)[],
@@ -31,7 +31,7 @@ export async function compareWithBooks(
   }
 }
 
-/** What the feed is held against at the end: the books, the outbox behind the cursor, and how far Redis was then. */
+/** What the feed is compared with at the end, besides the books: the outbox after the cursor, and how far Redis is. */
 export interface FinalState {
   readonly shard: number;
   readonly cursor: number;
@@ -48,13 +48,13 @@ interface AheadRow {
 const texts = z.array(z.string());
 
 /**
- * Holds the feed against the books, as far as they have kept its batches, and else against the outbox. Holes in it mean
- * nothing, and batches of epochs that are over were held against the books of their time.
+ * Compares the feed with the books, as far as they have kept its batches, and the rest with the outbox. Gaps in the feed
+ * mean nothing. Batches of earlier epochs are skipped.
  */
 export class CompareFeed {
   readonly #epoch: string;
   readonly #findings: Findings;
-  /** Where batches are put that the books did not have when the feed was read. */
+  /** Stores the batches that the books did not have when the feed was read. */
   readonly #spill: Database;
   #compared = 0;
 
@@ -65,7 +65,7 @@ export class CompareFeed {
     this.#spill = spill;
   }
 
-  /** Batches of this epoch so far. */
+  /** Number of batches of this epoch so far. */
   get compared(): number {
     return this.#compared;
   }
@@ -112,7 +112,7 @@ export class CompareFeed {
     })();
   }
 
-  /** The shard's batches that were put aside, some at a time. */
+  /** The shard's spilled batches, in pages. */
   *#pages(shard: number): Iterable<OutboxEntry[]> {
     const rows = this.#spill.query<AheadRow, [number, number, number]>(
       "SELECT place, g, events FROM ahead WHERE shard = ? AND place > ? ORDER BY place LIMIT ?",

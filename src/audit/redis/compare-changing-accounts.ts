@@ -26,7 +26,7 @@ export interface CompareChangingOptions {
   readonly progress: ProgressEstimate;
 }
 
-/** One moment of the books and what was read of Redis before it; `headAfter` was read after it. */
+/** A snapshot of the books, and the head in Redis that was read before it; `headAfter` was read after it. */
 interface PointInTime {
   readonly books: Snapshot;
   readonly head: Head;
@@ -38,18 +38,19 @@ interface PointInTime {
 const PAGES_BETWEEN_COLLECTIONS = 10;
 
 /**
- * Compares a shard's accounts that change with Redis, its outbox and the books, some at a time. Each time Redis comes
- * first, then the rest of its outbox, and then a later moment of the books: it has everything that the outbox no longer
- * had. What was read of the outbox stays aside, so that it is read once.
+ * Compares those accounts of a shard that change during the audit: their state in Redis with outbox and books. They are
+ * compared in groups. For each group, Redis is read first, then the rest of its outbox, and then a later snapshot of the
+ * books, which has everything that is no longer in the outbox. What was read of the outbox is spilled, so it is read
+ * only once.
  *
- * With the first ones the outbox and the feed are compared as a whole. Accounts that the outbox changes, and that are not
- * among those that were given, come last.
+ * With the first group, the outbox and the feed are compared as a whole. Accounts that the outbox changes and that were
+ * not given come last.
  */
 export class CompareChangingAccounts {
   readonly #options: CompareChangingOptions;
   readonly #findings: Findings;
   #outboxEntries = 0;
-  /** Of the first moment: batches up to it were held against the books then. */
+  /** The cursor of the first snapshot: batches up to it were compared with the books then. */
   #firstCursor: number | null = null;
 
   constructor(options: CompareChangingOptions) {
@@ -57,7 +58,7 @@ export class CompareChangingAccounts {
     this.#findings = options.findings;
   }
 
-  /** That the books did not have at the first moment. */
+  /** The number of entries that were not in the first snapshot of the books. */
   get outboxEntries(): number {
     return this.#outboxEntries;
   }
@@ -66,7 +67,7 @@ export class CompareChangingAccounts {
     const { outbox, progress } = this.#options;
     const some = bounds.audit_moving_accounts;
     progress.plan(changing.length * COMPARISON_COST);
-    // At least once: the outbox is held against the books even where nothing moves.
+    // At least once: the outbox is compared with the books even if no account changes.
     for (let at = 0; at === 0 || at < changing.length; at += some) {
       if (!(await this.#compareSome(changing.slice(at, at + some)))) return;
     }
@@ -78,7 +79,7 @@ export class CompareChangingAccounts {
     }
   }
 
-  /** @returns whether Redis is still the one that it was */
+  /** @returns whether Redis still has the same data, so that the comparison can go on */
   async #compareSome(accounts: readonly number[]): Promise<boolean> {
     const { redis, sql, system, shard, progress } = this.#options;
     const kept = await this.#keptSeqs(accounts);
@@ -122,7 +123,7 @@ export class CompareChangingAccounts {
     return same;
   }
 
-  /** The accounts as the books have them by now: what Redis shows next may not be older than that. */
+  /** The accounts' current seqs in the books: what is read of Redis next must not be older. */
   async #keptSeqs(accounts: readonly number[]): Promise<Map<number, number>> {
     const rows = await this.#options.queryBooks(
       "SELECT account, seq FROM accounts WHERE account = ANY($1::text::bigint[])",
@@ -131,7 +132,7 @@ export class CompareChangingAccounts {
     return new Map(rows.map((row) => [Number(row["account"]), Number(row["seq"])]));
   }
 
-  /** Everything that is in the outbox by now and was not read yet, and maybe what comes meanwhile. */
+  /** Reads everything in the outbox that was not read yet. */
   async #readOutbox(): Promise<void> {
     const { redis, shard, outbox } = this.#options;
     const length = bounds.audit_chunk_batches;
@@ -149,7 +150,7 @@ export class CompareChangingAccounts {
     for (const account of accounts) yield* outbox.eventsOf(account, cursor, outbox.lastG);
   }
 
-  /** What the books have kept since the first moment: behind that it waited, so that nobody has held it against them. */
+  /** Compares batches that were kept since the first snapshot: they were not in the books then. */
   async #compareKeptSince(
     accounts: readonly number[],
     since: number,
@@ -212,7 +213,7 @@ export class CompareChangingAccounts {
     if (head.g >= expected) gap(head.g);
   }
 
-  /** Redis gives out the numbers of accounts: it may hold none that neither the books nor the outbox know. */
+  /** Redis gives out the numbers of accounts: it must have none that neither the books nor the outbox have. */
   async #compareNumbers({ books, head, headAfter, cursor }: PointInTime): Promise<void> {
     const { redis, system, shard, outbox } = this.#options;
     const { shards } = system;
@@ -241,7 +242,7 @@ export class CompareChangingAccounts {
   }
 }
 
-/** Books that are older than the column have noted nothing. */
+/** The column seen_g may be missing in books with an older schema, which have noted nothing. */
 async function cursorOf(books: Snapshot, shard: number): Promise<{ cursor: number; seenG: number }> {
   const [row] = await books.query(
     `SELECT last_g, to_jsonb(c) ->> 'seen_g' AS seen_g FROM cursors AS c WHERE shard = ${shard}`,

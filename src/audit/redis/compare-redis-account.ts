@@ -4,19 +4,19 @@ import { quote } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import type { ReadResult } from "./redis-reader.ts";
 
-/** What is known of an account in Redis, and of the moments around. */
+/** What was read of an account in Redis, and in the books before that. */
 export interface AccountObservation {
   readonly account: number;
-  /** What the books had before Redis was read; `null`: they did not have the account. */
+  /** The seq in the books before Redis was read; `null`: they did not have the account. */
   readonly keptSeq: number | null;
   readonly found: ReadResult;
-  /** The same, read once more after books and outbox. */
+  /** The account in Redis, read again after books and outbox. */
   readonly again: ReadResult;
 }
 
 /**
- * Holds an account as Redis showed it against what was decided by a later moment. It may have changed in between, so it
- * is compared as it was at the seq that Redis showed.
+ * Compares an account as read from Redis with its expected state, which was read later. The account may have changed in
+ * between, so the expected state at the seq that Redis showed is used.
  *
  * @param expected `undefined`: neither the books nor the outbox have the account
  */
@@ -77,7 +77,7 @@ function balanceAt(expected: ExpectedAccount, seq: number): string | null {
   return expected.entries.get(seq)?.split(" ", 6)[5] ?? null;
 }
 
-/** A limit changes without a new seq, so that several may have been in force at one. */
+/** A limit changes without a new seq, so several limits may have been in force at one seq. */
 function compareLimit(
   { account, found, again }: AccountObservation,
   expected: ExpectedAccount,
@@ -92,7 +92,7 @@ function compareLimit(
     again.seq === found.seq &&
     again.limit === found.limit &&
     expected.seq === seq;
-  // Nothing moved from before to after: then only the latest is right. Unless it went there and back again.
+  // If nothing changed between the two reads, only the latest limit is right; unless it was changed there and back.
   const wanted = isUnchanged && possible.length <= 2 ? [String(expected.limit)] : possible;
   if (wanted.includes(found.limit)) return;
   const detail = `Redis has the limit ${found.limit}, books and outbox have ${wanted.join(" or ") || "none"}`;
@@ -117,7 +117,7 @@ function compareStatement(
         ? "it is not in the statement"
         : `the statement has ${quote(shown)}, books and outbox have ${wanted === undefined ? "nothing more" : quote(wanted)}`;
     findings.add("statement-differs", account, Math.max(at, 1), detail);
-    // Behind one that is missing all others stand in the wrong place.
+    // After a missing entry all others are at the wrong index.
     return;
   }
 }

@@ -20,7 +20,7 @@ export interface CompareOptions {
   readonly redis: RedisReader;
   readonly system: BooksMetadata;
   readonly findings: Findings;
-  /** The comparison of all accounts is planned in it. */
+  /** In which the comparison of all accounts is already planned. */
   readonly progress: ProgressEstimate;
 }
 
@@ -33,14 +33,14 @@ export interface Compared {
 const CHUNKS_BETWEEN_COLLECTIONS = 40;
 
 /**
- * Holds Redis and the feed against the books. Most accounts do not change in the moment of their comparison and are
- * done with at once; the others are compared once more, together with the outbox. See {@link auditCluster} for the order
- * in which the places are read: all of it leans on that.
+ * Compares Redis and the feed with the books. Most accounts do not change during their comparison, and one comparison is
+ * enough. The others are compared again, together with the outbox. The comparison relies on the order in which the
+ * sources are read; see {@link auditCluster}.
  */
 export class CompareRedis {
   readonly #options: CompareOptions;
   readonly #findings: Findings;
-  /** Of each shard the accounts that are to be compared with the outbox. */
+  /** For each shard, the accounts that are to be compared together with the outbox. */
   readonly #changing = new Map<number, number[]>();
   #statements = 0;
 
@@ -80,7 +80,7 @@ export class CompareRedis {
     });
   }
 
-  /** Whether Redis holds the shard as the books know it; what is another ledger's is read no further. */
+  /** Whether Redis has the shard in the epoch of the books. Another ledger's data is not read any further. */
   async #isComparable(shard: number): Promise<boolean> {
     const { redis, system } = this.#options;
     const head = await redis.head(shard);
@@ -96,7 +96,7 @@ export class CompareRedis {
     return !reportLostBatchFlag(shard, head, this.#findings);
   }
 
-  /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
+  /** Compares the accounts in the books, in chunks. A few chunks run at once, so that Redis and PostgreSQL are both busy. */
   async #compareAll(shard: number): Promise<void> {
     const { shards } = this.#options.system;
     const running = new Set<Promise<void>>();
@@ -117,7 +117,7 @@ export class CompareRedis {
       const done = this.#compareChunk(shard, chunk)
         .then(() => this.#options.progress.did(chunk.length * COMPARISON_COST))
         .finally(() => running.delete(done));
-      // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
+      // Promise.all below rejects with the first failure; this keeps the others from being unhandled.
       done.catch(() => {});
       running.add(done);
       if (running.size >= bounds.audit_chunks_at_once_max) await Promise.race(running);
@@ -127,11 +127,11 @@ export class CompareRedis {
 
   async #compareChunk(shard: number, accounts: readonly number[]): Promise<void> {
     const found = await this.#options.redis.read(this.#options.system.epoch, shard, accounts);
-    // It is told at the end, where Redis is looked at once more.
+    // This is reported at the end, when Redis is read again.
     if (found === null) return;
     const same = await this.#sameInBooks(accounts, found);
     for (const [index, account] of accounts.entries()) {
-      // Whatever becomes of it: Redis showed a statement.
+      // Counts every statement that was read from Redis.
       if (typeof found[index] === "object") this.#statements += 1;
       if (same.has(account)) continue;
       const changing = this.#changing.get(shard);
@@ -140,7 +140,7 @@ export class CompareRedis {
     }
   }
 
-  /** Of these accounts those that Redis showed exactly as the books have them a moment later, statements and all. */
+  /** The accounts that are exactly the same in the books a moment later, including their statements. */
   async #sameInBooks(accounts: readonly number[], found: readonly ReadResult[]): Promise<Set<number>> {
     const rows = await this.#queryBooks(
       `SELECT a.account, concat_ws(' ', a.seq, a.balance, a.credit_limit, a.name) AS standing, (

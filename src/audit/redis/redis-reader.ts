@@ -14,13 +14,13 @@ export interface Head {
   readonly epoch: string;
   readonly g: number;
   readonly next: number;
-  /** A batch up to this one was answered and is gone, so that this data answers nobody; null: nobody has said so. */
+  /** Batches up to this one were answered and some are gone, so this data answers nobody; null if it is not flagged. */
   readonly lost: number | null;
-  /** The batch in whose place another one was answered; null where nobody has said so. */
+  /** An answered batch whose number another batch has now; null if none is flagged. */
   readonly other: number | null;
 }
 
-/** An account as Redis has it, and its statement, of one moment. Numbers as they stand: damage may be anything. */
+/** An account in Redis with its statement, read together. Numbers are texts, since damage may change them to anything. */
 export interface RedisAccount {
   readonly limit: string;
   readonly balance: string;
@@ -30,14 +30,14 @@ export interface RedisAccount {
   readonly statement: readonly string[];
 }
 
-/** `unreadable`: with what Redis said. */
+/** `unreadable` has Redis's error. */
 export type ReadResult = RedisAccount | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
-/** The rows are looked at one by one where they are taken apart: there may be millions of texts in them. */
+/** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
-/** Redis, as an audit looks at it. Methods throw StartError where it does not answer. */
+/** The read access of an audit to Redis. Methods throw StartError if Redis does not answer. */
 export class RedisReader {
   readonly #redis: Redis;
 
@@ -45,14 +45,14 @@ export class RedisReader {
     this.#redis = redis;
   }
 
-  /** Rejects where Redis cannot be reached. */
+  /** Rejects if Redis cannot be reached. */
   static async connect(url: string): Promise<RedisReader> {
     let reason: Error | null = null;
     const redis = connectRedis(url, (error) => {
       reason = error;
     });
     const connected = redis.connect().then(() => true);
-    // It goes on trying for ever, and is told to stop below.
+    // The client keeps trying until it is destroyed below.
     connected.catch(() => {});
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<boolean>((resolve) => {
@@ -64,7 +64,7 @@ export class RedisReader {
       redis.destroy();
       throw error;
     } finally {
-      // It would keep the process.
+      // The timer would keep the process alive.
       clearTimeout(timer);
     }
     redis.destroy();
@@ -75,7 +75,7 @@ export class RedisReader {
     this.#redis.destroy();
   }
 
-  /** `null`: Redis holds nothing of the shard. */
+  /** `null`: Redis has nothing of the shard. */
   async head(shard: number): Promise<Head | null> {
     const fields = ["epoch", "g", "next", "lost", "other"];
     const reply = await requireReachable(
@@ -87,7 +87,7 @@ export class RedisReader {
     return { epoch, g: Number(g), next: Number(next), lost: numberOf(lost), other: numberOf(other) };
   }
 
-  /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch, or answers nobody. */
+  /** In the order of `accounts`, which are of one shard; `null` if Redis is of another epoch, or answers nobody. */
   async read(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[] | null> {
     const found: ReadResult[] = [];
     try {
@@ -102,7 +102,7 @@ export class RedisReader {
     }
   }
 
-  /** A key of a wrong type fails the whole call: then each half is asked for by itself. */
+  /** A key of a wrong type fails the whole call. Then the accounts are split in two halves, to find it. */
   async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["s", String(account)]);
     try {
@@ -128,7 +128,7 @@ export class RedisReader {
     }
   }
 
-  /** Up to `count` batches of the outbox from `g` on, in their order. */
+  /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
     return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
   }
@@ -151,10 +151,10 @@ function parseAccount(row: readonly unknown[]): RedisAccount {
   };
 }
 
-/** Limit, balance, seq, time, name: see the head of ledger.lua. */
+/** Limit, balance, seq, time, name: see the top of ledger.lua. */
 const FIELDS_BEFORE_STATEMENT = 5;
 
-/** A field that is missing is told as an empty one. */
+/** A missing field counts as an empty one. */
 function textOf(field: unknown): string {
   return typeof field === "string" ? field : "";
 }

@@ -3,7 +3,7 @@ import type { AuditReport, Finding } from "./audit-report.ts";
 const MISSING = "-";
 const GAP = "  ";
 
-/** The report for a person: where it looked and what it counted, then that all agrees, or what does not. */
+/** The report for a person: what was audited, the counts, and then "Agreed." or the table of findings. */
 export function describeReport(report: AuditReport, where: string): string {
   const { counts } = report;
   const cluster = report.system === "cluster";
@@ -43,7 +43,7 @@ function findings({ findings: listed, findingsInAll }: AuditReport): string[] {
 }
 
 function cells({ name, account, seq, detail }: Finding): string[] {
-  // A detail may quote what somebody wrote into a description.
+  // A detail may quote a description, which may contain anything.
   return [name, String(account ?? MISSING), String(seq ?? MISSING), detail.replaceAll(/\s+/g, " ")];
 }
 

@@ -9,8 +9,8 @@ export interface OutboxEvent {
 }
 
 /**
- * A shard's outbox as it was read so far: what has been trimmed in Redis since is still here. There may be more in it
- * than the memory should hold, so everything is told piece by piece.
+ * A shard's outbox as read so far, including what has been removed from Redis since. It may be larger than the memory
+ * should hold, so it is stored in the spill database and returned piece by piece.
  */
 export class OutboxSpill {
   readonly #db: Database;
@@ -20,12 +20,12 @@ export class OutboxSpill {
   readonly #batch: Statement<{ text: string }, [number]>;
   #lastG = 0;
 
-  /** @param db with the tables of spill-tables.sql; the outbox that is in them, one of another shard, makes room */
+  /** @param db with the tables of spill-tables.sql; the outbox of another shard in them is deleted */
   constructor(db: Database) {
     db.run("DELETE FROM events");
     db.run("DELETE FROM batches");
     this.#db = db;
-    // By query(), whose statements end with the connection: one that does not would keep the file.
+    // query() makes statements that are finalized with the connection; otherwise the temporary file would remain.
     this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
     this.#addEvent = db.query("INSERT INTO events (g, account, text) VALUES (?, ?, ?)");
     this.#eventsOf = db.query(
@@ -34,12 +34,12 @@ export class OutboxSpill {
     this.#batch = db.query("SELECT text FROM events WHERE g = ? ORDER BY place");
   }
 
-  /** Of the latest batch; 0 where there is none. */
+  /** The number of the latest batch; 0 if there is none. */
   get lastG(): number {
     return this.#lastG;
   }
 
-  /** Takes batches behind the latest, in their order. */
+  /** Adds batches after the latest one, in order. */
   take(page: readonly OutboxEntry[]): void {
     this.#db.transaction(() => {
       for (const { g, events } of page) {
@@ -53,18 +53,18 @@ export class OutboxSpill {
     })();
   }
 
-  /** The numbers of the batches behind `g`, in their order. */
+  /** The numbers of the batches after `g`, in order. */
   *batchNumbersAfter(g: number): Iterable<number> {
     const rows = this.#db.query<OutboxEvent, [number]>("SELECT g FROM batches WHERE g > ? ORDER BY place");
     for (const row of rows.iterate(g)) yield row.g;
   }
 
-  /** What an account was changed by in the batches behind `g`, up to `lastG`. */
+  /** The events of an account in the batches after `g`, up to `lastG`. */
   eventsOf(account: number, g: number, lastG: number): Iterable<OutboxEvent> {
     return this.#eventsOf.iterate(account, g, lastG);
   }
 
-  /** The accounts that batches behind `g` change. */
+  /** The accounts that are changed by batches after `g`. */
   accountsAfter(g: number): number[] {
     return this.#db
       .query<{ account: number }, [number]>(
@@ -74,7 +74,7 @@ export class OutboxSpill {
       .map(({ account }) => account);
   }
 
-  /** The highest number, under those of the shard, of an account that batches behind `g` open; 0 where there is none. */
+  /** The highest number of an account of the shard that was opened in batches after `g`; 0 if there is none. */
   lastOpenedAfter(g: number, { shard, shards }: { shard: number; shards: number }): number {
     const row = this.#db
       .query<{ last: number | null }, [number, number, number]>(
@@ -93,7 +93,7 @@ export class OutboxSpill {
     return row?.count ?? 0;
   }
 
-  /** What stands in the batches behind `g` and is no event. */
+  /** Texts in the batches after `g` that are not events. */
   malformedAfter(g: number): OutboxEvent[] {
     return this.#db
       .query<OutboxEvent, [number, number]>(
@@ -102,7 +102,7 @@ export class OutboxSpill {
       .all(g, bounds.audit_rows_named_max);
   }
 
-  /** The batches up to `g`, some at a time. */
+  /** The batches up to `g`, in pages. */
   *pagesUpTo(g: number): Iterable<OutboxEntry[]> {
     const rows = this.#db.query<{ place: number; g: number }, [number, number, number]>(
       "SELECT place, g FROM batches WHERE place > ? AND g <= ? ORDER BY place LIMIT ?",
@@ -115,7 +115,7 @@ export class OutboxSpill {
     }
   }
 
-  /** The texts of a batch; none where it is not here. */
+  /** The texts of a batch; none if the batch is not here. */
   batch(g: number): string[] {
     return this.#batch.all(g).map(({ text }) => text);
   }

@@ -3,13 +3,14 @@ import { messageOf, StartError } from "../../errors.ts";
 import tables from "./spill-tables.sql" with { type: "text" };
 import { CANNOT_AUDIT } from "../unreachable-server.ts";
 
-/** Of each of the two: the named tables, of which there are none, and the temporary ones. */
+/** The page cache of the database of temporary tables. */
 const CACHE_KIBIBYTES = 16 * 1024;
 
 /**
- * Hands out room for what has to be put aside: as much as the folder for temporary files takes, and little memory.
+ * Opens a database for data that is too large for memory. It uses little memory, and as much of the folder for temporary
+ * files as needed.
  *
- * @throws StartError where it does not take it
+ * @throws StartError if that folder has no room for it
  */
 export async function withSpillDatabase<T>(use: (spill: Database) => Promise<T>): Promise<T> {
   const spill = new Database(":memory:");
