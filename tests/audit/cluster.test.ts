@@ -69,7 +69,7 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
     }
   }
 
-  test("finds nothing where all is well, and says how much it looked at", async () => {
+  test("finds nothing in a correct cluster, and counts what it read", async () => {
     const report = await system.audit();
     expect(report.findings).toEqual([]);
     expect(report).toMatchObject({ agreed: true, system: "cluster", findingsInAll: 0 });
@@ -252,7 +252,7 @@ describe.skipIf(clusterMissing !== null)("an audit of a cluster", () => {
     expect(await noted(g)).toEqual([]);
   });
 
-  test("each mark of a loss is told with what it means, and with the way out", async () => {
+  test("each flag of a loss is reported with its meaning and with what to do", async () => {
     const head = "razonete:{0}:head";
     const { g } = await system.books.outbox();
     const details: string[] = [];

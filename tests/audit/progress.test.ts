@@ -21,7 +21,7 @@ function expectWhole(reported: readonly (readonly [number, number])[]): void {
 }
 
 describe("the progress of an audit", () => {
-  test("of a data file begins before SQLite's look at it, which counts too", async () => {
+  test("of a data file begins before SQLite's check of it, which is included", async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "razonete.db");
     await new EmbeddedLedger({ file }).close();

@@ -19,7 +19,7 @@ function largestNameless(): number {
 }
 
 test.skipIf(process.platform !== "linux")(
-  "what is put aside leaves the memory for a file without a name, which is gone afterwards",
+  "spilled data leaves the memory for a file without a name, which is gone afterwards",
   async () => {
     await withSpillDatabase(async (spill) => {
       const outbox = new OutboxSpill(spill);
@@ -35,7 +35,7 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("where there is no room for it, the audit could not look, and says what to do", async () => {
+test("without room for it, the audit ends with exit code 2 and says what to do", async () => {
   const refused: unknown = await withSpillDatabase(async (spill) => {
     spill.run("PRAGMA temp.max_page_count = 20");
     new OutboxSpill(spill).take([{ g: 1, events: Array.from({ length: 100 }, () => TEXT) }]);
@@ -43,7 +43,7 @@ test("where there is no room for it, the audit could not look, and says what to 
   expect(refused).toMatchObject({ exitCode: 2, message: expect.stringContaining("set TMPDIR") });
 });
 
-test("an outbox that is put aside tells everything in its order, and makes room for the next one", async () => {
+test("a spilled outbox returns everything in order, and is deleted for the next one", async () => {
   await withSpillDatabase(async (spill) => {
     const outbox = new OutboxSpill(spill);
     const credit = (account: number, seq: number) => `c ${account} ${seq} 1 1 1 1 req:1 c`;

@@ -185,7 +185,7 @@ describeWithRedis("the fence", () => {
     }
   });
 
-  test("a fence that does not hold is told at once, not after the time that a loss is waited for", async () => {
+  test("a Redis that the fence refuses is reported at once, without the wait after a lost connection", async () => {
     const ledger = await stand.ledger();
     stand.books.lastG = [1];
     const asked = stand.books.asked;

@@ -48,7 +48,7 @@ describe("the head of ledger.lua and its body", () => {
     ),
   ].map(([, name = "", callback = "", flags = ""]) => ({ name, callback, flags }));
 
-  test("describe the same functions, and only readings are registered as such", () => {
+  test("describe the same functions, and only the reads are registered as such", () => {
     const described = [...header.matchAll(/^(razonete_\w+) /gm)].map((match) => match[1]);
     expect(registered.map(({ name }) => name)).toEqual(described.map(String));
     expect(body.match(/register_function/g)).toHaveLength(registered.length);
@@ -148,7 +148,7 @@ describe("the head of ledger.lua and its body", () => {
     );
   });
 
-  test("readings call nothing that writes", () => {
+  test("reads call nothing that writes", () => {
     for (const { callback, flags } of registered) {
       const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
         reach(callback),

@@ -81,7 +81,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
     expect(await seqs(ledger, null, 100)).toEqual(down(480, 100));
   });
 
-  test("is read again where the writer kept and trimmed between two readings", async () => {
+  test("is read again if the writer kept and trimmed between two reads", async () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),

@@ -8,7 +8,7 @@ export interface AuditReport {
     readonly entries: number;
     /** Entries that are decided, but not in the books yet. 0 for an embedded file. */
     readonly outboxEntries: number;
-    /** Batches in the feed, all of which were compared. 0 for an embedded file. */
+    /** Batches of this epoch in the feed, which were all compared. 0 for an embedded file. */
     readonly feedBatches: number;
     readonly statements: number;
   };
