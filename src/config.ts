@@ -3,11 +3,14 @@ import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 
-/** The only reader of the environment. A flag of the command line counts over its variable, that over the default. */
+/**
+ * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
+ * overrides the default.
+ */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** As the command line has them: text, or nothing. */
+/** The flags as the command line gives them: text, or nothing. */
 export interface ServeFlags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
@@ -16,11 +19,11 @@ export interface ServeFlags {
 
 export interface ServeConfig {
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   readonly port: number;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
-  /** How long /readyz says 503 before a stop takes no more connections: time for a balancer to see it. */
+  /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
   readonly drainMilliseconds: number;
 }
 
@@ -33,7 +36,7 @@ const serveSettings = z.object({
   DRAIN_MS: integer(0, 60_000),
 });
 
-/** @throws StartError that names every setting that is wrong, not only the first */
+/** @throws StartError that names every wrong setting, not only the first */
 export function readServeConfig(flags: ServeFlags, environment: Environment = process.env): ServeConfig {
   const texts = {
     HOST: flags.host ?? (environment["HOST"] || SERVE_DEFAULTS.HOST),
@@ -54,7 +57,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
   };
 }
 
-/** Where the servers of the cluster are, each as a URL. */
+/** The default addresses of the cluster's servers, as URLs. */
 const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats://127.0.0.1:4222" } as const;
 
 const servers = {
@@ -63,7 +66,7 @@ const servers = {
   NATS_URL: url("nats", "tls"),
 };
 
-/** The text of each server's setting, "" where there is none and no default. */
+/** The URL of each server as it is set, or else its default; "" if there is neither. */
 function serverTexts(environment: Environment): Record<keyof typeof servers, string> {
   return {
     DATABASE_URL: environment["DATABASE_URL"] || "",
@@ -75,7 +78,7 @@ function serverTexts(environment: Environment): Record<keyof typeof servers, str
 export interface InitConfig {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** `null`: not said. */
+  /** `null`: not set. */
   readonly shards: number | null;
 }
 
@@ -101,17 +104,17 @@ export interface WriterConfig {
 }
 
 /**
- * For the writer, and for the restore, which reads and writes the same places.
+ * For the writer, and for the restore, which uses the same three servers.
  *
- * @throws StartError that names every setting that is wrong
+ * @throws StartError that names every wrong setting
  */
 export function readWriterConfig(environment: Environment = process.env): WriterConfig {
   const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverTexts(environment));
   return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
 }
 
-/** Whether the environment says where the books are, and with them that there is a cluster. */
-export function namesBooks(environment: Environment = process.env): boolean {
+/** Whether the environment names a database for the books, which means that there is a cluster. */
+export function namesCluster(environment: Environment = process.env): boolean {
   return (environment["DATABASE_URL"] ?? "") !== "";
 }
 
@@ -121,10 +124,10 @@ export interface ApiConfig {
   readonly redisUrl: string;
   readonly natsUrl: string;
   readonly drainMilliseconds: number;
-  /** False takes a Redis that does not fsync before it answers. */
+  /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
   readonly outboxBatchesMax: number;
-  /** The header with a trusted balancer's request id; `undefined` where there is none. */
+  /** The header with a trusted balancer's request id; `undefined` if there is no such balancer. */
   readonly requestIdHeader: string | undefined;
 }
 
@@ -146,7 +149,7 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
     HOST: environment["HOST"] || SERVE_DEFAULTS.HOST,
     PORT: environment["PORT"] || SERVE_DEFAULTS.PORT,
     SOCKET: environment["SOCKET"] ?? "",
-    // Longer than a balancer that asks /readyz every 200 ms takes to see two refusals.
+    // Long enough for a balancer that checks /readyz every 200 ms to see it fail twice.
     DRAIN_MS: environment["DRAIN_MS"] || "1000",
     DURABILITY: environment["DURABILITY"] || "strict",
     OUTBOX_BATCHES_MAX: environment["OUTBOX_BATCHES_MAX"] || "100000",
@@ -170,12 +173,12 @@ function url(...schemes: readonly string[]) {
   return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
 }
 
-/** What every process of a stack takes over from the environment of the one that starts it. */
+/** Variables that every process of a stack inherits from the process that starts the stack. */
 const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-/** What the ledger's own processes take over besides; their addresses they get from the stack. */
+/** Variables that only the ledger's own processes inherit. The stack itself sets the addresses they use. */
 const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
 
-/** A stack's processes see nothing else of the present environment, so that no stray variable changes one of them. */
+/** The processes of a stack see nothing else of the current environment, so that no stray variable affects them. */
 export function environmentOfStack(environment: Environment = process.env): {
   readonly all: Readonly<Record<string, string>>;
   readonly own: Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 /**
- * A command cannot start or go on, for a reason that its user can mend: a port in use, an unwritable folder.
- * The message is one sentence for that person. The command line prints it, without a stack, and ends with `exitCode`.
+ * A command cannot start or continue, for a reason that its user can fix: a port in use, an unwritable folder.
+ * The message is one sentence for that user. The command line prints it, without a stack trace, and exits with
+ * `exitCode`.
  */
 export class StartError extends Error {
   readonly exitCode: number;
@@ -12,7 +13,7 @@ export class StartError extends Error {
   }
 }
 
-/** What was thrown, as text: anything may be thrown, and only an Error has a message. */
+/** The message of whatever was thrown: JavaScript can throw anything, and only an Error has a message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

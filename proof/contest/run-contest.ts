@@ -11,7 +11,7 @@ import { summaryOf } from "../load-test/summary.ts";
 import { findTarget } from "../load-test/http/load-target.ts";
 import { type DataFolder, openDataFolder } from "../../src/stack/data-folder.ts";
 import { ensurePrograms } from "../../src/stack/install-servers.ts";
-import { endLeftovers } from "../../src/stack/orphaned-processes.ts";
+import { endOrphanedProcesses } from "../../src/stack/orphaned-processes.ts";
 import { choosePort, freePorts } from "../../src/stack/ports.ts";
 import { choosePostgresUser, prepareBooks } from "../../src/stack/postgres.ts";
 import { outboxLength } from "../../src/stack/probes.ts";
@@ -67,7 +67,7 @@ export async function runContest(options: ContestOptions, signals: StackSignals)
   const program = options.source ? SOURCE_PROGRAM : executableProgram(say);
   const out = options.out ?? defaultReportFolder();
   makeFolder(out);
-  const folder = await openDataFolder(options.data, true, (run) => endLeftovers(run, say));
+  const folder = await openDataFolder(options.data, true, (run) => endOrphanedProcesses(run, say));
   let monitor: ResourceUsageMonitor | null = null;
   let measured: ContestMeasurement | null;
   try {

@@ -1,68 +1,69 @@
 import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
-import { passOver } from "./books/books-full-scan.ts";
+import { scanBooks } from "./books/books-full-scan.ts";
 import { connectBooks, inSnapshot } from "./books/books-snapshot.ts";
 import { bounds } from "../bounds.ts";
-import { readSystem } from "./books/books-metadata.ts";
+import { readBooksMetadata } from "./books/books-metadata.ts";
 import { CompareRedis } from "./redis/compare-redis.ts";
 import { Findings } from "./findings.ts";
-import { looking, POSTGRES, REDIS } from "./unreachable-server.ts";
-import { RedisSide } from "./redis/redis-reader.ts";
+import { requireReachable, POSTGRES, REDIS } from "./unreachable-server.ts";
+import { RedisReader } from "./redis/redis-reader.ts";
 import type { AuditReport } from "./report/audit-report.ts";
-import { Work } from "./progress-estimate.ts";
+import { ProgressEstimate } from "./progress-estimate.ts";
 
 export interface AuditClusterOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** `null`: the feed is not looked at. */
+  /** `null`: the feed is not audited. */
   readonly natsUrl: string | null;
   /**
-   * For the restore, which audits before it lets the APIs in: that the books do not call Redis loaded yet, and that the
-   * restore is not finished, is no finding.
+   * For the restore, which audits before the APIs may use Redis: an unfinished restore, and a Redis that the books do not
+   * call loaded yet, are not findings.
    */
   readonly duringRestore?: boolean;
-  /** How much is done, and about how much there is to do; see {@link Work}. */
+  /** Called with how much is done and about how much there is to do; see {@link ProgressEstimate}. */
   readonly onProgress?: (done: number, all: number) => void;
 }
 
 /**
  * Audits a cluster, also while it works, and changes nothing.
  *
- * First one moment of the books by itself; then Redis, the feed and the outbox; then the books of a later moment, which
- * have everything that the outbox no longer had. What was decided before Redis was read is so in one of the two.
+ * First it audits a snapshot of the books alone. Then it reads Redis, the feed and the outbox, and after them a later
+ * snapshot of the books, which has everything that was no longer in the outbox. So whatever was decided before Redis was
+ * read is either in the outbox or in that snapshot.
  *
- * @throws StartError with exit code 2 where one of the servers cannot be looked at
+ * @throws StartError with exit code 2 if one of the servers cannot be read
  */
 export async function auditCluster(options: AuditClusterOptions): Promise<AuditReport> {
-  const began = performance.now();
+  const startedAt = performance.now();
   const findings = new Findings();
-  const work = new Work(options.onProgress ?? (() => {}));
+  const progress = new ProgressEstimate(options.onProgress ?? (() => {}));
   const sql = connectBooks(options.databaseUrl);
-  let redis: RedisSide | null = null;
+  let redis: RedisReader | null = null;
   try {
-    redis = await looking(REDIS, RedisSide.connect(options.redisUrl));
-    const books = await looking(
+    redis = await requireReachable(REDIS, RedisReader.connect(options.redisUrl));
+    const books = await requireReachable(
       POSTGRES,
       inSnapshot(sql, async (snapshot) => {
-        const system = await readSystem(snapshot, findings, options.duringRestore === true);
-        const { entries, accounts, odd, doubled } = await passOver(snapshot, work);
-        for (let at = 0; at < odd.length; at += bounds.audit_odd_accounts) {
-          const some = odd.slice(at, at + bounds.audit_odd_accounts);
+        const system = await readBooksMetadata(snapshot, findings, options.duringRestore === true);
+        const { entries, accounts, suspicious, duplicateHashes } = await scanBooks(snapshot, progress);
+        for (let at = 0; at < suspicious.length; at += bounds.audit_odd_accounts) {
+          const some = suspicious.slice(at, at + bounds.audit_odd_accounts);
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
-        await checkCommands(snapshot, doubled, findings);
+        await checkCommands(snapshot, duplicateHashes, findings);
         return { system, entries, accounts };
       }),
     );
-    const comparison = new CompareRedis({ sql, redis, system: books.system, findings, work });
+    const comparison = new CompareRedis({ sql, redis, system: books.system, findings, progress });
     const compared = await comparison.compare(options.natsUrl);
     return {
       agreed: findings.count === 0,
       system: "cluster",
       counts: { accounts: books.accounts, entries: books.entries, ...compared },
-      seconds: (performance.now() - began) / 1000,
-      findings: findings.told,
+      seconds: (performance.now() - startedAt) / 1000,
+      findings: findings.listed,
       findingsInAll: findings.count,
     };
   } finally {

@@ -1,19 +1,19 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { namesBooks, readWriterConfig, type WriterConfig } from "../config.ts";
+import { namesCluster, readWriterConfig, type WriterConfig } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { readStackFile } from "../stack/stack-file.ts";
-import { CANNOT_LOOK } from "./unreachable-server.ts";
+import { CANNOT_AUDIT } from "./unreachable-server.ts";
 
-/** As the command line has them. */
-export interface TargetFlags {
+/** The flags as the command line gives them. */
+export interface AuditTargetFlags {
   /** `true`: the stack's default folder. */
   readonly stack?: string | true | undefined;
   readonly data?: string | undefined;
 }
 
-/** What is audited, and what to call it before a person. */
-export type Target =
+/** What is audited; `where` describes it for a person. */
+export type AuditTarget =
   | { readonly type: "cluster"; readonly servers: WriterConfig; readonly where: string }
   | { readonly type: "file"; readonly path: string; readonly where: string };
 
@@ -21,36 +21,37 @@ export const STACK_FOLDER = "data/stack";
 export const DATA_FOLDER = "data";
 
 /**
- * What the flags name; without one the first that is there of the environment's cluster, the stack, the data file.
+ * The target that the flags name. Without flags, the first that exists of: the cluster in the environment, the stack,
+ * the data file.
  *
- * @throws StartError with exit code 2 where nothing is there to be audited
+ * @throws StartError with exit code 2 if there is nothing to audit
  */
-export function chooseTarget({ stack, data }: TargetFlags): Target {
+export function chooseAuditTarget({ stack, data }: AuditTargetFlags): AuditTarget {
   if (stack !== undefined && data !== undefined) {
-    throw new StartError("--stack and --data name two ledgers: give one of them.", CANNOT_LOOK);
+    throw new StartError("--stack and --data name two ledgers: give one of them.", CANNOT_AUDIT);
   }
   if (stack !== undefined) return ofStack(stack === true ? STACK_FOLDER : stack);
   if (data !== undefined) return ofFile(data);
-  if (namesBooks()) return ofEnvironment();
+  if (namesCluster()) return ofEnvironment();
   if (existsSync(stackFile(STACK_FOLDER))) return ofStack(STACK_FOLDER);
   if (existsSync(dataFile(DATA_FOLDER))) return ofFile(DATA_FOLDER);
   throw new StartError(
     "there is nothing to audit here: set DATABASE_URL (REDIS_URL, NATS_URL) for a cluster, or give --stack <folder> " +
       "for a running stack, or --data <folder> for a data file.",
-    CANNOT_LOOK,
+    CANNOT_AUDIT,
   );
 }
 
-function ofEnvironment(): Target {
+function ofEnvironment(): AuditTarget {
   try {
     const servers = readWriterConfig();
     return { type: "cluster", servers, where: `the cluster at ${new URL(servers.databaseUrl).host}` };
   } catch (error) {
-    throw new StartError(messageOf(error), CANNOT_LOOK);
+    throw new StartError(messageOf(error), CANNOT_AUDIT);
   }
 }
 
-function ofStack(folder: string): Target {
+function ofStack(folder: string): AuditTarget {
   const file = stackFile(folder);
   try {
     return { type: "cluster", servers: readStackFile(file), where: `the stack in ${resolve(folder)}` };
@@ -58,11 +59,11 @@ function ofStack(folder: string): Target {
     const reason = existsSync(file)
       ? messageOf(error)
       : "it has no stack.json, which is there while a stack runs";
-    throw new StartError(`the stack in ${resolve(folder)} cannot be audited: ${reason}.`, CANNOT_LOOK);
+    throw new StartError(`the stack in ${resolve(folder)} cannot be audited: ${reason}.`, CANNOT_AUDIT);
   }
 }
 
-function ofFile(folder: string): Target {
+function ofFile(folder: string): AuditTarget {
   const path = dataFile(folder);
   return { type: "file", path, where: path };
 }

@@ -1,7 +1,7 @@
 import { MONEY_CENTS_MAX } from "../bounds.ts";
 import type { FindingName } from "./report/audit-report.ts";
 
-/** An entry as it is stored. Damage may make a number anything, so they are exact beyond 2^53, too. */
+/** An entry as it is stored. Damage may change a number to any value, so they are exact beyond 2^53, too. */
 export interface StoredEntry {
   readonly account: bigint;
   readonly seq: bigint;
@@ -9,14 +9,14 @@ export interface StoredEntry {
   readonly value: bigint;
   readonly balance: bigint;
   readonly time: bigint;
-  /** The limit that the entry itself says it had to keep; `null` where entries do not say. */
+  /** The limit that is stored with the entry; `null` if limits are not stored with entries. */
   readonly creditLimit: bigint | null;
-  /** By the account's limits: the one with the highest version among those with after_seq under this seq. */
+  /** The limit by the account's limits: the one with the highest version among those with after_seq below this seq. */
   readonly limitInForce: bigint | null;
 }
 
-/** What a predecessor is needed for. */
-export type Before = Pick<StoredEntry, "seq" | "balance" | "time">;
+/** The part of the previous entry that is needed for the comparison. */
+export type PreviousEntry = Pick<StoredEntry, "seq" | "balance" | "time">;
 
 export interface ChainFault {
   readonly name: FindingName;
@@ -27,11 +27,11 @@ export interface ChainFault {
 const MONEY_MAX = BigInt(MONEY_CENTS_MAX);
 
 /**
- * What is wrong with an entry beside the one stored before it in its account (`null`: it is the first one). Each is
- * compared with its neighbour as it stands, so that one broken balance does not condemn all that follow. Behind a hole,
- * or beside a twin, nothing can be said of the balance.
+ * What is wrong with an entry, compared with the entry stored before it in its account (`null`: it is the first one).
+ * The previous entry is taken as it is stored, so that one broken balance does not make all later entries wrong. After a
+ * gap or a duplicate the balance cannot be checked.
  */
-export function faultsOf(entry: StoredEntry, before: Before | null): ChainFault[] {
+export function faultsOf(entry: StoredEntry, before: PreviousEntry | null): ChainFault[] {
   const faults: ChainFault[] = [];
   const { seq, kind, value, balance, time, creditLimit, limitInForce } = entry;
   const add = (name: FindingName, at: bigint, detail: string): void => {

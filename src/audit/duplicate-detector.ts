@@ -1,18 +1,19 @@
-/** Each is sorted by itself: sorting takes a copy. */
+/** Each bucket is sorted separately, since sorting makes a copy. */
 const BUCKETS = 64;
 const BUCKET_OF_HASH = 2 ** 53 / BUCKETS;
 
 /**
- * Finds texts that come twice among millions, in 8 bytes for each: it keeps a hash of 53 bits, which a number holds
- * exactly. What it finds are candidates: two of ten million texts that differ have the same hash once in 200 runs.
+ * Finds texts that occur twice among millions, with 8 bytes of memory for each. It keeps a hash of 53 bits, which a
+ * number holds exactly. It only finds candidates: among ten million different texts, two have the same hash in one of
+ * 200 runs.
  */
-export class DoubledCommands {
+export class DuplicateDetector {
   readonly #buckets: Float64Array[];
   readonly #counts = new Uint32Array(BUCKETS);
 
   /** @param commands about how many there will be */
   constructor(commands: number) {
-    // Hashes spread evenly; a bucket that fills up all the same grows.
+    // Hashes are spread evenly; if a bucket is full even so, it grows.
     const room = Math.ceil((commands / BUCKETS) * 1.02) + 256;
     this.#buckets = Array.from({ length: BUCKETS }, () => new Float64Array(room));
   }
@@ -21,7 +22,7 @@ export class DoubledCommands {
     this.addHash(hash53(command));
   }
 
-  /** Where somebody else has hashed the text: an integer from 0 to 2^53 - 1. */
+  /** Adds a text by its hash, an integer from 0 to 2^53 - 1, which was computed elsewhere. */
   addHash(hash: number): void {
     const index = Math.floor(hash / BUCKET_OF_HASH);
     const bucket = this.#buckets[index];
@@ -32,18 +33,18 @@ export class DoubledCommands {
     this.#counts[index] = count + 1;
   }
 
-  /** The hashes that came more than once. */
+  /** The hashes that occurred more than once. */
   candidates(): ReadonlySet<number> {
-    const doubled = new Set<number>();
+    const duplicates = new Set<number>();
     for (const [index, bucket] of this.#buckets.entries()) {
       const hashes = bucket.subarray(0, this.#counts[index]);
       hashes.sort();
       for (let at = 1; at < hashes.length; at += 1) {
         const hash = hashes[at] ?? 0;
-        if (hash === hashes[at - 1]) doubled.add(hash);
+        if (hash === hashes[at - 1]) duplicates.add(hash);
       }
     }
-    return doubled;
+    return duplicates;
   }
 
   #grow(index: number, bucket: Float64Array): Float64Array {
@@ -54,7 +55,7 @@ export class DoubledCommands {
   }
 }
 
-/** Two rounds of multiplication over each character, with different factors; 53 bits of both. */
+/** Two multiplicative hashes of the characters, with different factors, combined to 53 bits. */
 export function hash53(text: string): number {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;

@@ -2,15 +2,15 @@ import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { integers, texts } from "../keep/pg-array.ts";
 import type { Row } from "./books/books-snapshot.ts";
 
-/** A row of `entries` as the text of its event. */
+/** SQL for the text of the event of a row of `entries AS e`. */
 export const EVENT_OF_ENTRY = `
   concat_ws(' ', CASE e.kind WHEN 'credit' THEN 'c' ELSE 'd' END, e.account, e.seq, e.time, e.value, e.balance,
     e.credit_limit, e.command, e.description)`;
 
-/** Asks the books, at whatever moment. */
-export type Ask = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
+/** Queries the current state of the books, not a snapshot. */
+export type QueryBooks = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
 
-/** An event that the books should have, and what they have instead. */
+/** An event that the books should have, with what they have instead. */
 export interface EventDiffers {
   readonly text: string;
   readonly account: number;
@@ -19,8 +19,8 @@ export interface EventDiffers {
   readonly kept: string | null;
 }
 
-/** The event, or `null` where the text is none. */
-export function eventOf(text: string): LedgerEvent | null {
+/** The event, or `null` if the text is not an event. */
+export function parseEventOrNull(text: string): LedgerEvent | null {
   try {
     return parseEvent(text);
   } catch {
@@ -32,13 +32,16 @@ export function accountOf(event: LedgerEvent): number {
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
-/** Which of the events, each valid, the books do not have exactly so. */
-export async function differingEvents(ask: Ask, events: readonly string[]): Promise<EventDiffers[]> {
+/** Which of the events, all valid, the books do not have in exactly this form. */
+export async function differingEvents(
+  queryBooks: QueryBooks,
+  events: readonly string[],
+): Promise<EventDiffers[]> {
   const entries: { account: number; seq: number; text: string }[] = [];
   const opened: { account: number; text: string }[] = [];
   const changed: { account: number; seq: number; id: string; text: string }[] = [];
   for (const text of events) {
-    const event = eventOf(text);
+    const event = parseEventOrNull(text);
     switch (event?.type) {
       case "entry":
         entries.push({ account: event.entry.account, seq: event.entry.seq, text });
@@ -55,7 +58,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
   const rows = await Promise.all([
     entries.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
            LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
@@ -68,7 +71,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
         ),
     opened.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::text[]) AS w (account, text)
            LEFT JOIN LATERAL (
@@ -81,7 +84,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
         ),
     changed.length === 0
       ? []
-      : ask(
+      : queryBooks(
           `SELECT w.account::text, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
            FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[])
              AS w (account, seq, command, text)
@@ -106,7 +109,7 @@ export async function differingEvents(ask: Ask, events: readonly string[]): Prom
   }));
 }
 
-/** As the books have it: the balance at that moment is not kept with a limit. */
+/** The event without its balance, which the books do not keep with a limit. */
 function limitText(event: LedgerEvent & { readonly type: "limit" }): string {
   return `l ${event.account} ${event.seq} ${event.time} ${event.creditLimit} ${event.id}`;
 }

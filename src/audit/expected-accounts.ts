@@ -1,21 +1,21 @@
 import { z } from "zod";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { accountOf, EVENT_OF_ENTRY, eventOf } from "./events.ts";
+import { accountOf, EVENT_OF_ENTRY, parseEventOrNull } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
 import { integers } from "../keep/pg-array.ts";
 
-/** An account as the books have it, and what the outbox holds behind them: what was decided, up to one moment. */
-export interface Decided {
+/** The expected state of an account: its state in the books, plus the outbox after their cursor. */
+export interface ExpectedAccount {
   seq: number;
   balance: bigint;
   limit: bigint;
   readonly name: string;
-  /** The limits that were in force when the account was at a seq. One at least for each. */
+  /** The limits that were in force while the account was at a seq; at least one. */
   readonly limitsAt: (seq: number) => readonly bigint[];
-  /** By seq, the texts of the entries that the wanted statement may need. */
+  /** By seq, the texts of the entries that the wanted statement may contain. */
   readonly entries: Map<number, string>;
 }
 
@@ -25,23 +25,23 @@ interface LimitVersion {
 }
 
 /**
- * The accounts by their numbers; one that is not in the books is there if the outbox opens it.
+ * The expected states by account number. An account that is not in the books is included if the outbox opens it.
  *
- * @param from for each account the seq whose statement is to be told, or 0
- * @param events of these accounts in the outbox, behind the cursor of the snapshot; those of each in their order
+ * @param accounts each with the seq for which its statement is wanted, or 0
+ * @param events the events of these accounts in the outbox after the snapshot's cursor; those of each account in order
  */
-export async function decidedOf(
+export async function expectedAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],
   events: Iterable<OutboxEvent>,
   findings: Findings,
-): Promise<Map<number, Decided>> {
-  const decided = new Map<number, Decided>();
+): Promise<Map<number, ExpectedAccount>> {
+  const expected = new Map<number, ExpectedAccount>();
   const versions = new Map<number, LimitVersion[]>();
   for (const row of await readAccounts(books, accounts)) {
     const account = Number(row["account"]);
     const text = row["statement"];
-    decided.set(account, {
+    expected.set(account, {
       seq: Number(row["seq"]),
       balance: big(row["balance"]),
       limit: big(row["credit_limit"]),
@@ -54,26 +54,26 @@ export async function decidedOf(
     const account = Number(row["account"]);
     const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
     versions.set(account, [...(versions.get(account) ?? []), version]);
-    // Where the account's own row says otherwise, that is told of the books; Redis goes by what was decided.
-    const known = decided.get(account);
-    if (known !== undefined) known.limit = version.limit;
+    // If the account's own row has another limit, that is a finding about the books. Redis is compared with this one.
+    const state = expected.get(account);
+    if (state !== undefined) state.limit = version.limit;
   }
   const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
   for (const { g, text } of events) {
-    const event = eventOf(text);
+    const event = parseEventOrNull(text);
     if (event === null) continue;
-    apply(decided, versions, event, text, g, findings);
+    apply(expected, versions, event, text, g, findings);
     if (event.type !== "entry") continue;
-    // One account may have a million of them here.
+    // Only the entries of the statement are stored: one account may have a million entries here.
     const { account, seq } = event.entry;
     const behind = (wanted.get(account) ?? 0) - seq;
-    if (behind >= 0 && behind < bounds.statement_entries_max) decided.get(account)?.entries.set(seq, text);
+    if (behind >= 0 && behind < bounds.statement_entries_max) expected.get(account)?.entries.set(seq, text);
   }
-  return decided;
+  return expected;
 }
 
 function apply(
-  decided: Map<number, Decided>,
+  expected: Map<number, ExpectedAccount>,
   versions: Map<number, LimitVersion[]>,
   event: LedgerEvent,
   text: string,
@@ -81,9 +81,9 @@ function apply(
   findings: Findings,
 ): void {
   const account = accountOf(event);
-  const known = decided.get(account);
+  const state = expected.get(account);
   if (event.type === "open") {
-    if (known !== undefined) {
+    if (state !== undefined) {
       findings.add(
         "outbox-gap",
         account,
@@ -94,7 +94,7 @@ function apply(
     }
     const limit = BigInt(event.creditLimit);
     versions.set(account, [{ limit, afterSeq: 0 }]);
-    decided.set(account, {
+    expected.set(account, {
       seq: 0,
       balance: 0n,
       limit,
@@ -104,7 +104,7 @@ function apply(
     });
     return;
   }
-  if (known === undefined) {
+  if (state === undefined) {
     findings.add(
       "account-missing",
       account,
@@ -114,8 +114,8 @@ function apply(
     return;
   }
   if (event.type === "limit") {
-    if (event.seq !== known.seq || BigInt(event.balance) !== known.balance) {
-      const before = `seq ${known.seq} and balance ${known.balance}`;
+    if (event.seq !== state.seq || BigInt(event.balance) !== state.balance) {
+      const before = `seq ${state.seq} and balance ${state.balance}`;
       findings.add(
         "outbox-gap",
         account,
@@ -123,27 +123,27 @@ function apply(
         `batch ${g} of the outbox has ${quote(text)} behind ${before}`,
       );
     }
-    known.limit = BigInt(event.creditLimit);
-    versions.get(account)?.push({ limit: known.limit, afterSeq: event.seq });
+    state.limit = BigInt(event.creditLimit);
+    versions.get(account)?.push({ limit: state.limit, afterSeq: event.seq });
     return;
   }
   const { seq, kind, value, balance } = event.entry;
-  const wanted = kind === "credit" ? known.balance + BigInt(value) : known.balance - BigInt(value);
-  if (seq !== known.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== known.limit) {
-    const before = `seq ${known.seq}, balance ${known.balance} and limit ${known.limit}`;
+  const wanted = kind === "credit" ? state.balance + BigInt(value) : state.balance - BigInt(value);
+  if (seq !== state.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== state.limit) {
+    const before = `seq ${state.seq}, balance ${state.balance} and limit ${state.limit}`;
     findings.add("outbox-gap", account, seq, `batch ${g} of the outbox has ${quote(text)} behind ${before}`);
   } else if (balance < -event.creditLimit) {
     findings.add("limit-passed", account, seq, `in the outbox the balance ${balance} is under the limit`);
   }
-  known.seq = seq;
-  known.balance = BigInt(balance);
+  state.seq = seq;
+  state.balance = BigInt(balance);
 }
 
 export function quote(text: string): string {
   return JSON.stringify(text.slice(0, 120));
 }
 
-/** The one for the entry with this seq, and those that came behind it before the next entry. */
+/** The limit for the entry with this seq, and those that were set after it and before the next entry. */
 function limitsAt(versions: readonly LimitVersion[], seq: number): bigint[] {
   const before = versions.findLast(({ afterSeq }) => afterSeq < seq);
   const at = versions.filter(({ afterSeq }) => afterSeq === seq);
@@ -156,7 +156,7 @@ function entriesOf(statement: string): [number, string][] {
   return textsReply.parse(JSON.parse(statement)).map((text) => [Number(text.split(" ", 3)[2]), text]);
 }
 
-/** For each account its row and the ten entries up to the wanted seq. */
+/** For each account, its row and the ten entries up to the wanted seq. */
 async function readAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: number; readonly seq: number }[],

@@ -1,8 +1,8 @@
 /**
- * How far an audit is. Its parts cost differently, so each is counted in what an entry costs in the one pass over all
- * entries; what it is told to is a share, not a number of anything.
+ * Estimates how far an audit is. Its parts differ in cost, so each is weighted by what it costs compared to one entry in
+ * the full scan. Only the ratio of the two numbers has a meaning.
  */
-export class Work {
+export class ProgressEstimate {
   readonly #onProgress: (done: number, all: number) => void;
   #done = 0;
   #all = 0;
@@ -11,25 +11,25 @@ export class Work {
     this.#onProgress = onProgress;
   }
 
-  /** More is known to be there to do. */
-  plan(work: number): void {
-    if (work === 0) return;
-    this.#all += work;
-    this.#tell();
+  /** Adds work to do. */
+  plan(cost: number): void {
+    if (cost === 0) return;
+    this.#all += cost;
+    this.#report();
   }
 
-  did(work: number): void {
-    if (work === 0) return;
-    this.#done += work;
-    this.#tell();
+  did(cost: number): void {
+    if (cost === 0) return;
+    this.#done += cost;
+    this.#report();
   }
 
-  /** What came while the audit went on was not planned. */
-  #tell(): void {
+  /** Work that appeared during the audit was not planned, so `all` may have to grow. */
+  #report(): void {
     this.#all = Math.max(this.#all, this.#done);
     this.#onProgress(this.#done, this.#all);
   }
 }
 
-/** An account's comparison with Redis: 25 µs where an entry takes 1.5 µs. Each account is one that will be compared. */
-export const WORK_OF_COMPARISON = 16;
+/** The cost of comparing an account with Redis, in entries: it takes 25 µs, an entry in the full scan 1.5 µs. */
+export const COMPARISON_COST = 16;

@@ -1,8 +1,8 @@
 import { Presets, SingleBar } from "cli-progress";
 import { bounds } from "../bounds.ts";
 
-/** A bar on the standard error, where that is a terminal, once an audit has taken a while, or is going to. */
-export class Progress {
+/** A progress bar on the standard error, if that is a terminal. Shown when an audit takes long, or will take long. */
+export class ProgressBar {
   readonly #bar: SingleBar | null;
   readonly #timer: ReturnType<typeof setTimeout>;
   #done = 0;
@@ -17,7 +17,7 @@ export class Progress {
             hideCursor: true,
             clearOnComplete: true,
             barsize: 24,
-            // Before it is known how much there is to do, nothing is done.
+            // Until it is known how much there is to do, the bar is empty.
             emptyOnZero: true,
           },
           Presets.shades_classic,
@@ -26,11 +26,11 @@ export class Progress {
     this.#timer = setTimeout(() => this.#show(), bounds.audit_quiet_milliseconds);
   }
 
-  /** In what {@link Work} counts. */
+  /** In the unit of {@link ProgressEstimate}. */
   update(done: number, all: number): void {
     this.#done = done;
     this.#all = all;
-    // SQLite's look at a file lets no timer run.
+    // The timer cannot fire while SQLite checks a file, which blocks the event loop.
     if (all > bounds.audit_quiet_work_max) this.#show();
     if (!this.#shown) return;
     this.#bar?.setTotal(all);

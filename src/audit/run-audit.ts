@@ -1,23 +1,23 @@
 import { auditCluster } from "./audit-cluster.ts";
 import { auditFile } from "./embedded/audit-file.ts";
-import { Progress } from "./progress.ts";
+import { ProgressBar } from "./progress.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { describeReport } from "./report/report-text.ts";
-import { chooseTarget, type Target, type TargetFlags } from "./audit-target.ts";
+import { chooseAuditTarget, type AuditTarget, type AuditTargetFlags } from "./audit-target.ts";
 
-export interface AuditFlags extends TargetFlags {
+export interface AuditFlags extends AuditTargetFlags {
   readonly json?: boolean;
 }
 
 /**
- * Audits what the flags name and prints what was found.
+ * Audits what the flags name and prints the report.
  *
- * @returns whether all agrees
- * @throws StartError with exit code 2 where something could not be looked at
+ * @returns whether everything agrees
+ * @throws StartError with exit code 2 if something could not be read
  */
 export async function runAudit(flags: AuditFlags): Promise<boolean> {
-  const target = chooseTarget(flags);
-  const progress = new Progress();
+  const target = chooseAuditTarget(flags);
+  const progress = new ProgressBar();
   let report: AuditReport;
   try {
     report = await audit(target, (done, all) => progress.update(done, all));
@@ -28,7 +28,7 @@ export async function runAudit(flags: AuditFlags): Promise<boolean> {
   return report.agreed;
 }
 
-function audit(target: Target, onProgress: (done: number, all: number) => void): Promise<AuditReport> {
+function audit(target: AuditTarget, onProgress: (done: number, all: number) => void): Promise<AuditReport> {
   switch (target.type) {
     case "cluster":
       return auditCluster({ ...target.servers, onProgress });

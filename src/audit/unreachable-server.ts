@@ -1,17 +1,17 @@
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf } from "../keep/postgres-client.ts";
 
-/** How the command ends that could not look: neither agreed nor not. */
-export const CANNOT_LOOK = 2;
+/** The exit code if something could not be read, so that it is unknown whether everything agrees. */
+export const CANNOT_AUDIT = 2;
 
-/** What cannot be looked at is told as that, in one sentence, and not as a disagreement. */
-export async function looking<T>(place: string, look: PromiseLike<T>): Promise<T> {
+/** Turns a server's failure into a StartError with one sentence for the user: it is not a finding. */
+export async function requireReachable<T>(server: string, answer: PromiseLike<T>): Promise<T> {
   try {
-    return await look;
+    return await answer;
   } catch (error) {
     if (error instanceof StartError) throw error;
     const reason = messageOf(error) || codeOf(error) || "it does not answer";
-    throw new StartError(`${place} cannot be looked at: ${reason.replace(/\.$/, "")}.`, CANNOT_LOOK);
+    throw new StartError(`${server} cannot be looked at: ${reason.replace(/\.$/, "")}.`, CANNOT_AUDIT);
   }
 }
 

@@ -8,22 +8,21 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../cli/binary-main.ts", import.meta.url));
 
 /**
- * With the bytecode of its functions, which is half of its start-up time. `esm`, as there are modules that wait while
- * they are loaded.
+ * Including bytecode, which halves the start-up time. `esm`, since some modules use top-level await.
  */
-const HOW = ["--compile", "--minify", "--bytecode", "--format=esm"];
+const BUILD_FLAGS = ["--compile", "--minify", "--bytecode", "--format=esm"];
 
 /**
- * Makes the single-file executable: Bun and the ledger's program in one, with every text that it reads.
+ * Builds the single-file executable: Bun and the ledger's program in one file, with the SQL and Lua files that it uses.
  *
- * @throws StartError where it cannot be made
+ * @throws StartError if the build fails
  */
 export function buildExecutable(to: string = EXECUTABLE): void {
   mkdirSync(dirname(to), { recursive: true });
-  // Put in its place whole: one that runs from there keeps its file.
+  // The finished file replaces the old one in one step. A process that runs the old one keeps its file.
   const draft = `${to}.${process.pid}`;
   const { exitCode, stderr, stdout } = Bun.spawnSync(
-    [process.execPath, "build", ...HOW, ENTRY, "--outfile", draft],
+    [process.execPath, "build", ...BUILD_FLAGS, ENTRY, "--outfile", draft],
     { stdout: "pipe", stderr: "pipe" },
   );
   if (exitCode === 0) {
@@ -35,9 +34,9 @@ export function buildExecutable(to: string = EXECUTABLE): void {
 }
 
 /**
- * The executable of the present source, built where there is none or an older one.
+ * The executable of the current source. It is built if it does not exist or is older than the source.
  *
- * @throws StartError where it cannot be made
+ * @throws StartError if the build fails
  */
 export function executableProgram(say: (line: string) => void): readonly string[] {
   if (!existsSync(EXECUTABLE) || statSync(EXECUTABLE).mtimeMs < newestSource()) {
@@ -47,7 +46,7 @@ export function executableProgram(say: (line: string) => void): readonly string[
   return [EXECUTABLE];
 }
 
-/** When the source was changed last, or the versions of what it uses. */
+/** When the source or the versions of its dependencies were last changed. */
 function newestSource(): number {
   const files = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
   const paths = [join(ROOT, "package-lock.json"), ...files.map((file) => join(ROOT, "src", file))];

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** Where `npm run build` leaves the single-file executable. */
+/** Where `npm run build` puts the single-file executable. */
 export const EXECUTABLE = fileURLToPath(new URL("../../dist/razonete", import.meta.url));
 
 /** The program, run from its source. */

@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-/** What one call of the deciding function accepted. `g` numbers the batches of a shard from 1, without gaps. */
+/** What one call of the Redis function accepted. `g` numbers the batches of a shard from 1, without gaps. */
 export interface Batch {
-  /** Which data in Redis it was decided on. */
+  /** Identifies the data in Redis on which the batch was decided. */
   readonly epoch: string;
   readonly shard: number;
   readonly g: number;
-  /** Each the text of a LedgerEvent, in their order. */
+  /** The texts of LedgerEvents, in order. */
   readonly events: readonly string[];
 }
 
@@ -17,12 +17,12 @@ const message = z.object({
   events: z.array(z.string()).min(1),
 });
 
-/** The batch as it travels: JSON. */
+/** The batch as a message: JSON. */
 export function formatBatch({ epoch, shard, g, events }: Batch): string {
   return JSON.stringify({ epoch, shard, g, events });
 }
 
-/** `null` where the text is not a batch: anyone may publish to a subject. */
+/** `null` if the text is not a batch: anyone may publish to a subject. */
 export function parseBatch(text: string): Batch | null {
   let json: unknown;
   try {

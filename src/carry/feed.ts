@@ -14,22 +14,24 @@ export function subjectOf(shard: number): string {
 export interface FeedOptions {
   /** nats://[user:password@]host:port */
   readonly url: string;
-  /** Of this process, as NATS shows it. */
+  /** The name under which NATS shows this process. */
   readonly name: string;
-  /** Told once when NATS cannot be reached, and once when it can again. */
-  readonly onTrouble?: (message: string) => void;
+  /** Called once when NATS cannot be reached, and once when it can be again. */
+  readonly onOutage?: (message: string) => void;
 }
 
 /**
- * Batches to and from NATS, which is never waited for and never trusted with what is kept: whatever gets lost on the
- * way, the outbox still has.
+ * Publishes batches to NATS and receives them from there. Nobody waits for NATS, and nothing depends on what it stores:
+ * a batch that it loses is still in the outbox.
  *
- * Published is onto a JetStream stream, which stores the batches for subscribers that read them later or again. No
- * acknowledgement is asked for: it would say that the batch is in the server's memory, and nobody could act on it.
+ * Batches are published to a JetStream stream, which stores them for subscribers that read them later or again.
+ * No acknowledgement is requested: it would only say that the batch is in the server's memory, and nobody would do
+ * anything else because of it.
  *
- * Subscribed is to the subject itself, not to a consumer of the stream. A consumer is state on the server, and that
- * state can be lost, or be older than the stream, or the stream younger than the consumer: then it is silent, without
- * an error. A subscription has no state: after a reconnect it brings what is published from then on.
+ * Subscribers listen to the subject itself, not to a consumer of the stream. A consumer has state on the server. If
+ * that state is lost or does not match the stream, because either of them was restored or recreated, the consumer stays
+ * silent, without an error. A subscription has no state: after a reconnect it receives whatever is published from then
+ * on.
  */
 export class Feed {
   readonly #options: FeedOptions;
@@ -43,15 +45,15 @@ export class Feed {
   #sendTimer: ReturnType<typeof setTimeout> | undefined;
   #streamTimer: ReturnType<typeof setInterval> | undefined;
 
-  /** Connects by itself, for as long as it takes. */
+  /** Connects in the background, and retries until it succeeds. */
   constructor(options: FeedOptions) {
     this.#options = options;
-    this.#connect().catch((error: unknown) => options.onTrouble?.(messageOf(error)));
+    this.#connect().catch((error: unknown) => options.onOutage?.(messageOf(error)));
   }
 
   /**
-   * Sends the batch off soon, or drops it: while NATS is away, and while too much is on its way already. What comes
-   * within a few milliseconds goes together: each piece on its own would wake this process, NATS and the subscribers.
+   * Sends the batch soon. Drops it while NATS is away, or while too many batches are unconfirmed. Batches that come
+   * within a few milliseconds are sent together: each one sent alone would wake this process, NATS and the subscribers.
    */
   publish(batch: Batch): void {
     if (!this.#connected || this.#closed) return;
@@ -60,14 +62,14 @@ export class Feed {
       this.#sendTimer = setTimeout(() => this.#send(), bounds.feed_pace_milliseconds);
   }
 
-  /** `onBatch` may get a batch twice, late, of another epoch, or never. Once for a shard. */
+  /** `onBatch` may get a batch twice, late, of another epoch, or never. To be called once for each shard. */
   subscribe(shard: number, onBatch: (batch: Batch) => void): void {
     const subject = subjectOf(shard);
     this.#subscribers.set(subject, onBatch);
     if (this.#connection !== null) this.#listen(this.#connection, subject);
   }
 
-  /** Sends what is left, if NATS takes it in time. */
+  /** Sends the remaining batches, if NATS accepts them in time, and disconnects. */
   async close(): Promise<void> {
     clearTimeout(this.#sendTimer);
     this.#send();
@@ -90,13 +92,13 @@ export class Feed {
     for (const batch of batches) {
       const { epoch, shard, g } = batch;
       const messageHeaders = headers();
-      // The stream keeps one of two with the same id: an API sends a batch again whose reply it had lost.
+      // The stream keeps only one of two messages with the same id: an API that lost a reply sends its batch again.
       messageHeaders.set("Nats-Msg-Id", `${epoch}.${shard}.${g}`);
       try {
         connection.publish(subjectOf(shard), formatBatch(batch), { headers: messageHeaders });
         this.#unconfirmed += 1;
       } catch {
-        // Larger than the server takes, or the connection was just closed: the outbox has it.
+        // It is larger than the server accepts, or the connection was just closed. The outbox has it.
         continue;
       }
     }
@@ -104,7 +106,7 @@ export class Feed {
   }
 
   async #connect(): Promise<void> {
-    const { url, name, onTrouble } = this.#options;
+    const { url, name, onOutage } = this.#options;
     let attempt = 0;
     while (!this.#closed) {
       try {
@@ -114,18 +116,18 @@ export class Feed {
           name,
           maxReconnectAttempts: -1,
           reconnectTimeWait: bounds.feed_reconnect_milliseconds,
-          // One that is restarting may refuse us for a while.
+          // A restarting server may refuse the credentials for a while.
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
         });
-        if (attempt > 0) onTrouble?.("NATS is back");
+        if (attempt > 0) onOutage?.("NATS is back");
         attempt = 0;
         await this.#use(connection);
-        // It reconnects for ever, so it ends with close() only, or by something that nobody has thought of.
+        // The client reconnects for ever, so this is reached only after close(), or after something unforeseen.
         this.#connected = false;
         clearInterval(this.#streamTimer);
       } catch (error) {
-        if (attempt === 0) onTrouble?.(`NATS cannot be reached (${messageOf(error)})`);
+        if (attempt === 0) onOutage?.(`NATS cannot be reached (${messageOf(error)})`);
         attempt += 1;
         await Bun.sleep(bounds.feed_reconnect_milliseconds);
       }
@@ -143,9 +145,9 @@ export class Feed {
     for await (const status of connection.status()) {
       if (status.type === "disconnect" && this.#connected) {
         this.#connected = false;
-        this.#options.onTrouble?.("NATS is away");
+        this.#options.onOutage?.("NATS is away");
       } else if (status.type === "reconnect") {
-        this.#options.onTrouble?.("NATS is back");
+        this.#options.onOutage?.("NATS is back");
         this.#reconnected(connection);
       }
     }
@@ -166,7 +168,7 @@ export class Feed {
     });
   }
 
-  /** The answer to a ping comes behind everything that was sent before it. */
+  /** Everything that was sent before a ping has arrived when the ping is answered. */
   #confirm(connection: NatsConnection): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -181,7 +183,7 @@ export class Feed {
       });
   }
 
-  /** The same again where it is there changes nothing; one with other bounds is left as its operator made it. */
+  /** Creates the stream. If it exists, nothing changes: one with other bounds stays as its operator made it. */
   #ensureStream(connection: NatsConnection): void {
     jetstreamManager(connection, { checkAPI: false })
       .then((manager) =>
@@ -195,7 +197,7 @@ export class Feed {
           max_bytes: bounds.feed_kept_bytes_max,
         }),
       )
-      // JetStream is not there, or not yet: the next look tries again.
+      // JetStream is not available, or not yet: the next interval tries again.
       .catch(() => {});
   }
 }

@@ -1,4 +1,4 @@
-/** What the NATS client needs of a URL: it takes no name and password out of it by itself. */
+/** The parts of a URL as options of the NATS client, which does not read user and password from a URL itself. */
 export interface NatsAddress {
   readonly servers: string;
   readonly user?: string;

@@ -8,9 +8,10 @@ import { natsOptions } from "./nats-address.ts";
 const STREAM_NOT_FOUND = 10_059;
 
 /**
- * Every batch that the stream holds, in its order; what is no batch is passed over. Nothing is left behind in NATS.
+ * Reads every batch that the stream holds, in order. Messages that are not batches are skipped. Leaves nothing behind
+ * in NATS.
  *
- * @throws Error where NATS or its stream cannot be read, or falls silent half-way
+ * @throws Error if NATS or its stream cannot be read, or stops answering in between
  */
 export async function readStream(url: string, onBatch: (batch: Batch) => void): Promise<void> {
   const connection = await connect({
@@ -35,7 +36,7 @@ async function readAll(connection: NatsConnection, onBatch: (batch: Batch) => vo
     ack_policy: AckPolicy.None,
     deliver_policy: DeliverPolicy.All,
     mem_storage: true,
-    // It is deleted below; by itself where this process is killed before.
+    // It is deleted below. If this process is killed before that, NATS deletes it after this time.
     inactive_threshold: nanos(10 * bounds.stream_silence_milliseconds_max),
   });
   try {

@@ -40,7 +40,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
     connections_max: BOOKS_CONNECTIONS_MAX,
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
-  const feed = new Feed({ url: natsUrl, name: "razonete api", onTrouble: warn });
+  const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({ redisUrl, books, feed, durable, outboxBatchesMax, balancerResends });
   const close = async (): Promise<void> => {

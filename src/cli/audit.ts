@@ -19,7 +19,7 @@ export function auditCommand(): Command {
       .option("--data <folder>", "the data file of the embedded ledger; one may run on it")
       .option("--json", "write the report as JSON")
       .addHelpText("after", HELP)
-      // A wrong option is one more reason why it could not look.
+      // A wrong option also means that it could not look.
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
       .action(audit)
   );

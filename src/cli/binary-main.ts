@@ -1,8 +1,8 @@
 import { type Commands, LEDGER, runProgram } from "./run-program.ts";
 
 /**
- * What `npm run build` makes the single-file executable of: the commands that a machine needs which serves. The
- * others start servers from files of the repository, or measure, and belong to it.
+ * The entry point of the single-file executable that `npm run build` makes. It has the commands for a machine that
+ * serves. The other commands need files of the repository.
  */
 const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],

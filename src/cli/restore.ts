@@ -33,7 +33,7 @@ Environment: DATABASE_URL, REDIS_URL, NATS_URL.`,
 }
 
 async function run({ yes, json, dryRun }: RestoreFlags): Promise<void> {
-  // What is no JSON goes to the other output, so that a program can read this one.
+  // With --json everything else goes to the standard error, so that a program can read the standard output.
   const say = (line: string): void => (json ? console.error(line) : console.log(line));
   const confirm = async (plan: readonly string[]): Promise<boolean> => {
     for (const line of plan) say(line);
@@ -49,7 +49,7 @@ async function run({ yes, json, dryRun }: RestoreFlags): Promise<void> {
   process.exit(report.type === "declined" && !dryRun ? 1 : 0);
 }
 
-/** @throws StartError where nobody can be asked */
+/** @throws StartError if there is no terminal to ask at */
 async function ask(): Promise<boolean> {
   if (!process.stdin.isTTY) {
     throw new StartError(

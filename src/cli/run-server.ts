@@ -3,12 +3,12 @@ import type { HttpServer } from "../http/server.ts";
 import { listenForStop } from "./stop-signals.ts";
 
 /**
- * Serves until the first SIGINT or SIGTERM, then completes what was begun and ends the process with 0. A second signal
- * ends it at once, which loses nothing that was answered.
+ * Serves until the first SIGINT or SIGTERM, then completes the requests in flight and exits with code 0. A second signal
+ * ends the process at once, which loses nothing that was answered.
  *
- * @param banner printed when it listens
- * @param drainMilliseconds how long /readyz says 503 before no more connections are taken
- * @param close lets go of the ledger, when no more requests come
+ * @param banner printed when the server listens
+ * @param drainMilliseconds how long /readyz answers 503 before no more connections are accepted
+ * @param close closes the ledger when no more requests come
  */
 export async function runServer(
   server: HttpServer,
@@ -16,12 +16,12 @@ export async function runServer(
   drainMilliseconds: number,
   close: () => Promise<void>,
 ): Promise<never> {
-  // Listened for before the banner: who reads that may stop the server in the very next moment.
+  // Before the banner: whoever reads the banner may stop the server immediately after it.
   const signals = listenForStop((signal) => {
     console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
   });
   signals.kill.addEventListener("abort", () => {
-    // As a shell has it for a process that the signal ended.
+    // The exit code that a shell reports for a process that the signal ended.
     process.exit(signals.kill.reason === "SIGINT" ? 130 : 143);
   });
   console.log(banner);

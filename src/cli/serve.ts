@@ -21,7 +21,7 @@ export function serveCommand(): Command {
 }
 
 async function serve(config: ServeConfig): Promise<void> {
-  const ledger = new EmbeddedLedger({ file: config.dataFile, onTrouble: warn });
+  const ledger = new EmbeddedLedger({ file: config.dataFile, onOutage: warn });
   let server: HttpServer;
   try {
     server = startHttpServer(ledger, { address: { host: config.host, port: config.port }, onDefect: warn });

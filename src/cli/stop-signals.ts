@@ -1,12 +1,12 @@
-/** What a person at the terminal, or who sends signals, wants of a command that runs until it is told to stop. */
+/** Requests to stop a long-running command, from the terminal or by signals. */
 export interface StopSignals {
-  /** Stop in order. */
+  /** Stop in an orderly way. */
   readonly stop: AbortSignal;
-  /** End at once. Aborted only after `stop`; the reason is the name of the signal. */
+  /** End at once. Aborted only after `stop`; the abort reason is the name of the signal. */
   readonly kill: AbortSignal;
 }
 
-// One Ctrl-C under `npm run` arrives twice, from the terminal and handed on by npm.
+// Under `npm run` one Ctrl-C arrives twice: from the terminal, and forwarded by npm.
 const SAME_PRESS_MILLISECONDS = 250;
 
 /** From now on the first SIGINT, SIGTERM or SIGHUP aborts `stop`, and a later one `kill`; none ends the process. */

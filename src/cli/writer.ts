@@ -19,7 +19,7 @@ export function writerCommand(): Command {
 }
 
 async function write({ init }: { readonly init: boolean }): Promise<void> {
-  // Before any signal is listened for: `initialise` can be ended at any moment, and completed by the next one.
+  // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
   if (init) await initialise({ ...readInitConfig(), library });
   const writer = new Writer(readWriterConfig(), (line) => console.error(`razonete writer: ${line}`));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());

@@ -2,64 +2,64 @@ import { LedgerUnavailable } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { CallLost, CallRefused } from "./redis-link.ts";
 
-interface Waiting<Request, Answer> {
+interface PendingRequest<Request, Answer> {
   readonly request: Request;
-  /** On the clock of `performance.now`. */
+  /** In milliseconds of `performance.now`. */
   readonly deadline: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: LedgerUnavailable) => void;
-  /** It was in a call whose answer was lost, or is in one now. */
+  /** It is in a call now, or was in one whose answer was lost. */
   sent: boolean;
-  /** Its caller has an answer. */
+  /** Its caller already has an answer. */
   settled: boolean;
 }
 
 /**
- * Of which requests nobody knows whether they were done, where there is no answer: of none, because doing them changes
- * nothing; of those that were sent; or of all, because another process may have sent them.
+ * For which unanswered requests the outcome is unknown: `none`, because these requests change nothing; those that were
+ * `sent`; or `all`, because another process may have sent the same request.
  */
-export type Unknown = "none" | "sent" | "all";
+export type UnknownOutcome = "none" | "sent" | "all";
 
 /**
- * Collects requests while a call is on its way, and sends all of them as the next call. Few requests: calls of one,
- * and no wait. Many: large calls, and one fsync for all in each.
+ * Collects requests while a call to Redis is in flight, and sends all of them as the next call. Under low load each
+ * call has one request, and nobody waits. Under high load calls are large, and all requests of a call share one fsync.
  *
- * Left to itself this would halve the calls of clients that send their next request when they have an answer: while
- * half of them are in a call, the other half collects, and so on in turn. So where several were in a call or waited when
- * it was answered, the next one lingers until as many wait again, or the clients have had a moment to come back. Those
- * few that meet by chance do not linger.
+ * Lingering: clients often send their next request as soon as they have an answer. Then one half of them would always
+ * be in a call while the other half waits for the next one, and calls would be half as large as they could be. So when
+ * an answered call and the queue together had several requests, the next call waits until as many are queued again, but
+ * not longer than a moment. A few requests that meet by chance do not wait.
  *
- * A call whose answer is lost (the connection broke, Redis is silent) may have been done or not. Its requests go back
- * to the head of the queue and are sent again. Each waits for at most `decision_milliseconds_max`; then its caller
- * learns that there is no answer, and whether the outcome is known (see {@link Unknown}). A call that is on its way by
- * then goes on by itself.
+ * Lost answers: if the connection breaks or Redis is silent, a call may have been executed or not. Its requests go back
+ * to the head of the queue and are sent again. Each request waits for at most `decision_milliseconds_max`. Then its
+ * caller learns that there is no answer, and whether the outcome is known (see {@link UnknownOutcome}). A call that is
+ * still in flight by then is not cancelled.
  */
 export class CallQueue<Request, Answer> {
-  readonly #unknown: Unknown;
+  readonly #unknownOutcome: UnknownOutcome;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
   readonly #lingerMilliseconds: number;
-  #waiting: Waiting<Request, Answer>[] = [];
-  #called: readonly Waiting<Request, Answer>[] = [];
+  #waiting: PendingRequest<Request, Answer>[] = [];
+  #inFlight: readonly PendingRequest<Request, Answer>[] = [];
   #calling = false;
   #scheduled = false;
-  /** So many are worth waiting for; 0: whatever there is, is sent. */
+  /** The next call waits until this many requests are queued; 0: it is sent at once. */
   #expected = 0;
   #lingering: ReturnType<typeof setTimeout> | null = null;
   #abandoned: string | null = null;
 
   /**
-   * @param mayCall whether calls can be made now; when they can again, call {@link wake}
-   * @param call one answer for each request, in order; throws CallLost or CallRefused
-   * @param lingerMilliseconds how long a call waits for those that were answered before
+   * @param mayCall whether calls can be made now. When that becomes true again, call {@link wake}
+   * @param call sends requests and returns one answer for each, in order. Throws CallLost or CallRefused
+   * @param lingerMilliseconds how long a call waits at most for clients that were just answered
    */
   constructor(
-    unknown: Unknown,
+    unknown: UnknownOutcome,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
     lingerMilliseconds: number = bounds.linger_milliseconds,
   ) {
-    this.#unknown = unknown;
+    this.#unknownOutcome = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
     this.#lingerMilliseconds = lingerMilliseconds;
@@ -81,8 +81,8 @@ export class CallQueue<Request, Answer> {
   }
 
   /**
-   * Sends what waits, once there is as much as is worth waiting for; in the next turn of the loop, so that all that
-   * arrives in this one goes along.
+   * Sends the queue, once it has as many requests as are expected. It is sent in the next turn of the event loop, so
+   * that requests which arrive in this turn are included.
    */
   wake(): void {
     if (this.#scheduled || this.#calling || this.#waiting.length === 0) return;
@@ -99,24 +99,24 @@ export class CallQueue<Request, Answer> {
     });
   }
 
-  /** Tells those whose deadline has passed. */
+  /** Rejects the requests whose deadline has passed. */
   expire(now: number): void {
-    for (const one of [...this.#called, ...this.#waiting]) {
+    for (const one of [...this.#inFlight, ...this.#waiting]) {
       if (!one.settled && now >= one.deadline) this.#giveUp(one, "Redis did not answer in time");
     }
     if (this.#waiting.some((one) => one.settled)) this.#waiting = this.#waiting.filter((one) => !one.settled);
   }
 
-  /** Tells those who may have been done that there is no answer; the others wait on. */
+  /** Rejects the requests whose outcome is unknown. The others keep waiting. */
   abandonUnknown(reason: string): void {
     for (const one of this.#waiting) if (this.#isUnknown(one)) this.#giveUp(one, reason);
     this.#waiting = this.#waiting.filter((one) => !one.settled);
   }
 
-  /** Tells everyone, from now on, that there will be no answer. */
+  /** Rejects all requests, also those that come later. */
   abandon(reason: string): void {
     this.#abandoned = reason;
-    for (const one of [...this.#called, ...this.#waiting]) this.#giveUp(one, reason);
+    for (const one of [...this.#inFlight, ...this.#waiting]) this.#giveUp(one, reason);
     this.#waiting = [];
   }
 
@@ -130,7 +130,7 @@ export class CallQueue<Request, Answer> {
     const batch = this.#waiting.splice(0, bounds.call_commands_max);
     const sentBefore = batch.map((one) => one.sent);
     for (const one of batch) one.sent = true;
-    this.#called = batch;
+    this.#inFlight = batch;
     this.#calling = true;
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
@@ -139,10 +139,10 @@ export class CallQueue<Request, Answer> {
         this.#finish(outstanding < bounds.linger_requests_min ? 0 : outstanding);
       },
       (error: unknown) => {
-        // This call changed nothing; an earlier one with the same request may have.
+        // This call changed nothing. But an earlier call with the same request may have.
         if (error instanceof CallRefused)
           for (const [index, one] of batch.entries()) one.sent = sentBefore[index] ?? true;
-        // Anything else but a lost answer is an answer that nobody understands: asking again would not help.
+        // If the error is not a lost answer, the answer could not be understood: sending again would not help.
         else if (!(error instanceof CallLost)) for (const one of batch) this.#giveUp(one, String(error));
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
         setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
@@ -150,18 +150,18 @@ export class CallQueue<Request, Answer> {
     );
   }
 
-  #giveUp(one: Waiting<Request, Answer>, reason: string): void {
+  #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {
     if (one.settled) return;
     one.settled = true;
     one.reject(new LedgerUnavailable(reason, this.#isUnknown(one) ? "unknown" : "none"));
   }
 
-  #isUnknown({ sent }: Waiting<Request, Answer>): boolean {
-    return this.#unknown === "all" || (this.#unknown === "sent" && sent);
+  #isUnknown({ sent }: PendingRequest<Request, Answer>): boolean {
+    return this.#unknownOutcome === "all" || (this.#unknownOutcome === "sent" && sent);
   }
 
   #finish(expected: number): void {
-    this.#called = [];
+    this.#inFlight = [];
     this.#calling = false;
     this.#expected = expected;
     this.wake();
@@ -169,7 +169,7 @@ export class CallQueue<Request, Answer> {
 }
 
 function settle<Request, Answer>(
-  one: Waiting<Request, Answer>,
+  one: PendingRequest<Request, Answer>,
   answer: Answer | LedgerUnavailable | undefined,
 ): void {
   if (one.settled) return;

@@ -3,41 +3,41 @@ import type { BooksFence, BooksReader } from "./ports.ts";
 import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
-/** The version of ledger.lua that this program speaks to; a test holds the two together. */
+/** The version of ledger.lua that this program works with. A test checks that the two agree. */
 export const FUNCTION_VERSION = "2";
 
-/** What is known of a Redis that may be asked. */
+/** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
-  /** Of its process: another one after a restart. */
+  /** Redis's own id of its process, which changes with each restart. */
   readonly runId: string;
   readonly epoch: string;
   readonly shards: number;
-  /** For each shard, the latest batch that is known. */
+  /** For each shard, the latest known batch. */
   readonly latestG: readonly number[];
 }
 
 /** A batch that this process has answered. */
 export interface OwnBatch {
   readonly g: number;
-  /** One of its events: none is ever in two batches. */
+  /** One of its events, to recognise the batch by: no event is ever in two batches. */
   readonly event: string;
 }
 
-/** What a process knows of the Redis that it was admitted to. */
-export interface Known extends Admission {
-  /** For each shard, the latest that it has answered in this epoch; undefined where it has answered none. */
+/** What a process knows of the Redis that it last worked with. */
+export interface LastAdmission extends Admission {
+  /** For each shard, the latest batch that this process has answered in this epoch; undefined if there is none. */
   readonly own: readonly (OwnBatch | undefined)[];
 }
 
-/** Why Redis may not be asked, for a person. `passing`: it, or the books, could not tell; that may be over soon. */
+/** Why Redis may not be used, for a person. `temporary`: Redis or the books could not be asked, which may pass soon. */
 export interface Fenced {
   readonly reason: string;
-  readonly passing: boolean;
+  readonly temporary: boolean;
 }
 
 export interface FenceOptions {
   readonly books: BooksReader;
-  /** Refuses a Redis that does not fsync before it answers. */
+  /** True refuses a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
 }
 
@@ -46,43 +46,47 @@ type Client = Pick<Redis, "sendCommand">;
 /**
  * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch, durability.
  *
- * The process that was admitted before is admitted again without the books: it is what it was, as long as it says so.
- * Where Redis turns out not to have what this process has seen, this is told to Redis, which then answers nobody, and
- * noted in the books: it must not depend on this process living on. Until the books have it, Redis stays refused.
- * The number of a batch is not enough to go by: another process, which has not seen the batches that are gone, may have
- * had others decided under their numbers meanwhile.
+ * If it is still the Redis process that was admitted before, with at least the batches that were seen, it is admitted
+ * again without asking the books.
  *
- * @param before what was known when Redis was admitted last, with all batches since; null where it never was
+ * If Redis lacks something that this process has seen, this process marks the loss in Redis, which then answers nobody,
+ * and notes it in the books. So the loss stays known even if this process ends. Until the books have noted it, Redis
+ * stays refused.
+ *
+ * Comparing the number of the latest batch is not enough. Another process that has not seen the lost batches may have
+ * had new ones decided, which got the same numbers.
+ *
+ * @param before what was known when Redis was last admitted, with all batches since; null if it never was
  */
-export async function compare(
+export async function compareWithBooks(
   client: Client,
   options: FenceOptions,
-  before: Known | null,
+  before: LastAdmission | null,
 ): Promise<Admission | Fenced> {
-  const compared = await compareAll(client, options, before);
-  if (!("reason" in compared) || !compared.lacking || before === null) return compared;
+  const compared = await compareOnce(client, options, before);
+  if (!("reason" in compared) || !compared.lostData || before === null) return compared;
   try {
     for (const [shard, g] of before.latestG.entries()) await options.books.noteSeen(before.epoch, shard, g);
   } catch {
-    return { ...compared, reason: `${compared.reason} (the books cannot be told yet)`, passing: true };
+    return { ...compared, reason: `${compared.reason} (the books cannot be told yet)`, temporary: true };
   }
   return compared;
 }
 
-/** `lacking`: Redis does not have what it had. */
-type Compared = Admission | (Fenced & { readonly lacking: boolean });
+/** `lostData`: Redis lacks data that it once had. */
+type Compared = Admission | (Fenced & { readonly lostData: boolean });
 
-async function compareAll(
+async function compareOnce(
   client: Client,
   { books, durable }: FenceOptions,
-  before: Known | null,
+  before: LastAdmission | null,
 ): Promise<Compared> {
   try {
     const runId = await runIdOf(client);
-    // Before the books are: what is trimmed from the outbox has been kept by then.
+    // Redis is read before the books. A batch that is no longer in the outbox by now is then found in the books.
     const first = await statusOf(client, 0);
     if (first.version !== FUNCTION_VERSION) {
-      return no(
+      return refuse(
         `Redis has another version than this program (${first.version}, not ${FUNCTION_VERSION}): run razonete init`,
       );
     }
@@ -93,55 +97,58 @@ async function compareAll(
     if (lost !== null) return lost;
 
     const fence = await fenceOf(books);
-    if ("reason" in fence) return { ...fence, lacking: false };
-    if (fence.shards !== first.shards) return differs("number of shards", first.shards, fence.shards);
+    if ("reason" in fence) return { ...fence, lostData: false };
+    if (fence.shards !== first.shards)
+      return refuseDifference("number of shards", first.shards, fence.shards);
     for (const [shard, status] of statuses.entries()) {
       const refused =
-        compareShard(status, fence, shard) ?? (await compareOwn(client, books, { shard, status, before }));
+        compareShard(status, fence, shard) ??
+        (await compareOwnBatch(client, books, { shard, status, before }));
       if (refused !== null) return refused;
     }
     if (durable && !(await fsyncsAlways(client))) {
-      return no(
+      return refuse(
         "Redis does not fsync before it answers: set appendonly yes and appendfsync always, or DURABILITY=relaxed",
       );
     }
     return { runId, epoch: fence.epoch, shards: fence.shards, latestG: statuses.map(({ g }) => g) };
   } catch (error) {
-    return fencedBy(messageOf(error));
+    return fencedByError(messageOf(error));
   }
 }
 
-/** Tells Redis of what this process has seen and Redis does not have. */
+/** Marks in Redis the batches that this process has seen and Redis does not have. */
 async function markLostBatches(
   client: Client,
   statuses: readonly Status[],
-  before: Known | null,
+  before: LastAdmission | null,
 ): Promise<Compared | null> {
   let lost: Compared | null = null;
   for (const [shard, { epoch, g }] of statuses.entries()) {
     const seen = before?.latestG[shard] ?? 0;
-    // Batches that were seen in an epoch that is over are no measure: the books have begun anew, maybe without them.
+    // Batches of an earlier epoch do not count: the books may have begun the new epoch without them.
     if (before?.epoch !== epoch || g >= seen) continue;
     await markLost(client, { shard, epoch, g: seen, keptG: null });
-    lost ??= lacks(`Redis is older than what it has answered (batch ${g} of ${seen})`);
+    lost ??= lostDataBecause(`Redis is older than what it has answered (batch ${g} of ${seen})`);
   }
   return lost;
 }
 
-/** Whether the latest batch that this process has answered still stands, in the outbox or, behind it, in the books. */
-async function compareOwn(
+/** Checks that the latest batch that this process has answered still exists, in the outbox or else in the books. */
+async function compareOwnBatch(
   client: Client,
   books: BooksReader,
-  { shard, status, before }: { shard: number; status: Status; before: Known | null },
+  { shard, status, before }: { shard: number; status: Status; before: LastAdmission | null },
 ): Promise<Compared | null> {
   const { epoch } = status;
   const own = before?.epoch === epoch ? before.own[shard] : undefined;
   if (own === undefined) return null;
   const [batch] = await readOutbox(client, shard, own.g, 1);
-  const stands = batch?.g === own.g ? batch.events.includes(own.event) : await books.holds(own.event);
-  if (stands) return null;
+  const isStillThere =
+    batch?.g === own.g ? batch.events.includes(own.event) : await books.hasEvent(own.event);
+  if (isStillThere) return null;
   await markLost(client, { shard, epoch, g: own.g, keptG: "other" });
-  return lacks(`Redis has lost what it has answered (batch ${own.g} is another one now)`);
+  return lostDataBecause(`Redis has lost what it has answered (batch ${own.g} is another one now)`);
 }
 
 function compareShard(
@@ -149,38 +156,41 @@ function compareShard(
   fence: BooksFence,
   shard: number,
 ): Compared | null {
-  if (epoch === sealed(fence.epoch)) {
-    return no("Redis is being restored: wait for razonete restore, or run it again if it was interrupted");
+  if (epoch === sealedEpoch(fence.epoch)) {
+    return refuse(
+      "Redis is being restored: wait for razonete restore, or run it again if it was interrupted",
+    );
   }
-  if (epoch !== fence.epoch) return differs("epoch", epoch, fence.epoch);
+  if (epoch !== fence.epoch) return refuseDifference("epoch", epoch, fence.epoch);
   const lastG = fence.lastG[shard] ?? 0;
   const knownG = Math.max(lastG, fence.seenG[shard] ?? 0);
   if (g < knownG)
-    return lacks(
+    return lostDataBecause(
       `Redis is older than ${lastG === knownG ? "the books" : "what it has answered"} (batch ${g} of ${knownG})`,
     );
-  // What follows the cursor: in the outbox, or else the next batch that Redis will make.
+  // The first batch after the cursor: it is in the outbox, or else it is the next one that Redis will make.
   const followingG = outboxG ?? g + 1;
   if (followingG > lastG + 1) {
     const missing =
       followingG === lastG + 2 ? `batch ${lastG + 1} is` : `batches ${lastG + 1} to ${followingG - 1} are`;
-    return no(
+    return refuse(
       `the books are older than Redis (${missing} in neither the books nor the outbox): ` +
         "bring the books up to date, or run razonete restore",
     );
   }
-  if (lost !== null) return lacks(`Redis has lost what it has answered (batch ${lost}, it has ${g})`);
+  if (lost !== null)
+    return lostDataBecause(`Redis has lost what it has answered (batch ${lost}, it has ${g})`);
   return null;
 }
 
-/** The epoch of a Redis that is being restored: nobody speaks to it. */
-export function sealed(epoch: string): string {
+/** The epoch that a Redis has while it is being restored: no process accepts it. */
+export function sealedEpoch(epoch: string): string {
   return `sealed:${epoch}`;
 }
 
 type Status = z.infer<typeof statusReply>;
 
-function isSame(before: Known, runId: string, first: Status): boolean {
+function isSame(before: LastAdmission, runId: string, first: Status): boolean {
   const { epoch, g, lost } = first;
   return runId === before.runId && epoch === before.epoch && lost === null && g >= (before.latestG[0] ?? 0);
 }
@@ -191,10 +201,10 @@ async function fenceOf(books: BooksReader): Promise<BooksFence | Fenced> {
     fence = await books.fence();
   } catch {
     const reason = "the books in PostgreSQL cannot be asked whether Redis is what it should be";
-    return { reason, passing: true };
+    return { reason, temporary: true };
   }
-  if (fence === null) return no("the books in PostgreSQL are empty: run razonete init");
-  return fence.loaded ? fence : no("Redis has not been loaded yet: run razonete init");
+  if (fence === null) return refuse("the books in PostgreSQL are empty: run razonete init");
+  return fence.loaded ? fence : refuse("Redis has not been loaded yet: run razonete init");
 }
 
 async function runIdOf(client: Client): Promise<string> {
@@ -222,7 +232,7 @@ const statusReply = z
     version,
     shards,
     g,
-    /** Of the first batch that waits for the books. */
+    /** The number of the first batch in the outbox. */
     outboxG: numberOf(outboxG),
     lost: numberOf(lost),
   }));
@@ -244,40 +254,40 @@ async function fsyncsAlways(client: Client): Promise<boolean> {
   return true;
 }
 
-function fencedBy(message: string): Fenced & { lacking: boolean } {
+function fencedByError(message: string): Fenced & { lostData: boolean } {
   if (message.startsWith("EMPTY")) {
     const reason = "Redis holds no ledger: run razonete init, or razonete restore where it held one";
-    return { reason, passing: false, lacking: true };
+    return { reason, temporary: false, lostData: true };
   }
-  // It may have lost all else, too.
+  // It may have lost everything else, too.
   if (message.startsWith("ERR Function not found"))
     return {
       reason: "Redis has no functions of the ledger: run razonete init",
-      passing: false,
-      lacking: true,
+      temporary: false,
+      lostData: true,
     };
-  return { reason: `Redis cannot be asked (${message})`, passing: true, lacking: false };
+  return { reason: `Redis cannot be asked (${message})`, temporary: true, lostData: false };
 }
 
-function differs(
+function refuseDifference(
   what: string,
   redis: string | number,
   books: string | number,
-): Fenced & { lacking: boolean } {
-  return no(
+): Fenced & { lostData: boolean } {
+  return refuse(
     `Redis has another ${what} than the books (${redis}, not ${books}): set REDIS_URL and DATABASE_URL to the same ` +
       "system, or run razonete restore",
   );
 }
 
-function lacks(reason: string): Fenced & { lacking: boolean } {
+function lostDataBecause(reason: string): Fenced & { lostData: boolean } {
   return {
     reason: `${reason}: give it its data back, or run razonete restore`,
-    passing: false,
-    lacking: true,
+    temporary: false,
+    lostData: true,
   };
 }
 
-function no(reason: string): Fenced & { lacking: boolean } {
-  return { reason, passing: false, lacking: false };
+function refuse(reason: string): Fenced & { lostData: boolean } {
+  return { reason, temporary: false, lostData: false };
 }

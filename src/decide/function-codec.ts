@@ -1,15 +1,15 @@
-import type { Standing } from "../ledger/account.ts";
+import type { AccountState } from "../ledger/account.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
 import { REFUSALS } from "../ledger/refusal.ts";
 
-/** What the Redis function takes and gives, see the head of ledger.lua. */
+/** Encodes the arguments of the Redis function and decodes its answers; both are specified at the top of ledger.lua. */
 
-/** What the function said of one command: an outcome, or that the outbox is full and it was not decided. */
+/** The function's answer to one command: its outcome, or that it was not decided because the outbox is full. */
 export type Answer = Outcome | { readonly type: "full" };
 
-/** The six arguments of a command. */
+/** The six arguments that the function takes for a command. */
 export function argumentsOf(command: Command): string[] {
   const content = isClientKey(command.id) ? contentOf(command) : "";
   switch (command.type) {
@@ -25,14 +25,14 @@ export function argumentsOf(command: Command): string[] {
   }
 }
 
-/** @throws Error where the text is no answer of the function */
+/** @throws Error if the text is not an answer of the function */
 export function parseAnswer(text: string): Answer {
   const mark = text.charAt(0);
   const rest = text.slice(1);
   switch (mark) {
     case "=":
     case "+":
-      return { type: "accepted", account: standingAfter(rest), replayed: mark === "+" };
+      return { type: "accepted", account: stateAfter(rest), replayed: mark === "+" };
     case "!":
     case "?": {
       const refusal = REFUSALS.find((name) => name === rest);
@@ -46,12 +46,12 @@ export function parseAnswer(text: string): Answer {
   throw new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
 }
 
-/** The event of an answer to a command that was accepted just now; null for any other. */
+/** The event in the answer, if the command was accepted by this call; null for any other answer. */
 export function newEvent(answer: string): string | null {
   return answer.startsWith("=") ? answer.slice(1) : null;
 }
 
-function standingAfter(text: string): Standing {
+function stateAfter(text: string): AccountState {
   const event = parseEvent(text);
   switch (event.type) {
     case "entry": {

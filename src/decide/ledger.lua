@@ -1,24 +1,24 @@
 #!lua name=razonete
 --[[
-The deciding functions of one shard. Every key of a shard begins with the same text and bears its hash tag:
+The functions that decide the commands of one shard. All keys of a shard have the same prefix and hash tag:
 
   razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
-                                      next (next account's number), time (latest that was given out),
-                                      lost, other (a batch that was answered and is gone, or another one has its g;
-                                      only where there is one),
-                                      period (n of the latest seen:<n>), age (of that one, in microseconds)
+                                      next (number of the next account), time (the latest time given out),
+                                      lost (a batch that was answered and is gone; only if there is one),
+                                      other (a batch that was answered, and whose g another batch has now; likewise),
+                                      period (n of the latest seen:<n>), age (of that period, in microseconds)
   razonete:{s}:account:<n>    hash    limit, balance, seq, time, name
   razonete:{s}:statement:<n>  zset    the 10 latest entries: score = seq, member = event
-  razonete:{s}:outbox         stream  one entry a batch, id <g>-0, a pair (e, event) for each event
+  razonete:{s}:outbox         stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
   razonete:{s}:key:<key>      string  content, a line feed, outcome; for a day
-  razonete:{s}:seen:<n>       hash    id -> outcome, of the requests of 60 s; the latest two are there
+  razonete:{s}:seen:<n>       hash    id -> outcome, of the requests of 60 s; the latest two are kept
 
-Redis's clock may jump. A shard's time does not go back (time), and no jump forward makes it forget what it has just
-seen: the age of a period grows by a second at most from one batch to the next, and nothing goes away by the clock.
-Only keys do: a jump by a day forgets them.
+Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
+forget the ids that it has just seen: from one batch to the next, the age of a period grows by at most a second, and
+seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
 
 An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal.
-Integers are exact to 2^53; they are turned into text by %d, as Lua's own way keeps 14 digits only.
+Integers are exact up to 2^53. They are formatted with %d, since Lua's own conversion keeps only 14 digits.
 
 razonete_apply     applies a batch, one command after the other; all checks come before the first write
   KEYS   head
@@ -29,39 +29,39 @@ razonete_apply     applies a batch, one command after the other; all checks come
          amount   value, or limit for o and l
          content  what the id stands for, without line feeds; empty for req ids, which nobody chooses
          text     description, or name for o; else empty
-  REPLY  g of the batch in the outbox ("" where no command was accepted), then for each command its outcome,
-         with "+" in place of "=" and "?" in place of "!" where it had been decided before, or "#" where the
-         outbox is full: that command was not decided, and is not remembered
-  ERRORS EPOCH, STALE: nothing was changed; STALE also for everyone where batches were lost
+  REPLY  g of the batch in the outbox ("" if no command was accepted), then for each command its outcome, with
+         "+" instead of "=" and "?" instead of "!" if it had been decided before, or "#" if the outbox is full:
+         then the command was not decided, and is not remembered
+  ERRORS EPOCH, STALE: nothing was changed. STALE also refuses every caller if batches were lost
 
-razonete_read      the accounts as they stand, all of one moment
+razonete_read      the current state of accounts, all at the same point in time
   KEYS   head
-  ARGV   epoch, g_min, then for each reading two: what (a account, s account and its latest entries), account
-  REPLY  time, then for each reading nil, or {limit, balance, seq, time, name, event...} with the newest first
+  ARGV   epoch, g_min, then for each account two: what (a account, s account and its latest entries), account
+  REPLY  time, then for each account nil, or {limit, balance, seq, time, name, event...} with the newest first
   ERRORS EPOCH, STALE
 
 razonete_status    what the fence compares
   KEYS   head
   ARGV   none
-  REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" where
-         there is none), lost ("" where nothing is)
+  REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" if
+         there is none), lost ("" if nothing is)
   ERRORS EMPTY
 
-razonete_lost      tells that a batch was answered and is gone: from then on this data answers nobody. Nothing is
-                   changed where the data is not of that epoch, or may have the batch, or had it
+razonete_lost      marks that a batch was answered and is gone: from then on this data answers nobody. Nothing is
+                   changed if the data is of another epoch, or may have the batch, or had it
   KEYS   head
-  ARGV   epoch, g of that batch, kept (the books' cursor, where they do not have the batch; else empty; or the word
-         other, where the caller has seen that another batch has its number)
-  REPLY  1 where it is marked now, else 0
+  ARGV   epoch, g of that batch, kept (the books' cursor, if they do not have the batch; or the word other, if the
+         caller has seen that another batch has its number; else empty)
+  REPLY  1 if it is marked now, else 0
 
-razonete_begin     sets up an empty shard: it has no head, no outbox, and none of these accounts
+razonete_begin     sets up an empty shard, which has no head, no outbox, and none of these accounts
   KEYS   head
   ARGV   epoch, shards, g, next, then for each account six: number, limit, balance, seq, time, name
   REPLY  OK
   ERRORS NOTEMPTY
 
-razonete_load      puts into a shard that has no head yet, and so answers nobody, what the books hold of it. The same
-                   again changes nothing
+razonete_load      loads what the books have of a shard that has no head yet, and so answers nobody. Loading the same
+                   items again changes nothing
   KEYS   head
   ARGV   items, one after the other, each of:
          a, number, limit, balance, seq, time, name              an account
@@ -84,14 +84,14 @@ local function text_of(number)
   return ('%d'):format(number)
 end
 
---- @param last the latest time that was given out: the clock of the machine may step back, that of a shard may not
+--- @param last the latest time that was given out: the machine's clock may step back, the shard's time may not
 local function now_micros(last)
   local time = redis.call('TIME')
   return math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) or 0)
 end
 
---- Refuses a caller that belongs to another epoch, or that has seen a later batch than this data holds; and everyone
---- where somebody else has.
+--- Refuses a caller of another epoch, and a caller that has seen a later batch than this data holds. Refuses every
+--- caller once a batch is marked as lost.
 local function fence(head, epoch, g_min)
   local state = redis.call('HMGET', head, 'epoch', 'g', 'next', 'shards', 'time', 'lost', 'period', 'age')
   if state[1] ~= epoch then
@@ -106,7 +106,7 @@ local function fence(head, epoch, g_min)
   return state, nil
 end
 
---- Loads an account, once a batch. The look at its statement is for its type: no write may fail later.
+--- Loads an account, once for each batch. ZCARD checks the type of its statement, since no write may fail later.
 local function load(accounts, prefix, number)
   local account = accounts[number]
   if account ~= nil then return account end
@@ -160,7 +160,7 @@ local function change_limit(account, number, id, amount, now)
   }, ' ')
 end
 
---- What the memory of ids holds for the batch: id -> outcome, and for client keys id -> content.
+--- What is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
 local function recall(prefix, argv, period)
   local outcomes, contents, ids = {}, {}, {}
   for at = 4, #argv, FIELDS do
@@ -187,18 +187,19 @@ local function recall(prefix, argv, period)
   return outcomes, contents
 end
 
---- The period that ids are written to from now on, and its age: a new one where the latest is old enough.
+--- The period that ids are written to from now on, and its age. If the latest one is old enough, a new one begins.
 local function period_of(prefix, state, now)
   local period, age = tonumber(state[7]) or 0, tonumber(state[8]) or 0
   local step = now - (tonumber(state[5]) or now)
   age = age + math.min(step, STEP_MICROS_MAX)
   if age < SEEN_SECONDS * 1000000 then return period, age end
-  -- For its type, as no write may fail later.
+  -- Checks the type, since no write may fail later.
   redis.call('HLEN', prefix .. 'seen:' .. text_of(period + 1))
   return period + 1, 0
 end
 
---- An account that is not there yet, nor anything of it; else the head counts wrong, and it would be overwritten.
+--- Opens an account that must not exist yet. If anything of it exists, the head's next number is wrong, and the account
+--- would be overwritten.
 local function open(prefix, number, amount, name, now)
   if redis.call('EXISTS', prefix .. 'account:' .. number, prefix .. 'statement:' .. number) > 0 then
     error('account ' .. number .. ' is there already')
@@ -274,8 +275,8 @@ local function apply(keys, argv)
   local g, time, next_text = text_of(tonumber(state[2]) + 1), text_of(now), text_of(next_account)
   local period_text, age_text = text_of(period), text_of(age)
 
-  -- The point of no return: from here on nothing is refused and nothing may fail. Only the outbox still could, where it
-  -- holds this batch already; so it comes first.
+  -- The point of no return: from here on nothing is refused and nothing may fail. Only XADD could still fail, if the
+  -- outbox already holds this batch; so it comes first.
   if #events > 0 then
     redis.call('XADD', outbox, g .. '-0', unpack(events))
     redis.call('HSET', head, 'g', g, 'next', next_text, 'time', time, 'period', period_text, 'age', age_text)

@@ -1,41 +1,41 @@
 import type { Batch } from "../carry/batch.ts";
 import type { Entry } from "../ledger/entry.ts";
 
-/** What the books tell the deciding side. Methods reject where the books cannot be asked. */
+/** The books as the deciding side uses them. Methods reject if the books cannot be reached. */
 export interface BooksReader {
-  /** Null where `razonete init` has not run. */
+  /** Null if `razonete init` has not run. */
   fence(): Promise<BooksFence | null>;
   /**
-   * Notes that batch `g` of the shard was answered, which Redis was then found not to have. Does nothing where the
+   * Notes that batch `g` of the shard was answered and that Redis was then found not to have it. Does nothing if the
    * books are of another epoch by now.
    */
   noteSeen(epoch: string, shard: number, g: number): Promise<void>;
-  /** Whether what the event tells of stands in the books: the same command, at the same place. */
-  holds(event: string): Promise<boolean>;
-  /** Up to `count` entries with a seq under `before` (null: from the newest kept). */
+  /** Whether the books have what the event describes: the same command, at the same account and seq. */
+  hasEvent(event: string): Promise<boolean>;
+  /** Up to `count` entries with a seq below `before` (null: beginning at the newest kept one). */
   history(account: number, before: number | null, count: number): Promise<KeptHistory>;
 }
 
-/** What the books know of the Redis that they belong to. */
+/** What the books know about the Redis that belongs to them. */
 export interface BooksFence {
   readonly epoch: string;
-  /** Redis was filled for this epoch once; an empty one has lost data since. */
+  /** Redis was filled for this epoch. If it is empty now, it has lost data. */
   readonly loaded: boolean;
   readonly shards: number;
-  /** Of each shard the latest batch that is kept; the shard is the place in the list. */
+  /** For each shard, by its number, the latest batch that is kept. */
   readonly lastG: readonly number[];
-  /** Likewise the latest batch that was noted by {@link BooksReader.noteSeen}; 0 where none was. */
+  /** For each shard the latest batch that was noted by {@link BooksReader.noteSeen}; 0 if there is none. */
   readonly seenG: readonly number[];
 }
 
 export interface KeptHistory {
-  /** The seq of the account's latest entry that is kept, of the same moment as the entries; 0 where there is none. */
+  /** The seq of the account's latest kept entry, read together with the entries; 0 if there is none. */
   readonly keptSeq: number;
   /** Newest first. */
   readonly entries: readonly Entry[];
 }
 
-/** Carries batches to whoever listens. Takes them without being waited for, and never throws. */
+/** Publishes batches to subscribers. Nobody waits for it, and it never throws. */
 export interface BatchFeed {
   publish(batch: Batch): void;
 }

@@ -2,15 +2,16 @@ import { createClient } from "@redis/client";
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
 
-/** How every process of the ledger speaks to Redis: the client, the keys, and the form of the outbox. */
+/** What all processes of the ledger share when they use Redis: the client, the keys, and the form of the outbox. */
 
 export type Redis = ReturnType<typeof connectRedis>;
 
 /**
- * A client that is not connected yet. Once it is, it reconnects for ever by itself; a command is either sent now or
- * rejected now, and one whose answer was lost is not sent again: who sent it knows better whether that is safe.
+ * Creates a client that is not connected yet. Once connected, it reconnects by itself for ever. A command is either sent
+ * at once or rejected at once. A command whose answer was lost is not sent again: only its caller knows whether that is
+ * safe.
  *
- * @param onError each failure to connect, each loss of the connection
+ * @param onError called with each failure to connect and each loss of the connection
  */
 export function connectRedis(url: string, onError: (error: Error) => void) {
   const client = createClient({
@@ -24,7 +25,7 @@ export function connectRedis(url: string, onError: (error: Error) => void) {
       reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, bounds.redis_reconnect_milliseconds_max),
     },
   });
-  // Without a listener an error would end the process.
+  // Without a listener, an error would end the process.
   client.on("error", onError);
   return client;
 }
@@ -44,7 +45,7 @@ export interface OutboxEntry {
 
 const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
 
-/** Up to `count` batches of the outbox from `g` on, in their order. Rejects where Redis does not answer. */
+/** Up to `count` batches of the outbox, beginning at `g`, in order. Rejects if Redis does not answer. */
 export async function readOutbox(
   redis: Pick<Redis, "sendCommand">,
   shard: number,
@@ -61,7 +62,7 @@ export async function readOutbox(
   ]);
   return outboxReply.parse(reply).map(([id, fields]) => ({
     g: Number(id.split("-", 1)[0]),
-    // Pairs of a name, always the same, and an event.
+    // Pairs of a field name, which is always the same, and an event.
     events: fields.filter((_, index) => index % 2 === 1),
   }));
 }
@@ -71,15 +72,15 @@ export interface LostBatch {
   readonly epoch: string;
   readonly g: number;
   /**
-   * The books' cursor, where it is known that they do not have the batch; `other`: it was seen that another batch
-   * stands under its number; null: Redis may judge by the number alone.
+   * The books' cursor, if the books are known not to have the batch. `other`: another batch was found under its number.
+   * null: Redis is to decide by the batch's number alone.
    */
   readonly keptG: number | "other" | null;
 }
 
 /**
- * Tells Redis that a batch was answered and is gone. If it does not have it, it answers nobody from then on: not an
- * API either that never knew of the batch.
+ * Tells Redis that a batch was answered and is lost. If Redis does not have the batch, it answers nobody from then on,
+ * not even an API that never knew of the batch.
  */
 export async function markLost(
   redis: Pick<Redis, "sendCommand">,

@@ -12,20 +12,20 @@ import {
 import { bounds } from "../bounds.ts";
 import type { BooksReader } from "./ports.ts";
 import { RedisLink } from "./redis-link.ts";
-import { type Reading, Shard, type ShardOptions } from "./shard.ts";
+import { type AccountSnapshot, Shard, type ShardOptions } from "./shard.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
   readonly books: BooksReader;
-  /** False takes a Redis that does not fsync before it answers. */
+  /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
 }
 
 const HISTORY_ATTEMPTS_MAX = 5;
 
 /**
- * The ledger of the cluster, as one of its APIs sees it: Redis decides, in one function call for each batch; the books
- * in PostgreSQL know the history. Any number of these may run at once.
+ * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
+ * The books in PostgreSQL have the history. Any number of API processes may run at once.
  */
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
@@ -33,10 +33,13 @@ export class RedisLedger implements Ledger {
   readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
   readonly #deadlines: ReturnType<typeof setInterval>;
-  /** Empty until Redis was admitted for the first time; then their number stands. */
+  /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
-  /** Ends the waiting of each request that came before; a promise for all would hold on to those that gave up. */
-  readonly #early = new Set<() => void>();
+  /**
+   * Requests that came before Redis was first admitted; calling one ends its wait. One promise shared by all of them
+   * would keep a reaction for each request that has given up.
+   */
+  readonly #waitingForAdmission = new Set<() => void>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -56,37 +59,38 @@ export class RedisLedger implements Ledger {
   }
 
   async submit(command: Command): Promise<Outcome> {
-    if (this.#shards.length === 0) await this.#beginning();
-    // An account that is to be opened has no number yet: its id spreads it, so that a resend finds the same shard.
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    // An account that is yet to be opened has no number. Its command's id chooses the shard, so that the same command
+    // sent again goes to the same shard.
     const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
   async account(id: number): Promise<Account | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     return (await this.#shard(id).read("account", id))?.account ?? null;
   }
 
   async statement(id: number): Promise<Statement | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     return this.#shard(id).read("statement", id);
   }
 
   /**
-   * From the books; what is not there yet comes from Redis. Redis is asked first: what the writer keeps and trims from
-   * the outbox after that is in the books when they are asked.
+   * Reads the history from the books, and from Redis the entries that are not in the books yet. Redis is read first:
+   * entries that the writer keeps and removes from the outbox after that are in the books by the time they are read.
    */
   async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
-    if (this.#shards.length === 0) await this.#beginning();
+    if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shard(id);
     for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
-      const reading = await shard.read("statement", id);
-      if (reading === null) return null;
-      const newest = Math.min(reading.account.seq, before === null ? Number.MAX_SAFE_INTEGER : before - 1);
-      const kept = await this.#kept(id, before, count);
-      const unkept = kept.keptSeq < newest ? await this.#unkept(shard, reading, kept.keptSeq) : [];
+      const snapshot = await shard.read("statement", id);
+      if (snapshot === null) return null;
+      const newest = Math.min(snapshot.account.seq, before === null ? Number.MAX_SAFE_INTEGER : before - 1);
+      const kept = await this.#keptHistory(id, before, count);
+      const unkept = kept.keptSeq < newest ? await this.#unkeptEntries(shard, snapshot, kept.keptSeq) : [];
       const page = [...unkept, ...kept.entries].filter((entry) => entry.seq <= newest).slice(0, count);
-      // A hole was kept and trimmed between two readings: the next time it is in the books.
+      // Missing entries were moved to the books between the two reads: the next attempt finds them there.
       const whole =
         page.length === Math.min(count, newest) && page.every((entry, index) => entry.seq === newest - index);
       if (whole) return page;
@@ -101,7 +105,7 @@ export class RedisLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const goOn of this.#early) goOn();
+    for (const proceed of this.#waitingForAdmission) proceed();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#deadlines);
@@ -112,26 +116,27 @@ export class RedisLedger implements Ledger {
   #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const shard of this.#shards) shard.wake(newEpoch);
-    for (const goOn of this.#early) goOn();
+    for (const proceed of this.#waitingForAdmission) proceed();
   }
 
   /**
-   * A process that is started again listens before Redis was admitted, and a balancer that has not noticed that it was
-   * away sends it requests at once: they wait a moment, as all do while Redis is away.
+   * Waits until Redis is admitted for the first time, but not long. A restarted process listens before that, and a
+   * balancer that has not noticed the restart sends it requests at once. They wait, as all requests do while Redis is
+   * away.
    */
-  #beginning(): Promise<void> {
+  #firstAdmission(): Promise<void> {
     return new Promise((resolve) => {
-      const goOn = (): void => {
+      const proceed = (): void => {
         clearTimeout(timer);
-        this.#early.delete(goOn);
+        this.#waitingForAdmission.delete(proceed);
         resolve();
       };
-      const timer = setTimeout(goOn, bounds.first_admission_milliseconds_max);
-      this.#early.add(goOn);
+      const timer = setTimeout(proceed, bounds.first_admission_milliseconds_max);
+      this.#waitingForAdmission.add(proceed);
     });
   }
 
-  /** @param outcome what is known of the request where the shard cannot be asked */
+  /** @param outcome what to report about the request if its shard cannot be used */
   #shard(spread: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
     const shard = this.#shards[spread % Math.max(1, this.#shards.length)];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
@@ -139,7 +144,7 @@ export class RedisLedger implements Ledger {
     return shard;
   }
 
-  async #kept(id: number, before: number | null, count: number): ReturnType<BooksReader["history"]> {
+  async #keptHistory(id: number, before: number | null, count: number): ReturnType<BooksReader["history"]> {
     try {
       return await this.#books.history(id, before, count);
     } catch (error) {
@@ -147,8 +152,12 @@ export class RedisLedger implements Ledger {
     }
   }
 
-  /** The account's entries behind the newest kept one, newest first: from its statement, or else from the outbox. */
-  async #unkept(shard: Shard, { account, entries }: Reading, keptSeq: number): Promise<readonly Entry[]> {
+  /** The account's entries after the newest kept one, newest first: from its statement, or else from the outbox. */
+  async #unkeptEntries(
+    shard: Shard,
+    { account, entries }: AccountSnapshot,
+    keptSeq: number,
+  ): Promise<readonly Entry[]> {
     const oldest = entries.at(-1);
     const unkept = (entry: Entry): boolean => entry.account === account.id && entry.seq > keptSeq;
     if (oldest === undefined || oldest.seq <= keptSeq + 1) return entries.filter(unkept);

@@ -1,26 +1,26 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
-import { type Admission, compare, type FenceOptions, type OwnBatch } from "./fence.ts";
+import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
 import { messageOf } from "../errors.ts";
 
 export interface RedisLinkOptions extends FenceOptions {
   readonly url: string;
   /**
-   * Called when calls may be made, at first and again after each loss.
+   * Called whenever calls become possible: the first time, and again after each loss.
    *
-   * @param newEpoch what was sent in the epoch before is not remembered in this one
+   * @param newEpoch true if Redis is of another epoch than before: it does not remember commands of the old one
    */
   readonly onAdmitted: (shards: number, newEpoch: boolean) => void;
 }
 
-/** The call got no answer: what it asked for may have been done or not. */
+/** The call got no answer: it may have been executed or not. */
 export class CallLost extends Error {}
 
-/** Redis answered that it did not run the function, or that the function refused: nothing was changed. */
+/** Redis answered that it did not run the function, or the function refused the call: nothing was changed. */
 export class CallRefused extends Error {
-  /** The first word of the answer, such as EPOCH or LOADING. */
+  /** The first word of the answer, for example EPOCH or LOADING. */
   readonly code: string;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -29,7 +29,7 @@ export class CallRefused extends Error {
   }
 }
 
-// Answers that say that the function did not run, or refused before its first write.
+// Errors which mean that the function did not run, or refused before its first write.
 const REFUSING_CODES = new Set([
   "EPOCH",
   "STALE",
@@ -43,64 +43,68 @@ const REFUSING_CODES = new Set([
 ]);
 
 /**
- * The connection to Redis, behind the fence.
+ * The connection to Redis, behind the fence. It has three states:
  *
- * Down: the client reconnects by itself. Connected: nothing may be asked yet; the link compares Redis with the books
- * (see {@link compare}) and tries again until they agree. Admitted: calls pass. The loss of the connection leads back to
- * down, and an answer of the function that it is of another epoch, older than what was seen, or not there, back to
- * connected. So an empty, an older or another Redis never answers. Where nobody calls, the link itself does now and
- * then: an idle process would else say that it is ready until it fails the first request that it gets.
+ * - Down: the client reconnects by itself.
+ * - Connected: no calls are allowed yet. The link compares Redis with the books (see {@link compareWithBooks}), and
+ *   repeats that until they agree.
+ * - Admitted: calls are allowed.
+ *
+ * A lost connection leads back to down. If the function answers that its data is of another epoch or older than what
+ * this process has seen, or if the function is missing, the link goes back to connected. So requests are never answered
+ * from an empty, an older or a different Redis. The link also calls idle shards now and then. Otherwise an idle process
+ * would report that it is ready until its first request fails.
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
   readonly #client: Redis;
-  /** What was known when Redis was admitted last; kept over a loss, to know it again. */
-  #known: Admission | null = null;
-  /** For each shard, the latest batch of the known epoch that this process has seen. */
+  /** What was known of Redis when it was last admitted. Kept while the connection is lost, to recognise Redis again. */
+  #lastAdmission: Admission | null = null;
+  /** For each shard, the latest batch of that epoch that this process has seen. */
   #latestG: number[] = [];
-  /** For each shard, the latest batch of the known epoch that this process has had decided. */
+  /** For each shard, the latest batch of that epoch that was decided for this process. */
   #own: (OwnBatch | undefined)[] = [];
   #admitted = false;
   #reason = "it has not reached Redis yet";
   #lostAt: number | null = null;
   #admitting = false;
   #closed = false;
-  /** The shards that were called since the last look at those that are idle. */
+  /** The shards that were called since the last check of idle shards. */
   readonly #called = new Set<number>();
-  #looking = false;
-  readonly #looks: ReturnType<typeof setInterval>;
-  /** Counts connections and losses: what was compared on one connection says nothing of the next. */
+  #checkingIdle = false;
+  readonly #idleChecks: ReturnType<typeof setInterval>;
+  /** Counts connections and losses: a comparison over one connection is not valid for the next one. */
   #connection = 0;
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
     this.#client = connectRedis(options.url, () => {
       this.#lose("Redis does not answer");
-      // A refused ping (Redis is busy, its disk is full) is an error, too, and leaves the connection as it is.
-      if (this.#client.isReady) this.#admitAgain();
+      // A refused ping (Redis is busy, its disk is full) also comes here, and does not break the connection.
+      if (this.#client.isReady) this.#startAdmission();
     });
-    // Closed while it was connecting: the client itself would leave the new connection open until it is silent too long.
+    // If the link was closed while connecting, the client would leave the new connection open until its time-out.
     this.#client.on("connect", () => {
       if (this.#closed) this.#client.destroy();
     });
     this.#client.on("ready", () => {
       this.#connection += 1;
-      this.#admitAgain();
+      this.#startAdmission();
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
-    this.#looks = setInterval(() => void this.#lookAtIdle(), bounds.fence_look_milliseconds);
+    this.#idleChecks = setInterval(() => void this.#checkIdleShards(), bounds.fence_look_milliseconds);
   }
 
-  /** Null while nothing may be asked. */
+  /** Null while no calls are allowed. */
   get admission(): Admission | null {
-    return this.#admitted ? this.#known : null;
+    return this.#admitted ? this.#lastAdmission : null;
   }
 
   latestG(shard: number): number {
     return this.#latestG[shard] ?? 0;
   }
 
-  /** @param event one of the batch, which this process has had decided */
+  /** @param event one of the events of the batch, which was decided for this process */
   sawBatch(shard: number, g: number, event: string): void {
     if (g <= this.latestG(shard)) return;
     this.#latestG[shard] = g;
@@ -108,21 +112,21 @@ export class RedisLink {
   }
 
   /**
-   * A short loss is no reason to send requests elsewhere: they wait for their deadline, and the other processes have
-   * lost the same Redis. A fence that does not hold is one at once.
+   * A short loss of the connection does not make this process unready: requests wait until their deadline, and the
+   * other processes have lost the same Redis. If Redis is refused by the fence, the process is unready at once.
    */
   readiness(): Readiness {
     if (this.#admitted) return { ready: true };
-    const waits =
+    const isShortLoss =
       this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
-    return waits ? { ready: true } : { ready: false, reason: this.#reason };
+    return isShortLoss ? { ready: true } : { ready: false, reason: this.#reason };
   }
 
   /**
-   * Calls a function of the ledger.
+   * Calls a function of the ledger in Redis.
    *
-   * @throws CallRefused where it did not run or changed nothing
-   * @throws CallLost where it may have run
+   * @throws CallRefused if it did not run or changed nothing
+   * @throws CallLost if it may have run
    */
   call(
     command: "FCALL" | "FCALL_RO",
@@ -149,13 +153,13 @@ export class RedisLink {
       const refused = new CallRefused(error.message, { cause: error });
       const isGone = error.message.startsWith("ERR Function not found");
       if (!REFUSING_CODES.has(refused.code) && !isGone) throw new CallLost(error.message, { cause: error });
-      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#fenceAgain(error.message);
+      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
       throw refused;
     }
   }
 
   /**
-   * What the outbox holds from batch `g` on, up to `count` batches.
+   * Reads up to `count` batches of the outbox, beginning at batch `g`.
    *
    * @throws LedgerUnavailable
    */
@@ -170,7 +174,7 @@ export class RedisLink {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#looks);
+    clearInterval(this.#idleChecks);
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
@@ -185,49 +189,53 @@ export class RedisLink {
     this.#reason = reason;
   }
 
-  /** Reads nothing of each shard that nobody has called: the function refuses that, too, where the fence does not hold. */
-  async #lookAtIdle(): Promise<void> {
-    // An answer may take longer than the time between two looks.
-    if (this.#looking) return;
-    this.#looking = true;
+  /** Calls the read function of each idle shard for no accounts: it is refused if Redis is not the expected one. */
+  async #checkIdleShards(): Promise<void> {
+    // An answer may take longer than the time between two checks.
+    if (this.#checkingIdle) return;
+    this.#checkingIdle = true;
     for (let shard = 0; shard < (this.admission?.shards ?? 0); shard += 1) {
       if (this.#called.delete(shard)) continue;
       const args = [this.admission?.epoch ?? "", String(this.latestG(shard))];
-      // What a refusal means was seen to when it came; a loss is told by the connection.
+      // A refusal is handled in #send, and a loss by the connection's error listener.
       await this.#send("FCALL_RO", "razonete_read", shard, args).catch(() => {});
     }
-    this.#looking = false;
+    this.#checkingIdle = false;
   }
 
-  /** The Redis that was admitted is not what it was: now the books have to be asked. */
-  #fenceAgain(reason: string): void {
+  /** The admitted Redis is not what it was: it is compared with the books before the next call. */
+  #closeFence(reason: string): void {
     this.#admitted = false;
     this.#lostAt = null;
     this.#reason = reason;
-    if (this.#known !== null) this.#known = { ...this.#known, runId: "" };
-    this.#admitAgain();
+    if (this.#lastAdmission !== null) this.#lastAdmission = { ...this.#lastAdmission, runId: "" };
+    this.#startAdmission();
   }
 
-  #admitAgain(): void {
+  #startAdmission(): void {
     this.#admit().catch((error: unknown) => this.#lose(messageOf(error)));
   }
 
-  /** Compares until all agrees or the connection is lost. */
+  /** Compares Redis with the books until they agree or the connection is lost. */
   async #admit(): Promise<void> {
     if (this.#admitting) return;
     this.#admitting = true;
     try {
       while (this.#client.isReady && !this.#admitted) {
         const connection = this.#connection;
-        const before = this.#known && { ...this.#known, latestG: this.#latestG, own: this.#own };
-        const compared = await compare(this.#client, this.#options, before);
+        const before = this.#lastAdmission && {
+          ...this.#lastAdmission,
+          latestG: this.#latestG,
+          own: this.#own,
+        };
+        const compared = await compareWithBooks(this.#client, this.#options, before);
         if (connection !== this.#connection) continue;
         if ("reason" in compared) {
           this.#reason = compared.reason;
-          if (!compared.passing) this.#lostAt = null;
+          if (!compared.temporary) this.#lostAt = null;
           await Bun.sleep(bounds.fence_retry_milliseconds);
         } else {
-          this.#open(compared);
+          this.#accept(compared);
         }
       }
     } finally {
@@ -235,9 +243,9 @@ export class RedisLink {
     }
   }
 
-  #open(admission: Admission): void {
-    const newEpoch = this.#known !== null && this.#known.epoch !== admission.epoch;
-    this.#known = admission;
+  #accept(admission: Admission): void {
+    const newEpoch = this.#lastAdmission !== null && this.#lastAdmission.epoch !== admission.epoch;
+    this.#lastAdmission = admission;
     this.#latestG = [...admission.latestG];
     if (newEpoch) this.#own = [];
     this.#admitted = true;

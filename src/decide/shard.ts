@@ -11,8 +11,8 @@ import { type Answer, argumentsOf, newEvent, parseAnswer } from "./function-code
 import type { BatchFeed } from "./ports.ts";
 import type { RedisLink } from "./redis-link.ts";
 
-/** An account and, where they were asked for, its latest entries, newest first, as of `readAt`. */
-export interface Reading {
+/** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
+export interface AccountSnapshot {
   readonly account: Account;
   readonly entries: readonly Entry[];
   readonly readAt: Micros;
@@ -20,11 +20,11 @@ export interface Reading {
 
 export interface ShardOptions {
   readonly feed: BatchFeed;
-  /** With so many batches that are not in the books yet, no more commands are taken. */
+  /** When this many batches are not in the books yet, no more commands are accepted. */
   readonly outboxBatchesMax: number;
   /**
-   * A balancer sends a request again when the process that had it died. So no process can say of a command that it
-   * never sent that nothing was changed: another one may have sent it.
+   * The balancer sends a request again if the process that had it died. Then a process cannot say "nothing was changed"
+   * even of a command that it never sent: another process may have sent it.
    */
   readonly balancerResends: boolean;
 }
@@ -34,14 +34,14 @@ interface ReadRequest {
   readonly account: number;
 }
 
-/** One shard of the ledger in Redis: its commands and its readings, each sent in batches. */
+/** One shard of the ledger in Redis. Sends its commands in batches, and its reads likewise. */
 export class Shard {
   readonly #number: number;
   readonly #link: RedisLink;
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
   readonly #commands: CallQueue<Command, Outcome>;
-  readonly #readings: CallQueue<ReadRequest, Reading | null>;
+  readonly #reads: CallQueue<ReadRequest, AccountSnapshot | null>;
 
   constructor(number: number, link: RedisLink, options: ShardOptions) {
     this.#number = number;
@@ -52,7 +52,7 @@ export class Shard {
     this.#commands = new CallQueue(options.balancerResends ? "all" : "sent", mayCall, (commands) =>
       this.#decide(commands),
     );
-    this.#readings = new CallQueue("none", mayCall, (requests) => this.#read(requests));
+    this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
@@ -61,37 +61,37 @@ export class Shard {
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
-  read(what: "account" | "statement", account: number): Promise<Reading | null> {
-    return this.#readings.submit({ what, account });
+  read(what: "account" | "statement", account: number): Promise<AccountSnapshot | null> {
+    return this.#reads.submit({ what, account });
   }
 
   get idle(): boolean {
-    return this.#commands.idle && this.#readings.idle;
+    return this.#commands.idle && this.#reads.idle;
   }
 
   /**
-   * To be called when calls may be made again.
+   * To be called when calls become possible again.
    *
-   * @param newEpoch it remembers no command of the epoch before: one that was sent then would be applied a second time
+   * @param newEpoch Redis does not remember commands of the epoch before: sending one again would apply it twice
    */
   wake(newEpoch: boolean): void {
     if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
     this.#commands.wake();
-    this.#readings.wake();
+    this.#reads.wake();
   }
 
-  /** To be called now and then. */
+  /** To be called regularly; rejects requests whose deadline has passed. */
   expire(now: number): void {
     this.#commands.expire(now);
-    this.#readings.expire(now);
+    this.#reads.expire(now);
   }
 
   abandon(reason: string): void {
     this.#commands.abandon(reason);
-    this.#readings.abandon(reason);
+    this.#reads.abandon(reason);
   }
 
-  /** Every entry that the outbox holds, in order. Its size is bounded by `outboxBatchesMax` calls. */
+  /** All entries in the outbox, in order. The outbox has at most `outboxBatchesMax` batches. */
   async outboxEntries(): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     let g = 0;
@@ -116,7 +116,7 @@ export class Shard {
     const [event] = events;
     if (event !== undefined) {
       this.#link.sawBatch(this.#number, Number(g), event);
-      // After the answers: they are resolved first, in this turn of the loop.
+      // After the answers, which are resolved in this turn of the event loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
     return answers.map(outcomeOf);
@@ -126,16 +126,16 @@ export class Shard {
     try {
       this.#feed.publish(batch);
     } catch {
-      // It ought not to throw. The batch is in the outbox, from where the writer mends what the feed has missed.
+      // It should not throw. If it does, the writer reads the batch from the outbox.
     }
   }
 
-  async #read(requests: readonly ReadRequest[]): Promise<readonly (Reading | null)[]> {
+  async #read(requests: readonly ReadRequest[]): Promise<readonly (AccountSnapshot | null)[]> {
     const args = [this.#link.admission?.epoch ?? "", String(this.#link.latestG(this.#number))];
     for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", String(account));
     const reply = readReply.parse(await this.#link.call("FCALL_RO", "razonete_read", this.#number, args));
     const [time, ...rows] = reply;
-    return requests.map(({ account }, index) => readingOf(account, rows[index] ?? null, Number(time)));
+    return requests.map(({ account }, index) => snapshotOf(account, rows[index] ?? null, Number(time)));
   }
 }
 
@@ -144,17 +144,18 @@ function outcomeOf(text: string): Outcome | LedgerUnavailable {
   try {
     answer = parseAnswer(text);
   } catch (error) {
-    // Only the command that it answers: the others of the call were decided, too.
+    // Only this one command fails: the others of the call were decided and have their answers.
     return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
   }
-  // `none` is true even of a command that was sent before: an id that was applied is answered, full or not.
+  // `none` is right even if the command was sent before: if its id had been applied, it would have been answered with
+  // its outcome, also by a full outbox.
   return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
 }
 
 const applyReply = z.array(z.string());
 const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());
 
-function readingOf(id: number, row: readonly string[] | null, now: Micros): Reading | null {
+function snapshotOf(id: number, row: readonly string[] | null, now: Micros): AccountSnapshot | null {
   if (row === null) return null;
   const [limit, balance, seq, time, name, ...events] = row;
   const account = {
@@ -168,7 +169,7 @@ function readingOf(id: number, row: readonly string[] | null, now: Micros): Read
   return { account, entries: events.map(entryOf), readAt: Math.max(now, account.time) };
 }
 
-/** @throws Error where the text is not the event of an entry */
+/** @throws Error if the text is not the event of an entry */
 export function entryOf(text: string): Entry {
   const event = parseEvent(text);
   if (event.type !== "entry") throw new Error(`not an entry: ${JSON.stringify(text.slice(0, 100))}`);

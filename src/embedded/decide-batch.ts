@@ -7,8 +7,8 @@ import type { Store } from "./store.ts";
 
 const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
 
-/** What a batch has decided so far: seen by its later commands, by nobody else before the commit. */
-export class Batch {
+/** Decides the commands of one batch. Each command sees the changes of those before it; nobody else does before commit. */
+export class BatchDecider {
   readonly changed = new Map<number, Account>();
   readonly #store: Store;
   readonly #committed: ReadonlyMap<number, Account>;
@@ -38,7 +38,7 @@ export class Batch {
     return outcome;
   }
 
-  /** Forgets at least as fast as is remembered, so that the memory of keys needs no sweep and never piles up. */
+  /** Forgets at least as many expired keys as the batch added, so that they never pile up and need no other clean-up. */
   forgetOld(): void {
     if (this.#remembered > 0) this.#store.forget(this.#now, 2 * this.#remembered);
   }

@@ -10,17 +10,17 @@ import {
   type Readiness,
   type Statement,
 } from "../ledger/ledger.ts";
-import { Batch } from "./decide-batch.ts";
+import { BatchDecider } from "./decide-batch.ts";
 import { Store } from "./store.ts";
 import { messageOf } from "../errors.ts";
 
 export interface EmbeddedLedgerOptions {
-  /** The data file; it and its folder are created where they are missing. */
+  /** The data file; it and its folder are created if they do not exist. */
   readonly file: string;
   /** Microseconds since 1970. */
   readonly clock?: () => Micros;
-  /** Told once when commits begin to fail, and once when they work again. */
-  readonly onTrouble?: (message: string) => void;
+  /** Called once when commits begin to fail, and once when they work again. */
+  readonly onOutage?: (message: string) => void;
 }
 
 interface Pending {
@@ -32,28 +32,28 @@ interface Pending {
 /**
  * The ledger on one SQLite file, for one process.
  *
- * Group commit: commands are collected while the event loop reads from its sockets; then the whole batch is
- * decided, one command after the other, written and committed as one transaction, with one fsync, and only then
- * answered. SQLite's calls block the loop, so the requests that arrive during a commit wait in the kernel and
- * make up the next batch: the busier the ledger, the larger its batches, and nobody waits for a timer.
+ * Group commit: commands are collected while the event loop reads from its sockets. Then the whole batch is decided,
+ * one command after the other, and written and committed as one transaction with one fsync. Only then are its commands
+ * answered. SQLite's calls block the event loop, so requests that arrive during a commit wait in the kernel and make up
+ * the next batch. The busier the ledger, the larger its batches, and nobody waits for a timer.
  *
- * The file is the truth. In memory is a copy of the accounts in use, taken over only after a commit and dropped
- * whole after a failure. Nothing else runs between decision and commit, so a reading never sees half a batch.
+ * The file is the truth. Memory only holds a cache of the accounts in use, which is updated after a commit and cleared
+ * after a failure. Nothing else runs between decision and commit, so a read never sees half a batch.
  */
 export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
-  readonly #onTrouble: (message: string) => void;
-  /** As committed; the one that was used longest ago comes first. */
+  readonly #onOutage: (message: string) => void;
+  /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<number, Account>();
   #pending: Pending[] = [];
   #failing = false;
   #closed = false;
 
-  /** @throws StartError where the file cannot be used */
+  /** @throws StartError if the file cannot be used */
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
-    this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#onOutage = options.onOutage ?? (() => {});
     this.#store = new Store(options.file, this.#clock());
   }
 
@@ -64,7 +64,7 @@ export class EmbeddedLedger implements Ledger {
     });
   }
 
-  // Readings are `async` so that what the store throws reaches the caller as a rejection.
+  // The reads are `async`, so that errors of the store reach the caller as rejections.
 
   async account(id: number): Promise<Account | null> {
     return this.#read(() => this.#accounts.get(id) ?? this.#store.account(id));
@@ -110,21 +110,21 @@ export class EmbeddedLedger implements Ledger {
       outcomes = this.#commit(batch);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
-      this.#reportTrouble(error);
+      this.#reportOutage(error);
       for (const pending of batch) pending.reject(error);
       return;
     }
     if (this.#failing) {
       this.#failing = false;
-      this.#onTrouble("the data file can be written again");
+      this.#onOutage("the data file can be written again");
     }
-    // One outcome for each command of the batch, in its order.
+    // One outcome for each command of the batch, in the same order.
     for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome);
   }
 
-  /** @throws LedgerUnavailable; then nothing of the batch is in memory */
+  /** @throws LedgerUnavailable; then nothing of the batch is in the cache */
   #commit(pending: readonly Pending[]): Outcome[] {
-    const batch = new Batch(this.#store, this.#accounts, this.#clock());
+    const batch = new BatchDecider(this.#store, this.#accounts, this.#clock());
     let outcomes: Outcome[];
     try {
       this.#store.begin();
@@ -139,11 +139,11 @@ export class EmbeddedLedger implements Ledger {
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
-    this.#takeOver(batch.changed);
+    this.#updateCache(batch.changed);
     return outcomes;
   }
 
-  #takeOver(changed: ReadonlyMap<number, Account>): void {
+  #updateCache(changed: ReadonlyMap<number, Account>): void {
     for (const [id, account] of changed) {
       this.#accounts.delete(id);
       this.#accounts.set(id, account);
@@ -155,14 +155,14 @@ export class EmbeddedLedger implements Ledger {
   }
 
   #unavailable(cause: unknown, outcome: "none" | "unknown"): LedgerUnavailable {
-    // The file may have been written by somebody else, against all advice: what memory holds is worth nothing now.
+    // Another program may have written to the file, against all advice: the cache can no longer be trusted.
     this.#accounts.clear();
     const reason = messageOf(cause);
     return new LedgerUnavailable(`the data file could not be written (${reason})`, outcome, { cause });
   }
 
-  #reportTrouble(error: LedgerUnavailable): void {
-    if (!this.#failing) this.#onTrouble(`${error.message}: transactions are answered 503 until it can`);
+  #reportOutage(error: LedgerUnavailable): void {
+    if (!this.#failing) this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
     this.#failing = true;
   }
 

@@ -2,14 +2,14 @@ import type { Database } from "bun:sqlite";
 import { StartError } from "../errors.ts";
 import ledger from "./migrations/001_ledger.sql" with { type: "text" };
 
-/** In the order in which they are applied. Append only: one that has been released is never changed. */
+/** In the order in which they are applied. Append only: a released migration is never changed. */
 const MIGRATIONS: readonly string[] = [ledger];
 
 /**
- * Brings the file to this version's schema, in one transaction; `user_version` counts the migrations applied.
+ * Brings the schema of the file up to date, in one transaction. `user_version` counts the applied migrations.
  *
- * @param onCreated runs in the same transaction where the file had no schema yet
- * @throws StartError where the file was written by a newer version
+ * @param onCreated runs in the same transaction if the file had no schema yet
+ * @throws StartError if a newer version wrote the file
  */
 export function migrate(db: Database, onCreated: () => void): void {
   const version = db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;

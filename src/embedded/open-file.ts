@@ -14,20 +14,20 @@ const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 export interface OpenFile<Statements> {
   readonly db: Database;
   readonly statements: Statements;
-  /** Held for as long as the process has the file; see {@link openFile}. */
+  /** Held as long as the process uses the file; see {@link openFile}. */
   readonly lock: Database;
 }
 
 /**
- * Opens the ledger's file, creating folder and file where there are none, and brings its schema up to date.
+ * Opens the ledger's file and brings its schema up to date. Creates folder and file if they do not exist.
  *
- * One process has a file at a time: it keeps an exclusive transaction open on an empty database beside it, a lock
- * which the kernel lets go of however the process ends. The data file itself stays open to other readers (the
- * sqlite3 shell, a backup) while the ledger runs.
+ * Only one process uses a file at a time. As a lock, it keeps an exclusive transaction open on an empty database beside
+ * the file; the kernel releases it however the process ends. The data file itself can be read by others (the sqlite3
+ * shell, a backup) while the ledger runs.
  *
  * @param onCreated fills a new file, in the transaction that creates its schema
- * @param prepare makes the statements that the file is used with; where it throws, the schema itself is damaged
- * @throws StartError where folder or file cannot be used: in use, not writable, damaged, another program's, too new
+ * @param prepare prepares the statements that the file is used with; if it throws, the schema itself is damaged
+ * @throws StartError if folder or file cannot be used: in use, not writable, damaged, another program's, too new
  */
 export function openFile<Statements>(
   path: string,
@@ -44,14 +44,14 @@ export function openFile<Statements>(
     db.run(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}`);
     assertOurs(db, file);
     db.run("PRAGMA journal_mode = WAL");
-    // With FULL each commit waits for fsync of the log; NORMAL would lose answered transactions with the power.
+    // With FULL each commit waits for the fsync of the log. NORMAL could lose answered transactions in a power failure.
     db.run("PRAGMA synchronous = FULL");
     db.run(`PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
     assertSound(db, file);
     const opened = db;
     migrate(opened, () => onCreated(opened));
     const statements = prepare(opened);
-    // The names of new files are on disk only once their folders are.
+    // The names of new files are on disk only after their folders were synced.
     syncFolder(folder);
     syncFolder(dirname(folder));
     return { db, statements, lock };
@@ -65,7 +65,7 @@ export function openFile<Statements>(
 function createFolder(folder: string): string {
   try {
     mkdirSync(folder, { recursive: true });
-    // Two names of one folder must lead to one lock.
+    // Two names of the same folder must lead to the same lock.
     return realpathSync(folder);
   } catch (error) {
     throw new StartError(
@@ -91,15 +91,16 @@ function takeLock(file: string): Database {
 }
 
 /**
- * SQLite takes an empty file for a new one and deletes the log beside it, which may hold what was answered last. A
- * log only comes into being beside a file that has its first page: this file was emptied or lost.
+ * SQLite takes an empty file for a new one and deletes the log beside it, which may hold the last answered
+ * transactions. But a log is only created beside a file that already has its first page, so this file was emptied or
+ * lost.
  */
 function assertNotEmptied(file: string): void {
   if (sizeOf(file) === 0 && sizeOf(`${file}-wal`) > 0)
     throw damaged(file, "it is empty, the log beside it is not");
 }
 
-/** @returns 0 where there is no such file */
+/** @returns 0 if there is no such file */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
@@ -115,7 +116,10 @@ function hasTables(db: Database): boolean {
   return db.query("SELECT 1 FROM sqlite_master LIMIT 1").get() !== null;
 }
 
-/** Reads the whole file, up to a bound: half a second for each million entries. Damage behind that shows when it is read. */
+/**
+ * Checks the whole file if it is not over a bound; it takes half a second for each million entries. In a larger file,
+ * damage shows when it is read.
+ */
 function assertSound(db: Database, file: string): void {
   if (statSync(file).size > bounds.start_check_bytes_max) return;
   const finding = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check;
@@ -131,7 +135,7 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** What SQLite says, as one sentence for the person who starts the ledger. */
+/** SQLite's error as one sentence for the person who starts the ledger. */
 function explain(error: unknown, file: string): unknown {
   const code = codeOf(error);
   if (/^SQLITE_(CANTOPEN|READONLY|PERM|IOERR|FULL)/.test(code)) {
@@ -145,8 +149,8 @@ function explain(error: unknown, file: string): unknown {
       `the data file ${file} is locked by another program: close it there, then start again.`,
     );
   }
-  // Damage is what is left: not only SQLITE_CORRUPT and SQLITE_NOTADB, but whatever SQL stumbles over, such as a file
-  // format that SQLite does not know or tables where the schema version says that there are none.
+  // All other errors mean damage: not only SQLITE_CORRUPT and SQLITE_NOTADB, but any error of SQL, for example a file
+  // format that SQLite does not know, or tables that should not exist at this schema version.
   return error instanceof SQLiteError ? damaged(file, messageOf(error)) : error;
 }
 

@@ -3,8 +3,8 @@ import { type Account, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/acco
 import type { Entry } from "../ledger/entry.ts";
 import { type OpenFile, openFile } from "./open-file.ts";
 
-/** An outcome as it is remembered under a client's key. */
-export interface Remembered {
+/** An outcome that is remembered under a client's key. */
+export interface RememberedOutcome {
   readonly content: string;
   /** JSON of the outcome. */
   readonly outcome: string;
@@ -47,7 +47,7 @@ function prepare(db: Database) {
       `SELECT account, seq, kind, value, balance, description, command AS id, time
        FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
     ),
-    recall: db.prepare<Remembered, [string]>(
+    recall: db.prepare<RememberedOutcome, [string]>(
       "SELECT content, outcome, forget_at AS forgetAt FROM outcomes WHERE command = ?",
     ),
     remember: db.prepare(
@@ -57,14 +57,14 @@ function prepare(db: Database) {
   };
 }
 
-/** The ledger's SQL, and what a transaction on the file can promise. Methods throw SQLiteError where nothing else is said. */
+/** The SQL of the embedded ledger, with its transactions. Methods throw SQLiteError unless they say otherwise. */
 export class Store {
   readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
 
   /**
-   * @param now the time of opening of the initial accounts, where the file is new
-   * @throws StartError where the file cannot be used
+   * @param now the opening time of the initial accounts, if the file is new
+   * @throws StartError if the file cannot be used
    */
   constructor(path: string, now: Micros) {
     const fill = (db: Database): void => {
@@ -87,16 +87,16 @@ export class Store {
   }
 
   rollback(): void {
-    // SQLite has already rolled back by itself after some errors; then there is nothing left to do.
+    // After some errors SQLite has already rolled back by itself.
     if (this.#file.db.inTransaction) this.#file.db.run("ROLLBACK");
   }
 
   /**
-   * After a failed commit: makes sure that the transaction will not come back. Its pages may all stand in the log,
-   * with only the fsync behind them failed, and a process that opens the file after a crash would take them for
-   * committed. Emptying the log into the data file leaves nothing to take.
+   * After a failed commit: ensures that its transaction does not reappear. All of its pages may be in the log, and only
+   * the fsync after them failed. A process that opens the file after a crash would then take them for committed. So this
+   * rolls back and moves the log into the data file, which leaves the log empty.
    *
-   * @returns whether that is certain
+   * @returns whether it is certain that the transaction is gone
    */
   eraseFailedCommit(): boolean {
     try {
@@ -108,7 +108,7 @@ export class Store {
     }
   }
 
-  /** The highest account number in use; 0 where there is none. */
+  /** The highest account number in use; 0 if there is none. */
   lastAccount(): number {
     return this.#sql.lastAccount.get()?.last ?? 0;
   }
@@ -121,7 +121,7 @@ export class Store {
     this.#sql.insertAccount.run(account.id, account.name, command, account.time);
   }
 
-  /** Puts the account's limit in force for the entries after its latest one. */
+  /** Makes the account's limit effective for the entries after its latest one. */
   insertLimit(account: Account, command: string, now: Micros): void {
     this.#sql.insertLimit.run(account.id, account.creditLimit, account.seq, command, now);
   }
@@ -131,25 +131,25 @@ export class Store {
     this.#sql.insertEntry.run(account, seq, kind, value, balance, description, id, time);
   }
 
-  /** Up to `count` entries with a seq under `before`, newest first. */
+  /** Up to `count` entries with a seq below `before`, newest first. */
   entries(account: number, before: number, count: number): Entry[] {
     return this.#sql.entries.all(account, before, count);
   }
 
-  recall(command: string): Remembered | null {
+  recall(command: string): RememberedOutcome | null {
     return this.#sql.recall.get(command);
   }
 
-  remember(command: string, remembered: Remembered): void {
+  remember(command: string, remembered: RememberedOutcome): void {
     this.#sql.remember.run(command, remembered.content, remembered.outcome, remembered.forgetAt);
   }
 
-  /** Forgets up to `count` outcomes that are due. */
+  /** Deletes up to `count` expired outcomes. */
   forget(now: Micros, count: number): void {
     this.#sql.forget.run(now, count);
   }
 
-  /** Folds the log into the data file, so that this one file is the whole ledger, and lets go of it. */
+  /** Moves the log into the data file, so that this one file is the whole ledger, and closes it. */
   close(): void {
     const { db, lock } = this.#file;
     for (const statement of Object.values(this.#sql)) statement.finalize();

@@ -12,14 +12,14 @@ const TOO_LARGE: Problem = {
   detail: `Send at most ${bounds.body_bytes_max} bytes.`,
 };
 
-// Fatal: a replaced byte would be stored as a character that nobody sent.
+// Fatal: otherwise an invalid byte would be replaced, and stored as a character that nobody sent.
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The request's body as JSON. Of duplicate keys the last one counts, as JSON.parse has it.
+ * The request's body as JSON. If a key occurs twice, the last one counts, as in JSON.parse.
  *
- * A body over the bound is refused before it is read, or where its length is not given as soon as it passes the
- * bound: what is left of it is never in memory, and the connection can still be used.
+ * A body over the bound is refused before it is read. If its length is not given, it is refused as soon as it passes
+ * the bound. The rest of it is never in memory, and the connection can still be used.
  */
 export async function readJson(request: Request): Promise<Parsed<unknown>> {
   const length = request.headers.get("content-length");
@@ -28,7 +28,7 @@ export async function readJson(request: Request): Promise<Parsed<unknown>> {
   try {
     bytes = length === null ? await readBounded(request) : await request.bytes();
   } catch {
-    // The client went away half-way through; nobody will read this answer.
+    // The client disconnected in the middle of the body; nobody will read this answer.
     return { ok: false, problem: INVALID_JSON };
   }
   if (bytes === null) return { ok: false, problem: TOO_LARGE };
@@ -39,7 +39,7 @@ export async function readJson(request: Request): Promise<Parsed<unknown>> {
   }
 }
 
-/** @returns null where the body is over the bound */
+/** @returns null if the body is over the bound */
 async function readBounded(request: Request): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];

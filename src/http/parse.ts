@@ -5,7 +5,7 @@ import type { HistoryPage } from "../ledger/ledger.ts";
 import { type FieldError, invalidFields, type Problem } from "./problems.ts";
 import { newRequestId } from "./request-id.ts";
 
-/** What the edge reads from a request: the value, or the problem to answer. */
+/** What is read from a request: the value, or the problem to answer with. */
 export type Parsed<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
@@ -22,7 +22,7 @@ export interface OpenBody {
 
 const CENTS = "an integer of cents";
 
-/** @returns null where the text is not the canonical form of a positive integer; then it names no account */
+/** @returns null if the text is not the canonical form of a positive integer; then it names no account */
 export function parseAccountId(text: string): number | null {
   if (!/^[1-9][0-9]{0,15}$/.test(text)) return null;
   const id = Number(text);
@@ -30,9 +30,9 @@ export function parseAccountId(text: string): number | null {
 }
 
 /**
- * The client's key, or else the balancer's stamp, or else a new id.
+ * The command's id: the client's key, or else the id that the balancer stamped on the request, or else a new one.
  *
- * @param stamp what a trusted balancer wrote; null where there is none
+ * @param stamp the id that a trusted balancer wrote into a header; null if there is none
  */
 export function parseCommandId(key: string | null, stamp: string | null): Parsed<CommandId> {
   if (key !== null) return isId(key) ? accept<CommandId>(`key:${key}`) : reject(INVALID_KEY);
@@ -49,7 +49,7 @@ function isId(text: string): boolean {
 }
 
 /**
- * The contract's body. Members beyond the three are ignored: clients of the contract differ in what they send.
+ * The contract's body. Other members than these three are ignored: clients of the contract differ in what they send.
  */
 export function parseTransaction(json: unknown): Parsed<TransactionBody> {
   if (!isObject(json)) return reject(invalidFields([NOT_AN_OBJECT]));
@@ -112,7 +112,7 @@ function isCents(value: unknown, min: 0 | 1): value is number {
   return Number.isSafeInteger(value) && Number(value) >= min;
 }
 
-/** Text that comes back as it was sent: 1 to `max` code points, without U+0000 and lone surrogates. */
+/** Whether a text can be stored and returned unchanged: 1 to `max` code points, without U+0000 and lone surrogates. */
 function isText(value: unknown, max: number): value is string {
   if (typeof value !== "string" || value.length === 0 || value.length > 2 * max) return false;
   // Only text that is longer in UTF-16 units than allowed needs its code points counted.
@@ -134,7 +134,7 @@ function limitErrors(limite: unknown): FieldError[] {
   return isCents(limite, 0) ? [] : [field("limite", `must be ${CENTS} from 0 to 2^53 - 1`)];
 }
 
-/** On our own routes a member that would be ignored is a mistake that its sender wants to hear of. */
+/** On our own routes an unknown member is an error: ignoring it would hide a mistake from its sender. */
 function unknownMembers(json: Readonly<Record<string, unknown>>, known: readonly string[]): FieldError[] {
   if (Object.keys(json).every((name) => known.includes(name))) return [];
   return [{ pointer: "#", detail: `the body may have ${known.join(" and ")} only` }];

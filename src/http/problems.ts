@@ -1,8 +1,8 @@
 import type { Refusal } from "../ledger/refusal.ts";
 
 /**
- * Every error that the HTTP edge answers, as RFC 9457 problem details. The `type` of each is
- * `urn:razonete:problem:` and its name here; names are stable. docs/errors.md describes them all.
+ * Every error that the HTTP server answers with, as RFC 9457 problem details. The `type` of each is
+ * `urn:razonete:problem:` and its name here. Names are stable. docs/errors.md describes them all.
  */
 export const PROBLEMS = {
   "invalid-json": { status: 400, title: "The body is not JSON" },
@@ -25,14 +25,14 @@ export type ProblemName = keyof typeof PROBLEMS;
 
 export interface Problem {
   readonly name: ProblemName;
-  /** One sentence: what to do. */
+  /** One sentence that says what to do. */
   readonly detail: string;
   /** Further members of the problem's JSON. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** One field that is not valid, as RFC 9457 shows it in its example. */
+/** One invalid field, in the form of the example in RFC 9457. */
 export interface FieldError {
   /** A JSON pointer into the body as a URI fragment, or the name of a query parameter. */
   readonly pointer?: string;

@@ -1,11 +1,11 @@
-import type { Account, Micros, Standing } from "../ledger/account.ts";
+import type { Account, Micros, AccountState } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { HistoryPage, Statement } from "../ledger/ledger.ts";
 
-/** The forms of the ledger's words on the wire, in the contract's Portuguese. */
+/** The JSON of the answers, with the field names of the contract, which are Portuguese. */
 
-/** The contract's answer to a transaction. Written by hand, being the one on the hot path: both are integers. */
-export function transactionJson(account: Standing): string {
+/** The contract's answer to a transaction. It is on the hot path, so it is written by hand; both values are integers. */
+export function transactionJson(account: AccountState): string {
   return `{"limite":${account.creditLimit},"saldo":${account.balance}}`;
 }
 
@@ -39,7 +39,7 @@ export function historyJson(entries: readonly Entry[]): string {
   });
 }
 
-/** @returns the address of the page behind this one; null where this is the last: seq has no gaps and starts at 1 */
+/** @returns the address of the next (older) page; null after the last one. Seq has no gaps and starts at 1 */
 export function nextPage(id: number, page: HistoryPage, entries: readonly Entry[]): string | null {
   const oldest = entries.at(-1);
   if (oldest === undefined || oldest.seq === 1) return null;

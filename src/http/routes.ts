@@ -17,38 +17,38 @@ export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 type Methods = Readonly<Partial<Record<"GET" | "POST" | "PATCH", Handler>>>;
 
-// Shared by all answers: Bun copies it, and making one for each costs more than the rest of the answer.
+// Shared by all answers: Bun copies it, and making one for each answer would cost more than the rest of the answer.
 const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
 const REPLAYED_INIT: ResponseInit = {
   headers: { "content-type": "application/json", "idempotency-replayed": "true" },
 };
 
-/** What the routes are served from. */
-export interface Edge {
+/** What the handlers of the routes need. */
+export interface RouteContext {
   readonly ledger: Ledger;
-  /** The whole server's, of which the ledger is a part. */
+  /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }
 
 /** Every route of the API with its methods. */
-export function routesOf(edge: Edge): Record<string, Methods> {
+export function routesOf(context: RouteContext): Record<string, Methods> {
   return {
     "/clientes/:id/transacoes": {
-      POST: (request) => postTransaction(edge, request),
-      GET: (request) => getHistory(edge, request),
+      POST: (request) => postTransaction(context, request),
+      GET: (request) => getHistory(context, request),
     },
-    "/clientes/:id/extrato": { GET: (request) => getStatement(edge, request) },
-    "/clientes": { POST: (request) => postAccount(edge, request) },
+    "/clientes/:id/extrato": { GET: (request) => getStatement(context, request) },
+    "/clientes": { POST: (request) => postAccount(context, request) },
     "/clientes/:id": {
-      GET: (request) => getAccount(edge, request),
-      PATCH: (request) => patchAccount(edge, request),
+      GET: (request) => getAccount(context, request),
+      PATCH: (request) => patchAccount(context, request),
     },
     "/livez": { GET: () => ok('{"status":"alive"}') },
     "/readyz": {
       GET: () => {
-        const state = edge.readiness();
+        const state = context.readiness();
         if (state.ready) return ok('{"status":"ready"}');
         return toResponse({
           name: "not-ready",
@@ -59,26 +59,31 @@ export function routesOf(edge: Edge): Record<string, Methods> {
   };
 }
 
-async function postTransaction(edge: Edge, request: RoutedRequest): Promise<Response> {
+async function postTransaction(context: RouteContext, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(edge, request, parseTransaction);
-  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
+  const parsed = await readCommand(context, request, parseTransaction);
+  if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
-  const outcome = await edge.ledger.submit(command);
+  const outcome = await context.ledger.submit(command);
   if (outcome.type === "refused") return refusal(outcome);
   return ok(transactionJson(outcome.account), outcome.replayed);
 }
 
-async function postAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
-  const parsed = await readCommand(edge, request, parseOpen);
+async function postAccount(context: RouteContext, request: RoutedRequest): Promise<Response> {
+  const parsed = await readCommand(context, request, parseOpen);
   if (!parsed.ok) return toResponse(parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await edge.ledger.submit({ type: "open", id, creditLimit: body.limite, name: body.nome });
+  const outcome = await context.ledger.submit({
+    type: "open",
+    id,
+    creditLimit: body.limite,
+    name: body.nome,
+  });
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
@@ -88,23 +93,23 @@ async function postAccount(edge: Edge, request: RoutedRequest): Promise<Response
   });
 }
 
-async function patchAccount(edge: Edge, request: RoutedRequest): Promise<Response> {
+async function patchAccount(context: RouteContext, request: RoutedRequest): Promise<Response> {
   const account = parseAccountId(request.params["id"] ?? "");
   if (account === null) return toResponse(ACCOUNT_NOT_FOUND);
-  const parsed = await readCommand(edge, request, parseChangeLimit);
-  if (!parsed.ok) return refuseFor(edge.ledger, account, parsed.problem);
+  const parsed = await readCommand(context, request, parseChangeLimit);
+  if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await edge.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
+  const outcome = await context.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
   if (outcome.type === "refused") return refusal(outcome);
-  const name = await nameAfterChange(edge.ledger, account);
+  const name = await nameAfterChange(context.ledger, account);
   return ok(accountJson({ ...outcome.account, name }), outcome.replayed);
 }
 
 /**
- * A name never changes, so it may be read after the fact.
+ * An account's name never changes, so it may be read after the limit was changed.
  *
- * @throws LedgerUnavailable that does not say that nothing was changed: only the reading has failed
+ * @throws LedgerUnavailable with outcome `unknown`: the read failed, but the limit was already changed
  */
 async function nameAfterChange(ledger: Ledger, id: number): Promise<string | null> {
   try {
@@ -115,19 +120,19 @@ async function nameAfterChange(ledger: Ledger, id: number): Promise<string | nul
   }
 }
 
-async function getAccount({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getAccount({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const account = id === null ? null : await ledger.account(id);
   return account === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(accountJson(account));
 }
 
-async function getStatement({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getStatement({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   const statement = id === null ? null : await ledger.statement(id);
   return statement === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(statementJson(statement));
 }
 
-async function getHistory({ ledger }: Edge, request: RoutedRequest): Promise<Response> {
+async function getHistory({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const id = parseAccountId(request.params["id"] ?? "");
   if (id === null) return toResponse(ACCOUNT_NOT_FOUND);
   const page = parseHistoryQuery(queryOf(request));
@@ -141,9 +146,9 @@ async function getHistory({ ledger }: Edge, request: RoutedRequest): Promise<Res
   return new Response(historyJson(entries), { headers });
 }
 
-/** The id and the body of a request that commands something. */
+/** The id and the body of a request that changes something. */
 async function readCommand<T>(
-  { requestIdHeader }: Edge,
+  { requestIdHeader }: RouteContext,
   request: Request,
   parseBody: (json: unknown) => Parsed<T>,
 ): Promise<Parsed<{ readonly id: CommandId; readonly body: T }>> {
@@ -157,7 +162,7 @@ async function readCommand<T>(
   return { ok: true, value: { id: id.value, body: body.value } };
 }
 
-/** An account that does not exist is said before anything that is wrong with the rest of the request. */
+/** Answers with a problem of the request, unless the account does not exist: that error comes before all others. */
 async function refuseFor(ledger: Ledger, account: number, problem: Problem): Promise<Response> {
   return toResponse((await ledger.account(account)) === null ? ACCOUNT_NOT_FOUND : problem);
 }
@@ -171,7 +176,7 @@ function ok(body: string, replayed = false): Response {
   return new Response(body, replayed ? REPLAYED_INIT : JSON_INIT);
 }
 
-/** Not by `new URL`: without a Host header the request's address is only a path. */
+/** Without `new URL`, which fails if a request has no Host header: its URL is then only a path. */
 function queryOf(request: Request): URLSearchParams {
   const start = request.url.indexOf("?");
   return new URLSearchParams(start === -1 ? "" : request.url.slice(start + 1));

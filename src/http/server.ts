@@ -11,19 +11,19 @@ export type HttpAddress = { readonly host: string; readonly port: number } | { r
 export interface HttpOptions {
   readonly address: HttpAddress;
   /**
-   * The header in which a trusted balancer stamps each request with an id of its own, the same one when it sends the
-   * request again. Nobody else may be able to set it.
+   * The header in which a trusted balancer writes an id for each request. When the balancer sends a request again, it
+   * writes the same id. Nobody else may be able to set this header.
    */
   readonly requestIdHeader?: string;
-  /** Told of what should not happen, in one line each. */
+  /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
 
 export interface HttpServer {
   readonly url: string;
-  /** Says on /readyz that no new requests should come, and goes on answering. */
+  /** From now on /readyz answers 503, so that no new requests come. Requests are still answered. */
   drain(): void;
-  /** Takes no new connections and completes the requests in flight, for at most `stop_milliseconds_max`. */
+  /** Accepts no new connections and completes the requests in flight, for at most `stop_milliseconds_max`. */
   stop(): Promise<void>;
 }
 
@@ -34,9 +34,9 @@ const ROUTE_NOT_FOUND: Problem = {
 };
 
 /**
- * The HTTP edge: parses, calls the ledger, replies.
+ * Starts the HTTP server, which parses requests, calls the ledger and replies.
  *
- * @throws StartError where the address cannot be listened on
+ * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
   let draining = false;
@@ -44,8 +44,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
 
   const routes: Record<string, Handler> = {};
-  const edge = { ledger, readiness, requestIdHeader: options.requestIdHeader };
-  for (const [path, methods] of Object.entries(routesOf(edge))) {
+  const context = { ledger, readiness, requestIdHeader: options.requestIdHeader };
+  for (const [path, methods] of Object.entries(routesOf(context))) {
     routes[path] = dispatch(new Map(Object.entries(methods)), options.onDefect);
   }
   const server = listen(options, routes);
@@ -71,19 +71,20 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
     fetch: () => toResponse(ROUTE_NOT_FOUND),
     error: (error: Error) => defect(error, options.onDefect),
     development: false,
-    // body.ts has the real bound and answers it with a problem, where this one would answer with an empty page.
+    // body.ts has the real bound, and answers with a problem. Bun's own bound would answer with an empty page.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   } as const;
   try {
     if ("socket" in address) {
-      // Left behind by a process that was killed, the file alone would refuse the new one.
+      // A killed process leaves its socket file, and while the file exists nobody can listen on it.
       rmSync(address.socket, { force: true });
       const onSocket = { unix: address.socket, ...common };
-      // Bun has it for a socket too, its types do not.
+      // Bun supports this for sockets too, but its types do not say so.
       Object.assign(onSocket, { idleTimeout: bounds.connection_idle_seconds_max });
       return Bun.serve(onSocket);
     }
-    // `development: false` would turn reusePort on: then a second server on the port starts, and each gets some requests.
+    // `development: false` would turn reusePort on. Then a second server could start on the same port, and each of the
+    // two would get some of the requests.
     return Bun.serve({
       hostname: address.host,
       port: address.port,
@@ -110,7 +111,7 @@ function cannotListen(address: HttpAddress, error: unknown): StartError {
   );
 }
 
-/** One handler for all methods of a path, so that the path alone tells a wrong method (405) from a wrong route (404). */
+/** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
 function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: string) => void): Handler {
   const allow = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
@@ -121,7 +122,7 @@ function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: str
     headers: { allow },
   };
   return async (request: RoutedRequest) => {
-    // Bun itself leaves the body out of an answer to HEAD.
+    // Bun itself omits the body of an answer to HEAD.
     const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
     if (handler === undefined) return toResponse(refused);
     try {

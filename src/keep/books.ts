@@ -3,36 +3,36 @@ import type { Batch } from "../carry/batch.ts";
 import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { bounds } from "../bounds.ts";
-import { codeOf, type Connecting, connectPostgres, type Sql } from "./postgres-client.ts";
+import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
-import { fold } from "./net-changes.ts";
-import { inTime } from "./query-timeout.ts";
-import { keepFolded } from "./call-keep-batches.ts";
-import { notInBooks } from "./missing-events.ts";
+import { netChanges } from "./net-changes.ts";
+import { withTimeout } from "./query-timeout.ts";
+import { callKeepBatches } from "./call-keep-batches.ts";
+import { missingEvents } from "./missing-events.ts";
 
-/** `gap`: the batches do not follow the cursor; nothing was kept. `lastG` is the cursor, either way. */
+/** `gap`: the batches do not follow the cursor, and nothing was kept. `lastG` is the cursor in both cases. */
 export type Kept =
   | { readonly type: "kept"; readonly lastG: number; readonly entries: number }
   | { readonly type: "gap"; readonly lastG: number };
 
 /**
- * The books in PostgreSQL. Every method rejects with what postgres.js throws where PostgreSQL cannot be reached or
- * does not answer in time, and works again when it can.
+ * The books in PostgreSQL. If PostgreSQL cannot be reached or does not answer in time, every method rejects with the
+ * error that postgres.js throws. The methods work again as soon as PostgreSQL does.
  */
 export class Books implements BooksReader {
-  readonly #connecting: Connecting;
+  readonly #poolOptions: PoolOptions;
   #sql: Sql;
 
-  constructor(connecting: Connecting) {
-    this.#connecting = connecting;
-    this.#sql = connectPostgres(connecting);
+  constructor(poolOptions: PoolOptions) {
+    this.#poolOptions = poolOptions;
+    this.#sql = connectPostgres(poolOptions);
   }
 
   /**
-   * Keeps batches of one shard, in the order of g, in one transaction. What is kept already is skipped. It stands
-   * with two callers at once: the cursor's row lock lets one after the other in, and the later one skips.
+   * Keeps batches of one shard, in the order of g, in one transaction. Batches that are already kept are skipped. Two
+   * callers at once do no harm: the row lock of the cursor lets in one after the other, and the second one skips.
    *
-   * @throws Divergence where the books are not what the batches build upon. Nothing was kept
+   * @throws Divergence if the batches do not continue what the books have; then nothing was kept
    */
   async keep(shard: number, batches: readonly Batch[]): Promise<Kept> {
     let lastG: number | null = null;
@@ -56,11 +56,15 @@ export class Books implements BooksReader {
     to: number,
     batches: readonly Batch[],
   ): Promise<{ found: number; entries: number }> {
-    const folded = fold(batches);
-    const { entries } = folded;
-    const call = keepFolded(this.#sql, { shard: first.shard, epoch: first.epoch, g: first.g, to }, folded);
+    const changes = netChanges(batches);
+    const { entries } = changes;
+    const call = callKeepBatches(
+      this.#sql,
+      { shard: first.shard, epoch: first.epoch, g: first.g, to },
+      changes,
+    );
     try {
-      const [row] = await this.#inTime(call);
+      const [row] = await this.#withTimeout(call);
       assert(row !== undefined);
       return { found: row.found, entries: entries.length };
     } catch (error) {
@@ -69,17 +73,17 @@ export class Books implements BooksReader {
   }
 
   async #cursor(shard: number): Promise<number> {
-    const [row] = await this.#inTime(
+    const [row] = await this.#withTimeout(
       this.#sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`,
     );
     assert(row !== undefined, `the books have no shard ${shard}`);
     return row.last_g;
   }
 
-  /** `null` where there are no books yet. */
+  /** `null` if there are no books yet. */
   async fence(): Promise<BooksFence | null> {
     try {
-      const [row] = await this.#inTime(
+      const [row] = await this.#withTimeout(
         this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string; seen: string }[]>`
           SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen
           FROM system AS s, (
@@ -97,20 +101,20 @@ export class Books implements BooksReader {
     }
   }
 
-  async holds(event: string): Promise<boolean> {
-    return (await this.#inTime(notInBooks(this.#sql, [event]))).length === 0;
+  async hasEvent(event: string): Promise<boolean> {
+    return (await this.#withTimeout(missingEvents(this.#sql, [event]))).length === 0;
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
-    await this.#inTime(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
+    await this.#withTimeout(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
   }
 
   /**
-   * Of one account up to `count` entries with a seq under `before` (`null`: from the newest kept). An account that
-   * the books do not have, or not yet, has none.
+   * Up to `count` entries of one account with a seq below `before` (`null`: beginning at the newest kept one). If the
+   * books do not have the account, or not yet, there are none.
    */
   async history(account: number, before: number | null, count: number): Promise<KeptHistory> {
-    const rows = await this.#inTime(
+    const rows = await this.#withTimeout(
       this.#sql<({ kept_seq: number } & (EntryRow | NoEntryRow))[]>`
         SELECT a.seq AS kept_seq, e.*
         FROM accounts AS a
@@ -127,19 +131,19 @@ export class Books implements BooksReader {
     return { keptSeq: rows[0]?.kept_seq ?? 0, entries };
   }
 
-  /** Lets what is under way finish, within the deadline of a statement. */
+  /** Lets queries in flight finish, within the time-out of a statement. */
   async close(): Promise<void> {
     await this.#sql.end({ timeout: bounds.books_answer_milliseconds_max / 1000 });
   }
 
-  async #inTime<T>(query: PromiseLike<T>): Promise<T> {
+  async #withTimeout<T>(query: PromiseLike<T>): Promise<T> {
     const sql = this.#sql;
     const giveUp = (): void => {
-      // Others may have given it up already.
-      if (this.#sql === sql) this.#sql = connectPostgres(this.#connecting);
+      // Another query may have replaced the pool already.
+      if (this.#sql === sql) this.#sql = connectPostgres(this.#poolOptions);
       sql.end({ timeout: 0 }).catch(() => {});
     };
-    return inTime(query, giveUp, this.#connecting.answer_milliseconds_max);
+    return withTimeout(query, giveUp, this.#poolOptions.answer_milliseconds_max);
   }
 }
 
@@ -157,7 +161,7 @@ interface NoEntryRow {
 
 const UNDEFINED_TABLE = "42P01";
 
-/** The batches after `lastG`, with every doubled one left out. @throws AssertionError where they are not in a row */
+/** The batches after `lastG`, without duplicates. @throws AssertionError if they are not consecutive */
 function inOrder(shard: number, batches: readonly Batch[], lastG: number | null): Batch[] {
   const rest: Batch[] = [];
   let previous = lastG;
@@ -174,10 +178,10 @@ function inOrder(shard: number, batches: readonly Batch[], lastG: number | null)
   return rest;
 }
 
-/** What PostgreSQL says of rows that do not fit, as a divergence; `null` where that is not what is wrong. */
+/** An error of PostgreSQL about rows that do not fit, as a divergence; `null` if it is another error. */
 function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   const code = codeOf(error);
-  // RZ001 is our own; class 23 is a broken constraint (a row that stands already, a limit passed), 22 bad data.
+  // RZ001 is our own code. Class 23 is a violated constraint (a row that already exists, a passed limit), 22 bad data.
   if (!(error instanceof Error) || !/^(RZ001$|23|22)/.test(code)) return null;
   const detail = "detail" in error && typeof error.detail === "string" ? error.detail : "";
   const [account, seq] = (/\((\d+), (\d+)\)|^(\d+) (\d+)$/.exec(detail) ?? [])

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import type { Fold } from "./net-changes.ts";
+import type { NetChanges } from "./net-changes.ts";
 import { integers, texts } from "./pg-array.ts";
 
 /** The batches `g` to `to` of one shard. */
@@ -10,11 +10,11 @@ export interface BatchRange {
   readonly to: number;
 }
 
-/** Calls keep_batches (see migration 001) with what the batches do; alone, or within a transaction. */
-export function keepFolded(
+/** Calls the SQL function keep_batches (see migration 001) with net changes; alone, or within a transaction. */
+export function callKeepBatches(
   sql: postgres.ISql<{ bigint: number }>,
   range: BatchRange,
-  { opened, newLimits, changes, entries }: Fold,
+  { opened, newLimits, changes, entries }: NetChanges,
 ): postgres.PendingQuery<{ found: number }[]> {
   return sql<{ found: number }[]>`
       SELECT keep_batches(

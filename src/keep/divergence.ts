@@ -1,12 +1,12 @@
 /**
- * The books and the outbox tell different stories. Nothing that runs by itself may choose between them: whoever
- * meets this stops, and a person looks.
+ * The books and the outbox contradict each other. No program may choose between them: the one that finds this stops,
+ * and a person has to look at it.
  */
 export class Divergence extends Error {
   readonly shard: number;
   /** The first of the batches that could not be kept. */
   readonly g: number;
-  /** Where in the books, as far as it is known. */
+  /** The account and seq in the books, if known. */
   readonly account: number | null;
   readonly seq: number | null;
 
@@ -24,5 +24,5 @@ export class Divergence extends Error {
   }
 }
 
-/** How a process ends that met a divergence: starting it again would meet the same one. */
+/** The exit code of a process that stopped at a divergence: if it were restarted, it would find the same one. */
 export const DIVERGENCE_EXIT_CODE = 65;

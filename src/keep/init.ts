@@ -3,19 +3,19 @@ import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { migrate } from "./migrate.ts";
-import { reach } from "./wait-for-server.ts";
+import { waitForServer } from "./wait-for-server.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  /** `null`: as the books have it, 1 at the first start. */
+  /** `null`: as in the books; 1 at the first start. */
   readonly shards: number | null;
-  /** The text of the deciding function's library. */
+  /** The source text of the Redis functions. */
   readonly library: string;
 }
 
-/** `begun`: this call completed the first start. `there`: nothing was left to do. */
+/** `begun`: this call completed the first start. `there`: the ledger already existed. */
 export type Initialised = {
   readonly type: "begun" | "there";
   readonly epoch: string;
@@ -29,25 +29,26 @@ interface System {
 }
 
 /**
- * Makes a ledger, or completes one whose making was interrupted: the schema, the five accounts and an epoch in the
- * books; then Redis is filled; then the books note that it was. From that note on Redis is never filled again by this,
- * since an empty one has lost what it had decided. On a ledger that is there, only the function is loaded anew.
+ * Creates a ledger, or completes a creation that was interrupted. First come the schema, the five accounts and an epoch
+ * in the books; then Redis is filled; then the books note that it was. After that note this function never fills Redis
+ * again, since an empty Redis has lost what it had decided. If the ledger already exists, only the schema and the Redis
+ * functions are brought up to date.
  *
- * @throws StartError where books and Redis do not belong together, or a server cannot be reached
+ * @throws StartError if books and Redis do not belong together, or a server cannot be reached
  */
 export async function initialise(options: InitOptions): Promise<Initialised> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete init", connections_max: 1 });
   const redis = connectRedis(options.redisUrl, () => {});
   try {
-    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
-    // The client's own attempts go on for ever, which is more than whoever waits for this wants.
-    const connecting = redis.connect().catch(() => {});
-    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connecting;
-    // A migration may take its time, and so may another init that holds the lock.
+    await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    // The client itself would retry for ever, so the wait is bounded here.
+    const connected = redis.connect().catch(() => {});
+    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connected;
+    // A migration may take long, and so may waiting for another init that holds the lock.
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
-    // The one connection holds it until the end.
+    // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
     return await begin(sql, redis, options);
   } catch (error) {
@@ -74,7 +75,7 @@ async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Init
       `the books were begun with ${shards} shards, which cannot be changed to ${options.shards}: set SHARDS=${shards}.`,
     );
   }
-  // Every shard is looked at before the first is filled.
+  // All shards are checked before the first one is filled.
   const empty: number[] = [];
   for (let shard = 0; shard < shards; shard += 1) {
     if (!(await holdsShard(sql, redis, system, shard))) empty.push(shard);
@@ -85,7 +86,7 @@ async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Init
   return { type: loaded ? "there" : "begun", epoch, shards };
 }
 
-/** The system as the books have it; where they are new, they are begun with `shards`. */
+/** Reads the system from the books; if they are empty, it is created with `shards`. */
 async function openBooks(sql: Sql, shards: number): Promise<System> {
   const [found] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
   if (found !== undefined) return found;
@@ -110,7 +111,7 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
 }
 
 /**
- * Whether Redis holds the shard; a shard that it should not hold, or hold more of, is refused.
+ * Whether Redis has the shard. Throws if Redis should have it, or more of it, or has another ledger's.
  *
  * @throws StartError
  */
@@ -140,13 +141,13 @@ async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number)
   return true;
 }
 
-/** Gives an empty shard its accounts, as the books have them. */
+/** Fills an empty shard with its accounts from the books. */
 async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
   const accounts = await sql<AccountRow[]>`
     SELECT account, credit_limit, balance, seq, opened_at, coalesce(name, '') AS name
     FROM accounts WHERE account % ${shards} = ${shard} ORDER BY account`;
   const [row] = await sql<{ last: number }[]>`SELECT max(account) AS last FROM accounts`;
-  // The accounts of a shard are those whose number leaves it as the rest; it opens every shards-th.
+  // An account belongs to the shard `number % shards`, so a shard opens every shards-th number.
   let next = (row?.last ?? 0) + 1;
   while (next % shards !== shard) next += 1;
   const fields = accounts.flatMap((account) => [

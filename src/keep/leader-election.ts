@@ -1,16 +1,16 @@
 import { bounds } from "../bounds.ts";
 import { connectPostgres, LOCK_CLASS, type Sql, writerLock } from "./postgres-client.ts";
-import { inTime } from "./query-timeout.ts";
+import { withTimeout } from "./query-timeout.ts";
 
 /**
- * The role of a shard's active writer: a session lock in PostgreSQL, on a connection that serves for nothing else.
- * PostgreSQL lets go of it when the connection ends, however it ends, and then another process may have it. Once it
- * is lost, this one never gets it back: a new one has to be made.
+ * The leadership among the writers of a shard. It is a session lock (an advisory lock) in PostgreSQL, on a connection
+ * that is used for nothing else. When the connection ends, for whatever reason, PostgreSQL releases the lock, and
+ * another process can take it. After a loss, this object never holds the lock again: a new one has to be created.
  *
- * It keeps two writers from doing the same work; that no batch is kept twice is for the cursor to see to, since
- * between the loss and its notice both may believe to be the one.
+ * The lock only prevents two writers from doing the same work. It does not ensure that no batch is kept twice, since
+ * until a writer notices the loss of its lock, two of them may believe that they are the leader. The cursor ensures it.
  */
-export class Role {
+export class Leadership {
   readonly #sql: Sql;
   readonly #shard: number;
   readonly #onLost: () => void;
@@ -34,16 +34,16 @@ export class Role {
   }
 
   /**
-   * @returns whether the role is held now
-   * @throws Error where PostgreSQL cannot be reached
+   * @returns whether this process is the leader now
+   * @throws Error if PostgreSQL cannot be reached
    */
   async tryTake(): Promise<boolean> {
-    const [row] = await inTime(
+    const [row] = await withTimeout(
       this.#sql<{ taken: boolean }[]>`
         SELECT pg_try_advisory_lock(${LOCK_CLASS}::int, ${writerLock(this.#shard)}::int) AS taken`,
       () => this.#lose(),
     );
-    // The connection may have ended between PostgreSQL's answer and this line.
+    // The connection may have been lost since PostgreSQL answered.
     if (this.#state === "lost") throw new Error("the connection to PostgreSQL was lost");
     if (row?.taken !== true) return false;
     this.#state = "held";
@@ -51,18 +51,18 @@ export class Role {
     return true;
   }
 
-  /** Lets go of the role, if it is held, and of the connection. */
+  /** Releases the lock, if it is held, and closes the connection. */
   async release(): Promise<void> {
     clearInterval(this.#proof);
     this.#state = "lost";
     await this.#sql.end({ timeout: 1 });
   }
 
-  /** A connection on which nothing is asked would not notice that its other end is gone. */
+  /** Queries the connection now and then: an idle connection would not notice that its other end is gone. */
   #prove(): void {
     if (this.#proving) return;
     this.#proving = true;
-    inTime(this.#sql`SELECT 1`, () => this.#lose())
+    withTimeout(this.#sql`SELECT 1`, () => this.#lose())
       .catch(() => this.#lose())
       .finally(() => {
         this.#proving = false;

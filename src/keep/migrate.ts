@@ -4,15 +4,15 @@ import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/001_books.sql" with { type: "text" };
 import restore from "./migrations/002_restore.sql" with { type: "text" };
 
-/** In the order in which they are applied. Append only: one that has been released is never changed. */
+/** In the order in which they are applied. Append only: a released migration is never changed. */
 const MIGRATIONS: readonly string[] = [books, restore];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
 /**
- * Brings the books to this version's schema, in one transaction, one process at a time.
+ * Brings the schema of the books up to date, in one transaction, one process at a time.
  *
- * @throws StartError where the books were written by a newer version
+ * @throws StartError if a newer version wrote the books
  */
 export async function migrate(sql: Sql): Promise<void> {
   await sql.begin(async (transaction) => {

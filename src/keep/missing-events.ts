@@ -2,16 +2,16 @@ import { parseEvent } from "../ledger/event.ts";
 import type postgres from "postgres";
 import type { Sql } from "./postgres-client.ts";
 
-type Asked = Sql | postgres.TransactionSql<{ bigint: number }>;
+type Queryable = Sql | postgres.TransactionSql<{ bigint: number }>;
 
-/** Those of the events that do not stand in the books as they say: the same command, at the same place. */
-export async function notInBooks(sql: Asked, events: readonly string[]): Promise<string[]> {
+/** Which of the events are not in the books with the same command at the same account and seq. */
+export async function missingEvents(sql: Queryable, events: readonly string[]): Promise<string[]> {
   const missing: string[] = [];
-  for (const text of events) if (!(await stands(sql, text))) missing.push(text);
+  for (const text of events) if (!(await isKept(sql, text))) missing.push(text);
   return missing;
 }
 
-async function stands(sql: Asked, text: string): Promise<boolean> {
+async function isKept(sql: Queryable, text: string): Promise<boolean> {
   const event = parseEvent(text);
   switch (event.type) {
     case "entry": {

@@ -4,12 +4,12 @@ import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { Divergence } from "./divergence.ts";
 import { messageOf } from "../errors.ts";
 
-/** How an account must stand before the batches, and how it stands after. */
-export interface Change {
+/** The state that an account must have before the batches, and its state after them. */
+export interface AccountChange {
   readonly account: number;
   readonly seqBefore: number;
   readonly balanceBefore: number;
-  /** `null`: the events do not tell. */
+  /** `null`: the events do not say. */
   readonly limitBefore: number | null;
   readonly seq: number;
   readonly balance: number;
@@ -34,33 +34,33 @@ export interface NewLimit {
   readonly changed_at: number;
 }
 
-/** What some batches in a row do to the books. */
-export interface Fold {
+/** The effect of some consecutive batches on the books. */
+export interface NetChanges {
   readonly opened: readonly Opened[];
   readonly newLimits: readonly NewLimit[];
   /** Each account once. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly AccountChange[];
   readonly entries: readonly (Entry & { readonly creditLimit: number })[];
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
- * Reads the batches' events and holds them to the chain that the entries of an account form, as far as they tell of
- * it; whether the first one fits to what the books hold is for the books to say.
+ * Reads the events of the batches into one net change for each account, and checks that the events of each account
+ * follow from each other. Whether the first one follows from what the books have is checked by the books.
  *
- * @throws Divergence where an event is none, or does not follow from the one before it
+ * @throws Divergence if a text is not an event, or an event does not follow from the one before it
  */
-export function fold(batches: readonly Batch[]): Fold {
+export function netChanges(batches: readonly Batch[]): NetChanges {
   const opened: Opened[] = [];
   const newLimits: NewLimit[] = [];
   const entries: (Entry & { creditLimit: number })[] = [];
-  const changes = new Map<number, Writable<Change>>();
+  const changes = new Map<number, Writable<AccountChange>>();
 
   for (const { shard, g, events } of batches) {
     for (const text of events) {
-      const event = read(text, shard, g);
-      const { account, seqBefore, balanceBefore, limitBefore } = expectation(event);
+      const event = parse(text, shard, g);
+      const { account, seqBefore, balanceBefore, limitBefore } = stateBefore(event);
       let change = changes.get(account);
       if (change === undefined) {
         change = {
@@ -112,7 +112,7 @@ export function fold(batches: readonly Batch[]): Fold {
   return { opened, newLimits, changes: [...changes.values()], entries };
 }
 
-function read(text: string, shard: number, g: number): LedgerEvent {
+function parse(text: string, shard: number, g: number): LedgerEvent {
   try {
     return parseEvent(text);
   } catch (error) {
@@ -120,10 +120,10 @@ function read(text: string, shard: number, g: number): LedgerEvent {
   }
 }
 
-/** How the event's account stood before it. */
-function expectation(
+/** The state of the event's account before the event. */
+function stateBefore(
   event: LedgerEvent,
-): Pick<Change, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
+): Pick<AccountChange, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
   switch (event.type) {
     case "entry": {
       const { account, seq, kind, value, balance } = event.entry;

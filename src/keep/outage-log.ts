@@ -1,23 +1,23 @@
-/** `away` covers every reason why a server does not answer as it should: they follow each other in a restart. */
-export type Trouble = "away" | "no books" | "no ledger" | "another epoch" | "older";
+/** `away` covers all reasons why a server does not answer properly: during a restart one follows the other. */
+export type Outage = "away" | "no books" | "no ledger" | "another epoch" | "older";
 
-/** Reports changes of state, one line each: what is wrong with a server, and that nothing is any longer. */
-export class Troubles {
+/** Reports only changes, one line each: what is wrong with a server, and later that it can be used again. */
+export class OutageLog {
   readonly #report: (line: string) => void;
-  readonly #standing = new Map<string, Trouble>();
+  readonly #current = new Map<string, Outage>();
 
   constructor(report: (line: string) => void) {
     this.#report = report;
   }
 
-  /** @param what for a person */
-  begin(server: string, trouble: Trouble, what: string): void {
-    if (this.#standing.get(server) === trouble) return;
-    this.#standing.set(server, trouble);
+  /** @param what the line to report, for a person */
+  begin(server: string, outage: Outage, what: string): void {
+    if (this.#current.get(server) === outage) return;
+    this.#current.set(server, outage);
     this.#report(what);
   }
 
   end(server: string): void {
-    if (this.#standing.delete(server)) this.#report(`${server} can be used again`);
+    if (this.#current.delete(server)) this.#report(`${server} can be used again`);
   }
 }

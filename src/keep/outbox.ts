@@ -10,20 +10,20 @@ import {
   type Redis,
 } from "../decide/redis-client.ts";
 
-/** `null`: Redis holds nothing of the shard. */
+/** `null`: Redis has nothing of the shard. */
 export type Head = {
   readonly epoch: string;
   readonly g: number;
-  /** A batch that was answered and is gone; `null` where none is. */
+  /** A batch that was answered and is gone; `null` if there is none. */
   readonly lost: number | null;
 } | null;
 
 const headReply = z.tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()]);
 
-/** The outboxes in Redis, as the writer uses them. Methods reject while Redis is away, and work again when it is back. */
+/** The outboxes in Redis, as the writer uses them. Methods reject while Redis is away and work again when it is back. */
 export class Outbox {
   readonly #redis: Redis;
-  /** How often the connection was made: what was seen over an earlier one may be another Redis's. */
+  /** Counts connections: what was seen over an earlier one may have been another Redis. */
   #connections = 0;
 
   constructor(url: string) {
@@ -31,11 +31,11 @@ export class Outbox {
     this.#redis.on("ready", () => {
       this.#connections += 1;
     });
-    // It goes on trying by itself; whoever calls a method meanwhile is told.
+    // The client keeps trying by itself, and methods that are called meanwhile reject.
     this.#redis.connect().catch(() => {});
   }
 
-  /** A number that differs for each connection; `null` while there is none. */
+  /** A number that is different for each connection; `null` while there is none. */
   get connection(): number | null {
     return this.#redis.isReady ? this.#connections : null;
   }
@@ -47,13 +47,13 @@ export class Outbox {
     return { epoch, g: Number(g), lost: lost === null ? null : Number(lost) };
   }
 
-  /** Up to `count` batches from `g` on, in their order. The caller knows the epoch. */
+  /** Up to `count` batches, beginning at `g`, in order. The caller knows the epoch. */
   async read(epoch: string, shard: number, g: number, count: number): Promise<Batch[]> {
     const entries = await readOutbox(this.#redis, shard, g, Math.min(count, bounds.outbox_read_batches_max));
     return entries.map((entry) => ({ epoch, shard, ...entry }));
   }
 
-  /** Drops the batches up to `g`. */
+  /** Deletes the batches up to and including `g`. */
   async trim(shard: number, g: number): Promise<void> {
     await this.#redis.sendCommand(["XTRIM", outboxKey(shard), "MINID", "=", String(g + 1)]);
   }

@@ -1,6 +1,6 @@
 /**
- * Columns as PostgreSQL's array literals. Joined in one go, which is several times as fast as a driver that looks
- * at the type of each element.
+ * A column as an array literal of PostgreSQL. It is joined in one go, which is several times faster than a driver that
+ * checks the type of each element.
  */
 export function integers<Row>(rows: readonly Row[], column: (row: Row) => number | null): string {
   return `{${rows.map((row) => column(row) ?? "NULL").join(",")}}`;

@@ -1,12 +1,12 @@
 import { bounds } from "../bounds.ts";
 
 /**
- * The answer, or an error where there is none in time. A PostgreSQL that is frozen, or behind a dead wire, answers
- * nothing at all, and its own time-outs do not help then.
+ * Waits for an answer of PostgreSQL, but not longer than a time-out. PostgreSQL's own time-outs do not help if it is
+ * frozen or its network connection is dead.
  *
- * @param onLate gives up the connection: the question may still be on its way
+ * @param onLate called at the time-out. It has to give up the connection, since the query may still be in flight on it
  */
-export async function inTime<T>(
+export async function withTimeout<T>(
   answer: PromiseLike<T>,
   onLate: () => void,
   milliseconds: number = bounds.books_answer_milliseconds_max,

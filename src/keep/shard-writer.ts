@@ -6,9 +6,9 @@ import type { Books } from "./books.ts";
 import { codeOf } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
-import { Role } from "./leader-election.ts";
-import { type Trouble, Troubles } from "./outage-log.ts";
-import { Wake } from "./wakeable-sleep.ts";
+import { Leadership } from "./leader-election.ts";
+import { type Outage, OutageLog } from "./outage-log.ts";
+import { WakeableSleep } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
 
 export interface ShardWriterOptions {
@@ -16,180 +16,182 @@ export interface ShardWriterOptions {
   readonly databaseUrl: string;
   readonly books: Books;
   readonly outbox: Outbox;
-  /** Lines for whoever runs the system: one for each change of state. */
+  /** Called with a line for the operator at each change of state. */
   readonly report: (line: string) => void;
 }
 
-/** Something outside is not as it should be, and may be so later: the writer waits. */
-class Waits extends Error {
+/** A server is unavailable or not in the expected state, which may pass: the writer waits and tries again. */
+class MustWait extends Error {
   readonly server: "PostgreSQL" | "Redis";
-  readonly trouble: Trouble;
+  readonly outage: Outage;
 
-  constructor(server: "PostgreSQL" | "Redis", trouble: Trouble, message: string) {
+  constructor(server: "PostgreSQL" | "Redis", outage: Outage, message: string) {
     super(message);
     this.server = server;
-    this.trouble = trouble;
+    this.outage = outage;
   }
 }
 
 /**
- * Keeps one shard's batches.
+ * Moves the batches of one shard into the books.
  *
- * It stands by until it holds the role, then turns in a circle: take what follows the cursor, from the feed where it
- * was brought, else from the outbox; keep it in one transaction; every 100 ms look at the outbox, and trim it to what
- * is kept. The feed only makes this quick: without it, looking finds the same batches a little later.
+ * It stands by until it is the leader. Then it repeats these steps: take the batches after the cursor, from the feed if
+ * it has delivered them, else from the outbox; keep them in one transaction. Every 100 ms it also checks the outbox and
+ * removes from it what is kept. The feed only makes this faster: without it, the check of the outbox finds the same
+ * batches a little later.
  *
- * Nothing is kept or trimmed before Redis was seen, over the connection of this moment, to be of the books' epoch and
- * not older than the books. Where anything is not as it should be, the writer waits and begins again with what the
- * books say; only a divergence ends it.
+ * Nothing is kept or removed before Redis was checked over its current connection: it must be of the books' epoch and
+ * not older than the books. If anything is wrong, the writer waits, then begins again from the state of the books. Only
+ * a divergence ends it.
  */
 export class ShardWriter {
   readonly #options: ShardWriterOptions;
   readonly #report: (line: string) => void;
-  readonly #troubles: Troubles;
-  readonly #wake = new Wake();
-  /** By g: brought by the feed, not kept yet. */
-  readonly #brought = new Map<number, Batch>();
+  readonly #outages: OutageLog;
+  readonly #sleep = new WakeableSleep();
+  /** By g: batches from the feed that are not kept yet. */
+  readonly #feedBatches = new Map<number, Batch>();
   #stopped = false;
-  #saidStandby = false;
+  #reportedStandby = false;
   #epoch: string | null = null;
-  /** The cursor, as far as it is known. */
+  /** The cursor, as last seen. */
   #lastG = 0;
-  /** The latest batch that the outbox was seen to have. */
+  /** The latest batch that was seen in the outbox. */
   #headG = 0;
   #trimmedG = 0;
-  /** Over which connection Redis was looked at, and when. */
-  #lookedOver: number | null = null;
-  #lookedAt = 0;
+  /** Over which connection to Redis the outbox was checked, and when. */
+  #checkedConnection: number | null = null;
+  #checkedAt = 0;
   #keptAt = 0;
-  /** There was more than enough for one transaction. */
+  /** The last transaction was full, so there is probably more to keep. */
   #behind = false;
   #readBatches: number = bounds.outbox_read_batches_max;
 
   constructor(options: ShardWriterOptions) {
     this.#options = options;
     this.#report = (line) => options.report(`shard ${options.shard}: ${line}`);
-    this.#troubles = new Troubles(this.#report);
+    this.#outages = new OutageLog(this.#report);
   }
 
-  /** Takes a batch that the feed brings: any batch, at any time. */
+  /** Takes a batch from the feed. It may be any batch, at any time. */
   offer(batch: Batch): void {
     if (batch.epoch !== this.#epoch || batch.g <= this.#lastG) return;
-    if (this.#brought.size >= bounds.feed_waiting_batches_max) return;
-    this.#brought.set(batch.g, batch);
-    this.#wake.now();
+    if (this.#feedBatches.size >= bounds.feed_waiting_batches_max) return;
+    this.#feedBatches.set(batch.g, batch);
+    this.#sleep.wake();
   }
 
   /**
-   * Until {@link stop}.
+   * Runs until {@link stop}.
    *
    * @throws Divergence
    */
   async run(): Promise<void> {
     while (!this.#stopped) {
       const { databaseUrl, shard } = this.#options;
-      const role = new Role(databaseUrl, shard, () => this.#wake.now());
+      const leadership = new Leadership(databaseUrl, shard, () => this.#sleep.wake());
       try {
-        if (await this.#standBy(role)) await this.#serve(role);
+        if (await this.#standBy(leadership)) await this.#lead(leadership);
       } finally {
-        await role.release();
+        await leadership.release();
         this.#epoch = null;
-        this.#brought.clear();
+        this.#feedBatches.clear();
       }
     }
   }
 
-  /** Lets a transaction under way finish; then {@link run} returns. */
+  /** Lets the current transaction finish; then {@link run} returns. */
   stop(): void {
     this.#stopped = true;
-    this.#wake.now();
+    this.#sleep.wake();
   }
 
-  /** @returns whether the role is held; else it has to be tried with a new one */
-  async #standBy(role: Role): Promise<boolean> {
+  /** @returns whether this writer is the leader now; if not, a new Leadership has to be tried */
+  async #standBy(leadership: Leadership): Promise<boolean> {
     while (!this.#stopped) {
       try {
-        if (await role.tryTake()) return true;
+        if (await leadership.tryTake()) return true;
       } catch (error) {
-        this.#troubles.begin("PostgreSQL", "away", booksAway(error));
-        await this.#wake.sleep(bounds.role_look_milliseconds);
+        this.#outages.begin("PostgreSQL", "away", booksAway(error));
+        await this.#sleep.for(bounds.role_look_milliseconds);
         return false;
       }
-      if (!this.#saidStandby) this.#report("another writer is active, this one stands by");
-      this.#saidStandby = true;
-      await this.#wake.sleep(bounds.role_look_milliseconds);
+      if (!this.#reportedStandby) this.#report("another writer is active, this one stands by");
+      this.#reportedStandby = true;
+      await this.#sleep.for(bounds.role_look_milliseconds);
     }
     return false;
   }
 
-  async #serve(role: Role): Promise<void> {
+  async #lead(leadership: Leadership): Promise<void> {
     this.#report("this writer is active");
-    this.#saidStandby = false;
+    this.#reportedStandby = false;
     let pause: number = bounds.books_reconnect_milliseconds;
-    while (role.held && !this.#stopped) {
+    while (leadership.held && !this.#stopped) {
       try {
-        await this.#begin();
-        while (role.held && !this.#stopped) {
-          await this.#turn(role);
-          this.#troubles.end("PostgreSQL");
-          this.#troubles.end("Redis");
+        await this.#reload();
+        while (leadership.held && !this.#stopped) {
+          await this.#step(leadership);
+          this.#outages.end("PostgreSQL");
+          this.#outages.end("Redis");
           pause = bounds.books_reconnect_milliseconds;
         }
       } catch (error) {
-        if (!(error instanceof Waits)) throw error;
-        this.#troubles.begin(error.server, error.trouble, error.message);
-        await this.#wake.sleep(pause);
+        if (!(error instanceof MustWait)) throw error;
+        this.#outages.begin(error.server, error.outage, error.message);
+        await this.#sleep.for(pause);
         pause = Math.min(2 * pause, bounds.keep_retry_milliseconds_max);
       }
     }
-    if (!role.held) this.#report("the role of the active writer was lost with its connection to PostgreSQL");
+    if (!leadership.held)
+      this.#report("the role of the active writer was lost with its connection to PostgreSQL");
   }
 
-  /** Takes from the books what this writer goes by. */
-  async #begin(): Promise<void> {
+  /** Reads epoch and cursor from the books and starts from there. */
+  async #reload(): Promise<void> {
     const fence = await this.#fence();
     this.#epoch = fence.epoch;
     this.#lastG = fence.lastG;
     this.#headG = fence.lastG;
     this.#trimmedG = 0;
-    this.#lookedOver = null;
-    this.#forgetKept();
+    this.#checkedConnection = null;
+    this.#dropKept();
   }
 
-  async #turn(role: Role): Promise<void> {
+  async #step(leadership: Leadership): Promise<void> {
     if (!this.#behind)
       await Bun.sleep(Math.max(0, this.#keptAt + bounds.keep_pace_milliseconds - performance.now()));
-    const lookAt = this.#lookedAt + bounds.outbox_look_milliseconds;
-    if (performance.now() >= lookAt || !this.#isLookedAt()) await this.#look();
+    const nextCheckAt = this.#checkedAt + bounds.outbox_look_milliseconds;
+    if (performance.now() >= nextCheckAt || !this.#isChecked()) await this.#checkOutbox();
 
-    const batches = await this.#following();
+    const batches = await this.#nextBatches();
     if (batches.length === 0) {
       this.#behind = false;
-      await this.#wake.sleep(this.#lookedAt + bounds.outbox_look_milliseconds - performance.now());
-    } else if (role.held && this.#isLookedAt()) {
+      await this.#sleep.for(this.#checkedAt + bounds.outbox_look_milliseconds - performance.now());
+    } else if (leadership.held && this.#isChecked()) {
       await this.#keep(batches);
     }
   }
 
-  /** What follows the cursor without a gap, as far as it is worth one transaction. */
-  async #following(): Promise<readonly Batch[]> {
-    const brought = this.#fromFeed();
-    if (brought.length > 0) return brought;
-    const known = this.#headG > this.#lastG || this.#brought.size > 0;
+  /** The batches after the cursor, without a gap, as many as make about one transaction. */
+  async #nextBatches(): Promise<readonly Batch[]> {
+    const fromFeed = this.#takeFromFeed();
+    if (fromFeed.length > 0) return fromFeed;
+    const known = this.#headG > this.#lastG || this.#feedBatches.size > 0;
     if (!known) return [];
     if (!this.#behind) {
       await Bun.sleep(bounds.feed_patience_milliseconds);
-      const late = this.#fromFeed();
+      const late = this.#takeFromFeed();
       if (late.length > 0) return late;
     }
-    return this.#fromOutbox();
+    return this.#takeFromOutbox();
   }
 
-  #fromFeed(): Batch[] {
+  #takeFromFeed(): Batch[] {
     const batches: Batch[] = [];
     let entries = 0;
     for (let g = this.#lastG + 1; entries < bounds.keep_entries_target; g += 1) {
-      const batch = this.#brought.get(g);
+      const batch = this.#feedBatches.get(g);
       if (batch === undefined) break;
       batches.push(batch);
       entries += batch.events.length;
@@ -197,22 +199,22 @@ export class ShardWriter {
     return batches;
   }
 
-  async #fromOutbox(): Promise<readonly Batch[]> {
+  async #takeFromOutbox(): Promise<readonly Batch[]> {
     const batches = await this.#readOutbox();
     if (batches.length > 0) return batches;
-    await this.#look();
+    await this.#checkOutbox();
     if (this.#headG <= this.#lastG) {
-      // What the feed brought cannot be of this ledger.
-      this.#brought.clear();
+      // The batches from the feed cannot be of this ledger.
+      this.#feedBatches.clear();
       return [];
     }
     const again = await this.#readOutbox();
-    if (again.length > 0 || !this.#isLookedAt()) return again;
-    // Another writer may have kept it and trimmed the outbox meanwhile.
+    if (again.length > 0 || !this.#isChecked()) return again;
+    // Another writer may have kept the batch and removed it from the outbox meanwhile.
     const { lastG } = await this.#fence();
     if (lastG === this.#lastG) {
       const { outbox, shard } = this.#options;
-      // Whatever the APIs answered from now on, these books could not keep it.
+      // Whatever the APIs answered from now on could not be kept in these books.
       await redisAnswer(outbox.markLost(shard, this.#epoch ?? "", lastG + 1, lastG));
       throw new Divergence(
         { shard, g: lastG + 1 },
@@ -221,11 +223,11 @@ export class ShardWriter {
       );
     }
     this.#lastG = lastG;
-    this.#forgetKept();
+    this.#dropKept();
     return [];
   }
 
-  /** The batches that follow the cursor, as many as make about one transaction. */
+  /** The same, read from the outbox. */
   async #readOutbox(): Promise<readonly Batch[]> {
     const { outbox, shard } = this.#options;
     const first = this.#lastG + 1;
@@ -237,7 +239,7 @@ export class ShardWriter {
       const wanted = Math.ceil((bounds.keep_entries_target * batches.length) / entries);
       this.#readBatches = Math.min(wanted, bounds.outbox_read_batches_max);
     }
-    return this.#isLookedAt() ? batches : [];
+    return this.#isChecked() ? batches : [];
   }
 
   async #keep(batches: readonly Batch[]): Promise<void> {
@@ -245,80 +247,80 @@ export class ShardWriter {
     this.#keptAt = performance.now();
     const kept = await booksAnswer(books.keep(shard, batches));
     this.#lastG = kept.lastG;
-    this.#forgetKept();
-    const most = batches.length === bounds.outbox_read_batches_max;
-    this.#behind = most || entriesOf(batches) >= bounds.keep_entries_target;
+    this.#dropKept();
+    const isFull = batches.length === bounds.outbox_read_batches_max;
+    this.#behind = isFull || entriesOf(batches) >= bounds.keep_entries_target;
   }
 
-  #forgetKept(): void {
-    for (const [g, batch] of this.#brought) {
-      if (g <= this.#lastG || batch.epoch !== this.#epoch) this.#brought.delete(g);
+  #dropKept(): void {
+    for (const [g, batch] of this.#feedBatches) {
+      if (g <= this.#lastG || batch.epoch !== this.#epoch) this.#feedBatches.delete(g);
     }
   }
 
-  /** Whether Redis was looked at over the connection of this moment. */
-  #isLookedAt(): boolean {
-    return this.#lookedOver !== null && this.#lookedOver === this.#options.outbox.connection;
+  /** Whether Redis was checked over its current connection. */
+  #isChecked(): boolean {
+    return this.#checkedConnection !== null && this.#checkedConnection === this.#options.outbox.connection;
   }
 
   /**
-   * Sees how far the outbox is, and trims what is kept.
+   * Checks how far the outbox is, and removes from it what is kept.
    *
-   * @throws Waits where Redis is away, empty, another ledger's, or older than the books
+   * @throws MustWait if Redis is away, empty, of another ledger, or older than the books
    */
-  async #look(): Promise<void> {
+  async #checkOutbox(): Promise<void> {
     const { outbox, shard } = this.#options;
     const connection = outbox.connection;
     if (connection === null)
-      throw new Waits("Redis", "away", "Redis is away: what is answered is kept when it is back");
-    const isNew = this.#lookedOver !== connection;
-    const broughtG = isNew ? Math.max(0, ...this.#brought.keys()) : 0;
-    const brought = this.#brought.get(broughtG);
-    // What the feed brought before may not have survived in Redis.
-    if (isNew) this.#brought.clear();
+      throw new MustWait("Redis", "away", "Redis is away: what is answered is kept when it is back");
+    const isNew = this.#checkedConnection !== connection;
+    const feedG = isNew ? Math.max(0, ...this.#feedBatches.keys()) : 0;
+    const feedBatch = this.#feedBatches.get(feedG);
+    // Redis may have lost batches that the feed delivered before.
+    if (isNew) this.#feedBatches.clear();
     const head = await redisAnswer(outbox.head(shard));
     if (head === null) {
-      throw new Waits(
+      throw new MustWait(
         "Redis",
         "no ledger",
         "Redis holds no ledger, the books do: give it its data back, or run razonete restore",
       );
     }
     if (head.epoch !== this.#epoch) {
-      throw new Waits(
+      throw new MustWait(
         "Redis",
         "another epoch",
         `Redis is of epoch ${head.epoch}, the books are of ${this.#epoch}: nothing is kept`,
       );
     }
     let { lost } = head;
-    if (brought !== undefined && (await this.#isGone(brought, head.g))) {
-      await this.#noteLost(broughtG, head.g < broughtG ? null : "other");
-      lost = broughtG;
+    if (feedBatch !== undefined && (await this.#isLost(feedBatch, head.g))) {
+      await this.#noteLost(feedG, head.g < feedG ? null : "other");
+      lost = feedG;
     }
-    const older = olderThan({ ...head, lost }, this.#lastG);
-    if (older !== null) {
-      throw new Waits("Redis", "older", `${older}: give it its data back, or run razonete restore`);
+    const reason = reasonOlder({ ...head, lost }, this.#lastG);
+    if (reason !== null) {
+      throw new MustWait("Redis", "older", `${reason}: give it its data back, or run razonete restore`);
     }
-    this.#lookedOver = connection;
-    this.#lookedAt = performance.now();
+    this.#checkedConnection = connection;
+    this.#checkedAt = performance.now();
     this.#headG = head.g;
-    if (this.#trimmedG < this.#lastG && this.#isLookedAt()) {
+    if (this.#trimmedG < this.#lastG && this.#isChecked()) {
       const lastG = this.#lastG;
       await redisAnswer(outbox.trim(shard, lastG));
       this.#trimmedG = lastG;
     }
   }
 
-  /** Whether Redis does not have the batch, or has another one under its number. */
-  async #isGone({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
+  /** Whether Redis does not have the batch, or has another one with its number. */
+  async #isLost({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
     if (headG < g) return true;
     const [same] = await redisAnswer(this.#options.outbox.read(epoch, shard, g, 1));
-    // Trimmed is what was kept.
+    // A batch that is no longer in the outbox was kept.
     return same?.g === g && same.events.some((event, index) => event !== events[index]);
   }
 
-  /** What the feed brought was answered: neither an API nor this writer may go on as if it had not been. */
+  /** Marks a batch from the feed as lost. It was answered, so APIs and writer must not continue as if it had not been. */
   async #noteLost(g: number, keptG: "other" | null): Promise<void> {
     const { books, outbox, shard } = this.#options;
     const epoch = this.#epoch ?? "";
@@ -331,7 +333,7 @@ export class ShardWriter {
     const fence: BooksFence | null = await booksAnswer(books.fence());
     const lastG = fence?.lastG[shard];
     if (fence === null || !fence.loaded || lastG === undefined) {
-      throw new Waits(
+      throw new MustWait(
         "PostgreSQL",
         "no books",
         "the books are not there yet, or are being restored: run razonete init, or razonete restore",
@@ -341,7 +343,7 @@ export class ShardWriter {
   }
 }
 
-function olderThan({ g, lost }: NonNullable<Head>, lastG: number): string | null {
+function reasonOlder({ g, lost }: NonNullable<Head>, lastG: number): string | null {
   if (g < lastG) return `Redis is older than the books (batch ${g}, the books have ${lastG})`;
   return lost === null
     ? null
@@ -352,13 +354,13 @@ function entriesOf(batches: readonly Batch[]): number {
   return batches.reduce((sum, { events }) => sum + events.length, 0);
 }
 
-/** @throws Waits, or what is no matter of waiting */
+/** @throws MustWait, or errors that waiting does not help against */
 async function booksAnswer<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
     if (error instanceof Divergence || error instanceof AssertionError) throw error;
-    throw new Waits("PostgreSQL", "away", booksAway(error));
+    throw new MustWait("PostgreSQL", "away", booksAway(error));
   }
 }
 
@@ -367,7 +369,7 @@ async function redisAnswer<T>(answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (error) {
     const reason = messageOf(error);
-    throw new Waits(
+    throw new MustWait(
       "Redis",
       "away",
       `Redis cannot be used (${reason}): what is answered is kept when it can`,

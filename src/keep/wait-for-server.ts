@@ -3,11 +3,11 @@ import { StartError } from "../errors.ts";
 import { codeOf } from "./postgres-client.ts";
 
 /**
- * Waits for a server: those that are started together with this are not there at once.
+ * Waits until a server answers: one that is started together with this process needs a moment.
  *
  * @throws StartError after `init_wait_milliseconds_max`
  */
-export async function reach(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
+export async function waitForServer(server: string, attempt: () => PromiseLike<unknown>): Promise<void> {
   const deadline = performance.now() + bounds.init_wait_milliseconds_max;
   for (;;) {
     try {
@@ -15,7 +15,7 @@ export async function reach(server: string, attempt: () => PromiseLike<unknown>)
       return;
     } catch (error) {
       const reason = error instanceof Error ? error.message || codeOf(error) : String(error);
-      // A wrong password or database name does not mend itself.
+      // Waiting does not help against a wrong password or database name.
       if (performance.now() > deadline || /^(28|3D)/.test(codeOf(error))) {
         throw new StartError(`${server} cannot be used: ${reason}.`);
       }

@@ -1,14 +1,14 @@
-/** Lets one loop sleep until something happens or time is up. What happened while it was awake is not lost. */
-export class Wake {
+/** A sleep of one loop, which {@link wake} ends early. A wake while the loop is not sleeping ends its next sleep. */
+export class WakeableSleep {
   #pending = false;
   #resolve: (() => void) | null = null;
 
-  now(): void {
+  wake(): void {
     this.#pending = true;
     this.#resolve?.();
   }
 
-  async sleep(milliseconds: number): Promise<void> {
+  async for(milliseconds: number): Promise<void> {
     if (!this.#pending && milliseconds > 0) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       await new Promise<void>((resolve) => {

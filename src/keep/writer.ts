@@ -5,28 +5,28 @@ import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
 import { Outbox } from "./outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
-import { Troubles } from "./outage-log.ts";
-import { Wake } from "./wakeable-sleep.ts";
+import { OutageLog } from "./outage-log.ts";
+import { WakeableSleep } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
 
-/** The writer's process: one {@link ShardWriter} for each shard that the books have, over shared connections. */
+/** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
   readonly #config: WriterConfig;
   readonly #report: (line: string) => void;
-  readonly #troubles: Troubles;
-  readonly #wake = new Wake();
+  readonly #outages: OutageLog;
+  readonly #sleep = new WakeableSleep();
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
-  /** @param report gets one line for each change of state */
+  /** @param report called with one line for each change of state */
   constructor(config: WriterConfig, report: (line: string) => void) {
     this.#config = config;
     this.#report = report;
-    this.#troubles = new Troubles(report);
+    this.#outages = new OutageLog(report);
   }
 
   /**
-   * Until {@link stop}. Servers that are away are waited for.
+   * Runs until {@link stop}. Waits for servers that are unavailable.
    *
    * @throws Divergence
    */
@@ -34,7 +34,7 @@ export class Writer {
     const { databaseUrl, redisUrl, natsUrl } = this.#config;
     const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
     const outbox = new Outbox(redisUrl);
-    const feed = new Feed({ url: natsUrl, name: "razonete writer", onTrouble: this.#report });
+    const feed = new Feed({ url: natsUrl, name: "razonete writer", onOutage: this.#report });
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
@@ -54,7 +54,7 @@ export class Writer {
 
   stop(): void {
     this.#stopped = true;
-    this.#wake.now();
+    this.#sleep.wake();
     for (const writer of this.#shardWriters) writer.stop();
   }
 
@@ -64,16 +64,16 @@ export class Writer {
       try {
         fence = await books.fence();
         if (fence === null)
-          this.#troubles.begin("PostgreSQL", "no books", "there are no books yet: run razonete init");
+          this.#outages.begin("PostgreSQL", "no books", "there are no books yet: run razonete init");
       } catch (error) {
         const reason = messageOf(error);
-        this.#troubles.begin("PostgreSQL", "away", `PostgreSQL cannot be used (${reason})`);
+        this.#outages.begin("PostgreSQL", "away", `PostgreSQL cannot be used (${reason})`);
       }
       if (fence !== null) {
-        this.#troubles.end("PostgreSQL");
+        this.#outages.end("PostgreSQL");
         return fence.shards;
       }
-      await this.#wake.sleep(bounds.role_look_milliseconds);
+      await this.#sleep.for(bounds.role_look_milliseconds);
     }
     return 0;
   }

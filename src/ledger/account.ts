@@ -1,8 +1,8 @@
 /** Microseconds since 1970-01-01T00:00:00Z. */
 export type Micros = number;
 
-/** What commands change of an account, as it stands after the latest. Never changed in place: a command makes a new one. */
-export interface Standing {
+/** The part of an account that commands change, as of its latest command. Immutable: each command makes a new one. */
+export interface AccountState {
   /** The account's number: from 1, without gaps in the order of opening. */
   readonly id: number;
   /** How far below zero the balance may go, in cents: 0 to 2^53 - 1. */
@@ -13,7 +13,7 @@ export interface Standing {
   readonly seq: number;
 }
 
-export interface Account extends Standing {
+export interface Account extends AccountState {
   /** The time of the latest entry; the time of opening before the first. */
   readonly time: Micros;
   readonly name: string | null;

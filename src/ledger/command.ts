@@ -32,8 +32,8 @@ export interface ChangeLimit {
 export type Command = Transact | OpenAccount | ChangeLimit;
 
 /**
- * Every command has an id before its first attempt. One from a client (`key:` and its Idempotency-Key) is
- * remembered with its outcome for a day; one that was made for the request (`req:`) only names the entry.
+ * Every command gets its id before its first attempt. An id from a client (`key:` and the Idempotency-Key) is
+ * remembered with its outcome for a day. An id that was made for one request (`req:`) mainly names the entry.
  */
 export type CommandId = `key:${string}` | `req:${string}`;
 
@@ -42,8 +42,8 @@ export function isClientKey(id: CommandId): boolean {
 }
 
 /**
- * What a command asks for, without its id, as one text: two commands with the same id and the same content
- * are the same command sent twice.
+ * What a command asks for, without its id, as one text. Two commands with the same id and the same content are
+ * the same command, sent twice.
  */
 export function contentOf(command: Command): string {
   switch (command.type) {

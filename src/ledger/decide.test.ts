@@ -50,7 +50,7 @@ describe("decide", () => {
     }
   });
 
-  // The order of precedence of refusal.ts. `key-reused` comes before all of these, in the ledger that has the memory.
+  // The order of precedence of refusal.ts. `key-reused` comes before all of these: the ledger that remembers ids checks it.
   test.each([
     ["account-unknown", null, transact("debit", MONEY_CENTS_MAX)],
     ["account-unknown", null, transact("credit", MONEY_CENTS_MAX)],

@@ -9,12 +9,12 @@ export type Decision =
   | { readonly type: "refused"; readonly refusal: Refusal };
 
 /**
- * The rules of the ledger, without any I/O: what becomes of the account when the command is applied to it.
- * All checks come before the first change, in the order that refusal.ts documents. Whether the id was seen
- * before (`key-reused`) is for the caller, who has the memory of ids.
+ * The rules of the ledger, without any I/O: applies the command to the account, or refuses it.
+ * All checks come before the first change, in the order that refusal.ts documents. `key-reused` is checked by the
+ * caller, since only the caller remembers ids.
  *
- * @param account the account that the command names, as it stands; `null` where there is none
- * @param now the deciding ledger's clock
+ * @param account the current state of the account that the command names; `null` if there is no such account
+ * @param now the clock of the ledger that decides
  */
 export function decide(account: Account | null, command: Transact | ChangeLimit, now: Micros): Decision {
   if (account === null) return refuse("account-unknown");
@@ -22,7 +22,7 @@ export function decide(account: Account | null, command: Transact | ChangeLimit,
 }
 
 /**
- * The account that the command opens. There is nothing to refuse.
+ * The account that the command opens. Opening is never refused.
  *
  * @param id the number that the ledger gives it
  */
@@ -32,13 +32,13 @@ export function open(command: OpenAccount, id: number, now: Micros): Account {
 
 function transact(account: Account, command: Transact, now: Micros): Decision {
   const isDebit = command.kind === "debit";
-  // Both operands are within ±(2^53 - 1). Beyond it a sum may be rounded, but never back into the range.
+  // Both operands are within ±(2^53 - 1). A sum beyond that may be rounded, but never back into the range.
   const balance = isDebit ? account.balance - command.value : account.balance + command.value;
   if (isDebit && balance < -account.creditLimit) return refuse("limit-exceeded");
   if (balance > MONEY_CENTS_MAX) return refuse("balance-out-of-range");
 
   const seq = account.seq + 1;
-  // A clock may stand or step back; within an account the order by time is the order by seq all the same.
+  // The clock may stand still or step back. Even so, the order by time is the order by seq within an account.
   const time = Math.max(now, account.time + 1);
   const { id, name, creditLimit } = account;
   return {

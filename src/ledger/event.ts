@@ -3,12 +3,12 @@ import type { CommandId } from "./command.ts";
 import type { Entry } from "./entry.ts";
 
 /**
- * What an accepted command did, as one text: how the deciding Redis function writes it to the outbox, how it
- * travels and how the books read it. Fields are separated by one space; the last one is the rest of the text,
- * whatever is in it. Integers are decimal.
+ * What an accepted command did, as one line of text. The Redis function writes events in this form to the outbox,
+ * the feed carries them, and the books are written from them. Fields are separated by one space. The last field is
+ * the rest of the text, and may contain anything. Integers are decimal.
  *
  *     c <account> <seq> <time> <value> <balance> <limit> <id> <description>    a credit; d: a debit
- *     o <account> <time> <limit> <id> <name>                                   an opened account; no name: empty
+ *     o <account> <time> <limit> <id> <name>                                   an opened account; name may be empty
  *     l <account> <seq> <time> <balance> <limit> <id>                          a changed limit, for entries after seq
  */
 export type LedgerEvent =
@@ -24,7 +24,7 @@ export type LedgerEvent =
   | {
       readonly type: "limit";
       readonly account: number;
-      /** The latest entry's when the limit was changed. */
+      /** The seq of the latest entry when the limit was changed. */
       readonly seq: number;
       readonly time: Micros;
       readonly balance: number;
@@ -32,7 +32,7 @@ export type LedgerEvent =
       readonly id: CommandId;
     };
 
-/** The text of which {@link parseEvent} makes the event: as the deciding function wrote it. */
+/** The inverse of {@link parseEvent}: the same text that the Redis function writes. */
 export function formatEvent(event: LedgerEvent): string {
   switch (event.type) {
     case "entry": {
@@ -50,7 +50,7 @@ export function formatEvent(event: LedgerEvent): string {
   }
 }
 
-/** @throws Error where the text is not an event: it was damaged, or written by another version */
+/** @throws Error if the text is not an event: it was damaged, or another version wrote it */
 export function parseEvent(text: string): LedgerEvent {
   const fields = new Fields(text);
   const letter = fields.text();
@@ -90,8 +90,8 @@ export function parseEvent(text: string): LedgerEvent {
 }
 
 /**
- * An event's fields, taken one after the other. Every answer and every kept entry passes here, so numbers are read where
- * they stand.
+ * Reads the fields of an event one after the other. Every answer and every kept entry passes through here, so numbers
+ * are parsed in place, without making a string for each.
  */
 class Fields {
   readonly #text: string;
@@ -101,7 +101,7 @@ class Fields {
     this.#text = text;
   }
 
-  /** @throws Error where no field ends here, as all do */
+  /** @throws Error if no space follows: every field but the last ends with one */
   text(): string {
     const end = this.#text.indexOf(" ", this.#at);
     if (end === -1) throw notAnEvent(this.#text);
@@ -110,7 +110,7 @@ class Fields {
     return field;
   }
 
-  /** @throws Error where the field is not a decimal integer within 2^53 - 1 */
+  /** @throws Error if the field is not a decimal integer within ±(2^53 - 1) */
   integer(): number {
     const text = this.#text;
     const isNegative = text.charCodeAt(this.#at) === MINUS;
@@ -132,7 +132,7 @@ class Fields {
     return this.#asId(this.text());
   }
 
-  /** Of a field that ends with the text. */
+  /** For an id that is the last field. */
   lastId(): CommandId {
     return this.#asId(this.rest());
   }

@@ -1,21 +1,21 @@
-import type { Account, Micros, Standing } from "./account.ts";
+import type { Account, Micros, AccountState } from "./account.ts";
 import type { Command } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** What became of a command. `replayed`: it had been decided before, under the same id; this is that outcome. */
+/** The result of a command. `replayed`: the command was decided before, under the same id, and this is that outcome. */
 export type Outcome =
-  | { readonly type: "accepted"; readonly account: Standing; readonly replayed: boolean }
+  | { readonly type: "accepted"; readonly account: AccountState; readonly replayed: boolean }
   | { readonly type: "refused"; readonly refusal: Refusal; readonly replayed: boolean };
 
-/** An account and its latest entries, newest first, all of one moment. */
+/** An account and its latest entries, newest first, all read at the same point in time. */
 export interface Statement {
   readonly account: Account;
   readonly entries: readonly Entry[];
   readonly readAt: Micros;
 }
 
-/** Which part of the history is asked for: `count` entries, the newest with a seq under `before`. */
+/** A page of the history: the newest `count` entries with a seq below `before`. */
 export interface HistoryPage {
   /** 1 to 100. */
   readonly count: number;
@@ -26,31 +26,32 @@ export interface HistoryPage {
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 /**
- * The port between the HTTP edge and whatever decides and keeps: nothing above it knows which ledger it has.
+ * The interface between the HTTP server and the ledger behind it. The HTTP server does not know which ledger it has:
+ * the embedded one or the cluster's.
  *
  * Every method may reject with {@link LedgerUnavailable}, and with nothing else.
  */
 export interface Ledger {
   /**
-   * Applies a command once. The outcome is final and durable when the promise resolves; commands of one account
-   * take effect one after the other. The same id and content again resolves to the first outcome.
+   * Applies a command exactly once. When the promise resolves, the outcome is final and durable. Commands on one
+   * account take effect one after the other. Submitting the same id and content again resolves to the first outcome.
    */
   submit(command: Command): Promise<Outcome>;
-  /** `null` where there is no such account, as for the two below. Each shows every outcome resolved before. */
+  /** `null` if there is no such account; so do the next two. All three see every outcome that was resolved before. */
   account(id: number): Promise<Account | null>;
   statement(id: number): Promise<Statement | null>;
   /** Newest first. */
   history(id: number, page: HistoryPage): Promise<readonly Entry[] | null>;
   readiness(): Readiness;
-  /** Completes what was submitted, then lets go of everything it holds. */
+  /** Completes the commands that were submitted, then closes files and connections. */
   close(): Promise<void>;
 }
 
-/** The ledger could not do what was asked, for a reason that has nothing to do with the account. */
+/** The ledger could not do what was asked, for a reason that is not in the account or the command. */
 export class LedgerUnavailable extends Error {
   /**
-   * `none`: nothing was changed. `unknown`: the command may or may not have been applied; sending the same id
-   * again tells, and never applies it twice.
+   * `none`: nothing was changed. `unknown`: the command may or may not have been applied. Sending the same id again
+   * answers that, and never applies the command twice.
    */
   readonly outcome: "none" | "unknown";
 

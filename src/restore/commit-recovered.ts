@@ -4,95 +4,100 @@ import type { Batch } from "../carry/batch.ts";
 import type { Redis } from "../decide/redis-client.ts";
 import { StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
-import { fold } from "../keep/net-changes.ts";
-import { notInBooks } from "../keep/missing-events.ts";
-import { keepFolded } from "../keep/call-keep-batches.ts";
+import { netChanges } from "../keep/net-changes.ts";
+import { missingEvents } from "../keep/missing-events.ts";
+import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import type { Found, ShardFound } from "./diagnose.ts";
-import { keysOf } from "./scan-keys.ts";
+import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
+import { scanKeys } from "./scan-keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
 import {
   accountsIn,
-  type Known,
+  type LatestKnown,
   noteMissing,
-  salvage,
-  type Salvage,
-  type Standing,
+  recoverBatches,
+  type RecoveredBatches,
+  type BooksAccount,
 } from "./recover-batches.ts";
 
 type Transaction = postgres.TransactionSql<{ bigint: number }>;
 
-/** Thrown to undo the transaction of a plan. */
-class OnlyPlanned extends Error {}
+/** Thrown to roll back the transaction when only a plan is wanted. */
+class PlanOnly extends Error {}
 
 /**
- * Brings what can be salvaged into the books, and opens a new epoch in them: in one transaction, so that there is
- * nothing in between. From its commit on, whoever is of the epoch before is refused: writers, APIs, late messages.
+ * Brings the batches that can be recovered into the books and opens a new epoch, in one transaction. From its commit
+ * on, everything of the old epoch is refused: writers, APIs, late messages.
  *
- * @param commit false undoes all of it in the end: what it would do, found out by doing it
+ * @param commit false rolls everything back at the end: the plan is made by doing it and undoing it
  */
-export async function keepSalvaged(
+export async function commitRecovered(
   sql: Sql,
   redis: Redis,
-  found: Found,
+  diagnosis: Diagnosis,
   epoch: string,
   commit: boolean,
 ): Promise<RestoreReport> {
   let report: RestoreReport | null = null;
   try {
     await sql.begin(async (transaction) => {
-      report = await keepAll(transaction, redis, found, epoch);
-      if (!commit) throw new OnlyPlanned();
+      report = await commitAll(transaction, redis, diagnosis, epoch);
+      if (!commit) throw new PlanOnly();
     });
   } catch (error) {
-    if (!(error instanceof OnlyPlanned)) throw error;
+    if (!(error instanceof PlanOnly)) throw error;
   }
   if (report === null) throw new Error("the transaction ended without a report");
   return report;
 }
 
-async function keepAll(
+async function commitAll(
   sql: Transaction,
   redis: Redis,
-  found: Found,
+  diagnosis: Diagnosis,
   epochAfter: string,
 ): Promise<RestoreReport> {
-  const { epoch } = found.system;
-  // No writer keeps anything from here on; what one has kept since the look is skipped below.
+  const { epoch } = diagnosis.system;
+  // From here on no writer can keep anything. Batches that a writer has kept since the diagnosis are skipped below.
   const cursors = await sql<{ shard: number; last_g: number; seen_g: number }[]>`
     SELECT shard, last_g, seen_g FROM cursors ORDER BY shard FOR UPDATE`;
-  const [same] = await sql`SELECT FROM system WHERE epoch = ${epoch}`;
-  if (same === undefined) throw new StartError("another restore was here: run razonete restore again.");
+  const [unchanged] = await sql`SELECT FROM system WHERE epoch = ${epoch}`;
+  if (unchanged === undefined) throw new StartError("another restore was here: run razonete restore again.");
 
   const shards: RestoredShard[] = [];
   const batches: { shard: number; from: number; to: number }[] = [];
-  const known = new Map<number, Known>();
+  const latestKnown = new Map<number, LatestKnown>();
   let nextAccount = await nextAccountOf(sql);
   for (const { shard, last_g: keptG, seen_g: seenG } of cursors) {
-    const one = found.shards[shard];
-    if (one === undefined) continue;
-    const sources = { ...one, epoch, lastG: keptG, knownG: Math.max(one.knownG, keptG, seenG) };
-    const salvaged = salvage(sources, await standingsOf(sql, accountsIn(sources)));
-    await keepShard(sql, salvaged, { shard, epoch, lastG: keptG, to: sources.knownG });
-    const { fromOutbox, fromFeed, holes, missing, highestAccount } = salvaged;
-    shards.push({ shard, found: one.found, keptG, fromOutbox, fromFeed, lastG: sources.knownG });
+    const shardDiagnosis = diagnosis.shards[shard];
+    if (shardDiagnosis === undefined) continue;
+    const sources = {
+      ...shardDiagnosis,
+      epoch,
+      lastG: keptG,
+      knownG: Math.max(shardDiagnosis.knownG, keptG, seenG),
+    };
+    const recovered = recoverBatches(sources, await accountsInBooks(sql, accountsIn(sources)));
+    await commitShard(sql, recovered, { shard, epoch, lastG: keptG, to: sources.knownG });
+    const { fromOutbox, fromFeed, holes, missing, highestAccount } = recovered;
+    shards.push({ shard, found: shardDiagnosis.found, keptG, fromOutbox, fromFeed, lastG: sources.knownG });
     for (const hole of holes) batches.push({ shard, ...hole });
-    for (const [account, latest] of missing) known.set(account, latest);
+    for (const [account, latest] of missing) latestKnown.set(account, latest);
     nextAccount = Math.max(nextAccount, highestAccount + 1);
-    const displaced = await displacedBy(sql, one, keptG);
-    for (const event of displaced) noteMissing(known, event);
-    if (isUntold(one, keptG, displaced.length > 0 || missing.size > 0)) {
-      const g = one.head?.other ?? 0;
+    const displaced = await displacedBy(sql, shardDiagnosis, keptG);
+    for (const event of displaced) noteMissing(latestKnown, event);
+    if (isUnexplained(shardDiagnosis, keptG, displaced.length > 0 || missing.size > 0)) {
+      const g = shardDiagnosis.head?.other ?? 0;
       batches.push({ shard, from: g, to: g });
     }
-    if (one.head?.epoch !== epoch) continue;
-    // Each shard gives out every so-manieth number: at most those under the largest `next` were given out.
-    nextAccount = Math.max(nextAccount, one.head.next - found.system.shards + 1);
-    if (holes.length > 0 || missing.size > 0) await compareWithRedis(sql, redis, one, known);
+    if (shardDiagnosis.head?.epoch !== epoch) continue;
+    // A shard gives out every shards-th number, so only numbers below the largest `next` were given out.
+    nextAccount = Math.max(nextAccount, shardDiagnosis.head.next - diagnosis.system.shards + 1);
+    if (holes.length > 0 || missing.size > 0) await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
   }
 
-  const accounts = await missingOf(sql, known);
+  const accounts = await missingOf(sql, latestKnown);
   const report: RestoreReport = {
     type: "restored",
     epoch: epochAfter,
@@ -107,21 +112,21 @@ async function keepAll(
   return report;
 }
 
-/** What the feed has of batches in whose place the books have kept others. */
+/** Events in the feed of batches that were displaced: the books have kept other batches under their numbers. */
 async function displacedBy(
   sql: Transaction,
-  { head, feed }: ShardFound,
+  { head, feed }: ShardDiagnosis,
   keptG: number,
 ): Promise<LedgerEvent[]> {
   if (head === null || head.other === null) return [];
   const events = [...feed].flatMap(([g, texts]) => (g <= keptG ? texts : []));
-  return (await notInBooks(sql, events)).map(parseEvent);
+  return (await missingEvents(sql, events)).map(parseEvent);
 }
 
-/** Whether a batch was displaced by another one, and nothing tells what was in it. */
-function isUntold({ head, outbox }: ShardFound, keptG: number, told: boolean): boolean {
+/** Whether a batch was displaced by another one and no source says what was in it. */
+function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explained: boolean): boolean {
   const other = head?.other ?? null;
-  return other !== null && !told && (other <= keptG || outbox.has(other));
+  return other !== null && !explained && (other <= keptG || outbox.has(other));
 }
 
 async function nextAccountOf(sql: Transaction): Promise<number> {
@@ -132,16 +137,16 @@ async function nextAccountOf(sql: Transaction): Promise<number> {
   return row?.next ?? 1;
 }
 
-async function keepShard(
+async function commitShard(
   sql: Transaction,
-  { batches }: Salvage,
+  { batches }: RecoveredBatches,
   { shard, epoch, lastG, to }: { shard: number; epoch: string; lastG: number; to: number },
 ): Promise<void> {
   let cursor = lastG;
   const keep = async (chunk: readonly Batch[], until: number): Promise<void> => {
     if (until === cursor) return;
-    // A hole is kept as batches without events: the cursor goes on behind it.
-    const [row] = await keepFolded(sql, { shard, epoch, g: cursor + 1, to: until }, fold(chunk));
+    // A hole is kept as batches without events, so that the cursor moves past it.
+    const [row] = await callKeepBatches(sql, { shard, epoch, g: cursor + 1, to: until }, netChanges(chunk));
     if (row?.found !== cursor)
       throw new Error(`the cursor of shard ${shard} is at ${row?.found}, not ${cursor}`);
     cursor = until;
@@ -158,12 +163,15 @@ async function keepShard(
   await keep(chunk, to);
 }
 
-interface StandingRow extends Standing {
+interface BooksAccountRow extends BooksAccount {
   readonly account: number;
 }
 
-async function standingsOf(sql: Transaction, accounts: readonly number[]): Promise<Map<number, Standing>> {
-  const rows = await sql<StandingRow[]>`
+async function accountsInBooks(
+  sql: Transaction,
+  accounts: readonly number[],
+): Promise<Map<number, BooksAccount>> {
+  const rows = await sql<BooksAccountRow[]>`
     SELECT account, seq, balance, credit_limit AS "creditLimit" FROM accounts
     WHERE account = ANY(${`{${accounts.join(",")}}`}::text::bigint[])`;
   return new Map(rows.map(({ account, ...standing }) => [account, standing]));
@@ -174,17 +182,17 @@ const accountReply = z
   .nullable()
   .catch(null);
 
-/** Where batches are missing, Redis itself may still tell how the accounts stood after them. */
+/** If batches are missing, Redis itself may still have the state of accounts after them. */
 async function compareWithRedis(
   sql: Transaction,
   redis: Redis,
-  { shard }: ShardFound,
-  known: Map<number, Known>,
+  { shard }: ShardDiagnosis,
+  latestKnown: Map<number, LatestKnown>,
 ): Promise<void> {
   const prefix = `razonete:{${shard}}:account:`;
-  for await (const keys of keysOf(redis, `${prefix}*`)) {
+  for await (const keys of scanKeys(redis, `${prefix}*`)) {
     const accounts = keys.map((key) => Number(key.slice(prefix.length)));
-    const standings = await standingsOf(sql, accounts);
+    const inBooks = await accountsInBooks(sql, accounts);
     const replies = await Promise.all(
       keys.map((key) => redis.sendCommand(["HMGET", key, "seq", "balance", "limit"])),
     );
@@ -193,22 +201,25 @@ async function compareWithRedis(
       const row = accountReply.parse(reply);
       if (row === null) continue;
       const [seq, balance, creditLimit] = row;
-      const kept = standings.get(account);
+      const kept = inBooks.get(account);
       const isAhead =
         kept === undefined ||
         seq > kept.seq ||
         (seq === kept.seq && (balance !== kept.balance || creditLimit !== kept.creditLimit));
-      if (isAhead && seq >= (known.get(account)?.seq ?? 0)) known.set(account, { seq, balance });
+      if (isAhead && seq >= (latestKnown.get(account)?.seq ?? 0)) latestKnown.set(account, { seq, balance });
     }
   }
 }
 
-async function missingOf(sql: Transaction, known: ReadonlyMap<number, Known>): Promise<MissingOfAccount[]> {
-  const numbers = [...known.keys()].toSorted((a, b) => a - b);
-  const standings = await standingsOf(sql, numbers);
+async function missingOf(
+  sql: Transaction,
+  latestKnown: ReadonlyMap<number, LatestKnown>,
+): Promise<MissingOfAccount[]> {
+  const numbers = [...latestKnown.keys()].toSorted((a, b) => a - b);
+  const inBooks = await accountsInBooks(sql, numbers);
   return numbers.map((account) => {
-    const { seq, balance } = standings.get(account) ?? { seq: 0, balance: 0 };
-    const latest = known.get(account) ?? { seq, balance };
+    const { seq, balance } = inBooks.get(account) ?? { seq: 0, balance: 0 };
+    const latest = latestKnown.get(account) ?? { seq, balance };
     return { account, seq, balance, knownSeq: latest.seq, knownBalance: latest.balance };
   });
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import { readStream } from "../carry/read-stream.ts";
-import { sealed } from "../decide/fence.ts";
+import { sealedEpoch } from "../decide/fence.ts";
 import { headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
@@ -14,40 +14,40 @@ export interface System {
   readonly loaded: boolean;
 }
 
-export interface HeadFound {
-  /** As the APIs had it, sealed or not. */
+export interface HeadState {
+  /** The epoch, without the mark of a seal. */
   readonly epoch: string;
-  readonly sealed: boolean;
+  readonly isSealed: boolean;
   readonly g: number;
   readonly next: number;
   readonly lost: number | null;
-  /** A batch that was answered, under whose number another one stands now; null where there is none. */
+  /** A batch that was answered and whose number another batch has now; null if there is none. */
   readonly other: number | null;
 }
 
-/** What was found of one shard, in all the places that may have something of it. */
-export interface ShardFound {
+/** What Redis, outbox, feed and books have of one shard, and the diagnosis that follows. */
+export interface ShardDiagnosis {
   readonly shard: number;
   readonly lastG: number;
   readonly seenG: number;
-  readonly head: HeadFound | null;
-  /** By g, those behind the cursor; nothing where Redis is of another epoch. */
+  readonly head: HeadState | null;
+  /** Batches after the cursor, by g; empty if Redis is of another epoch. */
   readonly outbox: ReadonlyMap<number, readonly string[]>;
-  /** The same; where another batch stands under a number, also some of those before the cursor. */
+  /** The same; if a batch was displaced by another one, also some batches before the cursor. */
   readonly feed: ReadonlyMap<number, readonly string[]>;
   readonly found: RestoredShard["found"];
-  /** The latest batch that anything tells of. */
+  /** The latest batch that any of the sources knows of. */
   readonly knownG: number;
 }
 
-export interface Found {
+export interface Diagnosis {
   readonly system: System;
-  readonly shards: readonly ShardFound[];
-  /** Why the feed could not be read; null where it was. */
-  readonly feedTrouble: string | null;
+  readonly shards: readonly ShardDiagnosis[];
+  /** Why the feed could not be read; null if it was. */
+  readonly feedError: string | null;
 }
 
-/** @throws StartError where there are no books, or no complete ones */
+/** @throws StartError if there are no books */
 export async function readSystem(sql: Sql): Promise<System> {
   const [system] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
   if (system === undefined)
@@ -55,12 +55,16 @@ export async function readSystem(sql: Sql): Promise<System> {
   return system;
 }
 
-/** Looks everywhere and changes nothing. */
-export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Found> {
+/**
+ * Reads Redis, outbox, feed and books, and diagnoses each shard. Changes nothing.
+ *
+ * @throws StartError if there are no books, or the first start was not completed
+ */
+export async function diagnose(sql: Sql, redis: Redis, natsUrl: string): Promise<Diagnosis> {
   const system = await readSystem(sql);
   if (!system.loaded) throw new StartError("the first start was not completed: run razonete init.");
-  // The outbox before the books: what is trimmed there meanwhile has been kept.
-  const heads: (HeadFound | null)[] = [];
+  // The outbox is read before the books: a batch that is removed from it meanwhile is in the books by then.
+  const heads: (HeadState | null)[] = [];
   const outboxes: (readonly Batch[])[] = [];
   for (let shard = 0; shard < system.shards; shard += 1) {
     const head = await readHead(redis, shard);
@@ -72,31 +76,38 @@ export async function look(sql: Sql, redis: Redis, natsUrl: string): Promise<Fou
     SELECT shard, last_g, seen_g FROM cursors ORDER BY shard`;
   const shards = cursors.map(({ shard, last_g: lastG, seen_g: seenG }) => {
     const head = heads[shard] ?? null;
-    const outbox = behind(outboxes[shard] ?? [], lastG);
+    const outbox = batchesAfter(outboxes[shard] ?? [], lastG);
     const own = head !== null && head.epoch === system.epoch ? head : null;
     const other = own?.other ?? null;
     const comparedG = other === null ? lastG : Math.min(lastG, other - bounds.restore_compared_batches);
-    const feed = behind(feeds.batches.get(shard) ?? [], comparedG);
-    const knownG = Math.max(lastG, seenG, own?.g ?? 0, own?.lost ?? 0, ...tops(outbox), ...tops(feed));
-    const found = findingOf(system.epoch, head, { lastG, knownG, outbox });
+    const feed = batchesAfter(feeds.batches.get(shard) ?? [], comparedG);
+    const knownG = Math.max(
+      lastG,
+      seenG,
+      own?.g ?? 0,
+      own?.lost ?? 0,
+      ...highestG(outbox),
+      ...highestG(feed),
+    );
+    const found = stateOf(system.epoch, head, { lastG, knownG, outbox });
     return { shard, lastG, seenG, head, outbox, feed, found, knownG };
   });
-  return { system, shards, feedTrouble: feeds.trouble };
+  return { system, shards, feedError: feeds.error };
 }
 
 /** Whether Redis and the books belong together, and nothing that was answered is known to be missing. */
-export function isWhole({ shards }: Found): boolean {
-  return shards.every(({ found, head }) => found === "whole" && head?.sealed === false);
+export function isWhole({ shards }: Diagnosis): boolean {
+  return shards.every(({ found, head }) => found === "whole" && head?.isSealed === false);
 }
 
-function findingOf(
+function stateOf(
   epoch: string,
-  head: HeadFound | null,
-  { lastG, knownG, outbox }: Pick<ShardFound, "lastG" | "knownG" | "outbox">,
+  head: HeadState | null,
+  { lastG, knownG, outbox }: Pick<ShardDiagnosis, "lastG" | "knownG" | "outbox">,
 ): RestoredShard["found"] {
   if (head === null) return "empty";
   if (head.epoch !== epoch) return "another epoch";
-  // Each batch from the cursor to the head waits in the outbox.
+  // Every batch from the cursor to the head must be in the outbox.
   for (let g = lastG + 1; g <= head.g; g += 1) if (!outbox.has(g)) return "ahead of the books";
   return head.g < knownG || head.lost !== null ? "older" : "whole";
 }
@@ -109,7 +120,7 @@ const headReply = z.tuple([
   z.string().nullable(),
 ]);
 
-async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> {
+async function readHead(redis: Redis, shard: number): Promise<HeadState | null> {
   const reply: unknown = await redis.sendCommand([
     "HMGET",
     headKey(shard),
@@ -121,10 +132,10 @@ async function readHead(redis: Redis, shard: number): Promise<HeadFound | null> 
   ]);
   const [epoch, g, next, lost, other] = headReply.parse(reply);
   if (epoch === null) return null;
-  const mark = sealed("");
+  const sealPrefix = sealedEpoch("");
   return {
-    epoch: epoch.startsWith(mark) ? epoch.slice(mark.length) : epoch,
-    sealed: epoch.startsWith(mark),
+    epoch: epoch.startsWith(sealPrefix) ? epoch.slice(sealPrefix.length) : epoch,
+    isSealed: epoch.startsWith(sealPrefix),
     g: Number(g),
     next: Number(next),
     lost: lost === null ? null : Number(lost),
@@ -148,17 +159,17 @@ async function readFeed(natsUrl: string, { epoch, shards }: System) {
     await readStream(natsUrl, (batch) => {
       if (batch.epoch === epoch) batches.get(batch.shard)?.push(batch);
     });
-    return { batches, trouble: null };
+    return { batches, error: null };
   } catch (error) {
-    return { batches, trouble: messageOf(error) };
+    return { batches, error: messageOf(error) };
   }
 }
 
-function behind(batches: readonly Batch[], lastG: number): ReadonlyMap<number, readonly string[]> {
+function batchesAfter(batches: readonly Batch[], lastG: number): ReadonlyMap<number, readonly string[]> {
   return new Map(batches.filter(({ g }) => g > lastG).map(({ g, events }) => [g, events]));
 }
 
-function tops(batches: ReadonlyMap<number, unknown>): number[] {
+function highestG(batches: ReadonlyMap<number, unknown>): number[] {
   let top = 0;
   for (const g of batches.keys()) top = Math.max(top, g);
   return [top];

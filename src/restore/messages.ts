@@ -1,5 +1,5 @@
 import { bounds } from "../bounds.ts";
-import type { Found } from "./diagnose.ts";
+import type { Diagnosis } from "./diagnose.ts";
 import type { Missing, RestoredShard, RestoreReport } from "./restore-report.ts";
 
 const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
@@ -10,16 +10,14 @@ const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
   whole: "Redis is whole",
 };
 
-/** What a restore is going to do, before it is done. */
-export function planLines({ feedTrouble }: Found, { shards, missing }: RestoreReport): string[] {
+/** What was found and what the restore is going to do. */
+export function planLines({ feedError }: Diagnosis, { shards, missing }: RestoreReport): string[] {
   return [
     "What was found:",
     ...shards.map(
       ({ shard, found, keptG }) => `  shard ${shard}: ${FOUND[found]}; the books end at batch ${keptG}`,
     ),
-    ...(feedTrouble === null
-      ? []
-      : ["  The feed could not be read: what only NATS holds would stay missing."]),
+    ...(feedError === null ? [] : ["  The feed could not be read: what only NATS holds would stay missing."]),
     "What will be done:",
     ...shards.map(
       ({ shard, fromOutbox, fromFeed, lastG }) =>
@@ -32,8 +30,8 @@ export function planLines({ feedTrouble }: Found, { shards, missing }: RestoreRe
   ];
 }
 
-/** The same for a restore that was interrupted behind the point of no return. */
-export function goOnLines({ missing }: RestoreReport): string[] {
+/** The same for a restore that was interrupted after the point of no return. */
+export function resumeLines({ missing }: RestoreReport): string[] {
   return [
     "A restore was begun and not finished; the books have all that it could bring back.",
     "What will be done:",
@@ -42,7 +40,7 @@ export function goOnLines({ missing }: RestoreReport): string[] {
   ];
 }
 
-/** What was done, for whoever waited. */
+/** What was done. */
 export function doneLines({ type, epoch, shards, missing }: RestoreReport): string[] {
   switch (type) {
     case "not-needed":
@@ -72,7 +70,7 @@ function missingLines({ batches, accounts }: Missing): string[] {
     ...(lost === 0
       ? []
       : [`  ${lost} batches that nothing holds any more; which accounts they changed is not known:`]),
-    ...told(
+    ...truncated(
       batches.map(
         ({ shard, from, to }) => `    shard ${shard}, batch ${from}${to === from ? "" : ` to ${to}`}`,
       ),
@@ -80,7 +78,7 @@ function missingLines({ batches, accounts }: Missing): string[] {
     ...(accounts.length === 0
       ? []
       : [`  of ${accounts.length} accounts something that is known to have come later:`]),
-    ...told(
+    ...truncated(
       accounts.map(
         ({ account, seq, balance, knownSeq, knownBalance }) =>
           `    account ${account}: it stands at seq ${seq} with balance ${balance}; known is seq ${knownSeq} with balance ${knownBalance}`,
@@ -89,7 +87,7 @@ function missingLines({ batches, accounts }: Missing): string[] {
   ];
 }
 
-function told(lines: readonly string[]): string[] {
+function truncated(lines: readonly string[]): string[] {
   const rest = lines.length - bounds.missing_told_max;
   return rest <= 0
     ? [...lines]

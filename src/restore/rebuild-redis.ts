@@ -5,20 +5,20 @@ import { formatEvent, type LedgerEvent } from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
-import { keysOf } from "./scan-keys.ts";
+import { scanKeys } from "./scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
-/** For how long the ids of requests are loaded: a little longer than any of them is sent again. */
+/** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */
 const REQUEST_IDS_SECONDS = 120;
 
 /**
- * Empties Redis of the ledger. Only what was refused under a client's key stays: the books do not know of it, and the
- * client is to be told the same again.
+ * Deletes the ledger from Redis. Only the refusals that are remembered for clients' keys stay: the books do not have
+ * them, and a client that asks again has to get the same refusal.
  *
- * @param forget the refusals as well: they are another ledger's
+ * @param forget deletes the refusals, too, since they are of another ledger
  */
 export async function emptyRedis(redis: Redis, forget: boolean): Promise<void> {
-  for await (const keys of keysOf(redis, "razonete:{*}:*")) {
+  for await (const keys of scanKeys(redis, "razonete:{*}:*")) {
     const kept = new Set(forget ? [] : await refusalsAmong(redis, keys));
     const gone = keys.filter((key) => !kept.has(key));
     if (gone.length > 0) await redis.sendCommand(["UNLINK", ...gone]);
@@ -37,8 +37,8 @@ async function refusalsAmong(redis: Redis, keys: readonly string[]): Promise<str
 }
 
 /**
- * Loads Redis from the books: accounts, statements, and the ids that may be sent again. The heads come last: until
- * then nobody is answered.
+ * Loads Redis from the books: accounts, statements, and the ids of commands that may be sent again. The heads are
+ * created last: until then nobody is answered.
  */
 export async function loadRedis(sql: Sql, redis: Redis, system: System, library: string): Promise<void> {
   await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", library]);
@@ -54,7 +54,7 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
       ) AS next
       FROM cursors WHERE shard = ${shard}`;
     let next = row?.next ?? 1;
-    // The accounts of a shard are those whose number leaves it as the rest.
+    // An account belongs to the shard `number % shards`.
     while (next % system.shards !== shard) next += 1;
     const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0), String(next)];
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
@@ -66,7 +66,7 @@ async function timeOf(redis: Redis): Promise<number> {
   return seconds * 1_000_000;
 }
 
-/** Collects items of razonete_load for each shard, and sends them when they are enough. */
+/** Collects the items of razonete_load for each shard, and sends them when there are enough for a call. */
 class Loader {
   readonly #redis: Redis;
   readonly #items: string[][];
@@ -77,7 +77,7 @@ class Loader {
     this.#items = Array.from({ length: shards }, () => []);
   }
 
-  /** Nothing to wait for where there is room. */
+  /** @returns undefined if there is nothing to wait for */
   add(account: number, item: readonly (string | number)[]): Promise<void> | undefined {
     const shard = account % this.#items.length;
     const items = this.#items[shard] ?? [];
@@ -136,7 +136,7 @@ async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
   }
 }
 
-/** In whatever order PostgreSQL finds them quickest: by account, it would have to sort millions. */
+/** In the order in which PostgreSQL finds them fastest: for an order by account it would have to sort millions of rows. */
 async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
   const rows = sql<EntryRow[]>`
     SELECT e.account, e.seq, e.kind, e.value, e.balance, e.credit_limit, e.description, e.command, e.time
@@ -150,7 +150,7 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
   }
 }
 
-/** By Redis's clock, which the times in the books are of. */
+/** @param now the time of Redis's clock, from which the times in the books are */
 async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
   const keysFrom = now - bounds.idempotency_key_kept_seconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
@@ -194,7 +194,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
       ...row
     } of page) {
       const id = idOf(row.command);
-      // The first version is the opening's.
+      // The first version of a limit is from the opening of the account.
       if (version === 1) {
         const content = contentOf({ type: "open", id, creditLimit, name: row.name });
         await add({ type: "open", account, time, creditLimit, id, name: row.name }, id, content, time);

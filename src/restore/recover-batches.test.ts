@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { accountsIn, salvage, type Sources, type Standing } from "./recover-batches.ts";
+import { accountsIn, recoverBatches, type RecoverySources, type BooksAccount } from "./recover-batches.ts";
 
-const standings = new Map<number, Standing>([
+const inBooks = new Map<number, BooksAccount>([
   [1, { seq: 3, balance: 30, creditLimit: 100 }],
   [2, { seq: 0, balance: 0, creditLimit: 50 }],
 ]);
@@ -11,7 +11,7 @@ const entry = (account: number, seq: number, value: number, balance: number, lim
 
 type Batches = Readonly<Record<number, readonly string[]>>;
 
-function sourcesOf(outbox: Batches, feed: Batches, knownG = 0): Sources {
+function sourcesOf(outbox: Batches, feed: Batches, knownG = 0): RecoverySources {
   const map = (batches: Batches) =>
     new Map(Object.entries(batches).map(([g, events]) => [Number(g), events]));
   const gs = [...map(outbox).keys(), ...map(feed).keys()];
@@ -25,8 +25,8 @@ function sourcesOf(outbox: Batches, feed: Batches, knownG = 0): Sources {
   };
 }
 
-const salvaged = (outbox: Batches, feed: Batches, knownG = 0) => {
-  const result = salvage(sourcesOf(outbox, feed, knownG), standings);
+const recovered = (outbox: Batches, feed: Batches, knownG = 0) => {
+  const result = recoverBatches(sourcesOf(outbox, feed, knownG), inBooks);
   return {
     ...result,
     batches: Object.fromEntries(result.batches.map(({ g, events }) => [g, events])),
@@ -34,13 +34,13 @@ const salvaged = (outbox: Batches, feed: Batches, knownG = 0) => {
   };
 };
 
-describe("salvage", () => {
+describe("recoverBatches", () => {
   const first = entry(1, 4, 5, 35);
   const second = entry(1, 5, -10, 25);
   const third = entry(1, 6, 1, 26);
 
   test("takes what the outbox has, and from the feed what it does not have, in order", () => {
-    expect(salvaged({ 11: [second] }, { 12: [third], 10: [first], 11: [second] })).toMatchObject({
+    expect(recovered({ 11: [second] }, { 12: [third], 10: [first], 11: [second] })).toMatchObject({
       batches: { 10: [first], 11: [second], 12: [third] },
       fromOutbox: 1,
       fromFeed: 2,
@@ -50,25 +50,25 @@ describe("salvage", () => {
     });
   });
 
-  test("passes over what the books have", () => {
-    expect(salvaged({ 9: [entry(1, 3, 1, 30)], 10: [first] }, { 8: ["not even an event"] })).toMatchObject({
+  test("skips what the books have", () => {
+    expect(recovered({ 9: [entry(1, 3, 1, 30)], 10: [first] }, { 8: ["not even an event"] })).toMatchObject({
       batches: { 10: [first] },
       fromOutbox: 1,
       fromFeed: 0,
     });
   });
 
-  test("behind a hole an account goes on that continues its chain, and another one stops for good", () => {
+  test("after a hole an account whose chain continues goes on, and any other one stops for good", () => {
     const other = entry(2, 1, 7, 7, 50);
-    const result = salvaged({}, { 10: [first], 12: [third, other], 13: [entry(1, 7, 1, 27)] });
+    const result = recovered({}, { 10: [first], 12: [third, other], 13: [entry(1, 7, 1, 27)] });
     expect(result.batches).toEqual({ 10: [first], 12: [other], 13: [] });
     expect(result.holes).toEqual([{ from: 11, to: 11 }]);
     expect(result.missing).toEqual({ 1: { seq: 7, balance: 27 } });
   });
 
-  test("an event that comes to fit again by chance is not kept behind one that did not", () => {
+  test("an event that fits again by chance is not kept after one that did not fit", () => {
     const wrong = entry(1, 4, 5, 99);
-    expect(salvaged({ 10: [wrong], 11: [first] }, {})).toMatchObject({
+    expect(recovered({ 10: [wrong], 11: [first] }, {})).toMatchObject({
       batches: { 10: [], 11: [] },
       missing: { 1: { seq: 4, balance: 35 } },
     });
@@ -85,7 +85,7 @@ describe("salvage", () => {
   ];
   for (const [what, event] of unfit) {
     test(`what does not continue the chain is left out and named: ${what}`, () => {
-      const { batches, missing } = salvaged({ 10: [event] }, {});
+      const { batches, missing } = recovered({ 10: [event] }, {});
       expect(batches).toEqual({ 10: [] });
       expect(Object.keys(missing)).toHaveLength(1);
     });
@@ -95,17 +95,17 @@ describe("salvage", () => {
     const opened = "o 6 1000 10 key:o name";
     const limit = "l 6 1 1002 5 20 req:l";
     const events = [opened, entry(6, 1, 5, 5, 10), limit, entry(6, 2, -25, -20, 20)];
-    expect(salvaged({ 10: events }, {})).toMatchObject({
+    expect(recovered({ 10: events }, {})).toMatchObject({
       batches: { 10: events },
       missing: {},
       highestAccount: 6,
     });
   });
 
-  test("two stories of one batch: the outbox counts, and the accounts of the other one are named", () => {
+  test("two versions of one batch: the outbox counts, and the accounts of the other version are named", () => {
     const answered = entry(1, 4, 20, 50);
     const same = entry(2, 1, 7, 7, 50);
-    expect(salvaged({ 10: [first, same], 11: [second] }, { 10: [answered, same] })).toMatchObject({
+    expect(recovered({ 10: [first, same], 11: [second] }, { 10: [answered, same] })).toMatchObject({
       batches: { 10: [first, same], 11: [second] },
       missing: { 1: { seq: 4, balance: 50 } },
       fromOutbox: 2,
@@ -113,12 +113,12 @@ describe("salvage", () => {
     });
   });
 
-  test("batches that only something else knows of are a hole at the end", () => {
-    expect(salvaged({}, { 10: [first] }, 15).holes).toEqual([{ from: 11, to: 15 }]);
-    expect(salvaged({}, {}, 15)).toMatchObject({ holes: [{ from: 10, to: 15 }], batches: {} });
+  test("batches that only another source knows of are a hole at the end", () => {
+    expect(recovered({}, { 10: [first] }, 15).holes).toEqual([{ from: 11, to: 15 }]);
+    expect(recovered({}, {}, 15)).toMatchObject({ holes: [{ from: 10, to: 15 }], batches: {} });
   });
 
-  test("tells which accounts it needs to know of", () => {
+  test("says which accounts it needs from the books", () => {
     const sources = sourcesOf({ 10: [first] }, { 10: [entry(3, 1, 1, 1)], 11: [entry(2, 1, 1, 1)] });
     expect(accountsIn(sources)).toEqual([1, 2]);
   });

@@ -1,58 +1,62 @@
 import type { Batch } from "../carry/batch.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 
-/** How an account stands in the books. */
-export interface Standing {
+/** The state of an account in the books. */
+export interface BooksAccount {
   readonly seq: number;
   readonly balance: number;
   readonly creditLimit: number;
 }
 
-/** What is at hand of one shard's batches that the books do not have. By g: the events of a batch. */
-export interface Sources {
+/** The batches of one shard that outbox and feed have. The maps have the events of each batch, by g. */
+export interface RecoverySources {
   readonly shard: number;
   readonly epoch: string;
   /** The books' cursor. */
   readonly lastG: number;
-  /** The latest batch that anything tells of. */
+  /** The latest batch that any source knows of. */
   readonly knownG: number;
   readonly outbox: ReadonlyMap<number, readonly string[]>;
   readonly feed: ReadonlyMap<number, readonly string[]>;
 }
 
-export interface Known {
+export interface LatestKnown {
   readonly seq: number;
   readonly balance: number;
 }
 
-export interface Salvage {
-  /** What can be kept, in the order of g. Holes are left out; so is what does not continue its account's chain. */
+export interface RecoveredBatches {
+  /** The batches that can be kept, in the order of g, without events that do not continue their account's chain. */
   readonly batches: readonly Batch[];
   readonly fromOutbox: number;
   readonly fromFeed: number;
-  /** Batches that nothing holds, `from` and `to` included. */
+  /** Batches that no source has, `from` and `to` included. */
   readonly holes: readonly { readonly from: number; readonly to: number }[];
-  /** Accounts of which an event cannot be kept: the latest that is known of each. */
-  readonly missing: ReadonlyMap<number, Known>;
-  /** No account that was opened has a number over it. */
+  /** Accounts with an event that cannot be kept, each with its latest known state. */
+  readonly missing: ReadonlyMap<number, LatestKnown>;
+  /** No opened account has a higher number. */
   readonly highestAccount: number;
 }
 
 /**
- * What of the batches behind the books' cursor can be brought into the books.
+ * Decides which of the batches after the books' cursor can be brought into the books.
  *
- * The outbox counts over the feed: it is what Redis answers from. Behind a hole it goes on account by account: an
- * event is kept if it continues its account's chain (seq, balance, limit) as the books and what was kept before it
- * have it. From the first that does not, nothing more of that account is kept: a chain with a hole would be a lie.
+ * If outbox and feed differ, the outbox counts, since Redis answers from the same data. After a hole, events are judged
+ * for each account: an event is kept if it continues its account's chain (seq, balance, limit), as it is in the books
+ * and in the events kept so far. After the first event that does not, nothing more of that account is kept: a chain
+ * with a hole would be wrong.
  *
- * @param standings of every account that the batches tell of, as far as the books have it
+ * @param inBooks the accounts in the batches, as far as the books have them
  */
-export function salvage(sources: Sources, standings: ReadonlyMap<number, Standing>): Salvage {
+export function recoverBatches(
+  sources: RecoverySources,
+  inBooks: ReadonlyMap<number, BooksAccount>,
+): RecoveredBatches {
   const { shard, epoch, lastG, knownG, outbox, feed } = sources;
-  const now = new Map(standings);
+  const accounts = new Map(inBooks);
   const stopped = new Set<number>();
-  const missing = new Map<number, Known>();
-  const miss = (event: LedgerEvent): void => noteMissing(missing, event);
+  const missing = new Map<number, LatestKnown>();
+  const markMissing = (event: LedgerEvent): void => noteMissing(missing, event);
   const batches: Batch[] = [];
   const holes: { from: number; to: number }[] = [];
   let [fromOutbox, fromFeed, highestAccount, reached] = [0, 0, 0, lastG];
@@ -69,21 +73,21 @@ export function salvage(sources: Sources, standings: ReadonlyMap<number, Standin
       const event = parseEvent(text);
       const account = accountOf(event);
       highestAccount = Math.max(highestAccount, account);
-      const next = stopped.has(account) ? null : continued(now.get(account), event);
+      const next = stopped.has(account) ? null : accountAfter(accounts.get(account), event);
       if (next === null) {
         stopped.add(account);
-        miss(event);
+        markMissing(event);
       } else {
-        now.set(account, next);
+        accounts.set(account, next);
         events.push(text);
       }
     }
     batches.push({ epoch, shard, g, events });
-    // Redis came back older, and decided this batch anew: what the feed has of it was answered, too.
+    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
     if (inOutbox !== undefined && inFeed !== undefined && !isSame(inOutbox, inFeed)) {
       for (const event of inFeed.filter((text) => !inOutbox.includes(text)).map(parseEvent)) {
         highestAccount = Math.max(highestAccount, accountOf(event));
-        miss(event);
+        markMissing(event);
       }
     }
   }
@@ -91,8 +95,8 @@ export function salvage(sources: Sources, standings: ReadonlyMap<number, Standin
   return { batches, fromOutbox, fromFeed, holes, missing, highestAccount };
 }
 
-/** The accounts that the batches behind the cursor tell of. */
-export function accountsIn(sources: Sources): number[] {
+/** The accounts in the batches after the cursor. */
+export function accountsIn(sources: RecoverySources): number[] {
   const accounts = new Set<number>();
   for (const g of gsOf(sources)) {
     for (const text of sources.outbox.get(g) ?? sources.feed.get(g) ?? [])
@@ -101,13 +105,13 @@ export function accountsIn(sources: Sources): number[] {
   return [...accounts];
 }
 
-function gsOf({ lastG, outbox, feed }: Sources): number[] {
+function gsOf({ lastG, outbox, feed }: RecoverySources): number[] {
   const gs = new Set([...outbox.keys(), ...feed.keys()].filter((g) => g > lastG));
   return [...gs].toSorted((a, b) => a - b);
 }
 
-/** The account after the event; null where the event does not follow from how it stands. */
-function continued(before: Standing | undefined, event: LedgerEvent): Standing | null {
+/** The account after the event; null if the event does not continue its chain. */
+function accountAfter(before: BooksAccount | undefined, event: LedgerEvent): BooksAccount | null {
   switch (event.type) {
     case "entry": {
       const { seq, kind, value, balance } = event.entry;
@@ -133,7 +137,7 @@ function accountOf(event: LedgerEvent): number {
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
-function knownOf(event: LedgerEvent): Known {
+function knownOf(event: LedgerEvent): LatestKnown {
   switch (event.type) {
     case "entry":
       return { seq: event.entry.seq, balance: event.entry.balance };
@@ -144,16 +148,16 @@ function knownOf(event: LedgerEvent): Known {
   }
 }
 
-/** Notes that the event is missing: the latest that is known of its account. */
-export function noteMissing(missing: Map<number, Known>, event: LedgerEvent): void {
+/** Records that an event is missing: its state becomes the latest known one of its account, unless a later one is known. */
+export function noteMissing(missing: Map<number, LatestKnown>, event: LedgerEvent): void {
   const account = accountOf(event);
   missing.set(account, laterOf(missing.get(account), knownOf(event)));
 }
 
-function laterOf(one: Known | undefined, other: Known): Known {
-  return one !== undefined && one.seq > other.seq ? one : other;
+function laterOf(first: LatestKnown | undefined, second: LatestKnown): LatestKnown {
+  return first !== undefined && first.seq > second.seq ? first : second;
 }
 
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((text, index) => text === other[index]);
+function isSame(first: readonly string[], second: readonly string[]): boolean {
+  return first.length === second.length && first.every((text, index) => text === second[index]);
 }

@@ -1,8 +1,8 @@
-/** What `razonete restore` did, or with `planOnly` would do; also its output with --json. */
+/** What `razonete restore` did, or would do with --dry-run; also its output with --json. */
 export interface RestoreReport {
   /** `not-needed`: Redis and the books belong together, and nothing that was answered is known to be missing. */
   readonly type: "restored" | "not-needed" | "declined";
-  /** In force from now on. */
+  /** The epoch from now on. */
   readonly epoch: string;
   readonly shards: readonly RestoredShard[];
   readonly missing: Missing;
@@ -10,31 +10,31 @@ export interface RestoreReport {
 
 export interface RestoredShard {
   readonly shard: number;
-  /** How Redis was found. */
+  /** The state in which Redis was found. */
   readonly found: "empty" | "older" | "another epoch" | "ahead of the books" | "whole";
   /** The books' cursor as it was found. */
   readonly keptG: number;
-  /** Batches that came into the books from each source. */
+  /** Number of batches that were brought into the books from each source. */
   readonly fromOutbox: number;
   readonly fromFeed: number;
-  /** The cursor afterwards: the latest batch that anything knew of. */
+  /** The cursor afterwards: the latest batch that any source knew of. */
   readonly lastG: number;
 }
 
-/** What was answered, as far as anything still tells of it, and is in none of the places that were read. */
+/** What was answered and is in no source that was read, as far as it can still be known. */
 export interface Missing {
-  /** Batches that nothing holds any more: which accounts they changed is not known. */
+  /** Batches that no source has any more: which accounts they changed is unknown. */
   readonly batches: readonly { readonly shard: number; readonly from: number; readonly to: number }[];
-  /** Accounts of which something later is known than what could be brought back. */
+  /** Accounts of which a later state is known than the one that could be recovered. */
   readonly accounts: readonly MissingOfAccount[];
 }
 
 export interface MissingOfAccount {
   readonly account: number;
-  /** As it stands now: up to here its chain is whole. */
+  /** Its state now: up to here its chain of entries is complete. */
   readonly seq: number;
   readonly balance: number;
-  /** The latest that something (feed, outbox, Redis itself) tells of it. */
+  /** Its latest state that any source (feed, outbox, Redis itself) knows of. */
   readonly knownSeq: number;
   readonly knownBalance: number;
 }

@@ -1,53 +1,54 @@
 import type { AuditReport } from "../audit/report/audit-report.ts";
-import { sealed } from "../decide/fence.ts";
+import { sealedEpoch } from "../decide/fence.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
 import { migrate } from "../keep/migrate.ts";
-import { reach } from "../keep/wait-for-server.ts";
-import { keepSalvaged } from "./commit-recovered.ts";
+import { waitForServer } from "../keep/wait-for-server.ts";
+import { commitRecovered } from "./commit-recovered.ts";
 import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
-import { type Found, isWhole, look, readSystem } from "./diagnose.ts";
+import { type Diagnosis, isWhole, diagnose, readSystem } from "./diagnose.ts";
 import type { RestoreReport } from "./restore-report.ts";
-import { goOnLines, planLines } from "./messages.ts";
+import { resumeLines, planLines } from "./messages.ts";
 
 export interface RestoreOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
-  /** The text of the deciding function's library. */
+  /** The source text of the Redis functions. */
   readonly library: string;
-  /** Looks at Redis and the books, when Redis is loaded and before anyone is answered from it. */
+  /** Compares Redis with the books after Redis was loaded, before anyone is answered from it. */
   readonly audit: () => Promise<AuditReport>;
-  /** Told what will be done, a line each; false leaves everything as it is. */
+  /** Gets the lines of the plan; false leaves everything as it is. */
   readonly confirm: (plan: readonly string[]) => Promise<boolean>;
-  /** Takes lines for whoever waits. */
+  /** Prints a line for the person who waits. */
   readonly say: (line: string) => void;
 }
 
 /**
- * Makes Redis anew from the books, after all that outbox and feed still hold was brought into them.
+ * Rebuilds Redis from the books, after everything that outbox and feed still have was brought into the books.
  *
- * First it only looks. What it finds out is told, and asked about. Then Redis is sealed: its epoch is none that an
- * API knows, so nothing more is decided. In one transaction the books take what can be salvaged and a new epoch, not
- * loaded: from here on there is no way back, and an interrupted restore is gone on with by the next one. Redis is
- * emptied and loaded, and audited; only then `loaded` is noted, on which the APIs wait.
+ * 1. Diagnose: nothing is changed. The plan is shown and has to be confirmed.
+ * 2. Seal Redis: it gets an epoch that no API knows, so nothing more is decided.
+ * 3. Commit: in one transaction the books take the batches that can be recovered, and a new epoch that is not loaded
+ *    yet. From here on there is no way back: if the restore is interrupted, the next one continues it.
+ * 4. Rebuild: Redis is emptied, loaded and audited. Only then the books note `loaded`, for which the APIs wait.
  *
- * The schema is brought up to date before all else, as `razonete init` does it.
+ * Before all this, the schema is brought up to date, as in `razonete init`.
  *
- * @throws StartError where a server cannot be reached, there is nothing to restore, or the audit does not agree
+ * @throws StartError if a server cannot be reached, there are no books, or the audit finds disagreements
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete restore", connections_max: 1 });
   const redis = connectRedis(options.redisUrl, () => {});
   try {
-    await reach("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
-    const connecting = redis.connect().catch(() => {});
-    await reach("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connecting;
+    await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
+    const connected = redis.connect().catch(() => {});
+    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
+    await connected;
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
-    // The one connection holds it until the end.
+    // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
     return await restoreLocked(sql, redis, options);
   } catch (error) {
@@ -67,37 +68,38 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
     SELECT report FROM restores WHERE finished_at IS NULL ORDER BY restore DESC LIMIT 1`;
   if (unfinished !== undefined) {
     const { report } = unfinished;
-    if (!(await options.confirm(goOnLines(report)))) return { ...report, type: "declined" };
+    if (!(await options.confirm(resumeLines(report)))) return { ...report, type: "declined" };
     return finish(sql, redis, options, report);
   }
 
-  const found = await look(sql, redis, options.natsUrl);
-  if (found.feedTrouble !== null) options.say(`The feed in NATS could not be read (${found.feedTrouble}).`);
-  if (isWhole(found)) return notNeeded(found);
+  const diagnosis = await diagnose(sql, redis, options.natsUrl);
+  if (diagnosis.feedError !== null)
+    options.say(`The feed in NATS could not be read (${diagnosis.feedError}).`);
+  if (isWhole(diagnosis)) return notNeeded(diagnosis);
   const epoch = crypto.randomUUID();
-  const plan = await keepSalvaged(sql, redis, found, epoch, false);
-  if (!(await options.confirm(planLines(found, plan)))) {
-    return { ...plan, type: "declined", epoch: found.system.epoch };
+  const plan = await commitRecovered(sql, redis, diagnosis, epoch, false);
+  if (!(await options.confirm(planLines(diagnosis, plan)))) {
+    return { ...plan, type: "declined", epoch: diagnosis.system.epoch };
   }
-  await seal(redis, found);
-  // Until the seal more may have been decided.
-  const last = await look(sql, redis, options.natsUrl);
-  const first = {
-    ...last,
-    shards: last.shards.map((shard, index) => asFirstFound(shard, found.shards[index])),
+  await seal(redis, diagnosis);
+  // More may have been decided until Redis was sealed.
+  const atSeal = await diagnose(sql, redis, options.natsUrl);
+  const merged = {
+    ...atSeal,
+    shards: atSeal.shards.map((shard, index) => withFirstState(shard, diagnosis.shards[index])),
   };
-  return finish(sql, redis, options, await keepSalvaged(sql, redis, first, epoch, true));
+  return finish(sql, redis, options, await commitRecovered(sql, redis, merged, epoch, true));
 }
 
-/** What Redis holds now, said to be as it was found before anything was done. */
-function asFirstFound(
-  now: Found["shards"][number],
-  first: Found["shards"][number] | undefined,
-): Found["shards"][number] {
+/** The state of a shard now, but with the diagnosis that was made before anything was changed. */
+function withFirstState(
+  now: Diagnosis["shards"][number],
+  first: Diagnosis["shards"][number] | undefined,
+): Diagnosis["shards"][number] {
   return first === undefined ? now : { ...now, found: first.found };
 }
 
-/** Loads and checks. It may be done again from its beginning, however far it came. */
+/** Rebuilds Redis and audits it. If it is interrupted at any point, it can be repeated from the beginning. */
 async function finish(
   sql: Sql,
   redis: Redis,
@@ -127,14 +129,14 @@ async function finish(
   return report;
 }
 
-async function seal(redis: Redis, { shards }: Found): Promise<void> {
+async function seal(redis: Redis, { shards }: Diagnosis): Promise<void> {
   for (const { shard, head } of shards) {
-    if (head === null || head.sealed) continue;
-    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealed(head.epoch)]);
+    if (head === null || head.isSealed) continue;
+    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealedEpoch(head.epoch)]);
   }
 }
 
-function notNeeded({ system, shards }: Found): RestoreReport {
+function notNeeded({ system, shards }: Diagnosis): RestoreReport {
   return {
     type: "not-needed",
     epoch: system.epoch,

@@ -4,8 +4,8 @@ import { bounds } from "../bounds.ts";
 
 const scanReply = z.tuple([z.string(), z.array(z.string())]);
 
-/** The keys of Redis that match, in pieces; one may come twice. */
-export async function* keysOf(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
+/** The keys in Redis that match, in chunks; a key may come twice. */
+export async function* scanKeys(redis: Redis, pattern: string): AsyncGenerator<readonly string[]> {
   let cursor = "0";
   do {
     const count = String(bounds.scan_keys_max);

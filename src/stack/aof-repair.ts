@@ -5,25 +5,26 @@ import { dirname, join } from "node:path";
 const LOG_FOLDER = "appendonlydir";
 
 /**
- * Takes a torn end off Redis's log: what was being written, and had not been answered, when the power failed.
+ * Cuts an incomplete end off Redis's append-only file: what was being written at a power failure and had not been
+ * answered.
  *
- * Redis 7.0 would do it by itself, but not well. A log that ends within a transaction (what a function has changed is
- * one) is cut only to its last whole command, so that the beginning of the transaction stays. What is written behind it
- * is fsynced, answered, and not there after the next start.
+ * Redis 7.0 would do this itself, but not correctly. If the file ends within a transaction (the changes of a function
+ * are one), Redis cuts only after the last complete command, so that the beginning of the transaction stays. Whatever is
+ * written after it is fsynced and answered, and gone after the next start.
  *
- * @param redisServer path of the program, beside which redis-check-aof stands
- * @param folder in which Redis works; Redis does not run
- * @param log an open file, for what redis-check-aof says
+ * @param redisServer path of redis-server; redis-check-aof has to be in the same folder
+ * @param folder Redis's working directory; Redis must not be running
+ * @param log an open file for the output of redis-check-aof
  */
-export function mendRedisLog(redisServer: string, folder: string, log: number): void {
-  const newest = newestPart(folder);
+export function repairAof(redisServer: string, folder: string, log: number): void {
+  const newest = newestAofPart(folder);
   if (newest === null || statSync(newest).size === 0) return;
   const check = join(dirname(redisServer), "redis-check-aof");
   spawnSync(check, ["--fix", newest], { input: "y\n", stdio: ["pipe", log, log] });
 }
 
-/** The part of the log that is being written, which has the highest number; null where there is no log. */
-export function newestPart(folder: string): string | null {
+/** The part of the append-only file that is being written: the one with the highest number; null if there is none. */
+export function newestAofPart(folder: string): string | null {
   const parts = join(folder, LOG_FOLDER);
   if (!existsSync(parts)) return null;
   const numbered = readdirSync(parts).flatMap((name) => {

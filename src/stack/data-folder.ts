@@ -15,42 +15,42 @@ const MARKER = "razonete-stack";
 const MARKER_TEXT = "The data of a Razonete stack. `razonete stack --fresh` may empty this folder.\n";
 const LOCK = "lock";
 
-/** What a stack keeps between its runs, and where. */
+/** The folder with all data that a stack keeps between runs. */
 export interface DataFolder {
   /** Absolute, without symbolic links. */
   readonly path: string;
   readonly logs: string;
-  /** Files of the processes that run: sockets, and who they are. */
+  /** Files of the running processes: their sockets and their records (see orphaned-processes.ts). */
   readonly run: string;
   readonly redis: string;
   readonly nats: string;
   readonly postgres: string;
   readonly stackFile: string;
-  /** Of Redis, NATS and PostgreSQL on loopback, where every user of the machine may knock. */
+  /** The password of Redis, NATS and PostgreSQL, which every user of the machine can reach over loopback. */
   readonly password: string;
-  /** Lets another stack have the folder. */
+  /** Releases the lock, so that another stack can use the folder. */
   release(): void;
 }
 
 /**
- * Opens the folder for one stack, and creates it where it is missing.
+ * Opens the folder for one stack, and creates it if it does not exist.
  *
- * A lock says that it is in use: an exclusive transaction on an empty SQLite file, which the kernel ends however
- * the process ends. A folder that has contents and no marker is somebody else's, and is never touched.
+ * A lock marks it as in use: an exclusive transaction on an empty SQLite file, which the kernel ends however the process
+ * ends. A folder that has contents but no marker file is not a stack's, and is never changed.
  *
- * @param whenAlone runs with the lock held, before anything is removed or read: ends what a killed stack left running
- * @throws StartError where the folder cannot be used
+ * @param onLocked runs with the lock held, before anything is removed or read: ends what a killed stack left running
+ * @throws StartError if the folder cannot be used
  */
 export async function openDataFolder(
   folder: string,
   fresh: boolean,
-  whenAlone: (run: string) => Promise<void>,
+  onLocked: (run: string) => Promise<void>,
 ): Promise<DataFolder> {
   const path = createOrRecognise(folder);
   const lock = takeLock(path);
   try {
     const run = join(path, "run");
-    await whenAlone(run);
+    await onLocked(run);
     if (fresh) empty(path);
     const paths = {
       path,

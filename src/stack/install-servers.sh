@@ -1,10 +1,10 @@
 #!/bin/sh
-# Installs Debian packages of servers, as root, so that the machine runs no service that it did not run before.
-# Arguments: the packages. Whatever is changed for the installation is undone at its end.
+# Installs Debian packages of servers, as root, without starting any service on the machine.
+# Arguments: the packages. What is changed for the installation is undone at its end.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
-# One installation at a time: two of them would undo each other's changes.
+# Only one installation at a time: two of them would undo each other's changes.
 exec 9>/var/lock/razonete-install
 flock 9
 
@@ -27,7 +27,7 @@ apt() { apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"; }
 apt update
 apt install --no-install-recommends "$@"
 
-# Nor at the next boot.
+# The services must not start at the next boot either.
 if command -v systemctl >/dev/null; then
   for unit in redis-server nats-server haproxy postgresql; do
     case " $* " in *" $unit "*) systemctl disable --quiet "$unit" || true ;; esac

@@ -2,15 +2,15 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { StartError } from "../errors.ts";
-import { locate, type ProgramName, type Programs, PROGRAMS } from "./server-programs.ts";
+import { locate, type ProgramName, type ProgramPaths, PROGRAMS } from "./server-programs.ts";
 
 const SCRIPT = fileURLToPath(new URL("./install-servers.sh", import.meta.url));
 
-/** How this machine runs a command as root without a question: what to put before it; `null` where it does not. */
+/** The prefix that runs a command as root without a question; `null` if this machine has no such way. */
 export type RootAccess = readonly string[] | null;
 
 export interface InstallOptions {
-  /** PATH as the environment has it. */
+  /** The environment's PATH. */
   readonly path: string;
   readonly say: (line: string) => void;
   /** For tests. */
@@ -19,15 +19,15 @@ export interface InstallOptions {
 }
 
 /**
- * Where the named programs are. What is missing is installed where that needs no question: on Debian, by apt-get, as
- * root or with a sudo that asks for no password. No service is left running or enabled; see install-servers.sh.
+ * Finds the named programs. Missing ones are installed if that is possible without asking: on Debian with apt-get, as
+ * root or with a sudo that needs no password. No service is left running or enabled; see install-servers.sh.
  *
- * @throws StartError that names the missing packages where they cannot be installed
+ * @throws StartError that names the missing packages, if they cannot be installed
  */
 export function ensurePrograms<Name extends ProgramName>(
   names: readonly Name[],
   options: InstallOptions,
-): Programs<Name> {
+): ProgramPaths<Name> {
   const { path, say, find = locate, rootAccess = debianRootAccess } = options;
   const missing = names.filter((name) => find(name, path) === null);
   if (missing.length > 0) {
@@ -46,11 +46,11 @@ export function ensurePrograms<Name extends ProgramName>(
   return completed(paths, names);
 }
 
-/** Turns a record into one of which every name is known to be there. */
+/** Asserts that a record has all names. */
 function completed<Name extends ProgramName>(
   paths: Partial<Record<Name, string>>,
   names: readonly Name[],
-): Programs<Name> {
+): ProgramPaths<Name> {
   const isComplete = (record: Partial<Record<Name, string>>): record is Record<Name, string> =>
     names.every((name) => record[name] !== undefined);
   if (!isComplete(paths)) throw new Error("a program is missing");
@@ -71,7 +71,7 @@ function install(packages: readonly string[], access: readonly string[]): void {
   );
 }
 
-/** The sentence for a machine on which nothing can be installed without asking. */
+/** The message on a machine where nothing can be installed without asking. */
 function howToInstall(packages: readonly string[]): string {
   const names = packages.join(" ");
   return (

@@ -1,26 +1,26 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
 import { stackBounds } from "./stack-bounds.ts";
 
-/** Where a log's contents go when a new run begins or when it has grown to its bound; what was there is dropped. */
-function older(log: string): string {
+/** The one old log that is kept: the previous run's, or the older part of a log that has reached its bound. */
+function rotated(log: string): string {
   return `${log}.1`;
 }
 
-export function beginLog(log: string): void {
-  rmSync(older(log), { force: true });
-  if (existsSync(log)) renameSync(log, older(log));
+export function rotateLog(log: string): void {
+  rmSync(rotated(log), { force: true });
+  if (existsSync(log)) renameSync(log, rotated(log));
 }
 
-/** Bounds a log that a process has open for appending: the file stays the same one, so the process need not know. */
+/** Rotates a log that is too large. The process that writes to it has the file open, so it is copied and emptied. */
 export function boundLog(log: string): void {
   if (!existsSync(log) || statSync(log).size < stackBounds.log_bytes_max) return;
-  copyFileSync(log, older(log));
+  copyFileSync(log, rotated(log));
   truncateSync(log, 0);
 }
 
-/** The last lines of a log as one line, or a word for an empty one. */
+/** The last lines of a log, joined to one line; "(empty)" if there are none. */
 export function lastLines(log: string, count: number): string {
   const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
-  const told = lines.map((line) => line.trim()).filter((line) => line !== "");
-  return told.length === 0 ? "(empty)" : told.slice(-count).join(" | ");
+  const shown = lines.map((line) => line.trim()).filter((line) => line !== "");
+  return shown.length === 0 ? "(empty)" : shown.slice(-count).join(" | ");
 }

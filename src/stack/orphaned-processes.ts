@@ -2,22 +2,22 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { stackBounds } from "./stack-bounds.ts";
-import { type Identity, identityOf, isAlive } from "./process-identity.ts";
-import { type Kind, KINDS, STOP_SIGNALS } from "./process-kinds.ts";
+import { type ProcessIdentity, identityOf, isAlive } from "./process-identity.ts";
+import { type ProcessKind, PROCESS_KINDS, STOP_SIGNALS } from "./process-kinds.ts";
 
 /**
- * Who runs, in a file for each process beside the data. A stack that ends removes them; one that was killed leaves
- * them, and its processes running. The next one reads them here. The number of a process alone proves nothing, as
- * it may have been given to another by then: the files also say when the process started.
+ * A file for each running process, beside the data. A stack that stops removes these files. A stack that was killed
+ * leaves them, and also leaves its processes running. The next stack reads the files and ends those processes. A process
+ * id alone is not enough, since another process may have it by then: the files also have the start time.
  */
 
 const record = z.object({
-  kind: z.enum(KINDS),
+  kind: z.enum(PROCESS_KINDS),
   pid: z.int().positive(),
   started: z.string(),
 });
 
-export function recordProcess(run: string, name: string, kind: Kind, pid: number): void {
+export function recordProcess(run: string, name: string, kind: ProcessKind, pid: number): void {
   const identity = identityOf(pid);
   if (identity !== null) writeFileSync(fileOf(run, name), JSON.stringify({ kind, ...identity }));
 }
@@ -27,24 +27,24 @@ export function forgetProcess(run: string, name: string): void {
 }
 
 /**
- * Ends what a killed stack left running in `run`, kind after kind in the order in which a stack stops, each with its
- * own signal for a clean end, and at last by force.
+ * Ends the processes that a killed stack left running, recorded in the folder `run`. They are ended kind by kind, in
+ * the order in which a stack stops, each with the signal for a clean stop, and with SIGKILL if that does not help.
  */
-export async function endLeftovers(run: string, say: (line: string) => void): Promise<void> {
+export async function endOrphanedProcesses(run: string, say: (line: string) => void): Promise<void> {
   const left = readRecords(run)
     .filter(({ identity }) => isAlive(identity))
-    .toSorted((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+    .toSorted((a, b) => PROCESS_KINDS.indexOf(a.kind) - PROCESS_KINDS.indexOf(b.kind));
   if (left.length > 0) {
     const names = left.map(({ name, identity }) => `${name} (${identity.pid})`).join(", ");
     say(`The last stack here was killed and left ${names} running: stopping them first ...`);
   }
-  for (const kind of KINDS) {
+  for (const kind of PROCESS_KINDS) {
     await Promise.all(left.filter((each) => each.kind === kind).map(({ identity }) => end(identity, kind)));
   }
   rmSync(run, { recursive: true, force: true });
 }
 
-async function end(identity: Identity, kind: Kind): Promise<void> {
+async function end(identity: ProcessIdentity, kind: ProcessKind): Promise<void> {
   signal(identity, STOP_SIGNALS[kind].stop);
   if (await isGoneWithin(identity, stackBounds.stop_milliseconds_max)) return;
   signal(identity, "SIGKILL");
@@ -52,16 +52,16 @@ async function end(identity: Identity, kind: Kind): Promise<void> {
   throw new Error(`process ${identity.pid} (${kind}) does not end`);
 }
 
-function signal(identity: Identity, name: NodeJS.Signals): void {
+function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   try {
     if (isAlive(identity)) process.kill(identity.pid, name);
   } catch (error) {
-    // It ended between the two calls.
+    // The process ended between the two calls.
     if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
   }
 }
 
-async function isGoneWithin(identity: Identity, milliseconds: number): Promise<boolean> {
+async function isGoneWithin(identity: ProcessIdentity, milliseconds: number): Promise<boolean> {
   const deadline = performance.now() + milliseconds;
   while (isAlive(identity)) {
     if (performance.now() > deadline) return false;
@@ -70,7 +70,7 @@ async function isGoneWithin(identity: Identity, milliseconds: number): Promise<b
   return true;
 }
 
-function readRecords(run: string): { name: string; kind: Kind; identity: Identity }[] {
+function readRecords(run: string): { name: string; kind: ProcessKind; identity: ProcessIdentity }[] {
   let files: string[];
   try {
     files = readdirSync(run).filter((file) => file.endsWith(".pid"));
@@ -89,7 +89,7 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    // Cut off while it was written, by the power or a signal.
+    // A power failure or a signal interrupted the writing of the file.
     return null;
   }
 }

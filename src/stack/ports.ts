@@ -1,12 +1,12 @@
 import { createServer } from "node:net";
 import { StartError } from "../errors.ts";
 
-// Below the range from which Linux takes the near ends of outgoing connections: a server that is started again
-// finds its port as it left it.
+// Below the range from which Linux takes the local ports of outgoing connections, so that no connection takes a server's
+// port while the server restarts.
 const FIRST_PORT = 20_000;
 const PORT_COUNT = 12_000;
 
-/** `count` different ports on 127.0.0.1 on which nothing listens, none of them the default of any of our servers. */
+/** `count` different free ports on 127.0.0.1; none of them is a default port of our servers. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   while (found.size < count) {
@@ -16,7 +16,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...found];
 }
 
-/** Whether this process could listen on 127.0.0.1:`port`. */
+/** Whether this process can listen on 127.0.0.1:`port`. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -26,9 +26,9 @@ export function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * The port on 127.0.0.1 that a person asked for, or a free one for 0.
+ * The wanted port on 127.0.0.1, or a free one for 0.
  *
- * @throws StartError where it cannot be listened on
+ * @throws StartError if it is in use or not allowed
  */
 export async function choosePort(wanted: number): Promise<number> {
   if (wanted === 0) {

@@ -16,26 +16,26 @@ import {
 import { join } from "node:path";
 import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
-import type { Programs } from "./server-programs.ts";
+import type { ProgramPaths } from "./server-programs.ts";
 
 /**
- * PostgreSQL refuses to run as root, so root gives it to a user without rights. That user may not be able to enter
- * the folders above the data (/root, say), and those are not ours to open. So the data folder itself is opened by
- * us and handed over as an open file: /proc/self/fd/3 leads PostgreSQL into it without a step through its parents.
+ * PostgreSQL refuses to run as root, so as root we run it as a user without privileges. That user may not have access
+ * to the folders above the data (such as /root), and we must not change their permissions. So we open the data folder
+ * and pass it on as an open file: through /proc/self/fd/3 PostgreSQL reaches it without its parent folders.
  */
 export interface PostgresUser {
-  /** Comes before PostgreSQL's own command. Empty where it runs as the present user. */
+  /** Comes before PostgreSQL's own command. Empty if it runs as the current user. */
   readonly prefix: readonly string[];
-  /** `null`: the present one. */
+  /** `null`: the current user. */
   readonly ids: { readonly user: number; readonly group: number } | null;
 }
 
 const HANDED_OVER = "/proc/self/fd/3";
 
-/** Name of the role and of the database. */
+/** The name of PostgreSQL's role and of the database. */
 export const BOOKS = "razonete";
 
-/** @throws StartError as root on a machine without a user or a program to hand PostgreSQL over to */
+/** @throws StartError as root, if the machine has no user or no program to run PostgreSQL as another user */
 export function choosePostgresUser(): PostgresUser {
   if (process.getuid?.() !== 0) return { prefix: [], ids: null };
   for (const name of ["postgres", "nobody"]) {
@@ -53,25 +53,25 @@ export function choosePostgresUser(): PostgresUser {
   );
 }
 
-/** How PostgreSQL is told its data folder, which the caller opens and passes on as its file 3 where `handOver`. */
+/** The path to give PostgreSQL as its data folder. If `handOver`, the caller opens the folder and passes it as file 3. */
 export function dataArgument(user: PostgresUser, folder: string): { path: string; handOver: boolean } {
   return user.ids === null ? { path: folder, handOver: false } : { path: HANDED_OVER, handOver: true };
 }
 
 export interface BooksOptions {
-  readonly programs: Programs;
+  readonly programs: ProgramPaths;
   readonly user: PostgresUser;
   readonly folder: string;
-  /** The settings file; PostgreSQL's user may not be able to read it where it is, so its folder gets a copy. */
+  /** The settings file. It is copied into the data folder, since PostgreSQL's user may not be able to read it here. */
   readonly settings: string;
   readonly password: string;
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
- * Creates the database's folder at the first start, whole or not at all, and puts the present settings into it.
+ * Creates the database's folder at the first start, completely or not at all, and copies the current settings into it.
  *
- * @throws StartError where PostgreSQL's own tools refuse
+ * @throws StartError if PostgreSQL's own tools fail
  */
 export async function prepareBooks(options: BooksOptions): Promise<void> {
   const { folder } = options;
@@ -79,17 +79,17 @@ export async function prepareBooks(options: BooksOptions): Promise<void> {
     const draft = `${folder}.draft`;
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { mode: 0o700 });
-    give(draft, options.user);
-    await create(draft, options);
+    changeOwner(draft, options.user);
+    await createDatabaseFolder(draft, options);
     renameSync(draft, folder);
   }
-  await forgetDeadServer(folder);
+  await removeStaleLockFile(folder);
   const settings = join(folder, "postgresql.conf");
   copyFileSync(options.settings, settings);
   chmodSync(settings, 0o644);
 }
 
-async function create(draft: string, options: BooksOptions): Promise<void> {
+async function createDatabaseFolder(draft: string, options: BooksOptions): Promise<void> {
   const { initdb, postgres } = options.programs;
   const folder = openSync(draft, "r");
   try {
@@ -97,7 +97,8 @@ async function create(draft: string, options: BooksOptions): Promise<void> {
     const how = ["--username", BOOKS, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"];
     await run([initdb, "-D", path, ...how], "", folder, options);
     writeFileSync(join(draft, "pg_hba.conf"), `host all all 127.0.0.1/32 scram-sha-256\n`, { mode: 0o644 });
-    // Nobody listens in this mode. The password comes on the standard input: a command line can be read by everyone.
+    // In this mode PostgreSQL does not listen. The password is sent over the standard input, since every user can see
+    // command lines.
     const statements = `ALTER ROLE ${BOOKS} PASSWORD '${options.password}'\nCREATE DATABASE ${BOOKS}\n`;
     await run([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
   } finally {
@@ -112,11 +113,11 @@ async function run(
   options: BooksOptions,
 ): Promise<void> {
   const child = Bun.spawn([...options.user.prefix, ...command], {
-    // A folder that every user can enter: initdb insists on coming back to where it began.
+    // A folder that every user can enter: initdb has to be able to return to its working directory.
     cwd: "/",
     env: { ...options.environment },
     stdio: [Buffer.from(input), "ignore", "pipe", folder],
-    // Out of the terminal's reach: a Ctrl-C waits these two seconds instead of breaking them off.
+    // Detached from the terminal: a Ctrl-C waits the two seconds that this takes and does not interrupt it.
     detached: true,
   });
   const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
@@ -125,35 +126,35 @@ async function run(
 }
 
 /**
- * PostgreSQL does not start while the number in its lock file belongs to any process. That of a killed one does for as
- * long as its parent has not taken note of its end, in a container maybe for ever, and after a boot it may belong to
- * another program. Whether somebody works in the folder is the better question. Those who served connections of a
- * killed server end by themselves a moment after it, and are waited for.
+ * PostgreSQL does not start while any process has the id in its lock file. The id of a killed server stays in use until
+ * its parent has waited for it, which in a container may never happen; and after a boot another program may have it.
+ * So this checks instead whether any process works in the folder, and removes the lock file if none does. The child
+ * processes of a killed server end by themselves a moment later, so this waits for them.
  */
-async function forgetDeadServer(folder: string): Promise<void> {
+async function removeStaleLockFile(folder: string): Promise<void> {
   const lockFile = join(folder, "postmaster.pid");
   if (!existsSync(lockFile) || !existsSync("/proc/self/cwd")) return;
   const deadline = performance.now() + stackBounds.stop_milliseconds_max;
-  while (isWorkedIn(folder)) {
+  while (isInUse(folder)) {
     if (performance.now() > deadline) throw new StartError(`another PostgreSQL still works in ${folder}.`);
     await Bun.sleep(20);
   }
   rmSync(lockFile);
 }
 
-/** Whether any process has the folder as its working directory, as all of PostgreSQL's have. */
-function isWorkedIn(folder: string): boolean {
+/** Whether any process has the folder as its working directory, as all processes of PostgreSQL do. */
+function isInUse(folder: string): boolean {
   return readdirSync("/proc").some((name) => {
     try {
       return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
     } catch {
-      // It ended in between, or is another user's.
+      // The process has ended meanwhile, or belongs to another user.
       return false;
     }
   });
 }
 
-function give(path: string, { ids }: PostgresUser): void {
+function changeOwner(path: string, { ids }: PostgresUser): void {
   if (ids !== null) chownSync(path, ids.user, ids.group);
 }
 

@@ -5,12 +5,12 @@ import postgres from "postgres";
 import { natsOptions } from "../carry/nats-address.ts";
 import { messageOf } from "../errors.ts";
 
-/** Looks once whether a process does its work. Resolves to `null` where it does, or else to the reason. */
+/** Checks once whether a process is ready. Resolves to `null` if it is, or else to the reason why not. */
 export type Probe = () => Promise<string | null>;
 
 const PROBE_MILLISECONDS = 2_000;
 
-/** For a process that has no address to ask: it is ready as long as it lives. */
+/** For a process that has no address to ask: it is ready as long as it runs. */
 export const alwaysReady: Probe = () => Promise.resolve(null);
 
 export function postgresProbe(url: string): Probe {
@@ -39,7 +39,7 @@ export function natsProbe(url: string): Probe {
   });
 }
 
-/** @param socket where the server listens on a unix socket; `url` then only names the path */
+/** @param socket the unix socket, if the server listens on one; then only the path of `url` counts */
 export function httpProbe(url: string, socket?: string): Probe {
   return reasonOf(async () => {
     const signal = AbortSignal.timeout(PROBE_MILLISECONDS);
@@ -50,9 +50,9 @@ export function httpProbe(url: string, socket?: string): Probe {
 }
 
 /**
- * How many batches wait in the outboxes of all shards to be kept.
+ * How many batches in the outboxes of all shards still have to be kept.
  *
- * @throws Error where Redis does not answer
+ * @throws Error if Redis does not answer
  */
 export function outboxLength(redisUrl: string): Promise<number> {
   return withRedis(redisUrl, async (client) => {
@@ -63,13 +63,13 @@ export function outboxLength(redisUrl: string): Promise<number> {
   });
 }
 
-/** Connects for one use; rejects where Redis does not answer. */
+/** Connects to Redis for one use; rejects if Redis does not answer. */
 export async function withRedis<Result>(
   url: string,
   use: (client: ReturnType<typeof redisClient>) => Promise<Result>,
 ): Promise<Result> {
   const client = redisClient(url);
-  // Without a listener an error would end this process; each is also thrown by the call that meets it.
+  // Without a listener, an error would end this process. Errors are also thrown by the calls that meet them.
   client.on("error", () => {});
   try {
     await client.connect();
@@ -95,7 +95,7 @@ function reasonOf(attempt: () => Promise<unknown>): Probe {
   };
 }
 
-/** What an answer with problem details says. */
+/** The detail of an answer with problem details; null for any other answer. */
 function detailOf(body: string): string | null {
   try {
     const problem: unknown = JSON.parse(body);

@@ -1,27 +1,27 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 
-/** Tells one process from every other that has had or will have its number: the number and when it started. */
-export interface Identity {
+/** Process id and start time: together they identify a process, even after its id was reused. */
+export interface ProcessIdentity {
   readonly pid: number;
-  /** Only to be compared. On Linux the boot and the clock tick, elsewhere the second. */
+  /** Only for comparison. On Linux the id of the boot and the clock tick, elsewhere the time in seconds. */
   readonly started: string;
 }
 
-/** `null` where no process has this number, or only one that has ended. */
-export function identityOf(pid: number): Identity | null {
+/** `null` if no process has this id, or only one that has ended. */
+export function identityOf(pid: number): ProcessIdentity | null {
   const started = existsSync("/proc/self/stat") ? startedByProc(pid) : startedByPs(pid);
   return started === null ? null : { pid, started };
 }
 
-export function isAlive(identity: Identity): boolean {
+export function isAlive(identity: ProcessIdentity): boolean {
   return identityOf(identity.pid)?.started === identity.started;
 }
 
 function startedByProc(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name in parentheses may hold anything; after it come the state (third field) and, as the 22nd, the tick.
+    // The name in parentheses may contain anything. After it come the state (third field) and the tick (22nd field).
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return null;
     return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${fields[19]}`;

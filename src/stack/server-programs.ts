@@ -1,7 +1,7 @@
 import { accessSync, constants, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** The programs of others that a stack is made of, each with its package on Debian. */
+/** The third-party programs of a stack, each with its Debian package. */
 export const PROGRAMS = {
   haproxy: { file: "haproxy", debianPackage: "haproxy" },
   redis: { file: "redis-server", debianPackage: "redis-server" },
@@ -14,26 +14,26 @@ export type ProgramName = keyof typeof PROGRAMS;
 export const PROGRAM_NAMES: readonly ProgramName[] = ["haproxy", "redis", "nats", "postgres", "initdb"];
 
 /** Absolute paths. */
-export type Programs<Name extends ProgramName = ProgramName> = Readonly<Record<Name, string>>;
+export type ProgramPaths<Name extends ProgramName = ProgramName> = Readonly<Record<Name, string>>;
 
 const DEBIAN_POSTGRES = "/usr/lib/postgresql";
-// Where programs for administrators are: not on the PATH of every user.
+// Folders of programs for administrators, which are not on the PATH of every user.
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"];
 
 /**
- * Looks for a program on `path` (as PATH has it) and where Debian puts it.
+ * Looks for a program in `path` (in the form of PATH) and where Debian installs it.
  *
  * @returns its absolute path, or `null`
  */
 export function locate(name: ProgramName, path: string): string | null {
   const folders = [...path.split(":").filter((folder) => folder !== ""), ...SYSTEM_FOLDERS];
-  // Debian keeps each version of PostgreSQL in a folder of its own and puts none of them on the PATH.
+  // Debian has a folder for each version of PostgreSQL, and none of them is on the PATH.
   if (name === "postgres" || name === "initdb") folders.unshift(...debianPostgresFolders());
   const candidates = folders.map((folder) => join(folder, PROGRAMS[name].file));
   return candidates.find(isProgram) ?? null;
 }
 
-/** Version 15, for which the stack is made, then the newest others. */
+/** First version 15, for which the stack is made, then the others, the newest first. */
 function debianPostgresFolders(): string[] {
   let versions: number[];
   try {

@@ -3,16 +3,16 @@ import { bounds } from "../bounds.ts";
 
 /** Bounds of the stack. The unit is the last word of a name before `max` or `min`. */
 export const stackBounds = {
-  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg has places for. */
+  /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg lists. */
   apis_max: 8,
   writers_max: 8,
-  /** After this the start of a stack fails. Long: Redis may have a large log to read, PostgreSQL much to recover. */
+  /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
-  /** After this a process that was told to stop is killed. Longer than an API takes to drain and to stop. */
+  /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */
   stop_milliseconds_max: 20_000,
-  /** How long a stop waits for the writer to keep what is in the outbox; the rest is kept after the next start. */
+  /** How long a stop waits for the writer to keep the batches in the outbox; the rest is kept after the next start. */
   keep_milliseconds_max: 10_000,
-  /** A log of a stack's process is moved aside when it is larger; one old one is kept. */
+  /** When a process's log is larger than this, it is rotated; one old log is kept. */
   log_bytes_max: 16 * 1024 * 1024,
 } as const;
 

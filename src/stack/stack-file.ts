@@ -1,18 +1,18 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 
-/** What `<data>/stack.json` says of a running stack: for tools that look into it, and for tests that break it. */
+/** The content of `<data>/stack.json`, which describes a running stack to other tools and to tests. */
 export interface StackDescription {
-  /** Where clients go. */
+  /** The address for clients. */
   readonly url: string;
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
-  /** These three bear their passwords. */
+  /** These three URLs include passwords. */
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
 }
 
-/** Replaces the file in one step: a reader sees the old one or the new one. Only its owner may read it. */
+/** Replaces the file in one step: a reader sees the old content or the new. Only its owner may read it. */
 export function writeStackFile(path: string, description: StackDescription): void {
   const next = `${path}.next`;
   writeFileSync(next, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
@@ -27,7 +27,7 @@ const description = z.object({
   natsUrl: z.string(),
 });
 
-/** What the file of a running stack says now. Throws where it cannot be read, or is no description of a stack. */
+/** Reads the file of a running stack. Throws if it cannot be read or does not describe a stack. */
 export function readStackFile(path: string): StackDescription {
   return description.parse(JSON.parse(readFileSync(path, "utf8")));
 }

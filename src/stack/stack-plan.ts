@@ -2,30 +2,30 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
 import type { DataFolder } from "./data-folder.ts";
-import type { Kind } from "./process-kinds.ts";
+import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
-import { mendRedisLog } from "./aof-repair.ts";
-import type { Programs } from "./server-programs.ts";
+import { repairAof } from "./aof-repair.ts";
+import type { ProgramPaths } from "./server-programs.ts";
 
-/** What runs, and how: each process of a stack, without running any. */
+/** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
 
-/** Folder of the servers' configuration files, which docker-compose.yml uses too. */
+/** The folder of the servers' configuration files, which docker-compose.yml uses, too. */
 export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
-/** The header by which HAProxy hands the APIs the id of a request. */
+/** The header in which HAProxy passes the id of a request to the APIs. */
 export const REQUEST_ID_HEADER = "Razonete-Request-Id";
 
 /**
- * How long an API that was told to stop says so on /readyz before it stops: longer than HAProxy takes to see it,
- * two checks 200 ms apart, on a machine that is busy.
+ * How long a stopping API answers 503 on /readyz before it stops. Even on a busy machine, this is longer than HAProxy
+ * needs to notice it, which is two checks 200 ms apart.
  */
 const DRAIN_MILLISECONDS = 1_000;
 
-// Bytes that the path of a unix socket may have: 108 with the closing zero on Linux, 104 on macOS.
+// The maximum length of a unix socket's path: 108 bytes with the closing zero on Linux, 104 on macOS.
 const SOCKET_PATH_BYTES_MAX = 103;
 
-/** The command lines of our own processes, in this one place. */
+/** The command lines of our own processes. */
 export interface OwnCommands {
   readonly init: readonly string[];
   readonly restore: readonly string[];
@@ -34,8 +34,8 @@ export interface OwnCommands {
 }
 
 /**
- * Of Bun's memory allocator: its thread that gives back memory takes a twentieth of a busy process's time, only for the
- * same memory to be taken again.
+ * Settings of Bun's memory allocator. Its thread that returns memory to the system takes a twentieth of a busy process's
+ * time, and the same memory is soon needed again.
  */
 const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
 
@@ -48,16 +48,16 @@ export const OWN_COMMANDS: OwnCommands = {
 
 export interface ProcessPlan {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: ProcessKind;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Settings with secrets, which a command line would show to every user. */
+  /** Written to its standard input: settings with secrets, which a command line would show to every user. */
   readonly input?: string;
   /** A folder that it gets as its open file 3; see postgres.ts. */
   readonly handedOver?: string;
-  /** The socket that it listens on. A killed process leaves the file, on which the next one could not listen. */
+  /** The socket that it listens on. A killed process leaves this file, and the next one could not listen on it. */
   readonly socket?: string;
-  /** Done before each of its starts. `log`: its log, open. */
+  /** Called before each start. `log`: its log, open. */
   readonly beforeStart?: (log: number) => void;
   readonly probe: Probe;
 }
@@ -74,30 +74,30 @@ export interface StackPlan {
   readonly writers: readonly ProcessPlan[];
   readonly postgres: ProcessPlan;
   readonly init: ProcessPlan;
-  /** To be run before `init`, at the terminal; null where nothing is to be restored. */
+  /** To be run before `init`, on the terminal; null for no restore. */
   readonly restore: ProcessPlan | null;
 }
 
 export interface PlanOptions {
   readonly folder: DataFolder;
-  readonly programs: Programs;
+  readonly programs: ProgramPaths;
   readonly postgresUser: PostgresUser;
   readonly own: OwnCommands;
-  /** The flags that a restore gets; null: there is to be none. */
+  /** The flags of the restore; null: no restore. */
   readonly restore: readonly string[] | null;
-  /** Of HAProxy. */
+  /** HAProxy's port. */
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
-  /** Free ports on loopback, `PORTS_BESIDE_APIS` and one more for each API. */
+  /** Free ports on loopback: `PORTS_BESIDE_APIS`, and one more for each API. */
   readonly ports: readonly number[];
-  /** What every process takes over from the environment of the stack. */
+  /** The environment of every process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** What our own processes take over besides. */
+  /** Additional variables for our own processes. */
   readonly ownEnvironment: Readonly<Record<string, string>>;
 }
 
-/** Redis, NATS, PostgreSQL. */
+/** One each for Redis, NATS and PostgreSQL. */
 export const PORTS_BESIDE_APIS = 3;
 
 export function planStack(options: PlanOptions): StackPlan {
@@ -109,7 +109,7 @@ export function planStack(options: PlanOptions): StackPlan {
   const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
   const url = `http://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
-  // Half the way through the kernel that a connection over loopback takes; others use that.
+  // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
   const ownRedisUrl = fitsSocket(redisSocket)
     ? `unix://:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
     : redisUrl;
@@ -150,7 +150,7 @@ export function planStack(options: PlanOptions): StackPlan {
         "",
       ].join("\n"),
       environment,
-      beforeStart: (log) => mendRedisLog(programs.redis, folder.redis, log),
+      beforeStart: (log) => repairAof(programs.redis, folder.redis, log),
       probe: redisProbe(redisUrl),
     },
     nats: {
@@ -161,7 +161,7 @@ export function planStack(options: PlanOptions): StackPlan {
         ...environment,
         NATS_HOST: "127.0.0.1",
         NATS_PORT: String(natsPort),
-        // In quotes: the file's parser would take one that begins with a digit for a number.
+        // In quotes: the parser of the file would take a value that begins with a digit for a number.
         NATS_USER: JSON.stringify(BOOKS),
         NATS_PASSWORD: JSON.stringify(password),
         NATS_STORE_DIR: JSON.stringify(folder.nats),
@@ -190,7 +190,7 @@ export function planStack(options: PlanOptions): StackPlan {
   };
 }
 
-/** Below a deep folder a path does not fit into a socket's address. */
+/** Whether a path is short enough for a unix socket's address; in a deep folder it may not be. */
 function fitsSocket(path: string): boolean {
   return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
 }

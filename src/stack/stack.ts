@@ -1,33 +1,32 @@
 import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
-import { beginLog, boundLog, lastLines } from "./logs.ts";
+import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, StackPlan } from "./stack-plan.ts";
 import { removeStackFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
-const TOLD_EVERY_MILLISECONDS = 5_000;
+const REPORT_EVERY_MILLISECONDS = 5_000;
 const LOGS_BOUNDED_EVERY_MILLISECONDS = 10_000;
-/** During the start a process may die so often at once, one time after the other, before the start is given up. */
-const DEATHS_AT_START_MAX = 5;
+/** If a process crashes at once this many times in a row during the start, the start is given up. */
+const CRASHES_AT_START_MAX = 5;
 
-/** The stop was asked for while the start was still going on. */
+/** The stack was stopped while it was still starting. */
 export class StartInterrupted extends Error {}
 
 /**
  * All processes of one cluster on this machine.
  *
- * The start goes from the ground up, each step waiting until the one before does its work: PostgreSQL, Redis and
- * NATS; `init`, which ends by itself; writers and APIs; HAProxy. From then on stack.json stands, and every process
- * that ends is started again by itself (supervised-process.ts), without regard to the others: they all know how to
- * wait for each other.
+ * The start has these steps, and each waits until the one before is ready: PostgreSQL, Redis and NATS; `init`, which
+ * ends by itself; writers and APIs; HAProxy. After that stack.json exists. Every process that ends is started again on
+ * its own (supervised-process.ts): the others can wait for it.
  *
- * The stop goes the other way round. No process is told to stop while one that needs it still runs: HAProxy takes no
- * more requests and completes those it has; the APIs complete what they have begun; the writers get time to keep
- * what the outbox holds; then NATS, Redis, PostgreSQL. What is not kept by then is not lost: it stays in Redis's
- * outbox, and is kept after the next start.
+ * The stop has the opposite order. No process is stopped while another one that needs it still runs. HAProxy accepts no
+ * more requests and completes those it has; the APIs complete their work; the writers get time to keep what is in the
+ * outbox; then NATS, Redis and PostgreSQL stop. What is not kept by then is not lost: it stays in the outbox in Redis,
+ * and is kept after the next start.
  */
 export class Stack {
   readonly #plan: StackPlan;
@@ -40,15 +39,15 @@ export class Stack {
   readonly #nats: SupervisedProcess;
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: SupervisedProcess;
-  /** What runs to its end before the others: `restore`, `init`. */
-  #once: Bun.Subprocess | null = null;
+  /** The process that runs to its end during the start: `restore` or `init`. */
+  #oneShot: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
-  /** Whether stack.json stands. */
+  /** Whether stack.json exists. */
   #described = false;
 
   /**
-   * @param say takes lines for the person at the terminal
-   * @param onReady told of each process that does its work, and how long after its own start
+   * @param say prints a line for the person at the terminal
+   * @param onReady called for each process that becomes ready, with the time since its own start
    */
   constructor(
     plan: StackPlan,
@@ -71,14 +70,14 @@ export class Stack {
   }
 
   /**
-   * Resolves when a request through HAProxy is answered. After a rejection `stop` is still to be called.
+   * Resolves when a request through HAProxy is answered. `stop` has to be called even after a rejection.
    *
-   * @throws StartError where a process does not come up
-   * @throws StartInterrupted where `interrupted` is aborted before
+   * @throws StartError if a process does not start
+   * @throws StartInterrupted if `interrupted` is aborted before
    */
   async start(interrupted: AbortSignal): Promise<void> {
-    for (const { plan } of this.#all()) beginLog(logOf(plan, this.#folder));
-    beginLog(logOf(this.#plan.init, this.#folder));
+    for (const { plan } of this.#all()) rotateLog(logOf(plan, this.#folder));
+    rotateLog(logOf(this.#plan.init, this.#folder));
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
     await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
@@ -92,7 +91,7 @@ export class Stack {
 
   /** Resolves when no process is left. */
   async stop(): Promise<void> {
-    if (this.#once !== null) this.#once.kill();
+    if (this.#oneShot !== null) this.#oneShot.kill();
     await this.#haproxy.stop();
     await stopAll(this.#apis);
     await this.#keepOutbox();
@@ -100,19 +99,19 @@ export class Stack {
     await this.#nats.stop();
     await this.#redis.stop();
     await this.#postgres.stop();
-    if (this.#once !== null) await this.#once.exited;
+    if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
     this.#described = false;
     removeStackFile(this.#folder.stackFile);
   }
 
-  /** Ends everything at once; a `stop` that is going on resolves soon after. */
+  /** Ends everything at once; a `stop` in progress resolves soon after. */
   kill(): void {
-    this.#once?.kill("SIGKILL");
+    this.#oneShot?.kill("SIGKILL");
     for (const process of this.#all()) process.kill();
   }
 
-  /** What runs where, a line each. */
+  /** What runs where, one line each. */
   describe(): string[] {
     const { databaseUrl, redisUrl, natsUrl } = this.#plan;
     const at = (url: string): string => new URL(url).host;
@@ -136,24 +135,24 @@ export class Stack {
 
   async #untilReady(process: SupervisedProcess, interrupted: AbortSignal): Promise<void> {
     const { name, probe } = process.plan;
-    const begun = performance.now();
-    let told = begun;
+    const startedAt = performance.now();
+    let reportedAt = startedAt;
     for (;;) {
       const reason = process.running ? await probe() : "it does not run";
       if (interrupted.aborted) throw new StartInterrupted();
       const now = performance.now();
       if (reason === null && process.running) {
-        this.#onReady(name, now - begun);
+        this.#onReady(name, now - startedAt);
         return;
       }
-      if (process.deathsAtOnce >= DEATHS_AT_START_MAX) {
+      if (process.crashesInARow >= CRASHES_AT_START_MAX) {
         throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
       }
-      if (now - begun > stackBounds.start_milliseconds_max) {
+      if (now - startedAt > stackBounds.start_milliseconds_max) {
         throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
       }
-      if (now - told > TOLD_EVERY_MILLISECONDS) {
-        told = now;
+      if (now - reportedAt > REPORT_EVERY_MILLISECONDS) {
+        reportedAt = now;
         this.#say(`Waiting for ${name}: ${reason}`);
       }
       await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
@@ -162,23 +161,23 @@ export class Stack {
 
   async #runRestore(interrupted: AbortSignal): Promise<void> {
     if (this.#plan.restore === null) return;
-    const exit = await this.#runOnce(this.#plan.restore, spawnAtTerminal, interrupted);
+    const exit = await this.#runOneShot(this.#plan.restore, spawnAtTerminal, interrupted);
     if (exit.code !== 0) throw new StartError("the ledger was not restored, so it was not started.");
   }
 
-  /** Until it has ended; a stop of the stack ends it as well. */
-  async #runOnce(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
+  /** Resolves when the process has ended; a stop of the stack ends it as well. */
+  async #runOneShot(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
-    this.#once = spawn(plan, this.#folder, ended.resolve);
+    this.#oneShot = spawn(plan, this.#folder, ended.resolve);
     const exit = await ended.promise;
-    this.#once = null;
+    this.#oneShot = null;
     if (interrupted.aborted) throw new StartInterrupted();
     return exit;
   }
 
   async #runInit(interrupted: AbortSignal): Promise<void> {
-    const exit = await this.#runOnce(this.#plan.init, spawnPlanned, interrupted);
+    const exit = await this.#runOneShot(this.#plan.init, spawnPlanned, interrupted);
     if (exit.code !== 0) {
       const said = lastLines(logOf(this.#plan.init, this.#folder), 1).replace(/^razonete: /, "");
       const hint = said.includes("razonete restore")
@@ -188,7 +187,7 @@ export class Stack {
     }
   }
 
-  /** Waits until the books have everything that was answered, for as long as there is anyone to keep it. */
+  /** Waits until the books have everything that was answered, as long as a writer and PostgreSQL run. */
   async #keepOutbox(): Promise<void> {
     const deadline = performance.now() + stackBounds.keep_milliseconds_max;
     const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
@@ -198,7 +197,7 @@ export class Stack {
       try {
         length = await outboxLength(this.#plan.redisUrl);
       } catch {
-        // Redis has just ended, or still reads its data: what it holds is on disk.
+        // Redis has just ended, or is still loading its data: what it holds is on disk.
         return;
       }
       if (length === 0) return;
@@ -209,7 +208,7 @@ export class Stack {
     );
   }
 
-  /** In the order in which they are shown. */
+  /** In the order in which they are listed in stack.json. */
   #all(): SupervisedProcess[] {
     return [this.#haproxy, ...this.#apis, this.#redis, this.#nats, ...this.#writers, this.#postgres];
   }

@@ -8,20 +8,20 @@ import { forgetProcess, recordProcess } from "./orphaned-processes.ts";
 import { lastLines } from "./logs.ts";
 import type { ProcessPlan } from "./stack-plan.ts";
 
-/** One that lived shorter than this died at once: there may be a reason that is still there. */
-const AT_ONCE_MILLISECONDS = 1_000;
+/** A process that ran for less than this crashed at once: its reason may still exist, so the restart is delayed. */
+const QUICK_CRASH_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 5_000;
-/** After an end by which a process says that it needs a person. */
+/** The delay after an exit code that asks for a person. */
 const ALARM_DELAY_MILLISECONDS = 60_000;
-const LOG_LINES_TOLD = 3;
+const LOG_LINES_SHOWN = 3;
 
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** Starts a process with its log, its files and its record. It hears nothing of the terminal's Ctrl-C. */
+/** Starts a process with its log, its files and its record. The terminal's Ctrl-C does not reach it. */
 export function spawnPlanned(
   plan: ProcessPlan,
   folder: Pick<DataFolder, "run" | "logs">,
@@ -33,7 +33,7 @@ export function spawnPlanned(
   try {
     plan.beforeStart?.(log);
     const child = Bun.spawn([...plan.command], {
-      // PostgreSQL's user may not be able to enter the present one.
+      // PostgreSQL's user may not be able to enter the current directory.
       cwd: "/",
       env: { ...plan.environment },
       stdio: [
@@ -42,7 +42,7 @@ export function spawnPlanned(
         log,
         ...(handedOver === null ? [] : [handedOver]),
       ],
-      // In a session of its own: the terminal's Ctrl-C would stop all at once instead of in their order.
+      // In its own session: otherwise the terminal's Ctrl-C would stop all processes at once and not in their order.
       detached: true,
       onExit: (_child, code, signal, error) => {
         forgetProcess(folder.run, plan.name);
@@ -58,7 +58,7 @@ export function spawnPlanned(
   }
 }
 
-/** Runs a process to its end at the terminal of this one, which may ask there. */
+/** Runs a process to its end on this terminal, so that it can ask questions there. */
 export function spawnAtTerminal(
   plan: ProcessPlan,
   folder: Pick<DataFolder, "run" | "logs">,
@@ -82,13 +82,13 @@ export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): stri
 }
 
 /**
- * One process that is kept running.
+ * A process that is kept running.
  *
- * It is idle until `start`, and running from then on. When it ends without having been told to, it is started again
- * at once; after a life shorter than a second it pauses before that, longer each time in a row, from 0.1 to 5
- * seconds, so that one that cannot run does not take the machine. A writer that has found the books and the outbox
- * to differ says so by its exit code: it needs a person, and is only tried again after a minute. After `stop` or `kill` it ends for good: stopped
- * is the last state, also where it was pausing. Between two lives its number is that of the last one.
+ * It is idle until `start`, and running from then on. If it ends by itself, it is started again at once. If it ran for
+ * less than a second, there is a delay before the next start, which grows from 0.1 to 5 seconds with each such crash in
+ * a row, so that a process that cannot run does not take up the machine. A writer that finds a divergence between books
+ * and outbox says so by its exit code: it needs a person, and is only started again after a minute. `stop` and `kill`
+ * end it for good, also during a delay. Between two runs, `pid` is the last one.
  */
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
@@ -97,12 +97,12 @@ export class SupervisedProcess {
   readonly #onStart: () => void;
   #child: Bun.Subprocess | null = null;
   #startedAt = 0;
-  #atOnceInARow = 0;
+  #crashesInARow = 0;
   #pause: Timer | null = null;
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
 
-  /** @param onStart called after each start, with the new number in place */
+  /** @param onStart called after each start, when `pid` is the new one */
   constructor(plan: ProcessPlan, folder: DataFolder, say: (line: string) => void, onStart: () => void) {
     this.plan = plan;
     this.#folder = folder;
@@ -115,9 +115,9 @@ export class SupervisedProcess {
     return this.#child?.pid ?? null;
   }
 
-  /** How often it has now died at once, one time after the other. */
-  get deathsAtOnce(): number {
-    return this.#atOnceInARow;
+  /** How often in a row it has now crashed at once. */
+  get crashesInARow(): number {
+    return this.#crashesInARow;
   }
 
   get running(): boolean {
@@ -125,7 +125,7 @@ export class SupervisedProcess {
   }
 
   logEnd(): string {
-    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_TOLD);
+    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
   }
 
   start(): void {
@@ -135,7 +135,7 @@ export class SupervisedProcess {
     this.#onStart();
   }
 
-  /** Lets it complete what it has begun; after a bound it is killed. Resolves when it has ended. */
+  /** Lets the process complete its work, and kills it after a time-out. Resolves when it has ended. */
   async stop(): Promise<void> {
     if (!this.#end(STOP_SIGNALS[this.plan.kind].stop)) return;
     const bound = setTimeout(() => {
@@ -151,7 +151,7 @@ export class SupervisedProcess {
     this.#end(STOP_SIGNALS[this.plan.kind].kill);
   }
 
-  /** @returns whether there is a process whose end is to be waited for */
+  /** @returns whether there is a process to wait for */
   #end(signal: NodeJS.Signals): boolean {
     this.#stopping = true;
     if (this.#pause !== null) clearTimeout(this.#pause);
@@ -174,15 +174,15 @@ export class SupervisedProcess {
       return;
     }
     const lived = performance.now() - this.#startedAt;
-    this.#atOnceInARow = lived < AT_ONCE_MILLISECONDS ? this.#atOnceInARow + 1 : 0;
+    this.#crashesInARow = lived < QUICK_CRASH_MILLISECONDS ? this.#crashesInARow + 1 : 0;
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
-    if (this.#atOnceInARow === 0) {
+    if (this.#crashesInARow === 0) {
       this.start();
       this.#say(`${ended}; started again (${this.pid}).`);
       return;
     }
-    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#atOnceInARow - 1), DELAY_MILLISECONDS_MAX);
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#say(`${ended}; next start in ${delay / 1000} s. Its log ends: ${this.logEnd()}`);
     this.#pause = setTimeout(() => this.start(), delay);
   }

@@ -99,7 +99,7 @@ describe.skipIf(serversMissing !== null)(
       expect(places(await system.audit())).toEqual([]);
     });
 
-    test("finds a batch missing behind the first page", async () => {
+    test("finds a batch that is missing after the first page", async () => {
       const g = first + bounds.audit_chunk_batches + 50;
       const copy = "saved:{0}:outbox";
       await redis.sendCommand(["COPY", outboxKey(0), copy]);
@@ -113,7 +113,7 @@ describe.skipIf(serversMissing !== null)(
       await redis.sendCommand(["RENAME", copy, outboxKey(0)]);
     });
 
-    test("a mark that comes while an audit goes on is told as that", async () => {
+    test("a shard that is flagged during an audit is reported as flagged", async () => {
       const { g } = await system.books.outbox();
       const mark = `
       import { createClient } from "@redis/client";

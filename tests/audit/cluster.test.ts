@@ -69,7 +69,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     }
   }
 
-  test("finds nothing where all is well, and says how much it looked at", async () => {
+  test("finds nothing in a correct cluster, and counts what it read", async () => {
     const report = await system.audit();
     expect(report.findings).toEqual([]);
     expect(report).toMatchObject({ agreed: true, system: "cluster", findingsInAll: 0 });
@@ -132,10 +132,10 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
       `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = 3 AND seq = 1)
        WHERE account = 5 AND seq = 15`,
     ];
-    const told = async (after: number) =>
+    const listed = async (after: number) =>
       (await withBooks(...used(after))).filter((place) => place.startsWith("command"));
-    expect(await told(day - 1)).toEqual(["command-doubled 5 15"]);
-    expect(await told(day)).toEqual([]);
+    expect(await listed(day - 1)).toEqual(["command-doubled 5 15"]);
+    expect(await listed(day)).toEqual([]);
   });
 
   test("the same account and seq twice, with the key dropped", async () => {
@@ -252,7 +252,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     expect(await noted(g)).toEqual([]);
   });
 
-  test("each mark of a loss is told with what it means, and with the way out", async () => {
+  test("each flag of a loss is reported with its meaning and with what to do", async () => {
     const head = "razonete:{0}:head";
     const { g } = await system.books.outbox();
     const details: string[] = [];

@@ -55,7 +55,7 @@ describe("razonete audit", () => {
     expect(found.stdout.replace(/seconds.*/, "")).toBe(table.stdout.replace(/seconds.*/, ""));
   });
 
-  test("where it could not look: exit code 2 and one sentence", () => {
+  test("if something cannot be read: exit code 2 and one sentence", () => {
     const elsewhere = join(folder.path, "elsewhere");
     mkdirSync(elsewhere);
     const sentences = [

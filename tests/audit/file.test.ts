@@ -62,7 +62,7 @@ describe("an audit of a data file", () => {
     return places(await auditFile(path));
   }
 
-  test("finds nothing where all is well, says how much it looked at, and leaves nothing behind", async () => {
+  test("finds nothing in a correct file, counts what it read, and leaves nothing behind", async () => {
     const before = readFileSync(whole);
     const files = readdirSync(folder.path);
     const report = await auditFile(whole);
@@ -119,7 +119,7 @@ describe("an audit of a data file", () => {
     expect(await damaged("UPDATE outcomes SET outcome = 'no JSON'")).toEqual([]);
   });
 
-  test("the outcome of a client's key tells of the last entry as the ledger itself has written it", async () => {
+  test("the remembered outcome of a client's key, as the ledger writes it, shows that the last entry is missing", async () => {
     const path = join(folder.path, "keyed.db");
     const ledger = new EmbeddedLedger({ file: path });
     try {
@@ -183,7 +183,7 @@ describe("an audit of a data file", () => {
     expect(report.findings[0]?.name).toBe("unreadable");
   });
 
-  test("no file, no ledger's file: it cannot look", async () => {
+  test("no file, or not a ledger's: it cannot be audited", async () => {
     const other = join(folder.path, "other.db");
     writeFileSync(other, "");
     for (const path of [join(folder.path, "none.db"), other]) {
@@ -197,7 +197,7 @@ describe("an audit of a data file", () => {
     rmSync(`${other}-wal`);
   });
 
-  test("while a ledger runs on it and takes entries: one moment, and nothing is disturbed", async () => {
+  test("while a ledger writes to it: a consistent snapshot, and the ledger is not disturbed", async () => {
     const path = join(folder.path, "running", "razonete.db");
     mkdirSync(join(folder.path, "running"));
     const ledger = new EmbeddedLedger({ file: path });

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
-import { WORK_OF_COMPARISON } from "../../src/audit/progress-estimate.ts";
+import { COMPARISON_COST } from "../../src/audit/progress-estimate.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -13,15 +13,15 @@ failOnLeaks();
 setDefaultTimeout(60_000);
 
 /** What an audit has told of its progress: shares that never fall, from 0 to 1. */
-function expectWhole(told: readonly (readonly [number, number])[]): void {
-  const shares = told.map(([done, all]) => (all === 0 ? 0 : done / all));
+function expectWhole(reported: readonly (readonly [number, number])[]): void {
+  const shares = reported.map(([done, all]) => (all === 0 ? 0 : done / all));
   expect(shares).toEqual(shares.toSorted((a, b) => a - b));
   expect(shares[0]).toBe(0);
   expect(shares.at(-1)).toBeCloseTo(1, 6);
 }
 
 describe("the progress of an audit", () => {
-  test("of a data file begins before SQLite's look at it, which counts too", async () => {
+  test("of a data file begins before SQLite's check of it, which is included", async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "razonete.db");
     await new EmbeddedLedger({ file }).close();
@@ -29,13 +29,13 @@ describe("the progress of an audit", () => {
     db.run(`WITH RECURSIVE s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < 250000)
       INSERT INTO entries SELECT 1, s, 'credit', 1, s, 'c', 'req:' || s, s FROM s`);
     db.close();
-    const told: [number, number][] = [];
-    const report = await auditFile(file, (done, all) => told.push([done, all]));
+    const reported: [number, number][] = [];
+    const report = await auditFile(file, (done, all) => reported.push([done, all]));
     expect(report.findings).toEqual([]);
-    expectWhole(told);
+    expectWhole(reported);
     // Planned; SQLite's look; 100,000 entries, twice; the rest.
-    expect(told.length).toBe(5);
-    const afterLook = told[1] ?? [0, 1];
+    expect(reported.length).toBe(5);
+    const afterLook = reported[1] ?? [0, 1];
     expect(afterLook[0] / afterLook[1]).toBeGreaterThan(0.1);
   });
 
@@ -43,9 +43,9 @@ describe("the progress of an audit", () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "razonete.db");
     await new EmbeddedLedger({ file }).close();
-    const told: [number, number][] = [];
-    await auditFile(file, (done, all) => told.push([done, all]));
-    expect(told.every(([done, all]) => done <= all && Number.isFinite(done))).toBe(true);
+    const reported: [number, number][] = [];
+    await auditFile(file, (done, all) => reported.push([done, all]));
+    expect(reported.every(([done, all]) => done <= all && Number.isFinite(done))).toBe(true);
   });
 
   test.skipIf(serversMissing !== null)(
@@ -54,15 +54,15 @@ describe("the progress of an audit", () => {
       await using system = await AuditedCluster.start();
       await system.credit(1, 3);
       await system.books.drained();
-      const told: [number, number][] = [];
-      await system.audit({ onProgress: (done, all) => told.push([done, all]) });
-      expectWhole(told);
+      const reported: [number, number][] = [];
+      await system.audit({ onProgress: (done, all) => reported.push([done, all]) });
+      expectWhole(reported);
       const [accounts, entries] = [5, 3];
       const pass = entries + accounts + accounts;
-      expect(told).toEqual([
-        [0, pass + accounts * WORK_OF_COMPARISON],
-        [pass, pass + accounts * WORK_OF_COMPARISON],
-        [pass + accounts * WORK_OF_COMPARISON, pass + accounts * WORK_OF_COMPARISON],
+      expect(reported).toEqual([
+        [0, pass + accounts * COMPARISON_COST],
+        [pass, pass + accounts * COMPARISON_COST],
+        [pass + accounts * COMPARISON_COST, pass + accounts * COMPARISON_COST],
       ]);
     },
   );

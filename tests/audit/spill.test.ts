@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
-import { withAside } from "../../src/audit/spill/spill-database.ts";
-import { OutboxAside } from "../../src/audit/spill/outbox-spill.ts";
+import { withSpillDatabase } from "../../src/audit/spill/spill-database.ts";
+import { OutboxSpill } from "../../src/audit/spill/outbox-spill.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
@@ -19,57 +19,57 @@ function largestNameless(): number {
 }
 
 test.skipIf(process.platform !== "linux")(
-  "what is put aside leaves the memory for a file without a name, which is gone afterwards",
+  "spilled data leaves the memory for a file without a name, which is gone afterwards",
   async () => {
-    await withAside(async (aside) => {
-      const outbox = new OutboxAside(aside);
+    await withSpillDatabase(async (spill) => {
+      const outbox = new OutboxSpill(spill);
       const page = (g: number) => [{ g, events: Array.from({ length: 100 }, () => TEXT) }];
       for (let g = 1; g <= 4; g += 1) outbox.take(page(g));
       expect(largestNameless()).toBeLessThan(MEGABYTE);
       for (let g = 5; g <= 60; g += 1) outbox.take(page(g));
       expect(largestNameless()).toBeGreaterThan(20 * MEGABYTE);
       expect(outbox.lastG).toBe(60);
-      expect(outbox.entriesBehind(50)).toBe(1000);
+      expect(outbox.entriesAfter(50)).toBe(1000);
     });
     expect(largestNameless()).toBeLessThan(MEGABYTE);
   },
 );
 
-test("where there is no room for it, the audit could not look, and says what to do", async () => {
-  const refused: unknown = await withAside(async (aside) => {
-    aside.run("PRAGMA temp.max_page_count = 20");
-    new OutboxAside(aside).take([{ g: 1, events: Array.from({ length: 100 }, () => TEXT) }]);
+test("without room for it, the audit ends with exit code 2 and says what to do", async () => {
+  const refused: unknown = await withSpillDatabase(async (spill) => {
+    spill.run("PRAGMA temp.max_page_count = 20");
+    new OutboxSpill(spill).take([{ g: 1, events: Array.from({ length: 100 }, () => TEXT) }]);
   }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ exitCode: 2, message: expect.stringContaining("set TMPDIR") });
 });
 
-test("an outbox that is put aside tells everything in its order, and makes room for the next one", async () => {
-  await withAside(async (aside) => {
-    const outbox = new OutboxAside(aside);
+test("a spilled outbox returns everything in order, and is deleted for the next one", async () => {
+  await withSpillDatabase(async (spill) => {
+    const outbox = new OutboxSpill(spill);
     const credit = (account: number, seq: number) => `c ${account} ${seq} 1 1 1 1 req:1 c`;
     outbox.take([
       { g: 7, events: [credit(3, 1), credit(2, 1), credit(3, 2)] },
       { g: 8, events: ["no event", "o 11 1 1 req:1 "] },
       { g: 10, events: [credit(3, 3)] },
     ]);
-    expect([...outbox.numbersBehind(7)]).toEqual([8, 10]);
+    expect([...outbox.batchNumbersAfter(7)]).toEqual([8, 10]);
     expect([...outbox.eventsOf(3, 0, 10)].map(({ text }) => text)).toEqual(
       [1, 2, 3].map((seq) => credit(3, seq)),
     );
     expect([...outbox.eventsOf(3, 7, 9)]).toEqual([]);
-    expect(outbox.accountsBehind(7).toSorted((a, b) => a - b)).toEqual([3, 11]);
-    expect(outbox.lastOpenedBehind(0, { shard: 1, shards: 2 })).toBe(11);
-    expect(outbox.lastOpenedBehind(0, { shard: 0, shards: 2 })).toBe(0);
-    expect(outbox.lastOpenedBehind(8, { shard: 1, shards: 2 })).toBe(0);
-    expect(outbox.entriesBehind(0)).toBe(4);
-    expect(outbox.oddBehind(0)).toEqual([{ g: 8, text: "no event" }]);
+    expect(outbox.accountsAfter(7).toSorted((a, b) => a - b)).toEqual([3, 11]);
+    expect(outbox.lastOpenedAfter(0, { shard: 1, shards: 2 })).toBe(11);
+    expect(outbox.lastOpenedAfter(0, { shard: 0, shards: 2 })).toBe(0);
+    expect(outbox.lastOpenedAfter(8, { shard: 1, shards: 2 })).toBe(0);
+    expect(outbox.entriesAfter(0)).toBe(4);
+    expect(outbox.malformedAfter(0)).toEqual([{ g: 8, text: "no event" }]);
     expect([...outbox.pagesUpTo(8)].flat().map(({ g, events }) => [g, events.length])).toEqual([
       [7, 3],
       [8, 2],
     ]);
     expect(outbox.batch(9)).toEqual([]);
-    const next = new OutboxAside(aside);
-    expect([...next.numbersBehind(0)]).toEqual([]);
+    const next = new OutboxSpill(spill);
+    expect([...next.batchNumbersAfter(0)]).toEqual([]);
     expect(next.batch(7)).toEqual([]);
   });
 });

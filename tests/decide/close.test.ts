@@ -43,7 +43,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     expect(await stand.events()).toHaveLength(1);
   });
 
-  test("tells everyone that waits, where Redis is away, and ends all the same", async () => {
+  test("rejects all waiting requests while Redis is away, and still ends", async () => {
     const ledger = await stand.ledger();
     const behindBalancer = await stand.ledger({ balancerResends: true });
     await stand.server.process.kill();
@@ -60,7 +60,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),
-        holds: async () => true,
+        hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
         history: () => {
           asked.resolve(null);

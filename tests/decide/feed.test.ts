@@ -8,14 +8,14 @@ import { credit, debit, expectAppliedOnce, settle } from "./support/settling.ts"
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-describeWithRedis("what the ledger gives to the feed", () => {
+describeWithRedis("what the ledger publishes to the feed", () => {
   let stand: RedisStand;
   beforeEach(async () => {
     stand = await RedisStand.start({ shards: 2 });
   });
   afterEach(() => stand[Symbol.asyncDispose]());
 
-  test("is the outbox: each batch once, as it stands there, in order of g, and no batch of refusals", async () => {
+  test("has the batches of the outbox: each one once, unchanged, in order of g, and no batch of refusals", async () => {
     const published: Batch[] = [];
     const ledger = await stand.ledger({ feed: { publish: (batch) => published.push(batch) } });
     for (let round = 0; round < 10; round += 1) {

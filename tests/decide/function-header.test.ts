@@ -48,7 +48,7 @@ describe("the head of ledger.lua and its body", () => {
     ),
   ].map(([, name = "", callback = "", flags = ""]) => ({ name, callback, flags }));
 
-  test("describe the same functions, and only readings are registered as such", () => {
+  test("describe the same functions, and only the reads are registered as such", () => {
     const described = [...header.matchAll(/^(razonete_\w+) /gm)].map((match) => match[1]);
     expect(registered.map(({ name }) => name)).toEqual(described.map(String));
     expect(body.match(/register_function/g)).toHaveLength(registered.length);
@@ -115,7 +115,7 @@ describe("the head of ledger.lua and its body", () => {
     );
 
     const reading = list("razonete_read").replace(/\([^)]*\)/, "");
-    expect(fields(reading)).toEqual(["epoch", "g_min", "then for each reading two: what", "account"]);
+    expect(fields(reading)).toEqual(["epoch", "g_min", "then for each account two: what", "account"]);
     expect(local("read")).toContain("for at = 3, #argv, 2 do");
 
     expect(list("razonete_lost")).toMatch(/^epoch, g of that batch, kept /);
@@ -148,7 +148,7 @@ describe("the head of ledger.lua and its body", () => {
     );
   });
 
-  test("readings call nothing that writes", () => {
+  test("reads call nothing that writes", () => {
     for (const { callback, flags } of registered) {
       const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
         reach(callback),

@@ -81,11 +81,11 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
     expect(await seqs(ledger, null, 100)).toEqual(down(480, 100));
   });
 
-  test("is read again where the writer kept and trimmed between two readings", async () => {
+  test("is read again if the writer kept and trimmed between two reads", async () => {
     const ledger = await stand.ledger({
       books: {
         fence: () => stand.books.fence(),
-        holds: async () => true,
+        hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
         // Asked first, then overtaken: by the time the outbox is read, half of it is gone.
         history: async (account, before, count) => {

@@ -36,7 +36,7 @@ describeWithRedis("batches that were answered and are gone", () => {
     );
   }
 
-  test("Redis is told of them, and then answers nobody: neither a writing nor a reading", async () => {
+  test("once Redis is told of them, it refuses everybody, reads as well as writes", async () => {
     const ledger = await stand.ledger();
     await credits(ledger, 2);
     expect(await stand.call("razonete_lost", ["test", "3", ""])).toBe(1);

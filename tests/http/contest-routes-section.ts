@@ -72,7 +72,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
       }
     });
 
-    test("the content type is not looked at", async () => {
+    test("the content type is ignored", async () => {
       const id = await api.account(0);
       for (const type of ["text/plain", "application/x-www-form-urlencoded", "x"]) {
         await json(await api.transact(id, credit(1), { "content-type": type }), 200);

@@ -50,7 +50,7 @@ export function keysSection(api: Client): void {
       expect(await json(await api.get(`/clientes/${other}`), 200)).toMatchObject({ saldo: 0 });
     });
 
-    test("what is not valid takes no key: the mended request may use it", async () => {
+    test("an invalid request does not use up its key: the corrected request may use it", async () => {
       const id = await api.account(0);
       const headers = key();
       await problem(await api.transact(id, credit(0), headers), 422, "invalid-fields");

@@ -197,7 +197,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     expect(await entryCount()).toBe(0);
   });
 
-  describe("a divergence keeps nothing and tells where", () => {
+  describe("a divergence keeps nothing and says where it is", () => {
     const outbox = () => [source.batch(2, 1), source.batch(1, 500)];
 
     async function expectDivergence(account: number | null, seq: number | null): Promise<void> {
@@ -208,7 +208,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       expect(await accountRow(2)).toMatchObject({ seq: 0, balance: 0 });
     }
 
-    test("a row that stands already", async () => {
+    test("a row that already exists", async () => {
       await sql`
         INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
         VALUES (1, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
@@ -263,7 +263,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     });
   });
 
-  test("no books yet: the fence is told so", async () => {
+  test("no books yet: the fence is null", async () => {
     const fresh = new Books({ url: await server.createDatabase(), name: "fresh", connections_max: 1 });
     expect(await fresh.fence()).toBeNull();
     await fresh.close();

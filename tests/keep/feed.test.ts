@@ -16,13 +16,13 @@ describe.skipIf(serversMissing !== null)("the feed", () => {
   let subscriber: Feed;
   let connection: NatsConnection;
   let brought: Batch[];
-  let troubles: string[];
+  let outages: string[];
 
   beforeEach(async () => {
     server = await startNats();
-    troubles = [];
+    outages = [];
     brought = [];
-    publisher = new Feed({ url: server.url, name: "publisher", onTrouble: (line) => troubles.push(line) });
+    publisher = new Feed({ url: server.url, name: "publisher", onOutage: (line) => outages.push(line) });
     subscriber = new Feed({ url: server.url, name: "subscriber" });
     subscriber.subscribe(0, (batch) => brought.push(batch));
     connection = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
@@ -93,12 +93,12 @@ describe.skipIf(serversMissing !== null)("the feed", () => {
     await comesThrough(1);
     await server.process.kill();
     server.forget();
-    await eventually("it is noticed", () => troubles.includes("NATS is away"));
+    await eventually("it is noticed", () => outages.includes("NATS is away"));
     publisher.publish(batch(2));
     await server.process.start();
     await comesThrough(3);
     await streamIsThere();
-    expect(troubles).toEqual(["NATS is away", "NATS is back"]);
+    expect(outages).toEqual(["NATS is away", "NATS is back"]);
   });
 
   test("a NATS that takes nothing does not hold up who publishes, and does not fill the memory", async () => {

@@ -185,7 +185,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
     expect(init()).rejects.toThrow(/^Redis holds another ledger/);
   });
 
-  test("what a server refuses half-way is told in one sentence", async () => {
+  test("a server's error in the middle of it is reported in one sentence", async () => {
     await redis.send("SET", ["razonete:{0}:head", "not a hash"]);
     expect(init()).rejects.toThrow(
       /^the ledger could not be made or brought up to date \(WRONGTYPE .*razonete init again\.$/,

@@ -219,7 +219,7 @@ describe.skipIf(serversMissing !== null)("the writer stands it that", () => {
     const seenG = async () =>
       (await world.sql<{ seen_g: number }[]>`SELECT seen_g FROM cursors WHERE shard = 0`)[0]?.seen_g;
 
-    test("Redis comes back without what the feed had brought: everyone is told", async () => {
+    test("Redis comes back without batches that the feed had delivered: the loss is marked for writer and APIs", async () => {
       await world.decide(makeBatches(5));
       await startActive();
       await world.drained();
@@ -342,7 +342,7 @@ describe.skipIf(serversMissing !== null)("the writer stands it that", () => {
       expect(await world.differences()).toEqual([]);
     });
 
-    test("is told to stop: it ends with 0, the outbox keeps the rest", async () => {
+    test("is stopped: it exits with 0, the outbox keeps the rest", async () => {
       await world.decide(makeBatches(3000));
       const child = world.startWriterProcess();
       await eventually("it has begun", async () => (await world.lastG()) > 0);

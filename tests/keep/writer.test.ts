@@ -74,7 +74,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     expect(await world.differences()).toEqual([]);
   });
 
-  test("a gap in the feed is mended from the outbox", async () => {
+  test("a gap in the feed is filled from the outbox", async () => {
     await startActive();
     const batches = makeBatches(30);
     await world.decide(batches);
@@ -83,7 +83,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     expect(await world.differences()).toEqual([]);
   });
 
-  test("a silent feed is mended from the outbox", async () => {
+  test("a silent feed is replaced by the outbox", async () => {
     await startActive();
     for (const batch of makeBatches(5)) {
       await world.decide([batch]);
@@ -151,7 +151,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
       return done;
     }
 
-    test("a row that stands already", async () => {
+    test("a row that already exists", async () => {
       await world.sql`
         INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
         VALUES (3, 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1)`;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createClient } from "@redis/client";
-import { mendRedisLog, newestPart } from "../../src/stack/aof-repair.ts";
+import { repairAof, newestAofPart } from "../../src/stack/aof-repair.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { pathOf } from "../support/servers/binaries.ts";
@@ -16,7 +16,7 @@ const TRANSACTION = `*1\r\n$5\r\nMULTI\r\n${COMMAND}*1\r\n$4\r\nEXEC\r\n`;
 
 function mend(folder: string): void {
   const log = openSync("/dev/null", "a");
-  mendRedisLog(pathOf("redis"), folder, log);
+  repairAof(pathOf("redis"), folder, log);
   closeSync(log);
 }
 
@@ -38,7 +38,7 @@ function mended(text: string, by: (folder: string) => void = mend): string {
   writeFileSync(file, text);
   // An older part may not be touched, whatever its name sorts like.
   writeFileSync(join(folder.path, "appendonlydir", "appendonly.aof.9.incr.aof"), "older");
-  expect(newestPart(folder.path)).toBe(file);
+  expect(newestAofPart(folder.path)).toBe(file);
   by(folder.path);
   return readFileSync(file, "latin1");
 }
@@ -78,7 +78,7 @@ describe.skipIf(serversMissing !== null)("Redis's log, before Redis is started",
     try {
       await ask("SET", "before", "1");
       await redis.process.kill();
-      appendFileSync(newestPart(dirname(redis.log)) ?? "", TRANSACTION.slice(0, 40));
+      appendFileSync(newestAofPart(dirname(redis.log)) ?? "", TRANSACTION.slice(0, 40));
       mend(dirname(redis.log));
       await redis.process.start();
       expect(await ask("SET", "after", "1")).toBe("OK");

@@ -34,7 +34,7 @@ test("where nothing can be installed, the sentence names each missing package on
   );
 });
 
-test("where they can be, the script gets exactly the missing packages, behind what gives root", () => {
+test("where they can be, the script gets exactly the missing packages, after the prefix that gives root", () => {
   using folder = temporaryFolder();
   const calls = join(folder.path, "calls");
   const sudo = join(folder.path, "sudo");
@@ -58,7 +58,7 @@ test("where they can be, the script gets exactly the missing packages, behind wh
   );
 });
 
-test("where apt-get fails, its last words are told", () => {
+test("where apt-get fails, its last output is shown", () => {
   using folder = temporaryFolder();
   const root = join(folder.path, "root");
   writeFileSync(root, "#!/bin/sh\necho 'E: no network' >&2\nexit 100\n");

@@ -128,7 +128,7 @@ describe.skipIf(serversMissing !== null)("the end", () => {
     });
   }
 
-  test("told again, it ends everything at once", async () => {
+  test("on a second signal it ends everything at once", async () => {
     using folder = temporaryFolder();
     await using stack = await startStack({ data: folder.path, environment: { STAND_IN_STUBBORN: "yes" } });
     stack.signal("SIGTERM");

@@ -38,7 +38,7 @@ export class TestBooks implements BooksReader {
     return { epoch, loaded, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
   }
 
-  async holds(event: string): Promise<boolean> {
+  async hasEvent(event: string): Promise<boolean> {
     if (this.away) throw new Error("the books are away");
     const parsed = parseEvent(event);
     if (parsed.type !== "entry") throw new Error("these books know of entries only");

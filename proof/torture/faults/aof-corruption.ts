@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { newestPart } from "../../../src/stack/aof-repair.ts";
+import { newestAofPart } from "../../../src/stack/aof-repair.ts";
 
 const LOG_FOLDER = "appendonlydir";
 
@@ -82,7 +82,7 @@ export class AofCorruptor {
   }
 
   #newest(): { path: string; size: number } {
-    const path = newestPart(dirname(this.folder));
+    const path = newestAofPart(dirname(this.folder));
     if (path === null) throw new Error("Redis has no log");
     return { path, size: statSync(path).size };
   }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { type Identity, identityOf, isAlive } from "../../../src/stack/process-identity.ts";
+import { type ProcessIdentity, identityOf, isAlive } from "../../../src/stack/process-identity.ts";
 
 /** Signals to a process with all its descendants: PostgreSQL runs a process for each client. */
 
@@ -29,7 +29,7 @@ export function isFrozen(pid: number): boolean {
 }
 
 /** The process and its descendants. It is stopped first, so that it starts no more of them. */
-async function stoppedTree(pid: number): Promise<Identity[]> {
+async function stoppedTree(pid: number): Promise<ProcessIdentity[]> {
   signal(pid, "SIGSTOP");
   const deadline = performance.now() + STOPPED_MILLISECONDS_MAX;
   // The signal takes effect a moment after it was sent.

@@ -4,7 +4,7 @@ import { environmentOfStack } from "../../../src/config.ts";
 import { tortureBounds } from "../torture-bounds.ts";
 import { type DataFolder, openDataFolder } from "../../../src/stack/data-folder.ts";
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { endLeftovers } from "../../../src/stack/orphaned-processes.ts";
+import { endOrphanedProcesses } from "../../../src/stack/orphaned-processes.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
 import { choosePostgresUser, prepareBooks } from "../../../src/stack/postgres.ts";
 import {
@@ -55,7 +55,7 @@ export async function setUpCluster(
   const { all, own } = environmentOfStack();
   const programs = ensurePrograms(PROGRAM_NAMES, { path: all["PATH"] ?? "", say });
   const postgresUser = choosePostgresUser();
-  const data = await openDataFolder(join(folder, "stack"), false, (run) => endLeftovers(run, say));
+  const data = await openDataFolder(join(folder, "stack"), false, (run) => endOrphanedProcesses(run, say));
   const watchdog = new Watchdog(data.path);
   const links: FaultyLink[] = [];
   try {

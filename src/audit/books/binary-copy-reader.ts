@@ -1,30 +1,30 @@
 import type { Readable } from "node:stream";
 
-/** Before the first row: eleven bytes of signature, two numbers of four. */
+/** The header before the first row: eleven bytes of signature and two numbers of four bytes. */
 const HEADER_BYTES = 19;
 const CHUNKS_BETWEEN_COLLECTIONS = 200_000;
 const TWO_TO_32 = 2 ** 32;
 
 /**
- * Reads PostgreSQL's binary COPY, as far as rows of bigint need it: each a number of columns, then for each column its
- * length and its eight bytes. Millions of rows pass here, so a row is one array that is filled again and again. NULL is
- * NaN, which equals nothing; what is beyond 2^53 is rounded, and still beyond it.
+ * Decodes PostgreSQL's binary COPY format for rows of bigint columns: each row has the number of columns, then for each
+ * column its length and its eight bytes. Millions of rows are read, so all rows reuse one array. NULL becomes NaN, which
+ * equals nothing. A number beyond 2^53 is rounded, and still beyond 2^53.
  *
- * PostgreSQL sends whole rows, so that none is spread over two chunks.
+ * PostgreSQL sends only whole rows, so no row is split between two chunks.
  */
-export function readRows(
+export function readBinaryCopy(
   source: Readable,
   columns: number,
   onRow: (row: Float64Array) => void,
 ): Promise<void> {
   const row = new Float64Array(columns);
   const bytesWithoutNull = 2 + 12 * columns;
-  // Chunks are pieces of the much larger ones that came from the network, and share a view.
+  // Chunks are slices of much larger network buffers, so consecutive chunks can share a view.
   let view: DataView = new DataView(new ArrayBuffer(0));
   let begun = false;
 
   const number = (at: number): number => view.getInt32(at) * TWO_TO_32 + view.getUint32(at + 4);
-  /** @returns where the next row begins; the end of the chunk behind the last */
+  /** @returns where the next row begins; the end of the chunk after the last row */
   const takeRow = (from: number, end: number): number => {
     const count = view.getInt16(from);
     if (count === -1) return end;
@@ -44,7 +44,7 @@ export function readRows(
   };
   let chunks = 0;
   const take = (chunk: Buffer): void => {
-    // The client makes small objects for each row, which left to themselves grow to hundreds of megabytes.
+    // The client makes small objects for each row, which would grow to hundreds of megabytes before they are collected.
     chunks += 1;
     if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
     if (view.buffer !== chunk.buffer) view = new DataView(chunk.buffer);
@@ -62,8 +62,8 @@ export function readRows(
       }
     });
     source.on("end", () => {
-      // The client stops its connection where its rows come faster than they are read, and lets it go on when more are
-      // asked for. Behind the last row nobody asks: without this the connection may stay silent for ever.
+      // If rows come faster than they are read, the client pauses its connection and resumes it at the next read. After
+      // the last row there is no next read: without this call the connection could stay paused for ever.
       source._read(0);
       resolve();
     });

@@ -5,25 +5,31 @@ import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
 import type { Findings } from "../findings.ts";
 
-/** Holds these accounts against their latest entry and limit, and their limits against account and entries. */
+/** Compares these accounts with their latest entry and limit, and their limits with account and entries. */
 export async function checkAccounts(
   books: Snapshot,
   accounts: readonly number[],
   findings: Findings,
 ): Promise<void> {
   const parameters = [integers(accounts, (account) => account)];
-  for (const account of await named(books, findings, ACCOUNTS, parameters)) tellAccount(account, findings);
-  for (const limit of await named(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
-    findings.add("account-missing", place(limit), null, "it has limits, and is not among the accounts");
+  for (const account of await queryLimited(books, findings, ACCOUNTS, parameters))
+    reportAccount(account, findings);
+  for (const limit of await queryLimited(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
+    findings.add(
+      "account-missing",
+      accountOfRow(limit),
+      null,
+      "it has limits, and is not among the accounts",
+    );
   }
-  for (const entry of await named(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
+  for (const entry of await queryLimited(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
     const detail = `it was held to the limit ${entry["credit_limit"]}, in force was ${entry["in_force"] ?? "none"}`;
-    findings.add("limit-passed", place(entry), Number(entry["seq"]), detail);
+    findings.add("limit-passed", accountOfRow(entry), Number(entry["seq"]), detail);
   }
 }
 
-/** The rows of a query, as far as each of them is named; the others are counted. */
-async function named(
+/** The first rows of a query; if there are more, they are only counted as findings. */
+async function queryLimited(
   books: Snapshot,
   findings: Findings,
   query: string,
@@ -32,12 +38,12 @@ async function named(
   const rows = await books.query(`${query} LIMIT ${bounds.audit_rows_named_max}`, parameters);
   if (rows.length === bounds.audit_rows_named_max) {
     const [row] = await books.query(`SELECT count(*) AS count FROM (${query}) AS faulty`, parameters);
-    findings.addUntold(Number(row?.["count"]) - rows.length);
+    findings.addUnlisted(Number(row?.["count"]) - rows.length);
   }
   return rows;
 }
 
-function place(row: Row): number {
+function accountOfRow(row: Row): number {
   return Number(row["account"]);
 }
 
@@ -56,15 +62,16 @@ const ACCOUNTS = `
   WHERE a.account = ANY($1::text::bigint[]) AND ((a.seq, a.balance) IS DISTINCT FROM (coalesce(e.seq, 0), coalesce(e.balance, 0))
     OR a.credit_limit IS DISTINCT FROM l.credit_limit OR l.version IS DISTINCT FROM n.versions)`;
 
-function tellAccount(row: Row, findings: Findings): void {
+function reportAccount(row: Row, findings: Findings): void {
   const { seq, balance, credit_limit, entry_seq, entry_balance, latest_limit, version, versions } = row;
-  const differs = (detail: string): void => findings.add("account-differs", place(row), Number(seq), detail);
+  const differs = (detail: string): void =>
+    findings.add("account-differs", accountOfRow(row), Number(seq), detail);
   if (seq !== entry_seq || balance !== entry_balance) {
     differs(
       `it has seq ${seq} and balance ${balance}, its latest entry seq ${entry_seq} and ${entry_balance}`,
     );
   } else if (latest_limit === null) {
-    findings.add("account-missing", place(row), null, "it has no limit among the limits");
+    findings.add("account-missing", accountOfRow(row), null, "it has no limit among the limits");
   } else if (credit_limit !== latest_limit) {
     differs(`it has the limit ${credit_limit}, the latest of its limits is ${latest_limit}`);
   } else {
@@ -77,7 +84,7 @@ const LIMITS_WITHOUT_ACCOUNT = `
   WHERE l.account = ANY($1::text::bigint[])
     AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = l.account)`;
 
-/** The first entry under each limit. That under an account's first one is looked at with the chains. */
+/** The first entry after each change of a limit. Entries under an account's first limit are checked with the chains. */
 const LIMITS_WITHOUT_ENTRIES = `
   SELECT e.account::text, e.seq::text, e.credit_limit::text, ${LIMIT_IN_FORCE}::text AS in_force
   FROM limits AS l2 JOIN entries AS e ON e.account = l2.account AND e.seq = l2.after_seq + 1
@@ -85,8 +92,8 @@ const LIMITS_WITHOUT_ENTRIES = `
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
 
 /**
- * Looks for commands that took effect twice, among those that have one of these hashes. An id of a request never comes
- * again; a client's key may, once it is forgotten.
+ * Finds commands that took effect twice, among those that have one of these hashes. The id of a request is never used
+ * again; a client's key may be, once it is forgotten.
  */
 export async function checkCommands(
   books: Snapshot,
@@ -109,14 +116,14 @@ export async function checkCommands(
     ) AS e
     WHERE account_before IS NOT NULL
       AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
-  for (const row of await named(books, findings, `SELECT * FROM (${query}) AS doubled`, [
+  for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
     integers([...hashes], (hash) => hash),
   ])) {
     const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
     const seq = row["seq"];
     findings.add(
       "command-doubled",
-      place(row),
+      accountOfRow(row),
       seq === null || seq === undefined ? null : Number(seq),
       `the command ${row["command"]} took effect already: ${first}`,
     );

@@ -4,15 +4,16 @@ import { big, bigOrNull, type Row, type Snapshot } from "./books-snapshot.ts";
 import { faultsOf } from "../chain.ts";
 import type { Findings } from "../findings.ts";
 
-/** The limit that an entry had to keep, by the account's limits. */
+/** SQL for the limit that was in force for an entry, by the account's limits. */
 export const LIMIT_IN_FORCE = `(
   SELECT l.credit_limit FROM limits AS l WHERE l.account = e.account AND l.after_seq < e.seq
   ORDER BY l.version DESC LIMIT 1)`;
 
 /**
- * Holds each entry of these accounts against the one before it, in PostgreSQL, which returns only what does not fit.
- * The limit in force is asked for where an account's entries begin and where they change their own limit; the limits
- * are asked the other way round (see books-accounts.ts). So the two agree for all entries in between.
+ * Compares each entry of these accounts with the one before it. PostgreSQL does this and returns only what does not fit.
+ * The limit in force is looked up only for an account's first entry and for entries whose stored limit changes. The
+ * opposite, that each limit change shows in the entries, is checked in books-accounts.ts. So the two agree for all
+ * entries in between.
  */
 export async function checkChains(
   books: Snapshot,
@@ -20,7 +21,7 @@ export async function checkChains(
   findings: Findings,
 ): Promise<void> {
   const parameters = [integers(accounts, (account) => account)];
-  // A filter on what the window has computed would have to come after it: so the rows are counted in one go with it.
+  // The rows are counted in the same query, so that the window functions are computed only once.
   const rows = await books.query(
     `SELECT account::text, seq::text, kind, value::text, balance::text, credit_limit::text, time::text,
        seq_before::text, balance_before::text, time_before::text, in_force::text, known,
@@ -28,11 +29,11 @@ export async function checkChains(
      FROM (${FAULTY}) AS faulty ORDER BY faulty.account, faulty.seq LIMIT ${bounds.audit_rows_named_max}`,
     parameters,
   );
-  for (const row of rows) name(row, findings);
-  findings.addUntold(Number(rows[0]?.["faulty"] ?? 0) - rows.length);
+  for (const row of rows) reportEntry(row, findings);
+  findings.addUnlisted(Number(rows[0]?.["faulty"] ?? 0) - rows.length);
 }
 
-/** Numeric, where sums of damaged numbers could overflow. */
+/** Uses numeric where sums of damaged numbers could overflow. */
 const FAULTY = `
   SELECT e.*, ${LIMIT_IN_FORCE} AS in_force,
     EXISTS (SELECT FROM accounts AS a WHERE a.account = e.account) AS known
@@ -47,7 +48,7 @@ const FAULTY = `
     OR CASE WHEN credit_limit IS DISTINCT FROM limit_before THEN credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE} END
     OR seq_before IS NULL AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = e.account)`;
 
-function name(row: Row, findings: Findings): void {
+function reportEntry(row: Row, findings: Findings): void {
   const account = big(row["account"]);
   const entry = {
     account,

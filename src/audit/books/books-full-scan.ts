@@ -1,70 +1,75 @@
 import { MONEY_CENTS_MAX } from "../../bounds.ts";
 import type { Snapshot } from "./books-snapshot.ts";
-import { DoubledCommands } from "../duplicate-detector.ts";
-import { type Work, WORK_OF_COMPARISON } from "../progress-estimate.ts";
+import { DuplicateDetector } from "../duplicate-detector.ts";
+import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
-/** What one pass over the tables has seen. */
-export interface Pass {
+/** The result of the scan. */
+export interface BooksScan {
   readonly accounts: number;
   readonly entries: number;
-  /** Accounts of which something is odd, and needs a closer look; it may turn out to be right. */
-  readonly odd: readonly number[];
-  /** Hashes that more than one command has, see {@link HASH_OF_COMMAND}. */
-  readonly doubled: ReadonlySet<number>;
+  /** Accounts that need a detailed check, which may find that they are right. */
+  readonly suspicious: readonly number[];
+  /** Hashes that occurred for more than one row, see {@link HASH_OF_COMMAND}. */
+  readonly duplicateHashes: ReadonlySet<number>;
 }
 
-/** 53 bits, which a number here holds exactly. */
+/** SQL for a hash of 53 bits, which a JavaScript number holds exactly. */
 export const HASH_OF_COMMAND = "(hashtextextended(command, 0) & 9007199254740991)";
 
 const PROGRESS_ROWS = 100_000;
 
 /**
- * Goes over all entries, accounts and limits once, in the order in which they lie on the disk. In a table that only
- * grows that is also the order of each account's entries, so that for each account it is enough to remember the latest.
- * An account of which anything does not fit, be it only that a row was moved or a limit was changed, is odd.
+ * Reads all entries, accounts and limits once, in the order in which they are on disk. In a table that only grows, that
+ * is also the order of each account's entries, so it is enough to remember the latest entry of each account. If anything
+ * of an account does not fit, even only because a row was moved or a limit was changed, the account is suspicious.
  *
- * About 50 bytes are held for each account, and 8 for each entry.
+ * Uses about 50 bytes of memory for each account, and 8 for each entry.
  *
- * @param work is planned here also for the comparison of the accounts: here they are counted
+ * @param progress the later comparison of the accounts is also planned here, since they are counted here
  */
-export async function passOver(books: Snapshot, work: Work): Promise<Pass> {
+export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Promise<BooksScan> {
   const [row] = await books.query(`
     SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
       (SELECT count(*) FROM accounts) AS accounts, (SELECT max(account) FROM accounts)::text AS last`);
   const [entries = 0, changes = 0, accounts = 0, last = 0] = ["entries", "limits", "accounts", "last"].map(
     (name) => Number(row?.[name]),
   );
-  // Shards number their accounts in steps, and one may be ahead of the others. What is far off is damage.
-  const states = new States(Math.min(last, 2 * accounts) + 1);
-  const commands = new DoubledCommands(entries + changes);
-  work.plan(entries + accounts + changes + accounts * WORK_OF_COMPARISON);
+  // Each shard numbers its accounts in steps, and may be ahead of the others. A number that is far too high is damage.
+  const scanned = new ScannedAccounts(Math.min(last, 2 * accounts) + 1);
+  const commands = new DuplicateDetector(entries + changes);
+  progress.plan(entries + accounts + changes + accounts * COMPARISON_COST);
   let rows = 0;
-  const tookRow = (): void => {
+  const countRow = (): void => {
     rows += 1;
-    if (rows % PROGRESS_ROWS === 0) work.did(PROGRESS_ROWS);
+    if (rows % PROGRESS_ROWS === 0) progress.did(PROGRESS_ROWS);
   };
   await books.stream(ENTRIES, 7, (entry) => {
-    states.entry(entry);
+    scanned.entry(entry);
     commands.addHash(entry[6] ?? 0);
-    tookRow();
+    countRow();
   });
   const streamed = rows;
   await books.stream(ACCOUNTS, 4, (account) => {
-    states.account(account);
-    tookRow();
+    scanned.account(account);
+    countRow();
   });
   await books.stream(LIMITS, 5, (limit) => {
-    states.limit(limit);
-    tookRow();
+    scanned.limit(limit);
+    countRow();
     const hash = limit[4] ?? 0;
-    // Those that the ledger began with have no command.
+    // The limits of the initial accounts have no command.
     if (!Number.isNaN(hash)) commands.addHash(hash);
   });
-  work.did(rows % PROGRESS_ROWS);
-  return { accounts, entries: streamed, odd: states.odd(), doubled: commands.candidates() };
+  progress.did(rows % PROGRESS_ROWS);
+  return {
+    accounts,
+    entries: streamed,
+    suspicious: scanned.suspicious(),
+    duplicateHashes: commands.candidates(),
+  };
 }
 
-/** The value with its sign; NULL for what no entry can have. */
+/** The value with its sign; NULL for a value that no entry can have. */
 const ENTRIES = `
   SELECT account, seq, CASE WHEN value <= 0 THEN NULL WHEN kind = 'credit' THEN value WHEN kind = 'debit' THEN -value END,
     balance, credit_limit, time, ${HASH_OF_COMMAND}
@@ -77,19 +82,19 @@ const LIMITS = `
     CASE WHEN command <> 'initial' THEN ${HASH_OF_COMMAND} END
   FROM limits`;
 
-const ODD = 1;
+const SUSPICIOUS = 1;
 const IS_THERE = 2;
 const HAS_LIMIT = 4;
 
 /** The latest entry of each account, by its number. */
-class States {
+class ScannedAccounts {
   readonly #size: number;
   readonly #seqs: Float64Array;
   readonly #balances: Float64Array;
   readonly #times: Float64Array;
-  /** Of the entries so far, which all had the same; else the account is odd. */
+  /** The limit of the entries so far; if they differ, the account is suspicious. */
   readonly #limits: Float64Array;
-  readonly #marks: Uint8Array;
+  readonly #flags: Uint8Array;
   /** Numbers that no account should have. */
   readonly #outliers = new Set<number>();
 
@@ -100,18 +105,18 @@ class States {
     this.#balances = new Float64Array(this.#size);
     this.#times = new Float64Array(this.#size);
     this.#limits = new Float64Array(this.#size);
-    this.#marks = new Uint8Array(this.#size);
+    this.#flags = new Uint8Array(this.#size);
   }
 
   entry(entry: Float64Array): void {
-    // By place: to take a typed array apart by a pattern costs more than all that follows.
+    // By index: destructuring a typed array would cost more than everything after it.
     const account = entry[0] ?? 0;
     const seq = entry[1] ?? 0;
     const change = entry[2] ?? 0;
     const balance = entry[3] ?? 0;
     const limit = entry[4] ?? 0;
     const time = entry[5] ?? 0;
-    if (!this.#has(account)) return;
+    if (!this.#isPlausible(account)) return;
     const before = this.#seqs[account] ?? 0;
     const follows =
       seq === before + 1 &&
@@ -121,7 +126,7 @@ class States {
       limit >= 0 &&
       balance >= -limit &&
       balance <= MONEY_CENTS_MAX;
-    if (!follows) this.#mark(account, ODD);
+    if (!follows) this.#setFlag(account, SUSPICIOUS);
     this.#seqs[account] = seq;
     this.#balances[account] = balance;
     this.#times[account] = time;
@@ -130,36 +135,38 @@ class States {
 
   /** After all entries. */
   account([account = 0, seq = 0, balance = 0, limit = 0]: Float64Array): void {
-    if (!this.#has(account)) return;
-    this.#mark(account, IS_THERE);
-    if (this.#seqs[account] !== seq || this.#balances[account] !== balance) this.#mark(account, ODD);
-    if (seq > 0 && this.#limits[account] !== limit) this.#mark(account, ODD);
-    // From here on the account's own.
+    if (!this.#isPlausible(account)) return;
+    this.#setFlag(account, IS_THERE);
+    if (this.#seqs[account] !== seq || this.#balances[account] !== balance)
+      this.#setFlag(account, SUSPICIOUS);
+    if (seq > 0 && this.#limits[account] !== limit) this.#setFlag(account, SUSPICIOUS);
+    // From here on this is the account's own limit.
     this.#limits[account] = limit;
   }
 
   /** After all accounts. */
   limit([account = 0, version = 0, limit = 0, afterSeq = 0]: Float64Array): void {
-    if (!this.#has(account)) return;
-    if (version !== 1 || afterSeq !== 0 || this.#limits[account] !== limit) this.#mark(account, ODD);
-    this.#mark(account, HAS_LIMIT);
+    if (!this.#isPlausible(account)) return;
+    if (version !== 1 || afterSeq !== 0 || this.#limits[account] !== limit)
+      this.#setFlag(account, SUSPICIOUS);
+    this.#setFlag(account, HAS_LIMIT);
   }
 
-  odd(): number[] {
-    const odd = [...this.#outliers];
+  suspicious(): number[] {
+    const suspicious = [...this.#outliers];
     for (let account = 0; account < this.#size; account += 1) {
-      const marks = this.#marks[account] ?? 0;
-      const isUnknown = marks === 0 && this.#seqs[account] === 0;
-      if (!isUnknown && marks !== (IS_THERE | HAS_LIMIT)) odd.push(account);
+      const flags = this.#flags[account] ?? 0;
+      const isUnknown = flags === 0 && this.#seqs[account] === 0;
+      if (!isUnknown && flags !== (IS_THERE | HAS_LIMIT)) suspicious.push(account);
     }
-    return odd;
+    return suspicious;
   }
 
-  #mark(account: number, mark: number): void {
-    this.#marks[account] = (this.#marks[account] ?? 0) | mark;
+  #setFlag(account: number, flag: number): void {
+    this.#flags[account] = (this.#flags[account] ?? 0) | flag;
   }
 
-  #has(account: number): boolean {
+  #isPlausible(account: number): boolean {
     if (account >= 1 && account < this.#size) return true;
     this.#outliers.add(account);
     return false;

@@ -1,30 +1,33 @@
 import { StartError } from "../../errors.ts";
 import type { Snapshot } from "./books-snapshot.ts";
 import type { Findings } from "../findings.ts";
-import { CANNOT_LOOK } from "../unreachable-server.ts";
+import { CANNOT_AUDIT } from "../unreachable-server.ts";
 
 /** What the books say of the system as a whole. */
-export interface System {
+export interface BooksMetadata {
   readonly epoch: string;
   readonly shards: number;
 }
 
 /**
- * @param duringRestore that Redis is not called loaded yet is no finding
- * @throws StartError where there are no books
+ * @param duringRestore true: it is not a finding that Redis is not loaded yet
+ * @throws StartError if there are no books
  */
-export async function readSystem(
+export async function readBooksMetadata(
   books: Snapshot,
   findings: Findings,
   duringRestore: boolean,
-): Promise<System> {
+): Promise<BooksMetadata> {
   const [tables] = await books.query(
     "SELECT to_regclass('system') IS NOT NULL AS books, to_regclass('restores') IS NOT NULL AS restores",
   );
   const [row] =
     tables?.["books"] === true ? await books.query("SELECT epoch, shards, loaded FROM system") : [];
   if (row === undefined) {
-    throw new StartError("the database (DATABASE_URL) holds no books: run razonete init first.", CANNOT_LOOK);
+    throw new StartError(
+      "the database (DATABASE_URL) holds no books: run razonete init first.",
+      CANNOT_AUDIT,
+    );
   }
   if (!duringRestore) {
     const unfinished =

@@ -1,36 +1,36 @@
 import type postgres from "postgres";
 import { connectPostgres, type Sql } from "../../keep/postgres-client.ts";
-import { readRows } from "./binary-copy-reader.ts";
+import { readBinaryCopy } from "./binary-copy-reader.ts";
 
-/** What an account with very many entries is sorted in. */
+/** Memory for sorting the entries of an account that has very many. */
 const WORK_MEMORY = "64MB";
 
-/** Rows as text or numbers: what is read of a damaged table may be anything. */
+/** Rows as text or numbers: a damaged table may contain anything. */
 export type Row = Readonly<Record<string, string | number | boolean | null>>;
 
-/** One moment of the books, which nothing that is committed later changes. */
+/** The books at one point in time, unaffected by later commits. */
 export interface Snapshot {
   readonly query: (text: string, parameters?: readonly (string | number | null)[]) => Promise<Row[]>;
-  /** Streams the rows of a query whose columns are all of the type bigint, see {@link RowReader}. */
+  /** Streams the rows of a query whose columns are all of type bigint, see {@link readBinaryCopy}. */
   readonly stream: (query: string, columns: number, onRow: (row: Float64Array) => void) => Promise<void>;
 }
 
-/** Looks at the books in a transaction that cannot change anything, however long it takes. */
-export async function inSnapshot<T>(sql: Sql, look: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+/** Reads the books in a read-only transaction without a time-out. */
+export async function inSnapshot<T>(sql: Sql, read: (snapshot: Snapshot) => Promise<T>): Promise<T> {
   const holder: { result?: { readonly value: T } } = {};
   await sql.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", async (transaction) => {
     await transaction.unsafe(`SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '${WORK_MEMORY}'`);
-    // The first query that reads is what fixes the moment.
+    // The snapshot is taken at the first query.
     await transaction`SELECT txid_current_if_assigned()`;
     const query = (text: string, parameters: readonly (string | number | null)[] = []): Promise<Row[]> =>
       rows(transaction, text, parameters);
     const stream = async (text: string, columns: number, onRow: (row: Float64Array) => void): Promise<void> =>
-      readRows(
+      readBinaryCopy(
         await transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable(),
         columns,
         onRow,
       );
-    holder.result = { value: await look({ query, stream }) };
+    holder.result = { value: await read({ query, stream }) };
   });
   if (holder.result === undefined) throw new Error("the transaction ended before it began");
   return holder.result.value;
@@ -44,7 +44,7 @@ async function rows(
   return transaction.unsafe<Row[]>(text, [...parameters]);
 }
 
-/** Connections of an audit: one for a snapshot, one for questions beside it. */
+/** The connections of an audit: one for a snapshot, one for other queries. */
 export function connectBooks(databaseUrl: string): Sql {
   return connectPostgres({ url: databaseUrl, name: "razonete audit", connections_max: 2 });
 }

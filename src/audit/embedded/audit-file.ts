@@ -3,29 +3,29 @@ import { existsSync, statSync } from "node:fs";
 import { MONEY_CENTS_MAX, bounds } from "../../bounds.ts";
 import { messageOf, StartError } from "../../errors.ts";
 import { faultsOf, type StoredEntry } from "../chain.ts";
-import { DoubledCommands, hash53 } from "../duplicate-detector.ts";
+import { DuplicateDetector, hash53 } from "../duplicate-detector.ts";
 import { Findings } from "../findings.ts";
-import { checkLastEntries } from "./missing-last-entries.ts";
+import { findMissingLastEntries } from "./missing-last-entries.ts";
 import type { AuditReport } from "../report/audit-report.ts";
-import { Work } from "../progress-estimate.ts";
+import { ProgressEstimate } from "../progress-estimate.ts";
 
-const CANNOT_LOOK = 2;
+const CANNOT_AUDIT = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
 /** "Razo", as 001_ledger.sql writes it. */
 const APPLICATION_ID = 0x52617a6f;
-/** Entries between two tellings of how far it is. */
+/** Number of entries between two progress reports. */
 const PROGRESS_ENTRIES = 100_000;
-/** How large an entry is about, by which they are guessed before they can be counted. */
+/** The approximate size of an entry, to estimate their number before they are counted. */
 const ENTRY_BYTES = 75;
-/** What SQLite's own look at the file takes for each entry, beside the audit's. */
-const WORK_OF_CHECK = 0.4;
+/** The cost of SQLite's own check of the file for each entry, compared to the audit's cost. */
+const CHECK_COST = 0.4;
 
 /**
- * Audits the data file of the embedded ledger, while a ledger runs on it as well: a reader of a WAL does not disturb the
- * writer, and sees one moment.
+ * Audits the data file of the embedded ledger, also while a ledger uses it: a reader of a WAL does not disturb the
+ * writer, and reads a consistent snapshot.
  *
- * @param onProgress how much is done, and about how much there is to do; see {@link Work}
- * @throws StartError with exit code 2 where there is no such file, or it is not one of a ledger
+ * @param onProgress called with how much is done and about how much there is to do; see {@link ProgressEstimate}
+ * @throws StartError with exit code 2 if there is no such file, or it is not a ledger's
  */
 export async function auditFile(
   path: string,
@@ -36,94 +36,96 @@ export async function auditFile(
   const counts = { accounts: 0, entries: 0 };
   if (isEmptied(path)) {
     findings.add("unreadable", null, null, `the file ${path} is empty, and the log beside it is not`);
-  } else await lookInto(path, findings, counts, new Work(onProgress));
+  } else await auditDatabase(path, findings, counts, new ProgressEstimate(onProgress));
   return {
     agreed: findings.count === 0,
     system: "embedded",
     counts: { ...counts, outboxEntries: 0, feedBatches: 0, statements: 0 },
     seconds: (performance.now() - began) / 1000,
-    findings: findings.told,
+    findings: findings.listed,
     findingsInAll: findings.count,
   };
 }
 
 /**
- * A log only comes into being beside a file that has its first page. SQLite must not open such a one: it takes it for
- * a new one and deletes the log, which may hold what was answered last.
+ * Whether the file is empty, but its log is not. A log is only created beside a file that already has its first page, so
+ * this file was emptied. SQLite must not open it: it would take it for a new file and delete the log, which may hold the
+ * last answered transactions.
  */
 function isEmptied(path: string): boolean {
   const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
 }
 
-async function lookInto(
+async function auditDatabase(
   path: string,
   findings: Findings,
   counts: { accounts: number; entries: number },
-  work: Work,
+  progress: ProgressEstimate,
 ): Promise<void> {
   const hadLog = existsSync(`${path}-wal`);
   const db = open(path, hadLog);
   try {
     assertOurs(db, path);
-    Object.assign(counts, await look(db, findings, work));
+    Object.assign(counts, await auditTables(db, findings, progress));
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
-    if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? "")) throw cannotLook(path, messageOf(error));
-    // What is left is damage, whatever SQL has stumbled over.
+    if (/^SQLITE_(BUSY|CANTOPEN|IOERR|PERM)/.test(error.code ?? ""))
+      throw cannotAudit(path, messageOf(error));
+    // All other errors of SQL mean that the file is damaged.
     findings.add("unreadable", null, null, `the file ${path} is damaged: ${messageOf(error)}`);
   } finally {
     db.close();
   }
-  // What was taken for a file at rest may have been changed under way.
-  if (!hadLog && existsSync(`${path}-wal`)) throw cannotLook(path, "a ledger was started on it meanwhile");
+  // The file was opened as one that nobody changes, which is no longer true.
+  if (!hadLog && existsSync(`${path}-wal`)) throw cannotAudit(path, "a ledger was started on it meanwhile");
 }
 
-/** A file without its log was closed in order: SQLite would make a log, and a folder may be a backup's. */
+/** A file without a log was closed properly. It is opened as immutable: otherwise SQLite would create files beside it. */
 function open(path: string, hasLog: boolean): Database {
-  if (!existsSync(path)) throw cannotLook(path, "there is no such file");
+  if (!existsSync(path)) throw cannotAudit(path, "there is no such file");
   try {
     if (hasLog) return new Database(path, constants.SQLITE_OPEN_READONLY);
     const uri = `file:${encodeURI(path).replaceAll("?", "%3f").replaceAll("#", "%23")}?immutable=1`;
     return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
   } catch (error) {
-    throw cannotLook(path, messageOf(error));
+    throw cannotAudit(path, messageOf(error));
   }
 }
 
 function assertOurs(db: Database, path: string): void {
   const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
-  if (id !== APPLICATION_ID) throw cannotLook(path, "it is not a ledger's file");
+  if (id !== APPLICATION_ID) throw cannotAudit(path, "it is not a ledger's file");
 }
 
-function cannotLook(path: string, reason: string): StartError {
+function cannotAudit(path: string, reason: string): StartError {
   return new StartError(
     `the data file ${path} cannot be audited (${reason}): give another --data, or audit again.`,
-    CANNOT_LOOK,
+    CANNOT_AUDIT,
   );
 }
 
-async function look(
+async function auditTables(
   db: Database,
   findings: Findings,
-  work: Work,
+  progress: ProgressEstimate,
 ): Promise<{ accounts: number; entries: number }> {
   db.run(`PRAGMA cache_size = -${CACHE_KIBIBYTES}`);
   db.run("PRAGMA busy_timeout = 2000");
   db.run("BEGIN");
   const guessed = bytesOf(db) / ENTRY_BYTES;
-  work.plan(guessed * (WORK_OF_CHECK + 1));
+  progress.plan(guessed * (CHECK_COST + 1));
   const checks = db.query<{ quick_check: string }, []>("PRAGMA quick_check").all();
   for (const { quick_check: check } of checks) {
     if (check !== "ok") findings.add("unreadable", null, null, `SQLite says of the file: ${check}`);
   }
   if (findings.count > 0) return { accounts: 0, entries: 0 };
-  work.did(guessed * WORK_OF_CHECK);
+  progress.did(guessed * CHECK_COST);
   const accounts = checkAccounts(db, findings);
   const all = countOf(db, "entries");
-  const commands = new DoubledCommands(all + countOf(db, "limits"));
-  const entries = await checkEntries(db, findings, commands, (some) => work.did((some / all) * guessed));
-  checkLastEntries(db, findings);
+  const commands = new DuplicateDetector(all + countOf(db, "limits"));
+  const entries = await checkEntries(db, findings, commands, (some) => progress.did((some / all) * guessed));
+  findMissingLastEntries(db, findings);
   for (const row of db
     .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
     .iterate())
@@ -180,11 +182,11 @@ interface LimitRow {
   readonly after_seq: number;
 }
 
-/** One pass in the order of the key: each entry beside the one before it, and beside the limit in force. */
+/** Reads all entries in the order of the key, and compares each with the one before it and with the limit in force. */
 async function checkEntries(
   db: Database,
   findings: Findings,
-  commands: DoubledCommands,
+  commands: DuplicateDetector,
   onEntries: (some: number) => void,
 ): Promise<number> {
   const rows = db.query<EntryRow, []>(
@@ -207,15 +209,15 @@ async function checkEntries(
         findings.add("account-missing", row.account, null, "it has entries, and is not among the accounts");
     }
     const limit = limitFor(row.seq, accountLimits);
-    if (!fits(row, before, limit)) tell(db, row, before, limit, findings);
+    if (!fits(row, before, limit)) reportFaults(db, row, before, limit, findings);
     commands.add(row.command);
     before = row;
     done += 1;
     if (done % PROGRESS_ENTRIES === 0) {
       onEntries(PROGRESS_ENTRIES);
-      // An object for each row: left to itself the collector lets them grow to hundreds of megabytes.
+      // There is an object for each row: without this the garbage collector lets them grow to hundreds of megabytes.
       Bun.gc(true);
-      // Lets a progress bar draw itself.
+      // Lets the progress bar update.
       await Bun.sleep(0);
     }
   }
@@ -228,7 +230,7 @@ function limitFor(seq: number, versions: readonly LimitRow[]): number | null {
   return null;
 }
 
-/** The quick answer. Sums beyond 2^53 are rounded, but never back into the range. */
+/** The fast check. Sums beyond 2^53 are rounded, but never back into the range. */
 function fits(row: EntryRow, before: EntryRow | null, limit: number | null): boolean {
   const { seq, kind, value, balance, time } = row;
   const balanceBefore = before === null ? 0 : before.balance;
@@ -245,8 +247,8 @@ function fits(row: EntryRow, before: EntryRow | null, limit: number | null): boo
   );
 }
 
-/** The exact one, for what does not fit. The file's key refuses doubles, so a place is one row. */
-function tell(
+/** The exact check, for a row that does not fit. The primary key excludes duplicates, so account and seq are one row. */
+function reportFaults(
   db: Database,
   row: EntryRow,
   before: EntryRow | null,
@@ -282,7 +284,7 @@ interface Effect {
   readonly time: number;
 }
 
-/** Reads again what has the hash of another one: nothing, where all is well. */
+/** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
 function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
   if (candidates.size === 0) return;
   const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;

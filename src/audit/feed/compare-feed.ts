@@ -3,44 +3,44 @@ import { z } from "zod";
 import type { Batch } from "../../carry/batch.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { quote } from "../expected-accounts.ts";
-import { accountOf, type Ask, differingEvents, eventOf } from "../events.ts";
+import { accountOf, type QueryBooks, differingEvents, parseEventOrNull } from "../events.ts";
 import type { FeedMessage } from "./stream-reader.ts";
 import type { Findings } from "../findings.ts";
 import { bounds } from "../../bounds.ts";
-import type { OutboxAside } from "../spill/outbox-spill.ts";
+import type { OutboxSpill } from "../spill/outbox-spill.ts";
 
-/** Finds what the batches say otherwise than the books, which have kept all of them. */
-export async function holdAgainstBooks(
-  place: "the feed" | "the outbox",
+/** Finds differences between the batches and the books, which have kept all of them. */
+export async function compareWithBooks(
+  source: "the feed" | "the outbox",
   batches: readonly (OutboxEntry | Batch)[],
-  ask: Ask,
+  queryBooks: QueryBooks,
   findings: Findings,
 ): Promise<void> {
-  const name = place === "the feed" ? "feed-differs" : "redis-differs";
+  const name = source === "the feed" ? "feed-differs" : "redis-differs";
   const events = new Map<string, number>();
   for (const { g, events: texts } of batches) {
     for (const text of texts) {
-      if (eventOf(text) !== null) events.set(text, g);
-      else findings.add(name, null, null, `batch ${g} of ${place} holds what is no event: ${quote(text)}`);
+      if (parseEventOrNull(text) !== null) events.set(text, g);
+      else findings.add(name, null, null, `batch ${g} of ${source} holds what is no event: ${quote(text)}`);
     }
   }
-  for (const { text, account, seq, kept } of await differingEvents(ask, [...events.keys()])) {
+  for (const { text, account, seq, kept } of await differingEvents(queryBooks, [...events.keys()])) {
     const books = kept === null ? "the books nothing there" : `the books ${quote(kept)}`;
-    const detail = `${place} has ${quote(text)} in batch ${events.get(text)}, ${books}`;
+    const detail = `${source} has ${quote(text)} in batch ${events.get(text)}, ${books}`;
     findings.add(name, account, seq, detail);
   }
 }
 
-/** What the feed is held against at the end: the books, the outbox behind the cursor, and how far Redis was then. */
-export interface AtTheEnd {
+/** What the feed is compared with at the end, besides the books: the outbox after the cursor, and how far Redis is. */
+export interface FinalState {
   readonly shard: number;
   readonly cursor: number;
-  readonly outbox: OutboxAside;
+  readonly outbox: OutboxSpill;
   readonly headG: number;
 }
 
 interface AheadRow {
-  readonly place: number;
+  readonly source: number;
   readonly g: number;
   readonly events: string;
 }
@@ -48,30 +48,30 @@ interface AheadRow {
 const texts = z.array(z.string());
 
 /**
- * Holds the feed against the books, as far as they have kept its batches, and else against the outbox. Holes in it mean
- * nothing, and batches of epochs that are over were held against the books of their time.
+ * Compares the feed with the books, as far as they have kept its batches, and the rest with the outbox. Gaps in the feed
+ * mean nothing. Batches of earlier epochs are skipped.
  */
 export class CompareFeed {
   readonly #epoch: string;
   readonly #findings: Findings;
-  /** Where batches are put that the books did not have when the feed was read. */
-  readonly #aside: Database;
+  /** Stores the batches that the books did not have when the feed was read. */
+  readonly #spill: Database;
   #compared = 0;
 
-  /** @param aside with the tables of spill-tables.sql */
-  constructor(epoch: string, findings: Findings, aside: Database) {
+  /** @param spill with the tables of spill-tables.sql */
+  constructor(epoch: string, findings: Findings, spill: Database) {
     this.#epoch = epoch;
     this.#findings = findings;
-    this.#aside = aside;
+    this.#spill = spill;
   }
 
-  /** Batches of this epoch so far. */
+  /** Number of batches of this epoch so far. */
   get compared(): number {
     return this.#compared;
   }
 
-  async take(messages: readonly FeedMessage[], ask: Ask): Promise<void> {
-    const rows = await ask("SELECT shard, last_g FROM cursors", []);
+  async take(messages: readonly FeedMessage[], queryBooks: QueryBooks): Promise<void> {
+    const rows = await queryBooks("SELECT shard, last_g FROM cursors", []);
     const cursors = new Map(rows.map((row) => [Number(row["shard"]), Number(row["last_g"])]));
     const kept: Batch[] = [];
     const ahead: Batch[] = [];
@@ -84,14 +84,14 @@ export class CompareFeed {
         else ahead.push(batch);
       }
     }
-    this.#putAside(ahead);
-    await holdAgainstBooks("the feed", kept, ask, this.#findings);
+    this.#spillBatches(ahead);
+    await compareWithBooks("the feed", kept, queryBooks, this.#findings);
   }
 
-  async end({ shard, cursor, outbox, headG }: AtTheEnd, ask: Ask): Promise<void> {
+  async finish({ shard, cursor, outbox, headG }: FinalState, queryBooks: QueryBooks): Promise<void> {
     for (const page of this.#pages(shard)) {
       const kept = page.filter(({ g }) => g <= cursor);
-      await holdAgainstBooks("the feed", kept, ask, this.#findings);
+      await compareWithBooks("the feed", kept, queryBooks, this.#findings);
       for (const { g, events } of page) {
         if (g > headG) {
           const detail = `the feed has batch ${g} of shard ${shard}, Redis ends at ${headG}`;
@@ -99,37 +99,37 @@ export class CompareFeed {
         } else if (g > cursor) {
           const decided = outbox.batch(g);
           if (decided.length > 0 && !Bun.deepEquals(decided, events))
-            this.#tellDifference(g, events, decided);
+            this.#reportDifference(g, events, decided);
         }
       }
     }
   }
 
-  #putAside(batches: readonly Batch[]): void {
-    const add = this.#aside.query("INSERT INTO ahead (shard, g, events) VALUES (?, ?, ?)");
-    this.#aside.transaction(() => {
+  #spillBatches(batches: readonly Batch[]): void {
+    const add = this.#spill.query("INSERT INTO ahead (shard, g, events) VALUES (?, ?, ?)");
+    this.#spill.transaction(() => {
       for (const { shard, g, events } of batches) add.run(shard, g, JSON.stringify(events));
     })();
   }
 
-  /** The shard's batches that were put aside, some at a time. */
+  /** The shard's spilled batches, in pages. */
   *#pages(shard: number): Iterable<OutboxEntry[]> {
-    const rows = this.#aside.query<AheadRow, [number, number, number]>(
+    const rows = this.#spill.query<AheadRow, [number, number, number]>(
       "SELECT place, g, events FROM ahead WHERE shard = ? AND place > ? ORDER BY place LIMIT ?",
     );
     for (let last = 0; ;) {
       const page = rows.all(shard, last, bounds.audit_chunk_batches);
       if (page.length === 0) return;
-      last = page.at(-1)?.place ?? last;
+      last = page.at(-1)?.source ?? last;
       yield page.map(({ g, events }) => ({ g, events: texts.parse(JSON.parse(events)) }));
     }
   }
 
-  #tellDifference(g: number, events: readonly string[], decided: readonly string[]): void {
+  #reportDifference(g: number, events: readonly string[], decided: readonly string[]): void {
     const length = Math.max(events.length, decided.length);
     const at = Array.from({ length }, (_, index) => index).find((index) => events[index] !== decided[index]);
     const text = events[at ?? 0] ?? "";
-    const event = eventOf(text);
+    const event = parseEventOrNull(text);
     const account = event === null ? null : accountOf(event);
     const seq = event?.type === "entry" ? event.entry.seq : null;
     const detail = `batch ${g} of the feed has ${quote(text)}, the outbox ${quote(decided[at ?? 0] ?? "")}`;

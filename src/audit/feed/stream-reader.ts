@@ -6,7 +6,7 @@ import { natsOptions } from "../../carry/nats-address.ts";
 import { bounds } from "../../bounds.ts";
 import { messageOf } from "../../errors.ts";
 
-/** A message of the feed; `batch` is null where it is none. */
+/** A message of the feed; `batch` is null if it is not a batch. */
 export interface FeedMessage {
   /** Its number in the stream. */
   readonly position: number;
@@ -14,10 +14,10 @@ export interface FeedMessage {
 }
 
 /**
- * Reads what the stream holds at this moment, without leaving anything behind: an ordered consumer, which is gone with
- * this call. No stream: nothing is read.
+ * Reads everything that is in the stream at this moment, with an ordered consumer, which is deleted at the end. If there
+ * is no stream, nothing is read.
  *
- * Rejects where NATS cannot be reached, or stops answering on the way.
+ * Rejects if NATS cannot be reached, or stops answering in between.
  */
 export async function readFeed(
   url: string,
@@ -39,14 +39,14 @@ export async function readFeed(
   }
 }
 
-/** 0 where there is no stream, or nothing in it. */
+/** 0 if there is no stream, or it is empty. */
 async function lastPosition(connection: NatsConnection): Promise<number> {
   try {
     const manager = await jetstreamManager(connection, { timeout: bounds.audit_connect_milliseconds_max });
     const { state } = await manager.streams.info(STREAM);
     return state.messages === 0 ? 0 : state.last_seq;
   } catch (error) {
-    // It is made by the first API, and again where it was lost.
+    // The stream is created by the first API, and again if it was lost.
     if (/stream not found|jetstream (is )?not enabled/i.test(messageOf(error))) return 0;
     throw error;
   }
@@ -61,7 +61,7 @@ async function readUpTo(
     timeout: bounds.audit_connect_milliseconds_max,
   }).consumers.get(STREAM);
   const messages = await consumer.consume({ max_messages: bounds.audit_chunk_batches });
-  // A server that was killed would leave this waiting.
+  // Without a time-out, this would wait for ever if the server was killed.
   let silent = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const listen = (): void => {

@@ -1,32 +1,36 @@
 import { bounds } from "../../bounds.ts";
-import type { Decided } from "../expected-accounts.ts";
+import type { ExpectedAccount } from "../expected-accounts.ts";
 import { quote } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
-import type { Found } from "./redis-reader.ts";
+import type { ReadResult } from "./redis-reader.ts";
 
-/** What is known of an account in Redis, and of the moments around. */
-export interface Seen {
+/** What was read of an account in Redis, and in the books before that. */
+export interface AccountObservation {
   readonly account: number;
-  /** What the books had before Redis was read; `null`: they did not have the account. */
+  /** The seq in the books before Redis was read; `null`: they did not have the account. */
   readonly keptSeq: number | null;
-  readonly found: Found;
-  /** The same, read once more after books and outbox. */
-  readonly again: Found;
+  readonly found: ReadResult;
+  /** The account in Redis, read again after books and outbox. */
+  readonly again: ReadResult;
 }
 
 /**
- * Holds an account as Redis showed it against what was decided by a later moment. It may have changed in between, so it
- * is compared as it was at the seq that Redis showed.
+ * Compares an account as read from Redis with its expected state, which was read later. The account may have changed in
+ * between, so the expected state at the seq that Redis showed is used.
  *
- * @param decided `undefined`: neither the books nor the outbox have the account
+ * @param expected `undefined`: neither the books nor the outbox have the account
  */
-export function compareAccount(seen: Seen, decided: Decided | undefined, findings: Findings): void {
-  const { account, found, keptSeq } = seen;
+export function compareAccount(
+  observed: AccountObservation,
+  expected: ExpectedAccount | undefined,
+  findings: Findings,
+): void {
+  const { account, found, keptSeq } = observed;
   const differs = (detail: string, seq: number | null = null): void =>
     findings.add("redis-differs", account, seq, detail);
   if (found === "missing") {
     if (keptSeq !== null) differs("Redis does not have the account, the books do");
-    else if (decided !== undefined) differs("Redis does not have the account, which the outbox opens");
+    else if (expected !== undefined) differs("Redis does not have the account, which the outbox opens");
     return;
   }
   if ("unreadable" in found) {
@@ -38,7 +42,7 @@ export function compareAccount(seen: Seen, decided: Decided | undefined, finding
     );
     return;
   }
-  if (decided === undefined) {
+  if (expected === undefined) {
     differs("Redis has the account, neither the books nor the outbox do");
     return;
   }
@@ -51,45 +55,45 @@ export function compareAccount(seen: Seen, decided: Decided | undefined, finding
     findings.add("redis-older", account, seq, `Redis has it at seq ${seq}, the books at ${keptSeq}`);
     return;
   }
-  if (seq > decided.seq) {
-    differs(`Redis has it at seq ${seq}, books and outbox end at ${decided.seq}`, seq);
+  if (seq > expected.seq) {
+    differs(`Redis has it at seq ${seq}, books and outbox end at ${expected.seq}`, seq);
     return;
   }
-  const balance = balanceAt(decided, seq);
+  const balance = balanceAt(expected, seq);
   if (found.balance !== balance) {
     differs(
       `Redis has the balance ${found.balance}, books and outbox have ${balance ?? "no such entry"}`,
       seq,
     );
   }
-  compareLimit(seen, decided, seq, findings);
-  if (found.name !== decided.name)
-    differs(`Redis has the name ${quote(found.name)}, the books ${quote(decided.name)}`);
-  compareStatement(account, seq, found.statement, decided, findings);
+  compareLimit(observed, expected, seq, findings);
+  if (found.name !== expected.name)
+    differs(`Redis has the name ${quote(found.name)}, the books ${quote(expected.name)}`);
+  compareStatement(account, seq, found.statement, expected, findings);
 }
 
-function balanceAt(decided: Decided, seq: number): string | null {
+function balanceAt(expected: ExpectedAccount, seq: number): string | null {
   if (seq === 0) return "0";
-  return decided.entries.get(seq)?.split(" ", 6)[5] ?? null;
+  return expected.entries.get(seq)?.split(" ", 6)[5] ?? null;
 }
 
-/** A limit changes without a new seq, so that several may have been in force at one. */
+/** A limit changes without a new seq, so several limits may have been in force at one seq. */
 function compareLimit(
-  { account, found, again }: Seen,
-  decided: Decided,
+  { account, found, again }: AccountObservation,
+  expected: ExpectedAccount,
   seq: number,
   findings: Findings,
 ): void {
   if (typeof found === "string" || "unreadable" in found) return;
-  const possible = decided.limitsAt(seq).map(String);
-  const stood =
+  const possible = expected.limitsAt(seq).map(String);
+  const isUnchanged =
     typeof again !== "string" &&
     !("unreadable" in again) &&
     again.seq === found.seq &&
     again.limit === found.limit &&
-    decided.seq === seq;
-  // Nothing moved from before to after: then only the latest is right. Unless it went there and back again.
-  const wanted = stood && possible.length <= 2 ? [String(decided.limit)] : possible;
+    expected.seq === seq;
+  // If nothing changed between the two reads, only the latest limit is right; unless it was changed there and back.
+  const wanted = isUnchanged && possible.length <= 2 ? [String(expected.limit)] : possible;
   if (wanted.includes(found.limit)) return;
   const detail = `Redis has the limit ${found.limit}, books and outbox have ${wanted.join(" or ") || "none"}`;
   findings.add("redis-differs", account, seq, detail);
@@ -99,13 +103,13 @@ function compareStatement(
   account: number,
   seq: number,
   statement: readonly string[],
-  decided: Decided,
+  expected: ExpectedAccount,
   findings: Findings,
 ): void {
   const length = Math.min(seq, bounds.statement_entries_max);
   for (let index = 0; index < Math.max(length, statement.length); index += 1) {
     const at = seq - index;
-    const wanted = index < length ? decided.entries.get(at) : undefined;
+    const wanted = index < length ? expected.entries.get(at) : undefined;
     const shown = statement[index];
     if (shown === wanted) continue;
     const detail =
@@ -113,7 +117,7 @@ function compareStatement(
         ? "it is not in the statement"
         : `the statement has ${quote(shown)}, books and outbox have ${wanted === undefined ? "nothing more" : quote(wanted)}`;
     findings.add("statement-differs", account, Math.max(at, 1), detail);
-    // Behind one that is missing all others stand in the wrong place.
+    // After a missing entry all others are at the wrong index.
     return;
   }
 }

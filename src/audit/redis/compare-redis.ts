@@ -1,27 +1,27 @@
 import type { Sql } from "../../keep/postgres-client.ts";
 import { integers } from "../../keep/pg-array.ts";
 import { bounds } from "../../bounds.ts";
-import { withAside } from "../spill/spill-database.ts";
+import { withSpillDatabase } from "../spill/spill-database.ts";
 import type { Row } from "../books/books-snapshot.ts";
-import type { System } from "../books/books-metadata.ts";
+import type { BooksMetadata } from "../books/books-metadata.ts";
 import { CompareFeed } from "../feed/compare-feed.ts";
-import { CompareMoving } from "./compare-changing-accounts.ts";
+import { CompareChangingAccounts } from "./compare-changing-accounts.ts";
 import { EVENT_OF_ENTRY } from "../events.ts";
 import { readFeed } from "../feed/stream-reader.ts";
 import type { Findings } from "../findings.ts";
-import { looking, NATS, POSTGRES } from "../unreachable-server.ts";
-import { isMarked } from "./lost-batch-flag.ts";
-import { OutboxAside } from "../spill/outbox-spill.ts";
-import type { Found, RedisSide } from "./redis-reader.ts";
-import { type Work, WORK_OF_COMPARISON } from "../progress-estimate.ts";
+import { requireReachable, NATS, POSTGRES } from "../unreachable-server.ts";
+import { reportLostBatchFlag } from "./lost-batch-flag.ts";
+import { OutboxSpill } from "../spill/outbox-spill.ts";
+import type { ReadResult, RedisReader } from "./redis-reader.ts";
+import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
 export interface CompareOptions {
   readonly sql: Sql;
-  readonly redis: RedisSide;
-  readonly system: System;
+  readonly redis: RedisReader;
+  readonly system: BooksMetadata;
   readonly findings: Findings;
-  /** The comparison of all accounts is planned in it. */
-  readonly work: Work;
+  /** In which the comparison of all accounts is already planned. */
+  readonly progress: ProgressEstimate;
 }
 
 export interface Compared {
@@ -33,15 +33,15 @@ export interface Compared {
 const CHUNKS_BETWEEN_COLLECTIONS = 40;
 
 /**
- * Holds Redis and the feed against the books. Most accounts do not change in the moment of their comparison and are
- * done with at once; the others are compared once more, together with the outbox. See {@link auditCluster} for the order
- * in which the places are read: all of it leans on that.
+ * Compares Redis and the feed with the books. Most accounts do not change during their comparison, and one comparison is
+ * enough. The others are compared again, together with the outbox. The comparison relies on the order in which the
+ * sources are read; see {@link auditCluster}.
  */
 export class CompareRedis {
   readonly #options: CompareOptions;
   readonly #findings: Findings;
-  /** Of each shard the accounts that are to be compared with the outbox. */
-  readonly #moving = new Map<number, number[]>();
+  /** For each shard, the accounts that are to be compared together with the outbox. */
+  readonly #changing = new Map<number, number[]>();
   #statements = 0;
 
   constructor(options: CompareOptions) {
@@ -55,26 +55,32 @@ export class CompareRedis {
       if (await this.#isComparable(shard)) shards.push(shard);
     }
     for (const shard of shards) await this.#compareAll(shard);
-    return withAside(async (aside) => {
-      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, aside);
+    return withSpillDatabase(async (spill) => {
+      const feed = new CompareFeed(this.#options.system.epoch, this.#findings, spill);
       if (natsUrl !== null) {
-        await looking(
+        await requireReachable(
           NATS,
-          readFeed(natsUrl, (messages) => feed.take(messages, this.#ask)),
+          readFeed(natsUrl, (messages) => feed.take(messages, this.#queryBooks)),
         );
       }
       let outboxEntries = 0;
       for (const shard of shards) {
-        const outbox = new OutboxAside(aside);
-        const comparison = new CompareMoving({ ...this.#options, ask: this.#ask, shard, outbox, feed });
-        await comparison.compare(this.#moving.get(shard) ?? []);
+        const outbox = new OutboxSpill(spill);
+        const comparison = new CompareChangingAccounts({
+          ...this.#options,
+          queryBooks: this.#queryBooks,
+          shard,
+          outbox,
+          feed,
+        });
+        await comparison.compare(this.#changing.get(shard) ?? []);
         outboxEntries += comparison.outboxEntries;
       }
       return { outboxEntries, feedBatches: feed.compared, statements: this.#statements };
     });
   }
 
-  /** Whether Redis holds the shard as the books know it; what is another ledger's is read no further. */
+  /** Whether Redis has the shard in the epoch of the books. Another ledger's data is not read any further. */
   async #isComparable(shard: number): Promise<boolean> {
     const { redis, system } = this.#options;
     const head = await redis.head(shard);
@@ -87,17 +93,17 @@ export class CompareRedis {
       this.#findings.add("redis-other", null, null, detail);
       return false;
     }
-    return !isMarked(shard, head, this.#findings);
+    return !reportLostBatchFlag(shard, head, this.#findings);
   }
 
-  /** The accounts that the books have, in chunks, a few at once: so that nobody waits for the other. */
+  /** Compares the accounts in the books, in chunks. A few chunks run at once, so that Redis and PostgreSQL are both busy. */
   async #compareAll(shard: number): Promise<void> {
     const { shards } = this.#options.system;
     const running = new Set<Promise<void>>();
     let last = 0;
     let chunks = 0;
     for (;;) {
-      const rows = await this.#ask(
+      const rows = await this.#queryBooks(
         `SELECT account FROM accounts WHERE account > $1::text::bigint AND account % ${shards} = ${shard}
          ORDER BY account LIMIT ${bounds.audit_chunk_accounts}`,
         [String(last)],
@@ -109,9 +115,9 @@ export class CompareRedis {
       // As for the rows of the books, see binary-copy-reader.ts.
       if (chunks % CHUNKS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
       const done = this.#compareChunk(shard, chunk)
-        .then(() => this.#options.work.did(chunk.length * WORK_OF_COMPARISON))
+        .then(() => this.#options.progress.did(chunk.length * COMPARISON_COST))
         .finally(() => running.delete(done));
-      // Whoever waits for all of them is told of the first failure; the others are not unhandled meanwhile.
+      // Promise.all below rejects with the first failure; this keeps the others from being unhandled.
       done.catch(() => {});
       running.add(done);
       if (running.size >= bounds.audit_chunks_at_once_max) await Promise.race(running);
@@ -121,22 +127,22 @@ export class CompareRedis {
 
   async #compareChunk(shard: number, accounts: readonly number[]): Promise<void> {
     const found = await this.#options.redis.read(this.#options.system.epoch, shard, accounts);
-    // It is told at the end, where Redis is looked at once more.
+    // This is reported at the end, when Redis is read again.
     if (found === null) return;
     const same = await this.#sameInBooks(accounts, found);
     for (const [index, account] of accounts.entries()) {
-      // Whatever becomes of it: Redis showed a statement.
+      // Counts every statement that was read from Redis.
       if (typeof found[index] === "object") this.#statements += 1;
       if (same.has(account)) continue;
-      const moving = this.#moving.get(shard);
-      if (moving === undefined) this.#moving.set(shard, [account]);
-      else moving.push(account);
+      const changing = this.#changing.get(shard);
+      if (changing === undefined) this.#changing.set(shard, [account]);
+      else changing.push(account);
     }
   }
 
-  /** Of these accounts those that Redis showed exactly as the books have them a moment later, statements and all. */
-  async #sameInBooks(accounts: readonly number[], found: readonly Found[]): Promise<Set<number>> {
-    const rows = await this.#ask(
+  /** The accounts that are exactly the same in the books a moment later, including their statements. */
+  async #sameInBooks(accounts: readonly number[], found: readonly ReadResult[]): Promise<Set<number>> {
+    const rows = await this.#queryBooks(
       `SELECT a.account, concat_ws(' ', a.seq, a.balance, a.credit_limit, a.name) AS standing, (
          SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
          WHERE e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max} AND e.seq <= a.seq
@@ -157,6 +163,6 @@ export class CompareRedis {
     return same;
   }
 
-  readonly #ask = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
-    looking(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
+  readonly #queryBooks = (query: string, parameters: readonly (string | number | null)[]): Promise<Row[]> =>
+    requireReachable(POSTGRES, this.#options.sql.unsafe<Row[]>(query, [...parameters], { prepare: true }));
 }

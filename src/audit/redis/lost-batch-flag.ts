@@ -1,8 +1,12 @@
 import type { Findings } from "../findings.ts";
 import type { Head } from "./redis-reader.ts";
 
-/** Tells of a Redis that was told that it has lost what was answered: from then on it answers nobody, nor an audit. */
-export function isMarked(shard: number, { g, lost, other }: Head, findings: Findings): boolean {
+/**
+ * Reports a shard that is flagged as having lost answered batches. Such a Redis answers nobody, not even an audit.
+ *
+ * @returns whether the flag is set
+ */
+export function reportLostBatchFlag(shard: number, { g, lost, other }: Head, findings: Findings): boolean {
   if (lost === null) return false;
   const wayOut = "it answers nobody: give Redis its data back, or run razonete restore";
   if (lost > g) {

@@ -8,20 +8,20 @@ import {
   type Redis,
 } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { looking, REDIS } from "../unreachable-server.ts";
+import { requireReachable, REDIS } from "../unreachable-server.ts";
 
 export interface Head {
   readonly epoch: string;
   readonly g: number;
   readonly next: number;
-  /** A batch up to this one was answered and is gone, so that this data answers nobody; null: nobody has said so. */
+  /** Batches up to this one were answered and some are gone, so this data answers nobody; null if it is not flagged. */
   readonly lost: number | null;
-  /** The batch in whose place another one was answered; null where nobody has said so. */
+  /** An answered batch whose number another batch has now; null if none is flagged. */
   readonly other: number | null;
 }
 
-/** An account as Redis has it, and its statement, of one moment. Numbers as they stand: damage may be anything. */
-export interface Reading {
+/** An account in Redis with its statement, read together. Numbers are texts, since damage may change them to anything. */
+export interface RedisAccount {
   readonly limit: string;
   readonly balance: string;
   readonly seq: string;
@@ -30,41 +30,41 @@ export interface Reading {
   readonly statement: readonly string[];
 }
 
-/** `unreadable`: with what Redis said. */
-export type Found = Reading | "missing" | { readonly unreadable: string };
+/** `unreadable` has Redis's error. */
+export type ReadResult = RedisAccount | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
-/** The rows are looked at one by one where they are taken apart: there may be millions of texts in them. */
+/** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
-/** Redis, as an audit looks at it. Methods throw StartError where it does not answer. */
-export class RedisSide {
+/** The read access of an audit to Redis. Methods throw StartError if Redis does not answer. */
+export class RedisReader {
   readonly #redis: Redis;
 
   private constructor(redis: Redis) {
     this.#redis = redis;
   }
 
-  /** Rejects where Redis cannot be reached. */
-  static async connect(url: string): Promise<RedisSide> {
+  /** Rejects if Redis cannot be reached. */
+  static async connect(url: string): Promise<RedisReader> {
     let reason: Error | null = null;
     const redis = connectRedis(url, (error) => {
       reason = error;
     });
     const connected = redis.connect().then(() => true);
-    // It goes on trying for ever, and is told to stop below.
+    // The client keeps trying until it is destroyed below.
     connected.catch(() => {});
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), bounds.audit_connect_milliseconds_max);
     });
     try {
-      if (await Promise.race([connected, late])) return new RedisSide(redis);
+      if (await Promise.race([connected, late])) return new RedisReader(redis);
     } catch (error) {
       redis.destroy();
       throw error;
     } finally {
-      // It would keep the process.
+      // The timer would keep the process alive.
       clearTimeout(timer);
     }
     redis.destroy();
@@ -75,18 +75,21 @@ export class RedisSide {
     this.#redis.destroy();
   }
 
-  /** `null`: Redis holds nothing of the shard. */
+  /** `null`: Redis has nothing of the shard. */
   async head(shard: number): Promise<Head | null> {
     const fields = ["epoch", "g", "next", "lost", "other"];
-    const reply = await looking(REDIS, this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]));
+    const reply = await requireReachable(
+      REDIS,
+      this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]),
+    );
     const [epoch, g, next, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
     return { epoch, g: Number(g), next: Number(next), lost: numberOf(lost), other: numberOf(other) };
   }
 
-  /** In the order of `accounts`, which are of one shard; `null` where Redis is of another epoch, or answers nobody. */
-  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[] | null> {
-    const found: Found[] = [];
+  /** In the order of `accounts`, which are of one shard; `null` if Redis is of another epoch, or answers nobody. */
+  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[] | null> {
+    const found: ReadResult[] = [];
     try {
       for (let at = 0; at < accounts.length; at += bounds.audit_chunk_accounts) {
         const chunk = accounts.slice(at, at + bounds.audit_chunk_accounts);
@@ -95,12 +98,12 @@ export class RedisSide {
       return found;
     } catch (error) {
       if (error instanceof ErrorReply && /^(EPOCH|STALE|EMPTY)/.test(error.message)) return null;
-      return looking(REDIS, Promise.reject(error));
+      return requireReachable(REDIS, Promise.reject(error));
     }
   }
 
-  /** A key of a wrong type fails the whole call: then each half is asked for by itself. */
-  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<Found[]> {
+  /** A key of a wrong type fails the whole call. Then the accounts are split in two halves, to find it. */
+  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["s", String(account)]);
     try {
       const reply: unknown = await this.#redis.sendCommand([
@@ -115,7 +118,7 @@ export class RedisSide {
       return readingsReply
         .parse(reply)
         .slice(1)
-        .map((row) => (Array.isArray(row) ? reading(row) : "missing"));
+        .map((row) => (Array.isArray(row) ? parseAccount(row) : "missing"));
     } catch (error) {
       if (!(error instanceof ErrorReply) || !error.message.includes("WRONGTYPE")) throw error;
       if (accounts.length === 1) return [{ unreadable: error.message.slice(0, 100) }];
@@ -125,9 +128,9 @@ export class RedisSide {
     }
   }
 
-  /** Up to `count` batches of the outbox from `g` on, in their order. */
+  /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
-    return looking(REDIS, readOutbox(this.#redis, shard, g, count));
+    return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
   }
 }
 
@@ -135,7 +138,7 @@ function numberOf(field: string | null | undefined): number | null {
   return typeof field === "string" ? Number(field) : null;
 }
 
-function reading(row: readonly unknown[]): Reading {
+function parseAccount(row: readonly unknown[]): RedisAccount {
   const statement: string[] = [];
   for (let index = FIELDS_BEFORE_STATEMENT; index < row.length; index += 1)
     statement.push(textOf(row[index]));
@@ -148,10 +151,10 @@ function reading(row: readonly unknown[]): Reading {
   };
 }
 
-/** Limit, balance, seq, time, name: see the head of ledger.lua. */
+/** Limit, balance, seq, time, name: see the top of ledger.lua. */
 const FIELDS_BEFORE_STATEMENT = 5;
 
-/** A field that is missing is told as an empty one. */
+/** A missing field counts as an empty one. */
 function textOf(field: unknown): string {
   return typeof field === "string" ? field : "";
 }

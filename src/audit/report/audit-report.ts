@@ -1,27 +1,26 @@
-/** What an audit found. The same for people (a table) and machines (JSON). */
+/** The result of an audit. It is printed as a table for people, or as JSON for machines. */
 export interface AuditReport {
   readonly agreed: boolean;
-  /** Where it looked, and what could not be looked at though the rest could. */
   readonly system: "cluster" | "embedded";
   readonly counts: {
     readonly accounts: number;
-    /** Kept in the books, or in the file. */
+    /** Entries in the books, or in the file. */
     readonly entries: number;
-    /** Decided, and not in the books yet. 0 for an embedded file. */
+    /** Entries that are decided, but not in the books yet. 0 for an embedded file. */
     readonly outboxEntries: number;
-    /** Batches that the feed still holds and that were compared. 0 for an embedded file. */
+    /** Batches of this epoch in the feed, which were all compared. 0 for an embedded file. */
     readonly feedBatches: number;
     readonly statements: number;
   };
   readonly seconds: number;
-  /** The first `findings_told_max`; `findingsInAll` counts the rest, too. */
+  /** The first `audit_findings_told_max` findings; `findingsInAll` counts all of them. */
   readonly findings: readonly Finding[];
   readonly findingsInAll: number;
 }
 
 /**
- * One disagreement. `name` is stable, for machines; `detail` says for a person what was found, and where.
- * A place that is not known, or has no meaning for the finding, is null.
+ * One disagreement. `name` is stable, for machines. `detail` says for a person what was found, and where. `account` or
+ * `seq` is null if it is unknown or has no meaning for the finding.
  */
 export interface Finding {
   readonly name: FindingName;
@@ -31,33 +30,33 @@ export interface Finding {
 }
 
 export type FindingName =
-  /** An account's entries have a hole in their seq, or the first is not 1. */
+  /** The seq of an account's entries has a gap, or the first is not 1. */
   | "seq-gap"
-  /** The same seq stands twice. */
+  /** The same seq occurs twice. */
   | "seq-doubled"
-  /** A balance is not the one before it and the value. */
+  /** A balance is not the previous balance plus or minus the value. */
   | "balance-broken"
-  /** A balance is under the limit that was in force. */
+  /** A balance is below -limit, by the limit that was in force. */
   | "limit-passed"
-  /** The time of an entry is not after that of the one before. */
+  /** The time of an entry is not after that of the previous one. */
   | "time-not-rising"
   /** One command has two entries. */
   | "command-doubled"
-  /** An account (its balance, seq, limit) is not as its latest entry and limit. */
+  /** An account (its balance, seq, limit) does not match its latest entry and limit. */
   | "account-differs"
-  /** An account has entries or limits, and is not there; or the other way round. */
+  /** An account that has entries or limits does not exist, or the other way round. */
   | "account-missing"
-  /** Redis has an account otherwise than the books and the outbox say. */
+  /** An account in Redis differs from books and outbox. */
   | "redis-differs"
   /** Redis is older than the books, than the feed, or than what was answered. */
   | "redis-older"
-  /** Redis is of another epoch, holds nothing, or was marked as having lost batches. */
+  /** Redis is of another epoch, is empty, or is marked as having lost batches. */
   | "redis-other"
-  /** A statement is not the ten latest entries. */
+  /** A statement does not consist of the ten latest entries. */
   | "statement-differs"
-  /** The outbox does not follow the cursor without a gap. */
+  /** There is a gap between the cursor and the outbox, or within the outbox. */
   | "outbox-gap"
-  /** The feed has a batch that says something else than the books or the outbox. */
+  /** A batch in the feed differs from books or outbox. */
   | "feed-differs"
-  /** The file or a table cannot be read as what it should be. */
+  /** The file or a table cannot be read, or has something else than expected. */
   | "unreadable";

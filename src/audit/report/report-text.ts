@@ -3,7 +3,7 @@ import type { AuditReport, Finding } from "./audit-report.ts";
 const MISSING = "-";
 const GAP = "  ";
 
-/** The report for a person: where it looked and what it counted, then that all agrees, or what does not. */
+/** The report for a person: what was audited, the counts, and then "Agreed." or the table of findings. */
 export function describeReport(report: AuditReport, where: string): string {
   const { counts } = report;
   const cluster = report.system === "cluster";
@@ -24,8 +24,8 @@ export function describeReport(report: AuditReport, where: string): string {
   return [...lines, "", ...(report.agreed ? ["Agreed."] : findings(report))].join("\n");
 }
 
-function findings({ findings: told, findingsInAll }: AuditReport): string[] {
-  const rows = [["finding", "account", "seq", "detail"], ...told.map(cells)];
+function findings({ findings: listed, findingsInAll }: AuditReport): string[] {
+  const rows = [["finding", "account", "seq", "detail"], ...listed.map(cells)];
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const table = rows.map((row) =>
     row
@@ -33,7 +33,7 @@ function findings({ findings: told, findingsInAll }: AuditReport): string[] {
       .join(GAP)
       .trimEnd(),
   );
-  const rest = findingsInAll - told.length;
+  const rest = findingsInAll - listed.length;
   return [
     `Not agreed: ${count(findingsInAll)} finding${findingsInAll === 1 ? "" : "s"}.`,
     "",
@@ -43,7 +43,7 @@ function findings({ findings: told, findingsInAll }: AuditReport): string[] {
 }
 
 function cells({ name, account, seq, detail }: Finding): string[] {
-  // A detail may quote what somebody wrote into a description.
+  // A detail may quote a description, which may contain anything.
   return [name, String(account ?? MISSING), String(seq ?? MISSING), detail.replaceAll(/\s+/g, " ")];
 }
 

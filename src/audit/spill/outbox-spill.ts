@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { accountOf, eventOf } from "../events.ts";
+import { accountOf, parseEventOrNull } from "../events.ts";
 
 export interface OutboxEvent {
   readonly g: number;
@@ -9,10 +9,10 @@ export interface OutboxEvent {
 }
 
 /**
- * A shard's outbox as it was read so far: what has been trimmed in Redis since is still here. There may be more in it
- * than the memory should hold, so everything is told piece by piece.
+ * A shard's outbox as read so far, including what has been removed from Redis since. It may be larger than the memory
+ * should hold, so it is stored in the spill database and returned piece by piece.
  */
-export class OutboxAside {
+export class OutboxSpill {
   readonly #db: Database;
   readonly #addBatch: Statement;
   readonly #addEvent: Statement;
@@ -20,12 +20,12 @@ export class OutboxAside {
   readonly #batch: Statement<{ text: string }, [number]>;
   #lastG = 0;
 
-  /** @param db with the tables of spill-tables.sql; the outbox that is in them, one of another shard, makes room */
+  /** @param db with the tables of spill-tables.sql; the outbox of another shard in them is deleted */
   constructor(db: Database) {
     db.run("DELETE FROM events");
     db.run("DELETE FROM batches");
     this.#db = db;
-    // By query(), whose statements end with the connection: one that does not would keep the file.
+    // query() makes statements that are finalized with the connection; otherwise the temporary file would remain.
     this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
     this.#addEvent = db.query("INSERT INTO events (g, account, text) VALUES (?, ?, ?)");
     this.#eventsOf = db.query(
@@ -34,18 +34,18 @@ export class OutboxAside {
     this.#batch = db.query("SELECT text FROM events WHERE g = ? ORDER BY place");
   }
 
-  /** Of the latest batch; 0 where there is none. */
+  /** The number of the latest batch; 0 if there is none. */
   get lastG(): number {
     return this.#lastG;
   }
 
-  /** Takes batches behind the latest, in their order. */
+  /** Adds batches after the latest one, in order. */
   take(page: readonly OutboxEntry[]): void {
     this.#db.transaction(() => {
       for (const { g, events } of page) {
         this.#addBatch.run(g);
         for (const text of events) {
-          const event = eventOf(text);
+          const event = parseEventOrNull(text);
           this.#addEvent.run(g, event === null ? null : accountOf(event), text);
         }
         this.#lastG = g;
@@ -53,19 +53,19 @@ export class OutboxAside {
     })();
   }
 
-  /** The numbers of the batches behind `g`, in their order. */
-  *numbersBehind(g: number): Iterable<number> {
+  /** The numbers of the batches after `g`, in order. */
+  *batchNumbersAfter(g: number): Iterable<number> {
     const rows = this.#db.query<OutboxEvent, [number]>("SELECT g FROM batches WHERE g > ? ORDER BY place");
     for (const row of rows.iterate(g)) yield row.g;
   }
 
-  /** What an account was changed by in the batches behind `g`, up to `lastG`. */
+  /** The events of an account in the batches after `g`, up to `lastG`. */
   eventsOf(account: number, g: number, lastG: number): Iterable<OutboxEvent> {
     return this.#eventsOf.iterate(account, g, lastG);
   }
 
-  /** The accounts that batches behind `g` change. */
-  accountsBehind(g: number): number[] {
+  /** The accounts that are changed by batches after `g`. */
+  accountsAfter(g: number): number[] {
     return this.#db
       .query<{ account: number }, [number]>(
         "SELECT DISTINCT account FROM events WHERE account IS NOT NULL AND g > ?",
@@ -74,8 +74,8 @@ export class OutboxAside {
       .map(({ account }) => account);
   }
 
-  /** The highest number, under those of the shard, of an account that batches behind `g` open; 0 where there is none. */
-  lastOpenedBehind(g: number, { shard, shards }: { shard: number; shards: number }): number {
+  /** The highest number of an account of the shard that was opened in batches after `g`; 0 if there is none. */
+  lastOpenedAfter(g: number, { shard, shards }: { shard: number; shards: number }): number {
     const row = this.#db
       .query<{ last: number | null }, [number, number, number]>(
         "SELECT max(account) AS last FROM events WHERE g > ? AND text LIKE 'o %' AND account % ? = ?",
@@ -84,7 +84,7 @@ export class OutboxAside {
     return row?.last ?? 0;
   }
 
-  entriesBehind(g: number): number {
+  entriesAfter(g: number): number {
     const row = this.#db
       .query<{ count: number }, [number]>(
         "SELECT count(*) AS count FROM events WHERE g > ? AND substr(text, 1, 1) IN ('c', 'd')",
@@ -93,8 +93,8 @@ export class OutboxAside {
     return row?.count ?? 0;
   }
 
-  /** What stands in the batches behind `g` and is no event. */
-  oddBehind(g: number): OutboxEvent[] {
+  /** Texts in the batches after `g` that are not events. */
+  malformedAfter(g: number): OutboxEvent[] {
     return this.#db
       .query<OutboxEvent, [number, number]>(
         "SELECT g, text FROM events WHERE account IS NULL AND g > ? ORDER BY place LIMIT ?",
@@ -102,7 +102,7 @@ export class OutboxAside {
       .all(g, bounds.audit_rows_named_max);
   }
 
-  /** The batches up to `g`, some at a time. */
+  /** The batches up to `g`, in pages. */
   *pagesUpTo(g: number): Iterable<OutboxEntry[]> {
     const rows = this.#db.query<{ place: number; g: number }, [number, number, number]>(
       "SELECT place, g FROM batches WHERE place > ? AND g <= ? ORDER BY place LIMIT ?",
@@ -115,7 +115,7 @@ export class OutboxAside {
     }
   }
 
-  /** The texts of a batch; none where it is not here. */
+  /** The texts of a batch; none if the batch is not here. */
   batch(g: number): string[] {
     return this.#batch.all(g).map(({ text }) => text);
   }

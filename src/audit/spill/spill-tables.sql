@@ -1,12 +1,12 @@
--- What an audit has read of the outboxes and of the feed, and looks at again once it has asked the books. Temporary
--- tables are SQLite's own files, which have no name and are gone with the connection; little ones never leave the memory.
+-- What an audit has read of outboxes and feed, to compare it with the books later. SQLite stores temporary tables in
+-- files without a name, which are gone when the connection ends; small tables stay in memory.
 
 CREATE TEMP TABLE batches (
   place INTEGER PRIMARY KEY,
   g INTEGER NOT NULL
 ) STRICT;
 
--- `account` is NULL where the text is no event.
+-- `account` is NULL if the text is not an event.
 CREATE TEMP TABLE events (
   place INTEGER PRIMARY KEY,
   g INTEGER NOT NULL,

@@ -1,8 +1,8 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { PROGRAM_NAMES, type ProgramName, type Programs } from "../../../src/stack/server-programs.ts";
+import { PROGRAM_NAMES, type ProgramName, type ProgramPaths } from "../../../src/stack/server-programs.ts";
 import { StartError } from "../../../src/errors.ts";
 
-const found: Programs | StartError = findPrograms();
+const found: ProgramPaths | StartError = findPrograms();
 
 /**
  * The path of a server's program. What is missing is installed as `razonete stack` does it.
@@ -18,7 +18,7 @@ export function pathOf(program: ProgramName): string {
 export const serversMissing: string | null = found instanceof StartError ? found.message : null;
 if (serversMissing !== null) console.error(`SKIPPED: ${serversMissing}`);
 
-function findPrograms(): Programs | StartError {
+function findPrograms(): ProgramPaths | StartError {
   try {
     return ensurePrograms(PROGRAM_NAMES, { path: process.env["PATH"] ?? "", say: console.error });
   } catch (error) {
