@@ -9,13 +9,13 @@ import {
 } from "../../proof/bench/measurement.ts";
 import { describeComparison } from "../../proof/bench/tables.ts";
 import type { BenchTarget } from "../../proof/bench/bench-target.ts";
+import { wrkMissing } from "../support/start-bench.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const missing = Bun.which("wrk") === null ? "no wrk" : null;
-if (missing !== null) console.error(`SKIPPED: ${missing}`);
+const missing = wrkMissing();
 
 describe.skipIf(missing !== null)("targets", () => {
   test("are measured in turn, each round starting with the next one, from settled to settled", async () => {

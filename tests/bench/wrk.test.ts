@@ -1,12 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { parseWrkOutput, runWrk } from "../../proof/bench/wrk.ts";
+import { wrkMissing } from "../support/start-bench.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const missing = Bun.which("wrk") === null ? "no wrk" : null;
-if (missing !== null) console.error(`SKIPPED: ${missing}`);
+const missing = wrkMissing();
 
 describe("the figures of wrk", () => {
   test("are read from the last line of its output", () => {

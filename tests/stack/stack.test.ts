@@ -14,9 +14,11 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { processesOf, type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { sharedStack } from "./support/shared-stack.ts";
+import { stoppedStack } from "./support/stopped-stack.ts";
 
 /** The servers are real; our own processes have stand-ins, whose behaviour is nothing but what the stack relies on. */
 
+const copyStopped = stoppedStack();
 failOnLeaks();
 setDefaultTimeout(120_000);
 
@@ -95,6 +97,7 @@ describe.skipIf(serversMissing !== null)("a running stack", () => {
     using folder = temporaryFolder();
     const dead = join(folder.path, "writers-die");
     const data = join(folder.path, "data");
+    copyStopped(data);
     await using stack = await startStack({ data, environment: { STAND_IN_WRITER_DIES: dead } });
     writeFileSync(dead, "3");
     process.kill(stack.pid("writer-1"), "SIGKILL");
@@ -112,6 +115,7 @@ describe.skipIf(serversMissing !== null)("the end", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     test(`${signal} leaves no process, port, socket or record, and ends with 0`, async () => {
       using folder = temporaryFolder();
+      copyStopped(folder.path);
       await using stack = await startStack({ data: folder.path });
       const { url, databaseUrl, redisUrl, natsUrl } = stack.description();
       stack.signal(signal);
@@ -130,6 +134,7 @@ describe.skipIf(serversMissing !== null)("the end", () => {
 
   test("on a second signal it ends everything at once", async () => {
     using folder = temporaryFolder();
+    copyStopped(folder.path);
     await using stack = await startStack({ data: folder.path, environment: { STAND_IN_STUBBORN: "yes" } });
     stack.signal("SIGTERM");
     await Bun.sleep(500);
@@ -144,6 +149,7 @@ describe.skipIf(serversMissing !== null)("the end", () => {
   test("while it still starts, stops it too", async () => {
     using folder = temporaryFolder();
     const data = join(folder.path, "data");
+    copyStopped(data);
     const starting = stackToTheEnd({ data, environment: { STAND_IN_NEVER_READY: "yes" } });
     await eventually("an API runs", () => existsSync(join(data, "run/api-2.sock")));
     const [supervisor] = processesOf(data).filter((pid) => commandOf(pid).includes("stand-in-stack"));
@@ -182,6 +188,7 @@ describe.skipIf(serversMissing !== null)("the data", () => {
 
   test("belongs to one stack: a second one is refused, the first goes on", async () => {
     using folder = temporaryFolder();
+    copyStopped(folder.path);
     await using stack = await startStack({ data: folder.path });
     const second = await stackToTheEnd({ data: folder.path, fresh: true });
     expect(second).toEqual({
@@ -238,10 +245,7 @@ describe.skipIf(serversMissing !== null)("a start that cannot be", () => {
 
   test("a server that refuses its data is quoted, and everything is stopped", async () => {
     using folder = temporaryFolder();
-    {
-      await using stack = await startStack({ data: folder.path });
-      expect(await stack.stop()).toBe(0);
-    }
+    copyStopped(folder.path);
     writeFileSync(join(folder.path, "redis/appendonlydir/appendonly.aof.manifest"), "nonsense\n");
     const { code, output } = await stackToTheEnd({ data: folder.path });
     expect(code).toBe(1);
@@ -253,6 +257,7 @@ describe.skipIf(serversMissing !== null)("a start that cannot be", () => {
 describe.skipIf(serversMissing !== null)("after the supervisor was killed", () => {
   test("its processes go on, and the next start ends them and takes over their data", async () => {
     using folder = temporaryFolder();
+    copyStopped(folder.path);
     await using killed = await startStack({ data: folder.path });
     const left = killed.description().processes.map(({ pid }) => pid);
     killed.signal("SIGKILL");
@@ -264,16 +269,13 @@ describe.skipIf(serversMissing !== null)("after the supervisor was killed", () =
     expect(next.output()).toContain("was killed and left haproxy");
     const alive = processesOf(folder.path);
     expect(left.filter((pid) => alive.includes(pid))).toEqual([]);
-    expect(await startsInBooks(next.description())).toBe(2);
+    expect(await startsInBooks(next.description())).toBe(3);
     expect(await next.stop()).toBe(0);
   });
 
   test("PostgreSQL starts though the number in its lock file belongs to another process by now", async () => {
     using folder = temporaryFolder();
-    {
-      await using stack = await startStack({ data: folder.path });
-      expect(await stack.stop()).toBe(0);
-    }
+    copyStopped(folder.path);
     writeFileSync(join(folder.path, "postgres/postmaster.pid"), `${process.pid}\n`);
     await using stack = await startStack({ data: folder.path });
     expect(await startsInBooks(stack.description())).toBe(2);
@@ -282,10 +284,7 @@ describe.skipIf(serversMissing !== null)("after the supervisor was killed", () =
 
   test("a process that has got the number of one of them is left alone", async () => {
     using folder = temporaryFolder();
-    {
-      await using stack = await startStack({ data: folder.path });
-      expect(await stack.stop()).toBe(0);
-    }
+    copyStopped(folder.path);
     const innocent = Bun.spawn(["sleep", "600"]);
     const record = { kind: "redis", pid: innocent.pid, started: "some boot 1234" };
     writeFileSync(join(folder.path, "run/redis.pid"), JSON.stringify(record));

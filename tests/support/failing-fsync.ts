@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Why a server whose fsync fails cannot be had on this machine; `null` where it can. */
@@ -25,7 +25,11 @@ export function buildFailingFsync(folder: string): FailingFsync {
   if (gcc.status !== 0) throw new Error(gcc.stderr);
   return {
     environment: { LD_PRELOAD: library, FAILING_FSYNC: flag },
-    fail: (times) => writeFileSync(flag, `${String(times).padEnd(20)}\n`),
+    fail: (times) => {
+      // In its place at once: a server that finds the file empty takes it for used up, and removes it.
+      writeFileSync(`${flag}.new`, `${String(times).padEnd(20)}\n`);
+      renameSync(`${flag}.new`, flag);
+    },
     heal: () => rmSync(flag, { force: true }),
   };
 }

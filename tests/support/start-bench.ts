@@ -1,6 +1,8 @@
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { ensureWrk } from "../../proof/bench/wrk.ts";
+import { messageOf } from "../../src/errors.ts";
 import { processesOf } from "./running-stack.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
@@ -30,4 +32,15 @@ export async function benchToTheEnd(...args: readonly string[]): Promise<{ outpu
   expect(readdirSync(folder.path)).toEqual([]);
   expect(processesOf(folder.path)).toEqual([]);
   return { output, said };
+}
+
+/** Why nothing can be measured here, which is also said aloud; null where it can. Installs wrk where it may. */
+export function wrkMissing(): string | null {
+  try {
+    ensureWrk();
+    return null;
+  } catch (error) {
+    console.error(`SKIPPED: ${messageOf(error)}`);
+    return messageOf(error);
+  }
 }

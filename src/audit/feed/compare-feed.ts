@@ -40,7 +40,7 @@ export interface FinalState {
 }
 
 interface AheadRow {
-  readonly source: number;
+  readonly place: number;
   readonly g: number;
   readonly events: string;
 }
@@ -120,7 +120,7 @@ export class CompareFeed {
     for (let last = 0; ;) {
       const page = rows.all(shard, last, bounds.audit_chunk_batches);
       if (page.length === 0) return;
-      last = page.at(-1)?.source ?? last;
+      last = page.at(-1)?.place ?? last;
       yield page.map(({ g, events }) => ({ g, events: texts.parse(JSON.parse(events)) }));
     }
   }

@@ -5,12 +5,12 @@ import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { startBench } from "../support/start-bench.ts";
+import { startBench, wrkMissing } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+const missing = serversMissing ?? wrkMissing();
 
 describe.skipIf(missing !== null)("razonete bench cluster", () => {
   test("measures the cluster and the bare servers, and leaves nothing behind", async () => {

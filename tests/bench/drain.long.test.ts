@@ -2,12 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { DrainBenchResult } from "../../proof/bench/drain.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "../support/start-bench.ts";
+import { benchToTheEnd, wrkMissing } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+const missing = serversMissing ?? wrkMissing();
 
 describe.skipIf(missing !== null)("razonete bench drain", () => {
   test("makes a backlog and measures how fast it is drained, beside bare servers", async () => {

@@ -2,12 +2,12 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { LargeBenchResult } from "../../proof/bench/large.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "../support/start-bench.ts";
+import { benchToTheEnd, wrkMissing } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+const missing = serversMissing ?? wrkMissing();
 
 describe.skipIf(missing !== null)("razonete bench large", () => {
   test("measures many accounts and entries beside few, both beside bare servers", async () => {

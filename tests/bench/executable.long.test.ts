@@ -3,14 +3,14 @@ import { statSync } from "node:fs";
 import type { ExecutableBenchResult } from "../../proof/bench/executable.ts";
 import { EXECUTABLE } from "../../src/build/programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "../support/start-bench.ts";
+import { benchToTheEnd, wrkMissing } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
 const MEGABYTE = 1e6;
 
-describe.skipIf(Bun.which("wrk") === null)("razonete bench executable", () => {
+describe.skipIf(wrkMissing() !== null)("razonete bench executable", () => {
   test("starts and loads the executable and the source in turn, and leaves nothing behind", async () => {
     const { output, said } = await benchToTheEnd("executable", "--rounds", "2");
     expect(said).toContain("executable to source");

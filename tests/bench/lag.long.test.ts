@@ -3,12 +3,12 @@ import type { LagComparison } from "../../proof/bench/lag.ts";
 import { lagsOf } from "../../proof/bench/lag-watch.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { benchToTheEnd } from "../support/start-bench.ts";
+import { benchToTheEnd, wrkMissing } from "../support/start-bench.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
 
-const missing = serversMissing ?? (Bun.which("wrk") === null ? "no wrk" : null);
+const missing = serversMissing ?? wrkMissing();
 
 const snapshot = (at: number, ...seqs: readonly number[]) => ({
   at,
