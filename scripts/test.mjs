@@ -18,7 +18,8 @@ const flag = (name) => {
 const [all, onlyLong] = [flag("--all"), flag("--only-long")];
 
 run("npm", "run", "--silent", "check");
-const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000"];
+// Tests of one file that may run at the same time are few; each has a load of its own.
+const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000", "--max-concurrency=4"];
 if (onlyLong) {
   run(...test, ".long.test.ts", ...args);
 } else {

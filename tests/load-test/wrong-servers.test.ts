@@ -129,14 +129,18 @@ test("every check has a server that fails it", () => {
 });
 
 for (const { server: Server, named, mayName = [], scale } of cases) {
-  test(`${Server.name} is caught: ${named.join(", ")}`, async () => {
-    const result = await run(new Server(), scale);
-    const checks = checksOf(result);
-    expect(checks).toEqual(expect.arrayContaining([...named]));
-    // The machine that runs the tests may be slow itself.
-    const allowed = new Set<string>([...named, ...mayName, "too-slow"]);
-    expect(checks.filter((check) => !allowed.has(check))).toEqual([]);
-    expect(result.verdict.passed).toBe(false);
-    expect(result.failuresTotal).toBeGreaterThan(0);
-  }, 30_000);
+  test.concurrent(
+    `${Server.name} is caught: ${named.join(", ")}`,
+    async () => {
+      const result = await run(new Server(), scale);
+      const checks = checksOf(result);
+      expect(checks).toEqual(expect.arrayContaining([...named]));
+      // The machine that runs the tests may be slow itself.
+      const allowed = new Set<string>([...named, ...mayName, "too-slow"]);
+      expect(checks.filter((check) => !allowed.has(check))).toEqual([]);
+      expect(result.verdict.passed).toBe(false);
+      expect(result.failuresTotal).toBeGreaterThan(0);
+    },
+    30_000,
+  );
 }
