@@ -1,5 +1,6 @@
 import { bounds } from "../bounds.ts";
 import type { Parsed } from "./parse.ts";
+import { parseJson } from "./parse-json.ts";
 import type { Problem } from "./problems.ts";
 
 const INVALID_JSON: Problem = {
@@ -16,7 +17,7 @@ const TOO_LARGE: Problem = {
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The request's body as JSON. If a key occurs twice, the last one counts, as in JSON.parse.
+ * The request's body as JSON. If a key occurs twice, the last one counts, as in JSON.parse. See parseJson for numbers.
  *
  * A body over the bound is refused before it is read. If its length is not given, it is refused as soon as it passes
  * the bound. The rest of it is never in memory, and the connection can still be used.
@@ -33,7 +34,7 @@ export async function readJson(request: Request): Promise<Parsed<unknown>> {
   }
   if (bytes === null) return { ok: false, problem: TOO_LARGE };
   try {
-    return { ok: true, value: JSON.parse(utf8.decode(bytes)) };
+    return { ok: true, value: parseJson(utf8.decode(bytes)) };
   } catch {
     return { ok: false, problem: INVALID_JSON };
   }
