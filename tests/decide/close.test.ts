@@ -62,6 +62,7 @@ describeWithRedis("closing a ledger in Redis", () => {
         fence: () => stand.books.fence(),
         hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
+        settingsFault: () => stand.books.settingsFault(),
         history: () => {
           asked.resolve(null);
           return answer.promise;
