@@ -118,6 +118,7 @@ function program(redisUrl: string, before: string): string {
     const books = {
       fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
       history: async () => ({ entries: [], keptSeq: 0 }),
+      settingsFault: async () => null,
     };
     ${before.startsWith("url") ? before : ""}
     const options = { books, feed: { publish() {} }, outboxBatchesMax: 10, durable: true, balancerResends: false };
