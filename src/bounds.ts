@@ -50,6 +50,8 @@ export const bounds = {
   fence_retry_milliseconds: 200,
   /** A shard that was not called for this long is called, to check that Redis is still the expected one. */
   fence_look_milliseconds: 500,
+  /** How often APIs and writer look at the settings of the servers that they rely on. */
+  settings_look_milliseconds: 500,
   /** A batch whose answer was lost is sent again after this time. */
   resend_milliseconds: 20,
   /** A data file up to this size (about 3.5 million entries) is checked completely at the start, in about 2 s. */

@@ -43,7 +43,9 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
     databaseUrl: DATABASE_URL,
     redisUrl: "redis://127.0.0.1:6379",
     natsUrl: "nats://127.0.0.1:4222",
+    durable: true,
   });
+  expect(readWriterConfig({ DATABASE_URL, DURABILITY: "relaxed" }).durable).toBe(false);
   expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
     new StartError(
       'DATABASE_URL must be a URL that begins with postgres:// or postgresql://, not ""; ' +

@@ -97,11 +97,26 @@ export function readInitConfig(environment: Environment = process.env): InitConf
   return { databaseUrl: settings.DATABASE_URL, redisUrl: settings.REDIS_URL, shards: settings.SHARDS };
 }
 
-export interface WriterConfig {
+/** DURABILITY: whether servers that answer before it is on disk are refused. */
+const durability = z.enum(["strict", "relaxed"], "must be strict or relaxed");
+
+function durabilityText(environment: Environment): string {
+  return environment["DURABILITY"] || "strict";
+}
+
+/** Where the three servers are. */
+export interface ServerUrls {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
 }
+
+export interface WriterConfig extends ServerUrls {
+  /** False accepts a PostgreSQL that may lose committed rows when the machine loses its power. */
+  readonly durable: boolean;
+}
+
+const writerSettings = z.object({ ...servers, DURABILITY: durability });
 
 /**
  * For the writer, and for the restore, which uses the same three servers.
@@ -109,8 +124,16 @@ export interface WriterConfig {
  * @throws StartError that names every wrong setting
  */
 export function readWriterConfig(environment: Environment = process.env): WriterConfig {
-  const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverTexts(environment));
-  return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
+  const settings = parse(writerSettings, {
+    ...serverTexts(environment),
+    DURABILITY: durabilityText(environment),
+  });
+  return {
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    natsUrl: settings.NATS_URL,
+    durable: settings.DURABILITY === "strict",
+  };
 }
 
 /** Whether the environment names a database for the books, which means that there is a cluster. */
@@ -124,7 +147,7 @@ export interface ApiConfig {
   readonly redisUrl: string;
   readonly natsUrl: string;
   readonly drainMilliseconds: number;
-  /** False accepts a Redis that answers before it has synced to disk. */
+  /** False accepts servers that answer before it is on disk, see docs/operations.md. */
   readonly durable: boolean;
   readonly outboxBatchesMax: number;
   /** The header with a trusted balancer's request id; `undefined` if there is no such balancer. */
@@ -137,7 +160,7 @@ const apiSettings = z.object({
   PORT: integer(0, 65_535),
   SOCKET: z.string(),
   DRAIN_MS: integer(0, 60_000),
-  DURABILITY: z.enum(["strict", "relaxed"], "must be strict or relaxed"),
+  DURABILITY: durability,
   OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
   REQUEST_ID_HEADER: z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header"),
 });
@@ -151,7 +174,7 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
     SOCKET: environment["SOCKET"] ?? "",
     // Long enough for a balancer that checks /readyz every 200 ms to see it fail twice.
     DRAIN_MS: environment["DRAIN_MS"] || "1000",
-    DURABILITY: environment["DURABILITY"] || "strict",
+    DURABILITY: durabilityText(environment),
     OUTBOX_BATCHES_MAX: environment["OUTBOX_BATCHES_MAX"] || "100000",
     REQUEST_ID_HEADER: environment["REQUEST_ID_HEADER"] ?? "",
   });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { namesCluster, readWriterConfig, type WriterConfig } from "../config.ts";
+import { namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { readStackFile } from "../stack/stack-file.ts";
 import { CANNOT_AUDIT } from "./unreachable-server.ts";
@@ -14,7 +14,7 @@ export interface AuditTargetFlags {
 
 /** What is audited; `where` describes it for a person. */
 export type AuditTarget =
-  | { readonly type: "cluster"; readonly servers: WriterConfig; readonly where: string }
+  | { readonly type: "cluster"; readonly servers: ServerUrls; readonly where: string }
   | { readonly type: "file"; readonly path: string; readonly where: string };
 
 export const STACK_FOLDER = "data/stack";

@@ -25,7 +25,7 @@ export function apiCommand(): Command {
         "  REQUEST_ID_HEADER   the header in which the balancer, and nobody else, stamps an id on each request;",
         "                      needed where it sends a request again when an API died",
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
-        "  DURABILITY          relaxed takes a Redis that does not fsync before it answers (default strict)",
+        "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
       ].join("\n"),
     )

@@ -27,7 +27,8 @@ still hold into the books, opens a new epoch, loads Redis from the books and che
 Killed at any point, it is gone on with by running it again. Where nothing is wrong, it does nothing.
 
 Exit code: 0 where it is restored, or nothing was to be done; 1 where not.
-Environment: DATABASE_URL, REDIS_URL, NATS_URL.`,
+Environment: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxed takes a PostgreSQL that does not fsync before it
+answers.`,
     )
     .action(run);
 }

@@ -13,6 +13,7 @@ export function writerCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also SHARDS.\n" +
+        "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )
     .action(write);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader } from "./ports.ts";
 import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
+import { readRedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
@@ -37,14 +38,15 @@ export interface Fenced {
 
 export interface FenceOptions {
   readonly books: BooksReader;
-  /** True refuses a Redis that answers before it has synced to disk. */
+  /** True refuses servers that answer before it is on disk, see docs/operations.md. */
   readonly durable: boolean;
 }
 
 type Client = Pick<Redis, "sendCommand">;
 
 /**
- * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch, durability.
+ * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch. Refuses both of them
+ * with settings that the ledger's promise does not stand with.
  *
  * If it is still the Redis process that was admitted before, with at least the batches that were seen, it is admitted
  * again without asking the books.
@@ -82,7 +84,10 @@ async function compareOnce(
   before: LastAdmission | null,
 ): Promise<Compared> {
   try {
-    const runId = await runIdOf(client);
+    const redis = await readRedisState(client, durable);
+    const { runId } = redis;
+    // What it holds proves nothing, and no loss could be marked in it.
+    if (redis.isReplica && redis.fault !== null) return refuse(redis.fault);
     // Redis is read before the books. A batch that is no longer in the outbox by now is then found in the books.
     const first = await statusOf(client, 0);
     if (first.version !== FUNCTION_VERSION) {
@@ -90,13 +95,15 @@ async function compareOnce(
         `Redis has another version than this program (${first.version}, not ${FUNCTION_VERSION}): run razonete init`,
       );
     }
-    if (before !== null && isSame(before, runId, first)) return before;
+    if (before !== null && isSame(before, runId, first)) {
+      return redis.fault === null ? before : refuse(redis.fault);
+    }
     const statuses = [first];
     for (let shard = 1; shard < first.shards; shard += 1) statuses.push(await statusOf(client, shard));
     const lost = await markLostBatches(client, statuses, before);
     if (lost !== null) return lost;
 
-    const fence = await fenceOf(books);
+    const fence = await fenceOf(books, durable);
     if ("reason" in fence) return { ...fence, lostData: false };
     if (fence.shards !== first.shards)
       return refuseDifference("number of shards", first.shards, fence.shards);
@@ -106,11 +113,7 @@ async function compareOnce(
         (await compareOwnBatch(client, books, { shard, status, before }));
       if (refused !== null) return refused;
     }
-    if (durable && !(await fsyncsAlways(client))) {
-      return refuse(
-        "Redis does not fsync before it answers: set appendonly yes and appendfsync always, or DURABILITY=relaxed",
-      );
-    }
+    if (redis.fault !== null) return refuse(redis.fault);
     return { runId, epoch: fence.epoch, shards: fence.shards, latestG: statuses.map(({ g }) => g) };
   } catch (error) {
     return fencedByError(messageOf(error));
@@ -195,9 +198,11 @@ function isSame(before: LastAdmission, runId: string, first: Status): boolean {
   return runId === before.runId && epoch === before.epoch && lost === null && g >= (before.latestG[0] ?? 0);
 }
 
-async function fenceOf(books: BooksReader): Promise<BooksFence | Fenced> {
+async function fenceOf(books: BooksReader, durable: boolean): Promise<BooksFence | Fenced> {
   let fence: BooksFence | null;
   try {
+    const fault = await books.settingsFault(durable);
+    if (fault !== null) return refuse(fault);
     fence = await books.fence();
   } catch {
     const reason = "the books in PostgreSQL cannot be asked whether Redis is what it should be";
@@ -205,11 +210,6 @@ async function fenceOf(books: BooksReader): Promise<BooksFence | Fenced> {
   }
   if (fence === null) return refuse("the books in PostgreSQL are empty: run razonete init");
   return fence.loaded ? fence : refuse("Redis has not been loaded yet: run razonete init");
-}
-
-async function runIdOf(client: Client): Promise<string> {
-  const info = z.string().parse(await client.sendCommand(["INFO", "server"]));
-  return /run_id:(\w+)/.exec(info)?.[1] ?? "";
 }
 
 async function statusOf(client: Client, shard: number): Promise<Status> {
@@ -239,19 +239,6 @@ const statusReply = z
 
 function numberOf(text: string): number | null {
   return text === "" ? null : Number(text);
-}
-
-async function fsyncsAlways(client: Client): Promise<boolean> {
-  for (const [name, wanted] of [
-    ["appendonly", "yes"],
-    ["appendfsync", "always"],
-  ] as const) {
-    const reply = z
-      .tuple([z.string(), z.string()])
-      .safeParse(await client.sendCommand(["CONFIG", "GET", name]));
-    if (!reply.success || reply.data[1] !== wanted) return false;
-  }
-  return true;
 }
 
 function fencedByError(message: string): Fenced & { lostData: boolean } {

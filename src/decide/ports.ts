@@ -10,6 +10,12 @@ export interface BooksReader {
    * books are of another epoch by now.
    */
   noteSeen(epoch: string, shard: number, g: number): Promise<void>;
+  /**
+   * Why the books must not be relied on as their server is set, for a person; null if they may.
+   *
+   * @param durable false accepts a server that may lose committed rows when the machine loses its power
+   */
+  settingsFault(durable: boolean): Promise<string | null>;
   /** Whether the books have what the event describes: the same command, at the same account and seq. */
   hasEvent(event: string): Promise<boolean>;
   /** Up to `count` entries with a seq below `before` (null: beginning at the newest kept one). */

@@ -3,6 +3,7 @@ import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
 import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
+import { readRedisState, REPLICA_FAULT } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 export interface RedisLinkOptions extends FenceOptions {
@@ -39,8 +40,13 @@ const REFUSING_CODES = new Set([
   "MISCONF",
   "BUSY",
   "READONLY",
+  "MASTERDOWN",
+  "NOREPLICAS",
   "NOPERM",
 ]);
+
+// Errors of a Redis that has become a replica.
+const REPLICA_CODES = new Set(["READONLY", "MASTERDOWN"]);
 
 /**
  * The connection to Redis, behind the fence. It has three states:
@@ -53,7 +59,8 @@ const REFUSING_CODES = new Set([
  * A lost connection leads back to down. If the function answers that its data is of another epoch or older than what
  * this process has seen, or if the function is missing, the link goes back to connected. So requests are never answered
  * from an empty, an older or a different Redis. The link also calls idle shards now and then. Otherwise an idle process
- * would report that it is ready until its first request fails.
+ * would report that it is ready until its first request fails. And now and then it looks at the role and the settings of
+ * Redis and PostgreSQL, which can be changed while they run: with wrong ones it also goes back to connected.
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
@@ -73,6 +80,9 @@ export class RedisLink {
   readonly #called = new Set<number>();
   #checkingIdle = false;
   readonly #idleChecks: ReturnType<typeof setInterval>;
+  /** The servers whose settings are being looked at. */
+  readonly #beingChecked = new Set<string>();
+  readonly #settingsChecks: ReturnType<typeof setInterval>;
   /** Counts connections and losses: a comparison over one connection is not valid for the next one. */
   #connection = 0;
 
@@ -93,6 +103,7 @@ export class RedisLink {
     });
     this.#client.connect().catch(() => this.#lose("Redis does not answer"));
     this.#idleChecks = setInterval(() => void this.#checkIdleShards(), bounds.fence_look_milliseconds);
+    this.#settingsChecks = setInterval(() => void this.#checkSettings(), bounds.settings_look_milliseconds);
   }
 
   /** Null while no calls are allowed. */
@@ -153,6 +164,7 @@ export class RedisLink {
       const refused = new CallRefused(error.message, { cause: error });
       const isGone = error.message.startsWith("ERR Function not found");
       if (!REFUSING_CODES.has(refused.code) && !isGone) throw new CallLost(error.message, { cause: error });
+      if (REPLICA_CODES.has(refused.code)) this.#closeFence(REPLICA_FAULT);
       if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
       throw refused;
     }
@@ -175,6 +187,7 @@ export class RedisLink {
   close(): void {
     this.#closed = true;
     clearInterval(this.#idleChecks);
+    clearInterval(this.#settingsChecks);
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
@@ -201,6 +214,26 @@ export class RedisLink {
       await this.#send("FCALL_RO", "razonete_read", shard, args).catch(() => {});
     }
     this.#checkingIdle = false;
+  }
+
+  /** Looks at the settings of both servers, apart from all transactions. */
+  async #checkSettings(): Promise<void> {
+    const { books, durable } = this.#options;
+    await Promise.all([
+      this.#checkServer("Redis", async () => (await readRedisState(this.#client, durable)).fault),
+      this.#checkServer("PostgreSQL", () => books.settingsFault(durable)),
+    ]);
+  }
+
+  async #checkServer(server: string, faultOf: () => Promise<string | null>): Promise<void> {
+    // An answer may take longer than the time between two checks.
+    if (!this.#admitted || this.#beingChecked.has(server)) return;
+    this.#beingChecked.add(server);
+    const connection = this.#connection;
+    // That a server does not answer is nobody's fault here: Redis's silence is noticed elsewhere, the books may be away.
+    const fault = await faultOf().catch(() => null);
+    this.#beingChecked.delete(server);
+    if (fault !== null && this.#admitted && connection === this.#connection) this.#closeFence(fault);
   }
 
   /** The admitted Redis is not what it was: it is compared with the books before the next call. */

@@ -9,6 +9,7 @@ import { netChanges } from "./net-changes.ts";
 import { withTimeout } from "./query-timeout.ts";
 import { callKeepBatches } from "./call-keep-batches.ts";
 import { missingEvents } from "./missing-events.ts";
+import { readPostgresFault } from "./postgres-settings.ts";
 
 /** `gap`: the batches do not follow the cursor, and nothing was kept. `lastG` is the cursor in both cases. */
 export type Kept =
@@ -103,6 +104,10 @@ export class Books implements BooksReader {
 
   async hasEvent(event: string): Promise<boolean> {
     return (await this.#withTimeout(missingEvents(this.#sql, [event]))).length === 0;
+  }
+
+  settingsFault(durable: boolean): Promise<string | null> {
+    return this.#withTimeout(readPostgresFault(this.#sql, durable));
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {

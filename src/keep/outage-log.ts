@@ -1,5 +1,5 @@
 /** `away` covers all reasons why a server does not answer properly: during a restart one follows the other. */
-export type Outage = "away" | "no books" | "no ledger" | "another epoch" | "older";
+export type Outage = "away" | "no books" | "no ledger" | "another epoch" | "older" | "replica" | "settings";
 
 /** Reports only changes, one line each: what is wrong with a server, and later that it can be used again. */
 export class OutageLog {

@@ -9,6 +9,7 @@ import {
   readOutbox,
   type Redis,
 } from "../decide/redis-client.ts";
+import { isReplica } from "../decide/redis-settings.ts";
 
 /** `null`: Redis has nothing of the shard. */
 export type Head = {
@@ -38,6 +39,11 @@ export class Outbox {
   /** A number that is different for each connection; `null` while there is none. */
   get connection(): number | null {
     return this.#redis.isReady ? this.#connections : null;
+  }
+
+  /** Whether this Redis follows another one. */
+  async isReplica(): Promise<boolean> {
+    return isReplica(this.#redis);
   }
 
   async head(shard: number): Promise<Head> {

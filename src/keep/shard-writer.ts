@@ -1,35 +1,24 @@
-import { AssertionError } from "node:assert";
 import type { Batch } from "../carry/batch.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
+import { REPLICA_FAULT } from "../decide/redis-settings.ts";
 import type { Books } from "./books.ts";
-import { codeOf } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
 import { Leadership } from "./leader-election.ts";
-import { type Outage, OutageLog } from "./outage-log.ts";
+import { booksAnswer, booksAway, MustWait, redisAnswer } from "./must-wait.ts";
+import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
-import { messageOf } from "../errors.ts";
 
 export interface ShardWriterOptions {
   readonly shard: number;
   readonly databaseUrl: string;
   readonly books: Books;
   readonly outbox: Outbox;
+  /** False keeps in a PostgreSQL that may lose committed rows when the machine loses its power. */
+  readonly durable: boolean;
   /** Called with a line for the operator at each change of state. */
   readonly report: (line: string) => void;
-}
-
-/** A server is unavailable or not in the expected state, which may pass: the writer waits and tries again. */
-class MustWait extends Error {
-  readonly server: "PostgreSQL" | "Redis";
-  readonly outage: Outage;
-
-  constructor(server: "PostgreSQL" | "Redis", outage: Outage, message: string) {
-    super(message);
-    this.server = server;
-    this.outage = outage;
-  }
 }
 
 /**
@@ -40,9 +29,10 @@ class MustWait extends Error {
  * removes from it what is kept. The feed only makes this faster: without it, the check of the outbox finds the same
  * batches a little later.
  *
- * Nothing is kept or removed before Redis was checked over its current connection: it must be of the books' epoch and
- * not older than the books. If anything is wrong, the writer waits, then begins again from the state of the books. Only
- * a divergence ends it.
+ * Nothing is kept or removed before Redis was checked over its current connection: it must be no replica, of the books'
+ * epoch and not older than the books. Nor before PostgreSQL's settings were: what is removed must be on its disk. Both
+ * are checked again while they run. If anything is wrong, the writer waits, then begins again from the state of the
+ * books. Only a divergence ends it.
  */
 export class ShardWriter {
   readonly #options: ShardWriterOptions;
@@ -62,6 +52,8 @@ export class ShardWriter {
   /** Over which connection to Redis the outbox was checked, and when. */
   #checkedConnection: number | null = null;
   #checkedAt = 0;
+  /** When PostgreSQL's settings and Redis's role were last checked. */
+  #settingsCheckedAt = 0;
   #keptAt = 0;
   /** The last transaction was full, so there is probably more to keep. */
   #behind = false;
@@ -161,6 +153,8 @@ export class ShardWriter {
   async #step(leadership: Leadership): Promise<void> {
     if (!this.#behind)
       await Bun.sleep(Math.max(0, this.#keptAt + bounds.keep_pace_milliseconds - performance.now()));
+    const settingsCheckAt = this.#settingsCheckedAt + bounds.settings_look_milliseconds;
+    if (performance.now() >= settingsCheckAt || !this.#isChecked()) await this.#checkSettings();
     const nextCheckAt = this.#checkedAt + bounds.outbox_look_milliseconds;
     if (performance.now() >= nextCheckAt || !this.#isChecked()) await this.#checkOutbox();
 
@@ -263,6 +257,17 @@ export class ShardWriter {
     return this.#checkedConnection !== null && this.#checkedConnection === this.#options.outbox.connection;
   }
 
+  /** @throws MustWait if what is kept could be lost again, or if Redis is a replica */
+  async #checkSettings(): Promise<void> {
+    const { books, outbox, durable } = this.#options;
+    const fault = await booksAnswer(books.settingsFault(durable));
+    if (fault !== null) throw new MustWait("PostgreSQL", "settings", `${fault}: nothing is kept`);
+    // While Redis is away, its connection is waited for in #checkOutbox.
+    if (outbox.connection !== null && (await redisAnswer(outbox.isReplica())))
+      throw new MustWait("Redis", "replica", `${REPLICA_FAULT}: nothing is kept`);
+    this.#settingsCheckedAt = performance.now();
+  }
+
   /**
    * Checks how far the outbox is, and removes from it what is kept.
    *
@@ -352,32 +357,4 @@ function reasonOlder({ g, lost }: NonNullable<Head>, lastG: number): string | nu
 
 function entriesOf(batches: readonly Batch[]): number {
   return batches.reduce((sum, { events }) => sum + events.length, 0);
-}
-
-/** @throws MustWait, or errors that waiting does not help against */
-async function booksAnswer<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Divergence || error instanceof AssertionError) throw error;
-    throw new MustWait("PostgreSQL", "away", booksAway(error));
-  }
-}
-
-async function redisAnswer<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    const reason = messageOf(error);
-    throw new MustWait(
-      "Redis",
-      "away",
-      `Redis cannot be used (${reason}): what is answered is kept when it can`,
-    );
-  }
-}
-
-function booksAway(error: unknown): string {
-  const reason = error instanceof Error ? error.message || codeOf(error) : String(error);
-  return `PostgreSQL cannot be used (${reason}): what is answered waits in the outbox`;
 }

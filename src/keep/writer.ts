@@ -31,14 +31,14 @@ export class Writer {
    * @throws Divergence
    */
   async run(): Promise<void> {
-    const { databaseUrl, redisUrl, natsUrl } = this.#config;
+    const { databaseUrl, redisUrl, natsUrl, durable } = this.#config;
     const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
     const outbox = new Outbox(redisUrl);
     const feed = new Feed({ url: natsUrl, name: "razonete writer", onOutage: this.#report });
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
-        const options = { shard, databaseUrl, books, outbox, report: this.#report };
+        const options = { shard, databaseUrl, books, outbox, durable, report: this.#report };
         const writer = new ShardWriter(options);
         feed.subscribe(shard, (batch) => writer.offer(batch));
         return writer;

@@ -4,6 +4,7 @@ import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
 import { migrate } from "../keep/migrate.ts";
+import { readPostgresFault } from "../keep/postgres-settings.ts";
 import { waitForServer } from "../keep/wait-for-server.ts";
 import { commitRecovered } from "./commit-recovered.ts";
 import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
@@ -15,6 +16,8 @@ export interface RestoreOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
+  /** False accepts a PostgreSQL that may lose committed rows when the machine loses its power. */
+  readonly durable: boolean;
   /** The source text of the Redis functions. */
   readonly library: string;
   /** Compares Redis with the books after Redis was loaded, before anyone is answered from it. */
@@ -46,6 +49,9 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     const connected = redis.connect().catch(() => {});
     await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
     await connected;
+    // Redis is emptied once the books have committed what it held.
+    const fault = await readPostgresFault(sql, options.durable);
+    if (fault !== null) throw new StartError(`${fault}.`);
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
     // The pool has only one connection, which holds the lock until it is closed.

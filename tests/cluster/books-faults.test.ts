@@ -96,6 +96,27 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${se
     await recovered(load);
   });
 
+  test("PostgreSQL without fsync, from some moment on: no API is ready, and nothing is kept, until it has it again", async () => {
+    const { cluster, books } = system;
+    const load = await system.load();
+    await books.sql.unsafe("ALTER SYSTEM SET fsync = off");
+    await books.sql`SELECT pg_reload_conf()`;
+    for (const index of cluster.apis.keys()) {
+      await eventually("the API says why it is not ready", async () => {
+        const { status, body } = await call(cluster.apiUrl(index), "GET", "/readyz");
+        return (
+          status === 503 && JSON.stringify(body).includes("set fsync on (it is off), or DURABILITY=relaxed")
+        );
+      });
+    }
+    await load.stop();
+    await books.sql.unsafe("ALTER SYSTEM SET fsync = on");
+    await books.sql`SELECT pg_reload_conf()`;
+    await cluster.balanced();
+    await system.settle(load);
+    await system.check();
+  });
+
   // The last one: from here on the books are spoilt.
   test("a row in the books that differs: every writer stops with an alarm, and the APIs go on until the outbox is full", async () => {
     const { cluster, books, journal } = system;

@@ -17,7 +17,7 @@ const POST = { valor: 1, tipo: "c", descricao: "fenced" };
 describe.skipIf(serversMissing !== null)(`a Redis that is not what the books know (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
-    system = await LoadedCluster.start(seed);
+    system = await LoadedCluster.start(seed, { durable: true });
   });
   afterAll(() => system.dispose());
 
@@ -121,12 +121,28 @@ describe.skipIf(serversMissing !== null)(`a Redis that is not what the books kno
     await recovers(() => redis.putBack(newer));
   });
 
+  test("Redis that may evict, from some moment on: no API is ready until it may not", async () => {
+    const load = await system.load();
+    await system.cluster.redisCommand("CONFIG", "SET", "maxmemory-policy", "volatile-lru");
+    await refusesAll(/set maxmemory-policy noeviction \(it is volatile-lru\)/);
+    await load.stop();
+    await recovers(() => {});
+  });
+
+  test("Redis demoted to a replica: no API is ready, nothing is answered from it", async () => {
+    const load = await system.load();
+    await system.cluster.redisCommand("REPLICAOF", "127.0.0.1", "1");
+    await refusesAll(/Redis is a replica: set REDIS_URL to the primary/);
+    await load.stop();
+    await recovers(() => {});
+  });
+
   test("Redis without appendfsync always: no API is ready until it has it again", async () => {
     const { redis } = system.cluster;
     await changeRedis(() => {
       redis.settings["appendfsync"] = "everysec";
     });
-    await refusesAll(/set appendonly yes and appendfsync always, or DURABILITY=relaxed/);
+    await refusesAll(/set appendfsync always \(it is everysec\), or DURABILITY=relaxed/);
     await recovers(() => {
       redis.settings["appendfsync"] = "always";
     });

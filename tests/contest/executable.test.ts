@@ -88,6 +88,8 @@ describe.skipIf(serversMissing !== null)(`in a cluster (${serversMissing ?? "the
           NATS_URL: nats.url,
           SOCKET: socket,
           DRAIN_MS: "0",
+          // The test's PostgreSQL does not fsync.
+          DURABILITY: "relaxed",
         };
         const api = start("api", environment);
         running.push(api);

@@ -62,6 +62,7 @@ describeWithRedis("closing a ledger in Redis", () => {
         fence: () => stand.books.fence(),
         hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
+        settingsFault: () => stand.books.settingsFault(),
         history: () => {
           asked.resolve(null);
           return answer.promise;
@@ -117,6 +118,7 @@ function program(redisUrl: string, before: string): string {
     const books = {
       fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
       history: async () => ({ entries: [], keptSeq: 0 }),
+      settingsFault: async () => null,
     };
     ${before.startsWith("url") ? before : ""}
     const options = { books, feed: { publish() {} }, outboxBatchesMax: 10, durable: true, balancerResends: false };

@@ -87,6 +87,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
         fence: () => stand.books.fence(),
         hasEvent: async () => true,
         noteSeen: (...batch) => stand.books.noteSeen(...batch),
+        settingsFault: () => stand.books.settingsFault(),
         // Asked first, then overtaken: by the time the outbox is read, half of it is gone.
         history: async (account, before, count) => {
           const answer = await stand.books.history(account, before, count);

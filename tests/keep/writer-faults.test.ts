@@ -168,6 +168,26 @@ describe.skipIf(serversMissing !== null)("the writer stands it that", () => {
       expect(await world.differences()).toEqual([]);
     });
 
+    test("is a replica, from the start or from some moment on: it keeps and trims nothing until it is none", async () => {
+      await world.decide(makeBatches(5));
+      for (let round = 1; round <= 2; round += 1) {
+        await world.redis.send("REPLICAOF", ["127.0.0.1", "1"]);
+        if (round === 1) world.startWriter();
+        const lines = () =>
+          world.lines.filter((line) => /shard 0: Redis is a replica: set REDIS_URL/.test(line));
+        await eventually("it says so", () => lines().length === round);
+        // Several looks later.
+        await Bun.sleep(300);
+        if (round === 1) expect([await world.lastG(), await world.outbox()]).toEqual([0, [1, 2, 3, 4, 5]]);
+        await world.redis.send("REPLICAOF", ["NO", "ONE"]);
+        await world.drained();
+        await said("shard 0: Redis can be used again");
+        await world.decideAndPublish(makeBatches(5));
+        await world.drained();
+      }
+      expect(await world.differences()).toEqual([]);
+    });
+
     test("is empty, older than the books or another ledger's: then it writes and trims nothing", async () => {
       await startActive();
       await world.decideAndPublish(makeBatches(5));

@@ -99,9 +99,14 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
   }
 
   function start(...flags: readonly string[]) {
+    return startWith("relaxed", ...flags);
+  }
+
+  function startWith(DURABILITY: "strict" | "relaxed", ...flags: readonly string[]) {
     const { redis: redisServer, nats } = servers;
+    const urls = { DATABASE_URL: databaseUrl, REDIS_URL: redisServer.url, NATS_URL: nats.url };
     return Bun.spawn([process.execPath, MAIN, "restore", "--json", ...flags], {
-      env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisServer.url, NATS_URL: nats.url },
+      env: { ...process.env, ...urls, DURABILITY },
       stdio: ["ignore", "pipe", "pipe"],
     });
   }
@@ -151,6 +156,16 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
   }
 
   const reportOf = (output: string) => ({ ...JSON.parse(output), epoch: "" });
+
+  test("a PostgreSQL that may lose what it commits: it refuses, and changes nothing", async () => {
+    const before = await everything();
+    const child = startWith("strict", "--yes");
+    expect(await child.exited).toBe(1);
+    expect(await child.stderr.text()).toMatch(
+      /^razonete: PostgreSQL may lose what it has committed: set fsync on \(it is off\), or DURABILITY=relaxed\.\n$/,
+    );
+    expect(await everything()).toBe(before);
+  });
 
   test("killed at any moment and run again, it ends the same, and says the same of what is missing", async () => {
     const began = performance.now();

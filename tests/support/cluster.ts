@@ -19,7 +19,7 @@ export interface ClusterOptions {
   readonly shards?: number;
   /** Further settings of the APIs. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** PostgreSQL with fsync: where a test kills it. */
+  /** PostgreSQL with fsync, and DURABILITY strict: where a test kills it, or is about what is on disk. */
   readonly durable?: boolean;
   /** In place of the processes as they are. */
   readonly own?: OwnCommands;
@@ -39,6 +39,7 @@ export class Cluster implements AsyncDisposable {
   databaseUrl: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #own: OwnCommands;
+  readonly #durable: boolean;
   readonly #started: ServerProcess[] = [];
   #shards = 1;
   apis: readonly ServerProcess[] = [];
@@ -49,10 +50,12 @@ export class Cluster implements AsyncDisposable {
     servers: readonly [RedisServer, NatsServer, PostgresServer, string],
     environment: Readonly<Record<string, string>>,
     own: OwnCommands,
+    durable: boolean,
   ) {
     [this.redis, this.nats, this.postgres, this.databaseUrl] = servers;
     this.#environment = environment;
     this.#own = own;
+    this.#durable = durable;
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
@@ -64,7 +67,7 @@ export class Cluster implements AsyncDisposable {
       startPostgres({ durable }),
     ]);
     const databaseUrl = await postgres.createDatabase();
-    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment, own);
+    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment, own, durable);
     try {
       cluster.#shards = shards;
       const init = cluster.run("init");
@@ -155,6 +158,7 @@ export class Cluster implements AsyncDisposable {
       REQUEST_ID_HEADER: "x-request-id",
       DRAIN_MS: "1000",
       SHARDS: String(this.#shards),
+      DURABILITY: this.#durable ? "strict" : "relaxed",
       ...this.#environment,
     };
   }

@@ -14,6 +14,8 @@ export class TestBooks implements BooksReader {
   /** Razonete init has run. */
   initialized = true;
   asked = 0;
+  /** What is wrong with their server's settings. */
+  fault: string | null = null;
   readonly #redis: (args: readonly string[]) => Promise<unknown>;
   #entries: Entry[] = [];
 
@@ -43,6 +45,11 @@ export class TestBooks implements BooksReader {
     const parsed = parseEvent(event);
     if (parsed.type !== "entry") throw new Error("these books know of entries only");
     return this.#entries.some(({ id, seq }) => id === parsed.entry.id && seq === parsed.entry.seq);
+  }
+
+  async settingsFault(): Promise<string | null> {
+    if (this.away) throw new Error("the books are away");
+    return this.fault;
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {

@@ -21,15 +21,23 @@ export class Servers {
   readonly postgres: PostgresServer;
   readonly redis: RedisServer;
   readonly nats: NatsServer;
+  /** What writers are told of them. */
+  readonly durable: boolean;
 
-  private constructor(postgres: PostgresServer, redis: RedisServer, nats: NatsServer) {
+  private constructor(
+    [postgres, redis, nats]: readonly [PostgresServer, RedisServer, NatsServer],
+    durable: boolean,
+  ) {
     this.postgres = postgres;
     this.redis = redis;
     this.nats = nats;
+    this.durable = durable;
   }
 
-  static async start(): Promise<Servers> {
-    return new Servers(...(await Promise.all([startPostgres(), startRedis(), startNats()])));
+  /** @param durable PostgreSQL with fsync, and writers that insist on it */
+  static async start({ durable = false } = {}): Promise<Servers> {
+    const starting = Promise.all([startPostgres({ durable }), startRedis(), startNats()]);
+    return new Servers(await starting, durable);
   }
 
   async dispose(): Promise<void> {
@@ -62,14 +70,15 @@ export class WriterWorld {
     await flusher.send("FLUSHALL", []);
     flusher.close();
     const databaseUrl = await servers.postgres.emptyDatabase();
-    const config = { databaseUrl, redisUrl: servers.redis.url, natsUrl: servers.nats.url };
+    const { redis, nats, durable } = servers;
+    const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, durable };
     const { epoch } = await initialise({ ...config, shards: 1, library });
     return new WriterWorld(config, epoch);
   }
 
   /** A writer in this process; settles when it ends. */
-  startWriter(): { writer: Writer; done: Promise<unknown> } {
-    const writer = new Writer(this.config, (line) => this.lines.push(line));
+  startWriter(config = this.config): { writer: Writer; done: Promise<unknown> } {
+    const writer = new Writer(config, (line) => this.lines.push(line));
     // Resolves to what it ended with.
     const running = { writer, done: writer.run().catch((error: unknown) => error) };
     this.#running.push(running);
@@ -78,11 +87,12 @@ export class WriterWorld {
 
   /** `razonete writer`, to be killed. */
   startWriterProcess(): Bun.Subprocess<"ignore", "ignore", "pipe"> {
-    const { databaseUrl, redisUrl, natsUrl } = this.config;
+    const { databaseUrl, redisUrl, natsUrl, durable } = this.config;
+    const DURABILITY = durable ? "strict" : "relaxed";
     const command = [...diesWithParent("KILL"), process.execPath, "src/cli/main.ts", "writer"];
     const child = Bun.spawn(command, {
       cwd: ROOT,
-      env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, NATS_URL: natsUrl },
+      env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, NATS_URL: natsUrl, DURABILITY },
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",

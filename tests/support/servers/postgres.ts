@@ -38,7 +38,8 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
   const settings = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: folder,
-    fsync: durable ? "on" : "off",
+    // By default it is on. Said here, it could not be changed while the server runs.
+    ...(durable ? {} : { fsync: "off" }),
     shared_buffers: "16MB",
     max_connections: "50",
     log_min_messages: "fatal",

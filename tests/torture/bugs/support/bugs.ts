@@ -21,6 +21,7 @@ export type BugName = (typeof BUG_NAMES)[number];
 const LUA = "src/decide/ledger.lua";
 const SHARD = "src/decide/shard.ts";
 const FENCE = "src/decide/fence.ts";
+const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
 const BOOKS = "src/keep/migrations/001_books.sql";
 
@@ -131,13 +132,9 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // the test's cluster configures Redis. kill -9 loses nothing then; it takes a loss of power.
   "fsync-no": [
     {
-      file: FENCE,
-      find: "async function fsyncsAlways(client: Client): Promise<boolean> {",
-      replace: [
-        "async function fsyncsAlways(client: Client): Promise<boolean> {",
-        '  await client.sendCommand(["CONFIG", "SET", "appendfsync", "no"]);',
-        "  return true;",
-      ].join("\n"),
+      file: REDIS_SETTINGS,
+      find: "durable ? readConfig(client) : NOT_ASKED,",
+      replace: 'client.sendCommand(["CONFIG", "SET", "appendfsync", "no"]).then(() => FSYNC_SETTINGS),',
     },
   ],
 

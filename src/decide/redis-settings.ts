@@ -1,0 +1,91 @@
+import { ErrorReply } from "@redis/client";
+import { z } from "zod";
+import type { Redis } from "./redis-client.ts";
+import { faultOfSettings } from "./server-settings.ts";
+
+/** What Redis says of itself. */
+export interface RedisState {
+  /** Redis's own id of its process, which changes with each restart. */
+  readonly runId: string;
+  /** It follows another Redis: it refuses every write, and what it holds may be older or another's at any moment. */
+  readonly isReplica: boolean;
+  /** Why it must not be used as it is set, for a person; null if it may. */
+  readonly fault: string | null;
+}
+
+type Client = Pick<Redis, "sendCommand">;
+
+export const REPLICA_FAULT =
+  "Redis is a replica: set REDIS_URL to the primary, or make this one the primary, and run razonete restore if it " +
+  "lacks data";
+
+const FSYNC_SETTINGS = {
+  appendonly: "yes",
+  appendfsync: "always",
+  // "yes" suspends fsync while the log is being rewritten.
+  "no-appendfsync-on-rewrite": "no",
+} as const;
+
+/** The settings of the log, by name; null if this user may not ask for them, as with many a managed Redis. */
+type LogSettings = Readonly<Record<string, string>> | null;
+const NOT_ASKED: LogSettings = {};
+
+/**
+ * Asks Redis for its role and for the settings that the ledger's promise stands on. docs/operations.md lists them.
+ *
+ * @param durable false accepts a Redis that answers before it has synced to disk
+ */
+export async function readRedisState(client: Client, durable: boolean): Promise<RedisState> {
+  // In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden.
+  const [info, config] = await Promise.all([
+    client.sendCommand(["INFO", "server", "memory", "replication"]),
+    durable ? readConfig(client) : NOT_ASKED,
+  ]);
+  const told = z.string().parse(info);
+  const runId = fieldOf(told, "run_id") ?? "";
+  if (isReplicaBy(told)) return { runId, isReplica: true, fault: REPLICA_FAULT };
+  if (config === null) {
+    const fault =
+      "Redis does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set " +
+      "DURABILITY=relaxed";
+    return { runId, isReplica: false, fault };
+  }
+  const policy = {
+    name: "maxmemory-policy",
+    value: fieldOf(told, "maxmemory_policy"),
+    // With any other policy a Redis whose memory is full deletes accounts, or ids that it has to remember.
+    wanted: "noeviction",
+    relaxable: false,
+  };
+  const fsync = Object.entries(FSYNC_SETTINGS).map(([name, wanted]) => {
+    return { name, value: config[name], wanted, relaxable: true };
+  });
+  const fault = faultOfSettings("Redis may lose what it has answered", [policy, ...fsync], durable);
+  return { runId, isReplica: false, fault };
+}
+
+/** Whether Redis follows another one. */
+export async function isReplica(client: Client): Promise<boolean> {
+  return isReplicaBy(z.string().parse(await client.sendCommand(["INFO", "replication"])));
+}
+
+function isReplicaBy(info: string): boolean {
+  return fieldOf(info, "role") !== "master";
+}
+
+async function readConfig(client: Client): Promise<LogSettings> {
+  try {
+    const reply: unknown = await client.sendCommand(["CONFIG", "GET", ...Object.keys(FSYNC_SETTINGS)]);
+    const texts = z.array(z.string()).parse(reply);
+    return Object.fromEntries(
+      texts.flatMap((name, index) => (index % 2 === 0 ? [[name, texts[index + 1] ?? ""]] : [])),
+    );
+  } catch (error) {
+    if (error instanceof ErrorReply && /^(NOPERM|ERR) /.test(error.message)) return null;
+    throw error;
+  }
+}
+
+function fieldOf(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
+}
