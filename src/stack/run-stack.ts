@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
-import { choosePort, freePorts } from "./ports.ts";
+import { choosePort, keptPorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./stack-plan.ts";
 import { PROGRAM_NAMES } from "./server-programs.ts";
@@ -60,7 +60,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       password: folder.password,
       environment,
     });
-    const ports = await freePorts(PORTS_BESIDE_APIS + apis);
+    const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, port);
     const plan = planStack({
       folder,
       programs,
