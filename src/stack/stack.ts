@@ -1,5 +1,5 @@
 import { stackBounds } from "./stack-bounds.ts";
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
@@ -146,10 +146,10 @@ export class Stack {
         return;
       }
       if (process.crashesInARow >= CRASHES_AT_START_MAX) {
-        throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
+        throw new StartError(`${name} does not start. ${process.lastWords()}`);
       }
       if (now - startedAt > stackBounds.start_milliseconds_max) {
-        throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
+        throw new StartError(`${name} does not get ready: ${reason}. ${process.lastWords()}`);
       }
       if (now - reportedAt > REPORT_EVERY_MILLISECONDS) {
         reportedAt = now;
@@ -169,7 +169,11 @@ export class Stack {
   async #runOneShot(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
-    this.#oneShot = spawn(plan, this.#folder, ended.resolve);
+    try {
+      this.#oneShot = spawn(plan, this.#folder, ended.resolve);
+    } catch (error) {
+      throw new StartError(`${plan.name} cannot be started (${messageOf(error)}).`);
+    }
     const exit = await ended.promise;
     this.#oneShot = null;
     if (interrupted.aborted) throw new StartInterrupted();
@@ -219,11 +223,20 @@ export class Stack {
     const processes = this.#all().flatMap(({ plan, pid }) =>
       pid === null ? [] : [{ name: plan.name, pid }],
     );
-    writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+    try {
+      writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+    } catch (error) {
+      // The processes matter more than their description, which is written anew at the next start of one.
+      this.#say(`stack.json could not be written: ${messageOf(error)}.`);
+    }
   }
 
   #boundLogs(): void {
-    for (const { plan } of this.#all()) boundLog(logOf(plan, this.#folder));
+    try {
+      for (const { plan } of this.#all()) boundLog(logOf(plan, this.#folder));
+    } catch (error) {
+      this.#say(`the logs could not be bounded: ${messageOf(error)}.`);
+    }
   }
 }
 
