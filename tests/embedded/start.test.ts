@@ -1,6 +1,14 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { StartError } from "../../src/errors.ts";
@@ -61,6 +69,13 @@ describe("a start that cannot be", () => {
     await expectRefusal({ data: file }, /data folder .* cannot be created/);
     mkdirSync(join(folder.path, "data", "razonete.db"), { recursive: true });
     await expectRefusal({ data: join(folder.path, "data") }, /cannot be written/);
+  });
+
+  test("too few open files", async () => {
+    using folder = temporaryFolder();
+    const wrapper = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
+    await expectRefusal({ data: folder.path, wrapper }, /only 64 files may be open here, and it needs 1024/);
+    expect(readdirSync(folder.path)).toEqual([]);
   });
 
   test("settings that are wrong: one sentence that names them all", async () => {
