@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
-import { type Problem, toResponse } from "./problems.ts";
+import { internalError, type Problem, toResponse, unavailable } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -32,6 +32,9 @@ const ROUTE_NOT_FOUND: Problem = {
   detail:
     "Use /clientes, /clientes/{id}, /clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
 };
+
+/** Outside of a route. */
+const DEFECT: Problem = { name: "internal-error", detail: "Report this with what was sent." };
 
 /**
  * Starts the HTTP server, which parses requests, calls the ledger and replies.
@@ -69,7 +72,10 @@ function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Serv
   const common = {
     routes,
     fetch: () => toResponse(ROUTE_NOT_FOUND),
-    error: (error: Error) => defect(error, options.onDefect),
+    error: (error: Error) => {
+      report(error, options.onDefect);
+      return toResponse(DEFECT);
+    },
     development: false,
     // body.ts has the real bound, and answers with a problem. Bun's own bound would answer with an empty page.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -128,29 +134,13 @@ function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: str
     try {
       return await handler(request);
     } catch (error) {
-      return error instanceof LedgerUnavailable ? unavailable(error) : defect(error, onDefect);
+      if (error instanceof LedgerUnavailable) return toResponse(unavailable(request, error));
+      report(error, onDefect);
+      return toResponse(internalError(request));
     }
   };
 }
 
-function unavailable({ outcome }: LedgerUnavailable): Response {
-  const detail =
-    outcome === "none"
-      ? "Nothing was changed: try again after the time in Retry-After."
-      : "Whether it was applied is not known: send it again with the same Idempotency-Key after the time in Retry-After.";
-  return toResponse({
-    name: "ledger-unavailable",
-    detail,
-    members: { outcome },
-    headers: { "retry-after": "1" },
-  });
-}
-
-function defect(error: unknown, onDefect: (message: string) => void): Response {
+function report(error: unknown, onDefect: (message: string) => void): void {
   onDefect(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
-  return toResponse({
-    name: "internal-error",
-    detail:
-      "Report this with what was sent; whether it was applied, the same Idempotency-Key tells when sent again.",
-  });
 }

@@ -16,6 +16,10 @@ const ANSWER_MILLISECONDS_MAX = 2 * bounds.decision_milliseconds_max + 3_000;
 const CUTS = 5;
 const seed = testSeed();
 
+function readinessLines(log: string): string[] {
+  return log.split("\n").filter((line) => /ready/.test(line));
+}
+
 describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {
@@ -117,6 +121,38 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
     } finally {
       client.destroy();
     }
+  });
+
+  test("Redis frozen: the APIs say so within 3 s, where it is asked and in their logs, and why through the balancer", async () => {
+    const { cluster } = system;
+    const { redis, apis } = cluster;
+    await cluster.balanced();
+    const urls = apis.map((_, index) => cluster.apiUrl(index));
+    const told = async () => (await Promise.all(apis.map((api) => api.log()))).map(readinessLines);
+    const before = await told();
+    redis.process.signal("SIGSTOP");
+    const frozenAt = performance.now();
+    for (const url of urls) {
+      await eventually(
+        "the API is not ready",
+        async () => (await call(url, "GET", "/readyz")).status === 503,
+      );
+    }
+    // A busy machine may take its time.
+    expect(performance.now() - frozenAt).toBeLessThan(3_000 + 500);
+    expect(performance.now() - frozenAt).toBeGreaterThan(bounds.decision_milliseconds_max - 100);
+    const reason = { detail: "Send requests to another instance: Redis does not answer." };
+    for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
+    await Bun.sleep(bounds.redis_silence_milliseconds_max);
+    for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
+
+    redis.process.signal("SIGCONT");
+    await cluster.balanced();
+    const lines = ["razonete: not ready: Redis does not answer", "razonete: ready"];
+    await eventually("it is logged", async () => (await told()).every((all) => all.at(-1) === lines[1]));
+    expect((await told()).map((all, index) => all.slice(before[index]?.length))).toEqual(
+      apis.map(() => lines),
+    );
   });
 
   test("Redis frozen for longer than the deadline: what it applied afterwards is applied once", async () => {
