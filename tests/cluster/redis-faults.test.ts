@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "@redis/client";
+import { z } from "zod";
 import { bounds } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -143,6 +144,23 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
     expect(performance.now() - frozenAt).toBeGreaterThan(bounds.decision_milliseconds_max - 100);
     const reason = { detail: "Send requests to another instance: Redis does not answer." };
     for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
+    await eventually("the balancer hands on no request", async () => {
+      const answer = await call(cluster.url, "POST", "/clientes/1/transacoes", {
+        valor: 1,
+        tipo: "c",
+        descricao: "x",
+      });
+      return z.object({ detail: z.string() }).parse(answer.body).detail.includes("GET /readyz says why");
+    });
+    for (const method of ["GET", "POST"] as const) {
+      const answer = await call(cluster.url, method, "/clientes/1/transacoes");
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(answer.body).toMatchObject({ type: "urn:razonete:problem:ledger-unavailable", outcome: "none" });
+    }
+    expect((await call(cluster.url, "GET", "/readyz")).body).toMatchObject({
+      type: "urn:razonete:problem:not-ready",
+      ...reason,
+    });
     await Bun.sleep(bounds.redis_silence_milliseconds_max);
     for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
 
