@@ -35,6 +35,11 @@ export const bounds = {
   first_admission_milliseconds_max: 900,
   /** How often waiting requests are checked for passed deadlines. */
   deadline_check_milliseconds: 50,
+  /**
+   * A process that stood still (frozen, or starved of CPU) skips this many checks. Meanwhile it reads the answers that
+   * came in the meantime, or connects to Redis anew and sends the same commands again.
+   */
+  deadline_checks_skipped: 6,
   /** Commands, or reads, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
   call_commands_max: 512,
   /** If at least this many requests were in a call or waiting when it was answered, the next call waits for as many. */
@@ -49,7 +54,9 @@ export const bounds = {
   /** Time between two comparisons of Redis with the books while they do not agree. */
   fence_retry_milliseconds: 200,
   /** A shard that was not called for this long is called, to check that Redis is still the expected one. */
-  fence_look_milliseconds: 500,
+  fence_look_milliseconds: 250,
+  /** After so many of these looks without any answer to what was asked, some 2 s, an API is not ready. */
+  fence_silent_looks_max: 9,
   /** How often APIs and writer look at the settings of the servers that they rely on. */
   settings_look_milliseconds: 500,
   /** A batch whose answer was lost is sent again after this time. */
@@ -152,6 +159,10 @@ assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000)
 assert(bounds.call_commands_max * 2 < 8000);
 assert(bounds.redis_ping_milliseconds < bounds.redis_silence_milliseconds_max);
 assert(bounds.decision_milliseconds_max < bounds.stop_milliseconds_max);
+// Where Redis is silent for less than requests wait, none of them fails, so the balancer must not turn them away.
+assert(
+  (bounds.fence_silent_looks_max - 1) * bounds.fence_look_milliseconds >= bounds.decision_milliseconds_max,
+);
 // An answered transaction is in the books within 250 ms, even if the feed does not deliver it.
 assert(
   bounds.keep_pace_milliseconds + bounds.feed_patience_milliseconds + bounds.outbox_look_milliseconds < 250,

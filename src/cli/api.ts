@@ -44,7 +44,15 @@ async function serveApi(config: ApiConfig): Promise<void> {
   });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
   const balancerResends = requestIdHeader !== undefined;
-  const ledger = new RedisLedger({ redisUrl, books, feed, durable, outboxBatchesMax, balancerResends });
+  const ledger = new RedisLedger({
+    redisUrl,
+    books,
+    feed,
+    durable,
+    outboxBatchesMax,
+    balancerResends,
+    onOutage: warn,
+  });
   const close = async (): Promise<void> => {
     await ledger.close();
     await Promise.all([feed.close(), books.close()]);

@@ -99,10 +99,14 @@ export class CallQueue<Request, Answer> {
     });
   }
 
-  /** Rejects the requests whose deadline has passed. */
-  expire(now: number): void {
+  /**
+   * Rejects the requests whose deadline has passed.
+   *
+   * @param reason why they have no answer, for a person
+   */
+  expire(now: number, reason: string): void {
     for (const one of [...this.#inFlight, ...this.#waiting]) {
-      if (!one.settled && now >= one.deadline) this.#giveUp(one, "Redis did not answer in time");
+      if (!one.settled && now >= one.deadline) this.#giveUp(one, reason);
     }
     if (this.#waiting.some((one) => one.settled)) this.#waiting = this.#waiting.filter((one) => !one.settled);
   }
@@ -143,7 +147,8 @@ export class CallQueue<Request, Answer> {
         if (error instanceof CallRefused)
           for (const [index, one] of batch.entries()) one.sent = sentBefore[index] ?? true;
         // If the error is not a lost answer, the answer could not be understood: sending again would not help.
-        else if (!(error instanceof CallLost)) for (const one of batch) this.#giveUp(one, String(error));
+        else if (!(error instanceof CallLost))
+          for (const one of batch) this.#giveUp(one, "Redis gave an answer that is none");
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
         setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
       },

@@ -19,6 +19,8 @@ export interface RedisLedgerOptions extends ShardOptions {
   readonly books: BooksReader;
   /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
+  /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
+  readonly onOutage?: (message: string) => void;
 }
 
 const HISTORY_ATTEMPTS_MAX = 5;
@@ -32,7 +34,13 @@ export class RedisLedger implements Ledger {
   readonly #link: RedisLink;
   readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
-  readonly #deadlines: ReturnType<typeof setInterval>;
+  readonly #onOutage: (message: string) => void;
+  readonly #checks: ReturnType<typeof setInterval>;
+  /** When the last check was, in milliseconds of `performance.now`. */
+  #checkedAt = performance.now();
+  #checksToSkip = 0;
+  /** The reasons that were reported since this ledger was last ready. That a start is not ready at once is none. */
+  readonly #reported = new Set<string>();
   /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
   /**
@@ -46,6 +54,7 @@ export class RedisLedger implements Ledger {
     const { redisUrl: url, books, durable } = options;
     this.#books = books;
     this.#balancerResends = options.balancerResends;
+    this.#onOutage = options.onOutage ?? (() => {});
     this.#link = new RedisLink({
       url,
       books,
@@ -53,8 +62,11 @@ export class RedisLedger implements Ledger {
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
     this.#newShard = (number) => new Shard(number, this.#link, options);
-    this.#deadlines = setInterval(() => {
-      for (const shard of this.#shards) shard.expire(performance.now());
+    const state = this.readiness();
+    if (!state.ready) this.#reported.add(state.reason);
+    this.#checks = setInterval(() => {
+      this.#reportChange();
+      this.#checkDeadlines();
     }, bounds.deadline_check_milliseconds);
   }
 
@@ -108,9 +120,35 @@ export class RedisLedger implements Ledger {
     for (const proceed of this.#waitingForAdmission) proceed();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
-    clearInterval(this.#deadlines);
+    clearInterval(this.#checks);
     this.#link.close();
     for (const shard of this.#shards) shard.abandon("the ledger is closed");
+  }
+
+  /**
+   * Gives up the requests whose deadline has passed. But if this process stood still, Redis may have answered them in
+   * the meantime, and timers come before what waits in a socket. So it reads first. (Only once in a row: a process that
+   * always lacks CPU gives up, too.)
+   */
+  #checkDeadlines(): void {
+    const now = performance.now();
+    const stoodStill = now - this.#checkedAt > 2 * bounds.deadline_check_milliseconds;
+    this.#checkedAt = now;
+    if (this.#checksToSkip > 0) this.#checksToSkip -= 1;
+    else if (stoodStill) this.#checksToSkip = bounds.deadline_checks_skipped;
+    if (this.#checksToSkip > 0) return;
+    for (const shard of this.#shards) shard.expire(now);
+  }
+
+  #reportChange(): void {
+    const state = this.readiness();
+    if (!state.ready && !this.#reported.has(state.reason)) {
+      this.#reported.add(state.reason);
+      this.#onOutage(`not ready: ${state.reason}`);
+    } else if (state.ready && this.#reported.size > 0) {
+      this.#reported.clear();
+      this.#onOutage("ready");
+    }
   }
 
   #onAdmitted(shards: number, newEpoch: boolean): void {
@@ -140,7 +178,7 @@ export class RedisLedger implements Ledger {
   #shard(spread: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
     const shard = this.#shards[spread % Math.max(1, this.#shards.length)];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
-    if (shard === undefined) throw new LedgerUnavailable("the ledger is not ready yet", outcome);
+    if (shard === undefined) throw new LedgerUnavailable(this.#link.trouble, outcome);
     return shard;
   }
 

@@ -16,6 +16,8 @@ export interface RedisLinkOptions extends FenceOptions {
   readonly onAdmitted: (shards: number, newEpoch: boolean) => void;
 }
 
+const NO_ANSWER = "Redis does not answer";
+
 /** The call got no answer: it may have been executed or not. */
 export class CallLost extends Error {}
 
@@ -83,13 +85,19 @@ export class RedisLink {
   /** The servers whose settings are being looked at. */
   readonly #beingChecked = new Set<string>();
   readonly #settingsChecks: ReturnType<typeof setInterval>;
+  #unanswered = 0;
+  /**
+   * The looks since the last answer at which a call was unanswered. They are counted instead of timed: a process that
+   * was frozen itself must not take its own standstill for Redis's.
+   */
+  #silentLooks = 0;
   /** Counts connections and losses: a comparison over one connection is not valid for the next one. */
   #connection = 0;
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
     this.#client = connectRedis(options.url, () => {
-      this.#lose("Redis does not answer");
+      this.#lose(NO_ANSWER);
       // A refused ping (Redis is busy, its disk is full) also comes here, and does not break the connection.
       if (this.#client.isReady) this.#startAdmission();
     });
@@ -101,8 +109,8 @@ export class RedisLink {
       this.#connection += 1;
       this.#startAdmission();
     });
-    this.#client.connect().catch(() => this.#lose("Redis does not answer"));
-    this.#idleChecks = setInterval(() => void this.#checkIdleShards(), bounds.fence_look_milliseconds);
+    this.#client.connect().catch(() => this.#lose(NO_ANSWER));
+    this.#idleChecks = setInterval(() => void this.#look(), bounds.fence_look_milliseconds);
     this.#settingsChecks = setInterval(() => void this.#checkSettings(), bounds.settings_look_milliseconds);
   }
 
@@ -124,13 +132,19 @@ export class RedisLink {
 
   /**
    * A short loss of the connection does not make this process unready: requests wait until their deadline, and the
-   * other processes have lost the same Redis. If Redis is refused by the fence, the process is unready at once.
+   * other processes have lost the same Redis. The same holds for a Redis that is silent. If Redis is refused by the
+   * fence, the process is unready at once.
    */
   readiness(): Readiness {
-    if (this.#admitted) return { ready: true };
+    if (this.#admitted) return this.#isSilent() ? { ready: false, reason: NO_ANSWER } : { ready: true };
     const isShortLoss =
       this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
     return isShortLoss ? { ready: true } : { ready: false, reason: this.#reason };
+  }
+
+  /** Why a request got no answer by its deadline, for a person. */
+  get trouble(): string {
+    return this.#admitted ? "Redis did not answer in time" : this.#reason;
   }
 
   /**
@@ -155,8 +169,11 @@ export class RedisLink {
     shard: number,
     args: readonly string[],
   ): Promise<unknown> {
+    this.#unanswered += 1;
     try {
-      return await this.#client.sendCommand([command, name, "1", headKey(shard), ...args]);
+      const answer = await this.#client.sendCommand([command, name, "1", headKey(shard), ...args]);
+      this.#silentLooks = 0;
+      return answer;
     } catch (error) {
       if (error instanceof ClientOfflineError || error instanceof ClientClosedError)
         throw new CallRefused(error.message, { cause: error });
@@ -167,6 +184,8 @@ export class RedisLink {
       if (REPLICA_CODES.has(refused.code)) this.#closeFence(REPLICA_FAULT);
       if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
       throw refused;
+    } finally {
+      this.#unanswered -= 1;
     }
   }
 
@@ -176,11 +195,11 @@ export class RedisLink {
    * @throws LedgerUnavailable
    */
   async outbox(shard: number, g: number, count: number): Promise<readonly OutboxEntry[]> {
-    if (!this.#admitted) throw new LedgerUnavailable("Redis does not answer", "none");
+    if (!this.#admitted) throw new LedgerUnavailable(NO_ANSWER, "none");
     try {
       return await readOutbox(this.#client, shard, g, count);
     } catch (error) {
-      throw new LedgerUnavailable("Redis does not answer", "none", { cause: error });
+      throw new LedgerUnavailable(NO_ANSWER, "none", { cause: error });
     }
   }
 
@@ -197,13 +216,19 @@ export class RedisLink {
   #lose(reason: string): void {
     if (this.#closed) return;
     this.#connection += 1;
-    if (this.#admitted) this.#lostAt = performance.now();
+    // Where Redis was silent before, requests have waited for long enough.
+    if (this.#admitted) this.#lostAt = this.#isSilent() ? null : performance.now();
     this.#admitted = false;
     this.#reason = reason;
   }
 
+  #isSilent(): boolean {
+    return this.#silentLooks >= bounds.fence_silent_looks_max;
+  }
+
   /** Calls the read function of each idle shard for no accounts: it is refused if Redis is not the expected one. */
-  async #checkIdleShards(): Promise<void> {
+  async #look(): Promise<void> {
+    if (this.#unanswered > 0) this.#silentLooks += 1;
     // An answer may take longer than the time between two checks.
     if (this.#checkingIdle) return;
     this.#checkingIdle = true;
@@ -282,6 +307,7 @@ export class RedisLink {
     this.#latestG = [...admission.latestG];
     if (newEpoch) this.#own = [];
     this.#admitted = true;
+    this.#silentLooks = 0;
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);
   }

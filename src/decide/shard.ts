@@ -82,8 +82,9 @@ export class Shard {
 
   /** To be called regularly; rejects requests whose deadline has passed. */
   expire(now: number): void {
-    this.#commands.expire(now);
-    this.#reads.expire(now);
+    const reason = this.#link.trouble;
+    this.#commands.expire(now, reason);
+    this.#reads.expire(now, reason);
   }
 
   abandon(reason: string): void {

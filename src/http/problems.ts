@@ -1,3 +1,4 @@
+import type { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 
 /**
@@ -73,6 +74,45 @@ const REFUSAL_PROBLEMS: Readonly<Record<Refusal, Problem>> = {
 
 export function problemOf(refusal: Refusal): Problem {
   return REFUSAL_PROBLEMS[refusal];
+}
+
+/**
+ * The ledger could not do what was asked. Says what became of the request and what to do now, which depends on what it
+ * was: a read changes nothing, and what was sent without an Idempotency-Key cannot safely be sent again.
+ */
+export function unavailable(request: Request, { message, outcome }: LedgerUnavailable): Problem {
+  return {
+    name: "ledger-unavailable",
+    detail: isRead(request)
+      ? `Nothing could be read (${message}): ask again after the time in Retry-After.`
+      : outcome === "none"
+        ? `Nothing was changed (${message}): send it again after the time in Retry-After.`
+        : `Whether it was applied is not known (${message}): ${settling(request)}.`,
+    members: { outcome },
+    headers: { "retry-after": "1" },
+  };
+}
+
+/** A defect of the server, on this request. */
+export function internalError(request: Request): Problem {
+  const report = "Report this with what was sent";
+  return {
+    name: "internal-error",
+    detail: isRead(request)
+      ? `${report}.`
+      : `${report}. Whether it was applied is not known: ${settling(request)}.`,
+  };
+}
+
+function isRead({ method }: Request): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+function settling({ headers }: Request): string {
+  return headers.has("idempotency-key")
+    ? "send it again with the same Idempotency-Key after a second, which tells, and never applies it twice"
+    : "look at the account before you send it again, since that could apply it twice; " +
+        "requests with an Idempotency-Key can be sent again safely";
 }
 
 export function toResponse(problem: Problem): Response {

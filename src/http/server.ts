@@ -4,7 +4,7 @@ import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { EndedRequests } from "./ended-requests.ts";
-import { type Problem, toResponse } from "./problems.ts";
+import { internalError, type Problem, toResponse, unavailable } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -45,6 +45,9 @@ const ROUTE_NOT_FOUND: Problem = {
   detail:
     "Use /clientes, /clientes/{id}, /clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
 };
+
+/** Outside of a route. */
+const DEFECT: Problem = { name: "internal-error", detail: "Report this with what was sent." };
 
 /**
  * Starts the HTTP server, which parses requests, calls the ledger and replies.
@@ -91,7 +94,10 @@ function listen(
       ended.addStarted();
       return toResponse(ROUTE_NOT_FOUND);
     },
-    error: (error: Error) => defect(error, options.onDefect),
+    error: (error: Error) => {
+      report(error, options.onDefect);
+      return toResponse(DEFECT);
+    },
     development: false,
     // body.ts has the real bound, and answers with a problem. Bun's own bound would answer with an empty page.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
@@ -168,29 +174,13 @@ function dispatch(
     try {
       return await handler(request);
     } catch (error) {
-      return error instanceof LedgerUnavailable ? unavailable(error) : defect(error, onDefect);
+      if (error instanceof LedgerUnavailable) return toResponse(unavailable(request, error));
+      report(error, onDefect);
+      return toResponse(internalError(request));
     }
   };
 }
 
-function unavailable({ outcome }: LedgerUnavailable): Response {
-  const detail =
-    outcome === "none"
-      ? "Nothing was changed: try again after the time in Retry-After."
-      : "Whether it was applied is not known: send it again with the same Idempotency-Key after the time in Retry-After.";
-  return toResponse({
-    name: "ledger-unavailable",
-    detail,
-    members: { outcome },
-    headers: { "retry-after": "1" },
-  });
-}
-
-function defect(error: unknown, onDefect: (message: string) => void): Response {
+function report(error: unknown, onDefect: (message: string) => void): void {
   onDefect(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
-  return toResponse({
-    name: "internal-error",
-    detail:
-      "Report this with what was sent; whether it was applied, the same Idempotency-Key tells when sent again.",
-  });
 }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { bounds } from "../../src/bounds.ts";
+import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
@@ -79,6 +81,34 @@ describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed
     expect(load.statements.failed).toBe(0);
     await system.check();
   });
+
+  for (const { milliseconds, what } of [
+    { milliseconds: bounds.decision_milliseconds_max + 500, what: "requests wait" },
+    { milliseconds: bounds.redis_silence_milliseconds_max + 500, what: "a silent Redis is waited for" },
+  ]) {
+    test(`an API frozen for longer than ${what}: it goes on with what Redis has answered meanwhile`, async () => {
+      const { cluster, journal } = system;
+      const [api] = cluster.apis;
+      const url = cluster.apiUrl(0);
+      cluster.redis.process.signal("SIGSTOP");
+      const unknown = journal.count("unknown");
+      const asked = [
+        ...Array.from({ length: 5 }, () =>
+          journal.transact(url, { account: 1, tipo: "c", valor: 1, key: null }),
+        ),
+        call(url, "GET", "/clientes/1/extrato"),
+      ];
+      await Bun.sleep(100);
+      api?.signal("SIGSTOP");
+      cluster.redis.process.signal("SIGCONT");
+      await Bun.sleep(milliseconds);
+      api?.signal("SIGCONT");
+      expect((await Promise.all(asked)).at(-1)).toMatchObject({ status: 200 });
+      expect(journal.count("unknown")).toBe(unknown);
+      await cluster.balanced();
+      await system.check();
+    });
+  }
 
   test("HAProxy killed: what was answered stands, and the rest is settled by its key", async () => {
     const { cluster } = system;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createClient } from "@redis/client";
+import { z } from "zod";
 import { bounds } from "../../src/bounds.ts";
 import { call } from "../support/api.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -15,6 +16,10 @@ setDefaultTimeout(60_000);
 const ANSWER_MILLISECONDS_MAX = 2 * bounds.decision_milliseconds_max + 3_000;
 const CUTS = 5;
 const seed = testSeed();
+
+function readinessLines(log: string): string[] {
+  return log.split("\n").filter((line) => /ready/.test(line));
+}
 
 describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
@@ -117,6 +122,55 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
     } finally {
       client.destroy();
     }
+  });
+
+  test("Redis frozen: the APIs say so within 3 s, where it is asked and in their logs, and why through the balancer", async () => {
+    const { cluster } = system;
+    const { redis, apis } = cluster;
+    await cluster.balanced();
+    const urls = apis.map((_, index) => cluster.apiUrl(index));
+    const told = async () => (await Promise.all(apis.map((api) => api.log()))).map(readinessLines);
+    const before = await told();
+    redis.process.signal("SIGSTOP");
+    const frozenAt = performance.now();
+    for (const url of urls) {
+      await eventually(
+        "the API is not ready",
+        async () => (await call(url, "GET", "/readyz")).status === 503,
+      );
+    }
+    // A busy machine may take its time.
+    expect(performance.now() - frozenAt).toBeLessThan(3_000 + 500);
+    expect(performance.now() - frozenAt).toBeGreaterThan(bounds.decision_milliseconds_max - 100);
+    const reason = { detail: "Send requests to another instance: Redis does not answer." };
+    for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
+    await eventually("the balancer hands on no request", async () => {
+      const answer = await call(cluster.url, "POST", "/clientes/1/transacoes", {
+        valor: 1,
+        tipo: "c",
+        descricao: "x",
+      });
+      return z.object({ detail: z.string() }).parse(answer.body).detail.includes("GET /readyz says why");
+    });
+    for (const method of ["GET", "POST"] as const) {
+      const answer = await call(cluster.url, method, "/clientes/1/transacoes");
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(answer.body).toMatchObject({ type: "urn:razonete:problem:ledger-unavailable", outcome: "none" });
+    }
+    expect((await call(cluster.url, "GET", "/readyz")).body).toMatchObject({
+      type: "urn:razonete:problem:not-ready",
+      ...reason,
+    });
+    await Bun.sleep(bounds.redis_silence_milliseconds_max);
+    for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
+
+    redis.process.signal("SIGCONT");
+    await cluster.balanced();
+    const lines = ["razonete: not ready: Redis does not answer", "razonete: ready"];
+    await eventually("it is logged", async () => (await told()).every((all) => all.at(-1) === lines[1]));
+    expect((await told()).map((all, index) => all.slice(before[index]?.length))).toEqual(
+      apis.map(() => lines),
+    );
   });
 
   test("Redis frozen for longer than the deadline: what it applied afterwards is applied once", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { z } from "zod";
 import { locate } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Load } from "./support/keyed-load.ts";
@@ -13,6 +14,7 @@ failOnLeaks();
 setDefaultTimeout(120_000);
 
 const HEADER = "Razonete-Request-Id";
+const problem = z.object({ type: z.string(), status: z.int(), outcome: z.optional(z.string()) });
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CONFIG = join(import.meta.dir, "../../deploy/haproxy/haproxy.cfg");
 
@@ -43,11 +45,28 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(8);
   });
 
-  test("the answer of its own says how long it is", () => {
-    const file = readFileSync(join(CONFIG, "../no-answer.http"), "utf8");
-    const [head = "", body = ""] = file.split("\r\n\r\n");
-    expect(Number(/^content-length: (\d+)$/im.exec(head)?.[1])).toBe(Buffer.byteLength(body));
-    expect(JSON.parse(body)).toMatchObject({ status: 503, outcome: "unknown" });
+  test("each answer of its own is a problem, says how long it is, and is described in docs/errors.md", () => {
+    const answers = [...new Bun.Glob("*.http").scanSync(join(CONFIG, ".."))];
+    expect(answers.toSorted()).toEqual([
+      "malformed-request.http",
+      "no-answer.http",
+      "no-instance.http",
+      "request-timeout.http",
+    ]);
+    const documented = readFileSync(join(CONFIG, "../../../docs/errors.md"), "utf8");
+    for (const name of answers) {
+      const [head = "", body = ""] = readFileSync(join(CONFIG, "..", name), "utf8").split("\r\n\r\n");
+      expect(Number(/^content-length: (\d+)$/im.exec(head)?.[1])).toBe(Buffer.byteLength(body));
+      expect(head).toContain("Content-Type: application/problem+json");
+      const { type, status } = problem.parse(JSON.parse(body));
+      expect(head).toStartWith(`HTTP/1.1 ${status} `);
+      expect(documented).toContain(`\`${type.replace("urn:razonete:problem:", "")}\``);
+    }
+    const outcomes = ["no-answer", "no-instance"].map((name) => {
+      const file = readFileSync(join(CONFIG, `../${name}.http`), "utf8");
+      return problem.parse(JSON.parse(file.split("\r\n\r\n")[1] ?? "")).outcome;
+    });
+    expect(outcomes).toEqual(["unknown", "none"]);
   });
 });
 
@@ -103,21 +122,50 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     expect(takeSeen()).toHaveLength(1);
   });
 
-  test("where no API answers, it says so itself, as a problem with an unknown outcome", async () => {
+  test("where no API answers, it says so itself, as a problem: unknown if it was sent to one, else nothing was changed", async () => {
     const { stack } = shared();
     await stack.settled();
     const apis = [stack.pid("api-1"), stack.pid("api-2")];
     for (const pid of apis) process.kill(pid, "SIGSTOP");
+    // This one is sent to an API: HAProxy has not noticed yet. It may also just close the connection.
+    const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
+    send("POST /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
+    expect(await answer).toMatch(/^$|^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/);
     const response = await answerOrNone(stack.url, 503);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(response.headers.get("retry-after")).toBe("1");
     expect(await response.json()).toMatchObject({
       type: "urn:razonete:problem:ledger-unavailable",
       status: 503,
-      outcome: "unknown",
+      outcome: "none",
     });
     for (const pid of apis) process.kill(pid, "SIGCONT");
     await answerOrNone(stack.url, 200);
+  });
+
+  test("a body that does not come within 10 s is refused as a problem, and reaches no API", async () => {
+    const { stack, takeSeen } = shared();
+    takeSeen();
+    const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
+    send("POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nfirst");
+    const text = await answer;
+    expect(text).toMatch(/^HTTP\/1.1 408 /);
+    expect(text).toMatch(/^content-type: application\/problem\+json\r$/m);
+    expect(JSON.parse(text.split("\r\n\r\n")[1] ?? "")).toMatchObject({
+      type: "urn:razonete:problem:request-timeout",
+      status: 408,
+    });
+    expect(takeSeen()).toEqual([]);
+  });
+
+  test("a head of 6 KiB passes, and one of 8 KiB does not", async () => {
+    const { stack } = shared();
+    const status = async (bytes: number): Promise<string> => {
+      const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
+      send(`GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ${"x".repeat(bytes)}\r\n\r\n`);
+      return (await answer).slice("HTTP/1.1 ".length).slice(0, 3);
+    };
+    expect([await status(6 * 1024), await status(8 * 1024)]).toEqual(["200", "400"]);
   });
 });
 

@@ -32,7 +32,7 @@ export function sharedStack(settings: Readonly<Record<string, string>> = {}): ()
 }
 
 function takeLines(file: string): { readonly id: string; readonly body: string }[] {
-  const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
   writeFileSync(file, "");
   return lines.map((line) => {
     const [id = "", body = ""] = line.split(" ");
