@@ -139,17 +139,13 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
         async () => (await call(url, "GET", "/readyz")).status === 503,
       );
     }
-    // A busy machine may take its time.
-    expect(performance.now() - frozenAt).toBeLessThan(3_000 + 500);
+    // Under 3 s, and on a busy machine still before the client of Redis itself gives the connection up.
+    expect(performance.now() - frozenAt).toBeLessThan(bounds.redis_silence_milliseconds_max + 1_000);
     expect(performance.now() - frozenAt).toBeGreaterThan(bounds.decision_milliseconds_max - 100);
     const reason = { detail: "Send requests to another instance: Redis does not answer." };
     for (const url of urls) expect((await call(url, "GET", "/readyz")).body).toMatchObject(reason);
     await eventually("the balancer hands on no request", async () => {
-      const answer = await call(cluster.url, "POST", "/clientes/1/transacoes", {
-        valor: 1,
-        tipo: "c",
-        descricao: "x",
-      });
+      const answer = await call(cluster.url, "GET", "/clientes/1/extrato");
       return z.object({ detail: z.string() }).parse(answer.body).detail.includes("GET /readyz says why");
     });
     for (const method of ["GET", "POST"] as const) {
