@@ -90,9 +90,9 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "fence-off": [
     {
       file: FENCE,
-      find: "if (before !== null && isSame(before, runId, first)) return before;",
+      find: "const statuses = [first];",
       replace: [
-        "if (before !== null && isSame(before, runId, first)) return before;",
+        "const statuses = [first];",
         "const all = [first];",
         "for (let shard = 1; shard < first.shards; shard += 1) all.push(await statusOf(client, shard));",
         "return { runId, epoch: first.epoch, shards: first.shards, latestG: all.map(({ g }) => g) };",
