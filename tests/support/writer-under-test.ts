@@ -1,3 +1,4 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from "bun:test";
 import { join } from "node:path";
 import { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
@@ -149,4 +150,52 @@ export class WriterWorld {
     this.redis.close();
     await this.sql.end({ timeout: 1 });
   }
+}
+
+/** What the tests of a describe work with: the servers for all of them, and a new ledger for each. */
+export interface WriterSetup {
+  readonly servers: Servers;
+  readonly world: WriterWorld;
+  /** Batches that change accounts 1 to 5 in turn. */
+  makeBatches(count: number): Batch[];
+  /** Until a writer in this process has reported the line. */
+  said(line: string | RegExp): Promise<void>;
+  startActive(): Promise<void>;
+}
+
+/** To be called once in a describe: starts the servers before its tests, and a ledger on them before each one. */
+export function writerSetup(): WriterSetup {
+  let servers: Servers | null = null;
+  let world: WriterWorld | null = null;
+  beforeAll(async () => {
+    servers = await Servers.start();
+  });
+  afterAll(() => servers?.dispose());
+  const setup: WriterSetup = {
+    get servers() {
+      if (servers === null) throw new Error("the servers did not start");
+      return servers;
+    },
+    get world() {
+      if (world === null) throw new Error("no ledger has begun");
+      return world;
+    },
+    makeBatches: (count) =>
+      Array.from({ length: count }, (_, index) => setup.world.source.batch(1 + (index % 5), 30, -10, 5)),
+    said: (line) =>
+      eventually(
+        `a writer says ${line}`,
+        () => setup.world.lines.some((each) => (typeof line === "string" ? each === line : line.test(each))),
+        () => `it said ${JSON.stringify(setup.world.lines)}`,
+      ),
+    startActive: async () => {
+      setup.world.startWriter();
+      await setup.said("shard 0: this writer is active");
+    },
+  };
+  beforeEach(async () => {
+    world = await WriterWorld.begin(setup.servers);
+  });
+  afterEach(() => world?.dispose());
+  return setup;
 }
