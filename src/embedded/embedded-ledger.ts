@@ -25,6 +25,7 @@ export interface EmbeddedLedgerOptions {
 
 interface Pending {
   readonly command: Command;
+  readonly isAborted: (() => boolean) | undefined;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (reason: LedgerUnavailable) => void;
 }
@@ -36,6 +37,10 @@ interface Pending {
  * one command after the other, and written and committed as one transaction with one fsync. Only then are its commands
  * answered. SQLite's calls block the event loop, so requests that arrive during a commit wait in the kernel and make up
  * the next batch. The busier the ledger, the larger its batches, and nobody waits for a timer.
+ *
+ * A command whose request was aborted until then is not decided: the HTTP server passes a body on before it has looked at
+ * what follows, and if that is malformed, it answers 400 by itself. Nothing is read from a socket between this look and
+ * the answers, so what is answered is what was done.
  *
  * The file is the truth. Memory only holds a cache of the accounts in use, which is updated after a commit and cleared
  * after a failure. Nothing else runs between decision and commit, so a read never sees half a batch.
@@ -57,10 +62,11 @@ export class EmbeddedLedger implements Ledger {
     this.#store = new Store(options.file, this.#clock());
   }
 
-  submit(command: Command): Promise<Outcome> {
+  submit(command: Command, isAborted?: () => boolean): Promise<Outcome> {
     if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
     return new Promise((resolve, reject) => {
-      if (this.#pending.push({ command, resolve, reject }) === 1) setImmediate(() => this.#answerPending());
+      if (this.#pending.push({ command, isAborted, resolve, reject }) === 1)
+        setImmediate(() => this.#answerPending());
     });
   }
 
@@ -101,9 +107,16 @@ export class EmbeddedLedger implements Ledger {
   #answerPending(): void {
     const all = this.#pending;
     if (all.length === 0) return;
-    const batch = all.length <= bounds.batch_commands_max ? all : all.slice(0, bounds.batch_commands_max);
-    this.#pending = batch === all ? [] : all.slice(bounds.batch_commands_max);
+    const first = all.length <= bounds.batch_commands_max ? all : all.slice(0, bounds.batch_commands_max);
+    this.#pending = first === all ? [] : all.slice(bounds.batch_commands_max);
     if (this.#pending.length > 0) setImmediate(() => this.#answerPending());
+    const batch: Pending[] = [];
+    for (const pending of first) {
+      if (pending.isAborted?.() === true)
+        pending.reject(new LedgerUnavailable("the request was aborted", "none"));
+      else batch.push(pending);
+    }
+    if (batch.length === 0) return;
 
     let outcomes: Outcome[];
     try {

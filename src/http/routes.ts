@@ -1,6 +1,7 @@
 import type { CommandId } from "../ledger/command.ts";
 import { type Ledger, LedgerUnavailable, type Outcome, type Readiness } from "../ledger/ledger.ts";
 import { readJson } from "./body.ts";
+import type { EndedRequests } from "./ended-requests.ts";
 import {
   type Parsed,
   parseAccountId,
@@ -28,6 +29,7 @@ export interface RouteContext {
   readonly ledger: Ledger;
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
+  readonly ended: EndedRequests;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }
@@ -68,7 +70,7 @@ async function postTransaction(context: RouteContext, request: RoutedRequest): P
   const { id, body } = parsed.value;
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
-  const outcome = await context.ledger.submit(command);
+  const outcome = await context.ledger.submit(command, context.ended.watch(request));
   if (outcome.type === "refused") return refusal(outcome);
   return ok(transactionJson(outcome.account), outcome.replayed);
 }
@@ -78,12 +80,8 @@ async function postAccount(context: RouteContext, request: RoutedRequest): Promi
   if (!parsed.ok) return toResponse(parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await context.ledger.submit({
-    type: "open",
-    id,
-    creditLimit: body.limite,
-    name: body.nome,
-  });
+  const command = { type: "open", id, creditLimit: body.limite, name: body.nome } as const;
+  const outcome = await context.ledger.submit(command, context.ended.watch(request));
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
@@ -100,7 +98,8 @@ async function patchAccount(context: RouteContext, request: RoutedRequest): Prom
   if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
-  const outcome = await context.ledger.submit({ type: "change-limit", id, account, creditLimit: body });
+  const command = { type: "change-limit", id, account, creditLimit: body } as const;
+  const outcome = await context.ledger.submit(command, context.ended.watch(request));
   if (outcome.type === "refused") return refusal(outcome);
   const name = await nameAfterChange(context.ledger, account);
   return ok(accountJson({ ...outcome.account, name }), outcome.replayed);

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { EndedRequests } from "./ended-requests.ts";
 import { type Problem, toResponse } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
@@ -43,12 +44,13 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   const readiness = (): Readiness =>
     draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
 
+  const ended = new EndedRequests(() => server.pendingRequests);
   const routes: Record<string, Handler> = {};
-  const context = { ledger, readiness, requestIdHeader: options.requestIdHeader };
+  const context = { ledger, readiness, ended, requestIdHeader: options.requestIdHeader };
   for (const [path, methods] of Object.entries(routesOf(context))) {
-    routes[path] = dispatch(new Map(Object.entries(methods)), options.onDefect);
+    routes[path] = dispatch(new Map(Object.entries(methods)), ended, options.onDefect);
   }
-  const server = listen(options, routes);
+  const server = listen(options, routes, ended);
   return {
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
     drain: () => {
@@ -64,11 +66,18 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   };
 }
 
-function listen(options: HttpOptions, routes: Record<string, Handler>): Bun.Server<undefined> {
+function listen(
+  options: HttpOptions,
+  routes: Record<string, Handler>,
+  ended: EndedRequests,
+): Bun.Server<undefined> {
   const { address } = options;
   const common = {
     routes,
-    fetch: () => toResponse(ROUTE_NOT_FOUND),
+    fetch: () => {
+      ended.addStarted();
+      return toResponse(ROUTE_NOT_FOUND);
+    },
     error: (error: Error) => defect(error, options.onDefect),
     development: false,
     // body.ts has the real bound, and answers with a problem. Bun's own bound would answer with an empty page.
@@ -112,7 +121,11 @@ function cannotListen(address: HttpAddress, error: unknown): StartError {
 }
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
-function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: string) => void): Handler {
+function dispatch(
+  methods: ReadonlyMap<string, Handler>,
+  ended: EndedRequests,
+  onDefect: (message: string) => void,
+): Handler {
   const allow = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
@@ -122,6 +135,7 @@ function dispatch(methods: ReadonlyMap<string, Handler>, onDefect: (message: str
     headers: { allow },
   };
   return async (request: RoutedRequest) => {
+    ended.addStarted();
     // Bun itself omits the body of an answer to HEAD.
     const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
     if (handler === undefined) return toResponse(refused);

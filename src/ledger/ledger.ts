@@ -35,8 +35,11 @@ export interface Ledger {
   /**
    * Applies a command exactly once. When the promise resolves, the outcome is final and durable. Commands on one
    * account take effect one after the other. Submitting the same id and content again resolves to the first outcome.
+   *
+   * @param isAborted whether nobody can get the answer any more. The command may then be rejected, with outcome `none`,
+   * if it is not decided yet
    */
-  submit(command: Command): Promise<Outcome>;
+  submit(command: Command, isAborted?: () => boolean): Promise<Outcome>;
   /** `null` if there is no such account; so do the next two. All three see every outcome that was resolved before. */
   account(id: number): Promise<Account | null>;
   statement(id: number): Promise<Statement | null>;

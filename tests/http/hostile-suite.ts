@@ -160,7 +160,7 @@ function isValidKey(key: string | null): boolean {
 function isValid(bytes: Buffer): boolean {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes), unlessRounded);
   } catch {
     return false;
   }
@@ -178,4 +178,15 @@ function isValid(bytes: Buffer): boolean {
     typeof descricao === "string" &&
     /^[^\0\p{Surrogate}]{1,10}$/u.test(descricao)
   );
+}
+
+/** A number that only rounding made an integer is none. */
+function unlessRounded(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) return value;
+  const [mantissa = "", exponent = "0"] = (context?.source ?? "").toLowerCase().split("e");
+  const [whole = "", fraction = ""] = mantissa.split(".");
+  const power = Number(exponent) - fraction.length;
+  // With so small a power only 0 would be an integer.
+  if (power < -5_000) return BigInt(whole + fraction) === 0n ? value : null;
+  return power >= 0 || BigInt(whole + fraction) % 10n ** BigInt(-power) === 0n ? value : null;
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
 import { Client } from "./support/client.ts";
 import { contractSection } from "./contest-routes-section.ts";
+import { framingSection } from "./framing-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
 
@@ -26,5 +27,6 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     inputSection(client, () => server.fresh);
     accountsSection(client);
     keysSection(client);
+    framingSection(client, () => server.url);
   });
 }

@@ -23,6 +23,9 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       ...fields.map((body) => JSON.stringify(body)),
       '{"valor": 1e400, "tipo": "c", "descricao": "x"}',
       '{"valor": -1e400, "tipo": "c", "descricao": "x"}',
+      '{"valor": 0.99999999999999999999, "tipo": "c", "descricao": "x"}',
+      '{"valor": 9007199254740990.6, "tipo": "c", "descricao": "x"}',
+      '{"valor": 99999999999999999999e-20, "tipo": "c", "descricao": "x"}',
       '{"valor": 1, "tipo": "c", "descricao": "\\ud800"}',
       '{"valor": 1, "tipo": "c", "descricao": "\\udc00\\ud800"}',
       "null",
@@ -32,6 +35,27 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       "true",
     ])("a transaction of %s is 422", async (body) => {
       await problem(await api.transact(1, body), 422, "invalid-fields");
+    });
+
+    test.each(["0.99999999999999999999", "9007199254740990.6", "1e-400"])(
+      "a limit of %s is 422",
+      async (limite) => {
+        const body = `{"limite": ${limite}}`;
+        await problem(await api.send("POST", "/clientes", body), 422, "invalid-fields");
+        await problem(await api.send("PATCH", "/clientes/1", body), 422, "invalid-fields");
+      },
+    );
+
+    test("an integer is one, however it is written; what a transaction ignores may be any number", async () => {
+      const id = await api.account(0);
+      for (const [valor, saldo] of [
+        ["10.0", 10],
+        ["1e3", 1010],
+        ["0.5E1", 1015],
+      ]) {
+        const body = `{"valor": ${valor}, "tipo": "c", "descricao": "x", "z": 0.99999999999999999999}`;
+        expect(await json(await api.transact(id, body), 200)).toMatchObject({ saldo });
+      }
     });
 
     test.each([
