@@ -7,6 +7,7 @@ import { type Commands, LEDGER, runProgram } from "./run-program.ts";
 const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
   ["init", async () => (await import("./init.ts")).initCommand()],
+  ["backup", async () => (await import("./backup.ts")).backupCommand()],
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],

@@ -5,6 +5,7 @@ const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
   ["stack", async () => (await import("./stack.ts")).stackCommand()],
   ["init", async () => (await import("./init.ts")).initCommand()],
+  ["backup", async () => (await import("./backup.ts")).backupCommand()],
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],

@@ -79,11 +79,13 @@ export class Store {
 
   begin(): void {
     this.#sql.begin.run();
+    this.#file.logLink.begun();
   }
 
   /** When it returns, the transaction is on disk. */
   commit(): void {
     this.#sql.commit.run();
+    this.#file.logLink.committed();
   }
 
   rollback(): void {
@@ -151,9 +153,11 @@ export class Store {
 
   /** Moves the log into the data file, so that this one file is the whole ledger, and closes it. */
   close(): void {
-    const { db, lock } = this.#file;
+    const { db, logLink, lock } = this.#file;
     for (const statement of Object.values(this.#sql)) statement.finalize();
+    logLink.finalize();
     db.close(true);
+    logLink.close();
     lock.close();
   }
 }

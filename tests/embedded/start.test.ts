@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { StartError } from "../../src/errors.ts";
 import { call } from "../support/api.ts";
@@ -60,7 +61,7 @@ describe("a start that cannot be", () => {
     await expectRefusal({ data: join(file, "below") }, /data folder .* cannot be created/);
     await expectRefusal({ data: file }, /data folder .* cannot be created/);
     mkdirSync(join(folder.path, "data", "razonete.db"), { recursive: true });
-    await expectRefusal({ data: join(folder.path, "data") }, /cannot be written/);
+    await expectRefusal({ data: join(folder.path, "data") }, /is not a file/);
   });
 
   test("settings that are wrong: one sentence that names them all", async () => {
@@ -151,6 +152,92 @@ describe("a data file that is not the ledger's, or no longer", () => {
     const bytes = readFileSync(file);
     await expectRefusal({ data: folder.path }, /belongs to another program/);
     expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  test("an empty file, an empty SQLite file, a link that leads nowhere: only where there is nothing a new ledger begins", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "razonete.db");
+    writeFileSync(file, "");
+    await expectRefusal({ data: folder.path }, /is empty, .*: bring back a backup .* or remove it/);
+    expect(readFileSync(file).length).toBe(0);
+    rmSync(file);
+    {
+      using other = new Database(file);
+      other.run("PRAGMA journal_mode = WAL");
+      other.run("PRAGMA user_version = 1");
+    }
+    const bytes = readFileSync(file);
+    await expectRefusal({ data: folder.path }, /belongs to another program/);
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+    rmSync(file);
+    symlinkSync(join(folder.path, "not-mounted", "razonete.db"), file);
+    await expectRefusal({ data: folder.path }, /is a link to a file that is not there/);
+    rmSync(file);
+    await using server = await startServer({ data: folder.path });
+    expect((await call(server.url, "GET", "/clientes/5")).status).toBe(200);
+  });
+
+  test(`cut off at any length: it is refused and stays as it is, and its audit does not agree (seed ${seed})`, async () => {
+    using folder = temporaryFolder();
+    const random = new Random(seed);
+    const sound = readFileSync(await ledgerFile(folder.path));
+    const file = join(folder.path, "cut", "razonete.db");
+    mkdirSync(join(folder.path, "cut"));
+    const lengths = [0, 1, 15, 16, 99, 100, 511, 512, PAGE - 1, PAGE, PAGE + 1, sound.length - 1];
+    for (let at = 2 * PAGE; at < sound.length; at += PAGE) lengths.push(at, at - random.integer(1, PAGE - 1));
+    for (const length of lengths) {
+      const cut = sound.subarray(0, length);
+      writeFileSync(file, cut);
+      expect(await openOnce(file)).toBeInstanceOf(StartError);
+      expect(readFileSync(file).equals(cut)).toBe(true);
+      const report = await auditFile(file).catch((error: unknown) => error);
+      if (!(report instanceof StartError)) expect(report).toMatchObject({ agreed: false });
+    }
+  });
+
+  test("cut off, with its log beside it: it is refused, or the log has all that was cut off", async () => {
+    using folder = temporaryFolder();
+    {
+      await using server = await startServer({ data: folder.path });
+      const body = { valor: 1, tipo: "c", descricao: "log" };
+      for (let count = 0; count < 300; count += 1) {
+        await call(server.url, "POST", "/clientes/1/transacoes", body);
+      }
+      await server.kill();
+    }
+    const data = readFileSync(join(folder.path, "razonete.db"));
+    const log = readFileSync(join(folder.path, "razonete.db-wal"));
+    for (let length = 0; length <= data.length; length += PAGE / 2) {
+      using again = temporaryFolder();
+      const file = join(again.path, "razonete.db");
+      writeFileSync(file, data.subarray(0, length));
+      writeFileSync(`${file}-wal`, log);
+      const error = await openOnce(file);
+      if (error === null) expect((await auditFile(file)).counts.entries).toBe(300);
+      else expect(error).toBeInstanceOf(StartError);
+    }
+  });
+
+  test("what serve refuses audit refuses: a newer schema, another program's file, a folder", async () => {
+    using folder = temporaryFolder();
+    const file = await ledgerFile(folder.path);
+    const bytes = readFileSync(file);
+    bytes.writeInt32BE(99, 60);
+    writeFileSync(file, bytes);
+    const refusal = async () => auditFile(file).catch((error: unknown) => error);
+    expect(await refusal()).toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("schema version 99"),
+    });
+    bytes.writeUInt32BE(7, 68);
+    writeFileSync(file, bytes);
+    expect(await refusal()).toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining("another program"),
+    });
+    rmSync(file);
+    mkdirSync(file);
+    expect(await refusal()).toMatchObject({ exitCode: 2, message: expect.stringContaining("not a file") });
   });
 
   test("gone, but not its log: one sentence, and the log stays as it is", async () => {

@@ -1,6 +1,7 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { MONEY_CENTS_MAX, bounds } from "../../bounds.ts";
+import { type DataFile, inspectDataFile, isLocked } from "../../embedded/data-file.ts";
 import { messageOf, StartError } from "../../errors.ts";
 import { faultsOf, type StoredEntry } from "../chain.ts";
 import { DuplicateDetector, hash53 } from "../duplicate-detector.ts";
@@ -11,8 +12,6 @@ import { ProgressEstimate } from "../progress-estimate.ts";
 
 const CANNOT_AUDIT = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
-/** "Razo", as 001_ledger.sql writes it. */
-const APPLICATION_ID = 0x52617a6f;
 /** Number of entries between two progress reports. */
 const PROGRESS_ENTRIES = 100_000;
 /** The approximate size of an entry, to estimate their number before they are counted. */
@@ -28,14 +27,19 @@ const CHECK_COST = 0.4;
  * @throws StartError with exit code 2 if there is no such file, or it is not a ledger's
  */
 export async function auditFile(
-  path: string,
+  dataFile: string,
   onProgress: (done: number, all: number) => void = () => {},
 ): Promise<AuditReport> {
+  // The log is beside the file itself, not beside a link to it.
+  const path = existsSync(dataFile) ? realpathSync(dataFile) : dataFile;
   const began = performance.now();
   const findings = new Findings();
   const counts = { accounts: 0, entries: 0 };
-  if (isEmptied(path)) {
-    findings.add("unreadable", null, null, `the file ${path} is empty, and the log beside it is not`);
+  const found = inspect(path);
+  if (found.type === "absent") throw cannotAudit(path, "there is no such file");
+  if (found.type === "refused") throw new StartError(found.sentence, CANNOT_AUDIT);
+  if (found.type === "damaged") {
+    findings.add("unreadable", null, null, `the file ${path} is damaged: ${found.finding}`);
   } else await auditDatabase(path, findings, counts, new ProgressEstimate(onProgress));
   return {
     agreed: findings.count === 0,
@@ -47,14 +51,12 @@ export async function auditFile(
   };
 }
 
-/**
- * Whether the file is empty, but its log is not. A log is only created beside a file that already has its first page, so
- * this file was emptied. SQLite must not open it: it would take it for a new file and delete the log, which may hold the
- * last answered transactions.
- */
-function isEmptied(path: string): boolean {
-  const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  return sizeOf(path) === 0 && sizeOf(`${path}-wal`) > 0;
+function inspect(path: string): DataFile {
+  try {
+    return inspectDataFile(path, isLocked(path));
+  } catch (error) {
+    throw cannotAudit(path, messageOf(error));
+  }
 }
 
 async function auditDatabase(
@@ -66,7 +68,6 @@ async function auditDatabase(
   const hadLog = existsSync(`${path}-wal`);
   const db = open(path, hadLog);
   try {
-    assertOurs(db, path);
     Object.assign(counts, await auditTables(db, findings, progress));
   } catch (error) {
     if (!(error instanceof SQLiteError)) throw error;
@@ -83,7 +84,6 @@ async function auditDatabase(
 
 /** A file without a log was closed properly. It is opened as immutable: otherwise SQLite would create files beside it. */
 function open(path: string, hasLog: boolean): Database {
-  if (!existsSync(path)) throw cannotAudit(path, "there is no such file");
   try {
     if (hasLog) return new Database(path, constants.SQLITE_OPEN_READONLY);
     const uri = `file:${encodeURI(path).replaceAll("?", "%3f").replaceAll("#", "%23")}?immutable=1`;
@@ -91,11 +91,6 @@ function open(path: string, hasLog: boolean): Database {
   } catch (error) {
     throw cannotAudit(path, messageOf(error));
   }
-}
-
-function assertOurs(db: Database, path: string): void {
-  const id = db.query<{ application_id: number }, []>("PRAGMA application_id").get()?.application_id;
-  if (id !== APPLICATION_ID) throw cannotAudit(path, "it is not a ledger's file");
 }
 
 function cannotAudit(path: string, reason: string): StartError {
