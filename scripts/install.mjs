@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -21,16 +21,27 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
 
 function install() {
   console.error("Installing dependencies, once (a minute at most) ...");
-  // npm names itself to the scripts it runs; outside of npm the one on the PATH serves.
-  const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
+  // Whatever runs a script names itself in npm_execpath: npm, but also pnpm, yarn and bun, which know no `ci`, and may be
+  // no JavaScript. The lock is npm's, so npm installs: the one that runs this, or else the one on the PATH.
+  const caller = process.env.npm_execpath ?? "";
+  const npm = basename(caller) === "npm-cli.js" ? [process.execPath, caller] : ["npm"];
   const flags = ["ci", "--include=dev", "--include=optional", "--loglevel=error"];
-  if (!run([...npm, ...flags])) {
+  const { status, error } = run([...npm, ...flags]);
+  if (error !== undefined) {
+    fail(
+      `npm, which installs the dependencies, could not be started (${error.message}). It comes with Node.js: put it on the PATH, then try again.`,
+    );
+  }
+  if (status !== 0) {
     fail(
       "the dependencies could not be installed (npm's own message is above). Check that npm reaches its registry, then try again.",
     );
   }
   // Where npm may not run install scripts, bun's own one, which puts its binary in place, is still due.
-  if (!bunRuns() && !(run([process.execPath, join("node_modules", "bun", "install.js")]) && bunRuns())) {
+  if (
+    !bunRuns() &&
+    !(run([process.execPath, join("node_modules", "bun", "install.js")]).status === 0 && bunRuns())
+  ) {
     fail(
       `Bun does not run on this machine (${process.platform} ${process.arch}). Linux and macOS on x64 or arm64 are supported.`,
     );
@@ -43,7 +54,7 @@ function bunRuns() {
 
 function run([command, ...args]) {
   // npm's own report goes to stderr: the standard output belongs to the command that comes after.
-  return spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] }).status === 0;
+  return spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
 }
 
 function fail(reason) {

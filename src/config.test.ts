@@ -1,12 +1,18 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { readInitConfig, readServeConfig, readWriterConfig } from "./config.ts";
+import { readApiConfig, readInitConfig, readServeConfig, readWriterConfig } from "./config.ts";
 import { StartError } from "./errors.ts";
+
+const DATABASE_URL = "postgres://books@db/ledger";
 
 test("the defaults: this machine only, port 9999, ./data", () => {
   expect(readServeConfig({}, {})).toEqual({
-    host: "127.0.0.1",
-    port: 9999,
+    address: {
+      host: "127.0.0.1",
+      hostFrom: "the default of --host",
+      port: 9999,
+      portFrom: "the default of --port",
+    },
     dataFile: resolve("data/razonete.db"),
     drainMilliseconds: 500,
   });
@@ -15,28 +21,44 @@ test("the defaults: this machine only, port 9999, ./data", () => {
 test("a flag counts over its variable, a variable over the default, an empty variable as none", () => {
   const environment = { PORT: "1000", HOST: "0.0.0.0", DATA_DIR: "/var/lib/razonete", DRAIN_MS: "" };
   expect(readServeConfig({ port: "2000" }, environment)).toEqual({
-    host: "0.0.0.0",
-    port: 2000,
+    address: { host: "0.0.0.0", hostFrom: "the variable HOST", port: 2000, portFrom: "--port" },
     dataFile: "/var/lib/razonete/razonete.db",
     drainMilliseconds: 500,
   });
 });
 
-test("every error is named at once", () => {
+test("every error is named at once, with what it came from", () => {
   expect(() => readServeConfig({ port: "65536" }, { DRAIN_MS: "soon" })).toThrow(
     new StartError(
-      'PORT must be an integer from 0 to 65535, not "65536"; ' +
-        'DRAIN_MS must be an integer from 0 to 60000, not "soon" ' +
-        "(a flag such as --port sets the same as its variable).",
+      '--port must be an integer from 0 to 65535, not "65536"; ' +
+        'the variable DRAIN_MS must be an integer from 0 to 60000, not "soon".',
     ),
   );
+});
+
+test.each(["", " ", "my host"])(
+  "host %j is refused, as a flag or as a variable that is not empty",
+  (host) => {
+    const reason = `must be an IP address or a name of this machine, not "${host}".`;
+    expect(() => readServeConfig({ host }, {})).toThrow(new StartError(`--host ${reason}`));
+    if (host === "") return;
+    for (const read of [
+      () => readServeConfig({}, { HOST: host }),
+      () => readApiConfig({ DATABASE_URL, HOST: host }),
+    ]) {
+      expect(read).toThrow(new StartError(`the variable HOST ${reason}`));
+    }
+  },
+);
+
+test.each(["", " "])("the data folder %j is refused, and is not the current folder", (data) => {
+  const error = new StartError(`--data must be the path of a folder, not "${data}".`);
+  expect(() => readServeConfig({ data }, {})).toThrow(error);
 });
 
 test.each(["", "-1", "1.5", "0x10", "99999999999"])("port %j is refused", (port) => {
   expect(() => readServeConfig({ port }, {})).toThrow(StartError);
 });
-
-const DATABASE_URL = "postgres://books@db/ledger";
 
 test("the writer needs the books' URL; the other servers have defaults", () => {
   expect(readWriterConfig({ DATABASE_URL })).toEqual({
@@ -46,8 +68,8 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
   });
   expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
     new StartError(
-      'DATABASE_URL must be a URL that begins with postgres:// or postgresql://, not ""; ' +
-        'REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://me:***@redis".',
+      "the variable DATABASE_URL must be a URL that begins with postgres:// or postgresql://, but is not set; " +
+        'the variable REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://me:***@redis".',
     ),
   );
 });

@@ -2,10 +2,13 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
+import type { HttpAddress, TcpAddress } from "./http/server.ts";
 
 /**
  * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
- * overrides the default.
+ * overrides the default. An empty variable counts as one that is not set, as shells and compose files have it; an empty
+ * flag is refused, since it is mostly another variable that somebody forgot to set (`--data "$FOLDER"`). Both are
+ * checked alike, and an error names which of them it was.
  */
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,9 +21,7 @@ export interface ServeFlags {
 }
 
 export interface ServeConfig {
-  readonly host: string;
-  /** 0 chooses a free port. */
-  readonly port: number;
+  readonly address: TcpAddress;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
   /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
@@ -30,28 +31,23 @@ export interface ServeConfig {
 export const SERVE_DEFAULTS = { HOST: "127.0.0.1", PORT: "9999", DATA_DIR: "data", DRAIN_MS: "500" } as const;
 
 const serveSettings = z.object({
-  HOST: z.string(),
+  HOST: host(),
   PORT: integer(0, 65_535),
-  DATA_DIR: z.string(),
+  DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
 });
 
 /** @throws StartError that names every wrong setting, not only the first */
 export function readServeConfig(flags: ServeFlags, environment: Environment = process.env): ServeConfig {
-  const texts = {
-    HOST: flags.host ?? (environment["HOST"] || SERVE_DEFAULTS.HOST),
-    PORT: flags.port ?? (environment["PORT"] || SERVE_DEFAULTS.PORT),
-    DATA_DIR: flags.data ?? (environment["DATA_DIR"] || SERVE_DEFAULTS.DATA_DIR),
-    DRAIN_MS: environment["DRAIN_MS"] || SERVE_DEFAULTS.DRAIN_MS,
+  const given = {
+    HOST: setting(environment, "HOST", SERVE_DEFAULTS.HOST, { name: "--host", text: flags.host }),
+    PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
+    DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
+    DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
   };
-  const { HOST, PORT, DATA_DIR, DRAIN_MS } = parse(
-    serveSettings,
-    texts,
-    " (a flag such as --port sets the same as its variable)",
-  );
+  const { HOST, PORT, DATA_DIR, DRAIN_MS } = parse(serveSettings, given);
   return {
-    host: HOST,
-    port: PORT,
+    address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
   };
@@ -67,11 +63,11 @@ const servers = {
 };
 
 /** The URL of each server as it is set, or else its default; "" if there is neither. */
-function serverTexts(environment: Environment): Record<keyof typeof servers, string> {
+function serverSettings(environment: Environment): Record<keyof typeof servers, Setting> {
   return {
-    DATABASE_URL: environment["DATABASE_URL"] || "",
-    REDIS_URL: environment["REDIS_URL"] || SERVER_DEFAULTS.REDIS_URL,
-    NATS_URL: environment["NATS_URL"] || SERVER_DEFAULTS.NATS_URL,
+    DATABASE_URL: setting(environment, "DATABASE_URL"),
+    REDIS_URL: setting(environment, "REDIS_URL", SERVER_DEFAULTS.REDIS_URL),
+    NATS_URL: setting(environment, "NATS_URL", SERVER_DEFAULTS.NATS_URL),
   };
 }
 
@@ -92,8 +88,8 @@ const initSettings = z.object({
 
 /** @throws StartError that names every setting that is wrong */
 export function readInitConfig(environment: Environment = process.env): InitConfig {
-  const { DATABASE_URL, REDIS_URL } = serverTexts(environment);
-  const settings = parse(initSettings, { DATABASE_URL, REDIS_URL, SHARDS: environment["SHARDS"] ?? "" });
+  const { DATABASE_URL, REDIS_URL } = serverSettings(environment);
+  const settings = parse(initSettings, { DATABASE_URL, REDIS_URL, SHARDS: setting(environment, "SHARDS") });
   return { databaseUrl: settings.DATABASE_URL, redisUrl: settings.REDIS_URL, shards: settings.SHARDS };
 }
 
@@ -109,7 +105,7 @@ export interface WriterConfig {
  * @throws StartError that names every wrong setting
  */
 export function readWriterConfig(environment: Environment = process.env): WriterConfig {
-  const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverTexts(environment));
+  const { DATABASE_URL, REDIS_URL, NATS_URL } = parse(z.object(servers), serverSettings(environment));
   return { databaseUrl: DATABASE_URL, redisUrl: REDIS_URL, natsUrl: NATS_URL };
 }
 
@@ -119,7 +115,7 @@ export function namesCluster(environment: Environment = process.env): boolean {
 }
 
 export interface ApiConfig {
-  readonly address: { readonly host: string; readonly port: number } | { readonly socket: string };
+  readonly address: HttpAddress;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
@@ -133,7 +129,7 @@ export interface ApiConfig {
 
 const apiSettings = z.object({
   ...servers,
-  HOST: z.string(),
+  HOST: host(),
   PORT: integer(0, 65_535),
   SOCKET: z.string(),
   DRAIN_MS: integer(0, 60_000),
@@ -144,20 +140,22 @@ const apiSettings = z.object({
 
 /** @throws StartError that names every setting that is wrong */
 export function readApiConfig(environment: Environment = process.env): ApiConfig {
-  const settings = parse(apiSettings, {
-    ...serverTexts(environment),
-    HOST: environment["HOST"] || SERVE_DEFAULTS.HOST,
-    PORT: environment["PORT"] || SERVE_DEFAULTS.PORT,
-    SOCKET: environment["SOCKET"] ?? "",
+  const given = {
+    ...serverSettings(environment),
+    HOST: setting(environment, "HOST", SERVE_DEFAULTS.HOST),
+    PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT),
+    SOCKET: setting(environment, "SOCKET"),
     // Long enough for a balancer that checks /readyz every 200 ms to see it fail twice.
-    DRAIN_MS: environment["DRAIN_MS"] || "1000",
-    DURABILITY: environment["DURABILITY"] || "strict",
-    OUTBOX_BATCHES_MAX: environment["OUTBOX_BATCHES_MAX"] || "100000",
-    REQUEST_ID_HEADER: environment["REQUEST_ID_HEADER"] ?? "",
-  });
-  const { HOST: host, PORT: port, SOCKET: socket } = settings;
+    DRAIN_MS: setting(environment, "DRAIN_MS", "1000"),
+    DURABILITY: setting(environment, "DURABILITY", "strict"),
+    OUTBOX_BATCHES_MAX: setting(environment, "OUTBOX_BATCHES_MAX", "100000"),
+    REQUEST_ID_HEADER: setting(environment, "REQUEST_ID_HEADER"),
+  };
+  const settings = parse(apiSettings, given);
+  const { HOST, PORT, SOCKET: socket } = settings;
+  const tcp = { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from };
   return {
-    address: socket === "" ? { host, port } : { socket },
+    address: socket === "" ? tcp : { socket },
     databaseUrl: settings.DATABASE_URL,
     redisUrl: settings.REDIS_URL,
     natsUrl: settings.NATS_URL,
@@ -197,18 +195,64 @@ function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, message);
 }
 
-function parse<Settings>(
-  schema: z.ZodType<Settings>,
-  values: Readonly<Record<string, string>>,
-  hint = "",
-): Settings {
-  const result = schema.safeParse(values);
+/** Names that npm has options of, too. They may be in its configuration for other reasons, and do no harm where lost. */
+const FLAGS_OF_NPM_TOO = ["--json", "--yes"];
+
+/**
+ * Which of these flags ("--port") npm has kept for itself, as it does where `--` is missing: of `npm start --port 8080`
+ * the script only sees the 8080.
+ *
+ * @returns them, and how the script was called ("npm start")
+ */
+export function flagsKeptByNpm(
+  flags: readonly string[],
+  environment: Environment = process.env,
+): { readonly kept: readonly string[]; readonly script: string } {
+  const event = environment["npm_lifecycle_event"];
+  const script = event === "start" ? "npm start" : `npm run ${event}`;
+  // Another package's script that runs the ledger may have options of these names for itself.
+  if (environment["npm_package_name"] !== "razonete") return { kept: [], script };
+  const variableOf = (flag: string): string => `npm_config_${flag.slice(2).replaceAll("-", "_")}`;
+  const kept = flags.filter((flag) => environment[variableOf(flag)] && !FLAGS_OF_NPM_TOO.includes(flag));
+  return { kept, script };
+}
+
+function host() {
+  return z.string().regex(/^\S+$/, "must be an IP address or a name of this machine");
+}
+
+/** A setting as it was given, and what gave it, in words for a message: "--port", "the variable PORT". */
+interface Setting {
+  readonly text: string;
+  readonly from: string;
+}
+
+/** @param fallback where neither flag nor variable is set; "" for a setting without a default */
+function setting(
+  environment: Environment,
+  name: string,
+  fallback = "",
+  flag?: { readonly name: string; readonly text: string | undefined },
+): Setting {
+  if (flag?.text !== undefined) return { text: flag.text, from: flag.name };
+  const text = environment[name];
+  if (text) return { text, from: `the variable ${name}` };
+  return { text: fallback, from: `the default of ${flag?.name ?? name}` };
+}
+
+function parse<Settings>(schema: z.ZodType<Settings>, given: Readonly<Record<string, Setting>>): Settings {
+  const result = schema.safeParse(
+    Object.fromEntries(Object.entries(given).map(([name, { text }]) => [name, text])),
+  );
   if (result.success) return result.data;
   const errors = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
-    return `${name} ${issue.message}, not "${withoutPassword(values[name] ?? "")}"`;
+    const { text, from } = given[name] ?? { text: "", from: name };
+    // Without a default, what is not given is a variable that is not set.
+    if (text === "" && !from.startsWith("--")) return `the variable ${name} ${issue.message}, but is not set`;
+    return `${from} ${issue.message}, not "${withoutPassword(text)}"`;
   });
-  throw new StartError(`${errors.join("; ")}${hint}.`);
+  throw new StartError(`${errors.join("; ")}.`);
 }
 
 function withoutPassword(text: string): string {

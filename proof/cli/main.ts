@@ -1,4 +1,4 @@
-#!/usr/bin/env bun
+#!/usr/bin/env -S bun --no-env-file --config=/dev/null
 import { type Commands, runProgram } from "../../src/cli/run-program.ts";
 
 /** The commands that show that the ledger is correct and fast. Each is an npm script of the same name. */

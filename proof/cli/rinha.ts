@@ -3,7 +3,7 @@ import { loadTestBounds } from "../load-test/load-test-bounds.ts";
 import type * as runCommand from "../load-test/run-command.ts";
 
 const HELP = `
-The system must be fresh: accounts 1 to 5 with balance 0, no account 6.
+The system must be fresh: accounts 1 to 5 with balance 0, no account 6. One with other balances is left as it is.
 
 Exit code: 0 if nothing failed, 1 if something did, 2 if the test could not run.
 Ctrl-C ends the run with what was measured so far; a second one ends it at once.`;

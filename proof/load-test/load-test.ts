@@ -45,7 +45,11 @@ export class LoadTest {
     this.#recorder = new Recorder(options, this.#startedAt);
   }
 
-  /** Runs the whole test. Call it once. */
+  /**
+   * Runs the whole test. Call it once.
+   *
+   * @throws {StartError} (exit code 2) if the system is not fresh; then nothing was sent that changes it
+   */
   async run(): Promise<RunResult> {
     const startedAt = new Date();
     const { target, scale, seed } = this.#options;

@@ -35,9 +35,14 @@ export function writeText(path: string, text: string): void {
   });
 }
 
-/** Makes a folder, and its parents if they are missing. @throws {StartError} (exit code 2) */
-export function makeFolder(path: string): void {
-  attempt(`make the folder ${path}`, () => mkdirSync(path, { recursive: true }));
+/**
+ * Makes a folder, and its parents if they are missing.
+ *
+ * @returns whether it was not there before
+ * @throws {StartError} (exit code 2)
+ */
+export function makeFolder(path: string): boolean {
+  return attempt(`make the folder ${path}`, () => mkdirSync(path, { recursive: true })) !== undefined;
 }
 
 /** A time as text for a file name; sorts in order of time: 20240117T023441. */

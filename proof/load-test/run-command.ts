@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import { rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { loadTestBounds } from "./load-test-bounds.ts";
 import { makeFolder, readResult, timestamp, writeText } from "./result-files.ts";
@@ -32,10 +33,18 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
   const target = await findTarget(options.url);
   const folder = options.out ?? defaultReportFolder();
   // Made before the run, so that an unwritable folder does not cost a run of four minutes.
-  makeFolder(folder);
+  const made = makeFolder(folder);
   const interruption = new AbortController();
   const stopListening = onInterrupts(() => interruption.abort());
-  const result = await runShowingProgress(target, options, say, interruption.signal).finally(stopListening);
+  let result: RunResult;
+  try {
+    result = await runShowingProgress(target, options, say, interruption.signal);
+  } catch (error) {
+    if (made) rmdirSync(folder);
+    throw error;
+  } finally {
+    stopListening();
+  }
   say(`\n${summaryOf(result)}\n\n${writeReport(folder, result)}\nAgain:  ${result.command}`);
   if (options.json) console.log(JSON.stringify(result, null, 2));
   process.exitCode = result.verdict.passed ? 0 : 1;
@@ -45,6 +54,7 @@ export async function runLoadTest(options: RunOptions): Promise<void> {
  * Runs the test and shows its progress.
  *
  * @param interruption ends the run soon; the result holds what was measured so far
+ * @throws {StartError} (exit code 2) if the system is not fresh
  */
 export async function runShowingProgress(
   target: LoadTarget,

@@ -53,6 +53,7 @@ export type RequestKind = "debit" | "credit" | "statement" | "check";
 export interface KindResult {
   readonly kind: RequestKind | "total";
   readonly requests: number;
+  /** All failures of this kind, also those that belong to no counted request; those of the total are `failuresTotal`. */
   readonly failures: number;
   readonly latency: LatencySummary;
   /** How often each outcome occurred. The key is a status code as text, or the name of a transport failure. */

@@ -72,6 +72,25 @@ test("a run that failed: the messages of the first failures, and how many more t
   expect(text).toContain("FAILED: 1,200 failures, 1,200 of them inconsistent balances; 99.99 % answered");
 });
 
+test("the payment of a run that failed is said to be for the fines alone", () => {
+  const verdict = verdictOf({
+    complete: true,
+    requests: 61_380,
+    inTime: 61_380,
+    failures: 1,
+    inconsistencies: 0,
+  });
+  const last = summaryOf({
+    ...passed,
+    failures: [{ ...stale, inconsistency: false }],
+    failuresTotal: 1,
+    verdict,
+  });
+  expect(last.split("\n").at(-1)).toStartWith(
+    "By its fines for slow answers and wrong balances alone, the contest would pay USD 100,000.00 (fines USD 0.00).",
+  );
+});
+
 test("what could not be checked, and a generator that was too late, are reported", () => {
   const text = summaryOf({
     ...passed,

@@ -37,10 +37,14 @@ function verdictLines({ verdict, failuresTotal, generator, timeline, complete }:
   const failed = `${outcome}: ${number(failuresTotal)} failures, ${number(inconsistencies)} of them inconsistent balances`;
   // The share and the payment are about the load. If it was not reached, there are none.
   if (timeline.length === 0) return [`${failed}; the load was not reached`];
+  // A wrong answer costs a failed run nothing, if no balance is wrong by it: that is the contest's rule, not a mistake here.
+  const would = passed
+    ? "The contest would pay"
+    : "By its fines for slow answers and wrong balances alone, the contest would pay";
   const fines = verdict.fineForLatencyUsd + verdict.fineForInconsistenciesUsd;
   return [
     `${failed}; ${percent(shareUnder250ms)} answered within 250 ms`,
-    `The contest would pay ${usd(paymentUsd)} (fines ${usd(fines)}). ` +
+    `${would} ${usd(paymentUsd)} (fines ${usd(fines)}). ` +
       `Requests started ${generator.delayP50Ms.toFixed(2)} ms after they were due (p99 ${generator.delayP99Ms.toFixed(2)} ms).`,
   ];
 }

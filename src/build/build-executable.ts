@@ -8,9 +8,18 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ENTRY = fileURLToPath(new URL("../cli/binary-main.ts", import.meta.url));
 
 /**
- * Including bytecode, which halves the start-up time. `esm`, since some modules use top-level await.
+ * Including bytecode, which halves the start-up time. `esm`, since some modules use top-level await. Without the two
+ * last ones the executable would take settings from the `.env`, and run code that the `bunfig.toml` names, of whatever
+ * folder it is started in.
  */
-const BUILD_FLAGS = ["--compile", "--minify", "--bytecode", "--format=esm"];
+const BUILD_FLAGS = [
+  "--compile",
+  "--minify",
+  "--bytecode",
+  "--format=esm",
+  "--no-compile-autoload-dotenv",
+  "--no-compile-autoload-bunfig",
+];
 
 /**
  * Builds the single-file executable: Bun and the ledger's program in one file, with the SQL and Lua files that it uses.

@@ -5,7 +5,7 @@ import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { bounds } from "../bounds.ts";
-import { runServer } from "./run-server.ts";
+import { reachableFromOutside, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
 
@@ -55,7 +55,8 @@ async function serveApi(config: ApiConfig): Promise<void> {
     await close();
     throw error;
   }
-  await runServer(server, `Razonete API listens on ${server.url}`, config.drainMilliseconds, close);
+  const banner = [`Razonete API listens on ${server.url}`, ...reachableFromOutside(server, config.address)];
+  await runServer(server, banner.join("\n"), config.drainMilliseconds, close);
 }
 
 function warn(message: string): void {

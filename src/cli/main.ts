@@ -1,4 +1,4 @@
-#!/usr/bin/env bun
+#!/usr/bin/env -S bun --no-env-file --config=/dev/null
 import { type Commands, LEDGER, runProgram } from "./run-program.ts";
 
 const COMMANDS: Commands = new Map([

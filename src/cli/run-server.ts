@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { HttpServer } from "../http/server.ts";
+import type { HttpAddress, HttpServer } from "../http/server.ts";
 import { listenForStop } from "./stop-signals.ts";
 
 /**
@@ -32,4 +32,13 @@ export async function runServer(
   await close();
   console.log("Stopped. Everything that was answered is kept.");
   process.exit(0);
+}
+
+/** For the banner: a warning where other machines can reach the server, otherwise nothing. */
+export function reachableFromOutside(server: HttpServer, address: HttpAddress): string[] {
+  if (server.onlyThisMachine || "socket" in address) return [];
+  return [
+    `Other machines can reach it: its host, ${address.host}, comes from ${address.hostFrom ?? "the caller"}. ` +
+      `There is no authentication: whoever reaches it can change every balance.`,
+  ];
 }

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
-import { runServer } from "./run-server.ts";
+import { reachableFromOutside, runServer } from "./run-server.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -24,19 +24,19 @@ async function serve(config: ServeConfig): Promise<void> {
   const ledger = new EmbeddedLedger({ file: config.dataFile, onOutage: warn });
   let server: HttpServer;
   try {
-    server = startHttpServer(ledger, { address: { host: config.host, port: config.port }, onDefect: warn });
+    server = startHttpServer(ledger, { address: config.address, onDefect: warn });
   } catch (error) {
     await ledger.close();
     throw error;
   }
-  await runServer(server, banner(server.url, config.dataFile), config.drainMilliseconds, () =>
-    ledger.close(),
-  );
+  await runServer(server, banner(server, config), config.drainMilliseconds, () => ledger.close());
 }
 
-function banner(url: string, dataFile: string): string {
+function banner(server: HttpServer, { address, dataFile }: ServeConfig): string {
+  const { url } = server;
   return [
     `Razonete listens on ${url}`,
+    ...reachableFromOutside(server, address),
     `Data, durable:      ${dataFile}`,
     `Accounts 1 to 5 are open. Try:`,
     `  curl -d '{"valor": 1000, "tipo": "c", "descricao": "salary"}' ${url}/clientes/1/transacoes`,

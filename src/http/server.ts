@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { isIP } from "node:net";
 import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
@@ -7,7 +8,16 @@ import { type Problem, toResponse } from "./problems.ts";
 import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
-export type HttpAddress = { readonly host: string; readonly port: number } | { readonly socket: string };
+export type HttpAddress = TcpAddress | { readonly socket: string };
+
+export interface TcpAddress {
+  /** A name or an IP address of this machine. */
+  readonly host: string;
+  readonly port: number;
+  /** What set the host and the port, in words for a message: "--port", "the variable PORT". Default: the caller. */
+  readonly hostFrom?: string;
+  readonly portFrom?: string;
+}
 
 export interface HttpOptions {
   readonly address: HttpAddress;
@@ -22,6 +32,8 @@ export interface HttpOptions {
 
 export interface HttpServer {
   readonly url: string;
+  /** Whether only this machine can reach it: it listens on a loopback address or a unix socket. */
+  readonly onlyThisMachine: boolean;
   /** From now on /readyz answers 503, so that no new requests come. Requests are still answered. */
   drain(): void;
   /** Accepts no new connections and completes the requests in flight, for at most `stop_milliseconds_max`. */
@@ -53,6 +65,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   const server = listen(options, routes, ended);
   return {
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
+    onlyThisMachine: "socket" in options.address || isLoopback(server),
     drain: () => {
       draining = true;
     },
@@ -111,13 +124,26 @@ function cannotListen(address: HttpAddress, error: unknown): StartError {
   if ("socket" in address) {
     return new StartError(`cannot listen on the socket ${address.socket} (${reason}): choose another one.`);
   }
-  const { host, port } = address;
-  if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
-    return new StartError(`port ${port} is in use: stop what listens there, or choose another with --port.`);
+  const { host, port, hostFrom = "the caller", portFrom = "the caller" } = address;
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  if (code === "EADDRINUSE") {
+    return new StartError(
+      `port ${port} is in use: stop what listens there, or choose another one (it comes from ${portFrom}).`,
+    );
   }
+  // Bun's own reason for a name without an address is a random one.
+  const why = code !== "EACCES" && isIP(host) === 0 ? "no address of this machine has that name" : reason;
   return new StartError(
-    `cannot listen on ${host}:${port} (${reason}): choose others with --host and --port.`,
+    `cannot listen on ${host}:${port} (${why}): choose another host or port ` +
+      `(the host comes from ${hostFrom}, the port from ${portFrom}).`,
   );
+}
+
+/** By the address that it is bound to, since a name can have any. Bun's types do not know that property. */
+function isLoopback(server: object): boolean {
+  const bound = "address" in server ? server.address : null;
+  if (typeof bound !== "object" || bound === null || !("address" in bound)) return false;
+  return /^(::ffff:)?127\.|^::1$/.test(String(bound.address));
 }
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */

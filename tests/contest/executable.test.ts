@@ -9,6 +9,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { startNats } from "../support/servers/nats.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
 import { startRedis } from "../support/servers/redis.ts";
+import { makeForeign } from "../support/foreign-folder.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** What `npm run build` makes, in a folder where nothing of the repository is. */
@@ -33,7 +34,7 @@ function start(command: string, environment: Readonly<Record<string, string>>, .
 }
 
 /** The first text that it prints. */
-async function firstWords(child: ReturnType<typeof start>): Promise<string> {
+async function firstWords(child: { readonly stdout: ReadableStream<Uint8Array> }): Promise<string> {
   const { value } = await child.stdout.getReader().read();
   return new TextDecoder().decode(value);
 }
@@ -53,6 +54,22 @@ test("says its version, and has the commands of servers alone", () => {
   const help = Bun.spawnSync([executable, "--help"], { cwd: folder, env: {} }).stdout.toString();
   const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => String(name));
   expect(commands).toEqual(["serve", "init", "restore", "api", "writer", "audit", "help"]);
+});
+
+test("takes neither settings nor code from the folder that it is run in", async () => {
+  using foreign = temporaryFolder();
+  const { codeHasRun } = makeForeign(foreign.path);
+  const options = { cwd: foreign.path, env: {} } as const;
+  const version = Bun.spawnSync([executable, "--version"], options);
+  expect(version.stdout.toString()).toBe(`${packageJson.version}\n`);
+  const server = Bun.spawn([executable, "serve", "--port", "0"], { ...options, stdout: "pipe" });
+  try {
+    expect(await firstWords(server)).toContain("listens on");
+  } finally {
+    server.kill();
+    expect(await server.exited).toBe(0);
+  }
+  expect(codeHasRun()).toBe(false);
 });
 
 test("serves from one data file, with the texts that it brings along", async () => {

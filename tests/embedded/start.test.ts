@@ -1,6 +1,14 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
@@ -48,7 +56,10 @@ describe("a start that cannot be", () => {
     using folder = temporaryFolder();
     using second = temporaryFolder();
     await using server = await startServer({ data: folder.path });
-    await expectRefusal({ data: second.path, port: server.port }, /port \d+ is in use/);
+    await expectRefusal(
+      { data: second.path, port: server.port },
+      /port \d+ is in use: .* \(it comes from --port\)/,
+    );
     await using other = await startServer({ data: second.path });
     expect((await call(other.url, "GET", "/readyz")).status).toBe(200);
   });
@@ -67,8 +78,58 @@ describe("a start that cannot be", () => {
   test("settings that are wrong: one sentence that names them all", async () => {
     using folder = temporaryFolder();
     const environment = { DRAIN_MS: "soon" };
-    await expectRefusal({ data: folder.path, port: 65_536, environment }, /PORT must .*; DRAIN_MS must /);
+    await expectRefusal(
+      { data: folder.path, port: 65_536, environment },
+      /--port must .*; the variable DRAIN_MS must /,
+    );
   });
+
+  test("an empty flag is not the current folder, nor all addresses", async () => {
+    using folder = temporaryFolder();
+    await expectRefusal({ data: "" }, /--data is empty/);
+    await expectRefusal({ data: folder.path, flags: ["--host", ""] }, /--host is empty/);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test("a HOST that something else exported: the sentence names it", async () => {
+    using folder = temporaryFolder();
+    const environment = { HOST: "x86_64-conda-linux-gnu" };
+    const about =
+      /no address of this machine has that name\).*the host comes from the variable HOST, the port from --port/;
+    await expectRefusal({ data: folder.path, environment }, about);
+  });
+});
+
+describe("who can reach it is said at the start", () => {
+  const WARNING =
+    /Other machines can reach it: its host, (\S+), comes from (.+)\. There is no authentication/;
+
+  for (const [host, said] of [
+    ["0.0.0.0", true],
+    ["0", true],
+    ["::", true],
+    ["127.0.0.2", false],
+    ["localhost", false],
+  ] as const) {
+    test(`${host}: ${said ? "other machines" : "only this one"}`, async () => {
+      using folder = temporaryFolder();
+      await using byVariable = await startServer({
+        data: join(folder.path, "a"),
+        environment: { HOST: host },
+      });
+      await using byFlag = await startServer({ data: join(folder.path, "b"), flags: ["--host", host] });
+      await Promise.all([byVariable.stop(), byFlag.stop()]);
+      const warnings = [byVariable, byFlag].map((server) => WARNING.exec(server.output().stdout)?.slice(1));
+      expect(warnings).toEqual(
+        said
+          ? [
+              [host, "the variable HOST"],
+              [host, "--host"],
+            ]
+          : [undefined, undefined],
+      );
+    });
+  }
 });
 
 describe("a data file that is not the ledger's, or no longer", () => {

@@ -89,6 +89,22 @@ test("a wrong server: exit code 1, and the message of the failure", async () => 
   expect(stdout).toContain("FAILED");
 });
 
+test("a system that was used: one sentence, exit code 2, no folder, and not one transaction is sent", async () => {
+  const used = new LedgerServer();
+  const account = used.accounts.get(3);
+  if (account !== undefined) account.saldo = -1500;
+  const url = await start(used);
+  const { exitCode, stdout, stderr } = await rinha(["--url", url, ...SHORT, "--out", "out"]);
+  expect(stderr).toBe(
+    "razonete: the load test needs a fresh system, with a balance of 0 in each account, but account 3 has -1500: " +
+      "nothing was sent; start it with an empty data folder (see the README).\n",
+  );
+  expect(exitCode).toBe(2);
+  expect(stdout).not.toContain("FAILED");
+  expect([...used.accounts.values()].flatMap(({ ultimas }) => ultimas)).toEqual([]);
+  expect(existsSync(join(folder, "out"))).toBe(false);
+});
+
 test("--json: the standard output is the result, and nothing else", async () => {
   const url = await start(new LedgerServer());
   const { stdout, stderr } = await rinha(["--url", url, ...SHORT, "--out", "out", "--json"]);

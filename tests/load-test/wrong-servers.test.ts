@@ -103,7 +103,7 @@ const cases: readonly Case[] = [
     // Its statements show the description of null.
     mayName: ["answer-malformed"],
   },
-  { server: wrong.ForgetsToStartAtZero, named: ["not-fresh"] },
+  { server: wrong.IsUsedMeanwhile, named: ["not-fresh"], mayName: ["final-balance", "step-claimed-twice"] },
   { server: wrong.ShowsWrongLimit, named: ["limit-wrong"] },
   { server: wrong.RefusesWithoutReason, named: ["refused-without-reason"], mayName: ["status-unexpected"] },
   {
@@ -140,6 +140,9 @@ for (const { server: Server, named, mayName = [], scale } of cases) {
       expect(checks.filter((check) => !allowed.has(check))).toEqual([]);
       expect(result.verdict.passed).toBe(false);
       expect(result.failuresTotal).toBeGreaterThan(0);
+      // The table and the verdict count the same.
+      expect(result.total.failures).toBe(result.failuresTotal);
+      expect(result.kinds.reduce((sum, { failures }) => sum + failures, 0)).toBe(result.failuresTotal);
     },
     30_000,
   );

@@ -8,6 +8,8 @@ export interface ServeOptions {
   readonly data: string;
   /** 0, a free one, where it is not given. */
   readonly port?: number;
+  /** More flags. */
+  readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   /** A command that starts the server as its last arguments say, by exec, so that it keeps its pid. */
   readonly wrapper?: readonly string[];
@@ -62,8 +64,17 @@ export async function serveToTheEnd(
 
 /** The bare process; {@link startServer} waits until it listens. */
 export function spawnServer(options: ServeOptions): Omit<RunningServer, "url" | "port"> {
-  const { data, port = 0, environment = {}, wrapper = [] } = options;
-  const command = [process.execPath, "src/cli/main.ts", "serve", "--port", String(port), "--data", data];
+  const { data, port = 0, flags = [], environment = {}, wrapper = [] } = options;
+  const command = [
+    process.execPath,
+    "src/cli/main.ts",
+    "serve",
+    "--port",
+    String(port),
+    "--data",
+    data,
+    ...flags,
+  ];
   const child = Bun.spawn([...wrapper, ...command], {
     cwd: ROOT,
     env: { ...process.env, HOST: "127.0.0.1", DRAIN_MS: "50", ...environment },

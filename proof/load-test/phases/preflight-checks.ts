@@ -1,3 +1,4 @@
+import { StartError } from "../../../src/errors.ts";
 import type { StatementAnswer } from "../http/answers.ts";
 import type { Transaction } from "../checks/expected-account.ts";
 import type { Outcome } from "../http/connection.ts";
@@ -52,6 +53,7 @@ export class PreflightChecks {
    * Ends early, with what was found so far, if the run is interrupted.
    *
    * @returns false if no account answered anything: the load would only find the same again, more slowly
+   * @throws {StartError} (exit code 2) if the system is not fresh; then nothing was sent that changes it
    */
   async run(): Promise<boolean> {
     const answered = await this.#readStartBalances();
@@ -70,8 +72,11 @@ export class PreflightChecks {
    * Beyond the official test, and not counted as requests: reads the balances at the start.
    *
    * @returns false if no account answered anything
+   * @throws {StartError} (exit code 2) if the system was used before: its balances are somebody's, and the checks would
+   *   fail for that alone
    */
   async #readStartBalances(): Promise<boolean> {
+    const used: string[] = [];
     const answered = await Promise.all(
       this.#context.checkers.map(async (checker) => {
         const { expected } = checker;
@@ -86,16 +91,17 @@ export class PreflightChecks {
         if (statement === null) return outcome.type === "answered";
         expected.reset(statement.balance);
         if (statement.entries.length === 0) this.#fresh.add(expected.account);
-        if (statement.balance !== 0) {
-          this.#addFinding(
-            "not-fresh",
-            `account ${expected.account}: the balance at the start is ${statement.balance}, should be 0: ` +
-              "the test needs a fresh system",
-          );
-        }
+        if (statement.balance !== 0) used.push(`account ${expected.account} has ${statement.balance}`);
         return true;
       }),
     );
+    if (used.length > 0) {
+      throw new StartError(
+        `the load test needs a fresh system, with a balance of 0 in each account, but ${used.join(", ")}: ` +
+          "nothing was sent; start it with an empty data folder (see the README).",
+        2,
+      );
+    }
     return answered.includes(true);
   }
 

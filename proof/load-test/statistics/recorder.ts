@@ -34,13 +34,14 @@ export class Recorder {
   }
 
   addFinding(kind: RequestKind, finding: Finding): void {
+    this.statistics.addFailure(kind);
     this.failures.add(kind, finding, (performance.now() - this.#startedAt) / 1000);
   }
 
   /** A request of the preflight checks has its outcome. */
   addCheck(milliseconds: number, outcome: Outcome, findings: readonly Finding[]): void {
     if (outcome.type === "failed" && outcome.reason === "cancelled") return;
-    this.statistics.add("check", milliseconds, outcomeName(outcome), findings.length > 0);
+    this.statistics.add("check", milliseconds, outcomeName(outcome));
     for (const finding of findings) this.addFinding("check", finding);
   }
 
@@ -65,7 +66,7 @@ export class Recorder {
     const failed = findings.length > 0;
     this.#loadLatencies.add(endMs - dueMs);
     if (!failed && endMs - dueMs < contestRules.answered_within_milliseconds) this.#inTime += 1;
-    this.statistics.add(kind, endMs - dueMs, outcomeName(outcome), failed);
+    this.statistics.add(kind, endMs - dueMs, outcomeName(outcome));
     this.perSecond.addOutcome(dueMs, endMs, outcome.type === "answered", failed);
     for (const finding of findings) this.addFinding(kind, finding);
   }

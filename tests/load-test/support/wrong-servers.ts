@@ -156,10 +156,14 @@ export class AcceptsAnything extends LedgerServer {
   }
 }
 
-export class ForgetsToStartAtZero extends LedgerServer {
-  constructor() {
-    super();
-    for (const account of this.accounts.values()) account.saldo = 1000;
+/** Somebody else uses account 2 when the checks have begun. */
+export class IsUsedMeanwhile extends LedgerServer {
+  override async transact(account: StoredAccount, transaction: StoredEntry): Promise<Answer> {
+    const second = this.accounts.get(2);
+    if (second !== undefined && second.ultimas.length === 0 && account !== second) {
+      await super.transact(second, { ...transaction, valor: 3, tipo: "c", descricao: "other" });
+    }
+    return super.transact(account, transaction);
   }
 }
 
