@@ -58,6 +58,11 @@ export const bounds = {
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this time. Longer than common balancers keep idle connections (60 s). */
   connection_idle_seconds_max: 120,
+  /**
+   * A process that serves does not start where fewer files may be open: a balancer sends 500 requests to one API at once,
+   * and clients of the embedded ledger keep connections open.
+   */
+  open_files_min: 1024,
   /** For each shard, the writer has its own connection to PostgreSQL. */
   shards_max: 64,
   books_connect_seconds_max: 5,

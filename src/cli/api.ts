@@ -5,6 +5,7 @@ import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { bounds } from "../bounds.ts";
+import { requireOpenFiles } from "./open-files.ts";
 import { reachableFromOutside, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
@@ -33,6 +34,7 @@ export function apiCommand(): Command {
 }
 
 async function serveApi(config: ApiConfig): Promise<void> {
+  requireOpenFiles(bounds.open_files_min);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax, requestIdHeader } = config;
   const books = new Books({
     url,

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { HttpAddress, HttpServer } from "../http/server.ts";
+import { watchOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
 /**
@@ -24,6 +25,7 @@ export async function runServer(
     // The exit code that a shell reports for a process that the signal ended.
     process.exit(signals.kill.reason === "SIGINT" ? 130 : 143);
   });
+  watchOpenFiles((line) => console.error(`razonete: ${line}`));
   console.log(banner);
   await once(signals.stop, "abort");
   server.drain();

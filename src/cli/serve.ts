@@ -1,7 +1,9 @@
 import { Command } from "commander";
+import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { requireOpenFiles } from "./open-files.ts";
 import { reachableFromOutside, runServer } from "./run-server.ts";
 
 export function serveCommand(): Command {
@@ -21,6 +23,7 @@ export function serveCommand(): Command {
 }
 
 async function serve(config: ServeConfig): Promise<void> {
+  requireOpenFiles(bounds.open_files_min);
   const ledger = new EmbeddedLedger({ file: config.dataFile, onOutage: warn });
   let server: HttpServer;
   try {

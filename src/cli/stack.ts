@@ -1,7 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
+import { StartError } from "../errors.ts";
 import { environmentOfStack } from "../config.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
+import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
 interface StackFlags {
@@ -12,7 +14,12 @@ interface StackFlags {
   readonly writers: number;
   readonly restore: boolean;
   readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly maintenance: boolean;
 }
+
+/** A flag that only makes sense for one start, and is not part of the same stack's next one. */
+const FLAGS_OF_ONE_START = ["--fresh", "--restore", "--yes", "--dry-run", "--maintenance"];
 
 export function stackCommand(): Command {
   return new Command("stack")
@@ -29,11 +36,13 @@ export function stackCommand(): Command {
     )
     .option("--restore", "run razonete restore first, which asks here", false)
     .option("--yes", "with --restore: do not ask", false)
+    .option("--dry-run", "with --restore: only say what it would do, and stop", false)
+    .option("--maintenance", "PostgreSQL, Redis and NATS alone, to put a backup back", false)
     .addHelpText(
       "after",
       `
 Every process that dies is started again within a second. Ctrl-C stops all of them in order; a second one at once.
-Both lose nothing that was answered. Only --port is fixed; all else is on free ports and sockets of its own.
+Both lose nothing that was answered. All but HAProxy is on ports and sockets of its own, which stay the same.
 While it runs, stack.json in the data folder says what runs where, and logs/ holds what each process says.
 
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
@@ -44,23 +53,37 @@ SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own proc
     .action(stack);
 }
 
-async function stack({ restore, yes, ...flags }: StackFlags): Promise<void> {
+async function stack({ restore, yes, dryRun, ...flags }: StackFlags): Promise<void> {
+  if ((yes || dryRun) && !restore) throw new StartError("--yes and --dry-run are for --restore.");
+  if (restore && flags.maintenance) throw new StartError("--restore and --maintenance exclude each other.");
+  requireOpenFiles(stackBounds.open_files_min);
   const { stop, kill } = listenForStop((signal) =>
     console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
   );
   const { all, own } = environmentOfStack();
-  await runStack(
+  const code = await runStack(
     {
       ...flags,
       environment: all,
       ownEnvironment: own,
       say: (line) => console.log(line),
-      ...(restore ? { restore: yes ? ["--yes"] : [] } : {}),
+      restoreCommand: restoreCommand(process.argv.slice(3)),
+      ...(restore ? { restore: { yes, dryRun } } : {}),
     },
     { stop, kill },
   );
   console.log(kill.aborted ? "Killed. Everything that was answered is on disk." : "Stopped.");
-  process.exit(kill.aborted ? 130 : 0);
+  process.exit(kill.aborted ? 130 : code);
+}
+
+/** How to start the same stack with a restore first, for a shell. */
+function restoreCommand(given: readonly string[]): string {
+  const flags = given.filter((flag) => !FLAGS_OF_ONE_START.includes(flag)).map(quoted);
+  return ["npm run stack --", ...flags, "--restore"].join(" ");
+}
+
+function quoted(text: string): string {
+  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function integer(min: number, max: number): (text: string) => number {

@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
+
 /** Requests to stop a long-running command, from the terminal or by signals. */
 export interface StopSignals {
   /** Stop in an orderly way. */
@@ -9,7 +12,10 @@ export interface StopSignals {
 // Under `npm run` one Ctrl-C arrives twice: from the terminal, and forwarded by npm.
 const SAME_PRESS_MILLISECONDS = 250;
 
-/** From now on the first SIGINT, SIGTERM or SIGHUP aborts `stop`, and a later one `kill`; none ends the process. */
+/**
+ * From now on the first SIGINT, SIGTERM or SIGHUP aborts `stop`, and a later one `kill`; none ends the process. A SIGHUP
+ * that was ignored when the process was started stays so: nohup asks for that.
+ */
 export function listenForStop(onStop: (signal: NodeJS.Signals) => void): StopSignals {
   const stop = new AbortController();
   const kill = new AbortController();
@@ -23,6 +29,14 @@ export function listenForStop(onStop: (signal: NodeJS.Signals) => void): StopSig
       kill.abort(signal);
     }
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  if (!isIgnored("SIGHUP")) process.on("SIGHUP", onSignal);
   return { stop: stop.signal, kill: kill.signal };
+}
+
+/** Whether this process ignores the signal. Only Linux tells; elsewhere false. */
+function isIgnored(signal: "SIGHUP"): boolean {
+  if (!existsSync("/proc/self/status")) return false;
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }

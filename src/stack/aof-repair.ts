@@ -15,12 +15,16 @@ const LOG_FOLDER = "appendonlydir";
  * @param redisServer path of redis-server; redis-check-aof has to be in the same folder
  * @param folder Redis's working directory; Redis must not be running
  * @param log an open file for the output of redis-check-aof
+ * @throws Error if redis-check-aof could not be run: Redis must not be started then
  */
 export function repairAof(redisServer: string, folder: string, log: number): void {
   const newest = newestAofPart(folder);
   if (newest === null || statSync(newest).size === 0) return;
   const check = join(dirname(redisServer), "redis-check-aof");
-  spawnSync(check, ["--fix", newest], { input: "y\n", stdio: ["pipe", log, log] });
+  const { error, signal } = spawnSync(check, ["--fix", newest], { input: "y\n", stdio: ["pipe", log, log] });
+  if (error !== undefined || signal !== null) {
+    throw new Error(`Redis's log could not be looked at (${error?.message ?? signal})`);
+  }
 }
 
 /** The part of the append-only file that is being written: the one with the highest number; null if there is none. */

@@ -1,4 +1,5 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from "node:fs";
+import { messageOf } from "../errors.ts";
 import { stackBounds } from "./stack-bounds.ts";
 
 /** The one old log that is kept: the previous run's, or the older part of a log that has reached its bound. */
@@ -18,9 +19,14 @@ export function boundLog(log: string): void {
   truncateSync(log, 0);
 }
 
-/** The last lines of a log, joined to one line; "(empty)" if there are none. */
+/** The last lines of a log, joined to one line; "(empty)" if there are none. Does not throw. */
 export function lastLines(log: string, count: number): string {
-  const lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
+  let lines: string[];
+  try {
+    lines = existsSync(log) ? readFileSync(log, "utf8").split("\n") : [];
+  } catch (error) {
+    return `(it cannot be read: ${messageOf(error)})`;
+  }
   const shown = lines.map((line) => line.trim()).filter((line) => line !== "");
   return shown.length === 0 ? "(empty)" : shown.slice(-count).join(" | ");
 }

@@ -1,4 +1,6 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { z } from "zod";
 import { StartError } from "../errors.ts";
 
 // Below the range from which Linux takes the local ports of outgoing connections, so that no connection takes a server's
@@ -8,12 +10,49 @@ const PORT_COUNT = 12_000;
 
 /** `count` different free ports on 127.0.0.1; none of them is a default port of our servers. */
 export async function freePorts(count: number): Promise<number[]> {
-  const found = new Set<number>();
-  while (found.size < count) {
+  const found: number[] = [];
+  while (found.length < count) found.push(await freePort(found));
+  return found;
+}
+
+async function freePort(except: readonly number[]): Promise<number> {
+  for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORT_COUNT);
-    if (!found.has(port) && (await isFree(port))) found.add(port);
+    if (!except.includes(port) && (await isFree(port))) return port;
   }
-  return [...found];
+}
+
+/**
+ * `count` different free ports on 127.0.0.1, the same ones each time as long as they are free: other tools have written
+ * them down.
+ *
+ * @param file where they are kept
+ * @param except a port that is none of them
+ */
+export async function keptPorts(file: string, count: number, except: number): Promise<number[]> {
+  const kept = readPorts(file);
+  const ports: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const port = kept[index];
+    const isUsable = port !== undefined && port !== except && !ports.includes(port) && (await isFree(port));
+    ports.push(isUsable ? port : await freePort([...kept, ...ports, except]));
+  }
+  // A stack with fewer APIs leaves the ports of the others to them.
+  const next = [...ports, ...kept.slice(count)];
+  writeFileSync(`${file}.next`, `${JSON.stringify(next)}\n`);
+  renameSync(`${file}.next`, file);
+  return ports;
+}
+
+const portList = z.array(z.int().min(1).max(65_535));
+
+/** None, where they cannot be read. */
+function readPorts(file: string): readonly number[] {
+  try {
+    return portList.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch {
+    return [];
+  }
 }
 
 /** Whether this process can listen on 127.0.0.1:`port`. */
@@ -32,8 +71,7 @@ export function isFree(port: number): Promise<boolean> {
  */
 export async function choosePort(wanted: number): Promise<number> {
   if (wanted === 0) {
-    const [port = 0] = await freePorts(1);
-    return port;
+    return freePort([]);
   }
   if (await isFree(wanted)) return wanted;
   throw new StartError(

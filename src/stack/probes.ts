@@ -9,6 +9,7 @@ import { messageOf } from "../errors.ts";
 export type Probe = () => Promise<string | null>;
 
 const PROBE_MILLISECONDS = 2_000;
+const NOT_READY = "urn:razonete:problem:not-ready";
 
 /** For a process that has no address to ask: it is ready as long as it runs. */
 export const alwaysReady: Probe = () => Promise.resolve(null);
@@ -95,12 +96,17 @@ function reasonOf(attempt: () => Promise<unknown>): Probe {
   };
 }
 
-/** The detail of an answer with problem details; null for any other answer. */
+/**
+ * Why a process is not ready, as it tells itself; null for any other answer. The detail of any other problem is meant
+ * for a client, and tells it what to do.
+ */
 function detailOf(body: string): string | null {
   try {
     const problem: unknown = JSON.parse(body);
     if (typeof problem !== "object" || problem === null || !("detail" in problem)) return null;
-    return typeof problem.detail === "string" ? problem.detail : null;
+    if (!("type" in problem) || problem.type !== NOT_READY) return null;
+    const { detail } = problem;
+    return typeof detail === "string" ? detail.replace(/^Send requests to another instance: /, "") : null;
   } catch {
     return null;
   }

@@ -2,11 +2,18 @@ import { join } from "node:path";
 import { openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
-import { choosePort, freePorts } from "./ports.ts";
+import { choosePort, keptPorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
-import { DEPLOY, type OwnCommands, OWN_COMMANDS, planStack, PORTS_BESIDE_APIS } from "./stack-plan.ts";
+import {
+  DEPLOY,
+  type OwnCommands,
+  OWN_COMMANDS,
+  planStack,
+  PORTS_BESIDE_APIS,
+  type StackPlan,
+} from "./stack-plan.ts";
 import { PROGRAM_NAMES } from "./server-programs.ts";
-import { Stack, StartInterrupted } from "./stack.ts";
+import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
 
 export interface StackOptions {
   /** The data folder, kept between runs; created if it does not exist. */
@@ -24,8 +31,12 @@ export interface StackOptions {
   /** Additional variables for our own processes. */
   readonly ownEnvironment: Readonly<Record<string, string>>;
   readonly own?: OwnCommands;
-  /** Runs `razonete restore` with these flags before `init`. */
-  readonly restore?: readonly string[];
+  /** Runs `razonete restore` with these flags before `init`; a dry run of it ends the stack. */
+  readonly restore?: { readonly yes: boolean; readonly dryRun: boolean };
+  /** How its user starts the same stack with a restore: told where one is needed. */
+  readonly restoreCommand: string;
+  /** PostgreSQL, Redis and NATS alone. */
+  readonly maintenance?: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -39,10 +50,11 @@ export interface StackSignals {
 /**
  * Runs a cluster on this machine until `signals.stop`. Resolves when no process of it is left.
  *
+ * @returns the exit code: 0, or that of the dry run of a restore
  * @throws StartError if it cannot start; then nothing is left running either
  */
-export async function runStack(options: StackOptions, signals: StackSignals): Promise<void> {
-  const { say } = options;
+export async function runStack(options: StackOptions, signals: StackSignals): Promise<number> {
+  const { say, restore, restoreCommand, maintenance = false } = options;
   const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
   const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
@@ -60,13 +72,13 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       password: folder.password,
       environment,
     });
-    const ports = await freePorts(PORTS_BESIDE_APIS + apis);
+    const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, port);
     const plan = planStack({
       folder,
       programs,
       postgresUser,
       own,
-      restore: options.restore ?? null,
+      restore: restore === undefined ? null : restoreFlags(restore),
       port,
       apis,
       writers,
@@ -74,10 +86,16 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
       ownEnvironment,
     });
-    const stack = new Stack(plan, folder, say);
+    const stack = new Stack(plan, folder, say, undefined, restoreCommand);
     const onKill = (): void => stack.kill();
     signals.kill.addEventListener("abort", onKill);
     try {
+      if (maintenance) {
+        await stack.startMaintenance(signals.stop);
+        for (const line of maintenanceLines(plan)) say(line);
+        await aborted(signals.stop);
+        return 0;
+      }
       await stack.start(signals.stop);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       say(
@@ -85,8 +103,11 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       );
       for (const line of [...stack.describe(), ...usageLines(plan.url)]) say(line);
       await aborted(signals.stop);
+      return 0;
     } catch (error) {
+      if (error instanceof DryRunEnded) return error.exitCode;
       if (!(error instanceof StartInterrupted)) throw error;
+      return 0;
     } finally {
       await stack.stop();
       signals.kill.removeEventListener("abort", onKill);
@@ -94,6 +115,20 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   } finally {
     folder.release();
   }
+}
+
+function restoreFlags({ yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean }): string[] {
+  return [...(yes ? ["--yes"] : []), ...(dryRun ? ["--dry-run"] : [])];
+}
+
+function maintenanceLines({ databaseUrl, redisUrl, natsUrl }: StackPlan): string[] {
+  return [
+    "PostgreSQL, Redis and NATS run, and nothing that uses them:",
+    `  DATABASE_URL=${databaseUrl}`,
+    `  REDIS_URL=${redisUrl}`,
+    `  NATS_URL=${natsUrl}`,
+    "Ctrl-C stops everything; the data stays.",
+  ];
 }
 
 function usageLines(url: string): string[] {

@@ -12,6 +12,8 @@ export const stackBounds = {
   stop_milliseconds_max: 20_000,
   /** How long a stop waits for the writer to keep the batches in the outbox; the rest is kept after the next start. */
   keep_milliseconds_max: 10_000,
+  /** HAProxy's maxconn of 4000 needs two for each client, and some of its own. */
+  open_files_min: 8_192,
   /** When a process's log is larger than this, it is rotated; one old log is kept. */
   log_bytes_max: 16 * 1024 * 1024,
 } as const;

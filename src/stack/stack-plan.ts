@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
@@ -104,13 +105,14 @@ export function planStack(options: PlanOptions): StackPlan {
   const { folder, programs, environment, own } = options;
   const { password } = folder;
   const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
-  const redisUrl = `redis://:${password}@127.0.0.1:${redisPort}`;
+  // With its user: redis-cli takes an empty one for a name.
+  const redisUrl = `redis://default:${password}@127.0.0.1:${redisPort}`;
   const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
   const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
   const url = `http://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
   // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
-  const ownRedisUrl = fitsSocket(redisSocket)
+  const ownRedisUrl = isSocketPath(redisSocket)
     ? `unix://:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
     : redisUrl;
   const addresses = { REDIS_URL: ownRedisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
@@ -144,13 +146,17 @@ export function planStack(options: PlanOptions): StackPlan {
         `port ${redisPort}`,
         `dir ${JSON.stringify(folder.redis)}`,
         `requirepass ${password}`,
-        ...(fitsSocket(redisSocket)
+        ...(isSocketPath(redisSocket)
           ? [`unixsocket ${JSON.stringify(redisSocket)}`, "unixsocketperm 700"]
           : []),
         "",
       ].join("\n"),
       environment,
-      beforeStart: (log) => repairAof(programs.redis, folder.redis, log),
+      beforeStart: (log) => {
+        // Where its folder was removed, Redis starts empty, and the fence says what to do.
+        mkdirSync(folder.redis, { recursive: true });
+        repairAof(programs.redis, folder.redis, log);
+      },
       probe: redisProbe(redisUrl),
     },
     nats: {
@@ -190,9 +196,12 @@ export function planStack(options: PlanOptions): StackPlan {
   };
 }
 
-/** Whether a path is short enough for a unix socket's address; in a deep folder it may not be. */
-function fitsSocket(path: string): boolean {
-  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
+/**
+ * Whether a path can be the address of a unix socket for everyone here. In a deep folder it may be too long, and what
+ * follows a `$` HAProxy would take for the name of a variable.
+ */
+function isSocketPath(path: string): boolean {
+  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX && !path.includes("$");
 }
 
 function planApi(
@@ -205,7 +214,7 @@ function planApi(
   const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), REQUEST_ID_HEADER };
   const socket = join(folder.run, `${name}.sock`);
   const base = { name, kind: "api", command: own.api } as const;
-  if (!fitsSocket(socket)) {
+  if (!isSocketPath(socket)) {
     const address = `127.0.0.1:${port}`;
     const plan = {
       ...base,

@@ -1,5 +1,5 @@
 import { stackBounds } from "./stack-bounds.ts";
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
@@ -15,6 +15,16 @@ const CRASHES_AT_START_MAX = 5;
 
 /** The stack was stopped while it was still starting. */
 export class StartInterrupted extends Error {}
+
+/** A dry run of the restore has ended, and the stack is not to start. */
+export class DryRunEnded extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super("the dry run has ended");
+    this.exitCode = exitCode;
+  }
+}
 
 /**
  * All processes of one cluster on this machine.
@@ -32,6 +42,7 @@ export class Stack {
   readonly #plan: StackPlan;
   readonly #folder: DataFolder;
   readonly #say: (line: string) => void;
+  readonly #restoreCommand: string;
   readonly #onReady: (name: string, milliseconds: number) => void;
   readonly #haproxy: SupervisedProcess;
   readonly #apis: readonly SupervisedProcess[];
@@ -48,16 +59,19 @@ export class Stack {
   /**
    * @param say prints a line for the person at the terminal
    * @param onReady called for each process that becomes ready, with the time since its own start
+   * @param restoreCommand how its user starts this stack with a restore: told where one is needed
    */
   constructor(
     plan: StackPlan,
     folder: DataFolder,
     say: (line: string) => void,
     onReady: (name: string, milliseconds: number) => void = () => {},
+    restoreCommand = "npm run stack -- --restore",
   ) {
     this.#plan = plan;
     this.#folder = folder;
     this.#say = say;
+    this.#restoreCommand = restoreCommand;
     this.#onReady = onReady;
     const supervised = (process: ProcessPlan): SupervisedProcess =>
       new SupervisedProcess(process, folder, say, () => this.#describe());
@@ -74,19 +88,31 @@ export class Stack {
    *
    * @throws StartError if a process does not start
    * @throws StartInterrupted if `interrupted` is aborted before
+   * @throws DryRunEnded after a dry run of the restore
    */
   async start(interrupted: AbortSignal): Promise<void> {
-    for (const { plan } of this.#all()) rotateLog(logOf(plan, this.#folder));
-    rotateLog(logOf(this.#plan.init, this.#folder));
-    this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
-
-    await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
+    await this.#startServers(interrupted);
     await this.#runRestore(interrupted);
     await this.#runInit(interrupted);
     await this.#startTogether([...this.#writers, ...this.#apis], interrupted);
     await this.#startTogether([this.#haproxy], interrupted);
     this.#described = true;
     this.#describe();
+  }
+
+  /** PostgreSQL, Redis and NATS alone, for work on their data. Otherwise as {@link start}. */
+  async startMaintenance(interrupted: AbortSignal): Promise<void> {
+    await this.#startServers(interrupted);
+    this.#described = true;
+    this.#describe();
+  }
+
+  async #startServers(interrupted: AbortSignal): Promise<void> {
+    for (const { plan } of this.#all()) rotateLog(logOf(plan, this.#folder));
+    rotateLog(logOf(this.#plan.init, this.#folder));
+    this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
+
+    await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
   }
 
   /** Resolves when no process is left. */
@@ -146,10 +172,10 @@ export class Stack {
         return;
       }
       if (process.crashesInARow >= CRASHES_AT_START_MAX) {
-        throw new StartError(`${name} does not start. Its log ends: ${process.logEnd()}`);
+        throw new StartError(`${name} does not start. ${process.lastWords()}`);
       }
       if (now - startedAt > stackBounds.start_milliseconds_max) {
-        throw new StartError(`${name} does not get ready: ${reason}. Its log ends: ${process.logEnd()}`);
+        throw new StartError(`${name} does not get ready: ${reason}. ${process.lastWords()}`);
       }
       if (now - reportedAt > REPORT_EVERY_MILLISECONDS) {
         reportedAt = now;
@@ -162,6 +188,7 @@ export class Stack {
   async #runRestore(interrupted: AbortSignal): Promise<void> {
     if (this.#plan.restore === null) return;
     const exit = await this.#runOneShot(this.#plan.restore, spawnAtTerminal, interrupted);
+    if (this.#plan.restore.command.includes("--dry-run")) throw new DryRunEnded(exit.code ?? 1);
     if (exit.code !== 0) throw new StartError("the ledger was not restored, so it was not started.");
   }
 
@@ -169,7 +196,11 @@ export class Stack {
   async #runOneShot(plan: ProcessPlan, spawn: typeof spawnPlanned, interrupted: AbortSignal): Promise<Exit> {
     if (interrupted.aborted) throw new StartInterrupted();
     const ended = Promise.withResolvers<Exit>();
-    this.#oneShot = spawn(plan, this.#folder, ended.resolve);
+    try {
+      this.#oneShot = spawn(plan, this.#folder, ended.resolve);
+    } catch (error) {
+      throw new StartError(`${plan.name} cannot be started (${messageOf(error)}).`);
+    }
     const exit = await ended.promise;
     this.#oneShot = null;
     if (interrupted.aborted) throw new StartInterrupted();
@@ -180,9 +211,7 @@ export class Stack {
     const exit = await this.#runOneShot(this.#plan.init, spawnPlanned, interrupted);
     if (exit.code !== 0) {
       const said = lastLines(logOf(this.#plan.init, this.#folder), 1).replace(/^razonete: /, "");
-      const hint = said.includes("razonete restore")
-        ? " For a stack that is: npm run stack -- --restore"
-        : "";
+      const hint = said.includes("razonete restore") ? ` For a stack that is: ${this.#restoreCommand}` : "";
       throw new StartError(`the ledger could not be set up: ${said}${hint}`);
     }
   }
@@ -219,11 +248,20 @@ export class Stack {
     const processes = this.#all().flatMap(({ plan, pid }) =>
       pid === null ? [] : [{ name: plan.name, pid }],
     );
-    writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+    try {
+      writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+    } catch (error) {
+      // The processes matter more than their description, which is written anew at the next start of one.
+      this.#say(`stack.json could not be written: ${messageOf(error)}.`);
+    }
   }
 
   #boundLogs(): void {
-    for (const { plan } of this.#all()) boundLog(logOf(plan, this.#folder));
+    try {
+      for (const { plan } of this.#all()) boundLog(logOf(plan, this.#folder));
+    } catch (error) {
+      this.#say(`the logs could not be bounded: ${messageOf(error)}.`);
+    }
   }
 }
 

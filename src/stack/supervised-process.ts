@@ -1,5 +1,6 @@
-import { closeSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../errors.ts";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -12,8 +13,10 @@ import type { ProcessPlan } from "./stack-plan.ts";
 const QUICK_CRASH_MILLISECONDS = 1_000;
 const FIRST_DELAY_MILLISECONDS = 100;
 const DELAY_MILLISECONDS_MAX = 5_000;
-/** The delay after an exit code that asks for a person. */
-const ALARM_DELAY_MILLISECONDS = 60_000;
+/** The delay after an exit code that asks for a person: once that person has restored, nothing should wait long. */
+const ALARM_DELAY_MILLISECONDS = 5_000;
+/** But the person is told only so often. */
+const ALARM_TOLD_EVERY_MILLISECONDS = 60_000;
 const LOG_LINES_SHOWN = 3;
 
 export interface Exit {
@@ -21,16 +24,26 @@ export interface Exit {
   readonly signal: string | null;
 }
 
-/** Starts a process with its log, its files and its record. The terminal's Ctrl-C does not reach it. */
+/**
+ * Starts a process with its log, its files and its record. The terminal's Ctrl-C does not reach it.
+ *
+ * @throws Error if it cannot be started now (no program, memory, process or open file left); then it does not run, and
+ * `onExit` is not called
+ */
 export function spawnPlanned(
   plan: ProcessPlan,
   folder: Pick<DataFolder, "run" | "logs">,
   onExit: (exit: Exit) => void,
 ): Bun.Subprocess {
   if (plan.socket !== undefined) rmSync(plan.socket, { force: true });
-  const log = openSync(logOf(plan, folder), "a");
-  const handedOver = plan.handedOver === undefined ? null : openSync(plan.handedOver, "r");
+  let log: number | null = null;
+  let handedOver: number | null = null;
+  let isRecorded = false;
   try {
+    // Someone may have removed them while the stack runs.
+    for (const part of [folder.logs, folder.run]) mkdirSync(part, { recursive: true });
+    log = openSync(logOf(plan, folder), "a");
+    if (plan.handedOver !== undefined) handedOver = openSync(plan.handedOver, "r");
     plan.beforeStart?.(log);
     const child = Bun.spawn([...plan.command], {
       // PostgreSQL's user may not be able to enter the current directory.
@@ -47,13 +60,20 @@ export function spawnPlanned(
       onExit: (_child, code, signal, error) => {
         forgetProcess(folder.run, plan.name);
         if (plan.socket !== undefined) rmSync(plan.socket, { force: true });
-        onExit({ code, signal: signal === null ? null : (error?.message ?? String(signal)) });
+        if (isRecorded) onExit({ code, signal: signal === null ? null : (error?.message ?? String(signal)) });
       },
     });
-    recordProcess(folder.run, plan.name, plan.kind, child.pid);
+    try {
+      recordProcess(folder.run, plan.name, plan.kind, child.pid);
+      isRecorded = true;
+    } catch (error) {
+      // Without its record, the stack after a killed one would start a second one beside it.
+      child.kill("SIGKILL");
+      throw error;
+    }
     return child;
   } finally {
-    closeSync(log);
+    if (log !== null) closeSync(log);
     if (handedOver !== null) closeSync(handedOver);
   }
 }
@@ -85,10 +105,10 @@ export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): stri
  * A process that is kept running.
  *
  * It is idle until `start`, and running from then on. If it ends by itself, it is started again at once. If it ran for
- * less than a second, there is a delay before the next start, which grows from 0.1 to 5 seconds with each such crash in
- * a row, so that a process that cannot run does not take up the machine. A writer that finds a divergence between books
- * and outbox says so by its exit code: it needs a person, and is only started again after a minute. `stop` and `kill`
- * end it for good, also during a delay. Between two runs, `pid` is the last one.
+ * less than a second, or could not be started at all, there is a delay before the next start, which grows from 0.1 to 5
+ * seconds with each such crash in a row, so that a process that cannot run does not take up the machine. A writer that
+ * finds a divergence between books and outbox says so by its exit code: it needs a person, and is tried again every 5
+ * seconds. `stop` and `kill` end it for good, also during a delay. Between two runs, `pid` is the last one.
  */
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
@@ -99,6 +119,9 @@ export class SupervisedProcess {
   #startedAt = 0;
   #crashesInARow = 0;
   #pause: Timer | null = null;
+  /** Why the last start failed; null if it did not. */
+  #startFailure: string | null = null;
+  #alarmToldAt = -Infinity;
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
 
@@ -115,7 +138,7 @@ export class SupervisedProcess {
     return this.#child?.pid ?? null;
   }
 
-  /** How often in a row it has now crashed at once. */
+  /** How often in a row it has now crashed at once, or could not be started. */
   get crashesInARow(): number {
     return this.#crashesInARow;
   }
@@ -124,15 +147,46 @@ export class SupervisedProcess {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  logEnd(): string {
-    return lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN);
+  /** Why it does not run, as far as it is known: a sentence. */
+  lastWords(): string {
+    if (this.#startFailure !== null) return `It cannot be started: ${this.#startFailure}.`;
+    return `Its log ends: ${lastLines(logOf(this.plan, this.#folder), LOG_LINES_SHOWN)}`;
   }
 
+  /** If it cannot be started now, this says so and tries again later. */
   start(): void {
+    if (this.#tryStart()) return;
+    this.#startLater(`${this.plan.name} does not run`);
+  }
+
+  #tryStart(): boolean {
     this.#pause = null;
     this.#startedAt = performance.now();
-    this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
+    try {
+      this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
+      this.#startFailure = null;
+    } catch (error) {
+      this.#startFailure = messageOf(error);
+      this.#crashesInARow += 1;
+      return false;
+    }
     this.#onStart();
+    return true;
+  }
+
+  /** @param what why, as the beginning of a sentence */
+  #startLater(what: string): void {
+    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
+    this.#pause = setTimeout(() => this.start(), delay);
+    this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`);
+  }
+
+  #tellAlarm(): void {
+    const now = performance.now();
+    if (now - this.#alarmToldAt < ALARM_TOLD_EVERY_MILLISECONDS) return;
+    this.#alarmToldAt = now;
+    const every = ALARM_DELAY_MILLISECONDS / 1000;
+    this.#say(`${this.plan.name} needs you; until then it is tried every ${every} s. ${this.lastWords()}`);
   }
 
   /** Lets the process complete its work, and kills it after a time-out. Resolves when it has ended. */
@@ -169,21 +223,18 @@ export class SupervisedProcess {
       return;
     }
     if (exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer") {
-      this.#say(`${this.plan.name} needs you; next try in a minute. Its log ends: ${this.logEnd()}`);
       this.#pause = setTimeout(() => this.start(), ALARM_DELAY_MILLISECONDS);
+      this.#tellAlarm();
       return;
     }
     const lived = performance.now() - this.#startedAt;
     this.#crashesInARow = lived < QUICK_CRASH_MILLISECONDS ? this.#crashesInARow + 1 : 0;
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
-    if (this.#crashesInARow === 0) {
-      this.start();
+    if (this.#crashesInARow === 0 && this.#tryStart()) {
       this.#say(`${ended}; started again (${this.pid}).`);
       return;
     }
-    const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
-    this.#say(`${ended}; next start in ${delay / 1000} s. Its log ends: ${this.logEnd()}`);
-    this.#pause = setTimeout(() => this.start(), delay);
+    this.#startLater(ended);
   }
 }

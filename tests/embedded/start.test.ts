@@ -75,6 +75,13 @@ describe("a start that cannot be", () => {
     await expectRefusal({ data: join(folder.path, "data") }, /is not a file/);
   });
 
+  test("too few open files", async () => {
+    using folder = temporaryFolder();
+    const wrapper = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"];
+    await expectRefusal({ data: folder.path, wrapper }, /only 64 files may be open here, and it needs 1024/);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   test("settings that are wrong: one sentence that names them all", async () => {
     using folder = temporaryFolder();
     const environment = { DRAIN_MS: "soon" };

@@ -58,6 +58,16 @@ describe.skipIf(serversMissing !== null)("Redis's log, before Redis is started",
     expect(mended(`${TRANSACTION}${TRANSACTION.slice(0, 30)}${"\0".repeat(50)}`)).toBe(TRANSACTION);
   });
 
+  test("is not left unseen where the program that looks at it cannot be run", () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "appendonlydir"));
+    writeFileSync(join(folder.path, "appendonlydir/appendonly.aof.1.incr.aof"), TRANSACTION.slice(0, 40));
+    const log = openSync("/dev/null", "a");
+    const nowhere = join(folder.path, "redis-server");
+    expect(() => repairAof(nowhere, folder.path, log)).toThrow("Redis's log could not be looked at (ENOENT");
+    closeSync(log);
+  });
+
   test("in a container, too", () => {
     expect(mended(TRANSACTION.repeat(3), mendInContainer)).toBe(TRANSACTION.repeat(3));
     expect(mended("", mendInContainer)).toBe("");

@@ -1,11 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { startStack, stackToTheEnd } from "../support/running-stack.ts";
-import { serversMissing } from "../support/servers/binaries.ts";
+import { pathOf, serversMissing } from "../support/servers/binaries.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -24,15 +24,55 @@ describe.skipIf(serversMissing !== null)("a stack whose Redis was emptied", () =
 
     const refused = await stackToTheEnd(start);
     expect(refused.code).toBe(1);
-    expect(refused.output).toMatch(
-      /could not be set up: Redis is empty, .*For a stack that is: npm run stack -- --restore/,
+    expect(refused.output).toMatch(/could not be set up: Redis is empty, /);
+    expect(refused.output).toContain(
+      `For a stack that is: npm run stack -- --data ${folder.path} --port 0 --restore\n`,
     );
+
+    const planned = await stackToTheEnd({ ...start, flags: ["--restore", "--dry-run"] });
+    expect(planned.output).toMatch(/Redis holds nothing[^]*Nothing was restored\.\nStopped\.\n$/);
+    expect(planned.output).not.toContain("listens on");
 
     const unasked = await stackToTheEnd({ ...start, flags: ["--restore"] });
     expect(unasked.code).toBe(1);
     expect(unasked.output).toMatch(/Redis holds nothing[^]*nothing was restored: nobody can be asked here/);
 
     await using stack = await startStack({ ...start, flags: ["--restore", "--yes"] });
+    expect((await call(stack.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 700 });
+    expect(await stack.stop()).toBe(0);
+  });
+});
+
+describe.skipIf(serversMissing !== null)("a stack in maintenance", () => {
+  test("runs the servers and nothing that uses them, so that a backup can be put back", async () => {
+    using folder = temporaryFolder();
+    const start = { data: folder.path, real: true } as const;
+    const credit = { valor: 700, tipo: "c", descricao: "kept" };
+    {
+      await using stack = await startStack(start);
+      expect((await call(stack.url, "POST", "/clientes/1/transacoes", credit)).status).toBe(200);
+      expect(await stack.stop()).toBe(0);
+    }
+    {
+      await using stack = await startStack({ ...start, flags: ["--maintenance"] });
+      const { processes, databaseUrl } = stack.description();
+      expect(processes.map(({ name }) => name)).toEqual(["redis", "nats", "postgres"]);
+      expect(stack.output()).toContain(`DATABASE_URL=${databaseUrl}\n`);
+      // As operations.md puts a dump back. FORCE would end what still uses the books: nothing may have to be ended.
+      const another = databaseUrl.replace(/\/razonete$/, "/postgres");
+      const file = join(folder.path, "books.dump");
+      for (const [tool, ...flags] of [
+        ["pg_dump", "--format=custom", `--file=${file}`, databaseUrl],
+        ["psql", another, "-c", "DROP DATABASE razonete", "-c", "CREATE DATABASE razonete"],
+        ["pg_restore", `--dbname=${databaseUrl}`, file],
+      ] as const) {
+        const program = join(dirname(pathOf("postgres")), tool);
+        const { exitCode, stderr } = Bun.spawnSync([program, ...flags]);
+        expect([tool, exitCode, stderr.toString()]).toEqual([tool, 0, ""]);
+      }
+      expect(await stack.stop()).toBe(0);
+    }
+    await using stack = await startStack(start);
     expect((await call(stack.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 700 });
     expect(await stack.stop()).toBe(0);
   });

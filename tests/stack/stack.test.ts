@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
@@ -11,9 +11,10 @@ import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { processesOf, type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";
-import { serversMissing } from "../support/servers/binaries.ts";
+import { processesOf, stackToTheEnd, startStack } from "../support/running-stack.ts";
+import { pathOf, serversMissing } from "../support/servers/binaries.ts";
 import { sharedStack } from "./support/shared-stack.ts";
+import { startsInBooks, withRedis, works } from "./support/ask-servers.ts";
 import { stoppedStack } from "./support/stopped-stack.ts";
 
 /** The servers are real; our own processes have stand-ins, whose behaviour is nothing but what the stack relies on. */
@@ -93,6 +94,46 @@ describe.skipIf(serversMissing !== null)("a running stack", () => {
     expect(stack.output()).toContain("redis ended (signal SIGKILL)");
   });
 
+  test("starts again what could not be started for a while", async () => {
+    using folder = temporaryFolder();
+    const program = join(folder.path, "nats-server");
+    symlinkSync(pathOf("nats"), program);
+    const data = join(folder.path, "data");
+    copyStopped(data);
+    const PATH = `${folder.path}:${process.env["PATH"]}`;
+    await using stack = await startStack({ data, environment: { PATH } });
+    const before = stack.pid("nats");
+    rmSync(program);
+    process.kill(before, "SIGKILL");
+    await eventually("it pauses longer", () => stack.output().includes("next start in 0.4 s"));
+    expect(stack.output()).toMatch(
+      /nats does not run; next start in 0\.2 s\. It cannot be started: ENOENT.*\n/,
+    );
+    symlinkSync(pathOf("nats"), program);
+    await eventually("nats is back", () => stack.pid("nats") !== before);
+    await eventually("the stack works", () => works(stack));
+    expect(await stack.stop()).toBe(0);
+  });
+
+  test("starts again what lost its folder, and its logs, meanwhile", async () => {
+    using folder = temporaryFolder();
+    copyStopped(folder.path);
+    await using stack = await startStack({ data: folder.path });
+    for (const [name, part] of [
+      ["redis", "redis"],
+      ["nats", "nats"],
+      ["nats", "logs"],
+    ] as const) {
+      const before = stack.pid(name);
+      process.kill(before, "SIGSTOP");
+      rmSync(join(folder.path, part), { recursive: true });
+      process.kill(before, "SIGKILL");
+      await eventually(`${name} is back`, () => stack.pid(name) !== before);
+      await eventually(`the stack works without its ${part}`, () => works(stack));
+    }
+    expect(await stack.stop()).toBe(0);
+  });
+
   test("pauses, and says why, where a process dies at once again and again", async () => {
     using folder = temporaryFolder();
     const dead = join(folder.path, "writers-die");
@@ -105,8 +146,13 @@ describe.skipIf(serversMissing !== null)("a running stack", () => {
     expect(stack.output()).toMatch(/writer-1 ended \(code 3\) after .* Its log ends: .*no luck today: 3/);
     // By this code a writer says that the books and the outbox differ.
     writeFileSync(dead, "65");
-    await eventually("it is left alone", () => stack.output().includes("writer-1 needs you"));
-    expect(stack.output()).toMatch(/next try in a minute\. Its log ends: .*no luck today: 65/);
+    await eventually("it asks for a person", () => stack.output().includes("writer-1 needs you"));
+    expect(stack.output()).toMatch(/it is tried every 5 s\. Its log ends: .*no luck today: 65/);
+    // Once that person has mended it, it goes on without one, and soon.
+    rmSync(dead);
+    const asked = stack.pid("writer-1");
+    await eventually("it is tried again", () => stack.pid("writer-1") !== asked);
+    await stack.settled();
     expect(await stack.stop()).toBe(0);
   });
 });
@@ -156,67 +202,6 @@ describe.skipIf(serversMissing !== null)("the end", () => {
     process.kill(supervisor ?? 0, "SIGTERM");
     expect((await starting).code).toBe(0);
     expect(processesOf(data)).toEqual([]);
-  });
-});
-
-describe.skipIf(serversMissing !== null)("the data", () => {
-  test("is kept between runs, and gone with --fresh", async () => {
-    using folder = temporaryFolder();
-    {
-      await using stack = await startStack({ data: folder.path });
-      await withRedis(stack.description(), (redis) => redis.set("kept", "yes"));
-      expect(await stack.stop()).toBe(0);
-    }
-    {
-      await using stack = await startStack({ data: folder.path });
-      expect(await startsInBooks(stack.description())).toBe(2);
-      expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBe("yes");
-      expect(await stack.stop()).toBe(0);
-    }
-    await using stack = await startStack({ data: folder.path, fresh: true });
-    expect(await startsInBooks(stack.description())).toBe(1);
-    expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBeNull();
-  });
-
-  test("may be in a folder that PostgreSQL's user cannot enter, and too deep for a socket", async () => {
-    using folder = temporaryFolder();
-    expect(statSync(folder.path).mode & 0o077).toBe(0);
-    await using stack = await startStack({ data: join(folder.path, "a deep folder/".repeat(8), "data") });
-    expect(await works(stack)).toBe(true);
-    expect(await stack.stop()).toBe(0);
-  });
-
-  test("belongs to one stack: a second one is refused, the first goes on", async () => {
-    using folder = temporaryFolder();
-    copyStopped(folder.path);
-    await using stack = await startStack({ data: folder.path });
-    const second = await stackToTheEnd({ data: folder.path, fresh: true });
-    expect(second).toEqual({
-      code: 1,
-      output: `${folder.path} is in use by another stack: stop that one first, or choose another folder with --data.\n`,
-    });
-    expect(await works(stack)).toBe(true);
-  });
-
-  test("two stacks run side by side", async () => {
-    using folder = temporaryFolder();
-    const starting = startStack({ data: join(folder.path, "one") });
-    await using two = await startStack({ data: join(folder.path, "two") });
-    await using one = await starting;
-    expect(await works(one)).toBe(true);
-    expect(await one.stop()).toBe(0);
-    expect(await works(two)).toBe(true);
-  });
-
-  test("of someone else is never touched", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "letter.txt"), "dear");
-    const { code, output } = await stackToTheEnd({ data: folder.path, fresh: true });
-    expect([code, output]).toEqual([
-      1,
-      `${folder.path} is not empty and not the data folder of a stack: choose another one with --data.\n`,
-    ]);
-    expect(readdirSync(folder.path)).toEqual(["letter.txt"]);
   });
 });
 
@@ -296,57 +281,10 @@ describe.skipIf(serversMissing !== null)("after the supervisor was killed", () =
   });
 });
 
-async function works(stack: RunningStack): Promise<boolean> {
-  try {
-    const { databaseUrl } = stack.description();
-    const response = await fetch(`${stack.url}/readyz`);
-    await response.text();
-    return (
-      response.ok && (await startsInBooks({ databaseUrl })) > 0 && (await isAnswering(stack.description()))
-    );
-  } catch {
-    return false;
-  }
-}
-
-async function isAnswering(description: StackDescription): Promise<boolean> {
-  const nats = await connect({ ...natsOptions(description.natsUrl), reconnect: false });
-  await nats.close();
-  return (await withRedis(description, (redis) => redis.ping())) === "PONG";
-}
-
-async function startsInBooks({ databaseUrl }: Pick<StackDescription, "databaseUrl">): Promise<number> {
-  const sql = postgres(databaseUrl, { max: 1 });
-  try {
-    const [row] = await sql<{ count: number }[]>`SELECT count(*)::int AS count FROM starts`;
-    return row?.count ?? 0;
-  } finally {
-    await sql.end();
-  }
-}
-
 async function redisSettings(description: StackDescription): Promise<Record<string, string>> {
   const names = ["appendonly", "appendfsync", "no-appendfsync-on-rewrite", "save", "maxmemory-policy", "dir"];
   const settings = await withRedis(description, (redis) => redis.configGet(names));
   return Object.fromEntries(Object.entries(settings));
-}
-
-async function withRedis<Result>(
-  { redisUrl }: StackDescription,
-  use: (redis: ReturnType<typeof redisClient>) => Promise<Result>,
-): Promise<Result> {
-  const redis = redisClient(redisUrl);
-  redis.on("error", () => {});
-  try {
-    await redis.connect();
-    return await use(redis);
-  } finally {
-    redis.destroy();
-  }
-}
-
-function redisClient(url: string) {
-  return createClient({ url, socket: { reconnectStrategy: false } });
 }
 
 function pidIn(description: StackDescription, name: string): number | undefined {

@@ -28,6 +28,7 @@ try {
         ),
       ),
       own: { api: commandOf("api"), writer: commandOf("writer"), init: commandOf("init"), restore: [] },
+      restoreCommand: "npm run stack -- --restore",
       say: (line) => console.log(line),
     },
     signals,

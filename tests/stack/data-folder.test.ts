@@ -1,0 +1,121 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { StackDescription } from "../../src/stack/stack-file.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { stackToTheEnd, startStack } from "../support/running-stack.ts";
+import { pathOf, serversMissing } from "../support/servers/binaries.ts";
+import { startsInBooks, withRedis, works } from "./support/ask-servers.ts";
+import { stoppedStack } from "./support/stopped-stack.ts";
+
+/** The servers are real; our own processes have stand-ins. */
+
+const copyStopped = stoppedStack();
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+describe.skipIf(serversMissing !== null)("a stack's data", () => {
+  test("is kept between runs, and gone with --fresh", async () => {
+    using folder = temporaryFolder();
+    {
+      await using stack = await startStack({ data: folder.path });
+      await withRedis(stack.description(), (redis) => redis.set("kept", "yes"));
+      expect(await stack.stop()).toBe(0);
+    }
+    {
+      await using stack = await startStack({ data: folder.path });
+      expect(await startsInBooks(stack.description())).toBe(2);
+      expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBe("yes");
+      expect(await stack.stop()).toBe(0);
+    }
+    await using stack = await startStack({ data: folder.path, fresh: true });
+    expect(await startsInBooks(stack.description())).toBe(1);
+    expect(await withRedis(stack.description(), (redis) => redis.get("kept"))).toBeNull();
+  });
+
+  test("is reached at the same ports each time, but for one that another program has got", async () => {
+    using folder = temporaryFolder();
+    copyStopped(folder.path);
+    const portsOf = ({ redisUrl, natsUrl, databaseUrl }: StackDescription): number[] =>
+      [redisUrl, natsUrl, databaseUrl].map((url) => Number(new URL(url).port));
+    const start = async (): Promise<number[]> => {
+      await using stack = await startStack({ data: folder.path });
+      const ports = portsOf(stack.description());
+      expect(await stack.stop()).toBe(0);
+      return ports;
+    };
+    const [redis = 0, nats = 0, database = 0] = await start();
+    expect(await start()).toEqual([redis, nats, database]);
+    using taken = Bun.listen({ hostname: "127.0.0.1", port: nats, socket: { data: () => {} } });
+    const [redisAgain, other, databaseAgain] = await start();
+    expect([redisAgain, databaseAgain]).toEqual([redis, database]);
+    expect(other).not.toBe(nats);
+    taken.stop(true);
+    expect(await start()).toEqual([redis, Number(other), database]);
+  });
+
+  test("is reached by redis-cli with the address in stack.json", async () => {
+    using folder = temporaryFolder();
+    copyStopped(folder.path);
+    await using stack = await startStack({ data: folder.path });
+    const cli = join(dirname(pathOf("redis")), "redis-cli");
+    const { stdout, stderr } = Bun.spawnSync([cli, "-u", stack.description().redisUrl, "PING"]);
+    expect([stdout.toString(), stderr.toString()]).toEqual([
+      "PONG\n",
+      expect.not.stringMatching(/AUTH failed/),
+    ]);
+  });
+
+  for (const name of ["a $HOME ${b}", `a "b" 'c' #d %20 \\\\e é`]) {
+    test(`may be in a folder whose name means something to a server or a shell: ${name}`, async () => {
+      using folder = temporaryFolder();
+      const data = join(folder.path, name);
+      copyStopped(data);
+      await using stack = await startStack({ data });
+      expect(await works(stack)).toBe(true);
+      expect(await stack.stop()).toBe(0);
+    });
+  }
+
+  test("may be in a folder that PostgreSQL's user cannot enter, and too deep for a socket", async () => {
+    using folder = temporaryFolder();
+    expect(statSync(folder.path).mode & 0o077).toBe(0);
+    await using stack = await startStack({ data: join(folder.path, "a deep folder/".repeat(8), "data") });
+    expect(await works(stack)).toBe(true);
+    expect(await stack.stop()).toBe(0);
+  });
+
+  test("belongs to one stack: a second one is refused, the first goes on", async () => {
+    using folder = temporaryFolder();
+    copyStopped(folder.path);
+    await using stack = await startStack({ data: folder.path });
+    const second = await stackToTheEnd({ data: folder.path, fresh: true });
+    expect(second).toEqual({
+      code: 1,
+      output: `${folder.path} is in use by another stack: stop that one first, or choose another folder with --data.\n`,
+    });
+    expect(await works(stack)).toBe(true);
+  });
+
+  test("two stacks run side by side", async () => {
+    using folder = temporaryFolder();
+    const starting = startStack({ data: join(folder.path, "one") });
+    await using two = await startStack({ data: join(folder.path, "two") });
+    await using one = await starting;
+    expect(await works(one)).toBe(true);
+    expect(await one.stop()).toBe(0);
+    expect(await works(two)).toBe(true);
+  });
+
+  test("of someone else is never touched", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "letter.txt"), "dear");
+    const { code, output } = await stackToTheEnd({ data: folder.path, fresh: true });
+    expect([code, output]).toEqual([
+      1,
+      `${folder.path} is not empty and not the data folder of a stack: choose another one with --data.\n`,
+    ]);
+    expect(readdirSync(folder.path)).toEqual(["letter.txt"]);
+  });
+});
