@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The tests mostly wait for servers. More at once than two for each core would make the others late. */
+/** The tests mostly wait for servers, so three workers keep two cores busy. With more, faults would come late. */
 const WORKERS = 3;
 const LONG = "**/*.long.test.ts";
 
@@ -17,12 +17,12 @@ const flag = (name) => {
 };
 const [all, onlyLong] = [flag("--all"), flag("--only-long")];
 
-run("npm", "run", "--silent", "check");
-// Tests of one file that may run at the same time are few; each has a load of its own.
+// Of a file's tests that may run at the same time (test.concurrent), at most four do.
 const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000", "--max-concurrency=4"];
 if (onlyLong) {
   run(...test, ".long.test.ts", ...args);
 } else {
+  run("npm", "run", "--silent", "check");
   const withLong = all || args.some((arg) => arg.includes(".long."));
   const selection = withLong ? args : [`--path-ignore-patterns=${LONG}`, ...args];
   run(...test, `--parallel=${WORKERS}`, ...selection);
