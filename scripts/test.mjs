@@ -1,5 +1,5 @@
-// The tests. `npm test` runs all but the long ones, `npm run test:all` those too. Arguments name files or folders, as
-// in `npm test -- tests/http`; `--only-long` is for who has just run the others.
+// The tests. `npm test` runs all but the long ones, or those of the files and folders that it is given, as in
+// `npm test -- tests/http`. `npm run test:all` runs the long ones as well; with `--only-long` nothing else.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,14 +19,13 @@ const [all, onlyLong] = [flag("--all"), flag("--only-long")];
 
 // Of a file's tests that may run at the same time (test.concurrent), at most four do.
 const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000", "--max-concurrency=4"];
-if (onlyLong) {
-  run(...test, ".long.test.ts", ...args);
-} else {
+if (!onlyLong) {
   run("npm", "run", "--silent", "check");
-  const withLong = all || args.some((arg) => arg.includes(".long."));
-  const selection = withLong ? args : [`--path-ignore-patterns=${LONG}`, ...args];
-  run(...test, `--parallel=${WORKERS}`, ...selection);
+  const isLongNamed = args.some((arg) => arg.includes(".long."));
+  run(...test, `--parallel=${WORKERS}`, ...(isLongNamed ? [] : [`--path-ignore-patterns=${LONG}`]), ...args);
 }
+// One after the other: they load the machine, or measure it.
+if (all || onlyLong) run(...test, ".long.test.ts");
 
 function run(command, ...rest) {
   const { status } = spawnSync(command, rest, { cwd: root, stdio: "inherit" });
