@@ -1,10 +1,10 @@
-// The tests. `npm test` runs all but the long ones, `npm run test:all` those too. Arguments name files or folders, as
-// in `npm test -- tests/http`; `--only-long` is for who has just run the others.
+// The tests. `npm test` runs all but the long ones, or those of the files and folders that it is given, as in
+// `npm test -- tests/http`. `npm run test:all` runs the long ones as well; with `--only-long` nothing else.
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The tests mostly wait for servers. More at once than two for each core would make the others late. */
+/** The tests mostly wait for servers, so three workers keep two cores busy. With more, faults would come late. */
 const WORKERS = 3;
 const LONG = "**/*.long.test.ts";
 
@@ -17,16 +17,15 @@ const flag = (name) => {
 };
 const [all, onlyLong] = [flag("--all"), flag("--only-long")];
 
-run("npm", "run", "--silent", "check");
-// Tests of one file that may run at the same time are few; each has a load of its own.
+// Of a file's tests that may run at the same time (test.concurrent), at most four do.
 const test = [join(root, "node_modules/.bin/bun"), "test", "--timeout", "60000", "--max-concurrency=4"];
-if (onlyLong) {
-  run(...test, ".long.test.ts", ...args);
-} else {
-  const withLong = all || args.some((arg) => arg.includes(".long."));
-  const selection = withLong ? args : [`--path-ignore-patterns=${LONG}`, ...args];
-  run(...test, `--parallel=${WORKERS}`, ...selection);
+if (!onlyLong) {
+  run("npm", "run", "--silent", "check");
+  const isLongNamed = args.some((arg) => arg.includes(".long."));
+  run(...test, `--parallel=${WORKERS}`, ...(isLongNamed ? [] : [`--path-ignore-patterns=${LONG}`]), ...args);
 }
+// One after the other: they load the machine, or measure it.
+if (all || onlyLong) run(...test, ".long.test.ts");
 
 function run(command, ...rest) {
   const { status } = spawnSync(command, rest, { cwd: root, stdio: "inherit" });
