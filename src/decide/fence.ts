@@ -116,7 +116,7 @@ async function compareOnce(
     if (redis.fault !== null) return refuse(redis.fault);
     return { runId, epoch: fence.epoch, shards: fence.shards, latestG: statuses.map(({ g }) => g) };
   } catch (error) {
-    return fencedByError(messageOf(error));
+    return fencedByError(messageOf(error), client, { books, durable });
   }
 }
 
@@ -209,7 +209,10 @@ async function fenceOf(books: BooksReader, durable: boolean): Promise<BooksFence
     return { reason, temporary: true };
   }
   if (fence === null) return refuse("the books in PostgreSQL are empty: run razonete init");
-  return fence.loaded ? fence : refuse("Redis has not been loaded yet: run razonete init");
+  if (fence.loaded) return fence;
+  return refuse(
+    `Redis has not been loaded yet: run razonete ${fence.isRestoring ? "restore again" : "init"}`,
+  );
 }
 
 async function statusOf(client: Client, shard: number): Promise<Status> {
@@ -241,19 +244,30 @@ function numberOf(text: string): number | null {
   return text === "" ? null : Number(text);
 }
 
-function fencedByError(message: string): Fenced & { lostData: boolean } {
-  if (message.startsWith("EMPTY")) {
-    const reason = "Redis holds no ledger: run razonete init, or razonete restore where it held one";
-    return { reason, temporary: false, lostData: true };
+/** Explains an error of Redis, when it was asked for its status. */
+async function fencedByError(
+  message: string,
+  client: Client,
+  { books, durable }: FenceOptions,
+): Promise<Fenced & { lostData: boolean }> {
+  const isGone = message.startsWith("ERR Function not found");
+  if (!isGone && !message.startsWith("EMPTY")) {
+    return { reason: `Redis cannot be asked (${message})`, temporary: true, lostData: false };
   }
-  // It may have lost everything else, too.
-  if (message.startsWith("ERR Function not found"))
-    return {
-      reason: "Redis has no functions of the ledger: run razonete init",
-      temporary: false,
-      lostData: true,
-    };
-  return { reason: `Redis cannot be asked (${message})`, temporary: true, lostData: false };
+  // Where the functions are gone, all else may be gone, too.
+  if (isGone && Number(await client.sendCommand(["EXISTS", headKey(0)])) === 1) {
+    return { ...refuse("Redis has no functions of the ledger: run razonete init"), lostData: true };
+  }
+  const fence = await fenceOf(books, durable);
+  return { ...refuse("reason" in fence ? whyEmpty(fence) : HELD_LEDGER), lostData: true };
+}
+
+/** Only where the books say so, an empty Redis is one that has lost its data. */
+const HELD_LEDGER =
+  "Redis holds no ledger, but it did: give it its data back, or run razonete restore, which brings it from the books";
+
+function whyEmpty({ reason, temporary }: Fenced): string {
+  return temporary ? `Redis holds no ledger, and ${reason}` : reason;
 }
 
 function refuseDifference(

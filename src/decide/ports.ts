@@ -27,6 +27,8 @@ export interface BooksFence {
   readonly epoch: string;
   /** Redis was filled for this epoch. If it is empty now, it has lost data. */
   readonly loaded: boolean;
+  /** A restore was begun and is not finished. */
+  readonly isRestoring: boolean;
   readonly shards: number;
   /** For each shard, by its number, the latest batch that is kept. */
   readonly lastG: readonly number[];

@@ -85,8 +85,9 @@ export class Books implements BooksReader {
   async fence(): Promise<BooksFence | null> {
     try {
       const [row] = await this.#withTimeout(
-        this.#sql<{ epoch: string; loaded: boolean; shards: number; cursors: string; seen: string }[]>`
-          SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen
+        this.#sql<(Omit<BooksFence, "lastG" | "seenG"> & { cursors: string; seen: string })[]>`
+          SELECT s.epoch, s.loaded, s.shards, c.cursors, c.seen,
+            EXISTS (SELECT FROM restores WHERE finished_at IS NULL) AS "isRestoring"
           FROM system AS s, (
             SELECT string_agg(last_g::text, ' ' ORDER BY shard) AS cursors,
               string_agg(seen_g::text, ' ' ORDER BY shard) AS seen
@@ -94,8 +95,8 @@ export class Books implements BooksReader {
           ) AS c`,
       );
       if (row === undefined) return null;
-      const { epoch, loaded, shards, cursors, seen } = row;
-      return { epoch, loaded, shards, lastG: numbers(cursors), seenG: numbers(seen) };
+      const { cursors, seen, ...system } = row;
+      return { ...system, lastG: numbers(cursors), seenG: numbers(seen) };
     } catch (error) {
       if (codeOf(error) === UNDEFINED_TABLE) return null;
       throw error;

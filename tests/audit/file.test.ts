@@ -172,6 +172,37 @@ describe("an audit of a data file", () => {
     expect(await damaged("DELETE FROM accounts WHERE account = 6")).toEqual(["account-missing 6 -"]);
   });
 
+  test("a changed limit that many entries do not fit is one finding, not one for each of them", async () => {
+    const path = join(folder.path, "limit.db");
+    copyFileSync(whole, path);
+    const db = new Database(path);
+    db.run("PRAGMA ignore_check_constraints = ON");
+    db.run("UPDATE limits SET credit_limit = -9 WHERE account IN (1, 3)");
+    db.run("DELETE FROM limits WHERE account = 2 AND version = 1");
+    db.close();
+    const { findings } = await auditFile(path);
+    expect(findings.filter(({ name }) => name === "limit-passed")).toEqual([
+      {
+        name: "limit-passed",
+        account: 1,
+        seq: 1,
+        detail: "the balance 1 is under the limit of -9; nor do 7 later entries fit it",
+      },
+      {
+        name: "limit-passed",
+        account: 2,
+        seq: 1,
+        detail: "no limit was in force; nor do 14 later entries fit it",
+      },
+      {
+        name: "limit-passed",
+        account: 3,
+        seq: 1,
+        detail: "the balance 1 is under the limit of -9; nor do 7 later entries fit it",
+      },
+    ]);
+  });
+
   test("a file that is damaged as a file is unreadable", async () => {
     const path = join(folder.path, "torn.db");
     copyFileSync(whole, path);

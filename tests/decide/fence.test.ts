@@ -3,12 +3,11 @@ import { truncateSync } from "node:fs";
 import { Glob } from "bun";
 import { join } from "node:path";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
-import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
-import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
+import { fenced } from "./support/fenced.ts";
 import { credit, settle, submitted } from "./support/settling.ts";
 
 failOnLeaks();
@@ -21,27 +20,36 @@ describeWithRedis("the fence", () => {
   });
   afterEach(() => stand[Symbol.asyncDispose]());
 
-  /** It is not ready, for this reason, and nothing is answered. */
-  async function fenced(ledger: RedisLedger, reason: RegExp): Promise<void> {
-    const state = () => ledger.readiness();
-    const says = () => {
-      const now = state();
-      return !now.ready && reason.test(now.reason);
-    };
-    await eventually(`it is not ready: ${reason}`, says, state);
-    const answers = [submitted(ledger, credit(1)), ledger.account(1).catch((error: unknown) => error)];
-    for (const answer of answers) expect(await answer).toBeInstanceOf(LedgerUnavailable);
-    // A comparison that could not ask Redis may have given another reason in between.
-    expect(ledger.readiness().ready).toBe(false);
-    await eventually("it still says so", says, state);
-  }
-
   const states: readonly { name: string; reason: RegExp; make: () => unknown; mend: () => unknown }[] = [
     {
       name: "Redis is empty",
-      reason: /^Redis holds no ledger: run razonete init, or razonete restore where it held one$/,
+      reason: /^Redis holds no ledger, but it did: give it its data back, or run razonete restore/,
       make: () => stand.command(["DEL", "razonete:{0}:head"]),
       mend: () => stand.begin(),
+    },
+    {
+      name: "Redis is empty, functions and all",
+      reason: /^Redis holds no ledger, but it did: give it its data back, or run razonete restore/,
+      make: async () => {
+        await stand.command(["DEL", "razonete:{0}:head"]);
+        await stand.command(["FUNCTION", "FLUSH"]);
+      },
+      mend: async () => {
+        await stand.command(["FUNCTION", "LOAD", functions]);
+        await stand.begin();
+      },
+    },
+    {
+      name: "Redis is empty, as are the books",
+      reason: /^the books in PostgreSQL are empty: run razonete init$/,
+      make: async () => {
+        stand.books.initialized = false;
+        await stand.command(["DEL", "razonete:{0}:head"]);
+      },
+      mend: async () => {
+        stand.books.initialized = true;
+        await stand.begin();
+      },
     },
     {
       name: "Redis has no functions",
@@ -85,6 +93,12 @@ describeWithRedis("the fence", () => {
       mend: () => (stand.books.loaded = true),
     },
     {
+      name: "a restore was begun and not finished",
+      reason: /^Redis has not been loaded yet: run razonete restore again$/,
+      make: () => Object.assign(stand.books, { loaded: false, isRestoring: true }),
+      mend: () => Object.assign(stand.books, { loaded: true, isRestoring: false }),
+    },
+    {
       name: "the books were never set up",
       reason: /^the books in PostgreSQL are empty: run razonete init$/,
       make: () => (stand.books.initialized = false),
@@ -107,103 +121,6 @@ describeWithRedis("the fence", () => {
       expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
     });
   }
-
-  const setting = (name: string, wanted: string, wrong: string, isRelaxable = true) => ({
-    name: `${name} is ${wrong}`,
-    reason: new RegExp(
-      String.raw`^Redis may lose what it has answered: set ${name} ${wanted} \(it is ${wrong}\)` +
-        (isRelaxable ? ", or DURABILITY=relaxed$" : "$"),
-    ),
-    make: () => stand.command(["CONFIG", "SET", name, wrong]),
-    mend: () => stand.command(["CONFIG", "SET", name, wanted]),
-  });
-  const settings: typeof states = [
-    setting("appendfsync", "always", "everysec"),
-    setting("appendonly", "yes", "no"),
-    setting("no-appendfsync-on-rewrite", "no", "yes"),
-    ...["volatile-lru", "allkeys-lru"].map((policy) =>
-      setting("maxmemory-policy", "noeviction", policy, false),
-    ),
-    {
-      name: "Redis is a replica",
-      reason: /^Redis is a replica: set REDIS_URL to the primary/,
-      make: () => stand.command(["REPLICAOF", "127.0.0.1", "1"]),
-      mend: () => stand.command(["REPLICAOF", "NO", "ONE"]),
-    },
-    {
-      name: "the books' server has a wrong setting",
-      reason: /^PostgreSQL has a wrong setting$/,
-      make: () => (stand.books.fault = "PostgreSQL has a wrong setting"),
-      mend: () => (stand.books.fault = null),
-    },
-  ];
-  for (const { name, reason, make, mend } of settings) {
-    test(`${name}, at the start or while the ledger runs: not ready until that is mended`, async () => {
-      await make();
-      const ledger = stand.newLedger();
-      for (let round = 0; round < 2; round += 1) {
-        await fenced(ledger, reason);
-        await mend();
-        await eventually("it is ready", () => admitted(ledger));
-        expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
-        // Nobody asks it for anything from here on: it notices by itself.
-        await make();
-      }
-      await fenced(ledger, reason);
-    });
-  }
-
-  test("every wrong setting is named at once", async () => {
-    await stand.command(["CONFIG", "SET", "appendfsync", "no", "maxmemory-policy", "volatile-ttl"]);
-    await fenced(
-      stand.newLedger(),
-      /: set maxmemory-policy noeviction \(it is volatile-ttl\) and appendfsync always \(it is no\)$/,
-    );
-  });
-
-  test("a Redis that becomes a replica: no transaction was applied, and its client is told so", async () => {
-    const ledger = await stand.ledger();
-    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
-    const answers = Array.from({ length: 20 }, () => submitted(ledger, credit(1)));
-    for (const answer of answers) expect(await answer).toMatchObject({ outcome: "none" });
-    await fenced(ledger, /^Redis is a replica/);
-    await stand.command(["REPLICAOF", "NO", "ONE"]);
-    await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
-  });
-
-  test("a Redis that becomes a replica and refuses to read: the same", async () => {
-    const ledger = await stand.ledger();
-    await stand.command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
-    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
-    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
-    await fenced(ledger, /^Redis is a replica/);
-  });
-
-  test("what is only about the disk can be waived, what makes Redis forget cannot", async () => {
-    await stand.command(["CONFIG", "SET", "appendfsync", "everysec"]);
-    const ledger = await stand.ledger({ durable: false });
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
-    await stand.command(["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
-    await fenced(ledger, /^Redis may lose what it has answered: set maxmemory-policy noeviction/);
-  });
-
-  test("where CONFIG is forbidden: Redis's policy and role are known, and fsync only if it is waived", async () => {
-    await stand.command(["ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-config"]);
-    const redisUrl = stand.server.url.replace("://", "://limited:any@");
-    await fenced(
-      stand.newLedger({ redisUrl }),
-      /^Redis does not tell whether it fsyncs .*DURABILITY=relaxed$/,
-    );
-    const ledger = await stand.ledger({ redisUrl, durable: false });
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
-    await stand.command(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
-    await fenced(ledger, /set maxmemory-policy noeviction \(it is allkeys-lru\)$/);
-    await stand.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
-    await eventually("it is ready", () => admitted(ledger));
-    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
-    await fenced(ledger, /^Redis is a replica/);
-  });
 
   test("books that are away do not matter when the same Redis comes back", async () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);

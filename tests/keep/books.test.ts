@@ -94,6 +94,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     expect(await books.fence()).toEqual({
       epoch: "e",
       loaded: true,
+      isRestoring: false,
       shards: 2,
       lastG: [3, 0],
       seenG: [0, 0],

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
@@ -141,6 +141,19 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     });
     for (const pid of apis) process.kill(pid, "SIGCONT");
     await answerOrNone(stack.url, 200);
+  });
+
+  test("says that the ledger is ready only once it hands requests to an API", async () => {
+    const { stack, data } = shared();
+    await stack.settled();
+    const failChecks = join(data, "run/fail-checks");
+    writeFileSync(failChecks, "");
+    await answerOrNone(stack.url, 503);
+    const ready = await fetch(`${stack.url}/readyz`);
+    expect(await ready.json()).toMatchObject({ status: 503, outcome: "none" });
+    rmSync(failChecks);
+    await answerOrNone(stack.url, 200);
+    expect((await fetch(`${stack.url}/readyz`)).status).toBe(200);
   });
 
   test("a body that does not come within 10 s is refused as a problem, and reaches no API", async () => {

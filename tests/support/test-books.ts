@@ -8,6 +8,7 @@ export class TestBooks implements BooksReader {
   away = false;
   epoch = "test";
   loaded = true;
+  isRestoring = false;
   shards: number;
   lastG: number[];
   seenG: number[];
@@ -36,8 +37,8 @@ export class TestBooks implements BooksReader {
     this.asked += 1;
     if (this.away) throw new Error("the books are away");
     if (!this.initialized) return null;
-    const { epoch, loaded, shards } = this;
-    return { epoch, loaded, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
+    const { epoch, loaded, isRestoring, shards } = this;
+    return { epoch, loaded, isRestoring, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
   }
 
   async hasEvent(event: string): Promise<boolean> {

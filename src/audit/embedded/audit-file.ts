@@ -195,6 +195,7 @@ async function checkEntries(
   );
   let before: EntryRow | null = null;
   let accountLimits: LimitRow[] = [];
+  const passed = new PassedLimit(findings);
   let done = 0;
   for (const row of rows.iterate()) {
     if (before === null || before.account !== row.account) {
@@ -204,7 +205,8 @@ async function checkEntries(
         findings.add("account-missing", row.account, null, "it has entries, and is not among the accounts");
     }
     const limit = limitFor(row.seq, accountLimits);
-    if (!fits(row, before, limit)) reportFaults(db, row, before, limit, findings);
+    if (!fits(row, before, limit?.credit_limit ?? null))
+      reportFaults(db, row, before, limit, findings, passed);
     commands.add(row.command);
     before = row;
     done += 1;
@@ -216,13 +218,44 @@ async function checkEntries(
       await Bun.sleep(0);
     }
   }
+  passed.report();
   if (done > 0) onEntries(done % PROGRESS_ENTRIES);
   return done;
 }
 
-function limitFor(seq: number, versions: readonly LimitRow[]): number | null {
-  for (const version of versions) if (version.after_seq < seq) return version.credit_limit;
-  return null;
+function limitFor(seq: number, versions: readonly LimitRow[]): LimitRow | null {
+  return versions.find((version) => version.after_seq < seq) ?? null;
+}
+
+/** A limit that was changed may fit none of its entries. They are one finding, which names the first of them. */
+class PassedLimit {
+  readonly #findings: Findings;
+  #limit: LimitRow | null = null;
+  #first: { readonly account: number; readonly seq: number; readonly detail: string } | null = null;
+  #more = 0;
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  add(limit: LimitRow | null, account: number, seq: number, detail: string): void {
+    if (this.#first?.account === account && this.#limit === limit) {
+      this.#more += 1;
+      return;
+    }
+    this.report();
+    this.#limit = limit;
+    this.#first = { account, seq, detail };
+  }
+
+  report(): void {
+    if (this.#first === null) return;
+    const { account, seq, detail } = this.#first;
+    const more = this.#more === 0 ? "" : `; nor do ${this.#more} later entries fit it`;
+    this.#findings.add("limit-passed", account, seq, detail + more);
+    this.#first = null;
+    this.#more = 0;
+  }
 }
 
 /** The fast check. Sums beyond 2^53 are rounded, but never back into the range. */
@@ -247,8 +280,9 @@ function reportFaults(
   db: Database,
   row: EntryRow,
   before: EntryRow | null,
-  limit: number | null,
+  limit: LimitRow | null,
   findings: Findings,
+  passed: PassedLimit,
 ): void {
   const exact = (place: EntryRow): StoredEntry => {
     const found = db
@@ -265,11 +299,13 @@ function reportFaults(
       balance: found?.balance ?? 0n,
       time: found?.time ?? 0n,
       creditLimit: null,
-      limitInForce: limit === null ? null : BigInt(limit),
+      limitInForce: limit === null ? null : BigInt(limit.credit_limit),
     };
   };
-  for (const { name, seq, detail } of faultsOf(exact(row), before === null ? null : exact(before)))
-    findings.add(name, row.account, Number(seq), detail);
+  for (const { name, seq, detail } of faultsOf(exact(row), before === null ? null : exact(before))) {
+    if (name === "limit-passed") passed.add(limit, row.account, Number(seq), detail);
+    else findings.add(name, row.account, Number(seq), detail);
+  }
 }
 
 interface Effect {

@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 
 /**
  * In place of `razonete api`: answers each request with its own number, and writes down the id that came with it
@@ -7,6 +7,9 @@ import { appendFileSync, writeFileSync } from "node:fs";
 const socket = process.env["SOCKET"];
 const header = process.env["REQUEST_ID_HEADER"] ?? "";
 const seen = process.env["STAND_IN_SEEN"];
+/** The host in HAProxy's checks. While the file is there they fail, as if the next one were late. */
+const CHECK_HOST = "razonete";
+const failChecks = `${process.env["RAZONETE_STACK"]}/run/fail-checks`;
 let draining = process.env["STAND_IN_NEVER_READY"] !== undefined;
 
 const address =
@@ -16,7 +19,10 @@ const address =
 const server = Bun.serve({
   ...address,
   routes: {
-    "/readyz": () => new Response(draining ? "draining" : "ready", { status: draining ? 503 : 200 }),
+    "/readyz": ({ headers }) => {
+      const ready = !draining && !(headers.get("host") === CHECK_HOST && existsSync(failChecks));
+      return new Response(ready ? "ready" : "not ready", { status: ready ? 200 : 503 });
+    },
   },
   fetch: async (request) => {
     const id = request.headers.get(header) ?? "none";

@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
+import { fenced, notReady } from "./support/fenced.ts";
+import { credit, submitted } from "./support/settling.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+describeWithRedis("a server with settings that the promise does not stand on", () => {
+  let stand: RedisStand;
+  beforeEach(async () => {
+    stand = await RedisStand.start();
+  });
+  afterEach(() => stand[Symbol.asyncDispose]());
+
+  const setting = (name: string, wanted: string, wrong: string, isRelaxable = true) => ({
+    name: `${name} is ${wrong}`,
+    reason: new RegExp(
+      String.raw`^Redis may lose what it has answered: set ${name} ${wanted} \(it is ${wrong}\)` +
+        (isRelaxable ? ", or DURABILITY=relaxed$" : "$"),
+    ),
+    make: () => stand.command(["CONFIG", "SET", name, wrong]),
+    mend: () => stand.command(["CONFIG", "SET", name, wanted]),
+  });
+  const settings = [
+    setting("appendfsync", "always", "everysec"),
+    setting("appendonly", "yes", "no"),
+    setting("no-appendfsync-on-rewrite", "no", "yes"),
+    ...["volatile-lru", "allkeys-lru"].map((policy) =>
+      setting("maxmemory-policy", "noeviction", policy, false),
+    ),
+    {
+      name: "Redis is a replica",
+      reason: /^Redis is a replica: set REDIS_URL to the primary/,
+      make: () => stand.command(["REPLICAOF", "127.0.0.1", "1"]),
+      mend: () => stand.command(["REPLICAOF", "NO", "ONE"]),
+    },
+    {
+      name: "the books' server has a wrong setting",
+      reason: /^PostgreSQL has a wrong setting$/,
+      make: () => (stand.books.fault = "PostgreSQL has a wrong setting"),
+      mend: () => (stand.books.fault = null),
+    },
+  ];
+  for (const { name, reason, make, mend } of settings) {
+    test(`${name}, at the start or while the ledger runs: not ready until that is mended`, async () => {
+      await make();
+      const ledger = stand.newLedger();
+      await notReady(ledger, reason);
+      await mend();
+      await eventually("it is ready", () => admitted(ledger));
+      expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+      // Nobody asks it for anything from here on: it notices by itself.
+      await make();
+      await notReady(ledger, reason);
+    });
+  }
+
+  test("every wrong setting is named at once", async () => {
+    await stand.command(["CONFIG", "SET", "appendfsync", "no", "maxmemory-policy", "volatile-ttl"]);
+    await fenced(
+      stand.newLedger(),
+      /: set maxmemory-policy noeviction \(it is volatile-ttl\) and appendfsync always \(it is no\)$/,
+    );
+  });
+
+  test("a Redis that becomes a replica: no transaction was applied, and its client is told so", async () => {
+    const ledger = await stand.ledger();
+    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
+    const answers = Array.from({ length: 20 }, () => submitted(ledger, credit(1)));
+    for (const answer of answers) expect(await answer).toMatchObject({ outcome: "none" });
+    await fenced(ledger, /^Redis is a replica/);
+    await stand.command(["REPLICAOF", "NO", "ONE"]);
+    await eventually("it is ready", () => admitted(ledger));
+    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
+  });
+
+  test("a Redis that becomes a replica and refuses to read: the same", async () => {
+    const ledger = await stand.ledger();
+    await stand.command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
+    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
+    await fenced(ledger, /^Redis is a replica/);
+  });
+
+  test("what is only about the disk can be waived, what makes Redis forget cannot", async () => {
+    await stand.command(["CONFIG", "SET", "appendfsync", "everysec"]);
+    const ledger = await stand.ledger({ durable: false });
+    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+    await stand.command(["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
+    await fenced(ledger, /^Redis may lose what it has answered: set maxmemory-policy noeviction/);
+  });
+
+  test("where CONFIG is forbidden: Redis's policy and role are known, and fsync only if it is waived", async () => {
+    await stand.command(["ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-config"]);
+    const redisUrl = stand.server.url.replace("://", "://limited:any@");
+    await fenced(
+      stand.newLedger({ redisUrl }),
+      /^Redis does not tell whether it fsyncs .*DURABILITY=relaxed$/,
+    );
+    const ledger = await stand.ledger({ redisUrl, durable: false });
+    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+    await stand.command(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    await fenced(ledger, /set maxmemory-policy noeviction \(it is allkeys-lru\)$/);
+    await stand.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    await eventually("it is ready", () => admitted(ledger));
+    await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
+    await fenced(ledger, /^Redis is a replica/);
+  });
+});
