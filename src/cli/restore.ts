@@ -16,6 +16,9 @@ interface RestoreFlags {
   readonly from?: string;
 }
 
+/** With --dry-run: there is something to restore. */
+const NEEDED_EXIT_CODE = 2;
+
 export function restoreCommand(): Command {
   return new Command("restore")
     .description("make Redis anew from the books, or bring back a backup of the embedded ledger's data file")
@@ -34,7 +37,8 @@ Otherwise: first says what it is going to do, and what cannot be brought back; t
 still hold into the books, opens a new epoch, loads Redis from the books and checks it. Clients get 503 meanwhile.
 Killed at any point, it is gone on with by running it again. Where nothing is wrong, it does nothing.
 
-Exit code: 0 where it is restored, or nothing was to be done; 1 where not.
+Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run: 0 where there is nothing to be
+done, ${NEEDED_EXIT_CODE} where there is.
 Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxed takes a PostgreSQL that does not
 fsync before it answers.`,
     )
@@ -70,7 +74,8 @@ async function restoreCluster({ yes, json, dryRun }: RestoreFlags): Promise<void
   const report = await restore({ ...config, library, audit, confirm, say });
   for (const line of doneLines(report)) say(line);
   if (json) console.log(JSON.stringify(report));
-  process.exit(report.type === "declined" && !dryRun ? 1 : 0);
+  if (report.type !== "declined") process.exit(0);
+  process.exit(dryRun ? NEEDED_EXIT_CODE : 1);
 }
 
 /** @throws StartError if there is no terminal to ask at */

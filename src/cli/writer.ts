@@ -29,7 +29,8 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
   } catch (error) {
     if (!(error instanceof Divergence)) throw error;
     throw new StartError(
-      `ALARM: ${error.message}. The writer stops; nothing was kept.`,
+      `ALARM: ${error.message}. The writer stops, and nothing of it was kept. What was answered waits in Redis. ` +
+        'razonete audit names what differs; docs/operations.md, "After an alarm", says how to go on.',
       DIVERGENCE_EXIT_CODE,
     );
   }

@@ -74,6 +74,7 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
     const { type, said, missing } = runRestore(system.cluster, "--yes");
     expect({ type, missing }).toEqual({ type: "not-needed", missing: NOTHING_MISSING });
     expect(said).toMatch(/there is nothing to restore/);
+    expect(runRestore(system.cluster, "--dry-run").type).toBe("not-needed");
     expect(await system.books.outbox()).toEqual(before);
     await whole();
   });

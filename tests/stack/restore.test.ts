@@ -30,6 +30,7 @@ describe.skipIf(serversMissing !== null)("a stack whose Redis was emptied", () =
     );
 
     const planned = await stackToTheEnd({ ...start, flags: ["--restore", "--dry-run"] });
+    expect(planned.code).toBe(2);
     expect(planned.output).toMatch(/Redis holds nothing[^]*Nothing was restored\.\nStopped\.\n$/);
     expect(planned.output).not.toContain("listens on");
 

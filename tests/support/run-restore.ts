@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import { z } from "zod";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
 import type { Cluster } from "./cluster.ts";
@@ -33,10 +34,12 @@ const report = z.object({
 
 export const NOTHING_MISSING = { batches: [], accounts: [] };
 
-/** `razonete restore --json` with what else is said, to its end. */
+/** `razonete restore --json` with what else is said, to its end. Declined it is by --dry-run alone. */
 export function runRestore(cluster: Cluster, ...flags: readonly string[]): RestoreReport & { said: string } {
   const { exitCode, stdout, stderr } = cluster.run("restore", "--json", ...flags);
   const said = stderr.toString();
-  if (exitCode !== 0) throw new Error(`restore ended with ${exitCode}: ${said}`);
-  return { ...report.parse(JSON.parse(stdout.toString())), said };
+  if (stdout.length === 0) throw new Error(`restore ended with ${exitCode}: ${said}`);
+  const done = report.parse(JSON.parse(stdout.toString()));
+  expect(exitCode).toBe(done.type === "declined" ? 2 : 0);
+  return { ...done, said };
 }
