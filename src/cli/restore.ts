@@ -37,8 +37,8 @@ Otherwise: first says what it is going to do, and what cannot be brought back; t
 still hold into the books, opens a new epoch, loads Redis from the books and checks it. Clients get 503 meanwhile.
 Killed at any point, it is gone on with by running it again. Where nothing is wrong, it does nothing.
 
-Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run: 0 where there is nothing to be
-done, ${NEEDED_EXIT_CODE} where there is.
+Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run, for a cluster: 0 where there is
+nothing to be done, ${NEEDED_EXIT_CODE} where there is.
 Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxed takes a PostgreSQL that does not
 fsync before it answers.`,
     )

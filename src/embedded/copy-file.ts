@@ -80,7 +80,7 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
   if (lock === null) throw inUse(file);
   try {
     const unfinished = `${file}-restoring`;
-    const copied = copyChecked(source, isLocked(source), unfinished);
+    const copied = copyChecked(source, isLocked(source), unfinished, damagedBackup);
     const before = join(folder, `before-restore-${now.toISOString().replaceAll(/[:.]/g, "-")}`);
     const old = [file, `${file}-wal`].filter((name) => existsSync(name));
     const restored = { ...copied, before: old.length === 0 ? null : before };
@@ -103,10 +103,11 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
 }
 
 /** Copies what is in file and log, as of one moment, into one file. */
-function copyChecked(file: string, isOpen: boolean, to: string): CopiedFile {
+function copyChecked(file: string, isOpen: boolean, to: string, whenDamaged = damaged): CopiedFile {
   const found = attempt(file, () => inspectDataFile(file, isOpen));
   if (found.type === "refused") throw new StartError(found.sentence);
-  if (found.type !== "ledger") throw damaged(file, found.type === "damaged" ? found.finding : "it is gone");
+  if (found.type !== "ledger")
+    throw whenDamaged(file, found.type === "damaged" ? found.finding : "it is gone");
   removeCopy(to);
   try {
     attempt(file, () => {
@@ -118,7 +119,7 @@ function copyChecked(file: string, isOpen: boolean, to: string): CopiedFile {
         source.close();
       }
     });
-    return attempt(to, () => finishCopy(file, to));
+    return attempt(to, () => finishCopy(file, to, whenDamaged));
   } catch (error) {
     removeCopy(to);
     throw error;
@@ -132,14 +133,14 @@ function openToRead(file: string): Database {
   return new Database(uri, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
 }
 
-function finishCopy(file: string, to: string): CopiedFile {
+function finishCopy(file: string, to: string, whenDamaged: typeof damaged): CopiedFile {
   const copy = new Database(to, { create: false, readwrite: true });
   const count = (table: "accounts" | "entries"): number =>
     copy.query<{ count: number }, []>(`SELECT count(*) AS count FROM ${table}`).get()?.count ?? 0;
   let copied: Omit<CopiedFile, "bytes">;
   try {
     const finding = copy.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check;
-    if (finding !== "ok") throw damaged(file, finding ?? "no answer to quick_check");
+    if (finding !== "ok") throw whenDamaged(file, finding ?? "no answer to quick_check");
     unlinkCopy(copy);
     copied = { accounts: count("accounts"), entries: count("entries") };
   } finally {
@@ -147,6 +148,12 @@ function finishCopy(file: string, to: string): CopiedFile {
   }
   syncFile(to);
   return { ...copied, bytes: statSync(to).size };
+}
+
+function damagedBackup(file: string, finding: string): StartError {
+  return new StartError(
+    `the backup ${file} is damaged (${finding.replaceAll("\n", " ")}): give another one with --from.`,
+  );
 }
 
 function keep(name: string, folder: string): void {

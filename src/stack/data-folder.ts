@@ -70,6 +70,11 @@ export async function openDataFolder(
   }
 }
 
+/** Whether a stack has used the folder before. */
+export function isStackFolder(folder: string): boolean {
+  return existsSync(join(folder, MARKER));
+}
+
 function createOrRecognise(folder: string): string {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -96,7 +96,9 @@ async function createDatabaseFolder(draft: string, options: BooksOptions): Promi
     const { path } = dataArgument(options.user, draft);
     const how = ["--username", BOOKS, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"];
     await run([initdb, "-D", path, ...how], "", folder, options);
-    writeFileSync(join(draft, "pg_hba.conf"), `host all all 127.0.0.1/32 scram-sha-256\n`, { mode: 0o644 });
+    // Of a physical copy (pg_basebackup), too.
+    const clients = ["all", "replication"].map((what) => `host ${what} all 127.0.0.1/32 scram-sha-256\n`);
+    writeFileSync(join(draft, "pg_hba.conf"), clients.join(""), { mode: 0o644 });
     // In this mode PostgreSQL does not listen. The password is sent over the standard input, since every user can see
     // command lines.
     const statements = `ALTER ROLE ${BOOKS} PASSWORD '${options.password}'\nCREATE DATABASE ${BOOKS}\n`;

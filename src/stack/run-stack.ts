@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { openDataFolder } from "./data-folder.ts";
+import { StartError } from "../errors.ts";
+import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
 import { choosePort, keptPorts } from "./ports.ts";
@@ -58,6 +59,11 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
   const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
+  if (restore !== undefined && !isStackFolder(options.data)) {
+    throw new StartError(
+      `there is no stack in ${options.data}, so nothing to restore: name its folder with --data.`,
+    );
+  }
   const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);

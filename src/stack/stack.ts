@@ -232,8 +232,11 @@ export class Stack {
       if (length === 0) return;
       await Bun.sleep(PROBE_PAUSE_MILLISECONDS);
     } while (canKeep() && performance.now() < deadline);
+    const when = this.#writers.some(({ needsPerson }) => needsPerson)
+      ? "once the cause of the writer's alarm is gone"
+      : "after the next start";
     this.#say(
-      `${length} batches are not in the books yet: they are safe in Redis, and kept after the next start.`,
+      `Not in the books yet: ${length} ${length === 1 ? "batch" : "batches"}, safe in Redis, to be kept ${when}.`,
     );
   }
 

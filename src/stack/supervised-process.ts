@@ -122,6 +122,8 @@ export class SupervisedProcess {
   /** Why the last start failed; null if it did not. */
   #startFailure: string | null = null;
   #alarmToldAt = -Infinity;
+  /** Its last end was an alarm. */
+  #alarmed = false;
   #stopping = false;
   readonly #stopped = Promise.withResolvers<void>();
 
@@ -145,6 +147,11 @@ export class SupervisedProcess {
 
   get running(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** It ended with an alarm, and was not started again yet. */
+  get needsPerson(): boolean {
+    return this.#alarmed && !this.running;
   }
 
   /** Why it does not run, as far as it is known: a sentence. */
@@ -222,7 +229,8 @@ export class SupervisedProcess {
       this.#stopped.resolve();
       return;
     }
-    if (exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer") {
+    this.#alarmed = exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer";
+    if (this.#alarmed) {
       this.#pause = setTimeout(() => this.start(), ALARM_DELAY_MILLISECONDS);
       this.#tellAlarm();
       return;

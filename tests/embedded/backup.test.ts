@@ -207,6 +207,9 @@ describe("razonete backup and restore", () => {
       const refused = razonete("restore", "--data", data, "--from", wrong);
       expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^razonete: [^\n]+\.\n$/) });
     }
+    expect(razonete("restore", "--data", data, "--from", cut).stderr).toMatch(
+      /the backup .*cut\.db is damaged \(it is cut off\): give another one with --from\.\n$/,
+    );
     expect(razonete("restore", "--data", data).exitCode).toBe(1);
     expect(razonete("restore", "--data", data, "--from", copy, "--dry-run").exitCode).toBe(0);
     expect(listed()).toEqual(listedBefore);

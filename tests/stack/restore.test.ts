@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -44,6 +44,15 @@ describe.skipIf(serversMissing !== null)("a stack whose Redis was emptied", () =
   });
 });
 
+test("a restore of a folder that no stack has used is refused, and makes nothing there", async () => {
+  using folder = temporaryFolder();
+  const data = join(folder.path, "none");
+  const refused = await stackToTheEnd({ data, real: true, flags: ["--restore", "--dry-run"] });
+  expect(refused.code).toBe(1);
+  expect(refused.output).toContain(`there is no stack in ${data}, so nothing to restore`);
+  expect(existsSync(data)).toBe(false);
+});
+
 describe.skipIf(serversMissing !== null)("a stack in maintenance", () => {
   test("runs the servers and nothing that uses them, so that a backup can be put back", async () => {
     using folder = temporaryFolder();
@@ -66,6 +75,13 @@ describe.skipIf(serversMissing !== null)("a stack in maintenance", () => {
         ["pg_dump", "--format=custom", `--file=${file}`, databaseUrl],
         ["psql", another, "-c", "DROP DATABASE razonete", "-c", "CREATE DATABASE razonete"],
         ["pg_restore", `--dbname=${databaseUrl}`, file],
+        [
+          "pg_basebackup",
+          "--pgdata",
+          join(folder.path, "base"),
+          "--checkpoint=fast",
+          `--dbname=${databaseUrl}`,
+        ],
       ] as const) {
         const program = join(dirname(pathOf("postgres")), tool);
         const { exitCode, stderr } = Bun.spawnSync([program, ...flags]);
