@@ -17,12 +17,13 @@ function ____exports.transact(account, kind, value, now)
             return "balance-out-of-range"
         end
     end
+    local time = account.time + 1
+    if now > time then
+        time = now
+    end
     account.balance = balance
     account.seq = account.seq + 1
-    account.time = account.time + 1
-    if now > account.time then
-        account.time = now
-    end
+    account.time = time
     return nil
 end
 function ____exports.changeLimit(account, creditLimit)

@@ -45,11 +45,12 @@ export function transact(account: AccountRow, kind: EntryKind, value: number, no
     if (balance > MONEY_CENTS_MAX) return "balance-out-of-range";
   }
 
+  // The clock may stand still or step back. Even so, the order by time is the order by seq within an account.
+  let time = account.time + 1;
+  if (now > time) time = now;
   account.balance = balance;
   account.seq += 1;
-  // The clock may stand still or step back. Even so, the order by time is the order by seq within an account.
-  account.time += 1;
-  if (now > account.time) account.time = now;
+  account.time = time;
   return null;
 }
 
