@@ -1,12 +1,14 @@
 // Installs what is missing, once, so that `npm start` and `npm test` are the only commands a newcomer
 // needs. Plain Node, no dependency: it runs before there is any. Bun itself comes with the dependencies.
+// `node scripts/install.mjs <folder>` does the same for a tool that has dependencies of its own there.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const tool = process.argv[2];
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..", tool ?? ".");
 const bun = join(root, "node_modules", ".bin", "bun");
 const stamp = join(root, "node_modules", ".razonete-installed");
 const wanted = createHash("sha256")
@@ -20,7 +22,8 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== wanted) {
 }
 
 function install() {
-  console.error("Installing dependencies, once (a minute at most) ...");
+  const whose = tool === undefined ? "" : ` of ${tool}`;
+  console.error(`Installing dependencies${whose}, once (a minute at most) ...`);
   // Whatever runs a script names itself in npm_execpath: npm, but also pnpm, yarn and bun, which know no `ci`, and may be
   // no JavaScript. The lock is npm's, so npm installs: the one that runs this, or else the one on the PATH.
   const caller = process.env.npm_execpath ?? "";
@@ -39,6 +42,7 @@ function install() {
   }
   // Where npm may not run install scripts, bun's own one, which puts its binary in place, is still due.
   if (
+    tool === undefined &&
     !bunRuns() &&
     !(run([process.execPath, join("node_modules", "bun", "install.js")]).status === 0 && bunRuns())
   ) {

@@ -1,11 +1,9 @@
 /**
  * All bounds of the system in one place. The unit is the last word of a name before `max` or `min`. Relations between
- * bounds are asserted below, so that the program does not start after a change that breaks one.
+ * bounds are asserted below, so that the program does not start after a change that breaks one. Only the range of amounts
+ * is not here: it is one of the rules, see ledger/rules.ts.
  */
 import assert from "node:assert";
-
-/** The largest amount of money, in cents, that a value, a limit or a balance may have: 2^53 - 1. */
-export const MONEY_CENTS_MAX: number = Number.MAX_SAFE_INTEGER;
 
 export const bounds = {
   /** Size of a request's body. The longest valid body, with every character escaped, fits several times. */

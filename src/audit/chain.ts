@@ -1,4 +1,4 @@
-import { MONEY_CENTS_MAX } from "../bounds.ts";
+import { MONEY_CENTS_MAX } from "../ledger/rules.ts";
 import type { FindingName } from "./report/audit-report.ts";
 
 /** An entry as it is stored. Damage may change a number to any value, so they are exact beyond 2^53, too. */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { readInitConfig } from "../config.ts";
-import library from "../decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../decide/function-library.ts";
 import { initialise } from "../keep/init.ts";
 
 export function initCommand(): Command {
@@ -20,7 +20,7 @@ export function initCommand(): Command {
       ].join("\n"),
     )
     .action(async () => {
-      const done = await initialise({ ...readInitConfig(), library });
+      const done = await initialise({ ...readInitConfig(), library: functionLibrary });
       const shards = done.shards === 1 ? "1 shard" : `${done.shards} shards`;
       console.log(
         done.type === "begun"

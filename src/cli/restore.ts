@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { auditCluster } from "../audit/audit-cluster.ts";
 import { readServeConfig, readWriterConfig } from "../config.ts";
-import library from "../decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../decide/function-library.ts";
 import { restoreFile } from "../embedded/copy-file.ts";
 import { StartError } from "../errors.ts";
 import { restore } from "../restore/restore.ts";
@@ -71,7 +71,7 @@ async function restoreCluster({ yes, json, dryRun }: RestoreFlags): Promise<void
   const config = readWriterConfig();
   const { databaseUrl, redisUrl } = config;
   const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
-  const report = await restore({ ...config, library, audit, confirm, say });
+  const report = await restore({ ...config, library: functionLibrary, audit, confirm, say });
   for (const line of doneLines(report)) say(line);
   if (json) console.log(JSON.stringify(report));
   if (report.type !== "declined") process.exit(0);

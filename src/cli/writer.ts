@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { readInitConfig, readWriterConfig } from "../config.ts";
-import library from "../decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../decide/function-library.ts";
 import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
 import { Writer } from "../keep/writer.ts";
@@ -21,7 +21,7 @@ export function writerCommand(): Command {
 
 async function write({ init }: { readonly init: boolean }): Promise<void> {
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
-  if (init) await initialise({ ...readInitConfig(), library });
+  if (init) await initialise({ ...readInitConfig(), library: functionLibrary });
   const writer = new Writer(readWriterConfig(), (line) => console.error(`razonete writer: ${line}`));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
   try {

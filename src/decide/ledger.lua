@@ -1,6 +1,9 @@
-#!lua name=razonete
 --[[
-The functions that decide the commands of one shard. All keys of a shard have the same prefix and hash tag:
+The functions that decide the commands of one shard. The rules are not here but in src/ledger/rules.ts; function-library.ts
+puts what they compile to before this text, as the local `rules`. Here is what is around them: rows are read, the rules
+called, rows and events written, ids remembered, callers of another epoch turned away.
+
+All keys of a shard have the same prefix and hash tag:
 
   razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
                                       next (number of the next account), time (the latest time given out),
@@ -73,12 +76,12 @@ razonete_load      loads what the books have of a shard that has no head yet, an
 ]]
 
 local VERSION = '2'
-local MONEY_MAX = 9007199254740991
 local STATEMENT_ENTRIES = 10
 local KEY_SECONDS = 86400
 local SEEN_SECONDS = 60
 local STEP_MICROS_MAX = 1000000
 local FIELDS = 6
+local ENTRY_KIND = { c = 'credit', d = 'debit' }
 
 local function text_of(number)
   return ('%d'):format(number)
@@ -116,7 +119,7 @@ local function load(accounts, prefix, number)
   else
     redis.call('ZCARD', prefix .. 'statement:' .. number)
     account = {
-      limit = tonumber(row[1]), limit_text = row[1], balance = tonumber(row[2]),
+      creditLimit = tonumber(row[1]), limit_text = row[1], balance = tonumber(row[2]),
       seq = tonumber(row[3]), time = tonumber(row[4]), entries = {},
     }
   end
@@ -126,20 +129,12 @@ end
 
 --- @return the event, or else nil and the refusal
 local function transact(account, kind, number, id, amount, description, now)
-  local value = tonumber(amount)
-  local balance = kind == 'c' and account.balance + value or account.balance - value
-  if kind == 'd' and balance < -account.limit then return nil, 'limit-exceeded' end
-  if balance > MONEY_MAX then return nil, 'balance-out-of-range' end
-  local time = account.time + 1
-  if now > time then time = now end
-  local seq = account.seq + 1
-  account.balance = balance
-  account.seq = seq
-  account.time = time
+  local refusal = rules.transact(account, ENTRY_KIND[kind], tonumber(amount), now)
+  if refusal then return nil, refusal end
   account.changed = true
-  local seq_text = text_of(seq)
-  local event = kind .. ' ' .. number .. ' ' .. seq_text .. ' ' .. text_of(time) .. ' ' .. amount .. ' '
-    .. text_of(balance) .. ' ' .. account.limit_text .. ' ' .. id .. ' ' .. description
+  local seq_text = text_of(account.seq)
+  local event = kind .. ' ' .. number .. ' ' .. seq_text .. ' ' .. text_of(account.time) .. ' ' .. amount .. ' '
+    .. text_of(account.balance) .. ' ' .. account.limit_text .. ' ' .. id .. ' ' .. description
   local entries = account.entries
   local count = #entries
   entries[count + 1] = seq_text
@@ -149,9 +144,8 @@ end
 
 --- @return the event, or else nil and the refusal
 local function change_limit(account, number, id, amount, now)
-  local limit = tonumber(amount)
-  if account.balance < -limit then return nil, 'limit-too-low' end
-  account.limit = limit
+  local refusal = rules.changeLimit(account, tonumber(amount))
+  if refusal then return nil, refusal end
   account.limit_text = amount
   account.limited = true
   account.changed = true
@@ -204,10 +198,13 @@ local function open(prefix, number, amount, name, now)
   if redis.call('EXISTS', prefix .. 'account:' .. number, prefix .. 'statement:' .. number) > 0 then
     error('account ' .. number .. ' is there already')
   end
-  return {
-    limit = tonumber(amount), limit_text = amount, balance = 0, seq = 0, time = now,
-    name = name, entries = {}, limited = true, changed = true,
-  }
+  local account = rules.openAccount(tonumber(amount), now)
+  account.limit_text = amount
+  account.name = name
+  account.entries = {}
+  account.limited = true
+  account.changed = true
+  return account
 end
 
 local REPLAYED = { ['='] = '+', ['!'] = '?' }

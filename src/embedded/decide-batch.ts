@@ -1,8 +1,16 @@
 import { bounds } from "../bounds.ts";
 import type { Account, Micros } from "../ledger/account.ts";
-import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
-import { decide, open } from "../ledger/decide.ts";
+import {
+  type ChangeLimit,
+  type Command,
+  contentOf,
+  isClientKey,
+  type OpenAccount,
+  type Transact,
+} from "../ledger/command.ts";
 import type { Outcome } from "../ledger/ledger.ts";
+import type { Refusal } from "../ledger/refusal.ts";
+import { changeLimit, openAccount, transact } from "../ledger/rules.ts";
 import type { Store } from "./store.ts";
 
 const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
@@ -27,7 +35,7 @@ export class BatchDecider {
     const content = contentOf(command);
     const remembered = this.#store.recall(command.id);
     if (remembered !== null && remembered.forgetAt > this.#now) {
-      if (remembered.content !== content) return { type: "refused", refusal: "key-reused", replayed: false };
+      if (remembered.content !== content) return refuse("key-reused");
       const first: Outcome = JSON.parse(remembered.outcome);
       return { ...first, replayed: true };
     }
@@ -44,17 +52,42 @@ export class BatchDecider {
   }
 
   #decide(command: Command): Outcome {
-    if (command.type === "open") {
-      const opened = open(command, this.#store.lastAccount() + 1, this.#now);
-      this.#store.insertAccount(opened, command.id);
-      this.#store.insertLimit(opened, command.id, this.#now);
-      return this.#accept(opened);
+    switch (command.type) {
+      case "open":
+        return this.#open(command);
+      case "transact":
+        return this.#transact(command);
+      case "change-limit":
+        return this.#changeLimit(command);
     }
-    const decision = decide(this.#find(command.account), command, this.#now);
-    if (decision.type === "refused") return { type: "refused", refusal: decision.refusal, replayed: false };
-    if (decision.entry !== null) this.#store.insertEntry(decision.entry);
-    else this.#store.insertLimit(decision.account, command.id, this.#now);
-    return this.#accept(decision.account);
+  }
+
+  #open(command: OpenAccount): Outcome {
+    const { id, name, creditLimit } = command;
+    const account = { id: this.#store.lastAccount() + 1, name, ...openAccount(creditLimit, this.#now) };
+    this.#store.insertAccount(account, id);
+    this.#store.insertLimit(account, id, this.#now);
+    return this.#accept(account);
+  }
+
+  #transact(command: Transact): Outcome {
+    const account = this.#copy(command.account);
+    if (account === null) return refuse("account-unknown");
+    const { kind, value, description, id } = command;
+    const refusal = transact(account, kind, value, this.#now);
+    if (refusal !== null) return refuse(refusal);
+    const { seq, balance, time } = account;
+    this.#store.insertEntry({ account: account.id, seq, kind, value, balance, description, id, time });
+    return this.#accept(account);
+  }
+
+  #changeLimit(command: ChangeLimit): Outcome {
+    const account = this.#copy(command.account);
+    if (account === null) return refuse("account-unknown");
+    const refusal = changeLimit(account, command.creditLimit);
+    if (refusal !== null) return refuse(refusal);
+    this.#store.insertLimit(account, command.id, this.#now);
+    return this.#accept(account);
   }
 
   #accept(account: Account): Outcome {
@@ -62,7 +95,13 @@ export class BatchDecider {
     return { type: "accepted", account, replayed: false };
   }
 
-  #find(id: number): Account | null {
-    return this.changed.get(id) ?? this.#committed.get(id) ?? this.#store.account(id);
+  /** A copy for the rules, which change it: an account that is committed, or in an outcome, stays as it is. */
+  #copy(id: number): Account | null {
+    const account = this.changed.get(id) ?? this.#committed.get(id) ?? this.#store.account(id);
+    return account === null ? null : { ...account };
   }
+}
+
+function refuse(refusal: Refusal): Outcome {
+  return { type: "refused", refusal, replayed: false };
 }

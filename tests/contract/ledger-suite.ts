@@ -4,7 +4,8 @@ import type { CommandId, Transact } from "../../src/ledger/command.ts";
 import type { EntryKind } from "../../src/ledger/entry.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../src/ledger/ledger.ts";
 import type { Refusal } from "../../src/ledger/refusal.ts";
-import { MONEY_CENTS_MAX, bounds } from "../../src/bounds.ts";
+import { bounds } from "../../src/bounds.ts";
+import { MONEY_CENTS_MAX } from "../../src/ledger/rules.ts";
 
 /** A ledger as it is at the start, with nobody else on it. */
 export interface LedgerUnderTest {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { truncateSync } from "node:fs";
 import { Glob } from "bun";
 import { join } from "node:path";
-import functions from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
@@ -35,7 +35,7 @@ describeWithRedis("the fence", () => {
         await stand.command(["FUNCTION", "FLUSH"]);
       },
       mend: async () => {
-        await stand.command(["FUNCTION", "LOAD", functions]);
+        await stand.command(["FUNCTION", "LOAD", functionLibrary]);
         await stand.begin();
       },
     },
@@ -55,17 +55,17 @@ describeWithRedis("the fence", () => {
       name: "Redis has no functions",
       reason: /^Redis has no functions of the ledger: run razonete init$/,
       make: () => stand.command(["FUNCTION", "FLUSH"]),
-      mend: () => stand.command(["FUNCTION", "LOAD", functions]),
+      mend: () => stand.command(["FUNCTION", "LOAD", functionLibrary]),
     },
     {
       name: "the functions are of another version",
       reason: /^Redis has another version than this program \(999, not 2\): run razonete init$/,
       make: () => {
-        const other = functions.replace(/local VERSION = '\d+'/, "local VERSION = '999'");
-        expect(other).not.toBe(functions);
+        const other = functionLibrary.replace(/local VERSION = '\d+'/, "local VERSION = '999'");
+        expect(other).not.toBe(functionLibrary);
         return stand.command(["FUNCTION", "LOAD", "REPLACE", other]);
       },
-      mend: () => stand.command(["FUNCTION", "LOAD", "REPLACE", functions]),
+      mend: () => stand.command(["FUNCTION", "LOAD", "REPLACE", functionLibrary]),
     },
     {
       name: "Redis is of another epoch",
@@ -247,7 +247,7 @@ describeWithRedis("the fence", () => {
     await stand.command(["FUNCTION", "FLUSH"]);
     expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
     await fenced(ledger, /^Redis has no functions/);
-    await stand.command(["FUNCTION", "LOAD", functions]);
+    await stand.command(["FUNCTION", "LOAD", functionLibrary]);
     await eventually("it is ready", () => admitted(ledger));
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import functions from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
@@ -118,7 +118,7 @@ describeWithRedis("batches that were answered and are gone", () => {
     await stand.command(["FUNCTION", "FLUSH"]);
     await submitted(ledger, credit(1));
     await eventually("it is in the books", () => stand.books.seenG[0] === 4);
-    await stand.command(["FUNCTION", "LOAD", functions]);
+    await stand.command(["FUNCTION", "LOAD", functionLibrary]);
     await eventually("it is ready", () => admitted(ledger));
   });
 

@@ -10,7 +10,7 @@ import {
 } from "bun:test";
 import { join } from "node:path";
 import { RedisClient } from "bun";
-import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
@@ -52,7 +52,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
   });
 
   const init = (shards: number | null = null) =>
-    initialise({ databaseUrl, redisUrl: redisServer.url, shards, library });
+    initialise({ databaseUrl, redisUrl: redisServer.url, shards, library: functionLibrary });
 
   /** All that there is, in Redis and in the books. */
   async function everything() {

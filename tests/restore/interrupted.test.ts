@@ -4,7 +4,7 @@ import { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import { readStream } from "../../src/carry/read-stream.ts";
-import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
@@ -40,7 +40,7 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
       databaseUrl: template,
       redisUrl: servers.redis.url,
       shards: SHARDS,
-      library,
+      library: functionLibrary,
     }));
     const feed = new Feed({ url: servers.nats.url, name: "test" });
     const books = new Books({ url: template, name: "test", connections_max: 1 });
@@ -213,9 +213,9 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
       await sql`UPDATE restores SET finished_at = NULL`;
     });
     await redis.send("DEL", ["razonete:{1}:head", "razonete:{0}:account:2"]);
-    expect(initialise({ databaseUrl, redisUrl: servers.redis.url, shards: null, library })).rejects.toThrow(
-      "a restore of this ledger was begun and not finished: run razonete restore.",
-    );
+    expect(
+      initialise({ databaseUrl, redisUrl: servers.redis.url, shards: null, library: functionLibrary }),
+    ).rejects.toThrow("a restore of this ledger was begun and not finished: run razonete restore.");
     expect(JSON.parse(await complete())).toEqual(JSON.parse(output));
     expect(await everything()).toBe(undisturbed);
   });

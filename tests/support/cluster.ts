@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createClient } from "@redis/client";
-import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
@@ -107,7 +107,7 @@ export class Cluster implements AsyncDisposable {
     await this.redisCommand("FLUSHALL");
     this.databaseUrl = await this.postgres.emptyDatabase();
     const servers = { databaseUrl: this.databaseUrl, redisUrl: this.redis.url };
-    await initialise({ ...servers, shards: this.#shards, library });
+    await initialise({ ...servers, shards: this.#shards, library: functionLibrary });
     await Promise.all(this.writers.map((writer) => writer.start()));
   }
 

@@ -1,7 +1,7 @@
 import { describe } from "bun:test";
 import { createClient } from "@redis/client";
 import { z } from "zod";
-import functions from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import type { BatchFeed } from "../../src/decide/ports.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
@@ -45,7 +45,7 @@ export class RedisStand implements AsyncDisposable {
   async begin(): Promise<void> {
     await this.command(["FLUSHALL"]);
     this.books.forget();
-    await this.command(["FUNCTION", "LOAD", "REPLACE", functions]);
+    await this.command(["FUNCTION", "LOAD", "REPLACE", functionLibrary]);
     const { shards, epoch } = this.books;
     for (let shard = 0; shard < shards; shard += 1) {
       const accounts = INITIAL_CREDIT_LIMITS.flatMap((limit, index) =>

@@ -4,7 +4,7 @@ import { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import type { WriterConfig } from "../../src/config.ts";
-import library from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { Writer } from "../../src/keep/writer.ts";
@@ -73,7 +73,7 @@ export class WriterWorld {
     const databaseUrl = await servers.postgres.emptyDatabase();
     const { redis, nats, durable } = servers;
     const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, durable };
-    const { epoch } = await initialise({ ...config, shards: 1, library });
+    const { epoch } = await initialise({ ...config, shards: 1, library: functionLibrary });
     return new WriterWorld(config, epoch);
   }
 

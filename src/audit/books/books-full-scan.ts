@@ -1,4 +1,4 @@
-import { MONEY_CENTS_MAX } from "../../bounds.ts";
+import { MONEY_CENTS_MAX } from "../../ledger/rules.ts";
 import type { Snapshot } from "./books-snapshot.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";

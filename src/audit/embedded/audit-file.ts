@@ -1,6 +1,7 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync, realpathSync } from "node:fs";
-import { MONEY_CENTS_MAX, bounds } from "../../bounds.ts";
+import { bounds } from "../../bounds.ts";
+import { MONEY_CENTS_MAX } from "../../ledger/rules.ts";
 import { type DataFile, inspectDataFile, isLocked } from "../../embedded/data-file.ts";
 import { messageOf, StartError } from "../../errors.ts";
 import { faultsOf, type StoredEntry } from "../chain.ts";

@@ -10,7 +10,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import library from "../../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../../src/decide/function-library.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { initialise } from "../../../src/keep/init.ts";
@@ -77,7 +77,7 @@ async function measureCluster(): Promise<void> {
   const [postgres, redis, nats] = await Promise.all([startPostgres(), startRedis(), startNats()]);
   try {
     const databaseUrl = await postgres.createDatabase();
-    await initialise({ databaseUrl, redisUrl: redis.url, shards: 1, library });
+    await initialise({ databaseUrl, redisUrl: redis.url, shards: 1, library: functionLibrary });
     const sql = connectPostgres({ url: databaseUrl, name: "measure", connections_max: 1 });
     await sql`SET statement_timeout = 0`;
     await sql.unsafe(FILL_BOOKS(accounts, each));
