@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { readApiConfig, readInitConfig, readServeConfig, readWriterConfig } from "./config.ts";
+import {
+  environmentOfStack,
+  readApiConfig,
+  readInitConfig,
+  readServeConfig,
+  readWriterConfig,
+} from "./config.ts";
 import { StartError } from "./errors.ts";
 
 const DATABASE_URL = "postgres://books@db/ledger";
@@ -81,5 +87,16 @@ test("init takes the number of shards, or leaves it to the books", () => {
   expect(readInitConfig({ DATABASE_URL, SHARDS: "4" }).shards).toBe(4);
   for (const SHARDS of ["0", "65", "two"]) {
     expect(() => readInitConfig({ DATABASE_URL, SHARDS })).toThrow("SHARDS must be an integer from 1 to 64");
+  }
+});
+
+test("a variable that a stack hands on is refused before anything is started", () => {
+  expect(environmentOfStack({ SHARDS: "2", DURABILITY: "relaxed", FOO: "x" }).own).toEqual({
+    SHARDS: "2",
+    DURABILITY: "relaxed",
+  });
+  for (const wrong of [{ DURABILITY: "Relaxed" }, { OUTBOX_BATCHES_MAX: "-1" }, { SHARDS: "x" }]) {
+    const [name = ""] = Object.keys(wrong);
+    expect(() => environmentOfStack({ ...wrong })).toThrow(new RegExp(`the variable ${name} must be`));
   }
 });

@@ -195,11 +195,26 @@ const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR
 /** Variables that only the ledger's own processes inherit. The stack itself sets the addresses they use. */
 const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
 
-/** The processes of a stack see nothing else of the current environment, so that no stray variable affects them. */
+const stackSettings = z.object({
+  SHARDS: initSettings.shape.SHARDS,
+  DURABILITY: durability,
+  OUTBOX_BATCHES_MAX: apiSettings.shape.OUTBOX_BATCHES_MAX,
+});
+
+/**
+ * The processes of a stack see nothing else of the current environment, so that no stray variable affects them.
+ *
+ * @throws StartError that names every variable that they would refuse
+ */
 export function environmentOfStack(environment: Environment = process.env): {
   readonly all: Readonly<Record<string, string>>;
   readonly own: Readonly<Record<string, string>>;
 } {
+  parse(stackSettings, {
+    SHARDS: setting(environment, "SHARDS"),
+    DURABILITY: setting(environment, "DURABILITY", "strict"),
+    OUTBOX_BATCHES_MAX: setting(environment, "OUTBOX_BATCHES_MAX", "100000"),
+  });
   const pick = (names: readonly string[]): Record<string, string> =>
     Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
   return { all: pick(STACK_VARIABLES), own: pick(STACK_OWN_VARIABLES) };

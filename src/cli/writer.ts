@@ -28,9 +28,13 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
     await writer.run();
   } catch (error) {
     if (!(error instanceof Divergence)) throw error;
+    // Where a whole batch is missing, the message says what to do itself.
+    const wayOn =
+      error.account === null
+        ? ""
+        : ' razonete audit names what differs; docs/operations.md, "After an alarm", says how to go on.';
     throw new StartError(
-      `ALARM: ${error.message}. The writer stops, and nothing of it was kept. What was answered waits in Redis. ` +
-        'razonete audit names what differs; docs/operations.md, "After an alarm", says how to go on.',
+      `ALARM: ${error.message}. The writer stops, and nothing of it was kept: what was answered waits in Redis.${wayOn}`,
       DIVERGENCE_EXIT_CODE,
     );
   }

@@ -146,9 +146,10 @@ export class CallQueue<Request, Answer> {
         // This call changed nothing. But an earlier call with the same request may have.
         if (error instanceof CallRefused)
           for (const [index, one] of batch.entries()) one.sent = sentBefore[index] ?? true;
-        // If the error is not a lost answer, the answer could not be understood: sending again would not help.
+        // If the error is not a lost answer, the function failed or its answer could not be understood: sending again
+        // would not help, and could do harm.
         else if (!(error instanceof CallLost))
-          for (const one of batch) this.#giveUp(one, "Redis gave an answer that is none");
+          for (const one of batch) this.#giveUp(one, "the ledger's function failed in Redis");
         this.#waiting.unshift(...batch.filter((one) => !one.settled));
         setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
       },

@@ -107,7 +107,8 @@ async function compareOnce(
     if ("reason" in fence) return { ...fence, lostData: false };
     if (fence.shards !== first.shards)
       return refuseDifference("number of shards", first.shards, fence.shards);
-    for (const [shard, status] of statuses.entries()) {
+    for (const [shard, given] of statuses.entries()) {
+      const status = await withoutSettledLoss(client, given, fence, shard);
       const refused =
         compareShard(status, fence, shard) ??
         (await compareOwnBatch(client, books, { shard, status, before }));
@@ -154,8 +155,32 @@ async function compareOwnBatch(
   return lostDataBecause(`Redis has lost what it has answered (batch ${own.g} is another one now)`);
 }
 
+/**
+ * The mark of a lost batch stands where the writer found it in neither outbox nor books. If older books have been brought
+ * up to date since, they have it: then nothing is lost, and the mark goes.
+ */
+async function withoutSettledLoss(
+  client: Client,
+  status: Status,
+  fence: BooksFence,
+  shard: number,
+): Promise<Status> {
+  const { epoch, g, lost } = status;
+  if (lost === null || epoch !== fence.epoch || lost > g || lost > (fence.lastG[shard] ?? 0)) return status;
+  if (compareShard({ ...status, lost: null }, fence, shard) !== null) return status;
+  const reply = await client.sendCommand([
+    "FCALL",
+    "razonete_found",
+    "1",
+    headKey(shard),
+    epoch,
+    String(lost),
+  ]);
+  return Number(reply) === 1 ? { ...status, lost: null } : status;
+}
+
 function compareShard(
-  { epoch, g, outboxG, lost }: Status,
+  { epoch, g, outboxG, outboxEnd, lost }: Status,
   fence: BooksFence,
   shard: number,
 ): Compared | null {
@@ -181,6 +206,11 @@ function compareShard(
         "bring the books up to date, or run razonete restore",
     );
   }
+  if (outboxEnd !== null && outboxEnd > g) {
+    return refuse(
+      `Redis has written only a part of batch ${outboxEnd}: give it its data back, or run razonete restore`,
+    );
+  }
   if (lost !== null)
     return lostDataBecause(`Redis has lost what it has answered (batch ${lost}, it has ${g})`);
   return null;
@@ -194,8 +224,9 @@ export function sealedEpoch(epoch: string): string {
 type Status = z.infer<typeof statusReply>;
 
 function isSame(before: LastAdmission, runId: string, first: Status): boolean {
-  const { epoch, g, lost } = first;
-  return runId === before.runId && epoch === before.epoch && lost === null && g >= (before.latestG[0] ?? 0);
+  const { epoch, g, lost, outboxEnd } = first;
+  const isWhole = lost === null && (outboxEnd ?? 0) <= g;
+  return runId === before.runId && epoch === before.epoch && isWhole && g >= (before.latestG[0] ?? 0);
 }
 
 async function fenceOf(books: BooksReader, durable: boolean): Promise<BooksFence | Fenced> {
@@ -229,14 +260,17 @@ const statusReply = z
     z.coerce.number(),
     z.string(),
     z.string(),
+    z.string(),
   ])
-  .transform(([epoch, version, shards, g, , , outboxG, lost]) => ({
+  .transform(([epoch, version, shards, g, , , outboxG, lost, outboxEnd]) => ({
     epoch,
     version,
     shards,
     g,
     /** The number of the first batch in the outbox. */
     outboxG: numberOf(outboxG),
+    /** The number of the last one. */
+    outboxEnd: numberOf(outboxEnd),
     lost: numberOf(lost),
   }));
 

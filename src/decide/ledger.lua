@@ -35,7 +35,7 @@ razonete_apply     applies a batch, one command after the other; all checks come
   REPLY  g of the batch in the outbox ("" if no command was accepted), then for each command its outcome, with
          "+" instead of "=" and "?" instead of "!" if it had been decided before, or "#" if the outbox is full:
          then the command was not decided, and is not remembered
-  ERRORS EPOCH, STALE: nothing was changed. STALE also refuses every caller if batches were lost
+  ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
 razonete_read      the current state of accounts, all at the same point in time
   KEYS   head
@@ -47,7 +47,7 @@ razonete_status    what the fence compares
   KEYS   head
   ARGV   none
   REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" if
-         there is none), lost ("" if nothing is)
+         there is none), lost ("" if nothing is), g of its last entry
   ERRORS EMPTY
 
 razonete_lost      marks that a batch was answered and is gone: from then on this data answers nobody. Nothing is
@@ -56,6 +56,11 @@ razonete_lost      marks that a batch was answered and is gone: from then on thi
   ARGV   epoch, g of that batch, kept (the books' cursor, if they do not have the batch; or the word other, if the
          caller has seen that another batch has its number; else empty)
   REPLY  1 if it is marked now, else 0
+
+razonete_found     takes the mark away again: the books have got that batch, which was in neither them nor the outbox
+  KEYS   head
+  ARGV   epoch, the batch that is marked
+  REPLY  1 if the mark was there and is gone now, else 0
 
 razonete_begin     sets up an empty shard, which has no head, no outbox, and none of these accounts
   KEYS   head
@@ -207,6 +212,18 @@ local function open(prefix, number, amount, name, now)
   return account
 end
 
+--- @return the name of a command that the caller may not use, of those that apply writes with
+local function may_not_write(prefix, head, outbox)
+  local allowed = redis.acl_check_cmd
+  if not allowed('XADD', outbox, '1-0', 'e', '') then return 'XADD' end
+  if not allowed('HSET', head, 'g', '1') then return 'HSET' end
+  if not allowed('ZADD', prefix .. 'statement:1', '1', '') then return 'ZADD' end
+  if not allowed('ZREMRANGEBYRANK', prefix .. 'statement:1', 0, -1) then return 'ZREMRANGEBYRANK' end
+  if not allowed('SET', prefix .. 'key:', '', 'EX', KEY_SECONDS) then return 'SET' end
+  if not allowed('UNLINK', prefix .. 'seen:0') then return 'UNLINK' end
+  return nil
+end
+
 local REPLAYED = { ['='] = '+', ['!'] = '?' }
 
 local function apply(keys, argv)
@@ -271,6 +288,10 @@ local function apply(keys, argv)
 
   local g, time, next_text = text_of(tonumber(state[2]) + 1), text_of(now), text_of(next_account)
   local period_text, age_text = text_of(period), text_of(age)
+
+  -- A command that this user may not run would end the function between its writes. Rights may change at any time.
+  local forbidden = may_not_write(prefix, head, outbox)
+  if forbidden then return redis.error_reply('NOPERM the user of the ledger may not use ' .. forbidden) end
 
   -- The point of no return: from here on nothing is refused and nothing may fail. Only XADD could still fail, if the
   -- outbox already holds this batch; so it comes first.
@@ -338,9 +359,10 @@ local function status(keys)
   if not state[1] then return redis.error_reply('EMPTY there is no ledger here') end
   local outbox = string.sub(head, 1, -5) .. 'outbox'
   local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
+  local last = redis.call('XREVRANGE', outbox, '+', '-', 'COUNT', 1)[1]
   return {
     state[1], VERSION, state[3], state[4], state[5], redis.call('XLEN', outbox),
-    first and string.match(first[1], '^%d+') or '', state[6] or '',
+    first and string.match(first[1], '^%d+') or '', state[6] or '', last and string.match(last[1], '^%d+') or '',
   }
 end
 
@@ -360,6 +382,13 @@ local function lost(keys, argv)
   redis.call('HSET', head, 'lost', text_of(math.max(batch, tonumber(state[3]) or 0)))
   if kept == 'other' then redis.call('HSET', head, 'other', text_of(batch)) end
   return 1
+end
+
+local function found(keys, argv)
+  local head = keys[1]
+  local state = redis.call('HMGET', head, 'epoch', 'lost', 'other', 'g')
+  if state[1] ~= argv[1] or state[2] ~= argv[2] or state[3] or tonumber(state[2]) > tonumber(state[4]) then return 0 end
+  return redis.call('HDEL', head, 'lost')
 end
 
 local function begin(keys, argv)
@@ -408,5 +437,6 @@ redis.register_function { function_name = 'razonete_apply', callback = apply }
 redis.register_function { function_name = 'razonete_read', callback = read, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_status', callback = status, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_lost', callback = lost }
+redis.register_function { function_name = 'razonete_found', callback = found }
 redis.register_function { function_name = 'razonete_begin', callback = begin }
 redis.register_function { function_name = 'razonete_load', callback = load_items }

@@ -41,6 +41,7 @@ export class RedisLedger implements Ledger {
   #checksToSkip = 0;
   /** The reasons that were reported since this ledger was last ready. That a start is not ready at once is none. */
   readonly #reported = new Set<string>();
+  #reportedRefusal: string | null = null;
   /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
   /**
@@ -148,6 +149,13 @@ export class RedisLedger implements Ledger {
     } else if (state.ready && this.#reported.size > 0) {
       this.#reported.clear();
       this.#onOutage("ready");
+    }
+    const { refusal } = this.#link;
+    if (state.ready && (refusal === null) !== (this.#reportedRefusal === null)) {
+      this.#reportedRefusal = refusal;
+      this.#onOutage(
+        refusal === null ? "Redis takes transactions again" : `Redis refuses transactions: ${refusal}`,
+      );
     }
   }
 

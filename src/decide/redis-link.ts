@@ -21,6 +21,9 @@ const NO_ANSWER = "Redis does not answer";
 /** The call got no answer: it may have been executed or not. */
 export class CallLost extends Error {}
 
+/** The function failed, possibly after it had written something: to call it again could apply the same twice. */
+export class CallFailed extends Error {}
+
 /** Redis answered that it did not run the function, or the function refused the call: nothing was changed. */
 export class CallRefused extends Error {
   /** The first word of the answer, for example EPOCH or LOADING. */
@@ -46,6 +49,9 @@ const REFUSING_CODES = new Set([
   "NOREPLICAS",
   "NOPERM",
 ]);
+
+// Errors of a Redis that will soon answer again.
+const WAITING_CODES = new Set(["LOADING", "BUSY"]);
 
 // Errors of a Redis that has become a replica.
 const REPLICA_CODES = new Set(["READONLY", "MASTERDOWN"]);
@@ -85,6 +91,8 @@ export class RedisLink {
   /** The servers whose settings are being looked at. */
   readonly #beingChecked = new Set<string>();
   readonly #settingsChecks: ReturnType<typeof setInterval>;
+  /** Why Redis refused the latest transactions, in its own words; null if it did not. */
+  #refusal: string | null = null;
   #unanswered = 0;
   /**
    * The looks since the last answer at which a call was unanswered. They are counted instead of timed: a process that
@@ -144,7 +152,13 @@ export class RedisLink {
 
   /** Why a request got no answer by its deadline, for a person. */
   get trouble(): string {
-    return this.#admitted ? "Redis did not answer in time" : this.#reason;
+    if (!this.#admitted) return this.#reason;
+    return this.#refusal === null ? "Redis did not answer in time" : `Redis refuses it: ${this.#refusal}`;
+  }
+
+  /** Why Redis refuses transactions, though it may answer reads: its memory is full, for one. Null if it does not. */
+  get refusal(): string | null {
+    return this.#admitted ? this.#refusal : null;
   }
 
   /**
@@ -152,6 +166,7 @@ export class RedisLink {
    *
    * @throws CallRefused if it did not run or changed nothing
    * @throws CallLost if it may have run
+   * @throws CallFailed if it ran into an error
    */
   call(
     command: "FCALL" | "FCALL_RO",
@@ -173,6 +188,7 @@ export class RedisLink {
     try {
       const answer = await this.#client.sendCommand([command, name, "1", headKey(shard), ...args]);
       this.#silentLooks = 0;
+      if (command === "FCALL") this.#refusal = null;
       return answer;
     } catch (error) {
       if (error instanceof ClientOfflineError || error instanceof ClientClosedError)
@@ -180,7 +196,11 @@ export class RedisLink {
       if (!(error instanceof ErrorReply)) throw new CallLost(messageOf(error), { cause: error });
       const refused = new CallRefused(error.message, { cause: error });
       const isGone = error.message.startsWith("ERR Function not found");
-      if (!REFUSING_CODES.has(refused.code) && !isGone) throw new CallLost(error.message, { cause: error });
+      if (!REFUSING_CODES.has(refused.code) && !isGone) {
+        this.#closeFence(`the ledger's function failed in Redis (${error.message})`);
+        throw new CallFailed(error.message, { cause: error });
+      }
+      if (command === "FCALL") this.#refusal = error.message;
       if (REPLICA_CODES.has(refused.code)) this.#closeFence(REPLICA_FAULT);
       if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
       throw refused;
@@ -256,7 +276,12 @@ export class RedisLink {
     this.#beingChecked.add(server);
     const connection = this.#connection;
     // That a server does not answer is nobody's fault here: Redis's silence is noticed elsewhere, the books may be away.
-    const fault = await faultOf().catch(() => null);
+    // But a Redis that answers and does not tell may be set in any way.
+    const fault = await faultOf().catch((error: unknown) =>
+      error instanceof ErrorReply && !WAITING_CODES.has(error.message.split(" ", 1)[0] ?? "")
+        ? `Redis does not tell its settings (${error.message})`
+        : null,
+    );
     this.#beingChecked.delete(server);
     if (fault !== null && this.#admitted && connection === this.#connection) this.#closeFence(fault);
   }

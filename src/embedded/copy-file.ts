@@ -36,6 +36,8 @@ export interface RestoredFile extends CopiedFile {
 export function backUpFile(path: string, to: string): CopiedFile {
   if (!existsSync(path)) throw new StartError(`there is no ledger to back up: ${path} does not exist.`);
   const target = resolve(to);
+  if (target.startsWith(`${resolve(path)}-`))
+    throw new StartError(`${target} is a name of the ledger's own: give another --to.`);
   for (const taken of [target, `${target}-wal`]) {
     if (existsSync(taken))
       throw new StartError(`${taken} exists already: give another --to, or remove it first.`);
@@ -80,7 +82,7 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
   if (lock === null) throw inUse(file);
   try {
     const unfinished = `${file}-restoring`;
-    const copied = copyChecked(source, isLocked(source), unfinished, damagedBackup);
+    const copied = copyChecked(source, isLocked(source), unfinished, true);
     const before = join(folder, `before-restore-${now.toISOString().replaceAll(/[:.]/g, "-")}`);
     const old = [file, `${file}-wal`].filter((name) => existsSync(name));
     const restored = { ...copied, before: old.length === 0 ? null : before };
@@ -103,9 +105,14 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
 }
 
 /** Copies what is in file and log, as of one moment, into one file. */
-function copyChecked(file: string, isOpen: boolean, to: string, whenDamaged = damaged): CopiedFile {
+function copyChecked(file: string, isOpen: boolean, to: string, isBackup = false): CopiedFile {
+  const whenDamaged = isBackup ? damagedBackup : damaged;
   const found = attempt(file, () => inspectDataFile(file, isOpen));
-  if (found.type === "refused") throw new StartError(found.sentence);
+  if (found.type === "refused") {
+    // What to do is said after the colon, of a data file.
+    const [what = ""] = found.sentence.split(": ");
+    throw new StartError(isBackup ? `${what}: give another file with --from.` : found.sentence);
+  }
   if (found.type !== "ledger")
     throw whenDamaged(file, found.type === "damaged" ? found.finding : "it is gone");
   removeCopy(to);
@@ -152,7 +159,7 @@ function finishCopy(file: string, to: string, whenDamaged: typeof damaged): Copi
 
 function damagedBackup(file: string, finding: string): StartError {
   return new StartError(
-    `the backup ${file} is damaged (${finding.replaceAll("\n", " ")}): give another one with --from.`,
+    `the backup ${file} is damaged (${finding.replaceAll("\n", " ")}): give another file with --from.`,
   );
 }
 

@@ -50,6 +50,8 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
       statement_timeout: bounds.books_statement_milliseconds_max,
       // After a commit, batches are removed from the outbox. So it must be on disk, whatever the server's default is.
       synchronous_commit: "on",
+      // A session that has begun as read-only would stay so, whatever the server's default is by then.
+      default_transaction_read_only: false,
       default_transaction_isolation: "read committed",
     },
   });

@@ -46,6 +46,7 @@ export function doneLines({ type, epoch, shards, missing }: RestoreReport): stri
     case "not-needed":
       return [
         "Redis and the books belong together, and nothing is known to be missing: there is nothing to restore.",
+        "If razonete audit names accounts that Redis lacks: --force loads it anew.",
         'If a writer raised an alarm, docs/operations.md, "After an alarm", says what to do.',
       ];
     case "declined":

@@ -18,6 +18,8 @@ export interface RestoreOptions {
   readonly natsUrl: string;
   /** False accepts a PostgreSQL that may lose committed rows when the machine loses its power. */
   readonly durable: boolean;
+  /** Loads Redis anew even where nothing is known to be missing. */
+  readonly force: boolean;
   /** The source text of the Redis functions. */
   readonly library: string;
   /** Compares Redis with the books after Redis was loaded, before anyone is answered from it. */
@@ -81,7 +83,7 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
   const diagnosis = await diagnose(sql, redis, options.natsUrl);
   if (diagnosis.feedError !== null)
     options.say(`The feed in NATS could not be read (${diagnosis.feedError}).`);
-  if (isWhole(diagnosis)) return notNeeded(diagnosis);
+  if (isWhole(diagnosis) && !options.force) return notNeeded(diagnosis);
   const epoch = crypto.randomUUID();
   const plan = await commitRecovered(sql, redis, diagnosis, epoch, false);
   if (!(await options.confirm(planLines(diagnosis, plan)))) {

@@ -81,6 +81,18 @@ describeWithRedis("the functions check everything, then write", () => {
     });
   }
 
+  for (const right of ["xadd", "hset", "zadd", "zremrangebyrank", "set", "unlink"]) {
+    test(`the user may not ${right}: the call is refused, and nothing is changed`, async () => {
+      const before = await snapshot(stand);
+      await stand.command(["ACL", "SETUSER", "default", `-${right}`]);
+      expect(String(await failure(apply(stand, batch)))).toContain(
+        `NOPERM the user of the ledger may not use ${right.toUpperCase()}`,
+      );
+      await stand.command(["ACL", "SETUSER", "default", "+@all"]);
+      expect(await snapshot(stand)).toEqual(before);
+    });
+  }
+
   test("the same call goes through where nothing was planted", async () => {
     const { g, outcomes } = await apply(stand, batch);
     expect(g).toBe("1");
@@ -130,7 +142,7 @@ describeWithRedis("the functions check everything, then write", () => {
     try {
       expect(String(await failure(apply(stand, batch)))).toContain("OOM ");
       expect(await snapshot(stand)).toEqual(before);
-      expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "1", "6", 1, "1", ""]);
+      expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "1", "6", 1, "1", "", "1"]);
       const reading = await stand.command([
         "FCALL_RO",
         "razonete_read",

@@ -57,6 +57,7 @@ describe("the head of ledger.lua and its body", () => {
       razonete_read: "'no-writes'",
       razonete_status: "'no-writes'",
       razonete_lost: "",
+      razonete_found: "",
       razonete_begin: "",
       razonete_load: "",
     });
@@ -150,7 +151,7 @@ describe("the head of ledger.lua and its body", () => {
 
   test("reads call nothing that writes", () => {
     for (const { callback, flags } of registered) {
-      const writes = /redis\.call\('(HSET|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
+      const writes = /redis\.call\('(HSET|HDEL|SET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
         reach(callback),
       );
       expect({ callback, writes }).toEqual({ callback, writes: flags === "" });

@@ -57,6 +57,7 @@ describeWithRedis("what the function writes", () => {
       1,
       "9007199254740990",
       "",
+      "9007199254740990",
     ]);
     const args = [
       "FCALL_RO",
@@ -118,10 +119,10 @@ describeWithRedis("what the function writes", () => {
       expect(await apply(stand, [])).toEqual({ g: "", outcomes: [] });
     }
     expect((await stand.outbox()).map((batch) => batch.g)).toEqual([1, 2, 3, 4, 5]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 5, "1", ""]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 5, "1", "", "5"]);
     // Trimmed to nothing, it goes on where it was.
     await stand.command(["XTRIM", `${prefix}outbox`, "MINID", "6"]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 0, "", ""]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 0, "", "", ""]);
     expect(await apply(stand, [creditOf(1, 1, "req:next")])).toMatchObject({ g: "6" });
   });
 

@@ -109,4 +109,60 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
     await fenced(ledger, /^Redis is a replica/);
   });
+
+  test("INFO forbidden while the ledger runs: what is not told is not trusted", async () => {
+    const ledger = await stand.ledger();
+    await stand.command(["ACL", "SETUSER", "default", "-info"]);
+    await notReady(ledger, /NOPERM/);
+    await stand.command(["ACL", "SETUSER", "default", "+info"]);
+    await eventually("it is ready", () => admitted(ledger));
+  });
+
+  test("rights that are taken away: nothing is applied, once or many times, and it is said", async () => {
+    const lines: string[] = [];
+    const ledger = await stand.ledger({ onOutage: (line) => lines.push(line) });
+    await eventually("it says that it is ready", () => lines.pop() === "ready");
+    const command = { ...credit(1), id: "key:k" } as const;
+    await stand.command(["ACL", "SETUSER", "default", "-set"]);
+    expect(await submitted(ledger, command)).toMatchObject({
+      outcome: "none",
+      message: expect.stringMatching(/^Redis refuses it: NOPERM the user of the ledger may not use SET/),
+    });
+    expect(lines).toEqual([expect.stringMatching(/^Redis refuses transactions: NOPERM/)]);
+    await stand.command(["ACL", "SETUSER", "default", "+set"]);
+    expect(await ledger.submit(command)).toMatchObject({
+      type: "accepted",
+      replayed: false,
+      account: { seq: 1 },
+    });
+    await eventually("it says that it goes on", () => lines.at(-1) === "Redis takes transactions again");
+  });
+
+  test("memory that is full: why it is refused is said, and readings go on", async () => {
+    const ledger = await stand.ledger();
+    await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
+    expect(await submitted(ledger, credit(1))).toMatchObject({
+      outcome: "none",
+      message: expect.stringMatching(/^Redis refuses it: OOM/),
+    });
+    expect(ledger.readiness()).toEqual({ ready: true });
+    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
+    await stand.command(["CONFIG", "SET", "maxmemory", "0"]);
+    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+  });
+
+  test("a function that fails is not called again with the same commands", async () => {
+    const ledger = await stand.ledger();
+    const calls = async () =>
+      /cmdstat_fcall:calls=(\d+)/.exec(String(await stand.command(["INFO", "commandstats"])))?.[1];
+    await stand.command(["SET", "razonete:{0}:statement:1", "x"]);
+    const before = Number((await calls()) ?? 0);
+    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "unknown" });
+    expect(Number(await calls())).toBe(before + 1);
+  });
+
+  test("a batch that is written in part: the fence refuses it", async () => {
+    await stand.command(["XADD", "razonete:{0}:outbox", "1-0", "e", "x"]);
+    await fenced(stand.newLedger(), /^Redis has written only a part of batch 1: .* razonete restore$/);
+  });
 });

@@ -208,7 +208,13 @@ describe("razonete backup and restore", () => {
       expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^razonete: [^\n]+\.\n$/) });
     }
     expect(razonete("restore", "--data", data, "--from", cut).stderr).toMatch(
-      /the backup .*cut\.db is damaged \(it is cut off\): give another one with --from\.\n$/,
+      /the backup .*cut\.db is damaged \(it is cut off\): give another file with --from\.\n$/,
+    );
+    expect(razonete("restore", "--data", data, "--from", data).stderr).toMatch(
+      /is not a file: give another file with --from\.\n$/,
+    );
+    expect(razonete("backup", "--data", data, "--to", `${dataFile(data)}-wal`).stderr).toMatch(
+      /is a name of the ledger's own: give another --to\.\n$/,
     );
     expect(razonete("restore", "--data", data).exitCode).toBe(1);
     expect(razonete("restore", "--data", data, "--from", copy, "--dry-run").exitCode).toBe(0);

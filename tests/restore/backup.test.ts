@@ -128,6 +128,24 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     await whole();
   });
 
+  test("the books were older, and are brought up to date: all goes on, without a restore", async () => {
+    const older = dump();
+    await goOn();
+    await stop();
+    await system.books.drained();
+    const newer = dump();
+    await putBack(older);
+    await restart();
+    await heldBack();
+    const [writer] = system.cluster.writers;
+    expect(await writer?.exited).toBe(65);
+    await stop();
+    await putBack(newer);
+    await restart();
+    await system.cluster.balanced();
+    await whole();
+  });
+
   test("a physical copy by pg_basebackup, put back later: the same", async () => {
     const { postgres: server, databaseUrl } = system.cluster;
     const folder = dirname(server.process.logFile);

@@ -173,6 +173,18 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
       list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1] ?? ""]] : [])),
     );
 
+  test("Redis without an account, which nothing but the audit sees: --force loads it anew", async () => {
+    await lagging();
+    await system.cluster.redisCommand("DEL", "razonete:{0}:account:1");
+    expect(system.cluster.run("audit").exitCode).toBe(1);
+    expect(runRestore(system.cluster, "--yes")).toMatchObject({ type: "not-needed" });
+    const { shards, missing } = runRestore(system.cluster, "--force", "--yes");
+    expect(missing).toEqual(NOTHING_MISSING);
+    expect(shards).toMatchObject([{ found: "whole" }]);
+    await whole();
+    expect(system.cluster.run("audit").exitCode).toBe(0);
+  });
+
   test("Redis older, from a copy: what the feed has is there again", async () => {
     const { redis } = system.cluster;
     await redis.process.stop();
