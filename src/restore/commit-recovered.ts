@@ -89,7 +89,7 @@ async function commitAll(
     nextAccount = Math.max(nextAccount, highestAccount + 1);
     const displaced = await displacedBy(sql, shardDiagnosis, keptG);
     for (const event of displaced.filter(isChange)) noteMissing(latestKnown, event);
-    if (isUnexplained(shardDiagnosis, keptG, displaced.length > 0 || missing.size > 0)) {
+    if (isUnexplained(shardDiagnosis, keptG, displaced.some(isChange) || missing.size > 0)) {
       const g = shardDiagnosis.head?.other ?? 0;
       batches.push({ shard, from: g, to: g });
     }
@@ -129,7 +129,7 @@ async function displacedBy(
   return events;
 }
 
-/** Whether a batch was displaced by another one and no source says what was in it. */
+/** Whether a batch was displaced by another one and no source says which accounts it changed. */
 function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explained: boolean): boolean {
   const other = head?.other ?? null;
   return other !== null && !explained && (other <= keptG || outbox.has(other));

@@ -69,7 +69,10 @@ export function recoverBatches(
     const inFeed = feed.get(g);
     if (inOutbox === undefined) fromFeed += 1;
     else fromOutbox += 1;
-    const events: string[] = [];
+    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
+    const displaced = inOutbox === undefined ? [] : (inFeed ?? []).filter((text) => !inOutbox.includes(text));
+    // What was refused in it is remembered, unless the same key was decided again.
+    const events = displaced.filter((text) => !isChange(parseEvent(text)));
     for (const text of inOutbox ?? inFeed ?? []) {
       const event = parseEvent(text);
       if (!isChange(event)) {
@@ -88,13 +91,9 @@ export function recoverBatches(
       }
     }
     batches.push({ epoch, shard, g, events });
-    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
-    if (inOutbox !== undefined && inFeed !== undefined && !isSame(inOutbox, inFeed)) {
-      const others = inFeed.filter((text) => !inOutbox.includes(text)).map(parseEvent);
-      for (const event of others.filter(isChange)) {
-        highestAccount = Math.max(highestAccount, accountOf(event));
-        markMissing(event);
-      }
+    for (const event of displaced.map(parseEvent).filter(isChange)) {
+      highestAccount = Math.max(highestAccount, accountOf(event));
+      markMissing(event);
     }
   }
   if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
@@ -166,8 +165,4 @@ export function noteMissing(missing: Map<number, LatestKnown>, event: ChangingEv
 
 function laterOf(first: LatestKnown | undefined, second: LatestKnown): LatestKnown {
   return first !== undefined && first.seq > second.seq ? first : second;
-}
-
-function isSame(first: readonly string[], second: readonly string[]): boolean {
-  return first.length === second.length && first.every((text, index) => text === second[index]);
 }
