@@ -1,4 +1,5 @@
 import type postgres from "postgres";
+import { NO_HASH } from "../ledger/journal.ts";
 import type { ChainedRow } from "./journal-rows.ts";
 import type { NetChanges } from "./net-changes.ts";
 import { integers, texts } from "./pg-array.ts";
@@ -21,10 +22,10 @@ export function callKeepBatches(
   return sql<{ found: number }[]>`
       SELECT keep_batches(
         ${range.shard}, ${range.epoch}, ${range.g}, ${range.to},
+        ${bytea(rows[0]?.previous ?? NO_HASH)}::text::bytea,
         ${integers(rows, (row) => row.g)}::text::bigint[],
         ${integers(rows, (row) => row.time)}::text::bigint[],
         ${texts(rows, (row) => texts(row.events, (event) => event))}::text::text[],
-        ${texts(rows, (row) => bytea(row.previous))}::text::bytea[],
         ${texts(rows, (row) => bytea(row.hash))}::text::bytea[],
         ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
         ${integers(changes, (change) => change.account)}::text::bigint[],
