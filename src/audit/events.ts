@@ -28,7 +28,8 @@ export function parseEventOrNull(text: string): LedgerEvent | null {
   }
 }
 
-export function accountOf(event: LedgerEvent): number {
+export function accountOf(event: LedgerEvent): number | null {
+  if (event.type === "refusal" || event.type === "missing") return null;
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
@@ -52,6 +53,8 @@ export async function differingEvents(
       case "limit":
         changed.push({ account: event.account, seq: event.seq, id: event.id, text: limitText(event) });
         break;
+      case "refusal":
+      case "missing":
       case undefined:
     }
   }

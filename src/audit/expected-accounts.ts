@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { accountOf, EVENT_OF_ENTRY, parseEventOrNull } from "./events.ts";
+import { EVENT_OF_ENTRY, parseEventOrNull } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
@@ -61,7 +61,7 @@ export async function expectedAccounts(
   const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
   for (const { g, text } of events) {
     const event = parseEventOrNull(text);
-    if (event === null) continue;
+    if (event === null || event.type === "refusal" || event.type === "missing") continue;
     apply(expected, versions, event, text, g, findings);
     if (event.type !== "entry") continue;
     // Only the entries of the statement are stored: one account may have a million entries here.
@@ -75,12 +75,12 @@ export async function expectedAccounts(
 function apply(
   expected: Map<number, ExpectedAccount>,
   versions: Map<number, LimitVersion[]>,
-  event: LedgerEvent,
+  event: Exclude<LedgerEvent, { type: "refusal" | "missing" }>,
   text: string,
   g: number,
   findings: Findings,
 ): void {
-  const account = accountOf(event);
+  const account = event.type === "entry" ? event.entry.account : event.account;
   const state = expected.get(account);
   if (event.type === "open") {
     if (state !== undefined) {

@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-/** What one call of the Redis function accepted. `g` numbers the batches of a shard from 1, without gaps. */
+/**
+ * What one call of the Redis function decided: what it accepted, and what it refused under clients' keys. `g` numbers the
+ * batches of a shard from 1, without gaps.
+ */
 export interface Batch {
   /** Identifies the data in Redis on which the batch was decided. */
   readonly epoch: string;

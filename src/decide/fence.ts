@@ -5,7 +5,7 @@ import { readRedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
-export const FUNCTION_VERSION = "2";
+export const FUNCTION_VERSION = "3";
 
 /** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
@@ -149,7 +149,7 @@ async function compareOwnBatch(
   if (own === undefined) return null;
   const [batch] = await readOutbox(client, shard, own.g, 1);
   const isStillThere =
-    batch?.g === own.g ? batch.events.includes(own.event) : await books.hasEvent(own.event);
+    batch?.g === own.g ? batch.events.includes(own.event) : await books.hasEvent(shard, own.g, own.event);
   if (isStillThere) return null;
   await markLost(client, { shard, epoch, g: own.g, keptG: "other" });
   return lostDataBecause(`Redis has lost what it has answered (batch ${own.g} is another one now)`);

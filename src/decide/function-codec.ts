@@ -2,7 +2,7 @@ import type { AccountState } from "../ledger/account.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
-import { REFUSALS } from "../ledger/refusal.ts";
+import { isRefusal, type Refusal } from "../ledger/refusal.ts";
 
 /** Encodes the arguments of the Redis function and decodes its answers; both are specified at the top of ledger.lua. */
 
@@ -35,8 +35,8 @@ export function parseAnswer(text: string): Answer {
       return { type: "accepted", account: stateAfter(rest), replayed: mark === "+" };
     case "!":
     case "?": {
-      const refusal = REFUSALS.find((name) => name === rest);
-      if (refusal !== undefined) return { type: "refused", refusal, replayed: mark === "?" };
+      const refusal = refusalIn(rest);
+      if (refusal !== null) return { type: "refused", refusal, replayed: mark === "?" };
       break;
     }
     case "#":
@@ -46,9 +46,15 @@ export function parseAnswer(text: string): Answer {
   throw new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
 }
 
-/** The event in the answer, if the command was accepted by this call; null for any other answer. */
+/** The event in the answer, if this call made one: the command was accepted, or refused under a client's key. */
 export function newEvent(answer: string): string | null {
-  return answer.startsWith("=") ? answer.slice(1) : null;
+  return answer.startsWith("=") || answer.startsWith("!x ") ? answer.slice(1) : null;
+}
+
+function refusalIn(text: string): Refusal | null {
+  if (isRefusal(text)) return text;
+  const event = text.startsWith("x ") ? parseEvent(text) : null;
+  return event?.type === "refusal" ? event.refusal : null;
 }
 
 function stateAfter(text: string): AccountState {
@@ -64,5 +70,8 @@ function stateAfter(text: string): AccountState {
       const { account, creditLimit, balance, seq } = event;
       return { id: account, creditLimit, balance, seq };
     }
+    case "refusal":
+    case "missing":
+      throw new Error(`nothing was accepted by ${JSON.stringify(text.slice(0, 100))}`);
   }
 }

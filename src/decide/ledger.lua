@@ -20,7 +20,8 @@ Redis's clock may jump. The time of a shard never goes back (see the field time)
 forget the ids that it has just seen: from one batch to the next, the age of a period grows by at most a second, and
 seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
 
-An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal.
+An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. A refusal under
+a client's key is an event, too, since the key is remembered with it.
 Integers are exact up to 2^53. They are formatted with %d, since Lua's own conversion keeps only 14 digits.
 
 razonete_apply     applies a batch, one command after the other; all checks come before the first write
@@ -32,9 +33,9 @@ razonete_apply     applies a batch, one command after the other; all checks come
          amount   value, or limit for o and l
          content  what the id stands for, without line feeds; empty for req ids, which nobody chooses
          text     description, or name for o; else empty
-  REPLY  g of the batch in the outbox ("" if no command was accepted), then for each command its outcome, with
-         "+" instead of "=" and "?" instead of "!" if it had been decided before, or "#" if the outbox is full:
-         then the command was not decided, and is not remembered
+  REPLY  g of the batch in the outbox ("" if it made no event), then for each command its outcome, with "+" instead
+         of "=" and "?" instead of "!" if it had been decided before; "!" and the event, if the refusal is one now; or
+         "#" if the outbox is full: then the command was not decided, and is not remembered
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
 razonete_read      the current state of accounts, all at the same point in time
@@ -80,7 +81,7 @@ razonete_load      loads what the books have of a shard that has no head yet, an
   ERRORS NOTEMPTY
 ]]
 
-local VERSION = '2'
+local VERSION = '3'
 local STATEMENT_ENTRIES = 10
 local KEY_SECONDS = 86400
 local SEEN_SECONDS = 60
@@ -267,14 +268,16 @@ local function apply(keys, argv)
           event, refusal = transact(account, kind, number, id, amount, text, now)
         end
       end
+      outcome = event and '=' .. event or '!' .. refusal
+      outcomes[id] = outcome
+      if refusal and content ~= '' then
+        event = 'x ' .. text_of(now) .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
+        outcome = '!' .. event
+      end
       if event then
-        outcome = '=' .. event
         events[#events + 1] = 'e'
         events[#events + 1] = event
-      else
-        outcome = '!' .. refusal
       end
-      outcomes[id] = outcome
       if content == '' then
         seen[#seen + 1] = id
         seen[#seen + 1] = outcome

@@ -16,8 +16,8 @@ export interface BooksReader {
    * @param durable false accepts a server that may lose committed rows when the machine loses its power
    */
   settingsFault(durable: boolean): Promise<string | null>;
-  /** Whether the books have what the event describes: the same command, at the same account and seq. */
-  hasEvent(event: string): Promise<boolean>;
+  /** Whether the books have the event in batch `g` of the shard. */
+  hasEvent(shard: number, g: number, event: string): Promise<boolean>;
   /** Up to `count` entries with a seq below `before` (null: beginning at the newest kept one). */
   history(account: number, before: number | null, count: number): Promise<KeptHistory>;
 }

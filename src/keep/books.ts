@@ -8,6 +8,7 @@ import { Divergence } from "./divergence.ts";
 import { netChanges } from "./net-changes.ts";
 import { withTimeout } from "./query-timeout.ts";
 import { callKeepBatches } from "./call-keep-batches.ts";
+import { journalRows } from "./journal-rows.ts";
 import { missingEvents } from "./missing-events.ts";
 import { readPostgresFault } from "./postgres-settings.ts";
 
@@ -22,6 +23,8 @@ export type Kept =
  */
 export class Books implements BooksReader {
   readonly #poolOptions: PoolOptions;
+  /** By shard: where its journal ended when this object last kept something. */
+  readonly #ends = new Map<number, JournalEnd>();
   #sql: Sql;
 
   constructor(poolOptions: PoolOptions) {
@@ -36,49 +39,53 @@ export class Books implements BooksReader {
    * @throws Divergence if the batches do not continue what the books have; then nothing was kept
    */
   async keep(shard: number, batches: readonly Batch[]): Promise<Kept> {
-    let lastG: number | null = null;
+    const known = this.#ends.get(shard);
+    let end = known?.g === (batches[0]?.g ?? 0) - 1 ? known : await this.#readEnd(shard);
     for (;;) {
-      const rest = inOrder(shard, batches, lastG);
-      const first = rest[0];
-      const last = rest.at(-1);
-      if (first === undefined || last === undefined) {
-        return { type: "kept", lastG: lastG ?? (await this.#cursor(shard)), entries: 0 };
+      const rest = inOrder(shard, batches, end.g);
+      const [first] = rest;
+      if (first === undefined) return { type: "kept", lastG: end.g, entries: 0 };
+      if (first.g !== end.g + 1) return { type: "gap", lastG: end.g };
+      const kept = await this.#keepAll(first, rest, end);
+      if (kept !== null) {
+        this.#ends.set(shard, kept.end);
+        return { type: "kept", lastG: kept.end.g, entries: kept.entries };
       }
-      if (lastG !== null && first.g !== lastG + 1) return { type: "gap", lastG };
-      const { found, entries } = await this.#keepAll(first, last.g, rest);
-      if (found === first.g - 1) return { type: "kept", lastG: last.g, entries };
-      lastG = found;
+      end = await this.#readEnd(shard);
     }
   }
 
-  /** @returns the cursor as it was found, and how many entries there were to keep */
+  /** @returns how many entries were kept; null if the books end elsewhere by now, and nothing was kept */
   async #keepAll(
     first: Batch,
-    to: number,
     batches: readonly Batch[],
-  ): Promise<{ found: number; entries: number }> {
-    const changes = netChanges(batches);
-    const { entries } = changes;
-    const call = callKeepBatches(
-      this.#sql,
-      { shard: first.shard, epoch: first.epoch, g: first.g, to },
-      changes,
-    );
+    { hash }: JournalEnd,
+  ): Promise<{ entries: number; end: JournalEnd } | null> {
     try {
-      const [row] = await this.#withTimeout(call);
-      assert(row !== undefined);
-      return { found: row.found, entries: entries.length };
+      const changes = netChanges(batches);
+      const rows = journalRows(batches, changes.times, hash);
+      const end = rows.at(-1);
+      assert(end !== undefined);
+      const range = { shard: first.shard, epoch: first.epoch, g: first.g, to: end.g };
+      const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
+      return row?.found === first.g - 1 ? { entries: changes.entries.length, end } : null;
     } catch (error) {
       throw divergence(error, first) ?? error;
     }
   }
 
-  async #cursor(shard: number): Promise<number> {
+  /** @throws Divergence if the journal lacks the row at the cursor */
+  async #readEnd(shard: number): Promise<JournalEnd> {
     const [row] = await this.#withTimeout(
-      this.#sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`,
+      this.#sql<{ g: number; hash: Uint8Array | null }[]>`
+        SELECT c.last_g AS g, j.hash
+        FROM cursors AS c LEFT JOIN journal AS j ON j.shard = c.shard AND j.g = c.last_g
+        WHERE c.shard = ${shard}`,
     );
     assert(row !== undefined, `the books have no shard ${shard}`);
-    return row.last_g;
+    const { g, hash } = row;
+    if (hash === null) throw new Divergence({ shard, g }, "the journal has no such row");
+    return { g, hash };
   }
 
   /** `null` if there are no books yet. */
@@ -103,8 +110,8 @@ export class Books implements BooksReader {
     }
   }
 
-  async hasEvent(event: string): Promise<boolean> {
-    return (await this.#withTimeout(missingEvents(this.#sql, [event]))).length === 0;
+  async hasEvent(shard: number, g: number, event: string): Promise<boolean> {
+    return (await this.#withTimeout(missingEvents(this.#sql, { shard, g }, [event]))).length === 0;
   }
 
   settingsFault(durable: boolean): Promise<string | null> {
@@ -153,6 +160,12 @@ export class Books implements BooksReader {
   }
 }
 
+/** The last row of a shard's journal, which is at the cursor. */
+interface JournalEnd {
+  readonly g: number;
+  readonly hash: Uint8Array;
+}
+
 function numbers(text: string): number[] {
   return text.split(" ").map(Number);
 }
@@ -168,16 +181,13 @@ interface NoEntryRow {
 const UNDEFINED_TABLE = "42P01";
 
 /** The batches after `lastG`, without duplicates. @throws AssertionError if they are not consecutive */
-function inOrder(shard: number, batches: readonly Batch[], lastG: number | null): Batch[] {
+function inOrder(shard: number, batches: readonly Batch[], lastG: number): Batch[] {
   const rest: Batch[] = [];
   let previous = lastG;
   for (const batch of batches) {
     assert(batch.shard === shard && batch.epoch === batches[0]?.epoch, "batches of one shard and one epoch");
-    if (previous !== null && batch.g <= previous) continue;
-    assert(
-      rest.length === 0 || batch.g === (previous ?? 0) + 1,
-      `batch ${batch.g} does not follow ${previous}`,
-    );
+    if (batch.g <= previous) continue;
+    assert(rest.length === 0 || batch.g === previous + 1, `batch ${batch.g} does not follow ${previous}`);
     rest.push(batch);
     previous = batch.g;
   }
@@ -189,7 +199,9 @@ function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   const code = codeOf(error);
   // RZ001 is our own code. Class 23 is a violated constraint (a row that already exists, a passed limit), 22 bad data.
   if (!(error instanceof Error) || !/^(RZ001$|23|22)/.test(code)) return null;
-  const detail = "detail" in error && typeof error.detail === "string" ? error.detail : "";
+  // The key of a row of the journal is a shard and g, which are known already.
+  const isJournal = "table_name" in error && error.table_name === "journal";
+  const detail = !isJournal && "detail" in error && typeof error.detail === "string" ? error.detail : "";
   const [account, seq] = (/\((\d+), (\d+)\)|^(\d+) (\d+)$/.exec(detail) ?? [])
     .slice(1)
     .filter((group) => group !== undefined)

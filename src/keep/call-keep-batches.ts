@@ -1,4 +1,6 @@
 import type postgres from "postgres";
+import { NO_HASH } from "../ledger/journal.ts";
+import type { ChainedRow } from "./journal-rows.ts";
 import type { NetChanges } from "./net-changes.ts";
 import { integers, texts } from "./pg-array.ts";
 
@@ -10,15 +12,21 @@ export interface BatchRange {
   readonly to: number;
 }
 
-/** Calls the SQL function keep_batches (see migration 001) with net changes; alone, or within a transaction. */
+/** Calls the SQL function keep_batches (see the migration) with net changes; alone, or within a transaction. */
 export function callKeepBatches(
   sql: postgres.ISql<{ bigint: number }>,
   range: BatchRange,
+  rows: readonly ChainedRow[],
   { opened, newLimits, changes, entries }: NetChanges,
 ): postgres.PendingQuery<{ found: number }[]> {
   return sql<{ found: number }[]>`
       SELECT keep_batches(
         ${range.shard}, ${range.epoch}, ${range.g}, ${range.to},
+        ${bytea(rows[0]?.previous ?? NO_HASH)}::text::bytea,
+        ${integers(rows, (row) => row.g)}::text::bigint[],
+        ${integers(rows, (row) => row.time)}::text::bigint[],
+        ${texts(rows, (row) => texts(row.events, (event) => event))}::text::text[],
+        ${texts(rows, (row) => bytea(row.hash))}::text::bytea[],
         ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
         ${integers(changes, (change) => change.account)}::text::bigint[],
         ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
@@ -37,4 +45,8 @@ export function callKeepBatches(
         ${texts(entries, (entry) => entry.id)}::text::text[],
         ${integers(entries, (entry) => entry.time)}::text::bigint[]
       ) AS found`;
+}
+
+function bytea(bytes: Uint8Array): string {
+  return `\\x${Buffer.from(bytes).toString("hex")}`;
 }

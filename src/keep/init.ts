@@ -1,8 +1,11 @@
 import { ErrorReply } from "@redis/client";
 import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import { formatEvent, INITIAL } from "../ledger/event.ts";
+import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { migrate } from "./migrate.ts";
+import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
@@ -97,14 +100,22 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
     await transaction`INSERT INTO system ${transaction({ ...system })}`;
     for (let shard = 0; shard < shards; shard += 1) {
       await transaction`INSERT INTO cursors (shard, last_g) VALUES (${shard}, 0)`;
+      const events = accounts
+        .filter(({ account }) => account % shards === shard)
+        .map((each) => formatEvent({ type: "open", ...each, time: now, id: INITIAL, name: null }));
+      const row = { shard, g: 0, time: now, events, previous: NO_HASH };
+      await transaction`
+        INSERT INTO journal (shard, g, time, events, previous, hash)
+        VALUES (${shard}, 0, ${now}, ${texts(events, (event) => event)}::text::text[],
+          ${Buffer.from(NO_HASH)}, ${Buffer.from(journalHash(row))})`;
     }
     for (const { account, creditLimit } of accounts) {
       await transaction`
         INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
-        VALUES (${account}, ${creditLimit}, 0, 0, ${now}, 'initial')`;
+        VALUES (${account}, ${creditLimit}, 0, 0, ${now}, ${INITIAL})`;
       await transaction`
         INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
-        VALUES (${account}, 1, ${creditLimit}, 0, 'initial', ${now})`;
+        VALUES (${account}, 1, ${creditLimit}, 0, ${INITIAL}, ${now})`;
     }
   });
   return system;

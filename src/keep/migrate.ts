@@ -1,18 +1,20 @@
 import { StartError } from "../errors.ts";
 import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./postgres-client.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
-import books from "./migrations/001_books.sql" with { type: "text" };
-import restore from "./migrations/002_restore.sql" with { type: "text" };
+import books from "./migrations/003_books.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
-const MIGRATIONS: readonly string[] = [books, restore];
+const MIGRATIONS: readonly string[] = [books];
 
-export const SCHEMA_VERSION: number = MIGRATIONS.length;
+/** The first migration's. Versions before it had no journal, and it cannot be made afterwards. */
+const FIRST_VERSION = 3;
+
+export const SCHEMA_VERSION: number = FIRST_VERSION + MIGRATIONS.length - 1;
 
 /**
  * Brings the schema of the books up to date, in one transaction, one process at a time.
  *
- * @throws StartError if a newer version wrote the books
+ * @throws StartError if a newer version wrote the books, or one that kept no journal; then nothing was changed
  */
 export async function migrate(sql: Sql): Promise<void> {
   await sql.begin(async (transaction) => {
@@ -21,16 +23,22 @@ export async function migrate(sql: Sql): Promise<void> {
     const [row] = await transaction<{ version: number }[]>`
       SELECT coalesce(max(version), 0) AS version FROM migrations`;
     const version = row?.version ?? 0;
-    if (version > MIGRATIONS.length) {
+    if (version > SCHEMA_VERSION) {
       throw new StartError(
-        `the books have schema version ${version}, this program knows versions up to ${MIGRATIONS.length}: ` +
+        `the books have schema version ${version}, this program knows versions up to ${SCHEMA_VERSION}: ` +
           "start the newer program that wrote them.",
       );
     }
+    if (version > 0 && version < FIRST_VERSION) {
+      throw new StartError(
+        `the books are of an earlier version (schema version ${version}), which is not carried over: ` +
+          "start with an empty database, or go on with the version that wrote them.",
+      );
+    }
     for (const [index, migration] of MIGRATIONS.entries()) {
-      if (index < version) continue;
+      if (FIRST_VERSION + index <= version) continue;
       await transaction.unsafe(migration);
-      await transaction`INSERT INTO migrations (version) VALUES (${index + 1})`;
+      await transaction`INSERT INTO migrations (version) VALUES (${FIRST_VERSION + index})`;
     }
   });
 }

@@ -1,6 +1,6 @@
 import type { Batch } from "../carry/batch.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { Divergence } from "./divergence.ts";
 import { messageOf } from "../errors.ts";
 
@@ -41,7 +41,12 @@ export interface NetChanges {
   /** Each account once. */
   readonly changes: readonly AccountChange[];
   readonly entries: readonly (Entry & { readonly creditLimit: number })[];
+  /** For each batch, the latest time among its events; 0 if it has none. */
+  readonly times: readonly number[];
 }
+
+/** An event that changes an account. */
+export type ChangingEvent = Extract<LedgerEvent, { type: "entry" | "open" | "limit" }>;
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -56,10 +61,15 @@ export function netChanges(batches: readonly Batch[]): NetChanges {
   const newLimits: NewLimit[] = [];
   const entries: (Entry & { creditLimit: number })[] = [];
   const changes = new Map<number, Writable<AccountChange>>();
+  const times: number[] = [];
 
   for (const { shard, g, events } of batches) {
+    let latest = 0;
     for (const text of events) {
       const event = parse(text, shard, g);
+      latest = Math.max(latest, timeOf(event));
+      // They stand in the journal alone.
+      if (event.type === "refusal" || event.type === "missing") continue;
       const { account, seqBefore, balanceBefore, limitBefore } = stateBefore(event);
       let change = changes.get(account);
       if (change === undefined) {
@@ -108,8 +118,9 @@ export function netChanges(batches: readonly Batch[]): NetChanges {
           break;
       }
     }
+    times.push(latest);
   }
-  return { opened, newLimits, changes: [...changes.values()], entries };
+  return { opened, newLimits, changes: [...changes.values()], entries, times };
 }
 
 function parse(text: string, shard: number, g: number): LedgerEvent {
@@ -122,7 +133,7 @@ function parse(text: string, shard: number, g: number): LedgerEvent {
 
 /** The state of the event's account before the event. */
 function stateBefore(
-  event: LedgerEvent,
+  event: ChangingEvent,
 ): Pick<AccountChange, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
   switch (event.type) {
     case "entry": {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseEvent } from "./event.ts";
+import { formatEvent, parseEvent, timeOf } from "./event.ts";
 
 test("an entry's description is the rest of the text, whatever is in it", () => {
   for (const description of ["x", "a b  c", "\n", "|'\"", " ", "😀 "]) {
@@ -27,6 +27,7 @@ test("an opened account, with and without a name", () => {
   const opened = { type: "open", account: 6, time: 5, creditLimit: 100, id: "req:1" } as const;
   expect(parseEvent("o 6 5 100 req:1 Padaria Joia")).toEqual({ ...opened, name: "Padaria Joia" });
   expect(parseEvent("o 6 5 100 req:1 ")).toEqual({ ...opened, name: null });
+  expect(parseEvent("o 6 5 100 initial ")).toEqual({ ...opened, id: "initial", name: null });
 });
 
 test("a changed limit", () => {
@@ -41,13 +42,39 @@ test("a changed limit", () => {
   });
 });
 
+test("a refusal under a client's key, with what it was asked for", () => {
+  const text = 'x 5 limit-exceeded key:k ["transact",1,"debit",9,"a b"]';
+  const event = parseEvent(text);
+  expect(event).toEqual({
+    type: "refusal",
+    time: 5,
+    refusal: "limit-exceeded",
+    id: "key:k",
+    content: '["transact",1,"debit",9,"a b"]',
+  });
+  expect([formatEvent(event), timeOf(event)]).toEqual([text, 5]);
+});
+
+test("batches that nothing holds any more", () => {
+  const event = parseEvent("m 5 7 9");
+  expect(event).toEqual({ type: "missing", time: 5, from: 7, to: 9 });
+  expect([formatEvent(event), timeOf(event)]).toEqual(["m 5 7 9", 5]);
+});
+
 test.each([
   "",
+  "x 5 because key:k []",
+  "x 5 limit-exceeded k []",
+  "m 5 7",
+  "m 5 7 ",
+  "m 5 7 9 ",
+  "m 5 7 x",
   "x 1 2 3",
   "d 1 7 1 600 -1000 1000 req:a",
   "d 1 7 1 600 1e+16x -1000 req:a d",
   "c 1 1.5 1 1 1 1 req:a d",
   "c 1 1 1 1 1 1 id d",
+  "c 1 1 1 1 1 1 initial d",
   "c 9007199254740993 1 1 1 1 1 req:a d",
   "l 6 3 5 -40 100 ",
   "o 6 5 100 req:1",

@@ -1,15 +1,18 @@
 import type { Micros } from "./account.ts";
 import type { CommandId } from "./command.ts";
 import type { Entry } from "./entry.ts";
+import { isRefusal, type Refusal } from "./refusal.ts";
 
 /**
- * What an accepted command did, as one line of text. The Redis function writes events in this form to the outbox,
- * the feed carries them, and the books are written from them. Fields are separated by one space. The last field is
- * the rest of the text, and may contain anything. Integers are decimal.
+ * What was decided, as one line of text. The Redis function writes events in this form to the outbox, the feed carries
+ * them, the journal keeps them, and the rest of the books is made from them. Fields are separated by one space. The last
+ * field is the rest of the text, and may contain anything. Integers are decimal.
  *
  *     c <account> <seq> <time> <value> <balance> <limit> <id> <description>    a credit; d: a debit
  *     o <account> <time> <limit> <id> <name>                                   an opened account; name may be empty
  *     l <account> <seq> <time> <balance> <limit> <id>                          a changed limit, for entries after seq
+ *     x <time> <refusal> <id> <content>                                        a refusal under a client's key
+ *     m <time> <from> <to>                                                     batches that a restore found nowhere
  */
 export type LedgerEvent =
   | { readonly type: "entry"; readonly entry: Entry; readonly creditLimit: number }
@@ -18,7 +21,8 @@ export type LedgerEvent =
       readonly account: number;
       readonly time: Micros;
       readonly creditLimit: number;
-      readonly id: CommandId;
+      /** `initial` for the accounts of the start. */
+      readonly id: CommandId | typeof INITIAL;
       readonly name: string | null;
     }
   | {
@@ -30,7 +34,27 @@ export type LedgerEvent =
       readonly balance: number;
       readonly creditLimit: number;
       readonly id: CommandId;
+    }
+  | {
+      /** It changed nothing, but the key is remembered with it. */
+      readonly type: "refusal";
+      readonly time: Micros;
+      readonly refusal: Refusal;
+      readonly id: CommandId;
+      /** What the command asked for, see `contentOf`. */
+      readonly content: string;
+    }
+  | {
+      /** In the journal only: these batches were answered and could not be brought back. */
+      readonly type: "missing";
+      readonly time: Micros;
+      /** The first and the last of them. */
+      readonly from: number;
+      readonly to: number;
     };
+
+/** In place of a command's id, for the accounts that are there from the start. */
+export const INITIAL = "initial";
 
 /** The inverse of {@link parseEvent}: the same text that the Redis function writes. */
 export function formatEvent(event: LedgerEvent): string {
@@ -47,6 +71,10 @@ export function formatEvent(event: LedgerEvent): string {
       const { account, seq, time, balance, creditLimit } = event;
       return ["l", account, seq, time, balance, creditLimit, event.id].join(" ");
     }
+    case "refusal":
+      return ["x", event.time, event.refusal, event.id, event.content].join(" ");
+    case "missing":
+      return ["m", event.time, event.from, event.to].join(" ");
   }
 }
 
@@ -54,7 +82,8 @@ export function formatEvent(event: LedgerEvent): string {
 export function parseEvent(text: string): LedgerEvent {
   const fields = new Fields(text);
   const letter = fields.text();
-  const account = fields.integer();
+  // An account's number, or a time.
+  const first = fields.integer();
   switch (letter) {
     case "c":
     case "d": {
@@ -67,26 +96,41 @@ export function parseEvent(text: string): LedgerEvent {
       const kind = letter === "c" ? "credit" : "debit";
       return {
         type: "entry",
-        entry: { account, seq, time, kind, value, balance, description: fields.rest(), id },
+        entry: { account: first, seq, time, kind, value, balance, description: fields.rest(), id },
         creditLimit,
       };
     }
     case "o": {
       const time = fields.integer();
       const creditLimit = fields.integer();
-      const id = fields.id();
-      return { type: "open", account, time, creditLimit, id, name: fields.rest() || null };
+      const id = fields.idOfOpening();
+      return { type: "open", account: first, time, creditLimit, id, name: fields.rest() || null };
     }
     case "l": {
       const seq = fields.integer();
       const time = fields.integer();
       const balance = fields.integer();
       const creditLimit = fields.integer();
-      return { type: "limit", account, seq, time, balance, creditLimit, id: fields.lastId() };
+      return { type: "limit", account: first, seq, time, balance, creditLimit, id: fields.lastId() };
+    }
+    case "x": {
+      const refusal = fields.text();
+      if (!isRefusal(refusal)) throw notAnEvent(text);
+      const id = fields.id();
+      return { type: "refusal", time: first, refusal, id, content: fields.rest() };
+    }
+    case "m": {
+      const from = fields.integer();
+      return { type: "missing", time: first, from, to: fields.lastInteger() };
     }
     default:
       throw notAnEvent(text);
   }
+}
+
+/** When it was decided. */
+export function timeOf(event: LedgerEvent): Micros {
+  return event.type === "entry" ? event.entry.time : event.time;
 }
 
 /**
@@ -128,8 +172,20 @@ class Fields {
     return isNegative ? -value : value;
   }
 
+  /** For an integer that is the last field. */
+  lastInteger(): number {
+    const value = Number(this.rest());
+    if (!Number.isSafeInteger(value) || String(value) !== this.rest()) throw notAnEvent(this.#text);
+    return value;
+  }
+
   id(): CommandId {
     return this.#asId(this.text());
+  }
+
+  idOfOpening(): CommandId | typeof INITIAL {
+    const field = this.text();
+    return field === INITIAL ? field : this.#asId(field);
   }
 
   /** For an id that is the last field. */

@@ -18,3 +18,7 @@ export const REFUSALS = [
 ] as const;
 
 export type Refusal = (typeof REFUSALS)[number];
+
+export function isRefusal(text: string): text is Refusal {
+  return REFUSALS.some((refusal) => refusal === text);
+}

@@ -7,13 +7,15 @@ import type { Sql } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { journalRows } from "../keep/journal-rows.ts";
+import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
 import { scanKeys } from "./scan-keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
 import {
   accountsIn,
+  isChange,
   type LatestKnown,
   noteMissing,
   recoverBatches,
@@ -79,15 +81,15 @@ async function commitAll(
       knownG: Math.max(shardDiagnosis.knownG, keptG, seenG),
     };
     const recovered = recoverBatches(sources, await accountsInBooks(sql, accountsIn(sources)));
-    await commitShard(sql, recovered, { shard, epoch, lastG: keptG, to: sources.knownG });
+    await commitShard(sql, recovered, { shard, epoch, lastG: keptG });
     const { fromOutbox, fromFeed, holes, missing, highestAccount } = recovered;
     shards.push({ shard, found: shardDiagnosis.found, keptG, fromOutbox, fromFeed, lastG: sources.knownG });
     for (const hole of holes) batches.push({ shard, ...hole });
     for (const [account, latest] of missing) latestKnown.set(account, latest);
     nextAccount = Math.max(nextAccount, highestAccount + 1);
     const displaced = await displacedBy(sql, shardDiagnosis, keptG);
-    for (const event of displaced) noteMissing(latestKnown, event);
-    if (isUnexplained(shardDiagnosis, keptG, displaced.length > 0 || missing.size > 0)) {
+    for (const event of displaced.filter(isChange)) noteMissing(latestKnown, event);
+    if (isUnexplained(shardDiagnosis, keptG, displaced.some(isChange) || missing.size > 0)) {
       const g = shardDiagnosis.head?.other ?? 0;
       batches.push({ shard, from: g, to: g });
     }
@@ -115,15 +117,19 @@ async function commitAll(
 /** Events in the feed of batches that were displaced: the books have kept other batches under their numbers. */
 async function displacedBy(
   sql: Transaction,
-  { head, feed }: ShardDiagnosis,
+  { shard, head, feed }: ShardDiagnosis,
   keptG: number,
 ): Promise<LedgerEvent[]> {
   if (head === null || head.other === null) return [];
-  const events = [...feed].flatMap(([g, texts]) => (g <= keptG ? texts : []));
-  return (await missingEvents(sql, events)).map(parseEvent);
+  const events: LedgerEvent[] = [];
+  for (const [g, texts] of feed) {
+    if (g > keptG) continue;
+    events.push(...(await missingEvents(sql, { shard, g }, texts)).map(parseEvent));
+  }
+  return events;
 }
 
-/** Whether a batch was displaced by another one and no source says what was in it. */
+/** Whether a batch was displaced by another one and no source says which accounts it changed. */
 function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explained: boolean): boolean {
   const other = head?.other ?? null;
   return other !== null && !explained && (other <= keptG || outbox.has(other));
@@ -139,28 +145,44 @@ async function nextAccountOf(sql: Transaction): Promise<number> {
 
 async function commitShard(
   sql: Transaction,
-  { batches }: RecoveredBatches,
-  { shard, epoch, lastG, to }: { shard: number; epoch: string; lastG: number; to: number },
+  { batches, holes }: RecoveredBatches,
+  { shard, epoch, lastG }: { shard: number; epoch: string; lastG: number },
 ): Promise<void> {
+  const [end] = await sql<{ hash: Uint8Array }[]>`
+    SELECT hash FROM journal WHERE shard = ${shard} AND g = ${lastG}`;
+  if (end === undefined)
+    throw new StartError(
+      `the journal has no row ${lastG} of shard ${shard}: put back a backup of the books.`,
+    );
+  let { hash } = end;
   let cursor = lastG;
-  const keep = async (chunk: readonly Batch[], until: number): Promise<void> => {
-    if (until === cursor) return;
-    // A hole is kept as batches without events, so that the cursor moves past it.
-    const [row] = await callKeepBatches(sql, { shard, epoch, g: cursor + 1, to: until }, netChanges(chunk));
+  const now = Date.now() * 1000;
+  const keep = async (chunk: readonly Batch[], to: number): Promise<void> => {
+    const changes = netChanges(chunk);
+    // A batch of which no event could be kept has no time of its own.
+    const times = changes.times.map((time) => time || now);
+    const rows = journalRows(chunk, times, hash);
+    const [row] = await callKeepBatches(sql, { shard, epoch, g: cursor + 1, to }, rows, changes);
     if (row?.found !== cursor)
       throw new Error(`the cursor of shard ${shard} is at ${row?.found}, not ${cursor}`);
-    cursor = until;
+    cursor = to;
+    hash = rows.at(-1)?.hash ?? hash;
   };
+  const gone = holes.map(({ from, to }) => {
+    const events = [formatEvent({ type: "missing", time: now, from, to })];
+    return { epoch, shard, g: to, events };
+  });
   let chunk: Batch[] = [];
   let events = 0;
-  for (const batch of batches) {
+  for (const batch of [...batches, ...gone].toSorted((a, b) => a.g - b.g)) {
     chunk.push(batch);
     events += batch.events.length;
     if (events < bounds.keep_entries_target) continue;
     await keep(chunk, batch.g);
     [chunk, events] = [[], 0];
   }
-  await keep(chunk, to);
+  const last = chunk.at(-1);
+  if (last !== undefined) await keep(chunk, last.g);
 }
 
 interface BooksAccountRow extends BooksAccount {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { headKey, type Redis } from "../decide/redis-client.ts";
-import { type CommandId, contentOf } from "../ledger/command.ts";
-import { formatEvent, type LedgerEvent } from "../ledger/event.ts";
+import { type CommandId, contentOf, isClientKey } from "../ledger/command.ts";
+import { formatEvent, INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
@@ -11,29 +11,9 @@ import type { System } from "./diagnose.ts";
 /** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */
 const REQUEST_IDS_SECONDS = 120;
 
-/**
- * Deletes the ledger from Redis. Only the refusals that are remembered for clients' keys stay: the books do not have
- * them, and a client that asks again has to get the same refusal.
- *
- * @param forget deletes the refusals, too, since they are of another ledger
- */
-export async function emptyRedis(redis: Redis, forget: boolean): Promise<void> {
-  for await (const keys of scanKeys(redis, "razonete:{*}:*")) {
-    const kept = new Set(forget ? [] : await refusalsAmong(redis, keys));
-    const gone = keys.filter((key) => !kept.has(key));
-    if (gone.length > 0) await redis.sendCommand(["UNLINK", ...gone]);
-  }
-}
-
-async function refusalsAmong(redis: Redis, keys: readonly string[]): Promise<string[]> {
-  const clientKeys = keys.filter((key) => /^razonete:\{\d+\}:key:/.test(key));
-  const outcomes = await Promise.all(
-    clientKeys.map((key) => redis.sendCommand(["GET", key]).catch(() => null)),
-  );
-  return clientKeys.filter((_, index) => {
-    const outcome = outcomes[index];
-    return typeof outcome === "string" && /^[^\n]*\n!/.test(outcome);
-  });
+/** Deletes the ledger from Redis. */
+export async function emptyRedis(redis: Redis): Promise<void> {
+  for await (const keys of scanKeys(redis, "razonete:{*}:*")) await redis.sendCommand(["UNLINK", ...keys]);
 }
 
 /**
@@ -45,7 +25,7 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
   const loader = new Loader(redis, system.shards);
   await loadAccounts(sql, loader);
   await loadStatements(sql, loader);
-  await loadIds(sql, loader, await timeOf(redis));
+  await loadIds(sql, loader, await clockOf(redis));
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
     const [row] = await sql<{ last_g: number; next: number }[]>`
@@ -54,14 +34,13 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
       ) AS next
       FROM cursors WHERE shard = ${shard}`;
     let next = row?.next ?? 1;
-    // An account belongs to the shard `number % shards`.
     while (next % system.shards !== shard) next += 1;
     const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0), String(next)];
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
   }
 }
 
-async function timeOf(redis: Redis): Promise<number> {
+async function clockOf(redis: Redis): Promise<number> {
   const [seconds] = z.tuple([z.coerce.number(), z.coerce.number()]).parse(await redis.sendCommand(["TIME"]));
   return seconds * 1_000_000;
 }
@@ -77,9 +56,13 @@ class Loader {
     this.#items = Array.from({ length: shards }, () => []);
   }
 
-  /** @returns undefined if there is nothing to wait for */
-  add(account: number, item: readonly (string | number)[]): Promise<void> | undefined {
-    const shard = account % this.#items.length;
+  /**
+   * @param number of an account, or of a shard
+   * @returns undefined if there is nothing to wait for
+   */
+  add(number: number, item: readonly (string | number)[]): Promise<void> | undefined {
+    // An account belongs to the shard `number % shards`.
+    const shard = number % this.#items.length;
     const items = this.#items[shard] ?? [];
     for (const value of item) items.push(String(value));
     return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
@@ -150,78 +133,65 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
   }
 }
 
-/** @param now the time of Redis's clock, from which the times in the books are */
+/**
+ * What was decided under clients' keys as long as they are remembered, and under requests' ids just now.
+ *
+ * @param now the time of Redis's clock, from which the times in the books are
+ */
 async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
   const keysFrom = now - bounds.idempotency_key_kept_seconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
-  const add = async (event: LedgerEvent, id: CommandId, content: string, time: number): Promise<void> => {
-    const account = event.type === "entry" ? event.entry.account : event.account;
-    const outcome = `=${formatEvent(event)}`;
-    if (id.startsWith("req:")) return loader.add(account, ["r", id, outcome]);
-    const left = Math.ceil((time - keysFrom) / 1_000_000);
-    const seconds = Math.min(Math.max(left, 1), bounds.idempotency_key_kept_seconds);
-    return loader.add(account, ["k", id, content, outcome, seconds]);
-  };
-
-  const entries = sql<EntryRow[]>`
-    SELECT account, seq, kind, value, balance, credit_limit, description, command, time FROM entries
-    WHERE time > ${keysFrom} AND (time > ${requestsFrom} OR command LIKE 'key:%')`.cursor(
-    bounds.load_rows_max,
-  );
-  for await (const page of entries) {
-    for (const row of page) {
-      const { account, kind, value, description, time } = row;
-      const id = idOf(row.command);
-      const content = contentOf({ type: "transact", id, account, kind, value, description });
-      await add(entryEvent(row), id, content, time);
-    }
-  }
-
-  const limitRows = sql<LimitRow[]>`
-    SELECT l.account, l.version, l.credit_limit, l.after_seq, l.command, l.changed_at, a.name,
-      coalesce((SELECT balance FROM entries AS e WHERE e.account = l.account AND e.seq = l.after_seq), 0::bigint)
-        AS balance
-    FROM limits AS l JOIN accounts AS a ON a.account = l.account
-    WHERE l.changed_at > ${keysFrom} AND l.command <> 'initial'
-      AND (l.changed_at > ${requestsFrom} OR l.command LIKE 'key:%')`.cursor(bounds.load_rows_max);
-  for await (const page of limitRows) {
-    for (const {
-      account,
-      version,
-      credit_limit: creditLimit,
-      after_seq: seq,
-      changed_at: time,
-      ...row
-    } of page) {
-      const id = idOf(row.command);
-      // The first version of a limit is from the opening of the account.
-      if (version === 1) {
-        const content = contentOf({ type: "open", id, creditLimit, name: row.name });
-        await add({ type: "open", account, time, creditLimit, id, name: row.name }, id, content, time);
-      } else {
-        const content = contentOf({ type: "change-limit", id, account, creditLimit });
-        const { balance } = row;
-        await add({ type: "limit", account, seq, time, balance, creditLimit, id }, id, content, time);
+  // In order: where a key was decided anew after its memory was lost, the latest outcome counts.
+  const rows = sql<{ shard: number; text: string }[]>`
+    SELECT j.shard, e.text FROM journal AS j CROSS JOIN unnest(j.events) AS e (text)
+    WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '% key:%')
+    ORDER BY j.shard, j.g`.cursor(bounds.load_rows_max);
+  for await (const page of rows) {
+    for (const { shard, text } of page) {
+      const event = parseEvent(text);
+      const asked = askedBy(event);
+      if (asked === null) continue;
+      const { id, content } = asked;
+      if (!isClientKey(id)) {
+        if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, `=${text}`]);
+        continue;
       }
+      const outcome = event.type === "refusal" ? `!${event.refusal}` : `=${text}`;
+      const left = Math.ceil((timeOf(event) - keysFrom) / 1_000_000);
+      const seconds = Math.min(Math.max(left, 1), bounds.idempotency_key_kept_seconds);
+      await loader.add(shard, ["k", id, content, outcome, seconds]);
     }
   }
 }
 
-interface LimitRow {
-  readonly account: number;
-  readonly version: number;
-  readonly credit_limit: number;
-  readonly after_seq: number;
-  readonly command: string;
-  readonly changed_at: number;
-  readonly name: string | null;
-  readonly balance: number;
+/** Id and content of the command that was decided; null where nobody can send it again. */
+function askedBy(event: LedgerEvent): { readonly id: CommandId; readonly content: string } | null {
+  switch (event.type) {
+    case "entry": {
+      const { entry } = event;
+      const id = idOf(entry.id);
+      return { id, content: contentOf({ type: "transact", ...entry, id }) };
+    }
+    case "open": {
+      const { id, creditLimit, name } = event;
+      if (id === INITIAL) return null;
+      return { id, content: contentOf({ type: "open", id, creditLimit, name }) };
+    }
+    case "limit": {
+      const { id, account, creditLimit } = event;
+      return { id, content: contentOf({ type: "change-limit", id, account, creditLimit }) };
+    }
+    case "refusal":
+      return event;
+    case "missing":
+      return null;
+  }
+}
+
+function idOf(text: string): CommandId {
+  return text.startsWith("key:") ? `key:${text.slice(4)}` : `req:${text.replace(/^req:/, "")}`;
 }
 
 function entryEvent({ command, credit_limit: creditLimit, ...entry }: EntryRow): LedgerEvent {
   return { type: "entry", entry: { ...entry, id: command }, creditLimit };
-}
-
-function idOf(command: string): CommandId {
-  return command.startsWith("key:") ? `key:${command.slice(4)}` : `req:${command.replace(/^req:/, "")}`;
 }

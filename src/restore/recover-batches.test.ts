@@ -74,6 +74,17 @@ describe("recoverBatches", () => {
     });
   });
 
+  test("a refusal is kept whatever became of accounts, and belongs to none", () => {
+    const refusal = 'x 1000 limit-exceeded key:a ["content"]';
+    const unknown = 'x 1001 account-unknown key:b ["content"]';
+    expect(recovered({ 10: [third, refusal], 11: [unknown] }, { 10: [third, unknown] })).toMatchObject({
+      batches: { 10: [unknown, refusal], 11: [unknown] },
+      missing: { 1: { seq: 6, balance: 26 } },
+      highestAccount: 1,
+    });
+    expect(accountsIn(sourcesOf({ 10: [refusal] }, {}))).toEqual([]);
+  });
+
   const unfit: readonly (readonly [string, string])[] = [
     ["another seq", entry(1, 5, 5, 35)],
     ["another balance", entry(1, 4, 5, 36)],

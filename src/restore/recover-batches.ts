@@ -1,4 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
+import type { ChangingEvent } from "../keep/net-changes.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 
 /** The state of an account in the books. */
@@ -44,7 +45,7 @@ export interface RecoveredBatches {
  * If outbox and feed differ, the outbox counts, since Redis answers from the same data. After a hole, events are judged
  * for each account: an event is kept if it continues its account's chain (seq, balance, limit), as it is in the books
  * and in the events kept so far. After the first event that does not, nothing more of that account is kept: a chain
- * with a hole would be wrong.
+ * with a hole would be wrong. Refusals changed no account, and are kept.
  *
  * @param inBooks the accounts in the batches, as far as the books have them
  */
@@ -56,7 +57,7 @@ export function recoverBatches(
   const accounts = new Map(inBooks);
   const stopped = new Set<number>();
   const missing = new Map<number, LatestKnown>();
-  const markMissing = (event: LedgerEvent): void => noteMissing(missing, event);
+  const markMissing = (event: ChangingEvent): void => noteMissing(missing, event);
   const batches: Batch[] = [];
   const holes: { from: number; to: number }[] = [];
   let [fromOutbox, fromFeed, highestAccount, reached] = [0, 0, 0, lastG];
@@ -68,9 +69,16 @@ export function recoverBatches(
     const inFeed = feed.get(g);
     if (inOutbox === undefined) fromFeed += 1;
     else fromOutbox += 1;
-    const events: string[] = [];
+    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
+    const displaced = inOutbox === undefined ? [] : (inFeed ?? []).filter((text) => !inOutbox.includes(text));
+    // What was refused in it is remembered, unless the same key was decided again.
+    const events = displaced.filter((text) => !isChange(parseEvent(text)));
     for (const text of inOutbox ?? inFeed ?? []) {
       const event = parseEvent(text);
+      if (!isChange(event)) {
+        events.push(text);
+        continue;
+      }
       const account = accountOf(event);
       highestAccount = Math.max(highestAccount, account);
       const next = stopped.has(account) ? null : accountAfter(accounts.get(account), event);
@@ -83,12 +91,9 @@ export function recoverBatches(
       }
     }
     batches.push({ epoch, shard, g, events });
-    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
-    if (inOutbox !== undefined && inFeed !== undefined && !isSame(inOutbox, inFeed)) {
-      for (const event of inFeed.filter((text) => !inOutbox.includes(text)).map(parseEvent)) {
-        highestAccount = Math.max(highestAccount, accountOf(event));
-        markMissing(event);
-      }
+    for (const event of displaced.map(parseEvent).filter(isChange)) {
+      highestAccount = Math.max(highestAccount, accountOf(event));
+      markMissing(event);
     }
   }
   if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
@@ -99,8 +104,8 @@ export function recoverBatches(
 export function accountsIn(sources: RecoverySources): number[] {
   const accounts = new Set<number>();
   for (const g of gsOf(sources)) {
-    for (const text of sources.outbox.get(g) ?? sources.feed.get(g) ?? [])
-      accounts.add(accountOf(parseEvent(text)));
+    const events = (sources.outbox.get(g) ?? sources.feed.get(g) ?? []).map(parseEvent);
+    for (const event of events.filter(isChange)) accounts.add(accountOf(event));
   }
   return [...accounts];
 }
@@ -111,7 +116,7 @@ function gsOf({ lastG, outbox, feed }: RecoverySources): number[] {
 }
 
 /** The account after the event; null if the event does not continue its chain. */
-function accountAfter(before: BooksAccount | undefined, event: LedgerEvent): BooksAccount | null {
+function accountAfter(before: BooksAccount | undefined, event: ChangingEvent): BooksAccount | null {
   switch (event.type) {
     case "entry": {
       const { seq, kind, value, balance } = event.entry;
@@ -133,11 +138,15 @@ function accountAfter(before: BooksAccount | undefined, event: LedgerEvent): Boo
   }
 }
 
-function accountOf(event: LedgerEvent): number {
+export function isChange(event: LedgerEvent): event is ChangingEvent {
+  return event.type !== "refusal" && event.type !== "missing";
+}
+
+function accountOf(event: ChangingEvent): number {
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
-function knownOf(event: LedgerEvent): LatestKnown {
+function knownOf(event: ChangingEvent): LatestKnown {
   switch (event.type) {
     case "entry":
       return { seq: event.entry.seq, balance: event.entry.balance };
@@ -149,15 +158,11 @@ function knownOf(event: LedgerEvent): LatestKnown {
 }
 
 /** Records that an event is missing: its state becomes the latest known one of its account, unless a later one is known. */
-export function noteMissing(missing: Map<number, LatestKnown>, event: LedgerEvent): void {
+export function noteMissing(missing: Map<number, LatestKnown>, event: ChangingEvent): void {
   const account = accountOf(event);
   missing.set(account, laterOf(missing.get(account), knownOf(event)));
 }
 
 function laterOf(first: LatestKnown | undefined, second: LatestKnown): LatestKnown {
   return first !== undefined && first.seq > second.seq ? first : second;
-}
-
-function isSame(first: readonly string[], second: readonly string[]): boolean {
-  return first.length === second.length && first.every((text, index) => text === second[index]);
 }

@@ -116,10 +116,7 @@ async function finish(
 ): Promise<RestoreReport> {
   say("Loading Redis from the books ...");
   const system = await readSystem(sql);
-  await emptyRedis(
-    redis,
-    report.shards.some(({ found }) => found === "another epoch"),
-  );
+  await emptyRedis(redis);
   await loadRedis(sql, redis, system, library);
   say("Comparing Redis with the books ...");
   const { agreed, findings, findingsInAll } = await audit();

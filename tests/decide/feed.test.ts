@@ -15,7 +15,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
   });
   afterEach(() => stand[Symbol.asyncDispose]());
 
-  test("has the batches of the outbox: each one once, unchanged, in order of g, and no batch of refusals", async () => {
+  test("has the batches of the outbox: each one once, unchanged, in order of g, and refusals only under keys", async () => {
     const published: Batch[] = [];
     const ledger = await stand.ledger({ feed: { publish: (batch) => published.push(batch) } });
     for (let round = 0; round < 10; round += 1) {
@@ -25,6 +25,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
         ),
       );
       await ledger.submit(debit(99));
+      await ledger.submit(debit(99, 1, `key:${round}`));
     }
     for (const shard of [0, 1]) {
       const outbox = await stand.outbox(shard);

@@ -142,7 +142,7 @@ describeWithRedis("the functions check everything, then write", () => {
     try {
       expect(String(await failure(apply(stand, batch)))).toContain("OOM ");
       expect(await snapshot(stand)).toEqual(before);
-      expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "1", "6", 1, "1", "", "1"]);
+      expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "1", "6", 1, "1", "", "1"]);
       const reading = await stand.command([
         "FCALL_RO",
         "razonete_read",

@@ -50,7 +50,7 @@ describeWithRedis("what the function writes", () => {
     expect(await stand.events()).toEqual(expected);
     expect(await stand.call("razonete_status")).toEqual([
       "test",
-      "2",
+      "3",
       "1",
       "9007199254740990",
       "9007199254740990",
@@ -111,7 +111,7 @@ describeWithRedis("what the function writes", () => {
     expect(outcomes.at(-1)).toContain(" -9007199254740990 9007199254740990 req:10");
   });
 
-  test("g has no gaps, and there is no outbox entry for a batch of refusals", async () => {
+  test("g has no gaps, and there is no outbox entry for a batch of refusals without a key", async () => {
     for (let index = 1; index <= 5; index += 1) {
       expect(await apply(stand, [creditOf(1, 1, `req:${index}`)])).toMatchObject({ g: String(index) });
       expect(await apply(stand, [creditOf(77, 1, `req:refused-${index}`)])).toMatchObject({ g: "" });
@@ -119,33 +119,53 @@ describeWithRedis("what the function writes", () => {
       expect(await apply(stand, [])).toEqual({ g: "", outcomes: [] });
     }
     expect((await stand.outbox()).map((batch) => batch.g)).toEqual([1, 2, 3, 4, 5]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 5, "1", "", "5"]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "5", "6", 5, "1", "", "5"]);
     // Trimmed to nothing, it goes on where it was.
     await stand.command(["XTRIM", `${prefix}outbox`, "MINID", "6"]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "5", "6", 0, "", "", ""]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "5", "6", 0, "", "", ""]);
     expect(await apply(stand, [creditOf(1, 1, "req:next")])).toMatchObject({ g: "6" });
   });
 
-  test("a batch is one outbox entry, with the accepted commands in their order", async () => {
+  test("a batch of refusals under keys alone is an outbox entry of its own", async () => {
+    const refused = [debitOf(1, 100_001, "key:1", "c1"), creditOf(77, 1, "key:2", "c2")];
+    const { g, outcomes } = await apply(stand, [...refused, debitOf(1, 100_001, "req:1")]);
+    expect(g).toBe("1");
+    const [batch] = await stand.outbox();
+    expect(batch?.events).toEqual([
+      expect.stringMatching(/^x \d{16} limit-exceeded key:1 c1$/),
+      expect.stringMatching(/^x \d{16} account-unknown key:2 c2$/),
+    ]);
+    expect(outcomes).toEqual([...(batch?.events ?? []).map((event) => `!${event}`), "!limit-exceeded"]);
+    // Known by now, or told so only once: neither is an event.
+    const again = await apply(stand, [...refused, creditOf(1, 1, "key:1", "another")]);
+    expect(again).toEqual({ g: "", outcomes: ["?limit-exceeded", "?account-unknown", "!key-reused"] });
+    expect(await apply(stand, [creditOf(1, 1, "req:2")])).toMatchObject({ g: "2" });
+    expect((await stand.outbox()).map((each) => each.g)).toEqual([1, 2]);
+  });
+
+  test("a batch is one outbox entry, with what was accepted, or refused under a key, in its order", async () => {
     const { outcomes } = await apply(stand, [
       creditOf(2, 1, "req:1"),
       openOf(5, "req:2", "", "a name\nof two lines"),
       debitOf(6, 6, "req:3"),
+      debitOf(6, 6, "key:refused", "content"),
       debitOf(6, 5, "req:4"),
       limitOf(6, 9, "req:5"),
       debitOf(6, 4, "req:6"),
     ]);
-    const accepted = outcomes.filter((text) => text.startsWith("=")).map((text) => text.slice(1));
+    const events = outcomes.filter((text) => /^(=|!x )/.test(text)).map((text) => text.slice(1));
     expect(outcomes.map((text) => text.slice(0, 6))).toEqual([
       "=c 2 1",
       "=o 6 1",
       "!limit",
+      `!${events[2]}`.slice(0, 6),
       "=d 6 1",
       "=l 6 1",
       "=d 6 2",
     ]);
-    expect(await stand.outbox()).toEqual([{ g: 1, events: accepted }]);
-    expect(accepted[1]).toEndWith(" 5 req:2 a name\nof two lines");
+    expect(events[2]).toMatch(/^x \d{16} limit-exceeded key:refused content$/);
+    expect(await stand.outbox()).toEqual([{ g: 1, events }]);
+    expect(events[1]).toEndWith(" 5 req:2 a name\nof two lines");
     expect(await stand.command(["HGET", `${prefix}account:6`, "name"])).toBe("a name\nof two lines");
   });
 

@@ -40,7 +40,7 @@ describeWithRedis("batches that were answered and are gone", () => {
     const ledger = await stand.ledger();
     await credits(ledger, 2);
     expect(await stand.call("razonete_lost", ["test", "3", ""])).toBe(1);
-    expect(await stand.call("razonete_status")).toEqual(["test", "2", "1", "2", "6", 2, "1", "3", "2"]);
+    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "2", "6", 2, "1", "3", "2"]);
     for (const answer of [submitted(ledger, credit(1)), ledger.account(1).catch((error: unknown) => error)])
       expect(await answer).toBeInstanceOf(LedgerUnavailable);
     await refused(ledger, /^Redis has lost what it has answered \(batch 3, it has 2\): .* razonete restore$/);

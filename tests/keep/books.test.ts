@@ -13,6 +13,8 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
+import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
@@ -48,6 +50,14 @@ describe.skipIf(serversMissing !== null)("the books", () => {
         INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
         VALUES (${index + 1}, 1, ${limit}, 0, 'initial', 1)`;
     }
+    const opened = INITIAL_CREDIT_LIMITS.map((limit, index) => `o ${index + 1} 1 ${limit} initial `);
+    for (const [shard, events] of [opened, []].entries()) {
+      const hash = journalHash({ shard, g: 0, time: 1, events, previous: NO_HASH });
+      await sql`
+        INSERT INTO journal (shard, g, time, events, previous, hash)
+        VALUES (${shard}, 0, 1, ${JSON.stringify(events).replace("[", "{").replace("]", "}")}::text::text[],
+          ${Buffer.from(NO_HASH)}, ${Buffer.from(hash)})`;
+    }
     books = new Books({ url, name: "test books", connections_max: 2 });
     source = new LedgerSource("e");
   });
@@ -56,6 +66,8 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     await books.close();
     await sql.end();
   });
+
+  const failure = (work: Promise<unknown>): Promise<unknown> => work.catch((reason: unknown) => reason);
 
   async function entryCount(): Promise<number> {
     const [row] = await sql<{ count: number }[]>`SELECT count(*) AS count FROM entries`;
@@ -69,19 +81,40 @@ describe.skipIf(serversMissing !== null)("the books", () => {
 
   test("migrating again changes nothing; a newer schema is refused in one sentence", async () => {
     await migrate(sql);
-    expect(await sql`SELECT version FROM migrations`).toHaveLength(SCHEMA_VERSION);
+    expect(await versionsOf(sql)).toEqual([SCHEMA_VERSION]);
     await sql`INSERT INTO migrations (version) VALUES (99)`;
     expect(migrate(sql)).rejects.toThrow(
       `the books have schema version 99, this program knows versions up to ${SCHEMA_VERSION}: start the newer program that wrote them.`,
     );
   });
 
+  for (const version of [1, 2]) {
+    test(`schema version ${version}, without a journal, is refused in one sentence, and nothing is changed`, async () => {
+      const old = connectPostgres({ url: await server.createDatabase(), name: "old", connections_max: 1 });
+      await old`CREATE TABLE migrations (version integer PRIMARY KEY, applied_at timestamptz DEFAULT now())`;
+      for (let each = 1; each <= version; each += 1)
+        await old`INSERT INTO migrations (version) VALUES (${each})`;
+      expect(String(await failure(migrate(old)))).toContain(
+        `the books are of an earlier version (schema version ${version}), which is not carried over: start with an ` +
+          "empty database, or go on with the version that wrote them.",
+      );
+      expect(await versionsOf(old)).toHaveLength(version);
+      expect(await old`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`).toHaveLength(1);
+      await old.end();
+    });
+  }
+
+  async function versionsOf(database: Sql): Promise<number[]> {
+    return (await database<{ version: number }[]>`SELECT version FROM migrations`).map(
+      ({ version }) => version,
+    );
+  }
+
   test("two that migrate at once: both succeed", async () => {
     const fresh = await server.createDatabase();
     const both = [1, 2].map((name) => connectPostgres({ url: fresh, name: `m${name}`, connections_max: 1 }));
     await Promise.all(both.map((each) => migrate(each)));
-    const versions = await Promise.all(both.map((each) => each`SELECT version FROM migrations`));
-    expect(versions.map(({ length }) => length)).toEqual([SCHEMA_VERSION, SCHEMA_VERSION]);
+    expect(await Promise.all(both.map(versionsOf))).toEqual([[SCHEMA_VERSION], [SCHEMA_VERSION]]);
     await Promise.all(both.map((each) => each.end()));
   });
 
@@ -139,6 +172,82 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     });
   });
 
+  describe("the journal", () => {
+    const refused = (g: number) => `x ${g} limit-exceeded key:r-${g} ["transact",1,"debit",9,"a b\\n\\"c'"]`;
+    const hashAt = async (g: number) =>
+      Buffer.from((await journalOf(sql)).find((row) => row.shard === 0 && row.g === g)?.hash ?? []);
+
+    test("has each batch word for word, chained, and the other tables are what it makes", async () => {
+      const batches = [
+        source.close([
+          source.entry(1, 500),
+          refused(1),
+          source.open(6, 100, 'Padaria "Joia" \\'),
+          source.entry(6, -100),
+        ]),
+        source.close([refused(2)]),
+        source.close([source.limit(6, 150), source.entry(6, -50)]),
+      ];
+      await books.keep(0, batches.slice(0, 2));
+      await books.keep(0, batches.slice(2));
+      const rows = (await journalOf(sql)).filter(({ shard, g }) => shard === 0 && g > 0);
+      expect(rows.map(({ g, events }) => ({ g, events }))).toEqual(
+        batches.map(({ g, events }) => ({ g, events })),
+      );
+      expect(rows[1]?.time).toBe(2);
+      expect(await journalFaults(sql)).toEqual([]);
+    });
+
+    test("of a batch that does not fit holds nothing", async () => {
+      await sql`UPDATE accounts SET balance = 7 WHERE account = 1`;
+      expect(await failure(books.keep(0, [source.close([refused(1)]), source.batch(1, 500)]))).toBeInstanceOf(
+        Divergence,
+      );
+      expect((await journalOf(sql)).filter(({ g }) => g > 0)).toEqual([]);
+    });
+
+    test("does not fork: who kept the row before another one was put in its place chains to what is there", async () => {
+      await books.keep(0, [source.batch(1, 10)]);
+      // As if another writer had kept another batch 1: this one still knows the hash of its own.
+      const [first] = (await journalOf(sql)).filter(({ g }) => g === 1);
+      if (first === undefined) throw new Error("no row");
+      const other = { ...first, events: [...first.events, refused(1)] };
+      await sql`
+        UPDATE journal SET events = events || ${refused(1)}::text, hash = ${Buffer.from(journalHash(other))} WHERE g = 1`;
+      expect(await books.keep(0, [source.batch(1, 20)])).toMatchObject({ type: "kept", lastG: 2 });
+      expect(await journalFaults(sql)).toEqual([]);
+    });
+
+    test("that lacks the row at the cursor is a divergence", async () => {
+      await books.keep(0, [source.batch(1, 10)]);
+      await sql`DELETE FROM journal WHERE g = 1`;
+      expect(String(await failure(books.keep(0, [source.batch(1, 20)])))).toContain(
+        "the books differ from the outbox at shard 0, batch 1: the journal has no such row",
+      );
+      expect(await entryCount()).toBe(1);
+    });
+
+    test("that has the next row already is a divergence, named by its batch", async () => {
+      const batch = source.batch(1, 10);
+      await sql`
+        INSERT INTO journal (shard, g, time, events, previous, hash)
+        VALUES (0, 1, 1, '{}', ${await hashAt(0)}, ${await hashAt(0)})`;
+      const error: unknown = await failure(books.keep(0, [batch]));
+      expect(error).toMatchObject({ name: "Divergence", g: 1, account: null, seq: null });
+    });
+
+    test("tells whether a batch was kept with an event", async () => {
+      const batch = source.close([source.entry(1, 10), refused(1)]);
+      await books.keep(0, [batch]);
+      for (const event of batch.events) {
+        expect(await books.hasEvent(0, 1, event)).toBe(true);
+        expect(await books.hasEvent(0, 2, event)).toBe(false);
+        expect(await books.hasEvent(1, 1, event)).toBe(false);
+      }
+      expect(await books.hasEvent(0, 1, refused(2))).toBe(false);
+    });
+  });
+
   test("opened accounts and changed limits, each limit a version", async () => {
     const events = [source.open(6, 100, "Padaria Joia"), source.entry(6, -100), source.limit(6, 150)];
     await books.keep(0, [source.close(events), source.close([source.entry(6, -50), source.limit(6, 200)])]);
@@ -190,6 +299,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     for (const [account, { balance, seq }] of source.accounts) {
       expect(await accountRow(account)).toMatchObject({ balance, seq });
     }
+    expect(await journalFaults(sql)).toEqual([]);
   });
 
   test("batches of another epoch are refused, and keep nothing", async () => {

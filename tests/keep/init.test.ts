@@ -16,6 +16,7 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { StartError } from "../../src/errors.ts";
+import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
@@ -63,6 +64,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
       cursors: [...(await sql`SELECT * FROM cursors ORDER BY shard`)],
       accounts: [...(await sql`SELECT * FROM accounts ORDER BY account`)],
       limits: [...(await sql`SELECT * FROM limits ORDER BY account, version`)],
+      journal: await journalOf(sql),
     };
   }
 
@@ -76,6 +78,17 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
       100_000, 80_000, 1_000_000, 10_000_000, 500_000,
     ]);
     expect(before.limits).toHaveLength(5);
+    const at = Number(before.accounts[0]?.["opened_at"]);
+    expect(before.journal).toMatchObject([
+      {
+        g: 0,
+        time: at,
+        events: [100_000, 80_000, 1_000_000, 10_000_000, 500_000].map(
+          (limit, index) => `o ${index + 1} ${at} ${limit} initial `,
+        ),
+      },
+    ]);
+    expect(await journalFaults(sql)).toEqual([]);
     expect(await redis.hgetall("razonete:{0}:head")).toMatchObject({
       epoch: begun.epoch,
       g: "0",
@@ -105,6 +118,28 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
       "razonete:{2}:account:2",
       "razonete:{3}:account:3",
     ]);
+    const accounts = (await journalOf(sql)).map(({ shard, events }) => [
+      shard,
+      events.map((event) => event[2]),
+    ]);
+    expect(accounts).toEqual([
+      [0, ["4"]],
+      [1, ["1", "5"]],
+      [2, ["2"]],
+      [3, ["3"]],
+    ]);
+    expect(await journalFaults(sql)).toEqual([]);
+  });
+
+  test("a shard without an account at the start has a journal all the same", async () => {
+    await init(7);
+    const empty = (await journalOf(sql)).filter(({ events }) => events.length === 0);
+    expect(empty.map(({ shard, g }) => [shard, g])).toEqual([
+      [0, 0],
+      [6, 0],
+    ]);
+    expect(empty[0]?.time).toBeGreaterThan(1_700_000_000_000_000);
+    expect(await journalFaults(sql)).toEqual([]);
   });
 
   test("another number of shards is refused, none said is as it was", async () => {
@@ -161,6 +196,9 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
       const fence = await books.fence();
       await books.close();
       expect(fence).toMatchObject({ loaded: true, shards: 1, lastG: [0] });
+      const now = connectPostgres({ url: databaseUrl, name: "test", connections_max: 1 });
+      expect(await journalFaults(now)).toEqual([]);
+      await now.end();
       expect(await redis.hget("razonete:{0}:head", "epoch")).toBe(fence?.epoch ?? "");
       expect(await redis.keys("razonete:{0}:account:*")).toHaveLength(5);
     }

@@ -8,7 +8,8 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import { Books } from "../../src/keep/books.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
-import { LedgerSource } from "../support/ledger-source.ts";
+import { journalFaults, journalOf } from "../support/kept-journal.ts";
+import { LedgerSource, putInOutbox } from "../support/ledger-source.ts";
 import { Servers } from "../support/writer-under-test.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -19,6 +20,8 @@ setDefaultTimeout(180_000);
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 const SHARDS = 2;
+/** A moment that is not longer ago than keys are remembered. */
+const JUST_NOW = Date.now() * 1000;
 
 /**
  * Books that lag by half of what the feed has, and a Redis that is empty: made once, and copied for each test. No
@@ -73,6 +76,9 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
     const { shard } = source;
     const own = shard === 0 ? [2, 4] : [1, 3, 5];
     return Array.from({ length: 200 }, (_, index) => {
+      const at = index % 100 === 35 ? JUST_NOW : 1;
+      if (index % 10 === 5)
+        return source.close([`x ${at} limit-exceeded key:x-${shard}-${index} ["content"]`]);
       if (index % 10 !== 0) return source.batch(own[index % own.length] ?? 0, 30, -10, 5);
       const account = 6 + shard + index;
       return source.close([
@@ -147,6 +153,8 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
       entries: [...(await sql`SELECT * FROM entries ORDER BY account, seq`)],
       limits: [...(await sql`SELECT * FROM limits ORDER BY account, version`)],
       cursors: [...(await sql`SELECT * FROM cursors ORDER BY shard`)],
+      journal: await journalOf(sql),
+      faults: await journalFaults(sql),
       loaded: [...(await sql`SELECT loaded, shards FROM system`)],
       restores: [...(await sql`SELECT finished_at IS NOT NULL AS finished FROM restores`)],
     }));
@@ -179,6 +187,14 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
     const milliseconds = performance.now() - began;
     const undisturbed = await everything();
     expect(undisturbed).toContain("name 190");
+    expect(undisturbed).toContain('"faults":[]');
+    // Those of the latest day, from the books and from the feed.
+    const refused = (await redis.keys("razonete:*:key:x-*")).toSorted();
+    expect(refused).toEqual(
+      [0, 1].flatMap((shard) => [135, 35].map((n) => `razonete:{${shard}}:key:x-${shard}-${n}`)),
+    );
+    expect(await redis.get(refused[0] ?? "")).toBe('["content"]\n!limit-exceeded');
+    expect(await redis.ttl(refused[0] ?? "")).toBeWithin(86_400 - 600, 86_401);
     expect(reportOf(output)).toMatchObject({
       shards: [
         { fromFeed: 100, lastG: 200 },
@@ -237,24 +253,51 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
     }
   });
 
-  test("a Redis of another ledger is emptied, its refusals as well; an own refusal under a key stays", async () => {
-    const key = "razonete:{1}:key:mine";
-    await redis.send("HSET", ["razonete:{1}:head", "epoch", epoch, "g", "7", "next", "7"]);
-    for (const [name, outcome] of [
-      [key, "!limit-exceeded"],
-      ["razonete:{1}:key:accepted", "=c 1 99 1 1 1 1 key:accepted x"],
-      ["somebody:else", "!"],
-    ] as const)
-      await redis.send("SET", [name, `["content"]\n${outcome}`]);
-    await complete();
-    expect(await redis.get(key)).toBe('["content"]\n!limit-exceeded');
-    expect(await redis.exists("razonete:{1}:key:accepted")).toBe(false);
-    expect(await redis.exists("somebody:else")).toBe(true);
+  test("batches that nothing holds, and events that cannot be kept: the journal has what the tables are made of", async () => {
+    const source = new LedgerSource(epoch, 0);
+    makeBatches(source);
+    const gone = source.batch(2, 7);
+    // More than goes into the books at once.
+    const fits = source.batch(4, ...Array.from({ length: 5_000 }, () => 7));
+    const unfit = source.batch(2, 1);
+    const refusal = `x ${JUST_NOW} account-unknown key:late ["content"]`;
+    const mixed = source.close([source.entry(2, 1), refusal, source.entry(4, 1)]);
+    const head = "razonete:{0}:head";
+    await redis.send("HSET", [head, "epoch", epoch, "next", "400"]);
+    await putInOutbox(redis, [fits, unfit, mixed]);
+    await redis.send("HSET", [head, "g", String(mixed.g + 2)]);
+    const { missing } = JSON.parse(await complete());
+    expect(missing).toMatchObject({
+      batches: [
+        { shard: 0, from: gone.g, to: gone.g },
+        { shard: 0, from: mixed.g + 1, to: mixed.g + 2 },
+      ],
+      accounts: [{ account: 2 }],
+    });
+    const rows = await inBooks(journalOf);
+    const late = rows.filter(({ shard, g }) => shard === 0 && g >= gone.g);
+    expect(late.map(({ g, events }) => [g, events])).toEqual([
+      [gone.g, [expect.stringMatching(/^m \d{16} 201 201$/)]],
+      [fits.g, [...fits.events]],
+      [unfit.g, []],
+      [mixed.g, mixed.events.slice(1)],
+      [mixed.g + 2, [expect.stringMatching(/^m \d{16} 205 206$/)]],
+    ]);
+    for (const { time } of [late[0], late[2]].filter((row) => row !== undefined))
+      expect(time).toBeWithin(JUST_NOW, Date.now() * 1000);
+    expect(await inBooks(journalFaults)).toEqual([]);
+    expect(await redis.get("razonete:{0}:key:late")).toBe('["content"]\n!account-unknown');
+  });
 
-    await begin();
-    await redis.send("HSET", ["razonete:{1}:head", "epoch", "of-another-ledger", "g", "7", "next", "7"]);
-    await redis.send("SET", [key, '["content"]\n!limit-exceeded']);
-    expect(reportOf(await complete()).shards).toMatchObject([{ found: "empty" }, { found: "another epoch" }]);
-    expect(await redis.exists(key)).toBe(false);
+  test("Redis is emptied of all that it remembered: what it knows afterwards is what the books know", async () => {
+    await redis.send("HSET", ["razonete:{1}:head", "epoch", epoch, "g", "7", "next", "7"]);
+    const keys = ["razonete:{1}:key:refused", "razonete:{1}:key:accepted"] as const;
+    await redis.send("SET", [keys[0], '["content"]\n!limit-exceeded']);
+    await redis.send("SET", [keys[1], '["content"]\n=c 1 99 1 1 1 1 key:accepted x']);
+    await redis.send("SET", ["somebody:else", "!"]);
+    await complete();
+    expect(await Promise.all(keys.map((key) => redis.exists(key)))).toEqual([false, false]);
+    expect(await redis.exists("somebody:else")).toBe(true);
+    expect(await redis.exists("razonete:{1}:key:x-1-35")).toBe(true);
   });
 });

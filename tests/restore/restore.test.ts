@@ -7,6 +7,7 @@ import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
+import { journalOf } from "../support/kept-journal.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 
@@ -185,6 +186,35 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
     expect(system.cluster.run("audit").exitCode).toBe(0);
   });
 
+  test("Redis emptied: what was refused under a key is refused again, as it was, kept before the loss or not", async () => {
+    const { url } = system.cluster;
+    const refuse = async (key: string) => {
+      await system.journal.transact(url, { account: 2, tipo: "d", valor: 9_000_000, key });
+      return system.journal.attempts.slice(-1);
+    };
+    const kept = await refuse("refused-and-kept");
+    await system.books.drained();
+    for (const writer of system.cluster.writers) await writer.kill();
+    const waiting = await refuse("refused-and-waiting");
+    // It is published after the answer.
+    await Bun.sleep(100);
+    await exchangeRedis(() => system.cluster.redis.forget());
+    await heldBack(/Redis (holds no ledger|has no functions)/);
+    const { shards, missing } = runRestore(system.cluster, "--yes");
+    expect(missing).toEqual(NOTHING_MISSING);
+    expect(shards).toMatchObject([{ fromFeed: 1 }]);
+    await system.cluster.balanced();
+    const attempts = [...kept, ...waiting];
+    expect(attempts.map(({ known }) => known.type)).toEqual(["refused", "refused"]);
+    // The debit would pass now: the same refusal is what was remembered.
+    await eventually("the limit is changed", async () => {
+      await system.journal.changeLimit(url, 2, 20_000_000);
+      return system.journal.limits.get(2)?.size === 1;
+    });
+    await system.journal.resend(url, attempts);
+    await whole();
+  });
+
   test("Redis older, from a copy: what the feed has is there again", async () => {
     const { redis } = system.cluster;
     await redis.process.stop();
@@ -219,6 +249,11 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
     await system.cluster.balanced();
     expect((await system.books.entries()).length).toBe(entries);
     expect(await system.books.faults()).toEqual([]);
+    const rows = await journalOf(system.books.sql);
+    expect(rows.at(-1)).toMatchObject({
+      g,
+      events: [expect.stringMatching(new RegExp(`^m \\d{16} ${keptG + 1} ${g}$`))],
+    });
     // A new journal: this one holds what is lost.
     const url = system.cluster.url;
     const first = await call(url, "POST", "/clientes/1/transacoes", {

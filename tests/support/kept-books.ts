@@ -3,6 +3,7 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import type { Cluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import type { KeptEntry } from "./answer-log.ts";
+import { journalFaults } from "./kept-journal.ts";
 
 const outboxState = z.object({ g: z.coerce.number(), length: z.number() });
 
@@ -69,6 +70,7 @@ export class KeptBooks {
       ...chains.map((row) => `the chain breaks: ${JSON.stringify(row)}`),
       ...accounts.map((row) => `an account is not as its latest entry: ${JSON.stringify(row)}`),
       ...doubled.map((row) => `a command has two entries: ${JSON.stringify(row)}`),
+      ...(await journalFaults(this.sql)),
     ];
   }
 }

@@ -51,6 +51,12 @@ export class LedgerSource {
     return `l ${account} ${state.seq} ${this.#time()} ${state.balance} ${limit} req:limit-${account}`;
   }
 
+  /** A debit that was refused under a client's key. */
+  refusal(account: number): string {
+    const { g } = this;
+    return `x ${this.#time()} limit-exceeded key:refused-${g} ["transact",${account},"debit",9999,"a b\\n\\"c'"]`;
+  }
+
   #account(account: number) {
     const state = this.accounts.get(account);
     if (state === undefined) throw new Error(`no account ${account}`);

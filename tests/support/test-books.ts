@@ -19,6 +19,8 @@ export class TestBooks implements BooksReader {
   fault: string | null = null;
   readonly #redis: (args: readonly string[]) => Promise<unknown>;
   #entries: Entry[] = [];
+  /** Their events, by shard and g. */
+  readonly #batches = new Map<string, readonly string[]>();
 
   constructor(shards: number, redis: (args: readonly string[]) => Promise<unknown>) {
     this.shards = shards;
@@ -31,6 +33,7 @@ export class TestBooks implements BooksReader {
     this.lastG = this.lastG.map(() => 0);
     this.seenG = [...this.lastG];
     this.#entries = [];
+    this.#batches.clear();
   }
 
   async fence(): Promise<BooksFence | null> {
@@ -41,11 +44,9 @@ export class TestBooks implements BooksReader {
     return { epoch, loaded, isRestoring, shards, lastG: [...this.lastG], seenG: [...this.seenG] };
   }
 
-  async hasEvent(event: string): Promise<boolean> {
+  async hasEvent(shard: number, g: number, event: string): Promise<boolean> {
     if (this.away) throw new Error("the books are away");
-    const parsed = parseEvent(event);
-    if (parsed.type !== "entry") throw new Error("these books know of entries only");
-    return this.#entries.some(({ id, seq }) => id === parsed.entry.id && seq === parsed.entry.seq);
+    return this.#batches.get(`${shard}.${g}`)?.includes(event) ?? false;
   }
 
   async settingsFault(): Promise<string | null> {
@@ -78,11 +79,11 @@ export class TestBooks implements BooksReader {
       await this.#redis(["XRANGE", outbox, from, "+", "COUNT", String(batches)]),
     );
     for (const [id, fields] of reply) {
-      for (const text of fields.filter((_, index) => index % 2 === 1)) {
-        const event = parseEvent(text);
-        if (event.type === "entry") this.#entries.push(event.entry);
-      }
-      this.lastG[shard] = Number(id.split("-")[0]);
+      const g = Number(id.split("-")[0]);
+      const events = fields.filter((_, index) => index % 2 === 1);
+      this.#batches.set(`${shard}.${g}`, events);
+      for (const event of events.map(parseEvent)) if (event.type === "entry") this.#entries.push(event.entry);
+      this.lastG[shard] = g;
     }
     await this.#redis(["XTRIM", outbox, "MINID", String((this.lastG[shard] ?? 0) + 1)]);
   }

@@ -9,6 +9,7 @@ import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { Writer } from "../../src/keep/writer.ts";
 import { eventually } from "./eventually.ts";
+import { journalFaults, journalOf } from "./kept-journal.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
 import { type PostgresServer, startPostgres } from "./servers/postgres.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
@@ -55,6 +56,8 @@ export class WriterWorld {
   readonly feed: Feed;
   /** What the writers in this process have reported. */
   readonly lines: string[] = [];
+  /** The events of each batch, by g. */
+  readonly #decided = new Map<number, readonly string[]>();
   readonly #running: { writer: Writer; done: Promise<unknown> }[] = [];
   readonly #children: Bun.Subprocess[] = [];
 
@@ -104,6 +107,7 @@ export class WriterWorld {
 
   /** As the deciding function does: into the outbox. */
   async decide(batches: readonly Batch[]): Promise<void> {
+    for (const { g, events } of batches) this.#decided.set(g, events);
     await putInOutbox(this.redis, batches);
   }
 
@@ -128,7 +132,7 @@ export class WriterWorld {
     await eventually("the outbox is empty", async () => (await this.outbox()).length === 0);
   }
 
-  /** What differs between the books and what the source has made: nothing, where every row is there once. */
+  /** What differs between journal, books and what the source has made: nothing, where every row is there once. */
   async differences(): Promise<string[]> {
     const found: string[] = [];
     const [row] = await this.sql<{ count: number }[]>`SELECT count(*) AS count FROM entries`;
@@ -146,7 +150,14 @@ export class WriterWorld {
           lag(balance, 1, 0::bigint) OVER w AS balance_before, lag(seq, 1, 0::bigint) OVER w AS seq_before
         FROM entries WINDOW w AS (PARTITION BY account ORDER BY seq)
       ) AS chain WHERE before <> balance_before OR seq <> seq_before + 1`;
-    return [...found, ...broken.map((entry) => `broken chain: ${JSON.stringify(entry)}`)];
+    return [
+      ...found,
+      ...broken.map((entry) => `broken chain: ${JSON.stringify(entry)}`),
+      ...(await journalOf(this.sql))
+        .filter(({ g, events }) => g > 0 && !Bun.deepEquals(events, this.#decided.get(g)))
+        .map(({ g }) => `row ${g} of the journal is not what was decided`),
+      ...(await journalFaults(this.sql)),
+    ];
   }
 
   async dispose(): Promise<void> {
@@ -166,11 +177,17 @@ export class WriterWorld {
 export interface WriterSetup {
   readonly servers: Servers;
   readonly world: WriterWorld;
-  /** Batches that change accounts 1 to 5 in turn. */
+  /** Batches that change accounts 1 to 5 in turn; some have refusals, or nothing else. */
   makeBatches(count: number): Batch[];
   /** Until a writer in this process has reported the line. */
   said(line: string | RegExp): Promise<void>;
   startActive(): Promise<void>;
+}
+
+function makeBatch(source: LedgerSource, account: number, index: number): Batch {
+  if (index % 10 === 8) return source.close([source.refusal(account)]);
+  const entries = [30, -10, 5].map((value) => source.entry(account, value));
+  return source.close(index % 10 === 4 ? [source.refusal(account), ...entries] : entries);
 }
 
 /** To be called once in a describe: starts the servers before its tests, and a ledger on them before each one. */
@@ -191,7 +208,7 @@ export function writerSetup({ durable = false } = {}): WriterSetup {
       return world;
     },
     makeBatches: (count) =>
-      Array.from({ length: count }, (_, index) => setup.world.source.batch(1 + (index % 5), 30, -10, 5)),
+      Array.from({ length: count }, (_, index) => makeBatch(setup.world.source, 1 + (index % 5), index)),
     said: (line) =>
       eventually(
         `a writer says ${line}`,

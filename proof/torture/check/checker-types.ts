@@ -53,8 +53,8 @@ export interface RoundCounts {
 /** What the faults of a round did, as far as its restores do not show it. */
 export interface RoundFaults {
   /**
-   * Redis's own data was damaged. Only Redis remembers refusals. When it loses the tail of its log it may lose some
-   * refusals and no batch; then no restore is needed, so none reports it.
+   * Redis's own data was damaged, so that it may have forgotten refusals. That those under a key are in the journal all
+   * the same, unless a restore named something as missing, is checked by itself.
    */
   readonly redisDataDamaged: boolean;
 }

@@ -1,6 +1,7 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { type RegisteredCommand, CommandRegistry } from "./command-registry.ts";
 import { KeptRowsCheck } from "./kept-rows-check.ts";
+import { JournalCheck } from "./journal-check.ts";
 import type { Checker, RoundFaults, RoundVerdict } from "./checker-types.ts";
 import { RoundFindings } from "./round-violations.ts";
 import { ExcusedLosses } from "./excused-losses.ts";
@@ -28,6 +29,8 @@ import { answerText } from "./violation-text.ts";
  * what was refused or not done is not; what is unknown is there once or not at all. Each statement and each refusal saw
  * one of the states, and everything must fit the order in which the clients saw it happen (linearizability.ts).
  *
+ * Beside that the journal is checked by itself, and must have the same entries (journal-check.ts).
+ *
  * The work of a round grows with its attempts; of the rows of earlier rounds only a hash is compared.
  */
 export function createChecker(): Checker {
@@ -37,6 +40,7 @@ export function createChecker(): Checker {
 class BooksChecker implements Checker {
   readonly #commands = new CommandRegistry();
   readonly #keptRows = new KeptRowsCheck();
+  readonly #journal = new JournalCheck();
   /** Commands whose outcome an earlier round left unknown, and that are not in the books. */
   readonly #open = new Set<RegisteredCommand>();
   #round = 0;
@@ -56,6 +60,10 @@ class BooksChecker implements Checker {
     const statements: Attempt[] = [];
     const touched = this.#registerAttempts(attempts, statements, findings);
     const { statesByAccount, newRows } = this.#keptRows.check(books, findings);
+    if (books.journal !== undefined) {
+      const entries = newRows.flatMap((change) => (change.type === "entry" ? [change.row] : []));
+      this.#journal.check(books.journal, entries, { attempts, restores }, findings);
+    }
     for (const change of newRows) {
       const command = matchChange(change, this.#commands, this.#round, findings);
       if (command !== null) touched.add(command);

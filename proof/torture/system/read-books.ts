@@ -4,7 +4,7 @@ import type { BooksSnapshot } from "./system-under-test.ts";
 
 const ROWS_AT_ONCE = 5_000;
 
-type Rows<Key extends keyof BooksSnapshot> = BooksSnapshot[Key][number][];
+type Rows<Key extends keyof BooksSnapshot> = NonNullable<BooksSnapshot[Key]>[number][];
 
 /** Everything in the books of a cluster, as of one moment. */
 export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
@@ -22,7 +22,13 @@ export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
         SELECT account, seq, kind, value, balance, credit_limit AS "creditLimit", description, command, time
         FROM entries ORDER BY account, seq`.cursor(ROWS_AT_ONCE);
       for await (const rows of reading) for (const row of rows) entries.push(row);
-      return { accounts: [...accounts], entries, limits: [...limits] };
+      const journal: Rows<"journal"> = [];
+      const batches = snapshot<Rows<"journal">>`
+        SELECT shard, g, time, array_to_json(events) AS events, encode(previous, 'hex') AS previous,
+          encode(hash, 'hex') AS hash
+        FROM journal ORDER BY shard, g`.cursor(ROWS_AT_ONCE);
+      for await (const rows of batches) for (const row of rows) journal.push(row);
+      return { accounts: [...accounts], entries, limits: [...limits], journal };
     });
   } finally {
     await sql.end({ timeout: 1 });

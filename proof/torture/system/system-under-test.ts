@@ -61,4 +61,13 @@ export interface BooksSnapshot {
     readonly afterSeq: number;
     readonly command: string;
   }[];
+  /** Sorted by shard and g; hashes in hexadecimal. Left out by a system that is looked at without it. */
+  readonly journal?: readonly {
+    readonly shard: number;
+    readonly g: number;
+    readonly time: number;
+    readonly events: readonly string[];
+    readonly previous: string;
+    readonly hash: string;
+  }[];
 }

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import type { Command, CommandId } from "../../../src/ledger/command.ts";
-import { parseEvent } from "../../../src/ledger/event.ts";
+import { type Command, type CommandId, isClientKey } from "../../../src/ledger/command.ts";
+import { type LedgerEvent, parseEvent } from "../../../src/ledger/event.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../../src/ledger/ledger.ts";
 
 /** What clients do about a ledger that fails now and then, and whether it kept what it told them. */
@@ -48,18 +48,23 @@ export async function submitted(ledger: Ledger, command: Command): Promise<Outco
 }
 
 /**
- * Every accepted command stands in the outbox once, as it was answered, and nothing else does; the entries of each
- * account form a chain that never passes its limit.
+ * Every command that was accepted, or refused under a client's key, stands in the outbox once, as it was answered, and
+ * nothing else does; the entries of each account form a chain that never passes its limit.
  */
 export function expectAppliedOnce(answers: readonly Answered[], events: readonly string[]): void {
   const parsed = events.map((text) => parseEvent(text));
-  const applied = parsed.map((event) => (event.type === "entry" ? event.entry.id : event.id));
-  const accepted = answers.filter(({ outcome }) => outcome.type === "accepted");
-  expect(applied.toSorted()).toEqual(accepted.map(({ command }) => command.id).toSorted());
+  const decided = parsed.map(idOf);
+  const kept = answers.filter(
+    ({ command, outcome }) =>
+      outcome.type === "accepted" || (isClientKey(command.id) && outcome.refusal !== "key-reused"),
+  );
+  expect(decided.toSorted()).toEqual(kept.map(({ command }) => command.id).toSorted());
 
   const outcomes = new Map<string, Outcome>(answers.map(({ command, outcome }) => [command.id, outcome]));
   const chains = new Map<number, { seq: number; balance: number; time: number }>();
   for (const event of parsed) {
+    if (event.type === "refusal")
+      expect(outcomes.get(event.id)).toMatchObject({ type: "refused", refusal: event.refusal });
     if (event.type !== "entry") continue;
     const { entry, creditLimit } = event;
     const before = chains.get(entry.account) ?? { seq: 0, balance: 0, time: 0 };
@@ -72,4 +77,9 @@ export function expectAppliedOnce(answers: readonly Answered[], events: readonly
     });
     chains.set(entry.account, entry);
   }
+}
+
+function idOf(event: LedgerEvent): string {
+  if (event.type === "missing") throw new Error("no batch is missing from an outbox");
+  return event.type === "entry" ? event.entry.id : event.id;
 }

@@ -23,7 +23,7 @@ const SHARD = "src/decide/shard.ts";
 const FENCE = "src/decide/fence.ts";
 const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
-const BOOKS = "src/keep/migrations/001_books.sql";
+const BOOKS = "src/keep/migrations/003_books.sql";
 
 /** Every writer believes that it is the active one. */
 const noLock: Alteration = {
@@ -75,8 +75,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
     {
       file: LUA,
-      find: "      outcomes[id] = outcome\n      if content == ''",
-      replace: "      if content == ''",
+      find: "      outcomes[id] = outcome\n      if refusal",
+      replace: "      if refusal",
     },
     {
       file: LUA,
@@ -111,12 +111,12 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // Does no harm: the cursor, under its row lock, lets one writer after the other in, and the later one skips.
   "two-writers-lock-only": [noLock],
 
-  // The smallest change that does harm. Even so nothing wrong gets into the books: the accounts are not as the second
-  // writer expects them. But it takes this for a divergence, and ends.
+  // The smallest change that does harm. Even so nothing wrong gets into the books: the journal has the second writer's
+  // rows already. But it takes this for a divergence, and ends.
   "two-writers": [noLock, noCursorCheck],
 
-  // All further defences are gone, too: without the comparison of the accounts and without the key of the entries each
-  // writer keeps everything, and the books hold it twice.
+  // All further defences are gone, too: without the comparison of the accounts and without the keys of journal and
+  // entries each writer keeps everything, and the books hold it twice.
   "two-writers-bare": [
     noLock,
     noCursorCheck,
@@ -125,6 +125,11 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       file: BOOKS,
       find: "  time bigint NOT NULL,\n  PRIMARY KEY (account, seq)\n",
       replace: "  time bigint NOT NULL\n",
+    },
+    {
+      file: BOOKS,
+      find: "  hash bytea NOT NULL CHECK (length(hash) = 32),\n  PRIMARY KEY (shard, g)\n",
+      replace: "  hash bytea NOT NULL CHECK (length(hash) = 32)\n",
     },
   ],
 

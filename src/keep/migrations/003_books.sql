@@ -9,10 +9,25 @@ CREATE TABLE system (
   loaded boolean NOT NULL
 );
 
--- How far each shard's batches are kept. Its row lock lets one transaction at a time keep batches of a shard.
+-- How far each shard's batches are kept: to the last row of its journal. Its row lock lets one transaction at a time keep
+-- batches of a shard. `seen_g` is the latest batch that anyone has seen answered and that Redis was then found not to
+-- have; 0 where there is none. A Redis that does not reach it is older than what was answered, whatever `last_g` says.
 CREATE TABLE cursors (
   shard integer PRIMARY KEY CHECK (shard >= 0),
-  last_g bigint NOT NULL CHECK (last_g >= 0)
+  last_g bigint NOT NULL CHECK (last_g >= 0),
+  seen_g bigint NOT NULL DEFAULT 0 CHECK (seen_g >= 0)
+);
+
+-- What each batch decided, see docs/journal.md: all tables below are made of it. Rows are added, and never changed. Large
+-- rows are compressed: by lz4, for which the server needs less CPU than by default.
+CREATE TABLE journal (
+  shard integer CHECK (shard >= 0),
+  g bigint CHECK (g >= 0),
+  time bigint NOT NULL,
+  events text[] COMPRESSION lz4 NOT NULL,
+  previous bytea NOT NULL CHECK (length(previous) = 32),
+  hash bytea NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (shard, g)
 );
 
 -- An account as it stands after its latest entry. The few columns that change are in no index, and the room left in
@@ -52,7 +67,19 @@ CREATE TABLE limits (
   PRIMARY KEY (account, version)
 );
 
--- Keeps batches first_g to last_g of one shard: all of it or, with any error, nothing. One call, one round trip, one
+-- Each restore, in order. One that is not finished is gone on with before anything else.
+CREATE TABLE restores (
+  restore bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  epoch_before text NOT NULL,
+  epoch_after text NOT NULL UNIQUE,
+  -- No account gets a number under it: some were given out in batches that are lost.
+  next_account bigint NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz,
+  report jsonb NOT NULL
+);
+
+-- Keeps batches first_g to to_g of one shard: all of it or, with any error, nothing. One call, one round trip, one
 -- transaction. Under READ COMMITTED each statement in here sees what was committed before it, so what follows the
 -- cursor's lock sees everything that its former holder did.
 --
@@ -60,11 +87,15 @@ CREATE TABLE limits (
 -- limits   JSON [{account, credit_limit, after_seq, command, changed_at}], in their order
 -- accounts the accounts that change, each once: how they must stand before (a limit of NULL: it does not matter)
 --          and how they stand after
+-- rows     of the journal, the events of each as an array literal; last_hash is that of the row before them
 --
--- Returns the cursor as it was found: first_g - 1 where the batches were kept, anything else where they were not.
+-- Returns the cursor as it was found: first_g - 1 where the batches were kept, anything else where they were not; -1
+-- where the journal does not end with the row of last_hash, so that no chain of hashes forks.
 -- RZ001: the books differ from what the batches build upon; the detail is "account seq". RZ002: another epoch.
 CREATE FUNCTION keep_batches(
-  of_shard integer, of_epoch text, first_g bigint, to_g bigint, opened jsonb, new_limits jsonb,
+  of_shard integer, of_epoch text, first_g bigint, to_g bigint,
+  last_hash bytea, gs bigint[], row_times bigint[], row_events text[], hashes bytea[],
+  opened jsonb, new_limits jsonb,
   accounts_ bigint[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
   entry_accounts bigint[], entry_seqs bigint[], kinds text[], entry_values bigint[], balances bigint[],
@@ -85,6 +116,16 @@ BEGIN
   IF NOT EXISTS (SELECT FROM system AS s WHERE s.epoch = of_epoch) THEN
     RAISE EXCEPTION 'the books are not of epoch %', of_epoch USING ERRCODE = 'RZ002';
   END IF;
+  IF NOT EXISTS (
+    SELECT FROM journal AS j WHERE j.shard = of_shard AND j.g = found_g AND j.hash = last_hash
+  ) THEN
+    RETURN -1;
+  END IF;
+
+  INSERT INTO journal (shard, g, time, events, previous, hash)
+  SELECT of_shard, r.g, r.time, r.events::text[], r.previous, r.hash
+  FROM unnest(gs, row_times, row_events, (last_hash || hashes)[:cardinality(hashes)], hashes)
+    AS r (g, time, events, previous, hash);
 
   IF jsonb_array_length(opened) > 0 THEN
     INSERT INTO accounts (account, name, credit_limit, balance, seq, opened_at, command)
@@ -130,5 +171,15 @@ BEGIN
 
   UPDATE cursors AS c SET last_g = to_g WHERE c.shard = of_shard;
   RETURN found_g;
+END
+$$;
+
+-- Notes a batch that was seen. Only for the epoch in force: a plain UPDATE that waits for a restore to commit would
+-- look at the epoch as it was before.
+CREATE FUNCTION note_seen(of_shard integer, of_epoch text, g bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM cursors AS c WHERE c.shard = of_shard AND c.seen_g < g FOR UPDATE;
+  UPDATE cursors AS c SET seen_g = g
+  WHERE c.shard = of_shard AND c.seen_g < g AND EXISTS (SELECT FROM system AS s WHERE s.epoch = of_epoch);
 END
 $$;
