@@ -39,7 +39,9 @@ export function journalHash({ previous, shard, g, time, events }: JournalRow): U
     form.writeUInt32BE(length, at);
     at += 4 + length;
   }
-  return new Bun.CryptoHasher("sha256").update(form.subarray(0, at)).digest();
+  const hash = new Uint8Array(HASH_BYTES);
+  Bun.SHA256.hash(form.subarray(0, at), hash);
+  return hash;
 }
 
 /** Where the journal of a shard ends. Noted elsewhere, it shows later whether anything up to it was changed. */
