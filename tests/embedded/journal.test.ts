@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import type { ChangeLimit, Command, Transact } from "../../src/ledger/command.ts";
+import { journalHash } from "../../src/ledger/journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serveToTheEnd } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -129,6 +130,22 @@ describe("the journal of a data file", () => {
     await ledger.submit(credit("req:3"));
     await ledger.close();
     expect(journalOf(file).map(({ g }) => g)).toEqual([0, 1, 2, 3, 4, 5]);
+    await expectAgreed(file);
+  });
+
+  test("goes on behind a row that somebody else wrote, against all advice, once it has met it", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "razonete.db");
+    const ledger = open(file);
+    using other = new Database(file);
+    const head = other.query<{ g: number; hash: Uint8Array }, []>("SELECT g, hash FROM journal").get();
+    const row = { shard: 0, g: 1, time: 0, events: [], previous: head?.hash ?? new Uint8Array() };
+    other.run("INSERT INTO journal VALUES (1, 0, '[]', ?, ?)", [row.previous, journalHash(row)]);
+    const failed: unknown = await ledger.submit(credit("req:1")).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ name: "LedgerUnavailable", outcome: "none" });
+    await ledger.submit(credit("req:2"));
+    await ledger.close();
+    expect(journalOf(file).map(({ g }) => g)).toEqual([0, 1, 2]);
     await expectAgreed(file);
   });
 
