@@ -17,17 +17,23 @@ export interface RememberedOutcome {
   readonly forgetAt: Micros;
 }
 
-/**
- * All of it follows from the event, so that the audit can tell whether it was changed. An entry's time may be some
- * microseconds after the clock that it was decided by, which has whole milliseconds.
- */
+/** All of it follows from the event, so that the audit can tell whether it was changed. */
 export function rememberedOutcome(event: DecisionEvent): RememberedOutcome {
-  const time = timeOf(event);
   return {
     content: contentOfDecision(event),
     outcome: JSON.stringify(outcomeOf(event)),
-    forgetAt: time - (time % 1000) + KEPT_MICROS,
+    forgetAt: forgetAt(timeOf(event)),
   };
+}
+
+/**
+ * When a key is forgotten. An entry's time may be some microseconds after the clock that it was decided by, which has
+ * whole milliseconds.
+ *
+ * @param time the event's
+ */
+export function forgetAt(time: Micros): Micros {
+  return time - (time % 1000) + KEPT_MICROS;
 }
 
 /** What was answered. */

@@ -66,10 +66,8 @@ function prepare(db: Database) {
 export class Store {
   readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
-  /** The journal's last row in the file; null: to be read. */
+  /** The journal's last row; null: to be read from the file. */
   #head: Head | null;
-  /** What it is after the commit. */
-  #nextHead: Head | null;
 
   /**
    * @param now the opening time of the initial accounts, if the file is new
@@ -79,20 +77,17 @@ export class Store {
     this.#file = openFile(path, (db) => fill(db, now), prepare);
     this.#sql = this.#file.statements;
     this.#head = this.#readHead();
-    this.#nextHead = this.#head;
   }
 
   begin(): void {
     this.#sql.begin.run();
     this.#file.logLink.begun();
     this.#head ??= this.#readHead();
-    this.#nextHead = this.#head;
   }
 
   /** When it returns, the transaction is on disk. */
   commit(): void {
     this.#sql.commit.run();
-    this.#head = this.#nextHead;
     this.#file.logLink.committed();
   }
 
@@ -122,9 +117,9 @@ export class Store {
 
   /** @param time the latest time among the events */
   insertJournal(events: readonly string[], time: Micros): void {
-    const before = this.#nextHead;
+    const before = this.#head;
     if (before === null) throw new Error("no transaction was begun");
-    this.#nextHead = insertRow(this.#sql.insertJournal, {
+    this.#head = insertRow(this.#sql.insertJournal, {
       shard: SHARD,
       g: before.g + 1,
       time,

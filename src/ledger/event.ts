@@ -60,10 +60,10 @@ export const INITIAL = "initial";
 export function formatEvent(event: LedgerEvent): string {
   switch (event.type) {
     case "entry": {
-      const { account, seq, time, kind, value, balance, description, id } = event.entry;
+      const { account, seq, time, kind, value, balance, description } = event.entry;
       const letter = kind === "credit" ? "c" : "d";
-      // A template takes a third of what joining an array takes.
-      return `${letter} ${account} ${seq} ${time} ${value} ${balance} ${event.creditLimit} ${id} ${description}`;
+      const { creditLimit } = event;
+      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
     }
     case "open":
       return ["o", event.account, event.time, event.creditLimit, event.id, event.name ?? ""].join(" ");

@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { bounds } from "../../bounds.ts";
+import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import { hash53 } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
 
@@ -13,7 +13,6 @@ interface Effect {
 /** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
 export function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
   if (candidates.size === 0) return;
-  const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
   const rows = db.query<Effect, []>(`
     SELECT account, seq, command, time FROM entries
     UNION ALL SELECT account, NULL, command, changed_at FROM limits WHERE command <> 'initial'`);
@@ -29,7 +28,7 @@ export function checkCommands(db: Database, findings: Findings, candidates: Read
     for (const [index, effect] of effects.entries()) {
       const first = effects[index - 1];
       if (first === undefined) continue;
-      if (effect.command.startsWith("key:") && effect.time >= first.time + keptMicros) continue;
+      if (effect.command.startsWith("key:") && effect.time >= forgetAt(first.time)) continue;
       const where = `account ${first.account}${first.seq === null ? "" : `, seq ${first.seq}`}`;
       const detail = `the command ${effect.command} took effect already: ${where}`;
       findings.add("command-doubled", effect.account, effect.seq, detail);

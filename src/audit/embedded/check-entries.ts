@@ -25,15 +25,13 @@ export async function readEntries(
     `SELECT account, seq, kind, value, balance, description, command AS id, time
      FROM entries ORDER BY account, seq`,
   );
-  const limitsOf = db.prepare<LimitRow, [number]>(
-    "SELECT account, credit_limit, after_seq FROM limits WHERE account = ? ORDER BY version DESC",
-  );
+  const limits = new LimitsInOrder(db);
   let before: Entry | null = null;
-  let accountLimits: LimitRow[] = [];
+  let accountLimits: readonly LimitRow[] = [];
   for (const row of rows.iterate()) {
     if (before === null || before.account !== row.account) {
       before = null;
-      accountLimits = limitsOf.all(row.account);
+      accountLimits = limits.of(row.account);
     }
     onEntry(row, before, limitFor(row.seq, accountLimits));
     before = row;
@@ -59,7 +57,8 @@ export async function checkEntries(
   const passed = new PassedLimit(findings);
   let entries = 0;
   await readEntries(db, pace, (row, before, limit) => {
-    if (before === null && isAccount.get(row.account) === null)
+    // One that has limits was looked for already.
+    if (before === null && limit === null && isAccount.get(row.account) === null)
       findings.add("account-missing", row.account, null, "it has entries, and is not among the accounts");
     if (!fits(row, before, limit?.credit_limit ?? null))
       reportFaults(db, row, before, limit, findings, passed);
@@ -71,7 +70,29 @@ export async function checkEntries(
 }
 
 function limitFor(seq: number, versions: readonly LimitRow[]): LimitRow | null {
-  return versions.find((version) => version.after_seq < seq) ?? null;
+  return versions.findLast((version) => version.after_seq < seq) ?? null;
+}
+
+/** The limits of one account after the other, from one reading: a query for each account takes ten times as long. */
+class LimitsInOrder {
+  readonly #rows: Iterator<LimitRow>;
+  #next: LimitRow | undefined;
+
+  constructor(db: Database) {
+    const rows = "SELECT account, credit_limit, after_seq FROM limits ORDER BY account, version";
+    this.#rows = db.query<LimitRow, []>(rows).iterate();
+    this.#next = this.#rows.next().value;
+  }
+
+  /** @param account higher than the one before */
+  of(account: number): readonly LimitRow[] {
+    const limits: LimitRow[] = [];
+    while (this.#next !== undefined && this.#next.account <= account) {
+      if (this.#next.account === account) limits.push(this.#next);
+      this.#next = this.#rows.next().value;
+    }
+    return limits;
+  }
 }
 
 /** A limit that was changed may fit none of its entries. They are one finding, which names the first of them. */
