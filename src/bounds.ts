@@ -137,6 +137,10 @@ export const bounds = {
   audit_moving_accounts: 1_000,
   /** Messages of the feed that are compared with the books at once. */
   audit_chunk_batches: 500,
+  /** Rows of a data file that an audit reads between two pauses. */
+  audit_pause_rows: 100_000,
+  /** Events of a data file's journal that are compared with the tables one by one, after sums have shown a difference. */
+  audit_named_events: 200_000,
   /** How long an audit waits for each server to answer. */
   audit_connect_milliseconds_max: 5_000,
   /** An audit that takes longer than this shows its progress. */

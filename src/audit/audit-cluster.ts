@@ -1,3 +1,4 @@
+import type { AuditOptions } from "./audit-options.ts";
 import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
@@ -11,7 +12,7 @@ import { RedisReader } from "./redis/redis-reader.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { ProgressEstimate } from "./progress-estimate.ts";
 
-export interface AuditClusterOptions {
+export interface AuditClusterOptions extends AuditOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** `null`: the feed is not audited. */
@@ -21,8 +22,6 @@ export interface AuditClusterOptions {
    * call loaded yet, are not findings.
    */
   readonly duringRestore?: boolean;
-  /** Called with how much is done and about how much there is to do; see {@link ProgressEstimate}. */
-  readonly onProgress?: (done: number, all: number) => void;
 }
 
 /**
@@ -65,6 +64,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       seconds: (performance.now() - startedAt) / 1000,
       findings: findings.listed,
       findingsInAll: findings.count,
+      heads: [],
     };
   } finally {
     redis?.close();

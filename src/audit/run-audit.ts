@@ -1,38 +1,62 @@
+import { StartError } from "../errors.ts";
+import { formatHeads, type JournalHead, parseHeads } from "../ledger/journal.ts";
 import { auditCluster } from "./audit-cluster.ts";
+import type { AuditOptions } from "./audit-options.ts";
 import { auditFile } from "./embedded/audit-file.ts";
 import { ProgressBar } from "./progress.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { describeReport } from "./report/report-text.ts";
 import { chooseAuditTarget, type AuditTarget, type AuditTargetFlags } from "./audit-target.ts";
+import { CANNOT_AUDIT } from "./unreachable-server.ts";
 
 export interface AuditFlags extends AuditTargetFlags {
   readonly json?: boolean;
+  /** Prints where the journal ends, to be noted elsewhere. */
+  readonly head?: boolean;
+  /** What `head` printed earlier. */
+  readonly since?: string;
 }
 
 /**
- * Audits what the flags name and prints the report.
+ * Audits what the flags name and prints the report, or the heads.
  *
  * @returns whether everything agrees
  * @throws StartError with exit code 2 if something could not be read
  */
 export async function runAudit(flags: AuditFlags): Promise<boolean> {
+  const since = flags.since === undefined ? null : headsIn(flags.since);
   const target = chooseAuditTarget(flags);
   const progress = new ProgressBar();
   let report: AuditReport;
   try {
-    report = await audit(target, (done, all) => progress.update(done, all));
+    report = await audit(target, { since, onProgress: (done, all) => progress.update(done, all) });
   } finally {
     progress.stop();
   }
-  console.log(flags.json === true ? JSON.stringify(report, null, 2) : describeReport(report, target.where));
+  const heads = formatHeads(report.heads);
+  if (flags.json === true) console.log(JSON.stringify({ ...report, heads }, null, 2));
+  else if (flags.head !== true) console.log(describeReport(report, target.where));
+  else if (report.agreed) console.log(heads);
+  // The head of a journal that does not agree is not one to be trusted later.
+  else console.error(describeReport(report, target.where));
   return report.agreed;
 }
 
-function audit(target: AuditTarget, onProgress: (done: number, all: number) => void): Promise<AuditReport> {
+/** @throws StartError with exit code 2 if the text is not what `--head` prints */
+function headsIn(text: string): readonly JournalHead[] {
+  const heads = parseHeads(text);
+  if (heads !== null) return heads;
+  throw new StartError(
+    '--since has what is no head of a journal: give what "razonete audit --head" printed earlier.',
+    CANNOT_AUDIT,
+  );
+}
+
+function audit(target: AuditTarget, options: AuditOptions): Promise<AuditReport> {
   switch (target.type) {
     case "cluster":
-      return auditCluster({ ...target.servers, onProgress });
+      return auditCluster({ ...target.servers, ...options });
     case "file":
-      return auditFile(target.path, onProgress);
+      return auditFile(target.path, options);
   }
 }

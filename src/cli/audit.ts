@@ -4,7 +4,14 @@ import { messageOf, StartError } from "../errors.ts";
 
 const HELP = `
 Looks at every account: its entries without a gap, each balance the one before and the value, none under its limit; and
-in a cluster, that Redis, its outbox, the feed and PostgreSQL say the same. Changes nothing, and may run at any time.
+in a cluster, that Redis, its outbox, the feed and PostgreSQL say the same; and that all of it is what the journal makes
+of it, whose rows are chained by hashes. Changes nothing, and may run at any time.
+
+A journal that was cut off at its end, or written anew as a whole, shows only against a head that was noted earlier, in a
+place that who changes the ledger cannot change:
+
+  razonete audit --head > head.txt
+  razonete audit --since "$(cat head.txt)"
 
 Without an option it takes the first that is there: the cluster of DATABASE_URL, REDIS_URL and NATS_URL, the running
 stack in data/stack, the data file in data.
@@ -18,6 +25,8 @@ export function auditCommand(): Command {
       .option("--stack [folder]", "a running stack, by its data folder (default: data/stack)")
       .option("--data <folder>", "the data file of the embedded ledger; one may run on it")
       .option("--json", "write the report as JSON")
+      .option("--head", "where all agrees, print only the head of the journal, to be noted elsewhere")
+      .option("--since <head>", "compare the journal with a head that was noted earlier")
       .addHelpText("after", HELP)
       // A wrong option also means that it could not look.
       .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

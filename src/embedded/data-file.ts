@@ -11,14 +11,13 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { messageOf, StartError } from "../errors.ts";
+import { SCHEMA_VERSION } from "./create-schema.ts";
 import { belongsTogether, readLog } from "./log-reader.ts";
-import { SCHEMA_VERSION } from "./migrate.ts";
 
-/** "Razo", as 001_ledger.sql writes it. */
+/** "Razo", as schema.sql writes it. */
 const APPLICATION_ID = 0x52617a6f;
 const SQLITE_MAGIC = "SQLite format 3\0";
 const HEADER_BYTES = 100;
-const FIRST_LINKED_VERSION = 2;
 /** For the moment in which another process asks whether the lock is held. */
 const LOCK_WAIT_MILLISECONDS = 250;
 
@@ -91,11 +90,18 @@ function inspectContent(
         `${SCHEMA_VERSION}: start the newer program that wrote it`,
     );
   }
+  // No program wrote such a version.
+  if (schemaVersion < 1) return damagedBy(`its schema version is ${schemaVersion}`);
+  if (schemaVersion < SCHEMA_VERSION) {
+    return refused(
+      `the data file ${file} is of an earlier version of this program (schema version ${schemaVersion}), whose data ` +
+        "is not carried over: begin with an empty folder (--data), or go on with the program that wrote it",
+    );
+  }
   if (isOpen) return { type: "ledger" };
 
   const readPage = (page: number): Buffer => read(pageSizeIn(own), (page - 1) * pageSizeIn(own));
-  const isLinked = idsIn(own).schemaVersion >= FIRST_LINKED_VERSION;
-  if (log !== null && !belongsTogether(log, own, isLinked, readPage)) {
+  if (log !== null && !belongsTogether(log, own, readPage)) {
     return refused(
       `the log ${file}-wal was not written for the data file beside it, which was put there later, and would spoil ` +
         `it: bring the backup back with "razonete restore --data ${dirname(file)} --from <backup>", or move the log ` +

@@ -142,7 +142,7 @@ export class EmbeddedLedger implements Ledger {
     try {
       this.#store.begin();
       outcomes = pending.map(({ command }) => batch.apply(command));
-      batch.forgetOld();
+      batch.finish();
     } catch (error) {
       this.#store.rollback();
       throw this.#unavailable(error, "none");

@@ -7,7 +7,7 @@ const RENEW = `UPDATE log_link SET previous = id, id = ${NEW_ID}`;
 const COOKIE = "(SELECT printf('%08x', schema_version) FROM pragma_schema_version)";
 
 /**
- * Keeps file and log together while a ledger runs; 002_log_link.sql says what for.
+ * Keeps file and log together while a ledger runs; schema.sql says what for.
  *
  * SQLite begins its log anew with the first transaction after all of it was moved into the file. Whether the next
  * transaction is such a one is read in the index of the log (razonete.db-shm, sqlite.org/walformat.html, section 2): one
@@ -78,7 +78,5 @@ export function renewLink(db: Database): void {
 
 /** Makes a copy of a data file one to which no log belongs. */
 export function unlinkCopy(db: Database): void {
-  // Files of schema version 1 have no link.
-  if (db.query("SELECT 1 FROM sqlite_master WHERE name = 'log_link'").get() === null) return;
   db.run(`UPDATE log_link SET id = ${NEW_ID}, previous = '0000000000000000', schema_cookie = ${COOKIE}`);
 }

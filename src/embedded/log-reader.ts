@@ -2,7 +2,6 @@ import { closeSync, openSync, readSync } from "node:fs";
 
 const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
-const NO_LINK = "0".repeat(16);
 const SCHEMA_COOKIE_AT = 40;
 
 /** A row of the table log_link, as it stands in a page. */
@@ -75,15 +74,8 @@ export function readLog(path: string): Log | null {
  *
  * @param header the beginning of the data file
  * @param readPage reads a page of the data file itself, from 1
- * @param isLinked whether the file has a link; those of schema version 1 do not
  */
-export function belongsTogether(
-  log: Log,
-  header: Buffer,
-  isLinked: boolean,
-  readPage: (page: number) => Buffer,
-): boolean {
-  if (!isLinked) return log.links.every((link, index) => index > 0 || link.previous === NO_LINK);
+export function belongsTogether(log: Log, header: Buffer, readPage: (page: number) => Buffer): boolean {
   const cookie = header.subarray(SCHEMA_COOKIE_AT, SCHEMA_COOKIE_AT + 4).toString("hex");
   return log.links.some((link) => {
     const own = readLink(link.page, readPage(link.page));

@@ -3,9 +3,9 @@ import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bounds } from "../bounds.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { createSchema } from "./create-schema.ts";
 import { damaged, explain, inspectDataFile, inUse, resolveFile, syncFile, tryLock } from "./data-file.ts";
 import { LogLink, renewLink } from "./log-link.ts";
-import { migrate } from "./migrate.ts";
 
 const BUSY_MILLISECONDS = 250;
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
@@ -19,19 +19,19 @@ export interface OpenFile<Statements> {
 }
 
 /**
- * Opens the ledger's file and brings its schema up to date. Creates folder and file if they do not exist.
+ * Opens the ledger's file. Creates folder and file if they do not exist.
  *
  * Only one process uses a file at a time. As a lock, it keeps an exclusive transaction open on an empty database beside
  * the file; the kernel releases it however the process ends. The data file itself can be read by others (the sqlite3
  * shell, a backup) while the ledger runs.
  *
- * @param onCreated fills a new file, in the transaction that creates its schema
+ * @param fill fills a new file, in the transaction that creates its schema
  * @param prepare prepares the statements that the file is used with; if it throws, the schema itself is damaged
- * @throws StartError if folder or file cannot be used: in use, not writable, damaged, another program's, too new
+ * @throws StartError if folder or file cannot be used: in use, not writable, damaged, another program's, of another version
  */
 export function openFile<Statements>(
   path: string,
-  onCreated: (db: Database) => void,
+  fill: (db: Database) => void,
   prepare: (db: Database) => Statements,
 ): OpenFile<Statements> {
   createFolder(dirname(path));
@@ -43,7 +43,7 @@ export function openFile<Statements>(
     const found = inspectDataFile(file);
     if (found.type === "refused") throw new StartError(found.sentence);
     if (found.type === "damaged") throw damaged(file, found.finding);
-    if (found.type === "absent") createFile(file, onCreated);
+    if (found.type === "absent") createFile(file, fill);
     db = new Database(file, { create: false, readwrite: true, strict: true });
     db.run(`PRAGMA busy_timeout = ${BUSY_MILLISECONDS}`);
     db.run("PRAGMA journal_mode = WAL");
@@ -51,11 +51,11 @@ export function openFile<Statements>(
     db.run("PRAGMA synchronous = FULL");
     db.run(`PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
     assertSound(db, file);
-    const opened = db;
-    migrate(opened, () => onCreated(opened));
-    const statements = prepare(opened);
-    renewLink(opened);
-    return { db, statements, logLink: new LogLink(opened, file), lock };
+    const statements = prepare(db);
+    const hasJournal = db.query("SELECT 1 FROM journal LIMIT 1").get() !== null;
+    if (!hasJournal) throw damaged(file, "its journal is empty");
+    renewLink(db);
+    return { db, statements, logLink: new LogLink(db, file), lock };
   } catch (error) {
     db?.close();
     lock.close();
@@ -85,12 +85,12 @@ function takeLock(file: string): Database {
 }
 
 /** Makes the file under another name: one with the ledger's name is a whole ledger, however early this process ends. */
-function createFile(file: string, onCreated: (db: Database) => void): void {
+function createFile(file: string, fill: (db: Database) => void): void {
   const unfinished = `${file}-new`;
   for (const ending of ["", "-journal", "-wal", "-shm"]) rmSync(`${unfinished}${ending}`, { force: true });
   const db = new Database(unfinished, { create: true, strict: true });
   try {
-    migrate(db, () => onCreated(db));
+    createSchema(db, () => fill(db));
     db.run("PRAGMA journal_mode = WAL");
   } finally {
     db.close();

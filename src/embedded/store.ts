@@ -1,15 +1,15 @@
-import type { Database } from "bun:sqlite";
+import type { Database, Statement } from "bun:sqlite";
 import { type Account, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
+import { formatEvent, INITIAL } from "../ledger/event.ts";
+import { type JournalHead, journalHash, type JournalRow, NO_HASH } from "../ledger/journal.ts";
 import { type OpenFile, openFile } from "./open-file.ts";
+import type { RememberedOutcome } from "./remembered-outcome.ts";
 
-/** An outcome that is remembered under a client's key. */
-export interface RememberedOutcome {
-  readonly content: string;
-  /** JSON of the outcome. */
-  readonly outcome: string;
-  readonly forgetAt: Micros;
-}
+/** The one that there is, in the form of the journal. */
+export const SHARD = 0;
+
+const INSERT_JOURNAL = "INSERT INTO journal (g, time, events, previous, hash) VALUES (?, ?, ?, ?, ?)";
 
 const INSERT_ACCOUNT = "INSERT INTO accounts (account, name, command, opened_at) VALUES (?, ?, ?, ?)";
 
@@ -31,10 +31,15 @@ const FORGET = `
   DELETE FROM outcomes WHERE command IN
     (SELECT command FROM outcomes WHERE forget_at <= ? ORDER BY forget_at LIMIT ?)`;
 
+/** Where the journal ends. */
+type Head = Omit<JournalHead, "shard">;
+
 function prepare(db: Database) {
   return {
     begin: db.prepare("BEGIN IMMEDIATE"),
     commit: db.prepare("COMMIT"),
+    insertJournal: db.prepare(INSERT_JOURNAL),
+    head: db.prepare<Head, []>("SELECT g, hash FROM journal ORDER BY g DESC LIMIT 1"),
     lastAccount: db.prepare<{ last: number }, []>("SELECT coalesce(max(account), 0) AS last FROM accounts"),
     account: db.prepare<Account, [number]>(SELECT_ACCOUNT),
     insertAccount: db.prepare(INSERT_ACCOUNT),
@@ -61,25 +66,23 @@ function prepare(db: Database) {
 export class Store {
   readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
+  /** The journal's last row; null: to be read from the file. */
+  #head: Head | null;
 
   /**
    * @param now the opening time of the initial accounts, if the file is new
    * @throws StartError if the file cannot be used
    */
   constructor(path: string, now: Micros) {
-    const fill = (db: Database): void => {
-      for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
-        db.run(INSERT_ACCOUNT, [index + 1, null, "initial", now]);
-        db.run(INSERT_LIMIT, [index + 1, creditLimit, 0, "initial", now]);
-      }
-    };
-    this.#file = openFile(path, fill, prepare);
+    this.#file = openFile(path, (db) => fill(db, now), prepare);
     this.#sql = this.#file.statements;
+    this.#head = this.#readHead();
   }
 
   begin(): void {
     this.#sql.begin.run();
     this.#file.logLink.begun();
+    this.#head ??= this.#readHead();
   }
 
   /** When it returns, the transaction is on disk. */
@@ -89,6 +92,8 @@ export class Store {
   }
 
   rollback(): void {
+    // Whatever went wrong, the next transaction follows what is really in the file.
+    this.#head = null;
     // After some errors SQLite has already rolled back by itself.
     if (this.#file.db.inTransaction) this.#file.db.run("ROLLBACK");
   }
@@ -108,6 +113,19 @@ export class Store {
     } catch {
       return false;
     }
+  }
+
+  /** @param time the latest time among the events */
+  insertJournal(events: readonly string[], time: Micros): void {
+    const before = this.#head;
+    if (before === null) throw new Error("no transaction was begun");
+    this.#head = insertRow(this.#sql.insertJournal, {
+      shard: SHARD,
+      g: before.g + 1,
+      time,
+      events,
+      previous: before.hash,
+    });
   }
 
   /** The highest account number in use; 0 if there is none. */
@@ -151,6 +169,12 @@ export class Store {
     this.#sql.forget.run(now, count);
   }
 
+  #readHead(): Head {
+    const head = this.#sql.head.get();
+    if (head === null) throw new Error("its journal is empty");
+    return head;
+  }
+
   /** Moves the log into the data file, so that this one file is the whole ledger, and closes it. */
   close(): void {
     const { db, logLink, lock } = this.#file;
@@ -160,4 +184,24 @@ export class Store {
     logLink.close();
     lock.close();
   }
+}
+
+/** What a new file begins with: the accounts of the start, and the journal's row that has them. */
+function fill(db: Database, now: Micros): void {
+  const events: string[] = [];
+  for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
+    const account = index + 1;
+    db.run(INSERT_ACCOUNT, [account, null, INITIAL, now]);
+    db.run(INSERT_LIMIT, [account, creditLimit, 0, INITIAL, now]);
+    events.push(formatEvent({ type: "open", account, time: now, creditLimit, id: INITIAL, name: null }));
+  }
+  const insert = db.prepare(INSERT_JOURNAL);
+  insertRow(insert, { shard: SHARD, g: 0, time: now, events, previous: NO_HASH });
+  insert.finalize();
+}
+
+function insertRow(insert: Statement, row: JournalRow): Head {
+  const hash = journalHash(row);
+  insert.run(row.g, row.time, JSON.stringify(row.events), row.previous, hash);
+  return { g: row.g, hash };
 }

@@ -31,6 +31,9 @@ export interface ChangeLimit {
 
 export type Command = Transact | OpenAccount | ChangeLimit;
 
+/** What a command asks for. */
+export type CommandContent = Omit<Transact, "id"> | Omit<OpenAccount, "id"> | Omit<ChangeLimit, "id">;
+
 /**
  * Every command gets its id before its first attempt. An id from a client (`key:` and the Idempotency-Key) is
  * remembered with its outcome for a day. An id that was made for one request (`req:`) mainly names the entry.
@@ -42,10 +45,10 @@ export function isClientKey(id: CommandId): boolean {
 }
 
 /**
- * What a command asks for, without its id, as one text. Two commands with the same id and the same content are
+ * What a command asks for as one text. Two commands with the same id and the same content are
  * the same command, sent twice.
  */
-export function contentOf(command: Command): string {
+export function contentOf(command: CommandContent): string {
   switch (command.type) {
     case "transact":
       return JSON.stringify(["transact", command.account, command.kind, command.value, command.description]);

@@ -170,16 +170,16 @@ function askedBy(event: LedgerEvent): { readonly id: CommandId; readonly content
     case "entry": {
       const { entry } = event;
       const id = idOf(entry.id);
-      return { id, content: contentOf({ type: "transact", ...entry, id }) };
+      return { id, content: contentOf({ type: "transact", ...entry }) };
     }
     case "open": {
       const { id, creditLimit, name } = event;
       if (id === INITIAL) return null;
-      return { id, content: contentOf({ type: "open", id, creditLimit, name }) };
+      return { id, content: contentOf({ type: "open", creditLimit, name }) };
     }
     case "limit": {
       const { id, account, creditLimit } = event;
-      return { id, content: contentOf({ type: "change-limit", id, account, creditLimit }) };
+      return { id, content: contentOf({ type: "change-limit", account, creditLimit }) };
     }
     case "refusal":
       return event;

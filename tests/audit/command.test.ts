@@ -55,6 +55,26 @@ describe("razonete audit", () => {
     expect(found.stdout.replace(/seconds.*/, "")).toBe(table.stdout.replace(/seconds.*/, ""));
   });
 
+  test("--head prints where the journal ends and nothing else; --since compares with it", async () => {
+    const noted = run(["--data", data, "--head"]);
+    expect(noted).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(noted.stdout).toMatch(/^0:1:[0-9a-f]{64}\n$/);
+    expect(run(["--data", data, "--since", noted.stdout]).exitCode).toBe(0);
+    expect(JSON.parse(run(["--data", data, "--json"]).stdout)).toMatchObject({ heads: noted.stdout.trim() });
+    const rewritten = run(["--data", data, "--since", `0:1:${"0".repeat(64)}`]);
+    expect(rewritten.exitCode).toBe(1);
+    expect(rewritten.stdout).toMatch(/\njournal-rewritten +- +- +row 1 is not the one /);
+    // What does not agree has no head to be noted.
+    const cut = run(["--data", data, "--head", "--since", `0:2:${"0".repeat(64)}`]);
+    expect(cut).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(cut.stderr).toMatch(/\njournal-cut +- +- +the journal ends with row 1, /);
+    for (const text of ["nonsense", "0:1", `${noted.stdout},`, `1:1:${"0".repeat(64)}`]) {
+      const { exitCode, stdout, stderr } = run(["--data", data, "--since", text]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+      expect(stderr).toMatch(/^razonete: [^\n]+ head [^\n]+\.\n$/);
+    }
+  });
+
   test("if something cannot be read: exit code 2 and one sentence", () => {
     const elsewhere = join(folder.path, "elsewhere");
     mkdirSync(elsewhere);

@@ -50,7 +50,10 @@ describe("an audit of a data file", () => {
   beforeAll(() => makeFile(whole));
   afterAll(() => folder[Symbol.dispose]());
 
-  /** Places that the audit names in a copy of the file that is damaged so. */
+  /**
+   * Places that the audit names in a copy of the file that is damaged so, by what the tables themselves show. The journal
+   * shows each of these damages, too.
+   */
   async function damaged(...damage: readonly string[]): Promise<string[]> {
     const path = join(folder.path, "damaged.db");
     copyFileSync(whole, path);
@@ -59,7 +62,10 @@ describe("an audit of a data file", () => {
     db.run("PRAGMA ignore_check_constraints = ON");
     for (const statement of damage) db.run(statement);
     db.close();
-    return places(await auditFile(path));
+    const found = places(await auditFile(path));
+    const byTables = found.filter((place) => !place.startsWith("journal-differs"));
+    expect(found.length).toBeGreaterThan(byTables.length);
+    return byTables;
   }
 
   test("finds nothing in a correct file, counts what it read, and leaves nothing behind", async () => {
@@ -100,51 +106,6 @@ describe("an audit of a data file", () => {
     expect(found).toEqual(["seq-gap 1 1", "balance-broken 2 3", "seq-gap 3 4"]);
   });
 
-  test("an account's last entries deleted, where a limit or the outcome of a client's key knows of them", async () => {
-    const remaining = (account: number, seq: number) =>
-      `DELETE FROM entries WHERE account = ${account} AND seq > ${seq}`;
-    // Account 2 had its limit changed behind seq 15.
-    expect(await damaged(remaining(2, 15))).toEqual([]);
-    expect(await damaged(remaining(2, 14))).toEqual(["seq-gap 2 15"]);
-    expect(await damaged(remaining(2, 0))).toEqual(["seq-gap 2 1"]);
-    const key = (what: string) => `UPDATE outcomes SET outcome = json_patch(outcome, '${what}')`;
-    // The one key opened account 6, which has one entry. Its outcome is made to be that of something else.
-    expect(await damaged(remaining(6, 0))).toEqual([]);
-    expect(await damaged(key('{"account": {"seq": 1}}'))).toEqual([]);
-    expect(await damaged(key('{"account": {"seq": 1}}'), remaining(6, 0))).toEqual(["seq-gap 6 1"]);
-    expect(await damaged(key('{"account": {"id": 3, "seq": 15}}'), remaining(3, 14))).toEqual([
-      "seq-gap 3 15",
-    ]);
-    expect(await damaged(key('{"type": "refused"}'), key('{"account": {"seq": 9}}'))).toEqual([]);
-    expect(await damaged("UPDATE outcomes SET outcome = 'no JSON'")).toEqual([]);
-  });
-
-  test("the remembered outcome of a client's key, as the ledger writes it, shows that the last entry is missing", async () => {
-    const path = join(folder.path, "keyed.db");
-    const ledger = new EmbeddedLedger({ file: path });
-    try {
-      await ledger.submit(credit(4));
-      await ledger.submit({ ...credit(4), id: "key:mine" });
-      // What is refused has no seq.
-      await ledger.submit({ ...credit(4), id: "key:much", kind: "debit", value: 1e12 });
-    } finally {
-      await ledger.close();
-    }
-    expect(places(await auditFile(path))).toEqual([]);
-    const db = new Database(path);
-    db.run("DELETE FROM entries WHERE account = 4 AND seq = 2");
-    db.close();
-    const { findings } = await auditFile(path);
-    expect(findings).toEqual([
-      {
-        name: "seq-gap",
-        account: 4,
-        seq: 2,
-        detail: "the entry is missing: the remembered outcome of key:mine has the account at seq 2",
-      },
-    ]);
-  });
-
   test("a command twice, with a balance that fits; a client's key after a day", async () => {
     const again = (after: string, command: string) =>
       damaged(
@@ -155,7 +116,7 @@ describe("an audit of a data file", () => {
     const day = 24 * 3600 * 1_000_000;
     expect(await again("1", "req:again")).toEqual(["command-doubled 3 16"]);
     expect(await again(String(day), "req:again")).toEqual(["command-doubled 3 16"]);
-    expect(await again(String(day - 1), "key:again")).toEqual(["command-doubled 3 16"]);
+    expect(await again(String(day - 1000), "key:again")).toEqual(["command-doubled 3 16"]);
     expect(await again(String(day), "key:again")).toEqual([]);
     expect(await again("1", "key:open")).toContain("command-doubled 3 16");
   });

@@ -264,6 +264,8 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
     expect((await call(again.url, "GET", "/clientes/1/extrato")).body).toMatchObject({
       saldo: { total: 10 },
     });
+    expect(await again.stop()).toBe(0);
+    expect(auditFile(join(data, "razonete.db")).length).toBe(2);
   });
 });
 

@@ -14,10 +14,22 @@ export interface View {
 
 const same = (actual: unknown, expected: unknown): void => expect(actual).toEqual(expected);
 
+/** Outcomes are bare standings, without name and time. */
+function sameOutcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void {
+  same(
+    actual,
+    expected.map((outcome) => {
+      if (outcome.type === "refused") return outcome;
+      const { id, creditLimit, balance, seq } = outcome.account;
+      return { ...outcome, account: { id, creditLimit, balance, seq } };
+    }),
+  );
+}
+
 /** To the last bit. */
 export const sameView: View = {
   clockIsGiven: true,
-  outcomes: same,
+  outcomes: sameOutcomes,
   account: same,
   statement: same,
   entries: same,
@@ -26,7 +38,7 @@ export const sameView: View = {
 /**
  * For a ledger with a clock of its own. The model's times are not its times, and are replaced by those that the ledger
  * gave: the first time that it says when an entry was made is the truth from then on, in every answer and over every
- * reopening, and has to lie behind that of the entry before. Its outcomes are bare standings, without name and time.
+ * reopening, and has to lie behind that of the entry before.
  */
 export class TimelessView implements View {
   readonly clockIsGiven = false;
@@ -34,14 +46,7 @@ export class TimelessView implements View {
   readonly #times = new Map<number, Micros[]>();
 
   outcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void {
-    same(
-      actual,
-      expected.map((outcome) => {
-        if (outcome.type === "refused") return outcome;
-        const { id, creditLimit, balance, seq } = outcome.account;
-        return { ...outcome, account: { id, creditLimit, balance, seq } };
-      }),
-    );
+    sameOutcomes(actual, expected);
   }
 
   account(actual: Account | null, expected: Account | null): void {

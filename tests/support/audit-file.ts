@@ -1,4 +1,5 @@
 import { constants, Database } from "bun:sqlite";
+import { journalHash } from "../../src/ledger/journal.ts";
 
 export interface FileEntry {
   readonly account: number;
@@ -21,7 +22,7 @@ interface FileLimit {
 /**
  * Reads the data file of a ledger that has ended and checks what must hold in it: seq without gaps, each balance the
  * one before and the value, none under the limit that was in force when it was decided, time rising, the tables
- * themselves sound. In BigInt, so that nothing is rounded here.
+ * themselves sound, the journal a chain that has these entries and no others. In BigInt, so that nothing is rounded here.
  *
  * @returns all entries, by account and seq
  * @throws Error that names the first thing found
@@ -36,6 +37,7 @@ export function auditFile(path: string): readonly FileEntry[] {
     const limitRows = db.query<Record<string, bigint>, []>("SELECT * FROM limits").safeIntegers(true).all();
     const entries = rows.map(toEntry);
     auditEntries(entries, limitRows.map(toLimit));
+    auditJournal(db, entries);
     return entries;
   } finally {
     db.close();
@@ -59,6 +61,41 @@ function auditEntries(entries: readonly FileEntry[], limits: readonly FileLimit[
     if (broken !== false) throw new Error(`${broken}: account ${entry.account}, seq ${entry.seq}`);
     before = entry;
   }
+}
+
+function auditJournal(db: Database, entries: readonly FileEntry[]): void {
+  const rows = db
+    .query<{ g: number; time: number; events: string; previous: Uint8Array; hash: Uint8Array }, []>(
+      "SELECT * FROM journal ORDER BY g",
+    )
+    .all();
+  let previous: Uint8Array = new Uint8Array(32);
+  const decided: string[] = [];
+  for (const [index, { g, time, events, ...row }] of rows.entries()) {
+    const texts: string[] = JSON.parse(events);
+    const hash = journalHash({ shard: 0, g, time, events: texts, previous });
+    if (g !== index || Buffer.compare(row.previous, previous) !== 0 || Buffer.compare(row.hash, hash) !== 0)
+      throw new Error(`the journal is broken: row ${g}`);
+    for (const text of texts) {
+      const [letter, account, seq, at, value, balance, , command, ...description] = text.split(" ");
+      if (letter === "c" || letter === "d")
+        decided.push(
+          JSON.stringify([letter, account, seq, at, value, balance, command, description.join(" ")]),
+        );
+    }
+    previous = row.hash;
+  }
+  const kept = entries.map(({ account, seq, kind, value, balance, description, command, time }) =>
+    JSON.stringify([
+      kind.slice(0, 1),
+      ...[account, seq, time, value, balance].map(String),
+      command,
+      description,
+    ]),
+  );
+  const differing = new Set(decided).symmetricDifference(new Set(kept));
+  if (differing.size > 0 || decided.length !== kept.length)
+    throw new Error(`journal and entries differ: ${[...differing].slice(0, 3).join("; ")}`);
 }
 
 /** The limit under which an entry was decided: the highest version with after_seq < its seq. */

@@ -1,3 +1,5 @@
+import type { JournalHead } from "../../ledger/journal.ts";
+
 /** The result of an audit. It is printed as a table for people, or as JSON for machines. */
 export interface AuditReport {
   readonly agreed: boolean;
@@ -16,6 +18,8 @@ export interface AuditReport {
   /** The first `audit_findings_told_max` findings; `findingsInAll` counts all of them. */
   readonly findings: readonly Finding[];
   readonly findingsInAll: number;
+  /** Where the journal of each shard ends. */
+  readonly heads: readonly JournalHead[];
 }
 
 /**
@@ -58,5 +62,17 @@ export type FindingName =
   | "outbox-gap"
   /** A batch in the feed differs from books or outbox. */
   | "feed-differs"
+  /** A row of the journal is not what its hash was made of. */
+  | "journal-hash"
+  /** A row of the journal does not follow the row before it. */
+  | "journal-chain"
+  /** Rows of the journal are missing. */
+  | "journal-gap"
+  /** The journal ends before an earlier head. */
+  | "journal-cut"
+  /** The journal has another row in place of an earlier head. */
+  | "journal-rewritten"
+  /** Accounts, entries, limits or outcomes are not what the journal makes of them. */
+  | "journal-differs"
   /** The file or a table cannot be read, or has something else than expected. */
   | "unreadable";

@@ -4,14 +4,15 @@
  *     bun tests/audit/support/measure.ts cluster|embedded <accounts> <entries of each> [<batches in the outbox>]
  *
  * `cluster 1000000 10` and `cluster 1 10000000` are the two extremes of ten million entries. The machine should have
- * nothing else to do; with statements of a million accounts Redis takes 3 GB. A batch in the outbox is of ten entries, of
- * any accounts.
+ * nothing else to do; with statements of a million accounts Redis takes 3 GB. A batch in the outbox, and in a data file's
+ * journal, is of ten entries. (FILE_BATCH=1 makes it one, in a data file's journal.)
  */
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { functionLibrary } from "../../../src/decide/function-library.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { journalHash, NO_HASH } from "../../../src/ledger/journal.ts";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { initialise } from "../../../src/keep/init.ts";
 import { startNats } from "../../support/servers/nats.ts";
@@ -22,6 +23,8 @@ import { connectRedis, headKey, type Redis } from "../../../src/decide/redis-cli
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 const FILL_ACCOUNTS = 10_000;
+/** Events in a row of a data file's journal. */
+const FILE_BATCH = Number(process.env["FILE_BATCH"] ?? 10);
 
 /** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL, SQLite and Lua. */
 const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
@@ -123,14 +126,48 @@ async function measureFile(): Promise<void> {
   await new EmbeddedLedger({ file }).close();
   const db = new Database(file);
   db.run("PRAGMA synchronous = OFF");
-  db.run("DELETE FROM accounts");
-  db.run("DELETE FROM limits");
+  for (const table of ["journal", "accounts", "limits"]) db.run(`DELETE FROM ${table}`);
   const numbers = `WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts})`;
-  db.run(`${numbers} INSERT INTO accounts SELECT a, NULL, 'initial', 1 FROM a`);
-  db.run(`${numbers} INSERT INTO limits SELECT a, 1, 100000, 0, 'initial', 1 FROM a`);
+  db.run(`${numbers} INSERT INTO accounts SELECT a, NULL, 'req:' || a, 1 FROM a`);
+  db.run(`${numbers} INSERT INTO limits SELECT a, 1, 100000, 0, 'req:' || a, 1 FROM a`);
   db.run(FILL_FILE(accounts, each));
+  fillJournal(db);
   db.close(true);
   await audit(["--data", folder.path], {});
+}
+
+/** The same in the journal: first all accounts, then the entries in the order of their times. */
+function fillJournal(db: Database): void {
+  const insert = db.prepare("INSERT INTO journal (g, time, events, previous, hash) VALUES (?, ?, ?, ?, ?)");
+  let previous = NO_HASH;
+  let g = 0;
+  let events: string[] = [];
+  const add = (event: string, time: number): void => {
+    if (events.push(event) === FILE_BATCH) flush(time);
+  };
+  const flush = (time: number): void => {
+    if (events.length === 0) return;
+    const hash = journalHash({ shard: 0, g, time, events, previous });
+    insert.run(g, time, JSON.stringify(events), previous, hash);
+    previous = hash;
+    g += 1;
+    events = [];
+  };
+  db.transaction(() => {
+    for (let a = 1; a <= accounts; a += 1) add(`o ${a} 1 100000 req:${a} `, 1);
+    flush(1);
+    for (let s = 1; s <= each; s += 1) {
+      const [letter, value] = s % 2 === 1 ? ["c", 1000] : ["d", 900];
+      const balance = Math.floor(s / 2) * 100 + (s % 2) * 1000;
+      for (let a = 1; a <= accounts; a += 1) {
+        const time = 1_700_000_000_000_000 + s * accounts + a;
+        const id = `req:7f000001-a1b2-7f00-0001-${s}-${a}`;
+        add(`${letter} ${a} ${s} ${time} ${value} ${balance} 100000 ${id} descricao`, time);
+      }
+    }
+    flush(1_700_000_000_000_000 + each * accounts + accounts);
+  })();
+  insert.finalize();
 }
 
 async function audit(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {

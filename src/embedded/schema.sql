@@ -1,7 +1,18 @@
 -- The ledger on one SQLite file. Amounts are in cents, times in microseconds since 1970-01-01T00:00:00Z.
+-- create-schema.ts sets user_version, which tells this schema from others.
 
 -- "Razo": tells this program's files from other SQLite files.
 PRAGMA application_id = 0x52617a6f;
+
+-- What each commit decided, chained by hashes: docs/journal.md. All other tables but the last are made of it.
+CREATE TABLE journal (
+  g INTEGER PRIMARY KEY,
+  time INTEGER NOT NULL,
+  -- A JSON array of texts.
+  events TEXT NOT NULL,
+  previous BLOB NOT NULL,
+  hash BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE accounts (
   account INTEGER PRIMARY KEY CHECK (account > 0),
@@ -36,7 +47,8 @@ CREATE TABLE entries (
   PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What became of the commands that came with a client's key, until it is forgotten.
+-- What became of the commands that came with a client's key, until it is forgotten. To look it up: it follows from the
+-- command's event in the journal.
 CREATE TABLE outcomes (
   command TEXT PRIMARY KEY,
   content TEXT NOT NULL,
@@ -45,3 +57,15 @@ CREATE TABLE outcomes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX outcomes_by_forget_at ON outcomes (forget_at);
+
+-- Tells which log (razonete.db-wal) belongs to this file, and which was left behind by another one. One row. The first
+-- transaction of each log gives the file a new id and names the one before, so a log is this file's if it names the id
+-- that the file has. All columns are of fixed length: the row is looked for in the pages of a log that SQLite may not open.
+CREATE TABLE log_link (
+  id TEXT NOT NULL CHECK (length(id) = 16),
+  previous TEXT NOT NULL CHECK (length(previous) = 16),
+  -- SQLite's schema cookie (PRAGMA schema_version) in hexadecimal. A copy by SQLite's backup API has another one.
+  schema_cookie TEXT NOT NULL CHECK (length(schema_cookie) = 8)
+) STRICT;
+
+INSERT INTO log_link VALUES (lower(hex(randomblob(8))), '0000000000000000', '00000000');

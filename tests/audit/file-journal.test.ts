@@ -1,0 +1,300 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
+import type { Finding } from "../../src/audit/report/audit-report.ts";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import type { Transact } from "../../src/ledger/command.ts";
+import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { place, places } from "./support/audited-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+interface Row {
+  readonly g: number;
+  readonly time: number;
+  readonly events: string;
+  readonly previous: Uint8Array;
+}
+
+/** SQL, or what else is done to a file. */
+type Damage = string | ((db: Database) => void);
+
+function credit(account: number, id: Transact["id"]): Transact {
+  return { type: "transact", id, account, kind: "credit", value: 1, description: "c" };
+}
+
+/** A ledger's file at rest. Each command is a row of the journal, from 1 on; account 6 is opened by row 6. */
+async function makeFile(path: string): Promise<void> {
+  const ledger = new EmbeddedLedger({ file: path });
+  try {
+    for (let entry = 1; entry <= 5; entry += 1) await ledger.submit(credit(3, `req:${entry}`));
+    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria Joia" });
+    await ledger.submit({ ...credit(6, "key:debit"), kind: "debit", value: 400 });
+    await ledger.submit({ ...credit(6, "key:much"), kind: "debit", value: 400 });
+    await ledger.submit({ type: "change-limit", id: "key:limit", account: 2, creditLimit: 90_000 });
+    await ledger.submit({ type: "change-limit", id: "req:limit", account: 2, creditLimit: 70_000 });
+    await ledger.submit(credit(2, "req:last"));
+  } finally {
+    await ledger.close();
+  }
+}
+
+describe("an audit of a data file by its journal", () => {
+  const folder = temporaryFolder();
+  const whole = join(folder.path, "whole.db");
+  const path = join(folder.path, "damaged.db");
+  let head: JournalHead;
+  beforeAll(async () => {
+    await makeFile(whole);
+    const report = await auditFile(whole);
+    expect(report.findings).toEqual([]);
+    head = report.heads[0] ?? { shard: 0, g: -1, hash: new Uint8Array() };
+    expect(head).toMatchObject({ shard: 0, g: 11 });
+  });
+  afterAll(() => folder[Symbol.dispose]());
+
+  function change(damage: (db: Database) => void): void {
+    copyFileSync(whole, path);
+    const db = new Database(path);
+    db.run("PRAGMA journal_mode = DELETE");
+    db.run("PRAGMA ignore_check_constraints = ON");
+    damage(db);
+    db.close();
+  }
+
+  /** What the audit finds in a copy of the file that is damaged so. */
+  async function findings(...damage: readonly Damage[]): Promise<readonly Finding[]> {
+    change((db) => damage.forEach((one) => (typeof one === "string" ? db.run(one) : one(db))));
+    return (await auditFile(path)).findings;
+  }
+
+  const found = async (...damage: readonly Damage[]): Promise<string[]> =>
+    (await findings(...damage)).map(({ name, account, seq }) => place(name, account, seq));
+
+  /** Gives the rows from g on the hashes that they would have had. */
+  const rehash = (from: number) => (db: Database) => {
+    const rows = db
+      .query<Row, [number]>("SELECT g, time, events, previous FROM journal WHERE g >= ? ORDER BY g")
+      .all(from);
+    let previous = rows[0]?.previous ?? new Uint8Array();
+    for (const { g, time, events } of rows) {
+      const texts: string[] = JSON.parse(events);
+      const hash = journalHash({ shard: 0, g, time, events: texts, previous });
+      db.run("UPDATE journal SET previous = ?, hash = ? WHERE g = ?", [previous, hash, g]);
+      previous = hash;
+    }
+  };
+
+  const inEvents = (g: number, from: string, to: string) =>
+    `UPDATE journal SET events = replace(events, '${from}', '${to}') WHERE g = ${g}`;
+
+  describe("rows of the tables, with the journal whole", () => {
+    test("an account's last entry: changed, or deleted, one or more", async () => {
+      const last = "WHERE account = 3 AND seq = 5";
+      expect(await findings(`UPDATE entries SET value = 2, balance = 6 ${last}`)).toEqual([
+        {
+          name: "journal-differs",
+          account: 3,
+          seq: 5,
+          detail: expect.stringMatching(
+            /^the journal has "c 3 5 \d+ 1 5 1000000 req:5 c", the tables have "c 3 5 \d+ 2 6 1000000 req:5 c"$/,
+          ),
+        },
+      ]);
+      for (const set of ["description = 'd'", "command = 'req:x'", "time = time + 1"])
+        expect(await found(`UPDATE entries SET ${set} ${last}`)).toEqual(["journal-differs 3 5"]);
+      expect(await found(`DELETE FROM entries ${last}`)).toEqual(["journal-differs 3 5"]);
+      const [two, ...others] = await findings("DELETE FROM entries WHERE account = 3 AND seq > 3");
+      expect([two?.seq, others]).toEqual([4, []]);
+      expect(two?.detail).toMatch(/the tables have nothing; so do 1 later places$/);
+    });
+
+    test("a description in the middle, an entry added", async () => {
+      expect(await found("UPDATE entries SET description = 'x' WHERE account = 3 AND seq = 2")).toEqual([
+        "journal-differs 3 2",
+      ]);
+      const add = `INSERT INTO entries SELECT account, 6, kind, value, 6, description, 'req:new', time + 1
+        FROM entries WHERE account = 3 AND seq = 5`;
+      expect(await found(add)).toEqual(["journal-differs 3 6"]);
+    });
+
+    test("a limit: changed, one after it, deleted, in another order; one finding for all entries", async () => {
+      const set = (account: number, version: number, what: string) =>
+        `UPDATE limits SET ${what} WHERE account = ${account} AND version = ${version}`;
+      expect(await found(set(3, 1, "credit_limit = 7"))).toEqual(["journal-differs 3 -"]);
+      expect(await found(set(2, 3, "credit_limit = 80001"))).toEqual(["journal-differs 2 -"]);
+      for (const what of ["command = 'req:x'", "changed_at = 5", "after_seq = 1"])
+        expect(await found(set(2, 2, what))).toEqual(["journal-differs 2 -"]);
+      for (const what of ["command = 'req:x'", "changed_at = 5"])
+        expect(await found(set(4, 1, what))).toEqual(["journal-differs 4 -"]);
+      expect(await found("DELETE FROM limits WHERE account = 2 AND version = 3")).toEqual([
+        "journal-differs 2 -",
+      ]);
+      // Nothing but their order tells which of the two is in force.
+      const swap = [set(2, 2, "version = 9"), set(2, 3, "version = 2"), set(2, 9, "version = 3")];
+      expect(await found(...swap, "DELETE FROM entries WHERE account = 2")).toEqual([
+        "journal-differs 2 -",
+        "journal-differs 2 1",
+      ]);
+    });
+
+    test("an account: deleted from all tables, added, its name", async () => {
+      const all = ["accounts", "limits", "entries"].map((table) => `DELETE FROM ${table} WHERE account = 6`);
+      expect(await found(...all)).toEqual(["journal-differs 6 -"]);
+      const add = "INSERT INTO accounts VALUES (7, NULL, 'req:7', 5)";
+      expect(await found(add, "INSERT INTO limits VALUES (7, 1, 5, 0, 'req:7', 5)")).toEqual([
+        "journal-differs 7 -",
+      ]);
+      const rename = (account: number, name: string) =>
+        `UPDATE accounts SET name = '${name}' WHERE account = ${account}`;
+      expect(await found(rename(6, "Padaria"))).toEqual(["journal-differs 6 -"]);
+      expect(await found(rename(5, ""))).toEqual(["journal-differs 5 -"]);
+    });
+
+    test("a remembered outcome: emptied, changed, deleted, added, put off", async () => {
+      const set = (key: string, what: string) => `UPDATE outcomes SET ${what} WHERE command = 'key:${key}'`;
+      for (const what of ["outcome = '{}'", "outcome = ''", "content = '[]'", "forget_at = forget_at - 1000"])
+        expect(await found(set("debit", what))).toEqual(["journal-differs 6 1"]);
+      expect(
+        await found(set("much", "outcome = replace(outcome, 'limit-exceeded', 'account-unknown')")),
+      ).toEqual(["journal-differs - -"]);
+      expect(await findings("DELETE FROM outcomes WHERE command = 'key:open'")).toEqual([
+        {
+          name: "journal-differs",
+          account: 6,
+          seq: null,
+          detail: "the remembered outcome of key:open is missing",
+        },
+      ]);
+      expect(await findings(set("debit", "command = 'key:other'"))).toHaveLength(2);
+    });
+
+    test("more than one place, in accounts far apart", async () => {
+      const several = await found(
+        "UPDATE entries SET description = 'x' WHERE account = 6",
+        "UPDATE entries SET description = 'x' WHERE account = 3 AND seq IN (1, 5)",
+      );
+      expect(several).toEqual(["journal-differs 3 1", "journal-differs 3 5", "journal-differs 6 1"]);
+    });
+  });
+
+  describe("rows of the journal", () => {
+    test("a row changed: its hash tells, or the row after it, or the tables", async () => {
+      const changed = inEvents(3, " 1 3 ", " 9 3 ");
+      expect(await found(changed)).toEqual(["journal-hash - -", "journal-differs 3 3"]);
+      expect(await found("UPDATE journal SET time = time + 1 WHERE g = 3")).toContain("journal-hash - -");
+      expect(await found("UPDATE journal SET hash = zeroblob(32) WHERE g = 3")).toEqual([
+        "journal-hash - -",
+        "journal-chain - -",
+      ]);
+      for (const events of ["'no list'", "'[1]'", "'[]'"])
+        expect(await found(`UPDATE journal SET events = ${events} WHERE g = 3`)).toContain(
+          "journal-hash - -",
+        );
+      const only = (db: Database) => {
+        db.run(changed);
+        const row = db.query<Row, []>("SELECT * FROM journal WHERE g = 3").get();
+        if (row === null) throw new Error("no row");
+        const hash = journalHash({ ...row, shard: 0, events: JSON.parse(row.events) });
+        db.run("UPDATE journal SET hash = ? WHERE g = 3", [hash]);
+      };
+      expect(await found(only)).toEqual(["journal-chain - -", "journal-differs 3 3"]);
+      expect(await found(changed, rehash(3))).toEqual(["journal-differs 3 3"]);
+    });
+
+    test("the last row changed, its hash made anew: the tables tell, or its own events", async () => {
+      expect(await found(inEvents(11, ' c"', ' d"'), rehash(11))).toEqual(["journal-differs 2 1"]);
+      expect(await found("UPDATE journal SET time = time + 1 WHERE g = 11", rehash(11))).toEqual([
+        "journal-differs - -",
+      ]);
+      expect(await found(inEvents(11, "c 2", "z 2"), rehash(11))).toContain("journal-differs 2 1");
+      expect(await found(inEvents(8, "limit-exceeded", "account-unknown"), rehash(8))).toContain(
+        "journal-differs - -",
+      );
+    });
+
+    test("a number that no hash can have", async () => {
+      for (const time of ["-1", "9223372036854775807"])
+        expect(await found(`UPDATE journal SET time = ${time} WHERE g = 4`)).toContain("journal-hash - -");
+      expect(await found("UPDATE journal SET g = -1 WHERE g = 0")).toContain("journal-hash - -");
+    });
+
+    test("one missing, two swapped, one added", async () => {
+      expect(await findings("DELETE FROM journal WHERE g = 4")).toEqual([
+        { name: "journal-gap", account: null, seq: null, detail: "row 4 is missing" },
+        expect.objectContaining({ name: "journal-differs", account: 3, seq: 4 }),
+      ]);
+      expect(await found("DELETE FROM journal WHERE g = 0")).toContain("journal-gap - -");
+      const [gap] = await findings("DELETE FROM journal WHERE g IN (4, 5)");
+      expect(gap?.detail).toBe("the rows 4 to 5 are missing");
+      expect(await findings("DELETE FROM journal")).toContainEqual({
+        name: "journal-gap",
+        account: null,
+        seq: null,
+        detail: "it has no rows",
+      });
+      const moved = (from: number, to: number) => `UPDATE journal SET g = ${to} WHERE g = ${from}`;
+      const swapped = await findings(moved(4, 99), moved(5, 4), moved(99, 5));
+      expect(new Set(swapped.map(({ name }) => name))).toEqual(new Set(["journal-hash", "journal-chain"]));
+      const add = `INSERT INTO journal SELECT 12, time + 1, '["c 3 6 ' || (time + 1) || ' 1 6 1000000 req:new c"]', hash, hash
+        FROM journal WHERE g = 11`;
+      expect(await found(add, rehash(12))).toEqual(["journal-differs 3 6"]);
+      const again = "INSERT INTO journal SELECT 12, time, events, hash, hash FROM journal WHERE g = 11";
+      expect(await found(again, rehash(12))).toEqual(["journal-differs 2 1"]);
+    });
+
+    test("its tail cut off: the tables know more; with them cut, too, an earlier head tells", async () => {
+      const cut = "DELETE FROM journal WHERE g > 4";
+      expect(await found(cut)).toContain("journal-differs 3 5");
+      const all = [
+        cut,
+        "DELETE FROM entries WHERE account <> 3 OR seq = 5",
+        "DELETE FROM limits WHERE account = 6 OR version > 1",
+        "DELETE FROM accounts WHERE account = 6",
+        "DELETE FROM outcomes",
+      ];
+      expect(await found(...all)).toEqual([]);
+      const { findings: since, heads } = await auditFile(path, { since: [head] });
+      expect(since).toEqual([
+        {
+          name: "journal-cut",
+          account: null,
+          seq: null,
+          detail: "the journal ends with row 4, and went up to row 11 earlier",
+        },
+      ]);
+      expect(heads).toMatchObject([{ shard: 0, g: 4 }]);
+    });
+
+    test("all written anew: an earlier head tells, and one from before the change does not", async () => {
+      const rewrite = [
+        inEvents(3, "req:3", "req:X"),
+        "UPDATE entries SET command = 'req:X' WHERE account = 3 AND seq = 3",
+      ];
+      expect(await found(...rewrite, rehash(3))).toEqual([]);
+      expect(places(await auditFile(path, { since: [head] }))).toEqual(["journal-rewritten - -"]);
+      const db = new Database(whole, { readonly: true });
+      const at = (g: number) =>
+        db.query<JournalHead, [number]>("SELECT 0 AS shard, g, hash FROM journal WHERE g = ?").all(g);
+      expect(places(await auditFile(path, { since: at(3) }))).toEqual(["journal-rewritten - -"]);
+      expect(places(await auditFile(path, { since: at(2) }))).toEqual([]);
+      expect(places(await auditFile(whole, { since: at(7) }))).toEqual([]);
+      db.close();
+    });
+
+    test("an earlier head of a cluster is refused", async () => {
+      for (const since of [[{ ...head, shard: 1 }], [head, { ...head, shard: 1 }], []]) {
+        const refused: unknown = await auditFile(whole, { since }).catch((error: unknown) => error);
+        expect(refused).toMatchObject({
+          exitCode: 2,
+          message: expect.stringContaining("of a cluster's journal"),
+        });
+      }
+    });
+  });
+});
