@@ -1,5 +1,6 @@
 import type { Batch } from "../carry/batch.ts";
 import { bounds } from "../bounds.ts";
+import { isEvent } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { REPLICA_FAULT } from "../decide/redis-settings.ts";
 import type { Books } from "./books.ts";
@@ -279,8 +280,7 @@ export class ShardWriter {
     if (connection === null)
       throw new MustWait("Redis", "away", "Redis is away: what is answered is kept when it is back");
     const isNew = this.#checkedConnection !== connection;
-    const feedG = isNew ? Math.max(0, ...this.#feedBatches.keys()) : 0;
-    const feedBatch = this.#feedBatches.get(feedG);
+    const feedBatch = isNew ? latestOf(this.#epoch, this.#feedBatches.values()) : null;
     // Redis may have lost batches that the feed delivered before.
     if (isNew) this.#feedBatches.clear();
     const head = await redisAnswer(outbox.head(shard));
@@ -299,9 +299,9 @@ export class ShardWriter {
       );
     }
     let { lost } = head;
-    if (feedBatch !== undefined && (await this.#isLost(feedBatch, head.g))) {
-      await this.#noteLost(feedG, head.g < feedG ? null : "other");
-      lost = feedG;
+    if (feedBatch !== null && (await this.#isLost(feedBatch, head.g))) {
+      await this.#noteLost(feedBatch.g, head.g < feedBatch.g ? null : "other");
+      lost = feedBatch.g;
     }
     const reason = reasonOlder({ ...head, lost }, this.#lastG);
     if (reason !== null) {
@@ -353,6 +353,16 @@ function reasonOlder({ g, lost }: NonNullable<Head>, lastG: number): string | nu
   return lost === null
     ? null
     : `Redis has lost what it has answered (batch ${lost}, it has ${g}): nothing is kept`;
+}
+
+/** The latest of the batches, without those of a stranger: anyone may publish to the feed's subjects. */
+function latestOf(epoch: string | null, batches: Iterable<Batch>): Batch | null {
+  let latest: Batch | null = null;
+  for (const batch of batches) {
+    const isLater = batch.epoch === epoch && batch.g > (latest?.g ?? 0);
+    if (isLater && batch.events.every(isEvent)) latest = batch;
+  }
+  return latest;
 }
 
 function entriesOf(batches: readonly Batch[]): number {

@@ -128,6 +128,15 @@ export function parseEvent(text: string): LedgerEvent {
   }
 }
 
+export function isEvent(text: string): boolean {
+  try {
+    parseEvent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** When it was decided. */
 export function timeOf(event: LedgerEvent): Micros {
   return event.type === "entry" ? event.entry.time : event.time;
