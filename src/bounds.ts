@@ -132,6 +132,10 @@ export const bounds = {
   audit_rows_named_max: 1_000,
   /** Suspicious accounts that PostgreSQL checks in detail in one query. */
   audit_odd_accounts: 10_000,
+  /** Rows of the journal that are read in one query. */
+  audit_page_journal_rows: 50_000,
+  /** Of the buckets of rows that are not what the journal makes of them (see row-sums.ts), so many are looked into. */
+  audit_buckets_named_max: 200,
   /** Accounts whose state in Redis is compared with the books at once. */
   audit_chunk_accounts: 250,
   audit_chunks_at_once_max: 3,

@@ -123,8 +123,8 @@ describe.skipIf(serversMissing !== null)(
       let calls = 0;
       const onProgress = (): void => {
         calls += 1;
-        // The pass over the books has begun and ended; the accounts in Redis were compared.
-        if (calls !== 3) return;
+        // The passes over journal and books have begun and ended; the accounts in Redis were compared.
+        if (calls !== 4) return;
         const { exitCode } = Bun.spawnSync([process.execPath, "-e", mark], { cwd: import.meta.dir });
         expect(exitCode).toBe(0);
       };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
+import { addJournal } from "../support/journal-stand-in.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -15,6 +16,7 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
   let system: LoadedCluster;
   beforeAll(async () => {
     system = await LoadedCluster.start(seed, { shards: 2, writers: 2 });
+    await addJournal(system.cluster.databaseUrl);
   });
   afterAll(() => system.dispose());
 

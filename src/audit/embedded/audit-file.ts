@@ -45,6 +45,7 @@ export async function auditFile(
     agreed: findings.count === 0,
     system: "embedded",
     counts: { ...counts, outboxEntries: 0, feedBatches: 0, statements: 0 },
+    heads: [],
     seconds: (performance.now() - began) / 1000,
     findings: findings.listed,
     findingsInAll: findings.count,

@@ -1,3 +1,5 @@
+import type { JournalHead } from "../../ledger/journal.ts";
+
 /** The result of an audit. It is printed as a table for people, or as JSON for machines. */
 export interface AuditReport {
   readonly agreed: boolean;
@@ -12,6 +14,8 @@ export interface AuditReport {
     readonly feedBatches: number;
     readonly statements: number;
   };
+  /** Where the journal of each shard ends. */
+  readonly heads: readonly JournalHead[];
   readonly seconds: number;
   /** The first `audit_findings_told_max` findings; `findingsInAll` counts all of them. */
   readonly findings: readonly Finding[];
@@ -58,5 +62,17 @@ export type FindingName =
   | "outbox-gap"
   /** A batch in the feed differs from books or outbox. */
   | "feed-differs"
+  /** The hash of a row of the journal does not fit its contents. */
+  | "journal-hash"
+  /** A row of the journal does not name the hash of the row before. */
+  | "journal-chain"
+  /** Rows of the journal are missing. */
+  | "journal-gap"
+  /** The journal ends before what the books have kept, or before a head that was noted. */
+  | "journal-cut"
+  /** A row of the journal is not the one that was noted. */
+  | "journal-rewritten"
+  /** A row of accounts, entries or limits is not what the journal makes of it, or the cursor. */
+  | "journal-differs"
   /** The file or a table cannot be read, or has something else than expected. */
   | "unreadable";

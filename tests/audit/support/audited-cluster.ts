@@ -2,6 +2,7 @@ import { auditCluster, type AuditClusterOptions } from "../../../src/audit/audit
 import type { AuditReport, FindingName } from "../../../src/audit/report/audit-report.ts";
 import { call } from "../../support/api.ts";
 import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
+import { addJournal } from "../../support/journal-stand-in.ts";
 import { KeptBooks } from "../../support/kept-books.ts";
 
 /** A cluster with some entries in accounts 1 to 5, and its audit. */
@@ -15,7 +16,9 @@ export class AuditedCluster implements AsyncDisposable {
   }
 
   static async start(options: ClusterOptions = {}): Promise<AuditedCluster> {
-    return new AuditedCluster(await Cluster.start({ apis: 1, ...options }));
+    const cluster = await Cluster.start({ apis: 1, ...options });
+    await addJournal(cluster.databaseUrl);
+    return new AuditedCluster(cluster);
   }
 
   /** Entries of one cent each, one after the other, so that each is a batch. */
