@@ -150,6 +150,11 @@ export const bounds = {
   /** An audit with more work than this, counted in entries, will take longer, and shows its progress from the start. */
   audit_quiet_work_max: 1_000_000,
 
+  /** Rows of the journal from which a rebuild makes the books at once. */
+  rebuild_page_journal_rows: 5_000,
+  /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
+  rebuild_retry_milliseconds: 500,
+
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,
 } as const;

@@ -30,7 +30,8 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
     if (!(error instanceof Divergence)) throw error;
     throw new StartError(
       `ALARM: ${error.message}. The writer stops, and nothing of it was kept. What was answered waits in Redis. ` +
-        'razonete audit names what differs; docs/operations.md, "After an alarm", says how to go on.',
+        "razonete audit names what differs; where the journal is whole, razonete rebuild makes the books anew from it; " +
+        'docs/operations.md, "After an alarm", says how to go on.',
       DIVERGENCE_EXIT_CODE,
     );
   }

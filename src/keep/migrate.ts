@@ -5,7 +5,7 @@ import books from "./migrations/001_books.sql" with { type: "text" };
 import restore from "./migrations/002_restore.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
-const MIGRATIONS: readonly string[] = [books, restore];
+export const MIGRATIONS: readonly string[] = [books, restore];
 
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

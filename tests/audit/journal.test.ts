@@ -344,7 +344,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     for (const seed of [1n, -5n, 0x123456789abcdef0n, -(2n ** 62n)]) {
       const hash = new TextHash(seed);
       const lengths = Array.from({ length: 60 }, (_, length) => length);
-      const texts = lengths.map((length) => [...alphabet.repeat(5)].slice(0, length).join(""));
+      const texts = lengths.map((length) => Array.from(alphabet.repeat(5)).slice(0, length).join(""));
       const rows = await system.books.sql<{ hash: string }[]>`
         SELECT (hashtextextended(text, ${String(seed)}::text::bigint) & 9007199254740991)::text AS hash
         FROM json_array_elements_text(${JSON.stringify(texts)}::text::json) AS t (text)`;

@@ -45,26 +45,21 @@ export async function inSnapshot<T>(sql: Sql, read: (snapshot: Snapshot) => Prom
     await transaction.unsafe(`SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '${WORK_MEMORY}'`);
     // The snapshot is taken at the first query.
     await transaction`SELECT txid_current_if_assigned()`;
-    const query = (text: string, parameters: readonly (string | number | null)[] = []): Promise<Row[]> =>
-      rows(transaction, text, parameters);
-    const source = (text: string): Promise<Readable> =>
-      transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable();
-    const copy: Snapshot["copy"] = async (text, columns, takeRow) =>
-      readCopy(await source(text), columns, takeRow);
-    const stream: Snapshot["stream"] = async (text, columns, onRow) =>
-      readBigints(await source(text), columns, onRow);
-    holder.result = { value: await read({ query, copy, stream }) };
+    holder.result = { value: await read(readerOf(transaction)) };
   });
   if (holder.result === undefined) throw new Error("the transaction ended before it began");
   return holder.result.value;
 }
 
-async function rows(
-  transaction: postgres.TransactionSql<{ bigint: number }>,
-  text: string,
-  parameters: readonly (string | number | null)[],
-): Promise<Row[]> {
-  return transaction.unsafe<Row[]>(text, [...parameters]);
+/** The books within a transaction, which decides what is seen of them. */
+export function readerOf(transaction: postgres.TransactionSql<{ bigint: number }>): Snapshot {
+  const source = (text: string): Promise<Readable> =>
+    transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable();
+  return {
+    query: async (text, parameters = []) => transaction.unsafe<Row[]>(text, [...parameters]),
+    copy: async (text, columns, takeRow) => readCopy(await source(text), columns, takeRow),
+    stream: async (text, columns, onRow) => readBigints(await source(text), columns, onRow),
+  };
 }
 
 /** The connections of an audit: one for a snapshot, one for other queries. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { JournalHead } from "../../ledger/journal.ts";
 import { StartError } from "../../errors.ts";
-import { parseEventOrNull, quote } from "../events.ts";
+import { quote } from "../events.ts";
 import type { BooksSize, Snapshot } from "../books/books-snapshot.ts";
 import type { Findings } from "../findings.ts";
 import type { ProgressEstimate } from "../progress-estimate.ts";
@@ -53,7 +53,7 @@ export class CompareJournal {
     let events = 0;
     let told = 0;
     await readJournal(this.#books, (row) => {
-      chain.take({ ...row, gone: goneIn(row) });
+      chain.take(row);
       row.events.each((from, to) => {
         events += 1;
         if (!rows.take(row.events.view, from, to)) this.#reportNoEvent(row, from, to);
@@ -106,15 +106,4 @@ export class CompareJournal {
 /** How many events the journal has at least. */
 export function eventsOf({ entries, limits }: BooksSize): number {
   return entries + limits;
-}
-
-const LETTER_OF_MISSING = 0x6d;
-
-function goneIn({ events: { view, each } }: StoredJournalRow): { from: number; to: number } | null {
-  let first: string | null = null;
-  each((from, to) => {
-    first ??= view.getUint8(from) === LETTER_OF_MISSING ? textIn(view, from, to) : "";
-  });
-  const event = parseEventOrNull(first ?? "");
-  return event?.type === "missing" ? event : null;
 }

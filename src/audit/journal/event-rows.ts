@@ -43,6 +43,7 @@ export class EventRows {
 
   /** @returns false if the text is no event */
   take(view: DataView, from: number, to: number): boolean {
+    if (from === to) return false;
     const letter = view.getUint8(from);
     if (letter === CREDIT || letter === DEBIT) {
       this.#at = from + 2;

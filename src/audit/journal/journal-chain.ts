@@ -83,6 +83,11 @@ export class JournalChain {
         this.#findings.add("journal-cut", null, null, `${noted}, the journal ${at}`);
       } else this.#findings.add("journal-rewritten", null, null, `${noted}, which is no longer there`);
     }
+    return this.heads();
+  }
+
+  /** Where the journal of each shard ends, as far as it was read. */
+  heads(): JournalHead[] {
     return [...this.#ends]
       .map(([shard, { g, hash }]) => ({ shard, g, hash }))
       .toSorted((a, b) => a.shard - b.shard);

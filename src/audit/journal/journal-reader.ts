@@ -2,6 +2,7 @@ import { bounds } from "../../bounds.ts";
 import { HASH_BYTES } from "../../ledger/journal.ts";
 import { integerAt } from "../books/binary-copy-reader.ts";
 import type { Snapshot } from "../books/books-snapshot.ts";
+import { parseEventOrNull } from "../events.ts";
 
 /** A row of the journal as PostgreSQL sends it. It is of use only until the next row. */
 export interface StoredJournalRow {
@@ -12,6 +13,8 @@ export interface StoredJournalRow {
   /** Whether {@link hash} is that of the contents. */
   readonly fits: boolean;
   readonly events: StoredEvents;
+  /** As JournalChain wants it. */
+  readonly gone: { readonly from: number; readonly to: number } | null;
 }
 
 /** The texts of the events, as bytes within `view`. */
@@ -121,6 +124,7 @@ class RowForm {
       hash,
       fits: previous.length === HASH_BYTES && isSame(hash, this.#digest.subarray(0, HASH_BYTES)),
       events: { view, each },
+      gone: count > 0 ? goneIn(view, elements + 4, elements + 4 + view.getInt32(elements)) : null,
     };
   }
 
@@ -128,6 +132,15 @@ class RowForm {
     const at = this.#at[index] ?? 0;
     return this.#bytes.subarray(at, at + (this.#length[index] ?? 0));
   }
+}
+
+const LETTER_OF_MISSING = 0x6d;
+
+/** The batches that are missing, if that is what the event says. */
+function goneIn(view: DataView, from: number, to: number): { from: number; to: number } | null {
+  if (from === to || view.getUint8(from) !== LETTER_OF_MISSING) return null;
+  const event = parseEventOrNull(textIn(view, from, to));
+  return event?.type === "missing" ? event : null;
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -53,16 +53,14 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   BEGIN
     TRUNCATE journal;
     FOR texts, latest IN
-      SELECT array_agg('o ' || a || ' 1 100000 initial '), 1 FROM generate_series(1, ${accounts}::bigint) AS a
-      UNION ALL
-      (SELECT array_agg(concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, a, s,
-          1700000000000000 + s * ${accounts} + a, ${VALUE}, ${BALANCE}, 100000,
-          'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao')),
-        max(1700000000000000 + s * ${accounts} + a)
-      FROM generate_series(1, ${each}::bigint) AS s,
+      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || a || ' 1 100000 initial ' ELSE
+          concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, a, s, 1700000000000000 + s * ${accounts} + a,
+            ${VALUE}, ${BALANCE}, 100000, 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao') END),
+        CASE s WHEN 0 THEN 1 ELSE max(1700000000000000 + s * ${accounts} + a) END
+      FROM generate_series(0, ${each}::bigint) AS s,
         generate_series(1, ${accounts}::bigint, ${BATCH_ENTRIES}) AS f,
         generate_series(f, least(f + ${BATCH_ENTRIES - 1}, ${accounts})) AS a
-      GROUP BY s, f)
+      GROUP BY s, f
     LOOP
       before := sealed;
       sealed := sha256(before || int4send(0) || int8send(g) || int8send(latest) || int4send(cardinality(texts)) || (
