@@ -182,7 +182,10 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     expect(
       await withBooks([swap("time = o.time, events = o.events, previous = o.previous, hash = o.hash")]),
     ).toEqual([
-      ...["journal-chain - -", "journal-hash - -", "journal-chain - -", "journal-hash - -"],
+      "journal-chain - -",
+      "journal-hash - -",
+      "journal-chain - -",
+      "journal-hash - -",
       "journal-chain - -",
     ]);
   });
