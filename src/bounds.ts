@@ -130,6 +130,10 @@ export const bounds = {
   audit_rows_named_max: 1_000,
   /** Suspicious accounts that PostgreSQL checks in detail in one query. */
   audit_odd_accounts: 10_000,
+  /** Rows of the journal that are read in one query. */
+  audit_page_journal_rows: 50_000,
+  /** Of the buckets of rows that are not what the journal makes of them (see row-sums.ts), so many are looked into. */
+  audit_buckets_named_max: 200,
   /** Accounts whose state in Redis is compared with the books at once. */
   audit_chunk_accounts: 250,
   audit_chunks_at_once_max: 3,
@@ -147,6 +151,11 @@ export const bounds = {
   audit_quiet_milliseconds: 1_000,
   /** An audit with more work than this, counted in entries, will take longer, and shows its progress from the start. */
   audit_quiet_work_max: 1_000_000,
+
+  /** Rows of the journal from which a rebuild makes the books at once. */
+  rebuild_page_journal_rows: 5_000,
+  /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
+  rebuild_retry_milliseconds: 500,
 
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,

@@ -2,7 +2,7 @@ import type { AuditOptions } from "./audit-options.ts";
 import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
-import { connectBooks, inSnapshot } from "./books/books-snapshot.ts";
+import { connectBooks, inSnapshot, measureBooks } from "./books/books-snapshot.ts";
 import { bounds } from "../bounds.ts";
 import { readBooksMetadata } from "./books/books-metadata.ts";
 import { CompareRedis } from "./redis/compare-redis.ts";
@@ -10,7 +10,8 @@ import { Findings } from "./findings.ts";
 import { requireReachable, POSTGRES, REDIS } from "./unreachable-server.ts";
 import { RedisReader } from "./redis/redis-reader.ts";
 import type { AuditReport } from "./report/audit-report.ts";
-import { ProgressEstimate } from "./progress-estimate.ts";
+import { COMPARISON_COST, ProgressEstimate } from "./progress-estimate.ts";
+import { CompareJournal, eventsOf } from "./journal/compare-journal.ts";
 
 export interface AuditClusterOptions extends AuditOptions {
   readonly databaseUrl: string;
@@ -27,7 +28,7 @@ export interface AuditClusterOptions extends AuditOptions {
 /**
  * Audits a cluster, also while it works, and changes nothing.
  *
- * First it audits a snapshot of the books alone. Then it reads Redis, the feed and the outbox, and after them a later
+ * First it audits a snapshot of the books alone, with their journal. Then it reads Redis, the feed and the outbox, and after them a later
  * snapshot of the books, which has everything that was no longer in the outbox. So whatever was decided before Redis was
  * read is either in the outbox or in that snapshot.
  *
@@ -45,14 +46,20 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       POSTGRES,
       inSnapshot(sql, async (snapshot) => {
         const system = await readBooksMetadata(snapshot, findings, options.duringRestore === true);
-        const { entries, accounts, suspicious, duplicateHashes } = await scanBooks(snapshot, progress);
+        const size = await measureBooks(snapshot);
+        const { accounts } = size;
+        progress.plan(eventsOf(size) + size.entries + size.limits + accounts + accounts * COMPARISON_COST);
+        const journal = new CompareJournal(snapshot, size, findings);
+        const heads = await journal.read(system.cursors, options.since ?? null, progress);
+        const { entries, suspicious, duplicateHashes } = await scanBooks(snapshot, size, journal, progress);
         for (let at = 0; at < suspicious.length; at += bounds.audit_odd_accounts) {
           const some = suspicious.slice(at, at + bounds.audit_odd_accounts);
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
         await checkCommands(snapshot, duplicateHashes, findings);
-        return { system, entries, accounts };
+        await journal.finish();
+        return { system, entries, accounts, heads };
       }),
     );
     const comparison = new CompareRedis({ sql, redis, system: books.system, findings, progress });
@@ -61,10 +68,10 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
       agreed: findings.count === 0,
       system: "cluster",
       counts: { accounts: books.accounts, entries: books.entries, ...compared },
+      heads: books.heads,
       seconds: (performance.now() - startedAt) / 1000,
       findings: findings.listed,
       findingsInAll: findings.count,
-      heads: [],
     };
   } finally {
     redis?.close();

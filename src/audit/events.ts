@@ -19,6 +19,10 @@ export interface EventDiffers {
   readonly kept: string | null;
 }
 
+export function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 120));
+}
+
 /** The event, or `null` if the text is not an event. */
 export function parseEventOrNull(text: string): LedgerEvent | null {
   try {
@@ -28,9 +32,46 @@ export function parseEventOrNull(text: string): LedgerEvent | null {
   }
 }
 
-export function accountOf(event: LedgerEvent): number | null {
-  if (event.type === "refusal" || event.type === "missing") return null;
+/** The same of what Redis decides: only a restore writes that batches are missing, and only into the journal. */
+export function parseDecision(text: string): Decision | null {
+  const event = parseEventOrNull(text);
+  return event?.type === "missing" ? null : event;
+}
+
+export type Decision = Exclude<LedgerEvent, { readonly type: "missing" }>;
+
+/** `null` for a refusal, which is of no account. */
+export function accountOf(event: Decision): number | null {
+  if (event.type === "refusal") return null;
   return event.type === "entry" ? event.entry.account : event.account;
+}
+
+/** A refusal in a batch. Of the books only the journal keeps it. */
+export interface BatchRefusal {
+  readonly shard: number;
+  readonly g: number;
+  readonly text: string;
+}
+
+/** Which of the refusals the journal does not have in their batches. */
+export async function missingRefusals(
+  queryBooks: QueryBooks,
+  refusals: readonly BatchRefusal[],
+): Promise<BatchRefusal[]> {
+  if (refusals.length === 0) return [];
+  const rows = await queryBooks(
+    `SELECT w.shard::text, w.g::text, w.text
+     FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (shard, g, text)
+     WHERE NOT EXISTS (
+       SELECT FROM journal AS j WHERE j.shard = w.shard AND j.g = w.g AND w.text = ANY(j.events)
+     )`,
+    [
+      integers(refusals, (refusal) => refusal.shard),
+      integers(refusals, (refusal) => refusal.g),
+      texts(refusals, (refusal) => refusal.text),
+    ],
+  );
+  return rows.map((row) => ({ shard: Number(row["shard"]), g: Number(row["g"]), text: String(row["text"]) }));
 }
 
 /** Which of the events, all valid, the books do not have in exactly this form. */
@@ -53,6 +94,7 @@ export async function differingEvents(
       case "limit":
         changed.push({ account: event.account, seq: event.seq, id: event.id, text: limitText(event) });
         break;
+      // A refusal changes no row, see missingRefusals.
       case "refusal":
       case "missing":
       case undefined:

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { EVENT_OF_ENTRY, parseEventOrNull } from "./events.ts";
+import { EVENT_OF_ENTRY, parseEventOrNull, quote } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
@@ -80,7 +80,7 @@ function apply(
   g: number,
   findings: Findings,
 ): void {
-  const account = event.type === "entry" ? event.entry.account : event.account;
+  const { account } = event.type === "entry" ? event.entry : event;
   const state = expected.get(account);
   if (event.type === "open") {
     if (state !== undefined) {
@@ -137,10 +137,6 @@ function apply(
   }
   state.seq = seq;
   state.balance = BigInt(balance);
-}
-
-export function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 120));
 }
 
 /** The limit for the entry with this seq, and those that were set after it and before the next entry. */

@@ -7,6 +7,7 @@ const COMMANDS: Commands = new Map([
   ["init", async () => (await import("./init.ts")).initCommand()],
   ["backup", async () => (await import("./backup.ts")).backupCommand()],
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
+  ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],

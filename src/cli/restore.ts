@@ -1,4 +1,3 @@
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { auditCluster } from "../audit/audit-cluster.ts";
 import { readServeConfig, readWriterConfig } from "../config.ts";
@@ -7,6 +6,7 @@ import { restoreFile } from "../embedded/copy-file.ts";
 import { StartError } from "../errors.ts";
 import { restore } from "../restore/restore.ts";
 import { doneLines } from "../restore/messages.ts";
+import { ask } from "./ask.ts";
 
 interface RestoreFlags {
   readonly yes: boolean;
@@ -68,7 +68,7 @@ async function restoreCluster({ yes, json, dryRun, force }: RestoreFlags): Promi
   const confirm = async (plan: readonly string[]): Promise<boolean> => {
     for (const line of plan) say(line);
     if (dryRun) return false;
-    return yes || ask();
+    return yes || ask("Restore now?", "nothing was restored");
   };
   const config = readWriterConfig();
   const { databaseUrl, redisUrl } = config;
@@ -78,19 +78,4 @@ async function restoreCluster({ yes, json, dryRun, force }: RestoreFlags): Promi
   if (json) console.log(JSON.stringify(report));
   if (report.type !== "declined") process.exit(0);
   process.exit(dryRun ? NEEDED_EXIT_CODE : 1);
-}
-
-/** @throws StartError if there is no terminal to ask at */
-async function ask(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new StartError(
-      "nothing was restored: nobody can be asked here; say --yes where that is what you want.",
-    );
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test(await terminal.question("Restore now? (yes or no) "));
-  } finally {
-    terminal.close();
-  }
 }

@@ -32,7 +32,8 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
     const wayOn =
       error.account === null
         ? ""
-        : ' razonete audit names what differs; docs/operations.md, "After an alarm", says how to go on.';
+        : " razonete audit names what differs; where the journal is whole, razonete rebuild makes the books anew from it; " +
+          'docs/operations.md, "After an alarm", says how to go on.';
     throw new StartError(
       `ALARM: ${error.message}. The writer stops, and nothing of it was kept: what was answered waits in Redis.${wayOn}`,
       DIVERGENCE_EXIT_CODE,

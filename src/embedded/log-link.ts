@@ -76,6 +76,11 @@ export function renewLink(db: Database): void {
   }
 }
 
+/** In a transaction that changes the schema: the link tells of the schema that file and log have after it. */
+export function noteSchema(db: Database): void {
+  db.run(`UPDATE log_link SET schema_cookie = ${COOKIE}`);
+}
+
 /** Makes a copy of a data file one to which no log belongs. */
 export function unlinkCopy(db: Database): void {
   db.run(`UPDATE log_link SET id = ${NEW_ID}, previous = '0000000000000000', schema_cookie = ${COOKIE}`);

@@ -4,7 +4,7 @@ import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/003_books.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
-const MIGRATIONS: readonly string[] = [books];
+export const MIGRATIONS: readonly string[] = [books];
 
 /** The first migration's. Versions before it had no journal, and it cannot be made afterwards. */
 const FIRST_VERSION = 3;

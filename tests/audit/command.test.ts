@@ -148,7 +148,7 @@ describe("razonete audit", () => {
       await system.cluster.redisCommand("HSET", "razonete:{0}:account:4", "balance", "7");
       const { exitCode, stdout } = run([], servers);
       expect(exitCode).toBe(1);
-      expect(stdout).toContain("Not agreed: 5 findings.\n");
+      expect(stdout).toContain("Not agreed: 6 findings.\n");
       expect(stdout).toMatch(/\nbalance-broken +3 +5 +4 \+ 1 is 5, the entry has 4\n/);
       expect(stdout).toMatch(/\nredis-differs +4 +0 +Redis has the balance 7, books and outbox have 0\n/);
     });

@@ -53,7 +53,17 @@ test("says its version, and has the commands of servers alone", () => {
   expect(stdout.toString()).toBe(`${packageJson.version}\n`);
   const help = Bun.spawnSync([executable, "--help"], { cwd: folder, env: {} }).stdout.toString();
   const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => String(name));
-  expect(commands).toEqual(["serve", "init", "backup", "restore", "api", "writer", "audit", "help"]);
+  expect(commands).toEqual([
+    "serve",
+    "init",
+    "backup",
+    "restore",
+    "rebuild",
+    "api",
+    "writer",
+    "audit",
+    "help",
+  ]);
 });
 
 test("takes neither settings nor code from the folder that it is run in", async () => {

@@ -1,7 +1,10 @@
 import { MONEY_CENTS_MAX } from "../../ledger/rules.ts";
-import type { Snapshot } from "./books-snapshot.ts";
+import type { BooksSize, Snapshot } from "./books-snapshot.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
-import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
+import type { CompareJournal } from "../journal/compare-journal.ts";
+import { TEXT_OF_ACCOUNT, TEXT_OF_ENTRY, TEXT_OF_LIMIT } from "../journal/event-rows.ts";
+import { ACCOUNT, ENTRY, LIMIT } from "../journal/row-sums.ts";
+import type { ProgressEstimate } from "../progress-estimate.ts";
 
 /** The result of the scan. */
 export interface BooksScan {
@@ -25,36 +28,44 @@ const PROGRESS_ROWS = 100_000;
  *
  * Uses about 50 bytes of memory for each account, and 8 for each entry.
  *
- * @param progress the later comparison of the accounts is also planned here, since they are counted here
+ * @param journal has read the journal, and takes each row of the books
  */
-export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Promise<BooksScan> {
-  const [row] = await books.query(`
-    SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
-      (SELECT count(*) FROM accounts) AS accounts, (SELECT max(account) FROM accounts)::text AS last`);
-  const [entries = 0, changes = 0, accounts = 0, last = 0] = ["entries", "limits", "accounts", "last"].map(
-    (name) => Number(row?.[name]),
-  );
-  // Each shard numbers its accounts in steps, and may be ahead of the others. A number that is far too high is damage.
-  const scanned = new ScannedAccounts(Math.min(last, 2 * accounts) + 1);
-  const commands = new DuplicateDetector(entries + changes);
-  progress.plan(entries + accounts + changes + accounts * COMPARISON_COST);
+export async function scanBooks(
+  books: Snapshot,
+  { accounts, entries, limits, lastAccount }: BooksSize,
+  journal: CompareJournal,
+  progress: ProgressEstimate,
+): Promise<BooksScan> {
+  const scanned = new ScannedAccounts(lastAccount + 1);
+  const commands = new DuplicateDetector(entries + limits);
   let rows = 0;
   const countRow = (): void => {
     rows += 1;
     if (rows % PROGRESS_ROWS === 0) progress.did(PROGRESS_ROWS);
   };
-  await books.stream(ENTRIES, 7, (entry) => {
-    scanned.entry(entry);
-    commands.addHash(entry[6] ?? 0);
-    countRow();
-  });
+  await books.stream(
+    `SELECT ${ENTRY_COLUMNS}, ${journal.hashOf(TEXT_OF_ENTRY)} FROM entries AS e`,
+    8,
+    (entry) => {
+      scanned.entry(entry);
+      commands.addHash(entry[6] ?? 0);
+      journal.takeRow(ENTRY, entry[0] ?? 0, entry[1] ?? 0, entry[7] ?? 0);
+      countRow();
+    },
+  );
   const streamed = rows;
-  await books.stream(ACCOUNTS, 4, (account) => {
-    scanned.account(account);
-    countRow();
-  });
-  await books.stream(LIMITS, 5, (limit) => {
+  await books.stream(
+    `SELECT ${ACCOUNT_COLUMNS}, ${journal.hashOf(TEXT_OF_ACCOUNT)} FROM accounts`,
+    5,
+    (account) => {
+      scanned.account(account);
+      journal.takeRow(ACCOUNT, account[0] ?? 0, 0, account[4] ?? 0);
+      countRow();
+    },
+  );
+  await books.stream(`SELECT ${LIMIT_COLUMNS}, ${journal.hashOf(TEXT_OF_LIMIT)} FROM limits`, 6, (limit) => {
     scanned.limit(limit);
+    journal.takeRow(LIMIT, limit[0] ?? 0, limit[1] ?? 0, limit[5] ?? 0);
     countRow();
     const hash = limit[4] ?? 0;
     // The limits of the initial accounts have no command.
@@ -70,17 +81,15 @@ export async function scanBooks(books: Snapshot, progress: ProgressEstimate): Pr
 }
 
 /** The value with its sign; NULL for a value that no entry can have. */
-const ENTRIES = `
-  SELECT account, seq, CASE WHEN value <= 0 THEN NULL WHEN kind = 'credit' THEN value WHEN kind = 'debit' THEN -value END,
-    balance, credit_limit, time, ${HASH_OF_COMMAND}
-  FROM entries`;
+const ENTRY_COLUMNS = `
+  account, seq, CASE WHEN value <= 0 THEN NULL WHEN kind = 'credit' THEN value WHEN kind = 'debit' THEN -value END,
+    balance, credit_limit, time, ${HASH_OF_COMMAND}`;
 
-const ACCOUNTS = "SELECT account, seq, balance, credit_limit FROM accounts";
+const ACCOUNT_COLUMNS = "account, seq, balance, credit_limit";
 
-const LIMITS = `
-  SELECT account, version::bigint, credit_limit, after_seq,
-    CASE WHEN command <> 'initial' THEN ${HASH_OF_COMMAND} END
-  FROM limits`;
+const LIMIT_COLUMNS = `
+  account, version::bigint, credit_limit, after_seq,
+    CASE WHEN command <> 'initial' THEN ${HASH_OF_COMMAND} END`;
 
 const SUSPICIOUS = 1;
 const IS_THERE = 2;

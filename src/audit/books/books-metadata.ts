@@ -7,6 +7,8 @@ import { CANNOT_AUDIT } from "../unreachable-server.ts";
 export interface BooksMetadata {
   readonly epoch: string;
   readonly shards: number;
+  /** By shard, the latest batch that is kept. */
+  readonly cursors: ReadonlyMap<number, number>;
 }
 
 /**
@@ -19,13 +21,20 @@ export async function readBooksMetadata(
   duringRestore: boolean,
 ): Promise<BooksMetadata> {
   const [tables] = await books.query(
-    "SELECT to_regclass('system') IS NOT NULL AS books, to_regclass('restores') IS NOT NULL AS restores",
+    `SELECT to_regclass('system') IS NOT NULL AS books, to_regclass('restores') IS NOT NULL AS restores,
+       to_regclass('journal') IS NOT NULL AS journal`,
   );
   const [row] =
     tables?.["books"] === true ? await books.query("SELECT epoch, shards, loaded FROM system") : [];
   if (row === undefined) {
     throw new StartError(
       "the database (DATABASE_URL) holds no books: run razonete init first.",
+      CANNOT_AUDIT,
+    );
+  }
+  if (tables?.["journal"] !== true) {
+    throw new StartError(
+      "the database (DATABASE_URL) has no journal: its books are of an earlier version, audit them with that one.",
       CANNOT_AUDIT,
     );
   }
@@ -46,14 +55,10 @@ export async function readBooksMetadata(
     }
   }
   const shards = Number(row["shards"]);
-  const [cursors] = await books.query(`SELECT count(*) AS count FROM cursors WHERE shard < ${shards}`);
-  if (Number(cursors?.["count"]) !== shards) {
-    findings.add(
-      "outbox-gap",
-      null,
-      null,
-      `the books have ${cursors?.["count"]} cursors for ${shards} shards`,
-    );
+  const rows = await books.query(`SELECT shard, last_g::text FROM cursors WHERE shard < ${shards}`);
+  if (rows.length !== shards) {
+    findings.add("outbox-gap", null, null, `the books have ${rows.length} cursors for ${shards} shards`);
   }
-  return { epoch: String(row["epoch"]), shards };
+  const cursors = new Map(rows.map((cursor) => [Number(cursor["shard"]), Number(cursor["last_g"])]));
+  return { epoch: String(row["epoch"]), shards, cursors };
 }

@@ -1,6 +1,7 @@
+import type { Readable } from "node:stream";
 import type postgres from "postgres";
 import { connectPostgres, type Sql } from "../../keep/postgres-client.ts";
-import { readBinaryCopy } from "./binary-copy-reader.ts";
+import { readBigints, readCopy, type TakeRow } from "./binary-copy-reader.ts";
 
 /** Memory for sorting the entries of an account that has very many. */
 const WORK_MEMORY = "64MB";
@@ -11,8 +12,30 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 /** The books at one point in time, unaffected by later commits. */
 export interface Snapshot {
   readonly query: (text: string, parameters?: readonly (string | number | null)[]) => Promise<Row[]>;
-  /** Streams the rows of a query whose columns are all of type bigint, see {@link readBinaryCopy}. */
+  /** Streams the rows of a query, see {@link readCopy}. */
+  readonly copy: (query: string, columns: number, takeRow: TakeRow) => Promise<void>;
+  /** Streams the rows of a query whose columns are all of type bigint, see {@link readBigints}. */
   readonly stream: (query: string, columns: number, onRow: (row: Float64Array) => void) => Promise<void>;
+}
+
+/** How many rows the books have, and how high their accounts go. */
+export interface BooksSize {
+  readonly accounts: number;
+  readonly entries: number;
+  readonly limits: number;
+  /** A number that is far higher than it should be is left out: arrays are made of this length. */
+  readonly lastAccount: number;
+}
+
+export async function measureBooks(books: Snapshot): Promise<BooksSize> {
+  const [row] = await books.query(`
+    SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
+      (SELECT count(*) FROM accounts) AS accounts, (SELECT max(account) FROM accounts)::text AS last`);
+  const [entries = 0, limits = 0, accounts = 0, last = 0] = ["entries", "limits", "accounts", "last"].map(
+    (name) => Number(row?.[name]),
+  );
+  // Each shard numbers its accounts in steps, and may be ahead of the others. A number that is far too high is damage.
+  return { entries, limits, accounts, lastAccount: Math.min(last, 2 * accounts) };
 }
 
 /** Reads the books in a read-only transaction without a time-out. */
@@ -22,26 +45,21 @@ export async function inSnapshot<T>(sql: Sql, read: (snapshot: Snapshot) => Prom
     await transaction.unsafe(`SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '${WORK_MEMORY}'`);
     // The snapshot is taken at the first query.
     await transaction`SELECT txid_current_if_assigned()`;
-    const query = (text: string, parameters: readonly (string | number | null)[] = []): Promise<Row[]> =>
-      rows(transaction, text, parameters);
-    const stream = async (text: string, columns: number, onRow: (row: Float64Array) => void): Promise<void> =>
-      readBinaryCopy(
-        await transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable(),
-        columns,
-        onRow,
-      );
-    holder.result = { value: await read({ query, stream }) };
+    holder.result = { value: await read(readerOf(transaction)) };
   });
   if (holder.result === undefined) throw new Error("the transaction ended before it began");
   return holder.result.value;
 }
 
-async function rows(
-  transaction: postgres.TransactionSql<{ bigint: number }>,
-  text: string,
-  parameters: readonly (string | number | null)[],
-): Promise<Row[]> {
-  return transaction.unsafe<Row[]>(text, [...parameters]);
+/** The books within a transaction, which decides what is seen of them. */
+export function readerOf(transaction: postgres.TransactionSql<{ bigint: number }>): Snapshot {
+  const source = (text: string): Promise<Readable> =>
+    transaction.unsafe(`COPY (${text}) TO STDOUT (FORMAT binary)`).readable();
+  return {
+    query: async (text, parameters = []) => transaction.unsafe<Row[]>(text, [...parameters]),
+    copy: async (text, columns, takeRow) => readCopy(await source(text), columns, takeRow),
+    stream: async (text, columns, onRow) => readBigints(await source(text), columns, onRow),
+  };
 }
 
 /** The connections of an audit: one for a snapshot, one for other queries. */

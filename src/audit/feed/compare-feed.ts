@@ -2,8 +2,15 @@ import type { Database } from "bun:sqlite";
 import { z } from "zod";
 import type { Batch } from "../../carry/batch.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
-import { quote } from "../expected-accounts.ts";
-import { accountOf, type QueryBooks, differingEvents, parseEventOrNull } from "../events.ts";
+import {
+  accountOf,
+  type BatchRefusal,
+  differingEvents,
+  missingRefusals,
+  parseDecision,
+  type QueryBooks,
+  quote,
+} from "../events.ts";
 import type { FeedMessage } from "./stream-reader.ts";
 import type { Findings } from "../findings.ts";
 import { bounds } from "../../bounds.ts";
@@ -12,22 +19,30 @@ import type { OutboxSpill } from "../spill/outbox-spill.ts";
 /** Finds differences between the batches and the books, which have kept all of them. */
 export async function compareWithBooks(
   source: "the feed" | "the outbox",
-  batches: readonly (OutboxEntry | Batch)[],
+  batches: readonly Pick<Batch, "shard" | "g" | "events">[],
   queryBooks: QueryBooks,
   findings: Findings,
 ): Promise<void> {
   const name = source === "the feed" ? "feed-differs" : "redis-differs";
   const events = new Map<string, number>();
-  for (const { g, events: texts } of batches) {
+  const refusals: BatchRefusal[] = [];
+  for (const { shard, g, events: texts } of batches) {
     for (const text of texts) {
-      if (parseEventOrNull(text) !== null) events.set(text, g);
-      else findings.add(name, null, null, `batch ${g} of ${source} holds what is no event: ${quote(text)}`);
+      const event = parseDecision(text);
+      if (event === null)
+        findings.add(name, null, null, `batch ${g} of ${source} holds what is no event: ${quote(text)}`);
+      else if (event.type === "refusal") refusals.push({ shard, g, text });
+      else events.set(text, g);
     }
   }
   for (const { text, account, seq, kept } of await differingEvents(queryBooks, [...events.keys()])) {
     const books = kept === null ? "the books nothing there" : `the books ${quote(kept)}`;
     const detail = `${source} has ${quote(text)} in batch ${events.get(text)}, ${books}`;
     findings.add(name, account, seq, detail);
+  }
+  for (const { shard, g, text } of await missingRefusals(queryBooks, refusals)) {
+    const detail = `${source} has ${quote(text)} in batch ${g} of shard ${shard}, the journal does not`;
+    findings.add(name, null, null, detail);
   }
 }
 
@@ -90,7 +105,7 @@ export class CompareFeed {
 
   async finish({ shard, cursor, outbox, headG }: FinalState, queryBooks: QueryBooks): Promise<void> {
     for (const page of this.#pages(shard)) {
-      const kept = page.filter(({ g }) => g <= cursor);
+      const kept = page.filter(({ g }) => g <= cursor).map((batch) => ({ ...batch, shard }));
       await compareWithBooks("the feed", kept, queryBooks, this.#findings);
       for (const { g, events } of page) {
         if (g > headG) {
@@ -129,7 +144,7 @@ export class CompareFeed {
     const length = Math.max(events.length, decided.length);
     const at = Array.from({ length }, (_, index) => index).find((index) => events[index] !== decided[index]);
     const text = events[at ?? 0] ?? "";
-    const event = parseEventOrNull(text);
+    const event = parseDecision(text);
     const account = event === null ? null : accountOf(event);
     const seq = event?.type === "entry" ? event.entry.seq : null;
     const detail = `batch ${g} of the feed has ${quote(text)}, the outbox ${quote(decided[at ?? 0] ?? "")}`;

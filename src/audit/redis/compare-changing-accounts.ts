@@ -4,8 +4,8 @@ import { bounds } from "../../bounds.ts";
 import { inSnapshot, type Snapshot } from "../books/books-snapshot.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
 import { type CompareFeed, compareWithBooks } from "../feed/compare-feed.ts";
-import { expectedAccounts, quote } from "../expected-accounts.ts";
-import type { QueryBooks } from "../events.ts";
+import { type QueryBooks, quote } from "../events.ts";
+import { expectedAccounts } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import { requireReachable, POSTGRES } from "../unreachable-server.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
@@ -156,13 +156,13 @@ export class CompareChangingAccounts {
     since: number,
     { books, cursor }: PointInTime,
   ): Promise<void> {
-    const { outbox } = this.#options;
-    let kept: { readonly g: number; readonly events: readonly string[] }[] = [];
+    const { outbox, shard } = this.#options;
+    let kept: { readonly shard: number; readonly g: number; readonly events: readonly string[] }[] = [];
     const compareKept = (): Promise<void> =>
       compareWithBooks("the outbox", kept, books.query, this.#findings);
     for (const account of accounts) {
       for (const { g, text } of outbox.eventsOf(account, since, cursor)) {
-        kept.push({ g, events: [text] });
+        kept.push({ shard, g, events: [text] });
         if (kept.length < bounds.audit_moving_accounts) continue;
         await compareKept();
         kept = [];
@@ -183,7 +183,8 @@ export class CompareChangingAccounts {
     this.#compareCursor(pointInTime);
     await this.#compareNumbers(pointInTime);
     for (const page of outbox.pagesUpTo(cursor)) {
-      await compareWithBooks("the outbox", page, books.query, this.#findings);
+      const batches = page.map((batch) => ({ ...batch, shard }));
+      await compareWithBooks("the outbox", batches, books.query, this.#findings);
     }
     await feed.finish({ shard, cursor, outbox, headG: headAfter.g }, books.query);
   }

@@ -1,6 +1,6 @@
 import { bounds } from "../../bounds.ts";
+import { quote } from "../events.ts";
 import type { ExpectedAccount } from "../expected-accounts.ts";
-import { quote } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import type { ReadResult } from "./redis-reader.ts";
 

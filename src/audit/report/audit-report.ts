@@ -14,12 +14,12 @@ export interface AuditReport {
     readonly feedBatches: number;
     readonly statements: number;
   };
+  /** Where the journal of each shard ends. */
+  readonly heads: readonly JournalHead[];
   readonly seconds: number;
   /** The first `audit_findings_told_max` findings; `findingsInAll` counts all of them. */
   readonly findings: readonly Finding[];
   readonly findingsInAll: number;
-  /** Where the journal of each shard ends. */
-  readonly heads: readonly JournalHead[];
 }
 
 /**
@@ -62,17 +62,17 @@ export type FindingName =
   | "outbox-gap"
   /** A batch in the feed differs from books or outbox. */
   | "feed-differs"
-  /** A row of the journal is not what its hash was made of. */
+  /** The hash of a row of the journal does not fit its contents. */
   | "journal-hash"
-  /** A row of the journal does not follow the row before it. */
+  /** A row of the journal does not name the hash of the row before. */
   | "journal-chain"
   /** Rows of the journal are missing. */
   | "journal-gap"
-  /** The journal ends before an earlier head. */
+  /** The journal ends before what the books have kept, or before a head that was noted. */
   | "journal-cut"
-  /** The journal has another row in place of an earlier head. */
+  /** A row of the journal is not the one that was noted. */
   | "journal-rewritten"
-  /** Accounts, entries, limits or outcomes are not what the journal makes of them. */
+  /** A row of accounts, entries, limits or outcomes is not what the journal makes of it, or the cursor. */
   | "journal-differs"
   /** The file or a table cannot be read, or has something else than expected. */
   | "unreadable";

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { accountOf, parseEventOrNull } from "../events.ts";
+import { accountOf, parseDecision } from "../events.ts";
 
 export interface OutboxEvent {
   readonly g: number;
@@ -27,7 +27,7 @@ export class OutboxSpill {
     this.#db = db;
     // query() makes statements that are finalized with the connection; otherwise the temporary file would remain.
     this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
-    this.#addEvent = db.query("INSERT INTO events (g, account, text) VALUES (?, ?, ?)");
+    this.#addEvent = db.query("INSERT INTO events (g, account, is_event, text) VALUES (?, ?, ?, ?)");
     this.#eventsOf = db.query(
       "SELECT g, text FROM events WHERE account = ? AND g > ? AND g <= ? ORDER BY g, place",
     );
@@ -45,8 +45,8 @@ export class OutboxSpill {
       for (const { g, events } of page) {
         this.#addBatch.run(g);
         for (const text of events) {
-          const event = parseEventOrNull(text);
-          this.#addEvent.run(g, event === null ? null : accountOf(event), text);
+          const event = parseDecision(text);
+          this.#addEvent.run(g, event === null ? null : accountOf(event), event === null ? 0 : 1, text);
         }
         this.#lastG = g;
       }
@@ -97,7 +97,7 @@ export class OutboxSpill {
   malformedAfter(g: number): OutboxEvent[] {
     return this.#db
       .query<OutboxEvent, [number, number]>(
-        "SELECT g, text FROM events WHERE account IS NULL AND g > ? ORDER BY place LIMIT ?",
+        "SELECT g, text FROM events WHERE is_event = 0 AND g > ? ORDER BY place LIMIT ?",
       )
       .all(g, bounds.audit_rows_named_max);
   }

@@ -6,11 +6,12 @@ CREATE TEMP TABLE batches (
   g INTEGER NOT NULL
 ) STRICT;
 
--- `account` is NULL if the text is not an event.
+-- `account` is NULL if the text is not an event, or a refusal, which is of no account.
 CREATE TEMP TABLE events (
   place INTEGER PRIMARY KEY,
   g INTEGER NOT NULL,
   account INTEGER,
+  is_event INTEGER NOT NULL,
   text TEXT NOT NULL
 ) STRICT;
 

@@ -15,7 +15,8 @@ export class AuditedCluster implements AsyncDisposable {
   }
 
   static async start(options: ClusterOptions = {}): Promise<AuditedCluster> {
-    return new AuditedCluster(await Cluster.start({ apis: 1, ...options }));
+    const cluster = await Cluster.start({ apis: 1, ...options });
+    return new AuditedCluster(cluster);
   }
 
   /** Entries of one cent each, one after the other, so that each is a batch. */

@@ -25,6 +25,7 @@ const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 const FILL_ACCOUNTS = 10_000;
 /** Events in a row of a data file's journal. */
 const FILE_BATCH = Number(process.env["FILE_BATCH"] ?? 10);
+const BATCH_ENTRIES = 50;
 
 /** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL, SQLite and Lua. */
 const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
@@ -41,6 +42,37 @@ const FILL_BOOKS = (accounts: number, each: number): string => `
     1700000000000000 + s * ${accounts} + a
   FROM generate_series(1, ${each}::bigint) AS s, generate_series(1, ${accounts}::bigint) AS a;
   ANALYZE`;
+
+/** Batches of fifty entries. Of entries that are the same everywhere, so that nothing has to be sorted. */
+const FILL_JOURNAL = (accounts: number, each: number): string => `
+  DO $$
+  DECLARE
+    g bigint := 0;
+    texts text[];
+    before bytea;
+    sealed bytea := decode(repeat('00', 32), 'hex');
+    latest bigint := 1;
+  BEGIN
+    TRUNCATE journal;
+    FOR texts, latest IN
+      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || a || ' 1 100000 initial ' ELSE
+          concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, a, s, 1700000000000000 + s * ${accounts} + a,
+            ${VALUE}, ${BALANCE}, 100000, 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao') END),
+        CASE s WHEN 0 THEN 1 ELSE max(1700000000000000 + s * ${accounts} + a) END
+      FROM generate_series(0, ${each}::bigint) AS s,
+        generate_series(1, ${accounts}::bigint, ${BATCH_ENTRIES}) AS f,
+        generate_series(f, least(f + ${BATCH_ENTRIES - 1}, ${accounts})) AS a
+      GROUP BY s, f
+    LOOP
+      before := sealed;
+      sealed := sha256(before || int4send(0) || int8send(g) || int8send(latest) || int4send(cardinality(texts)) || (
+        SELECT string_agg(int4send(octet_length(t)) || convert_to(t, 'UTF8'), ''::bytea) FROM unnest(texts) AS t));
+      INSERT INTO journal VALUES (0, g, latest, texts, before, sealed);
+      g := g + 1;
+    END LOOP;
+    UPDATE cursors SET last_g = g - 1;
+  END
+  $$`;
 
 const FILL_FILE = (accounts: number, each: number): string => `
   WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts}),
@@ -84,6 +116,10 @@ async function measureCluster(): Promise<void> {
     const sql = connectPostgres({ url: databaseUrl, name: "measure", connections_max: 1 });
     await sql`SET statement_timeout = 0`;
     await sql.unsafe(FILL_BOOKS(accounts, each));
+    await sql.unsafe(FILL_JOURNAL(accounts, each));
+    await sql.unsafe("VACUUM ANALYZE");
+    const [cursor] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors`;
+    const lastG = cursor?.last_g ?? 0;
     await sql.end();
     const client = connectRedis(redis.url, () => {});
     await client.connect();
@@ -97,7 +133,7 @@ async function measureCluster(): Promise<void> {
       ...[1, 2, 3, 4, 5].filter((a) => a > accounts).map((a) => `razonete:{0}:account:${a}`),
       "none",
     ]);
-    await client.sendCommand(["HSET", headKey(0), "next", String(accounts + 1)]);
+    await client.sendCommand(["HSET", headKey(0), "next", String(accounts + 1), "g", String(lastG)]);
     await fillOutbox(client);
     client.destroy();
     await audit([], { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, NATS_URL: nats.url });

@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import type { JournalHead } from "../../ledger/journal.ts";
+import { StartError } from "../../errors.ts";
+import { quote } from "../events.ts";
+import type { BooksSize, Snapshot } from "../books/books-snapshot.ts";
+import type { Findings } from "../findings.ts";
+import type { ProgressEstimate } from "../progress-estimate.ts";
+import { CANNOT_AUDIT } from "../unreachable-server.ts";
+import { EventRows } from "./event-rows.ts";
+import { JournalChain } from "./journal-chain.ts";
+import { readJournal, type StoredJournalRow, textIn } from "./journal-reader.ts";
+import { nameDifferences } from "./name-differences.ts";
+import { type RowKind, RowSums } from "./row-sums.ts";
+import { hashInSql, TextHash } from "./text-hash.ts";
+
+const PROGRESS_EVENTS = 100_000;
+
+/**
+ * Compares the books with their journal: first the journal is read, its chain is checked, and what its events make is
+ * summed up; then each row of the books is taken off, when it is read for the other checks. What is left differs.
+ */
+export class CompareJournal {
+  readonly #books: Snapshot;
+  readonly #size: BooksSize;
+  readonly #findings: Findings;
+  readonly #sums = new RowSums();
+  readonly #hash = new TextHash(randomBytes(8).readBigInt64BE());
+
+  constructor(books: Snapshot, size: BooksSize, findings: Findings) {
+    this.#books = books;
+    this.#size = size;
+    this.#findings = findings;
+  }
+
+  /**
+   * Reads the journal; before the rows of the books.
+   *
+   * @param cursors by shard, the latest batch that the books have kept
+   * @param since heads that were noted before
+   * @returns where the journal of each shard ends
+   */
+  async read(
+    cursors: ReadonlyMap<number, number>,
+    since: readonly JournalHead[] | null,
+    progress: ProgressEstimate,
+  ): Promise<JournalHead[]> {
+    await this.#tryHash();
+    const planned = eventsOf(this.#size);
+    const chain = new JournalChain(this.#findings, since);
+    const rows = new EventRows(this.#size.lastAccount + 1, (kind, account, place, view, from, to) =>
+      this.#sums.add(kind, account, place, this.#hash.of(view, from, to)),
+    );
+    let events = 0;
+    let told = 0;
+    await readJournal(this.#books, (row) => {
+      chain.take(row);
+      row.events.each((from, to) => {
+        events += 1;
+        if (!rows.take(row.events.view, from, to)) this.#reportNoEvent(row, from, to);
+      });
+      if (events - told < PROGRESS_EVENTS || events > planned) return;
+      progress.did(events - told);
+      told = events;
+    });
+    progress.did(planned - told);
+    return chain.finish(cursors);
+  }
+
+  /** SQL for what {@link takeRow} needs as the hash of a row. */
+  hashOf(text: string): string {
+    return hashInSql(text, this.#hash.seed);
+  }
+
+  /** Takes a row of the books. */
+  takeRow(kind: RowKind, account: number, place: number, hash: number): void {
+    this.#sums.subtract(kind, account, place, hash);
+  }
+
+  /** After all rows of the books: reports those that are not what the journal makes of them. */
+  async finish(): Promise<void> {
+    const buckets = this.#sums.differing();
+    if (buckets.length === 0) return;
+    const accounts = this.#size.lastAccount + 1;
+    await nameDifferences(this.#books, { buckets, accounts, hash: this.#hash }, this.#findings);
+  }
+
+  #reportNoEvent({ shard, g, events: { view } }: StoredJournalRow, from: number, to: number): void {
+    const text = quote(textIn(view, from, to));
+    const detail = `row ${g} of the journal (shard ${shard}) holds what is no event: ${text}`;
+    this.#findings.add("unreadable", null, null, detail);
+  }
+
+  /** @throws StartError if PostgreSQL hashes a text otherwise: each row would seem to differ */
+  async #tryHash(): Promise<void> {
+    const text = "a text of more than 24 bytes, not all of them ASCII: \u00e9";
+    const [row] = await this.#books.query(`SELECT ${this.hashOf("$1::text")}::text AS hash`, [text]);
+    if (Number(row?.["hash"]) === this.#hash.ofText(text)) return;
+    throw new StartError(
+      "this PostgreSQL cannot be audited: it hashes texts otherwise than PostgreSQL 11 to 18 with UTF-8 on a " +
+        "little-endian machine.",
+      CANNOT_AUDIT,
+    );
+  }
+}
+
+/** How many events the journal has at least. */
+export function eventsOf({ entries, limits }: BooksSize): number {
+  return entries + limits;
+}

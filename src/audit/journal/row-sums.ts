@@ -1,0 +1,46 @@
+/** What a row of the books is, by the event that it is made of. An opening makes two: the account, and its first limit. */
+export const ACCOUNT = 1;
+export const LIMIT = 2;
+export const ENTRY = 3;
+export type RowKind = typeof ENTRY | typeof ACCOUNT | typeof LIMIT;
+
+const BUCKETS = 2 ** 18;
+const TWO_TO_32 = 2 ** 32;
+
+/**
+ * Compares two sets of rows that come in different orders, without sorting them: each row is put into a bucket by its
+ * key, and only the sum of the hashes in a bucket is kept. Where a bucket's sums are the same, so are its rows.
+ */
+export class RowSums {
+  readonly #low = new Uint32Array(BUCKETS);
+  readonly #high = new Uint32Array(BUCKETS);
+
+  /** @param place the seq of an entry, the version of a limit, 0 for an account */
+  add(kind: RowKind, account: number, place: number, hash: number): void {
+    const bucket = bucketOf(kind, account, place);
+    this.#low[bucket] = (this.#low[bucket] ?? 0) + hash;
+    this.#high[bucket] = (this.#high[bucket] ?? 0) + Math.floor(hash / TWO_TO_32);
+  }
+
+  subtract(kind: RowKind, account: number, place: number, hash: number): void {
+    const bucket = bucketOf(kind, account, place);
+    this.#low[bucket] = (this.#low[bucket] ?? 0) - hash;
+    this.#high[bucket] = (this.#high[bucket] ?? 0) - Math.floor(hash / TWO_TO_32);
+  }
+
+  /** The buckets whose rows are not the same. */
+  differing(): number[] {
+    const differing: number[] = [];
+    for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+      if (this.#low[bucket] !== 0 || this.#high[bucket] !== 0) differing.push(bucket);
+    }
+    return differing;
+  }
+}
+
+export function bucketOf(kind: RowKind, account: number, place: number): number {
+  let mixed = Math.imul(account | 0, 0x9e3779b1) ^ ((account / TWO_TO_32) | 0) ^ kind;
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca77) ^ (place | 0) ^ ((place / TWO_TO_32) | 0);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae3d);
+  return (mixed ^ (mixed >>> 16)) & (BUCKETS - 1);
+}

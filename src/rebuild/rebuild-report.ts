@@ -1,0 +1,45 @@
+/** What a rebuild has changed, or would change. */
+export interface RebuildReport {
+  /** `not-needed`: the tables are what the journal makes of them. `declined`: nothing was changed. */
+  readonly type: "rebuilt" | "not-needed" | "declined";
+  readonly tables: readonly TableChanges[];
+  /** Cursors that were not where their journal ends. A data file has none. */
+  readonly cursors: readonly { readonly shard: number; readonly lastG: number; readonly g: number }[];
+}
+
+export interface TableChanges {
+  readonly table: "accounts" | "limits" | "entries";
+  /** Rows that the journal makes. */
+  readonly rows: number;
+  readonly differing: number;
+  /** The first `missing_told_max` of those that differ. */
+  readonly first: readonly RowChange[];
+}
+
+/** A row before and after; `null`: there is none. */
+export interface RowChange {
+  readonly account: number;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+export function isNeeded({ tables, cursors }: Omit<RebuildReport, "type">): boolean {
+  return cursors.length > 0 || tables.some(({ differing }) => differing > 0);
+}
+
+/** What changes, for a person. */
+export function changeLines({ tables, cursors }: Omit<RebuildReport, "type">): string[] {
+  return [
+    ...tables.flatMap(({ table, rows, differing, first }) => [
+      `${table}: ${rows} rows, ${differing} of them differ`,
+      ...first.map(
+        ({ account, before, after }) =>
+          `  account ${account}: ${before ?? "nothing"} becomes ${after ?? "nothing"}`,
+      ),
+      ...(differing > first.length ? [`  and ${differing - first.length} more`] : []),
+    ]),
+    ...cursors.map(
+      ({ shard, lastG, g }) => `cursor of shard ${shard}: ${lastG} becomes ${g}, where its journal ends`,
+    ),
+  ];
+}

@@ -1,0 +1,357 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "@nats-io/transport-node";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { natsOptions } from "../../src/carry/nats-address.ts";
+import { type JournalHead, journalHash, type JournalRow } from "../../src/ledger/journal.ts";
+import { TextHash } from "../../src/audit/journal/text-hash.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { AuditedCluster, places } from "./support/audited-cluster.ts";
+
+failOnLeaks();
+setDefaultTimeout(60_000);
+
+const TABLES = ["accounts", "entries", "limits", "cursors", "journal"];
+
+describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
+  let system: AuditedCluster;
+  let last = 0;
+
+  beforeAll(async () => {
+    system = await AuditedCluster.start();
+    for (const account of [1, 2, 3]) await system.credit(account, 5);
+    await system.call("PATCH", "/clientes/2", { limite: 90_000 });
+    await system.call("PATCH", "/clientes/2", { limite: 80_000 });
+    await system.credit(2, 2);
+    await system.call("POST", "/clientes", { limite: 500, nome: "Padaria São João" });
+    await system.call("POST", "/clientes/6/transacoes", { valor: 500, tipo: "d", descricao: "all é €" });
+    await system.books.drained();
+    await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
+    last = await system.books.lastG();
+  });
+
+  afterAll(() => system[Symbol.asyncDispose]());
+
+  type Damage = string | (() => Promise<void>);
+
+  /** Places that the audit of the books names while they are damaged so. The damage is undone afterwards. */
+  async function withBooks(damage: readonly Damage[], since: JournalHead[] | null = null): Promise<string[]> {
+    return places(await reportWith(damage, since));
+  }
+
+  async function reportWith(damage: readonly Damage[], since: JournalHead[] | null = null) {
+    const { sql } = system.books;
+    await sql.unsafe(`
+      CREATE SCHEMA saved;
+      ${TABLES.map((table) => `CREATE TABLE saved.${table} AS TABLE public.${table}`).join(";")}`);
+    try {
+      for (const one of damage) await (typeof one === "string" ? sql.unsafe(one) : one());
+      const report = await system.audit({ natsUrl: null, since });
+      // What Redis makes of it is another test's.
+      return { ...report, findings: report.findings.filter(({ name }) => name.startsWith("journal")) };
+    } finally {
+      await sql.unsafe(TABLES.map((t) => `TRUNCATE ${t}; INSERT INTO ${t} TABLE saved.${t}`).join(";"));
+      await sql.unsafe("DROP SCHEMA saved CASCADE");
+    }
+  }
+
+  type StoredRow = JournalRow & { readonly hash: Uint8Array };
+
+  async function row(g: number): Promise<StoredRow> {
+    const [found] = await system.books.sql<StoredRow[]>`
+      SELECT shard, g, time, array_to_json(events) AS events, previous, hash FROM journal WHERE shard = 0 AND g = ${g}`;
+    if (found === undefined) throw new Error(`there is no row ${g}`);
+    return found;
+  }
+
+  /** Hashes a row anew; with `rest` all after it, too. */
+  async function seal(g: number, rest = false): Promise<void> {
+    for (let at = g; at <= (rest ? last : g); at += 1) {
+      const previous = at > g ? (await row(at - 1)).hash : (await row(at)).previous;
+      const hash = journalHash({ ...(await row(at)), previous });
+      await system.books.sql`
+        UPDATE journal SET previous = ${Buffer.from(previous)}, hash = ${Buffer.from(hash)} WHERE g = ${at}`;
+    }
+  }
+
+  const change = (g: number) => `UPDATE journal SET events[1] = events[1] || '!' WHERE g = ${g}`;
+
+  test("agrees, and the report has its head, which the next audit agrees with", async () => {
+    const report = await reportWith([]);
+    const { hash } = await row(last);
+    expect(report.findings).toEqual([]);
+    expect(report.heads.map((head) => ({ ...head, hash: Buffer.from(head.hash) }))).toEqual([
+      { shard: 0, g: last, hash: Buffer.from(hash) },
+    ]);
+    expect(await withBooks([], [...report.heads])).toEqual([]);
+  });
+
+  test("its rows are hashed as journalHash does it", async () => {
+    for (let g = 0; g <= last; g += 1)
+      expect(Buffer.from(journalHash(await row(g)))).toEqual(Buffer.from((await row(g)).hash));
+  });
+
+  test("a batch changed", async () => {
+    expect(await withBooks([change(4)])).toEqual(["journal-hash - -", "journal-differs 1 4"]);
+    expect(await withBooks(["UPDATE journal SET time = time + 1 WHERE g = 4"])).toEqual(["journal-hash - -"]);
+    expect(await withBooks(["UPDATE journal SET events = array_append(events, NULL) WHERE g = 4"])).toEqual([
+      "journal-hash - -",
+      "journal-differs 1 4",
+    ]);
+  });
+
+  test("a batch changed, and its hash made anew", async () => {
+    expect(await withBooks([change(4), () => seal(4)])).toEqual(["journal-chain - -", "journal-differs 1 4"]);
+    expect(await withBooks([change(last), () => seal(last)])).toEqual(["journal-differs 6 1"]);
+    expect(await withBooks([change(4), () => seal(4, true)])).toEqual(["journal-differs 1 4"]);
+  });
+
+  test("a chain made anew with tables that agree: a head that was noted shows it", async () => {
+    const noted = (await reportWith([])).heads;
+    const damage = [
+      change(4),
+      () => seal(4, true),
+      "UPDATE entries SET description = description || '!' WHERE account = 1 AND seq = 4",
+    ];
+    expect(await withBooks(damage)).toEqual([]);
+    expect(await withBooks(damage, [...noted])).toEqual(["journal-rewritten - -"]);
+    const earlier = { ...noted[0], shard: 0, g: 3, hash: (await row(3)).hash };
+    expect(await withBooks(damage, [earlier])).toEqual([]);
+  });
+
+  test("a row missing: in the middle, the first", async () => {
+    const missing = await reportWith(["DELETE FROM journal WHERE g = 4"]);
+    expect(missing.findings.map(({ name, detail }) => `${name}: ${detail.split(",", 1)[0]}`)).toEqual([
+      "journal-gap: row 4 is missing in the journal (shard 0)",
+      "journal-differs: the journal makes nothing there",
+    ]);
+    expect(await withBooks(["DELETE FROM journal WHERE g IN (4, 5)"])).toEqual([
+      "journal-gap - -",
+      "journal-differs 1 4",
+      "journal-differs 1 5",
+    ]);
+    expect(await withBooks(["DELETE FROM journal WHERE g = 0"])).toContain("journal-gap - -");
+    const noted = [{ shard: 0, g: 4, hash: (await row(4)).hash }];
+    expect(await withBooks(["DELETE FROM journal WHERE g = 4"], noted)).toContain("journal-rewritten - -");
+  });
+
+  test("a row added: at the end, of another shard, in the middle", async () => {
+    const add = (shard: number, g: number) => async () => {
+      const { hash } = await row(last);
+      const added = { shard, g, time: 1, events: [], previous: hash };
+      await system.books.sql`
+        INSERT INTO journal VALUES (${shard}, ${g}, 1, '{}', ${Buffer.from(hash)}, ${Buffer.from(journalHash(added))})`;
+    };
+    expect(await withBooks([add(0, last + 1)])).toEqual(["journal-differs - -"]);
+    expect(await withBooks([add(7, 0)])).toEqual(["journal-chain - -", "journal-differs - -"]);
+    expect(
+      await withBooks([
+        "UPDATE journal SET g = g + 1000 WHERE g > 4",
+        "UPDATE journal SET g = g - 999 WHERE g > 4",
+        async () => {
+          await system.books
+            .sql`INSERT INTO journal SELECT 0, 5, time, events, previous, hash FROM journal WHERE g = 4`;
+        },
+      ]),
+    ).toEqual(expect.arrayContaining(["journal-hash - -", "journal-chain - -", "journal-differs 1 4"]));
+  });
+
+  test("the tail cut: the cursor shows it, or a head that was noted", async () => {
+    const noted = [...(await reportWith([])).heads];
+    expect(await withBooks([`DELETE FROM journal WHERE g = ${last}`])).toEqual([
+      "journal-cut - -",
+      "journal-differs 6 1",
+    ]);
+    expect(await withBooks(["DELETE FROM journal"])).toContain("journal-cut - -");
+    const whole = [
+      `DELETE FROM journal WHERE g = ${last}`,
+      `UPDATE cursors SET last_g = ${last - 1}`,
+      "DELETE FROM entries WHERE account = 6",
+      "UPDATE accounts SET seq = 0, balance = 0 WHERE account = 6",
+    ];
+    expect(await withBooks(whole)).toEqual([]);
+    expect(await withBooks(whole, noted)).toEqual(["journal-cut - -"]);
+    expect(await withBooks([], [{ shard: 3, g: 1, hash: new Uint8Array(32) }])).toEqual(["journal-cut - -"]);
+  });
+
+  test("two rows that have changed places", async () => {
+    const swap = (set: string) =>
+      `UPDATE journal AS j SET ${set} FROM journal AS o WHERE j.g IN (3, 4) AND o.g = 7 - j.g`;
+    expect(await withBooks([swap("events = o.events")])).toEqual(["journal-hash - -", "journal-hash - -"]);
+    expect(
+      await withBooks([swap("time = o.time, events = o.events, previous = o.previous, hash = o.hash")]),
+    ).toEqual([
+      "journal-chain - -",
+      "journal-hash - -",
+      "journal-chain - -",
+      "journal-hash - -",
+      "journal-chain - -",
+    ]);
+  });
+
+  test("batches that a restore found nowhere are no gap; others are", async () => {
+    const goneTo =
+      (from: number, to: number, extra = 0) =>
+      async () => {
+        const { hash } = await row(last);
+        const events = [`m 5 ${from} ${to}`];
+        const g = to + extra;
+        const previous = Buffer.from(hash);
+        const sealed = Buffer.from(journalHash({ shard: 0, g, time: 5, events, previous: hash }));
+        await system.books.sql`
+        INSERT INTO journal VALUES (0, ${g}, 5, ARRAY[${events[0] ?? ""}], ${previous}, ${sealed})`;
+        await system.books.sql`UPDATE cursors SET last_g = ${g}`;
+      };
+    expect(await withBooks([goneTo(last + 1, last + 4)])).toEqual([]);
+    expect(await withBooks([goneTo(last + 2, last + 4)])).toEqual(["journal-gap - -"]);
+    expect(await withBooks([goneTo(last + 1, last + 4, 1)])).toEqual(["journal-gap - -"]);
+  });
+
+  test("a row of the tables changed, with the journal whole", async () => {
+    const set = (table: string, what: string, where: string) =>
+      withBooks([`UPDATE ${table} SET ${what} WHERE ${where}`]);
+    const third = "account = 3 AND seq = 3";
+    for (const what of [
+      "description = 'other'",
+      "command = 'req:other'",
+      "time = time + 1",
+      "value = 2",
+      "balance = 99",
+      "kind = 'debit'",
+      "credit_limit = 7",
+    ])
+      expect(await set("entries", what, third)).toEqual(["journal-differs 3 3"]);
+    for (const what of ["name = 'Other'", "name = NULL", "command = 'req:other'", "opened_at = 1"])
+      expect(await set("accounts", what, "account = 6")).toEqual(["journal-differs 6 -"]);
+    const second = "account = 2 AND version = 2";
+    for (const what of ["credit_limit = 7", "after_seq = 4", "command = 'req:other'", "changed_at = 1"])
+      expect(await set("limits", what, second)).toEqual(["journal-differs 2 5"]);
+    const exchanged = [
+      "UPDATE limits SET version = 13 - version WHERE account = 2 AND version > 1",
+      "UPDATE limits SET version = version - 8 WHERE account = 2 AND version > 3",
+    ];
+    expect(await withBooks(exchanged)).toEqual(["journal-differs 2 5"]);
+  });
+
+  test("what differs is quoted from both", async () => {
+    const report = await reportWith(["UPDATE accounts SET name = 'Other' WHERE account = 6"]);
+    expect(report.findings[0]?.detail).toMatch(
+      /^row \d+ of the journal \(shard 0\) makes "o 6 \d+ req:\S+ Padaria São João", accounts has "o 6 .* Other"$/,
+    );
+  });
+
+  test("a row added to the tables, or deleted", async () => {
+    const added = `INSERT INTO entries
+      SELECT account, seq + 1, kind, value, balance + value, credit_limit, 'added', 'req:added', time + 1
+      FROM entries WHERE account = 3 AND seq = 5`;
+    const account = "UPDATE accounts SET seq = 6, balance = 6 WHERE account = 3";
+    expect(await withBooks([added, account])).toEqual(["journal-differs 3 6"]);
+    expect(await withBooks(["INSERT INTO accounts SELECT 7, 'x', 0, 0, 0, 1, 'req:added'"])).toEqual([
+      "journal-differs 7 -",
+    ]);
+    expect(await withBooks(["INSERT INTO limits SELECT 3, 2, 0, 5, 'req:added', 1"])).toEqual([
+      "journal-differs 3 5",
+    ]);
+    expect(await withBooks(["DELETE FROM entries WHERE account = 3 AND seq = 5"])).toEqual([
+      "journal-differs 3 5",
+    ]);
+    expect(await withBooks(["DELETE FROM limits WHERE account = 4"])).toEqual(["journal-differs 4 0"]);
+    expect(await withBooks(["DELETE FROM accounts WHERE account = 4"])).toEqual(["journal-differs 4 -"]);
+  });
+
+  test("an account deleted from all tables", async () => {
+    const all = ["accounts", "entries", "limits"].map((table) => `DELETE FROM ${table} WHERE account = 2`);
+    expect(await withBooks(all)).toEqual([
+      "journal-differs 2 -",
+      ...[0, 5].map((seq) => `journal-differs 2 ${seq}`),
+      ...[1, 2, 3, 4, 6, 7].map((seq) => `journal-differs 2 ${seq}`),
+    ]);
+  });
+
+  test("tables that differ as a whole: the first are named, and it ends", async () => {
+    const report = await reportWith([
+      `INSERT INTO entries
+       SELECT 5, n, 'credit', 1, n, 1000000, 'x', 'req:x' || n, n FROM generate_series(1, 2000::bigint) AS n`,
+    ]);
+    expect(report.findings.length).toBeGreaterThan(40);
+    expect(report.findingsInAll).toBeGreaterThan(150);
+  });
+
+  test("what is no event in the journal is named", async () => {
+    const { findings } = await system.audit({ natsUrl: null });
+    expect(findings).toEqual([]);
+    const { sql } = system.books;
+    await sql`UPDATE journal SET events = array_append(events, 'nonsense') WHERE g = 4`;
+    const found = await system.audit({ natsUrl: null });
+    await sql`UPDATE journal SET events = events[1:1] WHERE g = 4`;
+    expect(places(found)).toEqual(["journal-hash - -", "unreadable - -"]);
+  });
+
+  describe("refusals", () => {
+    const refusal = 'x 5 limit-exceeded key:k ["transact",1,"debit",999999,"x"]';
+
+    test("in the feed are in the journal, in the same batch", async () => {
+      const { sql } = system.books;
+      const [{ epoch } = { epoch: "" }] = await sql<{ epoch: string }[]>`SELECT epoch FROM system`;
+      const connection = await connect(natsOptions(system.cluster.nats.url));
+      const manager = await jetstreamManager(connection);
+      connection.publish(subjectOf(0), JSON.stringify({ epoch, shard: 0, g: 4, events: [refusal] }));
+      await connection.flush();
+      const missing = await system.audit();
+      await sql`UPDATE journal SET events = array_append(events, ${refusal}) WHERE g = 5`;
+      const elsewhere = await system.audit();
+      await sql`UPDATE journal SET events = events[1:1] WHERE g = 5`;
+      await sql`UPDATE journal SET events = array_append(events, ${refusal}) WHERE g = 4`;
+      const there = await system.audit();
+      await sql`UPDATE journal SET events = events[1:1] WHERE g = 4`;
+      const { state } = await manager.streams.info(STREAM);
+      await manager.streams.deleteMessage(STREAM, state.last_seq);
+      await connection.close();
+      expect(places(missing)).toEqual(["feed-differs - -"]);
+      expect(missing.findings[0]?.detail).toBe(
+        `the feed has ${JSON.stringify(refusal)} in batch 4 of shard 0, the journal does not`,
+      );
+      expect(places(elsewhere)).toEqual(["journal-hash - -", "feed-differs - -"]);
+      expect(places(there)).toEqual(["journal-hash - -"]);
+      expect(await system.found()).toEqual([]);
+    });
+
+    test("wait in the outbox as any event does; that batches are missing is none of Redis's", async () => {
+      const { cluster } = system;
+      const [head, outbox] = ["razonete:{0}:head", "razonete:{0}:outbox"];
+      const waiting = async (event: string) => {
+        await cluster.redisCommand("COPY", outbox, "saved:outbox", "REPLACE");
+        await cluster.redisCommand("XADD", outbox, `${last + 1}-0`, "e", event);
+        await cluster.redisCommand("HSET", head, "g", String(last + 1));
+        const found = await system.found();
+        await cluster.redisCommand("RENAME", "saved:outbox", outbox);
+        await cluster.redisCommand("HSET", head, "g", String(last));
+        return found;
+      };
+      expect(await waiting(refusal)).toEqual([]);
+      expect(await waiting("m 5 1 2")).toEqual(["outbox-gap - -"]);
+    });
+  });
+
+  test("books without a journal cannot be audited", async () => {
+    const { sql } = system.books;
+    await sql`ALTER TABLE journal RENAME TO elsewhere`;
+    const refused: unknown = await system.audit().catch((error: unknown) => error);
+    await sql`ALTER TABLE elsewhere RENAME TO journal`;
+    expect(refused).toMatchObject({ exitCode: 2, message: expect.stringContaining("has no journal") });
+  });
+
+  test("texts are hashed as PostgreSQL does it", async () => {
+    const alphabet = "aé€😀xyz 0123456789 ";
+    for (const seed of [1n, -5n, 0x123456789abcdef0n, -(2n ** 62n)]) {
+      const hash = new TextHash(seed);
+      const lengths = Array.from({ length: 60 }, (_, length) => length);
+      const texts = lengths.map((length) => Array.from(alphabet.repeat(5)).slice(0, length).join(""));
+      const rows = await system.books.sql<{ hash: string }[]>`
+        SELECT (hashtextextended(text, ${String(seed)}::text::bigint) & 9007199254740991)::text AS hash
+        FROM json_array_elements_text(${JSON.stringify(texts)}::text::json) AS t (text)`;
+      expect(rows.map((one) => one.hash)).toEqual(texts.map((text) => String(hash.ofText(text))));
+    }
+  });
+});

@@ -1,0 +1,228 @@
+import { Database } from "bun:sqlite";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { closeSync, copyFileSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
+import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { readLog } from "../../src/embedded/log-reader.ts";
+import type { Transact } from "../../src/ledger/command.ts";
+import type { RebuildOptions } from "../../src/rebuild/rebuild-cluster.ts";
+import { rebuildFile } from "../../src/rebuild/rebuild-file.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { Random, testSeed } from "../support/random.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const REBUILD = join(import.meta.dir, "../../src/rebuild/rebuild-file.ts");
+const YES: RebuildOptions = { confirm: async () => true, say: () => {}, onProgress: () => {} };
+const TABLES = ["accounts", "limits", "entries"] as const;
+const seed = testSeed();
+
+describe(`a rebuild of a data file (seed ${seed})`, () => {
+  const folder = temporaryFolder();
+  const whole = join(folder.path, "whole.db");
+  const data = join(folder.path, "data");
+  const path = join(data, "razonete.db");
+  let commands = 0;
+
+  beforeAll(async () => {
+    const ledger = new EmbeddedLedger({ file: whole });
+    const credit = (account: number): Transact => {
+      commands += 1;
+      return {
+        type: "transact",
+        id: `req:${commands}`,
+        account,
+        kind: "credit",
+        value: 1,
+        description: " a  b ",
+      };
+    };
+    for (let round = 0; round < 300; round += 1)
+      await Promise.all([1, 2, 3].map((account) => ledger.submit(credit(account))));
+    for (const creditLimit of [90_000, 80_000])
+      await ledger.submit({ type: "change-limit", id: `req:${creditLimit}`, account: 2, creditLimit });
+    await ledger.submit(credit(2));
+    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria São  João" });
+    await ledger.close();
+  });
+  afterAll(() => folder[Symbol.dispose]());
+
+  beforeEach(() => {
+    rmSync(data, { recursive: true, force: true });
+    mkdirSync(data);
+    copyFileSync(whole, path);
+  });
+
+  function change(...statements: readonly string[]): void {
+    const db = new Database(path);
+    db.run("PRAGMA ignore_check_constraints = ON");
+    for (const statement of statements) db.run(statement);
+    db.close();
+  }
+
+  /** Definitions and rows of the three tables. */
+  function describeFile(file = path): unknown {
+    const db = new Database(file);
+    try {
+      const schema = db
+        .query<{ sql: string | null }, []>("SELECT sql FROM sqlite_master ORDER BY name")
+        .all();
+      return {
+        // SQLite puts a name into quotes when it renames a table.
+        schema: schema.map(({ sql }) => sql?.replace(/^CREATE TABLE "(\w+)"/, "CREATE TABLE $1")),
+        rows: TABLES.map((table) => db.query(`SELECT * FROM ${table} ORDER BY 1, 2`).all()),
+      };
+    } finally {
+      db.close();
+    }
+  }
+
+  const DAMAGE = [
+    "UPDATE entries SET description = 'other' WHERE account = 1 AND seq = 7",
+    "DELETE FROM entries WHERE account = 2 AND seq > 290",
+    "INSERT INTO entries SELECT 5, 1, 'credit', 1, 1, 'x', 'req:x', 1",
+    "UPDATE accounts SET name = NULL WHERE account = 6",
+    "DELETE FROM accounts WHERE account = 4",
+    "DELETE FROM limits WHERE account = 4",
+    "UPDATE limits SET credit_limit = 1 WHERE account = 2 AND version = 2",
+  ];
+
+  test("that is right changes nothing", async () => {
+    expect(await rebuildFile(path, YES)).toMatchObject({ type: "not-needed" });
+    expect(describeFile()).toEqual(describeFile(whole));
+  });
+
+  test("makes each table as it was; audit and ledger take it", async () => {
+    change(...DAMAGE);
+    const report = await rebuildFile(path, YES);
+    expect(report.tables.map(({ table, differing }) => [table, differing])).toEqual([
+      ["accounts", 2],
+      ["limits", 2],
+      ["entries", 13],
+    ]);
+    expect(report.tables[2]?.first[0]).toEqual({
+      account: 1,
+      before: expect.stringMatching(/^\(1,7,credit,1,7,other,req:\d+,\d+\)$/),
+      after: expect.stringMatching(/^\(1,7,credit,1,7, a {2}b ,req:\d+,\d+\)$/),
+    });
+    expect(describeFile()).toEqual(describeFile(whole));
+    expect((await auditFile(path)).findings).toEqual([]);
+    const ledger = new EmbeddedLedger({ file: path });
+    await ledger.submit({ type: "change-limit", id: "req:more", account: 6, creditLimit: 1 });
+    await ledger.close();
+    // A second time: the tables' names are in quotes by now.
+    change("DELETE FROM entries WHERE account = 2 AND seq > 290");
+    expect(await rebuildFile(path, { ...YES, confirm: async () => false })).toMatchObject({
+      type: "declined",
+    });
+    expect((await auditFile(path)).counts.entries).toBe(890);
+  });
+
+  test("is refused where the chain is broken, and says where", async () => {
+    const refused = async (damage: string): Promise<string> => {
+      copyFileSync(whole, path);
+      change(damage, ...DAMAGE);
+      const before = describeFile();
+      const error: unknown = await rebuildFile(path, YES).catch((reason: unknown) => reason);
+      expect(describeFile()).toEqual(before);
+      return error instanceof Error ? error.message : "not refused";
+    };
+    expect(await refused("UPDATE journal SET time = time + 1 WHERE g = 3")).toContain(
+      "(journal-hash: the hash of row 3",
+    );
+    expect(await refused("UPDATE journal SET events = 'x' WHERE g = 3")).toContain(
+      "(journal-hash: the hash of row 3",
+    );
+    expect(await refused("UPDATE journal SET previous = zeroblob(32) WHERE g = 3")).toContain(
+      "(journal-chain: row 3",
+    );
+    expect(await refused("DELETE FROM journal WHERE g = 3")).toContain("(journal-gap: row 3 is missing");
+  });
+
+  test("of a file in use, or of none, is refused", async () => {
+    const ledger = new EmbeddedLedger({ file: path });
+    const inUse: unknown = await rebuildFile(path, YES).catch((error: unknown) => error);
+    await ledger.close();
+    expect(inUse).toMatchObject({ message: expect.stringContaining("is in use by another process") });
+    const none: unknown = await rebuildFile(join(data, "none.db"), YES).catch((error: unknown) => error);
+    expect(none).toMatchObject({ message: expect.stringContaining("does not exist") });
+  });
+
+  function start(...flags: readonly string[]) {
+    return Bun.spawn([process.execPath, MAIN, "rebuild", "--data", data, ...flags], {
+      env: { PATH: process.env["PATH"] ?? "" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  test("as a command: says what differs, asks, and ends with a code", async () => {
+    const run = async (...flags: readonly string[]) => {
+      const child = start(...flags);
+      const [code, out, errors] = await Promise.all([child.exited, child.stdout.text(), child.stderr.text()]);
+      return { code, out, errors };
+    };
+    expect(await run("--dry-run")).toMatchObject({ code: 0, errors: "" });
+    change(...DAMAGE);
+    const before = describeFile();
+    const dry = await run("--dry-run");
+    expect(dry).toMatchObject({ code: 2, errors: "" });
+    expect(dry.out).toMatch(/^accounts: 6 rows, 2 of them differ\n {2}account 4: nothing becomes \(4,/);
+    expect(await run()).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining("nobody can be asked here"),
+    });
+    expect(describeFile()).toEqual(before);
+    expect(await run("--yes")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("Rebuilt from the journal.\n"),
+    });
+    expect(describeFile()).toEqual(describeFile(whole));
+  });
+
+  test("killed at any moment, the next ledger starts; the next rebuild ends it", async () => {
+    const random = new Random(seed);
+    for (let round = 0; round < 12; round += 1) {
+      change(...DAMAGE);
+      const damaged = describeFile();
+      const child = start("--yes");
+      await Bun.sleep(random.integer(50, 500));
+      child.kill("SIGKILL");
+      await child.exited;
+      // Looks at file and log before it opens them.
+      await new EmbeddedLedger({ file: path }).close();
+      expect([damaged, describeFile(whole)]).toContainEqual(describeFile());
+      await rebuildFile(path, YES);
+      expect(describeFile()).toEqual(describeFile(whole));
+      expect((await auditFile(path)).findings).toEqual([]);
+    }
+  });
+
+  test("killed between its commit and the end of the next checkpoint, file and log still know each other", async () => {
+    change(...DAMAGE);
+    const program = `
+      import { Database } from "bun:sqlite";
+      import { rebuildFile } from ${JSON.stringify(REBUILD)};
+      const run = Database.prototype.run;
+      Database.prototype.run = function (sql, ...rest) {
+        const result = run.call(this, sql, ...rest);
+        if (sql === "COMMIT") process.kill(process.pid, "SIGKILL");
+        return result;
+      };
+      await rebuildFile(${JSON.stringify(path)}, { confirm: async () => true, say() {}, onProgress() {} });`;
+    const child = Bun.spawn([process.execPath, "-e", program], { stdio: ["ignore", "ignore", "inherit"] });
+    await child.exited;
+    expect(child.signalCode).toBe("SIGKILL");
+    // The checkpoint has come as far as the first page, which has SQLite's schema cookie.
+    const first = readLog(`${path}-wal`)?.firstPage ?? Buffer.alloc(0);
+    expect(first.length).toBeGreaterThan(0);
+    const descriptor = openSync(path, "r+");
+    writeSync(descriptor, first, 0, first.length, 0);
+    closeSync(descriptor);
+    await new EmbeddedLedger({ file: path }).close();
+    expect(describeFile()).toEqual(describeFile(whole));
+  });
+});
