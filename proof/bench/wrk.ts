@@ -57,8 +57,9 @@ export async function runWrk(load: WrkLoad): Promise<WrkResult> {
     ...(signal === undefined ? {} : { signal }),
   });
   const output = await new Response(wrk.stdout).text();
+  const code = await wrk.exited;
   signal?.throwIfAborted();
-  if ((await wrk.exited) !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
+  if (code !== 0) throw new StartError(`wrk failed: ${output.trim()}`);
   const { failed, ...figures } = parseWrkOutput(output);
   if (failed > 0) {
     const share = `${failed} of ${figures.requests} requests to ${url} failed`;
