@@ -1,4 +1,4 @@
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
 import { integers, texts } from "../keep/pg-array.ts";
 import type { Row } from "./books/books-snapshot.ts";
 
@@ -21,15 +21,6 @@ export interface EventDiffers {
 
 export function quote(text: string): string {
   return JSON.stringify(text.slice(0, 120));
-}
-
-/** The event, or `null` if the text is not an event. */
-export function parseEventOrNull(text: string): LedgerEvent | null {
-  try {
-    return parseEvent(text);
-  } catch {
-    return null;
-  }
 }
 
 /** The same of what Redis decides: only a restore writes that batches are missing, and only into the journal. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { LedgerEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { EVENT_OF_ENTRY, parseEventOrNull, quote } from "./events.ts";
+import { EVENT_OF_ENTRY, quote } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";

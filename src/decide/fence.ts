@@ -285,15 +285,21 @@ async function fencedByError(
   { books, durable }: FenceOptions,
 ): Promise<Fenced & { lostData: boolean }> {
   const isGone = message.startsWith("ERR Function not found");
-  if (!isGone && !message.startsWith("EMPTY")) {
-    return { reason: `Redis cannot be asked (${message})`, temporary: true, lostData: false };
-  }
-  // Where the functions are gone, all else may be gone, too.
-  if (isGone && Number(await client.sendCommand(["EXISTS", headKey(0)])) === 1) {
-    return { ...refuse("Redis has no functions of the ledger: run razonete init"), lostData: true };
+  if (!isGone && !message.startsWith("EMPTY")) return cannotBeAsked(message);
+  try {
+    // Where the functions are gone, all else may be gone, too.
+    if (isGone && Number(await client.sendCommand(["EXISTS", headKey(0)])) === 1) {
+      return { ...refuse("Redis has no functions of the ledger: run razonete init"), lostData: true };
+    }
+  } catch (error) {
+    return cannotBeAsked(messageOf(error));
   }
   const fence = await fenceOf(books, durable);
   return { ...refuse("reason" in fence ? whyEmpty(fence) : HELD_LEDGER), lostData: true };
+}
+
+function cannotBeAsked(message: string): Fenced & { lostData: boolean } {
+  return { reason: `Redis cannot be asked (${message})`, temporary: true, lostData: false };
 }
 
 /** Only where the books say so, an empty Redis is one that has lost its data. */

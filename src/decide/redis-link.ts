@@ -31,7 +31,7 @@ export class CallRefused extends Error {
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
-    this.code = message.split(" ", 1)[0] ?? "";
+    this.code = codeOf(message);
   }
 }
 
@@ -278,7 +278,7 @@ export class RedisLink {
     // That a server does not answer is nobody's fault here: Redis's silence is noticed elsewhere, the books may be away.
     // But a Redis that answers and does not tell may be set in any way.
     const fault = await faultOf().catch((error: unknown) =>
-      error instanceof ErrorReply && !WAITING_CODES.has(error.message.split(" ", 1)[0] ?? "")
+      error instanceof ErrorReply && !WAITING_CODES.has(codeOf(error.message))
         ? `Redis does not tell its settings (${error.message})`
         : null,
     );
@@ -336,4 +336,9 @@ export class RedisLink {
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);
   }
+}
+
+/** The first word of an error of Redis, for example LOADING. */
+function codeOf(message: string): string {
+  return message.split(" ", 1)[0] ?? "";
 }

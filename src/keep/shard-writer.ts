@@ -1,6 +1,6 @@
 import type { Batch } from "../carry/batch.ts";
 import { bounds } from "../bounds.ts";
-import { isEvent } from "../ledger/event.ts";
+import { parseEventOrNull } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { REPLICA_FAULT } from "../decide/redis-settings.ts";
 import type { Books } from "./books.ts";
@@ -360,7 +360,7 @@ function latestOf(epoch: string | null, batches: Iterable<Batch>): Batch | null 
   let latest: Batch | null = null;
   for (const batch of batches) {
     const isLater = batch.epoch === epoch && batch.g > (latest?.g ?? 0);
-    if (isLater && batch.events.every(isEvent)) latest = batch;
+    if (isLater && batch.events.every((text) => parseEventOrNull(text) !== null)) latest = batch;
   }
   return latest;
 }

@@ -128,12 +128,12 @@ export function parseEvent(text: string): LedgerEvent {
   }
 }
 
-export function isEvent(text: string): boolean {
+/** The event, or `null` if the text is not an event. */
+export function parseEventOrNull(text: string): LedgerEvent | null {
   try {
-    parseEvent(text);
-    return true;
+    return parseEvent(text);
   } catch {
-    return false;
+    return null;
   }
 }
 

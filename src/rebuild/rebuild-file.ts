@@ -1,34 +1,24 @@
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
+import { type FileJournalRow, isHashed, textsIn } from "../audit/embedded/journal-rows.ts";
 import { Findings } from "../audit/findings.ts";
 import { JournalChain } from "../audit/journal/journal-chain.ts";
 import { bounds } from "../bounds.ts";
 import { explain } from "../embedded/data-file.ts";
 import { noteSchema } from "../embedded/log-link.ts";
 import { openFile } from "../embedded/open-file.ts";
+import { SHARD } from "../embedded/store.ts";
 import { StartError } from "../errors.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
-import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import type { RebuildOptions } from "./rebuild-cluster.ts";
 import { isNeeded, type RebuildReport, type RowChange, type TableChanges } from "./rebuild-report.ts";
 import { refuseBroken } from "./refuse-broken.ts";
-
-const SHARD = 0;
 
 const TABLES = [
   { table: "accounts", key: "account" },
   { table: "limits", key: "account, version" },
   { table: "entries", key: "account, seq" },
 ] as const;
-
-interface StoredRow {
-  readonly g: number;
-  readonly time: number;
-  /** A JSON array of texts. */
-  readonly events: string;
-  readonly previous: Uint8Array;
-  readonly hash: Uint8Array;
-}
 
 /**
  * The same as rebuildCluster, on a data file that no ledger uses. It is one transaction: killed at any point, the next
@@ -90,8 +80,10 @@ function made(table: string): string {
   return `rebuilt_${table}`;
 }
 
-function journalRows(db: Database): Iterable<StoredRow> {
-  return db.query<StoredRow, []>("SELECT g, time, events, previous, hash FROM journal ORDER BY g").iterate();
+function journalRows(db: Database): Iterable<FileJournalRow> {
+  return db
+    .query<FileJournalRow, []>("SELECT g, time, events, previous, hash FROM journal ORDER BY g")
+    .iterate();
 }
 
 function checkChain(db: Database, did: () => void): void {
@@ -99,28 +91,14 @@ function checkChain(db: Database, did: () => void): void {
   const chain = new JournalChain(findings, null);
   for (const row of journalRows(db)) {
     const { g, previous, hash } = row;
-    chain.take({ shard: SHARD, g, previous, hash, fits: isHashed(row), gone: null });
+    const texts = textsIn(row.events);
+    const fits = texts !== null && isHashed(row, texts);
+    chain.take({ shard: SHARD, g, previous, hash, fits, gone: null });
     did();
   }
   // A file has no cursor: its journal ends where it ends.
   chain.finish(new Map([[SHARD, chain.heads()[0]?.g ?? 0]]));
   refuseBroken(findings);
-}
-
-function isHashed({ g, time, events, previous, hash }: StoredRow): boolean {
-  const texts = textsIn(events);
-  if (texts === null || previous.length !== NO_HASH.length || time < 0 || g < 0) return false;
-  return Buffer.compare(hash, journalHash({ shard: SHARD, g, time, events: texts, previous })) === 0;
-}
-
-/** `null` if it is no JSON array of texts. */
-function textsIn(events: string): string[] | null {
-  try {
-    const texts: unknown = JSON.parse(events);
-    return Array.isArray(texts) && texts.every((text) => typeof text === "string") ? texts : null;
-  } catch {
-    return null;
-  }
 }
 
 /** A table like the one that is there, without rows. */

@@ -1,13 +1,12 @@
 import type { Database } from "bun:sqlite";
 import { SHARD } from "../../embedded/store.ts";
-import { type LedgerEvent, timeOf } from "../../ledger/event.ts";
+import { type LedgerEvent, timeOf, parseEventOrNull } from "../../ledger/event.ts";
 import { type JournalHead, journalHash, NO_HASH } from "../../ledger/journal.ts";
-import { parseEventOrNull } from "../events.ts";
 import type { Findings } from "../findings.ts";
 import type { Pace } from "./pace.ts";
 import type { DecisionEvent } from "../../embedded/remembered-outcome.ts";
 
-interface Row {
+export interface FileJournalRow {
   readonly g: number;
   readonly time: number;
   readonly events: string;
@@ -41,7 +40,7 @@ export async function checkChain(
     findings.add(name, null, null, detail);
   let head: JournalHead | null = null;
   let atSince: Uint8Array | null = null;
-  for (const row of db.query<Row, []>(ROWS).iterate()) {
+  for (const row of db.query<FileJournalRow, []>(ROWS).iterate()) {
     const { g, hash } = row;
     const before: JournalHead | null = head;
     head = { shard: SHARD, g, hash };
@@ -99,7 +98,7 @@ export async function readEvents(
   pace: Pace,
   onEvent: (event: LedgerEvent, text: string) => void,
 ): Promise<void> {
-  for (const { events } of db.query<Row, []>(ROWS).iterate()) {
+  for (const { events } of db.query<FileJournalRow, []>(ROWS).iterate()) {
     const texts = textsIn(events) ?? [];
     for (const text of texts) {
       const event = parseEventOrNull(text);
@@ -126,7 +125,7 @@ function compareWithEarlier(
 }
 
 /** A row's events; null if they are in another form. */
-function textsIn(events: string): string[] | null {
+export function textsIn(events: string): string[] | null {
   try {
     const texts: unknown = JSON.parse(events);
     return Array.isArray(texts) && texts.every((text) => typeof text === "string") ? texts : null;
@@ -135,7 +134,7 @@ function textsIn(events: string): string[] | null {
   }
 }
 
-function isHashed({ g, time, previous, hash }: Row, events: readonly string[]): boolean {
+export function isHashed({ g, time, previous, hash }: FileJournalRow, events: readonly string[]): boolean {
   const canBe = [g, time].every((number) => Number.isSafeInteger(number) && number >= 0);
   return (
     canBe &&

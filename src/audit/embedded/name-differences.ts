@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
+import { parseEventOrNull } from "../../ledger/event.ts";
 import { bounds } from "../../bounds.ts";
-import { parseEventOrNull } from "../events.ts";
 import type { Findings } from "../findings.ts";
 import { readEntries } from "./check-entries.ts";
 import { bucketOf, type EventSums, type PlacedEvent } from "./event-sums.ts";

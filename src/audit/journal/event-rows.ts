@@ -1,5 +1,5 @@
-import type { LedgerEvent } from "../../ledger/event.ts";
-import { EVENT_OF_ENTRY, parseEventOrNull } from "../events.ts";
+import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
+import { EVENT_OF_ENTRY } from "../events.ts";
 import { textIn } from "./journal-reader.ts";
 import { ACCOUNT, ENTRY, LIMIT, type RowKind } from "./row-sums.ts";
 

@@ -1,8 +1,8 @@
 import { bounds } from "../../bounds.ts";
+import { parseEventOrNull } from "../../ledger/event.ts";
 import { HASH_BYTES } from "../../ledger/journal.ts";
 import { integerAt } from "../books/binary-copy-reader.ts";
 import type { Snapshot } from "../books/books-snapshot.ts";
-import { parseEventOrNull } from "../events.ts";
 
 /** A row of the journal as PostgreSQL sends it. It is of use only until the next row. */
 export interface StoredJournalRow {
