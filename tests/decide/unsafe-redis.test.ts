@@ -165,4 +165,13 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     await stand.command(["XADD", "razonete:{0}:outbox", "1-0", "e", "x"]);
     await fenced(stand.newLedger(), /^Redis has written only a part of batch 1: .* razonete restore$/);
   });
+
+  test("no functions, and no right to look whether anything else is there: it is asked again until it tells", async () => {
+    await stand.command(["FUNCTION", "FLUSH"]);
+    await stand.command(["ACL", "SETUSER", "default", "-exists"]);
+    const ledger = stand.newLedger();
+    await notReady(ledger, /^Redis cannot be asked .*NOPERM/);
+    await stand.command(["ACL", "SETUSER", "default", "+exists"]);
+    await notReady(ledger, /^Redis has no functions of the ledger/);
+  });
 });
