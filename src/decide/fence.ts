@@ -5,7 +5,7 @@ import { readRedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
-export const FUNCTION_VERSION = "3";
+export const FUNCTION_VERSION = "4";
 
 /** What is known of a Redis that passed the comparison with the books. */
 export interface Admission {
@@ -257,12 +257,11 @@ const statusReply = z
     z.coerce.number(),
     z.coerce.number(),
     z.coerce.number(),
-    z.coerce.number(),
     z.string(),
     z.string(),
     z.string(),
   ])
-  .transform(([epoch, version, shards, g, , , outboxG, lost, outboxEnd]) => ({
+  .transform(([epoch, version, shards, g, , outboxG, lost, outboxEnd]) => ({
     epoch,
     version,
     shards,

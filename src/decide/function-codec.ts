@@ -1,6 +1,7 @@
-import type { AccountState } from "../ledger/account.ts";
+import type { Account, AccountState, AccountStatus, AccountId } from "../ledger/account.ts";
+import { newAccountId } from "../ledger/account-id.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
-import { parseEvent } from "../ledger/event.ts";
+import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
 import { isRefusal, type Refusal } from "../ledger/refusal.ts";
 
@@ -9,19 +10,25 @@ import { isRefusal, type Refusal } from "../ledger/refusal.ts";
 /** The function's answer to one command: its outcome, or that it was not decided because the outbox is full. */
 export type Answer = Outcome | { readonly type: "full" };
 
-/** The six arguments that the function takes for a command. */
-export function argumentsOf(command: Command): string[] {
+/**
+ * The six arguments that the function takes for a command.
+ *
+ * @param newId makes the id of an account that is opened
+ */
+export function argumentsOf(command: Command, newId: () => AccountId = newAccountId): string[] {
   const content = isClientKey(command.id) ? contentOf(command) : "";
   switch (command.type) {
     case "transact": {
       const kind = command.kind === "credit" ? "c" : "d";
       const { id, account, value, description } = command;
-      return [kind, id, String(account), String(value), content, description];
+      return [kind, id, account, String(value), content, description];
     }
-    case "open":
-      return ["o", command.id, "", String(command.creditLimit), content, command.name ?? ""];
+    case "open": {
+      const { id, creditLimit, unit, name } = command;
+      return ["o", id, newId(), String(creditLimit), content, `${unit} ${name ?? ""}`];
+    }
     case "change-limit":
-      return ["l", command.id, String(command.account), String(command.creditLimit), content, ""];
+      return ["l", command.id, command.account, String(command.creditLimit), content, ""];
   }
 }
 
@@ -45,6 +52,46 @@ export function parseAnswer(text: string): Answer {
   }
   throw new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
 }
+
+/** What is remembered of an event under the id of its command: that the command was accepted, and what follows. */
+export function rememberedOf(event: Exclude<LedgerEvent, { readonly type: "missing" }>): string {
+  if (event.type === "refusal") return `!${event.refusal}`;
+  return `=${formatEvent(event).split(" ", FIELDS_BEFORE_ID[event.type]).join(" ")}`;
+}
+
+const FIELDS_BEFORE_ID = { entry: 7, open: 4, limit: 6 } as const;
+
+/** The text that an account is in Redis. */
+export function rowOf(account: Omit<Account, "id" | "name">): string {
+  const { creditLimit, balance, held, seq, time, unit, state, openedAt } = account;
+  return [creditLimit, balance, held, seq, time, unit, state, openedAt].join(" ");
+}
+
+/**
+ * The inverse of {@link rowOf}, with what the row does not have.
+ *
+ * @throws Error if the text is not a row
+ */
+export function accountOfRow(id: AccountId, row: string, name: string): Account {
+  const match = ROW.exec(row);
+  if (match === null) throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
+  const [, limit, balance, held, seq, time, unit = "", state, openedAt] = match;
+  return {
+    id,
+    name: name === "" ? null : name,
+    creditLimit: Number(limit),
+    balance: Number(balance),
+    held: Number(held),
+    seq: Number(seq),
+    time: Number(time),
+    unit,
+    state: STATES.find((one) => one === state) ?? "open",
+    openedAt: Number(openedAt),
+  };
+}
+
+const STATES: readonly AccountStatus[] = ["open", "frozen", "closed"];
+const ROW = /^(\d+) (-?\d+) (\d+) (\d+) (\d+) ([A-Z0-9_/]+) (open|frozen|closed) (\d+)$/;
 
 /** The event in the answer, if this call made one: the command was accepted, or refused under a client's key. */
 export function newEvent(answer: string): string | null {

@@ -5,23 +5,26 @@ called, rows and events written, ids remembered, callers of another epoch turned
 
 All keys of a shard have the same prefix and hash tag:
 
-  razonete:{s}:head           hash    epoch, version (of the functions that set it up), shards, g (latest batch),
-                                      next (number of the next account), time (the latest time given out),
-                                      lost (a batch that was answered and is gone; only if there is one),
-                                      other (a batch that was answered, and whose g another batch has now; likewise),
-                                      period (n of the latest seen:<n>), age (of that period, in microseconds)
-  razonete:{s}:account:<n>    hash    limit, balance, seq, time, name
-  razonete:{s}:statement:<n>  zset    the 10 latest entries: score = seq, member = event
-  razonete:{s}:outbox         stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
-  razonete:{s}:key:<key>      string  content, a line feed, outcome; for a day
-  razonete:{s}:seen:<n>       hash    id -> outcome, of the requests of 60 s; the latest two are kept
+  razonete:{s}:head            hash    epoch, version (of the functions that set it up), shards, g (latest batch),
+                                       time (the latest time given out),
+                                       lost (a batch that was answered and is gone; only if there is one),
+                                       other (a batch that was answered, and whose g another batch has now; likewise),
+                                       period (n of the latest seen:<n>), age (of that period, in microseconds)
+  razonete:{s}:account:<id>    string  limit, balance, held, seq, time, unit, state (open, frozen, closed) and the time of
+                                       opening, with a space between them
+  razonete:{s}:name:<id>       string  the account's name, if it has one
+  razonete:{s}:statement:<id>  zset    its latest entries, 10 or some more: score = seq, member = event
+  razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
+  razonete:{s}:key:<key>       string  content, a line feed, outcome; for a day
+  razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of 16 s; the latest two are kept
 
 Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
 forget the ids that it has just seen: from one batch to the next, the age of a period grows by at most a second, and
 seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
 
-An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. A refusal under
-a client's key is an event, too, since the key is remembered with it.
+An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. Where it is
+remembered, the event ends before the command's id, since whoever asks for it again says all that follows. A refusal
+under a client's key is an event, too, since the key is remembered with it.
 Integers are exact up to 2^53. They are formatted with %d, since Lua's own conversion keeps only 14 digits.
 
 razonete_apply     applies a batch, one command after the other; all checks come before the first write
@@ -29,10 +32,10 @@ razonete_apply     applies a batch, one command after the other; all checks come
   ARGV   epoch, g_min, outbox_max, then for each command six: kind, id, account, amount, content, text
          kind     c credit, d debit, o open, l change limit
          id       key:... or req:...
-         account  its number; empty for o
+         account  its id; for o the one that it gets
          amount   value, or limit for o and l
          content  what the id stands for, without line feeds; empty for req ids, which nobody chooses
-         text     description, or name for o; else empty
+         text     description; for o unit, a space, name; else empty
   REPLY  g of the batch in the outbox ("" if it made no event), then for each command its outcome, with "+" instead
          of "=" and "?" instead of "!" if it had been decided before; "!" and the event, if the refusal is one now; or
          "#" if the outbox is full: then the command was not decided, and is not remembered
@@ -41,14 +44,14 @@ razonete_apply     applies a batch, one command after the other; all checks come
 razonete_read      the current state of accounts, all at the same point in time
   KEYS   head
   ARGV   epoch, g_min, then for each account two: what (a account, s account and its latest entries), account
-  REPLY  time, then for each account nil, or {limit, balance, seq, time, name, event...} with the newest first
+  REPLY  time, then for each account nil, or {row, name, event...} with the newest first; row as in account:<id>
   ERRORS EPOCH, STALE
 
 razonete_status    what the fence compares
   KEYS   head
   ARGV   none
-  REPLY  epoch, version of these functions, shards, g, next, length of the outbox, g of its first entry ("" if
-         there is none), lost ("" if nothing is), g of its last entry
+  REPLY  epoch, version of these functions, shards, g, length of the outbox, g of its first entry ("" if there is
+         none), lost ("" if nothing is), g of its last entry
   ERRORS EMPTY
 
 razonete_lost      marks that a batch was answered and is gone: from then on this data answers nobody. Nothing is
@@ -65,7 +68,7 @@ razonete_found     takes the mark away again: the books have got that batch, whi
 
 razonete_begin     sets up an empty shard, which has no head, no outbox, and none of these accounts
   KEYS   head
-  ARGV   epoch, shards, g, next, then for each account six: number, limit, balance, seq, time, name
+  ARGV   epoch, shards, g, then for each account two: id, row
   REPLY  OK
   ERRORS NOTEMPTY
 
@@ -73,18 +76,21 @@ razonete_load      loads what the books have of a shard that has no head yet, an
                    items again changes nothing
   KEYS   head
   ARGV   items, one after the other, each of:
-         a, number, limit, balance, seq, time, name              an account
-         s, number, count, then for each entry two: seq, event   its latest entries, 10 at most
+         a, id, row, name                                        an account
+         s, id, count, then for each entry two: seq, event       its latest entries, 10 at most
          k, id, content, outcome, seconds                        a client's key, and for how long it is still known
          r, id, outcome                                          a request's id
   REPLY  OK
   ERRORS NOTEMPTY
 ]]
 
-local VERSION = '3'
+local VERSION = '4'
 local STATEMENT_ENTRIES = 10
+-- A statement is cut to its length when this many entries were added. It costs less than at each entry.
+local TRIM_ENTRIES = 8
 local KEY_SECONDS = 86400
-local SEEN_SECONDS = 60
+-- Longer than a balancer sends a request again, and than an API then holds it.
+local SEEN_SECONDS = 16
 local STEP_MICROS_MAX = 1000000
 local FIELDS = 6
 local ENTRY_KIND = { c = 'credit', d = 'debit' }
@@ -102,84 +108,113 @@ end
 --- Refuses a caller of another epoch, and a caller that has seen a later batch than this data holds. Refuses every
 --- caller once a batch is marked as lost.
 local function fence(head, epoch, g_min)
-  local state = redis.call('HMGET', head, 'epoch', 'g', 'next', 'shards', 'time', 'lost', 'period', 'age')
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period', 'age')
   if state[1] ~= epoch then
     return nil, redis.error_reply('EPOCH this data is of epoch ' .. tostring(state[1]) .. ', not ' .. epoch)
   end
   if tonumber(state[2]) < tonumber(g_min) then
     return nil, redis.error_reply('STALE this data ends at batch ' .. state[2] .. ', batch ' .. g_min .. ' was seen')
   end
-  if state[6] then
-    return nil, redis.error_reply('STALE batch ' .. state[6] .. ' was answered and is gone')
+  if state[5] then
+    return nil, redis.error_reply('STALE batch ' .. state[5] .. ' was answered and is gone')
   end
   return state, nil
 end
 
---- Loads an account, once for each batch. ZCARD checks the type of its statement, since no write may fail later.
-local function load(accounts, prefix, number)
-  local account = accounts[number]
-  if account ~= nil then return account end
-  local row = redis.call('HMGET', prefix .. 'account:' .. number, 'limit', 'balance', 'seq', 'time')
-  if not row[1] then
-    account = false
-  else
-    redis.call('ZCARD', prefix .. 'statement:' .. number)
-    account = {
-      creditLimit = tonumber(row[1]), limit_text = row[1], balance = tonumber(row[2]),
-      seq = tonumber(row[3]), time = tonumber(row[4]), entries = {},
-    }
+--- Reads the accounts and the clients' keys of a batch, all at once.
+--- @return accounts: id -> account, or false if there is none; kept: id of a client's key -> what is remembered
+local function read_rows(prefix, argv)
+  local keys, names, count = {}, {}, 0
+  local accounts, kept = {}, {}
+  for at = 4, #argv, FIELDS do
+    local id = argv[at + 2]
+    if accounts[id] == nil then
+      accounts[id] = false
+      count = count + 1
+      keys[count] = prefix .. 'account:' .. id
+      names[count] = id
+    end
   end
-  accounts[number] = account
-  return account
+  local account_count = count
+  for at = 4, #argv, FIELDS do
+    if argv[at + 4] ~= '' then
+      count = count + 1
+      keys[count] = prefix .. argv[at + 1]
+      names[count] = argv[at + 1]
+    end
+  end
+  for index, row in ipairs(redis.call('MGET', unpack(keys))) do
+    if index > account_count then
+      kept[names[index]] = row
+    elseif row then
+      local limit, balance, held, seq, time, rest = string.match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+)( .+)$')
+      if not limit then error('account ' .. names[index] .. ' cannot be read: ' .. row) end
+      accounts[names[index]] = {
+        creditLimit = tonumber(limit), limit_text = limit, balance = tonumber(balance), held = tonumber(held),
+        seq = tonumber(seq), time = tonumber(time), rest = rest, first_seq = tonumber(seq), entries = {},
+      }
+    end
+  end
+  return accounts, kept
 end
 
---- @return the event, or else nil and the refusal
-local function transact(account, kind, number, id, amount, description, now)
+local function row_of(account)
+  return ('%s %d %d %d %d%s'):format(account.limit_text, account.balance, account.held, account.seq, account.time,
+    account.rest)
+end
+
+--- @return what the event says before the command's id, or else nil and the refusal
+local function transact(account, kind, id, amount, now)
   local refusal = rules.transact(account, ENTRY_KIND[kind], tonumber(amount), now)
   if refusal then return nil, refusal end
   account.changed = true
-  local seq_text = text_of(account.seq)
-  local event = kind .. ' ' .. number .. ' ' .. seq_text .. ' ' .. text_of(account.time) .. ' ' .. amount .. ' '
-    .. text_of(account.balance) .. ' ' .. account.limit_text .. ' ' .. id .. ' ' .. description
-  local entries = account.entries
-  local count = #entries
-  entries[count + 1] = seq_text
-  entries[count + 2] = event
-  return event
+  return ('%s %s %d %d %s %d %s'):format(kind, id, account.seq, account.time, amount, account.balance,
+    account.limit_text)
 end
 
---- @return the event, or else nil and the refusal
-local function change_limit(account, number, id, amount, now)
+--- @return as above
+local function change_limit(account, id, amount, now)
   local refusal = rules.changeLimit(account, tonumber(amount))
   if refusal then return nil, refusal end
   account.limit_text = amount
-  account.limited = true
   account.changed = true
-  return table.concat({
-    'l', number, text_of(account.seq), text_of(math.max(now, account.time)), text_of(account.balance), amount, id,
-  }, ' ')
+  return ('l %s %d %d %d %s'):format(id, account.seq, math.max(now, account.time), account.balance, amount)
+end
+
+--- Opens an account that must not exist yet. If anything of it exists, its id was not new, and it would be overwritten.
+--- @return the account, and what the event says before the command's id
+local function open(prefix, accounts, id, amount, text, now)
+  if accounts[id] or redis.call('EXISTS', prefix .. 'name:' .. id, prefix .. 'statement:' .. id) > 0 then
+    error('account ' .. id .. ' is there already')
+  end
+  local account = rules.openAccount(tonumber(amount), now)
+  local unit, name = string.match(text, '^(%S+) (.*)$')
+  account.limit_text = amount
+  account.rest = (' %s open %d'):format(unit, now)
+  account.name = name
+  account.first_seq = 0
+  account.entries = {}
+  account.changed = true
+  return account, ('o %s %d %s'):format(id, now, amount)
 end
 
 --- What is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
-local function recall(prefix, argv, period)
+local function recall(prefix, argv, kept, period)
   local outcomes, contents, ids = {}, {}, {}
   for at = 4, #argv, FIELDS do
     local id = argv[at + 1]
     if argv[at + 4] == '' then
       ids[#ids + 1] = id
-    else
-      local kept = redis.call('GET', prefix .. id)
-      if kept then
-        local feed = string.find(kept, '\n', 1, true)
-        contents[id] = string.sub(kept, 1, feed - 1)
-        outcomes[id] = string.sub(kept, feed + 1)
-      end
+    elseif kept[id] then
+      local feed = string.find(kept[id], '\n', 1, true)
+      contents[id] = string.sub(kept[id], 1, feed - 1)
+      outcomes[id] = string.sub(kept[id], feed + 1)
     end
   end
   if #ids > 0 then
     for age = 0, 1 do
-      local kept = redis.call('HMGET', prefix .. 'seen:' .. text_of(period - age), unpack(ids))
-      for index, outcome in ipairs(kept) do
+      local seen = redis.call('HMGET', prefix .. 'seen:' .. text_of(period - age), unpack(ids))
+      for index, outcome in ipairs(seen) do
         if outcome then outcomes[ids[index]] = outcome end
       end
     end
@@ -189,8 +224,8 @@ end
 
 --- The period that ids are written to from now on, and its age. If the latest one is old enough, a new one begins.
 local function period_of(prefix, state, now)
-  local period, age = tonumber(state[7]) or 0, tonumber(state[8]) or 0
-  local step = now - (tonumber(state[5]) or now)
+  local period, age = tonumber(state[6]) or 0, tonumber(state[7]) or 0
+  local step = now - (tonumber(state[4]) or now)
   age = age + math.min(step, STEP_MICROS_MAX)
   if age < SEEN_SECONDS * 1000000 then return period, age end
   -- Checks the type, since no write may fail later.
@@ -198,26 +233,12 @@ local function period_of(prefix, state, now)
   return period + 1, 0
 end
 
---- Opens an account that must not exist yet. If anything of it exists, the head's next number is wrong, and the account
---- would be overwritten.
-local function open(prefix, number, amount, name, now)
-  if redis.call('EXISTS', prefix .. 'account:' .. number, prefix .. 'statement:' .. number) > 0 then
-    error('account ' .. number .. ' is there already')
-  end
-  local account = rules.openAccount(tonumber(amount), now)
-  account.limit_text = amount
-  account.name = name
-  account.entries = {}
-  account.limited = true
-  account.changed = true
-  return account
-end
-
 --- @return the name of a command that the caller may not use, of those that apply writes with
 local function may_not_write(prefix, head, outbox)
   local allowed = redis.acl_check_cmd
   if not allowed('XADD', outbox, '1-0', 'e', '') then return 'XADD' end
   if not allowed('HSET', head, 'g', '1') then return 'HSET' end
+  if not allowed('MSET', prefix .. 'account:1', '') then return 'MSET' end
   if not allowed('ZADD', prefix .. 'statement:1', '1', '') then return 'ZADD' end
   if not allowed('ZREMRANGEBYRANK', prefix .. 'statement:1', 0, -1) then return 'ZREMRANGEBYRANK' end
   if not allowed('SET', prefix .. 'key:', '', 'EX', KEY_SECONDS) then return 'SET' end
@@ -225,7 +246,18 @@ local function may_not_write(prefix, head, outbox)
   return nil
 end
 
-local REPLAYED = { ['='] = '+', ['!'] = '?' }
+--- The event that begins with what is remembered of it.
+local function whole(begun, kind, id, text)
+  if kind == 'l' then return begun .. ' ' .. id end
+  return begun .. ' ' .. id .. ' ' .. text
+end
+
+--- The answer to a command that was decided before.
+local function replayed(outcome, kind, id, text)
+  local rest = string.sub(outcome, 2)
+  if string.byte(outcome) == 33 then return '?' .. rest end
+  return '+' .. whole(rest, kind, id, text)
+end
 
 local function apply(keys, argv)
   local head = keys[1]
@@ -234,45 +266,55 @@ local function apply(keys, argv)
   local state, refused = fence(head, argv[1], argv[2])
   if refused then return refused end
   local full = redis.call('XLEN', outbox) >= tonumber(argv[3])
-  local now = now_micros(state[5])
-  local next_account = tonumber(state[3])
-  local before = tonumber(state[7]) or 0
-  local outcomes, contents = recall(prefix, argv, before)
+  local now = now_micros(state[4])
+  local before = tonumber(state[6]) or 0
+  local accounts, kept = read_rows(prefix, argv)
+  local outcomes, contents = recall(prefix, argv, kept, before)
   local period, age = period_of(prefix, state, now)
-  local accounts, events, seen, remembered, reply = {}, {}, {}, {}, { '' }
+  local events, seen, remembered, reply = {}, {}, {}, { '' }
 
   for at = 4, #argv, FIELDS do
-    local kind, id, number, amount, content, text =
+    local kind, id, account_id, amount, content, text =
       argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
     local outcome = outcomes[id]
     if outcome and (contents[id] or '') ~= content then
       outcome = '!key-reused'
     elseif outcome then
-      outcome = REPLAYED[string.sub(outcome, 1, 1)] .. string.sub(outcome, 2)
+      outcome = replayed(outcome, kind, id, text)
     elseif full then
       outcome = '#'
     else
-      local event, refusal
+      local account = accounts[account_id]
+      local begun, refusal
       if kind == 'o' then
-        number = text_of(next_account)
-        next_account = next_account + tonumber(state[4])
-        accounts[number] = open(prefix, number, amount, text, now)
-        event = table.concat({ 'o', number, text_of(now), amount, id, text }, ' ')
+        accounts[account_id], begun = open(prefix, accounts, account_id, amount, text, now)
+      elseif not account then
+        refusal = 'account-unknown'
+      elseif kind == 'l' then
+        begun, refusal = change_limit(account, account_id, amount, now)
       else
-        local account = load(accounts, prefix, number)
-        if not account then
-          refusal = 'account-unknown'
-        elseif kind == 'l' then
-          event, refusal = change_limit(account, number, id, amount, now)
-        else
-          event, refusal = transact(account, kind, number, id, amount, text, now)
-        end
+        begun, refusal = transact(account, kind, account_id, amount, now)
       end
-      outcome = event and '=' .. event or '!' .. refusal
-      outcomes[id] = outcome
-      if refusal and content ~= '' then
-        event = 'x ' .. text_of(now) .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
-        outcome = '!' .. event
+      local event
+      if begun then
+        event = whole(begun, kind, id, text)
+        outcome = '=' .. event
+        outcomes[id] = '=' .. begun
+        if kind == 'c' or kind == 'd' then
+          local entries = account.entries
+          local count = #entries
+          -- Checks the type, since no write may fail later.
+          if count == 0 then redis.call('ZCARD', prefix .. 'statement:' .. account_id) end
+          entries[count + 1] = text_of(account.seq)
+          entries[count + 2] = event
+        end
+      else
+        outcome = '!' .. refusal
+        outcomes[id] = outcome
+        if content ~= '' then
+          event = 'x ' .. text_of(now) .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
+          outcome = '!' .. event
+        end
       end
       if event then
         events[#events + 1] = 'e'
@@ -280,7 +322,7 @@ local function apply(keys, argv)
       end
       if content == '' then
         seen[#seen + 1] = id
-        seen[#seen + 1] = outcome
+        seen[#seen + 1] = outcomes[id]
       else
         contents[id] = content
         remembered[#remembered + 1] = id
@@ -289,8 +331,19 @@ local function apply(keys, argv)
     reply[#reply + 1] = outcome
   end
 
-  local g, time, next_text = text_of(tonumber(state[2]) + 1), text_of(now), text_of(next_account)
+  local g, time = text_of(tonumber(state[2]) + 1), text_of(now)
   local period_text, age_text = text_of(period), text_of(age)
+  local rows = {}
+  for id, account in pairs(accounts) do
+    if account and account.changed then
+      rows[#rows + 1] = prefix .. 'account:' .. id
+      rows[#rows + 1] = row_of(account)
+      if account.name and account.name ~= '' then
+        rows[#rows + 1] = prefix .. 'name:' .. id
+        rows[#rows + 1] = account.name
+      end
+    end
+  end
 
   -- A command that this user may not run would end the function between its writes. Rights may change at any time.
   local forbidden = may_not_write(prefix, head, outbox)
@@ -300,26 +353,19 @@ local function apply(keys, argv)
   -- outbox already holds this batch; so it comes first.
   if #events > 0 then
     redis.call('XADD', outbox, g .. '-0', unpack(events))
-    redis.call('HSET', head, 'g', g, 'next', next_text, 'time', time, 'period', period_text, 'age', age_text)
+    redis.call('HSET', head, 'g', g, 'time', time, 'period', period_text, 'age', age_text)
     reply[1] = g
   elseif #seen > 0 or #remembered > 0 then
     redis.call('HSET', head, 'time', time, 'period', period_text, 'age', age_text)
   end
-  for number, account in pairs(accounts) do
-    if account and account.changed then
-      redis.call('HSET', prefix .. 'account:' .. number,
-        'balance', text_of(account.balance), 'seq', text_of(account.seq), 'time', text_of(account.time))
-      if account.limited then
-        redis.call('HSET', prefix .. 'account:' .. number, 'limit', account.limit_text)
-      end
-      if account.name then
-        redis.call('HSET', prefix .. 'account:' .. number, 'name', account.name)
-      end
-      local entries = account.entries
-      if #entries > 0 then
-        local statement = prefix .. 'statement:' .. number
-        local first = math.max(1, #entries - 2 * STATEMENT_ENTRIES + 1)
-        redis.call('ZADD', statement, unpack(entries, first))
+  if #rows > 0 then redis.call('MSET', unpack(rows)) end
+  for id, account in pairs(accounts) do
+    local entries = account and account.entries
+    if entries and #entries > 0 then
+      local statement = prefix .. 'statement:' .. id
+      local first = math.max(1, #entries - 2 * STATEMENT_ENTRIES + 1)
+      redis.call('ZADD', statement, unpack(entries, first))
+      if account.seq % TRIM_ENTRIES < account.seq - account.first_seq then
         redis.call('ZREMRANGEBYRANK', statement, 0, -STATEMENT_ENTRIES - 1)
       end
     end
@@ -340,15 +386,18 @@ local function read(keys, argv)
   local prefix = string.sub(keys[1], 1, -5)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
-  local reply = { text_of(now_micros(state[5])) }
+  local reply = { text_of(now_micros(state[4])) }
   for at = 3, #argv, 2 do
-    local number = argv[at + 1]
-    local row = redis.call('HMGET', prefix .. 'account:' .. number, 'limit', 'balance', 'seq', 'time', 'name')
+    local id = argv[at + 1]
+    local row = redis.call('MGET', prefix .. 'account:' .. id, prefix .. 'name:' .. id)
     if not row[1] then
       row = false
-    elseif argv[at] == 's' then
-      for _, event in ipairs(redis.call('ZREVRANGE', prefix .. 'statement:' .. number, 0, STATEMENT_ENTRIES - 1)) do
-        row[#row + 1] = event
+    else
+      row[2] = row[2] or ''
+      if argv[at] == 's' then
+        for _, event in ipairs(redis.call('ZREVRANGE', prefix .. 'statement:' .. id, 0, STATEMENT_ENTRIES - 1)) do
+          row[#row + 1] = event
+        end
       end
     end
     reply[#reply + 1] = row
@@ -358,14 +407,14 @@ end
 
 local function status(keys)
   local head = keys[1]
-  local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'next', 'lost')
+  local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'lost')
   if not state[1] then return redis.error_reply('EMPTY there is no ledger here') end
   local outbox = string.sub(head, 1, -5) .. 'outbox'
   local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
   local last = redis.call('XREVRANGE', outbox, '+', '-', 'COUNT', 1)[1]
   return {
-    state[1], VERSION, state[3], state[4], state[5], redis.call('XLEN', outbox),
-    first and string.match(first[1], '^%d+') or '', state[6] or '', last and string.match(last[1], '^%d+') or '',
+    state[1], VERSION, state[3], state[4], redis.call('XLEN', outbox),
+    first and string.match(first[1], '^%d+') or '', state[5] or '', last and string.match(last[1], '^%d+') or '',
   }
 end
 
@@ -398,15 +447,14 @@ local function begin(keys, argv)
   local head = keys[1]
   local prefix = string.sub(head, 1, -5)
   local found = redis.call('EXISTS', head, prefix .. 'outbox')
-  for at = 5, #argv, 6 do
+  for at = 4, #argv, 2 do
     found = found + redis.call('EXISTS', prefix .. 'account:' .. argv[at], prefix .. 'statement:' .. argv[at])
   end
   if found > 0 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
-  for at = 5, #argv, 6 do
-    redis.call('HSET', prefix .. 'account:' .. argv[at], 'limit', argv[at + 1], 'balance', argv[at + 2],
-      'seq', argv[at + 3], 'time', argv[at + 4], 'name', argv[at + 5])
+  for at = 4, #argv, 2 do
+    redis.call('SET', prefix .. 'account:' .. argv[at], argv[at + 1])
   end
-  redis.call('HSET', head, 'epoch', argv[1], 'version', VERSION, 'shards', argv[2], 'g', argv[3], 'next', argv[4])
+  redis.call('HSET', head, 'epoch', argv[1], 'version', VERSION, 'shards', argv[2], 'g', argv[3])
   return redis.status_reply('OK')
 end
 
@@ -418,9 +466,9 @@ local function load_items(keys, argv)
   while at <= #argv do
     local what, name = argv[at], argv[at + 1]
     if what == 'a' then
-      redis.call('HSET', prefix .. 'account:' .. name, 'limit', argv[at + 2], 'balance', argv[at + 3],
-        'seq', argv[at + 4], 'time', argv[at + 5], 'name', argv[at + 6])
-      at = at + 7
+      redis.call('SET', prefix .. 'account:' .. name, argv[at + 2])
+      if argv[at + 3] ~= '' then redis.call('SET', prefix .. 'name:' .. name, argv[at + 3]) end
+      at = at + 4
     elseif what == 's' then
       local last = at + 2 + 2 * tonumber(argv[at + 2])
       redis.call('ZADD', prefix .. 'statement:' .. name, unpack(argv, at + 3, last))

@@ -1,4 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
+import type { AccountId } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 
 /** The books as the deciding side uses them. Methods reject if the books cannot be reached. */
@@ -19,7 +20,7 @@ export interface BooksReader {
   /** Whether the books have the event in batch `g` of the shard. */
   hasEvent(shard: number, g: number, event: string): Promise<boolean>;
   /** Up to `count` entries with a seq below `before` (null: beginning at the newest kept one). */
-  history(account: number, before: number | null, count: number): Promise<KeptHistory>;
+  history(account: AccountId, before: number | null, count: number): Promise<KeptHistory>;
 }
 
 /** What the books know about the Redis that belongs to them. */

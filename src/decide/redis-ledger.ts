@@ -1,4 +1,5 @@
-import type { Account } from "../ledger/account.ts";
+import type { Account, AccountId } from "../ledger/account.ts";
+import { shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import {
@@ -73,18 +74,18 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    // An account that is yet to be opened has no number. Its command's id chooses the shard, so that the same command
-    // sent again goes to the same shard.
-    const spread = command.type === "open" ? Bun.hash.crc32(command.id) : command.account;
+    // An account that is yet to be opened has no id. Its command's id chooses the shard, so that the same command sent
+    // again goes to the same shard.
+    const spread = command.type === "open" ? command.id : command.account;
     return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
   }
 
-  async account(id: number): Promise<Account | null> {
+  async account(id: AccountId): Promise<Account | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     return (await this.#shard(id).read("account", id))?.account ?? null;
   }
 
-  async statement(id: number): Promise<Statement | null> {
+  async statement(id: AccountId): Promise<Statement | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     return this.#shard(id).read("statement", id);
   }
@@ -93,7 +94,7 @@ export class RedisLedger implements Ledger {
    * Reads the history from the books, and from Redis the entries that are not in the books yet. Redis is read first:
    * entries that the writer keeps and removes from the outbox after that are in the books by the time they are read.
    */
-  async history(id: number, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
+  async history(id: AccountId, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shard(id);
     for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
@@ -183,14 +184,18 @@ export class RedisLedger implements Ledger {
   }
 
   /** @param outcome what to report about the request if its shard cannot be used */
-  #shard(spread: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
-    const shard = this.#shards[spread % Math.max(1, this.#shards.length)];
+  #shard(account: AccountId, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
+    const shard = this.#shards[shardOf(account, Math.max(1, this.#shards.length))];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
     if (shard === undefined) throw new LedgerUnavailable(this.#link.trouble, outcome);
     return shard;
   }
 
-  async #keptHistory(id: number, before: number | null, count: number): ReturnType<BooksReader["history"]> {
+  async #keptHistory(
+    id: AccountId,
+    before: number | null,
+    count: number,
+  ): ReturnType<BooksReader["history"]> {
     try {
       return await this.#books.history(id, before, count);
     } catch (error) {

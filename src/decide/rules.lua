@@ -2,13 +2,19 @@
 local ____exports = {}
 ____exports.MONEY_CENTS_MAX = 9007199254740991
 function ____exports.openAccount(creditLimit, now)
-    return {creditLimit = creditLimit, balance = 0, seq = 0, time = now}
+    return {
+        creditLimit = creditLimit,
+        balance = 0,
+        held = 0,
+        seq = 0,
+        time = now
+    }
 end
 function ____exports.transact(account, kind, value, now)
     local balance = account.balance
     if kind == "debit" then
         balance = balance - value
-        if balance < -account.creditLimit then
+        if balance - account.held < -account.creditLimit then
             return "limit-exceeded"
         end
     else
@@ -27,7 +33,7 @@ function ____exports.transact(account, kind, value, now)
     return nil
 end
 function ____exports.changeLimit(account, creditLimit)
-    if account.balance < -creditLimit then
+    if account.balance - account.held < -creditLimit then
         return "limit-too-low"
     end
     account.creditLimit = creditLimit

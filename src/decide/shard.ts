@@ -1,13 +1,14 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
-import type { Account, Micros } from "../ledger/account.ts";
+import type { Account, Micros, AccountId } from "../ledger/account.ts";
+import { newAccountId, shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
-import { type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
+import { accountOfRow, type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
 import type { RedisLink } from "./redis-link.ts";
 
@@ -31,7 +32,7 @@ export interface ShardOptions {
 
 interface ReadRequest {
   readonly what: "account" | "statement";
-  readonly account: number;
+  readonly account: AccountId;
 }
 
 /** One shard of the ledger in Redis. Sends its commands in batches, and its reads likewise. */
@@ -61,7 +62,7 @@ export class Shard {
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
-  read(what: "account" | "statement", account: number): Promise<AccountSnapshot | null> {
+  read(what: "account" | "statement", account: AccountId): Promise<AccountSnapshot | null> {
     return this.#reads.submit({ what, account });
   }
 
@@ -110,7 +111,7 @@ export class Shard {
   async #decide(commands: readonly Command[]): Promise<readonly (Outcome | LedgerUnavailable)[]> {
     const epoch = this.#link.admission?.epoch ?? "";
     const args = [epoch, String(this.#link.latestG(this.#number)), String(this.#outboxBatchesMax)];
-    for (const command of commands) args.push(...argumentsOf(command));
+    for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));
     const reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
     const [g, ...answers] = reply;
     const events = answers.flatMap((answer) => newEvent(answer) ?? []);
@@ -123,6 +124,15 @@ export class Shard {
     return answers.map(outcomeOf);
   }
 
+  /** An account that is opened here is on this shard. */
+  #newAccountId(): AccountId {
+    const shards = this.#link.admission?.shards ?? 1;
+    for (;;) {
+      const id = newAccountId();
+      if (shardOf(id, shards) === this.#number) return id;
+    }
+  }
+
   #publish(batch: Batch): void {
     try {
       this.#feed.publish(batch);
@@ -133,7 +143,7 @@ export class Shard {
 
   async #read(requests: readonly ReadRequest[]): Promise<readonly (AccountSnapshot | null)[]> {
     const args = [this.#link.admission?.epoch ?? "", String(this.#link.latestG(this.#number))];
-    for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", String(account));
+    for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", account);
     const reply = readReply.parse(await this.#link.call("FCALL_RO", "razonete_read", this.#number, args));
     const [time, ...rows] = reply;
     return requests.map(({ account }, index) => snapshotOf(account, rows[index] ?? null, Number(time)));
@@ -156,17 +166,10 @@ function outcomeOf(text: string): Outcome | LedgerUnavailable {
 const applyReply = z.array(z.string());
 const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());
 
-function snapshotOf(id: number, row: readonly string[] | null, now: Micros): AccountSnapshot | null {
+function snapshotOf(id: AccountId, row: readonly string[] | null, now: Micros): AccountSnapshot | null {
   if (row === null) return null;
-  const [limit, balance, seq, time, name, ...events] = row;
-  const account = {
-    id,
-    name: name === undefined || name === "" ? null : name,
-    creditLimit: Number(limit),
-    balance: Number(balance),
-    seq: Number(seq),
-    time: Number(time),
-  };
+  const [text = "", name = "", ...events] = row;
+  const account = accountOfRow(id, text, name);
   return { account, entries: events.map(entryOf), readAt: Math.max(now, account.time) };
 }
 

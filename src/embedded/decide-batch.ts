@@ -1,4 +1,5 @@
-import type { Account, Micros } from "../ledger/account.ts";
+import type { Account, Micros, AccountId } from "../ledger/account.ts";
+import { newAccountId } from "../ledger/account-id.ts";
 import {
   type ChangeLimit,
   type Command,
@@ -16,9 +17,9 @@ import type { Store } from "./store.ts";
 
 /** Decides the commands of one batch. Each command sees the changes of those before it; nobody else does before commit. */
 export class BatchDecider {
-  readonly changed = new Map<number, Account>();
+  readonly changed = new Map<AccountId, Account>();
   readonly #store: Store;
-  readonly #committed: ReadonlyMap<number, Account>;
+  readonly #committed: ReadonlyMap<AccountId, Account>;
   readonly #now: Micros;
   /** What was decided, for the journal. */
   readonly #events: string[] = [];
@@ -26,7 +27,7 @@ export class BatchDecider {
   #time = 0;
   #remembered = 0;
 
-  constructor(store: Store, committed: ReadonlyMap<number, Account>, now: Micros) {
+  constructor(store: Store, committed: ReadonlyMap<AccountId, Account>, now: Micros) {
     this.#store = store;
     this.#committed = committed;
     this.#now = now;
@@ -72,12 +73,13 @@ export class BatchDecider {
   }
 
   #open(command: OpenAccount): DecisionEvent {
-    const { id, name, creditLimit } = command;
-    const account = { id: this.#store.lastAccount() + 1, name, ...openAccount(creditLimit, this.#now) };
+    const { id, unit, name, creditLimit } = command;
+    const row = openAccount(creditLimit, this.#now);
+    const account: Account = { id: newAccountId(), unit, name, state: "open", openedAt: this.#now, ...row };
     this.#store.insertAccount(account, id);
     this.#store.insertLimit(account, id, this.#now);
     this.changed.set(account.id, account);
-    return { type: "open", account: account.id, time: this.#now, creditLimit, id, name };
+    return { type: "open", account: account.id, time: this.#now, creditLimit, id, unit, name };
   }
 
   #transact(command: Transact): DecisionEvent {
@@ -115,7 +117,7 @@ export class BatchDecider {
   }
 
   /** A copy for the rules, which change it: an account that is committed, or in an outcome, stays as it is. */
-  #copy(id: number): Account | null {
+  #copy(id: AccountId): Account | null {
     const account = this.changed.get(id) ?? this.#committed.get(id) ?? this.#store.account(id);
     return account === null ? null : { ...account };
   }

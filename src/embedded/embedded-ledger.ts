@@ -1,5 +1,5 @@
 import { bounds } from "../bounds.ts";
-import type { Account, Micros } from "../ledger/account.ts";
+import type { Account, Micros, AccountId } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import {
@@ -50,7 +50,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #clock: () => Micros;
   readonly #onOutage: (message: string) => void;
   /** Accounts as committed; the one that was changed longest ago comes first. */
-  readonly #accounts = new Map<number, Account>();
+  readonly #accounts = new Map<AccountId, Account>();
   #pending: Pending[] = [];
   #failing = false;
   #closed = false;
@@ -72,11 +72,11 @@ export class EmbeddedLedger implements Ledger {
 
   // The reads are `async`, so that errors of the store reach the caller as rejections.
 
-  async account(id: number): Promise<Account | null> {
+  async account(id: AccountId): Promise<Account | null> {
     return this.#read(() => this.#accounts.get(id) ?? this.#store.account(id));
   }
 
-  async statement(id: number): Promise<Statement | null> {
+  async statement(id: AccountId): Promise<Statement | null> {
     return this.#read(() => {
       const account = this.#accounts.get(id) ?? this.#store.account(id);
       if (account === null) return null;
@@ -85,7 +85,7 @@ export class EmbeddedLedger implements Ledger {
     });
   }
 
-  async history(id: number, page: HistoryPage): Promise<readonly Entry[] | null> {
+  async history(id: AccountId, page: HistoryPage): Promise<readonly Entry[] | null> {
     return this.#read(() => {
       const account = this.#accounts.get(id) ?? this.#store.account(id);
       if (account === null) return null;
@@ -156,7 +156,7 @@ export class EmbeddedLedger implements Ledger {
     return outcomes;
   }
 
-  #updateCache(changed: ReadonlyMap<number, Account>): void {
+  #updateCache(changed: ReadonlyMap<AccountId, Account>): void {
     for (const [id, account] of changed) {
       this.#accounts.delete(id);
       this.#accounts.set(id, account);

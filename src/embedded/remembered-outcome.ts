@@ -61,7 +61,7 @@ function contentOfDecision(event: DecisionEvent): string {
     case "entry":
       return contentOf({ type: "transact", ...event.entry });
     case "open":
-      return contentOf({ type: "open", creditLimit: event.creditLimit, name: event.name });
+      return contentOf(event);
     case "limit":
       return contentOf({
         type: "change-limit",

@@ -1,4 +1,4 @@
--- The ledger on one SQLite file. Amounts are in cents, times in microseconds since 1970-01-01T00:00:00Z.
+-- The ledger on one SQLite file. Amounts are in the smallest part of the account's unit, times in microseconds since 1970-01-01T00:00:00Z.
 -- create-schema.ts sets user_version, which tells this schema from others.
 
 -- "Razo": tells this program's files from other SQLite files.
@@ -15,16 +15,19 @@ CREATE TABLE journal (
 ) STRICT;
 
 CREATE TABLE accounts (
-  account INTEGER PRIMARY KEY CHECK (account > 0),
+  account TEXT PRIMARY KEY,
+  unit TEXT NOT NULL,
   name TEXT,
+  state TEXT NOT NULL CHECK (state IN ('open', 'frozen', 'closed')),
+  held INTEGER NOT NULL CHECK (held BETWEEN 0 AND 9007199254740991),
   command TEXT NOT NULL,
   opened_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- Every limit that an account has had; the highest version is in force. An entry was decided under the highest
 -- version with after_seq < its seq, so that it can be told of each entry which limit it had to keep.
 CREATE TABLE limits (
-  account INTEGER NOT NULL,
+  account TEXT NOT NULL,
   version INTEGER NOT NULL CHECK (version > 0),
   credit_limit INTEGER NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
   after_seq INTEGER NOT NULL CHECK (after_seq >= 0),
@@ -36,7 +39,7 @@ CREATE TABLE limits (
 -- The only place of the balance: it is that of the account's latest entry, 0 before the first. The key keeps the
 -- entries of one account together, which is what statements and history read, and refuses a doubled seq.
 CREATE TABLE entries (
-  account INTEGER NOT NULL,
+  account TEXT NOT NULL,
   seq INTEGER NOT NULL CHECK (seq > 0),
   kind TEXT NOT NULL CHECK (kind IN ('credit', 'debit')),
   value INTEGER NOT NULL CHECK (value > 0),

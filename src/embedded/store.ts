@@ -1,5 +1,11 @@
 import type { Database, Statement } from "bun:sqlite";
-import { type Account, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/account.ts";
+import {
+  type Account,
+  CONTEST_UNIT,
+  INITIAL_CREDIT_LIMITS,
+  type Micros,
+  type AccountId,
+} from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { formatEvent, INITIAL } from "../ledger/event.ts";
 import { type JournalHead, journalHash, type JournalRow, NO_HASH } from "../ledger/journal.ts";
@@ -11,15 +17,16 @@ export const SHARD = 0;
 
 const INSERT_JOURNAL = "INSERT INTO journal (g, time, events, previous, hash) VALUES (?, ?, ?, ?, ?)";
 
-const INSERT_ACCOUNT = "INSERT INTO accounts (account, name, command, opened_at) VALUES (?, ?, ?, ?)";
+const INSERT_ACCOUNT = `
+  INSERT INTO accounts (account, unit, name, state, held, command, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?)`;
 
 const INSERT_LIMIT = `
   INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
   SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5 FROM limits WHERE account = ?1`;
 
 const SELECT_ACCOUNT = `
-  SELECT a.account AS id, a.name, l.credit_limit AS creditLimit,
-    coalesce(e.balance, 0) AS balance, coalesce(e.seq, 0) AS seq, coalesce(e.time, a.opened_at) AS time
+  SELECT a.account AS id, a.unit, a.name, a.state, l.credit_limit AS creditLimit, coalesce(e.balance, 0) AS balance,
+    a.held, coalesce(e.seq, 0) AS seq, coalesce(e.time, a.opened_at) AS time, a.opened_at AS openedAt
   FROM accounts AS a
   JOIN limits AS l ON l.account = a.account
     AND l.version = (SELECT max(version) FROM limits WHERE account = a.account)
@@ -40,15 +47,14 @@ function prepare(db: Database) {
     commit: db.prepare("COMMIT"),
     insertJournal: db.prepare(INSERT_JOURNAL),
     head: db.prepare<Head, []>("SELECT g, hash FROM journal ORDER BY g DESC LIMIT 1"),
-    lastAccount: db.prepare<{ last: number }, []>("SELECT coalesce(max(account), 0) AS last FROM accounts"),
-    account: db.prepare<Account, [number]>(SELECT_ACCOUNT),
+    account: db.prepare<Account, [AccountId]>(SELECT_ACCOUNT),
     insertAccount: db.prepare(INSERT_ACCOUNT),
     insertLimit: db.prepare(INSERT_LIMIT),
     insertEntry: db.prepare(
       `INSERT INTO entries (account, seq, kind, value, balance, description, command, time)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    entries: db.prepare<Entry, [number, number, number]>(
+    entries: db.prepare<Entry, [AccountId, number, number]>(
       `SELECT account, seq, kind, value, balance, description, command AS id, time
        FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
     ),
@@ -128,17 +134,13 @@ export class Store {
     });
   }
 
-  /** The highest account number in use; 0 if there is none. */
-  lastAccount(): number {
-    return this.#sql.lastAccount.get()?.last ?? 0;
-  }
-
-  account(id: number): Account | null {
+  account(id: AccountId): Account | null {
     return this.#sql.account.get(id);
   }
 
   insertAccount(account: Account, command: string): void {
-    this.#sql.insertAccount.run(account.id, account.name, command, account.time);
+    const { id, unit, name, state, held, openedAt } = account;
+    this.#sql.insertAccount.run(id, unit, name, state, held, command, openedAt);
   }
 
   /** Makes the account's limit effective for the entries after its latest one. */
@@ -152,7 +154,7 @@ export class Store {
   }
 
   /** Up to `count` entries with a seq below `before`, newest first. */
-  entries(account: number, before: number, count: number): Entry[] {
+  entries(account: AccountId, before: number, count: number): Entry[] {
     return this.#sql.entries.all(account, before, count);
   }
 
@@ -190,10 +192,11 @@ export class Store {
 function fill(db: Database, now: Micros): void {
   const events: string[] = [];
   for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
-    const account = index + 1;
-    db.run(INSERT_ACCOUNT, [account, null, INITIAL, now]);
+    const account = String(index + 1);
+    db.run(INSERT_ACCOUNT, [account, CONTEST_UNIT, null, "open", 0, INITIAL, now]);
     db.run(INSERT_LIMIT, [account, creditLimit, 0, INITIAL, now]);
-    events.push(formatEvent({ type: "open", account, time: now, creditLimit, id: INITIAL, name: null }));
+    const opening = { account, time: now, creditLimit, id: INITIAL, unit: CONTEST_UNIT, name: null } as const;
+    events.push(formatEvent({ type: "open", ...opening }));
   }
   const insert = db.prepare(INSERT_JOURNAL);
   insertRow(insert, { shard: SHARD, g: 0, time: now, events, previous: NO_HASH });

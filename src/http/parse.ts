@@ -1,4 +1,6 @@
 import { bounds } from "../bounds.ts";
+import type { AccountId } from "../ledger/account.ts";
+import { isAccountId } from "../ledger/account-id.ts";
 import type { CommandId } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { HistoryPage } from "../ledger/ledger.ts";
@@ -22,11 +24,9 @@ export interface OpenBody {
 
 const CENTS = "an integer of cents";
 
-/** @returns null if the text is not the canonical form of a positive integer; then it names no account */
-export function parseAccountId(text: string): number | null {
-  if (!/^[1-9][0-9]{0,15}$/.test(text)) return null;
-  const id = Number(text);
-  return Number.isSafeInteger(id) ? id : null;
+/** @returns null if the text cannot be the id of an account; then it names none */
+export function parseAccountId(text: string): AccountId | null {
+  return isAccountId(text) ? text : null;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Account, Micros, AccountState } from "../ledger/account.ts";
+import type { Account, AccountState, Micros, AccountId } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { HistoryPage, Statement } from "../ledger/ledger.ts";
 
@@ -9,7 +9,7 @@ export function transactionJson(account: AccountState): string {
   return `{"limite":${account.creditLimit},"saldo":${account.balance}}`;
 }
 
-export function accountJson(account: Omit<Account, "time">): string {
+export function accountJson(account: AccountState & Pick<Account, "name">): string {
   const { id, name, creditLimit, balance } = account;
   return JSON.stringify({ id, nome: name, limite: creditLimit, saldo: balance });
 }
@@ -40,7 +40,7 @@ export function historyJson(entries: readonly Entry[]): string {
 }
 
 /** @returns the address of the next (older) page; null after the last one. Seq has no gaps and starts at 1 */
-export function nextPage(id: number, page: HistoryPage, entries: readonly Entry[]): string | null {
+export function nextPage(id: AccountId, page: HistoryPage, entries: readonly Entry[]): string | null {
   const oldest = entries.at(-1);
   if (oldest === undefined || oldest.seq === 1) return null;
   return `/clientes/${id}/transacoes?quantidade=${page.count}&antes_de=${oldest.seq}`;

@@ -1,3 +1,4 @@
+import { CONTEST_UNIT, type AccountId } from "../ledger/account.ts";
 import type { CommandId } from "../ledger/command.ts";
 import { type Ledger, LedgerUnavailable, type Outcome, type Readiness } from "../ledger/ledger.ts";
 import { readJson } from "./body.ts";
@@ -80,7 +81,8 @@ async function postAccount(context: RouteContext, request: RoutedRequest): Promi
   if (!parsed.ok) return toResponse(parsed.problem);
 
   const { id, body } = parsed.value;
-  const command = { type: "open", id, creditLimit: body.limite, name: body.nome } as const;
+  const { limite, nome } = body;
+  const command = { type: "open", id, unit: CONTEST_UNIT, creditLimit: limite, name: nome } as const;
   const outcome = await context.ledger.submit(command, context.ended.watch(request));
   if (outcome.type === "refused") return refusal(outcome);
   const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
@@ -110,7 +112,7 @@ async function patchAccount(context: RouteContext, request: RoutedRequest): Prom
  *
  * @throws LedgerUnavailable with outcome `unknown`: the read failed, but the limit was already changed
  */
-async function nameAfterChange(ledger: Ledger, id: number): Promise<string | null> {
+async function nameAfterChange(ledger: Ledger, id: AccountId): Promise<string | null> {
   try {
     return (await ledger.account(id))?.name ?? null;
   } catch (error) {
@@ -162,7 +164,7 @@ async function readCommand<T>(
 }
 
 /** Answers with a problem of the request, unless the account does not exist: that error comes before all others. */
-async function refuseFor(ledger: Ledger, account: number, problem: Problem): Promise<Response> {
+async function refuseFor(ledger: Ledger, account: AccountId, problem: Problem): Promise<Response> {
   return toResponse((await ledger.account(account)) === null ? ACCOUNT_NOT_FOUND : problem);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert";
 import type { Batch } from "../carry/batch.ts";
 import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
+import type { AccountId } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { bounds } from "../bounds.ts";
 import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-client.ts";
@@ -126,7 +127,7 @@ export class Books implements BooksReader {
    * Up to `count` entries of one account with a seq below `before` (`null`: beginning at the newest kept one). If the
    * books do not have the account, or not yet, there are none.
    */
-  async history(account: number, before: number | null, count: number): Promise<KeptHistory> {
+  async history(account: AccountId, before: number | null, count: number): Promise<KeptHistory> {
     const rows = await this.#withTimeout(
       this.#sql<({ kept_seq: number } & (EntryRow | NoEntryRow))[]>`
         SELECT a.seq AS kept_seq, e.*
@@ -202,10 +203,10 @@ function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   // The key of a row of the journal is a shard and g, which are known already.
   const isJournal = "table_name" in error && error.table_name === "journal";
   const detail = !isJournal && "detail" in error && typeof error.detail === "string" ? error.detail : "";
-  const [account, seq] = (/\((\d+), (\d+)\)|^(\d+) (\d+)$/.exec(detail) ?? [])
+  const [account, seq] = (/\(([^ ,()]+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
     .slice(1)
-    .filter((group) => group !== undefined)
-    .map(Number);
-  const place = account === undefined || seq === undefined ? { shard, g } : { shard, g, account, seq };
+    .filter((group) => group !== undefined);
+  const place =
+    account === undefined || seq === undefined ? { shard, g } : { shard, g, account, seq: Number(seq) };
   return new Divergence(place, error.message);
 }

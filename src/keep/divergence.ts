@@ -1,3 +1,5 @@
+import type { AccountId } from "../ledger/account.ts";
+
 /**
  * The books and the outbox contradict each other. No program may choose between them: the one that finds this stops,
  * and a person has to look at it.
@@ -7,10 +9,10 @@ export class Divergence extends Error {
   /** The first of the batches that could not be kept. */
   readonly g: number;
   /** The account and seq in the books, if known. */
-  readonly account: number | null;
+  readonly account: AccountId | null;
   readonly seq: number | null;
 
-  constructor(place: { shard: number; g: number; account?: number; seq?: number }, reason: string) {
+  constructor(place: { shard: number; g: number; account?: AccountId; seq?: number }, reason: string) {
     const where =
       place.account === undefined
         ? `shard ${place.shard}, batch ${place.g}`

@@ -1,5 +1,6 @@
 import { ErrorReply } from "@redis/client";
-import { INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import { type Account, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import { shardOf } from "../ledger/account-id.ts";
 import { formatEvent, INITIAL } from "../ledger/event.ts";
 import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import { StartError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./post
 import { migrate } from "./migrate.ts";
 import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
+import { rowOf } from "../decide/function-codec.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
@@ -94,14 +96,16 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
   const [found] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
   if (found !== undefined) return found;
   const system: System = { epoch: crypto.randomUUID(), shards, loaded: false };
-  const accounts = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => ({ account: index + 1, creditLimit }));
+  const accounts = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => {
+    return { account: String(index + 1), creditLimit, unit: CONTEST_UNIT };
+  });
   const now = Date.now() * 1000;
   await sql.begin(async (transaction) => {
     await transaction`INSERT INTO system ${transaction({ ...system })}`;
     for (let shard = 0; shard < shards; shard += 1) {
       await transaction`INSERT INTO cursors (shard, last_g) VALUES (${shard}, 0)`;
       const events = accounts
-        .filter(({ account }) => account % shards === shard)
+        .filter(({ account }) => shardOf(account, shards) === shard)
         .map((each) => formatEvent({ type: "open", ...each, time: now, id: INITIAL, name: null }));
       const row = { shard, g: 0, time: now, events, previous: NO_HASH };
       await transaction`
@@ -109,10 +113,10 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
         VALUES (${shard}, 0, ${now}, ${texts(events, (event) => event)}::text::text[],
           ${Buffer.from(NO_HASH)}, ${Buffer.from(journalHash(row))})`;
     }
-    for (const { account, creditLimit } of accounts) {
+    for (const { account, creditLimit, unit } of accounts) {
       await transaction`
-        INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
-        VALUES (${account}, ${creditLimit}, 0, 0, ${now}, ${INITIAL})`;
+        INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
+        VALUES (${account}, ${unit}, ${creditLimit}, 0, 0, ${now}, ${INITIAL})`;
       await transaction`
         INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
         VALUES (${account}, 1, ${creditLimit}, 0, ${INITIAL}, ${now})`;
@@ -154,26 +158,13 @@ async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number)
 
 /** Fills an empty shard with its accounts from the books. */
 async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
-  const accounts = await sql<AccountRow[]>`
-    SELECT account, credit_limit, balance, seq, opened_at, coalesce(name, '') AS name
-    FROM accounts WHERE account % ${shards} = ${shard} ORDER BY account`;
-  const [row] = await sql<{ last: number }[]>`SELECT max(account) AS last FROM accounts`;
-  // An account belongs to the shard `number % shards`, so a shard opens every shards-th number.
-  let next = (row?.last ?? 0) + 1;
-  while (next % shards !== shard) next += 1;
-  const fields = accounts.flatMap((account) => [
-    ...[account.account, account.credit_limit, account.balance, account.seq, account.opened_at].map(String),
-    account.name,
-  ]);
-  const args = [epoch, String(shards), "0", String(next), ...fields];
+  const accounts = await sql<Omit<Account, "name">[]>`
+    SELECT account AS id, unit, state, credit_limit AS "creditLimit", balance, held, seq, opened_at AS time,
+      opened_at AS "openedAt"
+    FROM accounts ORDER BY account`;
+  const rows = accounts
+    .filter(({ id }) => shardOf(id, shards) === shard)
+    .flatMap((account) => [account.id, rowOf(account)]);
+  const args = [epoch, String(shards), "0", ...rows];
   await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
-}
-
-interface AccountRow {
-  readonly account: number;
-  readonly credit_limit: number;
-  readonly balance: number;
-  readonly seq: number;
-  readonly opened_at: number;
-  readonly name: string;
 }

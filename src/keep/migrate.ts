@@ -1,20 +1,20 @@
 import { StartError } from "../errors.ts";
 import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./postgres-client.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
-import books from "./migrations/003_books.sql" with { type: "text" };
+import books from "./migrations/004_books.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
 export const MIGRATIONS: readonly string[] = [books];
 
-/** The first migration's. Versions before it had no journal, and it cannot be made afterwards. */
-const FIRST_VERSION = 3;
+/** The first migration's. Versions before it had no journal, or numbers for accounts: they are not carried over. */
+const FIRST_VERSION = 4;
 
 export const SCHEMA_VERSION: number = FIRST_VERSION + MIGRATIONS.length - 1;
 
 /**
  * Brings the schema of the books up to date, in one transaction, one process at a time.
  *
- * @throws StartError if a newer version wrote the books, or one that kept no journal; then nothing was changed
+ * @throws StartError if a newer version wrote the books, or one before the first that is read; then nothing was changed
  */
 export async function migrate(sql: Sql): Promise<void> {
   await sql.begin(async (transaction) => {

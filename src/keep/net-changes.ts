@@ -1,4 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
+import type { AccountId } from "../ledger/account.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { Divergence } from "./divergence.ts";
@@ -6,7 +7,7 @@ import { messageOf } from "../errors.ts";
 
 /** The state that an account must have before the batches, and its state after them. */
 export interface AccountChange {
-  readonly account: number;
+  readonly account: AccountId;
   readonly seqBefore: number;
   readonly balanceBefore: number;
   /** `null`: the events do not say. */
@@ -18,7 +19,8 @@ export interface AccountChange {
 
 /** Named as keep_batches reads it. */
 export interface Opened {
-  readonly account: number;
+  readonly account: AccountId;
+  readonly unit: string;
   readonly name: string | null;
   readonly credit_limit: number;
   readonly opened_at: number;
@@ -27,7 +29,7 @@ export interface Opened {
 
 /** Named as keep_batches reads it. */
 export interface NewLimit {
-  readonly account: number;
+  readonly account: AccountId;
   readonly credit_limit: number;
   readonly after_seq: number;
   readonly command: string;
@@ -60,7 +62,7 @@ export function netChanges(batches: readonly Batch[]): NetChanges {
   const opened: Opened[] = [];
   const newLimits: NewLimit[] = [];
   const entries: (Entry & { creditLimit: number })[] = [];
-  const changes = new Map<number, Writable<AccountChange>>();
+  const changes = new Map<AccountId, Writable<AccountChange>>();
   const times: number[] = [];
 
   for (const { shard, g, events } of batches) {
@@ -105,6 +107,7 @@ export function netChanges(batches: readonly Batch[]): NetChanges {
         case "open":
           opened.push({
             account,
+            unit: event.unit,
             name: event.name,
             credit_limit: event.creditLimit,
             opened_at: event.time,
@@ -154,7 +157,7 @@ function stateBefore(
 }
 
 function newLimit(
-  event: { account: number; creditLimit: number; id: string; time: number },
+  event: { account: AccountId; creditLimit: number; id: string; time: number },
   afterSeq: number,
 ): NewLimit {
   return {

@@ -1,21 +1,25 @@
+import type { AccountId } from "./account.ts";
 import type { EntryKind } from "./entry.ts";
 
 /** A credit or a debit. */
 export interface Transact {
   readonly type: "transact";
   readonly id: CommandId;
-  readonly account: number;
+  readonly account: AccountId;
   readonly kind: EntryKind;
-  /** In cents: 1 to 2^53 - 1. */
+  /** In the unit's smallest part: 1 to 2^53 - 1. */
   readonly value: number;
   /** 1 to 10 code points, well-formed, without U+0000. */
   readonly description: string;
 }
 
+/** The ledger makes the account's id. */
 export interface OpenAccount {
   readonly type: "open";
   readonly id: CommandId;
-  /** In cents: 0 to 2^53 - 1. */
+  /** See `Account`. */
+  readonly unit: string;
+  /** In the unit's smallest part: 0 to 2^53 - 1. */
   readonly creditLimit: number;
   /** 1 to 100 code points, well-formed, without U+0000. */
   readonly name: string | null;
@@ -24,8 +28,8 @@ export interface OpenAccount {
 export interface ChangeLimit {
   readonly type: "change-limit";
   readonly id: CommandId;
-  readonly account: number;
-  /** In cents: 0 to 2^53 - 1. */
+  readonly account: AccountId;
+  /** In the unit's smallest part: 0 to 2^53 - 1. */
   readonly creditLimit: number;
 }
 
@@ -53,7 +57,7 @@ export function contentOf(command: CommandContent): string {
     case "transact":
       return JSON.stringify(["transact", command.account, command.kind, command.value, command.description]);
     case "open":
-      return JSON.stringify(["open", command.creditLimit, command.name]);
+      return JSON.stringify(["open", command.unit, command.creditLimit, command.name]);
     case "change-limit":
       return JSON.stringify(["change-limit", command.account, command.creditLimit]);
   }

@@ -1,4 +1,4 @@
-import type { Micros } from "./account.ts";
+import type { Micros, AccountId } from "./account.ts";
 
 export type EntryKind = "credit" | "debit";
 
@@ -7,12 +7,12 @@ export type EntryKind = "credit" | "debit";
  * seq without gaps from 1, balance(n) = balance(n - 1) ± value(n), time strictly rising.
  */
 export interface Entry {
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number;
   readonly kind: EntryKind;
-  /** In cents, over 0. */
+  /** In the unit's smallest part, over 0. */
   readonly value: number;
-  /** The balance after this entry, in cents. */
+  /** The balance after this entry. */
   readonly balance: number;
   /** 1 to 10 code points. */
   readonly description: string;

@@ -1,4 +1,5 @@
-import type { Micros } from "./account.ts";
+import type { Micros, AccountId } from "./account.ts";
+import { isAccountId } from "./account-id.ts";
 import type { CommandId } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
@@ -9,7 +10,7 @@ import { isRefusal, type Refusal } from "./refusal.ts";
  * field is the rest of the text, and may contain anything. Integers are decimal.
  *
  *     c <account> <seq> <time> <value> <balance> <limit> <id> <description>    a credit; d: a debit
- *     o <account> <time> <limit> <id> <name>                                   an opened account; name may be empty
+ *     o <account> <time> <limit> <id> <unit> <name>                            an opened account; name may be empty
  *     l <account> <seq> <time> <balance> <limit> <id>                          a changed limit, for entries after seq
  *     x <time> <refusal> <id> <content>                                        a refusal under a client's key
  *     m <time> <from> <to>                                                     batches that a restore found nowhere
@@ -18,16 +19,17 @@ export type LedgerEvent =
   | { readonly type: "entry"; readonly entry: Entry; readonly creditLimit: number }
   | {
       readonly type: "open";
-      readonly account: number;
+      readonly account: AccountId;
       readonly time: Micros;
       readonly creditLimit: number;
       /** `initial` for the accounts of the start. */
       readonly id: CommandId | typeof INITIAL;
+      readonly unit: string;
       readonly name: string | null;
     }
   | {
       readonly type: "limit";
-      readonly account: number;
+      readonly account: AccountId;
       /** The seq of the latest entry when the limit was changed. */
       readonly seq: number;
       readonly time: Micros;
@@ -66,7 +68,9 @@ export function formatEvent(event: LedgerEvent): string {
       return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
     }
     case "open":
-      return ["o", event.account, event.time, event.creditLimit, event.id, event.name ?? ""].join(" ");
+      return ["o", event.account, event.time, event.creditLimit, event.id, event.unit, event.name ?? ""].join(
+        " ",
+      );
     case "limit": {
       const { account, seq, time, balance, creditLimit } = event;
       return ["l", account, seq, time, balance, creditLimit, event.id].join(" ");
@@ -82,11 +86,10 @@ export function formatEvent(event: LedgerEvent): string {
 export function parseEvent(text: string): LedgerEvent {
   const fields = new Fields(text);
   const letter = fields.text();
-  // An account's number, or a time.
-  const first = fields.integer();
   switch (letter) {
     case "c":
     case "d": {
+      const account = fields.account();
       const seq = fields.integer();
       const time = fields.integer();
       const value = fields.integer();
@@ -96,32 +99,37 @@ export function parseEvent(text: string): LedgerEvent {
       const kind = letter === "c" ? "credit" : "debit";
       return {
         type: "entry",
-        entry: { account: first, seq, time, kind, value, balance, description: fields.rest(), id },
+        entry: { account, seq, time, kind, value, balance, description: fields.rest(), id },
         creditLimit,
       };
     }
     case "o": {
+      const account = fields.account();
       const time = fields.integer();
       const creditLimit = fields.integer();
       const id = fields.idOfOpening();
-      return { type: "open", account: first, time, creditLimit, id, name: fields.rest() || null };
+      const unit = fields.text();
+      return { type: "open", account, time, creditLimit, id, unit, name: fields.rest() || null };
     }
     case "l": {
+      const account = fields.account();
       const seq = fields.integer();
       const time = fields.integer();
       const balance = fields.integer();
       const creditLimit = fields.integer();
-      return { type: "limit", account: first, seq, time, balance, creditLimit, id: fields.lastId() };
+      return { type: "limit", account, seq, time, balance, creditLimit, id: fields.lastId() };
     }
     case "x": {
+      const time = fields.integer();
       const refusal = fields.text();
       if (!isRefusal(refusal)) throw notAnEvent(text);
       const id = fields.id();
-      return { type: "refusal", time: first, refusal, id, content: fields.rest() };
+      return { type: "refusal", time, refusal, id, content: fields.rest() };
     }
     case "m": {
+      const time = fields.integer();
       const from = fields.integer();
-      return { type: "missing", time: first, from, to: fields.lastInteger() };
+      return { type: "missing", time, from, to: fields.lastInteger() };
     }
     default:
       throw notAnEvent(text);
@@ -186,6 +194,12 @@ class Fields {
     const value = Number(this.rest());
     if (!Number.isSafeInteger(value) || String(value) !== this.rest()) throw notAnEvent(this.#text);
     return value;
+  }
+
+  account(): AccountId {
+    const field = this.text();
+    if (!isAccountId(field)) throw notAnEvent(this.#text);
+    return field;
   }
 
   id(): CommandId {

@@ -1,4 +1,4 @@
-import type { Account, Micros, AccountState } from "./account.ts";
+import type { Account, Micros, AccountState, AccountId } from "./account.ts";
 import type { Command } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import type { Refusal } from "./refusal.ts";
@@ -41,10 +41,10 @@ export interface Ledger {
    */
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome>;
   /** `null` if there is no such account; so do the next two. All three see every outcome that was resolved before. */
-  account(id: number): Promise<Account | null>;
-  statement(id: number): Promise<Statement | null>;
+  account(id: AccountId): Promise<Account | null>;
+  statement(id: AccountId): Promise<Statement | null>;
   /** Newest first. */
-  history(id: number, page: HistoryPage): Promise<readonly Entry[] | null>;
+  history(id: AccountId, page: HistoryPage): Promise<readonly Entry[] | null>;
   readiness(): Readiness;
   /** Completes the commands that were submitted, then closes files and connections. */
   close(): Promise<void>;

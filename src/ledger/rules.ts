@@ -13,13 +13,14 @@ import type { Micros } from "./account.ts";
 import type { EntryKind } from "./entry.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** The largest amount of money, in cents, that a value, a limit or a balance may have: 2^53 - 1. */
+/** The largest amount, in a unit's smallest part, that a value, a limit or a balance may have: 2^53 - 1. */
 export const MONEY_CENTS_MAX = 9_007_199_254_740_991;
 
 /** What the rules read and change of an account. See `AccountState` and `Account` for the ranges. */
 export interface AccountRow {
   creditLimit: number;
   balance: number;
+  held: number;
   seq: number;
   time: Micros;
 }
@@ -30,7 +31,7 @@ export interface AccountRow {
  * @param now the clock of the ledger that decides; so for all rules
  */
 export function openAccount(creditLimit: number, now: Micros): AccountRow {
-  return { creditLimit, balance: 0, seq: 0, time: now };
+  return { creditLimit, balance: 0, held: 0, seq: 0, time: now };
 }
 
 /** @returns why it is refused, with nothing changed; null if the row is now as of the new entry */
@@ -39,7 +40,7 @@ export function transact(account: AccountRow, kind: EntryKind, value: number, no
   // Both operands are within ±(2^53 - 1). A sum beyond that may be rounded, but never back into the range.
   if (kind === "debit") {
     balance -= value;
-    if (balance < -account.creditLimit) return "limit-exceeded";
+    if (balance - account.held < -account.creditLimit) return "limit-exceeded";
   } else {
     balance += value;
     if (balance > MONEY_CENTS_MAX) return "balance-out-of-range";
@@ -56,7 +57,7 @@ export function transact(account: AccountRow, kind: EntryKind, value: number, no
 
 /** @returns why it is refused, with nothing changed; null if the row has the new limit now */
 export function changeLimit(account: AccountRow, creditLimit: number): Refusal | null {
-  if (account.balance < -creditLimit) return "limit-too-low";
+  if (account.balance - account.held < -creditLimit) return "limit-too-low";
   account.creditLimit = creditLimit;
   return null;
 }

@@ -2,11 +2,12 @@
 -- only during a rebuild.
 CREATE TABLE account_events (
   place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  account bigint NOT NULL,
+  account text COLLATE "C" NOT NULL,
   after_seq bigint,
   credit_limit bigint NOT NULL,
   command text NOT NULL,
   time bigint NOT NULL,
+  unit text,
   name text
 );
 
@@ -14,18 +15,18 @@ CREATE FUNCTION add_events(texts text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   -- The last field is the rest of the text, and may contain spaces.
   INSERT INTO entries (account, seq, time, value, balance, credit_limit, kind, command, description)
-  SELECT f[2]::bigint, f[3]::bigint, f[4]::bigint, f[5]::bigint, f[6]::bigint, f[7]::bigint,
+  SELECT f[2], f[3]::bigint, f[4]::bigint, f[5]::bigint, f[6]::bigint, f[7]::bigint,
     CASE f[1] WHEN 'c' THEN 'credit' ELSE 'debit' END, f[8], array_to_string(f[9:], ' ')
   FROM (
     SELECT string_to_array(text, ' ') AS f, place FROM unnest(texts) WITH ORDINALITY AS e (text, place)
   ) AS fields
   WHERE f[1] IN ('c', 'd') ORDER BY place;
 
-  INSERT INTO account_events (account, after_seq, credit_limit, command, time, name)
-  SELECT f[2]::bigint, CASE f[1] WHEN 'l' THEN f[3]::bigint END,
+  INSERT INTO account_events (account, after_seq, credit_limit, command, time, unit, name)
+  SELECT f[2], CASE f[1] WHEN 'l' THEN f[3]::bigint END,
     CASE f[1] WHEN 'l' THEN f[6] ELSE f[4] END::bigint, CASE f[1] WHEN 'l' THEN f[7] ELSE f[5] END,
     CASE f[1] WHEN 'l' THEN f[4] ELSE f[3] END::bigint,
-    CASE f[1] WHEN 'o' THEN nullif(array_to_string(f[6:], ' '), '') END
+    CASE f[1] WHEN 'o' THEN f[6] END, CASE f[1] WHEN 'o' THEN nullif(array_to_string(f[7:], ' '), '') END
   FROM (
     SELECT string_to_array(text, ' ') AS f, place FROM unnest(texts) WITH ORDINALITY AS e (text, place)
   ) AS fields
@@ -41,8 +42,8 @@ BEGIN
     command, time
   FROM account_events;
 
-  INSERT INTO accounts (account, name, credit_limit, balance, seq, opened_at, command)
-  SELECT o.account, o.name, l.credit_limit, coalesce(e.balance, 0), coalesce(e.seq, 0), o.time, o.command
+  INSERT INTO accounts (account, unit, name, credit_limit, balance, seq, opened_at, command)
+  SELECT o.account, o.unit, o.name, l.credit_limit, coalesce(e.balance, 0), coalesce(e.seq, 0), o.time, o.command
   FROM account_events AS o
   JOIN LATERAL (
     SELECT credit_limit FROM limits WHERE account = o.account ORDER BY version DESC LIMIT 1

@@ -112,8 +112,9 @@ function makeTable(db: Database, table: string): void {
 }
 
 function addRows(db: Database, did: () => void): void {
-  const account = db.prepare(`INSERT INTO ${made("accounts")} (account, name, command, opened_at)
-    VALUES (?, ?, ?, ?)`);
+  const account =
+    db.prepare(`INSERT INTO ${made("accounts")} (account, unit, name, state, held, command, opened_at)
+    VALUES (?, ?, ?, 'open', 0, ?, ?)`);
   const limit = db.prepare(`INSERT INTO ${made("limits")}
       (account, version, credit_limit, after_seq, command, changed_at)
     SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5 FROM ${made("limits")} WHERE account = ?1`);
@@ -122,14 +123,14 @@ function addRows(db: Database, did: () => void): void {
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
   const add = (event: LedgerEvent): void => {
     if (event.type === "open") {
-      const { account: number, name, id, time, creditLimit } = event;
-      account.run(number, name, id, time);
-      limit.run(number, creditLimit, 0, id, time);
+      const { unit, name, id, time, creditLimit } = event;
+      account.run(event.account, unit, name, id, time);
+      limit.run(event.account, creditLimit, 0, id, time);
     } else if (event.type === "limit") {
       limit.run(event.account, event.creditLimit, event.seq, event.id, event.time);
     } else if (event.type === "entry") {
-      const { account: number, seq, kind, value, balance, description, id, time } = event.entry;
-      entry.run(number, seq, kind, value, balance, description, id, time);
+      const { seq, kind, value, balance, description, id, time } = event.entry;
+      entry.run(event.entry.account, seq, kind, value, balance, description, id, time);
     }
   };
   try {
@@ -151,21 +152,24 @@ function compare(db: Database, table: TableChanges["table"], key: string): Table
   const differing = count(keys);
   const rows = count(`SELECT 1 FROM ${made(table)}`);
   if (differing === 0) return { table, rows, differing, first: [] };
-  const places = db
-    .query<Record<string, number>, []>(`${keys} ORDER BY ${key} LIMIT ${bounds.missing_told_max}`)
-    .all();
+  const places = db.query<Place, []>(`${keys} ORDER BY ${key} LIMIT ${bounds.missing_told_max}`).all();
   return { table, rows, differing, first: places.map((place) => changeAt(db, table, place)) };
 }
 
-function changeAt(db: Database, table: string, place: Readonly<Record<string, number>>): RowChange {
-  const where = Object.entries(place).map(([column, value]) => `${column} = ${value}`);
+/** The values of a key. */
+type Place = Readonly<Record<string, string | number>>;
+
+function changeAt(db: Database, table: string, place: Place): RowChange {
+  const where = Object.keys(place).map((column) => `${column} = ?`);
   const read = (from: string): string | null => {
     const row = db
-      .query<Record<string, string | number | null>, []>(`SELECT * FROM ${from} WHERE ${where.join(" AND ")}`)
-      .get();
+      .query<Record<string, string | number | null>, (string | number)[]>(
+        `SELECT * FROM ${from} WHERE ${where.join(" AND ")}`,
+      )
+      .get(...Object.values(place));
     return row === null ? null : `(${Object.values(row).join(",")})`;
   };
-  return { account: place["account"] ?? 0, before: read(table), after: read(made(table)) };
+  return { account: String(place["account"]), before: read(table), after: read(made(table)) };
 }
 
 function isConstraint(error: unknown): boolean {

@@ -18,7 +18,7 @@ export interface TableChanges {
 
 /** A row before and after; `null`: there is none. */
 export interface RowChange {
-  readonly account: number;
+  readonly account: string;
   readonly before: string | null;
   readonly after: string | null;
 }

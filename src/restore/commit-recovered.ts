@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type postgres from "postgres";
 import type { Batch } from "../carry/batch.ts";
+import { accountOfRow } from "../decide/function-codec.ts";
 import type { Redis } from "../decide/redis-client.ts";
 import { StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
@@ -8,6 +9,8 @@ import { netChanges } from "../keep/net-changes.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { journalRows } from "../keep/journal-rows.ts";
+import type { Account, AccountId } from "../ledger/account.ts";
+import { texts } from "../keep/pg-array.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
@@ -69,8 +72,7 @@ async function commitAll(
 
   const shards: RestoredShard[] = [];
   const batches: { shard: number; from: number; to: number }[] = [];
-  const latestKnown = new Map<number, LatestKnown>();
-  let nextAccount = await nextAccountOf(sql);
+  const latestKnown = new Map<AccountId, LatestKnown>();
   for (const { shard, last_g: keptG, seen_g: seenG } of cursors) {
     const shardDiagnosis = diagnosis.shards[shard];
     if (shardDiagnosis === undefined) continue;
@@ -82,21 +84,18 @@ async function commitAll(
     };
     const recovered = recoverBatches(sources, await accountsInBooks(sql, accountsIn(sources)));
     await commitShard(sql, recovered, { shard, epoch, lastG: keptG });
-    const { fromOutbox, fromFeed, holes, missing, highestAccount } = recovered;
+    const { fromOutbox, fromFeed, holes, missing } = recovered;
     shards.push({ shard, found: shardDiagnosis.found, keptG, fromOutbox, fromFeed, lastG: sources.knownG });
     for (const hole of holes) batches.push({ shard, ...hole });
     for (const [account, latest] of missing) latestKnown.set(account, latest);
-    nextAccount = Math.max(nextAccount, highestAccount + 1);
     const displaced = await displacedBy(sql, shardDiagnosis, keptG);
     for (const event of displaced.filter(isChange)) noteMissing(latestKnown, event);
     if (isUnexplained(shardDiagnosis, keptG, displaced.some(isChange) || missing.size > 0)) {
       const g = shardDiagnosis.head?.other ?? 0;
       batches.push({ shard, from: g, to: g });
     }
-    if (shardDiagnosis.head?.epoch !== epoch) continue;
-    // A shard gives out every shards-th number, so only numbers below the largest `next` were given out.
-    nextAccount = Math.max(nextAccount, shardDiagnosis.head.next - diagnosis.system.shards + 1);
-    if (holes.length > 0 || missing.size > 0) await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
+    if (shardDiagnosis.head?.epoch === epoch && (holes.length > 0 || missing.size > 0))
+      await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
   }
 
   const accounts = await missingOf(sql, latestKnown);
@@ -109,8 +108,8 @@ async function commitAll(
   await sql`UPDATE cursors SET seen_g = 0`;
   await sql`UPDATE system SET epoch = ${epochAfter}, loaded = false`;
   await sql`
-    INSERT INTO restores (epoch_before, epoch_after, next_account, report)
-    VALUES (${epoch}, ${epochAfter}, ${nextAccount}, ${JSON.stringify(report)}::text::jsonb)`;
+    INSERT INTO restores (epoch_before, epoch_after, report)
+    VALUES (${epoch}, ${epochAfter}, ${JSON.stringify(report)}::text::jsonb)`;
   return report;
 }
 
@@ -133,14 +132,6 @@ async function displacedBy(
 function isUnexplained({ head, outbox }: ShardDiagnosis, keptG: number, explained: boolean): boolean {
   const other = head?.other ?? null;
   return other !== null && !explained && (other <= keptG || outbox.has(other));
-}
-
-async function nextAccountOf(sql: Transaction): Promise<number> {
-  const [row] = await sql<{ next: number }[]>`
-    SELECT greatest(
-      (SELECT coalesce(max(account), 0) + 1 FROM accounts), (SELECT max(next_account) FROM restores)
-    ) AS next`;
-  return row?.next ?? 1;
 }
 
 async function commitShard(
@@ -186,43 +177,37 @@ async function commitShard(
 }
 
 interface BooksAccountRow extends BooksAccount {
-  readonly account: number;
+  readonly account: AccountId;
 }
 
 async function accountsInBooks(
   sql: Transaction,
-  accounts: readonly number[],
-): Promise<Map<number, BooksAccount>> {
+  accounts: readonly AccountId[],
+): Promise<Map<AccountId, BooksAccount>> {
   const rows = await sql<BooksAccountRow[]>`
     SELECT account, seq, balance, credit_limit AS "creditLimit" FROM accounts
-    WHERE account = ANY(${`{${accounts.join(",")}}`}::text::bigint[])`;
+    WHERE account = ANY(${texts(accounts, (account) => account)}::text::text[])`;
   return new Map(rows.map(({ account, ...standing }) => [account, standing]));
 }
 
-const accountReply = z
-  .tuple([z.coerce.number(), z.coerce.number(), z.coerce.number()])
-  .nullable()
-  .catch(null);
+const rowsReply = z.array(z.string().nullable());
 
 /** If batches are missing, Redis itself may still have the state of accounts after them. */
 async function compareWithRedis(
   sql: Transaction,
   redis: Redis,
   { shard }: ShardDiagnosis,
-  latestKnown: Map<number, LatestKnown>,
+  latestKnown: Map<AccountId, LatestKnown>,
 ): Promise<void> {
   const prefix = `razonete:{${shard}}:account:`;
   for await (const keys of scanKeys(redis, `${prefix}*`)) {
-    const accounts = keys.map((key) => Number(key.slice(prefix.length)));
+    const accounts = keys.map((key) => key.slice(prefix.length));
     const inBooks = await accountsInBooks(sql, accounts);
-    const replies = await Promise.all(
-      keys.map((key) => redis.sendCommand(["HMGET", key, "seq", "balance", "limit"])),
-    );
-    for (const [index, reply] of replies.entries()) {
-      const account = accounts[index] ?? 0;
-      const row = accountReply.parse(reply);
+    const rows = rowsReply.parse(await redis.sendCommand(["MGET", ...keys]));
+    for (const [index, account] of accounts.entries()) {
+      const row = accountOrNull(account, rows[index] ?? null);
       if (row === null) continue;
-      const [seq, balance, creditLimit] = row;
+      const { seq, balance, creditLimit } = row;
       const kept = inBooks.get(account);
       const isAhead =
         kept === undefined ||
@@ -233,13 +218,22 @@ async function compareWithRedis(
   }
 }
 
+/** `null` if there is none, or something that cannot be read. */
+function accountOrNull(id: AccountId, row: string | null): Account | null {
+  try {
+    return row === null ? null : accountOfRow(id, row, "");
+  } catch {
+    return null;
+  }
+}
+
 async function missingOf(
   sql: Transaction,
-  latestKnown: ReadonlyMap<number, LatestKnown>,
+  latestKnown: ReadonlyMap<AccountId, LatestKnown>,
 ): Promise<MissingOfAccount[]> {
-  const numbers = [...latestKnown.keys()].toSorted((a, b) => a - b);
-  const inBooks = await accountsInBooks(sql, numbers);
-  return numbers.map((account) => {
+  const accounts = [...latestKnown.keys()].toSorted();
+  const inBooks = await accountsInBooks(sql, accounts);
+  return accounts.map((account) => {
     const { seq, balance } = inBooks.get(account) ?? { seq: 0, balance: 0 };
     const latest = latestKnown.get(account) ?? { seq, balance };
     return { account, seq, balance, knownSeq: latest.seq, knownBalance: latest.balance };

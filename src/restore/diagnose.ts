@@ -19,7 +19,6 @@ export interface HeadState {
   readonly epoch: string;
   readonly isSealed: boolean;
   readonly g: number;
-  readonly next: number;
   readonly lost: number | null;
   /** A batch that was answered and whose number another batch has now; null if there is none. */
   readonly other: number | null;
@@ -117,27 +116,17 @@ const headReply = z.tuple([
   z.string().nullable(),
   z.string().nullable(),
   z.string().nullable(),
-  z.string().nullable(),
 ]);
 
 async function readHead(redis: Redis, shard: number): Promise<HeadState | null> {
-  const reply: unknown = await redis.sendCommand([
-    "HMGET",
-    headKey(shard),
-    "epoch",
-    "g",
-    "next",
-    "lost",
-    "other",
-  ]);
-  const [epoch, g, next, lost, other] = headReply.parse(reply);
+  const reply: unknown = await redis.sendCommand(["HMGET", headKey(shard), "epoch", "g", "lost", "other"]);
+  const [epoch, g, lost, other] = headReply.parse(reply);
   if (epoch === null) return null;
   const sealPrefix = sealedEpoch("");
   return {
     epoch: epoch.startsWith(sealPrefix) ? epoch.slice(sealPrefix.length) : epoch,
     isSealed: epoch.startsWith(sealPrefix),
     g: Number(g),
-    next: Number(next),
     lost: lost === null ? null : Number(lost),
     other: other === null ? null : Number(other),
   };

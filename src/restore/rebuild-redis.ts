@@ -1,4 +1,7 @@
 import { z } from "zod";
+import type { Account, AccountId } from "../ledger/account.ts";
+import { shardOf } from "../ledger/account-id.ts";
+import { rememberedOf, rowOf } from "../decide/function-codec.ts";
 import { headKey, type Redis } from "../decide/redis-client.ts";
 import { type CommandId, contentOf, isClientKey } from "../ledger/command.ts";
 import { formatEvent, INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
@@ -9,7 +12,7 @@ import { scanKeys } from "./scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
 /** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */
-const REQUEST_IDS_SECONDS = 120;
+const REQUEST_IDS_SECONDS = 60;
 
 /** Deletes the ledger from Redis. */
 export async function emptyRedis(redis: Redis): Promise<void> {
@@ -28,14 +31,8 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
   await loadIds(sql, loader, await clockOf(redis));
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
-    const [row] = await sql<{ last_g: number; next: number }[]>`
-      SELECT last_g, greatest(
-        (SELECT coalesce(max(account), 0) + 1 FROM accounts), (SELECT max(next_account) FROM restores)
-      ) AS next
-      FROM cursors WHERE shard = ${shard}`;
-    let next = row?.next ?? 1;
-    while (next % system.shards !== shard) next += 1;
-    const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0), String(next)];
+    const [row] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
+    const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0)];
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
   }
 }
@@ -56,13 +53,13 @@ class Loader {
     this.#items = Array.from({ length: shards }, () => []);
   }
 
-  /**
-   * @param number of an account, or of a shard
-   * @returns undefined if there is nothing to wait for
-   */
-  add(number: number, item: readonly (string | number)[]): Promise<void> | undefined {
-    // An account belongs to the shard `number % shards`.
-    const shard = number % this.#items.length;
+  /** @returns undefined if there is nothing to wait for */
+  addTo(account: AccountId, item: readonly (string | number)[]): Promise<void> | undefined {
+    return this.add(shardOf(account, this.#items.length), item);
+  }
+
+  /** @returns as above */
+  add(shard: number, item: readonly (string | number)[]): Promise<void> | undefined {
     const items = this.#items[shard] ?? [];
     for (const value of item) items.push(String(value));
     return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
@@ -86,7 +83,7 @@ class Loader {
 }
 
 interface EntryRow {
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number;
   readonly kind: EntryKind;
   readonly value: number;
@@ -97,25 +94,16 @@ interface EntryRow {
   readonly time: number;
 }
 
-interface AccountRow {
-  readonly account: number;
-  readonly name: string;
-  readonly credit_limit: number;
-  readonly balance: number;
-  readonly seq: number;
-  readonly time: number;
-}
-
 async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
-  const rows = sql<AccountRow[]>`
-    SELECT a.account, coalesce(a.name, '') AS name, a.credit_limit, a.balance, a.seq,
-      coalesce(e.time, a.opened_at) AS time
+  const rows = sql<Account[]>`
+    SELECT a.account AS id, a.unit, a.name, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
+      coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
     FROM accounts AS a LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq`.cursor(
     bounds.load_rows_max,
   );
   for await (const page of rows) {
-    for (const { account, credit_limit, balance, seq, time, name } of page)
-      await loader.add(account, ["a", account, credit_limit, balance, seq, time, name]);
+    for (const account of page)
+      await loader.addTo(account.id, ["a", account.id, rowOf(account), account.name ?? ""]);
   }
 }
 
@@ -129,7 +117,7 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
   );
   for await (const page of rows) {
     for (const row of page)
-      await loader.add(row.account, ["s", row.account, 1, row.seq, formatEvent(entryEvent(row))]);
+      await loader.addTo(row.account, ["s", row.account, 1, row.seq, formatEvent(entryEvent(row))]);
   }
 }
 
@@ -150,16 +138,15 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
     for (const { shard, text } of page) {
       const event = parseEvent(text);
       const asked = askedBy(event);
-      if (asked === null) continue;
+      if (asked === null || event.type === "missing") continue;
       const { id, content } = asked;
       if (!isClientKey(id)) {
-        if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, `=${text}`]);
+        if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, rememberedOf(event)]);
         continue;
       }
-      const outcome = event.type === "refusal" ? `!${event.refusal}` : `=${text}`;
       const left = Math.ceil((timeOf(event) - keysFrom) / 1_000_000);
       const seconds = Math.min(Math.max(left, 1), bounds.idempotency_key_kept_seconds);
-      await loader.add(shard, ["k", id, content, outcome, seconds]);
+      await loader.add(shard, ["k", id, content, rememberedOf(event), seconds]);
     }
   }
 }
@@ -173,9 +160,8 @@ function askedBy(event: LedgerEvent): { readonly id: CommandId; readonly content
       return { id, content: contentOf({ type: "transact", ...entry }) };
     }
     case "open": {
-      const { id, creditLimit, name } = event;
-      if (id === INITIAL) return null;
-      return { id, content: contentOf({ type: "open", creditLimit, name }) };
+      const { id } = event;
+      return id === INITIAL ? null : { id, content: contentOf(event) };
     }
     case "limit": {
       const { id, account, creditLimit } = event;

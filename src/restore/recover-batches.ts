@@ -1,4 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
+import type { AccountId } from "../ledger/account.ts";
 import type { ChangingEvent } from "../keep/net-changes.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 
@@ -34,9 +35,7 @@ export interface RecoveredBatches {
   /** Batches that no source has, `from` and `to` included. */
   readonly holes: readonly { readonly from: number; readonly to: number }[];
   /** Accounts with an event that cannot be kept, each with its latest known state. */
-  readonly missing: ReadonlyMap<number, LatestKnown>;
-  /** No opened account has a higher number. */
-  readonly highestAccount: number;
+  readonly missing: ReadonlyMap<AccountId, LatestKnown>;
 }
 
 /**
@@ -51,16 +50,16 @@ export interface RecoveredBatches {
  */
 export function recoverBatches(
   sources: RecoverySources,
-  inBooks: ReadonlyMap<number, BooksAccount>,
+  inBooks: ReadonlyMap<AccountId, BooksAccount>,
 ): RecoveredBatches {
   const { shard, epoch, lastG, knownG, outbox, feed } = sources;
   const accounts = new Map(inBooks);
-  const stopped = new Set<number>();
-  const missing = new Map<number, LatestKnown>();
+  const stopped = new Set<AccountId>();
+  const missing = new Map<AccountId, LatestKnown>();
   const markMissing = (event: ChangingEvent): void => noteMissing(missing, event);
   const batches: Batch[] = [];
   const holes: { from: number; to: number }[] = [];
-  let [fromOutbox, fromFeed, highestAccount, reached] = [0, 0, 0, lastG];
+  let [fromOutbox, fromFeed, reached] = [0, 0, lastG];
 
   for (const g of gsOf(sources)) {
     if (g > reached + 1) holes.push({ from: reached + 1, to: g - 1 });
@@ -80,7 +79,6 @@ export function recoverBatches(
         continue;
       }
       const account = accountOf(event);
-      highestAccount = Math.max(highestAccount, account);
       const next = stopped.has(account) ? null : accountAfter(accounts.get(account), event);
       if (next === null) {
         stopped.add(account);
@@ -91,18 +89,15 @@ export function recoverBatches(
       }
     }
     batches.push({ epoch, shard, g, events });
-    for (const event of displaced.map(parseEvent).filter(isChange)) {
-      highestAccount = Math.max(highestAccount, accountOf(event));
-      markMissing(event);
-    }
+    for (const event of displaced.map(parseEvent).filter(isChange)) markMissing(event);
   }
   if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
-  return { batches, fromOutbox, fromFeed, holes, missing, highestAccount };
+  return { batches, fromOutbox, fromFeed, holes, missing };
 }
 
 /** The accounts in the batches after the cursor. */
-export function accountsIn(sources: RecoverySources): number[] {
-  const accounts = new Set<number>();
+export function accountsIn(sources: RecoverySources): AccountId[] {
+  const accounts = new Set<AccountId>();
   for (const g of gsOf(sources)) {
     const events = (sources.outbox.get(g) ?? sources.feed.get(g) ?? []).map(parseEvent);
     for (const event of events.filter(isChange)) accounts.add(accountOf(event));
@@ -142,7 +137,7 @@ export function isChange(event: LedgerEvent): event is ChangingEvent {
   return event.type !== "refusal" && event.type !== "missing";
 }
 
-function accountOf(event: ChangingEvent): number {
+function accountOf(event: ChangingEvent): AccountId {
   return event.type === "entry" ? event.entry.account : event.account;
 }
 
@@ -158,7 +153,7 @@ function knownOf(event: ChangingEvent): LatestKnown {
 }
 
 /** Records that an event is missing: its state becomes the latest known one of its account, unless a later one is known. */
-export function noteMissing(missing: Map<number, LatestKnown>, event: ChangingEvent): void {
+export function noteMissing(missing: Map<AccountId, LatestKnown>, event: ChangingEvent): void {
   const account = accountOf(event);
   missing.set(account, laterOf(missing.get(account), knownOf(event)));
 }

@@ -1,3 +1,5 @@
+import type { AccountId } from "../ledger/account.ts";
+
 /** What `razonete restore` did, or would do with --dry-run; also its output with --json. */
 export interface RestoreReport {
   /** `not-needed`: Redis and the books belong together, and nothing that was answered is known to be missing. */
@@ -30,7 +32,7 @@ export interface Missing {
 }
 
 export interface MissingOfAccount {
-  readonly account: number;
+  readonly account: AccountId;
   /** Its state now: up to here its chain of entries is complete. */
   readonly seq: number;
   readonly balance: number;

@@ -23,7 +23,7 @@ const SHARD = "src/decide/shard.ts";
 const FENCE = "src/decide/fence.ts";
 const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
-const BOOKS = "src/keep/migrations/003_books.sql";
+const BOOKS = "src/keep/migrations/004_books.sql";
 
 /** Every writer believes that it is the active one. */
 const noLock: Alteration = {

@@ -1,4 +1,4 @@
--- The books of the cluster. Amounts are in cents, times in microseconds since 1970-01-01T00:00:00Z.
+-- The books of the cluster. Amounts are in the smallest part of the account's unit, times in microseconds since 1970-01-01T00:00:00Z.
 
 -- One row: which data in Redis these books belong to. `loaded` becomes true once, when Redis holds the epoch's
 -- accounts; from then on a Redis without them has lost data, and is not filled again but refused.
@@ -33,10 +33,13 @@ CREATE TABLE journal (
 -- An account as it stands after its latest entry. The few columns that change are in no index, and the room left in
 -- each page keeps such a change inside of it.
 CREATE TABLE accounts (
-  account bigint PRIMARY KEY CHECK (account > 0),
+  account text COLLATE "C" PRIMARY KEY,
+  unit text NOT NULL,
   name text,
+  state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'frozen', 'closed')),
   credit_limit bigint NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
   balance bigint NOT NULL CHECK (balance BETWEEN -credit_limit AND 9007199254740991),
+  held bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND 9007199254740991),
   seq bigint NOT NULL CHECK (seq >= 0),
   opened_at bigint NOT NULL,
   command text NOT NULL
@@ -44,7 +47,7 @@ CREATE TABLE accounts (
 
 -- `credit_limit` is the one that the entry had to keep.
 CREATE TABLE entries (
-  account bigint NOT NULL,
+  account text COLLATE "C" NOT NULL,
   seq bigint NOT NULL CHECK (seq > 0),
   kind text NOT NULL CHECK (kind IN ('credit', 'debit')),
   value bigint NOT NULL CHECK (value > 0),
@@ -58,7 +61,7 @@ CREATE TABLE entries (
 
 -- Every limit that an account has had; the highest version is in force, for the entries after `after_seq`.
 CREATE TABLE limits (
-  account bigint NOT NULL,
+  account text COLLATE "C" NOT NULL,
   version integer NOT NULL CHECK (version > 0),
   credit_limit bigint NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
   after_seq bigint NOT NULL CHECK (after_seq >= 0),
@@ -72,8 +75,6 @@ CREATE TABLE restores (
   restore bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   epoch_before text NOT NULL,
   epoch_after text NOT NULL UNIQUE,
-  -- No account gets a number under it: some were given out in batches that are lost.
-  next_account bigint NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
   report jsonb NOT NULL
@@ -83,7 +84,7 @@ CREATE TABLE restores (
 -- transaction. Under READ COMMITTED each statement in here sees what was committed before it, so what follows the
 -- cursor's lock sees everything that its former holder did.
 --
--- opened   JSON [{account, name, credit_limit, opened_at, command}], with balance 0 and no entries
+-- opened   JSON [{account, unit, name, credit_limit, opened_at, command}], with balance 0 and no entries
 -- limits   JSON [{account, credit_limit, after_seq, command, changed_at}], in their order
 -- accounts the accounts that change, each once: how they must stand before (a limit of NULL: it does not matter)
 --          and how they stand after
@@ -96,9 +97,9 @@ CREATE FUNCTION keep_batches(
   of_shard integer, of_epoch text, first_g bigint, to_g bigint,
   last_hash bytea, gs bigint[], row_times bigint[], row_events text[], hashes bytea[],
   opened jsonb, new_limits jsonb,
-  accounts_ bigint[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
+  accounts_ text[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
-  entry_accounts bigint[], entry_seqs bigint[], kinds text[], entry_values bigint[], balances bigint[],
+  entry_accounts text[], entry_seqs bigint[], kinds text[], entry_values bigint[], balances bigint[],
   credit_limits bigint[], descriptions text[], commands text[], times bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -128,10 +129,10 @@ BEGIN
     AS r (g, time, events, previous, hash);
 
   IF jsonb_array_length(opened) > 0 THEN
-    INSERT INTO accounts (account, name, credit_limit, balance, seq, opened_at, command)
-    SELECT o.account, o.name, o.credit_limit, 0, 0, o.opened_at, o.command
+    INSERT INTO accounts (account, unit, name, credit_limit, balance, seq, opened_at, command)
+    SELECT o.account, o.unit, o.name, o.credit_limit, 0, 0, o.opened_at, o.command
     FROM jsonb_to_recordset(opened)
-      AS o (account bigint, name text, credit_limit bigint, opened_at bigint, command text);
+      AS o (account text, unit text, name text, credit_limit bigint, opened_at bigint, command text);
   END IF;
 
   UPDATE accounts AS a SET seq = c.seq_after, balance = c.balance_after, credit_limit = c.limit_after
@@ -165,7 +166,7 @@ BEGIN
       n.credit_limit, n.after_seq, n.command, n.changed_at
     FROM ROWS FROM (
       jsonb_to_recordset(new_limits)
-        AS (account bigint, credit_limit bigint, after_seq bigint, command text, changed_at bigint)
+        AS (account text, credit_limit bigint, after_seq bigint, command text, changed_at bigint)
     ) WITH ORDINALITY AS n (account, credit_limit, after_seq, command, changed_at, position);
   END IF;
 
