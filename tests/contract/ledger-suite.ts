@@ -71,9 +71,9 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         });
         expect(await ledger.history(index + 1, { count: 100, before: null })).toEqual([]);
       }
-      expect(await ledger.account(6)).toBeNull();
-      expect(await ledger.statement(6)).toBeNull();
-      expect(await ledger.history(6, { count: 1, before: null })).toBeNull();
+      expect(await ledger.account("6")).toBeNull();
+      expect(await ledger.statement("6")).toBeNull();
+      expect(await ledger.history("6", { count: 1, before: null })).toBeNull();
       expect(ledger.readiness()).toEqual({ ready: true });
     });
 
@@ -86,19 +86,19 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         balance: -200,
         seq: 2,
       });
-      const statement = await ledger.statement(1);
+      const statement = await ledger.statement("1");
       expect(statement?.account).toMatchObject({ balance: -200, creditLimit: 100_000, seq: 2 });
       expect(statement?.entries).toMatchObject([
         { account: 1, seq: 2, kind: "debit", value: 700, balance: -200, description: "test" },
         { account: 1, seq: 1, kind: "credit", value: 500, balance: 500, description: "test" },
       ]);
-      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
+      expect(await ledger.account("2")).toMatchObject({ balance: 0, seq: 0 });
     });
 
     test("entries carry the id of their command", async () => {
       const id = requestId();
       await ledger.submit(transact(1, "credit", 1, id));
-      expect((await ledger.history(1, { count: 1, before: null }))?.[0]?.id).toBe(id);
+      expect((await ledger.history("1", { count: 1, before: null }))?.[0]?.id).toBe(id);
     });
 
     test("a debit may take the balance to the limit and not a cent further", async () => {
@@ -135,8 +135,8 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         name: null,
       });
       expect(accepted(second)).toMatchObject({ id: 7, creditLimit: MONEY_CENTS_MAX });
-      expect(await ledger.account(6)).toMatchObject({ ...accepted(first), name: "Zé 😀" });
-      expect(await ledger.account(7)).toMatchObject({ ...accepted(second), name: null });
+      expect(await ledger.account("6")).toMatchObject({ ...accepted(first), name: "Zé 😀" });
+      expect(await ledger.account("7")).toMatchObject({ ...accepted(second), name: null });
     });
 
     const opensAtOnce = "accounts opened at once get the next numbers, each its own";
@@ -171,12 +171,12 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       expect(
         await ledger.submit({ type: "change-limit", id: requestId(), account: 6, creditLimit: 1 }),
       ).toMatchObject(refused("account-unknown"));
-      expect(await ledger.account(6)).toBeNull();
+      expect(await ledger.account("6")).toBeNull();
     });
 
     test("the statement has the ten latest, newest first, and the balance that the newest led to", async () => {
       for (let value = 1; value <= 12; value += 1) await ledger.submit(transact(2, "credit", value));
-      const statement = await ledger.statement(2);
+      const statement = await ledger.statement("2");
       expect(statement?.entries.map((entry) => entry.value)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
       expect(statement?.entries[0]?.balance).toBe(statement?.account.balance ?? Number.NaN);
       expect(statement?.readAt).toBeGreaterThanOrEqual(
@@ -187,7 +187,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("the history goes back to the first entry, page by page", async () => {
       for (let value = 1; value <= 7; value += 1) await ledger.submit(transact(2, "credit", value));
       const seqs = async (count: number, before: number | null) =>
-        (await ledger.history(2, { count, before }))?.map((entry) => entry.seq);
+        (await ledger.history("2", { count, before }))?.map((entry) => entry.seq);
       expect(await seqs(3, null)).toEqual([7, 6, 5]);
       expect(await seqs(3, 5)).toEqual([4, 3, 2]);
       expect(await seqs(3, 2)).toEqual([1]);
@@ -238,7 +238,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       ];
       for (const description of texts) {
         await ledger.submit({ ...transact(4, "credit", 1), description });
-        expect((await ledger.statement(4))?.entries[0]?.description).toBe(description);
+        expect((await ledger.statement("4"))?.entries[0]?.description).toBe(description);
       }
     });
 
@@ -248,7 +248,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       expect(first).toMatchObject({ type: "accepted", replayed: false, account: { balance: -300 } });
       await ledger.submit(transact(1, "debit", 1));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: -301, seq: 2 });
+      expect(await ledger.account("1")).toMatchObject({ balance: -301, seq: 2 });
     });
 
     test("a refusal is replayed too, even where it would be accepted now", async () => {
@@ -275,7 +275,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       ];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: 5, seq: 1, creditLimit: 100_000 });
+      expect(await ledger.account("1")).toMatchObject({ balance: 5, seq: 1, creditLimit: 100_000 });
     });
 
     const everywhere = "a key is known on every account, whatever it was first used on";
@@ -289,9 +289,9 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       ];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: 5, seq: 1 });
-      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
-      expect(await ledger.account(6)).toBeNull();
+      expect(await ledger.account("1")).toMatchObject({ balance: 5, seq: 1 });
+      expect(await ledger.account("2")).toMatchObject({ balance: 0, seq: 0 });
+      expect(await ledger.account("6")).toBeNull();
     });
 
     test("keys hold for opening and for limits", async () => {
@@ -315,7 +315,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       const outcomes = await Promise.all(Array.from({ length: 20 }, () => ledger.submit(command)));
       expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
       for (const outcome of outcomes) expect(accepted(outcome)).toMatchObject({ balance: 7, seq: 1 });
-      expect(await ledger.account(1)).toMatchObject({ balance: 7, seq: 1 });
+      expect(await ledger.account("1")).toMatchObject({ balance: 7, seq: 1 });
     });
 
     const forgets = "a key is remembered for a day and then forgotten";
@@ -336,9 +336,9 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       expect(ledger.readiness().ready).toBe(false);
       for (const late of [
         ledger.submit(transact(1, "credit", 1)),
-        ledger.account(1),
-        ledger.statement(1),
-        ledger.history(1, { count: 1, before: null }),
+        ledger.account("1"),
+        ledger.statement("1"),
+        ledger.history("1", { count: 1, before: null }),
       ]) {
         expect(await late.then(String, (error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
       }

@@ -57,7 +57,7 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
 
   test("nor when that is so of one shard, while another one is asked all the time", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 3; index += 1) await ledger.submit(credit("1"));
     await stand.command(["HSET", "razonete:{1}:head", "g", "2"]);
     const over = new AbortController();
     const asking = (async () => {
@@ -73,13 +73,13 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
 
   test("follows the books into a new epoch, so that its first request is answered", async () => {
     const ledger = await stand.ledger();
-    await ledger.submit(credit(1));
+    await ledger.submit(credit("1"));
     const asked = stand.books.asked;
     stand.books.epoch = "second";
     await stand.begin();
     await eventually("the books are asked", () => stand.books.asked > asked);
     await eventually("it is ready", () => ledger.readiness().ready);
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted", account: { seq: 1 } });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted", account: { seq: 1 } });
   });
 
   test("stays ready, and asks once at a time where Redis is silent", async () => {

@@ -96,7 +96,7 @@ describeWithRedis("several shards", () => {
 
   test("one shard that is older than the books keeps all of them out", async () => {
     // Shard 0 is as far as that: each is asked for itself.
-    await (await stand.ledger()).submit(credit(3));
+    await (await stand.ledger()).submit(credit("3"));
     stand.books.lastG = [0, 0, 1];
     const ledger = stand.newLedger();
     const state = () => ledger.readiness();
@@ -105,7 +105,7 @@ describeWithRedis("several shards", () => {
       ready: false,
       reason: "Redis is older than the books (batch 0 of 1): give it its data back, or run razonete restore",
     });
-    expect(await ledger.account(1).catch((error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
+    expect(await ledger.account("1").catch((error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
     stand.books.lastG = [0, 0, 0];
     await eventually("it is ready", () => admitted(ledger));
   });

@@ -58,7 +58,7 @@ export function accountsSection(api: Client): void {
     });
 
     test("change their limit, except under what is owed", async () => {
-      const id = await api.account(1000);
+      const id = await api.account("1000");
       await api.transact(id, debit(600));
       const path = `/clientes/${id}`;
       expect(await json(await api.send("PATCH", path, { limite: 600 }), 200)).toEqual({
@@ -88,7 +88,7 @@ export function accountsSection(api: Client): void {
 
   describe("the history", () => {
     test("goes back to the first entry by its Link, newest first, with the balance after each", async () => {
-      const id = await api.account(1000);
+      const id = await api.account("1000");
       for (let valor = 1; valor <= 7; valor += 1)
         await api.transact(id, valor % 2 ? credit(valor) : debit(valor));
       const pages: HistoryBody["transacoes"][] = [];
@@ -111,7 +111,7 @@ export function accountsSection(api: Client): void {
     });
 
     test("has 50 a page where nothing is said, and 100 at most", async () => {
-      const id = await api.account(0);
+      const id = await api.account("0");
       await Promise.all(Array.from({ length: 120 }, () => api.transact(id, credit(1))));
       const count = async (query: string) =>
         (await json<HistoryBody>(await api.get(`/clientes/${id}/transacoes${query}`), 200)).transacoes.length;

@@ -47,7 +47,7 @@ export function inputSection(api: Client, fresh: () => boolean): void {
     );
 
     test("an integer is one, however it is written; what a transaction ignores may be any number", async () => {
-      const id = await api.account(0);
+      const id = await api.account("0");
       for (const [valor, saldo] of [
         ["10.0", 10],
         ["1e3", 1010],
@@ -164,7 +164,7 @@ export function inputSection(api: Client, fresh: () => boolean): void {
     });
 
     test("a body over 4 KiB is 413, with and without its length given; one of 4 KiB is read", async () => {
-      const id = await api.account(0);
+      const id = await api.account("0");
       const padded = (bytes: number) => JSON.stringify(valid).padEnd(bytes, " ");
       const chunked = (text: string) =>
         new ReadableStream({

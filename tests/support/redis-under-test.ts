@@ -120,5 +120,5 @@ const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
 /** Whether it answers; its readiness alone also holds for a moment after a loss. */
 export async function admitted(ledger: RedisLedger): Promise<boolean> {
   if (!ledger.readiness().ready) return false;
-  return (await ledger.account(1).catch(() => null)) !== null;
+  return (await ledger.account("1").catch(() => null)) !== null;
 }
