@@ -143,17 +143,26 @@ local function read_rows(prefix, argv)
       names[count] = argv[at + 1]
     end
   end
+  if count == 0 then return accounts, kept end
+  local absent = {}
   for index, row in ipairs(redis.call('MGET', unpack(keys))) do
-    if index > account_count then
+    if not row then
+      absent[#absent + 1] = keys[index]
+    elseif index > account_count then
       kept[names[index]] = row
-    elseif row then
+    else
       local limit, balance, held, seq, time, rest = string.match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+)( .+)$')
       if not limit then error('account ' .. names[index] .. ' cannot be read: ' .. row) end
+      seq = tonumber(seq)
       accounts[names[index]] = {
         creditLimit = tonumber(limit), limit_text = limit, balance = tonumber(balance), held = tonumber(held),
-        seq = tonumber(seq), time = tonumber(time), rest = rest, first_seq = tonumber(seq), entries = {},
+        seq = seq, time = tonumber(time), rest = rest, first_seq = seq, entries = {},
       }
     end
+  end
+  -- MGET finds nothing where a key is of another type.
+  if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
+    error('an account or a key of this batch is no text')
   end
   return accounts, kept
 end

@@ -60,11 +60,11 @@ describeWithRedis("what the function remembers of ids", () => {
   }
 
   test("an opening again does not open another account", async () => {
-    const open = openOf(10, "req:1", "", "name");
+    const open = openOf("6", 10, "req:1", { name: "name" });
     const { outcomes } = await apply(stand, [open, open]);
-    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 name$/);
+    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 BRL\/2 name$/);
     expect(outcomes[1]).toBe(`+${outcomes[0]?.slice(1)}`);
-    expect(await outcomeOf(openOf(10, "req:2"))).toStartWith("=o 7 ");
+    expect(await outcomeOf(openOf("7", 10, "req:2"))).toStartWith("=o 7 ");
   });
 
   test("a key with another content is refused, also in the same batch, and its memory stays", async () => {
@@ -103,13 +103,13 @@ describeWithRedis("what the function remembers of ids", () => {
   test("a request's id is known for the rest of its period and the next one, and not in the one after", async () => {
     const first = debitOf(1, 5, "req:1");
     await apply(stand, [first]);
-    await grow(59);
+    await grow(15);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
     await grow(2);
     await apply(stand, [debitOf(1, 5, "req:2")]);
     expect(await periods()).toEqual(["0", "1"]);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
-    await grow(59);
+    await grow(15);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
     await grow(2);
     // Decided in the period that begins with it: so it is known still.
@@ -175,11 +175,11 @@ describeWithRedis("what the function remembers of ids", () => {
     ];
     const first = await apply(stand, commands);
     await stand.command(["BGREWRITEAOF"]);
-    const later = await apply(stand, [openOf(7, "req:2")]);
+    const later = await apply(stand, [openOf("a", 7, "req:2")]);
     const before = await snapshot(stand);
     await stand.crash();
     expect(await snapshot(stand)).toEqual(before);
-    const again = await apply(stand, [...commands, openOf(7, "req:2")]);
+    const again = await apply(stand, [...commands, openOf("a", 7, "req:2")]);
     expect(again).toEqual({ g: "", outcomes: [...first.outcomes, ...later.outcomes].map(replayed) });
   });
 });
