@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
 import functions from "../../src/decide/ledger.lua" with { type: "text" };
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
@@ -55,6 +56,7 @@ describe("the head of ledger.lua and its body", () => {
     expect(Object.fromEntries(registered.map(({ name, flags }) => [name, flags]))).toEqual({
       razonete_apply: "",
       razonete_read: "'no-writes'",
+      razonete_sweep: "'allow-oom'",
       razonete_status: "'no-writes'",
       razonete_lost: "",
       razonete_found: "",
@@ -144,17 +146,23 @@ describe("the head of ledger.lua and its body", () => {
       const writes = /redis\.call\('(HSET|HDEL|SET|MSET|ZADD|XADD|EXPIRE|ZREMRANGEBYRANK|DEL|UNLINK)'/.test(
         reach(callback),
       );
-      expect({ callback, writes }).toEqual({ callback, writes: flags === "" });
+      expect({ callback, writes }).toEqual({ callback, writes: flags !== "'no-writes'" });
     }
   });
 
   test("say for how long ids are remembered", () => {
     expect(header).toContain("content, a line feed, outcome; for a day");
     expect(body).toContain(`local KEY_SECONDS = ${bounds.idempotency_key_kept_seconds}\n`);
-    const seconds = Number(/of the requests of (\d+) s/.exec(header)?.[1]);
-    expect(body).toContain(`local SEEN_SECONDS = ${seconds}\n`);
+    const seconds = Number(/once the\s+last one is (\d+) s old/.exec(header)?.[1]);
+    expect(body).toContain(`local PERIOD_MICROS = ${seconds * 1_000_000}\n`);
+    // The age of a period grows no faster, however the clock jumps.
+    expect(body).toContain(`local STEP_MICROS_MAX = ${1.1 * bounds.sweep_milliseconds * 1000}\n`);
+    const text = readFileSync("deploy/haproxy/haproxy.cfg", "utf8");
+    const attempts = 1 + Number(/^ *retries (\d+)$/m.exec(text)?.[1]);
+    const timeout = Number(/^ *timeout server (\d+)s$/m.exec(text)?.[1]);
+    const held = bounds.first_admission_milliseconds_max + bounds.decision_milliseconds_max;
     // A command is sent again for that long at most.
-    expect(seconds * 1000).toBeGreaterThan(bounds.decision_milliseconds_max);
+    expect(seconds * 1000).toBeGreaterThan(1.1 * ((attempts - 1) * timeout * 1000 + held));
   });
 });
 
