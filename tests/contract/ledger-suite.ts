@@ -24,12 +24,7 @@ function requestId(): CommandId {
   return `req:test-${commandCount}`;
 }
 
-function transact(
-  account: AccountId,
-  kind: EntryKind,
-  value: number,
-  id: CommandId = requestId(),
-): Transact {
+function transact(account: AccountId, kind: EntryKind, value: number, id: CommandId = requestId()): Transact {
   return { type: "transact", id, account, kind, value, description: "test" };
 }
 
@@ -293,11 +288,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test.skipIf(skips.keysEverywhere !== undefined)(because(everywhere, skips.keysEverywhere), async () => {
       const command = transact("1", "credit", 5, "key:d");
       const first = await ledger.submit(command);
-      const others = [
-        { ...command, account: "2" },
-        { ...command, account: "99" },
-        open(5, { id: "key:d" }),
-      ];
+      const others = [{ ...command, account: "2" }, { ...command, account: "99" }, open(5, { id: "key:d" })];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
       expect(await ledger.account("1")).toMatchObject({ balance: 5, seq: 1 });

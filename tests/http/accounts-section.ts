@@ -20,7 +20,12 @@ export function accountsSection(api: Client): void {
       const reply = await api.send("POST", "/clientes", { limite: 100_000, nome: "Padaria Joia 😀" });
       const location = reply.headers.get("location");
       const opened = await json<AccountBody>(reply, 201);
-      expect(opened).toEqual({ id: expect.stringMatching(NEW_ID), nome: "Padaria Joia 😀", limite: 100_000, saldo: 0 });
+      expect(opened).toEqual({
+        id: expect.stringMatching(NEW_ID),
+        nome: "Padaria Joia 😀",
+        limite: 100_000,
+        saldo: 0,
+      });
       expect(location).toBe(`/clientes/${opened.id}`);
       expect(await json(await api.get(String(location)), 200)).toEqual(opened);
     });
