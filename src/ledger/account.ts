@@ -7,30 +7,45 @@ export type Micros = number;
  */
 export type AccountId = string;
 
-/** The part of an account that commands change, as of its latest command. Immutable: each command makes a new one. */
+/** Where money comes from when it enters the ledger, and goes to when it leaves. It has no limit and takes any unit. */
+export const WORLD = "@world";
+
+/** The side of a posting. */
+export type Party = AccountId | typeof WORLD;
+
+/** `frozen`: nothing goes out, and no hold is made. `closed`: for good, and empty. */
+export type AccountStatus = "open" | "frozen" | "closed";
+
+/** What commands change of an account, and what they need of it, as of its latest command. Immutable. */
 export interface AccountState {
   readonly id: AccountId;
-  /** How far below zero the balance may go, in the unit's smallest part: 0 to 2^53 - 1. */
-  readonly creditLimit: number;
-  /** In the unit's smallest part: never under -creditLimit, never over 2^53 - 1. */
-  readonly balance: number;
-  /** The seq of the latest entry: 0 before the first. */
-  readonly seq: number;
-}
-
-export interface Account extends AccountState {
   /** What is counted, with the number of decimals that people are shown, such as `BRL/2`. */
   readonly unit: string;
   readonly state: AccountStatus;
-  /** The part of the balance that holds have set aside: from 0. */
+  /** How far below zero the balance may go, in the unit's smallest part: 0 to 2^53 - 1. */
+  readonly creditLimit: number;
+  /** In the unit's smallest part, up to 2^53 - 1; less what is held never under -creditLimit. */
+  readonly balance: number;
+  /** The sum of its open holds. */
   readonly held: number;
+  /** The seq of the latest entry: 0 before the first. */
+  readonly seq: number;
   /** The time of the latest entry; the time of opening before the first. */
   readonly time: Micros;
   readonly openedAt: Micros;
-  readonly name: string | null;
 }
 
-export type AccountStatus = "open" | "frozen" | "closed";
+/** What is kept for people. */
+export interface AccountDetails {
+  /** 1 to 100 code points. */
+  readonly name: string | null;
+  readonly metadata: Metadata;
+}
+
+export interface Account extends AccountState, AccountDetails {}
+
+/** At most 20 members, with names of up to 40 and texts of up to 200 characters, 1 KiB in all. */
+export type Metadata = Readonly<Record<string, string>>;
 
 /** The unit of the contest's accounts: centavos of Brazilian reais. */
 export const CONTEST_UNIT = "BRL/2";

@@ -1,8 +1,18 @@
-import type { Micros, AccountId } from "./account.ts";
+import {
+  type AccountDetails,
+  type AccountId,
+  type AccountState,
+  type AccountStatus,
+  type Metadata,
+  type Micros,
+  type Party,
+  WORLD,
+} from "./account.ts";
 import { isAccountId } from "./account-id.ts";
 import type { CommandId } from "./command.ts";
 import type { Entry } from "./entry.ts";
-import { isRefusal, type Refusal } from "./refusal.ts";
+import { formatRefusal, parseRefusal, type Refused } from "./refused.ts";
+import type { Details, EventId, Posting } from "./transaction.ts";
 import { isUnit } from "./unit.ts";
 
 /**
@@ -11,40 +21,91 @@ import { isUnit } from "./unit.ts";
  * field is the rest of the text, and may contain anything. Integers are decimal.
  *
  *     c <account> <seq> <time> <value> <balance> <limit> <id> <description>    a credit; d: a debit
- *     o <account> <time> <limit> <id> <unit> <name>                            an opened account; name may be empty
- *     l <account> <seq> <time> <balance> <limit> <id>                          a changed limit, for entries after seq
+ *     o <account> <time> <limit> <id> <content> <unit> <details>               an opened account
+ *     a <account> <time> <row> <id> <content> <details>                        a changed account
+ *     t <time> <n> <m> <posting>... <account> <row>... <id> <content> <details>    a transaction
+ *     h <time> <to> <amount> <expires> <account> <row> <id> <content> <details>    a hold
+ *     p <time> <hold> <n> <m> <posting>... <account> <row>... <id> <content> <details>    its capture
+ *     r <time> <hold> <account> <row> <id> <content>                           its release
+ *     e <time> <hold> <account> <row>                                          its end, where nobody asked for one
  *     x <time> <refusal> <id> <content>                                        a refusal under a client's key
  *     m <time> <from> <to>                                                     batches that a restore found nowhere
+ *
+ * `c` and `d` are transactions of one posting from or to the outside on an account that has no hold and is open. A row is
+ * what an account is after it: limit, balance, held, seq, time, unit, state, time of opening. `n` postings: from, to,
+ * amount, seq and balance of either side after it, 0 for the outside; then `m` accounts. The content is the hash of what
+ * the command asked for, `-` where it has no key. Details are JSON.
  */
 export type LedgerEvent =
   | { readonly type: "entry"; readonly entry: Entry; readonly creditLimit: number }
-  | {
+  | (AccountDetails & {
       readonly type: "open";
       readonly account: AccountId;
       readonly time: Micros;
       readonly creditLimit: number;
       /** `initial` for the accounts of the start. */
       readonly id: CommandId | typeof INITIAL;
+      readonly content: string | null;
       readonly unit: string;
-      readonly name: string | null;
+    })
+  | (AccountDetails & {
+      readonly type: "change";
+      readonly time: Micros;
+      readonly account: AccountState;
+      readonly id: CommandId;
+      readonly content: string | null;
+    })
+  | (Details & {
+      readonly type: "transaction";
+      readonly time: Micros;
+      readonly postings: readonly PostingDone[];
+      readonly accounts: readonly AccountState[];
+      readonly id: CommandId;
+      readonly content: string | null;
+      readonly reverses: EventId | null;
+    })
+  | (Details & {
+      readonly type: "hold";
+      readonly time: Micros;
+      readonly to: Party;
+      readonly amount: number;
+      readonly expiresAt: Micros;
+      readonly account: AccountState;
+      readonly id: CommandId;
+      readonly content: string | null;
+    })
+  | (Details & {
+      readonly type: "capture";
+      readonly time: Micros;
+      readonly hold: EventId;
+      readonly postings: readonly PostingDone[];
+      /** The account whose hold it is comes first. */
+      readonly accounts: readonly AccountState[];
+      readonly id: CommandId;
+      readonly content: string | null;
+    })
+  | {
+      readonly type: "release";
+      readonly time: Micros;
+      readonly hold: EventId;
+      readonly account: AccountState;
+      readonly id: CommandId;
+      readonly content: string | null;
     }
   | {
-      readonly type: "limit";
-      readonly account: AccountId;
-      /** The seq of the latest entry when the limit was changed. */
-      readonly seq: number;
+      readonly type: "expiry";
       readonly time: Micros;
-      readonly balance: number;
-      readonly creditLimit: number;
-      readonly id: CommandId;
+      readonly hold: EventId;
+      readonly account: AccountState;
     }
   | {
       /** It changed nothing, but the key is remembered with it. */
       readonly type: "refusal";
       readonly time: Micros;
-      readonly refusal: Refusal;
+      /** With its place, see `formatRefusal`. */
+      readonly refusal: Refused;
       readonly id: CommandId;
-      /** What the command asked for, see `contentOf`. */
+      /** The hash of what the command asked for. */
       readonly content: string;
     }
   | {
@@ -56,8 +117,19 @@ export type LedgerEvent =
       readonly to: number;
     };
 
+/** A posting with what it made of its two sides; 0 for the outside. */
+export interface PostingDone extends Posting {
+  readonly fromSeq: number;
+  readonly fromBalance: number;
+  readonly toSeq: number;
+  readonly toBalance: number;
+}
+
 /** In place of a command's id, for the accounts that are there from the start. */
 export const INITIAL = "initial";
+
+/** In place of a content. */
+const NONE = "-";
 
 /** The inverse of {@link parseEvent}: the same text that the Redis function writes. */
 export function formatEvent(event: LedgerEvent): string {
@@ -65,22 +137,84 @@ export function formatEvent(event: LedgerEvent): string {
     case "entry": {
       const { account, seq, time, kind, value, balance, description } = event.entry;
       const letter = kind === "credit" ? "c" : "d";
-      const { creditLimit } = event;
-      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
+      // Each of the embedded ledger's transactions comes here.
+      return `${letter} ${account} ${seq} ${time} ${value} ${balance} ${event.creditLimit} ${event.entry.id} ${description}`;
     }
-    case "open":
-      return ["o", event.account, event.time, event.creditLimit, event.id, event.unit, event.name ?? ""].join(
-        " ",
-      );
-    case "limit": {
-      const { account, seq, time, balance, creditLimit } = event;
-      return ["l", account, seq, time, balance, creditLimit, event.id].join(" ");
+    case "open": {
+      const { account, time, creditLimit, id, content, unit } = event;
+      return ["o", account, time, creditLimit, id, content ?? NONE, unit, formatAccountDetails(event)].join(" ");
     }
+    case "change": {
+      const { account, time, id, content } = event;
+      const row = formatRow(account);
+      return ["a", account.id, time, row, id, content ?? NONE, formatAccountDetails(event)].join(" ");
+    }
+    case "transaction": {
+      const details = formatDetails(event, event.reverses);
+      return ["t", event.time, formatMoves(event), event.id, event.content ?? NONE, details].join(" ");
+    }
+    case "hold": {
+      const { time, to, amount, expiresAt, account, id, content } = event;
+      const row = formatRow(account);
+      const head = ["h", time, to, amount, expiresAt, account.id, row, id, content ?? NONE];
+      return [...head, formatDetails(event, null)].join(" ");
+    }
+    case "capture": {
+      const { time, hold, id, content } = event;
+      return ["p", time, hold, formatMoves(event), id, content ?? NONE, formatDetails(event, null)].join(" ");
+    }
+    case "release": {
+      const { time, hold, account, id, content } = event;
+      return ["r", time, hold, account.id, formatRow(account), id, content ?? NONE].join(" ");
+    }
+    case "expiry":
+      return ["e", event.time, event.hold, event.account.id, formatRow(event.account)].join(" ");
     case "refusal":
-      return ["x", event.time, event.refusal, event.id, event.content].join(" ");
+      return ["x", event.time, formatRefusal(event.refusal), event.id, event.content].join(" ");
     case "missing":
       return ["m", event.time, event.from, event.to].join(" ");
   }
+}
+
+/** The text that an account is in Redis and in events. */
+export function formatRow(account: Omit<AccountState, "id">): string {
+  const { creditLimit, balance, held, seq, time, unit, state, openedAt } = account;
+  return `${creditLimit} ${balance} ${held} ${seq} ${time} ${unit} ${state} ${openedAt}`;
+}
+
+function formatMoves(moves: {
+  readonly postings: readonly PostingDone[];
+  readonly accounts: readonly AccountState[];
+}): string {
+  const { postings, accounts } = moves;
+  return [
+    postings.length,
+    accounts.length,
+    ...postings.map(({ from, to, amount, fromSeq, fromBalance, toSeq, toBalance }) =>
+      [from, to, amount, fromSeq, fromBalance, toSeq, toBalance].join(" "),
+    ),
+    ...accounts.map((account) => `${account.id} ${formatRow(account)}`),
+  ].join(" ");
+}
+
+/** JSON without what there is none of; empty for none of both. */
+export function formatAccountDetails({ name, metadata }: AccountDetails): string {
+  if (name === null && Object.keys(metadata).length === 0) return "";
+  return JSON.stringify({
+    ...(name === null ? {} : { name }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  });
+}
+
+/** The same. */
+export function formatDetails({ description, reference, metadata }: Details, reverses: EventId | null): string {
+  const details = {
+    ...(description === null ? {} : { description }),
+    ...(reference === null ? {} : { reference }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+    ...(reverses === null ? {} : { reverses }),
+  };
+  return Object.keys(details).length === 0 ? "" : JSON.stringify(details);
 }
 
 /** @throws Error if the text is not an event: it was damaged, or another version wrote it */
@@ -109,21 +243,61 @@ export function parseEvent(text: string): LedgerEvent {
       const time = fields.integer();
       const creditLimit = fields.integer();
       const id = fields.idOfOpening();
+      const content = fields.content();
       const unit = fields.unit();
-      return { type: "open", account, time, creditLimit, id, unit, name: fields.rest() || null };
+      return { type: "open", account, time, creditLimit, id, content, unit, ...fields.accountDetails() };
     }
-    case "l": {
-      const account = fields.account();
-      const seq = fields.integer();
+    case "a": {
+      const id = fields.account();
       const time = fields.integer();
-      const balance = fields.integer();
-      const creditLimit = fields.integer();
-      return { type: "limit", account, seq, time, balance, creditLimit, id: fields.lastId() };
+      const account = fields.row(id);
+      const command = fields.id();
+      const content = fields.content();
+      return { type: "change", time, account, id: command, content, ...fields.accountDetails() };
+    }
+    case "t": {
+      const time = fields.integer();
+      const moves = fields.moves();
+      const id = fields.id();
+      const content = fields.content();
+      return { type: "transaction", time, ...moves, id, content, ...fields.details() };
+    }
+    case "h": {
+      const time = fields.integer();
+      const to = fields.party();
+      const amount = fields.integer();
+      const expiresAt = fields.integer();
+      const account = fields.row(fields.account());
+      const id = fields.id();
+      const content = fields.content();
+      const { reverses: _, ...details } = fields.details();
+      return { type: "hold", time, to, amount, expiresAt, account, id, content, ...details };
+    }
+    case "p": {
+      const time = fields.integer();
+      const hold = fields.text();
+      const moves = fields.moves();
+      const id = fields.id();
+      const content = fields.content();
+      const { reverses: _, ...details } = fields.details();
+      return { type: "capture", time, hold, ...moves, id, content, ...details };
+    }
+    case "r": {
+      const time = fields.integer();
+      const hold = fields.text();
+      const account = fields.row(fields.account());
+      const id = fields.id();
+      return { type: "release", time, hold, account, id, content: contentIn(fields.rest()) };
+    }
+    case "e": {
+      const time = fields.integer();
+      const hold = fields.text();
+      return { type: "expiry", time, hold, account: fields.lastRow(fields.account()) };
     }
     case "x": {
       const time = fields.integer();
-      const refusal = fields.text();
-      if (!isRefusal(refusal)) throw notAnEvent(text);
+      const refusal = parseRefusal(fields.text());
+      if (refusal === null) throw notAnEvent(text);
       const id = fields.id();
       return { type: "refusal", time, refusal, id, content: fields.rest() };
     }
@@ -218,9 +392,78 @@ class Fields {
     return field === INITIAL ? field : this.#asId(field);
   }
 
-  /** For an id that is the last field. */
-  lastId(): CommandId {
-    return this.#asId(this.rest());
+  party(): Party {
+    return this.#text.startsWith(WORLD_FIELD, this.#at) ? (this.text(), WORLD) : this.account();
+  }
+
+  content(): string | null {
+    return contentIn(this.text());
+  }
+
+  row(id: AccountId): AccountState {
+    return this.#row(id, () => this.integer());
+  }
+
+  /** For a row at the end. */
+  lastRow(id: AccountId): AccountState {
+    return this.#row(id, () => this.lastInteger());
+  }
+
+  #row(id: AccountId, openedAt: () => number): AccountState {
+    const creditLimit = this.integer();
+    const balance = this.integer();
+    const held = this.integer();
+    const seq = this.integer();
+    const time = this.integer();
+    const unit = this.unit();
+    const state = STATES[this.text()];
+    if (state === undefined) throw notAnEvent(this.#text);
+    return { id, unit, state, creditLimit, balance, held, seq, time, openedAt: openedAt() };
+  }
+
+  moves(): { readonly postings: readonly PostingDone[]; readonly accounts: readonly AccountState[] } {
+    const n = this.integer();
+    const m = this.integer();
+    const postings: PostingDone[] = [];
+    const accounts: AccountState[] = [];
+    for (let index = 0; index < n; index += 1) {
+      const from = this.party();
+      const to = this.party();
+      const amount = this.integer();
+      const [fromSeq, fromBalance] = [this.integer(), this.integer()];
+      const [toSeq, toBalance] = [this.integer(), this.integer()];
+      postings.push({ from, to, amount, fromSeq, fromBalance, toSeq, toBalance });
+    }
+    for (let index = 0; index < m; index += 1) accounts.push(this.row(this.account()));
+    return { postings, accounts };
+  }
+
+  accountDetails(): AccountDetails {
+    const { name, metadata } = this.#json();
+    return { name: typeof name === "string" ? name : null, metadata: metadataIn(metadata) };
+  }
+
+  details(): Details & { readonly reverses: EventId | null } {
+    const { description, reference, metadata, reverses } = this.#json();
+    return {
+      description: textIn(description),
+      reference: textIn(reference),
+      metadata: metadataIn(metadata),
+      reverses: textIn(reverses),
+    };
+  }
+
+  /** The details at the end. */
+  #json(): Readonly<Record<string, unknown>> {
+    const text = this.rest();
+    if (text === "") return {};
+    try {
+      const json: unknown = JSON.parse(text);
+      if (isObject(json)) return json;
+    } catch {
+      // Told below.
+    }
+    throw notAnEvent(this.#text);
   }
 
   rest(): string {
@@ -237,8 +480,30 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const SPACE = 0x20;
 
+const WORLD_FIELD = `${WORLD} `;
+const STATES: Readonly<Record<string, AccountStatus>> = { open: "open", frozen: "frozen", closed: "closed" };
+
+function contentIn(field: string): string | null {
+  return field === NONE ? null : field;
+}
+
+function textIn(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function metadataIn(value: unknown): Metadata {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, text]) => (typeof text === "string" ? [[name, text] as const] : [])),
+  );
+}
+
 function isCommandId(text: string): text is CommandId {
-  return /^(?:key|req):[\x21-\x7e]+$/.test(text);
+  return /^(?:key|bat|req):[\x21-\x7e]+$/.test(text);
 }
 
 function notAnEvent(text: string): Error {
