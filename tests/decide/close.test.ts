@@ -114,7 +114,7 @@ function program(redisUrl: string, before: string): string {
   return `
     import { RedisLedger } from "./src/decide/redis-ledger.ts";
     const url = new URL(${JSON.stringify(redisUrl)});
-    const command = { type: "transact", id: "req:close", account: 1, kind: "credit", value: 1, description: "x" };
+    const command = { type: "transact", id: "req:close", account: "1", kind: "credit", value: 1, description: "x" };
     const books = {
       fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
       history: async () => ({ entries: [], keptSeq: 0 }),

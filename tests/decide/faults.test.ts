@@ -33,7 +33,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     const state = { stopped: false };
     const worker = async (): Promise<void> => {
       while (!state.stopped) {
-        const account = random.integer(1, 3);
+        const account = String(random.integer(1, 3));
         const value = random.integer(1, 5_000);
         const command: Command = random.chance(40) ? credit(account, value) : debit(account, value * 2);
         answers.push(await settle(random.pick(ledgers), command));
@@ -98,7 +98,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
   test("two ledgers, a bad network: of 1,000 debits with room for 600, exactly 600", async () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);
     const ledgers = [await stand.ledger({ redisUrl: proxy.url }), await stand.ledger()] as const;
-    await ledgers[0].submit({ type: "change-limit", id: "req:limit", account: 1, creditLimit: 600 });
+    await ledgers[0].submit({ type: "change-limit", id: "req:limit", account: "1", creditLimit: 600 });
     const settling = Promise.all(
       Array.from({ length: 1000 }, (_, index) => settle(ledgers[index % 2 === 0 ? 0 : 1], debit("1"))),
     );

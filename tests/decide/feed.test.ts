@@ -21,7 +21,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
     for (let round = 0; round < 10; round += 1) {
       await Promise.all(
         Array.from({ length: 1 + round * 5 }, (_, index) =>
-          ledger.submit(index % 3 === 0 ? debit(1 + (index % 5), 60_000) : credit(1 + (index % 7))),
+          ledger.submit(index % 3 === 0 ? debit(`${1 + (index % 5)}`, 60_000) : credit(`${1 + (index % 7)}`)),
         ),
       );
       await ledger.submit(debit("99"));

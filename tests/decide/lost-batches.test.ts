@@ -3,6 +3,7 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
+import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { credit, submitted } from "./support/settling.ts";
@@ -40,7 +41,16 @@ describeWithRedis("batches that were answered and are gone", () => {
     const ledger = await stand.ledger();
     await credits(ledger, 2);
     expect(await stand.call("razonete_lost", ["test", "3", ""])).toBe(1);
-    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "2", "6", 2, "1", "3", "2"]);
+    expect(await stand.call("razonete_status")).toEqual([
+      "test",
+      FUNCTION_VERSION,
+      "1",
+      "2",
+      2,
+      "1",
+      "3",
+      "2",
+    ]);
     for (const answer of [
       submitted(ledger, credit("1")),
       ledger.account("1").catch((error: unknown) => error),
