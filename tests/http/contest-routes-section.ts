@@ -16,7 +16,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("a transaction answers the limit and the balance, and nothing else", async () => {
-      const id = await api.account("1000");
+      const id = await api.account(1000);
       expect(await json(await api.transact(id, credit(500)), 200)).toEqual({ limite: 1000, saldo: 500 });
       expect(await json(await api.transact(id, debit(1500)), 200)).toEqual({ limite: 1000, saldo: -1000 });
       await problem(await api.transact(id, debit(1)), 422, "limit-exceeded");
@@ -24,7 +24,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("a statement has the balance, the time of reading and the ten latest, newest first", async () => {
-      const id = await api.account("1000");
+      const id = await api.account(1000);
       for (let valor = 1; valor <= 11; valor += 1) await api.transact(id, credit(valor));
       await api.transact(id, { valor: 9, tipo: "d", descricao: "last" });
       const statement = await json(await api.get(`/clientes/${id}/extrato`), 200);
@@ -43,7 +43,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("a statement read after an answer shows what was answered", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       for (let saldo = 1; saldo <= 50; saldo += 1) {
         expect(await json(await api.transact(id, credit(1)), 200)).toMatchObject({ saldo });
         expect(await json(await api.get(`/clientes/${id}/extrato`), 200)).toMatchObject({
@@ -53,7 +53,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("descriptions come back as they were sent", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       const texts = [
         '"',
         "\\",
@@ -73,14 +73,14 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("the content type is ignored", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       for (const type of ["text/plain", "application/x-www-form-urlencoded", "x"]) {
         await json(await api.transact(id, credit(1), { "content-type": type }), 200);
       }
     });
 
     test("further members are ignored, and of a doubled one the last counts", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       await json(await api.transact(id, { ...credit(1), extra: [1, {}] }), 200);
       const doubled =
         '{"valor": "x", "valor": 5, "tipo": "x", "tipo": "c", "descricao": "", "descricao": "d"}';
@@ -90,7 +90,7 @@ export function contractSection(api: Client, fresh: () => boolean): void {
     });
 
     test("1.0 and 1e2 are integers", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       await json(await api.transact(id, '{"valor": 1.0, "tipo": "c", "descricao": "x"}'), 200);
       expect(
         await json(await api.transact(id, '{"valor": 1e2, "tipo": "c", "descricao": "x"}'), 200),

@@ -13,7 +13,7 @@ const seed = testSeed();
 export function framingSection(api: Client, url: () => string): void {
   describe("framing", () => {
     test(`${FRAMINGS} odd framings: accepted is an entry, refused is none (seed ${seed})`, async () => {
-      const account = await api.account("0");
+      const account = await api.account(0);
       const path = `/clientes/${account}/transacoes`;
       const port = Number(new URL(url()).port);
       const results: { readonly framing: Framing; readonly statuses: readonly (number | null)[] }[] = [];
@@ -54,7 +54,7 @@ export function framingSection(api: Client, url: () => string): void {
         "SIZE\r\nBODY\r\n0\r\nGARBAGE\r\n\r\n",
       ],
     ])("a request with %s, in one write: its answer says what was done", async (_, header, rest) => {
-      const account = await api.account("0");
+      const account = await api.account(0);
       const body = '{"valor":1,"tipo":"c","descricao":"once"}';
       const { length } = body;
       const text = `POST /clientes/${account}/transacoes HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n${rest}`

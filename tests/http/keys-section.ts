@@ -8,7 +8,7 @@ export function keysSection(api: Client): void {
     const replayed = (reply: Response) => reply.headers.get("idempotency-replayed");
 
     test("a transaction sent again gets the first answer, and is not applied again", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       const headers = key();
       const first = await api.transact(id, credit(5), headers);
       expect(replayed(first)).toBeNull();
@@ -21,7 +21,7 @@ export function keysSection(api: Client): void {
     });
 
     test("a refusal is the first outcome too", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       const headers = key();
       const first = await api.transact(id, debit(5), headers);
       expect(replayed(first)).toBeNull();
@@ -34,7 +34,7 @@ export function keysSection(api: Client): void {
     });
 
     test("with another content it is 422 with a problem of its own", async () => {
-      const [id, other] = [await api.account("0"), await api.account("0")];
+      const [id, other] = [await api.account(0), await api.account(0)];
       const headers = key();
       await api.transact(id, credit(5), headers);
       for (const reply of [
@@ -51,14 +51,14 @@ export function keysSection(api: Client): void {
     });
 
     test("an invalid request does not use up its key: the corrected request may use it", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       const headers = key();
       await problem(await api.transact(id, credit(0), headers), 422, "invalid-fields");
       expect(await json(await api.transact(id, credit(1), headers), 200)).toEqual({ limite: 0, saldo: 1 });
     });
 
     test("twenty at once apply once", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       const headers = key();
       const replies = await Promise.all(
         Array.from({ length: 20 }, () => api.transact(id, credit(5), headers)),
@@ -89,7 +89,7 @@ export function keysSection(api: Client): void {
     });
 
     test("has 1 to 255 visible characters", async () => {
-      const id = await api.account("0");
+      const id = await api.account(0);
       // Unique, so that a server that has run this suite before does not know them.
       const unique = crypto.randomUUID();
       for (const valid of [`!${unique}~`, unique.padEnd(255, "~"), `"${unique}"`]) {
