@@ -86,7 +86,7 @@ test("a statement that fails in the middle of a batch: none of the batch is appl
     ledger.submit({
       type: "transact",
       id: `key:${description}`,
-      account: 1,
+      account: "1",
       kind: "credit",
       value: 1,
       description,
@@ -100,7 +100,7 @@ test("a statement that fails in the middle of a batch: none of the batch is appl
   expect(refused.map((result) => result.status === "rejected" && result.reason)).toEqual(
     Array.from({ length: 3 }, () => expect.objectContaining({ name: "LedgerUnavailable", outcome: "none" })),
   );
-  expect(await ledger.account(1)).toMatchObject({ balance: 1, seq: 1 });
+  expect(await ledger.account("1")).toMatchObject({ balance: 1, seq: 1 });
   other.run("DROP TRIGGER fails");
   expect(await credit("first")).toMatchObject({ replayed: false, account: { balance: 2, seq: 2 } });
   other.close();

@@ -55,6 +55,6 @@ export function places({ findings }: AuditReport): string[] {
   return findings.map(({ name, account, seq }) => place(name, account, seq));
 }
 
-export function place(name: FindingName, account: number | null, seq: number | null): string {
+export function place(name: FindingName, account: string | null, seq: number | null): string {
   return `${name} ${account ?? "-"} ${seq ?? "-"}`;
 }

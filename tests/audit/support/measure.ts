@@ -74,13 +74,16 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   END
   $$`;
 
+/** In a data file: of the length of an id that the ledger made. */
+const FILE_ACCOUNT = "printf('a0mc3k9d2%012d', a)";
+
 const FILL_FILE = (accounts: number, each: number): string => `
   WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts}),
     s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < ${each})
   INSERT INTO entries
-  SELECT a, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
-    1700000000000000 + s * ${accounts} + a
-  FROM a, s ORDER BY 1, 2`;
+  SELECT ${FILE_ACCOUNT}, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao',
+    'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 1700000000000000 + s * ${accounts} + a
+  FROM a, s ORDER BY a, s`;
 
 const FILL_REDIS = `
   local function text(n) return string.format('%.0f', n) end
@@ -164,8 +167,10 @@ async function measureFile(): Promise<void> {
   db.run("PRAGMA synchronous = OFF");
   for (const table of ["journal", "accounts", "limits"]) db.run(`DELETE FROM ${table}`);
   const numbers = `WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts})`;
-  db.run(`${numbers} INSERT INTO accounts SELECT a, NULL, 'req:' || a, 1 FROM a`);
-  db.run(`${numbers} INSERT INTO limits SELECT a, 1, 100000, 0, 'req:' || a, 1 FROM a`);
+  db.run(
+    `${numbers} INSERT INTO accounts SELECT ${FILE_ACCOUNT}, 'BRL/2', NULL, 'open', 0, 'req:' || a, 1 FROM a`,
+  );
+  db.run(`${numbers} INSERT INTO limits SELECT ${FILE_ACCOUNT}, 1, 100000, 0, 'req:' || a, 1 FROM a`);
   db.run(FILL_FILE(accounts, each));
   fillJournal(db);
   db.close(true);
@@ -190,7 +195,7 @@ function fillJournal(db: Database): void {
     events = [];
   };
   db.transaction(() => {
-    for (let a = 1; a <= accounts; a += 1) add(`o ${a} 1 100000 req:${a} `, 1);
+    for (let a = 1; a <= accounts; a += 1) add(`o ${fileAccount(a)} 1 100000 req:${a} BRL/2 `, 1);
     flush(1);
     for (let s = 1; s <= each; s += 1) {
       const [letter, value] = s % 2 === 1 ? ["c", 1000] : ["d", 900];
@@ -198,12 +203,16 @@ function fillJournal(db: Database): void {
       for (let a = 1; a <= accounts; a += 1) {
         const time = 1_700_000_000_000_000 + s * accounts + a;
         const id = `req:7f000001-a1b2-7f00-0001-${s}-${a}`;
-        add(`${letter} ${a} ${s} ${time} ${value} ${balance} 100000 ${id} descricao`, time);
+        add(`${letter} ${fileAccount(a)} ${s} ${time} ${value} ${balance} 100000 ${id} descricao`, time);
       }
     }
     flush(1_700_000_000_000_000 + each * accounts + accounts);
   })();
   insert.finalize();
+}
+
+function fileAccount(a: number): string {
+  return `a0mc3k9d2${String(a).padStart(12, "0")}`;
 }
 
 async function audit(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {
