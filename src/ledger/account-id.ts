@@ -21,5 +21,5 @@ export function newAccountId(): AccountId {
 
 /** @returns the number of the shard that the account is on */
 export function shardOf(id: AccountId, shards: number): number {
-  return shards === 1 ? 0 : Bun.hash.crc32(/\{([^{}]+)\}/.exec(id)?.[1] ?? id) % shards;
+  return shards === 1 ? 0 : Bun.hash.xxHash32(/\{([^{}]+)\}/.exec(id)?.[1] ?? id) % shards;
 }

@@ -189,7 +189,7 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
   test("Redis emptied: what was refused under a key is refused again, as it was, kept before the loss or not", async () => {
     const { url } = system.cluster;
     const refuse = async (key: string) => {
-      await system.journal.transact(url, { account: 2, tipo: "d", valor: 9_000_000, key });
+      await system.journal.transact(url, { account: "2", tipo: "d", valor: 9_000_000, key });
       return system.journal.attempts.slice(-1);
     };
     const kept = await refuse("refused-and-kept");
@@ -208,8 +208,8 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
     expect(attempts.map(({ known }) => known.type)).toEqual(["refused", "refused"]);
     // The debit would pass now: the same refusal is what was remembered.
     await eventually("the limit is changed", async () => {
-      await system.journal.changeLimit(url, 2, 20_000_000);
-      return system.journal.limits.get(2)?.size === 1;
+      await system.journal.changeLimit(url, "2", 20_000_000);
+      return system.journal.limits.get("2")?.size === 1;
     });
     await system.journal.resend(url, attempts);
     await whole();
