@@ -16,7 +16,7 @@ import { openContested, startLoad } from "../support/contending-load.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const CREDIT = { account: 1, tipo: "c", valor: 5, key: null } as const;
+const CREDIT = { account: "1", tipo: "c", valor: 5, key: null } as const;
 const seed = testSeed();
 
 describe("a lock that another program holds on the data file", () => {
@@ -42,7 +42,7 @@ describe("a lock that another program holds on the data file", () => {
       ...Array.from({ length: 20 }, () => journal.transact(url, CREDIT)),
       journal.transact(url, keyed),
       journal.open(url, 100),
-      journal.changeLimit(url, 1, 5),
+      journal.changeLimit(url, "1", 5),
     ]);
     expect(journal.count("not-done")).toBe(21);
     const statement = await call(url, "GET", "/clientes/1/extrato");
@@ -114,7 +114,7 @@ describe("a disk that is full", () => {
       using folder = temporaryFolder();
       const journal = new Journal();
       const random = new Random(seed);
-      let accounts: readonly number[];
+      let accounts: readonly string[];
       {
         // 160 blocks of 512 bytes: room for the new file and some hundred entries.
         const wrapper = ["sh", "-c", 'trap "" XFSZ; ulimit -f 160; exec "$@"', "sh"];
@@ -188,12 +188,12 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
     const data = join(folder.path, "data");
     {
       await using server = await startServer({ data, environment: disk.environment });
-      await journal.changeLimit(server.url, 1, 700);
+      await journal.changeLimit(server.url, "1", 700);
       disk.fail(1);
       await journal.open(server.url, 10);
       await journal.open(server.url, 20);
       disk.fail(1);
-      await journal.changeLimit(server.url, 1, 800);
+      await journal.changeLimit(server.url, "1", 800);
       await server.kill();
     }
     await using server = await startServer({ data });
@@ -211,7 +211,7 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
     const journal = new Journal();
     const random = new Random(seed);
     const data = join(folder.path, "data");
-    let accounts: readonly number[] = [];
+    let accounts: readonly string[] = [];
     for (let round = 0; round < 8; round += 1) {
       await using server = await startServer({ data, environment: disk.environment });
       if (round === 0) accounts = await openContested(server.url, journal);

@@ -115,7 +115,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     await goOn();
     await putBack(older);
     // Answered, since nobody knows yet: this batch is in the outbox.
-    await system.journal.transact(system.cluster.url, { account: 1, tipo: "c", valor: 1, key: null });
+    await system.journal.transact(system.cluster.url, { account: "1", tipo: "c", valor: 1, key: null });
     await heldBack();
     const [writer] = system.cluster.writers;
     expect(await writer?.exited).toBe(65);
