@@ -145,10 +145,11 @@ describe.skipIf(serversMissing !== null)(
     test("holds against the books also what they keep while it goes on, and takes nothing else amiss", async () => {
       const { sql } = system.books;
       const { writers } = system.cluster;
-      // The writer comes up, and is held before it has kept anything; what it keeps of account 9 is then made wrong.
+      // The writer comes up, and is held before it has kept anything; what it keeps of the opened accounts is then made
+      // wrong.
       await sql.unsafe(`
       CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN UPDATE entries SET description = 'spoiled' WHERE account = '9'; RETURN NEW; END $$;
+        BEGIN UPDATE entries SET description = 'spoiled' WHERE kind = 'debit'; RETURN NEW; END $$;
       CREATE TRIGGER written_spoiled AFTER UPDATE OF last_g ON cursors FOR EACH ROW EXECUTE FUNCTION spoil()`);
       await sql.begin(async (transaction) => {
         await transaction`SELECT FROM cursors FOR UPDATE`;
@@ -156,14 +157,17 @@ describe.skipIf(serversMissing !== null)(
         for (const writer of writers) writer.signal("SIGSTOP");
       });
       const { g, length: waiting } = await system.books.outbox();
-      let growths = -1;
-      let planned = 0;
-      const onProgress = (_: number, all: number): void => {
-        if (all === planned) return;
-        planned = all;
-        growths += 1;
-        // The accounts that were known to move are compared, and the outbox as a whole; those of the outbox come next.
-        if (growths !== 2) return;
+      const planned: number[] = [];
+      let doneBefore = 0;
+      let isKept = false;
+      const onProgress = (done: number, all: number): void => {
+        if (all !== planned.at(-1)) {
+          planned.push(all);
+          doneBefore = done;
+        }
+        // The first of the accounts that may change are compared, and the outbox as a whole; the others come next.
+        if (planned.length !== 2 || done === doneBefore || isKept) return;
+        isKept = true;
         for (const writer of writers) writer.signal("SIGCONT");
         const kept = [process.execPath, UNTIL_KEPT, system.cluster.databaseUrl, String(g)];
         expect(Bun.spawnSync(kept, { timeout: 30_000 }).exitCode).toBe(0);
@@ -171,8 +175,12 @@ describe.skipIf(serversMissing !== null)(
       const report = await system.audit({ onProgress });
       expect(waiting).toBeGreaterThan(SMALL_BATCHES);
       expect(report.counts.outboxEntries).toBe(2 * SMALL_BATCHES + ACCOUNTS);
-      expect(growths).toBe(2);
-      expect(places(report).toSorted()).toEqual(["redis-differs 9 1", "statement-differs 9 1"]);
+      expect(planned.length).toBe(2);
+      // Of the opened accounts, besides 1 and HOT, these come late.
+      const late = ACCOUNTS + 2 - bounds.audit_moving_accounts;
+      expect(report.findingsInAll).toBeGreaterThanOrEqual(2 * (late - 2));
+      expect(report.findingsInAll).toBeLessThanOrEqual(2 * late);
+      for (const place of places(report)) expect(place).toMatch(/^(redis|statement)-differs \d+ 1$/);
 
       await sql.unsafe(
         "DROP FUNCTION spoil CASCADE; UPDATE entries SET description = 'c' WHERE description = 'spoiled'",
