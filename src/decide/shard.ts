@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, Micros, AccountId } from "../ledger/account.ts";
-import { newAccountId, shardOf } from "../ledger/account-id.ts";
+import { shardOf } from "../ledger/account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { parseEvent } from "../ledger/event.ts";
