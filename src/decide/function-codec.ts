@@ -1,5 +1,5 @@
 import type { Account, AccountState, AccountStatus, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../ledger/account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";

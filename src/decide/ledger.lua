@@ -42,6 +42,13 @@ razonete_apply     applies a batch, one command after the other; all checks come
          "#" if the outbox is full: then the command was not decided, and is not remembered
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
+razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
+                   Redis's memory is full
+  KEYS   head
+  ARGV   as of razonete_apply
+  REPLY  as of razonete_apply
+  ERRORS EPOCH, STALE
+
 razonete_read      the current state of accounts, all at the same point in time
   KEYS   head
   ARGV   epoch, g_min, then for each account two: what (a account, s account and its latest entries), account
@@ -334,6 +341,8 @@ local function apply(keys, argv)
     reply[#reply + 1] = outcome
   end
 
+  if #events == 0 and #seen == 0 and #remembered == 0 then return reply end
+
   local g, time = text_of(tonumber(state[2]) + 1), text_of(now)
   local rows = {}
   for id, account in pairs(accounts) do
@@ -357,7 +366,7 @@ local function apply(keys, argv)
     redis.call('XADD', outbox, g .. '-0', unpack(events))
     redis.call('HSET', head, 'g', g, 'time', time)
     reply[1] = g
-  elseif #seen > 0 or #remembered > 0 then
+  else
     redis.call('HSET', head, 'time', time)
   end
   if #rows > 0 then redis.call('MSET', unpack(rows)) end
@@ -379,6 +388,11 @@ local function apply(keys, argv)
     redis.call('SET', prefix .. id, contents[id] .. '\n' .. outcomes[id], 'EX', KEY_SECONDS)
   end
   return reply
+end
+
+local function recall_only(keys, argv)
+  argv[3] = '0'
+  return apply(keys, argv)
 end
 
 local function read(keys, argv)
@@ -500,6 +514,7 @@ local function load_items(keys, argv)
 end
 
 redis.register_function { function_name = 'razonete_apply', callback = apply }
+redis.register_function { function_name = 'razonete_recall', callback = recall_only, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_read', callback = read, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_sweep', callback = sweep, flags = { 'allow-oom' } }
 redis.register_function { function_name = 'razonete_status', callback = status, flags = { 'no-writes' } }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, setSystemTime, test } from "bun:test";
 import { array, assert, constantFrom, integer, property, string } from "fast-check";
-import { isAccountId, newAccountId, shardOf } from "./account-id.ts";
+import { isAccountId, shardOf } from "./account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 
 const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:{}-";
 

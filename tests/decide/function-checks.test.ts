@@ -101,6 +101,34 @@ describeWithRedis("the functions check everything, then write", () => {
     ]);
   });
 
+  test("what became of commands can be asked for without deciding any", async () => {
+    const first = await apply(stand, batch);
+    const before = await snapshot(stand);
+    const recall = (epoch: string) =>
+      stand.command([
+        "FCALL_RO",
+        "razonete_recall",
+        "1",
+        `${prefix}head`,
+        epoch,
+        "1",
+        "1000",
+        ...batch.flat(),
+      ]);
+    const outcomes = first.outcomes.map((text) => text.replace(/^=/, "+").replace(/^!/, "?"));
+    expect(await recall("test")).toEqual(["", ...outcomes]);
+    expect(String(await failure(recall("other")))).toContain("EPOCH ");
+    expect(await snapshot(stand)).toEqual(before);
+    await stand.begin();
+    const empty = await snapshot(stand);
+    const fresh = ["test", "0", "1000", ...batch.flat()];
+    expect(await stand.command(["FCALL_RO", "razonete_recall", "1", `${prefix}head`, ...fresh])).toEqual([
+      "",
+      ...batch.map(() => "#"),
+    ]);
+    expect(await snapshot(stand)).toEqual(empty);
+  });
+
   test("another epoch, and a caller that has seen more, are refused; nothing is changed", async () => {
     await apply(stand, [creditOf(1, 1, "req:0")]);
     const before = await snapshot(stand);

@@ -3,7 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { fenced, notReady } from "./support/fenced.ts";
-import { credit, submitted } from "./support/settling.ts";
+import { credit, debit, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -138,9 +138,15 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     await eventually("it says that it goes on", () => lines.at(-1) === "Redis takes transactions again");
   });
 
-  test("memory that is full: why it is refused is said, and readings go on", async () => {
-    const ledger = await stand.ledger();
+  test("memory that is full: why it is refused is said, what was decided is known, and readings go on", async () => {
+    // Behind a balancer that resends, too, it is certain that nothing was done.
+    const ledger = await stand.ledger({ balancerResends: true });
+    const decided = [credit("2"), debit("2", 900_000, "key:refused")];
+    const outcomes = await Promise.all(decided.map((command) => ledger.submit(command)));
     await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
+    const again = await Promise.all([credit("2"), ...decided].map((command) => submitted(ledger, command)));
+    expect(again[0]).toMatchObject({ outcome: "none" });
+    expect(again.slice(1)).toEqual(outcomes.map((outcome) => ({ ...outcome, replayed: true })));
     expect(await submitted(ledger, credit("1"))).toMatchObject({
       outcome: "none",
       message: expect.stringMatching(/^Redis refuses it: OOM/),

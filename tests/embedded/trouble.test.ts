@@ -42,7 +42,7 @@ describe("a lock that another program holds on the data file", () => {
       ...Array.from({ length: 20 }, () => journal.transact(url, CREDIT)),
       journal.transact(url, keyed),
       journal.open(url, 100),
-      journal.changeLimit(url, 1, 5),
+      journal.changeLimit(url, "1", 5),
     ]);
     expect(journal.count("not-done")).toBe(21);
     const statement = await call(url, "GET", "/clientes/1/extrato");
