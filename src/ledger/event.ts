@@ -66,8 +66,8 @@ export function formatEvent(event: LedgerEvent): string {
       const { account, seq, time, kind, value, balance, description } = event.entry;
       const letter = kind === "credit" ? "c" : "d";
       const { creditLimit } = event;
-      // Made for each transaction: a join of an array takes a third longer.
-      return `${letter} ${account} ${seq} ${time} ${value} ${balance} ${creditLimit} ${event.entry.id} ${description}`;
+      // A template is slower, once the text is hashed and put into JSON.
+      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
     }
     case "open":
       return ["o", event.account, event.time, event.creditLimit, event.id, event.unit, event.name ?? ""].join(
