@@ -1,0 +1,321 @@
+-- A batch: what is due is ended, the commands are decided one after the other, and all of it is written.
+
+local KEY_SECONDS = 86400
+-- As many holds are ended in one call. If more are due, that is all that the call does.
+local EXPIRIES_MAX = 200
+local REFUSED = 33
+
+--- What is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
+local function recall(prefix, argv, kept, period)
+  local outcomes, contents, ids = {}, {}, {}
+  for at = 4, #argv, FIELDS do
+    local id = argv[at + 1]
+    if argv[at + 4] == '' then
+      ids[#ids + 1] = id
+    elseif kept[id] then
+      local feed = string.find(kept[id], '\n', 1, true)
+      contents[id] = string.sub(kept[id], 1, feed - 1)
+      outcomes[id] = string.sub(kept[id], feed + 1)
+    end
+  end
+  if #ids > 0 then
+    for age = 0, 1 do
+      local seen = redis.call('HMGET', prefix .. 'seen:' .. text_of(period - age), unpack(ids))
+      for index, outcome in ipairs(seen) do
+        if outcome then outcomes[ids[index]] = outcome end
+      end
+    end
+  end
+  return outcomes, contents
+end
+
+--- @return the name of a command that the caller may not use, of those that apply writes with
+local function may_not_write(prefix, head, outbox)
+  local allowed = redis.acl_check_cmd
+  if not allowed('XADD', outbox, '1-0', 'e', '') then return 'XADD' end
+  if not allowed('HSET', head, 'g', '1') then return 'HSET' end
+  if not allowed('MSET', prefix .. 'account:1', '') then return 'MSET' end
+  if not allowed('ZADD', prefix .. 'statement:1', '1', '') then return 'ZADD' end
+  if not allowed('ZREM', prefix .. 'expiries', '') then return 'ZREM' end
+  if not allowed('ZREMRANGEBYRANK', prefix .. 'statement:1', 0, -1) then return 'ZREMRANGEBYRANK' end
+  if not allowed('SET', prefix .. 'key:', '', 'EX', KEY_SECONDS) then return 'SET' end
+  return nil
+end
+
+--- The answer to a command that was decided before. What is remembered of an entry ends before the command's own words.
+local function replayed(outcome, kind, id, text)
+  local rest = string.sub(outcome, 2)
+  if string.byte(outcome) == REFUSED then return '?' .. rest end
+  if kind == 'c' or kind == 'd' then return '+' .. rest .. ' ' .. id .. ' ' .. text end
+  return '+' .. rest
+end
+
+local function add_event(batch, event)
+  local events = batch.events
+  events[#events + 1] = 'e'
+  events[#events + 1] = event
+end
+
+--- Decides a command that was not decided before.
+--- @return the answer
+local function decide_one(batch, argv, at, now)
+  local kind, id, of, amount, content, text =
+    argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
+  local event, refusal, dry
+  local short = false
+  if kind == 'c' or kind == 'd' then
+    event, refusal = decide_entry(batch, kind, id, of, amount, text, now)
+    short = event and string.byte(event) ~= 116
+  elseif kind == 'x' then
+    refusal = text
+  else
+    event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at] or {}, now)
+    -- An account that was opened just so before: nothing happens, and its row is the answer.
+    if event == false then return ('*%s'):format(row_of(batch.accounts[of])) end
+    if dry or refusal == '~' then return event and '=0 0 ' .. event or '~' end
+  end
+  local answer, outcome
+  if event and short then
+    answer = '=' .. event
+    outcome = string.sub(answer, 1, #answer - #id - #text - 2)
+    add_event(batch, event)
+  elseif event then
+    answer = ('=%d %d %s'):format(batch.g, #batch.events / 2, event)
+    outcome = answer
+    add_event(batch, event)
+  else
+    answer = '!' .. refusal
+    outcome = answer
+    if content ~= '' then
+      event = 'x ' .. text_of(now) .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
+      answer = '!' .. event
+      add_event(batch, event)
+    end
+  end
+  batch.outcomes[id] = outcome
+  if content == '' then
+    batch.seen[#batch.seen + 1] = id
+    batch.seen[#batch.seen + 1] = outcome
+  else
+    batch.contents[id] = content
+    batch.remembered[#batch.remembered + 1] = id
+  end
+  return answer
+end
+
+local function copy(row)
+  local made = {}
+  for name, value in pairs(row) do
+    made[name] = value
+  end
+  return made
+end
+
+--- What a group of commands may change, to take it back as a whole.
+local function savepoint(batch)
+  local saved = { accounts = {}, holds = {}, counts = { #batch.events, #batch.seen, #batch.remembered } }
+  for id, account in pairs(batch.accounts) do
+    saved.accounts[id] = account and copy(account)
+    if account and account.entries then saved.accounts[id].entries_count = #account.entries end
+  end
+  for id, hold in pairs(batch.holds) do
+    saved.holds[id] = hold and copy(hold)
+  end
+  for _, name in ipairs({ 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }) do
+    saved[name] = copy(batch[name])
+  end
+  return saved
+end
+
+local function shorten(list, count)
+  for index = #list, count + 1, -1 do
+    list[index] = nil
+  end
+end
+
+local function roll_back(batch, saved)
+  shorten(batch.events, saved.counts[1])
+  shorten(batch.seen, saved.counts[2])
+  shorten(batch.remembered, saved.counts[3])
+  for _, account in pairs(saved.accounts) do
+    if account and account.entries then shorten(account.entries, account.entries_count) end
+  end
+  batch.accounts, batch.holds = saved.accounts, saved.holds
+  for _, name in ipairs({ 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }) do
+    batch[name] = saved[name]
+  end
+end
+
+--- Decides the commands of a group, all or none.
+--- @return where the commands after it begin
+local function decide_group(batch, argv, from, now, full, reply)
+  local saved = savepoint(batch)
+  local first = #reply + 1
+  local refused = nil
+  local at = from + FIELDS
+  while argv[at] ~= ']' do
+    local answer
+    if refused then
+      answer = '-'
+    else
+      local id = argv[at + 1]
+      local outcome = batch.outcomes[id]
+      if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
+        answer = '!key-reused'
+      elseif outcome then
+        answer = replayed(outcome, argv[at], id, argv[at + 5])
+      elseif full then
+        answer = '#'
+      else
+        answer = decide_one(batch, argv, at, now)
+      end
+      local mark = string.sub(answer, 1, 1)
+      if mark ~= '=' and mark ~= '+' and mark ~= '*' then refused = at end
+    end
+    reply[#reply + 1] = answer
+    at = at + FIELDS
+  end
+  if refused then
+    roll_back(batch, saved)
+    -- Nothing of the others was done, nor is it remembered; only that which was refused is.
+    local place = first + (refused - from) / FIELDS - 1
+    for index = first, #reply do
+      if index ~= place then reply[index] = '-' end
+    end
+    local answer = reply[place]
+    if string.sub(answer, 1, 2) == '!x' then
+      local id, content = argv[refused + 1], argv[refused + 4]
+      add_event(batch, string.sub(answer, 2))
+      batch.outcomes[id] = '!' .. string.match(answer, '^!x %d+ (%S+)')
+      batch.contents[id] = content
+      batch.remembered[#batch.remembered + 1] = id
+    end
+  end
+  return at + FIELDS
+end
+
+local function write(batch, head, outbox, now)
+  local prefix = batch.prefix
+  local g, time = text_of(batch.g), text_of(now)
+  local rows, ends, expiries = {}, {}, {}
+  for id, account in pairs(batch.accounts) do
+    if account and account.changed then
+      rows[#rows + 1] = prefix .. 'account:' .. id
+      rows[#rows + 1] = row_of(account)
+    end
+  end
+  for name, text in pairs(batch.written) do
+    rows[#rows + 1] = prefix .. name
+    rows[#rows + 1] = text
+  end
+  for id, hold in pairs(batch.holds) do
+    if hold and hold.changed and hold.state == 'open' then
+      rows[#rows + 1] = prefix .. 'hold:' .. id
+      rows[#rows + 1] = hold_row(hold)
+      expiries[#expiries + 1] = hold.expires
+      expiries[#expiries + 1] = id
+    elseif hold and hold.changed then
+      ends[#ends + 1] = id
+      batch.ended['hold:' .. id] = hold_row(hold)
+    end
+  end
+
+  -- A command that this user may not run would end the function between its writes. Rights may change at any time.
+  local forbidden = may_not_write(prefix, head, outbox)
+  if forbidden then return redis.error_reply('NOPERM the user of the ledger may not use ' .. forbidden) end
+
+  -- The point of no return: from here on nothing is refused and nothing may fail. Only XADD could still fail, if the
+  -- outbox already holds this batch; so it comes first.
+  if #batch.events > 0 then
+    redis.call('XADD', outbox, g .. '-0', unpack(batch.events))
+    redis.call('HSET', head, 'g', g, 'time', time)
+  else
+    redis.call('HSET', head, 'time', time)
+  end
+  if #rows > 0 then redis.call('MSET', unpack(rows)) end
+  for id, account in pairs(batch.accounts) do
+    local entries = account and account.entries
+    if entries and #entries > 0 then
+      local statement = prefix .. 'statement:' .. id
+      local first = math.max(1, #entries - 2 * STATEMENT_ENTRIES + 1)
+      redis.call('ZADD', statement, unpack(entries, first))
+      if account.seq % TRIM_ENTRIES < account.seq - account.first_seq then
+        redis.call('ZREMRANGEBYRANK', statement, 0, -STATEMENT_ENTRIES - 1)
+      end
+    end
+  end
+  if #expiries > 0 then redis.call('ZADD', prefix .. 'expiries', unpack(expiries)) end
+  if #ends > 0 then redis.call('ZREM', prefix .. 'expiries', unpack(ends)) end
+  for name, text in pairs(batch.ended) do
+    redis.call('SET', prefix .. name, text, 'EX', ENDED_SECONDS)
+  end
+  if #batch.seen > 0 then
+    redis.call('HSET', prefix .. 'seen:' .. text_of(batch.period), unpack(batch.seen))
+  end
+  for _, id in ipairs(batch.remembered) do
+    redis.call('SET', prefix .. id, batch.contents[id] .. '\n' .. batch.outcomes[id], 'EX', KEY_SECONDS)
+  end
+  return nil
+end
+
+--- @param full whether nothing new may be decided, only what is due
+local function apply_batch(head, argv, full, may_end)
+  local prefix = string.sub(head, 1, -5)
+  local outbox = prefix .. 'outbox'
+  local state, refused = fence(head, argv[1], argv[2])
+  if refused then return refused end
+  full = full or redis.call('XLEN', outbox) >= tonumber(argv[3])
+  local now = now_micros(state[4])
+  local due = {}
+  if may_end and not full then
+    due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of(now), 'BYSCORE', 'LIMIT', 0, EXPIRIES_MAX + 1)
+  end
+  local batch = read_batch(prefix, argv, due)
+  batch.prefix, batch.shard, batch.g = prefix, tonumber(string.match(prefix, '{(%d+)}')), tonumber(state[2]) + 1
+  batch.period = tonumber(state[6]) or 0
+  batch.outcomes, batch.contents = recall(prefix, argv, batch.kept, batch.period)
+  batch.events, batch.seen, batch.remembered, batch.written, batch.ended = {}, {}, {}, {}, {}
+  for index = 1, math.min(#due, EXPIRIES_MAX) do
+    local event = expire(batch, due[index], now)
+    if event then add_event(batch, event) end
+  end
+  local reply = { '', text_of(#batch.events / 2) }
+  for index = 2, #batch.events, 2 do
+    reply[#reply + 1] = batch.events[index]
+  end
+
+  local at = 4
+  while at <= #argv do
+    local kind, id = argv[at], argv[at + 1]
+    if #due > EXPIRIES_MAX then
+      reply[#reply + 1] = '~'
+      at = at + FIELDS
+    elseif kind == '[' then
+      at = decide_group(batch, argv, at, now, full, reply)
+    else
+      local outcome = batch.outcomes[id]
+      if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
+        outcome = '!key-reused'
+      elseif outcome then
+        outcome = replayed(outcome, kind, id, argv[at + 5])
+      elseif full then
+        outcome = '#'
+      else
+        outcome = decide_one(batch, argv, at, now)
+      end
+      reply[#reply + 1] = outcome
+      at = at + FIELDS
+    end
+  end
+  if #batch.events == 0 and #batch.seen == 0 and #batch.remembered == 0 then return reply end
+  if #batch.events > 0 then reply[1] = text_of(batch.g) end
+  return write(batch, head, outbox, now) or reply
+end
+
+local function apply(keys, argv)
+  return apply_batch(keys[1], argv, false, true)
+end
+
+local function recall_only(keys, argv)
+  return apply_batch(keys[1], argv, true, false)
+end

@@ -1,0 +1,281 @@
+-- One command at a time, by the rules. Each of these returns the text of the event, or else nil and the refusal, with its
+-- place behind slashes (see src/ledger/refused.ts). What a command changes is in the rows of the batch until all of them
+-- are decided.
+
+local ENTRY_KIND = { c = 'credit', d = 'debit' }
+local DESCRIPTION_CHARACTERS = 10
+-- How long what has ended is known here: until then the books have it.
+local ENDED_SECONDS = 86400
+
+--- The first characters of a text of UTF-8.
+local function cut(text)
+  local at = 1
+  for _ = 1, DESCRIPTION_CHARACTERS do
+    local byte = string.byte(text, at)
+    if not byte then return text end
+    at = at + (byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4)
+  end
+  return string.sub(text, 1, at - 1)
+end
+
+--- Notes an entry for the account's statement.
+local function note_entry(batch, account_id, letter, seq, time, amount, balance, id, description)
+  local account = batch.accounts[account_id]
+  local entries = account.entries
+  local count = #entries
+  -- Checks the type, since no write may fail later.
+  if count == 0 then redis.call('ZCARD', batch.prefix .. 'statement:' .. account_id) end
+  entries[count + 1] = text_of(seq)
+  entries[count + 2] = ('%s %s %d %d %d %d %d %s %s'):format(letter, account_id, seq, time, amount, balance,
+    account.creditLimit, id, description)
+end
+
+local function event_id(batch, letter, now)
+  return ('%s%s-%d-%d-%d'):format(letter, batch.shard, batch.g, #batch.events / 2, now % 1000000)
+end
+
+local function content_of(content)
+  return content == '' and '-' or content
+end
+
+--- The rows of a transaction, for the rules. Postings are from, to and amount, one after the other.
+local function transaction_of(batch, postings, conditions)
+  local rows = { postings = {}, conditions = {}, refusedAt = 0 }
+  for index = 1, #postings, 3 do
+    rows.postings[#rows.postings + 1] = {
+      from = batch.accounts[postings[index]] or false, to = batch.accounts[postings[index + 1]] or false,
+      amount = postings[index + 2], fromSeq = 0, fromBalance = 0, toSeq = 0, toBalance = 0, fromTime = 0, toTime = 0,
+    }
+  end
+  for index = 1, #(conditions or {}), 4 do
+    rows.conditions[#rows.conditions + 1] = {
+      account = batch.accounts[conditions[index]] or false, what = conditions[index + 1],
+      least = conditions[index + 2], most = conditions[index + 3],
+    }
+  end
+  return rows
+end
+
+--- The account that a posting, or a condition, was refused for.
+local function place_of(refusal, rows, postings, conditions)
+  local index = rows.refusedAt
+  local posting = rows.postings[index + 1]
+  local account
+  if refusal == 'condition-failed' or (refusal == 'account-unknown' and (not posting or posting.from and posting.to)) then
+    account = conditions[index * 4 + 1]
+  else
+    local from, to = postings[index * 3 + 1], postings[index * 3 + 2]
+    local isFrom = refusal == 'limit-exceeded' or refusal == 'account-frozen'
+      or refusal == 'account-unknown' and not posting.from
+      or refusal == 'account-closed' and posting.from.state == 'closed'
+    account = isFrom and from or to
+  end
+  return ('%s/%s/%d'):format(refusal, account, index)
+end
+
+--- What was moved, and the accounts as they stand after it, as the event says it.
+local function moves_text(batch, rows, postings, first)
+  local texts, names, known = {}, {}, { [WORLD] = true }
+  local function name(id)
+    if not known[id] then
+      known[id] = true
+      names[#names + 1] = id
+    end
+  end
+  if first then name(first) end
+  for index, posting in ipairs(rows.postings) do
+    local from, to = postings[index * 3 - 2], postings[index * 3 - 1]
+    name(from)
+    name(to)
+    texts[#texts + 1] = ('%s %s %d %d %d %d %d'):format(from, to, posting.amount, posting.fromSeq, posting.fromBalance,
+      posting.toSeq, posting.toBalance)
+  end
+  for _, id in ipairs(names) do
+    texts[#texts + 1] = id .. ' ' .. row_of(batch.accounts[id])
+  end
+  return ('%d %d %s'):format(#rows.postings, #names, table.concat(texts, ' '))
+end
+
+--- Notes that its accounts have changed, and its entries for their statements. The times of an account's entries are
+--- one microsecond apart.
+local function note_entries(batch, rows, postings, id, details)
+  local description = details ~= '' and cut(cjson.decode(details).description or '') or ''
+  for index, posting in ipairs(rows.postings) do
+    local from, to = postings[index * 3 - 2], postings[index * 3 - 1]
+    if from ~= WORLD then
+      local account = batch.accounts[from]
+      account.changed = true
+      note_entry(batch, from, 'd', posting.fromSeq, account.time - (account.seq - posting.fromSeq), posting.amount,
+        posting.fromBalance, id, description)
+    end
+    if to ~= WORLD then
+      local account = batch.accounts[to]
+      account.changed = true
+      note_entry(batch, to, 'c', posting.toSeq, account.time - (account.seq - posting.toSeq), posting.amount,
+        posting.toBalance, id, description)
+    end
+  end
+end
+
+local decide = {}
+
+--- A transaction of the contest's route. On an account that has no hold and is open its event is short.
+local function decide_entry(batch, kind, id, account_id, amount, description, now)
+  local account = batch.accounts[account_id]
+  if not account then return nil, 'account-unknown/' .. account_id end
+  local value = tonumber(amount)
+  local refusal = rules.transact(account, ENTRY_KIND[kind], value, now)
+  if refusal then return nil, refusal .. '/' .. account_id end
+  account.changed = true
+  note_entry(batch, account_id, kind, account.seq, account.time, value, account.balance, id, description)
+  if account.held == 0 and account.state == 'open' then
+    return account.entries[#account.entries]
+  end
+  local sides = kind == 'c' and { WORLD, account_id } or { account_id, WORLD }
+  local after = kind == 'c' and ('0 0 %d %d'):format(account.seq, account.balance)
+    or ('%d %d 0 0'):format(account.seq, account.balance)
+  local details = cjson.encode({ description = description })
+  return ('t %d 1 1 %s %s %d %s %s %s %s - %s'):format(account.time, sides[1], sides[2], value, after, account_id,
+    row_of(account), id, details)
+end
+
+function decide.o(batch, id, account_id, amount, content, body, now)
+  local account = batch.accounts[account_id]
+  local details = batch.details[account_id]
+  if account then
+    -- What it was opened with stands before its details.
+    if details and string.sub(details, 1, #body.opening + 1) == body.opening .. ' ' then return false end
+    return nil, 'account-exists/' .. account_id
+  end
+  if details or redis.call('EXISTS', batch.prefix .. 'statement:' .. account_id) > 0 then
+    error('account ' .. account_id .. ' is there already')
+  end
+  account = rules.openAccount(tonumber(amount), body.unit, now)
+  account.opened = text_of(now)
+  account.first_seq = 0
+  account.entries = {}
+  account.changed = true
+  batch.accounts[account_id] = account
+  batch.details[account_id] = body.opening .. ' ' .. body.details
+  batch.written['details:' .. account_id] = batch.details[account_id]
+  return ('o %s %d %s %s %s %s %s'):format(account_id, now, amount, id, content_of(content), body.unit, body.details)
+end
+
+function decide.a(batch, id, account_id, amount, content, body, now)
+  local account = batch.accounts[account_id]
+  if not account then return nil, 'account-unknown/' .. account_id end
+  local opening, before = string.match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
+  -- The details were read before they were changed: whoever asks has to read them again.
+  if body.details and body.before ~= before then return nil, '~' end
+  local refusal = rules.changeAccount(account, body.limit or account.creditLimit, body.state or account.state)
+  if refusal then return nil, refusal .. '/' .. account_id end
+  account.changed = true
+  if body.details then
+    batch.details[account_id] = opening .. ' ' .. body.details
+    batch.written['details:' .. account_id] = batch.details[account_id]
+  end
+  return ('a %s %d %s %s %s %s'):format(account_id, math.max(now, account.time), row_of(account), id,
+    content_of(content), body.details or before)
+end
+
+function decide.t(batch, id, _, _, content, body, now)
+  if body.reverses and batch.reversed[body.reverses] then
+    return nil, 'already-reversed///' .. batch.reversed[body.reverses]
+  end
+  local rows = transaction_of(batch, body.postings, body.conditions)
+  local refusal = rules.applyTransaction(rows, false, now)
+  if refusal then return nil, place_of(refusal, rows, body.postings, body.conditions) end
+  local moves = moves_text(batch, rows, body.postings)
+  local event = ('t %d %s %s %s %s'):format(now, moves, id, content_of(content), body.details)
+  if body.dry then
+    rules.undoTransaction(rows, #rows.postings)
+    return event, nil, true
+  end
+  note_entries(batch, rows, body.postings, id, body.details)
+  if body.reverses then
+    batch.reversed[body.reverses] = event_id(batch, 't', now)
+    batch.ended['reversed:' .. body.reverses] = batch.reversed[body.reverses]
+  end
+  return event
+end
+
+function decide.h(batch, id, account_id, amount, content, body, now)
+  local account = batch.accounts[account_id]
+  if not account then return nil, 'account-unknown/' .. account_id end
+  local to = batch.accounts[body.to]
+  if not to then return nil, 'account-unknown/' .. body.to end
+  if to.state == 'closed' and account.state ~= 'closed' then return nil, 'account-closed/' .. body.to end
+  if account.state == 'open' and to.unit ~= '' and to.unit ~= account.unit then
+    return nil, 'unit-mismatch/' .. body.to
+  end
+  local refusal = rules.hold(account, tonumber(amount))
+  if refusal then return nil, refusal .. '/' .. account_id end
+  account.changed = true
+  local expires = text_of(now + body.seconds * 1000000)
+  local hold_id = event_id(batch, 'h', now)
+  batch.holds[hold_id] = {
+    state = 'open', from = account_id, to = body.to, amount = tonumber(amount), captured = 0, expires = expires,
+    created = text_of(now), transaction = '-', details = body.details, changed = true,
+  }
+  return ('h %d %s %s %s %s %s %s %s %s'):format(now, body.to, amount, expires, account_id, row_of(account), id,
+    content_of(content), body.details)
+end
+
+--- @return the hold, or nil and why it cannot be ended
+local function open_hold(batch, hold_id)
+  local hold = batch.holds[hold_id]
+  if not hold then return nil, 'hold-unknown' end
+  if hold.state ~= 'open' then return nil, 'hold-not-open///' .. hold.state end
+  return hold
+end
+
+function decide.p(batch, id, hold_id, _, content, body, now)
+  local hold, refused = open_hold(batch, hold_id)
+  if not hold then return nil, refused end
+  local account = batch.accounts[hold.from]
+  local postings = {}
+  for index = 1, #(body.postings or {}), 2 do
+    postings[#postings + 1] = hold.from
+    postings[#postings + 1] = body.postings[index]
+    postings[#postings + 1] = body.postings[index + 1]
+  end
+  local amount = body.amount or hold.amount
+  if not body.postings and amount > 0 then postings = { hold.from, body.to or hold.to, amount } end
+  local rows = transaction_of(batch, postings)
+  local refusal = rules.capture(account, hold.amount, rows, now)
+  if refusal then return nil, place_of(refusal, rows, postings) end
+  hold.state = 'captured'
+  hold.changed = true
+  hold.captured = 0
+  for _, posting in ipairs(rows.postings) do
+    hold.captured = hold.captured + posting.amount
+  end
+  if #postings > 0 then hold.transaction = event_id(batch, 't', now) end
+  local moves = moves_text(batch, rows, postings, hold.from)
+  account.changed = true
+  note_entries(batch, rows, postings, id, hold.details)
+  return ('p %d %s %s %s %s %s'):format(now, hold_id, moves, id, content_of(content), hold.details)
+end
+
+function decide.r(batch, id, hold_id, _, content, _, now)
+  local hold, refused = open_hold(batch, hold_id)
+  if not hold then return nil, refused end
+  local account = batch.accounts[hold.from]
+  rules.endHold(account, hold.amount)
+  account.changed = true
+  hold.state = 'released'
+  hold.changed = true
+  return ('r %d %s %s %s %s %s'):format(now, hold_id, hold.from, row_of(account), id, content_of(content))
+end
+
+--- Ends a hold whose time has come.
+local function expire(batch, hold_id, now)
+  local hold = batch.holds[hold_id]
+  if not hold or hold.state ~= 'open' then return nil end
+  local account = batch.accounts[hold.from]
+  rules.endHold(account, hold.amount)
+  account.changed = true
+  hold.state = 'expired'
+  hold.changed = true
+  return ('e %d %s %s %s'):format(now, hold_id, hold.from, row_of(account))
+end

@@ -1,0 +1,125 @@
+-- What is read before a batch is decided, and the texts that accounts and holds are.
+
+local STATEMENT_ENTRIES = 10
+-- A statement is cut to its length when this many entries were added. It costs less than at each entry.
+local TRIM_ENTRIES = 8
+local FIELDS = 6
+local WORLD = '@world'
+
+local function text_of(number)
+  return ('%d'):format(number)
+end
+
+--- The outside: no rule changes it, and nothing of it is written.
+local function world()
+  return { creditLimit = 0, balance = 0, held = 0, seq = 0, time = 0, unit = '', state = 'open' }
+end
+
+local function account_of(id, row)
+  local limit, balance, held, seq, time, unit, state, opened =
+    string.match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+) (%S+) (%l+) (%d+)$')
+  if not limit then error('account ' .. id .. ' cannot be read: ' .. row) end
+  seq = tonumber(seq)
+  return {
+    creditLimit = tonumber(limit), balance = tonumber(balance), held = tonumber(held), seq = seq, time = tonumber(time),
+    unit = unit, state = state, opened = opened, first_seq = seq, entries = {},
+  }
+end
+
+local function row_of(account)
+  return ('%d %d %d %d %d %s %s %s'):format(account.creditLimit, account.balance, account.held, account.seq,
+    account.time, account.unit, account.state, account.opened)
+end
+
+local function hold_of(id, row)
+  local state, from, to, amount, captured, expires, created, transaction, details =
+    string.match(row, '^(%l+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+) ?(.*)$')
+  if not state then error('hold ' .. id .. ' cannot be read: ' .. row) end
+  return {
+    state = state, from = from, to = to, amount = tonumber(amount), captured = tonumber(captured), expires = expires,
+    created = created, transaction = transaction, details = details,
+  }
+end
+
+local function hold_row(hold)
+  return ('%s %s %s %d %d %s %s %s %s'):format(hold.state, hold.from, hold.to, hold.amount, hold.captured, hold.expires,
+    hold.created, hold.transaction, hold.details)
+end
+
+--- A list of keys, each once, with what they stand for.
+local function wanted_keys()
+  return { keys = {}, what = {}, names = {}, known = {} }
+end
+
+local function want(wanted, key, what, name)
+  if wanted.known[key] then return end
+  wanted.known[key] = true
+  local count = #wanted.keys + 1
+  wanted.keys[count] = key
+  wanted.what[count] = what
+  wanted.names[count] = name
+end
+
+--- Reads the keys at once, and puts each into the table of what it is; false where there is none.
+local function read_wanted(wanted, into)
+  if #wanted.keys == 0 then return end
+  local absent = {}
+  for index, row in ipairs(redis.call('MGET', unpack(wanted.keys))) do
+    local what, name = wanted.what[index], wanted.names[index]
+    if not row then
+      absent[#absent + 1] = wanted.keys[index]
+    elseif what == 'accounts' then
+      row = account_of(name, row)
+    elseif what == 'holds' then
+      row = hold_of(name, row)
+    end
+    into[what][name] = row
+  end
+  -- MGET finds nothing where a key is of another type.
+  if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
+    error('a key of this batch is no text')
+  end
+end
+
+--- Reads all that the commands of a batch and the holds that are due need.
+local function read_batch(prefix, argv, due)
+  local batch = { accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {} }
+  local first, rest = wanted_keys(), wanted_keys()
+  local function want_account(id)
+    if id ~= WORLD then want(rest, prefix .. 'account:' .. id, 'accounts', id) end
+  end
+  for _, id in ipairs(due) do
+    want(first, prefix .. 'hold:' .. id, 'holds', id)
+  end
+  for at = 4, #argv, FIELDS do
+    local kind = argv[at]
+    if kind ~= 'c' and kind ~= 'd' and argv[at + 5] ~= '' and kind ~= 'x' then
+      local body = cjson.decode(argv[at + 5])
+      batch.bodies[at] = body
+      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. argv[at + 2], 'holds', argv[at + 2]) end
+      if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. argv[at + 2], 'details', argv[at + 2]) end
+      if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, 'reversed', body.reverses) end
+      local step = kind == 'p' and 2 or 3
+      for index = 1, #(body.postings or {}), step do
+        want_account(body.postings[index])
+        if kind == 't' then want_account(body.postings[index + 1]) end
+      end
+      for index = 1, #(body.conditions or {}), 4 do
+        want_account(body.conditions[index])
+      end
+      if body.to then want_account(body.to) end
+    end
+    if argv[at + 4] ~= '' then want(rest, prefix .. argv[at + 1], 'kept', argv[at + 1]) end
+    if kind == 'c' or kind == 'd' or kind == 'o' or kind == 'a' or kind == 'h' then want_account(argv[at + 2]) end
+  end
+  read_wanted(first, batch)
+  for _, hold in pairs(batch.holds) do
+    if hold then
+      want_account(hold.from)
+      want_account(hold.to)
+    end
+  end
+  read_wanted(rest, batch)
+  batch.accounts[WORLD] = world()
+  return batch
+end
