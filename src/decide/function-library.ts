@@ -1,4 +1,10 @@
-import functions from "./ledger.lua" with { type: "text" };
+import apply from "./function/apply.lua" with { type: "text" };
+import decide from "./function/decide.lua" with { type: "text" };
+import head from "./function/head.lua" with { type: "text" };
+import marks from "./function/marks.lua" with { type: "text" };
+import reads from "./function/reads.lua" with { type: "text" };
+import rows from "./function/rows.lua" with { type: "text" };
+import setup from "./function/setup.lua" with { type: "text" };
 import rules from "./rules.lua" with { type: "text" };
 
 /**
@@ -11,5 +17,11 @@ export const functionLibrary: string = [
   rules.trimEnd(),
   "end)()",
   "",
-  functions,
+  head,
+  rows,
+  decide,
+  apply,
+  reads,
+  marks,
+  setup,
 ].join("\n");

@@ -1,9 +1,10 @@
-import type { Micros, AccountId } from "./account.ts";
+import type { AccountId, Micros, Party } from "./account.ts";
+import type { EventId } from "./transaction.ts";
 
 export type EntryKind = "credit" | "debit";
 
 /**
- * An accepted transaction. The entries of one account form a chain:
+ * One side of a posting, on one account. The entries of one account form a chain:
  * seq without gaps from 1, balance(n) = balance(n - 1) ± value(n), time strictly rising.
  */
 export interface Entry {
@@ -14,9 +15,16 @@ export interface Entry {
   readonly value: number;
   /** The balance after this entry. */
   readonly balance: number;
-  /** 1 to 10 code points. */
+  /** Up to 140 code points; those of the contest's route 1 to 10. Empty if there is none. */
   readonly description: string;
   /** The id of the command that made it. */
   readonly id: string;
   readonly time: Micros;
+}
+
+/** An entry with what it belongs to. */
+export interface KeptEntry extends Entry {
+  readonly counterparty: Party;
+  readonly transaction: EventId;
+  readonly reference: string | null;
 }

@@ -137,8 +137,9 @@ export function formatEvent(event: LedgerEvent): string {
     case "entry": {
       const { account, seq, time, kind, value, balance, description } = event.entry;
       const letter = kind === "credit" ? "c" : "d";
-      // Each of the embedded ledger's transactions comes here.
-      return `${letter} ${account} ${seq} ${time} ${value} ${balance} ${event.creditLimit} ${event.entry.id} ${description}`;
+      const { creditLimit } = event;
+      // A template is slower, once the text is hashed and put into JSON.
+      return [letter, account, seq, time, value, balance, creditLimit, event.entry.id, description].join(" ");
     }
     case "open": {
       const { account, time, creditLimit, id, content, unit } = event;

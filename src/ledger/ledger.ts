@@ -1,12 +1,27 @@
-import type { Account, Micros, AccountState, AccountId } from "./account.ts";
+import type { Account, AccountId, AccountState, AccountStatus, Micros } from "./account.ts";
 import type { Command } from "./command.ts";
-import type { Entry } from "./entry.ts";
-import type { Refusal } from "./refusal.ts";
+import type { Entry, KeptEntry } from "./entry.ts";
+import type { Refused } from "./refused.ts";
+import type { EventId, Hold, HoldStatus, Transaction } from "./transaction.ts";
+
+/** What a command did. */
+export type Result =
+  /** A transaction of the contest's route. */
+  | { readonly type: "entry"; readonly account: Pick<AccountState, "id" | "creditLimit" | "balance" | "seq"> }
+  /** `opened`: false for one that was opened just so before, which is as it stands. */
+  | { readonly type: "account"; readonly account: Account; readonly opened: boolean }
+  /** The accounts as they stand after it. `id` is empty for a dry run. */
+  | {
+      readonly type: "transaction";
+      readonly transaction: Transaction;
+      readonly accounts: readonly AccountState[];
+    }
+  | { readonly type: "hold"; readonly hold: Hold; readonly account: AccountState };
 
 /** The result of a command. `replayed`: the command was decided before, under the same id, and this is that outcome. */
 export type Outcome =
-  | { readonly type: "accepted"; readonly account: AccountState; readonly replayed: boolean }
-  | { readonly type: "refused"; readonly refusal: Refusal; readonly replayed: boolean };
+  | { readonly type: "accepted"; readonly result: Result; readonly replayed: boolean }
+  | ({ readonly type: "refused"; readonly replayed: boolean } & Refused);
 
 /** An account and its latest entries, newest first, all read at the same point in time. */
 export interface Statement {
@@ -15,12 +30,77 @@ export interface Statement {
   readonly readAt: Micros;
 }
 
-/** A page of the history: the newest `count` entries with a seq below `before`. */
-export interface HistoryPage {
+/** Some of the entries of an account, in the order of seq. */
+export interface EntriesPage {
   /** 1 to 100. */
   readonly count: number;
-  /** A seq; `null` starts at the newest entry. */
+  readonly order: "asc" | "desc";
+  /** Seqs: from the first to before the second, `null` for no bound. */
+  readonly from: number | null;
   readonly before: number | null;
+  /** The same of times. */
+  readonly fromTime: Micros | null;
+  readonly beforeTime: Micros | null;
+}
+
+/** An account as it stood at a time. */
+export interface BalanceAt {
+  readonly id: AccountId;
+  readonly unit: string;
+  readonly balance: number;
+  /** Its latest entry then; 0 for none, also before it was opened. */
+  readonly seq: number;
+}
+
+/** A transaction, and what came of it later. */
+export interface KeptTransaction {
+  readonly transaction: Transaction;
+  readonly reversedBy: EventId | null;
+}
+
+export interface AccountFilter {
+  readonly unit: string | null;
+  readonly state: AccountStatus | null;
+  /** What its name begins with. */
+  readonly name: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly balanceLessThan: number | null;
+  readonly balanceGreaterThan: number | null;
+}
+
+export interface TransactionFilter {
+  readonly reference: string | null;
+  readonly account: AccountId | null;
+  readonly fromTime: Micros | null;
+  readonly beforeTime: Micros | null;
+}
+
+export interface HoldFilter {
+  readonly account: AccountId | null;
+  readonly state: HoldStatus | null;
+}
+
+/** A part of a list: up to `count`, after the one with this key; `null` begins. Keys are opaque. */
+export interface ListPage {
+  /** 1 to 100. */
+  readonly count: number;
+  readonly after: string | null;
+}
+
+/** `next`: the key to go on after; `null` if that was all. */
+export interface Listed<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | null;
+}
+
+/** The trial balance, as the books have it. */
+export interface LedgerTotals {
+  readonly accounts: number;
+  readonly transactions: number;
+  /** `balances` and `world` are 0 together. */
+  readonly units: readonly { readonly unit: string; readonly balances: bigint; readonly world: bigint }[];
+  /** How long ago the newest decision was made that is not in it; 0 if it has all. */
+  readonly lagMilliseconds: number;
 }
 
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
@@ -40,15 +120,33 @@ export interface Ledger {
    * if it is not decided yet
    */
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome>;
-  /** `null` if there is no such account; so do the next two. All three see every outcome that was resolved before. */
+  /**
+   * Applies all of the commands or none: the outcomes in their order, or else the first refusal, with which of them it
+   * is. Commands that were decided before under their id count as done.
+   */
+  submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone>;
+  /** `null` if there is none of this id; so do the next ones. They see every outcome that was resolved before. */
   account(id: AccountId): Promise<Account | null>;
   statement(id: AccountId): Promise<Statement | null>;
-  /** Newest first. */
-  history(id: AccountId, page: HistoryPage): Promise<readonly Entry[] | null>;
+  entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null>;
+  transaction(id: EventId): Promise<KeptTransaction | null>;
+  hold(id: EventId): Promise<Hold | null>;
+  /** The lists, and what follows, may be a second behind. */
+  balanceAt(id: AccountId, time: Micros): Promise<BalanceAt | null>;
+  /** By id. */
+  accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>>;
+  /** Newest first; so are the holds. */
+  transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>>;
+  holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>>;
+  totals(): Promise<LedgerTotals>;
   readiness(): Readiness;
   /** Completes the commands that were submitted, then closes files and connections. */
   close(): Promise<void>;
 }
+
+export type AllOrNone =
+  | { readonly type: "done"; readonly outcomes: readonly Outcome[] }
+  | { readonly type: "refused"; readonly index: number; readonly refused: Refused; readonly replayed: boolean };
 
 /** The ledger could not do what was asked, for a reason that is not in the account or the command. */
 export class LedgerUnavailable extends Error {

@@ -6,10 +6,6 @@ local TRIM_ENTRIES = 8
 local FIELDS = 6
 local WORLD = '@world'
 
-local function text_of(number)
-  return ('%d'):format(number)
-end
-
 --- The outside: no rule changes it, and nothing of it is written.
 local function world()
   return { creditLimit = 0, balance = 0, held = 0, seq = 0, time = 0, unit = '', state = 'open' }

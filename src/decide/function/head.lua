@@ -1,0 +1,147 @@
+--[[
+The functions that decide the commands of one shard. The rules are not here but in src/ledger/rules.ts; function-library.ts
+puts what they compile to before this text, as the local `rules`. Here is what is around them: rows are read, the rules
+called, rows and events written, ids remembered, callers of another epoch turned away.
+
+All keys of a shard have the same prefix and hash tag:
+
+  razonete:{s}:head            hash    epoch, version (of the functions that set it up), shards, g (latest batch),
+                                       time (the latest time given out),
+                                       lost (a batch that was answered and is gone; only if there is one),
+                                       other (a batch that was answered, and whose g another batch has now; likewise),
+                                       period (n of the seen:<n> that ids are written to), age (of that period, in
+                                       microseconds), swept (the time of the latest sweep)
+  razonete:{s}:account:<id>    string  limit, balance, held, seq, time, unit, state (open, frozen, closed) and the time of
+                                       opening, with a space between them
+  razonete:{s}:details:<id>    string  what the account was opened with (a hash), a space, name and metadata as JSON
+  razonete:{s}:statement:<id>  zset    its latest entries, 10 or some more: score = seq, member = event
+  razonete:{s}:hold:<id>       string  state, from, to, amount, captured, time of expiry and of creation, transaction (- if
+                                       there is none), details as JSON; for a day once it has ended
+  razonete:{s}:expiries        zset    the open holds: score = time of expiry, member = id
+  razonete:{s}:reversed:<id>   string  the reversal of a transaction; for a day
+  razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
+  razonete:{s}:key:<key>       string  content, a line feed, outcome; for a day
+  razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of a period; the latest two are kept
+
+Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
+forget the ids that it has just seen: from one sweep to the next, the age of a period grows by little more than a second, and
+seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
+
+An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. Where it is
+remembered, the event ends before the command's id, since whoever asks for it again says all that follows. A refusal
+under a client's key is an event, too, since the key is remembered with it.
+Integers are exact up to 2^53. They are formatted with %d, since Lua's own conversion keeps only 14 digits.
+
+razonete_apply     applies a batch, one command after the other; all checks come before the first write. Holds that are
+                   due end first
+  KEYS   head
+  ARGV   epoch, g_min, outbox_max, then for each command six: kind, id, of, amount, content, text
+         kind     c credit, d debit (the contest's); o open, a change an account; t transaction (and reversal), h hold,
+                  p capture, r release; x a refusal that needs no decision. All of [ to ] is decided as a whole
+         id       key:..., bat:... or req:...
+         of       the id of the account, or of the hold for p and r
+         amount   value for c, d and h, limit for o
+         content  a hash of what the id stands for; empty for req ids, which nobody chooses
+         text     description for c and d; the refusal for x; else JSON:
+                  o  unit, opening (a hash of all that it is opened with), details (JSON in a text)
+                  a  limit, state, details; before (the details as they were read); each may be missing
+                  t  postings (from, to, amount, ...), conditions (account, what, least, most, ...), details,
+                     reverses, dry
+                  h  to, seconds, details
+                  p  amount, to, postings (to, amount, ...); each may be missing
+  REPLY  g of the batch in the outbox ("" if it made no event), the number of holds that were due, their events, then
+         for each command its outcome: for c and d "=" and the event, for others "=", g, a space, the place of the event
+         in the batch, a space, the event; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
+         "?" instead of "!" if it had been decided before. "#" if the outbox is full, "~" if it is to be sent again, "-"
+         if another one of its group was refused: then the command was not decided, and is not remembered. "*" and the
+         row of an account that was opened just so before
+  ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
+
+razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
+                   Redis's memory is full
+  KEYS   head
+  ARGV   as of razonete_apply
+  REPLY  as of razonete_apply
+  ERRORS EPOCH, STALE, NOPERM
+
+razonete_read      the current state, all at the same point in time
+  KEYS   head
+  ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, h a hold, r the
+         reversal of a transaction, b a batch of the outbox
+  REPLY  time, then for each nil, or a list: a row, details; s row, details, event... with the newest first; h row;
+         r id; b event...
+  ERRORS EPOCH, STALE
+
+razonete_sweep     ends the holds that are due, and forgets the ids of the period before the last, once the last one is 16 s
+                   old. To be called about once a second; also where memory is full, since that is what frees it
+  KEYS   head
+  ARGV   epoch, g_min, outbox_max
+  REPLY  the number of holds that ended; 0 also if the data is of another epoch
+  ERRORS STALE, NOPERM
+
+razonete_status    what the fence compares
+  KEYS   head
+  ARGV   none
+  REPLY  epoch, version of these functions, shards, g, length of the outbox, g of its first entry ("" if there is
+         none), lost ("" if nothing is), g of its last entry
+  ERRORS EMPTY
+
+razonete_lost      marks that a batch was answered and is gone: from then on this data answers nobody. Nothing is
+                   changed if the data is of another epoch, or may have the batch, or had it
+  KEYS   head
+  ARGV   epoch, g of that batch, kept (the books' cursor, if they do not have the batch; or the word other, if the
+         caller has seen that another batch has its number; else empty)
+  REPLY  1 if it is marked now, else 0
+
+razonete_found     takes the mark away again: the books have got that batch, which was in neither them nor the outbox
+  KEYS   head
+  ARGV   epoch, the batch that is marked
+  REPLY  1 if the mark was there and is gone now, else 0
+
+razonete_begin     sets up an empty shard, which has no head, no outbox, and none of these accounts
+  KEYS   head
+  ARGV   epoch, shards, g, then for each account two: id, row
+  REPLY  OK
+  ERRORS NOTEMPTY
+
+razonete_load      loads what the books have of a shard that has no head yet, and so answers nobody. Loading the same
+                   items again changes nothing
+  KEYS   head
+  ARGV   items, one after the other, each of:
+         a, id, row, details                                     an account, as in its two keys
+         h, id, row, left                                        a hold; left: seconds for which it is known, 0 for open
+         v, id, reversal, seconds                                the reversal of a transaction
+         s, id, count, then for each entry two: seq, event       its latest entries, 10 at most
+         k, id, content, outcome, seconds                        a client's key, and for how long it is still known
+         r, id, outcome                                          a request's id
+  REPLY  OK
+  ERRORS NOTEMPTY
+]]
+
+local VERSION = '5'
+
+local function text_of(number)
+  return ('%d'):format(number)
+end
+
+--- @param last the latest time that was given out: the machine's clock may step back, the shard's time may not
+local function now_micros(last)
+  local time = redis.call('TIME')
+  return math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), tonumber(last) or 0)
+end
+
+--- Refuses a caller of another epoch, and a caller that has seen a later batch than this data holds. Refuses every
+--- caller once a batch is marked as lost.
+local function fence(head, epoch, g_min)
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period')
+  if state[1] ~= epoch then
+    return nil, redis.error_reply('EPOCH this data is of epoch ' .. tostring(state[1]) .. ', not ' .. epoch)
+  end
+  if tonumber(state[2]) < tonumber(g_min) then
+    return nil, redis.error_reply('STALE this data ends at batch ' .. state[2] .. ', batch ' .. g_min .. ' was seen')
+  end
+  if state[5] then
+    return nil, redis.error_reply('STALE batch ' .. state[5] .. ' was answered and is gone')
+  end
+  return state, nil
+end

@@ -1,0 +1,121 @@
+import { WORLD } from "./account.ts";
+import type { KeptEntry } from "./entry.ts";
+import type { LedgerEvent, PostingDone } from "./event.ts";
+import { eventId, type EventPlace, type Hold, NO_DETAILS, type Transaction } from "./transaction.ts";
+
+/** Where an event stands in the journal. */
+export type Place = Omit<EventPlace, "micros">;
+
+/** The transaction that an event is; `null` if it is none, as the capture of nothing. */
+export function transactionOf(event: LedgerEvent, { shard, g, index }: Place): Transaction | null {
+  switch (event.type) {
+    case "entry": {
+      const { account, kind, value: amount, description, time } = event.entry;
+      const posting =
+        kind === "credit" ? { from: WORLD, to: account, amount } : { from: account, to: WORLD, amount };
+      const id = eventId("t", shard, g, index, time);
+      const details = { ...NO_DETAILS, description: description || null };
+      return { id, postings: [posting], ...details, reverses: null, hold: null, time };
+    }
+    case "transaction":
+    case "capture": {
+      if (event.postings.length === 0) return null;
+      const { description, reference, metadata, time } = event;
+      return {
+        id: eventId("t", shard, g, index, time),
+        postings: event.postings.map(({ from, to, amount }) => ({ from, to, amount })),
+        description,
+        reference,
+        metadata,
+        reverses: event.type === "transaction" ? event.reverses : null,
+        hold: event.type === "capture" ? event.hold : null,
+        time,
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+/** The hold that an event has made. */
+export function holdOf(event: Extract<LedgerEvent, { readonly type: "hold" }>, place: Place): Hold {
+  const { time, to, amount, expiresAt, account, description, reference, metadata } = event;
+  return {
+    id: eventId("h", place.shard, place.g, place.index, time),
+    state: "open",
+    from: account.id,
+    to,
+    amount,
+    captured: 0,
+    expiresAt,
+    description,
+    reference,
+    metadata,
+    time,
+    transaction: null,
+  };
+}
+
+/** The hold as it is after the event that ended it. */
+export function endedHold(
+  hold: Hold,
+  event: Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>,
+  place: Place,
+): Hold {
+  switch (event.type) {
+    case "capture": {
+      const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
+      return { ...hold, state: "captured", captured, transaction: transactionOf(event, place)?.id ?? null };
+    }
+    case "release":
+      return { ...hold, state: "released" };
+    case "expiry":
+      return { ...hold, state: "expired" };
+  }
+}
+
+/** The entries that an event has made, in the order of its postings. */
+export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
+  if (event.type === "entry") {
+    const { time } = event.entry;
+    const transaction = eventId("t", place.shard, place.g, place.index, time);
+    return [{ ...event.entry, counterparty: WORLD, transaction, reference: null }];
+  }
+  if (event.type !== "transaction" && event.type !== "capture") return [];
+  const last = new Map(event.accounts.map((account) => [account.id, account]));
+  const common = {
+    description: event.description ?? "",
+    reference: event.reference,
+    id: event.id,
+    transaction: eventId("t", place.shard, place.g, place.index, event.time),
+  };
+  // The times of an account's entries are one microsecond apart.
+  const timeOf = (account: string, seq: number): number => {
+    const after = last.get(account);
+    return after === undefined ? event.time : after.time - (after.seq - seq);
+  };
+  return event.postings.flatMap((posting: PostingDone) => {
+    const { from, to, amount: value, fromSeq, fromBalance, toSeq, toBalance } = posting;
+    const out: KeptEntry[] =
+      from === WORLD
+        ? []
+        : [
+            {
+              ...common,
+              account: from,
+              seq: fromSeq,
+              kind: "debit",
+              value,
+              balance: fromBalance,
+              counterparty: to,
+              time: timeOf(from, fromSeq),
+            },
+          ];
+    if (to === WORLD) return out;
+    const time = timeOf(to, toSeq);
+    return [
+      ...out,
+      { ...common, account: to, seq: toSeq, kind: "credit", value, balance: toBalance, counterparty: from, time },
+    ];
+  });
+}
