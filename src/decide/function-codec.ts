@@ -1,123 +1,309 @@
-import type { Account, AccountState, AccountStatus, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../new-account-id.ts";
-import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
-import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
-import type { Outcome } from "../ledger/ledger.ts";
-import { isRefusal, type Refusal } from "../ledger/refusal.ts";
+import type { Account, AccountState, AccountStatus } from "../ledger/account.ts";
+import type { AccountId } from "../ledger/account.ts";
+import type { Command, CreateTransaction, OpenAccount } from "../ledger/command.ts";
+import { isClientKey } from "../ledger/command.ts";
+import { contentHash, textHash } from "../ledger/content-hash.ts";
+import {
+  accountDetailsIn,
+  detailsIn,
+  formatAccountDetails,
+  formatDetails,
+  formatEvent,
+  type LedgerEvent,
+  parseEvent,
+} from "../ledger/event.ts";
+import { endedHold, holdOf, transactionOf } from "../ledger/event-results.ts";
+import type { Outcome, Result } from "../ledger/ledger.ts";
+import { formatRefusal, parseRefusal, type Refused } from "../ledger/refused.ts";
+import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
 import { isUnit } from "../ledger/unit.ts";
 
-/** Encodes the arguments of the Redis function and decodes its answers; both are specified at the top of ledger.lua. */
-
-/** The function's answer to one command: its outcome, or that it was not decided because the outbox is full. */
-export type Answer = Outcome | { readonly type: "full" };
+/** Encodes the arguments of the Redis function and decodes its answers; both are specified in function/head.lua. */
 
 /**
- * The six arguments that the function takes for a command.
- *
- * @param newId makes the id of an account that is opened
+ * What a command becomes for the function, where the command alone does not say it: the id of an account that is opened,
+ * the details of an account as they were and as they shall be, the postings that take a transaction back, or why it
+ * cannot be.
  */
-export function argumentsOf(command: Command, newId: () => AccountId = newAccountId): string[] {
-  const content = isClientKey(command.id) ? contentOf(command) : "";
+export type Prepared =
+  | { readonly type: "as-is" }
+  | { readonly type: "open"; readonly account: AccountId }
+  | { readonly type: "details"; readonly before: string; readonly after: string }
+  | { readonly type: "reversal"; readonly postings: CreateTransaction["postings"] }
+  | { readonly type: "refused"; readonly refused: Refused };
+
+/** The six arguments that the function takes for a command. */
+export function argumentsOf(command: Command, prepared: Prepared): string[] {
+  const { id } = command;
+  const content = isClientKey(id) ? contentHash(command) : "";
+  if (prepared.type === "refused") return ["x", id, "", "", content, formatRefusal(prepared.refused)];
   switch (command.type) {
     case "transact": {
       const kind = command.kind === "credit" ? "c" : "d";
-      const { id, account, value, description } = command;
+      const { account, value, description } = command;
       return [kind, id, account, String(value), content, description];
     }
     case "open": {
-      const { id, creditLimit, unit, name } = command;
-      return ["o", id, newId(), String(creditLimit), content, `${unit} ${name ?? ""}`];
+      const { creditLimit, unit } = command;
+      const account = prepared.type === "open" ? prepared.account : (command.account ?? "");
+      const body = { unit, opening: openingHash(command), details: formatAccountDetails(command) };
+      return ["o", id, account, String(creditLimit), content, JSON.stringify(body)];
     }
-    case "change-limit":
-      return ["l", command.id, command.account, String(command.creditLimit), content, ""];
+    case "change": {
+      const { account, creditLimit, state } = command;
+      const details = prepared.type === "details" ? { details: prepared.after, before: prepared.before } : {};
+      return ["a", id, account, "", content, JSON.stringify({ limit: creditLimit, state, ...details })];
+    }
+    case "transaction": {
+      const conditions = command.conditions.flatMap(({ account, what, least, most }) => [
+        account,
+        what,
+        least,
+        most,
+      ]);
+      const body = {
+        postings: flat(command.postings),
+        ...(conditions.length === 0 ? {} : { conditions }),
+        details: formatDetails(command, null),
+        ...(command.isDryRun ? { dry: true } : {}),
+      };
+      return ["t", id, "", "", content, JSON.stringify(body)];
+    }
+    case "reversal": {
+      const { transaction: reverses } = command;
+      const postings = prepared.type === "reversal" ? flat(prepared.postings) : [];
+      const body = { postings, details: formatDetails(command, reverses), reverses };
+      return ["t", id, "", "", content, JSON.stringify(body)];
+    }
+    case "hold": {
+      const { from, to, amount, expiresInSeconds: seconds } = command;
+      const body = { to, seconds, details: formatDetails(command, null) };
+      return ["h", id, from, String(amount), content, JSON.stringify(body)];
+    }
+    case "capture": {
+      const { hold, amount, to, parts } = command;
+      const body = {
+        ...(amount === null ? {} : { amount }),
+        ...(to === null ? {} : { to }),
+        ...(parts === null ? {} : { postings: parts.flatMap((part) => [part.to, part.amount]) }),
+      };
+      return ["p", id, hold, "", content, JSON.stringify(body)];
+    }
+    case "release":
+      return ["r", id, command.hold, "", content, "{}"];
   }
 }
 
+/** What an account was opened with: by it the same opening is told from another one. */
+export function openingHash({
+  unit,
+  creditLimit,
+  name,
+  metadata,
+}: Omit<OpenAccount, "id" | "type" | "account">) {
+  const members = Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return textHash(JSON.stringify([unit, creditLimit, name, members]));
+}
+
+function flat(postings: CreateTransaction["postings"]): (string | number)[] {
+  return postings.flatMap(({ from, to, amount }) => [from, to, amount]);
+}
+
+/** The function's answer to one command. */
+export type Answer =
+  | Outcome
+  /** Not decided, because the outbox is full. */
+  | { readonly type: "full" }
+  /** Not decided; it is to be sent again. */
+  | { readonly type: "again" }
+  /** Not done, because another command of its group was refused. */
+  | { readonly type: "undone" };
+
 /** @throws Error if the text is not an answer of the function */
-export function parseAnswer(text: string): Answer {
+export function parseAnswer(text: string, command: Command, shard: number): Answer {
   const mark = text.charAt(0);
   const rest = text.slice(1);
   switch (mark) {
     case "=":
     case "+":
-      return { type: "accepted", account: stateAfter(rest), replayed: mark === "+" };
+      return { type: "accepted", result: resultOf(rest, command, shard), replayed: mark === "+" };
     case "!":
     case "?": {
-      const refusal = refusalIn(rest);
-      if (refusal !== null) return { type: "refused", refusal, replayed: mark === "?" };
+      const refused = refusedIn(rest);
+      if (refused !== null) return { type: "refused", ...refused, replayed: mark === "?" };
       break;
+    }
+    case "*": {
+      const account = existingAccount(rest, command);
+      return { type: "accepted", result: { type: "account", account, opened: false }, replayed: false };
     }
     case "#":
       return { type: "full" };
+    case "~":
+      return { type: "again" };
+    case "-":
+      return { type: "undone" };
     default:
   }
-  throw new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
+  throw notAnAnswer(text);
 }
 
-/** What is remembered of an event under the id of its command: that the command was accepted, and what follows. */
-export function rememberedOf(event: Exclude<LedgerEvent, { readonly type: "missing" }>): string {
-  if (event.type === "refusal") return `!${event.refusal}`;
-  return `=${formatEvent(event).split(" ", FIELDS_BEFORE_ID[event.type]).join(" ")}`;
+function notAnAnswer(text: string): Error {
+  return new Error(`not an answer of the ledger's function: ${JSON.stringify(text.slice(0, 100))}`);
 }
 
-const FIELDS_BEFORE_ID = { entry: 7, open: 4, limit: 6 } as const;
+/** The event in the answer, if this call made one: the command was accepted, or refused under a client's key. */
+export function newEvent(answer: string): string | null {
+  if (answer.startsWith("!x ")) return answer.slice(1);
+  if (!answer.startsWith("=")) return null;
+  const placed = /^=(\d+) \d+ /.exec(answer);
+  if (placed === null) return answer.slice(1);
+  // A dry run makes none.
+  if (placed[1] === "0") return null;
+  const text = answer.slice(placed[0].length);
+  return /^[pr] /.test(text) ? (text.split("\n", 1)[0] ?? "") : text;
+}
 
-/** The text that an account is in Redis. */
-export function rowOf(account: Omit<Account, "id" | "name">): string {
-  const { creditLimit, balance, held, seq, time, unit, state, openedAt } = account;
-  return [creditLimit, balance, held, seq, time, unit, state, openedAt].join(" ");
+function refusedIn(text: string): Refused | null {
+  if (!text.startsWith("x ")) return parseRefusal(text);
+  const event = parseEvent(text);
+  return event.type === "refusal" ? event.refusal : null;
+}
+
+function resultOf(text: string, command: Command, shard: number): Result {
+  const [head = "", placeG, placeIndex] = /^(\d+) (\d+) /.exec(text) ?? [];
+  const [eventText = "", holdText] = splitHold(text.slice(head.length));
+  const event = parseEvent(eventText);
+  const place = { shard, g: Number(placeG ?? 0), index: Number(placeIndex ?? 0) };
+  switch (event.type) {
+    case "entry": {
+      const { account, balance, seq } = event.entry;
+      return { type: "entry", account: { id: account, creditLimit: event.creditLimit, balance, seq } };
+    }
+    case "open": {
+      const { account: id, creditLimit, unit, time, name, metadata } = event;
+      const row = { balance: 0, held: 0, seq: 0, time, state: "open", openedAt: time } as const;
+      return { type: "account", account: { id, creditLimit, unit, name, metadata, ...row }, opened: true };
+    }
+    case "change": {
+      const { account, name, metadata } = event;
+      return { type: "account", account: { ...account, name, metadata }, opened: true };
+    }
+    case "transaction": {
+      const { accounts } = event;
+      const [account] = accounts;
+      if (command.type === "transact" && account !== undefined) return { type: "entry", account };
+      const transaction = transactionOf(event, place);
+      if (transaction === null) throw notAnAnswer(text);
+      const id = place.g === 0 ? "" : transaction.id;
+      return { type: "transaction", transaction: { ...transaction, id }, accounts };
+    }
+    case "hold":
+      return { type: "hold", hold: holdOf(event, place), account: event.account };
+    case "capture":
+    case "release": {
+      const account = event.type === "capture" ? event.accounts[0] : event.account;
+      if (account === undefined || holdText === undefined) throw notAnAnswer(text);
+      return { type: "hold", hold: endedHold(parseHold(event.hold, holdText), event, place), account };
+    }
+    case "expiry":
+    case "refusal":
+    case "missing":
+      throw notAnAnswer(text);
+  }
+}
+
+function splitHold(text: string): string[] {
+  return /^[pr] /.test(text) ? text.split("\n") : [text];
+}
+
+function existingAccount(text: string, command: Command): Account {
+  const fields = text.split(" ", 8).join(" ");
+  if (command.type !== "open" || command.account === null) throw notAnAnswer(text);
+  return accountOfRow(command.account, fields, text.slice(fields.length + 1));
+}
+
+/** What is remembered of an event under the id of its command. */
+export function rememberedOf(
+  event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>,
+  place: { readonly g: number; readonly index: number },
+  hold: Hold | null,
+): string {
+  if (event.type === "refusal") return `!${formatRefusal(event.refusal)}`;
+  const text = formatEvent(event);
+  if (event.type === "entry") return `=${text.split(" ", 7).join(" ")}`;
+  return `=${place.g} ${place.index} ${text}${hold === null ? "" : `\n${formatHold(hold)}`}`;
 }
 
 /**
- * The inverse of {@link rowOf}, with what the row does not have.
+ * The account of a row, see `formatRow`.
  *
+ * @param details JSON, see `formatAccountDetails`
  * @throws Error if the text is not a row
  */
-export function accountOfRow(id: AccountId, row: string, name: string): Account {
-  const [, limit, balance, held, seq, time, unit = "", text, openedAt] = ROW.exec(row) ?? [];
-  const numbers = {
+export function accountOfRow(id: AccountId, row: string, details: string): Account {
+  return { ...accountState(id, row), ...accountDetailsIn(details) };
+}
+
+function accountState(id: AccountId, row: string): AccountState {
+  const match = ROW.exec(row);
+  const [, limit, balance, held, seq, time, unit = "", status = "", openedAt] = match ?? [];
+  const state = STATES[status];
+  if (state === undefined || !isUnit(unit)) {
+    throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
+  }
+  const numbers = [limit, balance, held, seq, time, openedAt].map(Number);
+  if (!numbers.every(Number.isSafeInteger)) {
+    throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
+  }
+  return {
+    id,
     creditLimit: Number(limit),
     balance: Number(balance),
     held: Number(held),
     seq: Number(seq),
     time: Number(time),
+    unit,
+    state,
     openedAt: Number(openedAt),
   };
-  const state = STATES.find((one) => one === text);
-  if (state === undefined || !isUnit(unit) || !Object.values(numbers).every(Number.isSafeInteger))
-    throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
-  return { id, name: name === "" ? null : name, unit, state, ...numbers };
 }
 
-const STATES: readonly AccountStatus[] = ["open", "frozen", "closed"];
-const ROW = /^(\d+) (-?\d+) (\d+) (\d+) (\d+) (\S+) (\S+) (\d+)$/;
+const STATES: Readonly<Record<string, AccountStatus>> = { open: "open", frozen: "frozen", closed: "closed" };
+const ROW = /^(\d+) (-?\d+) (\d+) (\d+) (\d+) (\S+) ([a-z]+) (\d+)$/;
 
-/** The event in the answer, if this call made one: the command was accepted, or refused under a client's key. */
-export function newEvent(answer: string): string | null {
-  return answer.startsWith("=") || answer.startsWith("!x ") ? answer.slice(1) : null;
+/** The text that a hold is in Redis. */
+export function formatHold(hold: Hold): string {
+  const { state, from, to, amount, captured, expiresAt, time, transaction } = hold;
+  const head = [state, from, to, amount, captured, expiresAt, time, transaction ?? "-"];
+  return [...head, formatDetails(hold, null)].join(" ");
 }
 
-function refusalIn(text: string): Refusal | null {
-  if (isRefusal(text)) return text;
-  const event = text.startsWith("x ") ? parseEvent(text) : null;
-  return event?.type === "refusal" ? event.refusal : null;
+/** @throws Error if the text is none */
+export function parseHold(id: EventId, text: string): Hold {
+  const match = /^([a-z]+) (\S+) (\S+) (\d+) (\d+) (\d+) (\d+) (\S+) ?(.*)$/.exec(text);
+  const [, status = "", from = "", to = "", amount, captured, expiresAt, time, transaction, details = ""] =
+    match ?? [];
+  const state = HOLD_STATES[status];
+  if (state === undefined) throw new Error(`not a hold: ${JSON.stringify(text.slice(0, 100))}`);
+  const { reverses: _, ...rest } = detailsIn(details);
+  return {
+    id,
+    state,
+    from,
+    to,
+    amount: Number(amount),
+    captured: Number(captured),
+    expiresAt: Number(expiresAt),
+    time: Number(time),
+    transaction: transaction === undefined || transaction === "-" ? null : transaction,
+    ...rest,
+  };
 }
 
-function stateAfter(text: string): AccountState {
-  const event = parseEvent(text);
-  switch (event.type) {
-    case "entry": {
-      const { account, balance, seq } = event.entry;
-      return { id: account, creditLimit: event.creditLimit, balance, seq };
-    }
-    case "open":
-      return { id: event.account, creditLimit: event.creditLimit, balance: 0, seq: 0 };
-    case "limit": {
-      const { account, creditLimit, balance, seq } = event;
-      return { id: account, creditLimit, balance, seq };
-    }
-    case "refusal":
-    case "missing":
-      throw new Error(`nothing was accepted by ${JSON.stringify(text.slice(0, 100))}`);
-  }
-}
+const HOLD_STATES: Readonly<Record<string, HoldStatus>> = {
+  open: "open",
+  captured: "captured",
+  released: "released",
+  expired: "expired",
+};

@@ -128,7 +128,12 @@ export function contentOf(command: CommandContent): string {
     }
     case "transaction": {
       const postings = command.postings.map(({ from, to, amount }) => [from, to, amount]);
-      const conditions = command.conditions.map(({ account, what, least, most }) => [account, what, least, most]);
+      const conditions = command.conditions.map(({ account, what, least, most }) => [
+        account,
+        what,
+        least,
+        most,
+      ]);
       return JSON.stringify(["transaction", postings, conditions, ...detailsOf(command)]);
     }
     case "hold": {

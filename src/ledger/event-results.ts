@@ -115,7 +115,16 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
     const time = timeOf(to, toSeq);
     return [
       ...out,
-      { ...common, account: to, seq: toSeq, kind: "credit", value, balance: toBalance, counterparty: from, time },
+      {
+        ...common,
+        account: to,
+        seq: toSeq,
+        kind: "credit",
+        value,
+        balance: toBalance,
+        counterparty: from,
+        time,
+      },
     ];
   });
 }

@@ -143,7 +143,9 @@ export function formatEvent(event: LedgerEvent): string {
     }
     case "open": {
       const { account, time, creditLimit, id, content, unit } = event;
-      return ["o", account, time, creditLimit, id, content ?? NONE, unit, formatAccountDetails(event)].join(" ");
+      return ["o", account, time, creditLimit, id, content ?? NONE, unit, formatAccountDetails(event)].join(
+        " ",
+      );
     }
     case "change": {
       const { account, time, id, content } = event;
@@ -208,7 +210,10 @@ export function formatAccountDetails({ name, metadata }: AccountDetails): string
 }
 
 /** The same. */
-export function formatDetails({ description, reference, metadata }: Details, reverses: EventId | null): string {
+export function formatDetails(
+  { description, reference, metadata }: Details,
+  reverses: EventId | null,
+): string {
   const details = {
     ...(description === null ? {} : { description }),
     ...(reference === null ? {} : { reference }),
@@ -216,6 +221,37 @@ export function formatDetails({ description, reference, metadata }: Details, rev
     ...(reverses === null ? {} : { reverses }),
   };
   return Object.keys(details).length === 0 ? "" : JSON.stringify(details);
+}
+
+/**
+ * The inverse of {@link formatAccountDetails}.
+ *
+ * @throws Error if the text is none
+ */
+export function accountDetailsIn(text: string): AccountDetails {
+  const { name, metadata } = jsonIn(text);
+  return { name: textIn(name), metadata: metadataIn(metadata) };
+}
+
+/**
+ * The inverse of {@link formatDetails}.
+ *
+ * @throws Error if the text is none
+ */
+export function detailsIn(text: string): Details & { readonly reverses: EventId | null } {
+  const { description, reference, metadata, reverses } = jsonIn(text);
+  return {
+    description: textIn(description),
+    reference: textIn(reference),
+    metadata: metadataIn(metadata),
+    reverses: textIn(reverses),
+  };
+}
+
+function jsonIn(text: string): Readonly<Record<string, unknown>> {
+  const json: unknown = text === "" ? {} : JSON.parse(text);
+  if (!isObject(json)) throw new Error(`no details: ${JSON.stringify(text.slice(0, 100))}`);
+  return json;
 }
 
 /** @throws Error if the text is not an event: it was damaged, or another version wrote it */
@@ -440,31 +476,19 @@ class Fields {
   }
 
   accountDetails(): AccountDetails {
-    const { name, metadata } = this.#json();
-    return { name: typeof name === "string" ? name : null, metadata: metadataIn(metadata) };
+    return this.#details(accountDetailsIn);
   }
 
   details(): Details & { readonly reverses: EventId | null } {
-    const { description, reference, metadata, reverses } = this.#json();
-    return {
-      description: textIn(description),
-      reference: textIn(reference),
-      metadata: metadataIn(metadata),
-      reverses: textIn(reverses),
-    };
+    return this.#details(detailsIn);
   }
 
-  /** The details at the end. */
-  #json(): Readonly<Record<string, unknown>> {
-    const text = this.rest();
-    if (text === "") return {};
+  #details<T>(read: (text: string) => T): T {
     try {
-      const json: unknown = JSON.parse(text);
-      if (isObject(json)) return json;
+      return read(this.rest());
     } catch {
-      // Told below.
+      throw notAnEvent(this.#text);
     }
-    throw notAnEvent(this.#text);
   }
 
   rest(): string {
@@ -499,7 +523,9 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 function metadataIn(value: unknown): Metadata {
   if (!isObject(value)) return {};
   return Object.fromEntries(
-    Object.entries(value).flatMap(([name, text]) => (typeof text === "string" ? [[name, text] as const] : [])),
+    Object.entries(value).flatMap(([name, text]) =>
+      typeof text === "string" ? [[name, text] as const] : [],
+    ),
   );
 }
 

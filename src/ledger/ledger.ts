@@ -146,7 +146,12 @@ export interface Ledger {
 
 export type AllOrNone =
   | { readonly type: "done"; readonly outcomes: readonly Outcome[] }
-  | { readonly type: "refused"; readonly index: number; readonly refused: Refused; readonly replayed: boolean };
+  | {
+      readonly type: "refused";
+      readonly index: number;
+      readonly refused: Refused;
+      readonly replayed: boolean;
+    };
 
 /** The ledger could not do what was asked, for a reason that is not in the account or the command. */
 export class LedgerUnavailable extends Error {

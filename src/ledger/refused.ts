@@ -21,5 +21,10 @@ export function formatRefusal({ refusal, account, index, other }: Refused): stri
 export function parseRefusal(text: string): Refused | null {
   const [refusal = "", account = "", index = "", other = ""] = text.split("/");
   if (!isRefusal(refusal)) return null;
-  return { refusal, account: account || null, index: index === "" ? null : Number(index), other: other || null };
+  return {
+    refusal,
+    account: account || null,
+    index: index === "" ? null : Number(index),
+    other: other || null,
+  };
 }

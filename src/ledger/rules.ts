@@ -190,7 +190,11 @@ export function undoTransaction(transaction: TransactionRow, count: number): voi
  * @param frozenMayPay for the capture of a hold, which a frozen account still pays
  * @returns why it is refused, with nothing changed but `refusedAt`; null if all rows have changed
  */
-export function applyTransaction(transaction: TransactionRow, frozenMayPay: boolean, now: Micros): Refusal | null {
+export function applyTransaction(
+  transaction: TransactionRow,
+  frozenMayPay: boolean,
+  now: Micros,
+): Refusal | null {
   const postings = transaction.postings;
   const conditions = transaction.conditions;
   for (let index = 0; index < postings.length; index += 1) {
@@ -260,7 +264,11 @@ export function capture(
  *
  * @returns why it is refused, with nothing changed; null if the row has them now
  */
-export function changeAccount(account: AccountRow, creditLimit: number, state: AccountStatus): Refusal | null {
+export function changeAccount(
+  account: AccountRow,
+  creditLimit: number,
+  state: AccountStatus,
+): Refusal | null {
   if (account.state === "closed") return "account-closed";
   if (account.balance - account.held < -creditLimit) return "limit-too-low";
   if (state === "closed" && (account.balance !== 0 || account.held !== 0)) return "account-not-empty";

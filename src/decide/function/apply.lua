@@ -71,7 +71,9 @@ local function decide_one(batch, argv, at, now)
   else
     event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at] or {}, now)
     -- An account that was opened just so before: nothing happens, and its row is the answer.
-    if event == false then return ('*%s'):format(row_of(batch.accounts[of])) end
+    if event == false then
+      return ('*%s %s'):format(row_of(batch.accounts[of]), string.match(batch.details[of], '^%S* (.*)$'))
+    end
     if dry or refusal == '~' then return event and '=0 0 ' .. event or '~' end
   end
   local answer, outcome
@@ -80,8 +82,9 @@ local function decide_one(batch, argv, at, now)
     outcome = string.sub(answer, 1, #answer - #id - #text - 2)
     add_event(batch, event)
   elseif event then
-    answer = ('=%d %d %s'):format(batch.g, #batch.events / 2, event)
+    answer = ('=%d %d %s%s'):format(batch.g, #batch.events / 2, event, batch.hold_text or '')
     outcome = answer
+    batch.hold_text = nil
     add_event(batch, event)
   else
     answer = '!' .. refusal

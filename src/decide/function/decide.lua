@@ -254,6 +254,7 @@ function decide.p(batch, id, hold_id, _, content, body, now)
   local moves = moves_text(batch, rows, postings, hold.from)
   account.changed = true
   note_entries(batch, rows, postings, id, hold.details)
+  batch.hold_text = '\n' .. hold_row(hold)
   return ('p %d %s %s %s %s %s'):format(now, hold_id, moves, id, content_of(content), hold.details)
 end
 
@@ -265,6 +266,7 @@ function decide.r(batch, id, hold_id, _, content, _, now)
   account.changed = true
   hold.state = 'released'
   hold.changed = true
+  batch.hold_text = '\n' .. hold_row(hold)
   return ('r %d %s %s %s %s %s'):format(now, hold_id, hold.from, row_of(account), id, content_of(content))
 end
 

@@ -51,10 +51,10 @@ razonete_apply     applies a batch, one command after the other; all checks come
                   p  amount, to, postings (to, amount, ...); each may be missing
   REPLY  g of the batch in the outbox ("" if it made no event), the number of holds that were due, their events, then
          for each command its outcome: for c and d "=" and the event, for others "=", g, a space, the place of the event
-         in the batch, a space, the event; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
+         in the batch, a space, the event, for p and r a line feed and the hold; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
          "?" instead of "!" if it had been decided before. "#" if the outbox is full, "~" if it is to be sent again, "-"
-         if another one of its group was refused: then the command was not decided, and is not remembered. "*" and the
-         row of an account that was opened just so before
+         if another one of its group was refused: then the command was not decided, and is not remembered. "*", the
+         row of an account that was opened just so before, a space, its details
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
 razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
