@@ -69,7 +69,7 @@ export class Books implements BooksReader {
       assert(end !== undefined);
       const range = { shard: first.shard, epoch: first.epoch, g: first.g, to: end.g };
       const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
-      return row?.found === first.g - 1 ? { entries: changes.entries.length, end } : null;
+      return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
       throw divergence(error, first) ?? error;
     }

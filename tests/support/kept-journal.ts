@@ -1,3 +1,4 @@
+import type { AccountId } from "../../src/ledger/account.ts";
 import { type LedgerEvent, formatEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
 import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
 import type { EntryKind } from "../../src/ledger/entry.ts";
@@ -58,10 +59,13 @@ interface TableTexts {
 }
 
 interface AccountRow {
-  account: number;
+  account: AccountId;
+  unit: string;
   name: string | null;
+  state: string;
   credit_limit: number;
   balance: number;
+  held: number;
   seq: number;
   opened_at: number;
   command: string;
@@ -70,9 +74,9 @@ interface AccountRow {
 /** The tables as the events make them. */
 class Tables {
   readonly #entries: string[] = [];
-  readonly #accounts = new Map<number, AccountRow>();
+  readonly #accounts = new Map<AccountId, AccountRow>();
   readonly #limits: string[] = [];
-  readonly #versions = new Map<number, number>();
+  readonly #versions = new Map<AccountId, number>();
 
   take(event: LedgerEvent): void {
     switch (event.type) {
@@ -83,9 +87,10 @@ class Tables {
         break;
       }
       case "open": {
-        const { account, name, creditLimit, time, id } = event;
-        const row = { account, name, credit_limit: creditLimit, balance: 0, seq: 0, opened_at: time };
-        this.#accounts.set(account, { ...row, command: id });
+        const { account, unit, name, creditLimit, time, id } = event;
+        const opened = { account, unit, name, state: "open", credit_limit: creditLimit };
+        const row = { ...opened, balance: 0, held: 0, seq: 0, opened_at: time, command: id };
+        this.#accounts.set(account, row);
         this.#limit(event, 0);
         break;
       }
@@ -111,7 +116,7 @@ class Tables {
     });
   }
 
-  #set(account: number, change: Partial<AccountRow>): void {
+  #set(account: AccountId, change: Partial<AccountRow>): void {
     const row = this.#accounts.get(account);
     if (row === undefined) throw new Error(`the journal changes account ${account} before it is opened`);
     Object.assign(row, change);
@@ -129,7 +134,7 @@ async function keptTables(sql: Sql): Promise<TableTexts> {
   const entries = await sql<EntryRow[]>`
     SELECT account, seq, kind, value, balance, credit_limit, description, command AS id, time FROM entries`;
   const accounts = await sql<AccountRow[]>`
-    SELECT account, name, credit_limit, balance, seq, opened_at, command FROM accounts`;
+    SELECT account, unit, name, state, credit_limit, balance, held, seq, opened_at, command FROM accounts`;
   const limits = await sql<{ text: string }[]>`
     SELECT concat_ws(' ', account, version, credit_limit, after_seq, command, changed_at) AS text FROM limits`;
   return {
@@ -142,7 +147,7 @@ async function keptTables(sql: Sql): Promise<TableTexts> {
 }
 
 interface EntryRow {
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number;
   readonly kind: EntryKind;
   readonly value: number;

@@ -1,12 +1,12 @@
 import type { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
-import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { type AccountId, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 
 /** Makes up batches as the deciding function does, for accounts 1 to 5 and those that it opens. */
 export class LedgerSource {
   readonly epoch: string;
   readonly shard: number;
-  readonly accounts = new Map<number, { balance: number; seq: number; limit: number }>();
+  readonly accounts = new Map<AccountId, { balance: number; seq: number; limit: number }>();
   g = 0;
   /** Entries in all batches so far. */
   entries = 0;
@@ -15,12 +15,12 @@ export class LedgerSource {
     this.epoch = epoch;
     this.shard = shard;
     for (const [index, limit] of INITIAL_CREDIT_LIMITS.entries()) {
-      this.accounts.set(index + 1, { balance: 0, seq: 0, limit });
+      this.accounts.set(String(index + 1), { balance: 0, seq: 0, limit });
     }
   }
 
   /** A batch of entries, one for each of `values` in cents: over 0 a credit, under 0 a debit. */
-  batch(account: number, ...values: readonly number[]): Batch {
+  batch(account: AccountId, ...values: readonly number[]): Batch {
     return this.close(values.map((value) => this.entry(account, value)));
   }
 
@@ -30,7 +30,7 @@ export class LedgerSource {
     return { epoch: this.epoch, shard: this.shard, g: this.g, events };
   }
 
-  entry(account: number, value: number, description = "a b\n\"c'\\"): string {
+  entry(account: AccountId, value: number, description = "a b\n\"c'\\"): string {
     const state = this.#account(account);
     state.seq += 1;
     state.balance += value;
@@ -40,24 +40,24 @@ export class LedgerSource {
     return `${kind} ${account} ${seq} ${this.#time()} ${Math.abs(value)} ${balance} ${limit} req:${account}-${seq} ${description}`;
   }
 
-  open(account: number, limit: number, name = ""): string {
+  open(account: AccountId, limit: number, name = ""): string {
     this.accounts.set(account, { balance: 0, seq: 0, limit });
-    return `o ${account} ${this.#time()} ${limit} key:open-${account} ${name}`;
+    return `o ${account} ${this.#time()} ${limit} key:open-${account} BRL/2 ${name}`;
   }
 
-  limit(account: number, limit: number): string {
+  limit(account: AccountId, limit: number): string {
     const state = this.#account(account);
     state.limit = limit;
     return `l ${account} ${state.seq} ${this.#time()} ${state.balance} ${limit} req:limit-${account}`;
   }
 
   /** A debit that was refused under a client's key. */
-  refusal(account: number): string {
+  refusal(account: AccountId): string {
     const { g } = this;
-    return `x ${this.#time()} limit-exceeded key:refused-${g} ["transact",${account},"debit",9999,"a b\\n\\"c'"]`;
+    return `x ${this.#time()} limit-exceeded key:refused-${g} ["transact","${account}","debit",9999,"a b\\n\\"c'"]`;
   }
 
-  #account(account: number) {
+  #account(account: AccountId) {
     const state = this.accounts.get(account);
     if (state === undefined) throw new Error(`no account ${account}`);
     return state;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader } from "../../src/decide/ports.ts";
+import type { AccountId } from "../../src/ledger/account.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 
@@ -59,7 +60,7 @@ export class TestBooks implements BooksReader {
     if (epoch === this.epoch) this.seenG[shard] = Math.max(g, this.seenG[shard] ?? 0);
   }
 
-  async history(account: number, before: number | null, count: number) {
+  async history(account: AccountId, before: number | null, count: number) {
     if (this.away) throw new Error("the books are away");
     const entries = this.#entries.filter((entry) => entry.account === account);
     return {
