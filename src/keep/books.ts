@@ -203,7 +203,7 @@ function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   // The key of a row of the journal is a shard and g, which are known already.
   const isJournal = "table_name" in error && error.table_name === "journal";
   const detail = !isJournal && "detail" in error && typeof error.detail === "string" ? error.detail : "";
-  const [account, seq] = (/\(([^ ,()]+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
+  const [account, seq] = (/\(account, seq\)=\((\S+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
     .slice(1)
     .filter((group) => group !== undefined);
   const place =

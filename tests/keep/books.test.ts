@@ -44,13 +44,13 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     await sql`INSERT INTO cursors (shard, last_g) VALUES (0, 0), (1, 0)`;
     for (const [index, limit] of INITIAL_CREDIT_LIMITS.entries()) {
       await sql`
-        INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
-        VALUES (${index + 1}, ${limit}, 0, 0, 1, 'initial')`;
+        INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
+        VALUES (${String(index + 1)}, 'BRL/2', ${limit}, 0, 0, 1, 'initial')`;
       await sql`
         INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
-        VALUES (${index + 1}, 1, ${limit}, 0, 'initial', 1)`;
+        VALUES (${String(index + 1)}, 1, ${limit}, 0, 'initial', 1)`;
     }
-    const opened = INITIAL_CREDIT_LIMITS.map((limit, index) => `o ${index + 1} 1 ${limit} initial `);
+    const opened = INITIAL_CREDIT_LIMITS.map((limit, index) => `o ${index + 1} 1 ${limit} initial BRL/2 `);
     for (const [shard, events] of [opened, []].entries()) {
       const hash = journalHash({ shard, g: 0, time: 1, events, previous: NO_HASH });
       await sql`
@@ -74,7 +74,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     return row?.count ?? -1;
   }
 
-  async function accountRow(account: number) {
+  async function accountRow(account: string) {
     const [row] = await sql`SELECT seq, balance, credit_limit, name FROM accounts WHERE account = ${account}`;
     return row === undefined ? null : { ...row };
   }
@@ -119,11 +119,11 @@ describe.skipIf(serversMissing !== null)("the books", () => {
   });
 
   test("entries, balances and the cursor are kept in order, and read back as they were", async () => {
-    const batches = [source.batch(1, 500, -200), source.batch(2, -80_000), source.batch(1, -300, 7)];
+    const batches = [source.batch("1", 500, -200), source.batch("2", -80_000), source.batch("1", -300, 7)];
     expect(await books.keep(0, batches)).toEqual({ type: "kept", lastG: 3, entries: 5 });
 
-    expect(await accountRow(1)).toMatchObject({ seq: 4, balance: 7, credit_limit: 100_000 });
-    expect(await accountRow(2)).toMatchObject({ seq: 1, balance: -80_000 });
+    expect(await accountRow("1")).toMatchObject({ seq: 4, balance: 7, credit_limit: 100_000 });
+    expect(await accountRow("2")).toMatchObject({ seq: 1, balance: -80_000 });
     expect(await books.fence()).toEqual({
       epoch: "e",
       loaded: true,
@@ -132,7 +132,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       lastG: [3, 0],
       seenG: [0, 0],
     });
-    const { keptSeq, entries } = await books.history(1, null, 3);
+    const { keptSeq, entries } = await books.history("1", null, 3);
     expect(keptSeq).toBe(4);
     expect(entries.map(({ seq, balance }) => [seq, balance])).toEqual([
       [4, 7],
@@ -140,7 +140,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       [2, 300],
     ]);
     expect(entries.at(-1)).toEqual({
-      account: 1,
+      account: "1",
       seq: 2,
       kind: "debit",
       value: 200,
@@ -149,44 +149,57 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       id: "req:1-2",
       time: 1_700_000_000_000_002,
     });
-    expect((await books.history(1, 2, 10)).entries.map(({ seq }) => seq)).toEqual([1]);
-    expect(await books.history(3, null, 10)).toEqual({ keptSeq: 0, entries: [] });
-    expect(await books.history(99, null, 10)).toEqual({ keptSeq: 0, entries: [] });
+    expect((await books.history("1", 2, 10)).entries.map(({ seq }) => seq)).toEqual([1]);
+    expect(await books.history("3", null, 10)).toEqual({ keptSeq: 0, entries: [] });
+    expect(await books.history("99", null, 10)).toEqual({ keptSeq: 0, entries: [] });
   });
 
   test("no digit and no character is lost", async () => {
-    const texts = ["NULL", "null", "", "{}", ",", '"', "\\", "'", "😀", " ", "\t\n", "a,b"];
-    source.accounts.set(1, { balance: 0, seq: 0, limit: 100_000 });
+    const texts = ["NULL", "null", "", "{}", ",", '"', "\\", "'", "😀", " ", " a  b ", "a ", "\t\n", "a,b"];
+    // The first characters that could stand between two events.
+    texts.push("\u0001", "\u0001\u0001", "\u0003 \u0001");
     const events = [
-      source.entry(1, Number.MAX_SAFE_INTEGER, "max"),
-      source.entry(1, -Number.MAX_SAFE_INTEGER, "min"),
+      source.entry("1", Number.MAX_SAFE_INTEGER, "max"),
+      source.entry("1", -Number.MAX_SAFE_INTEGER, "min"),
     ];
-    events.push(...texts.map((text) => source.entry(1, 1, text)));
+    events.push(...texts.map((text) => source.entry("1", 1, text)));
     await books.keep(0, [source.close(events)]);
 
-    const { entries } = await books.history(1, null, 100);
+    const { entries } = await books.history("1", null, 100);
     expect(entries.slice(0, texts.length).map(({ description }) => description)).toEqual(texts.toReversed());
     expect(entries.at(-1)).toMatchObject({
       value: Number.MAX_SAFE_INTEGER,
       balance: Number.MAX_SAFE_INTEGER,
     });
+    expect(await journalFaults(sql)).toEqual([]);
+  });
+
+  test("an account may have any id", async () => {
+    const ids = ["{}", "{a}:b.c-d_E", "NULL", "null", "a:1", "-", "_", "...", "account", "key:open-x", "9"];
+    await books.keep(0, [source.close(ids.map((id) => source.open(id, 100)))]);
+    await books.keep(0, [source.close(ids.flatMap((id) => [source.entry(id, 7), source.limit(id, 50)]))]);
+    for (const id of ids) {
+      expect(await accountRow(id)).toMatchObject({ seq: 1, balance: 7, credit_limit: 50 });
+      expect((await books.history(id, null, 10)).entries).toMatchObject([{ account: id, seq: 1, balance: 7 }]);
+    }
+    expect(await journalFaults(sql)).toEqual([]);
   });
 
   describe("the journal", () => {
-    const refused = (g: number) => `x ${g} limit-exceeded key:r-${g} ["transact",1,"debit",9,"a b\\n\\"c'"]`;
+    const refused = (g: number) => `x ${g} limit-exceeded key:r-${g} ["transact","1","debit",9,"a b\\n\\"c'"]`;
     const hashAt = async (g: number) =>
       Buffer.from((await journalOf(sql)).find((row) => row.shard === 0 && row.g === g)?.hash ?? []);
 
     test("has each batch word for word, chained, and the other tables are what it makes", async () => {
       const batches = [
         source.close([
-          source.entry(1, 500),
+          source.entry("1", 500),
           refused(1),
-          source.open(6, 100, 'Padaria "Joia" \\'),
-          source.entry(6, -100),
+          source.open("6", 100, 'Padaria "Joia" \\'),
+          source.entry("6", -100),
         ]),
         source.close([refused(2)]),
-        source.close([source.limit(6, 150), source.entry(6, -50)]),
+        source.close([source.limit("6", 150), source.entry("6", -50)]),
       ];
       await books.keep(0, batches.slice(0, 2));
       await books.keep(0, batches.slice(2));
@@ -198,37 +211,47 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       expect(await journalFaults(sql)).toEqual([]);
     });
 
+    test("has a row for a batch without events, which a restore may leave", async () => {
+      const none = () => source.close([]);
+      await books.keep(0, [none()]);
+      await books.keep(0, [none(), none(), source.batch("1", 1, 2), none(), source.batch("2", 3), none()]);
+      await books.keep(0, [none(), none()]);
+      const rows = (await journalOf(sql)).filter(({ shard, g }) => shard === 0 && g > 0);
+      expect(rows.map(({ events }) => events.length)).toEqual([0, 0, 0, 2, 0, 1, 0, 0, 0]);
+      expect(await journalFaults(sql)).toEqual([]);
+    });
+
     test("of a batch that does not fit holds nothing", async () => {
-      await sql`UPDATE accounts SET balance = 7 WHERE account = 1`;
-      expect(await failure(books.keep(0, [source.close([refused(1)]), source.batch(1, 500)]))).toBeInstanceOf(
+      await sql`UPDATE accounts SET balance = 7 WHERE account = '1'`;
+      expect(await failure(books.keep(0, [source.close([refused(1)]), source.batch("1", 500)]))).toBeInstanceOf(
         Divergence,
       );
       expect((await journalOf(sql)).filter(({ g }) => g > 0)).toEqual([]);
     });
 
     test("does not fork: who kept the row before another one was put in its place chains to what is there", async () => {
-      await books.keep(0, [source.batch(1, 10)]);
+      await books.keep(0, [source.batch("1", 10)]);
       // As if another writer had kept another batch 1: this one still knows the hash of its own.
       const [first] = (await journalOf(sql)).filter(({ g }) => g === 1);
       if (first === undefined) throw new Error("no row");
       const other = { ...first, events: [...first.events, refused(1)] };
       await sql`
         UPDATE journal SET events = events || ${refused(1)}::text, hash = ${Buffer.from(journalHash(other))} WHERE g = 1`;
-      expect(await books.keep(0, [source.batch(1, 20)])).toMatchObject({ type: "kept", lastG: 2 });
+      expect(await books.keep(0, [source.batch("1", 20)])).toMatchObject({ type: "kept", lastG: 2 });
       expect(await journalFaults(sql)).toEqual([]);
     });
 
     test("that lacks the row at the cursor is a divergence", async () => {
-      await books.keep(0, [source.batch(1, 10)]);
+      await books.keep(0, [source.batch("1", 10)]);
       await sql`DELETE FROM journal WHERE g = 1`;
-      expect(String(await failure(books.keep(0, [source.batch(1, 20)])))).toContain(
+      expect(String(await failure(books.keep(0, [source.batch("1", 20)])))).toContain(
         "the books differ from the outbox at shard 0, batch 1: the journal has no such row",
       );
       expect(await entryCount()).toBe(1);
     });
 
     test("that has the next row already is a divergence, named by its batch", async () => {
-      const batch = source.batch(1, 10);
+      const batch = source.batch("1", 10);
       await sql`
         INSERT INTO journal (shard, g, time, events, previous, hash)
         VALUES (0, 1, 1, '{}', ${await hashAt(0)}, ${await hashAt(0)})`;
@@ -237,7 +260,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     });
 
     test("tells whether a batch was kept with an event", async () => {
-      const batch = source.close([source.entry(1, 10), refused(1)]);
+      const batch = source.close([source.entry("1", 10), refused(1)]);
       await books.keep(0, [batch]);
       for (const event of batch.events) {
         expect(await books.hasEvent(0, 1, event)).toBe(true);
@@ -249,28 +272,28 @@ describe.skipIf(serversMissing !== null)("the books", () => {
   });
 
   test("opened accounts and changed limits, each limit a version", async () => {
-    const events = [source.open(6, 100, "Padaria Joia"), source.entry(6, -100), source.limit(6, 150)];
-    await books.keep(0, [source.close(events), source.close([source.entry(6, -50), source.limit(6, 200)])]);
-    await books.keep(0, [source.close([source.limit(6, 190), source.open(8, 0)])]);
+    const events = [source.open("6", 100, "Padaria Joia"), source.entry("6", -100), source.limit("6", 150)];
+    await books.keep(0, [source.close(events), source.close([source.entry("6", -50), source.limit("6", 200)])]);
+    await books.keep(0, [source.close([source.limit("6", 190), source.open("8", 0)])]);
 
-    expect(await accountRow(6)).toEqual({ seq: 2, balance: -150, credit_limit: 190, name: "Padaria Joia" });
-    expect(await accountRow(8)).toEqual({ seq: 0, balance: 0, credit_limit: 0, name: null });
+    expect(await accountRow("6")).toEqual({ seq: 2, balance: -150, credit_limit: 190, name: "Padaria Joia" });
+    expect(await accountRow("8")).toEqual({ seq: 0, balance: 0, credit_limit: 0, name: null });
     const versions = await sql`
-      SELECT version, credit_limit, after_seq, command FROM limits WHERE account = 6 ORDER BY version`;
+      SELECT version, credit_limit, after_seq, command FROM limits WHERE account = '6' ORDER BY version`;
     expect(versions.map((row) => ({ ...row }))).toEqual([
       { version: 1, credit_limit: 100, after_seq: 0, command: "key:open-6" },
       { version: 2, credit_limit: 150, after_seq: 1, command: "req:limit-6" },
       { version: 3, credit_limit: 200, after_seq: 2, command: "req:limit-6" },
       { version: 4, credit_limit: 190, after_seq: 2, command: "req:limit-6" },
     ]);
-    expect(await sql`SELECT credit_limit FROM entries WHERE account = 6 ORDER BY seq`).toMatchObject([
+    expect(await sql`SELECT credit_limit FROM entries WHERE account = '6' ORDER BY seq`).toMatchObject([
       { credit_limit: 100 },
       { credit_limit: 150 },
     ]);
   });
 
   test("what is kept already is skipped, a gap is refused", async () => {
-    const [one, two, three, four] = [1, 2, 3, 4].map(() => source.batch(1, 10));
+    const [one, two, three, four] = [1, 2, 3, 4].map(() => source.batch("1", 10));
     if (!one || !two || !three || !four) throw new Error("four batches");
     await books.keep(0, [one, two]);
     expect(await books.keep(0, [one, two])).toEqual({ type: "kept", lastG: 2, entries: 0 });
@@ -288,7 +311,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
 
   test("two that keep the same batches at once: each row once, in order", async () => {
     const other = new Books({ url, name: "other", connections_max: 2 });
-    const batches = Array.from({ length: 60 }, (_, index) => source.batch(1 + (index % 5), 10, -5));
+    const batches = Array.from({ length: 60 }, (_, index) => source.batch(String(1 + (index % 5)), 10, -5));
     const keepAll = async (keeper: Books, size: number) => {
       for (let at = 0; at < batches.length; at += size) await keeper.keep(0, batches.slice(at, at + size));
     };
@@ -304,51 +327,64 @@ describe.skipIf(serversMissing !== null)("the books", () => {
 
   test("batches of another epoch are refused, and keep nothing", async () => {
     const stranger = new LedgerSource("another");
-    expect(books.keep(0, [stranger.batch(1, 10)])).rejects.toThrow("the books are not of epoch another");
+    expect(books.keep(0, [stranger.batch("1", 10)])).rejects.toThrow("the books are not of epoch another");
     expect(await entryCount()).toBe(0);
   });
 
   describe("a divergence keeps nothing and says where it is", () => {
-    const outbox = () => [source.batch(2, 1), source.batch(1, 500)];
+    const outbox = () => [source.batch("2", 1), source.batch("1", 500)];
 
-    async function expectDivergence(account: number | null, seq: number | null): Promise<void> {
+    async function expectDivergence(account: string | null, seq: number | null): Promise<void> {
       const error: unknown = await books.keep(0, outbox()).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(Divergence);
       expect(error).toMatchObject({ account, seq, shard: 0 });
       expect((await books.fence())?.lastG).toEqual([0, 0]);
-      expect(await accountRow(2)).toMatchObject({ seq: 0, balance: 0 });
+      expect(await accountRow("2")).toMatchObject({ seq: 0, balance: 0 });
     }
 
     test("a row that already exists", async () => {
       await sql`
         INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-        VALUES (1, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
-      await expectDivergence(1, 1);
+        VALUES ('1', 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
+      await expectDivergence("1", 1);
     });
 
     test("another balance", async () => {
-      await sql`UPDATE accounts SET balance = 7 WHERE account = 1`;
-      await expectDivergence(1, 1);
+      await sql`UPDATE accounts SET balance = 7 WHERE account = '1'`;
+      await expectDivergence("1", 1);
     });
 
     test("another seq", async () => {
-      await sql`UPDATE accounts SET seq = 7 WHERE account = 1`;
-      await expectDivergence(1, 1);
+      await sql`UPDATE accounts SET seq = 7 WHERE account = '1'`;
+      await expectDivergence("1", 1);
     });
 
     test("another limit", async () => {
-      await sql`UPDATE accounts SET credit_limit = 7 WHERE account = 1`;
-      await expectDivergence(1, 1);
+      await sql`UPDATE accounts SET credit_limit = 7 WHERE account = '1'`;
+      await expectDivergence("1", 1);
     });
 
     test("no such account", async () => {
-      await sql`DELETE FROM accounts WHERE account = 1`;
-      await expectDivergence(1, 1);
+      await sql`DELETE FROM accounts WHERE account = '1'`;
+      await expectDivergence("1", 1);
     });
 
+    for (const id of ["{}", "{a}:b.c-d_E", "NULL", "12"]) {
+      test(`an account whose id is ${id}`, async () => {
+        await books.keep(0, [source.close([source.open(id, 100)])]);
+        const batch = source.batch(id, 500);
+        await sql`UPDATE accounts SET balance = 7 WHERE account = ${id}`;
+        const place = { name: "Divergence", shard: 0, g: 2, account: id, seq: 1 };
+        expect(await failure(books.keep(0, [batch]))).toMatchObject(place);
+        await sql`UPDATE accounts SET balance = 0 WHERE account = ${id}`;
+        await sql`
+          INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
+          VALUES (${id}, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
+        expect(await failure(books.keep(0, [batch]))).toMatchObject(place);
+      });
+    }
+
     test("a limit that was passed", async () => {
-      source.accounts.set(2, { balance: 0, seq: 0, limit: 80_000 });
-      source.entry(2, -80_000);
       const passed = `d 2 1 5 80001 -80001 80000 req:x x`;
       const error: unknown = await books
         .keep(0, [{ epoch: "e", shard: 0, g: 1, events: [passed] }])
@@ -357,13 +393,18 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       expect(await entryCount()).toBe(0);
     });
 
+    test("a value of 0; its description cannot say another place", async () => {
+      const nothing = { epoch: "e", shard: 0, g: 1, events: ["c 2 1 5 0 0 80000 req:x (9, 9)"] };
+      expect(await failure(books.keep(0, [nothing]))).toMatchObject({ g: 1, account: null, seq: null });
+    });
+
     test("a chain that is broken in the outbox itself", async () => {
-      source.batch(1, 500);
-      const broken = source.batch(1, 500);
+      source.batch("1", 500);
+      const broken = source.batch("1", 500);
       const error: unknown = await books
         .keep(0, [{ ...broken, g: 1, events: [...broken.events, ...broken.events] }])
         .catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ name: "Divergence", account: 1, seq: 3 });
+      expect(error).toMatchObject({ name: "Divergence", account: "1", seq: 3 });
     });
 
     test("an event that is none", async () => {
@@ -381,9 +422,9 @@ describe.skipIf(serversMissing !== null)("the books", () => {
   });
 
   test("it works again after a restart of PostgreSQL", async () => {
-    await books.keep(0, [source.batch(1, 10)]);
+    await books.keep(0, [source.batch("1", 10)]);
     await server.process.kill();
-    const lost = source.batch(1, 20);
+    const lost = source.batch("1", 20);
     expect(books.keep(0, [lost])).rejects.toThrow();
     await server.process.start();
     expect(await books.keep(0, [lost])).toEqual({ type: "kept", lastG: 2, entries: 1 });

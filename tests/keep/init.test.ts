@@ -216,7 +216,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
   test("a Redis that is older than the books, or another ledger's, is refused", async () => {
     const { epoch } = await init();
     const source = new LedgerSource(epoch);
-    await putInOutbox(redis, [source.batch(1, 10)]);
+    await putInOutbox(redis, [source.batch("1", 10)]);
     await sql`UPDATE cursors SET last_g = 2`;
     expect(init()).rejects.toThrow(/^Redis is older than the books \(shard 0: batch 1, the books have 2\)/);
     await redis.send("HSET", ["razonete:{0}:head", "epoch", "another"]);
