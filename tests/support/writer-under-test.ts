@@ -208,7 +208,9 @@ export function writerSetup({ durable = false } = {}): WriterSetup {
       return world;
     },
     makeBatches: (count) =>
-      Array.from({ length: count }, (_, index) => makeBatch(setup.world.source, String(1 + (index % 5)), index)),
+      Array.from({ length: count }, (_, index) =>
+        makeBatch(setup.world.source, String(1 + (index % 5)), index),
+      ),
     said: (line) =>
       eventually(
         `a writer says ${line}`,
