@@ -89,6 +89,8 @@ export const bounds = {
   feed_patience_milliseconds: 40,
   /** How often the writer checks the outbox, and removes from it what is kept. */
   outbox_look_milliseconds: 100,
+  /** How often the writer lets Redis forget the ids of requests that nobody sends again. */
+  sweep_milliseconds: 1_000,
   /** Batches in one read of the outbox. */
   outbox_read_batches_max: 1_000,
   /** Pause between the writer's attempts while a server is unavailable: doubled each time, up to this. */

@@ -198,6 +198,7 @@ class ContestRun {
       port: await choosePort(port),
       apis,
       writers: 1,
+      redisMegabytes: null,
       ports: await freePorts(PORTS_BESIDE_APIS + apis),
       environment,
       ownEnvironment: {},

@@ -12,6 +12,7 @@ interface StackFlags {
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
+  readonly redisMemory?: number;
   readonly restore: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
@@ -33,6 +34,11 @@ export function stackCommand(): Command {
       "writers into PostgreSQL: one works, others wait to take over",
       integer(1, stackBounds.writers_max),
       1,
+    )
+    .option(
+      "--redis-memory <megabytes>",
+      "memory that Redis may use; then transactions get 503 (default: half of the machine's)",
+      integer(stackBounds.redis_megabytes_min, stackBounds.redis_megabytes_max),
     )
     .option("--restore", "run razonete restore first, which asks here", false)
     .option("--yes", "with --restore: do not ask", false)

@@ -1,9 +1,10 @@
 import type { Account, AccountState, AccountStatus, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../ledger/account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
 import { isRefusal, type Refusal } from "../ledger/refusal.ts";
+import { isUnit } from "../ledger/unit.ts";
 
 /** Encodes the arguments of the Redis function and decodes its answers; both are specified at the top of ledger.lua. */
 
@@ -73,25 +74,23 @@ export function rowOf(account: Omit<Account, "id" | "name">): string {
  * @throws Error if the text is not a row
  */
 export function accountOfRow(id: AccountId, row: string, name: string): Account {
-  const match = ROW.exec(row);
-  if (match === null) throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
-  const [, limit, balance, held, seq, time, unit = "", state, openedAt] = match;
-  return {
-    id,
-    name: name === "" ? null : name,
+  const [, limit, balance, held, seq, time, unit = "", text, openedAt] = ROW.exec(row) ?? [];
+  const numbers = {
     creditLimit: Number(limit),
     balance: Number(balance),
     held: Number(held),
     seq: Number(seq),
     time: Number(time),
-    unit,
-    state: STATES.find((one) => one === state) ?? "open",
     openedAt: Number(openedAt),
   };
+  const state = STATES.find((one) => one === text);
+  if (state === undefined || !isUnit(unit) || !Object.values(numbers).every(Number.isSafeInteger))
+    throw new Error(`not the row of an account: ${JSON.stringify(row.slice(0, 100))}`);
+  return { id, name: name === "" ? null : name, unit, state, ...numbers };
 }
 
 const STATES: readonly AccountStatus[] = ["open", "frozen", "closed"];
-const ROW = /^(\d+) (-?\d+) (\d+) (\d+) (\d+) ([A-Z0-9_/]+) (open|frozen|closed) (\d+)$/;
+const ROW = /^(\d+) (-?\d+) (\d+) (\d+) (\d+) (\S+) (\S+) (\d+)$/;
 
 /** The event in the answer, if this call made one: the command was accepted, or refused under a client's key. */
 export function newEvent(answer: string): string | null {

@@ -9,17 +9,18 @@ All keys of a shard have the same prefix and hash tag:
                                        time (the latest time given out),
                                        lost (a batch that was answered and is gone; only if there is one),
                                        other (a batch that was answered, and whose g another batch has now; likewise),
-                                       period (n of the latest seen:<n>), age (of that period, in microseconds)
+                                       period (n of the seen:<n> that ids are written to), age (of that period, in
+                                       microseconds), swept (the time of the latest sweep)
   razonete:{s}:account:<id>    string  limit, balance, held, seq, time, unit, state (open, frozen, closed) and the time of
                                        opening, with a space between them
   razonete:{s}:name:<id>       string  the account's name, if it has one
   razonete:{s}:statement:<id>  zset    its latest entries, 10 or some more: score = seq, member = event
   razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
   razonete:{s}:key:<key>       string  content, a line feed, outcome; for a day
-  razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of 16 s; the latest two are kept
+  razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of a period; the latest two are kept
 
 Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
-forget the ids that it has just seen: from one batch to the next, the age of a period grows by at most a second, and
+forget the ids that it has just seen: from one sweep to the next, the age of a period grows by little more than a second, and
 seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
 
 An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. Where it is
@@ -41,11 +42,24 @@ razonete_apply     applies a batch, one command after the other; all checks come
          "#" if the outbox is full: then the command was not decided, and is not remembered
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
+razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
+                   Redis's memory is full
+  KEYS   head
+  ARGV   as of razonete_apply
+  REPLY  as of razonete_apply
+  ERRORS EPOCH, STALE
+
 razonete_read      the current state of accounts, all at the same point in time
   KEYS   head
   ARGV   epoch, g_min, then for each account two: what (a account, s account and its latest entries), account
   REPLY  time, then for each account nil, or {row, name, event...} with the newest first; row as in account:<id>
   ERRORS EPOCH, STALE
+
+razonete_sweep     forgets the ids of the period before the last, once the last one is 16 s old. To be called about once a
+                   second; also where memory is full, since that is what frees it
+  KEYS   head
+  ARGV   epoch
+  REPLY  1 if a period began, else 0; 0 also if the data is of another epoch
 
 razonete_status    what the fence compares
   KEYS   head
@@ -90,8 +104,8 @@ local STATEMENT_ENTRIES = 10
 local TRIM_ENTRIES = 8
 local KEY_SECONDS = 86400
 -- Longer than a balancer sends a request again, and than an API then holds it.
-local SEEN_SECONDS = 16
-local STEP_MICROS_MAX = 1000000
+local PERIOD_MICROS = 16000000
+local STEP_MICROS_MAX = 1100000
 local FIELDS = 6
 local ENTRY_KIND = { c = 'credit', d = 'debit' }
 
@@ -108,7 +122,7 @@ end
 --- Refuses a caller of another epoch, and a caller that has seen a later batch than this data holds. Refuses every
 --- caller once a batch is marked as lost.
 local function fence(head, epoch, g_min)
-  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period', 'age')
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period')
   if state[1] ~= epoch then
     return nil, redis.error_reply('EPOCH this data is of epoch ' .. tostring(state[1]) .. ', not ' .. epoch)
   end
@@ -143,17 +157,26 @@ local function read_rows(prefix, argv)
       names[count] = argv[at + 1]
     end
   end
+  if count == 0 then return accounts, kept end
+  local absent = {}
   for index, row in ipairs(redis.call('MGET', unpack(keys))) do
-    if index > account_count then
+    if not row then
+      absent[#absent + 1] = keys[index]
+    elseif index > account_count then
       kept[names[index]] = row
-    elseif row then
+    else
       local limit, balance, held, seq, time, rest = string.match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+)( .+)$')
       if not limit then error('account ' .. names[index] .. ' cannot be read: ' .. row) end
+      seq = tonumber(seq)
       accounts[names[index]] = {
         creditLimit = tonumber(limit), limit_text = limit, balance = tonumber(balance), held = tonumber(held),
-        seq = tonumber(seq), time = tonumber(time), rest = rest, first_seq = tonumber(seq), entries = {},
+        seq = seq, time = tonumber(time), rest = rest, first_seq = seq, entries = {},
       }
     end
+  end
+  -- MGET finds nothing where a key is of another type.
+  if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
+    error('an account or a key of this batch is no text')
   end
   return accounts, kept
 end
@@ -222,17 +245,6 @@ local function recall(prefix, argv, kept, period)
   return outcomes, contents
 end
 
---- The period that ids are written to from now on, and its age. If the latest one is old enough, a new one begins.
-local function period_of(prefix, state, now)
-  local period, age = tonumber(state[6]) or 0, tonumber(state[7]) or 0
-  local step = now - (tonumber(state[4]) or now)
-  age = age + math.min(step, STEP_MICROS_MAX)
-  if age < SEEN_SECONDS * 1000000 then return period, age end
-  -- Checks the type, since no write may fail later.
-  redis.call('HLEN', prefix .. 'seen:' .. text_of(period + 1))
-  return period + 1, 0
-end
-
 --- @return the name of a command that the caller may not use, of those that apply writes with
 local function may_not_write(prefix, head, outbox)
   local allowed = redis.acl_check_cmd
@@ -242,7 +254,6 @@ local function may_not_write(prefix, head, outbox)
   if not allowed('ZADD', prefix .. 'statement:1', '1', '') then return 'ZADD' end
   if not allowed('ZREMRANGEBYRANK', prefix .. 'statement:1', 0, -1) then return 'ZREMRANGEBYRANK' end
   if not allowed('SET', prefix .. 'key:', '', 'EX', KEY_SECONDS) then return 'SET' end
-  if not allowed('UNLINK', prefix .. 'seen:0') then return 'UNLINK' end
   return nil
 end
 
@@ -267,10 +278,9 @@ local function apply(keys, argv)
   if refused then return refused end
   local full = redis.call('XLEN', outbox) >= tonumber(argv[3])
   local now = now_micros(state[4])
-  local before = tonumber(state[6]) or 0
+  local period = tonumber(state[6]) or 0
   local accounts, kept = read_rows(prefix, argv)
-  local outcomes, contents = recall(prefix, argv, kept, before)
-  local period, age = period_of(prefix, state, now)
+  local outcomes, contents = recall(prefix, argv, kept, period)
   local events, seen, remembered, reply = {}, {}, {}, { '' }
 
   for at = 4, #argv, FIELDS do
@@ -331,8 +341,9 @@ local function apply(keys, argv)
     reply[#reply + 1] = outcome
   end
 
+  if #events == 0 and #seen == 0 and #remembered == 0 then return reply end
+
   local g, time = text_of(tonumber(state[2]) + 1), text_of(now)
-  local period_text, age_text = text_of(period), text_of(age)
   local rows = {}
   for id, account in pairs(accounts) do
     if account and account.changed then
@@ -353,10 +364,10 @@ local function apply(keys, argv)
   -- outbox already holds this batch; so it comes first.
   if #events > 0 then
     redis.call('XADD', outbox, g .. '-0', unpack(events))
-    redis.call('HSET', head, 'g', g, 'time', time, 'period', period_text, 'age', age_text)
+    redis.call('HSET', head, 'g', g, 'time', time)
     reply[1] = g
-  elseif #seen > 0 or #remembered > 0 then
-    redis.call('HSET', head, 'time', time, 'period', period_text, 'age', age_text)
+  else
+    redis.call('HSET', head, 'time', time)
   end
   if #rows > 0 then redis.call('MSET', unpack(rows)) end
   for id, account in pairs(accounts) do
@@ -371,15 +382,17 @@ local function apply(keys, argv)
     end
   end
   if #seen > 0 then
-    redis.call('HSET', prefix .. 'seen:' .. period_text, unpack(seen))
-  end
-  if period > before and (#seen > 0 or #remembered > 0) then
-    redis.call('UNLINK', prefix .. 'seen:' .. text_of(before - 1))
+    redis.call('HSET', prefix .. 'seen:' .. text_of(period), unpack(seen))
   end
   for _, id in ipairs(remembered) do
     redis.call('SET', prefix .. id, contents[id] .. '\n' .. outcomes[id], 'EX', KEY_SECONDS)
   end
   return reply
+end
+
+local function recall_only(keys, argv)
+  argv[3] = '0'
+  return apply(keys, argv)
 end
 
 local function read(keys, argv)
@@ -403,6 +416,22 @@ local function read(keys, argv)
     reply[#reply + 1] = row
   end
   return reply
+end
+
+local function sweep(keys, argv)
+  local head = keys[1]
+  local state = redis.call('HMGET', head, 'epoch', 'period', 'age', 'swept')
+  if state[1] ~= argv[1] then return 0 end
+  local now = now_micros(0)
+  local period, age, swept = tonumber(state[2]) or 0, tonumber(state[3]) or 0, tonumber(state[4]) or now
+  age = age + math.max(0, math.min(now - swept, STEP_MICROS_MAX))
+  local begins = age >= PERIOD_MICROS
+  if begins then
+    redis.call('UNLINK', string.sub(head, 1, -5) .. 'seen:' .. text_of(period - 1))
+    period, age = period + 1, 0
+  end
+  redis.call('HSET', head, 'period', text_of(period), 'age', text_of(age), 'swept', text_of(now))
+  return begins and 1 or 0
 end
 
 local function status(keys)
@@ -485,7 +514,9 @@ local function load_items(keys, argv)
 end
 
 redis.register_function { function_name = 'razonete_apply', callback = apply }
+redis.register_function { function_name = 'razonete_recall', callback = recall_only, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_read', callback = read, flags = { 'no-writes' } }
+redis.register_function { function_name = 'razonete_sweep', callback = sweep, flags = { 'allow-oom' } }
 redis.register_function { function_name = 'razonete_status', callback = status, flags = { 'no-writes' } }
 redis.register_function { function_name = 'razonete_lost', callback = lost }
 redis.register_function { function_name = 'razonete_found', callback = found }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, Micros, AccountId } from "../ledger/account.ts";
-import { newAccountId, shardOf } from "../ledger/account-id.ts";
+import { shardOf } from "../ledger/account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { parseEvent } from "../ledger/event.ts";
@@ -10,7 +11,7 @@ import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
 import { accountOfRow, type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
-import type { RedisLink } from "./redis-link.ts";
+import { CallRefused, type RedisLink } from "./redis-link.ts";
 
 /** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {
@@ -112,8 +113,14 @@ export class Shard {
     const epoch = this.#link.admission?.epoch ?? "";
     const args = [epoch, String(this.#link.latestG(this.#number)), String(this.#outboxBatchesMax)];
     for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));
-    const reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
-    const [g, ...answers] = reply;
+    let reply: unknown;
+    try {
+      reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
+    } catch (error) {
+      if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
+      return this.#recall(args, error.message);
+    }
+    const [g, ...answers] = applyReply.parse(reply);
     const events = answers.flatMap((answer) => newEvent(answer) ?? []);
     const [event] = events;
     if (event !== undefined) {
@@ -121,7 +128,14 @@ export class Shard {
       // After the answers, which are resolved in this turn of the event loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
-    return answers.map(outcomeOf);
+    return answers.map((answer) => outcomeOf(answer));
+  }
+
+  /** Where Redis's memory is full: the outcomes of commands that were decided before; of the others, that none was. */
+  async #recall(args: readonly string[], refusal: string): Promise<readonly (Outcome | LedgerUnavailable)[]> {
+    const reply = await this.#link.call("FCALL_RO", "razonete_recall", this.#number, args);
+    const [, ...answers] = applyReply.parse(reply);
+    return answers.map((answer) => outcomeOf(answer, `Redis refuses it: ${refusal}`));
   }
 
   /** An account that is opened here is on this shard. */
@@ -150,7 +164,8 @@ export class Shard {
   }
 }
 
-function outcomeOf(text: string): Outcome | LedgerUnavailable {
+/** @param reason why a command was not decided, for a person */
+function outcomeOf(text: string, reason = "the books are too far behind"): Outcome | LedgerUnavailable {
   let answer: Answer;
   try {
     answer = parseAnswer(text);
@@ -159,8 +174,8 @@ function outcomeOf(text: string): Outcome | LedgerUnavailable {
     return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
   }
   // `none` is right even if the command was sent before: if its id had been applied, it would have been answered with
-  // its outcome, also by a full outbox.
-  return answer.type === "full" ? new LedgerUnavailable("the books are too far behind", "none") : answer;
+  // its outcome, also where nothing more is decided.
+  return answer.type === "full" ? new LedgerUnavailable(reason, "none") : answer;
 }
 
 const applyReply = z.array(z.string());

@@ -1,5 +1,5 @@
 import type { Account, Micros, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../ledger/account-id.ts";
+import { newAccountId } from "../new-account-id.ts";
 import {
   type ChangeLimit,
   type Command,

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { Entry } from "../ledger/entry.ts";
 import { nextPage, timestamp, transactionJson } from "./response-json.ts";
 
-const account = { id: 1, seq: 0, time: 0 };
+const account = { id: "1", seq: 0, time: 0 };
 
 test.each([
   [0, "1970-01-01T00:00:00.000000Z"],
@@ -26,7 +26,7 @@ test.each([
 
 test("the last page has no next one", () => {
   const entry = (seq: number): Entry => ({
-    account: 3,
+    account: "3",
     seq,
     kind: "credit",
     value: 1,
@@ -36,7 +36,21 @@ test("the last page has no next one", () => {
     time: 1,
   });
   const page = { count: 2, before: null };
-  expect(nextPage(3, page, [entry(9), entry(8)])).toBe("/clientes/3/transacoes?quantidade=2&antes_de=8");
-  expect(nextPage(3, page, [entry(2), entry(1)])).toBeNull();
-  expect(nextPage(3, page, [])).toBeNull();
+  expect(nextPage("3", page, [entry(9), entry(8)])).toBe("/clientes/3/transacoes?quantidade=2&antes_de=8");
+  expect(nextPage("3", page, [entry(2), entry(1)])).toBeNull();
+  expect(nextPage("3", page, [])).toBeNull();
+});
+
+test("the address of the next page is one, whatever the account's id", () => {
+  const entry = {
+    seq: 9,
+    kind: "credit",
+    value: 1,
+    balance: 1,
+    description: "x",
+    id: "req:1",
+    time: 1,
+  } as const;
+  const path = nextPage("{a}:b.-_", { count: 1, before: null }, [{ account: "{a}:b.-_", ...entry }]);
+  expect(path).toBe("/clientes/%7Ba%7D:b.-_/transacoes?quantidade=1&antes_de=9");
 });

@@ -39,11 +39,16 @@ export function historyJson(entries: readonly Entry[]): string {
   });
 }
 
+/** The address of an account. Of what an id may have, only braces are not allowed in one. */
+export function pathOf(id: AccountId): string {
+  return `/clientes/${encodeURI(id)}`;
+}
+
 /** @returns the address of the next (older) page; null after the last one. Seq has no gaps and starts at 1 */
 export function nextPage(id: AccountId, page: HistoryPage, entries: readonly Entry[]): string | null {
   const oldest = entries.at(-1);
   if (oldest === undefined || oldest.seq === 1) return null;
-  return `/clientes/${id}/transacoes?quantidade=${page.count}&antes_de=${oldest.seq}`;
+  return `${pathOf(id)}/transacoes?quantidade=${page.count}&antes_de=${oldest.seq}`;
 }
 
 function letterOf(entry: Entry): "c" | "d" {

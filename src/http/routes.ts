@@ -13,7 +13,14 @@ import {
   parseTransaction,
 } from "./parse.ts";
 import { ACCOUNT_NOT_FOUND, type Problem, problemOf, toResponse } from "./problems.ts";
-import { accountJson, historyJson, nextPage, statementJson, transactionJson } from "./response-json.ts";
+import {
+  accountJson,
+  historyJson,
+  nextPage,
+  pathOf,
+  statementJson,
+  transactionJson,
+} from "./response-json.ts";
 
 export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
@@ -85,7 +92,7 @@ async function postAccount(context: RouteContext, request: RoutedRequest): Promi
   const command = { type: "open", id, unit: CONTEST_UNIT, creditLimit: limite, name: nome } as const;
   const outcome = await context.ledger.submit(command, context.ended.watch(request));
   if (outcome.type === "refused") return refusal(outcome);
-  const headers = { location: `/clientes/${outcome.account.id}`, "content-type": "application/json" };
+  const headers = { location: pathOf(outcome.account.id), "content-type": "application/json" };
   const replayed = outcome.replayed ? { "idempotency-replayed": "true" } : {};
   return new Response(accountJson({ ...outcome.account, name: body.nome }), {
     status: 201,

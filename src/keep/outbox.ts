@@ -64,6 +64,11 @@ export class Outbox {
     await this.#redis.sendCommand(["XTRIM", outboxKey(shard), "MINID", "=", String(g + 1)]);
   }
 
+  /** Lets Redis forget the ids of requests that nobody sends again. To be called about once a second. */
+  async sweep(shard: number, epoch: string): Promise<void> {
+    await this.#redis.sendCommand(["FCALL", "razonete_sweep", "1", headKey(shard), epoch]);
+  }
+
   /** See {@link markLost}. */
   async markLost(shard: number, epoch: string, g: number, keptG: number | "other" | null): Promise<void> {
     await markLost(this.#redis, { shard, epoch, g, keptG });

@@ -28,7 +28,7 @@ export interface ShardWriterOptions {
  * It stands by until it is the leader. Then it repeats these steps: take the batches after the cursor, from the feed if
  * it has delivered them, else from the outbox; keep them in one transaction. Every 100 ms it also checks the outbox and
  * removes from it what is kept. The feed only makes this faster: without it, the check of the outbox finds the same
- * batches a little later.
+ * batches a little later. Once a second it also lets Redis forget the ids of requests that nobody sends again.
  *
  * Nothing is kept or removed before Redis was checked over its current connection: it must be no replica, of the books'
  * epoch and not older than the books. Nor before PostgreSQL's settings were: what is removed must be on its disk. Both
@@ -55,6 +55,7 @@ export class ShardWriter {
   #checkedAt = 0;
   /** When PostgreSQL's settings and Redis's role were last checked. */
   #settingsCheckedAt = 0;
+  #sweptAt = 0;
   #keptAt = 0;
   /** The last transaction was full, so there is probably more to keep. */
   #behind = false;
@@ -314,6 +315,10 @@ export class ShardWriter {
       const lastG = this.#lastG;
       await redisAnswer(outbox.trim(shard, lastG));
       this.#trimmedG = lastG;
+    }
+    if (performance.now() >= this.#sweptAt + bounds.sweep_milliseconds) {
+      this.#sweptAt = performance.now();
+      await redisAnswer(outbox.sweep(shard, this.#epoch ?? ""));
     }
   }
 

@@ -7,7 +7,7 @@ test("an entry's description is the rest of the text, whatever is in it", () => 
       type: "entry",
       creditLimit: 1000,
       entry: {
-        account: 1,
+        account: "1",
         seq: 7,
         time: 1_700_000_000_000_000,
         kind: "debit",
@@ -23,17 +23,32 @@ test("an entry's description is the rest of the text, whatever is in it", () => 
   });
 });
 
-test("an opened account, with and without a name", () => {
-  const opened = { type: "open", account: 6, time: 5, creditLimit: 100, id: "req:1" } as const;
-  expect(parseEvent("o 6 5 100 req:1 Padaria Joia")).toEqual({ ...opened, name: "Padaria Joia" });
-  expect(parseEvent("o 6 5 100 req:1 ")).toEqual({ ...opened, name: null });
-  expect(parseEvent("o 6 5 100 initial ")).toEqual({ ...opened, id: "initial", name: null });
+test("an opened account has a unit, and a name or none", () => {
+  const opened = {
+    type: "open",
+    account: "{x}:y",
+    time: 5,
+    creditLimit: 100,
+    id: "req:1",
+    unit: "BRL/2",
+  } as const;
+  for (const [text, event] of [
+    ["o {x}:y 5 100 req:1 BRL/2 Padaria Joia", { ...opened, name: "Padaria Joia" }],
+    ["o {x}:y 5 100 req:1 BRL/2  ", { ...opened, name: " " }],
+    ["o {x}:y 5 100 req:1 BRL/2 ", { ...opened, name: null }],
+    ["o {x}:y 5 100 req:1 PONTOS ", { ...opened, unit: "PONTOS", name: null }],
+    ["o {x}:y 5 100 initial BRL/2 ", { ...opened, id: "initial", name: null }],
+    ["o key:a 5 100 key:a A key:a", { ...opened, account: "key:a", id: "key:a", unit: "A", name: "key:a" }],
+  ] as const) {
+    expect(parseEvent(text)).toEqual(event);
+    expect(formatEvent(event)).toBe(text);
+  }
 });
 
 test("a changed limit", () => {
   expect(parseEvent("l 6 3 5 -40 100 key:x")).toEqual({
     type: "limit",
-    account: 6,
+    account: "6",
     seq: 3,
     time: 5,
     balance: -40,
@@ -43,14 +58,14 @@ test("a changed limit", () => {
 });
 
 test("a refusal under a client's key, with what it was asked for", () => {
-  const text = 'x 5 limit-exceeded key:k ["transact",1,"debit",9,"a b"]';
+  const text = 'x 5 limit-exceeded key:k ["transact","1","debit",9,"a b"]';
   const event = parseEvent(text);
   expect(event).toEqual({
     type: "refusal",
     time: 5,
     refusal: "limit-exceeded",
     id: "key:k",
-    content: '["transact",1,"debit",9,"a b"]',
+    content: '["transact","1","debit",9,"a b"]',
   });
   expect([formatEvent(event), timeOf(event)]).toEqual([text, 5]);
 });
@@ -75,9 +90,24 @@ test.each([
   "c 1 1.5 1 1 1 1 req:a d",
   "c 1 1 1 1 1 1 id d",
   "c 1 1 1 1 1 1 initial d",
-  "c 9007199254740993 1 1 1 1 1 req:a d",
+  "c 1 9007199254740993 1 1 1 1 req:a d",
   "l 6 3 5 -40 100 ",
   "o 6 5 100 req:1",
+  "o 6 5 100 req:1 BRL/2",
+  "o 6 5 100 req:1  name",
+  "o 6 5 100 req:1 brl/2 name",
+  "o 6 5 100 req:1 BRL/222 name",
 ])("%j is no event", (text) => {
   expect(() => parseEvent(text)).toThrow("not an event");
 });
+
+test.each(["", ".", "..", "+1", "é", "a/b", "a\n", "a".repeat(65)])(
+  "with the account id %j a text is no event",
+  (id) => {
+    for (const rest of ["1 1 1 1 1 req:a d", "5 100 req:1 BRL/2 name", "3 5 -40 100 req:x"]) {
+      const letter = rest.endsWith(" d") ? "c" : rest.endsWith("name") ? "o" : "l";
+      expect(parseEvent(`${letter} 6 ${rest}`)).toBeDefined();
+      expect(() => parseEvent(`${letter} ${id} ${rest}`)).toThrow("not an event");
+    }
+  },
+);

@@ -3,6 +3,7 @@ import { isAccountId } from "./account-id.ts";
 import type { CommandId } from "./command.ts";
 import type { Entry } from "./entry.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
+import { isUnit } from "./unit.ts";
 
 /**
  * What was decided, as one line of text. The Redis function writes events in this form to the outbox, the feed carries
@@ -108,7 +109,7 @@ export function parseEvent(text: string): LedgerEvent {
       const time = fields.integer();
       const creditLimit = fields.integer();
       const id = fields.idOfOpening();
-      const unit = fields.text();
+      const unit = fields.unit();
       return { type: "open", account, time, creditLimit, id, unit, name: fields.rest() || null };
     }
     case "l": {
@@ -199,6 +200,12 @@ class Fields {
   account(): AccountId {
     const field = this.text();
     if (!isAccountId(field)) throw notAnEvent(this.#text);
+    return field;
+  }
+
+  unit(): string {
+    const field = this.text();
+    if (!isUnit(field)) throw notAnEvent(this.#text);
     return field;
   }
 

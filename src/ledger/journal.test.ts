@@ -6,7 +6,7 @@ import { formatHeads, journalHash, NO_HASH, parseHeads } from "./journal.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-const FIRST = { shard: 0, g: 0, time: 5, events: ["o 1 5 100000 initial "], previous: NO_HASH };
+const FIRST = { shard: 0, g: 0, time: 5, events: ["o 1 5 100000 initial BRL/2 "], previous: NO_HASH };
 
 test("the hash is the SHA-256 of the form that docs/journal.md describes", () => {
   const events = ["c 1 1 6 10 10 100000 req:a é😀", "d 1 2 7 3 7 100000 req:b \n"];
@@ -50,7 +50,7 @@ test("the example in docs/journal.md is right", () => {
   const first = journalHash(FIRST);
   const events = [
     "c 1 1 6 10 10 100000 req:a tea",
-    'x 7 limit-exceeded key:k ["transact",1,"debit",999999,"x"]',
+    'x 7 limit-exceeded key:k ["transact","1","debit",999999,"x"]',
   ];
   const second = journalHash({ shard: 0, g: 1, time: 7, events, previous: first });
   for (const what of [...FIRST.events, ...events, hex(first), hex(second)]) expect(text).toContain(what);

@@ -4,17 +4,17 @@ import { type AccountRow, changeLimit, MONEY_CENTS_MAX, openAccount, transact } 
 const NOW = 1_700_000_000_000_000;
 
 function account(changes: Partial<AccountRow> = {}): AccountRow {
-  return { creditLimit: 1000, balance: -400, seq: 7, time: NOW - 5, ...changes };
+  return { creditLimit: 1000, balance: -400, held: 0, seq: 7, time: NOW - 5, ...changes };
 }
 
 describe("transact", () => {
   test("where it is accepted, the row is as of the next entry", () => {
     const debited = account();
     expect(transact(debited, "debit", 600, NOW)).toBeNull();
-    expect(debited).toEqual({ creditLimit: 1000, balance: -1000, seq: 8, time: NOW });
+    expect(debited).toEqual({ creditLimit: 1000, balance: -1000, held: 0, seq: 8, time: NOW });
     const credited = account();
     expect(transact(credited, "credit", 600, NOW)).toBeNull();
-    expect(credited).toEqual({ creditLimit: 1000, balance: 200, seq: 8, time: NOW });
+    expect(credited).toEqual({ creditLimit: 1000, balance: 200, held: 0, seq: 8, time: NOW });
   });
 
   test("time rises from entry to entry, whatever the clock does", () => {
@@ -68,10 +68,24 @@ test("the edges are inside: a debit to the limit, a credit to 2^53 - 1, a limit 
   expect(changed).toEqual(account({ creditLimit: 400 }));
 });
 
+test("what is held can neither be debited nor be left without a limit; a credit does not look at it", () => {
+  for (const [value, refusal] of [
+    [500, null],
+    [501, "limit-exceeded"],
+  ] as const) {
+    expect(transact(account({ held: 100 }), "debit", value, NOW)).toBe(refusal);
+  }
+  expect(changeLimit(account({ held: 100 }), 499)).toBe("limit-too-low");
+  expect(changeLimit(account({ held: 100 }), 500)).toBeNull();
+  const credited = account({ balance: 0, held: MONEY_CENTS_MAX });
+  expect(transact(credited, "credit", MONEY_CENTS_MAX, NOW)).toBeNull();
+  expect(credited).toMatchObject({ balance: MONEY_CENTS_MAX, held: MONEY_CENTS_MAX });
+});
+
 test("the largest amount is the largest integer that no sum rounds", () => {
   expect(MONEY_CENTS_MAX).toBe(Number.MAX_SAFE_INTEGER);
 });
 
 test("an opened account has its limit, no entry and balance 0", () => {
-  expect(openAccount(5, NOW)).toEqual({ creditLimit: 5, balance: 0, seq: 0, time: NOW });
+  expect(openAccount(5, NOW)).toEqual({ creditLimit: 5, balance: 0, held: 0, seq: 0, time: NOW });
 });

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
@@ -14,6 +15,7 @@ import {
   type StackPlan,
 } from "./stack-plan.ts";
 import { PROGRAM_NAMES } from "./server-programs.ts";
+import { stackBounds } from "./stack-bounds.ts";
 import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
 
 export interface StackOptions {
@@ -27,6 +29,8 @@ export interface StackOptions {
   readonly apis: number;
   /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
+  /** Of memory that Redis may use, in MB; by default half of what this machine, or its control group, has. */
+  readonly redisMemory?: number;
   /** The environment of every process, including PATH. */
   readonly environment: Readonly<Record<string, string>>;
   /** Additional variables for our own processes. */
@@ -88,6 +92,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       port,
       apis,
       writers,
+      redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
       environment,
       ownEnvironment,
@@ -121,6 +126,12 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   } finally {
     folder.release();
   }
+}
+
+/** Half: while Redis rewrites its log, it may need a copy of most of what it holds. */
+function defaultRedisMegabytes(): number {
+  const megabytes = Math.min(totalmem(), process.constrainedMemory() || Infinity) / 2 / 2 ** 20;
+  return Math.max(Math.floor(megabytes), stackBounds.redis_megabytes_min);
 }
 
 function restoreFlags({ yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean }): string[] {

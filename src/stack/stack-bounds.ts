@@ -14,6 +14,9 @@ export const stackBounds = {
   keep_milliseconds_max: 10_000,
   /** HAProxy's maxconn of 4000 needs two for each client, and some of its own. */
   open_files_min: 8_192,
+  /** What Redis may be given. With less it has no room beside its own buffers. */
+  redis_megabytes_min: 16,
+  redis_megabytes_max: 16 * 1024 * 1024,
   /** When a process's log is larger than this, it is rotated; one old log is kept. */
   log_bytes_max: 16 * 1024 * 1024,
 } as const;

@@ -90,6 +90,8 @@ export interface PlanOptions {
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
+  /** Of memory that Redis may use, in MB; null: as its configuration file says. */
+  readonly redisMegabytes: number | null;
   /** Free ports on loopback: `PORTS_BESIDE_APIS`, and one more for each API. */
   readonly ports: readonly number[];
   /** The environment of every process. */
@@ -146,6 +148,8 @@ export function planStack(options: PlanOptions): StackPlan {
         `port ${redisPort}`,
         `dir ${JSON.stringify(folder.redis)}`,
         `requirepass ${password}`,
+        // With room for the copies that it makes of pages while it rewrites its log.
+        ...(options.redisMegabytes === null ? [] : [`maxmemory ${options.redisMegabytes}mb`]),
         ...(isSocketPath(redisSocket)
           ? [`unixsocket ${JSON.stringify(redisSocket)}`, "unixsocketperm 700"]
           : []),

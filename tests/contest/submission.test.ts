@@ -66,6 +66,7 @@ const plan = planStack({
   port: 9999,
   apis: 2,
   writers: 1,
+  redisMegabytes: null,
   ports: [1, 2, 3, 4, 5],
   environment: {},
   ownEnvironment: {},

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import type { CommandId, Transact } from "../../src/ledger/command.ts";
+import { type AccountId, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { isAccountId } from "../../src/ledger/account-id.ts";
+import type { CommandId, OpenAccount, Transact } from "../../src/ledger/command.ts";
 import type { EntryKind } from "../../src/ledger/entry.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../src/ledger/ledger.ts";
 import type { Refusal } from "../../src/ledger/refusal.ts";
@@ -23,15 +24,17 @@ function requestId(): CommandId {
   return `req:test-${commandCount}`;
 }
 
-function transact(account: number, kind: EntryKind, value: number, id: CommandId = requestId()): Transact {
+function transact(account: AccountId, kind: EntryKind, value: number, id: CommandId = requestId()): Transact {
   return { type: "transact", id, account, kind, value, description: "test" };
+}
+
+function open(creditLimit: number, changes: Partial<OpenAccount> = {}): OpenAccount {
+  return { type: "open", id: requestId(), unit: CONTEST_UNIT, creditLimit, name: null, ...changes };
 }
 
 /** What an adapter cannot be tested for, each with the reason. */
 export interface Skips {
   readonly clock?: string;
-  /** Of new accounts. */
-  readonly numbering?: string;
   /** That a key is known on every account, whatever it was first used on. */
   readonly keysEverywhere?: string;
 }
@@ -49,10 +52,8 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     afterEach(() => subject.dispose());
 
     /** Opens an account of its own and brings it to a balance. */
-    async function account(creditLimit: number, balance = 0): Promise<number> {
-      const opened = accepted(
-        await ledger.submit({ type: "open", id: requestId(), creditLimit, name: null }),
-      );
+    async function account(creditLimit: number, balance = 0): Promise<AccountId> {
+      const opened = accepted(await ledger.submit(open(creditLimit)));
       if (balance !== 0) {
         const kind = balance > 0 ? "credit" : "debit";
         accepted(await ledger.submit(transact(opened.id, kind, Math.abs(balance))));
@@ -60,45 +61,55 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       return opened.id;
     }
 
-    test("starts with the accounts 1 to 5, without entries, and no account 6", async () => {
+    test("starts with the accounts 1 to 5, without entries, and no others", async () => {
       for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
-        expect(await ledger.account(index + 1)).toMatchObject({
-          id: index + 1,
+        const id = String(index + 1);
+        const account = await ledger.account(id);
+        expect(account).toEqual({
+          id,
           name: null,
+          unit: "BRL/2",
+          state: "open",
           creditLimit,
           balance: 0,
+          held: 0,
           seq: 0,
+          time: expect.any(Number),
+          openedAt: expect.any(Number),
         });
-        expect(await ledger.history(index + 1, { count: 100, before: null })).toEqual([]);
+        expect(account?.time).toBe(account?.openedAt ?? Number.NaN);
+        expect(await ledger.history(id, { count: 100, before: null })).toEqual([]);
       }
-      expect(await ledger.account(6)).toBeNull();
-      expect(await ledger.statement(6)).toBeNull();
-      expect(await ledger.history(6, { count: 1, before: null })).toBeNull();
+      for (const id of NO_ACCOUNTS) {
+        expect(await ledger.account(id)).toBeNull();
+        expect(await ledger.statement(id)).toBeNull();
+        expect(await ledger.history(id, { count: 1, before: null })).toBeNull();
+      }
       expect(ledger.readiness()).toEqual({ ready: true });
     });
 
     test("credits and debits change the balance and leave an entry each", async () => {
-      expect(accepted(await ledger.submit(transact(1, "credit", 500)))).toMatchObject({
+      expect(accepted(await ledger.submit(transact("1", "credit", 500)))).toMatchObject({
         balance: 500,
         seq: 1,
       });
-      expect(accepted(await ledger.submit(transact(1, "debit", 700)))).toMatchObject({
+      expect(accepted(await ledger.submit(transact("1", "debit", 700)))).toMatchObject({
         balance: -200,
         seq: 2,
       });
-      const statement = await ledger.statement(1);
+      const statement = await ledger.statement("1");
       expect(statement?.account).toMatchObject({ balance: -200, creditLimit: 100_000, seq: 2 });
       expect(statement?.entries).toMatchObject([
-        { account: 1, seq: 2, kind: "debit", value: 700, balance: -200, description: "test" },
-        { account: 1, seq: 1, kind: "credit", value: 500, balance: 500, description: "test" },
+        { account: "1", seq: 2, kind: "debit", value: 700, balance: -200, description: "test" },
+        { account: "1", seq: 1, kind: "credit", value: 500, balance: 500, description: "test" },
       ]);
-      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
+      expect(await ledger.account("2")).toMatchObject({ balance: 0, seq: 0 });
     });
 
     test("entries carry the id of their command", async () => {
       const id = requestId();
-      await ledger.submit(transact(1, "credit", 1, id));
-      expect((await ledger.history(1, { count: 1, before: null }))?.[0]?.id).toBe(id);
+      await ledger.submit(transact("1", "credit", 1, id));
+      expect((await ledger.history("1", { count: 1, before: null }))?.[0]?.id).toBe(id);
     });
 
     test("a debit may take the balance to the limit and not a cent further", async () => {
@@ -124,30 +135,23 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       expect(await ledger.account(poor)).toMatchObject({ balance: -MONEY_CENTS_MAX, seq: 1 });
     });
 
-    const opens = "opens accounts with the next number, limit and name";
-    test.skipIf(skips.numbering !== undefined)(because(opens, skips.numbering), async () => {
-      const first = await ledger.submit({ type: "open", id: requestId(), creditLimit: 0, name: "Zé 😀" });
-      expect(accepted(first)).toMatchObject({ id: 6, creditLimit: 0, balance: 0, seq: 0 });
-      const second = await ledger.submit({
-        type: "open",
-        id: requestId(),
-        creditLimit: MONEY_CENTS_MAX,
-        name: null,
-      });
-      expect(accepted(second)).toMatchObject({ id: 7, creditLimit: MONEY_CENTS_MAX });
-      expect(await ledger.account(6)).toMatchObject({ ...accepted(first), name: "Zé 😀" });
-      expect(await ledger.account(7)).toMatchObject({ ...accepted(second), name: null });
+    test("opens accounts with a new id, with limit, unit and name", async () => {
+      const first = accepted(await ledger.submit(open(0, { unit: "PONTOS/0", name: "Zé 😀" })));
+      expect(first).toEqual({ id: expect.any(String), creditLimit: 0, balance: 0, seq: 0 });
+      const second = accepted(await ledger.submit(open(MONEY_CENTS_MAX)));
+      expect(second).toMatchObject({ creditLimit: MONEY_CENTS_MAX });
+      expect(await ledger.account(first.id)).toMatchObject({ ...first, unit: "PONTOS/0", name: "Zé 😀" });
+      expect(await ledger.account(second.id)).toMatchObject({ ...second, unit: "BRL/2", name: null });
     });
 
-    const opensAtOnce = "accounts opened at once get the next numbers, each its own";
-    test.skipIf(skips.numbering !== undefined)(because(opensAtOnce, skips.numbering), async () => {
-      const outcomes = await Promise.all(
-        Array.from({ length: 50 }, () =>
-          ledger.submit({ type: "open", id: requestId(), creditLimit: 1, name: null }),
-        ),
-      );
-      const numbers = outcomes.map((outcome) => accepted(outcome).id).toSorted((a, b) => a - b);
-      expect(numbers).toEqual(Array.from({ length: 50 }, (_, index) => index + 6));
+    test("accounts opened at once get an id each, which none had before", async () => {
+      const outcomes = await Promise.all(Array.from({ length: 50 }, () => ledger.submit(open(1))));
+      const ids = outcomes.map((outcome) => accepted(outcome).id);
+      expect(new Set([...ids, "1", "2", "3", "4", "5"]).size).toBe(55);
+      for (const id of ids) {
+        expect([id, isAccountId(id)]).toEqual([id, true]);
+        expect(await ledger.account(id)).toMatchObject({ id, creditLimit: 1 });
+      }
     });
 
     test("changes a limit, except under what is owed", async () => {
@@ -167,16 +171,19 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     });
 
     test("refuses what names no account", async () => {
-      expect(await ledger.submit(transact(6, "credit", 1))).toMatchObject(refused("account-unknown"));
-      expect(
-        await ledger.submit({ type: "change-limit", id: requestId(), account: 6, creditLimit: 1 }),
-      ).toMatchObject(refused("account-unknown"));
-      expect(await ledger.account(6)).toBeNull();
+      for (const account of NO_ACCOUNTS) {
+        expect(await ledger.submit(transact(account, "credit", 1))).toEqual(refused("account-unknown"));
+        expect(
+          await ledger.submit({ type: "change-limit", id: requestId(), account, creditLimit: 1 }),
+        ).toEqual(refused("account-unknown"));
+        expect(await ledger.account(account)).toBeNull();
+      }
+      expect(await ledger.account("1")).toMatchObject({ balance: 0, seq: 0 });
     });
 
     test("the statement has the ten latest, newest first, and the balance that the newest led to", async () => {
-      for (let value = 1; value <= 12; value += 1) await ledger.submit(transact(2, "credit", value));
-      const statement = await ledger.statement(2);
+      for (let value = 1; value <= 12; value += 1) await ledger.submit(transact("2", "credit", value));
+      const statement = await ledger.statement("2");
       expect(statement?.entries.map((entry) => entry.value)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
       expect(statement?.entries[0]?.balance).toBe(statement?.account.balance ?? Number.NaN);
       expect(statement?.readAt).toBeGreaterThanOrEqual(
@@ -185,9 +192,9 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     });
 
     test("the history goes back to the first entry, page by page", async () => {
-      for (let value = 1; value <= 7; value += 1) await ledger.submit(transact(2, "credit", value));
+      for (let value = 1; value <= 7; value += 1) await ledger.submit(transact("2", "credit", value));
       const seqs = async (count: number, before: number | null) =>
-        (await ledger.history(2, { count, before }))?.map((entry) => entry.seq);
+        (await ledger.history("2", { count, before }))?.map((entry) => entry.seq);
       expect(await seqs(3, null)).toEqual([7, 6, 5]);
       expect(await seqs(3, 5)).toEqual([4, 3, 2]);
       expect(await seqs(3, 2)).toEqual([1]);
@@ -198,10 +205,10 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("entries form a chain: seq without gaps, balances that follow, times that rise", async () => {
       await Promise.all(
         Array.from({ length: 300 }, (_, index) =>
-          ledger.submit(transact(3, index % 3 === 0 ? "debit" : "credit", index + 1)),
+          ledger.submit(transact("3", index % 3 === 0 ? "debit" : "credit", index + 1)),
         ),
       );
-      const entries = await wholeHistory(ledger, 3);
+      const entries = await wholeHistory(ledger, "3");
       expect(entries).toHaveLength(300);
       let previous = { seq: 0, balance: 0, time: 0 };
       for (const entry of entries) {
@@ -237,18 +244,18 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         " ",
       ];
       for (const description of texts) {
-        await ledger.submit({ ...transact(4, "credit", 1), description });
-        expect((await ledger.statement(4))?.entries[0]?.description).toBe(description);
+        await ledger.submit({ ...transact("4", "credit", 1), description });
+        expect((await ledger.statement("4"))?.entries[0]?.description).toBe(description);
       }
     });
 
     test("the same key and content again gives the first outcome and changes nothing", async () => {
-      const command = transact(1, "debit", 300, "key:a");
+      const command = transact("1", "debit", 300, "key:a");
       const first = await ledger.submit(command);
       expect(first).toMatchObject({ type: "accepted", replayed: false, account: { balance: -300 } });
-      await ledger.submit(transact(1, "debit", 1));
+      await ledger.submit(transact("1", "debit", 1));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: -301, seq: 2 });
+      expect(await ledger.account("1")).toMatchObject({ balance: -301, seq: 2 });
     });
 
     test("a refusal is replayed too, even where it would be accepted now", async () => {
@@ -258,51 +265,45 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       await ledger.submit(transact(id, "credit", 100));
       expect(await ledger.submit(command)).toEqual(refused("limit-exceeded", true));
       expect(await ledger.account(id)).toMatchObject({ balance: 100, seq: 1 });
-      const unknown = transact(id + 1, "credit", 5, "key:c");
+      const unknown = transact("nobody", "credit", 5, "key:c");
       expect(await ledger.submit(unknown)).toEqual(refused("account-unknown"));
-      await account(0);
       expect(await ledger.submit(unknown)).toEqual(refused("account-unknown", true));
     });
 
     test("the same key with another content is refused, whatever differs", async () => {
-      const command = transact(1, "credit", 5, "key:d");
+      const command = transact("1", "credit", 5, "key:d");
       const first = await ledger.submit(command);
       const others = [
         { ...command, value: 6 },
         { ...command, kind: "debit" } as const,
         { ...command, description: "other" },
-        { type: "change-limit", id: "key:d", account: 1, creditLimit: 5 } as const,
+        { type: "change-limit", id: "key:d", account: "1", creditLimit: 5 } as const,
       ];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: 5, seq: 1, creditLimit: 100_000 });
+      expect(await ledger.account("1")).toMatchObject({ balance: 5, seq: 1, creditLimit: 100_000 });
     });
 
     const everywhere = "a key is known on every account, whatever it was first used on";
     test.skipIf(skips.keysEverywhere !== undefined)(because(everywhere, skips.keysEverywhere), async () => {
-      const command = transact(1, "credit", 5, "key:d");
+      const command = transact("1", "credit", 5, "key:d");
       const first = await ledger.submit(command);
-      const others = [
-        { ...command, account: 2 },
-        { ...command, account: 99 },
-        { type: "open", id: "key:d", creditLimit: 5, name: null } as const,
-      ];
+      const others = [{ ...command, account: "2" }, { ...command, account: "99" }, open(5, { id: "key:d" })];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
-      expect(await ledger.account(1)).toMatchObject({ balance: 5, seq: 1 });
-      expect(await ledger.account(2)).toMatchObject({ balance: 0, seq: 0 });
-      expect(await ledger.account(6)).toBeNull();
+      expect(await ledger.account("1")).toMatchObject({ balance: 5, seq: 1 });
+      expect(await ledger.account("2")).toMatchObject({ balance: 0, seq: 0 });
     });
 
     test("keys hold for opening and for limits", async () => {
-      const open = { type: "open", id: "key:e", creditLimit: 10, name: "one" } as const;
-      const opened = await ledger.submit(open);
-      expect(await ledger.submit(open)).toEqual({ ...opened, replayed: true });
+      const opening = open(10, { id: "key:e", name: "one" });
+      const opened = await ledger.submit(opening);
+      expect(await ledger.submit(opening)).toEqual({ ...opened, replayed: true });
+      for (const change of [{ creditLimit: 11 }, { name: "two" }, { name: null }, { unit: "PONTOS/0" }])
+        expect(await ledger.submit({ ...opening, ...change })).toEqual(refused("key-reused"));
       const { id } = accepted(opened);
-      const others = Array.from({ length: 12 }, (_, index) => index + 1).filter(
-        (other) => other > 5 && other !== id,
-      );
-      for (const other of others) expect(await ledger.account(other)).toBeNull();
+      expect(await ledger.account(id)).toMatchObject({ creditLimit: 10, name: "one", unit: "BRL/2" });
+      expect(accepted(await ledger.submit({ ...opening, id: "key:e2" })).id).not.toBe(id);
       const change = { type: "change-limit", id: "key:f", account: id, creditLimit: 20 } as const;
       const changed = await ledger.submit(change);
       await ledger.submit({ ...change, id: "key:g", creditLimit: 30 });
@@ -311,16 +312,16 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     });
 
     test("a key sent twice at once is applied once", async () => {
-      const command = transact(1, "credit", 7, "key:h");
+      const command = transact("1", "credit", 7, "key:h");
       const outcomes = await Promise.all(Array.from({ length: 20 }, () => ledger.submit(command)));
       expect(outcomes.filter((outcome) => !outcome.replayed)).toHaveLength(1);
       for (const outcome of outcomes) expect(accepted(outcome)).toMatchObject({ balance: 7, seq: 1 });
-      expect(await ledger.account(1)).toMatchObject({ balance: 7, seq: 1 });
+      expect(await ledger.account("1")).toMatchObject({ balance: 7, seq: 1 });
     });
 
     const forgets = "a key is remembered for a day and then forgotten";
     test.skipIf(skips.clock !== undefined)(because(forgets, skips.clock), async () => {
-      const command = transact(1, "credit", 7, "key:i");
+      const command = transact("1", "credit", 7, "key:i");
       await ledger.submit(command);
       subject.advanceClock(bounds.idempotency_key_kept_seconds - 1);
       expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 7 } });
@@ -330,21 +331,35 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     });
 
     test("closing completes what was submitted and then takes nothing more", async () => {
-      const begun = ledger.submit(transact(1, "credit", 1));
+      const begun = ledger.submit(transact("1", "credit", 1));
       await ledger.close();
       expect(accepted(await begun)).toMatchObject({ balance: 1 });
       expect(ledger.readiness().ready).toBe(false);
       for (const late of [
-        ledger.submit(transact(1, "credit", 1)),
-        ledger.account(1),
-        ledger.statement(1),
-        ledger.history(1, { count: 1, before: null }),
+        ledger.submit(transact("1", "credit", 1)),
+        ledger.account("1"),
+        ledger.statement("1"),
+        ledger.history("1", { count: 1, before: null }),
       ]) {
         expect(await late.then(String, (error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
       }
     });
   });
 }
+
+/** Ids that no account has, of forms that ids can have. */
+const NO_ACCOUNTS: readonly AccountId[] = [
+  "6",
+  "0",
+  "01",
+  "1.0",
+  "-1",
+  "{1}",
+  "constructor",
+  "__proto__",
+  "key:a",
+  "a".repeat(64),
+];
 
 function because(name: string, reason: string | undefined): string {
   return reason === undefined ? name : `${name} (not here: ${reason})`;
@@ -359,7 +374,7 @@ function refused(refusal: Refusal, replayed = false): Outcome {
   return { type: "refused", refusal, replayed };
 }
 
-async function wholeHistory(ledger: Ledger, account: number) {
+async function wholeHistory(ledger: Ledger, account: AccountId) {
   const entries = [];
   let before: number | null = null;
   for (;;) {

@@ -6,7 +6,6 @@ failOnLeaks();
 
 const clock = "Redis's clock cannot be moved";
 const severalShards = {
-  numbering: "each shard gives out numbers of its own",
   keysEverywhere: "a shard remembers the keys that were used on its own accounts",
 };
 

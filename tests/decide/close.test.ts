@@ -19,15 +19,15 @@ describeWithRedis("closing a ledger in Redis", () => {
 
   test("completes what was submitted, over several calls, then refuses", async () => {
     const ledger = await stand.ledger();
-    const commands = Array.from({ length: 1_500 }, () => debit(1));
+    const commands = Array.from({ length: 1_500 }, () => debit("1"));
     const begun = Promise.all(
       commands.map(async (command) => ({ command, outcome: await ledger.submit(command) })),
     );
-    const reading = ledger.statement(1);
+    const reading = ledger.statement("1");
     await ledger.close();
     expectAppliedOnce(await begun, await stand.events());
     expect(await reading).not.toBeNull();
-    expect(await submitted(ledger, debit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(ledger, debit("1"))).toMatchObject({ outcome: "none" });
     expect(ledger.readiness()).toEqual({ ready: false, reason: "the ledger is closed" });
     await ledger.close();
   });
@@ -36,7 +36,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);
     const ledger = await stand.ledger({ redisUrl: proxy.url });
     proxy.loseReplyAfter(0);
-    const begun = ledger.submit(debit(1));
+    const begun = ledger.submit(debit("1"));
     await ledger.close();
     expect(proxy.losses).toBe(1);
     expect(await begun).toMatchObject({ type: "accepted", account: { seq: 1 } });
@@ -48,10 +48,10 @@ describeWithRedis("closing a ledger in Redis", () => {
     const behindBalancer = await stand.ledger({ balancerResends: true });
     await stand.server.process.kill();
     await Bun.sleep(50);
-    const waiting = [submitted(ledger, credit(1)), submitted(behindBalancer, credit(1))];
+    const waiting = [submitted(ledger, credit("1")), submitted(behindBalancer, credit("1"))];
     await Promise.all([ledger.close(), behindBalancer.close()]);
     expect(await Promise.all(waiting)).toMatchObject([{ outcome: "none" }, { outcome: "unknown" }]);
-    expect(await submitted(behindBalancer, credit(1))).toMatchObject({ outcome: "unknown" });
+    expect(await submitted(behindBalancer, credit("1"))).toMatchObject({ outcome: "unknown" });
   });
 
   test("a history that is being read when the ledger closes ends, too", async () => {
@@ -69,8 +69,8 @@ describeWithRedis("closing a ledger in Redis", () => {
         },
       },
     });
-    for (let index = 0; index < 2; index += 1) await ledger.submit(credit(1));
-    const history = ledger.history(1, { count: 100, before: null }).catch((error: unknown) => error);
+    for (let index = 0; index < 2; index += 1) await ledger.submit(credit("1"));
+    const history = ledger.history("1", { count: 100, before: null }).catch((error: unknown) => error);
     await asked.promise;
     await ledger.close();
     // One entry is nowhere: it reads once more, of a ledger that is closed by now.
@@ -114,7 +114,7 @@ function program(redisUrl: string, before: string): string {
   return `
     import { RedisLedger } from "./src/decide/redis-ledger.ts";
     const url = new URL(${JSON.stringify(redisUrl)});
-    const command = { type: "transact", id: "req:close", account: 1, kind: "credit", value: 1, description: "x" };
+    const command = { type: "transact", id: "req:close", account: "1", kind: "credit", value: 1, description: "x" };
     const books = {
       fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
       history: async () => ({ entries: [], keptSeq: 0 }),

@@ -82,10 +82,11 @@ const RUN_IN_REDIS = `
 local rules = (function()
 ${compiled}end)()
 local row = {
-  creditLimit = tonumber(ARGV[1]), balance = tonumber(ARGV[2]), seq = tonumber(ARGV[3]), time = tonumber(ARGV[4]),
+  creditLimit = tonumber(ARGV[1]), balance = tonumber(ARGV[2]), held = tonumber(ARGV[3]),
+  seq = tonumber(ARGV[4]), time = tonumber(ARGV[5]),
 }
 local reply = {}
-for at = 5, #ARGV, 3 do
+for at = 6, #ARGV, 3 do
   local what, amount, now = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local refusal
   if what == 'open' then
@@ -96,8 +97,8 @@ for at = 5, #ARGV, 3 do
     refusal = rules.transact(row, what, amount, now)
   end
   reply[#reply + 1] = {
-    refusal or '', ('%d'):format(row.creditLimit), ('%d'):format(row.balance), ('%d'):format(row.seq),
-    ('%d'):format(row.time),
+    refusal or '', ('%d'):format(row.creditLimit), ('%d'):format(row.balance), ('%d'):format(row.held),
+    ('%d'):format(row.seq), ('%d'):format(row.time),
   }
 end
 return reply`;
@@ -120,6 +121,7 @@ const cents = fc.oneof(
 const rows: fc.Arbitrary<AccountRow> = fc.record({
   creditLimit: cents,
   balance: fc.tuple(cents, fc.boolean()).map(([amount, isOwed]) => (isOwed ? -amount : amount)),
+  held: fc.oneof(fc.constant(0), cents),
   seq: fc.nat(),
   time: fc.integer({ min: 0, max: 2 ** 52 }),
 });
@@ -172,19 +174,19 @@ describeWithRedis("the compiled rules, in Redis", () => {
   }, 60_000);
 });
 
-function textsOf({ creditLimit, balance, seq, time }: AccountRow): string[] {
-  return [creditLimit, balance, seq, time].map(String);
+function textsOf({ creditLimit, balance, held, seq, time }: AccountRow): string[] {
+  return [creditLimit, balance, held, seq, time].map(String);
 }
 
 /** The greatest amount that is accepted, of a limit the smallest. */
-function edgeOf(what: What, { creditLimit, balance }: AccountRow): number {
+function edgeOf(what: What, { creditLimit, balance, held }: AccountRow): number {
   switch (what) {
     case "credit":
       return MAX - balance;
     case "debit":
-      return balance + creditLimit;
+      return balance + creditLimit - held;
     case "limit":
     case "open":
-      return -balance;
+      return held - balance;
   }
 }

@@ -33,7 +33,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     const state = { stopped: false };
     const worker = async (): Promise<void> => {
       while (!state.stopped) {
-        const account = random.integer(1, 3);
+        const account = String(random.integer(1, 3));
         const value = random.integer(1, 5_000);
         const command: Command = random.chance(40) ? credit(account, value) : debit(account, value * 2);
         answers.push(await settle(random.pick(ledgers), command));
@@ -85,7 +85,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     // Before its first byte, in the middle of it, before its last one.
     for (const [index, bytes] of [0, 1, 30, 90].entries()) {
       proxy.loseReplyAfter(bytes);
-      expect(await ledger.submit(debit(1, 10))).toMatchObject({
+      expect(await ledger.submit(debit("1", 10))).toMatchObject({
         type: "accepted",
         account: { seq: index + 1, balance: -10 * (index + 1) },
       });
@@ -98,9 +98,9 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
   test("two ledgers, a bad network: of 1,000 debits with room for 600, exactly 600", async () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);
     const ledgers = [await stand.ledger({ redisUrl: proxy.url }), await stand.ledger()] as const;
-    await ledgers[0].submit({ type: "change-limit", id: "req:limit", account: 1, creditLimit: 600 });
+    await ledgers[0].submit({ type: "change-limit", id: "req:limit", account: "1", creditLimit: 600 });
     const settling = Promise.all(
-      Array.from({ length: 1000 }, (_, index) => settle(ledgers[index % 2 === 0 ? 0 : 1], debit(1))),
+      Array.from({ length: 1000 }, (_, index) => settle(ledgers[index % 2 === 0 ? 0 : 1], debit("1"))),
     );
     // In the middle of a reply that tells of some 100 of them.
     proxy.loseReplyAfter(random.integer(100, 10_000));
@@ -111,13 +111,13 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     expect(new Set(balances).size).toBe(600);
     expect(balances).toHaveLength(600);
     expect(proxy.losses).toBe(1);
-    expect(await ledgers[1].account(1)).toMatchObject({ balance: -600, seq: 600 });
+    expect(await ledgers[1].account("1")).toMatchObject({ balance: -600, seq: 600 });
   });
 
   test("Redis is away longer than the deadline: whether a command was sent decides what is known", async () => {
     const ledger = await stand.ledger();
     const behindBalancer = await stand.ledger({ balancerResends: true });
-    const commands = [debit(1), debit(1), debit(1), debit(1)] as const;
+    const commands = [debit("1"), debit("1"), debit("1"), debit("1")] as const;
     stand.server.process.signal("SIGSTOP");
     const sent = [submitted(ledger, commands[0]), submitted(behindBalancer, commands[1])];
     // Long enough for the call to leave this process, and it is on its way by then.
@@ -125,7 +125,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     await stand.server.process.kill();
     await Bun.sleep(100);
     const unsent = [submitted(ledger, commands[2]), submitted(behindBalancer, commands[3])];
-    const reading = ledger.account(1).catch((error: unknown) => error);
+    const reading = ledger.account("1").catch((error: unknown) => error);
     expect(ledger.readiness()).toEqual({ ready: true });
     expect((await Promise.all([...sent, ...unsent])).map(outcomeOf)).toEqual([
       "unknown",
@@ -142,30 +142,30 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     await eventually("it is back", () => admitted(ledger));
     const answers = await Promise.all(commands.map((command) => settle(ledger, command)));
     expectAppliedOnce(answers, await stand.events());
-    expect(await ledger.account(1)).toMatchObject({ balance: -4, seq: 4 });
+    expect(await ledger.account("1")).toMatchObject({ balance: -4, seq: 4 });
   });
 
   test("Redis freezes: unknown after the deadline; the same id tells, and it was applied once", async () => {
     const ledger = await stand.ledger();
-    const [first, behind] = [debit(1, 100), debit(1, 100)];
+    const [first, behind] = [debit("1", 100), debit("1", 100)];
     stand.server.process.signal("SIGSTOP");
     const frozen = submitted(ledger, first);
     await Bun.sleep(50);
     const waiting = submitted(ledger, behind);
-    const reading = ledger.statement(1).catch((error: unknown) => error);
+    const reading = ledger.statement("1").catch((error: unknown) => error);
     expect(outcomeOf(await frozen)).toBe("unknown");
     // It waited for the call before it, and was in none.
     expect(outcomeOf(await waiting)).toBe("none");
     expect(await reading).toMatchObject({ name: "LedgerUnavailable", outcome: "none" });
     stand.server.process.signal("SIGCONT");
     expect((await settle(ledger, first)).outcome).toMatchObject({ type: "accepted", replayed: true });
-    expect(await ledger.account(1)).toMatchObject({ balance: -100, seq: 1 });
+    expect(await ledger.account("1")).toMatchObject({ balance: -100, seq: 1 });
   });
 
   test("a frozen Redis applies later what was sent to it over a connection that is gone", async () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);
     const ledger = await stand.ledger({ redisUrl: proxy.url });
-    const command = debit(1, 100);
+    const command = debit("1", 100);
     stand.server.process.signal("SIGSTOP");
     const frozen = submitted(ledger, command);
     await Bun.sleep(100);
@@ -181,13 +181,13 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     await stand.command(["CONFIG", "SET", "busy-reply-threshold", "10"]);
     const script = stand.command(["EVAL", "while true do end", "0"]).catch(() => null);
     await Bun.sleep(100);
-    const frozen = submitted(ledger, debit(1, 100));
+    const frozen = submitted(ledger, debit("1", 100));
     // Longer than it takes until the client's own ping is refused, too.
     expect(outcomeOf(await frozen)).toBe("none");
     expect(await exchange(stand.server.process.port, "SCRIPT KILL\r\n")).toStartWith("+OK");
     await script;
     await eventually("it is back", () => admitted(ledger));
-    expect(await ledger.submit(debit(1, 100))).toMatchObject({
+    expect(await ledger.submit(debit("1", 100))).toMatchObject({
       type: "accepted",
       account: { balance: -100 },
     });
@@ -196,21 +196,21 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
   test("a full outbox refuses what is new, answers what was decided, and drains", async () => {
     const ledger = await stand.ledger({ outboxBatchesMax: 3 });
     const behindBalancer = await stand.ledger({ outboxBatchesMax: 3, balancerResends: true });
-    const commands = [debit(1), debit(1), debit(1)];
+    const commands = [debit("1"), debit("1"), debit("1")];
     for (const command of commands) await ledger.submit(command);
-    const late = debit(1);
+    const late = debit("1");
     expect(outcomeOf(await submitted(ledger, late))).toBe("none");
     // The function itself said so.
     expect(outcomeOf(await submitted(behindBalancer, late))).toBe("none");
     for (const command of commands) expect(await ledger.submit(command)).toMatchObject({ replayed: true });
-    expect((await ledger.statement(1))?.entries).toHaveLength(3);
+    expect((await ledger.statement("1"))?.entries).toHaveLength(3);
     await stand.books.keep(0, 1);
     expect(await ledger.submit(late)).toMatchObject({
       type: "accepted",
       replayed: false,
       account: { seq: 4 },
     });
-    expect(outcomeOf(await submitted(ledger, debit(1)))).toBe("none");
+    expect(outcomeOf(await submitted(ledger, debit("1")))).toBe("none");
   });
 });
 

@@ -21,11 +21,11 @@ describeWithRedis("what the ledger publishes to the feed", () => {
     for (let round = 0; round < 10; round += 1) {
       await Promise.all(
         Array.from({ length: 1 + round * 5 }, (_, index) =>
-          ledger.submit(index % 3 === 0 ? debit(1 + (index % 5), 60_000) : credit(1 + (index % 7))),
+          ledger.submit(index % 3 === 0 ? debit(`${1 + (index % 5)}`, 60_000) : credit(`${1 + (index % 7)}`)),
         ),
       );
-      await ledger.submit(debit(99));
-      await ledger.submit(debit(99, 1, `key:${round}`));
+      await ledger.submit(debit("99"));
+      await ledger.submit(debit("99", 1, `key:${round}`));
     }
     for (const shard of [0, 1]) {
       const outbox = await stand.outbox(shard);
@@ -40,7 +40,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
     const feed = { publish: (batch: Batch) => published.push(batch) };
     const ledgers = [await stand.ledger({ feed }), await stand.ledger({ feed })] as const;
     await Promise.all(
-      Array.from({ length: 200 }, (_, index) => ledgers[index % 2 === 0 ? 0 : 1].submit(credit(2))),
+      Array.from({ length: 200 }, (_, index) => ledgers[index % 2 === 0 ? 0 : 1].submit(credit("2"))),
     );
     const outbox = await stand.outbox(0);
     await eventually("all is published", () => published.length >= outbox.length);
@@ -52,7 +52,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
   test("comes after the answers of its batch", async () => {
     const order: string[] = [];
     const ledger = await stand.ledger({ feed: { publish: () => order.push("feed") } });
-    await ledger.submit(credit(1)).then(() => order.push("answer"));
+    await ledger.submit(credit("1")).then(() => order.push("answer"));
     await eventually("it is published", () => order.length === 2);
     expect(order).toEqual(["answer", "feed"]);
   });
@@ -67,8 +67,8 @@ describeWithRedis("what the ledger publishes to the feed", () => {
         },
       },
     });
-    const answers = await Promise.all(Array.from({ length: 50 }, () => settle(ledger, credit(2))));
-    await ledger.submit(credit(1));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => settle(ledger, credit("2"))));
+    await ledger.submit(credit("1"));
     await eventually("it has thrown", () => thrown >= 2);
     expect(answers.every(({ outcome }) => !outcome.replayed)).toBe(true);
     expectAppliedOnce(answers, (await stand.events()).slice(0, 50));
@@ -80,7 +80,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
     const feed = { publish: () => never };
     const ledger = await stand.ledger({ feed });
     for (let index = 0; index < 5; index += 1)
-      expect(await ledger.submit(credit(1))).toMatchObject({ account: { seq: index + 1 } });
+      expect(await ledger.submit(credit("1"))).toMatchObject({ account: { seq: index + 1 } });
     await ledger.close();
   });
 });

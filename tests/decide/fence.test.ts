@@ -59,7 +59,7 @@ describeWithRedis("the fence", () => {
     },
     {
       name: "the functions are of another version",
-      reason: /^Redis has another version than this program \(999, not 3\): run razonete init$/,
+      reason: /^Redis has another version than this program \(999, not 4\): run razonete init$/,
       make: () => {
         const other = functionLibrary.replace(/local VERSION = '\d+'/, "local VERSION = '999'");
         expect(other).not.toBe(functionLibrary);
@@ -118,7 +118,7 @@ describeWithRedis("the fence", () => {
       await fenced(ledger, reason);
       await mend();
       await eventually("it is ready", () => admitted(ledger));
-      expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+      expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
     });
   }
 
@@ -129,24 +129,24 @@ describeWithRedis("the fence", () => {
     const asked = stand.books.asked;
     proxy.cut();
     await eventually("the connection is back", () => admitted(ledger));
-    expect((await settle(ledger, credit(1))).outcome).toMatchObject({ type: "accepted" });
+    expect((await settle(ledger, credit("1"))).outcome).toMatchObject({ type: "accepted" });
     expect(stand.books.asked).toBe(asked);
   });
 
   test("a Redis that was restarted is not asked before the books were", async () => {
     const ledger = await stand.ledger();
-    await ledger.submit(credit(1));
+    await ledger.submit(credit("1"));
     stand.books.away = true;
     await stand.crash();
     await fenced(ledger, /^the books in PostgreSQL cannot be asked/);
     stand.books.away = false;
     await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.account(1)).toMatchObject({ seq: 1 });
+    expect(await ledger.account("1")).toMatchObject({ seq: 1 });
   });
 
   test("Redis comes back older than what was answered: nothing is answered from it", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 5; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 5; index += 1) await ledger.submit(credit("1"));
     await stand.server.process.kill();
     cutTail(stand.server.process.logFile);
     await stand.server.process.start();
@@ -162,13 +162,13 @@ describeWithRedis("the fence", () => {
         const proxy = await TcpProxy.start(stand.server.process.port);
         try {
           const ledger = await stand.ledger({ redisUrl: proxy.url });
-          for (let index = 0; index < 5; index += 1) await ledger.submit(credit(1));
+          for (let index = 0; index < 5; index += 1) await ledger.submit(credit("1"));
           proxy.hold();
           await stand.server.process.kill();
           cutTail(stand.server.process.logFile);
           await stand.server.process.start();
           const other = await stand.ledger();
-          await other.submit(credit(1));
+          await other.submit(credit("1"));
           expect((await stand.outbox()).length).toBe(5);
           if (kept) await stand.books.keep(0, 10);
           expect(other.readiness()).toEqual({ ready: true });
@@ -198,9 +198,9 @@ describeWithRedis("the fence", () => {
 
   test("the data goes back while the ledger runs: the function refuses, and the fence stays down", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 3; index += 1) await ledger.submit(credit("1"));
     await stand.command(["HSET", "razonete:{0}:head", "g", "2"]);
-    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "none" });
     await fenced(ledger, /^Redis is older than what it has answered \(batch 2 of 3\)/);
     // Its own data again, which bears no mark.
     await stand.command(["HSET", "razonete:{0}:head", "g", "3"]);
@@ -210,13 +210,13 @@ describeWithRedis("the fence", () => {
 
   test("a new epoch while the ledger runs: it follows the books, also back to an earlier batch", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 3; index += 1) await ledger.submit(credit("1"));
     // Batch 3 was lost, and the books began anew with what they had.
     stand.books.epoch = "second";
     await stand.begin();
     stand.books.lastG = [0];
     await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.submit(credit(1))).toMatchObject({ account: { seq: 1 } });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ account: { seq: 1 } });
   });
 
   test("a new epoch in the same Redis, set up while the connection was cut: the books are asked", async () => {
@@ -230,7 +230,7 @@ describeWithRedis("the fence", () => {
   test("what was sent in one epoch is not sent again in the next, which does not remember it", async () => {
     const ledger = await stand.ledger();
     stand.server.process.signal("SIGSTOP");
-    const lost = submitted(ledger, credit(1));
+    const lost = submitted(ledger, credit("1"));
     await Bun.sleep(50);
     // Applied, but its answer is lost; and the next epoch begins before the deadline.
     await stand.server.process.kill();
@@ -239,13 +239,13 @@ describeWithRedis("the fence", () => {
     await stand.begin();
     expect(await lost).toMatchObject({ outcome: "unknown" });
     await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
+    expect(await ledger.account("1")).toMatchObject({ seq: 0 });
   });
 
   test("the functions vanish while the ledger runs", async () => {
     const ledger = await stand.ledger();
     await stand.command(["FUNCTION", "FLUSH"]);
-    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "none" });
     await fenced(ledger, /^Redis has no functions/);
     await stand.command(["FUNCTION", "LOAD", functionLibrary]);
     await eventually("it is ready", () => admitted(ledger));

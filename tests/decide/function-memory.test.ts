@@ -60,11 +60,11 @@ describeWithRedis("what the function remembers of ids", () => {
   }
 
   test("an opening again does not open another account", async () => {
-    const open = openOf(10, "req:1", "", "name");
+    const open = openOf("6", 10, "req:1", { name: "name" });
     const { outcomes } = await apply(stand, [open, open]);
-    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 name$/);
+    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 BRL\/2 name$/);
     expect(outcomes[1]).toBe(`+${outcomes[0]?.slice(1)}`);
-    expect(await outcomeOf(openOf(10, "req:2"))).toStartWith("=o 7 ");
+    expect(await outcomeOf(openOf("7", 10, "req:2"))).toStartWith("=o 7 ");
   });
 
   test("a key with another content is refused, also in the same batch, and its memory stays", async () => {
@@ -95,38 +95,41 @@ describeWithRedis("what the function remembers of ids", () => {
     }
   });
 
-  /** As if the shard had been written to all the time, for so many seconds. */
-  const grow = (seconds: number) =>
-    stand.command(["HINCRBY", `${prefix}head`, "age", String(seconds * 1_000_000)]);
+  /** As if the shard had been swept every second, for so long. */
+  async function grow(seconds: number): Promise<void> {
+    await stand.command(["HINCRBY", `${prefix}head`, "age", String(seconds * 1_000_000)]);
+    await sweep();
+  }
+  const ageOf = async () => Number(await stand.command(["HGET", `${prefix}head`, "age"]));
+  const sweep = () => stand.call("razonete_sweep", ["test"]);
   const periods = async () => (await periodKeys()).map((key) => key.slice(`${prefix}seen:`.length));
 
   test("a request's id is known for the rest of its period and the next one, and not in the one after", async () => {
     const first = debitOf(1, 5, "req:1");
     await apply(stand, [first]);
-    await grow(59);
+    await grow(15);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
     await grow(2);
     await apply(stand, [debitOf(1, 5, "req:2")]);
     expect(await periods()).toEqual(["0", "1"]);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
-    await grow(59);
+    await grow(15);
     expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
     await grow(2);
-    // Decided in the period that begins with it: so it is known still.
-    expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
-    await apply(stand, [debitOf(1, 5, "req:3")]);
+    expect(await periods()).toEqual(["1"]);
+    expect(await outcomeOf(first)).toStartWith("=d 1 3 ");
     expect(await periods()).toEqual(["1", "2"]);
-    expect(await outcomeOf(first)).toStartWith("=d 1 4 ");
     for (const key of await periodKeys()) expect(Number(await stand.command(["TTL", key]))).toBe(-1);
   });
 
   test("a machine's clock that jumps ahead, however often, makes no id forgotten", async () => {
     const first = debitOf(1, 5, "req:1");
     await apply(stand, [first]);
-    for (const jump of [1, 2, 3]) {
-      // What a clock does that jumps ahead by ten minutes: the time that was given out last is as long ago.
+    for (let jump = 1; jump <= 14; jump += 1) {
+      // What a clock does that jumps ahead by ten minutes: the latest sweep is as long ago.
       const before = (Date.now() - 600_000) * 1000;
-      await stand.command(["HSET", `${prefix}head`, "time", String(before)]);
+      await stand.command(["HSET", `${prefix}head`, "time", String(before), "swept", String(before)]);
+      expect(await sweep()).toBe(0);
       await apply(stand, [debitOf(2, 1, `req:jump-${jump}`)]);
       expect(await outcomeOf(first)).toStartWith("+d 1 1 ");
     }
@@ -137,12 +140,38 @@ describeWithRedis("what the function remembers of ids", () => {
     await apply(stand, [debitOf(1, 5, "req:0")]);
     // As if the clock had been ahead by two hours when this shard was last written.
     const ahead = (Date.now() + 7_200_000) * 1000;
-    await stand.command(["HSET", `${prefix}head`, "time", String(ahead)]);
+    await stand.command(["HSET", `${prefix}head`, "time", String(ahead), "swept", String(ahead)]);
+    await sweep();
+    expect(await ageOf()).toBe(0);
     const first = await outcomeOf(debitOf(1, 5, "req:1"));
     expect(first).toStartWith(`=d 1 2 ${ahead} `);
     expect(await outcomeOf(debitOf(1, 5, "req:1"))).toBe(`+${first.slice(1)}`);
     expect(await outcomeOf(debitOf(1, 5, "req:2"))).toStartWith(`=d 1 3 ${ahead + 1} `);
     expect(await outcomeOf(debitOf(1, 5, "req:0"))).toStartWith("+d 1 1 ");
+  });
+
+  test("sweeps make the age of a period grow by the time between them", async () => {
+    await sweep();
+    expect(await ageOf()).toBe(0);
+    await Bun.sleep(100);
+    await sweep();
+    expect(await ageOf()).toBeGreaterThanOrEqual(100_000);
+    const before = await snapshot(stand);
+    expect(await stand.call("razonete_sweep", ["other"])).toBe(0);
+    expect(await snapshot(stand)).toEqual(before);
+  });
+
+  test("where memory is full, a sweep still forgets", async () => {
+    await apply(stand, [debitOf(1, 5, "req:1")]);
+    await grow(16);
+    await stand.command(["HINCRBY", `${prefix}head`, "age", "16000000"]);
+    await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
+    try {
+      expect(await sweep()).toBe(1);
+    } finally {
+      await stand.command(["CONFIG", "SET", "maxmemory", "0"]);
+    }
+    expect(await periods()).toEqual([]);
   });
 
   test("a batch of refusals alone moves the shard's clock, too", async () => {
@@ -175,11 +204,11 @@ describeWithRedis("what the function remembers of ids", () => {
     ];
     const first = await apply(stand, commands);
     await stand.command(["BGREWRITEAOF"]);
-    const later = await apply(stand, [openOf(7, "req:2")]);
+    const later = await apply(stand, [openOf("a", 7, "req:2")]);
     const before = await snapshot(stand);
     await stand.crash();
     expect(await snapshot(stand)).toEqual(before);
-    const again = await apply(stand, [...commands, openOf(7, "req:2")]);
+    const again = await apply(stand, [...commands, openOf("a", 7, "req:2")]);
     expect(again).toEqual({ g: "", outcomes: [...first.outcomes, ...later.outcomes].map(replayed) });
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
+import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { apply, creditOf, debitOf, limitOf, openOf } from "./support/function-calls.ts";
@@ -19,40 +20,46 @@ describeWithRedis("what the function writes", () => {
   afterAll(() => stand[Symbol.asyncDispose]());
 
   /** A shard of its own making. */
-  async function begin(g: string, next: string, ...accounts: string[][]): Promise<void> {
+  async function begin(g: string, ...accounts: string[][]): Promise<void> {
     await stand.command(["FLUSHALL"]);
-    await stand.call("razonete_begin", ["test", "1", g, next, ...accounts.flat()]);
+    await stand.call("razonete_begin", ["test", "1", g, ...accounts.flat()]);
   }
 
   test("every number keeps every digit", async () => {
     const time = "9007199254740000";
     const g = "9007199254740989";
-    const next = "9007199254740989";
-    await begin(g, next, [MAX, MAX, "0", "9007199254740980", time, ""], ["1", MAX, "0", "0", time, ""]);
+    const held = "9007199254740990";
+    await begin(
+      g,
+      ["a", `${MAX} 0 0 9007199254740980 ${time} BRL/2 open ${time}`],
+      ["1", `${MAX} 0 0 0 ${time} BRL/2 open ${time}`],
+      ["2", `${MAX} ${MAX} ${held} ${MAX} ${MAX} U/99 open ${MAX}`],
+    );
     const applied = await apply(stand, [
-      debitOf(MAX, MAX, "req:1"),
-      creditOf(MAX, "123456789012345", "req:2"),
-      debitOf(MAX, "100000000000000", "req:3"),
+      debitOf("a", MAX, "req:1"),
+      creditOf("a", "123456789012345", "req:2"),
+      debitOf("a", "100000000000000", "req:3"),
       creditOf(1, MAX, "req:4"),
-      openOf(MAX, "req:5"),
+      openOf("new", MAX, "req:5"),
       limitOf(1, "100000000000001", "req:6"),
+      limitOf(2, "9007199254740989", "req:7"),
     ]);
     const expected = [
-      `d ${MAX} 9007199254740981 9007199254740001 ${MAX} -${MAX} ${MAX} req:1 text`,
-      `c ${MAX} 9007199254740982 9007199254740002 123456789012345 -8883742465728646 ${MAX} req:2 text`,
-      `d ${MAX} 9007199254740983 9007199254740003 100000000000000 -8983742465728646 ${MAX} req:3 text`,
+      `d a 9007199254740981 9007199254740001 ${MAX} -${MAX} ${MAX} req:1 text`,
+      `c a 9007199254740982 9007199254740002 123456789012345 -8883742465728646 ${MAX} req:2 text`,
+      `d a 9007199254740983 9007199254740003 100000000000000 -8983742465728646 ${MAX} req:3 text`,
       `c 1 1 9007199254740001 ${MAX} ${MAX} ${MAX} req:4 text`,
-      expect.stringMatching(new RegExp(`^o ${next} \\d{16} ${MAX} req:5 $`)),
+      expect.stringMatching(new RegExp(`^o new \\d{16} ${MAX} req:5 BRL/2 $`)),
       `l 1 1 9007199254740001 ${MAX} 100000000000001 req:6`,
+      `l 2 ${MAX} ${MAX} ${MAX} 9007199254740989 req:7`,
     ];
     expect(applied.g).toBe("9007199254740990");
     expect(applied.outcomes.map((text) => text.slice(1))).toEqual(expected);
     expect(await stand.events()).toEqual(expected);
     expect(await stand.call("razonete_status")).toEqual([
       "test",
-      "3",
+      FUNCTION_VERSION,
       "1",
-      "9007199254740990",
       "9007199254740990",
       1,
       "9007199254740990",
@@ -67,26 +74,26 @@ describeWithRedis("what the function writes", () => {
       "test",
       "9007199254740990",
       "s",
-      MAX,
+      "a",
       "a",
       "1",
+      "a",
+      "2",
     ];
     expect(await stand.command(args)).toMatchObject([
       expect.stringMatching(/^\d{16}$/),
       [
-        MAX,
-        "-8983742465728646",
-        "9007199254740983",
-        "9007199254740003",
+        `${MAX} -8983742465728646 0 9007199254740983 9007199254740003 BRL/2 open ${time}`,
         "",
         ...expected.slice(0, 3).toReversed(),
       ],
-      ["100000000000001", MAX, "1", "9007199254740001", ""],
+      [`100000000000001 ${MAX} 0 1 9007199254740001 BRL/2 open ${time}`, ""],
+      [`9007199254740989 ${MAX} ${held} ${MAX} ${MAX} U/99 open ${MAX}`, ""],
     ]);
   });
 
   test("balances end at 2^53 - 1, on either side, exactly", async () => {
-    await begin("0", "6", ["1", MAX, "0", "0", "0", ""]);
+    await begin("0", ["1", `${MAX} 0 0 0 0 BRL/2 open 0`]);
     const { outcomes } = await apply(stand, [
       creditOf(1, MAX, "req:1"),
       creditOf(1, 1, "req:2"),
@@ -119,10 +126,19 @@ describeWithRedis("what the function writes", () => {
       expect(await apply(stand, [])).toEqual({ g: "", outcomes: [] });
     }
     expect((await stand.outbox()).map((batch) => batch.g)).toEqual([1, 2, 3, 4, 5]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "5", "6", 5, "1", "", "5"]);
+    expect(await stand.call("razonete_status")).toEqual([
+      "test",
+      FUNCTION_VERSION,
+      "1",
+      "5",
+      5,
+      "1",
+      "",
+      "5",
+    ]);
     // Trimmed to nothing, it goes on where it was.
     await stand.command(["XTRIM", `${prefix}outbox`, "MINID", "6"]);
-    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "5", "6", 0, "", "", ""]);
+    expect(await stand.call("razonete_status")).toEqual(["test", FUNCTION_VERSION, "1", "5", 0, "", "", ""]);
     expect(await apply(stand, [creditOf(1, 1, "req:next")])).toMatchObject({ g: "6" });
   });
 
@@ -146,7 +162,7 @@ describeWithRedis("what the function writes", () => {
   test("a batch is one outbox entry, with what was accepted, or refused under a key, in its order", async () => {
     const { outcomes } = await apply(stand, [
       creditOf(2, 1, "req:1"),
-      openOf(5, "req:2", "", "a name\nof two lines"),
+      openOf("6", 5, "req:2", { name: "a name\nof two lines" }),
       debitOf(6, 6, "req:3"),
       debitOf(6, 6, "key:refused", "content"),
       debitOf(6, 5, "req:4"),
@@ -165,12 +181,12 @@ describeWithRedis("what the function writes", () => {
     ]);
     expect(events[2]).toMatch(/^x \d{16} limit-exceeded key:refused content$/);
     expect(await stand.outbox()).toEqual([{ g: 1, events }]);
-    expect(events[1]).toEndWith(" 5 req:2 a name\nof two lines");
-    expect(await stand.command(["HGET", `${prefix}account:6`, "name"])).toBe("a name\nof two lines");
+    expect(events[1]).toEndWith(" 5 req:2 BRL/2 a name\nof two lines");
+    expect(await stand.command(["GET", `${prefix}name:6`])).toBe("a name\nof two lines");
   });
 
-  test("the statement holds exactly the ten latest, over one batch and over many", async () => {
-    const seqs = async (account: number) =>
+  test("the statement holds the ten latest and at most seven more, over one batch and over many", async () => {
+    const seqs = async (account: string) =>
       z
         .array(z.string())
         .parse(await stand.command(["ZRANGE", `${prefix}statement:${account}`, "0", "-1"]))
@@ -181,26 +197,29 @@ describeWithRedis("what the function writes", () => {
       stand,
       Array.from({ length: 512 }, (_, index) => creditOf(1, 1, `req:${index}`)),
     );
-    expect(await seqs(1)).toEqual(ten(512));
+    const latest = (last: number) => ten(last - (last % 8)).concat(ten(last).slice(10 - (last % 8)));
+    expect(await seqs("1")).toEqual(ten(512));
     for (let index = 1; index <= 25; index += 1) {
       await apply(stand, [creditOf(2, 1, `req:a${index}`), debitOf(1, 1, `req:b${index}`)]);
-      expect(await seqs(2)).toEqual(ten(index).filter((seq) => seq > 0));
+      expect(await seqs("2")).toEqual(latest(index).filter((seq) => seq > 0));
     }
-    expect(await seqs(1)).toEqual(ten(537));
+    expect(await seqs("1")).toEqual(latest(537));
   });
 
   test("the largest call there is: 512 openings with long names, 512 accounts at once", async () => {
     const name = "😀".repeat(100);
     const id = (index: number) => `key:${"~".repeat(250)}${index}`;
+    const accounts = Array.from({ length: 512 }, (_, index) => `${"a".repeat(60)}${1000 + index}`);
     const opened = await apply(
       stand,
-      Array.from({ length: 512 }, (_, index) => openOf(MAX, id(index), "c".repeat(500), name)),
+      Array.from({ length: 512 }, (_, index) =>
+        openOf(accounts[index] ?? "", MAX, id(index), { content: "c".repeat(500), name }),
+      ),
     );
-    const numbers = opened.outcomes.map((text) => Number(text.split(" ")[1]));
-    expect(numbers).toEqual(Array.from({ length: 512 }, (_, index) => 6 + index));
+    expect(opened.outcomes.map((text) => text.split(" ")[1])).toEqual(accounts);
     const debited = await apply(
       stand,
-      numbers.map((number) => debitOf(number, MAX, `req:${number}`)),
+      accounts.map((account) => debitOf(account, MAX, `req:${account}`)),
     );
     expect(debited.outcomes.filter((text) => text.startsWith("=d"))).toHaveLength(512);
     expect(debited.g).toBe("2");

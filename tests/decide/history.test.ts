@@ -19,7 +19,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
   afterEach(() => stand[Symbol.asyncDispose]());
 
   async function seqs(ledger: RedisLedger, before: number | null, count: number): Promise<number[]> {
-    const page = await ledger.history(1, { count, before });
+    const page = await ledger.history("1", { count, before });
     return (page ?? []).map((entry) => entry.seq);
   }
 
@@ -28,7 +28,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
 
   test("is whole wherever the books end: no page lacks an entry, or has one twice", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 40; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 40; index += 1) await ledger.submit(credit("1"));
     for (const kept of [0, 1, 15, 14, 9, 1]) {
       if (kept > 0) await stand.books.keep(0, kept);
       for (const before of [null, 41, 40, 31, 30, 17, 16, 2, 1])
@@ -51,7 +51,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
     const clients = Promise.all(
       Array.from({ length: 8 }, async () => {
         for (let index = 0; index < 60; index += 1) {
-          await settle(ledger, credit(1));
+          await settle(ledger, credit("1"));
           state.answered += 1;
         }
       }),
@@ -96,13 +96,13 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
         },
       },
     });
-    for (let index = 0; index < 30; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 30; index += 1) await ledger.submit(credit("1"));
     expect(await seqs(ledger, null, 100)).toEqual(down(30, 100));
   });
 
   test("is refused where the books are away, and says that nothing was changed", async () => {
     const ledger = await stand.ledger();
-    await ledger.submit(credit(1));
+    await ledger.submit(credit("1"));
     stand.books.away = true;
     expect(await seqs(ledger, null, 1).catch((error: unknown) => error)).toMatchObject({ outcome: "none" });
     stand.books.away = false;

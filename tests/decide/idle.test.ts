@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { z } from "zod";
 import { bounds } from "../../src/bounds.ts";
 import { eventually } from "../support/eventually.ts";
+import { accountOn } from "../support/account-on.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { credit } from "./support/settling.ts";
@@ -50,18 +51,18 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
 
   test("is not ready any more when its data is older than what it has answered", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(SHARDS));
+    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(accountOn(0, SHARDS)));
     await stand.command(["HSET", "razonete:{0}:head", "g", "2"]);
     await becomesUnready(ledger, /^Redis is older than what it has answered \(batch 2 of 3\)/);
   });
 
   test("nor when that is so of one shard, while another one is asked all the time", async () => {
     const ledger = await stand.ledger();
-    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < 3; index += 1) await ledger.submit(credit(accountOn(1, SHARDS)));
     await stand.command(["HSET", "razonete:{1}:head", "g", "2"]);
     const over = new AbortController();
     const asking = (async () => {
-      while (!over.signal.aborted) await ledger.account(SHARDS).catch(() => null);
+      while (!over.signal.aborted) await ledger.account(accountOn(0, SHARDS)).catch(() => null);
     })();
     try {
       await becomesUnready(ledger, /^Redis is older than what it has answered \(batch 2 of 3\)/);
@@ -73,13 +74,13 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
 
   test("follows the books into a new epoch, so that its first request is answered", async () => {
     const ledger = await stand.ledger();
-    await ledger.submit(credit(1));
+    await ledger.submit(credit("1"));
     const asked = stand.books.asked;
     stand.books.epoch = "second";
     await stand.begin();
     await eventually("the books are asked", () => stand.books.asked > asked);
     await eventually("it is ready", () => ledger.readiness().ready);
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted", account: { seq: 1 } });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted", account: { seq: 1 } });
   });
 
   test("stays ready, and asks once at a time where Redis is silent", async () => {
@@ -106,7 +107,7 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
       let asked = 0;
       const until = last + 4 * bounds.fence_look_milliseconds;
       while (last < until) {
-        await Promise.all([1, 2, 3].map((account) => ledger.account(account)));
+        await Promise.all([0, 1, 2].map((shard) => ledger.account(accountOn(shard, SHARDS))));
         asked += SHARDS;
         gap = Math.max(gap, performance.now() - last);
         last = performance.now();

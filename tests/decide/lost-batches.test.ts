@@ -3,6 +3,7 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
+import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { credit, submitted } from "./support/settling.ts";
@@ -21,7 +22,7 @@ describeWithRedis("batches that were answered and are gone", () => {
 
   const lost = () => stand.command(["HGET", head, "lost"]);
   const credits = async (ledger: RedisLedger, count: number) => {
-    for (let index = 0; index < count; index += 1) await ledger.submit(credit(1));
+    for (let index = 0; index < count; index += 1) await ledger.submit(credit("1"));
   };
 
   async function refused(ledger: RedisLedger, reason: RegExp): Promise<void> {
@@ -40,8 +41,20 @@ describeWithRedis("batches that were answered and are gone", () => {
     const ledger = await stand.ledger();
     await credits(ledger, 2);
     expect(await stand.call("razonete_lost", ["test", "3", ""])).toBe(1);
-    expect(await stand.call("razonete_status")).toEqual(["test", "3", "1", "2", "6", 2, "1", "3", "2"]);
-    for (const answer of [submitted(ledger, credit(1)), ledger.account(1).catch((error: unknown) => error)])
+    expect(await stand.call("razonete_status")).toEqual([
+      "test",
+      FUNCTION_VERSION,
+      "1",
+      "2",
+      2,
+      "1",
+      "3",
+      "2",
+    ]);
+    for (const answer of [
+      submitted(ledger, credit("1")),
+      ledger.account("1").catch((error: unknown) => error),
+    ])
       expect(await answer).toBeInstanceOf(LedgerUnavailable);
     await refused(ledger, /^Redis has lost what it has answered \(batch 3, it has 2\): .* razonete restore$/);
     expect((await stand.outbox()).length).toBe(2);
@@ -84,10 +97,10 @@ describeWithRedis("batches that were answered and are gone", () => {
     await stand.command(["HSET", head, "g", "3"]);
     await stand.command(["XDEL", "razonete:{0}:outbox", "4-0", "5-0"]);
     const restarted = await stand.ledger();
-    expect(await submitted(witness, credit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(witness, credit("1"))).toMatchObject({ outcome: "none" });
     await refused(witness, /^Redis is older than what it has answered \(batch 3 of 5\)/);
     await eventually("it is in the books", () => stand.books.seenG[0] === 5);
-    expect(await submitted(restarted, credit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(restarted, credit("1"))).toMatchObject({ outcome: "none" });
     await refused(restarted, /older than what it has answered|has lost what it has answered/);
 
     // All APIs are restarted, and the mark in Redis is gone with the data that is put in its place.
@@ -105,7 +118,7 @@ describeWithRedis("batches that were answered and are gone", () => {
       await credits(ledger, 4);
       stand.books.away = true;
       await stand.command(harm);
-      expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
+      expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "none" });
       await refused(ledger, new RegExp(`${reason.source}.*\\(the books cannot be told yet\\)$`));
       stand.books.away = false;
       await eventually("it is in the books", () => stand.books.seenG[0] === 4);
@@ -117,7 +130,7 @@ describeWithRedis("batches that were answered and are gone", () => {
     const ledger = await stand.ledger();
     await credits(ledger, 4);
     await stand.command(["FUNCTION", "FLUSH"]);
-    await submitted(ledger, credit(1));
+    await submitted(ledger, credit("1"));
     await eventually("it is in the books", () => stand.books.seenG[0] === 4);
     await stand.command(["FUNCTION", "LOAD", functionLibrary]);
     await eventually("it is ready", () => admitted(ledger));

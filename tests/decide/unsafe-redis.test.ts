@@ -3,7 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { fenced, notReady } from "./support/fenced.ts";
-import { credit, submitted } from "./support/settling.ts";
+import { credit, debit, submitted } from "./support/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -51,7 +51,7 @@ describeWithRedis("a server with settings that the promise does not stand on", (
       await notReady(ledger, reason);
       await mend();
       await eventually("it is ready", () => admitted(ledger));
-      expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+      expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
       // Nobody asks it for anything from here on: it notices by itself.
       await make();
       await notReady(ledger, reason);
@@ -69,26 +69,26 @@ describeWithRedis("a server with settings that the promise does not stand on", (
   test("a Redis that becomes a replica: no transaction was applied, and its client is told so", async () => {
     const ledger = await stand.ledger();
     await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
-    const answers = Array.from({ length: 20 }, () => submitted(ledger, credit(1)));
+    const answers = Array.from({ length: 20 }, () => submitted(ledger, credit("1")));
     for (const answer of answers) expect(await answer).toMatchObject({ outcome: "none" });
     await fenced(ledger, /^Redis is a replica/);
     await stand.command(["REPLICAOF", "NO", "ONE"]);
     await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
+    expect(await ledger.account("1")).toMatchObject({ seq: 0 });
   });
 
   test("a Redis that becomes a replica and refuses to read: the same", async () => {
     const ledger = await stand.ledger();
     await stand.command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
     await stand.command(["REPLICAOF", "127.0.0.1", "1"]);
-    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "none" });
+    expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "none" });
     await fenced(ledger, /^Redis is a replica/);
   });
 
   test("what is only about the disk can be waived, what makes Redis forget cannot", async () => {
     await stand.command(["CONFIG", "SET", "appendfsync", "everysec"]);
     const ledger = await stand.ledger({ durable: false });
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
     await stand.command(["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
     await fenced(ledger, /^Redis may lose what it has answered: set maxmemory-policy noeviction/);
   });
@@ -101,7 +101,7 @@ describeWithRedis("a server with settings that the promise does not stand on", (
       /^Redis does not tell whether it fsyncs .*DURABILITY=relaxed$/,
     );
     const ledger = await stand.ledger({ redisUrl, durable: false });
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
     await stand.command(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
     await fenced(ledger, /set maxmemory-policy noeviction \(it is allkeys-lru\)$/);
     await stand.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
@@ -122,7 +122,7 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     const lines: string[] = [];
     const ledger = await stand.ledger({ onOutage: (line) => lines.push(line) });
     await eventually("it says that it is ready", () => lines.pop() === "ready");
-    const command = { ...credit(1), id: "key:k" } as const;
+    const command = { ...credit("1"), id: "key:k" } as const;
     await stand.command(["ACL", "SETUSER", "default", "-set"]);
     expect(await submitted(ledger, command)).toMatchObject({
       outcome: "none",
@@ -138,17 +138,23 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     await eventually("it says that it goes on", () => lines.at(-1) === "Redis takes transactions again");
   });
 
-  test("memory that is full: why it is refused is said, and readings go on", async () => {
-    const ledger = await stand.ledger();
+  test("memory that is full: why it is refused is said, what was decided is known, and readings go on", async () => {
+    // Behind a balancer that resends, too, it is certain that nothing was done.
+    const ledger = await stand.ledger({ balancerResends: true });
+    const decided = [credit("2"), debit("2", 900_000, "key:refused")];
+    const outcomes = await Promise.all(decided.map((command) => ledger.submit(command)));
     await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
-    expect(await submitted(ledger, credit(1))).toMatchObject({
+    const again = await Promise.all([credit("2"), ...decided].map((command) => submitted(ledger, command)));
+    expect(again[0]).toMatchObject({ outcome: "none" });
+    expect(again.slice(1)).toEqual(outcomes.map((outcome) => ({ ...outcome, replayed: true })));
+    expect(await submitted(ledger, credit("1"))).toMatchObject({
       outcome: "none",
       message: expect.stringMatching(/^Redis refuses it: OOM/),
     });
     expect(ledger.readiness()).toEqual({ ready: true });
-    expect(await ledger.account(1)).toMatchObject({ seq: 0 });
+    expect(await ledger.account("1")).toMatchObject({ seq: 0 });
     await stand.command(["CONFIG", "SET", "maxmemory", "0"]);
-    expect(await ledger.submit(credit(1))).toMatchObject({ type: "accepted" });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted" });
   });
 
   test("a function that fails is not called again with the same commands", async () => {
@@ -157,7 +163,7 @@ describeWithRedis("a server with settings that the promise does not stand on", (
       /cmdstat_fcall:calls=(\d+)/.exec(String(await stand.command(["INFO", "commandstats"])))?.[1];
     await stand.command(["SET", "razonete:{0}:statement:1", "x"]);
     const before = Number((await calls()) ?? 0);
-    expect(await submitted(ledger, credit(1))).toMatchObject({ outcome: "unknown" });
+    expect(await submitted(ledger, credit("1"))).toMatchObject({ outcome: "unknown" });
     expect(Number(await calls())).toBe(before + 1);
   });
 

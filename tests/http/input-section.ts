@@ -34,7 +34,7 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       '"text"',
       "true",
     ])("a transaction of %s is 422", async (body) => {
-      await problem(await api.transact(1, body), 422, "invalid-fields");
+      await problem(await api.transact("1", body), 422, "invalid-fields");
     });
 
     test.each(["0.99999999999999999999", "9007199254740990.6", "1e-400"])(
@@ -69,7 +69,7 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       '{"valor": 01}',
       "{}{}",
     ])("a body %j that is no JSON is 400", async (body) => {
-      await problem(await api.transact(1, body), 400, "invalid-json");
+      await problem(await api.transact("1", body), 400, "invalid-json");
       await problem(await api.send("POST", "/clientes", body), 400, "invalid-json");
       await problem(await api.send("PATCH", "/clientes/1", body), 400, "invalid-json");
     });
@@ -87,7 +87,7 @@ export function inputSection(api: Client, fresh: () => boolean): void {
     });
 
     test("the problem names each field that is wrong", async () => {
-      const reply = await api.transact(1, { valor: 0, tipo: "x", descricao: "" });
+      const reply = await api.transact("1", { valor: 0, tipo: "x", descricao: "" });
       const { errors } = await problem(reply, 422, "invalid-fields");
       expect(errors).toEqual([
         { pointer: "#/valor", detail: expect.stringContaining("valor") },

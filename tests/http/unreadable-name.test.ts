@@ -8,7 +8,7 @@ const away = (): Promise<never> => Promise.reject(new LedgerUnavailable("Redis d
 const ledger: Ledger = {
   submit: async () => ({
     type: "accepted",
-    account: { id: 1, creditLimit: 5, balance: 0, seq: 0 },
+    account: { id: "1", creditLimit: 5, balance: 0, seq: 0 },
     replayed: false,
   }),
   account: away,

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Micros } from "../../src/ledger/account.ts";
 import type { Command } from "../../src/ledger/command.ts";
-import type { Ledger } from "../../src/ledger/ledger.ts";
-import { Model } from "./model.ts";
+import type { Ledger, Outcome } from "../../src/ledger/ledger.ts";
+import { type Expected, Model } from "./model.ts";
 import { sameView, TimelessView, type View } from "./view.ts";
 import { type Step, steps, toCommand } from "./steps.ts";
 
@@ -55,11 +55,11 @@ export function modelSuite(
       await using place = await newPlace();
       const run = new Run(place, newView());
       await run.start();
-      const debit = { type: "transact", account: 1, kind: "debit", value: 7, description: "x" } as const;
+      const debit = { type: "transact", account: "1", kind: "debit", value: 7, description: "x" } as const;
       const again: Command[] = [
         { ...debit, id: "key:a" },
-        { type: "open", id: "key:b", creditLimit: 0, name: null },
-        { ...debit, id: "key:c", account: 77 },
+        { type: "open", id: "key:b", unit: "BRL/2", creditLimit: 0, name: null },
+        { ...debit, id: "key:c", account: "77" },
       ];
       await run.submit(again);
       run.now += DAY - 1;
@@ -80,7 +80,7 @@ export function modelSuite(
       const commands = Array.from({ length: 3_000 }, (_, index): Command => ({
         type: "transact",
         id: `req:${index}`,
-        account: 1,
+        account: "1",
         kind: "debit",
         value: 50,
         description: "x",
@@ -88,6 +88,7 @@ export function modelSuite(
       const { late } = await run.submitAndClose(commands, {
         type: "open",
         id: "key:late",
+        unit: "BRL/2",
         creditLimit: 1,
         name: null,
       });
@@ -105,7 +106,7 @@ export function modelSuite(
       const commands = Array.from({ length: 5_000 }, (_, index): Command => ({
         type: "transact",
         id: index % 7 === 0 ? `key:${index % 70}` : `req:${index}`,
-        account: 1 + (index % 2),
+        account: String(1 + (index % 2)),
         kind: index % 3 === 0 ? "credit" : "debit",
         value: 1 + ((index * 7_919) % 1_000),
         description: String(index),
@@ -116,6 +117,9 @@ export function modelSuite(
     });
   });
 }
+
+/** Ids that no account gets. */
+const NO_ACCOUNTS = ["6", "01", "nobody"];
 
 /** One ledger and its model, side by side. */
 class Run {
@@ -146,7 +150,7 @@ class Run {
         });
         // All at once: the ledger is free to put them into one commit, and has to apply them in this order.
         const actual = await Promise.all(outcomes.map(({ command }) => this.#open.submit(command)));
-        this.#view.outcomes(
+        this.#compareOutcomes(
           actual,
           outcomes.map(({ expected }) => expected),
         );
@@ -157,8 +161,8 @@ class Run {
         if (this.#view.clockIsGiven) this.now += step.by;
         return;
       case "history": {
-        const { account, count, before } = step;
-        const page = { count, before };
+        const { count, before } = step;
+        const [account, page] = [this.#model.idOf(step.account), { count, before }];
         this.#view.entries(await this.#open.history(account, page), this.#model.history(account, page));
         return;
       }
@@ -170,7 +174,7 @@ class Run {
 
   async submit(commands: readonly Command[]): Promise<void> {
     const expected = commands.map((command) => this.#model.submit(command, this.now));
-    this.#view.outcomes(await Promise.all(commands.map((command) => this.#open.submit(command))), expected);
+    this.#compareOutcomes(await Promise.all(commands.map((command) => this.#open.submit(command))), expected);
   }
 
   /** @param late a command that comes after the close has begun; what it is refused with is returned */
@@ -180,7 +184,7 @@ class Run {
     const outcomes = Promise.all(commands.map((command) => ledger.submit(command)));
     await ledger.close();
     this.#ledger = null;
-    this.#view.outcomes(await outcomes, expected);
+    this.#compareOutcomes(await outcomes, expected);
     const [refused] = await Promise.allSettled([ledger.submit(late)]);
     return { late: refused.status === "rejected" ? refused.reason : null };
   }
@@ -197,8 +201,7 @@ class Run {
 
   /** Every reading of every account, and of some that there are not. */
   async compareAll(): Promise<void> {
-    const ids = Array.from({ length: this.#model.accounts + 2 }, (_, index) => index + 1);
-    for (const id of ids) {
+    for (const id of [...this.#model.ids, ...NO_ACCOUNTS]) {
       this.#view.statement(await this.#open.statement(id), this.#model.statement(id, this.now));
       let before: number | null = null;
       do {
@@ -212,9 +215,16 @@ class Run {
   }
 
   async #compareBalances(): Promise<void> {
-    for (let id = 1; id <= this.#model.accounts + 1; id += 1) {
+    for (const id of [...this.#model.ids, ...NO_ACCOUNTS]) {
       this.#view.account(await this.#open.account(id), this.#model.account(id));
     }
+  }
+
+  #compareOutcomes(actual: readonly Outcome[], expected: readonly Expected[]): void {
+    this.#view.outcomes(
+      actual,
+      expected.map((one, index) => this.#model.told(one, actual[index])),
+    );
   }
 
   get #open(): Ledger {

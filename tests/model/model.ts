@@ -1,4 +1,4 @@
-import type { Account, Micros } from "../../src/ledger/account.ts";
+import type { Account, AccountId, Micros } from "../../src/ledger/account.ts";
 import type { ChangeLimit, Command, Transact } from "../../src/ledger/command.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import type { HistoryPage, Outcome, Statement } from "../../src/ledger/ledger.ts";
@@ -10,23 +10,41 @@ const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
 
 /** An account as the model keeps it: what was asked of it, and nothing that can be computed from that. */
 interface Book {
+  /** `null` until the ledger has told which id it made. */
+  id: AccountId | null;
+  readonly unit: string;
   readonly name: string | null;
   readonly openedAt: Micros;
   creditLimit: number;
   readonly entries: Entry[];
 }
 
+/** An outcome, but for the id of the account. */
+export type Expected =
+  | { readonly type: "refused"; readonly refusal: Refusal; readonly replayed: boolean }
+  | {
+      readonly type: "accepted";
+      readonly book: Book;
+      readonly creditLimit: number;
+      readonly balance: number;
+      readonly seq: number;
+      readonly replayed: boolean;
+    };
+
 /**
  * What a ledger ought to do, as simply as it can be said: it shares no code with the ledgers, keeps everything in
- * arrays, computes balances anew from all entries each time, in BigInt, and knows nothing of batches or files.
+ * arrays, computes balances anew from all entries each time, in BigInt, and knows nothing of batches or files. The ledger makes the ids of accounts
+ * that are opened: the model learns each from the first answer that has it, and only says that it must be new.
  */
 export class Model {
   readonly #books: Book[];
-  readonly #keys = new Map<string, { content: string; outcome: Outcome; since: Micros }>();
+  readonly #keys = new Map<string, { content: string; outcome: Expected; since: Micros }>();
 
   /** @param now the clock's time when the ledger was created */
   constructor(now: Micros) {
-    this.#books = INITIAL_LIMITS.map((creditLimit) => ({
+    this.#books = INITIAL_LIMITS.map((creditLimit, index) => ({
+      id: String(index + 1),
+      unit: "BRL/2",
       name: null,
       openedAt: now,
       creditLimit,
@@ -34,11 +52,35 @@ export class Model {
     }));
   }
 
-  get accounts(): number {
-    return this.#books.length;
+  /** Of all accounts, as far as they are told. */
+  get ids(): readonly AccountId[] {
+    return this.#books.flatMap(({ id }) => id ?? []);
   }
 
-  submit(command: Command, now: Micros): Outcome {
+  /** The id of the `number`th account that was opened; one that no account has, if it is not told or not opened. */
+  idOf(number: number): AccountId {
+    return this.#books[number - 1]?.id ?? String(number);
+  }
+
+  /**
+   * The outcome in full.
+   *
+   * @param actual the ledger's, which tells the id of an account that was opened
+   * @throws Error if that id is none, or not a new one
+   */
+  told(expected: Expected, actual: Outcome | undefined): Outcome {
+    if (expected.type === "refused") return expected;
+    const { book, creditLimit, balance, seq, replayed } = expected;
+    if (book.id === null && actual?.type === "accepted") {
+      const { id } = actual.account;
+      if (!/^[\w.:{}-]{1,64}$/.test(id) || /^[\d.]+$/.test(id)) throw new Error(`not an account's id: ${id}`);
+      if (this.#book(id) !== null) throw new Error(`two accounts have the id ${id}`);
+      book.id = id;
+    }
+    return { type: "accepted", account: { id: book.id ?? "not told", creditLimit, balance, seq }, replayed };
+  }
+
+  submit(command: Command, now: Micros): Expected {
     if (command.id.startsWith("req:")) return this.#decide(command, now);
     const { id, ...content } = command;
     const known = this.#keys.get(id);
@@ -51,27 +93,31 @@ export class Model {
     return outcome;
   }
 
-  account(id: number): Account | null {
+  account(id: AccountId): Account | null {
     const book = this.#book(id);
     if (book === null) return null;
     return {
       id,
+      unit: book.unit,
       name: book.name,
+      state: "open",
       creditLimit: book.creditLimit,
       balance: Number(balance(book)),
+      held: 0,
       seq: book.entries.length,
       time: book.entries.at(-1)?.time ?? book.openedAt,
+      openedAt: book.openedAt,
     };
   }
 
-  statement(id: number, now: Micros): Statement | null {
+  statement(id: AccountId, now: Micros): Statement | null {
     const account = this.account(id);
     if (account === null) return null;
     const entries = this.history(id, { count: 10, before: null }) ?? [];
     return { account, entries, readAt: Math.max(now, account.time) };
   }
 
-  history(id: number, { count, before }: HistoryPage): readonly Entry[] | null {
+  history(id: AccountId, { count, before }: HistoryPage): readonly Entry[] | null {
     const book = this.#book(id);
     if (book === null) return null;
     return book.entries
@@ -80,11 +126,12 @@ export class Model {
       .slice(0, count);
   }
 
-  #decide(command: Command, now: Micros): Outcome {
+  #decide(command: Command, now: Micros): Expected {
     if (command.type === "open") {
-      const { name, creditLimit } = command;
-      this.#books.push({ name, openedAt: now, creditLimit, entries: [] });
-      return this.#accepted(this.#books.length);
+      const { unit, name, creditLimit } = command;
+      const book: Book = { id: null, unit, name, openedAt: now, creditLimit, entries: [] };
+      this.#books.push(book);
+      return accepted(book);
     }
     const book = this.#book(command.account);
     if (book === null) return refused("account-unknown");
@@ -93,7 +140,7 @@ export class Model {
       : this.#changeLimit(book, command);
   }
 
-  #transact(book: Book, command: Transact, now: Micros): Outcome {
+  #transact(book: Book, command: Transact, now: Micros): Expected {
     const { account, kind, value, description, id } = command;
     const after = balance(book) + (kind === "credit" ? BigInt(value) : -BigInt(value));
     if (kind === "debit" && after < -BigInt(book.creditLimit)) return refused("limit-exceeded");
@@ -102,23 +149,17 @@ export class Model {
     const time = now > latest ? now : latest + 1;
     const seq = book.entries.length + 1;
     book.entries.push({ account, seq, kind, value, balance: Number(after), description, id, time });
-    return this.#accepted(account);
+    return accepted(book);
   }
 
-  #changeLimit(book: Book, command: ChangeLimit): Outcome {
+  #changeLimit(book: Book, command: ChangeLimit): Expected {
     if (balance(book) < -BigInt(command.creditLimit)) return refused("limit-too-low");
     book.creditLimit = command.creditLimit;
-    return this.#accepted(command.account);
+    return accepted(book);
   }
 
-  #accepted(id: number): Outcome {
-    const account = this.account(id);
-    if (account === null) throw new Error(`the model lost account ${id}`);
-    return { type: "accepted", account, replayed: false };
-  }
-
-  #book(id: number): Book | null {
-    return this.#books[id - 1] ?? null;
+  #book(id: AccountId): Book | null {
+    return this.#books.find((book) => book.id === id) ?? null;
   }
 }
 
@@ -128,7 +169,13 @@ function balance(book: Book): bigint {
   return sum;
 }
 
-function refused(refusal: Refusal): Outcome {
+function accepted(book: Book): Expected {
+  const { creditLimit, entries } = book;
+  const seq = entries.length;
+  return { type: "accepted", book, creditLimit, balance: Number(balance(book)), seq, replayed: false };
+}
+
+function refused(refusal: Refusal): Expected {
   return { type: "refused", refusal, replayed: false };
 }
 

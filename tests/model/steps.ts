@@ -19,7 +19,7 @@ export type Step =
 
 type Key = string | null;
 
-/** A command to be: an amount may hang on the balance that the account has when its turn comes. */
+/** A command to be. Accounts are named by the order of their opening, from 1. An amount may hang on the balance that the account has when its turn comes. */
 type Draft =
   | {
       type: "transact";
@@ -29,7 +29,7 @@ type Draft =
       description: string;
       key: Key;
     }
-  | { type: "open"; creditLimit: number; name: string | null; key: Key }
+  | { type: "open"; unit: string; creditLimit: number; name: string | null; key: Key }
   | { type: "change-limit"; account: number; amount: Amount; key: Key }
   /** The same command again, the `back`th before it of those with a key. */
   | { type: "resend"; back: number };
@@ -47,7 +47,7 @@ const clock = fc.oneof(
   fc.constant(25 * 60 * 60 * 1_000_000),
 );
 
-/** Mostly accounts that are open, a few that are not: 6 to 8 may be opened on the way. */
+/** Mostly accounts that are open, a few that are not: the sixth to the eighth may be opened on the way. */
 const account = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(1, 2, 6, 7) },
   { weight: 1, arbitrary: fc.constantFrom(8, 9, 1_000, MAX) },
@@ -90,7 +90,13 @@ const drafts: fc.Arbitrary<Draft> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.record({ type: fc.constant("open"), creditLimit, name: fc.option(text(100)), key }),
+    arbitrary: fc.record({
+      type: fc.constant("open"),
+      unit: fc.constantFrom("BRL/2", "BRL/2", "PONTOS"),
+      creditLimit,
+      name: fc.option(text(100)),
+      key,
+    }),
   },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("change-limit"), account, amount, key }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("resend"), back: fc.nat({ max: 5 }) }) },
@@ -127,24 +133,28 @@ export function toCommand(draft: Draft, model: Model, sent: readonly Command[]):
   }
   const id: CommandId = draft.key === null ? `req:${sent.length}` : `key:${draft.key}`;
   switch (draft.type) {
-    case "open":
-      return { type: "open", id, creditLimit: draft.creditLimit, name: draft.name };
+    case "open": {
+      const { unit, creditLimit: limit, name } = draft;
+      return { type: "open", id, unit, creditLimit: limit, name };
+    }
     case "change-limit": {
-      const edge = -(model.account(draft.account)?.balance ?? 0);
+      const accountId = model.idOf(draft.account);
+      const edge = -(model.account(accountId)?.balance ?? 0);
       return {
         type: "change-limit",
         id,
-        account: draft.account,
+        account: accountId,
         creditLimit: toCents(draft.amount, edge, 0),
       };
     }
     case "transact": {
       const { kind, description } = draft;
-      const { balance, creditLimit: limit } = model.account(draft.account) ?? { balance: 0, creditLimit: 0 };
+      const accountId = model.idOf(draft.account);
+      const { balance, creditLimit: limit } = model.account(accountId) ?? { balance: 0, creditLimit: 0 };
       // Sums beyond 2^53 are rounded; they are cut to the range of values all the same.
       const edge = kind === "debit" ? balance + limit : MAX - balance;
       const value = toCents(draft.amount, edge, 1);
-      return { type: "transact", id, account: draft.account, kind, value, description };
+      return { type: "transact", id, account: accountId, kind, value, description };
     }
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import type { Account, Micros } from "../../src/ledger/account.ts";
+import type { Account, AccountId, Micros } from "../../src/ledger/account.ts";
 import type { Entry } from "../../src/ledger/entry.ts";
 import type { Outcome, Statement } from "../../src/ledger/ledger.ts";
 
@@ -14,22 +14,10 @@ export interface View {
 
 const same = (actual: unknown, expected: unknown): void => expect(actual).toEqual(expected);
 
-/** Outcomes are bare standings, without name and time. */
-function sameOutcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void {
-  same(
-    actual,
-    expected.map((outcome) => {
-      if (outcome.type === "refused") return outcome;
-      const { id, creditLimit, balance, seq } = outcome.account;
-      return { ...outcome, account: { id, creditLimit, balance, seq } };
-    }),
-  );
-}
-
 /** To the last bit. */
 export const sameView: View = {
   clockIsGiven: true,
-  outcomes: sameOutcomes,
+  outcomes: same,
   account: same,
   statement: same,
   entries: same,
@@ -43,14 +31,14 @@ export const sameView: View = {
 export class TimelessView implements View {
   readonly clockIsGiven = false;
   /** For each account the time of opening, and then that of each entry. */
-  readonly #times = new Map<number, Micros[]>();
+  readonly #times = new Map<AccountId, Micros[]>();
 
   outcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void {
-    sameOutcomes(actual, expected);
+    same(actual, expected);
   }
 
   account(actual: Account | null, expected: Account | null): void {
-    same(actual, expected && this.#timed(expected, actual?.time));
+    same(actual, expected && this.#timed(expected, actual));
   }
 
   statement(actual: Statement | null, expected: Statement | null): void {
@@ -70,12 +58,13 @@ export class TimelessView implements View {
     );
   }
 
-  #timed(account: Account, told: Micros | undefined): Account {
-    return { ...account, time: this.#time(account.id, account.seq, told) };
+  #timed({ id, seq, ...account }: Account, told: Account | null): Account {
+    const openedAt = this.#time(id, 0, told?.openedAt);
+    return { ...account, id, seq, openedAt, time: this.#time(id, seq, told?.time) };
   }
 
   /** The time of an entry (of the opening, where seq is 0): what was told of it first, which is `told` where nothing was before. */
-  #time(account: number, seq: number, told: Micros | undefined): Micros {
+  #time(account: AccountId, seq: number, told: Micros | undefined): Micros {
     const times = this.#times.get(account) ?? [];
     this.#times.set(account, times);
     const known = times[seq];

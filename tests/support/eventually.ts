@@ -8,8 +8,9 @@ export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
   describe: () => unknown = () => "",
+  millisecondsMax: number = WAIT_MILLISECONDS_MAX,
 ): Promise<void> {
-  const deadline = performance.now() + WAIT_MILLISECONDS_MAX;
+  const deadline = performance.now() + millisecondsMax;
   let reason: unknown;
   while (performance.now() < deadline) {
     try {

@@ -6,6 +6,7 @@ import type { BatchFeed } from "../../src/decide/ports.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { shardOf } from "../../src/ledger/account-id.ts";
 import { serversMissing } from "./servers/binaries.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { TestBooks } from "./test-books.ts";
@@ -48,12 +49,11 @@ export class RedisStand implements AsyncDisposable {
     await this.command(["FUNCTION", "LOAD", "REPLACE", functionLibrary]);
     const { shards, epoch } = this.books;
     for (let shard = 0; shard < shards; shard += 1) {
-      const accounts = INITIAL_CREDIT_LIMITS.flatMap((limit, index) =>
-        (index + 1) % shards === shard ? [String(index + 1), String(limit), "0", "0", "0", ""] : [],
-      );
-      // The first number over 5 that belongs to the shard.
-      const next = [6, 7, 8, 9, 10].find((number) => number % shards === shard) ?? 6;
-      await this.call("razonete_begin", [epoch, String(shards), "0", String(next), ...accounts], shard);
+      const accounts = INITIAL_CREDIT_LIMITS.flatMap((limit, index) => {
+        const id = String(index + 1);
+        return shardOf(id, shards) === shard ? [id, `${limit} 0 0 0 0 BRL/2 open 0`] : [];
+      });
+      await this.call("razonete_begin", [epoch, String(shards), "0", ...accounts], shard);
     }
   }
 
@@ -120,5 +120,5 @@ const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));
 /** Whether it answers; its readiness alone also holds for a moment after a loss. */
 export async function admitted(ledger: RedisLedger): Promise<boolean> {
   if (!ledger.readiness().ready) return false;
-  return (await ledger.account(1).catch(() => null)) !== null;
+  return (await ledger.account("1").catch(() => null)) !== null;
 }

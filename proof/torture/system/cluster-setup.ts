@@ -94,6 +94,7 @@ export async function setUpCluster(
       port,
       apis,
       writers,
+      redisMegabytes: null,
       ports,
       environment,
       ownEnvironment: own,

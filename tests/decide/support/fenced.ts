@@ -17,7 +17,7 @@ export function notReady(ledger: RedisLedger, reason: RegExp): Promise<void> {
 /** It is not ready, for this reason, and nothing is answered. */
 export async function fenced(ledger: RedisLedger, reason: RegExp): Promise<void> {
   await notReady(ledger, reason);
-  const answers = [submitted(ledger, credit(1)), ledger.account(1).catch((error: unknown) => error)];
+  const answers = [submitted(ledger, credit("1")), ledger.account("1").catch((error: unknown) => error)];
   for (const answer of answers) expect(await answer).toBeInstanceOf(LedgerUnavailable);
   // A comparison that could not ask Redis may have given another reason in between.
   expect(ledger.readiness().ready).toBe(false);

@@ -24,8 +24,13 @@ export function debitOf(
   return ["d", id, String(account), String(value), content, "text"];
 }
 
-export function openOf(limit: number | string, id: string, content = "", name = ""): Arguments {
-  return ["o", id, "", String(limit), content, name];
+export function openOf(
+  account: string,
+  limit: number | string,
+  id: string,
+  { content = "", name = "" } = {},
+): Arguments {
+  return ["o", id, account, String(limit), content, `BRL/2 ${name}`];
 }
 
 export function limitOf(

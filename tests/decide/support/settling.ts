@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import type { AccountId } from "../../../src/ledger/account.ts";
 import { type Command, type CommandId, isClientKey } from "../../../src/ledger/command.ts";
 import { type LedgerEvent, parseEvent } from "../../../src/ledger/event.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../../src/ledger/ledger.ts";
@@ -18,11 +19,11 @@ export function requestId(): CommandId {
   return `req:${process.pid}-${count}`;
 }
 
-export function debit(account: number, value = 1, id = requestId()): Command {
+export function debit(account: AccountId, value = 1, id = requestId()): Command {
   return { type: "transact", id, account, kind: "debit", value, description: "debit" };
 }
 
-export function credit(account: number, value = 1, id = requestId()): Command {
+export function credit(account: AccountId, value = 1, id = requestId()): Command {
   return { type: "transact", id, account, kind: "credit", value, description: "credit" };
 }
 
@@ -61,7 +62,7 @@ export function expectAppliedOnce(answers: readonly Answered[], events: readonly
   expect(decided.toSorted()).toEqual(kept.map(({ command }) => command.id).toSorted());
 
   const outcomes = new Map<string, Outcome>(answers.map(({ command, outcome }) => [command.id, outcome]));
-  const chains = new Map<number, { seq: number; balance: number; time: number }>();
+  const chains = new Map<AccountId, { seq: number; balance: number; time: number }>();
   for (const event of parsed) {
     if (event.type === "refusal")
       expect(outcomes.get(event.id)).toMatchObject({ type: "refused", refusal: event.refusal });

@@ -23,12 +23,12 @@ export class Client {
     });
   }
 
-  transact(id: number | string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  transact(id: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
     return this.send("POST", `/clientes/${id}/transacoes`, body, headers);
   }
 
   /** Opens an account of the caller's own. */
-  async account(limite: number): Promise<number> {
+  async account(limite: number): Promise<string> {
     return (await json<AccountBody>(await this.send("POST", "/clientes", { limite }), 201)).id;
   }
 }
@@ -38,7 +38,7 @@ export const debit = (valor: unknown) => ({ valor, tipo: "d", descricao: "debit"
 
 /** The account's form on the wire. */
 export type AccountBody = {
-  readonly id: number;
+  readonly id: string;
   readonly nome: string | null;
   readonly limite: number;
   readonly saldo: number;

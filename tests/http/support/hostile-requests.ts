@@ -10,7 +10,7 @@ export interface HostileRequest {
   readonly ends: boolean;
   /** A transaction for an account that exists, whatever its body is. */
   readonly transaction: {
-    readonly account: number;
+    readonly account: string;
     readonly body: Buffer;
     readonly key: string | null;
   } | null;
@@ -47,7 +47,7 @@ const CONTENT_TYPES = [
 ] as const;
 
 function transaction(random: Random, valid: boolean): HostileRequest {
-  const account = random.integer(1, 5);
+  const account = String(random.integer(1, 5));
   const body = valid ? Buffer.from(validTransaction(random)) : hostileBody(random);
   const headers: string[] = [];
   const key = random.chance(15) ? random.pick<string>(random.chance(70) ? KEYS : ODD_KEYS) : null;
