@@ -134,13 +134,6 @@ BEGIN
     RETURN -1;
   END IF;
 
-  INSERT INTO journal (shard, g, time, events, previous, hash)
-  SELECT of_shard, r.g, r.time, coalesce(string_to_array(r.events, separator), '{}'), r.previous, r.hash
-  FROM unnest(
-    gs, row_times, string_to_array(row_events, separator || separator),
-    (last_hash || hashes)[:cardinality(hashes)], hashes
-  ) AS r (g, time, events, previous, hash);
-
   IF jsonb_array_length(opened) > 0 THEN
     INSERT INTO accounts (account, unit, name, credit_limit, balance, seq, opened_at, command)
     SELECT o.account, o.unit, o.name, o.credit_limit, 0, 0, o.opened_at, o.command
@@ -166,10 +159,17 @@ BEGIN
       USING ERRCODE = 'RZ001', DETAIL = format('%s %s', odd.account, odd.seq);
   END IF;
 
+  WITH kept AS (
+    INSERT INTO journal (shard, g, time, events, previous, hash)
+    SELECT of_shard, r.g, r.time, coalesce(string_to_array(r.events, separator), '{}'), r.previous, r.hash
+    FROM unnest(
+      gs, row_times, string_to_array(row_events, separator || separator),
+      (last_hash || hashes)[:cardinality(hashes)], hashes
+    ) AS r (g, time, events, previous, hash)
+    RETURNING events
+  )
   INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-  SELECT e.*
-  FROM unnest(string_to_array(row_events, separator || separator)) AS r (events),
-    entries_of(string_to_array(r.events, separator)) AS e;
+  SELECT e.* FROM kept, entries_of(kept.events) AS e;
 
   IF jsonb_array_length(new_limits) > 0 THEN
     INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
