@@ -7,7 +7,7 @@ import { journalHash } from "../../src/ledger/journal.ts";
 import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { booksSetup, failure } from "./books-setup.ts";
+import { booksSetup, failure } from "./support/books-setup.ts";
 
 setDefaultTimeout(60_000);
 

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { booksSetup, failure } from "./books-setup.ts";
+import { booksSetup, failure } from "./support/books-setup.ts";
 
 setDefaultTimeout(60_000);
 

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "bun:test";
-import { Books } from "../../src/keep/books.ts";
-import { migrate } from "../../src/keep/migrate.ts";
-import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
-import { type AccountId, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
-import { LedgerSource } from "../support/ledger-source.ts";
-import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
+import { Books } from "../../../src/keep/books.ts";
+import { migrate } from "../../../src/keep/migrate.ts";
+import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
+import { type AccountId, INITIAL_CREDIT_LIMITS } from "../../../src/ledger/account.ts";
+import { journalHash, NO_HASH } from "../../../src/ledger/journal.ts";
+import { LedgerSource } from "../../support/ledger-source.ts";
+import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
 
 /** Books of two shards with the accounts of the start, new for each test, and a source of batches for shard 0. */
 class BooksSetup {
