@@ -1,15 +1,93 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { Books } from "../../src/keep/books.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
 import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
-import { journalHash } from "../../src/ledger/journal.ts";
+import { type AccountId, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
 import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { booksSetup, failure } from "./support/books-setup.ts";
+import { type PostgresServer, startPostgres } from "../support/servers/postgres.ts";
+import { type BooksUnderTest, divergenceSection, failure } from "./divergence-section.ts";
 
 setDefaultTimeout(60_000);
+
+/** Books of two shards with the accounts of the start, new for each test, and a source of batches for shard 0. */
+class BooksSetup implements BooksUnderTest {
+  declare server: PostgresServer;
+  declare url: string;
+  declare sql: Sql;
+  declare books: Books;
+  declare source: LedgerSource;
+
+  async entryCount(): Promise<number> {
+    const [row] = await this.sql<{ count: number }[]>`SELECT count(*) AS count FROM entries`;
+    return row?.count ?? -1;
+  }
+
+  async accountRow(account: AccountId) {
+    const [row] = await this.sql`
+      SELECT seq, balance, credit_limit, name FROM accounts WHERE account = ${account}`;
+    return row === undefined ? null : { ...row };
+  }
+}
+
+/** What it returns is filled before each test. */
+function booksSetup(): BooksSetup {
+  const setup = new BooksSetup();
+
+  beforeAll(async () => {
+    setup.server = await startPostgres();
+  });
+
+  afterAll(() => setup.server.process.dispose());
+
+  beforeEach(async () => {
+    setup.url = await setup.server.emptyDatabase();
+    setup.sql = connectPostgres({ url: setup.url, name: "test", connections_max: 1 });
+    await begin(setup.sql);
+    setup.books = new Books({ url: setup.url, name: "test books", connections_max: 2 });
+    setup.source = new LedgerSource("e");
+  });
+
+  afterEach(async () => {
+    await setup.books.close();
+    await setup.sql.end();
+  });
+  return setup;
+}
+
+async function begin(sql: Sql): Promise<void> {
+  await migrate(sql);
+  await sql`INSERT INTO system (epoch, shards, loaded) VALUES ('e', 2, true)`;
+  await sql`INSERT INTO cursors (shard, last_g) VALUES (0, 0), (1, 0)`;
+  for (const [index, limit] of INITIAL_CREDIT_LIMITS.entries()) {
+    await sql`
+      INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
+      VALUES (${String(index + 1)}, 'BRL/2', ${limit}, 0, 0, 1, 'initial')`;
+    await sql`
+      INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
+      VALUES (${String(index + 1)}, 1, ${limit}, 0, 'initial', 1)`;
+  }
+  const opened = INITIAL_CREDIT_LIMITS.map((limit, index) => `o ${index + 1} 1 ${limit} initial BRL/2 `);
+  for (const [shard, events] of [opened, []].entries()) {
+    const hash = journalHash({ shard, g: 0, time: 1, events, previous: NO_HASH });
+    await sql`
+      INSERT INTO journal (shard, g, time, events, previous, hash)
+      VALUES (${shard}, 0, 1, ${JSON.stringify(events).replace("[", "{").replace("]", "}")}::text::text[],
+        ${Buffer.from(NO_HASH)}, ${Buffer.from(hash)})`;
+  }
+}
 
 describe.skipIf(serversMissing !== null)("the books", () => {
   const setup = booksSetup();
@@ -199,15 +277,6 @@ describe.skipIf(serversMissing !== null)("the books", () => {
       expect(await journalFaults(setup.sql)).toEqual([]);
     });
 
-    test("that lacks the row at the cursor is a divergence", async () => {
-      await setup.books.keep(0, [setup.source.batch("1", 10)]);
-      await setup.sql`DELETE FROM journal WHERE g = 1`;
-      expect(String(await failure(setup.books.keep(0, [setup.source.batch("1", 20)])))).toContain(
-        "the books differ from the outbox at shard 0, batch 1: the journal has no such row",
-      );
-      expect(await setup.entryCount()).toBe(1);
-    });
-
     test("that has the next row already is a divergence, named by its batch", async () => {
       const batch = setup.source.batch("1", 10);
       await setup.sql`
@@ -321,4 +390,6 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     await setup.server.process.start();
     expect(await setup.books.keep(0, [lost])).toEqual({ type: "kept", lastG: 2, entries: 1 });
   });
+
+  divergenceSection(setup);
 });
