@@ -164,7 +164,7 @@ export class Rounds {
       return failedVerdict(attempts, "does-not-heal", error);
     }
     const redisDataDamaged = records.some(damagesRedisData);
-    const { counts, violations } = this.#checker.round(attempts, books, restores, { redisDataDamaged });
+    const { counts, violations } = this.#checker.round(attempts, books, restores);
     const all = [...violations, ...(await this.#audit())];
     if (!redisDataDamaged && restores.some(({ type }) => type === "restored"))
       all.push(RESTORED_WITHOUT_NEED);

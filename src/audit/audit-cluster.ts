@@ -1,9 +1,10 @@
+import { randomBytes } from "node:crypto";
 import type { AuditOptions } from "./audit-options.ts";
 import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
+import { AccountTable } from "./books/account-table.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
 import { connectBooks, inSnapshot, measureBooks } from "./books/books-snapshot.ts";
-import { bounds } from "../bounds.ts";
 import { readBooksMetadata } from "./books/books-metadata.ts";
 import { CompareRedis } from "./redis/compare-redis.ts";
 import { Findings } from "./findings.ts";
@@ -12,6 +13,7 @@ import { RedisReader } from "./redis/redis-reader.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { COMPARISON_COST, ProgressEstimate } from "./progress-estimate.ts";
 import { CompareJournal, eventsOf } from "./journal/compare-journal.ts";
+import { TextHash } from "./journal/text-hash.ts";
 
 export interface AuditClusterOptions extends AuditOptions {
   readonly databaseUrl: string;
@@ -49,20 +51,22 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
         const size = await measureBooks(snapshot);
         const { accounts } = size;
         progress.plan(eventsOf(size) + size.entries + size.limits + accounts + accounts * COMPARISON_COST);
-        const journal = new CompareJournal(snapshot, size, findings);
+        const hash = new TextHash(randomBytes(8).readBigInt64BE());
+        const table = new AccountTable(accounts);
+        const journal = new CompareJournal(snapshot, { size, accounts: table, hash }, findings);
         const heads = await journal.read(system.cursors, options.since ?? null, progress);
-        const { entries, suspicious, duplicateHashes } = await scanBooks(snapshot, size, journal, progress);
-        for (let at = 0; at < suspicious.length; at += bounds.audit_odd_accounts) {
-          const some = suspicious.slice(at, at + bounds.audit_odd_accounts);
+        const scan = await scanBooks(snapshot, { size, table, hash }, journal, progress);
+        for await (const some of scan.accounts.suspicious(snapshot)) {
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
-        await checkCommands(snapshot, duplicateHashes, findings);
+        await checkCommands(snapshot, scan.duplicateHashes, hash, findings);
         await journal.finish();
-        return { system, entries, accounts, heads };
+        return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
       }),
     );
-    const comparison = new CompareRedis({ sql, redis, system: books.system, findings, progress });
+    const { system, known } = books;
+    const comparison = new CompareRedis({ sql, redis, system, known, findings, progress });
     const compared = await comparison.compare(options.natsUrl);
     return {
       agreed: findings.count === 0,

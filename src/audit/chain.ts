@@ -3,7 +3,6 @@ import type { FindingName } from "./report/audit-report.ts";
 
 /** An entry as it is stored. Damage may change a number to any value, so they are exact beyond 2^53, too. */
 export interface StoredEntry {
-  readonly account: bigint;
   readonly seq: bigint;
   readonly kind: string;
   readonly value: bigint;

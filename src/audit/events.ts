@@ -1,3 +1,4 @@
+import type { AccountId } from "../ledger/account.ts";
 import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
 import { integers, texts } from "../keep/pg-array.ts";
 import type { Row } from "./books/books-snapshot.ts";
@@ -13,7 +14,7 @@ export type QueryBooks = (query: string, parameters: readonly (string | number |
 /** An event that the books should have, with what they have instead. */
 export interface EventDiffers {
   readonly text: string;
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number | null;
   /** `null`: nothing. */
   readonly kept: string | null;
@@ -32,7 +33,7 @@ export function parseDecision(text: string): Decision | null {
 export type Decision = Exclude<LedgerEvent, { readonly type: "missing" }>;
 
 /** `null` for a refusal, which is of no account. */
-export function accountOf(event: Decision): number | null {
+export function accountOf(event: Decision): AccountId | null {
   if (event.type === "refusal") return null;
   return event.type === "entry" ? event.entry.account : event.account;
 }
@@ -70,9 +71,9 @@ export async function differingEvents(
   queryBooks: QueryBooks,
   events: readonly string[],
 ): Promise<EventDiffers[]> {
-  const entries: { account: number; seq: number; text: string }[] = [];
-  const opened: { account: number; text: string }[] = [];
-  const changed: { account: number; seq: number; id: string; text: string }[] = [];
+  const entries: { account: AccountId; seq: number; text: string }[] = [];
+  const opened: { account: AccountId; text: string }[] = [];
+  const changed: { account: AccountId; seq: number; id: string; text: string }[] = [];
   for (const text of events) {
     const event = parseEventOrNull(text);
     switch (event?.type) {
@@ -95,34 +96,31 @@ export async function differingEvents(
     entries.length === 0
       ? []
       : queryBooks(
-          `SELECT w.account::text, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
-           FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
+          `SELECT w.account, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
+           FROM unnest($1::text::text[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
            LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
            WHERE e.seq IS NULL OR ${EVENT_OF_ENTRY} <> w.text`,
-          [
-            integers(entries, (e) => e.account),
-            integers(entries, (e) => e.seq),
-            texts(entries, (e) => e.text),
-          ],
+          [texts(entries, (e) => e.account), integers(entries, (e) => e.seq), texts(entries, (e) => e.text)],
         ),
     opened.length === 0
       ? []
       : queryBooks(
-          `SELECT w.account::text, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
-           FROM unnest($1::text::bigint[], $2::text::text[]) AS w (account, text)
+          `SELECT w.account, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
+           FROM unnest($1::text::text[], $2::text::text[]) AS w (account, text)
            LEFT JOIN LATERAL (
-             SELECT concat_ws(' ', 'o', a.account, a.opened_at, l.credit_limit, a.command, coalesce(a.name, '')) AS kept
+             SELECT concat_ws(' ', 'o', a.account, a.opened_at, l.credit_limit, a.command, a.unit,
+               coalesce(a.name, '')) AS kept
              FROM accounts AS a JOIN limits AS l ON l.account = a.account AND l.version = 1
              WHERE a.account = w.account
            ) AS a ON true
            WHERE a.kept IS DISTINCT FROM w.text`,
-          [integers(opened, (o) => o.account), texts(opened, (o) => o.text)],
+          [texts(opened, (o) => o.account), texts(opened, (o) => o.text)],
         ),
     changed.length === 0
       ? []
       : queryBooks(
-          `SELECT w.account::text, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
-           FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[])
+          `SELECT w.account, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
+           FROM unnest($1::text::text[], $2::text::bigint[], $3::text::text[], $4::text::text[])
              AS w (account, seq, command, text)
            LEFT JOIN LATERAL (
              SELECT concat_ws(' ', 'l', account, after_seq, changed_at, credit_limit, command) AS kept
@@ -130,7 +128,7 @@ export async function differingEvents(
            ) AS l ON true
            WHERE l.kept IS DISTINCT FROM w.text`,
           [
-            integers(changed, (c) => c.account),
+            texts(changed, (c) => c.account),
             integers(changed, (c) => c.seq),
             texts(changed, (c) => c.id),
             texts(changed, (c) => c.text),
@@ -139,7 +137,7 @@ export async function differingEvents(
   ]);
   return rows.flat().map((row) => ({
     text: String(row["text"]),
-    account: Number(row["account"]),
+    account: String(row["account"]),
     seq: row["seq"] === null ? null : Number(row["seq"]),
     kept: row["missing"] === true ? null : String(row["kept"]),
   }));

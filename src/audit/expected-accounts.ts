@@ -1,17 +1,22 @@
 import { z } from "zod";
+import type { AccountId } from "../ledger/account.ts";
 import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
 import { EVENT_OF_ENTRY, quote } from "./events.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
-import { integers } from "../keep/pg-array.ts";
+import { integers, texts } from "../keep/pg-array.ts";
 
 /** The expected state of an account: its state in the books, plus the outbox after their cursor. */
 export interface ExpectedAccount {
   seq: number;
   balance: bigint;
   limit: bigint;
+  readonly unit: string;
+  readonly state: string;
+  readonly held: bigint;
+  readonly openedAt: bigint;
   readonly name: string;
   /** The limits that were in force while the account was at a seq; at least one. */
   readonly limitsAt: (seq: number) => readonly bigint[];
@@ -25,33 +30,37 @@ interface LimitVersion {
 }
 
 /**
- * The expected states by account number. An account that is not in the books is included if the outbox opens it.
+ * The expected states by account. An account that is not in the books is included if the outbox opens it.
  *
  * @param accounts each with the seq for which its statement is wanted, or 0
  * @param events the events of these accounts in the outbox after the snapshot's cursor; those of each account in order
  */
 export async function expectedAccounts(
   books: Snapshot,
-  accounts: readonly { readonly account: number; readonly seq: number }[],
+  accounts: readonly { readonly account: AccountId; readonly seq: number }[],
   events: Iterable<OutboxEvent>,
   findings: Findings,
-): Promise<Map<number, ExpectedAccount>> {
-  const expected = new Map<number, ExpectedAccount>();
-  const versions = new Map<number, LimitVersion[]>();
+): Promise<Map<AccountId, ExpectedAccount>> {
+  const expected = new Map<AccountId, ExpectedAccount>();
+  const versions = new Map<AccountId, LimitVersion[]>();
   for (const row of await readAccounts(books, accounts)) {
-    const account = Number(row["account"]);
+    const account = String(row["account"]);
     const text = row["statement"];
     expected.set(account, {
       seq: Number(row["seq"]),
       balance: big(row["balance"]),
       limit: big(row["credit_limit"]),
+      unit: String(row["unit"]),
+      state: String(row["state"]),
+      held: big(row["held"]),
+      openedAt: big(row["opened_at"]),
       name: String(row["name"]),
       limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(typeof text === "string" ? entriesOf(text) : []),
     });
   }
   for (const row of await readLimits(books, accounts)) {
-    const account = Number(row["account"]);
+    const account = String(row["account"]);
     const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
     versions.set(account, [...(versions.get(account) ?? []), version]);
     // If the account's own row has another limit, that is a finding about the books. Redis is compared with this one.
@@ -73,8 +82,8 @@ export async function expectedAccounts(
 }
 
 function apply(
-  expected: Map<number, ExpectedAccount>,
-  versions: Map<number, LimitVersion[]>,
+  expected: Map<AccountId, ExpectedAccount>,
+  versions: Map<AccountId, LimitVersion[]>,
   event: Exclude<LedgerEvent, { type: "refusal" | "missing" }>,
   text: string,
   g: number,
@@ -98,6 +107,10 @@ function apply(
       seq: 0,
       balance: 0n,
       limit,
+      unit: event.unit,
+      state: "open",
+      held: 0n,
+      openedAt: BigInt(event.time),
       name: event.name ?? "",
       limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(),
@@ -155,27 +168,28 @@ function entriesOf(statement: string): [number, string][] {
 /** For each account, its row and the ten entries up to the wanted seq. */
 async function readAccounts(
   books: Snapshot,
-  accounts: readonly { readonly account: number; readonly seq: number }[],
+  accounts: readonly { readonly account: AccountId; readonly seq: number }[],
 ): Promise<Row[]> {
   const ten = bounds.statement_entries_max;
   return books.query(
-    `SELECT a.account::text, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(a.name, '') AS name, (
+    `SELECT a.account, a.seq::text, a.balance::text, a.credit_limit::text, a.unit, a.state, a.held::text,
+       a.opened_at::text, coalesce(a.name, '') AS name, (
        SELECT json_agg(${EVENT_OF_ENTRY})::text FROM entries AS e
        WHERE e.account = a.account AND w.seq > 0 AND e.seq > w.seq - ${ten} AND e.seq <= w.seq
      ) AS statement
-     FROM unnest($1::text::bigint[], $2::text::bigint[]) AS w (account, seq)
+     FROM unnest($1::text::text[], $2::text::bigint[]) AS w (account, seq)
      JOIN accounts AS a ON a.account = w.account`,
-    [integers(accounts, ({ account }) => account), integers(accounts, ({ seq }) => seq)],
+    [texts(accounts, ({ account }) => account), integers(accounts, ({ seq }) => seq)],
   );
 }
 
 async function readLimits(
   books: Snapshot,
-  accounts: readonly { readonly account: number }[],
+  accounts: readonly { readonly account: AccountId }[],
 ): Promise<Row[]> {
   return books.query(
-    `SELECT account::text, credit_limit::text, after_seq::text FROM limits
-     WHERE account = ANY($1::text::bigint[]) ORDER BY account, version`,
-    [integers(accounts, ({ account }) => account)],
+    `SELECT account, credit_limit::text, after_seq::text FROM limits
+     WHERE account = ANY($1::text::text[]) ORDER BY account, version`,
+    [texts(accounts, ({ account }) => account)],
   );
 }

@@ -1,4 +1,5 @@
 import { bounds } from "../bounds.ts";
+import type { AccountId } from "../ledger/account.ts";
 import type { Finding, FindingName } from "./report/audit-report.ts";
 
 /** The findings of an audit so far: all are counted, the first ones are listed. */
@@ -16,7 +17,7 @@ export class Findings {
   }
 
   /** The same finding at the same account and seq is added once: two sources may show the same damage. */
-  add(name: FindingName, account: number | null, seq: number | null, detail: string): void {
+  add(name: FindingName, account: AccountId | null, seq: number | null, detail: string): void {
     const key = `${name} ${account} ${seq}${account === null ? detail : ""}`;
     if (this.#seen.has(key)) return;
     if (this.#seen.size < bounds.audit_rows_named_max) this.#seen.add(key);

@@ -1,13 +1,12 @@
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
-import { type FileJournalRow, isHashed, textsIn } from "../audit/embedded/journal-rows.ts";
+import { finishChain, journalRows, takeRow, textsIn } from "../audit/embedded/journal-rows.ts";
 import { Findings } from "../audit/findings.ts";
 import { JournalChain } from "../audit/journal/journal-chain.ts";
 import { bounds } from "../bounds.ts";
 import { explain } from "../embedded/data-file.ts";
 import { noteSchema } from "../embedded/log-link.ts";
 import { openFile } from "../embedded/open-file.ts";
-import { SHARD } from "../embedded/store.ts";
 import { StartError } from "../errors.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { RebuildOptions } from "./rebuild-cluster.ts";
@@ -80,24 +79,14 @@ function made(table: string): string {
   return `rebuilt_${table}`;
 }
 
-function journalRows(db: Database): Iterable<FileJournalRow> {
-  return db
-    .query<FileJournalRow, []>("SELECT g, time, events, previous, hash FROM journal ORDER BY g")
-    .iterate();
-}
-
 function checkChain(db: Database, did: () => void): void {
   const findings = new Findings();
   const chain = new JournalChain(findings, null);
   for (const row of journalRows(db)) {
-    const { g, previous, hash } = row;
-    const texts = textsIn(row.events);
-    const fits = texts !== null && isHashed(row, texts);
-    chain.take({ shard: SHARD, g, previous, hash, fits, gone: null });
+    takeRow(chain, row);
     did();
   }
-  // A file has no cursor: its journal ends where it ends.
-  chain.finish(new Map([[SHARD, chain.heads()[0]?.g ?? 0]]));
+  finishChain(chain);
   refuseBroken(findings);
 }
 

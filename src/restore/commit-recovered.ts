@@ -14,7 +14,7 @@ import { texts } from "../keep/pg-array.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
-import { scanKeys } from "./scan-keys.ts";
+import { scanKeys } from "../decide/scan-keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
 import {
   accountsIn,

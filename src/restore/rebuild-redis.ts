@@ -8,7 +8,7 @@ import { formatEvent, INITIAL, type LedgerEvent, parseEvent, timeOf } from "../l
 import type { EntryKind } from "../ledger/entry.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
-import { scanKeys } from "./scan-keys.ts";
+import { scanKeys } from "../decide/scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
 /** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */

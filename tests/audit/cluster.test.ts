@@ -17,6 +17,8 @@ const STATEMENT_3 = "razonete:{0}:statement:3";
 
 describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   let system: AuditedCluster;
+  /** The account that the API opened. */
+  let opened = "";
 
   beforeAll(async () => {
     system = await AuditedCluster.start();
@@ -25,8 +27,12 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     // A limit that changes between entries.
     await system.call("PATCH", "/clientes/2", { limite: 90_000 });
     await system.credit(2, 3);
-    await system.call("POST", "/clientes", { limite: 500, nome: "Padaria Joia" });
-    await system.call("POST", "/clientes/6/transacoes", { valor: 500, tipo: "d", descricao: "all of it" });
+    opened = await system.open(500, "Padaria Joia");
+    await system.call("POST", `/clientes/${opened}/transacoes`, {
+      valor: 500,
+      tipo: "d",
+      descricao: "all of it",
+    });
     await system.books.drained();
     // Nothing goes on by itself from here on; and what keeps damage out of the books is taken away.
     await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
@@ -79,27 +85,27 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   });
 
   test("an entry's value changed", async () => {
-    const found = await withBooks("UPDATE entries SET value = 2 WHERE account = 3 AND seq = 4");
+    const found = await withBooks("UPDATE entries SET value = 2 WHERE account = '3' AND seq = 4");
     expect(found).toEqual(["balance-broken 3 4", "journal-differs 3 4", "feed-differs 3 4"]);
   });
 
   test("an entry's balance changed: it and the next one do not fit, the later ones do", async () => {
-    const found = await withBooks("UPDATE entries SET balance = 7 WHERE account = 3 AND seq = 4");
+    const found = await withBooks("UPDATE entries SET balance = 7 WHERE account = '3' AND seq = 4");
     expect(found).toEqual(BROKEN);
   });
 
   test("values beyond every range are named, too", async () => {
     const max = "9223372036854775807";
     const found = await withBooks(
-      `UPDATE entries SET value = ${max}, balance = ${max}, kind = 'gift' WHERE account = 3 AND seq = 4`,
+      `UPDATE entries SET value = ${max}, balance = ${max}, kind = 'gift' WHERE account = '3' AND seq = 4`,
     );
     expect(found).toEqual(BROKEN);
   });
 
   test("an entry deleted in the middle, the first, the last; one does not hide the other", async () => {
     const found = await withBooks(
-      "DELETE FROM entries WHERE (account, seq) IN ((3, 4), (1, 1), (5, 15))",
-      "UPDATE entries SET value = 2 WHERE account = 2 AND seq = 3",
+      "DELETE FROM entries WHERE (account, seq) IN (('3', 4), ('1', 1), ('5', 15))",
+      "UPDATE entries SET value = 2 WHERE account = '2' AND seq = 3",
     );
     expect(found.filter((place) => !place.startsWith("feed"))).toEqual([
       "account-differs 5 15",
@@ -121,8 +127,8 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   test("a command twice, with a balance that fits", async () => {
     const found = await withBooks(
       `INSERT INTO entries SELECT account, 16, kind, value, balance + 1, credit_limit, description, command, time + 9
-       FROM entries WHERE account = 3 AND seq = 15`,
-      "UPDATE accounts SET seq = 16, balance = 16 WHERE account = 3",
+       FROM entries WHERE account = '3' AND seq = 15`,
+      "UPDATE accounts SET seq = 16, balance = 16 WHERE account = '3'",
     );
     expect(found).toEqual(["command-doubled 3 16", "journal-differs 3 16", "redis-older 3 15"]);
   });
@@ -130,9 +136,9 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   test("a client's key is one command for a day, and another one after it", async () => {
     const day = 24 * 3600 * 1_000_000;
     const used = (after: number) => [
-      "UPDATE entries SET command = 'key:mine' WHERE account = 3 AND seq = 1",
-      `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = 3 AND seq = 1)
-       WHERE account = 5 AND seq = 15`,
+      "UPDATE entries SET command = 'key:mine' WHERE account = '3' AND seq = 1",
+      `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = '3' AND seq = 1)
+       WHERE account = '5' AND seq = 15`,
     ];
     const listed = async (after: number) =>
       (await withBooks(...used(after))).filter((place) => place.startsWith("command"));
@@ -145,8 +151,8 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     await sql`ALTER TABLE entries DROP CONSTRAINT entries_pkey`;
     try {
       const found = await withBooks(
-        "INSERT INTO entries SELECT * FROM entries WHERE account = 3 AND seq = 4",
-        "UPDATE entries SET value = 2 WHERE account = 5 AND seq = 3",
+        "INSERT INTO entries SELECT * FROM entries WHERE account = '3' AND seq = 4",
+        "UPDATE entries SET value = 2 WHERE account = '5' AND seq = 3",
       );
       expect(found.filter((place) => !place.startsWith("feed")).toSorted()).toEqual([
         "balance-broken 5 3",
@@ -163,39 +169,41 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
 
   test("a time that does not rise", async () => {
     const found = await withBooks(
-      "UPDATE entries SET time = (SELECT time FROM entries WHERE account = 3 AND seq = 3) WHERE account = 3 AND seq = 4",
+      "UPDATE entries SET time = (SELECT time FROM entries WHERE account = '3' AND seq = 3) WHERE account = '3' AND seq = 4",
     );
     expect(found).toEqual(["time-not-rising 3 4", "journal-differs 3 4", "feed-differs 3 4"]);
   });
 
   test("an account's row off by one", async () => {
-    expect(await withBooks("UPDATE accounts SET balance = balance + 1 WHERE account = 3")).toEqual([
+    expect(await withBooks("UPDATE accounts SET balance = balance + 1 WHERE account = '3'")).toEqual([
       "account-differs 3 15",
     ]);
-    expect(await withBooks("UPDATE accounts SET seq = 14 WHERE account = 3")).toContain(
+    expect(await withBooks("UPDATE accounts SET seq = 14 WHERE account = '3'")).toContain(
       "account-differs 3 14",
     );
-    expect(await withBooks("UPDATE accounts SET credit_limit = 7 WHERE account = 3")).toEqual([
+    expect(await withBooks("UPDATE accounts SET credit_limit = 7 WHERE account = '3'")).toEqual([
       "account-differs 3 15",
     ]);
   });
 
   test("an account missing, or its limits", async () => {
-    const account = await withBooks("DELETE FROM accounts WHERE account = 5");
+    const account = await withBooks("DELETE FROM accounts WHERE account = '5'");
     expect(account[0]).toBe("account-missing 5 -");
-    expect(await withBooks("DELETE FROM limits WHERE account = 4")).toContain("account-missing 4 -");
-    expect(await withBooks("DELETE FROM limits WHERE account = 2 AND version = 1")).toEqual(
+    expect(await withBooks("DELETE FROM limits WHERE account = '4'")).toContain("account-missing 4 -");
+    expect(await withBooks("DELETE FROM limits WHERE account = '2' AND version = 1")).toEqual(
       expect.arrayContaining(["account-differs 2 18", "limit-passed 2 1"]),
     );
   });
 
   test("a limit changed: of the entries under it the first is named", async () => {
-    const found = await withBooks("UPDATE limits SET credit_limit = 70000 WHERE account = 2 AND version = 1");
+    const found = await withBooks(
+      "UPDATE limits SET credit_limit = 70000 WHERE account = '2' AND version = 1",
+    );
     expect(found).toContain("limit-passed 2 1");
-    const second = await withBooks("UPDATE limits SET after_seq = 16 WHERE account = 2 AND version = 2");
+    const second = await withBooks("UPDATE limits SET after_seq = 16 WHERE account = '2' AND version = 2");
     expect(second).toEqual(expect.arrayContaining(["limit-passed 2 16"]));
-    const entry = await withBooks("UPDATE entries SET credit_limit = 499 WHERE account = 6");
-    expect(entry).toContain("limit-passed 6 1");
+    const entry = await withBooks(`UPDATE entries SET credit_limit = 499 WHERE account = '${opened}'`);
+    expect(entry).toContain(`limit-passed ${opened} 1`);
   });
 
   test("the cursor moved", async () => {
@@ -206,31 +214,64 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
   });
 
   test("Redis: an account that differs", async () => {
-    expect(await withRedis(["HSET", ACCOUNT_3, "balance", "16"])).toEqual(["redis-differs 3 15"]);
-    expect(await withRedis(["HSET", ACCOUNT_3, "limit", "7"])).toEqual(["redis-differs 3 15"]);
-    expect(await withRedis(["HSET", ACCOUNT_3, "seq", "14"])).toEqual(["redis-older 3 14"]);
-    expect(await withRedis(["HSET", ACCOUNT_3, "seq", "16"])).toEqual(["redis-differs 3 16"]);
-    expect(await withRedis(["HSET", ACCOUNT_3, "name", "x"])).toEqual(["redis-differs 3 -"]);
+    const fields = ["limit", "balance", "held", "seq", "time", "unit", "state", "opened"] as const;
+    const row = String(await system.cluster.redisCommand("GET", ACCOUNT_3)).split(" ");
+    const set = (field: (typeof fields)[number], value: string) => {
+      const changed = row.with(fields.indexOf(field), value);
+      return withRedis(["SET", ACCOUNT_3, changed.join(" ")]);
+    };
+    expect(await set("limit", row[0] ?? "")).toEqual([]);
+    expect(await set("balance", "16")).toEqual(["redis-differs 3 15"]);
+    expect(await set("balance", "99999999999999999999")).toEqual(["redis-differs 3 15"]);
+    expect(await set("limit", "7")).toEqual(["redis-differs 3 15"]);
+    expect(await set("seq", "14")).toEqual(["redis-older 3 14"]);
+    expect(await set("seq", "16")).toEqual(["redis-differs 3 16"]);
+    for (const [field, value] of [
+      ["held", "1"],
+      ["time", "1"],
+      ["unit", "USD/2"],
+      ["state", "frozen"],
+      ["opened", "1"],
+    ] as const)
+      expect(await set(field, value)).toEqual(["redis-differs 3 -"]);
+    for (const [field, value] of [
+      ["seq", "x"],
+      ["state", "gone"],
+      ["held", "1 1"],
+    ] as const)
+      expect(await set(field, value)).toEqual(["unreadable 3 -"]);
+    const name = "razonete:{0}:name:3";
+    expect(await withRedis(["SET", name, "x"])).toEqual(["redis-differs 3 -"]);
+    await system.cluster.redisCommand("DEL", name);
     expect(await withRedis(["DEL", ACCOUNT_3])).toEqual(["redis-differs 3 -"]);
-    expect(await withRedis(["DEL", ACCOUNT_3], ["SET", ACCOUNT_3, "x"])).toEqual(["unreadable 3 -"]);
+    expect(await withRedis(["SET", ACCOUNT_3, "x"])).toEqual(["unreadable 3 -"]);
+    expect(await withRedis(["DEL", ACCOUNT_3], ["HSET", ACCOUNT_3, "x", "y"])).toEqual(["redis-differs 3 -"]);
   });
 
   test("Redis: an account that nobody else knows", async () => {
-    const extra = "razonete:{0}:account:7";
-    const fields = ["limit", "0", "balance", "0", "seq", "0", "time", "1", "name", ""];
-    const found = await withRedis(["HSET", extra, ...fields], ["HSET", "razonete:{0}:head", "next", "8"]);
-    await system.cluster.redisCommand("DEL", extra);
-    expect(found).toEqual(["redis-differs 7 -"]);
-    expect(await withRedis(["HSET", "razonete:{0}:head", "next", "6"])).toEqual(["redis-differs 6 -"]);
+    const found = async (id: string, row: string) => {
+      const key = `razonete:{0}:account:${id}`;
+      const places = await withRedis(["SET", key, row]);
+      await system.cluster.redisCommand("DEL", key);
+      return places;
+    };
+    const row = "0 0 0 0 1 BRL/2 open 1";
+    expect(await found("7", row)).toEqual(["redis-differs 7 -"]);
+    expect(await found("a{b}", row)).toEqual(["redis-differs a{b} -"]);
+    expect(await found("no id", row)).toEqual(["redis-differs - -"]);
+    expect(await found("7", "no row")).toEqual(["unreadable 7 -"]);
+    // Of a shard that there is not, and of nobody.
+    expect(await withRedis(["SET", "razonete:{1}:account:7", row], ["SET", "other", row])).toEqual([]);
+    await system.cluster.redisCommand("DEL", "razonete:{1}:account:7", "other");
   });
 
   test("Redis: a statement that differs", async () => {
     const rank = (from: string, to = from) => ["ZREMRANGEBYRANK", STATEMENT_3, from, to] as const;
     expect(await withRedis(rank("-1"))).toEqual(["statement-differs 3 15"]);
-    expect(await withRedis(rank("0"))).toEqual(["statement-differs 3 6"]);
-    expect(await withRedis(rank("3"))).toEqual(["statement-differs 3 9"]);
+    expect(await withRedis(rank("-10"))).toEqual(["statement-differs 3 6"]);
+    expect(await withRedis(rank("-7"))).toEqual(["statement-differs 3 9"]);
     expect(
-      await withRedis(rank("3"), ["ZADD", STATEMENT_3, "9", "c 3 9 1 1 9 1000000 req:x made up"]),
+      await withRedis(rank("-7"), ["ZADD", STATEMENT_3, "9", "c 3 9 1 1 9 1000000 req:x made up"]),
     ).toEqual(["statement-differs 3 9"]);
     expect(await withRedis(["ZADD", STATEMENT_3, "5", "c 3 5 1 1 5 1000000 req:x too old"])).toEqual([]);
     expect(await withRedis(["DEL", STATEMENT_3])).toEqual(["statement-differs 3 15"]);
@@ -285,7 +326,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
 
   test("a restore that is not finished", async () => {
     const { sql } = system.books;
-    await sql`INSERT INTO restores (epoch_before, epoch_after, next_account, report) VALUES ('a', 'b', 6, '{}')`;
+    await sql`INSERT INTO restores (epoch_before, epoch_after, report) VALUES ('a', 'b', '{}')`;
     expect(await system.found()).toEqual(["redis-other - -"]);
     await sql`UPDATE restores SET finished_at = now()`;
     expect(await system.found()).toEqual([]);
@@ -299,13 +340,14 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
 
   describe("with batches that the books do not have yet", () => {
     let first = 0;
+    let openedLast = "";
 
     beforeAll(async () => {
       first = (await system.books.outbox()).g + 1;
       await system.credit(3, 4);
       await system.call("PATCH", "/clientes/3", { limite: 5 });
       await system.credit(3, 1);
-      await system.call("POST", "/clientes", { limite: 7 });
+      openedLast = await system.open(7);
       // The feed is a moment behind the answers.
       await eventually(
         "the feed has all",
@@ -322,7 +364,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     test("it finds nothing, and counts them", async () => {
       const report = await system.audit();
       expect(report.findings).toEqual([]);
-      expect(report.counts).toMatchObject({ outboxEntries: 5, statements: 6 });
+      expect(report.counts).toMatchObject({ outboxEntries: 5, statements: 7 });
     });
 
     test("an entry of the outbox removed, in the middle and at the end", async () => {
@@ -330,7 +372,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
       const second = await withRedis(["XDEL", outbox, `${first + 1}-0`]);
       expect(second).toEqual(expect.arrayContaining(["outbox-gap - -", "outbox-gap 3 18"]));
       expect(await withRedis(["XDEL", outbox, `${first + 6}-0`])).toEqual(
-        expect.arrayContaining(["outbox-gap - -", "redis-differs 7 -"]),
+        expect.arrayContaining(["outbox-gap - -", `redis-differs ${openedLast} -`]),
       );
       expect(await withRedis(["DEL", outbox])).toEqual(
         expect.arrayContaining(["outbox-gap - -", "redis-differs 3 20"]),
@@ -344,22 +386,24 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     });
 
     test("an account that only the outbox opens, missing in Redis, or otherwise there", async () => {
-      const account = "razonete:{0}:account:7";
-      expect(await system.cluster.redisCommand("COPY", account, "saved:account:7")).toBe(1);
+      const account = `razonete:{0}:account:${openedLast}`;
+      const row = String(await system.cluster.redisCommand("GET", account));
       try {
         await system.cluster.redisCommand("DEL", account);
-        expect(await system.found()).toEqual(["redis-differs 7 -"]);
-        await system.cluster.redisCommand("COPY", "saved:account:7", account);
-        await system.cluster.redisCommand("HSET", account, "balance", "1");
-        expect(await system.found()).toEqual(["redis-differs 7 0"]);
+        expect(await system.found()).toEqual([`redis-differs ${openedLast} -`]);
+        await system.cluster.redisCommand("SET", account, row.split(" ").with(1, "1").join(" "));
+        expect(await system.found()).toEqual([`redis-differs ${openedLast} 0`]);
+        await system.cluster.redisCommand("SET", account, row.replace("BRL/2", "BRL/3"));
+        expect(await system.found()).toEqual([`redis-differs ${openedLast} -`]);
       } finally {
-        await system.cluster.redisCommand("COPY", "saved:account:7", account, "REPLACE");
-        await system.cluster.redisCommand("DEL", "saved:account:7");
+        await system.cluster.redisCommand("SET", account, row);
       }
     });
 
     test("a limit of Redis that was in force before", async () => {
-      expect(await withRedis(["HSET", ACCOUNT_3, "limit", "1000000"])).toEqual(["redis-differs 3 20"]);
+      const row = String(await system.cluster.redisCommand("GET", ACCOUNT_3));
+      const before = row.split(" ").with(0, "1000000").join(" ");
+      expect(await withRedis(["SET", ACCOUNT_3, before])).toEqual(["redis-differs 3 20"]);
     });
 
     test("Redis behind the feed", async () => {

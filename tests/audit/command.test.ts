@@ -24,7 +24,7 @@ describe("razonete audit", () => {
     await ledger.submit({
       type: "transact",
       id: "req:1",
-      account: 1,
+      account: "1",
       kind: "credit",
       value: 1,
       description: "c",
@@ -144,8 +144,8 @@ describe("razonete audit", () => {
     });
 
     test("that does not agree: each finding a line, exit code 1", async () => {
-      await system.books.sql`UPDATE entries SET balance = balance - 1 WHERE account = 3 AND seq = 5`;
-      await system.cluster.redisCommand("HSET", "razonete:{0}:account:4", "balance", "7");
+      await system.books.sql`UPDATE entries SET balance = balance - 1 WHERE account = '3' AND seq = 5`;
+      await system.inRow("4", 1, "7");
       const { exitCode, stdout } = run([], servers);
       expect(exitCode).toBe(1);
       expect(stdout).toContain("Not agreed: 6 findings.\n");

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import type { Finding } from "../../src/audit/report/audit-report.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { openAccount } from "../support/open-account.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { place, places } from "./support/audited-cluster.ts";
 
@@ -24,21 +26,22 @@ interface Row {
 /** SQL, or what else is done to a file. */
 type Damage = string | ((db: Database) => void);
 
-function credit(account: number, id: Transact["id"]): Transact {
+function credit(account: AccountId, id: Transact["id"]): Transact {
   return { type: "transact", id, account, kind: "credit", value: 1, description: "c" };
 }
 
-/** A ledger's file at rest. Each command is a row of the journal, from 1 on; account 6 is opened by row 6. */
-async function makeFile(path: string): Promise<void> {
+/** A ledger's file at rest. Each command is a row of the journal, from 1 on; row 6 opens an account, which it returns. */
+async function makeFile(path: string): Promise<AccountId> {
   const ledger = new EmbeddedLedger({ file: path });
   try {
-    for (let entry = 1; entry <= 5; entry += 1) await ledger.submit(credit(3, `req:${entry}`));
-    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria Joia" });
-    await ledger.submit({ ...credit(6, "key:debit"), kind: "debit", value: 400 });
-    await ledger.submit({ ...credit(6, "key:much"), kind: "debit", value: 400 });
-    await ledger.submit({ type: "change-limit", id: "key:limit", account: 2, creditLimit: 90_000 });
-    await ledger.submit({ type: "change-limit", id: "req:limit", account: 2, creditLimit: 70_000 });
-    await ledger.submit(credit(2, "req:last"));
+    for (let entry = 1; entry <= 5; entry += 1) await ledger.submit(credit("3", `req:${entry}`));
+    const opened = await openAccount(ledger, "key:open", "Padaria Joia");
+    await ledger.submit({ ...credit(opened, "key:debit"), kind: "debit", value: 400 });
+    await ledger.submit({ ...credit(opened, "key:much"), kind: "debit", value: 400 });
+    await ledger.submit({ type: "change-limit", id: "key:limit", account: "2", creditLimit: 90_000 });
+    await ledger.submit({ type: "change-limit", id: "req:limit", account: "2", creditLimit: 70_000 });
+    await ledger.submit(credit("2", "req:last"));
+    return opened;
   } finally {
     await ledger.close();
   }
@@ -49,8 +52,9 @@ describe("an audit of a data file by its journal", () => {
   const whole = join(folder.path, "whole.db");
   const path = join(folder.path, "damaged.db");
   let head: JournalHead;
+  let opened: AccountId;
   beforeAll(async () => {
-    await makeFile(whole);
+    opened = await makeFile(whole);
     const report = await auditFile(whole);
     expect(report.findings).toEqual([]);
     head = report.heads[0] ?? { shard: 0, g: -1, hash: new Uint8Array() };
@@ -70,7 +74,8 @@ describe("an audit of a data file by its journal", () => {
   /** What the audit finds in a copy of the file that is damaged so. */
   async function findings(...damage: readonly Damage[]): Promise<readonly Finding[]> {
     change((db) => damage.forEach((one) => (typeof one === "string" ? db.run(one) : one(db))));
-    return (await auditFile(path)).findings;
+    const { findings: all } = await auditFile(path);
+    return all.map((one) => ({ ...one, account: one.account === opened ? "opened" : one.account }));
   }
 
   const found = async (...damage: readonly Damage[]): Promise<string[]> =>
@@ -95,11 +100,11 @@ describe("an audit of a data file by its journal", () => {
 
   describe("rows of the tables, with the journal whole", () => {
     test("an account's last entry: changed, or deleted, one or more", async () => {
-      const last = "WHERE account = 3 AND seq = 5";
+      const last = "WHERE account = '3' AND seq = 5";
       expect(await findings(`UPDATE entries SET value = 2, balance = 6 ${last}`)).toEqual([
         {
           name: "journal-differs",
-          account: 3,
+          account: "3",
           seq: 5,
           detail: expect.stringMatching(
             /^the journal has "c 3 5 \d+ 1 5 1000000 req:5 c", the tables have "c 3 5 \d+ 2 6 1000000 req:5 c"$/,
@@ -109,64 +114,77 @@ describe("an audit of a data file by its journal", () => {
       for (const set of ["description = 'd'", "command = 'req:x'", "time = time + 1"])
         expect(await found(`UPDATE entries SET ${set} ${last}`)).toEqual(["journal-differs 3 5"]);
       expect(await found(`DELETE FROM entries ${last}`)).toEqual(["journal-differs 3 5"]);
-      const [two, ...others] = await findings("DELETE FROM entries WHERE account = 3 AND seq > 3");
+      const [two, ...others] = await findings("DELETE FROM entries WHERE account = '3' AND seq > 3");
       expect([two?.seq, others]).toEqual([4, []]);
       expect(two?.detail).toMatch(/the tables have nothing; so do 1 later places$/);
     });
 
     test("a description in the middle, an entry added", async () => {
-      expect(await found("UPDATE entries SET description = 'x' WHERE account = 3 AND seq = 2")).toEqual([
+      expect(await found("UPDATE entries SET description = 'x' WHERE account = '3' AND seq = 2")).toEqual([
         "journal-differs 3 2",
       ]);
       const add = `INSERT INTO entries SELECT account, 6, kind, value, 6, description, 'req:new', time + 1
-        FROM entries WHERE account = 3 AND seq = 5`;
+        FROM entries WHERE account = '3' AND seq = 5`;
       expect(await found(add)).toEqual(["journal-differs 3 6"]);
     });
 
     test("a limit: changed, one after it, deleted, in another order; one finding for all entries", async () => {
-      const set = (account: number, version: number, what: string) =>
-        `UPDATE limits SET ${what} WHERE account = ${account} AND version = ${version}`;
-      expect(await found(set(3, 1, "credit_limit = 7"))).toEqual(["journal-differs 3 -"]);
-      expect(await found(set(2, 3, "credit_limit = 80001"))).toEqual(["journal-differs 2 -"]);
+      const set = (account: AccountId, version: number, what: string) =>
+        `UPDATE limits SET ${what} WHERE account = '${account}' AND version = ${version}`;
+      expect(await found(set("3", 1, "credit_limit = 7"))).toEqual(["journal-differs 3 -"]);
+      expect(await found(set("2", 3, "credit_limit = 80001"))).toEqual(["journal-differs 2 -"]);
       for (const what of ["command = 'req:x'", "changed_at = 5", "after_seq = 1"])
-        expect(await found(set(2, 2, what))).toEqual(["journal-differs 2 -"]);
+        expect(await found(set("2", 2, what))).toEqual(["journal-differs 2 -"]);
       for (const what of ["command = 'req:x'", "changed_at = 5"])
-        expect(await found(set(4, 1, what))).toEqual(["journal-differs 4 -"]);
-      expect(await found("DELETE FROM limits WHERE account = 2 AND version = 3")).toEqual([
+        expect(await found(set("4", 1, what))).toEqual(["journal-differs 4 -"]);
+      expect(await found("DELETE FROM limits WHERE account = '2' AND version = 3")).toEqual([
         "journal-differs 2 -",
       ]);
       // Nothing but their order tells which of the two is in force.
-      const swap = [set(2, 2, "version = 9"), set(2, 3, "version = 2"), set(2, 9, "version = 3")];
-      expect(await found(...swap, "DELETE FROM entries WHERE account = 2")).toEqual([
+      const swap = [set("2", 2, "version = 9"), set("2", 3, "version = 2"), set("2", 9, "version = 3")];
+      expect(await found(...swap, "DELETE FROM entries WHERE account = '2'")).toEqual([
         "journal-differs 2 -",
         "journal-differs 2 1",
       ]);
     });
 
     test("an account: deleted from all tables, added, its name", async () => {
-      const all = ["accounts", "limits", "entries"].map((table) => `DELETE FROM ${table} WHERE account = 6`);
-      expect(await found(...all)).toEqual(["journal-differs 6 -"]);
-      const add = "INSERT INTO accounts VALUES (7, NULL, 'req:7', 5)";
-      expect(await found(add, "INSERT INTO limits VALUES (7, 1, 5, 0, 'req:7', 5)")).toEqual([
+      const all = ["accounts", "limits", "entries"].map(
+        (table) => `DELETE FROM ${table} WHERE account = '${opened}'`,
+      );
+      expect(await found(...all)).toEqual(["journal-differs opened -"]);
+      const add = "INSERT INTO accounts VALUES ('7', 'BRL/2', NULL, 'open', 0, 'req:7', 5)";
+      expect(await found(add, "INSERT INTO limits VALUES ('7', 1, 5, 0, 'req:7', 5)")).toEqual([
         "journal-differs 7 -",
       ]);
-      const rename = (account: number, name: string) =>
-        `UPDATE accounts SET name = '${name}' WHERE account = ${account}`;
-      expect(await found(rename(6, "Padaria"))).toEqual(["journal-differs 6 -"]);
-      expect(await found(rename(5, ""))).toEqual(["journal-differs 5 -"]);
+      const rename = (account: AccountId, name: string) =>
+        `UPDATE accounts SET name = '${name}' WHERE account = '${account}'`;
+      expect(await found(rename(opened, "Padaria"))).toEqual(["journal-differs opened -"]);
+      expect(await found(rename("5", ""))).toEqual(["journal-differs 5 -"]);
+    });
+
+    test("an account's unit, state and what is held: other than the journal makes them", async () => {
+      for (const set of ["unit = 'USD/2'", "state = 'frozen'", "held = 1"])
+        expect(await found(`UPDATE accounts SET ${set} WHERE account = '5'`)).toEqual([
+          "journal-differs 5 -",
+        ]);
+      const [frozen] = await findings("UPDATE accounts SET state = 'frozen' WHERE account = '5'");
+      expect(frozen?.detail).toMatch(
+        /^the journal has "o 5 \d+ 500000 initial BRL\/2 ", the tables have "\(frozen, 0 held\) o 5 /,
+      );
     });
 
     test("a remembered outcome: emptied, changed, deleted, added, put off", async () => {
       const set = (key: string, what: string) => `UPDATE outcomes SET ${what} WHERE command = 'key:${key}'`;
       for (const what of ["outcome = '{}'", "outcome = ''", "content = '[]'", "forget_at = forget_at - 1000"])
-        expect(await found(set("debit", what))).toEqual(["journal-differs 6 1"]);
+        expect(await found(set("debit", what))).toEqual(["journal-differs opened 1"]);
       expect(
         await found(set("much", "outcome = replace(outcome, 'limit-exceeded', 'account-unknown')")),
       ).toEqual(["journal-differs - -"]);
       expect(await findings("DELETE FROM outcomes WHERE command = 'key:open'")).toEqual([
         {
           name: "journal-differs",
-          account: 6,
+          account: "opened",
           seq: null,
           detail: "the remembered outcome of key:open is missing",
         },
@@ -176,10 +194,10 @@ describe("an audit of a data file by its journal", () => {
 
     test("more than one place, in accounts far apart", async () => {
       const several = await found(
-        "UPDATE entries SET description = 'x' WHERE account = 6",
-        "UPDATE entries SET description = 'x' WHERE account = 3 AND seq IN (1, 5)",
+        `UPDATE entries SET description = 'x' WHERE account = '${opened}'`,
+        "UPDATE entries SET description = 'x' WHERE account = '3' AND seq IN (1, 5)",
       );
-      expect(several).toEqual(["journal-differs 3 1", "journal-differs 3 5", "journal-differs 6 1"]);
+      expect(several).toEqual(["journal-differs 3 1", "journal-differs 3 5", "journal-differs opened 1"]);
     });
   });
 
@@ -226,17 +244,22 @@ describe("an audit of a data file by its journal", () => {
 
     test("one missing, two swapped, one added", async () => {
       expect(await findings("DELETE FROM journal WHERE g = 4")).toEqual([
-        { name: "journal-gap", account: null, seq: null, detail: "row 4 is missing" },
-        expect.objectContaining({ name: "journal-differs", account: 3, seq: 4 }),
+        {
+          name: "journal-gap",
+          account: null,
+          seq: null,
+          detail: "row 4 is missing in the journal (shard 0)",
+        },
+        expect.objectContaining({ name: "journal-differs", account: "3", seq: 4 }),
       ]);
       expect(await found("DELETE FROM journal WHERE g = 0")).toContain("journal-gap - -");
       const [gap] = await findings("DELETE FROM journal WHERE g IN (4, 5)");
-      expect(gap?.detail).toBe("the rows 4 to 5 are missing");
+      expect(gap?.detail).toBe("rows 4 to 5 are missing in the journal (shard 0)");
       expect(await findings("DELETE FROM journal")).toContainEqual({
-        name: "journal-gap",
+        name: "journal-cut",
         account: null,
         seq: null,
-        detail: "it has no rows",
+        detail: "the journal of shard 0 has no row, the books have kept batch 0",
       });
       const moved = (from: number, to: number) => `UPDATE journal SET g = ${to} WHERE g = ${from}`;
       const swapped = await findings(moved(4, 99), moved(5, 4), moved(99, 5));
@@ -253,9 +276,9 @@ describe("an audit of a data file by its journal", () => {
       expect(await found(cut)).toContain("journal-differs 3 5");
       const all = [
         cut,
-        "DELETE FROM entries WHERE account <> 3 OR seq = 5",
-        "DELETE FROM limits WHERE account = 6 OR version > 1",
-        "DELETE FROM accounts WHERE account = 6",
+        "DELETE FROM entries WHERE account <> '3' OR seq = 5",
+        `DELETE FROM limits WHERE account = '${opened}' OR version > 1`,
+        `DELETE FROM accounts WHERE account = '${opened}'`,
         "DELETE FROM outcomes",
       ];
       expect(await found(...all)).toEqual([]);
@@ -265,7 +288,7 @@ describe("an audit of a data file by its journal", () => {
           name: "journal-cut",
           account: null,
           seq: null,
-          detail: "the journal ends with row 4, and went up to row 11 earlier",
+          detail: "the head that was noted is row 11 of shard 0, the journal ends at row 4",
         },
       ]);
       expect(heads).toMatchObject([{ shard: 0, g: 4 }]);
@@ -274,7 +297,7 @@ describe("an audit of a data file by its journal", () => {
     test("all written anew: an earlier head tells, and one from before the change does not", async () => {
       const rewrite = [
         inEvents(3, "req:3", "req:X"),
-        "UPDATE entries SET command = 'req:X' WHERE account = 3 AND seq = 3",
+        "UPDATE entries SET command = 'req:X' WHERE account = '3' AND seq = 3",
       ];
       expect(await found(...rewrite, rehash(3))).toEqual([]);
       expect(places(await auditFile(path, { since: [head] }))).toEqual(["journal-rewritten - -"]);

@@ -14,31 +14,38 @@ import {
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { openAccount } from "../support/open-account.ts";
 import { places } from "./support/audited-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
 let commands = 0;
-function credit(account: number): Transact {
+function credit(account: AccountId): Transact {
   commands += 1;
   return { type: "transact", id: `req:${commands}`, account, kind: "credit", value: 1, description: "c" };
 }
 
-/** A ledger's file at rest, with 15 entries in the accounts 1, 2, 3 and 5; account 2 had its limit changed between. */
-async function makeFile(path: string): Promise<void> {
+/**
+ * A ledger's file at rest, with 15 entries in the accounts 1, 2, 3 and 5; account 2 had its limit changed between.
+ *
+ * @returns the account that was opened
+ */
+async function makeFile(path: string): Promise<AccountId> {
   const ledger = new EmbeddedLedger({ file: path });
   try {
-    for (const account of [1, 2, 3, 5]) {
+    for (const account of ["1", "2", "3", "5"]) {
       for (let entry = 0; entry < 15; entry += 1) await ledger.submit(credit(account));
     }
-    await ledger.submit({ type: "change-limit", id: "req:limit", account: 2, creditLimit: 90_000 });
-    await ledger.submit(credit(2));
-    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria Joia" });
-    await ledger.submit({ ...credit(6), kind: "debit", value: 500 });
+    await ledger.submit({ type: "change-limit", id: "req:limit", account: "2", creditLimit: 90_000 });
+    await ledger.submit(credit("2"));
+    const opened = await openAccount(ledger, "key:open", "Padaria Joia");
+    await ledger.submit({ ...credit(opened), kind: "debit", value: 500 });
+    return opened;
   } finally {
     await ledger.close();
   }
@@ -47,7 +54,10 @@ async function makeFile(path: string): Promise<void> {
 describe("an audit of a data file", () => {
   const folder = temporaryFolder();
   const whole = join(folder.path, "whole.db");
-  beforeAll(() => makeFile(whole));
+  let opened: AccountId;
+  beforeAll(async () => {
+    opened = await makeFile(whole);
+  });
   afterAll(() => folder[Symbol.dispose]());
 
   /**
@@ -62,7 +72,7 @@ describe("an audit of a data file", () => {
     db.run("PRAGMA ignore_check_constraints = ON");
     for (const statement of damage) db.run(statement);
     db.close();
-    const found = places(await auditFile(path));
+    const found = places(await auditFile(path)).map((place) => place.replace(opened, "opened"));
     const byTables = found.filter((place) => !place.startsWith("journal-differs"));
     expect(found.length).toBeGreaterThan(byTables.length);
     return byTables;
@@ -86,7 +96,7 @@ describe("an audit of a data file", () => {
   });
 
   test("an entry's value, balance, time changed", async () => {
-    const set = (what: string) => damaged(`UPDATE entries SET ${what} WHERE account = 3 AND seq = 4`);
+    const set = (what: string) => damaged(`UPDATE entries SET ${what} WHERE account = '3' AND seq = 4`);
     expect(await set("value = 2")).toEqual(["balance-broken 3 4"]);
     expect(await set("value = 0, balance = 3")).toEqual(["balance-broken 3 4", "balance-broken 3 5"]);
     expect(await set("balance = 7")).toEqual(["balance-broken 3 4", "balance-broken 3 5"]);
@@ -100,8 +110,8 @@ describe("an audit of a data file", () => {
 
   test("an entry deleted in the middle, the first; one does not hide the other", async () => {
     const found = await damaged(
-      "DELETE FROM entries WHERE (account, seq) IN ((3, 4), (3, 5), (1, 1))",
-      "UPDATE entries SET value = 2 WHERE account = 2 AND seq = 3",
+      "DELETE FROM entries WHERE (account, seq) IN (('3', 4), ('3', 5), ('1', 1))",
+      "UPDATE entries SET value = 2 WHERE account = '2' AND seq = 3",
     );
     expect(found).toEqual(["seq-gap 1 1", "balance-broken 2 3", "seq-gap 3 4"]);
   });
@@ -109,9 +119,9 @@ describe("an audit of a data file", () => {
   test("a command twice, with a balance that fits; a client's key after a day", async () => {
     const again = (after: string, command: string) =>
       damaged(
-        `UPDATE entries SET command = '${command}' WHERE account = 3 AND seq = 15`,
+        `UPDATE entries SET command = '${command}' WHERE account = '3' AND seq = 15`,
         `INSERT INTO entries SELECT account, 16, kind, value, balance + 1, description, command, time + ${after}
-         FROM entries WHERE account = 3 AND seq = 15`,
+         FROM entries WHERE account = '3' AND seq = 15`,
       );
     const day = 24 * 3600 * 1_000_000;
     expect(await again("1", "req:again")).toEqual(["command-doubled 3 16"]);
@@ -122,15 +132,19 @@ describe("an audit of a data file", () => {
   });
 
   test("a limit passed, changed or missing; an account missing", async () => {
-    expect(await damaged("UPDATE limits SET credit_limit = 499 WHERE account = 6")).toEqual([
-      "limit-passed 6 1",
+    expect(await damaged(`UPDATE limits SET credit_limit = 499 WHERE account = '${opened}'`)).toEqual([
+      "limit-passed opened 1",
     ]);
-    expect(await damaged("UPDATE limits SET after_seq = 1 WHERE account = 6")).toEqual(["limit-passed 6 1"]);
-    expect(await damaged("DELETE FROM limits WHERE account = 4")).toEqual(["account-missing 4 -"]);
-    expect(await damaged("DELETE FROM limits WHERE account = 2 AND version = 1")).toContain(
+    expect(await damaged(`UPDATE limits SET after_seq = 1 WHERE account = '${opened}'`)).toEqual([
+      "limit-passed opened 1",
+    ]);
+    expect(await damaged("DELETE FROM limits WHERE account = '4'")).toEqual(["account-missing 4 -"]);
+    expect(await damaged("DELETE FROM limits WHERE account = '2' AND version = 1")).toContain(
       "account-differs 2 -",
     );
-    expect(await damaged("DELETE FROM accounts WHERE account = 6")).toEqual(["account-missing 6 -"]);
+    expect(await damaged(`DELETE FROM accounts WHERE account = '${opened}'`)).toEqual([
+      "account-missing opened -",
+    ]);
   });
 
   test("a changed limit that many entries do not fit is one finding, not one for each of them", async () => {
@@ -138,26 +152,26 @@ describe("an audit of a data file", () => {
     copyFileSync(whole, path);
     const db = new Database(path);
     db.run("PRAGMA ignore_check_constraints = ON");
-    db.run("UPDATE limits SET credit_limit = -9 WHERE account IN (1, 3)");
-    db.run("DELETE FROM limits WHERE account = 2 AND version = 1");
+    db.run("UPDATE limits SET credit_limit = -9 WHERE account IN ('1', '3')");
+    db.run("DELETE FROM limits WHERE account = '2' AND version = 1");
     db.close();
     const { findings } = await auditFile(path);
     expect(findings.filter(({ name }) => name === "limit-passed")).toEqual([
       {
         name: "limit-passed",
-        account: 1,
+        account: "1",
         seq: 1,
         detail: "the balance 1 is under the limit of -9; nor do 7 later entries fit it",
       },
       {
         name: "limit-passed",
-        account: 2,
+        account: "2",
         seq: 1,
         detail: "no limit was in force; nor do 14 later entries fit it",
       },
       {
         name: "limit-passed",
-        account: 3,
+        account: "3",
         seq: 1,
         detail: "the balance 1 is under the limit of -9; nor do 7 later entries fit it",
       },
@@ -196,7 +210,7 @@ describe("an audit of a data file", () => {
     try {
       let entries = 0;
       for (let round = 0; round < 20; round += 1) {
-        const writing = Promise.all(Array.from({ length: 50 }, () => ledger.submit(credit(1))));
+        const writing = Promise.all(Array.from({ length: 50 }, () => ledger.submit(credit("1"))));
         const report = await auditFile(path);
         await writing;
         expect(report.findings).toEqual([]);

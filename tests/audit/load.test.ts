@@ -24,11 +24,11 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     const random = new Random(seed);
     const state = { stopped: false };
     const run = async (): Promise<void> => {
-      const opened: number[] = [];
+      const opened: string[] = [];
       while (!state.stopped) {
         await journal.open(cluster.url, random.integer(0, 1000));
         const id = journal.openings.at(-1)?.id;
-        if (typeof id === "number") opened.push(id);
+        if (typeof id === "string") opened.push(id);
         if (opened.length === 0) continue;
         const account = random.pick(opened);
         for (const limite of [500, 600, 500]) await journal.changeLimit(cluster.url, account, limite);

@@ -24,7 +24,7 @@ describe("the progress of an audit", () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "razonete.db");
     const ledger = new EmbeddedLedger({ file });
-    const credit = { type: "transact", account: 1, kind: "credit", value: 1, description: "c" } as const;
+    const credit = { type: "transact", account: "1", kind: "credit", value: 1, description: "c" } as const;
     await Promise.all(
       Array.from({ length: 250_000 }, (_, index) => ledger.submit({ ...credit, id: `req:${index}` })),
     );

@@ -94,7 +94,7 @@ describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed
       const unknown = journal.count("unknown");
       const asked = [
         ...Array.from({ length: 5 }, () =>
-          journal.transact(url, { account: 1, tipo: "c", valor: 1, key: null }),
+          journal.transact(url, { account: "1", tipo: "c", valor: 1, key: null }),
         ),
         call(url, "GET", "/clientes/1/extrato"),
       ];

@@ -22,7 +22,7 @@ describe.skipIf(serversMissing !== null)("debits at once", () => {
     test(`${DEBITS} on one account with room for ${ROOM}, ${way}: exactly ${ROOM} are accepted`, async () => {
       const { cluster, books } = system;
       const urls = way === "through HAProxy" ? [cluster.url] : [cluster.apiUrl(0), cluster.apiUrl(1)];
-      const account = 1 + urls.length;
+      const account = String(1 + urls.length);
       // Whatever the limit of the account is: what is over the room is taken away first.
       const { limite } = balanceOf(await debit(cluster.url, account, 1));
       await debit(cluster.url, account, limite - 1 - ROOM);
@@ -50,6 +50,6 @@ describe.skipIf(serversMissing !== null)("debits at once", () => {
   }
 });
 
-function debit(url: string, account: number, valor: number) {
+function debit(url: string, account: string, valor: number) {
   return call(url, "POST", `/clientes/${account}/transacoes`, { valor, tipo: "d", descricao: "at once" });
 }

@@ -46,7 +46,7 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
 
   test("an API that was just started and has not found Redis yet: its first requests wait, and none fails", async () => {
     const { cluster, journal } = system;
-    const account = 1;
+    const account = "1";
     const [api] = cluster.apis;
     const url = cluster.apiUrl(0);
     cluster.redis.process.signal("SIGSTOP");

@@ -29,7 +29,7 @@ describe.skipIf(serversMissing !== null)(`the writers, under load (seed ${seed})
     const watch = async (): Promise<void> => {
       let seen = 0;
       while (seen < LAG_TRANSACTIONS) {
-        const [row] = await books.sql<{ seq: number }[]>`SELECT seq FROM accounts WHERE account = 3`;
+        const [row] = await books.sql<{ seq: number }[]>`SELECT seq FROM accounts WHERE account = '3'`;
         const now = performance.now();
         for (; seen < (row?.seq ?? 0); seen += 1) lags.push(now - (answered.get(seen + 1) ?? now));
         const [oldest] = answered.entries().drop(seen);
@@ -39,7 +39,7 @@ describe.skipIf(serversMissing !== null)(`the writers, under load (seed ${seed})
     };
     const watching = watch();
     for (let seq = 1; seq <= LAG_TRANSACTIONS; seq += 1) {
-      await journal.transact(cluster.url, { account: 3, tipo: "c", valor: 1, key: null });
+      await journal.transact(cluster.url, { account: "3", tipo: "c", valor: 1, key: null });
       answered.set(seq, performance.now());
       await Bun.sleep(10);
     }

@@ -130,7 +130,7 @@ describe("a copy put in the place of the data file by hand, beside the log of a 
       await using server = await startServer({ data });
       {
         using shell = new Database(dataFile(data));
-        shell.run("UPDATE accounts SET name = 'by hand' WHERE account = 2");
+        shell.run("UPDATE accounts SET name = 'by hand' WHERE account = '2'");
       }
       await credit(server, 10);
       {

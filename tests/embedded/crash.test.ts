@@ -24,7 +24,7 @@ describe("kill -9 under load", () => {
     const data = join(folder.path, "data");
     const random = new Random(seed);
     const journal = new Journal();
-    let accounts: readonly number[] = [];
+    let accounts: readonly string[] = [];
 
     for (let kills = 0; kills <= KILLS; kills += 1) {
       if (kills % 3 === 2) await killWhileStarting(data, random);

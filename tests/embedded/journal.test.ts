@@ -7,6 +7,7 @@ import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import type { ChangeLimit, Command, Transact } from "../../src/ledger/command.ts";
 import { journalHash } from "../../src/ledger/journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { openAccount } from "../support/open-account.ts";
 import { serveToTheEnd } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -18,7 +19,7 @@ const NOW = 1_767_225_600_000_000;
 const credit = (id: Transact["id"], description = "tea"): Transact => ({
   type: "transact",
   id,
-  account: 1,
+  account: "1",
   kind: "credit",
   value: 10,
   description,
@@ -52,7 +53,7 @@ describe("the journal of a data file", () => {
     const file = join(folder.path, "razonete.db");
     const ledger = open(file);
     const debit = (id: Transact["id"]): Transact => ({ ...credit(id, "x"), kind: "debit", value: 999_999 });
-    const limit = (id: ChangeLimit["id"], account: number): ChangeLimit => ({
+    const limit = (id: ChangeLimit["id"], account: string): ChangeLimit => ({
       type: "change-limit",
       id,
       account,
@@ -63,14 +64,14 @@ describe("the journal of a data file", () => {
       ledger.submit(debit("key:b")),
       ledger.submit(debit("req:c")),
     ]);
-    await ledger.submit({ type: "open", id: "key:d", creditLimit: 5, name: "Padaria Joia" });
-    await Promise.all([ledger.submit(limit("req:e", 1)), ledger.submit(limit("key:f", 99))]);
+    const opened = await openAccount(ledger, "key:d", "Padaria Joia");
+    await Promise.all([ledger.submit(limit("req:e", "1")), ledger.submit(limit("key:f", "99"))]);
     expect(journalOf(file)).toEqual([
       {
         g: 0,
         time: NOW,
         events: [100_000, 80_000, 1_000_000, 10_000_000, 500_000].map(
-          (creditLimit, index) => `o ${index + 1} ${NOW} ${creditLimit} initial `,
+          (creditLimit, index) => `o ${index + 1} ${NOW} ${creditLimit} initial BRL/2 `,
         ),
       },
       {
@@ -78,14 +79,14 @@ describe("the journal of a data file", () => {
         time: NOW + 1,
         events: [
           `c 1 1 ${NOW + 1} 10 10 100000 req:a tea`,
-          `x ${NOW} limit-exceeded key:b ["transact",1,"debit",999999,"x"]`,
+          `x ${NOW} limit-exceeded key:b ["transact","1","debit",999999,"x"]`,
         ],
       },
-      { g: 2, time: NOW, events: [`o 6 ${NOW} 5 key:d Padaria Joia`] },
+      { g: 2, time: NOW, events: [`o ${opened} ${NOW} 500 key:d BRL/2 Padaria Joia`] },
       {
         g: 3,
         time: NOW,
-        events: [`l 1 1 ${NOW} 10 7 req:e`, `x ${NOW} account-unknown key:f ["change-limit",99,7]`],
+        events: [`l 1 1 ${NOW} 10 7 req:e`, `x ${NOW} account-unknown key:f ["change-limit","99",7]`],
       },
     ]);
     await ledger.close();
@@ -97,7 +98,7 @@ describe("the journal of a data file", () => {
     const file = join(folder.path, "razonete.db");
     const ledger = open(file);
     await ledger.submit(credit("key:a"));
-    for (const command of [credit("key:a"), credit("key:a", "other"), { ...credit("req:b"), account: 99 }])
+    for (const command of [credit("key:a"), credit("key:a", "other"), { ...credit("req:b"), account: "99" }])
       await ledger.submit(command);
     expect(journalOf(file)).toHaveLength(2);
     await ledger.submit(credit("req:c"));
@@ -160,8 +161,8 @@ describe("the journal of a data file", () => {
     expect(() => open(file)).toThrow(/is damaged \(its journal is empty\)/);
   });
 
-  for (const version of [1, 2]) {
-    test(`a data file of version ${version}, from before there was a journal: one sentence, and nothing is changed`, async () => {
+  for (const version of [1, 2, 3]) {
+    test(`a data file of version ${version}, of before: one sentence, and nothing is changed`, async () => {
       using folder = temporaryFolder();
       const file = join(folder.path, "razonete.db");
       await open(file).close();

@@ -362,7 +362,7 @@ async function ledgerFile(folder: string): Promise<string> {
       ledger.submit({
         type: "transact",
         id: index % 2 === 0 ? `key:${index}` : `req:${index}`,
-        account: 1 + (index % 5),
+        account: String(1 + (index % 5)),
         kind: "credit",
         value: 1,
         description: String(index),

@@ -16,7 +16,7 @@ import { openContested, startLoad } from "../support/contending-load.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const CREDIT = { account: 1, tipo: "c", valor: 5, key: null } as const;
+const CREDIT = { account: "1", tipo: "c", valor: 5, key: null } as const;
 const seed = testSeed();
 
 describe("a lock that another program holds on the data file", () => {
@@ -42,7 +42,7 @@ describe("a lock that another program holds on the data file", () => {
       ...Array.from({ length: 20 }, () => journal.transact(url, CREDIT)),
       journal.transact(url, keyed),
       journal.open(url, 100),
-      journal.changeLimit(url, 1, 5),
+      journal.changeLimit(url, "1", 5),
     ]);
     expect(journal.count("not-done")).toBe(21);
     const statement = await call(url, "GET", "/clientes/1/extrato");
@@ -86,7 +86,7 @@ test("a statement that fails in the middle of a batch: none of the batch is appl
     ledger.submit({
       type: "transact",
       id: `key:${description}`,
-      account: 1,
+      account: "1",
       kind: "credit",
       value: 1,
       description,
@@ -100,7 +100,7 @@ test("a statement that fails in the middle of a batch: none of the batch is appl
   expect(refused.map((result) => result.status === "rejected" && result.reason)).toEqual(
     Array.from({ length: 3 }, () => expect.objectContaining({ name: "LedgerUnavailable", outcome: "none" })),
   );
-  expect(await ledger.account(1)).toMatchObject({ balance: 1, seq: 1 });
+  expect(await ledger.account("1")).toMatchObject({ balance: 1, seq: 1 });
   other.run("DROP TRIGGER fails");
   expect(await credit("first")).toMatchObject({ replayed: false, account: { balance: 2, seq: 2 } });
   other.close();
@@ -114,7 +114,7 @@ describe("a disk that is full", () => {
       using folder = temporaryFolder();
       const journal = new Journal();
       const random = new Random(seed);
-      let accounts: readonly number[];
+      let accounts: readonly string[];
       {
         // 160 blocks of 512 bytes: room for the new file and some hundred entries.
         const wrapper = ["sh", "-c", 'trap "" XFSZ; ulimit -f 160; exec "$@"', "sh"];
@@ -188,17 +188,18 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
     const data = join(folder.path, "data");
     {
       await using server = await startServer({ data, environment: disk.environment });
-      await journal.changeLimit(server.url, 1, 700);
+      await journal.changeLimit(server.url, "1", 700);
       disk.fail(1);
       await journal.open(server.url, 10);
       await journal.open(server.url, 20);
       disk.fail(1);
-      await journal.changeLimit(server.url, 1, 800);
+      await journal.changeLimit(server.url, "1", 800);
       await server.kill();
     }
     await using server = await startServer({ data });
-    expect(journal.openings.map(({ id }) => id)).toEqual(["not-done", 6]);
-    expect([...(journal.limits.get(1) ?? [])]).toEqual([700]);
+    expect(journal.openings.map(({ isNotDone }) => isNotDone)).toEqual([true, false]);
+    expect(journal.opened).toHaveLength(1);
+    expect([...(journal.limits.get("1") ?? [])]).toEqual([700]);
     await journal.check(server.url);
   });
 
@@ -208,7 +209,7 @@ describe.skipIf(noFsync !== null)("a disk whose fsync fails", () => {
     const journal = new Journal();
     const random = new Random(seed);
     const data = join(folder.path, "data");
-    let accounts: readonly number[] = [];
+    let accounts: readonly string[] = [];
     for (let round = 0; round < 8; round += 1) {
       await using server = await startServer({ data, environment: disk.environment });
       if (round === 0) accounts = await openContested(server.url, journal);

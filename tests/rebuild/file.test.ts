@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { readLog } from "../../src/embedded/log-reader.ts";
+import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import type { RebuildOptions } from "../../src/rebuild/rebuild-cluster.ts";
 import { rebuildFile } from "../../src/rebuild/rebuild-file.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
+import { openAccount } from "../support/open-account.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 failOnLeaks();
@@ -26,11 +28,12 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   const whole = join(folder.path, "whole.db");
   const data = join(folder.path, "data");
   const path = join(data, "razonete.db");
+  let opened: AccountId;
   let commands = 0;
 
   beforeAll(async () => {
     const ledger = new EmbeddedLedger({ file: whole });
-    const credit = (account: number): Transact => {
+    const credit = (account: AccountId): Transact => {
       commands += 1;
       return {
         type: "transact",
@@ -42,11 +45,11 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
       };
     };
     for (let round = 0; round < 300; round += 1)
-      await Promise.all([1, 2, 3].map((account) => ledger.submit(credit(account))));
+      await Promise.all(["1", "2", "3"].map((account) => ledger.submit(credit(account))));
     for (const creditLimit of [90_000, 80_000])
-      await ledger.submit({ type: "change-limit", id: `req:${creditLimit}`, account: 2, creditLimit });
-    await ledger.submit(credit(2));
-    await ledger.submit({ type: "open", id: "key:open", creditLimit: 500, name: "Padaria São  João" });
+      await ledger.submit({ type: "change-limit", id: `req:${creditLimit}`, account: "2", creditLimit });
+    await ledger.submit(credit("2"));
+    opened = await openAccount(ledger, "key:open", "Padaria São  João");
     await ledger.close();
   });
   afterAll(() => folder[Symbol.dispose]());
@@ -82,13 +85,13 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   }
 
   const DAMAGE = [
-    "UPDATE entries SET description = 'other' WHERE account = 1 AND seq = 7",
-    "DELETE FROM entries WHERE account = 2 AND seq > 290",
-    "INSERT INTO entries SELECT 5, 1, 'credit', 1, 1, 'x', 'req:x', 1",
-    "UPDATE accounts SET name = NULL WHERE account = 6",
-    "DELETE FROM accounts WHERE account = 4",
-    "DELETE FROM limits WHERE account = 4",
-    "UPDATE limits SET credit_limit = 1 WHERE account = 2 AND version = 2",
+    "UPDATE entries SET description = 'other' WHERE account = '1' AND seq = 7",
+    "DELETE FROM entries WHERE account = '2' AND seq > 290",
+    "INSERT INTO entries SELECT '5', 1, 'credit', 1, 1, 'x', 'req:x', 1",
+    "UPDATE accounts SET name = NULL, state = 'frozen' WHERE name IS NOT NULL",
+    "DELETE FROM accounts WHERE account = '4'",
+    "DELETE FROM limits WHERE account = '4'",
+    "UPDATE limits SET credit_limit = 1 WHERE account = '2' AND version = 2",
   ];
 
   test("that is right changes nothing", async () => {
@@ -105,17 +108,17 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
       ["entries", 13],
     ]);
     expect(report.tables[2]?.first[0]).toEqual({
-      account: 1,
+      account: "1",
       before: expect.stringMatching(/^\(1,7,credit,1,7,other,req:\d+,\d+\)$/),
       after: expect.stringMatching(/^\(1,7,credit,1,7, a {2}b ,req:\d+,\d+\)$/),
     });
     expect(describeFile()).toEqual(describeFile(whole));
     expect((await auditFile(path)).findings).toEqual([]);
     const ledger = new EmbeddedLedger({ file: path });
-    await ledger.submit({ type: "change-limit", id: "req:more", account: 6, creditLimit: 1 });
+    await ledger.submit({ type: "change-limit", id: "req:more", account: opened, creditLimit: 1 });
     await ledger.close();
     // A second time: the tables' names are in quotes by now.
-    change("DELETE FROM entries WHERE account = 2 AND seq > 290");
+    change("DELETE FROM entries WHERE account = '2' AND seq > 290");
     expect(await rebuildFile(path, { ...YES, confirm: async () => false })).toMatchObject({
       type: "declined",
     });

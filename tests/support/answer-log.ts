@@ -8,6 +8,7 @@ import {
   problemName,
   readAccounts,
   readChain,
+  type WireAccount,
   type WireEntry,
 } from "./api.ts";
 
@@ -19,7 +20,7 @@ type Known =
   | { readonly type: "unknown" };
 
 export interface Attempt {
-  readonly account: number;
+  readonly account: string;
   readonly tipo: "c" | "d";
   readonly valor: number;
   /** Of this attempt alone, so that its entry can be found again. */
@@ -30,17 +31,20 @@ export interface Attempt {
 
 interface Opening {
   readonly nome: string;
-  id: number | "unknown" | "not-done";
+  /** Null where no answer told it. */
+  id: string | null;
+  /** It was answered that nothing was done. */
+  isNotDone: boolean;
 }
 
-export type KeptEntry = Omit<WireEntry, "realizada_em"> & { readonly account: number };
+export type KeptEntry = Omit<WireEntry, "realizada_em"> & { readonly account: string };
 
 /** What the clients were told, and whether the ledger still stands by it. */
 export class Journal {
   readonly attempts: Attempt[] = [];
   readonly openings: Opening[] = [];
   /** The limits that an account may have: the one answered last, and what was asked for since without an answer. */
-  readonly limits = new Map([[1, new Set([100_000])]]);
+  readonly limits = new Map([["1", new Set([100_000])]]);
   /** Answers that no server may give. */
   readonly surprises: string[] = [];
   #count = 0;
@@ -71,19 +75,19 @@ export class Journal {
   }
 
   async open(url: string, limite: number): Promise<void> {
-    const opening: Opening = { nome: this.newName(), id: "unknown" };
+    const opening: Opening = { nome: this.newName(), id: null, isNotDone: false };
     this.openings.push(opening);
     const answer = await orNull(call(url, "POST", "/clientes", { limite, nome: opening.nome }));
     if (answer === null) return;
     if (answer.status === 201) {
       opening.id = accountOf(answer).id;
       this.limits.set(opening.id, new Set([limite]));
-    } else if (isNotDone(answer)) opening.id = "not-done";
+    } else if (isNotDone(answer)) opening.isNotDone = true;
     else if (answer.status !== 503) this.#surprise("open", answer.status, answer.body);
   }
 
   /** Not to be called twice at once for one account: then nobody knew which limit came last. */
-  async changeLimit(url: string, account: number, limite: number): Promise<void> {
+  async changeLimit(url: string, account: string, limite: number): Promise<void> {
     const possible = this.limits.get(account) ?? new Set();
     const answer = await orNull(call(url, "PATCH", `/clientes/${account}`, { limite }));
     if (answer?.status === 200) this.limits.set(account, new Set([limite]));
@@ -96,22 +100,32 @@ export class Journal {
 
   /** Compares all that was told with all that the ledger shows now. */
   async check(url: string): Promise<void> {
-    expect(this.surprises).toEqual([]);
-    const accounts = await readAccounts(url);
-    const names = accounts.slice(5).map((account) => account.nome);
-    expect(new Set(names).size).toBe(names.length);
-    for (const { nome, id } of this.openings) {
-      if (id === "unknown") continue;
-      if (id === "not-done") expect(names).not.toContain(nome);
-      else expect(accounts[id - 1]).toMatchObject({ id, nome });
-    }
-    for (const [id, possible] of this.limits) expect([...possible]).toContain(accounts[id - 1]?.limite ?? -1);
-
+    const accounts = await readAccounts(url, this.opened);
+    this.compareAccounts(accounts);
     const kept: KeptEntry[] = [];
     for (const account of accounts) {
       for (const entry of await readChain(url, account)) kept.push({ ...entry, account: account.id });
     }
     this.compare(kept);
+  }
+
+  /** The ids of the accounts that were opened, as far as they were told. */
+  get opened(): readonly string[] {
+    return this.openings.flatMap(({ id }) => id ?? []);
+  }
+
+  /** Compares what was told of accounts with those that there are: each opened once, with a limit that it may have. */
+  compareAccounts(accounts: readonly Omit<WireAccount, "saldo">[]): void {
+    expect(this.surprises).toEqual([]);
+    const named = accounts.filter(({ nome }) => nome !== null);
+    const byName = new Map(named.map((account) => [account.nome, account]));
+    expect(byName.size).toBe(named.length);
+    for (const { nome, id, isNotDone: isAbsent } of this.openings) {
+      if (isAbsent) expect(byName.has(nome)).toBe(false);
+      else if (id !== null) expect(byName.get(nome)).toMatchObject({ id });
+    }
+    const limits = new Map(accounts.map(({ id, limite }) => [id, limite]));
+    for (const [id, possible] of this.limits) expect([...possible]).toContain(limits.get(id) ?? -1);
   }
 
   /** Compares what was told of transactions with all entries that were kept: each once, as it was told, and no other. */

@@ -2,7 +2,7 @@ import { constants, Database } from "bun:sqlite";
 import { journalHash } from "../../src/ledger/journal.ts";
 
 export interface FileEntry {
-  readonly account: number;
+  readonly account: string;
   readonly seq: number;
   readonly kind: string;
   readonly value: bigint;
@@ -13,7 +13,7 @@ export interface FileEntry {
 }
 
 interface FileLimit {
-  readonly account: number;
+  readonly account: string;
   readonly version: number;
   readonly credit_limit: bigint;
   readonly after_seq: number;
@@ -34,7 +34,10 @@ export function auditFile(path: string): readonly FileEntry[] {
     if (check.length !== 1 || check[0]?.integrity_check !== "ok") throw new Error(JSON.stringify(check));
     const sql = "SELECT * FROM entries ORDER BY account, seq";
     const rows = db.query<Record<string, bigint | string>, []>(sql).safeIntegers(true).all();
-    const limitRows = db.query<Record<string, bigint>, []>("SELECT * FROM limits").safeIntegers(true).all();
+    const limitRows = db
+      .query<Record<string, bigint | string>, []>("SELECT * FROM limits")
+      .safeIntegers(true)
+      .all();
     const entries = rows.map(toEntry);
     auditEntries(entries, limitRows.map(toLimit));
     auditJournal(db, entries);
@@ -109,7 +112,7 @@ function limitFor(entry: FileEntry, limits: readonly FileLimit[]): bigint | null
 
 function toEntry(row: Record<string, bigint | string>): FileEntry {
   return {
-    account: Number(row["account"]),
+    account: String(row["account"]),
     seq: Number(row["seq"]),
     kind: String(row["kind"]),
     value: BigInt(row["value"] ?? 0),
@@ -120,11 +123,11 @@ function toEntry(row: Record<string, bigint | string>): FileEntry {
   };
 }
 
-function toLimit(row: Record<string, bigint>): FileLimit {
+function toLimit(row: Record<string, bigint | string>): FileLimit {
   return {
-    account: Number(row["account"]),
+    account: String(row["account"]),
     version: Number(row["version"]),
-    credit_limit: row["credit_limit"] ?? 0n,
+    credit_limit: BigInt(row["credit_limit"] ?? 0),
     after_seq: Number(row["after_seq"]),
   };
 }

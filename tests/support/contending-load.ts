@@ -10,12 +10,12 @@ export interface Load {
 }
 
 /** Opens the accounts that the load contends for. */
-export async function openContested(url: string, journal: Journal): Promise<readonly number[]> {
-  const accounts: number[] = [];
+export async function openContested(url: string, journal: Journal): Promise<readonly string[]> {
+  const accounts: string[] = [];
   for (let index = 0; index < 3; index += 1) {
     await journal.open(url, CONTESTED_LIMIT);
     const id = journal.openings.at(-1)?.id;
-    if (typeof id !== "number") throw new Error("the account was not opened");
+    if (typeof id !== "string") throw new Error("the account was not opened");
     accounts.push(id);
   }
   return accounts;
@@ -25,7 +25,7 @@ export async function openContested(url: string, journal: Journal): Promise<read
 export function startLoad(
   url: string,
   journal: Journal,
-  accounts: readonly number[],
+  accounts: readonly string[],
   random: Random,
   clients = 16,
 ): Load {
@@ -38,7 +38,7 @@ export function startLoad(
   const transact = async (): Promise<boolean> => {
     const key = random.chance(50) ? `k-${journal.newName()}` : null;
     const wanted = {
-      account: random.pick([...accounts, 1]),
+      account: random.pick([...accounts, "1"]),
       tipo: random.chance(55) ? "d" : "c",
       valor: random.integer(1, 300),
       key,

@@ -7,7 +7,7 @@ const missing = z.object({
   batches: z.array(z.object({ shard: z.number(), from: z.number(), to: z.number() })),
   accounts: z.array(
     z.object({
-      account: z.number(),
+      account: z.string(),
       seq: z.number(),
       balance: z.number(),
       knownSeq: z.number(),

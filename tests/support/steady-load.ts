@@ -7,9 +7,9 @@ const statement = z.object({ saldo: z.object({ total: z.int() }) });
 
 export interface LoadedAccounts {
   /** With a small limit, so that many debits are refused. */
-  readonly contested: number;
+  readonly contested: string;
   /** Only ever credited, by one cent each: a higher balance is a later one. */
-  readonly rising: number;
+  readonly rising: string;
 }
 
 /**
@@ -89,7 +89,7 @@ export class SteadyLoad {
     return this.#transact(this.#accounts.contested, kind, random.integer(1, 300), key);
   }
 
-  async #transact(account: number, tipo: "c" | "d", valor: number, key: string | null): Promise<void> {
+  async #transact(account: string, tipo: "c" | "d", valor: number, key: string | null): Promise<void> {
     await this.#journal.transact(this.#url, { account, tipo, valor, key });
   }
 

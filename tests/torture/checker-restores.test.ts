@@ -4,6 +4,7 @@ import { createChecker } from "../../proof/torture/check/checker.ts";
 import type { Answer, Attempt, Operation } from "../../proof/torture/clients/history.ts";
 import { testSeed } from "../support/random.ts";
 import { type Round, Simulation } from "./support/simulated-clients.ts";
+import { withJournals } from "./support/simulated-journal.ts";
 import { SimulatedLedger } from "./support/simulated-ledger.ts";
 
 setDefaultTimeout(60_000);
@@ -15,7 +16,9 @@ const seeds = [...ONCE_WRONG, ...Array.from({ length: 60 }, (_, index) => firstS
 
 function check(rounds: readonly Round[]): RoundVerdict[] {
   const checker = createChecker();
-  return rounds.map(({ attempts, books, restores }) => checker.round(attempts, books, restores));
+  return withJournals(rounds).map(({ attempts, books, restores }) =>
+    checker.round(attempts, books, restores),
+  );
 }
 
 /** The loss comes in the second round, and another one follows. */
@@ -61,7 +64,7 @@ describe(`a ledger that loses what it answered last (seed ${firstSeed})`, () => 
     const rounds = withLoss(7, "batches").map((round) => ({
       ...round,
       restores: round.restores.map((report) => {
-        const account = { account: 987_654, seq: 0, balance: 0, knownSeq: 1, knownBalance: 1 };
+        const account = { account: "another", seq: 0, balance: 0, knownSeq: 1, knownBalance: 1 };
         return { ...report, missing: { batches: [], accounts: [account] } };
       }),
     }));
@@ -71,24 +74,22 @@ describe(`a ledger that loses what it answered last (seed ${firstSeed})`, () => 
   });
 });
 
-describe("a refusal that was forgotten", () => {
-  const debit = (): Operation => ({
+describe("a refusal under a key that was forgotten", () => {
+  const debit: Operation = {
     type: "transact",
-    account: 2,
+    account: "2",
     kind: "debit",
     value: 90_000,
     description: "debit",
-  });
-  const credit: Operation = {
-    type: "transact",
-    account: 2,
-    kind: "credit",
-    value: 50_000,
-    description: "credit",
   };
+  const credit: Operation = { ...debit, kind: "credit", value: 50_000, description: "credit" };
 
-  /** Refused; then there is room; then the same key again, after Redis has lost the refusal. */
-  function history(): { first: Round; second: Round } {
+  /**
+   * Credits, of which the restore loses the last; then a debit that is refused; then there is room; then the key again.
+   *
+   * @param forgotten how many of the latest decisions Redis has lost when the key comes again
+   */
+  function history(forgotten: number, tell: "batches" | "nothing"): { first: Attempt[]; second: Round } {
     const ledger = new SimulatedLedger();
     let number = 0;
     const ask = (operation: Operation, key: string | null): Attempt => {
@@ -100,28 +101,52 @@ describe("a refusal that was forgotten", () => {
           : ledger.apply(operation, key, at);
       return { number, operation, key, sentAt: at, endedAt: at + 5, answer };
     };
-    const before = [ask(debit(), "k"), ask(credit, null)];
-    const first = { attempts: before, books: ledger.books(), restores: [] };
-    const report = ledger.forget(0, "nothing");
-    return { first, second: { attempts: [ask(debit(), "k")], books: ledger.books(), restores: [report] } };
+    const first = [ask(debit, "k")];
+    const report = ledger.forget(forgotten, tell);
+    const second = [ask(credit, null), ask(debit, "k")];
+    expect([...first, ...second].map(({ answer }) => answer.type)).toEqual([
+      "refused",
+      "accepted",
+      forgotten > 0 ? "accepted" : "refused",
+    ]);
+    return { first, second: { attempts: second, books: ledger.books(), restores: [report] } };
   }
 
-  test("is no violation if Redis was restored, or its data damaged", () => {
-    const { first, second } = history();
-    expect(first.attempts[0]?.answer.type).toBe("refused");
-    expect(second.attempts[0]?.answer.type).toBe("accepted");
-    expect(check([first, second]).flatMap(({ violations }) => violations)).toEqual([]);
+  const inOneRound = ({ first, second }: ReturnType<typeof history>): Round[] => [
+    { ...second, attempts: [...first, ...second.attempts] },
+  ];
+  const named = (rounds: readonly Round[]) =>
+    check(rounds).flatMap(({ violations }) => violations.map(({ name }) => name));
 
-    const checker = createChecker();
-    checker.round(first.attempts, first.books, []);
-    expect(checker.round(second.attempts, second.books, [], { redisDataDamaged: true }).violations).toEqual(
-      [],
-    );
+  test("is none where it was not forgotten", () => {
+    expect(named(inOneRound(history(0, "nothing")))).toEqual([]);
   });
 
-  test("is one where nothing was", () => {
-    const { first, second } = history();
-    const [, verdict] = check([first, { ...second, restores: [] }]);
-    expect(verdict?.violations.map(({ name }) => name)).toContain("other-outcome");
+  test("is no violation where the restore says that batches are missing", () => {
+    expect(named(inOneRound(history(1, "batches")))).toEqual([]);
+  });
+
+  test("is one where the restore says that nothing is missing", () => {
+    expect(named(inOneRound(history(1, "nothing")))).toContain("other-outcome");
+  });
+
+  test("is one where an earlier round had it in the journal, whatever is missing", () => {
+    const { first, second } = history(1, "batches");
+    const ledger = new SimulatedLedger();
+    ledger.apply(debit, "k", 10);
+    const before = { attempts: first, books: ledger.books(), restores: [] };
+    expect(named([before, second])).toContain("other-outcome");
+  });
+
+  test("is one that no client was told of, where the journal has it", () => {
+    const { first, second } = history(1, "nothing");
+    const ledger = new SimulatedLedger();
+    ledger.apply(debit, "k", 10);
+    const unknown = first.map((attempt) => ({
+      ...attempt,
+      answer: { type: "unknown", reason: "the connection broke" } as const,
+    }));
+    const before = { attempts: unknown, books: ledger.books(), restores: [] };
+    expect(named([before, second])).toEqual(["other-outcome"]);
   });
 });

@@ -15,7 +15,7 @@ const REPORT = {
   shards: [{ shard: 0, found: "empty", keptG: 3, fromOutbox: 0, fromFeed: 2, lastG: 5 }],
   missing: {
     batches: [{ shard: 0, from: 4, to: 4 }],
-    accounts: [{ account: 1, seq: 2, balance: -3, knownSeq: 4, knownBalance: 5 }],
+    accounts: [{ account: "a0mf2k9", seq: 2, balance: -3, knownSeq: 4, knownBalance: 5 }],
   },
 } as const;
 

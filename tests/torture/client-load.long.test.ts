@@ -184,7 +184,7 @@ test("a limit is never asked for twice of one account, and none of an opening by
   const accounts = new KnownAccounts();
   const random = new Random(seed);
   // So narrow a range that numbers are drawn again and again.
-  const known = { account: 7, creditLimit: 400 };
+  const known = { account: "7", creditLimit: 400 };
   const changed = Array.from({ length: 150 }, () => accounts.limitToChange(random, known));
   expect(new Set(changed).size).toBe(150);
   const opened = Array.from({ length: 20_000 }, () => accounts.limitToOpen(random));
@@ -192,7 +192,7 @@ test("a limit is never asked for twice of one account, and none of an opening by
   expect(changed.filter((limit) => limit % 2 !== 0)).toEqual([]);
   expect(opened.filter((limit) => limit % 2 === 0)).toEqual([]);
   const hot = Array.from({ length: 40_000 }, () =>
-    accounts.limitToChange(random, { account: 2, creditLimit: 80_000 }),
+    accounts.limitToChange(random, { account: "2", creditLimit: 80_000 }),
   );
   expect(hot).not.toContain(80_000);
 });

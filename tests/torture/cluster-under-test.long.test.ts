@@ -291,9 +291,9 @@ describe.skipIf(serversMissing !== null)("the cluster under test", () => {
     await transact();
     await system.recover();
     const { accounts, entries, limits } = await system.books();
-    expect(accounts.map(({ account }) => account)).toEqual([1, 2, 3, 4, 5]);
+    expect(accounts.map(({ account }) => account)).toEqual(["1", "2", "3", "4", "5"]);
     expect(limits[0]).toEqual({
-      account: 1,
+      account: "1",
       version: 1,
       creditLimit: 100_000,
       afterSeq: 0,
@@ -302,7 +302,7 @@ describe.skipIf(serversMissing !== null)("the cluster under test", () => {
     expect(entries.map(({ seq }) => seq)).toEqual(entries.map((_, index) => index + 1));
     const last = entries.at(-1);
     expect(last).toMatchObject({
-      account: 1,
+      account: "1",
       kind: "credit",
       value: 1,
       balance: entries.length,

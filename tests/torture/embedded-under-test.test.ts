@@ -88,8 +88,8 @@ describe("the embedded ledger under test", () => {
     expect((await change(6)).status).toBe(200);
     expect(await transact(8)).toBe(200);
     const { accounts, entries, limits } = await system.books();
-    expect(accounts[0]).toEqual({ account: 1, name: null, command: "initial" });
-    expect(limits.filter(({ account }) => account === 1)).toMatchObject([
+    expect(accounts[0]).toEqual({ account: "1", name: null, command: "initial" });
+    expect(limits.filter(({ account }) => account === "1")).toMatchObject([
       { version: 1, creditLimit: 100_000, afterSeq: 0, command: "initial" },
       { version: 2, creditLimit: 5, afterSeq: entries.length - 2 },
       { version: 3, creditLimit: 6, afterSeq: entries.length - 1 },
@@ -97,7 +97,7 @@ describe("the embedded ledger under test", () => {
     expect(entries.slice(-3)).toMatchObject([
       { creditLimit: 100_000, value: 1, kind: "credit", description: "stage" },
       { creditLimit: 5, value: 7, seq: entries.length - 1 },
-      { creditLimit: 6, value: 8, seq: entries.length, account: 1, time: expect.any(Number) },
+      { creditLimit: 6, value: 8, seq: entries.length, account: "1", time: expect.any(Number) },
     ]);
   });
 

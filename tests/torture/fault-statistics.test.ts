@@ -89,15 +89,15 @@ describe("the outage of a fault", () => {
   });
 
   test("ends with a decision on a transaction, accepted or refused, and with nothing else", () => {
-    const transact: Operation = { type: "transact", account: 1, kind: "debit", value: 1, description: "x" };
+    const transact: Operation = { type: "transact", account: "1", kind: "debit", value: 1, description: "x" };
     const answers: readonly (readonly [Operation, Answer])[] = [
-      [transact, { type: "accepted", account: 1, creditLimit: 1, balance: 0, replayed: false }],
+      [transact, { type: "accepted", account: "1", creditLimit: 1, balance: 0, replayed: false }],
       [transact, { type: "refused", problem: "limit-exceeded", replayed: false }],
       [transact, { type: "unknown", reason: "" }],
       [transact, { type: "not-done" }],
       [transact, { type: "odd", reason: "" }],
       [
-        { type: "statement", account: 1 },
+        { type: "statement", account: "1" },
         { type: "refused", problem: "account-not-found", replayed: false },
       ],
     ];

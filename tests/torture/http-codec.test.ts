@@ -3,16 +3,16 @@ import type { Outcome } from "../../proof/load-test/http/connection.ts";
 import { decodeAnswer, encodeRequest } from "../../proof/torture/clients/http-codec.ts";
 import type { Operation } from "../../proof/torture/clients/history.ts";
 
-const TRANSACT: Operation = { type: "transact", account: 3, kind: "debit", value: 7, description: "0-1ç" };
+const TRANSACT: Operation = { type: "transact", account: "3", kind: "debit", value: 7, description: "0-1ç" };
 const OPEN: Operation = { type: "open", name: "1-2", creditLimit: 900 };
-const CHANGE: Operation = { type: "change-limit", account: 3, creditLimit: 800 };
-const STATEMENT: Operation = { type: "statement", account: 3 };
+const CHANGE: Operation = { type: "change-limit", account: "3", creditLimit: 800 };
+const STATEMENT: Operation = { type: "statement", account: "3" };
 
 const TIME = "2024-01-17T02:34:41.217753Z";
-const ACCOUNT = { id: 9, nome: "1-2", limite: 900, saldo: 0 };
+const ACCOUNT = { id: "a0mf2k9", nome: "1-2", limite: 900, saldo: 0 };
 const SEEN = { saldo: { total: -7, data_extrato: TIME, limite: 1 }, ultimas_transacoes: [] };
 const JSON_HEAD = ["content-type: application/json"];
-const LOCATION = [...JSON_HEAD, "location: /clientes/9"];
+const LOCATION = [...JSON_HEAD, "location: /clientes/a0mf2k9"];
 const PROBLEM_HEAD = ["Content-Type: application/problem+json"];
 const RETRY = [...PROBLEM_HEAD, "Retry-After: 1"];
 const REPLAYED = "Idempotency-Replayed: true";
@@ -26,17 +26,17 @@ function problem(name: string, status: number, members: object = {}): object {
   return { type: `urn:razonete:problem:${name}`, title: "t", status, detail: "d", ...members };
 }
 
-const accepted = (account: number, creditLimit: number, balance: number, replayed = false) =>
+const accepted = (account: string, creditLimit: number, balance: number, replayed = false) =>
   ({ type: "accepted", account, creditLimit, balance, replayed }) as const;
 
 test("reads each answer that the contract has", () => {
   const standing = { limite: 1000, saldo: -7 };
-  expect(decodeAnswer(TRANSACT, answered(200, standing))).toEqual(accepted(3, 1000, -7));
+  expect(decodeAnswer(TRANSACT, answered(200, standing))).toEqual(accepted("3", 1000, -7));
   const replay = answered(200, standing, [...JSON_HEAD, REPLAYED]);
-  expect(decodeAnswer(TRANSACT, replay)).toEqual(accepted(3, 1000, -7, true));
-  expect(decodeAnswer(OPEN, answered(201, ACCOUNT, LOCATION))).toEqual(accepted(9, 900, 0));
-  expect(decodeAnswer(CHANGE, answered(200, { id: 3, nome: null, limite: 800, saldo: 5 }))).toEqual(
-    accepted(3, 800, 5),
+  expect(decodeAnswer(TRANSACT, replay)).toEqual(accepted("3", 1000, -7, true));
+  expect(decodeAnswer(OPEN, answered(201, ACCOUNT, LOCATION))).toEqual(accepted("a0mf2k9", 900, 0));
+  expect(decodeAnswer(CHANGE, answered(200, { id: "3", nome: null, limite: 800, saldo: 5 }))).toEqual(
+    accepted("3", 800, 5),
   );
   const entry = { valor: 7, tipo: "d", descricao: "0-1ç", realizada_em: TIME };
   expect(decodeAnswer(STATEMENT, answered(200, { ...SEEN, ultimas_transacoes: [entry] }))).toEqual({

@@ -25,7 +25,7 @@ export interface RowSlice<Row> {
  * number n + m, and no list of states has to be stored.
  */
 export class AccountStates {
-  readonly account: number;
+  readonly account: string;
   /** How many changes the books had before this round. */
   readonly changesBefore: number;
   /** Whether the rows form an unbroken chain. If not, the states mean nothing. */
@@ -34,7 +34,7 @@ export class AccountStates {
   readonly #limits: RowSlice<LimitRow>;
 
   constructor(
-    account: number,
+    account: string,
     rows: { readonly entries: RowSlice<EntryRow>; readonly limits: RowSlice<LimitRow> },
     { changesBefore, isWhole }: { readonly changesBefore: number; readonly isWhole: boolean },
   ) {

@@ -50,15 +50,6 @@ export interface RoundCounts {
   readonly excused: number;
 }
 
-/** What the faults of a round did, as far as its restores do not show it. */
-export interface RoundFaults {
-  /**
-   * Redis's own data was damaged, so that it may have forgotten refusals. That those under a key are in the journal all
-   * the same, unless a restore named something as missing, is checked by itself.
-   */
-  readonly redisDataDamaged: boolean;
-}
-
 export interface RoundVerdict {
   readonly counts: RoundCounts;
   readonly violations: readonly Violation[];
@@ -75,14 +66,8 @@ export interface Checker {
    * @param attempts of this round, in any order; all have ended
    * @param books all rows, read after the system has recovered
    * @param restores the restores of this round
-   * @param faults if not given, Redis's data counts as undamaged unless there was a restore
    * @throws Error if the attempts or the books are not what their types promise (two commands with one mark, books
    *   out of order): a defect of the torture, not of the system under test
    */
-  round(
-    attempts: readonly Attempt[],
-    books: BooksSnapshot,
-    restores: readonly RestoreReport[],
-    faults?: RoundFaults,
-  ): RoundVerdict;
+  round(attempts: readonly Attempt[], books: BooksSnapshot, restores: readonly RestoreReport[]): RoundVerdict;
 }

@@ -2,7 +2,7 @@ import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { type RegisteredCommand, CommandRegistry } from "./command-registry.ts";
 import { KeptRowsCheck } from "./kept-rows-check.ts";
 import { JournalCheck } from "./journal-check.ts";
-import type { Checker, RoundFaults, RoundVerdict } from "./checker-types.ts";
+import type { Checker, RoundVerdict } from "./checker-types.ts";
 import { RoundFindings } from "./round-violations.ts";
 import { ExcusedLosses } from "./excused-losses.ts";
 import type { Attempt } from "../clients/history.ts";
@@ -29,7 +29,8 @@ import { answerText } from "./violation-text.ts";
  * what was refused or not done is not; what is unknown is there once or not at all. Each statement and each refusal saw
  * one of the states, and everything must fit the order in which the clients saw it happen (linearizability.ts).
  *
- * Beside that the journal is checked by itself, and must have the same entries (journal-check.ts).
+ * Beside that the journal is checked by itself: it must have the same entries, and each refusal under a key
+ * (journal-check.ts).
  *
  * The work of a round grows with its attempts; of the rows of earlier rounds only a hash is compared.
  */
@@ -44,34 +45,28 @@ class BooksChecker implements Checker {
   /** Commands whose outcome an earlier round left unknown, and that are not in the books. */
   readonly #open = new Set<RegisteredCommand>();
   #round = 0;
-  #forgottenIn = 0;
 
   round(
     attempts: readonly Attempt[],
     books: BooksSnapshot,
     restores: readonly RestoreReport[],
-    faults: RoundFaults = { redisDataDamaged: false },
   ): RoundVerdict {
     this.#round += 1;
     const findings = new RoundFindings();
-    if (faults.redisDataDamaged || restores.some(({ type }) => type === "restored"))
-      this.#forgottenIn = this.#round;
 
     const statements: Attempt[] = [];
     const touched = this.#registerAttempts(attempts, statements, findings);
     const { statesByAccount, newRows } = this.#keptRows.check(books, findings);
-    if (books.journal !== undefined) {
-      const entries = newRows.flatMap((change) => (change.type === "entry" ? [change.row] : []));
-      this.#journal.check(books.journal, entries, { attempts, restores }, findings);
-    }
+    const losses = new ExcusedLosses(restores, statesByAccount);
+    const entries = newRows.flatMap((change) => (change.type === "entry" ? [change.row] : []));
+    this.#journal.check(books.journal, entries, { attempts, isLossNamed: !losses.isEmpty }, findings);
     for (const change of newRows) {
       const command = matchChange(change, this.#commands, this.#round, findings);
       if (command !== null) touched.add(command);
     }
 
-    const losses = new ExcusedLosses(restores, statesByAccount);
     if (!losses.isEmpty) for (const command of new Set([...touched, ...this.#open])) losses.consider(command);
-    const context = { round: this.#round, forgottenIn: this.#forgottenIn, statesByAccount, losses, findings };
+    const context = { round: this.#round, statesByAccount, losses, findings };
     for (const command of touched) checkOutcome(command, context);
     this.#checkLinearizability(touched, statements, context);
     for (const command of touched) this.#rememberOutcome(command, losses);
@@ -110,10 +105,10 @@ class BooksChecker implements Checker {
   ): void {
     const { losses, findings } = context;
     const accounts = new Map<
-      number,
+      string,
       { changes: TimedChange[]; observations: Observation[]; states: AccountStates }
     >();
-    const of = (account: number) => {
+    const of = (account: string) => {
       const known = accounts.get(account);
       if (known !== undefined) return known;
       const states = context.statesByAccount.get(account) ?? emptyAccountStates(account);
@@ -128,8 +123,9 @@ class BooksChecker implements Checker {
       else this.#addCommand(command, refusals > 0, of);
     }
     for (const attempt of statements) {
-      const { account } = attempt.operation.type === "statement" ? attempt.operation : { account: 0 };
-      const { answer } = attempt;
+      const { operation, answer } = attempt;
+      if (operation.type !== "statement") continue;
+      const { account } = operation;
       if (answer.type !== "statement" && answer.type !== "refused") continue;
       if (losses.excuses(account)) {
         findings.counts.excused += 1;
@@ -155,7 +151,7 @@ class BooksChecker implements Checker {
   #addCommand(
     command: RegisteredCommand,
     isRefused: boolean,
-    of: (account: number) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
+    of: (account: string) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
   ): void {
     if (command.position !== null) {
       const change = timedChange(command, command.position, this.#round);
@@ -174,16 +170,16 @@ class BooksChecker implements Checker {
     // Of several acceptances it is unknown which one was lost. Later answers must agree with what is in the books.
     const isExcused = losses.excusesCommand(command);
     if (isBack) [command.lost, command.knownOutcome] = ["no", null];
-    // A refusal that Redis may have forgotten may also still be there: it is kept until an answer gives another
-    // outcome.
-    let isBinding = bindingOutcome(command, { forgottenIn: this.#forgottenIn }) !== null;
+    // A refusal that may be forgotten may also still be there: it is kept until an answer gives another outcome.
+    let isBinding = bindingOutcome(command) !== null;
     for (const { answer, number } of command.attempts) {
       if (answer.type === "unknown") command.open = true;
       if (answer.type !== "accepted" && answer.type !== "refused") continue;
       // Where a refusal was forgotten and the command then accepted, the acceptance is what stays.
       if (isBinding && (command.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
         continue;
-      command.knownOutcome = { answer, attempt: number, round: this.#round };
+      const mayBeForgotten = answer.type === "refused" && !losses.isEmpty;
+      command.knownOutcome = { answer, attempt: number, mayBeForgotten };
       isBinding = true;
     }
     if (isExcused && command.knownOutcome?.answer.type === "accepted") command.knownOutcome = null;

@@ -8,10 +8,8 @@ import { answerText, commandText } from "./violation-text.ts";
 /** What the outcomes of a round are checked against. */
 export interface OutcomeContext {
   readonly round: number;
-  readonly statesByAccount: ReadonlyMap<number, AccountStates>;
+  readonly statesByAccount: ReadonlyMap<string, AccountStates>;
   readonly losses: ExcusedLosses;
-  /** The latest round in which Redis may have forgotten refusals; 0 for none. */
-  readonly forgottenIn: number;
   readonly findings: RoundFindings;
 }
 
@@ -20,7 +18,7 @@ type Decided = Attempt & { readonly answer: Accepted | Refused };
 /** Checks a command's answers against each other, and against its row in the books. */
 export function checkOutcome(command: RegisteredCommand, context: OutcomeContext): void {
   const decided = command.attempts.filter(isDecided);
-  const knownOutcome = bindingOutcome(command, context);
+  const knownOutcome = bindingOutcome(command);
   checkSameOutcome(command, decided, knownOutcome, context);
   checkDecidedOnce(command, decided, knownOutcome, context);
   const answers = [
@@ -32,12 +30,16 @@ export function checkOutcome(command: RegisteredCommand, context: OutcomeContext
 }
 
 /** The outcome that an earlier round answered, if the ledger still has to know it. */
-export function bindingOutcome(
-  { knownOutcome, lost }: RegisteredCommand,
-  { forgottenIn }: Pick<OutcomeContext, "forgottenIn">,
-): KnownOutcome | null {
-  if (knownOutcome === null || lost !== "no") return null;
-  return knownOutcome.answer.type === "refused" && knownOutcome.round <= forgottenIn ? null : knownOutcome;
+export function bindingOutcome({ knownOutcome, lost }: RegisteredCommand): KnownOutcome | null {
+  return knownOutcome === null || lost !== "no" || knownOutcome.mayBeForgotten ? null : knownOutcome;
+}
+
+/**
+ * Whether a refusal of this round may have been forgotten: it is in the journal as any outcome, and only lost with its
+ * batch, which a restore then names. What an earlier round answered was in the journal by its end.
+ */
+function mayForget(command: RegisteredCommand, { losses }: OutcomeContext): boolean {
+  return !losses.isEmpty && bindingOutcome(command) === null;
 }
 
 function checkSameOutcome(
@@ -54,8 +56,8 @@ function checkSameOutcome(
   }
   if (outcomes.size < 2 || context.losses.excusesCommand(command)) return;
   const acceptances = [...outcomes.keys()].filter((text) => text.startsWith("accepted")).length;
-  // A refusal may be forgotten. Then the command is decided again, and the new outcome stays.
-  if (context.forgottenIn === context.round && acceptances < 2) return;
+  // The command was decided again, and the new outcome stays.
+  if (mayForget(command, context) && acceptances < 2) return;
   const each = [...outcomes].map(([text, number]) => `${text} (attempt ${number})`).join("; ");
   context.findings.add("other-outcome", `${commandText(command)} has several outcomes: ${each}.`, [
     ...outcomes.values(),
@@ -67,11 +69,11 @@ function checkDecidedOnce(
   command: RegisteredCommand,
   decided: readonly Decided[],
   knownOutcome: KnownOutcome | null,
-  { losses, forgottenIn, round, findings }: OutcomeContext,
+  context: OutcomeContext,
 ): void {
   const first = decided.find(({ answer }) => !answer.replayed);
-  if (first === undefined || losses.excusesCommand(command)) return;
-  const forgets = forgottenIn === round && decided.some(({ answer }) => answer.type === "refused");
+  if (first === undefined || context.losses.excusesCommand(command)) return;
+  const forgets = mayForget(command, context) && decided.some(({ answer }) => answer.type === "refused");
   const other =
     knownOutcome?.attempt ??
     decided.find(
@@ -79,7 +81,7 @@ function checkDecidedOnce(
     )?.number;
   if (other === undefined || forgets) return;
   const detail = `${commandText(command)}: the answer to attempt ${first.number} says that it was decided anew, though attempt ${other} has its outcome, too.`;
-  findings.add("other-outcome", detail, [other, first.number]);
+  context.findings.add("other-outcome", detail, [other, first.number]);
 }
 
 function checkAccepted(
@@ -132,7 +134,7 @@ function checkAgainstBooks(
 
 /** It is in the books, and no client was told that it was accepted. */
 function checkNotAccepted(command: RegisteredCommand, isRefused: boolean, context: OutcomeContext): void {
-  const { round, forgottenIn, findings } = context;
+  const { round, findings } = context;
   const isNew = command.position?.round === round;
   const mayBeApplied = command.causes.length > 0 || command.open;
   if (isNew && !mayBeApplied) {
@@ -151,7 +153,7 @@ function checkNotAccepted(command: RegisteredCommand, isRefused: boolean, contex
     return;
   }
   if (isNew) findings.counts.unknownApplied += 1;
-  if (!isRefused || (isNew && forgottenIn === round)) return;
+  if (!isRefused || (isNew && mayForget(command, context))) return;
   const detail = `${commandText(command)} was answered: ${answersOf(command)}; and it stands in the books.`;
   findings.add("refused-and-applied", detail, command.numbers);
 }

@@ -7,7 +7,7 @@ export type Refused = Extract<Answer, { type: "refused" }>;
 
 /** Where a change is in the books: as entry `entry` of its account, or as no entry, and as which of all its changes. */
 export interface RowPosition {
-  readonly account: number;
+  readonly account: string;
   /** From 1; null for openings and new limits. */
   readonly entry: number | null;
   /** From 1, the opening. */
@@ -20,7 +20,8 @@ export interface RowPosition {
 export interface KnownOutcome {
   readonly answer: Accepted | Refused;
   readonly attempt: number;
-  readonly round: number;
+  /** It is a refusal of a round in which a restore named something as missing: that may have been its batch. */
+  readonly mayBeForgotten: boolean;
 }
 
 /** One command, with all its attempts and answers. */
@@ -58,14 +59,14 @@ export class RegisteredCommand {
   }
 
   /** Null for an opening if no answer gave its account. */
-  get account(): number | null {
+  get account(): string | null {
     if (this.operation.type !== "open") return this.operation.account;
     for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
     return this.knownOutcome?.answer.type === "accepted" ? this.knownOutcome.answer.account : null;
   }
 
   /** Several for an opening that was lost and then sent again. */
-  get accounts(): Set<number> {
+  get accounts(): Set<string> {
     const answers = [this.knownOutcome?.answer, ...this.attempts.map(({ answer }) => answer)];
     const accounts = new Set(
       answers.flatMap((answer) => (answer?.type === "accepted" ? [answer.account] : [])),
@@ -92,7 +93,7 @@ export class CommandRegistry {
   attempt(
     attempt: Attempt,
     operation: CommandOperation,
-    changesBefore: (account: number) => number,
+    changesBefore: (account: string) => number,
   ): RegisteredCommand {
     const known = attempt.key === null ? undefined : this.#byKey.get(attempt.key);
     if (known !== undefined && !isSame(known.operation, operation)) {
@@ -118,7 +119,7 @@ export class CommandRegistry {
     return this.#byName.get(name);
   }
 
-  byLimit(account: number, creditLimit: number): RegisteredCommand | undefined {
+  byLimit(account: string, creditLimit: number): RegisteredCommand | undefined {
     return this.#byLimit.get(`${account} ${creditLimit}`);
   }
 

@@ -12,12 +12,12 @@ import type { AccountStates } from "./account-states.ts";
  * have been applied without being in the books.
  */
 export class ExcusedLosses {
-  readonly #accounts = new Set<number>();
+  readonly #accounts = new Set<string>();
   readonly #batches: boolean;
-  readonly #excused = new Set<number>();
-  readonly #statesByAccount: ReadonlyMap<number, AccountStates>;
+  readonly #excused = new Set<string>();
+  readonly #statesByAccount: ReadonlyMap<string, AccountStates>;
 
-  constructor(restores: readonly RestoreReport[], statesByAccount: ReadonlyMap<number, AccountStates>) {
+  constructor(restores: readonly RestoreReport[], statesByAccount: ReadonlyMap<string, AccountStates>) {
     this.#statesByAccount = statesByAccount;
     for (const { missing } of restores) {
       for (const { account } of missing.accounts) this.#accounts.add(account);
@@ -31,7 +31,7 @@ export class ExcusedLosses {
   }
 
   /** Whether something of the account may be missing. */
-  covers(account: number | null): boolean {
+  covers(account: string | null): boolean {
     return this.#batches || (account !== null && this.#accounts.has(account));
   }
 
@@ -46,7 +46,7 @@ export class ExcusedLosses {
   }
 
   /** Whether the answers on the account are excused. Valid only after `consider` was called with every command. */
-  excuses(account: number): boolean {
+  excuses(account: string): boolean {
     if (this.#excused.has(account)) return true;
     // Its opening may have been lost with no client having been told of it.
     return this.#batches && !this.#statesByAccount.has(account);

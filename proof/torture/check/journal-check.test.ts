@@ -7,7 +7,7 @@ import { JournalCheck, type JournalRow } from "./journal-check.ts";
 import { RoundFindings } from "./round-violations.ts";
 
 const entry = (seq: number, value = 5): EntryRow => ({
-  account: 1,
+  account: "1",
   seq,
   kind: "credit",
   value,
@@ -26,7 +26,7 @@ const REFUSAL = 'x 1009 limit-exceeded key:refused ["content"]';
 /** By the program's own hash, which the check does not use. */
 function journal(...batches: readonly (readonly [g: number, ...events: string[]])[]): JournalRow[] {
   let previous = NO_HASH;
-  return [[0, "o 1 1 100 initial "] as const, ...batches].map(([g, ...events]) => {
+  return [[0, "o 1 1 100 initial BRL/2 "] as const, ...batches].map(([g, ...events]) => {
     const row = { shard: 0, g, time: 1_000 + g, events, previous };
     const hash = journalHash(row);
     previous = hash;
@@ -40,7 +40,7 @@ function journal(...batches: readonly (readonly [g: number, ...events: string[]]
 
 const refused: Attempt = {
   number: 7,
-  operation: { type: "transact", account: 1, kind: "debit", value: 999, description: "x" },
+  operation: { type: "transact", account: "1", kind: "debit", value: 999, description: "x" },
   key: "refused",
   sentAt: 0,
   endedAt: 1,
@@ -55,9 +55,10 @@ function found(
   of: readonly EntryRow[],
   attempts = [refused],
   check = new JournalCheck(),
+  isLossNamed = false,
 ) {
   const findings = new RoundFindings();
-  check.check(rows, of, { attempts, restores: [] }, findings);
+  check.check(rows, of, { attempts, isLossNamed }, findings);
   return findings.violations.map(({ detail }) => detail);
 }
 
@@ -95,6 +96,25 @@ describe("the torture's check of the journal", () => {
     test(`finds ${what}`, () => {
       expect(found(rows, entries).join("\n")).toMatch(detail);
     });
+
+  describe("what was refused under a key and decided again", () => {
+    const accepted = textOf(entry(1)).replace("key:k-1", "key:refused");
+    const kept: EntryRow = { ...entry(1), command: "key:refused" };
+    const [first, second] = [journal([1, REFUSAL]), journal([1, REFUSAL], [2, accepted])];
+    const again = `The journal has a refusal under the key refused, and after it ${accepted}.`;
+
+    test("is found", () => {
+      expect(found(second, [kept])).toEqual([again]);
+      expect(found(journal([1, REFUSAL, REFUSAL]), [])).toHaveLength(1);
+    });
+
+    test("is none where the refusal may have been lost, but in an earlier round it cannot have been", () => {
+      expect(found(second, [kept], [], new JournalCheck(), true)).toEqual([]);
+      const check = new JournalCheck();
+      found(first, [], [refused], check);
+      expect(found(second, [kept], [], check, true)).toEqual([again]);
+    });
+  });
 
   test("finds another tail than an earlier round saw", () => {
     const check = new JournalCheck();

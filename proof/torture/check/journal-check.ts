@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Attempt } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
 import type { EntryRow } from "./account-states.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
-export type JournalRow = NonNullable<BooksSnapshot["journal"]>[number];
+export type JournalRow = BooksSnapshot["journal"][number];
 
 interface End {
   readonly g: number;
@@ -14,34 +13,41 @@ interface End {
 
 /**
  * Checks the journal: its chain, from its first row to its last and through the end that an earlier round has seen; that
- * the entries of this round are those that it has; and that it has each refusal that was decided under a key.
+ * the entries of this round are those that it has; that it has each refusal that was decided under a key, and nothing
+ * that was decided under such a key later.
  */
 export class JournalCheck {
   /** By shard. */
   #ends = new Map<number, End>();
+  /** Keys under which an earlier round's rows have a refusal. */
+  readonly #refusedKeys = new Set<string>();
 
+  /** @param seen `isLossNamed`: a restore of this round named something as missing, which may be a refusal */
   check(
     journal: readonly JournalRow[],
     newEntries: readonly EntryRow[],
-    { attempts, restores }: { attempts: readonly Attempt[]; restores: readonly RestoreReport[] },
+    { attempts, isLossNamed }: { attempts: readonly Attempt[]; isLossNamed: boolean },
     findings: RoundFindings,
   ): void {
     const entries = new Set<string>();
     const refusedKeys = new Set<string>();
-    for (const row of this.#checkChain(journal, findings)) {
-      for (const event of row.events) {
-        if (/^[cd] /.test(event)) entries.add(event);
-        const key = /^x \d+ \S+ key:(\S+) /.exec(event)?.[1];
-        if (key !== undefined) refusedKeys.add(key);
+    for (const event of this.#checkChain(journal, findings).flatMap(({ events }) => events)) {
+      if (/^[cd] /.test(event)) entries.add(event);
+      const key = keyOf(event);
+      if (key === null) continue;
+      if (this.#refusedKeys.has(key) || (refusedKeys.has(key) && !isLossNamed)) {
+        const detail = `The journal has a refusal under the key ${key}, and after it ${event}.`;
+        findings.add("other-outcome", detail);
       }
+      if (event.startsWith("x ")) refusedKeys.add(key);
     }
     for (const entry of newEntries) {
       if (!entries.delete(eventOf(entry)))
         broken(findings, `lacks ${eventOf(entry)}, which the entries have`);
     }
     for (const event of entries) broken(findings, `has ${event}, which the entries lack`);
-    const isNamed = restores.some(({ missing }) => missing.batches.length + missing.accounts.length > 0);
-    if (isNamed) return;
+    for (const key of refusedKeys) this.#refusedKeys.add(key);
+    if (isLossNamed) return;
     for (const { number, key, answer } of attempts) {
       const isNew = answer.type === "refused" && !answer.replayed && answer.problem !== "key-reused";
       if (key === null || !isNew || refusedKeys.has(key)) continue;
@@ -94,6 +100,12 @@ function hashOf({ previous, shard, g, time, events }: JournalRow): string {
     hash.update(length).update(event);
   }
   return hash.digest("hex");
+}
+
+/** The client's key under which the event was decided; null for none. See docs/data.md. */
+function keyOf(event: string): string | null {
+  const match = /^(?:x(?: \S+){2}|[cd](?: \S+){6}|o(?: \S+){3}|l(?: \S+){5}) key:(\S+)/.exec(event);
+  return match?.[1] ?? null;
 }
 
 /** See docs/data.md. */

@@ -13,12 +13,18 @@ export type NewRow =
   | { readonly type: "limit"; readonly row: LimitRow; readonly states: AccountStates };
 
 export interface CheckedBooks {
-  readonly statesByAccount: ReadonlyMap<number, AccountStates>;
+  readonly statesByAccount: ReadonlyMap<string, AccountStates>;
   readonly newRows: readonly NewRow[];
 }
 
 /** The accounts that are there from the start, with their limits (contract). */
-const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
+const INITIAL_LIMITS: ReadonlyMap<string, number> = new Map([
+  ["1", 100_000],
+  ["2", 80_000],
+  ["3", 1_000_000],
+  ["4", 10_000_000],
+  ["5", 500_000],
+]);
 const INITIAL_COMMAND = "initial";
 
 interface RowHashes {
@@ -33,33 +39,32 @@ interface RowHashes {
  * checked again.
  */
 export class KeptRowsCheck {
-  readonly #hashes = new Map<number, RowHashes>();
+  readonly #hashes = new Map<string, RowHashes>();
 
   /** How many changes an account had after the previous round. */
-  changesBefore(account: number): number {
+  changesBefore(account: string): number {
     const hashes = this.#hashes.get(account);
-    if (hashes === undefined) return account <= INITIAL_LIMITS.length ? 1 : 0;
+    if (hashes === undefined) return INITIAL_LIMITS.has(account) ? 1 : 0;
     return hashes.entries.length + hashes.limits.length;
   }
 
   /** @throws Error if the rows are not in the order that {@link BooksSnapshot} promises */
   check(books: BooksSnapshot, findings: RoundFindings): CheckedBooks {
-    const statesByAccount = new Map<number, AccountStates>();
+    const statesByAccount = new Map<string, AccountStates>();
     const newRows: NewRow[] = [];
     const entries = new RowsByAccount(books.entries, "entries");
     const limits = new RowsByAccount(books.limits, "limits");
-    let before = 0;
+    let before = "";
     for (const row of books.accounts) {
-      inOrder(before, row.account, "accounts");
-      before = row.account + 1;
+      inOrder(before < row.account, "accounts");
+      before = row.account;
       for (const stray of [...entries.skipTo(row.account), ...limits.skipTo(row.account)])
         addStrayRows(stray, findings);
       const rows = { entries: entries.take(row.account), limits: limits.take(row.account) };
       const states = this.#account(row, rows, findings, newRows);
       statesByAccount.set(row.account, states);
     }
-    for (const stray of [...entries.skipTo(Infinity), ...limits.skipTo(Infinity)])
-      addStrayRows(stray, findings);
+    for (const stray of [...entries.skipTo(null), ...limits.skipTo(null)]) addStrayRows(stray, findings);
     this.#addLostAccounts(statesByAccount, findings);
     return { statesByAccount, newRows };
   }
@@ -135,15 +140,15 @@ export class KeptRowsCheck {
     return null;
   }
 
-  #addLostAccounts(statesByAccount: ReadonlyMap<number, AccountStates>, findings: RoundFindings): void {
+  #addLostAccounts(statesByAccount: ReadonlyMap<string, AccountStates>, findings: RoundFindings): void {
     for (const account of INITIAL_LIMITS.keys()) {
-      if (!statesByAccount.has(account + 1)) {
-        findings.add("lost", `Account ${account + 1}, which is there from the start, is not in the books.`);
+      if (!statesByAccount.has(account)) {
+        findings.add("lost", `Account ${account}, which is there from the start, is not in the books.`);
       }
     }
     if (statesByAccount.size >= this.#hashes.size) return;
     for (const account of this.#hashes.keys()) {
-      if (statesByAccount.has(account) || account <= INITIAL_LIMITS.length) continue;
+      if (statesByAccount.has(account) || INITIAL_LIMITS.has(account)) continue;
       findings.counts.lost += 1;
       findings.add("lost", `Account ${account} stood in the books after an earlier round, and is gone.`);
     }
@@ -152,7 +157,7 @@ export class KeptRowsCheck {
 
 /** Whether it is one of the accounts that exist from the start, which no client opened. */
 export function isInitial(row: AccountRow): boolean {
-  return row.command === INITIAL_COMMAND && row.account >= 1 && row.account <= INITIAL_LIMITS.length;
+  return row.command === INITIAL_COMMAND && INITIAL_LIMITS.has(row.account);
 }
 
 /** @returns what is wrong with the versions of its limit; those of earlier rounds are known to be right */
@@ -167,7 +172,7 @@ function brokenLimits(states: AccountStates, before: RowHashes): string | null {
     if (afterSeq < earliest || afterSeq > states.entries || (m === 1 && afterSeq !== 0)) {
       return `version ${m} of its limit stands after entry ${afterSeq}, where it cannot have come`;
     }
-    const initial = m === 1 ? INITIAL_LIMITS[states.account - 1] : undefined;
+    const initial = m === 1 ? INITIAL_LIMITS.get(states.account) : undefined;
     if (initial !== undefined && initial !== creditLimit)
       return `its first limit is ${creditLimit}, not ${initial}`;
   }
@@ -217,20 +222,20 @@ function isAmount(cents: number): boolean {
   return Number.isSafeInteger(cents) && cents >= 0;
 }
 
-function addStrayRows(account: number, findings: RoundFindings): void {
+function addStrayRows(account: string, findings: RoundFindings): void {
   findings.add(
     "chain-broken",
     `Account ${account} has entries or limits in the books, and is not there itself.`,
   );
 }
 
-function inOrder(before: number, account: number, what: string): void {
-  if (account >= before) return;
+function inOrder(isInOrder: boolean, what: string): void {
+  if (isInOrder) return;
   throw new Error(`The ${what} of the books were not read in the order of their accounts: fix the reading.`);
 }
 
-/** Steps through rows that are sorted by account. */
-class RowsByAccount<Row extends { readonly account: number }> {
+/** Steps through rows that are sorted by account: by its bytes, which for an id is the order of texts here. */
+class RowsByAccount<Row extends { readonly account: string }> {
   readonly #rows: readonly Row[];
   readonly #what: string;
   #at = 0;
@@ -240,22 +245,25 @@ class RowsByAccount<Row extends { readonly account: number }> {
     this.#what = what;
   }
 
-  /** @returns the accounts of the rows that were skipped */
-  skipTo(account: number): Set<number> {
-    const skipped = new Set<number>();
+  /**
+   * @param account null: to the end
+   * @returns the accounts of the rows that were skipped
+   */
+  skipTo(account: string | null): Set<string> {
+    const skipped = new Set<string>();
     for (
       let row = this.#rows[this.#at];
-      row !== undefined && row.account < account;
+      row !== undefined && (account === null || row.account < account);
       row = this.#rows[this.#at]
     ) {
-      inOrder(this.#rows[this.#at - 1]?.account ?? 0, row.account, this.#what);
+      inOrder((this.#rows[this.#at - 1]?.account ?? "") <= row.account, this.#what);
       skipped.add(row.account);
       this.#at += 1;
     }
     return skipped;
   }
 
-  take(account: number): RowSlice<Row> {
+  take(account: string): RowSlice<Row> {
     const from = this.#at;
     while (this.#rows[this.#at]?.account === account) this.#at += 1;
     return { of: this.#rows, from, count: this.#at - from };

@@ -10,7 +10,7 @@ const BALANCE_MAX = Number.MAX_SAFE_INTEGER;
 const TIME_SHAPE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /** The states of an account that is not in the books. */
-export function emptyAccountStates(account: number): AccountStates {
+export function emptyAccountStates(account: string): AccountStates {
   const none = { of: [], from: 0, count: 0 };
   return new AccountStates(account, { entries: none, limits: none }, { changesBefore: 0, isWhole: true });
 }

@@ -115,7 +115,7 @@ export class ClientLoad {
     this.#client.close();
   }
 
-  #credit(account: number): Operation {
+  #credit(account: string): Operation {
     this.#proofs += 1;
     // No client has such a mark: theirs begin with the client's number.
     const description = `proof-${this.#proofs.toString(36)}`;

@@ -4,7 +4,7 @@
 export type Operation =
   | {
       readonly type: "transact";
-      readonly account: number;
+      readonly account: string;
       readonly kind: "credit" | "debit";
       /** In cents. */
       readonly value: number;
@@ -14,8 +14,8 @@ export type Operation =
   /** `name` is unique in the whole run. */
   | { readonly type: "open"; readonly name: string; readonly creditLimit: number }
   /** No other command gives this account this `creditLimit`. */
-  | { readonly type: "change-limit"; readonly account: number; readonly creditLimit: number }
-  | { readonly type: "statement"; readonly account: number };
+  | { readonly type: "change-limit"; readonly account: string; readonly creditLimit: number }
+  | { readonly type: "statement"; readonly account: string };
 
 /** One request. A client that sends a command again makes several attempts, all with the same key. */
 export interface Attempt {
@@ -35,7 +35,7 @@ export type Answer =
   /** 200 or 201 of a command. */
   | {
       readonly type: "accepted";
-      readonly account: number;
+      readonly account: string;
       readonly creditLimit: number;
       readonly balance: number;
       readonly replayed: boolean;

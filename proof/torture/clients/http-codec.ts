@@ -21,7 +21,7 @@ const EXCERPT_CHARACTERS_MAX = 200;
 // Strict: an extra member is as odd as a missing one.
 const standing = z.strictObject({ limite: z.int(), saldo: z.int() });
 const account = z.strictObject({
-  id: z.int().positive(),
+  id: z.string().regex(/^[A-Za-z0-9._:{}-]{1,64}$/, "not an id"),
   nome: z.string().nullable(),
   limite: z.int(),
   saldo: z.int(),

@@ -2,11 +2,11 @@ import type { Random } from "../plan/random.ts";
 
 /** The accounts of a new ledger, as in the contract. They are the hot ones: every client uses them all the time. */
 export const HOT_ACCOUNTS = [
-  { account: 1, creditLimit: 100_000 },
-  { account: 2, creditLimit: 80_000 },
-  { account: 3, creditLimit: 1_000_000 },
-  { account: 4, creditLimit: 10_000_000 },
-  { account: 5, creditLimit: 500_000 },
+  { account: "1", creditLimit: 100_000 },
+  { account: "2", creditLimit: 80_000 },
+  { account: "3", creditLimit: 1_000_000 },
+  { account: "4", creditLimit: 10_000_000 },
+  { account: "5", creditLimit: 500_000 },
 ] as const;
 
 const COLD_LIMIT_MIN = 10_000;
@@ -14,21 +14,20 @@ const COLD_LIMIT_MAX = 5_000_000;
 
 /** What the clients know of an account. */
 export interface KnownAccount {
-  readonly account: number;
+  readonly account: string;
   /** At its opening, in cents. Values and later limits are chosen in proportion to it. */
   readonly creditLimit: number;
 }
 
 /**
  * The accounts that the clients know of, and all credit limits that were ever requested. No limit is requested twice
- * for one account, so that a limit tells which command set it. Openings get odd limits and changes even ones, since an
- * account whose opening was lost may be opened again under the same number.
+ * for one account, so that a limit tells which command set it. Openings get odd limits and changes even ones.
  */
 export class KnownAccounts {
   readonly #cold: KnownAccount[] = [];
-  readonly #known = new Set<number>(HOT_ACCOUNTS.map(({ account }) => account));
+  readonly #known = new Set<string>(HOT_ACCOUNTS.map(({ account }) => account));
   readonly #opened = new Set<number>();
-  readonly #changed = new Map<number, Set<number>>(
+  readonly #changed = new Map<string, Set<number>>(
     HOT_ACCOUNTS.map(({ account, creditLimit }) => [account, new Set([creditLimit])]),
   );
 

@@ -110,7 +110,7 @@ const restoreReportJson = json<RestoreReport>(
       batches: z.array(z.object({ shard: number, from: number, to: number })),
       accounts: z.array(
         z.object({
-          account: number,
+          account: z.string(),
           seq: number,
           balance: number,
           knownSeq: number,

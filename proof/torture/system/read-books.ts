@@ -1,10 +1,11 @@
 import { Database } from "bun:sqlite";
+import { z } from "zod";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import type { BooksSnapshot } from "./system-under-test.ts";
 
 const ROWS_AT_ONCE = 5_000;
 
-type Rows<Key extends keyof BooksSnapshot> = NonNullable<BooksSnapshot[Key]>[number][];
+type Rows<Key extends keyof BooksSnapshot> = BooksSnapshot[Key][number][];
 
 /** Everything in the books of a cluster, as of one moment. */
 export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
@@ -39,7 +40,7 @@ export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
 export function readFileBooks(path: string): BooksSnapshot {
   const db = new Database(path, { readonly: true });
   try {
-    // All three as of one moment.
+    // All as of one moment.
     return db.transaction(() => ({
       accounts: db
         .query<Rows<"accounts">[number], []>("SELECT account, name, command FROM accounts ORDER BY account")
@@ -51,10 +52,25 @@ export function readFileBooks(path: string): BooksSnapshot {
            FROM limits ORDER BY account, version`,
         )
         .all(),
+      journal: db
+        .query<FileJournalRow, []>(
+          "SELECT g, time, events, lower(hex(previous)) AS previous, lower(hex(hash)) AS hash FROM journal ORDER BY g",
+        )
+        .all()
+        .map(({ events, ...row }) => ({
+          ...row,
+          shard: 0,
+          events: z.array(z.string()).parse(JSON.parse(events)),
+        })),
     }))();
   } finally {
     db.close();
   }
+}
+
+interface FileJournalRow extends Omit<Rows<"journal">[number], "shard" | "events"> {
+  /** JSON. */
+  readonly events: string;
 }
 
 // The limit in force for an entry is the latest version that was set before it.

@@ -34,13 +34,13 @@ export interface SystemUnderTest {
 /** All rows of the books, or of the embedded ledger's file, as of one moment. */
 export interface BooksSnapshot {
   readonly accounts: readonly {
-    readonly account: number;
+    readonly account: string;
     readonly name: string | null;
     readonly command: string;
   }[];
   /** Sorted by account and seq. */
   readonly entries: readonly {
-    readonly account: number;
+    readonly account: string;
     readonly seq: number;
     readonly kind: "credit" | "debit";
     readonly value: number;
@@ -54,15 +54,15 @@ export interface BooksSnapshot {
   }[];
   /** Sorted by account and version; version 1 is the limit at the opening. */
   readonly limits: readonly {
-    readonly account: number;
+    readonly account: string;
     readonly version: number;
     readonly creditLimit: number;
     /** It applies to the entries after this seq. */
     readonly afterSeq: number;
     readonly command: string;
   }[];
-  /** Sorted by shard and g; hashes in hexadecimal. Left out by a system that is looked at without it. */
-  readonly journal?: readonly {
+  /** Sorted by shard and g; hashes in hexadecimal. */
+  readonly journal: readonly {
     readonly shard: number;
     readonly g: number;
     readonly time: number;

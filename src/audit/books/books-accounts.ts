@@ -1,30 +1,26 @@
 import { bounds } from "../../bounds.ts";
-import { integers } from "../../keep/pg-array.ts";
-import { HASH_OF_COMMAND } from "./books-full-scan.ts";
+import type { AccountId } from "../../ledger/account.ts";
+import { integers, texts } from "../../keep/pg-array.ts";
 import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
 import type { Findings } from "../findings.ts";
+import type { TextHash } from "../journal/text-hash.ts";
 
 /** Compares these accounts with their latest entry and limit, and their limits with account and entries. */
 export async function checkAccounts(
   books: Snapshot,
-  accounts: readonly number[],
+  accounts: readonly AccountId[],
   findings: Findings,
 ): Promise<void> {
-  const parameters = [integers(accounts, (account) => account)];
+  const parameters = [texts(accounts, (account) => account)];
   for (const account of await queryLimited(books, findings, ACCOUNTS, parameters))
     reportAccount(account, findings);
   for (const limit of await queryLimited(books, findings, LIMITS_WITHOUT_ACCOUNT, parameters)) {
-    findings.add(
-      "account-missing",
-      accountOfRow(limit),
-      null,
-      "it has limits, and is not among the accounts",
-    );
+    findings.add("account-missing", accountIn(limit), null, "it has limits, and is not among the accounts");
   }
   for (const entry of await queryLimited(books, findings, LIMITS_WITHOUT_ENTRIES, parameters)) {
     const detail = `it was held to the limit ${entry["credit_limit"]}, in force was ${entry["in_force"] ?? "none"}`;
-    findings.add("limit-passed", accountOfRow(entry), Number(entry["seq"]), detail);
+    findings.add("limit-passed", accountIn(entry), Number(entry["seq"]), detail);
   }
 }
 
@@ -43,12 +39,12 @@ async function queryLimited(
   return rows;
 }
 
-function accountOfRow(row: Row): number {
-  return Number(row["account"]);
+function accountIn(row: Row): AccountId {
+  return String(row["account"]);
 }
 
 const ACCOUNTS = `
-  SELECT a.account::text, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(e.seq, 0)::text AS entry_seq,
+  SELECT a.account, a.seq::text, a.balance::text, a.credit_limit::text, coalesce(e.seq, 0)::text AS entry_seq,
     coalesce(e.balance, 0)::text AS entry_balance, l.credit_limit::text AS latest_limit, l.version::text,
     n.versions::text
   FROM accounts AS a
@@ -59,19 +55,19 @@ const ACCOUNTS = `
     SELECT credit_limit, version FROM limits WHERE account = a.account ORDER BY version DESC LIMIT 1
   ) AS l ON true
   LEFT JOIN LATERAL (SELECT count(*) AS versions FROM limits WHERE account = a.account) AS n ON true
-  WHERE a.account = ANY($1::text::bigint[]) AND ((a.seq, a.balance) IS DISTINCT FROM (coalesce(e.seq, 0), coalesce(e.balance, 0))
+  WHERE a.account = ANY($1::text::text[]) AND ((a.seq, a.balance) IS DISTINCT FROM (coalesce(e.seq, 0), coalesce(e.balance, 0))
     OR a.credit_limit IS DISTINCT FROM l.credit_limit OR l.version IS DISTINCT FROM n.versions)`;
 
 function reportAccount(row: Row, findings: Findings): void {
   const { seq, balance, credit_limit, entry_seq, entry_balance, latest_limit, version, versions } = row;
   const differs = (detail: string): void =>
-    findings.add("account-differs", accountOfRow(row), Number(seq), detail);
+    findings.add("account-differs", accountIn(row), Number(seq), detail);
   if (seq !== entry_seq || balance !== entry_balance) {
     differs(
       `it has seq ${seq} and balance ${balance}, its latest entry seq ${entry_seq} and ${entry_balance}`,
     );
   } else if (latest_limit === null) {
-    findings.add("account-missing", accountOfRow(row), null, "it has no limit among the limits");
+    findings.add("account-missing", accountIn(row), null, "it has no limit among the limits");
   } else if (credit_limit !== latest_limit) {
     differs(`it has the limit ${credit_limit}, the latest of its limits is ${latest_limit}`);
   } else {
@@ -80,15 +76,15 @@ function reportAccount(row: Row, findings: Findings): void {
 }
 
 const LIMITS_WITHOUT_ACCOUNT = `
-  SELECT DISTINCT l.account::text FROM limits AS l
-  WHERE l.account = ANY($1::text::bigint[])
+  SELECT DISTINCT l.account FROM limits AS l
+  WHERE l.account = ANY($1::text::text[])
     AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = l.account)`;
 
 /** The first entry after each change of a limit. Entries under an account's first limit are checked with the chains. */
 const LIMITS_WITHOUT_ENTRIES = `
-  SELECT e.account::text, e.seq::text, e.credit_limit::text, ${LIMIT_IN_FORCE}::text AS in_force
+  SELECT e.account, e.seq::text, e.credit_limit::text, ${LIMIT_IN_FORCE}::text AS in_force
   FROM limits AS l2 JOIN entries AS e ON e.account = l2.account AND e.seq = l2.after_seq + 1
-  WHERE l2.account = ANY($1::text::bigint[]) AND (l2.version > 1 OR l2.after_seq > 0)
+  WHERE l2.account = ANY($1::text::text[]) AND (l2.version > 1 OR l2.after_seq > 0)
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
 
 /**
@@ -98,18 +94,20 @@ const LIMITS_WITHOUT_ENTRIES = `
 export async function checkCommands(
   books: Snapshot,
   hashes: ReadonlySet<number>,
+  hash: TextHash,
   findings: Findings,
 ): Promise<void> {
   if (hashes.size === 0) return;
   const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
+  const hashOfCommand = hash.inSql("command");
   const query = `
     WITH effects AS (
       SELECT account, seq, command, time FROM entries
-      WHERE ${HASH_OF_COMMAND} IN (SELECT unnest($1::text::bigint[]))
+      WHERE ${hashOfCommand} IN (SELECT unnest($1::text::bigint[]))
       UNION ALL SELECT account, NULL, command, changed_at FROM limits
-      WHERE command <> 'initial' AND ${HASH_OF_COMMAND} IN (SELECT unnest($1::text::bigint[]))
+      WHERE command <> 'initial' AND ${hashOfCommand} IN (SELECT unnest($1::text::bigint[]))
     )
-    SELECT account::text, seq::text, command, account_before::text, seq_before::text FROM (
+    SELECT account, seq::text, command, account_before, seq_before::text FROM (
       SELECT account, seq, command, time, lag(account) OVER w AS account_before, lag(seq) OVER w AS seq_before,
         lag(time) OVER w AS time_before
       FROM effects WINDOW w AS (PARTITION BY command ORDER BY time, account, seq)
@@ -123,7 +121,7 @@ export async function checkCommands(
     const seq = row["seq"];
     findings.add(
       "command-doubled",
-      accountOfRow(row),
+      accountIn(row),
       seq === null || seq === undefined ? null : Number(seq),
       `the command ${row["command"]} took effect already: ${first}`,
     );

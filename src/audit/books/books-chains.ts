@@ -1,5 +1,6 @@
 import { bounds } from "../../bounds.ts";
-import { integers } from "../../keep/pg-array.ts";
+import type { AccountId } from "../../ledger/account.ts";
+import { texts } from "../../keep/pg-array.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books-snapshot.ts";
 import { faultsOf } from "../chain.ts";
 import type { Findings } from "../findings.ts";
@@ -17,13 +18,13 @@ export const LIMIT_IN_FORCE = `(
  */
 export async function checkChains(
   books: Snapshot,
-  accounts: readonly number[],
+  accounts: readonly AccountId[],
   findings: Findings,
 ): Promise<void> {
-  const parameters = [integers(accounts, (account) => account)];
+  const parameters = [texts(accounts, (account) => account)];
   // The rows are counted in the same query, so that the window functions are computed only once.
   const rows = await books.query(
-    `SELECT account::text, seq::text, kind, value::text, balance::text, credit_limit::text, time::text,
+    `SELECT account, seq::text, kind, value::text, balance::text, credit_limit::text, time::text,
        seq_before::text, balance_before::text, time_before::text, in_force::text, known,
        count(*) OVER ()::text AS faulty
      FROM (${FAULTY}) AS faulty ORDER BY faulty.account, faulty.seq LIMIT ${bounds.audit_rows_named_max}`,
@@ -40,7 +41,7 @@ const FAULTY = `
   FROM (
     SELECT account, seq, kind, value, balance, credit_limit, time, lag(seq) OVER w AS seq_before, lag(balance) OVER w AS balance_before, lag(time) OVER w AS time_before,
       lag(credit_limit) OVER w AS limit_before
-    FROM entries WHERE account = ANY($1::text::bigint[]) WINDOW w AS (PARTITION BY account ORDER BY seq, time)
+    FROM entries WHERE account = ANY($1::text::text[]) WINDOW w AS (PARTITION BY account ORDER BY seq, time)
   ) AS e
   WHERE value NOT BETWEEN 1 AND 9007199254740991 OR kind NOT IN ('credit', 'debit') OR balance < -credit_limit::numeric
     OR seq <> coalesce(seq_before, 0) + 1 OR time <= time_before
@@ -49,9 +50,8 @@ const FAULTY = `
     OR seq_before IS NULL AND NOT EXISTS (SELECT FROM accounts AS a WHERE a.account = e.account)`;
 
 function reportEntry(row: Row, findings: Findings): void {
-  const account = big(row["account"]);
+  const account = String(row["account"]);
   const entry = {
-    account,
     seq: big(row["seq"]),
     kind: String(row["kind"]),
     value: big(row["value"]),
@@ -66,9 +66,9 @@ function reportEntry(row: Row, findings: Findings): void {
       ? null
       : { seq: seqBefore, balance: big(row["balance_before"]), time: big(row["time_before"]) };
   if (before === null && row["known"] === false) {
-    findings.add("account-missing", Number(account), null, "it has entries, and is not among the accounts");
+    findings.add("account-missing", account, null, "it has entries, and is not among the accounts");
   }
   for (const { name: fault, seq, detail } of faultsOf(entry, before)) {
-    findings.add(fault, Number(account), Number(seq), detail);
+    findings.add(fault, account, Number(seq), detail);
   }
 }

@@ -18,24 +18,22 @@ export interface Snapshot {
   readonly stream: (query: string, columns: number, onRow: (row: Float64Array) => void) => Promise<void>;
 }
 
-/** How many rows the books have, and how high their accounts go. */
+/** How many rows the books have. */
 export interface BooksSize {
   readonly accounts: number;
   readonly entries: number;
   readonly limits: number;
-  /** A number that is far higher than it should be is left out: arrays are made of this length. */
-  readonly lastAccount: number;
 }
 
 export async function measureBooks(books: Snapshot): Promise<BooksSize> {
   const [row] = await books.query(`
     SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
-      (SELECT count(*) FROM accounts) AS accounts, (SELECT max(account) FROM accounts)::text AS last`);
-  const [entries = 0, limits = 0, accounts = 0, last = 0] = ["entries", "limits", "accounts", "last"].map(
-    (name) => Number(row?.[name]),
-  );
-  // Each shard numbers its accounts in steps, and may be ahead of the others. A number that is far too high is damage.
-  return { entries, limits, accounts, lastAccount: Math.min(last, 2 * accounts) };
+      (SELECT count(*) FROM accounts) AS accounts`);
+  return {
+    entries: Number(row?.["entries"]),
+    limits: Number(row?.["limits"]),
+    accounts: Number(row?.["accounts"]),
+  };
 }
 
 /** Reads the books in a read-only transaction without a time-out. */

@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { type DataFile, inspectDataFile, isLocked } from "../../embedded/data-file.ts";
 import { SHARD } from "../../embedded/store.ts";
 import { messageOf, StartError } from "../../errors.ts";
+import type { AccountId } from "../../ledger/account.ts";
 import type { JournalHead } from "../../ledger/journal.ts";
 import type { AuditOptions } from "../audit-options.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
@@ -11,13 +12,13 @@ import { ProgressEstimate } from "../progress-estimate.ts";
 import type { AuditReport } from "../report/audit-report.ts";
 import { checkCommands } from "./check-commands.ts";
 import { checkEntries } from "./check-entries.ts";
-import { EventSums } from "./event-sums.ts";
-import { checkChain, latestTimeIn } from "./journal-rows.ts";
+import { EventSums, NO_LIMIT } from "./event-sums.ts";
+import { checkJournal, latestTimeIn } from "./journal-rows.ts";
+import { LimitVersions } from "./limit-versions.ts";
 import { nameDifferences } from "./name-differences.ts";
 import { OutcomeSet } from "./outcome-set.ts";
 import { Pace } from "./pace.ts";
-import { Places } from "./places.ts";
-import { eventOfEntry, readAccountEvents } from "./table-events.ts";
+import { readLimitEvents } from "./table-events.ts";
 
 const CANNOT_AUDIT = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
@@ -154,21 +155,21 @@ async function auditTables(
     new Pace((rows) => progress.did((rows / Math.max(all, 1)) * guessed * cost));
 
   const sums = new EventSums();
-  const places = new Places(accounts);
+  const versions = new LimitVersions();
   const outcomes = new OutcomeSet(db, findings, latestTimeIn(db));
-  const head = await checkChain(db, findings, since, pace(JOURNAL_COST), (event, text) => {
-    const placed = places.place(event, text);
-    if (placed !== null) sums.add(placed, 1);
+  const head = await checkJournal(db, findings, since, pace(JOURNAL_COST), (event, text) => {
+    if (event.type === "entry") sums.addEntry(event.entry, event.creditLimit, 1);
+    else if (event.type !== "refusal") sums.addLimit(versions.place(event, text), 1);
     outcomes.add(event);
   });
   outcomes.finish();
   const commands = new DuplicateDetector(all + countOf(db, "limits"));
-  await readAccountEvents(db, new Pace(), (event) => sums.add(event, -1));
+  await readLimitEvents(db, new Pace(), (event) => sums.addLimit(event, -1));
   const entries = await checkEntries(db, findings, pace(1), (row, limit) => {
-    sums.add(eventOfEntry(row, limit), -1);
+    sums.addEntry(row, limit ?? NO_LIMIT, -1);
     commands.add(row.id);
   });
-  await nameDifferences(db, findings, sums, accounts);
+  await nameDifferences(db, findings, sums);
   for (const row of db
     .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
     .iterate())
@@ -184,7 +185,7 @@ function bytesOf(db: Database): number {
 
 function checkAccounts(db: Database, findings: Findings): number {
   const each = (query: string, detail: string): void => {
-    for (const { account } of db.query<{ account: number }, []>(query).iterate())
+    for (const { account } of db.query<{ account: AccountId }, []>(query).iterate())
       findings.add("account-missing", account, null, detail);
   };
   each(
@@ -195,7 +196,7 @@ function checkAccounts(db: Database, findings: Findings): number {
     "SELECT account FROM accounts WHERE account NOT IN (SELECT account FROM limits)",
     "it has no limit among the limits",
   );
-  const holes = db.query<{ account: number; versions: number; version: number }, []>(`
+  const holes = db.query<{ account: AccountId; versions: number; version: number }, []>(`
     SELECT account, count(*) AS versions, max(version) AS version FROM limits
     GROUP BY account HAVING count(*) <> max(version)`);
   for (const { account, versions, version } of holes.iterate()) {

@@ -1,10 +1,12 @@
 import type { Database } from "bun:sqlite";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
+import type { AccountId } from "../../ledger/account.ts";
 import { hash53 } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
+import { compareTexts } from "./compare-texts.ts";
 
 interface Effect {
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number | null;
   readonly command: string;
   readonly time: number;
@@ -24,7 +26,9 @@ export function checkCommands(db: Database, findings: Findings, candidates: Read
     else known.push(row);
   }
   for (const effects of byCommand.values()) {
-    effects.sort((a, b) => a.time - b.time || a.account - b.account || (a.seq ?? 0) - (b.seq ?? 0));
+    effects.sort(
+      (a, b) => a.time - b.time || compareTexts(a.account, b.account) || (a.seq ?? 0) - (b.seq ?? 0),
+    );
     for (const [index, effect] of effects.entries()) {
       const first = effects[index - 1];
       if (first === undefined) continue;

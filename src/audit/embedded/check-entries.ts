@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import type { AccountId } from "../../ledger/account.ts";
 import { MONEY_CENTS_MAX } from "../../ledger/rules.ts";
 import type { Entry } from "../../ledger/entry.ts";
 import { faultsOf, type StoredEntry } from "../chain.ts";
@@ -6,7 +7,7 @@ import type { Findings } from "../findings.ts";
 import type { Pace } from "./pace.ts";
 
 export interface LimitRow {
-  readonly account: number;
+  readonly account: AccountId;
   readonly credit_limit: number;
   readonly after_seq: number;
 }
@@ -51,7 +52,7 @@ export async function checkEntries(
   pace: Pace,
   onEntry: (row: Entry, limit: number | null) => void,
 ): Promise<number> {
-  const isAccount = db.prepare<{ account: number }, [number]>(
+  const isAccount = db.prepare<{ account: AccountId }, [AccountId]>(
     "SELECT account FROM accounts WHERE account = ?",
   );
   const passed = new PassedLimit(findings);
@@ -70,7 +71,11 @@ export async function checkEntries(
 }
 
 function limitFor(seq: number, versions: readonly LimitRow[]): LimitRow | null {
-  return versions.findLast((version) => version.after_seq < seq) ?? null;
+  for (let index = versions.length - 1; index >= 0; index -= 1) {
+    const version = versions[index];
+    if (version !== undefined && version.after_seq < seq) return version;
+  }
+  return null;
 }
 
 /** The limits of one account after the other, from one reading: a query for each account takes ten times as long. */
@@ -84,8 +89,8 @@ class LimitsInOrder {
     this.#next = this.#rows.next().value;
   }
 
-  /** @param account higher than the one before */
-  of(account: number): readonly LimitRow[] {
+  /** @param account one that sorts behind the one before */
+  of(account: AccountId): readonly LimitRow[] {
     const limits: LimitRow[] = [];
     while (this.#next !== undefined && this.#next.account <= account) {
       if (this.#next.account === account) limits.push(this.#next);
@@ -99,14 +104,14 @@ class LimitsInOrder {
 class PassedLimit {
   readonly #findings: Findings;
   #limit: LimitRow | null = null;
-  #first: { readonly account: number; readonly seq: number; readonly detail: string } | null = null;
+  #first: { readonly account: AccountId; readonly seq: number; readonly detail: string } | null = null;
   #more = 0;
 
   constructor(findings: Findings) {
     this.#findings = findings;
   }
 
-  add(limit: LimitRow | null, account: number, seq: number, detail: string): void {
+  add(limit: LimitRow | null, account: AccountId, seq: number, detail: string): void {
     if (this.#first?.account === account && this.#limit === limit) {
       this.#more += 1;
       return;
@@ -154,13 +159,12 @@ function reportFaults(
 ): void {
   const exact = (place: Entry): StoredEntry => {
     const found = db
-      .query<Record<"value" | "balance" | "time", bigint>, [number, number]>(
+      .query<Record<"value" | "balance" | "time", bigint>, [AccountId, number]>(
         "SELECT value, balance, time FROM entries WHERE account = ? AND seq = ?",
       )
       .safeIntegers(true)
       .get(place.account, place.seq);
     return {
-      account: BigInt(place.account),
       seq: BigInt(place.seq),
       kind: place.kind,
       value: found?.value ?? 0n,

@@ -1,14 +1,17 @@
-import { highHash, lowHash } from "./text-hash.ts";
+import type { AccountId } from "../../ledger/account.ts";
+import type { Entry } from "../../ledger/entry.ts";
+import { RowHash } from "./row-hash.ts";
 
-/** An event that changed an account, with the place in the tables that is made of it. */
-export interface PlacedEvent {
-  readonly account: number;
-  /** Of an entry; null: it is an opening or a limit. */
-  readonly seq: number | null;
-  /** Of a limit; 1 is that of the opening. Null: it is an entry. */
-  readonly version: number | null;
+/** An opening or a limit, with the place in the tables that is made of it. */
+export interface LimitEvent {
+  readonly account: AccountId;
+  /** 1 is the limit of the opening. */
+  readonly version: number;
   readonly text: string;
 }
+
+/** In place of the limit that an entry had to keep, if none was in force. */
+export const NO_LIMIT = -1;
 
 const BUCKETS = 2 ** 15;
 /** So many entries of an account, one after the other, are in the same bucket. */
@@ -22,15 +25,24 @@ export class EventSums {
   /** First the buckets of accounts (openings and limits), then those of entries; two words each. */
   readonly #sums = new Uint32Array(4 * BUCKETS);
   readonly #counts = new Uint32Array(2 * BUCKETS);
+  readonly #hash = new RowHash();
 
   /** @param sign 1 for the one set, -1 for the other */
-  add(event: PlacedEvent, sign: 1 | -1): void {
-    const bucket = bucketOf(event);
-    const text = event.version === null ? event.text : `${event.version} ${event.text}`;
-    // The arrays' elements take the sums modulo 2^32.
-    this.#sums[2 * bucket] = (this.#sums[2 * bucket] ?? 0) + sign * lowHash(text);
-    this.#sums[2 * bucket + 1] = (this.#sums[2 * bucket + 1] ?? 0) + sign * highHash(text);
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+  addLimit({ account, version, text }: LimitEvent, sign: 1 | -1): void {
+    const hash = this.#hash.restart().text(account);
+    const bucket = bucketOf(hash, null);
+    hash.number(version).text(text);
+    this.#add(bucket, sign);
+  }
+
+  /** @param creditLimit the limit that it had to keep */
+  addEntry(entry: Entry, creditLimit: number, sign: 1 | -1): void {
+    const { account, seq, kind, value, balance, time, id, description } = entry;
+    const hash = this.#hash.restart().text(account);
+    const bucket = bucketOf(hash, seq);
+    hash.number(seq).number(kind === "credit" ? 1 : kind === "debit" ? 2 : 3);
+    hash.number(value).number(balance).number(time).number(creditLimit).text(id).text(description);
+    this.#add(bucket, sign);
   }
 
   /** Buckets that differ, with about how many events each has in the two sets together; those of accounts come first. */
@@ -39,11 +51,25 @@ export class EventSums {
       if (this.#sums[2 * bucket] !== 0 || this.#sums[2 * bucket + 1] !== 0) yield { bucket, events };
     }
   }
+
+  /** The bucket of an entry; of an opening or a limit, if `seq` is null. */
+  bucketOf(account: AccountId, seq: number | null): number {
+    return bucketOf(this.#hash.restart().text(account), seq);
+  }
+
+  /** The arrays' elements take the sums modulo 2^32. */
+  #add(bucket: number, sign: 1 | -1): void {
+    const { low, high } = this.#hash;
+    this.#sums[2 * bucket] = (this.#sums[2 * bucket] ?? 0) + sign * low;
+    this.#sums[2 * bucket + 1] = (this.#sums[2 * bucket + 1] ?? 0) + sign * high;
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
+  }
 }
 
-export function bucketOf({ account, seq }: PlacedEvent): number {
-  if (seq === null) return spread(account);
-  return BUCKETS + spread(account + Math.imul(Math.floor(seq / ENTRIES_TOGETHER), 0x9e3779b1));
+/** @param account the hash of the account's id */
+function bucketOf(account: RowHash, seq: number | null): number {
+  if (seq === null) return spread(account.low);
+  return BUCKETS + spread(account.low + Math.imul(Math.floor(seq / ENTRIES_TOGETHER), 0x9e3779b1));
 }
 
 function spread(number: number): number {

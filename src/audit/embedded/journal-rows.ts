@@ -1,10 +1,11 @@
 import type { Database } from "bun:sqlite";
+import type { DecisionEvent } from "../../embedded/remembered-outcome.ts";
 import { SHARD } from "../../embedded/store.ts";
-import { type LedgerEvent, timeOf, parseEventOrNull } from "../../ledger/event.ts";
+import { parseEventOrNull, timeOf } from "../../ledger/event.ts";
 import { type JournalHead, journalHash, NO_HASH } from "../../ledger/journal.ts";
 import type { Findings } from "../findings.ts";
+import { JournalChain } from "../journal/journal-chain.ts";
 import type { Pace } from "./pace.ts";
-import type { DecisionEvent } from "../../embedded/remembered-outcome.ts";
 
 export interface FileJournalRow {
   readonly g: number;
@@ -16,10 +17,31 @@ export interface FileJournalRow {
 
 const ROWS = "SELECT g, time, events, previous, hash FROM journal ORDER BY g";
 
+/** The rows of a data file's journal, in order. */
+export function journalRows(db: Database): Iterable<FileJournalRow> {
+  return db.query<FileJournalRow, []>(ROWS).iterate();
+}
+
 /** The latest time of all rows. A clock that stepped back makes it another one than the last row's. */
 export function latestTimeIn(db: Database): number {
   const latest = "SELECT coalesce(max(time), 0) AS time FROM journal";
   return db.query<{ time: number }, []>(latest).get()?.time ?? 0;
+}
+
+/** Gives a row to the chain. @returns its events; null if they are in another form */
+export function takeRow(chain: JournalChain, row: FileJournalRow): string[] | null {
+  const { g, previous, hash } = row;
+  const texts = textsIn(row.events);
+  chain.take({ shard: SHARD, g, previous, hash, fits: texts !== null && isHashed(row, texts), gone: null });
+  return texts;
+}
+
+/** After all rows. @returns where the journal ends; null if it has no row */
+export function finishChain(chain: JournalChain): JournalHead | null {
+  const head = chain.heads()[0] ?? null;
+  // A file has no cursor: its journal ends where it ends. But it has a row.
+  chain.finish(new Map([[SHARD, head?.g ?? 0]]));
+  return head;
 }
 
 /**
@@ -29,99 +51,51 @@ export function latestTimeIn(db: Database): number {
  * @param onEvent called with each event
  * @returns where it ends; null if it has no row
  */
-export async function checkChain(
+export async function checkJournal(
   db: Database,
   findings: Findings,
   since: JournalHead | null,
   pace: Pace,
   onEvent: (event: DecisionEvent, text: string) => void,
 ): Promise<JournalHead | null> {
-  const add = (name: "journal-hash" | "journal-chain" | "journal-gap", detail: string): void =>
-    findings.add(name, null, null, detail);
-  let head: JournalHead | null = null;
-  let atSince: Uint8Array | null = null;
-  for (const row of db.query<FileJournalRow, []>(ROWS).iterate()) {
-    const { g, hash } = row;
-    const before: JournalHead | null = head;
-    head = { shard: SHARD, g, hash };
-    if (g === since?.g) atSince = hash;
-    const next = before === null ? 0 : before.g + 1;
-    if (g !== next)
-      add(
-        "journal-gap",
-        g === next + 1 ? `row ${next} is missing` : `the rows ${next} to ${g - 1} are missing`,
-      );
-    else if (!isSame(row.previous, before?.hash ?? NO_HASH))
-      add(
-        "journal-chain",
-        `row ${g} follows another row than ${before === null ? "none" : `row ${before.g} as it is`}`,
-      );
-    const texts = textsIn(row.events);
-    if (texts === null) {
-      add("journal-hash", `the events of row ${g} are not a list of texts`);
-      continue;
-    }
-    if (!isHashed(row, texts)) add("journal-hash", `row ${g} is not what its hash was made of`);
+  const chain = new JournalChain(findings, since === null ? null : [since]);
+  const differs = (detail: string): void => findings.add("journal-differs", null, null, detail);
+  for (const row of journalRows(db)) {
+    const { g, time } = row;
+    const texts = takeRow(chain, row);
+    if (texts === null) continue;
     let latest = 0;
     for (const text of texts) {
       const event = parseEventOrNull(text);
       if (event === null || event.type === "missing") {
-        findings.add(
-          "journal-differs",
-          null,
-          null,
-          `row ${g} has what is no decision: ${text.slice(0, 100)}`,
-        );
+        differs(`row ${g} has what is no decision: ${text.slice(0, 100)}`);
         continue;
       }
       latest = Math.max(latest, timeOf(event));
       onEvent(event, text);
     }
-    if (latest !== row.time)
-      findings.add(
-        "journal-differs",
-        null,
-        null,
-        `row ${g} has the time ${row.time}, its events have ${latest}`,
-      );
+    if (latest !== time) differs(`row ${g} has the time ${time}, its events have ${latest}`);
     if (pace.read(texts.length)) await pace.pause();
   }
   pace.end();
-  if (head === null) add("journal-gap", "it has no rows");
-  if (since !== null) compareWithEarlier(findings, since, head, atSince);
-  return head;
+  return finishChain(chain);
 }
 
 /** Reads the events of all rows, whatever their hashes. */
 export async function readEvents(
   db: Database,
   pace: Pace,
-  onEvent: (event: LedgerEvent, text: string) => void,
+  onEvent: (event: DecisionEvent, text: string) => void,
 ): Promise<void> {
-  for (const { events } of db.query<FileJournalRow, []>(ROWS).iterate()) {
+  for (const { events } of journalRows(db)) {
     const texts = textsIn(events) ?? [];
     for (const text of texts) {
       const event = parseEventOrNull(text);
-      if (event !== null) onEvent(event, text);
+      if (event !== null && event.type !== "missing") onEvent(event, text);
     }
     if (pace.read(texts.length)) await pace.pause();
   }
   pace.end();
-}
-
-function compareWithEarlier(
-  findings: Findings,
-  since: JournalHead,
-  head: JournalHead | null,
-  hash: Uint8Array | null,
-): void {
-  if (head === null || head.g < since.g) {
-    const end = head === null ? "has no rows" : `ends with row ${head.g}`;
-    findings.add("journal-cut", null, null, `the journal ${end}, and went up to row ${since.g} earlier`);
-  } else if (hash === null || !isSame(hash, since.hash)) {
-    const detail = `row ${since.g} is not the one with which the journal ended earlier`;
-    findings.add("journal-rewritten", null, null, detail);
-  }
 }
 
 /** A row's events; null if they are in another form. */
@@ -134,15 +108,11 @@ export function textsIn(events: string): string[] | null {
   }
 }
 
-export function isHashed({ g, time, previous, hash }: FileJournalRow, events: readonly string[]): boolean {
+function isHashed({ g, time, previous, hash }: FileJournalRow, events: readonly string[]): boolean {
   const canBe = [g, time].every((number) => Number.isSafeInteger(number) && number >= 0);
   return (
     canBe &&
     previous.length === NO_HASH.length &&
-    isSame(hash, journalHash({ shard: SHARD, g, time, events, previous }))
+    Buffer.compare(hash, journalHash({ shard: SHARD, g, time, events, previous })) === 0
   );
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0;
 }

@@ -1,17 +1,30 @@
 import type { Database } from "bun:sqlite";
-import { parseEventOrNull } from "../../ledger/event.ts";
 import { bounds } from "../../bounds.ts";
+import type { AccountId } from "../../ledger/account.ts";
+import { formatEvent, parseEventOrNull } from "../../ledger/event.ts";
 import type { Findings } from "../findings.ts";
 import { readEntries } from "./check-entries.ts";
-import { bucketOf, type EventSums, type PlacedEvent } from "./event-sums.ts";
+import { compareTexts } from "./compare-texts.ts";
+import { type EventSums, type LimitEvent, NO_LIMIT } from "./event-sums.ts";
 import { readEvents } from "./journal-rows.ts";
 import { Pace } from "./pace.ts";
-import { Places } from "./places.ts";
-import { eventOfEntry, readAccountEvents } from "./table-events.ts";
+import { readLimitEvents } from "./table-events.ts";
+
+/** Where an event is in the tables. */
+interface Place {
+  readonly account: AccountId;
+  /** Of an entry; null: it is an opening or a limit. */
+  readonly seq: number | null;
+  /** Of a limit; null: it is an entry. */
+  readonly version: number | null;
+}
+
+interface PlacedEvent extends Place {
+  readonly text: string;
+}
 
 interface Difference {
-  /** Where it is. */
-  readonly event: PlacedEvent;
+  readonly event: Place;
   /** What the journal and the tables have there; null: nothing. */
   readonly journal: string | null;
   readonly tables: string | null;
@@ -20,39 +33,43 @@ interface Difference {
 /**
  * Reads journal and tables once more, if the sums of their events differ, and adds a finding for each account and entry
  * that differs.
- *
- * @param accounts how many there are
  */
-export async function nameDifferences(
-  db: Database,
-  findings: Findings,
-  sums: EventSums,
-  accounts: number,
-): Promise<void> {
+export async function nameDifferences(db: Database, findings: Findings, sums: EventSums): Promise<void> {
   const { chosen, left } = choose(sums);
   if (chosen.size === 0) return;
   const differences: Difference[] = [];
   const expected = new Map<string, PlacedEvent>();
-  const places = new Places(accounts);
+  const versions = new Map<AccountId, number>();
+  const isChosen = (account: AccountId, seq: number | null): boolean =>
+    chosen.has(sums.bucketOf(account, seq));
   await readEvents(db, new Pace(), (event, text) => {
-    const placed = places.place(event, text);
-    if (placed === null || !chosen.has(bucketOf(placed))) return;
+    if (event.type === "refusal") return;
+    const { account, seq } = event.type === "entry" ? event.entry : { account: event.account, seq: null };
+    if (!isChosen(account, seq)) return;
+    // All limits of an account are in one bucket.
+    const version = seq === null ? (event.type === "open" ? 1 : (versions.get(account) ?? 1) + 1) : null;
+    if (version !== null) versions.set(account, version);
+    const placed = { account, seq, version, text };
     const place = keyOf(placed);
     const first = expected.get(place);
     if (first === undefined) expected.set(place, placed);
     else differences.push({ event: placed, journal: `${first.text}" and "${text}`, tables: null });
   });
   const compare = (placed: PlacedEvent): void => {
-    if (!chosen.has(bucketOf(placed))) return;
     const place = keyOf(placed);
     const journal = expected.get(place)?.text ?? null;
     expected.delete(place);
     if (journal !== placed.text) differences.push({ event: placed, journal, tables: placed.text });
   };
-  await readAccountEvents(db, new Pace(), compare);
-  await readEntries(db, new Pace(), (row, _before, limit) =>
-    compare(eventOfEntry(row, limit?.credit_limit ?? null)),
-  );
+  await readLimitEvents(db, new Pace(), (event: LimitEvent) => {
+    if (isChosen(event.account, null)) compare({ ...event, seq: null });
+  });
+  await readEntries(db, new Pace(), (entry, _before, limit) => {
+    const { account, seq } = entry;
+    if (!isChosen(account, seq)) return;
+    const creditLimit = limit?.credit_limit ?? NO_LIMIT;
+    compare({ account, seq, version: null, text: formatEvent({ type: "entry", entry, creditLimit }) });
+  });
   for (const event of expected.values()) differences.push({ event, journal: event.text, tables: null });
   report(findings, differences);
   if (left > 0) {
@@ -74,7 +91,7 @@ function choose(sums: EventSums): { readonly chosen: ReadonlySet<number>; readon
   return { chosen, left };
 }
 
-function keyOf({ account, seq, version }: PlacedEvent): string {
+function keyOf({ account, seq, version }: Place): string {
   return `${account} ${seq} ${version}`;
 }
 
@@ -83,8 +100,8 @@ function keyOf({ account, seq, version }: PlacedEvent): string {
  * for each of its entries. What else is missing of an account, or was held to another limit, is one finding.
  */
 function report(findings: Findings, differences: readonly Difference[]): void {
-  const withOtherLimit = new Set<number>();
-  const gone = new Set<number>();
+  const withOtherLimit = new Set<AccountId>();
+  const gone = new Set<AccountId>();
   for (const { event, tables } of differences) {
     if (event.seq !== null) continue;
     withOtherLimit.add(event.account);
@@ -110,7 +127,9 @@ function report(findings: Findings, differences: readonly Difference[]): void {
 }
 
 function byPlace({ event: a }: Difference, { event: b }: Difference): number {
-  return a.account - b.account || (a.seq ?? 0) - (b.seq ?? 0) || (a.version ?? 0) - (b.version ?? 0);
+  return (
+    compareTexts(a.account, b.account) || (a.seq ?? 0) - (b.seq ?? 0) || (a.version ?? 0) - (b.version ?? 0)
+  );
 }
 
 /** Of an entry's difference. */

@@ -4,9 +4,10 @@ import {
   rememberedOutcome,
   type RememberedOutcome,
 } from "../../embedded/remembered-outcome.ts";
+import type { AccountId } from "../../ledger/account.ts";
 import { bounds } from "../../bounds.ts";
 import type { Findings } from "../findings.ts";
-import { highHash, lowHash } from "./text-hash.ts";
+import { RowHash } from "./row-hash.ts";
 
 interface OutcomeRow extends RememberedOutcome {
   readonly command: string;
@@ -91,7 +92,7 @@ export class OutcomeSet {
   }
 }
 
-function placeOf(event: DecisionEvent): readonly [number | null, number | null] {
+function placeOf(event: DecisionEvent): readonly [AccountId | null, number | null] {
   switch (event.type) {
     case "entry":
       return [event.entry.account, event.entry.seq];
@@ -103,7 +104,8 @@ function placeOf(event: DecisionEvent): readonly [number | null, number | null] 
   }
 }
 
+const rowHash = new RowHash();
+
 function hashOf({ command, content, outcome, forgetAt }: OutcomeRow): number {
-  const text = `${command}\n${content}\n${outcome}\n${forgetAt}`;
-  return (highHash(text) & 0x1fffff) * 2 ** 32 + lowHash(text);
+  return rowHash.restart().text(command).text(content).text(outcome).number(forgetAt).bits53;
 }

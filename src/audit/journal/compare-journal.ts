@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
 import type { JournalHead } from "../../ledger/journal.ts";
 import { StartError } from "../../errors.ts";
 import { quote } from "../events.ts";
+import type { AccountTable } from "../books/account-table.ts";
 import type { BooksSize, Snapshot } from "../books/books-snapshot.ts";
 import type { Findings } from "../findings.ts";
 import type { ProgressEstimate } from "../progress-estimate.ts";
@@ -11,7 +11,7 @@ import { JournalChain } from "./journal-chain.ts";
 import { readJournal, type StoredJournalRow, textIn } from "./journal-reader.ts";
 import { nameDifferences } from "./name-differences.ts";
 import { type RowKind, RowSums } from "./row-sums.ts";
-import { hashInSql, TextHash } from "./text-hash.ts";
+import type { TextHash } from "./text-hash.ts";
 
 const PROGRESS_EVENTS = 100_000;
 
@@ -24,10 +24,18 @@ export class CompareJournal {
   readonly #size: BooksSize;
   readonly #findings: Findings;
   readonly #sums = new RowSums();
-  readonly #hash = new TextHash(randomBytes(8).readBigInt64BE());
+  readonly #accounts: AccountTable;
+  readonly #hash: TextHash;
 
-  constructor(books: Snapshot, size: BooksSize, findings: Findings) {
+  /** @param accounts gets each account that the journal opens */
+  constructor(
+    books: Snapshot,
+    { size, accounts, hash }: { size: BooksSize; accounts: AccountTable; hash: TextHash },
+    findings: Findings,
+  ) {
     this.#books = books;
+    this.#accounts = accounts;
+    this.#hash = hash;
     this.#size = size;
     this.#findings = findings;
   }
@@ -47,8 +55,8 @@ export class CompareJournal {
     await this.#tryHash();
     const planned = eventsOf(this.#size);
     const chain = new JournalChain(this.#findings, since);
-    const rows = new EventRows(this.#size.lastAccount + 1, (kind, account, place, view, from, to) =>
-      this.#sums.add(kind, account, place, this.#hash.of(view, from, to)),
+    const rows = new EventRows(this.#accounts, this.#hash, (kind, account, place, hash) =>
+      this.#sums.add(kind, account, place, hash),
     );
     let events = 0;
     let told = 0;
@@ -66,12 +74,7 @@ export class CompareJournal {
     return chain.finish(cursors);
   }
 
-  /** SQL for what {@link takeRow} needs as the hash of a row. */
-  hashOf(text: string): string {
-    return hashInSql(text, this.#hash.seed);
-  }
-
-  /** Takes a row of the books. */
+  /** Takes a row of the books; the parameters are as in RowSums. */
   takeRow(kind: RowKind, account: number, place: number, hash: number): void {
     this.#sums.subtract(kind, account, place, hash);
   }
@@ -80,8 +83,8 @@ export class CompareJournal {
   async finish(): Promise<void> {
     const buckets = this.#sums.differing();
     if (buckets.length === 0) return;
-    const accounts = this.#size.lastAccount + 1;
-    await nameDifferences(this.#books, { buckets, accounts, hash: this.#hash }, this.#findings);
+    const context = { buckets, accounts: this.#accounts, hash: this.#hash };
+    await nameDifferences(this.#books, context, this.#findings);
   }
 
   #reportNoEvent({ shard, g, events: { view } }: StoredJournalRow, from: number, to: number): void {
@@ -93,7 +96,7 @@ export class CompareJournal {
   /** @throws StartError if PostgreSQL hashes a text otherwise: each row would seem to differ */
   async #tryHash(): Promise<void> {
     const text = "a text of more than 24 bytes, not all of them ASCII: \u00e9";
-    const [row] = await this.#books.query(`SELECT ${this.hashOf("$1::text")}::text AS hash`, [text]);
+    const [row] = await this.#books.query(`SELECT ${this.#hash.inSql("$1::text")}::text AS hash`, [text]);
     if (Number(row?.["hash"]) === this.#hash.ofText(text)) return;
     throw new StartError(
       "this PostgreSQL cannot be audited: it hashes texts otherwise than PostgreSQL 11 to 18 with UTF-8 on a " +

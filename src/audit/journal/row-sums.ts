@@ -15,7 +15,11 @@ export class RowSums {
   readonly #low = new Uint32Array(BUCKETS);
   readonly #high = new Uint32Array(BUCKETS);
 
-  /** @param place the seq of an entry, the version of a limit, 0 for an account */
+  /**
+   * @param account the hash of its id
+   * @param place the seq of an entry, the version of a limit, 0 for an account
+   * @param hash of the row: for an entry see EntryHash, else that of its text
+   */
   add(kind: RowKind, account: number, place: number, hash: number): void {
     const bucket = bucketOf(kind, account, place);
     this.#low[bucket] = (this.#low[bucket] ?? 0) + hash;

@@ -1,22 +1,22 @@
-/** SQL for {@link TextHash.of} of a text. */
-export function hashInSql(text: string, seed: bigint): string {
-  return `(hashtextextended(${text}, ${seed}) & 9007199254740991)`;
-}
-
 /**
  * PostgreSQL's `hashtextextended`, of which the lower 53 bits are taken: so rows can be hashed where they are, and what
  * is read from elsewhere here, without sending the rows as texts. With a seed that nobody knows before the audit, no row
  * can be made to have a given hash.
  */
 export class TextHash {
-  readonly seed: bigint;
+  readonly #seed: bigint;
   readonly #high: number;
   readonly #low: number;
 
   constructor(seed: bigint) {
-    this.seed = seed;
+    this.#seed = seed;
     this.#high = Number(BigInt.asIntN(32, seed >> 32n));
     this.#low = Number(BigInt.asIntN(32, seed));
+  }
+
+  /** SQL for the hash of a text. */
+  inSql(text: string): string {
+    return `(hashtextextended(${text}, ${this.#seed}) & 9007199254740991)`;
   }
 
   /** Of bytes of UTF-8, as PostgreSQL has texts. */

@@ -1,17 +1,19 @@
 import type { Sql } from "../../keep/postgres-client.ts";
-import { integers } from "../../keep/pg-array.ts";
+import type { AccountId } from "../../ledger/account.ts";
+import { texts } from "../../keep/pg-array.ts";
 import { bounds } from "../../bounds.ts";
 import { inSnapshot, type Snapshot } from "../books/books-snapshot.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
 import { type CompareFeed, compareWithBooks } from "../feed/compare-feed.ts";
 import { type QueryBooks, quote } from "../events.ts";
+import type { AccountSpill } from "../spill/account-spill.ts";
 import { expectedAccounts } from "../expected-accounts.ts";
 import type { Findings } from "../findings.ts";
 import { requireReachable, POSTGRES } from "../unreachable-server.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
 import type { OutboxSpill, OutboxEvent } from "../spill/outbox-spill.ts";
-import { compareAccount } from "./compare-redis-account.ts";
-import type { ReadResult, Head, RedisReader } from "./redis-reader.ts";
+import { compareAccount, type FoundAccount, parseFound } from "./compare-redis-account.ts";
+import type { Head, RedisReader } from "./redis-reader.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
 export interface CompareChangingOptions {
@@ -20,6 +22,8 @@ export interface CompareChangingOptions {
   readonly redis: RedisReader;
   readonly system: BooksMetadata;
   readonly shard: number;
+  /** Those of the shard are taken out of it. */
+  readonly changing: AccountSpill;
   readonly outbox: OutboxSpill;
   readonly feed: CompareFeed;
   readonly findings: Findings;
@@ -43,8 +47,8 @@ const PAGES_BETWEEN_COLLECTIONS = 10;
  * books, which has everything that is no longer in the outbox. What was read of the outbox is spilled, so it is read
  * only once.
  *
- * With the first group, the outbox and the feed are compared as a whole. Accounts that the outbox changes and that were
- * not given come last.
+ * With the first group, the outbox and the feed are compared as a whole. Other accounts that the outbox changes come
+ * last.
  */
 export class CompareChangingAccounts {
   readonly #options: CompareChangingOptions;
@@ -63,31 +67,36 @@ export class CompareChangingAccounts {
     return this.#outboxEntries;
   }
 
-  async compare(changing: readonly number[]): Promise<void> {
-    const { outbox, progress } = this.#options;
+  async compare(): Promise<void> {
+    const { outbox, shard, changing, progress } = this.#options;
     const some = bounds.audit_moving_accounts;
-    progress.plan(changing.length * COMPARISON_COST);
+    progress.plan(changing.count(shard) * COMPARISON_COST);
     // At least once: the outbox is compared with the books even if no account changes.
-    for (let at = 0; at === 0 || at < changing.length; at += some) {
-      if (!(await this.#compareSome(changing.slice(at, at + some)))) return;
-    }
-    const compared = new Set(changing);
-    const others = outbox.accountsAfter(this.#firstCursor ?? 0).filter((account) => !compared.has(account));
-    progress.plan(others.length * COMPARISON_COST);
-    for (let at = 0; at < others.length; at += some) {
-      if (!(await this.#compareSome(others.slice(at, at + some)))) return;
+    if (!(await this.#compareSome(changing.take(shard, some)))) return;
+    let others = false;
+    for (;;) {
+      const accounts = changing.take(shard, some);
+      if (accounts.length > 0) {
+        if (!(await this.#compareSome(accounts))) return;
+      } else if (others) {
+        return;
+      } else {
+        others = true;
+        outbox.addAccountsAfter(this.#firstCursor ?? 0, shard);
+        progress.plan(changing.count(shard) * COMPARISON_COST);
+      }
     }
   }
 
   /** @returns whether Redis still has the same data, so that the comparison can go on */
-  async #compareSome(accounts: readonly number[]): Promise<boolean> {
+  async #compareSome(accounts: readonly AccountId[]): Promise<boolean> {
     const { redis, sql, system, shard, progress } = this.#options;
     const kept = await this.#keptSeqs(accounts);
-    const found = await redis.read(system.epoch, shard, accounts);
+    const found = await this.#read(accounts);
     const head = await redis.head(shard);
     await this.#readOutbox();
     const compareAll = async (books: Snapshot): Promise<boolean> => {
-      const again = await redis.read(system.epoch, shard, accounts);
+      const again = await this.#read(accounts);
       const headAfter = await redis.head(shard);
       const isAnother = head?.epoch !== system.epoch || headAfter?.epoch !== system.epoch;
       if (!isAnother && reportLostBatchFlag(shard, headAfter, this.#findings)) return false;
@@ -123,13 +132,20 @@ export class CompareChangingAccounts {
     return same;
   }
 
+  /** `null` if Redis is of another epoch, or answers nobody. */
+  async #read(accounts: readonly AccountId[]): Promise<FoundAccount[] | null> {
+    const { redis, system, shard } = this.#options;
+    const found = await redis.read(system.epoch, shard, accounts);
+    return found && accounts.map((account, index) => parseFound(account, found[index]));
+  }
+
   /** The accounts' current seqs in the books: what is read of Redis next must not be older. */
-  async #keptSeqs(accounts: readonly number[]): Promise<Map<number, number>> {
+  async #keptSeqs(accounts: readonly AccountId[]): Promise<Map<AccountId, number>> {
     const rows = await this.#options.queryBooks(
-      "SELECT account, seq FROM accounts WHERE account = ANY($1::text::bigint[])",
-      [integers(accounts, (account) => account)],
+      "SELECT account, seq FROM accounts WHERE account = ANY($1::text::text[])",
+      [texts(accounts, (account) => account)],
     );
-    return new Map(rows.map((row) => [Number(row["account"]), Number(row["seq"])]));
+    return new Map(rows.map((row) => [String(row["account"]), Number(row["seq"])]));
   }
 
   /** Reads everything in the outbox that was not read yet. */
@@ -145,14 +161,14 @@ export class CompareChangingAccounts {
     }
   }
 
-  *#outboxEventsOf(accounts: readonly number[], { cursor }: PointInTime): Iterable<OutboxEvent> {
+  *#outboxEventsOf(accounts: readonly AccountId[], { cursor }: PointInTime): Iterable<OutboxEvent> {
     const { outbox } = this.#options;
     for (const account of accounts) yield* outbox.eventsOf(account, cursor, outbox.lastG);
   }
 
   /** Compares batches that were kept since the first snapshot: they were not in the books then. */
   async #compareKeptSince(
-    accounts: readonly number[],
+    accounts: readonly AccountId[],
     since: number,
     { books, cursor }: PointInTime,
   ): Promise<void> {
@@ -181,7 +197,6 @@ export class CompareChangingAccounts {
       this.#findings.add("outbox-gap", null, null, detail);
     }
     this.#compareCursor(pointInTime);
-    await this.#compareNumbers(pointInTime);
     for (const page of outbox.pagesUpTo(cursor)) {
       const batches = page.map((batch) => ({ ...batch, shard }));
       await compareWithBooks("the outbox", batches, books.query, this.#findings);
@@ -213,34 +228,6 @@ export class CompareChangingAccounts {
     }
     if (head.g >= expected) gap(head.g);
   }
-
-  /** Redis gives out the numbers of accounts: it must have none that neither the books nor the outbox have. */
-  async #compareNumbers({ books, head, headAfter, cursor }: PointInTime): Promise<void> {
-    const { redis, system, shard, outbox } = this.#options;
-    const { shards } = system;
-    const [row] = await books.query(
-      `SELECT max(account)::text AS last FROM accounts WHERE account % ${shards} = ${shard}`,
-    );
-    const last = Math.max(Number(row?.["last"] ?? 0), outbox.lastOpenedAfter(cursor, { shard, shards }));
-    const unaccounted: number[] = [];
-    const first = last === 0 ? shard || shards : last + shards;
-    for (
-      let number = first;
-      number < head.next && unaccounted.length < bounds.audit_rows_named_max;
-      number += shards
-    )
-      unaccounted.push(number);
-    const found = await redis.read(system.epoch, shard, unaccounted);
-    for (const [index, account] of unaccounted.entries()) {
-      if (found?.[index] === "missing") continue;
-      const detail = "Redis has the account, neither the books nor the outbox do";
-      this.#findings.add("redis-differs", account, null, detail);
-    }
-    if (headAfter.next <= last) {
-      const detail = `the next account that Redis opens is ${headAfter.next}, which is there already`;
-      this.#findings.add("redis-differs", headAfter.next, null, detail);
-    }
-  }
 }
 
 /** The column seen_g may be missing in books with an older schema, which have noted nothing. */
@@ -251,8 +238,8 @@ async function cursorOf(books: Snapshot, shard: number): Promise<{ cursor: numbe
   return { cursor: Number(row?.["last_g"] ?? 0), seenG: Number(row?.["seen_g"] ?? 0) };
 }
 
-function seqOf(found: ReadResult | undefined): number {
-  if (found === undefined || typeof found === "string" || "unreadable" in found) return 0;
-  const seq = Number(found.seq);
-  return Number.isSafeInteger(seq) && seq > 0 ? seq : 0;
+function seqOf(found: FoundAccount | undefined): number {
+  if (found === undefined || found === "missing" || "unreadable" in found) return 0;
+  const { seq } = found.state;
+  return Number.isSafeInteger(seq) ? seq : 0;
 }

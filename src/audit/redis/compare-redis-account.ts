@@ -1,3 +1,5 @@
+import { accountOfRow } from "../../decide/function-codec.ts";
+import type { Account, AccountId } from "../../ledger/account.ts";
 import { bounds } from "../../bounds.ts";
 import { quote } from "../events.ts";
 import type { ExpectedAccount } from "../expected-accounts.ts";
@@ -6,12 +8,27 @@ import type { ReadResult } from "./redis-reader.ts";
 
 /** What was read of an account in Redis, and in the books before that. */
 export interface AccountObservation {
-  readonly account: number;
+  readonly account: AccountId;
   /** The seq in the books before Redis was read; `null`: they did not have the account. */
   readonly keptSeq: number | null;
-  readonly found: ReadResult;
+  readonly found: FoundAccount;
   /** The account in Redis, read again after books and outbox. */
-  readonly again: ReadResult;
+  readonly again: FoundAccount;
+}
+
+export type FoundAccount =
+  | "missing"
+  | { readonly unreadable: string }
+  | { readonly state: Account; readonly statement: readonly string[] };
+
+export function parseFound(account: AccountId, result: ReadResult | undefined): FoundAccount {
+  if (result === undefined || result === "missing") return "missing";
+  if ("unreadable" in result) return result;
+  try {
+    return { state: accountOfRow(account, result.row, result.name), statement: result.statement };
+  } catch {
+    return { unreadable: quote(result.row) };
+  }
 }
 
 /**
@@ -46,11 +63,8 @@ export function compareAccount(
     differs("Redis has the account, neither the books nor the outbox do");
     return;
   }
-  const seq = /^\d{1,15}$/.test(found.seq) ? Number(found.seq) : null;
-  if (seq === null) {
-    differs(`in Redis its seq is ${quote(found.seq)}`);
-    return;
-  }
+  const { state, statement } = found;
+  const { seq } = state;
   if (keptSeq !== null && seq < keptSeq) {
     findings.add("redis-older", account, seq, `Redis has it at seq ${seq}, the books at ${keptSeq}`);
     return;
@@ -59,22 +73,39 @@ export function compareAccount(
     differs(`Redis has it at seq ${seq}, books and outbox end at ${expected.seq}`, seq);
     return;
   }
-  const balance = balanceAt(expected, seq);
-  if (found.balance !== balance) {
+  const balance = fieldAt(expected, seq, BALANCE) ?? (seq === 0 ? "0" : null);
+  if (String(state.balance) !== balance) {
     differs(
-      `Redis has the balance ${found.balance}, books and outbox have ${balance ?? "no such entry"}`,
+      `Redis has the balance ${state.balance}, books and outbox have ${balance ?? "no such entry"}`,
       seq,
     );
   }
   compareLimit(observed, expected, seq, findings);
-  if (found.name !== expected.name)
-    differs(`Redis has the name ${quote(found.name)}, the books ${quote(expected.name)}`);
-  compareStatement(account, seq, found.statement, expected, findings);
+  const { name, unit, held, openedAt } = expected;
+  const time = seq === 0 ? String(openedAt) : fieldAt(expected, seq, TIME);
+  const compared: [string, string, string][] = [
+    ["name", state.name ?? "", name],
+    ["unit", state.unit, unit],
+    ["state", state.state, expected.state],
+    ["held amount", String(state.held), String(held)],
+    ["opening time", String(state.openedAt), String(openedAt)],
+    ["latest time", String(state.time), time ?? String(state.time)],
+  ];
+  const other = compared.filter(([, has, wanted]) => has !== wanted);
+  if (other.length > 0) {
+    const which = other.map(([what, has, wanted]) => `the ${what} ${quote(has)}, the books ${quote(wanted)}`);
+    differs(`Redis has ${which.join("; ")}`);
+  }
+  compareStatement(account, seq, statement, expected, findings);
 }
 
-function balanceAt(expected: ExpectedAccount, seq: number): string | null {
-  if (seq === 0) return "0";
-  return expected.entries.get(seq)?.split(" ", 6)[5] ?? null;
+/** Where these stand in the event of an entry. */
+const TIME = 3;
+const BALANCE = 5;
+
+/** `null` if books and outbox have no entry with this seq. */
+function fieldAt(expected: ExpectedAccount, seq: number, field: number): string | null {
+  return expected.entries.get(seq)?.split(" ", field + 1)[field] ?? null;
 }
 
 /** A limit changes without a new seq, so several limits may have been in force at one seq. */
@@ -89,18 +120,19 @@ function compareLimit(
   const isUnchanged =
     typeof again !== "string" &&
     !("unreadable" in again) &&
-    again.seq === found.seq &&
-    again.limit === found.limit &&
+    again.state.seq === seq &&
+    again.state.creditLimit === found.state.creditLimit &&
     expected.seq === seq;
   // If nothing changed between the two reads, only the latest limit is right; unless it was changed there and back.
   const wanted = isUnchanged && possible.length <= 2 ? [String(expected.limit)] : possible;
-  if (wanted.includes(found.limit)) return;
-  const detail = `Redis has the limit ${found.limit}, books and outbox have ${wanted.join(" or ") || "none"}`;
+  const limit = found.state.creditLimit;
+  if (wanted.includes(String(limit))) return;
+  const detail = `Redis has the limit ${limit}, books and outbox have ${wanted.join(" or ") || "none"}`;
   findings.add("redis-differs", account, seq, detail);
 }
 
 function compareStatement(
-  account: number,
+  account: AccountId,
   seq: number,
   statement: readonly string[],
   expected: ExpectedAccount,

@@ -1,5 +1,6 @@
 import { ErrorReply } from "@redis/client";
 import { z } from "zod";
+import type { AccountId } from "../../ledger/account.ts";
 import {
   connectRedis,
   headKey,
@@ -7,24 +8,23 @@ import {
   readOutbox,
   type Redis,
 } from "../../decide/redis-client.ts";
+import { scanKeys } from "../../decide/scan-keys.ts";
 import { bounds } from "../../bounds.ts";
 import { requireReachable, REDIS } from "../unreachable-server.ts";
 
 export interface Head {
   readonly epoch: string;
   readonly g: number;
-  readonly next: number;
   /** Batches up to this one were answered and some are gone, so this data answers nobody; null if it is not flagged. */
   readonly lost: number | null;
   /** An answered batch whose number another batch has now; null if none is flagged. */
   readonly other: number | null;
 }
 
-/** An account in Redis with its statement, read together. Numbers are texts, since damage may change them to anything. */
+/** An account in Redis with its statement, read together. */
 export interface RedisAccount {
-  readonly limit: string;
-  readonly balance: string;
-  readonly seq: string;
+  /** See `accountOfRow`; damage may have changed it to anything. */
+  readonly row: string;
   readonly name: string;
   /** Newest first. */
   readonly statement: readonly string[];
@@ -77,18 +77,28 @@ export class RedisReader {
 
   /** `null`: Redis has nothing of the shard. */
   async head(shard: number): Promise<Head | null> {
-    const fields = ["epoch", "g", "next", "lost", "other"];
+    const fields = ["epoch", "g", "lost", "other"];
     const reply = await requireReachable(
       REDIS,
       this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]),
     );
-    const [epoch, g, next, lost, other] = headReply.parse(reply);
+    const [epoch, g, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
-    return { epoch, g: Number(g), next: Number(next), lost: numberOf(lost), other: numberOf(other) };
+    return { epoch, g: Number(g), lost: numberOf(lost), other: numberOf(other) };
+  }
+
+  /** The keys that hold the ledger's accounts, of any shard, in lists. A key may come twice. */
+  async *accountKeys(): AsyncGenerator<readonly string[]> {
+    const keys = scanKeys(this.#redis, "razonete:{*}:account:*");
+    for (;;) {
+      const next = await requireReachable(REDIS, keys.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
   }
 
   /** In the order of `accounts`, which are of one shard; `null` if Redis is of another epoch, or answers nobody. */
-  async read(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[] | null> {
+  async read(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[] | null> {
     const found: ReadResult[] = [];
     try {
       for (let at = 0; at < accounts.length; at += bounds.audit_chunk_accounts) {
@@ -102,9 +112,9 @@ export class RedisReader {
     }
   }
 
-  /** A key of a wrong type fails the whole call. Then the accounts are split in two halves, to find it. */
-  async #readChunk(epoch: string, shard: number, accounts: readonly number[]): Promise<ReadResult[]> {
-    const args = accounts.flatMap((account) => ["s", String(account)]);
+  /** A statement of a wrong type fails the whole call. Then the accounts are split in two halves, to find it. */
+  async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
+    const args = accounts.flatMap((account) => ["s", account]);
     try {
       const reply: unknown = await this.#redis.sendCommand([
         "FCALL_RO",
@@ -142,17 +152,11 @@ function parseAccount(row: readonly unknown[]): RedisAccount {
   const statement: string[] = [];
   for (let index = FIELDS_BEFORE_STATEMENT; index < row.length; index += 1)
     statement.push(textOf(row[index]));
-  return {
-    limit: textOf(row[0]),
-    balance: textOf(row[1]),
-    seq: textOf(row[2]),
-    name: textOf(row[4]),
-    statement,
-  };
+  return { row: textOf(row[0]), name: textOf(row[1]), statement };
 }
 
-/** Limit, balance, seq, time, name: see the top of ledger.lua. */
-const FIELDS_BEFORE_STATEMENT = 5;
+/** Row and name: see the top of ledger.lua. */
+const FIELDS_BEFORE_STATEMENT = 2;
 
 /** A missing field counts as an empty one. */
 function textOf(field: unknown): string {

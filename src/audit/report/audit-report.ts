@@ -1,3 +1,4 @@
+import type { AccountId } from "../../ledger/account.ts";
 import type { JournalHead } from "../../ledger/journal.ts";
 
 /** The result of an audit. It is printed as a table for people, or as JSON for machines. */
@@ -28,7 +29,7 @@ export interface AuditReport {
  */
 export interface Finding {
   readonly name: FindingName;
-  readonly account: number | null;
+  readonly account: AccountId | null;
   readonly seq: number | null;
   readonly detail: string;
 }

@@ -44,7 +44,7 @@ function findings({ findings: listed, findingsInAll }: AuditReport): string[] {
 
 function cells({ name, account, seq, detail }: Finding): string[] {
   // A detail may quote a description, which may contain anything.
-  return [name, String(account ?? MISSING), String(seq ?? MISSING), detail.replaceAll(/\s+/g, " ")];
+  return [name, account ?? MISSING, String(seq ?? MISSING), detail.replaceAll(/\s+/g, " ")];
 }
 
 function count(number: number): string {

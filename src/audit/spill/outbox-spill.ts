@@ -1,4 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
+import type { AccountId } from "../../ledger/account.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
 import { accountOf, parseDecision } from "../events.ts";
@@ -16,7 +17,7 @@ export class OutboxSpill {
   readonly #db: Database;
   readonly #addBatch: Statement;
   readonly #addEvent: Statement;
-  readonly #eventsOf: Statement<OutboxEvent, [number, number, number]>;
+  readonly #eventsOf: Statement<OutboxEvent, [string, number, number]>;
   readonly #batch: Statement<{ text: string }, [number]>;
   #lastG = 0;
 
@@ -60,28 +61,17 @@ export class OutboxSpill {
   }
 
   /** The events of an account in the batches after `g`, up to `lastG`. */
-  eventsOf(account: number, g: number, lastG: number): Iterable<OutboxEvent> {
+  eventsOf(account: AccountId, g: number, lastG: number): Iterable<OutboxEvent> {
     return this.#eventsOf.iterate(account, g, lastG);
   }
 
-  /** The accounts that are changed by batches after `g`. */
-  accountsAfter(g: number): number[] {
-    return this.#db
-      .query<{ account: number }, [number]>(
-        "SELECT DISTINCT account FROM events WHERE account IS NOT NULL AND g > ?",
-      )
-      .all(g)
-      .map(({ account }) => account);
-  }
-
-  /** The highest number of an account of the shard that was opened in batches after `g`; 0 if there is none. */
-  lastOpenedAfter(g: number, { shard, shards }: { shard: number; shards: number }): number {
-    const row = this.#db
-      .query<{ last: number | null }, [number, number, number]>(
-        "SELECT max(account) AS last FROM events WHERE g > ? AND text LIKE 'o %' AND account % ? = ?",
-      )
-      .get(g, shards, shard);
-    return row?.last ?? 0;
+  /** Adds the accounts that are changed by batches after `g` to those that are to be compared. */
+  addAccountsAfter(g: number, shard: number): void {
+    this.#db.run(
+      `INSERT OR IGNORE INTO changing (shard, account)
+       SELECT ?, account FROM events WHERE account IS NOT NULL AND g > ?`,
+      [shard, g],
+    );
   }
 
   entriesAfter(g: number): number {

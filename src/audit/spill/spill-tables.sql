@@ -10,13 +10,21 @@ CREATE TEMP TABLE batches (
 CREATE TEMP TABLE events (
   place INTEGER PRIMARY KEY,
   g INTEGER NOT NULL,
-  account INTEGER,
+  account TEXT,
   is_event INTEGER NOT NULL,
   text TEXT NOT NULL
 ) STRICT;
 
 CREATE INDEX temp.events_by_account ON events (account, g);
 CREATE INDEX temp.events_by_g ON events (g);
+
+-- Accounts that are to be compared together with the outbox.
+CREATE TEMP TABLE changing (
+  place INTEGER PRIMARY KEY,
+  shard INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  UNIQUE (shard, account)
+) STRICT;
 
 -- Batches of the feed that the books did not have; `events` is a JSON array of texts.
 CREATE TEMP TABLE ahead (

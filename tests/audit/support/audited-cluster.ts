@@ -1,8 +1,12 @@
+import { z } from "zod";
+import type { AccountId } from "../../../src/ledger/account.ts";
 import { auditCluster, type AuditClusterOptions } from "../../../src/audit/audit-cluster.ts";
 import type { AuditReport, FindingName } from "../../../src/audit/report/audit-report.ts";
 import { call } from "../../support/api.ts";
 import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
 import { KeptBooks } from "../../support/kept-books.ts";
+
+const openedReply = z.object({ id: z.string() });
 
 /** A cluster with some entries in accounts 1 to 5, and its audit. */
 export class AuditedCluster implements AsyncDisposable {
@@ -20,7 +24,7 @@ export class AuditedCluster implements AsyncDisposable {
   }
 
   /** Entries of one cent each, one after the other, so that each is a batch. */
-  async credit(account: number, entries: number): Promise<void> {
+  async credit(account: AccountId | number, entries: number): Promise<void> {
     for (let entry = 0; entry < entries; entry += 1)
       await this.call("POST", `/clientes/${account}/transacoes`, {
         valor: 1,
@@ -33,6 +37,17 @@ export class AuditedCluster implements AsyncDisposable {
     const answer = await call(this.cluster.apiUrl(0), method, path, body);
     if (!String(answer.status).startsWith("2")) throw new Error(`${method} ${path}: ${answer.status}`);
     return answer.body;
+  }
+
+  async open(limite: number, nome: string | null = null): Promise<AccountId> {
+    return openedReply.parse(await this.call("POST", "/clientes", { limite, ...(nome && { nome }) })).id;
+  }
+
+  /** Changes one field of an account's row in Redis, counted from 0. */
+  async inRow(account: AccountId, field: number, value: string): Promise<void> {
+    const key = `razonete:{0}:account:${account}`;
+    const row = String(await this.cluster.redisCommand("GET", key)).split(" ");
+    await this.cluster.redisCommand("SET", key, row.with(field, value).join(" "));
   }
 
   audit(options: Partial<AuditClusterOptions> = {}): Promise<AuditReport> {
@@ -55,6 +70,6 @@ export function places({ findings }: AuditReport): string[] {
   return findings.map(({ name, account, seq }) => place(name, account, seq));
 }
 
-export function place(name: FindingName, account: number | null, seq: number | null): string {
+export function place(name: FindingName, account: AccountId | null, seq: number | null): string {
   return `${name} ${account ?? "-"} ${seq ?? "-"}`;
 }

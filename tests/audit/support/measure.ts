@@ -8,7 +8,7 @@
  * journal, is of ten entries. (FILE_BATCH=1 makes it one, in a data file's journal.)
  */
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { functionLibrary } from "../../../src/decide/function-library.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
@@ -32,13 +32,16 @@ const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
 const VALUE = "CASE s % 2 WHEN 1 THEN 1000 ELSE 900 END";
 const BALANCE = "s / 2 * 100 + CASE s % 2 WHEN 1 THEN 1000 ELSE 0 END";
 
+/** An id as long as a made one, and its digits before the number. */
+const ID = "'a0mc3k9d2' || lpad(a::text, 12, '0')";
+
 const FILL_BOOKS = (accounts: number, each: number): string => `
   TRUNCATE accounts, limits, entries;
-  INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
-  SELECT a, 100000, ${BALANCE}, s, 1, 'initial' FROM generate_series(1, ${accounts}::bigint) AS a, (SELECT ${each}::bigint) AS e (s);
-  INSERT INTO limits SELECT a, 1, 100000, 0, 'initial', 1 FROM generate_series(1, ${accounts}) AS a;
+  INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
+  SELECT ${ID}, 'BRL/2', 100000, ${BALANCE}, s, 1, 'initial' FROM generate_series(1, ${accounts}::bigint) AS a, (SELECT ${each}::bigint) AS e (s);
+  INSERT INTO limits SELECT ${ID}, 1, 100000, 0, 'initial', 1 FROM generate_series(1, ${accounts}) AS a;
   INSERT INTO entries
-  SELECT a, s, ${KIND}, ${VALUE}, ${BALANCE}, 100000, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
+  SELECT ${ID}, s, ${KIND}, ${VALUE}, ${BALANCE}, 100000, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
     1700000000000000 + s * ${accounts} + a
   FROM generate_series(1, ${each}::bigint) AS s, generate_series(1, ${accounts}::bigint) AS a;
   ANALYZE`;
@@ -55,8 +58,8 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   BEGIN
     TRUNCATE journal;
     FOR texts, latest IN
-      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || a || ' 1 100000 initial ' ELSE
-          concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, a, s, 1700000000000000 + s * ${accounts} + a,
+      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || ${ID} || ' 1 100000 initial BRL/2 ' ELSE
+          concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, ${ID}, s, 1700000000000000 + s * ${accounts} + a,
             ${VALUE}, ${BALANCE}, 100000, 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao') END),
         CASE s WHEN 0 THEN 1 ELSE max(1700000000000000 + s * ${accounts} + a) END
       FROM generate_series(0, ${each}::bigint) AS s,
@@ -74,30 +77,32 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   END
   $$`;
 
+/** In a data file: of the length of an id that the ledger made. */
+const FILE_ACCOUNT = "printf('a0mc3k9d2%012d', a)";
+
 const FILL_FILE = (accounts: number, each: number): string => `
   WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts}),
     s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < ${each})
   INSERT INTO entries
-  SELECT a, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
-    1700000000000000 + s * ${accounts} + a
-  FROM a, s ORDER BY 1, 2`;
+  SELECT ${FILE_ACCOUNT}, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao',
+    'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 1700000000000000 + s * ${accounts} + a
+  FROM a, s ORDER BY a, s`;
 
 const FILL_REDIS = `
   local function text(n) return string.format('%.0f', n) end
   local accounts, each = tonumber(ARGV[3]), tonumber(ARGV[4])
   local function balance(s) return math.floor(s / 2) * 100 + s % 2 * 1000 end
   for a = tonumber(ARGV[1]), tonumber(ARGV[2]) do
-    local entries = {}
+    local entries, id = {}, string.format('a0mc3k9d2%012d', a)
     for s = math.max(1, each - 9), each do
       entries[#entries + 1] = text(s)
-      entries[#entries + 1] = table.concat({ s % 2 == 1 and 'c' or 'd', text(a), text(s),
+      entries[#entries + 1] = table.concat({ s % 2 == 1 and 'c' or 'd', id, text(s),
         text(1700000000000000 + s * accounts + a), s % 2 == 1 and '1000' or '900', text(balance(s)), '100000',
         'req:7f000001-a1b2-7f00-0001-' .. text(s) .. '-' .. text(a), 'descricao' }, ' ')
     end
-    redis.call('DEL', 'razonete:{0}:statement:' .. text(a))
-    redis.call('HSET', 'razonete:{0}:account:' .. text(a), 'limit', '100000', 'balance', text(balance(each)),
-      'seq', text(each), 'time', text(1700000000000000 + each * accounts + a), 'name', '')
-    redis.call('ZADD', 'razonete:{0}:statement:' .. text(a), unpack(entries))
+    redis.call('SET', 'razonete:{0}:account:' .. id, table.concat({ '100000', text(balance(each)), '0', text(each),
+      text(1700000000000000 + each * accounts + a), 'BRL/2', 'open', '1' }, ' '))
+    redis.call('ZADD', 'razonete:{0}:statement:' .. id, unpack(entries))
   end`;
 
 const [system, accountsText, eachText, waitingText = "0"] = process.argv.slice(2);
@@ -128,18 +133,25 @@ async function measureCluster(): Promise<void> {
       const to = Math.min(accounts, from + FILL_ACCOUNTS - 1);
       await client.sendCommand(["EVAL", FILL_REDIS, "0", ...[from, to, accounts, each].map(String)]);
     }
-    await client.sendCommand([
-      "DEL",
-      ...[1, 2, 3, 4, 5].filter((a) => a > accounts).map((a) => `razonete:{0}:account:${a}`),
-      "none",
-    ]);
-    await client.sendCommand(["HSET", headKey(0), "next", String(accounts + 1), "g", String(lastG)]);
+    await client.sendCommand(["DEL", ...[1, 2, 3, 4, 5].map((a) => `razonete:{0}:account:${a}`)]);
+    await client.sendCommand(["HSET", headKey(0), "g", String(lastG)]);
     await fillOutbox(client);
     client.destroy();
+    const before = [postgres, redis].map((server) => cpuSeconds(server.process.pid));
     await audit([], { DATABASE_URL: databaseUrl, REDIS_URL: redis.url, NATS_URL: nats.url });
+    const [ofPostgres, ofRedis] = [postgres, redis].map((server, index) =>
+      (cpuSeconds(server.process.pid) - (before[index] ?? 0)).toFixed(1),
+    );
+    console.log(`PostgreSQL ${ofPostgres} s of CPU, Redis ${ofRedis} s`);
   } finally {
     await Promise.all([postgres, redis, nats].map((server) => server.process.dispose()));
   }
+}
+
+/** Of a process and its children that have ended. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11, 15) ?? [];
+  return fields.reduce((sum, ticks) => sum + Number(ticks) / 100, 0);
 }
 
 async function fillOutbox(client: Redis): Promise<void> {
@@ -148,7 +160,8 @@ async function fillOutbox(client: Redis): Promise<void> {
   for (let batch = 1; batch <= waiting; batch += 1) {
     const commands = Array.from({ length: 10 }, (_, index) => {
       const account = 1 + Math.floor(Math.random() * accounts);
-      return ["c", `req:7f000001-a1b2-7f00-0002-${batch}-${index}`, String(account), "1000", "", "descricao"];
+      const id = `a0mc3k9d2${String(account).padStart(12, "0")}`;
+      return ["c", `req:7f000001-a1b2-7f00-0002-${batch}-${index}`, id, "1000", "", "descricao"];
     });
     const fence = [epoch, "0", String(waiting + 1)];
     await client.sendCommand(["FCALL", "razonete_apply", "1", headKey(0), ...fence, ...commands.flat()]);
@@ -164,8 +177,10 @@ async function measureFile(): Promise<void> {
   db.run("PRAGMA synchronous = OFF");
   for (const table of ["journal", "accounts", "limits"]) db.run(`DELETE FROM ${table}`);
   const numbers = `WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts})`;
-  db.run(`${numbers} INSERT INTO accounts SELECT a, NULL, 'req:' || a, 1 FROM a`);
-  db.run(`${numbers} INSERT INTO limits SELECT a, 1, 100000, 0, 'req:' || a, 1 FROM a`);
+  db.run(
+    `${numbers} INSERT INTO accounts SELECT ${FILE_ACCOUNT}, 'BRL/2', NULL, 'open', 0, 'req:' || a, 1 FROM a`,
+  );
+  db.run(`${numbers} INSERT INTO limits SELECT ${FILE_ACCOUNT}, 1, 100000, 0, 'req:' || a, 1 FROM a`);
   db.run(FILL_FILE(accounts, each));
   fillJournal(db);
   db.close(true);
@@ -190,7 +205,7 @@ function fillJournal(db: Database): void {
     events = [];
   };
   db.transaction(() => {
-    for (let a = 1; a <= accounts; a += 1) add(`o ${a} 1 100000 req:${a} `, 1);
+    for (let a = 1; a <= accounts; a += 1) add(`o ${fileAccount(a)} 1 100000 req:${a} BRL/2 `, 1);
     flush(1);
     for (let s = 1; s <= each; s += 1) {
       const [letter, value] = s % 2 === 1 ? ["c", 1000] : ["d", 900];
@@ -198,12 +213,16 @@ function fillJournal(db: Database): void {
       for (let a = 1; a <= accounts; a += 1) {
         const time = 1_700_000_000_000_000 + s * accounts + a;
         const id = `req:7f000001-a1b2-7f00-0001-${s}-${a}`;
-        add(`${letter} ${a} ${s} ${time} ${value} ${balance} 100000 ${id} descricao`, time);
+        add(`${letter} ${fileAccount(a)} ${s} ${time} ${value} ${balance} 100000 ${id} descricao`, time);
       }
     }
     flush(1_700_000_000_000_000 + each * accounts + accounts);
   })();
   insert.finalize();
+}
+
+function fileAccount(a: number): string {
+  return `a0mc3k9d2${String(a).padStart(12, "0")}`;
 }
 
 async function audit(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {

@@ -116,7 +116,7 @@ async function answersPlainRequests(cluster: Cluster): Promise<void> {
   expect(body).toMatchObject({ saldo: { total: 3, limite: 500_000 } });
   await withBooks(cluster, async (books) => {
     await eventually("the books have them", async () => {
-      return (await books.entries()).filter(({ account }) => account === 5).length >= 3;
+      return (await books.entries()).filter(({ account }) => account === "5").length >= 3;
     });
   });
 }

@@ -2,7 +2,7 @@ import type { Violation } from "../../../proof/torture/check/checker-types.ts";
 import type { Attempt, ShownStatement } from "../../../proof/torture/clients/history.ts";
 import type { Random } from "../../support/random.ts";
 import type { Round } from "./simulated-clients.ts";
-import { type Books, type Entry, type Limit, isoTime } from "./simulated-ledger.ts";
+import { type Books, byAccount, type Entry, type Limit, isoTime } from "./simulated-ledger.ts";
 
 /** Harm done to a history that was right, or to its books. */
 export interface Corruption {
@@ -31,7 +31,7 @@ export function pickFrom<T>(random: Random, values: readonly T[]): T | undefined
   return values.length === 0 ? undefined : random.pick(values);
 }
 
-export function ofAccount(books: Books, account: number): { entries: Entry[]; limits: Limit[] } {
+export function ofAccount(books: Books, account: string): { entries: Entry[]; limits: Limit[] } {
   return {
     entries: books.entries.filter((entry) => entry.account === account),
     limits: books.limits.filter((limit) => limit.account === account),
@@ -39,7 +39,7 @@ export function ofAccount(books: Books, account: number): { entries: Entry[]; li
 }
 
 /** Puts other entries in the place of an account's, with the seqs and balances that they then have. */
-export function setEntries(books: Books, account: number, entries: readonly Entry[]): void {
+export function setEntries(books: Books, account: string, entries: readonly Entry[]): void {
   let balance = 0;
   let time = 0;
   const chain = entries.map((entry, index) => {
@@ -48,7 +48,7 @@ export function setEntries(books: Books, account: number, entries: readonly Entr
     return { ...entry, account, seq: index + 1, balance, time };
   });
   books.entries = [...books.entries.filter((entry) => entry.account !== account), ...chain].toSorted(
-    (a, b) => a.account - b.account || a.seq - b.seq,
+    (a, b) => byAccount(a, b) || a.seq - b.seq,
   );
 }
 
@@ -84,7 +84,7 @@ export function add(rounds: readonly Round[], attempt: Omit<Attempt, "number">):
 
 export function statements(
   rounds: readonly Round[],
-): { attempt: Attempt; seen: ShownStatement; account: number }[] {
+): { attempt: Attempt; seen: ShownStatement; account: string }[] {
   return last(rounds).attempts.flatMap((attempt) => {
     const { answer, operation } = attempt;
     if (answer.type !== "statement" || operation.type !== "statement") return [];
@@ -93,7 +93,7 @@ export function statements(
 }
 
 /** The statement after so many entries, as the account's limit was just before the next one. */
-export function statementAfter(books: Books, account: number, count: number): ShownStatement {
+export function statementAfter(books: Books, account: string, count: number): ShownStatement {
   const { entries, limits } = ofAccount(books, account);
   const limit = limits.filter(({ afterSeq }) => afterSeq <= count).at(-1);
   const newest = entries[count - 1];

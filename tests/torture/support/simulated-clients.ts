@@ -1,7 +1,7 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Answer, Attempt, Operation } from "../../../proof/torture/clients/history.ts";
 import { Random } from "../../support/random.ts";
-import { type Books, type Decided, SimulatedLedger } from "./simulated-ledger.ts";
+import { type Books, type Decided, idOf, numberOf, SimulatedLedger } from "./simulated-ledger.ts";
 
 /** What a checker is given of one round. */
 export interface Round {
@@ -39,7 +39,7 @@ export class Simulation {
   readonly #world: World;
   readonly #ledger = new SimulatedLedger();
   readonly #events: Event[] = [];
-  readonly #accounts = [1, 2, 3, 4, 5];
+  readonly #accounts = ["1", "2", "3", "4", "5"];
   readonly #limits = new Set<string>();
   /** Keyed commands that are to be sent again, some in a later round. */
   readonly #again: { readonly sent: Sent; readonly round: number }[] = [];
@@ -120,12 +120,12 @@ export class Simulation {
     const random = this.#random;
     this.#marks += 1;
     const mark = `m${this.#marks}`;
-    const newest = Math.max(...this.#accounts);
+    const newest = Math.max(...this.#accounts.map(numberOf));
     // Now and then one that is perhaps not there yet.
     const account = random.chance(2)
-      ? newest + 1
+      ? idOf(newest + 1)
       : random.chance(70)
-        ? random.integer(1, 3)
+        ? idOf(random.integer(1, 3))
         : random.pick(this.#accounts);
     const dice = random.integer(1, 100);
     if (dice <= 25) return { type: "statement", account };

@@ -9,10 +9,13 @@ export type Decided = Extract<Answer, { type: "accepted" | "refused" }>;
 export type Entry = BooksSnapshot["entries"][number];
 export type Limit = BooksSnapshot["limits"][number];
 
+/** All but the journal, which simulated-journal.ts makes of it. */
 export interface Books {
   accounts: BooksSnapshot["accounts"][number][];
   entries: Entry[];
   limits: Limit[];
+  /** The events of the refusals that are remembered. */
+  refusals: string[];
 }
 
 interface Account {
@@ -22,22 +25,42 @@ interface Account {
   readonly limits: Limit[];
 }
 
-interface Applied {
+interface Asked {
   readonly command: Command;
   readonly key: string | null;
   readonly time: number;
   /** What it was given then, for it to be given the same again. */
   readonly id: string;
-  readonly account: number;
+  readonly account: string;
+}
+
+interface Applied extends Asked {
+  readonly decided: Decided;
 }
 
 export const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
 
+/** Of the first five their numbers, and of the others what sorts in their order. */
+export function idOf(number: number): string {
+  return number <= INITIAL_LIMITS.length ? String(number) : `a${String(number).padStart(6, "0")}`;
+}
+
+/** The inverse of {@link idOf}. */
+export function numberOf(id: string): number {
+  return Number(id.replace("a", ""));
+}
+
+/** As the books are sorted. */
+export function byAccount(a: { readonly account: string }, b: { readonly account: string }): number {
+  return a.account === b.account ? 0 : a.account < b.account ? -1 : 1;
+}
+
 export class SimulatedLedger {
-  #accounts = new Map<number, Account>();
+  #accounts = new Map<string, Account>();
   #memory = new Map<string, Decided>();
+  /** Accepted, or refused under a key. */
   #applied: Applied[] = [];
-  /** It never falls back: numbers are not given twice. */
+  /** It never falls back: ids are not given twice. */
   #next = INITIAL_LIMITS.length + 1;
   #requests = 0;
 
@@ -50,12 +73,12 @@ export class SimulatedLedger {
     const known = key === null ? undefined : this.#memory.get(key);
     if (known !== undefined) return { ...known, replayed: true };
     const id = key === null ? `req:${(this.#requests += 1)}` : `key:${key}`;
-    const account = command.type === "open" ? this.#next : command.account;
+    const account = command.type === "open" ? idOf(this.#next) : command.account;
     if (command.type === "open") this.#next += 1;
     return this.#do({ command, key, time, id, account });
   }
 
-  statement(account: number, time: number): Answer {
+  statement(account: string, time: number): Answer {
     const found = this.#accounts.get(account);
     if (found === undefined) return { type: "refused", problem: "account-not-found", replayed: false };
     const newest = found.entries.at(-1);
@@ -73,15 +96,24 @@ export class SimulatedLedger {
     };
   }
 
-  /** Forgets its latest changes, and every refusal, as one whose disk was cut and that was restored. */
-  forget(changes: number, tell: "batches" | "accounts" | "nothing"): RestoreReport {
-    const kept = this.#applied.slice(0, Math.max(0, this.#applied.length - changes));
-    const lost = this.#applied.slice(kept.length);
+  /**
+   * Forgets what it decided last, as one whose disk was cut and that was restored. Where its accounts are told the
+   * refusals are kept, as by a restore that finds the batches and cannot apply what is in them.
+   */
+  forget(count: number, tell: "batches" | "accounts" | "nothing"): RestoreReport {
+    const first = Math.max(0, this.#applied.length - count);
+    const isLost = ({ decided }: Applied, index: number) =>
+      index >= first && (tell !== "accounts" || decided.type === "accepted");
+    const lost = this.#applied.filter(isLost);
+    const kept = this.#applied.filter((applied, index) => !isLost(applied, index));
     const was = this.#accounts;
     this.#begin();
-    for (const applied of kept) this.#do(applied);
-    const accounts = [...was].filter(([number, { entries, limits }]) => {
-      const now = this.#accounts.get(number);
+    for (const applied of kept) {
+      if (applied.decided.type === "accepted") this.#decide(applied);
+      this.#remember(applied);
+    }
+    const accounts = [...was].filter(([id, { entries, limits }]) => {
+      const now = this.#accounts.get(id);
       return now?.entries.length !== entries.length || now.limits.length !== limits.length;
     });
     return {
@@ -105,11 +137,14 @@ export class SimulatedLedger {
   }
 
   books(): Books {
-    const accounts = [...this.#accounts].toSorted(([a], [b]) => a - b);
+    const accounts = [...this.#accounts].map(([account, rows]) => ({ account, ...rows })).toSorted(byAccount);
     return {
-      accounts: accounts.map(([account, { name, command }]) => ({ account, name, command })),
-      entries: accounts.flatMap(([, { entries }]) => entries.map((entry) => ({ ...entry }))),
-      limits: accounts.flatMap(([, { limits }]) => limits.map((limit) => ({ ...limit }))),
+      accounts: accounts.map(({ account, name, command }) => ({ account, name, command })),
+      entries: accounts.flatMap(({ entries }) => entries.map((entry) => ({ ...entry }))),
+      limits: accounts.flatMap(({ limits }) => limits.map((limit) => ({ ...limit }))),
+      refusals: this.#applied.flatMap(({ decided, id, time }) =>
+        decided.type === "refused" ? [`x ${micros(time)} ${decided.problem} ${id} []`] : [],
+      ),
     };
   }
 
@@ -118,23 +153,28 @@ export class SimulatedLedger {
     this.#memory = new Map();
     this.#applied = [];
     for (const [index, creditLimit] of INITIAL_LIMITS.entries()) {
-      this.#open(index + 1, null, creditLimit, "initial");
+      this.#open(idOf(index + 1), null, creditLimit, "initial");
     }
   }
 
-  #open(account: number, name: string | null, creditLimit: number, command: string): void {
+  #open(account: string, name: string | null, creditLimit: number, command: string): void {
     const limits = [{ account, version: 1, creditLimit, afterSeq: 0, command }];
     this.#accounts.set(account, { name, command, entries: [], limits });
   }
 
-  #do(applied: Applied): Decided {
-    const decided = this.#decide(applied);
-    if (applied.key !== null) this.#memory.set(applied.key, decided);
-    if (decided.type === "accepted") this.#applied.push(applied);
+  #do(asked: Asked): Decided {
+    const decided = this.#decide(asked);
+    this.#remember({ ...asked, decided });
     return decided;
   }
 
-  #decide({ command, time, id, account }: Applied): Decided {
+  #remember(applied: Applied): void {
+    const { key, decided } = applied;
+    if (key !== null) this.#memory.set(key, decided);
+    if (key !== null || decided.type === "accepted") this.#applied.push(applied);
+  }
+
+  #decide({ command, time, id, account }: Asked): Decided {
     if (command.type === "open") {
       this.#open(account, command.name, command.creditLimit, id);
       return { type: "accepted", account, creditLimit: command.creditLimit, balance: 0, replayed: false };

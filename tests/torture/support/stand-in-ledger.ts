@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
+import { byAccount, idOf } from "./simulated-ledger.ts";
 
 /** What goes wrong with one request. */
 export type Trouble =
@@ -23,7 +24,7 @@ export interface Received {
 }
 
 interface Account {
-  readonly id: number;
+  readonly id: string;
   readonly name: string | null;
   limit: number;
   balance: number;
@@ -52,8 +53,8 @@ export class StandInLedger {
   /** What goes wrong with the next request. */
   trouble: () => Trouble | null = () => null;
   connections = 0;
-  readonly #accounts = new Map<number, Account>();
-  readonly #entries = new Map<number, BooksSnapshot["entries"][number][]>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #entries = new Map<string, BooksSnapshot["entries"][number][]>();
   readonly #limits: BooksSnapshot["limits"][number][] = [];
   readonly #outcomes = new Map<string, Answer>();
   readonly #connections = new WeakMap<object, number>();
@@ -66,7 +67,7 @@ export class StandInLedger {
 
   constructor() {
     for (const [index, limit] of [100_000, 80_000, 1_000_000, 10_000_000, 500_000].entries()) {
-      this.#accounts.set(index + 1, { id: index + 1, name: null, limit, balance: 0 });
+      this.#accounts.set(String(index + 1), { id: String(index + 1), name: null, limit, balance: 0 });
     }
   }
 
@@ -91,11 +92,11 @@ export class StandInLedger {
 
   books(): BooksSnapshot {
     const accounts = [...this.#accounts.values()].map(({ id, name }) => ({ account: id, name, command: "" }));
-    const byAccount = (a: { account: number }, b: { account: number }) => a.account - b.account;
     return {
-      accounts,
+      accounts: accounts.toSorted(byAccount),
       entries: [...this.#entries.values()].flat().toSorted(byAccount),
       limits: this.#limits.toSorted(byAccount),
+      journal: [],
     };
   }
 
@@ -149,14 +150,14 @@ export class StandInLedger {
 
   #outcome(method: string, path: string, body: Body): Answer {
     if (method === "POST" && path === "/clientes") return this.#open(body);
-    const account = this.#accounts.get(Number(path.split("/")[2]));
+    const account = this.#accounts.get(path.split("/")[2] ?? "");
     if (account === undefined) return problem(404, "account-not-found");
     if (method === "PATCH") return this.#changeLimit(account, body.limite ?? 0);
     return method === "GET" ? this.#statement(account) : this.#transact(account, body);
   }
 
   #open({ limite = 0, nome = "" }: Body): Answer {
-    const id = this.#accounts.size + 1;
+    const id = idOf(this.#accounts.size + 1);
     this.#accounts.set(id, { id, name: nome, limit: limite, balance: 0 });
     const limits = { account: id, version: 1, creditLimit: limite, afterSeq: 0, command: "" };
     this.#limits.push(limits);
@@ -207,7 +208,7 @@ export class StandInLedger {
     return { status: 200, body: { saldo, ultimas_transacoes } };
   }
 
-  #entriesOf(account: number): BooksSnapshot["entries"][number][] {
+  #entriesOf(account: string): BooksSnapshot["entries"][number][] {
     return this.#entries.get(account) ?? [];
   }
 }

@@ -9,7 +9,7 @@ import {
   statementAfter,
   statements,
 } from "./corruptions.ts";
-import { isoTime } from "./simulated-ledger.ts";
+import { idOf, isoTime } from "./simulated-ledger.ts";
 
 /** The books are right; an answer is not. Each of these can always be seen. */
 export const WRONG_ANSWERS: readonly Corruption[] = [
@@ -181,7 +181,7 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
     found: ["impossible-refusal"],
     do: (rounds, random) => {
       const { books, attempts } = last(rounds);
-      const { entries, limits } = ofAccount(books, 4);
+      const { entries, limits } = ofAccount(books, "4");
       const end = Math.max(...attempts.map(({ endedAt }) => endedAt));
       // Changes that no client knows of may have come after it: so there is room in every state that ever was.
       const value = Math.min(
@@ -191,7 +191,7 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
       if (value < 1) return false;
       const operation = {
         type: "transact",
-        account: 4,
+        account: "4",
         kind: "debit",
         value,
         description: "refused",
@@ -208,7 +208,7 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
     do: (rounds, random) => {
       const { sentAt, endedAt } = random.pick(last(rounds).attempts);
       const answer = { type: "refused", problem: "account-not-found", replayed: false } as const;
-      const operation = { type: "statement", account: random.integer(1, 5) } as const;
+      const operation = { type: "statement", account: idOf(random.integer(1, 5)) } as const;
       add(rounds, { operation, key: null, sentAt, endedAt, answer });
       return true;
     },

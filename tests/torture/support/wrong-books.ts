@@ -1,4 +1,5 @@
 import { type Corruption, add, last, ofAccount, own, pickFrom, replace, setEntries } from "./corruptions.ts";
+import { byAccount, idOf } from "./simulated-ledger.ts";
 
 /** The answers were right; the books are not. Each of these can always be seen. */
 export const WRONG_BOOKS: readonly Corruption[] = [
@@ -113,7 +114,7 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     found: ["unasked"],
     do: (rounds, random) => {
       const { books } = last(rounds);
-      const account = random.integer(1, 5);
+      const account = idOf(random.integer(1, 5));
       const { entries, limits } = ofAccount(books, account);
       const newest = entries.at(-1);
       const creditLimit = limits.at(-1)?.creditLimit ?? 0;
@@ -128,8 +129,8 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     found: ["unasked"],
     do: (rounds) => {
       const { books } = last(rounds);
-      books.accounts.push({ account: 9999, name: "nobody", command: "req:0" });
-      books.limits.push({ account: 9999, version: 1, creditLimit: 1, afterSeq: 0, command: "req:0" });
+      books.accounts.push({ account: "nobody", name: "nobody", command: "req:0" });
+      books.limits.push({ account: "nobody", version: 1, creditLimit: 1, afterSeq: 0, command: "req:0" });
       return true;
     },
   },
@@ -171,7 +172,7 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     do: (rounds, random) => {
       const { books } = last(rounds);
       const before = rounds.at(-2)?.books;
-      const account = random.integer(1, 5);
+      const account = idOf(random.integer(1, 5));
       const kept = before === undefined ? 0 : ofAccount(before, account).entries.length;
       if (kept === 0) return false;
       books.entries = books.entries.filter((entry) => entry.account !== account || entry.seq < kept);
@@ -209,7 +210,7 @@ export const WRONG_BOOKS: readonly Corruption[] = [
       );
       const others = books.limits.filter(({ account }) => account !== one.account);
       books.limits = [...others, ...kept.map((limit) => ({ ...limit, version: (version += 1) }))].toSorted(
-        (a, b) => a.account - b.account || a.version - b.version,
+        (a, b) => byAccount(a, b) || a.version - b.version,
       );
       return true;
     },

@@ -67,23 +67,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   ],
 
   // No command is recognized when it comes again, not even within one call.
-  "ids-off": [
-    {
-      file: LUA,
-      find: "  local outcomes, contents, ids = {}, {}, {}\n",
-      replace: "  do return {}, {} end\n  local outcomes, contents, ids = {}, {}, {}\n",
-    },
-    {
-      file: LUA,
-      find: "      outcomes[id] = outcome\n      if refusal",
-      replace: "      if refusal",
-    },
-    {
-      file: LUA,
-      find: "contents[id] .. '\\n' .. outcomes[id], 'EX'",
-      replace: "contents[id] .. '\\n', 'EX'",
-    },
-  ],
+  "ids-off": [{ file: LUA, find: "    local outcome = outcomes[id]\n", replace: "    local outcome\n" }],
 
   // An API accepts any Redis that holds a ledger, whatever the books say and whatever it has seen before; the Redis
   // function does not compare epochs; and an empty Redis is filled with what the books have.
@@ -148,34 +132,37 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: "for (const command of commands) args.push(...argumentsOf(command));",
+      find: "for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));",
       replace: [
-        'const known = [...new Set(commands.flatMap((one) => (one.type === "open" ? [] : [String(one.account)])))];',
+        'const known = [...new Set(commands.flatMap((one) => (one.type === "open" ? [] : [one.account])))];',
         'const wanted = [epoch, args[1], ...known.flatMap((account) => ["a", account])];',
         'const [, ...rows] = await this.#link.call("FCALL_RO", "razonete_read", this.#number, wanted);',
-        "for (const [index, account] of known.entries())",
-        "  if (rows[index] !== null) args[2] += ` ${account}=${rows[index][1]}:${rows[index][2]}`;",
-        "for (const command of commands) args.push(...argumentsOf(command));",
+        "for (const [index, id] of known.entries()) {",
+        "  if (rows[index] === null) continue;",
+        '  const { balance, seq } = accountOfRow(id, rows[index][0], "");',
+        "  args[2] += ` ${id}=${balance}:${seq}`;",
+        "}",
+        "for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));",
       ].join("\n"),
     },
     {
       file: LUA,
-      find: "local function load(accounts, prefix, number)\n",
-      replace: "local balances, seqs = {}, {}\nlocal function load(accounts, prefix, number)\n",
+      find: "local function read_rows(prefix, argv)\n",
+      replace: "local balances, seqs = {}, {}\nlocal function read_rows(prefix, argv)\n",
     },
     {
       file: LUA,
-      find: "balance = tonumber(row[2]),\n      seq = tonumber(row[3]),",
+      find: "      seq = tonumber(seq)\n",
       replace:
-        "balance = balances[number] or tonumber(row[2]),\n      seq = seqs[number] or tonumber(row[3]),",
+        "      balance = balances[names[index]] or balance\n      seq = seqs[names[index]] or tonumber(seq)\n",
     },
     {
       file: LUA,
       find: "  local full = redis.call('XLEN', outbox) >= tonumber(argv[3])\n",
       replace: [
         "  balances, seqs = {}, {}",
-        "  for number, balance, seq in string.gmatch(argv[3], '(%d+)=(-?%d+):(%d+)') do",
-        "    balances[number], seqs[number] = tonumber(balance), tonumber(seq)",
+        "  for id, balance, seq in string.gmatch(argv[3], ' ([^ =]+)=(%-?%d+):(%d+)') do",
+        "    balances[id], seqs[id] = tonumber(balance), tonumber(seq)",
         "  end",
         "  local full = redis.call('XLEN', outbox) >= tonumber(string.match(argv[3], '^%d+'))",
         "",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Redis } from "../decide/redis-client.ts";
+import type { Redis } from "./redis-client.ts";
 import { bounds } from "../bounds.ts";
 
 const scanReply = z.tuple([z.string(), z.array(z.string())]);

@@ -1,0 +1,99 @@
+import type { AccountId } from "../../ledger/account.ts";
+import { bounds } from "../../bounds.ts";
+import { EntryHash } from "../journal/entry-hash.ts";
+import type { TextHash } from "../journal/text-hash.ts";
+import type { AccountTable } from "./account-table.ts";
+import type { StatementSums } from "./statement-sums.ts";
+
+interface Known {
+  readonly table: AccountTable;
+  readonly hash: TextHash;
+  /** By the account's number; not 0 if the books have the account. */
+  readonly isThere: Uint8Array;
+  readonly seqs: Float64Array;
+  /** Of the latest entry, or of the opening. */
+  readonly times: Float64Array;
+  readonly standings: Float64Array;
+  readonly statements: StatementSums;
+}
+
+const UNSEEN = 1;
+/** An event of the longest id, command and description is shorter. */
+const EVENT_BYTES_MAX = 2048;
+/** Where the time stands among the fields of an account's row in Redis. */
+const TIME_FIELD = 4;
+
+/**
+ * What an audit remembers of each account from its scan of the books: whether the account in Redis is the same shows
+ * without the books being asked again. Their ids and entries are not kept, only hashes.
+ */
+export class KnownAccounts {
+  readonly #known: Known;
+  /** By the account's number. */
+  readonly #unseen: Uint8Array;
+  #unseenCount = 0;
+  readonly #entry: EntryHash;
+  readonly #bytes = new Uint8Array(EVENT_BYTES_MAX);
+  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #encoder = new TextEncoder();
+  readonly #hashes = new Float64Array(bounds.statement_entries_max);
+
+  constructor(known: Known) {
+    this.#known = known;
+    this.#entry = new EntryHash(known.hash);
+    this.#unseen = known.isThere.map((flag) => (flag === 0 ? 0 : UNSEEN));
+    for (const flag of this.#unseen) this.#unseenCount += flag;
+  }
+
+  /** How many accounts of the books were not looked up yet. */
+  get unseenCount(): number {
+    return this.#unseenCount;
+  }
+
+  isUnseen(id: AccountId): boolean {
+    return this.#unseen[this.#numberOf(id)] === UNSEEN;
+  }
+
+  /** @returns `again`: the account was looked up before; `unknown`: the books did not have it */
+  lookUp(id: AccountId): "first" | "again" | "unknown" {
+    const account = this.#numberOf(id);
+    if (account === -1 || this.#known.isThere[account] === 0) return "unknown";
+    if (this.#unseen[account] === 0) return "again";
+    this.#unseen[account] = 0;
+    this.#unseenCount -= 1;
+    return "first";
+  }
+
+  /**
+   * Whether this is how the books had the account.
+   *
+   * @param row the account's text in Redis
+   * @param statement the events of its latest entries, newest first
+   */
+  isSame(id: AccountId, row: string, name: string, statement: readonly string[]): boolean {
+    const { hash, seqs, times, standings, statements } = this.#known;
+    const account = this.#numberOf(id);
+    let before = 0;
+    for (let field = 0; field < TIME_FIELD; field += 1) before = row.indexOf(" ", before) + 1;
+    const after = row.indexOf(" ", before);
+    if (row.slice(before, after) !== String(times[account])) return false;
+    const standing = `${row.slice(0, before)}${row.slice(after + 1)} ${name}`;
+    if (hash.ofText(standing) !== standings[account]) return false;
+    const seq = seqs[account] ?? 0;
+    const count = statement.length;
+    if (count !== Math.min(seq, bounds.statement_entries_max)) return false;
+    for (const [index, event] of statement.entries()) {
+      if (event.length * 3 > EVENT_BYTES_MAX) return false;
+      const { written } = this.#encoder.encodeInto(event, this.#bytes);
+      if (!this.#entry.read(this.#view, 0, written)) return false;
+      this.#hashes[index] = this.#entry.hash;
+    }
+    return statements.isSum(account, seq, this.#hashes, count);
+  }
+
+  /** -1 if the books did not have the account. */
+  #numberOf(id: AccountId): number {
+    const { table, hash } = this.#known;
+    return table.numberOf(hash.ofText(id));
+  }
+}
