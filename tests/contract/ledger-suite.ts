@@ -64,8 +64,8 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("starts with the accounts 1 to 5, without entries, and no others", async () => {
       for (const [index, creditLimit] of INITIAL_CREDIT_LIMITS.entries()) {
         const id = String(index + 1);
-        const account = await ledger.account(id);
-        expect(account).toEqual({
+        const initial = await ledger.account(id);
+        expect(initial).toEqual({
           id,
           name: null,
           unit: "BRL/2",
@@ -77,7 +77,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
           time: expect.any(Number),
           openedAt: expect.any(Number),
         });
-        expect(account?.time).toBe(account?.openedAt ?? Number.NaN);
+        expect(initial?.time).toBe(initial?.openedAt ?? Number.NaN);
         expect(await ledger.history(id, { count: 100, before: null })).toEqual([]);
       }
       for (const id of NO_ACCOUNTS) {
@@ -171,12 +171,12 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     });
 
     test("refuses what names no account", async () => {
-      for (const account of NO_ACCOUNTS) {
-        expect(await ledger.submit(transact(account, "credit", 1))).toEqual(refused("account-unknown"));
+      for (const nobody of NO_ACCOUNTS) {
+        expect(await ledger.submit(transact(nobody, "credit", 1))).toEqual(refused("account-unknown"));
         expect(
-          await ledger.submit({ type: "change-limit", id: requestId(), account, creditLimit: 1 }),
+          await ledger.submit({ type: "change-limit", id: requestId(), account: nobody, creditLimit: 1 }),
         ).toEqual(refused("account-unknown"));
-        expect(await ledger.account(account)).toBeNull();
+        expect(await ledger.account(nobody)).toBeNull();
       }
       expect(await ledger.account("1")).toMatchObject({ balance: 0, seq: 0 });
     });

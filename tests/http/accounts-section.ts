@@ -30,6 +30,20 @@ export function accountsSection(api: Client): void {
       expect(await json(await api.get(String(location)), 200)).toEqual(opened);
     });
 
+    test("have an id each, also if opened at once, and are served by it, however it is written", async () => {
+      const ids = await Promise.all(Array.from({ length: 20 }, () => api.account(1)));
+      expect(new Set(ids).size).toBe(20);
+      for (const [index, id] of ids.entries()) {
+        expect(id).toMatch(NEW_ID);
+        const escaped = `%${id.charCodeAt(0).toString(16)}${id.slice(1)}`;
+        await json(await api.transact(escaped, credit(index + 1)), 200);
+      }
+      for (const [index, id] of ids.entries())
+        expect(await json(await api.get(`/clientes/${id}/extrato`), 200)).toMatchObject({
+          saldo: { total: index + 1 },
+        });
+    });
+
     test("may have no name, and any limit from 0 to 2^53 - 1", async () => {
       for (const body of [{ limite: 0 }, { limite: MAX, nome: null }]) {
         expect(await json(await api.send("POST", "/clientes", body), 201)).toMatchObject({

@@ -70,14 +70,18 @@ export class Model {
    */
   told(expected: Expected, actual: Outcome | undefined): Outcome {
     if (expected.type === "refused") return expected;
-    const { book, creditLimit, balance, seq, replayed } = expected;
+    const { book, replayed, creditLimit, balance: after, seq } = expected;
     if (book.id === null && actual?.type === "accepted") {
       const { id } = actual.account;
       if (!/^[\w.:{}-]{1,64}$/.test(id) || /^[\d.]+$/.test(id)) throw new Error(`not an account's id: ${id}`);
       if (this.#book(id) !== null) throw new Error(`two accounts have the id ${id}`);
       book.id = id;
     }
-    return { type: "accepted", account: { id: book.id ?? "not told", creditLimit, balance, seq }, replayed };
+    return {
+      type: "accepted",
+      account: { id: book.id ?? "not told", creditLimit, balance: after, seq },
+      replayed,
+    };
   }
 
   submit(command: Command, now: Micros): Expected {

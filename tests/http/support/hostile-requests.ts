@@ -147,6 +147,11 @@ const IDS = [
   "__proto__",
   "constructor",
   "1'--",
+  "{1}",
+  "%7b1%7d",
+  "key:a",
+  "a".repeat(64),
+  "a".repeat(65),
   "%F0%9F%98%80",
 ] as const;
 
