@@ -275,6 +275,11 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     ).toEqual(["statement-differs 3 9"]);
     expect(await withRedis(["ZADD", STATEMENT_3, "5", "c 3 5 1 1 5 1000000 req:x too old"])).toEqual([]);
     expect(await withRedis(["DEL", STATEMENT_3])).toEqual(["statement-differs 3 15"]);
+    const newest: unknown = await system.cluster.redisCommand("ZREVRANGE", STATEMENT_3, "0", "1");
+    const [last = "", before = ""] = Array.isArray(newest) ? newest.map(String) : [];
+    expect(await withRedis(["ZADD", STATEMENT_3, "14", last, "15", before])).toEqual([
+      "statement-differs 3 15",
+    ]);
   });
 
   test("Redis: another epoch, nothing, marked as having lost batches", async () => {
