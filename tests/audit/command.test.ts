@@ -69,7 +69,9 @@ describe("razonete audit", () => {
     // What does not agree has no head to be noted.
     const cut = run(["--data", data, "--head", "--since", `0:2:${"0".repeat(64)}`]);
     expect(cut).toMatchObject({ exitCode: 1, stdout: "" });
-    expect(cut.stderr).toMatch(/\njournal-cut +- +- +the head that was noted is row 2 of shard 0, the journal ends at row 1\n/);
+    expect(cut.stderr).toMatch(
+      /\njournal-cut +- +- +the head that was noted is row 2 of shard 0, the journal ends at row 1\n/,
+    );
     for (const text of ["nonsense", "0:1", `${noted.stdout},`, `1:1:${"0".repeat(64)}`]) {
       const { exitCode, stdout, stderr } = run(["--data", data, "--since", text]);
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
