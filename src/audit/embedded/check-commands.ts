@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
-import { hash53 } from "../duplicate-detector.ts";
+import { hash53, markOf } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
 import { compareTexts } from "./compare-texts.ts";
 
@@ -12,7 +12,7 @@ interface Effect {
   readonly time: number;
 }
 
-/** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
+/** Reads the commands with a candidate's hash again. If all is well, there are seldom candidates. */
 export function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
   if (candidates.size === 0) return;
   const rows = db.query<Effect, []>(`
@@ -20,7 +20,7 @@ export function checkCommands(db: Database, findings: Findings, candidates: Read
     UNION ALL SELECT account, NULL, command, changed_at FROM limits WHERE command <> 'initial'`);
   const byCommand = new Map<string, Effect[]>();
   for (const row of rows.iterate()) {
-    if (!candidates.has(hash53(row.command))) continue;
+    if (!candidates.has(markOf(hash53(row.command)))) continue;
     const known = byCommand.get(row.command);
     if (known === undefined) byCommand.set(row.command, [row]);
     else known.push(row);
