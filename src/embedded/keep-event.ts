@@ -1,0 +1,150 @@
+import type { Database } from "bun:sqlite";
+import { type AccountDetails, type AccountId, type AccountState, WORLD } from "../ledger/account.ts";
+import { openingHash } from "../ledger/content-hash.ts";
+import { formatDetails, type LedgerEvent } from "../ledger/event.ts";
+import { entriesOf, type Place, transactionOf } from "../ledger/event-results.ts";
+import { eventId, placeOfEvent } from "../ledger/transaction.ts";
+
+/** The statements that make the tables of events. @param prefix of the tables' names */
+export function prepareKeeping(db: Database, prefix = "") {
+  return {
+    insertAccount: db.prepare(
+      `INSERT INTO ${prefix}accounts
+         (account, unit, state, credit_limit, held, name, metadata, opening, opened_at)
+       VALUES (?, ?, 'open', ?, 0, ?, ?, ?, ?)`,
+    ),
+    updateAccount: db.prepare(
+      `UPDATE ${prefix}accounts SET state = ?, credit_limit = ?, held = ? WHERE account = ?`,
+    ),
+    updateDetails: db.prepare(`UPDATE ${prefix}accounts SET name = ?, metadata = ? WHERE account = ?`),
+    insertContestEntry: db.prepare(
+      `INSERT INTO ${prefix}entries
+         (account, seq, amount, balance, description, command, time, g, event)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertEntry: db.prepare(
+      `INSERT INTO ${prefix}entries
+         (account, seq, amount, balance, description, command, time, g, event, part, decided_at, counterparty, reference)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertHold: db.prepare(
+      `INSERT INTO ${prefix}holds
+         (g, event, time, account, recipient, amount, expires_at, state, captured, moved_by, details)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 'open', 0, NULL, ?)`,
+    ),
+    endHold: db.prepare(
+      `UPDATE ${prefix}holds SET state = ?, captured = ?, moved_by = ? WHERE g = ? AND event = ?`,
+    ),
+    insertReversal: db.prepare(`INSERT INTO ${prefix}reversals (reversed, reversal) VALUES (?, ?)`),
+  };
+}
+
+/** Makes the tables of the journal's events: accounts, entries, holds, reversals. All that is in them follows from these. */
+export class EventKeeper {
+  readonly #sql: ReturnType<typeof prepareKeeping>;
+  /** Accounts whose rows are to be written. A batch may change one many times. */
+  readonly #accounts = new Map<AccountId, AccountState>();
+
+  constructor(statements: ReturnType<typeof prepareKeeping>) {
+    this.#sql = statements;
+  }
+
+  keep(event: LedgerEvent, place: Place): void {
+    const { g, index } = place;
+    switch (event.type) {
+      case "entry": {
+        const { account, seq, kind, value, balance, description, id, time } = event.entry;
+        const amount = kind === "credit" ? value : -value;
+        this.#sql.insertContestEntry.run(account, seq, amount, balance, description, id, time, g, index);
+        return;
+      }
+      case "open": {
+        const { account, unit, creditLimit, name, time } = event;
+        const opening = openingHash(event);
+        this.#sql.insertAccount.run(account, unit, creditLimit, name, metadataOf(event), opening, time);
+        return;
+      }
+      case "change":
+        this.#accounts.set(event.account.id, event.account);
+        this.#sql.updateDetails.run(event.name, metadataOf(event), event.account.id);
+        return;
+      case "transaction":
+        this.#insertEntries(event, place);
+        if (event.reverses !== null)
+          this.#sql.insertReversal.run(event.reverses, eventId("t", place.shard, g, index, event.time));
+        return;
+      case "hold": {
+        const { time, account, to, amount, expiresAt } = event;
+        const details = formatDetails(event, null);
+        this.#accounts.set(account.id, account);
+        this.#sql.insertHold.run(g, index, time, account.id, to, amount, expiresAt, details);
+        return;
+      }
+      case "capture": {
+        const [account] = event.accounts;
+        if (account !== undefined) this.#accounts.set(account.id, account);
+        this.#insertEntries(event, place);
+        const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
+        this.#endHold(event.hold, "captured", captured, transactionOf(event, place)?.id ?? null);
+        return;
+      }
+      case "release":
+        this.#accounts.set(event.account.id, event.account);
+        this.#endHold(event.hold, "released", 0, null);
+        return;
+      case "expiry":
+        this.#accounts.set(event.account.id, event.account);
+        this.#endHold(event.hold, "expired", 0, null);
+        return;
+      case "refusal":
+      case "missing":
+    }
+  }
+
+  /** Call it after the last event of a transaction. */
+  flush(): void {
+    if (this.#accounts.size === 0) return;
+    for (const { id, state, creditLimit, held } of this.#accounts.values())
+      this.#sql.updateAccount.run(state, creditLimit, held, id);
+    this.#accounts.clear();
+  }
+
+  /** After an error: what was not flushed is forgotten. */
+  reset(): void {
+    this.#accounts.clear();
+  }
+
+  #insertEntries(
+    event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>,
+    place: Place,
+  ): void {
+    for (const [part, entry] of entriesOf(event, place).entries()) {
+      const { account, seq, kind, value, balance, description, id, time, counterparty, reference } = entry;
+      this.#sql.insertEntry.run(
+        account,
+        seq,
+        kind === "credit" ? value : -value,
+        balance,
+        description,
+        id,
+        time,
+        place.g,
+        place.index,
+        part,
+        event.time,
+        counterparty === WORLD ? null : counterparty,
+        reference,
+      );
+    }
+  }
+
+  #endHold(hold: string, state: string, captured: number, movedBy: string | null): void {
+    const place = placeOfEvent("h", hold);
+    if (place === null) throw new Error(`${hold} is not the id of a hold`);
+    this.#sql.endHold.run(state, captured, movedBy, place.g, place.index);
+  }
+}
+
+function metadataOf({ metadata }: AccountDetails): string | null {
+  return Object.keys(metadata).length === 0 ? null : JSON.stringify(metadata);
+}
