@@ -60,16 +60,12 @@ export class BatchDecider {
       if (first !== null) return first;
     }
     const decision = decideCommand(this.state, command);
-    switch (decision.type) {
-      case "unchanged":
-        return { type: "accepted", result: decision.result, replayed: false };
-      case "refused":
-        // Without a key nobody can ask for it again, and it changed nothing.
-        if (isKeyed) return this.#noteRefusal(command, decision.refused);
-        return { type: "refused", ...decision.refused, replayed: false };
-      default:
-        return this.#note(decision, command, isKeyed);
-    }
+    if (decision.type === "unchanged") return { type: "accepted", result: decision.result, replayed: false };
+    if (decision.type !== "refused") return this.#note(decision, command, isKeyed);
+    // Without a key nobody can ask for it again, and it changed nothing.
+    return isKeyed
+      ? this.#noteRefusal(command, decision.refused)
+      : { type: "refused", ...decision.refused, replayed: false };
   }
 
   /** All of them or none. Of a group that is refused, only the refusal itself is remembered. */

@@ -82,18 +82,11 @@ export function refusedAt(
   return { refusal, account: account ?? null, index, other: null };
 }
 
+/** Whether it is the side that pays which is refused. */
 function isOfFrom(refusal: Refusal, { from }: PostingRow): boolean {
-  switch (refusal) {
-    case "account-unknown":
-      return from === false;
-    case "account-closed":
-      return from !== false && from.state === "closed";
-    case "account-frozen":
-    case "limit-exceeded":
-      return true;
-    default:
-      return false;
-  }
+  if (refusal === "account-unknown") return from === false;
+  if (refusal === "account-closed") return from !== false && from.state === "closed";
+  return refusal === "account-frozen" || refusal === "limit-exceeded";
 }
 
 /** The postings with what they made of their sides. */
