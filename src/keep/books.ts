@@ -69,7 +69,7 @@ export class Books implements BooksReader {
       assert(end !== undefined);
       const range = { shard: first.shard, epoch: first.epoch, g: first.g, to: end.g };
       const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
-      return row?.found === first.g - 1 ? { entries: changes.entries.length, end } : null;
+      return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
       throw divergence(error, first) ?? error;
     }
@@ -203,7 +203,7 @@ function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   // The key of a row of the journal is a shard and g, which are known already.
   const isJournal = "table_name" in error && error.table_name === "journal";
   const detail = !isJournal && "detail" in error && typeof error.detail === "string" ? error.detail : "";
-  const [account, seq] = (/\(([^ ,()]+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
+  const [account, seq] = (/\(account, seq\)=\((\S+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
     .slice(1)
     .filter((group) => group !== undefined);
   const place =

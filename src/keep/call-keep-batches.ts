@@ -17,15 +17,17 @@ export function callKeepBatches(
   sql: postgres.ISql<{ bigint: number }>,
   range: BatchRange,
   rows: readonly ChainedRow[],
-  { opened, newLimits, changes, entries }: NetChanges,
+  { opened, newLimits, changes }: NetChanges,
 ): postgres.PendingQuery<{ found: number }[]> {
+  const separator = absentFrom(rows);
+  const events = rows.map((row) => row.events.join(separator)).join(separator + separator);
   return sql<{ found: number }[]>`
       SELECT keep_batches(
         ${range.shard}, ${range.epoch}, ${range.g}, ${range.to},
         ${bytea(rows[0]?.previous ?? NO_HASH)}::text::bytea,
         ${integers(rows, (row) => row.g)}::text::bigint[],
         ${integers(rows, (row) => row.time)}::text::bigint[],
-        ${texts(rows, (row) => texts(row.events, (event) => event))}::text::text[],
+        ${events}, ${separator},
         ${texts(rows, (row) => bytea(row.hash))}::text::bytea[],
         ${JSON.stringify(opened)}::text::jsonb, ${JSON.stringify(newLimits)}::text::jsonb,
         ${texts(changes, (change) => change.account)}::text::text[],
@@ -34,17 +36,17 @@ export function callKeepBatches(
         ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
         ${integers(changes, (change) => change.seq)}::text::bigint[],
         ${integers(changes, (change) => change.balance)}::text::bigint[],
-        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
-        ${texts(entries, (entry) => entry.account)}::text::text[],
-        ${integers(entries, (entry) => entry.seq)}::text::bigint[],
-        ${texts(entries, (entry) => entry.kind)}::text::text[],
-        ${integers(entries, (entry) => entry.value)}::text::bigint[],
-        ${integers(entries, (entry) => entry.balance)}::text::bigint[],
-        ${integers(entries, (entry) => entry.creditLimit)}::text::bigint[],
-        ${texts(entries, (entry) => entry.description)}::text::text[],
-        ${texts(entries, (entry) => entry.id)}::text::text[],
-        ${integers(entries, (entry) => entry.time)}::text::bigint[]
+        ${integers(changes, (change) => change.creditLimit)}::text::bigint[]
       ) AS found`;
+}
+
+/** A character that no event contains. Nearly always it is the first one: nobody writes U+0001 in a description. */
+function absentFrom(rows: readonly ChainedRow[]): string {
+  const all = rows.map((row) => row.events.join("")).join("");
+  for (let code = 1; ; code += 1) {
+    const character = String.fromCharCode(code);
+    if (!all.includes(character)) return character;
+  }
 }
 
 function bytea(bytes: Uint8Array): string {

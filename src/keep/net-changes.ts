@@ -1,6 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
 import type { AccountId } from "../ledger/account.ts";
-import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { Divergence } from "./divergence.ts";
 import { messageOf } from "../errors.ts";
@@ -42,7 +41,8 @@ export interface NetChanges {
   readonly newLimits: readonly NewLimit[];
   /** Each account once. */
   readonly changes: readonly AccountChange[];
-  readonly entries: readonly (Entry & { readonly creditLimit: number })[];
+  /** How many there are. */
+  readonly entries: number;
   /** For each batch, the latest time among its events; 0 if it has none. */
   readonly times: readonly number[];
 }
@@ -61,7 +61,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 export function netChanges(batches: readonly Batch[]): NetChanges {
   const opened: Opened[] = [];
   const newLimits: NewLimit[] = [];
-  const entries: (Entry & { creditLimit: number })[] = [];
+  let entries = 0;
   const changes = new Map<AccountId, Writable<AccountChange>>();
   const times: number[] = [];
 
@@ -102,7 +102,7 @@ export function netChanges(batches: readonly Batch[]): NetChanges {
           change.seq = event.entry.seq;
           change.balance = event.entry.balance;
           change.creditLimit = event.creditLimit;
-          entries.push({ ...event.entry, creditLimit: event.creditLimit });
+          entries += 1;
           break;
         case "open":
           opened.push({

@@ -13,15 +13,10 @@ CREATE TABLE account_events (
 
 CREATE FUNCTION add_events(texts text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  -- The last field is the rest of the text, and may contain spaces.
-  INSERT INTO entries (account, seq, time, value, balance, credit_limit, kind, command, description)
-  SELECT f[2], f[3]::bigint, f[4]::bigint, f[5]::bigint, f[6]::bigint, f[7]::bigint,
-    CASE f[1] WHEN 'c' THEN 'credit' ELSE 'debit' END, f[8], array_to_string(f[9:], ' ')
-  FROM (
-    SELECT string_to_array(text, ' ') AS f, place FROM unnest(texts) WITH ORDINALITY AS e (text, place)
-  ) AS fields
-  WHERE f[1] IN ('c', 'd') ORDER BY place;
+  INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
+  SELECT * FROM entries_of(texts);
 
+  -- The last field, a name, is the rest of the text, and may contain spaces.
   INSERT INTO account_events (account, after_seq, credit_limit, command, time, unit, name)
   SELECT f[2], CASE f[1] WHEN 'l' THEN f[3]::bigint END,
     CASE f[1] WHEN 'l' THEN f[6] ELSE f[4] END::bigint, CASE f[1] WHEN 'l' THEN f[7] ELSE f[5] END,

@@ -121,9 +121,9 @@ async function displacedBy(
 ): Promise<LedgerEvent[]> {
   if (head === null || head.other === null) return [];
   const events: LedgerEvent[] = [];
-  for (const [g, texts] of feed) {
+  for (const [g, eventTexts] of feed) {
     if (g > keptG) continue;
-    events.push(...(await missingEvents(sql, { shard, g }, texts)).map(parseEvent));
+    events.push(...(await missingEvents(sql, { shard, g }, eventTexts)).map(parseEvent));
   }
   return events;
 }

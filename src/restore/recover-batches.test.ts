@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { accountsIn, recoverBatches, type RecoverySources, type BooksAccount } from "./recover-batches.ts";
 
-const inBooks = new Map<number, BooksAccount>([
-  [1, { seq: 3, balance: 30, creditLimit: 100 }],
-  [2, { seq: 0, balance: 0, creditLimit: 50 }],
+const inBooks = new Map<string, BooksAccount>([
+  ["1", { seq: 3, balance: 30, creditLimit: 100 }],
+  ["2", { seq: 0, balance: 0, creditLimit: 50 }],
 ]);
 
 const entry = (account: number, seq: number, value: number, balance: number, limit = 100): string =>
@@ -46,7 +46,6 @@ describe("recoverBatches", () => {
       fromFeed: 2,
       holes: [],
       missing: {},
-      highestAccount: 1,
     });
   });
 
@@ -80,7 +79,6 @@ describe("recoverBatches", () => {
     expect(recovered({ 10: [third, refusal], 11: [unknown] }, { 10: [third, unknown] })).toMatchObject({
       batches: { 10: [unknown, refusal], 11: [unknown] },
       missing: { 1: { seq: 6, balance: 26 } },
-      highestAccount: 1,
     });
     expect(accountsIn(sourcesOf({ 10: [refusal] }, {}))).toEqual([]);
   });
@@ -90,7 +88,7 @@ describe("recoverBatches", () => {
     ["another balance", entry(1, 4, 5, 36)],
     ["another limit", entry(1, 4, 5, 35, 101)],
     ["an account that the books do not have", entry(7, 1, 5, 5)],
-    ["an opening of an account that is there", "o 1 1000 100 req:x "],
+    ["an opening of an account that is there", "o 1 1000 100 req:x BRL/2 "],
     ["a limit at another seq", "l 1 4 1000 30 200 req:x"],
     ["a limit at another balance", "l 1 3 1000 31 200 req:x"],
   ];
@@ -103,13 +101,12 @@ describe("recoverBatches", () => {
   }
 
   test("an account that is opened, credited and given another limit on the way", () => {
-    const opened = "o 6 1000 10 key:o name";
+    const opened = "o 6 1000 10 key:o BRL/2 name";
     const limit = "l 6 1 1002 5 20 req:l";
     const events = [opened, entry(6, 1, 5, 5, 10), limit, entry(6, 2, -25, -20, 20)];
     expect(recovered({ 10: events }, {})).toMatchObject({
       batches: { 10: events },
       missing: {},
-      highestAccount: 6,
     });
   });
 
@@ -131,6 +128,6 @@ describe("recoverBatches", () => {
 
   test("says which accounts it needs from the books", () => {
     const sources = sourcesOf({ 10: [first] }, { 10: [entry(3, 1, 1, 1)], 11: [entry(2, 1, 1, 1)] });
-    expect(accountsIn(sources)).toEqual([1, 2]);
+    expect(accountsIn(sources)).toEqual(["1", "2"]);
   });
 });

@@ -28,7 +28,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     const batches = setup.makeBatches(40);
     await setup.world.decide(batches);
     const stranger = new LedgerSource("another-epoch");
-    const forged = { ...stranger.batch(1, 1_000_000), g: 1 };
+    const forged = { ...stranger.batch("1", 1_000_000), g: 1 };
     for (const batch of [forged, ...batches.toReversed(), ...batches, forged])
       setup.world.feed.publish(batch);
     // A batch that was never decided, far ahead.
@@ -63,15 +63,15 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     await setup.startActive();
     await setup.world.decideAndPublish([
       setup.world.source.close([
-        setup.world.source.open(6, 500, "Padaria"),
-        setup.world.source.entry(6, -500),
+        setup.world.source.open("6", 500, "Padaria"),
+        setup.world.source.entry("6", -500),
       ]),
-      setup.world.source.close([setup.world.source.limit(6, 700)]),
-      setup.world.source.close([setup.world.source.entry(6, -200)]),
+      setup.world.source.close([setup.world.source.limit("6", 700)]),
+      setup.world.source.close([setup.world.source.entry("6", -200)]),
     ]);
     await setup.world.drained();
     expect(await setup.world.differences()).toEqual([]);
-    expect(await setup.world.sql`SELECT credit_limit, name FROM accounts WHERE account = 6`).toMatchObject([
+    expect(await setup.world.sql`SELECT credit_limit, name FROM accounts WHERE account = '6'`).toMatchObject([
       { credit_limit: 700, name: "Padaria" },
     ]);
   });
@@ -91,7 +91,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
       // writer has looked at the outbox before it keeps.
       await transaction`LOCK TABLE limits IN ACCESS EXCLUSIVE MODE`;
       await setup.world.decide([
-        setup.world.source.close([setup.world.source.entry(1, 5), setup.world.source.limit(1, 200_000)]),
+        setup.world.source.close([setup.world.source.entry("1", 5), setup.world.source.limit("1", 200_000)]),
       ]);
       await eventually("the writer waits for the lock", isBlocked);
       await setup.world.decideAndPublish(setup.makeBatches(2));
@@ -126,9 +126,9 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     test("a row that already exists", async () => {
       await setup.world.sql`
         INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-        VALUES (3, 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1)`;
+        VALUES ('3', 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1)`;
       await setup.world.decide(setup.makeBatches(5));
-      expect(await endOf()).toMatchObject({ name: "Divergence", account: 3, seq: 1 });
+      expect(await endOf()).toMatchObject({ name: "Divergence", account: "3", seq: 1 });
       expect(await setup.world.lastG()).toBe(0);
       expect(await setup.world.outbox()).toEqual([1, 2, 3, 4, 5]);
     });
@@ -142,7 +142,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
 
     test("as a process: an alarm that says where, and an exit code of its own", async () => {
       await setup.world.decide(setup.makeBatches(1));
-      await setup.world.sql`UPDATE accounts SET balance = 1 WHERE account = 1`;
+      await setup.world.sql`UPDATE accounts SET balance = 1 WHERE account = '1'`;
       const child = setup.world.startWriterProcess();
       expect(await child.exited).toBe(65);
       const lines = (await child.stderr.text()).trim().split("\n");

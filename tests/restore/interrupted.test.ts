@@ -75,6 +75,7 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
   /** Of the accounts of the start those of the shard; each shard opens some. */
   function makeBatches(source: LedgerSource): Batch[] {
     const { shard } = source;
+    const letters = Array.from({ length: 26 }, (_, letter) => String.fromCodePoint(97 + letter));
     const onShard = (id: string) => shardOf(id, SHARDS) === shard;
     const own = ["1", "2", "3", "4", "5"].filter(onShard);
     return Array.from({ length: 200 }, (_, index) => {
@@ -82,7 +83,7 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
       if (index % 10 === 5)
         return source.close([`x ${at} limit-exceeded key:x-${shard}-${index} ["content"]`]);
       if (index % 10 !== 0) return source.batch(own[index % own.length] ?? "", 30, -10, 5);
-      const account = ["a", "b", "c", "d"].map((letter) => `${letter}${index}`).find(onShard) ?? "";
+      const account = letters.map((letter) => `${letter}${index}`).find(onShard) ?? "";
       return source.close([
         source.open(account, 100, `name ${index}`),
         source.limit(account, 200),

@@ -115,7 +115,7 @@ export async function checkCommands(
     WHERE account_before IS NOT NULL
       AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
   for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
-    integers([...hashes], (hash) => hash),
+    integers([...hashes], (each) => each),
   ])) {
     const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
     const seq = row["seq"];

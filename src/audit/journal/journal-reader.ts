@@ -1,7 +1,7 @@
 import { bounds } from "../../bounds.ts";
 import { parseEventOrNull } from "../../ledger/event.ts";
 import { HASH_BYTES } from "../../ledger/journal.ts";
-import { integerAt } from "../books/binary-copy-reader.ts";
+import { ARRAY_HEADER_BYTES, integerAt } from "../books/binary-copy-reader.ts";
 import type { Snapshot } from "../books/books-snapshot.ts";
 
 /** A row of the journal as PostgreSQL sends it. It is of use only until the next row. */
@@ -25,8 +25,6 @@ export interface StoredEvents {
 }
 
 const COLUMNS = 6;
-/** Before an array's elements: the number of dimensions, whether it has NULLs, the type, the length, where it begins. */
-const ARRAY_HEADER_BYTES = 20;
 const FORM_HEADER_BYTES = HASH_BYTES + 4 + 8 + 8 + 4;
 
 /**

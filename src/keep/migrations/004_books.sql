@@ -80,27 +80,38 @@ CREATE TABLE restores (
   report jsonb NOT NULL
 );
 
+-- The entries that events make, in their order. The last field, the description, is the rest of the text and may contain
+-- spaces, but seldom does. A plain query, so that PostgreSQL plans it as part of the statement that calls it.
+CREATE FUNCTION entries_of(texts text[]) RETURNS TABLE (
+  account text, seq bigint, kind text, value bigint, balance bigint, credit_limit bigint, description text,
+  command text, "time" bigint
+) LANGUAGE sql STABLE AS $$
+  SELECT f[2], f[3]::bigint, CASE f[1] WHEN 'c' THEN 'credit' ELSE 'debit' END, f[5]::bigint, f[6]::bigint,
+    f[7]::bigint, CASE cardinality(f) WHEN 9 THEN f[9] ELSE array_to_string(f[9:], ' ') END, f[8], f[4]::bigint
+  FROM (SELECT string_to_array(unnest(texts), ' ') AS f OFFSET 0) AS fields
+  WHERE f[1] IN ('c', 'd')
+$$;
+
 -- Keeps batches first_g to to_g of one shard: all of it or, with any error, nothing. One call, one round trip, one
 -- transaction. Under READ COMMITTED each statement in here sees what was committed before it, so what follows the
 -- cursor's lock sees everything that its former holder did.
 --
+-- rows     of the journal, the events of all in one text, which is split much sooner than an array is read: separator
+--          is between two events, twice between two rows. last_hash is that of the row before them
 -- opened   JSON [{account, unit, name, credit_limit, opened_at, command}], with balance 0 and no entries
 -- limits   JSON [{account, credit_limit, after_seq, command, changed_at}], in their order
 -- accounts the accounts that change, each once: how they must stand before (a limit of NULL: it does not matter)
 --          and how they stand after
--- rows     of the journal, the events of each as an array literal; last_hash is that of the row before them
 --
 -- Returns the cursor as it was found: first_g - 1 where the batches were kept, anything else where they were not; -1
 -- where the journal does not end with the row of last_hash, so that no chain of hashes forks.
 -- RZ001: the books differ from what the batches build upon; the detail is "account seq". RZ002: another epoch.
 CREATE FUNCTION keep_batches(
   of_shard integer, of_epoch text, first_g bigint, to_g bigint,
-  last_hash bytea, gs bigint[], row_times bigint[], row_events text[], hashes bytea[],
+  last_hash bytea, gs bigint[], row_times bigint[], row_events text, separator text, hashes bytea[],
   opened jsonb, new_limits jsonb,
   accounts_ text[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
-  seqs_after bigint[], balances_after bigint[], limits_after bigint[],
-  entry_accounts text[], entry_seqs bigint[], kinds text[], entry_values bigint[], balances bigint[],
-  credit_limits bigint[], descriptions text[], commands text[], times bigint[]
+  seqs_after bigint[], balances_after bigint[], limits_after bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   found_g bigint;
@@ -122,11 +133,6 @@ BEGIN
   ) THEN
     RETURN -1;
   END IF;
-
-  INSERT INTO journal (shard, g, time, events, previous, hash)
-  SELECT of_shard, r.g, r.time, r.events::text[], r.previous, r.hash
-  FROM unnest(gs, row_times, row_events, (last_hash || hashes)[:cardinality(hashes)], hashes)
-    AS r (g, time, events, previous, hash);
 
   IF jsonb_array_length(opened) > 0 THEN
     INSERT INTO accounts (account, unit, name, credit_limit, balance, seq, opened_at, command)
@@ -153,10 +159,17 @@ BEGIN
       USING ERRCODE = 'RZ001', DETAIL = format('%s %s', odd.account, odd.seq);
   END IF;
 
+  WITH kept AS (
+    INSERT INTO journal (shard, g, time, events, previous, hash)
+    SELECT of_shard, r.g, r.time, coalesce(string_to_array(r.events, separator), '{}'), r.previous, r.hash
+    FROM unnest(
+      gs, row_times, string_to_array(row_events, separator || separator),
+      (last_hash || hashes)[:cardinality(hashes)], hashes
+    ) AS r (g, time, events, previous, hash)
+    RETURNING events
+  )
   INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-  SELECT * FROM unnest(
-    entry_accounts, entry_seqs, kinds, entry_values, balances, credit_limits, descriptions, commands, times
-  );
+  SELECT e.* FROM kept, entries_of(kept.events) AS e;
 
   IF jsonb_array_length(new_limits) > 0 THEN
     INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
