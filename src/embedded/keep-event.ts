@@ -1,9 +1,10 @@
 import type { Database } from "bun:sqlite";
-import { type AccountDetails, type AccountId, type AccountState, WORLD } from "../ledger/account.ts";
+import type { AccountDetails, AccountId, AccountState } from "../ledger/account.ts";
 import { openingHash } from "../ledger/content-hash.ts";
 import { formatDetails, type LedgerEvent } from "../ledger/event.ts";
-import { entriesOf, type Place, transactionOf } from "../ledger/event-results.ts";
+import { type Place, transactionOf } from "../ledger/event-results.ts";
 import { eventId, placeOfEvent } from "../ledger/transaction.ts";
+import { entryRowsOf } from "./entry-row.ts";
 
 /** The statements that make the tables of events. @param prefix of the tables' names */
 export function prepareKeeping(db: Database, prefix = "") {
@@ -50,14 +51,20 @@ export class EventKeeper {
   }
 
   keep(event: LedgerEvent, place: Place): void {
+    if (event.type === "entry") {
+      const { account, seq, kind, value, balance, description, id, time } = event.entry;
+      const amount = kind === "credit" ? value : -value;
+      const { g, index } = place;
+      this.#sql.insertContestEntry.run(account, seq, amount, balance, description, id, time, g, index);
+    } else {
+      this.#insertEntries(event, place);
+      this.keepAllButEntries(event, place);
+    }
+  }
+
+  keepAllButEntries(event: LedgerEvent, place: Place): void {
     const { g, index } = place;
     switch (event.type) {
-      case "entry": {
-        const { account, seq, kind, value, balance, description, id, time } = event.entry;
-        const amount = kind === "credit" ? value : -value;
-        this.#sql.insertContestEntry.run(account, seq, amount, balance, description, id, time, g, index);
-        return;
-      }
       case "open": {
         const { account, unit, creditLimit, name, time } = event;
         const opening = openingHash(event);
@@ -69,7 +76,6 @@ export class EventKeeper {
         this.#sql.updateDetails.run(event.name, metadataOf(event), event.account.id);
         return;
       case "transaction":
-        this.#insertEntries(event, place);
         if (event.reverses !== null)
           this.#sql.insertReversal.run(event.reverses, eventId("t", place.shard, g, index, event.time));
         return;
@@ -83,7 +89,6 @@ export class EventKeeper {
       case "capture": {
         const [account] = event.accounts;
         if (account !== undefined) this.#accounts.set(account.id, account);
-        this.#insertEntries(event, place);
         const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
         this.#endHold(event.hold, "captured", captured, transactionOf(event, place)?.id ?? null);
         return;
@@ -96,6 +101,7 @@ export class EventKeeper {
         this.#accounts.set(event.account.id, event.account);
         this.#endHold(event.hold, "expired", 0, null);
         return;
+      case "entry":
       case "refusal":
       case "missing":
     }
@@ -114,28 +120,8 @@ export class EventKeeper {
     this.#accounts.clear();
   }
 
-  #insertEntries(
-    event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>,
-    place: Place,
-  ): void {
-    for (const [part, entry] of entriesOf(event, place).entries()) {
-      const { account, seq, kind, value, balance, description, id, time, counterparty, reference } = entry;
-      this.#sql.insertEntry.run(
-        account,
-        seq,
-        kind === "credit" ? value : -value,
-        balance,
-        description,
-        id,
-        time,
-        place.g,
-        place.index,
-        part,
-        event.time,
-        counterparty === WORLD ? null : counterparty,
-        reference,
-      );
-    }
+  #insertEntries(event: LedgerEvent, place: Place): void {
+    for (const row of entryRowsOf(event, place)) this.#sql.insertEntry.run(...Object.values(row));
   }
 
   #endHold(hold: string, state: string, captured: number, movedBy: string | null): void {
