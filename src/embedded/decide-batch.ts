@@ -10,7 +10,7 @@ import { BatchState } from "./batch-state.ts";
 import { decideCommand } from "./decide-command.ts";
 import { stateOf } from "./posting-rows.ts";
 import { SHARD } from "./read-tables.ts";
-import { clientKeyOf, type CommandEvent, contentHashOf, outcomeOf } from "./remembered-outcome.ts";
+import { type CommandEvent, contentHashOf, outcomeOf } from "./remembered-outcome.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -93,15 +93,13 @@ export class BatchDecider {
     if (events.length === 0) return;
     const texts: string[] = [];
     let time = 0;
-    let keys = 0;
     for (const event of events) {
       texts.push(formatEvent(event));
       time = Math.max(time, timeOf(event));
-      if (clientKeyOf(event) !== null) keys += 1;
       if (event.type === "hold") this.nextExpiry = Math.min(this.nextExpiry, event.expiresAt);
     }
     this.#store.insertJournal(texts, time);
-    this.#store.keep(events, g);
+    const keys = this.#store.keep(events, g);
     // At least as many expired keys as the batch added, so that they never pile up and need no other clean-up.
     if (keys > 0) this.#store.forget(now, 2 * keys);
   }

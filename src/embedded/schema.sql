@@ -38,7 +38,7 @@ CREATE TABLE entries (
   account TEXT NOT NULL,
   seq INTEGER NOT NULL CHECK (seq > 0),
   -- What comes in is over 0, what goes out below.
-  amount INTEGER NOT NULL CHECK (amount <> 0 AND amount BETWEEN -9007199254740991 AND 9007199254740991),
+  amount INTEGER NOT NULL CHECK (amount <> 0),
   balance INTEGER NOT NULL CHECK (balance BETWEEN -9007199254740991 AND 9007199254740991),
   description TEXT NOT NULL,
   command TEXT NOT NULL,

@@ -104,14 +104,25 @@ export class Store {
     this.#head = insertRow(this.#sql.insertJournal, { shard: SHARD, g: g + 1, time, events, previous });
   }
 
-  /** Writes what follows from the events of a row of the journal. */
-  keep(events: readonly LedgerEvent[], g: number): void {
-    for (const [index, event] of events.entries()) {
+  /**
+   * Writes what follows from the events of a row of the journal.
+   *
+   * @returns how many of them are remembered under clients' keys
+   */
+  keep(events: readonly LedgerEvent[], g: number): number {
+    let keys = 0;
+    let index = 0;
+    for (const event of events) {
       this.#keeper.keep(event, { shard: SHARD, g, index });
       const key = clientKeyOf(event);
-      if (key !== null) this.#sql.remember.run(key, g, index, forgetAt(timeOf(event)));
+      if (key !== null) {
+        this.#sql.remember.run(key, g, index, forgetAt(timeOf(event)));
+        keys += 1;
+      }
+      index += 1;
     }
     this.#keeper.flush();
+    return keys;
   }
 
   /** Deletes up to `count` expired outcomes. */

@@ -209,6 +209,49 @@ describe("an audit of a data file by its journal", () => {
     });
   });
 
+  describe("decisions that do not follow on those before, written by a ledger that has a defect", () => {
+    /** Adds a row with an event that is made of one that is there. */
+    const adding = (g: number, make: (text: string) => string) => (db: Database) => {
+      const { events = "[]" } =
+        db.query<{ events: string }, [number]>("SELECT events FROM journal WHERE g = ?").get(g) ?? {};
+      const [text = ""]: string[] = JSON.parse(events);
+      db.run("INSERT INTO journal SELECT 15, time, ?, hash, hash FROM journal WHERE g = 14", [
+        JSON.stringify([make(text)]),
+      ]);
+      rehash(15)(db);
+    };
+
+    test("a hold that ends twice", async () => {
+      // Row 13 is "p <time> <hold> 1 2 <posting of 7> 4 <row> 5 <row> <id> ...".
+      const again = adding(13, (text) => {
+        const fields = text.split(" ");
+        return ["r", fields[1], fields[2], "4", ...fields.slice(13, 21), "req:again", "-"].join(" ");
+      });
+      expect(await found(again)).toEqual(
+        expect.arrayContaining(["hold-broken 4 -", "account-differs 4 1", "journal-differs 4 -"]),
+      );
+    });
+
+    test("a limit that was not in force, and one that was passed", async () => {
+      expect(await found(inEvents(11, " 70000 ", " 80000 "), rehash(11))).toEqual(["account-differs 2 1"]);
+      expect(await found(inEvents(7, " 500 key", " 300 key"), rehash(7))).toEqual([
+        "account-differs opened 1",
+        "limit-passed opened 1",
+      ]);
+    });
+
+    test("a command that took effect twice", async () => {
+      const table = "UPDATE entries SET command = 'req:5' WHERE account = '2'";
+      expect(await found(inEvents(11, "req:last", "req:5"), rehash(11), table)).toEqual([
+        "command-doubled 2 1",
+      ]);
+      const key = "UPDATE entries SET command = 'key:debit' WHERE account = '2'";
+      expect(await found(inEvents(11, "req:last", "key:debit"), rehash(11), key)).toContain(
+        "command-doubled 2 1",
+      );
+    });
+  });
+
   describe("rows of the journal", () => {
     test("a row changed: its hash tells, or the row after it, or the tables", async () => {
       const changed = inEvents(3, " 1 3 ", " 9 3 ");
