@@ -70,7 +70,7 @@ export class BatchDecider {
 
   /** All of them or none. Of a group that is refused, only the refusal itself is remembered. */
   applyAll(commands: readonly Command[]): AllOrNone {
-    const before = this.state.savepoint();
+    const before = commands.length > 1 ? this.state.savepoint() : null;
     const outcomes: Outcome[] = [];
     for (const [index, command] of commands.entries()) {
       const outcome = this.apply(command);
@@ -78,8 +78,10 @@ export class BatchDecider {
         const { refusal, account, index: at, other, replayed } = outcome;
         const refused = { refusal, account, index: at, other };
         const isNoted = this.state.decided.outcomes.get(command.id)?.outcome === outcome;
-        this.state.rollBack(before);
-        if (isNoted) this.#noteRefusal(command, refused);
+        if (before !== null) {
+          this.state.rollBack(before);
+          if (isNoted) this.#noteRefusal(command, refused);
+        }
         return { type: "refused", index, refused, replayed };
       }
       outcomes.push(outcome);

@@ -21,8 +21,14 @@ export interface EntryRow {
 
 /** The rows that an event makes, in the order of its postings. */
 export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
-  const isContest = event.type === "entry";
-  if (!isContest && event.type !== "transaction" && event.type !== "capture") return [];
+  const { g, index } = place;
+  if (event.type === "entry") {
+    const { account, seq, kind, value, balance, description, id: command, time } = event.entry;
+    const amount = kind === "credit" ? value : -value;
+    const entry = { account, seq, amount, balance, description, command, time, g, event: index };
+    return [{ ...entry, part: null, decided_at: null, counterparty: null, reference: null }];
+  }
+  if (event.type !== "transaction" && event.type !== "capture") return [];
   return entriesOf(event, place).map((entry, part) => ({
     account: entry.account,
     seq: entry.seq,
@@ -31,10 +37,10 @@ export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
     description: entry.description,
     command: entry.id,
     time: entry.time,
-    g: place.g,
-    event: place.index,
-    part: isContest ? null : part,
-    decided_at: isContest ? null : event.time,
+    g,
+    event: index,
+    part,
+    decided_at: event.time,
     counterparty: entry.counterparty === WORLD ? null : entry.counterparty,
     reference: entry.reference,
   }));
