@@ -25,7 +25,7 @@ CREATE TABLE accounts (
   name TEXT,
   -- A JSON object of texts; NULL if it has no member.
   metadata TEXT CHECK (json_valid(metadata)),
-  -- A hash of what it was opened with.
+  -- A hash of what it was opened with; empty for the accounts of the start.
   opening TEXT NOT NULL,
   opened_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
