@@ -12,7 +12,7 @@ export interface EntryRow {
   readonly command: string;
   readonly time: number;
   readonly g: number;
-  readonly event: number;
+  readonly place: number;
   readonly part: number | null;
   readonly decided_at: number | null;
   readonly counterparty: string | null;
@@ -25,7 +25,7 @@ export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
   if (event.type === "entry") {
     const { account, seq, kind, value, balance, description, id: command, time } = event.entry;
     const amount = kind === "credit" ? value : -value;
-    const entry = { account, seq, amount, balance, description, command, time, g, event: index };
+    const entry = { account, seq, amount, balance, description, command, time, g, place: index };
     return [{ ...entry, part: null, decided_at: null, counterparty: null, reference: null }];
   }
   if (event.type !== "transaction" && event.type !== "capture") return [];
@@ -38,7 +38,7 @@ export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
     command: entry.id,
     time: entry.time,
     g,
-    event: index,
+    place: index,
     part,
     decided_at: event.time,
     counterparty: entry.counterparty === WORLD ? null : entry.counterparty,

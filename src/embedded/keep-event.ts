@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import type { AccountDetails, AccountId, AccountState } from "../ledger/account.ts";
+import { type AccountDetails, type AccountId, type AccountState, WORLD } from "../ledger/account.ts";
 import { openingHash } from "../ledger/content-hash.ts";
 import { formatDetails, INITIAL, type LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
@@ -20,21 +20,21 @@ export function prepareKeeping(db: Database, prefix = "") {
     updateDetails: db.prepare(`UPDATE ${prefix}accounts SET name = ?, metadata = ? WHERE account = ?`),
     insertContestEntry: db.prepare(
       `INSERT INTO ${prefix}entries
-         (account, seq, amount, balance, description, command, time, g, event)
+         (account, seq, amount, balance, description, command, time, g, place)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertEntry: db.prepare(
       `INSERT INTO ${prefix}entries
-         (account, seq, amount, balance, description, command, time, g, event, part, decided_at, counterparty, reference)
+         (account, seq, amount, balance, description, command, time, g, place, part, decided_at, counterparty, reference)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertHold: db.prepare(
       `INSERT INTO ${prefix}holds
-         (g, event, time, account, recipient, amount, expires_at, state, captured, moved_by, details)
+         (g, place, time, account, counterparty, amount, expires_at, state, captured, moved_by, details)
        VALUES (?, ?, ?, ?, ?, ?, ?, 'open', 0, NULL, ?)`,
     ),
     endHold: db.prepare(
-      `UPDATE ${prefix}holds SET state = ?, captured = ?, moved_by = ? WHERE g = ? AND event = ?`,
+      `UPDATE ${prefix}holds SET state = ?, captured = ?, moved_by = ? WHERE g = ? AND place = ?`,
     ),
     insertReversal: db.prepare(`INSERT INTO ${prefix}reversals (reversed, reversal) VALUES (?, ?)`),
   };
@@ -84,7 +84,8 @@ export class EventKeeper {
         const { time, account, to, amount, expiresAt } = event;
         const details = formatDetails(event, null);
         this.#accounts.set(account.id, account);
-        this.#sql.insertHold.run(g, index, time, account.id, to, amount, expiresAt, details);
+        const counterparty = to === WORLD ? null : to;
+        this.#sql.insertHold.run(g, index, time, account.id, counterparty, amount, expiresAt, details);
         return;
       }
       case "capture": {

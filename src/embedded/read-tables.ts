@@ -36,15 +36,15 @@ const ENTRY = `account, seq, CASE WHEN amount > 0 THEN 'credit' ELSE 'debit' END
   description, command AS id, time`;
 
 const KEPT_ENTRIES = `
-  SELECT ${ENTRY}, g, event, coalesce(decided_at, time) AS decidedAt, counterparty, reference FROM entries
+  SELECT ${ENTRY}, g, place AS event, coalesce(decided_at, time) AS decidedAt, counterparty, reference FROM entries
   WHERE account = ?1 AND seq >= ?2 AND seq < ?3`;
 
 const HOLDS = `
-  SELECT g, event, time, account, recipient, amount, expires_at AS expiresAt, state, captured, moved_by AS movedBy,
+  SELECT g, place AS event, time, account, counterparty, amount, expires_at AS expiresAt, state, captured, moved_by AS movedBy,
     details
   FROM holds`;
 
-const BEFORE = "(g, event) < (?, ?) ORDER BY g DESC, event DESC LIMIT ?";
+const BEFORE = "(g, place) < (?, ?) ORDER BY g DESC, place DESC LIMIT ?";
 
 /** The place of an event in the journal. */
 export interface EventAt {
@@ -66,7 +66,7 @@ interface EntryRow extends Entry, EventAt {
 interface HoldRow extends EventAt {
   readonly time: Micros;
   readonly account: AccountId;
-  readonly recipient: string;
+  readonly counterparty: string | null;
   readonly amount: number;
   readonly expiresAt: Micros;
   readonly state: HoldStatus;
@@ -92,13 +92,13 @@ export function prepareReads(db: Database) {
       `${KEPT_ENTRIES} ORDER BY seq DESC LIMIT ?4`,
     ),
     entryAt: db.prepare<EventAt & { readonly time: Micros; readonly balance: number }, [AccountId, number]>(
-      "SELECT time, balance, g, event FROM entries WHERE account = ? AND seq = ?",
+      "SELECT time, balance, g, place AS event FROM entries WHERE account = ? AND seq = ?",
     ),
     placesOfAccount: db.prepare<EventAt, [AccountId, number, number]>(
-      "SELECT g, event FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+      "SELECT g, place AS event FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
     ),
     placesOfReference: db.prepare<EventAt, [string, number, number, number]>(
-      `SELECT DISTINCT g, event FROM entries WHERE reference = ? AND ${BEFORE}`,
+      `SELECT DISTINCT g, place AS event FROM entries WHERE reference = ? AND ${BEFORE}`,
     ),
     eventText: db.prepare<{ text: string | null }, [string, number]>(
       "SELECT events ->> ? AS text FROM journal WHERE g = ?",
@@ -107,13 +107,13 @@ export function prepareReads(db: Database) {
     journalDown: db.prepare<{ g: number; events: string }, [number, number]>(
       "SELECT g, events FROM journal WHERE g <= ? ORDER BY g DESC LIMIT ?",
     ),
-    hold: db.prepare<HoldRow, [number, number]>(`${HOLDS} WHERE g = ? AND event = ?`),
+    hold: db.prepare<HoldRow, [number, number]>(`${HOLDS} WHERE g = ? AND place = ?`),
     holdsDown: db.prepare<HoldRow, [number, number, number]>(`${HOLDS} WHERE ${BEFORE}`),
     holdsOfAccount: db.prepare<HoldRow, [AccountId, number, number, number]>(
       `${HOLDS} WHERE account = ? AND ${BEFORE}`,
     ),
     due: db.prepare<HoldRow, [Micros, number]>(
-      `${HOLDS} WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at, g, event LIMIT ?`,
+      `${HOLDS} WHERE state = 'open' AND expires_at <= ? ORDER BY expires_at, g, place LIMIT ?`,
     ),
     nextDue: db.prepare<{ time: Micros | null }, []>(
       "SELECT min(expires_at) AS time FROM holds WHERE state = 'open'",
@@ -122,7 +122,7 @@ export function prepareReads(db: Database) {
       "SELECT reversal FROM reversals WHERE reversed = ?",
     ),
     recall: db.prepare<RememberedPlace, [string]>(
-      "SELECT g, event, forget_at AS forgetAt FROM outcomes WHERE command = ?",
+      "SELECT g, place AS event, forget_at AS forgetAt FROM outcomes WHERE command = ?",
     ),
   };
 }
@@ -281,13 +281,13 @@ function keptEntryOf({ g, event, decidedAt, counterparty, ...entry }: EntryRow):
 }
 
 function storedHold(row: HoldRow): Hold {
-  const { g, event, time, account, recipient, amount, expiresAt, state, captured, movedBy, details } = row;
+  const { g, event, time, account, counterparty, amount, expiresAt, state, captured, movedBy, details } = row;
   const { description, reference, metadata } = detailsIn(details);
   return {
     id: eventId("h", SHARD, g, event, time),
     state,
     from: account,
-    to: recipient,
+    to: counterparty ?? WORLD,
     amount,
     captured,
     expiresAt,

@@ -45,7 +45,7 @@ CREATE TABLE entries (
   time INTEGER NOT NULL,
   -- The place of its event in the journal: the row, and which event of it, from 0.
   g INTEGER NOT NULL,
-  event INTEGER NOT NULL,
+  place INTEGER NOT NULL,
   -- Which entry of its transaction, from 0.
   part INTEGER,
   -- The time of its event.
@@ -56,16 +56,16 @@ CREATE TABLE entries (
   PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX entries_by_reference ON entries (reference, g, event) WHERE reference IS NOT NULL;
+CREATE INDEX entries_by_reference ON entries (reference, g, place) WHERE reference IS NOT NULL;
 
 -- Open and ended holds, by the place of the event that made them.
 CREATE TABLE holds (
   g INTEGER NOT NULL,
-  event INTEGER NOT NULL,
+  place INTEGER NOT NULL,
   time INTEGER NOT NULL,
   account TEXT NOT NULL,
-  -- To where it is captured, if the capture does not say otherwise; `@world`: the outside.
-  recipient TEXT NOT NULL,
+  -- To where it is captured, if the capture does not say otherwise; NULL: the outside.
+  counterparty TEXT,
   amount INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
   expires_at INTEGER NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
@@ -74,11 +74,11 @@ CREATE TABLE holds (
   moved_by TEXT,
   -- JSON, as in the event; empty for none.
   details TEXT NOT NULL,
-  PRIMARY KEY (g, event)
+  PRIMARY KEY (g, place)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX holds_by_account ON holds (account, g, event);
-CREATE INDEX holds_due ON holds (expires_at, g, event) WHERE state = 'open';
+CREATE INDEX holds_by_account ON holds (account, g, place);
+CREATE INDEX holds_due ON holds (expires_at, g, place) WHERE state = 'open';
 
 -- Transactions that were taken back, each by the one that did.
 CREATE TABLE reversals (
@@ -91,7 +91,7 @@ CREATE TABLE reversals (
 CREATE TABLE outcomes (
   command TEXT PRIMARY KEY,
   g INTEGER NOT NULL,
-  event INTEGER NOT NULL,
+  place INTEGER NOT NULL,
   forget_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

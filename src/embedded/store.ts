@@ -25,7 +25,7 @@ function prepare(db: Database) {
     insertJournal: db.prepare(INSERT_JOURNAL),
     head: db.prepare<Head, []>("SELECT g, hash, time FROM journal ORDER BY g DESC LIMIT 1"),
     remember: db.prepare(
-      "INSERT OR REPLACE INTO outcomes (command, g, event, forget_at) VALUES (?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO outcomes (command, g, place, forget_at) VALUES (?, ?, ?, ?)",
     ),
     forget: db.prepare(FORGET),
     ...prepareKeeping(db),

@@ -26,7 +26,7 @@ import { refuseBroken } from "./refuse-broken.ts";
 const TABLES = [
   { table: "accounts", key: "account" },
   { table: "entries", key: "account, seq" },
-  { table: "holds", key: "account, g, event" },
+  { table: "holds", key: "account, g, place" },
   { table: "reversals", key: "reversed" },
 ] as const;
 

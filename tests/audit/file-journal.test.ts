@@ -120,7 +120,7 @@ describe("an audit of a data file by its journal", () => {
         "command = 'req:x'",
         "time = time + 1",
         "g = 4",
-        "event = 1",
+        "place = 1",
         "part = 0",
         "decided_at = time",
         "counterparty = '1'",
@@ -168,7 +168,7 @@ describe("an audit of a data file by its journal", () => {
 
     test("a hold and a reversal: changed, deleted, added", async () => {
       for (const set of [
-        "recipient = '1'",
+        "counterparty = '1'",
         "expires_at = expires_at + 1",
         "details = ''",
         "time = time + 1",
@@ -186,7 +186,7 @@ describe("an audit of a data file by its journal", () => {
 
     test("a remembered outcome: emptied, changed, deleted, added, put off", async () => {
       const set = (key: string, what: string) => `UPDATE outcomes SET ${what} WHERE command = 'key:${key}'`;
-      for (const what of ["g = g + 1", "event = 1", "forget_at = forget_at - 1000"])
+      for (const what of ["g = g + 1", "place = 1", "forget_at = forget_at - 1000"])
         expect(await found(set("debit", what))).toEqual(["journal-differs opened 1"]);
       expect(await found(set("much", "g = g - 1"))).toEqual(["journal-differs - -"]);
       expect(await findings("DELETE FROM outcomes WHERE command = 'key:open'")).toEqual([

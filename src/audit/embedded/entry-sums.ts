@@ -18,11 +18,11 @@ export class EntrySums {
 
   /** @param sign 1 for the one set, -1 for the other */
   add(row: EntryRow, sign: 1 | -1): void {
-    const { account, seq, amount, balance, description, command, time, g, event } = row;
+    const { account, seq, amount, balance, description, command, time, g, place } = row;
     const { part, decided_at: decidedAt, counterparty, reference } = row;
     const hash = this.#hash.restart().text(account);
     const bucket = bucketOf(hash, seq);
-    hash.number(seq).number(amount).number(balance).number(time).number(g).number(event);
+    hash.number(seq).number(amount).number(balance).number(time).number(g).number(place);
     hash.text(command).text(description);
     if (part !== null || decidedAt !== null || counterparty !== null || reference !== null) {
       hash.number(part ?? -1).number(decidedAt ?? -1);

@@ -18,7 +18,7 @@ import type { FileEvent } from "./journal-rows.ts";
 /** What changes after it was made, and so is made anew to be compared. Entries do not, and are many. */
 const TABLES = [
   { table: "accounts", key: "account" },
-  { table: "holds", key: "account, g, event" },
+  { table: "holds", key: "account, g, place" },
   { table: "reversals", key: "reversed" },
 ] as const;
 
@@ -45,7 +45,7 @@ export class MadeRows {
     this.#statements = prepareKeeping(db, MADE_PREFIX);
     this.#keeper = new EventKeeper(this.#statements);
     this.#hold = db.query<HoldRow, [number, number]>(
-      `SELECT account, amount, state, expires_at AS expiresAt FROM ${madeTable("holds")} WHERE g = ? AND event = ?`,
+      `SELECT account, amount, state, expires_at AS expiresAt FROM ${madeTable("holds")} WHERE g = ? AND place = ?`,
     );
   }
 

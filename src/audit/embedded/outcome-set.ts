@@ -12,7 +12,7 @@ interface OutcomeRow extends RememberedPlace {
   readonly command: string;
 }
 
-const OUTCOMES = "SELECT command, g, event, forget_at AS forgetAt FROM outcomes";
+const OUTCOMES = "SELECT command, g, place AS event, forget_at AS forgetAt FROM outcomes";
 
 /**
  * The rows of `outcomes`, each as a hash of 53 bits, to be compared with the journal. A row that follows from no event
