@@ -123,7 +123,14 @@ export class EventKeeper {
   }
 
   #insertEntries(event: LedgerEvent, place: Place): void {
-    for (const row of entryRowsOf(event, place)) this.#sql.insertEntry.run(...Object.values(row));
+    for (const row of entryRowsOf(event, place)) {
+      const { account, seq, amount, balance, description, command, time } = row;
+      const { part, decided_at: decidedAt, counterparty, reference } = row;
+      this.#sql.insertEntry.run(
+        ...[account, seq, amount, balance, description, command, time, place.g, place.index],
+        ...[part, decidedAt, counterparty, reference],
+      );
+    }
   }
 
   #endHold(hold: string, state: string, captured: number, movedBy: string | null): void {
