@@ -23,7 +23,7 @@ import {
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { BatchDecider } from "./decide-batch.ts";
 import { listAccounts, listHolds, listTransactions } from "./lists.ts";
-import { type Pending, PendingCommand, PendingGroup } from "./pending.ts";
+import { Pending, type Waiting } from "./pending.ts";
 import type { TableReader } from "./read-tables.ts";
 import { Store } from "./store.ts";
 import { Totals, totalsOfTables, trialBalance } from "./totals.ts";
@@ -64,7 +64,7 @@ export class EmbeddedLedger implements Ledger {
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
-  #pending: Pending[] = [];
+  #pending: Waiting[] = [];
   /** The latest time that was given out. */
   #time: Micros;
   /** When the next open hold expires, or earlier. */
@@ -86,15 +86,11 @@ export class EmbeddedLedger implements Ledger {
   }
 
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome> {
-    return new Promise((resolve, reject) =>
-      this.#wait(new PendingCommand(command, isAborted, resolve, reject)),
-    );
+    return this.#decided(1, (batch) => batch.apply(command), isAborted);
   }
 
   submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone> {
-    return new Promise((resolve, reject) =>
-      this.#wait(new PendingGroup(commands, isAborted, resolve, reject)),
-    );
+    return this.#decided(commands.length, (batch) => batch.applyAll(commands), isAborted);
   }
 
   // The reads are `async`, so that errors of the store reach the caller as rejections.
@@ -181,14 +177,22 @@ export class EmbeddedLedger implements Ledger {
     return { since: new Totals(), tables };
   }
 
-  #wait(pending: Pending): void {
-    if (this.#closed) pending.reject(new LedgerUnavailable("the ledger is closed", "none"));
-    else if (this.#pending.push(pending) === 1) setImmediate(() => this.#answerPending());
+  /** Resolves when the batch is committed in which it was decided. */
+  #decided<Result>(
+    size: number,
+    decide: (batch: BatchDecider) => Result,
+    isAborted: (() => boolean) | undefined,
+  ): Promise<Result> {
+    if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
+    return new Promise((resolve, reject) => {
+      const pending = new Pending(size, decide, isAborted, resolve, reject);
+      if (this.#pending.push(pending) === 1) setImmediate(() => this.#answerPending());
+    });
   }
 
   /** Takes as many as fit into a batch, but for those whose answers nobody can get any more. */
-  #nextBatch(): Pending[] {
-    const batch: Pending[] = [];
+  #nextBatch(): Waiting[] {
+    const batch: Waiting[] = [];
     let size = 0;
     let taken = 0;
     for (const pending of this.#pending) {
@@ -227,7 +231,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   /** @returns `more-due` if only holds were ended, and more of them are due. If it failed, nothing of it is in the cache */
-  #tryCommit(batch: readonly Pending[]): "done" | "more-due" | LedgerUnavailable {
+  #tryCommit(batch: readonly Waiting[]): "done" | "more-due" | LedgerUnavailable {
     let committed: "done" | "more-due";
     try {
       committed = this.#commit(batch);
@@ -244,7 +248,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   /** @throws LedgerUnavailable */
-  #commit(batch: readonly Pending[]): "done" | "more-due" {
+  #commit(batch: readonly Waiting[]): "done" | "more-due" {
     const now = this.#now();
     const isDue = now >= this.#nextDue;
     let decider: BatchDecider;

@@ -1,74 +1,45 @@
-import type { Command } from "../ledger/command.ts";
-import type { AllOrNone, LedgerUnavailable, Outcome } from "../ledger/ledger.ts";
+import type { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { BatchDecider } from "./decide-batch.ts";
 
-/** What waits for its batch. */
-export interface Pending {
+/** What waits for its batch, whatever it comes to. */
+export interface Waiting {
   /** How many commands it has. */
   readonly size: number;
   readonly isAborted: (() => boolean) | undefined;
-  decide(batch: BatchDecider): void;
-  /** After the commit of what was decided. */
-  answer(): void;
-  reject(reason: LedgerUnavailable): void;
-}
-
-export class PendingCommand implements Pending {
-  readonly size = 1;
-  readonly isAborted: (() => boolean) | undefined;
   readonly reject: (reason: LedgerUnavailable) => void;
-  readonly #command: Command;
-  readonly #resolve: (outcome: Outcome) => void;
-  #outcome: Outcome | null = null;
-
-  constructor(
-    command: Command,
-    isAborted: (() => boolean) | undefined,
-    resolve: (outcome: Outcome) => void,
-    reject: (reason: LedgerUnavailable) => void,
-  ) {
-    this.#command = command;
-    this.isAborted = isAborted;
-    this.#resolve = resolve;
-    this.reject = reject;
-  }
-
-  decide(batch: BatchDecider): void {
-    this.#outcome = batch.apply(this.#command);
-  }
-
-  answer(): void {
-    if (this.#outcome !== null) this.#resolve(this.#outcome);
-  }
+  decide(batch: BatchDecider): void;
+  /** Call it after the commit of what was decided. */
+  answer(): void;
 }
 
-/** Commands of which all are done or none. */
-export class PendingGroup implements Pending {
+/** One command, or a group of them. */
+export class Pending<Result> implements Waiting {
   readonly size: number;
   readonly isAborted: (() => boolean) | undefined;
   readonly reject: (reason: LedgerUnavailable) => void;
-  readonly #commands: readonly Command[];
-  readonly #resolve: (outcome: AllOrNone) => void;
-  #outcome: AllOrNone | null = null;
+  readonly #decide: (batch: BatchDecider) => Result;
+  readonly #resolve: (result: Result) => void;
+  #result: Result | null = null;
 
   constructor(
-    commands: readonly Command[],
+    size: number,
+    decide: (batch: BatchDecider) => Result,
     isAborted: (() => boolean) | undefined,
-    resolve: (outcome: AllOrNone) => void,
+    resolve: (result: Result) => void,
     reject: (reason: LedgerUnavailable) => void,
   ) {
-    this.size = commands.length;
-    this.#commands = commands;
+    this.size = size;
     this.isAborted = isAborted;
-    this.#resolve = resolve;
     this.reject = reject;
+    this.#decide = decide;
+    this.#resolve = resolve;
   }
 
   decide(batch: BatchDecider): void {
-    this.#outcome = batch.applyAll(this.#commands);
+    this.#result = this.#decide(batch);
   }
 
   answer(): void {
-    if (this.#outcome !== null) this.#resolve(this.#outcome);
+    if (this.#result !== null) this.#resolve(this.#result);
   }
 }
