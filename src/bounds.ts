@@ -22,6 +22,18 @@ export const bounds = {
   history_page_entries_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */
   batch_commands_max: 1024,
+  /** Holds that one commit of the embedded ledger ends because their time has come. */
+  expiries_in_batch_max: 200,
+  /** How often the embedded ledger looks for holds that are due where nobody asks. */
+  expiry_look_milliseconds: 1_000,
+  /** Accounts, or holds, that a list of the embedded ledger reads before it lets decisions go on. */
+  list_chunk_rows: 500,
+  /** Of transactions, each of which is read from the journal. */
+  list_chunk_transactions: 25,
+  /** Of the journal itself, each with all that one commit decided. */
+  list_chunk_journal_rows: 16,
+  /** Entries, or accounts, of which the trial balance of the embedded ledger adds up so many before it lets decisions go on. */
+  totals_chunk_rows: 10_000,
   /** Accounts that the embedded ledger keeps in memory (about 200 B each); others are read from the file. */
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision. Then its client is told that nothing was done, or that it is unknown. */

@@ -8,7 +8,7 @@ export interface RebuildReport {
 }
 
 export interface TableChanges {
-  readonly table: "accounts" | "limits" | "entries";
+  readonly table: "accounts" | "limits" | "entries" | "holds" | "reversals";
   /** Rows that the journal makes. */
   readonly rows: number;
   readonly differing: number;
@@ -18,6 +18,7 @@ export interface TableChanges {
 
 /** A row before and after; `null`: there is none. */
 export interface RowChange {
+  /** Of `reversals` the transaction that was taken back. */
   readonly account: string;
   readonly before: string | null;
   readonly after: string | null;
@@ -34,7 +35,7 @@ export function changeLines({ tables, cursors }: Omit<RebuildReport, "type">): s
       `${table}: ${rows} rows, ${differing} of them differ`,
       ...first.map(
         ({ account, before, after }) =>
-          `  account ${account}: ${before ?? "nothing"} becomes ${after ?? "nothing"}`,
+          `  ${table === "reversals" ? "transaction" : "account"} ${account}: ${before ?? "nothing"} becomes ${after ?? "nothing"}`,
       ),
       ...(differing > first.length ? [`  and ${differing - first.length} more`] : []),
     ]),
