@@ -19,7 +19,7 @@ export function isVisibleAscii(text: string, max: number): boolean {
 /** The first `max` code points of it. */
 export function cutText(text: string, max: number): string {
   // As many UTF-16 units are never more code points.
-  return text.length <= max ? text : [...text].slice(0, max).join("");
+  return text.length <= max ? text : Array.from(text).slice(0, max).join("");
 }
 
 function codePoints(text: string): number {

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
 import { Client } from "./support/client.ts";
-import { contractSection } from "./contest-routes-section.ts";
-import { framingSection } from "./framing-section.ts";
-import { inputSection } from "./input-section.ts";
-import { keysSection } from "./keys-section.ts";
+import { holdsSection } from "./holds-section.ts";
+import { transactionsSection } from "./transactions-section.ts";
 
 export interface ServerUnderTest {
   readonly url: string;
@@ -23,10 +21,8 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     });
     afterAll(() => server.stop());
 
-    contractSection(client, () => server.fresh);
-    inputSection(client, () => server.fresh);
     accountsSection(client);
-    keysSection(client);
-    framingSection(client, () => server.url);
+    transactionsSection(client);
+    holdsSection(client);
   });
 }

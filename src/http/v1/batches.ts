@@ -47,6 +47,7 @@ function acting<Op extends string, Body>(op: Op, operation: Operation<Body>) {
     id,
     body: z
       .unknown()
+      .optional()
       .transform((body): unknown => body ?? {})
       .pipe(operation.schema),
   }).transform((command) => itemOf(operation, command.key, command.body, command.id));
@@ -75,7 +76,12 @@ const item = z.discriminatedUnion(
     acting("reversal", reverseTransaction),
     creating("account", openAccount),
   ],
-  'must be "transaction", "hold", "capture", "release", "reversal" or "account"',
+  {
+    error: ({ code }) =>
+      code === "invalid_union"
+        ? 'must be "transaction", "hold", "capture", "release", "reversal" or "account"'
+        : "must be a JSON object",
+  },
 );
 
 const batch = members({

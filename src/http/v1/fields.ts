@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { bounds } from "../../bounds.ts";
-import { type AccountId, type Metadata, type Party, WORLD } from "../../ledger/account.ts";
+import { type Metadata, WORLD } from "../../ledger/account.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
 import { isUnit } from "../../ledger/unit.ts";
 import type { Parsed } from "../parse.ts";
@@ -50,11 +50,8 @@ function field<T>(isValid: (value: unknown) => value is T, rule: string): z.ZodT
   return z.custom<T>(isValid, rule);
 }
 
-function textField<T extends string = string>(
-  isValid: (text: string) => boolean,
-  rule: string,
-): z.ZodType<T> {
-  return field((value): value is T => typeof value === "string" && isValid(value), rule);
+function textField(isValid: (text: string) => boolean, rule: string): z.ZodType<string> {
+  return field((value): value is string => typeof value === "string" && isValid(value), rule);
 }
 
 /** An object with these members, and no other. */
@@ -78,8 +75,7 @@ export function integerField(min: number, max: number): z.ZodType<number> {
 }
 
 export function integerRule(min: number, max: number): string {
-  const shown = (bound: number) =>
-    Math.abs(bound) === MAX ? `${bound < 0 ? "-(2^53 - 1)" : "2^53 - 1"}` : bound;
+  const shown = (bound: number) => (bound === MAX ? "2^53 - 1" : bound === -MAX ? "-(2^53 - 1)" : bound);
   return `must be an integer from ${shown(min)} to ${shown(max)}`;
 }
 
@@ -96,8 +92,8 @@ export function isId(text: string): boolean {
 }
 
 export const id = textField(isId, `must be an id: ${ID_FORM}`);
-export const accountId = textField<AccountId>(isAccountId, `must be the id of an account: ${ID_FORM}`);
-export const party = textField<Party>(
+export const accountId = textField(isAccountId, `must be the id of an account: ${ID_FORM}`);
+export const party = textField(
   (text) => text === WORLD || isAccountId(text),
   `must be ${WORLD} or the id of an account: ${ID_FORM}`,
 );

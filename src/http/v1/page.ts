@@ -55,7 +55,7 @@ export function linkTo(path: string, request: Request, cursor: string | null): R
   if (cursor === null) return {};
   const query = queryOf(request);
   query.set("cursor", cursor);
-  return { link: `<${path}?${query}>; rel="next"` };
+  return { link: `<${path}?${query.toString()}>; rel="next"` };
 }
 
 export function listResponse(

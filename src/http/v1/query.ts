@@ -54,7 +54,7 @@ export function parseNoQuery(request: Request): Parsed<unknown> {
   return request.url.includes("?") ? parseQuery(NOTHING, request) : { ok: true, value: null };
 }
 
-function parsed<T>(parse: (text: string) => T | null, rule: string): z.ZodType<T, string> {
+function parsedText<T>(parse: (text: string) => T | null, rule: string): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
     const value = parse(text);
     if (value !== null) return value;
@@ -64,7 +64,7 @@ function parsed<T>(parse: (text: string) => T | null, rule: string): z.ZodType<T
 }
 
 export function integerParameter(min: number, max: number): z.ZodType<number, string> {
-  return parsed(
+  return parsedText(
     (text) => {
       const value = integerIn(text);
       return value !== null && value >= min && value <= max ? value : null;
@@ -84,4 +84,4 @@ export function integerIn(text: string): number | null {
   }
 }
 
-export const timeParameter: z.ZodType<Micros, string> = parsed(parseTimestamp, TIMESTAMP_RULE);
+export const timeParameter: z.ZodType<Micros, string> = parsedText(parseTimestamp, TIMESTAMP_RULE);
