@@ -1,20 +1,15 @@
-import { startHttpServer } from "../../src/http/server.ts";
 import { httpSuite } from "./http-suite.ts";
-import { MemoryLedger } from "./support/memory-ledger.ts";
+import { MemoryServer } from "./support/memory-server.ts";
 
 /** The whole suite without a shape behind it. */
 httpSuite("a ledger in memory", async () => {
-  const defects: string[] = [];
-  const server = startHttpServer(await MemoryLedger.withInitialAccounts(), {
-    address: { host: "127.0.0.1", port: 0 },
-    onDefect: (message) => defects.push(message),
-  });
+  const server = await MemoryServer.start();
   return {
     url: server.url,
     fresh: true,
     stop: async () => {
-      await server.stop();
-      if (defects.length > 0) throw new Error(`the server reported defects: ${defects.join("; ")}`);
+      await server[Symbol.asyncDispose]();
+      if (server.defects.length > 0) throw new Error(`the server reported defects: ${server.defects.join("; ")}`);
     },
   };
 });

@@ -44,10 +44,8 @@ export class MemoryLedger implements Ledger {
   readonly commands: Command[] = [];
   /** The ids that were read. */
   readonly asked: string[] = [];
-  /** Microseconds that its clock is ahead. */
-  ahead = 0;
-  /** What the next calls fail with, one each. */
-  readonly failures: Error[] = [];
+  /** Asked at each call: what it fails with, if it does. */
+  fails: () => Error | null = () => null;
 
   /** With the accounts 1 to 5 of the contest. */
   static async withInitialAccounts(): Promise<MemoryLedger> {
@@ -230,7 +228,7 @@ export class MemoryLedger implements Ledger {
   }
 
   #now(): Micros {
-    return Date.now() * 1000 + this.ahead;
+    return Date.now() * 1000;
   }
 
   #entriesOf(id: AccountId): KeptEntry[] {
@@ -245,8 +243,8 @@ export class MemoryLedger implements Ledger {
   /** Never in the same turn, as no real ledger does. */
   async #answer<T>(work: () => T): Promise<T> {
     await Promise.resolve();
-    const failure = this.failures.shift();
-    if (failure !== undefined) throw failure;
+    const failure = this.fails();
+    if (failure !== null) throw failure;
     return work();
   }
 }
