@@ -103,13 +103,14 @@ export function keysSection(api: Client): void {
         const headers = key();
         const first = await api.send(method, path, body, headers);
         expect([replayed(first), first.status]).toEqual([null, status]);
-        const { id } = await json<{ readonly id: string }>(first.clone(), status);
+        const text = await first.text();
+        const { id }: { readonly id: string } = JSON.parse(text);
         // So that the account does not stand as it stood.
         await api.move(["@world", a, 1]);
         const again = await api.send(method, path, body, headers);
         expect([replayed(again), again.status]).toEqual(["true", status]);
         expect(again.headers.get("location")).toBe(first.headers.get("location"));
-        expect(await again.text()).toBe(await first.text());
+        expect(await again.text()).toBe(text);
         return id;
       };
       await twice("POST", "/v1/accounts", { unit: "BRL/2", name: "k" }, 201);

@@ -183,7 +183,7 @@ export function transactionsSection(api: Client): void {
         const body = { postings: [{ from: a, to: b, amount }], reference: mark };
         made.push(await json<TransactionBody>(await post(body), 201));
       }
-      const [first, second, third] = made.map(({ id }) => id);
+      const [first = "", second = "", third = ""] = made.map(({ id }) => id);
       const found = async (query: string) => {
         const reply = await api.get(`/v1/transactions?${query}`);
         return (await json<ListBody<TransactionBody>>(reply, 200)).data.map(({ id }) => id);

@@ -2,8 +2,16 @@ import type { CommandContent } from "../../ledger/command.ts";
 import type { Outcome, Result } from "../../ledger/ledger.ts";
 import { PROBLEMS, type Problem, problemJson } from "../problems.ts";
 import { problemOf, REPLAYED } from "../refusal-problems.ts";
-import { accountJson, accountPath, holdJson, holdPath, stateJson, statesJson } from "./json.ts";
-import { transactionJson, transactionPath } from "./json.ts";
+import {
+  accountJson,
+  accountPath,
+  holdJson,
+  holdPath,
+  stateJson,
+  statesJson,
+  transactionJson,
+  transactionPath,
+} from "./json.ts";
 
 /** What a command is answered, by itself or in a batch. */
 export interface Answer {
@@ -34,8 +42,7 @@ function acceptedAnswer(command: CommandContent, result: Result): Omit<Answer, "
     case "transaction": {
       const { transaction, accounts } = result;
       const body = { ...transactionJson(transaction), accounts: statesJson(accounts) };
-      const isDryRun = command.type === "transaction" && command.isDryRun;
-      return isDryRun ? done(body) : created(body, transactionPath(transaction.id));
+      return isDryRun(command) ? done(body) : created(body, transactionPath(transaction.id));
     }
     case "hold": {
       const body = { ...holdJson(result.hold), account: stateJson(result.account) };
@@ -44,6 +51,10 @@ function acceptedAnswer(command: CommandContent, result: Result): Omit<Answer, "
     case "entry":
       throw new Error(`a command of /v1 became an entry of the contest's route: ${command.type}`);
   }
+}
+
+export function isDryRun(command: CommandContent): boolean {
+  return command.type === "transaction" && command.isDryRun;
 }
 
 const JSON_TYPE = { "content-type": "application/json" };

@@ -2,19 +2,19 @@ import { z } from "zod";
 import { bounds } from "../../bounds.ts";
 import { type Command, type CommandContent, type CommandId, isClientKey } from "../../ledger/command.ts";
 import { type AllOrNone, type Ledger, LedgerUnavailable } from "../../ledger/ledger.ts";
-import { readJson } from "../body.ts";
 import type { Refused } from "../../ledger/refused.ts";
+import { readJson } from "../body.ts";
 import { isKey, type Parsed, parseCommandId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse, unavailable } from "../problems.ts";
 import { problemOf } from "../refusal-problems.ts";
 import { newRequestId } from "../request-id.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { openAccount } from "./accounts.ts";
-import { type Answer, answerOf, okJson, problemAnswer, responseOf } from "./answers.ts";
+import { type Answer, answerOf, isDryRun, okJson, problemAnswer, responseOf } from "./answers.ts";
 import { id, list, members, readFields } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
-import { type Operation, withId } from "./submit.ts";
+import { type Operation, submit, withId } from "./submit.ts";
 import { createTransaction, reverseTransaction } from "./transactions.ts";
 
 const NO_ID = "must be left out: this creates something";
@@ -28,7 +28,8 @@ const key = z.custom<string>(
 interface Item {
   readonly key: string | null;
   readonly content: CommandContent;
-  readonly check: (ledger: Ledger) => Promise<readonly FieldError[]>;
+  /** See `Operation`. */
+  readonly check: ((ledger: Ledger) => Promise<readonly FieldError[]>) | null;
 }
 
 function creating<Op extends string, Body>(op: Op, operation: Operation<Body>) {
@@ -62,7 +63,7 @@ function itemOf<Body>(
   return {
     key: itemKey ?? null,
     content: commandOf(body, of),
-    check: async (ledger) => (await check?.(ledger, body, of)) ?? [],
+    check: check === undefined ? null : (ledger) => check(ledger, body, of),
   };
 }
 
@@ -91,13 +92,13 @@ const batch = members({
 
 export async function postBatch(context: RouteContext, request: RoutedRequest): Promise<Response> {
   const { ledger } = context;
+  const isAborted = context.ended.watch(request);
   const body = await readBatch(ledger, request);
   if (!body.ok) return toResponse(body.problem);
   const parsed = parseCommandId(request, context.requestIdHeader);
   if (!parsed.ok) return toResponse(parsed.problem);
   const { atomic, commands: items } = body.value;
   const commands = items.map((one, index) => withId(one.content, idOf(one, index, parsed.value)));
-  const isAborted = context.ended.watch(request);
   if (!atomic) return resultsResponse(await eachAnswer(ledger, commands, isAborted));
   const outcome = await ledger.submitAll(commands, isAborted);
   if (outcome.type === "refused") return responseOf(refusalOfAll(commands, outcome));
@@ -117,16 +118,24 @@ async function readBatch(ledger: Ledger, request: RoutedRequest): Promise<Parsed
   if (!query.ok) return query;
   const body = readFields(batch, json.value);
   if (!body.ok) return { ok: false, problem: wrongCommands(body.errors) };
-  const errors = await Promise.all(body.value.commands.map(({ check }) => check(ledger)));
-  const placed = errors.flatMap((ofOne, index) =>
-    ofOne.map(({ pointer = "#", detail }) => ({
-      pointer: pointer.replace("#", `#/commands/${index}/body`),
-      detail: `commands/${index}/body/${detail}`,
-    })),
-  );
-  return placed.length === 0
+  const errors = await checkItems(ledger, body.value.commands);
+  return errors.length === 0
     ? { ok: true, value: body.value }
-    : { ok: false, problem: wrongCommands(placed) };
+    : { ok: false, problem: wrongCommands(errors) };
+}
+
+async function checkItems(ledger: Ledger, items: readonly Item[]): Promise<FieldError[]> {
+  const checks = items.flatMap(({ check }, index) => {
+    if (check === null) return [];
+    const place = `commands/${index}/body`;
+    return check(ledger).then((errors) =>
+      errors.map(({ pointer = "#", detail }) => ({
+        pointer: pointer.replace("#", `#/${place}`),
+        detail: `${place}/${detail}`,
+      })),
+    );
+  });
+  return (await Promise.all(checks)).flat();
 }
 
 /** One command whose form is wrong, and the whole request is refused: `index` is the first of them. */
@@ -139,7 +148,7 @@ function wrongCommands(errors: readonly FieldError[]): Problem {
 
 /** @param request the id of the whole request, of which each command's own is made, so that it is the same next time */
 function idOf({ key: own, content }: Item, index: number, request: CommandId): CommandId {
-  if (content.type === "transaction" && content.isDryRun) return newRequestId();
+  if (isDryRun(content)) return newRequestId();
   if (own !== null) return `key:${own}`;
   return request.startsWith("key:")
     ? `bat:${index}:${request.slice("key:".length)}`
@@ -152,7 +161,7 @@ async function eachAnswer(
   commands: readonly Command[],
   isAborted: () => boolean,
 ): Promise<readonly Answer[]> {
-  const outcomes = await Promise.allSettled(commands.map((command) => ledger.submit(command, isAborted)));
+  const outcomes = await Promise.allSettled(commands.map((command) => submit(ledger, command, isAborted)));
   const failures = outcomes.flatMap((outcome) =>
     outcome.status === "rejected" ? [unavailableOr(outcome.reason)] : [],
   );

@@ -61,9 +61,10 @@ export function members<Shape extends z.core.$ZodLooseShape>(
   return z.strictObject(shape, "must be a JSON object");
 }
 
-export function list<Item extends z.ZodType>(item: Item, max: number): z.ZodArray<Item> {
-  const rule = `must be a list of 1 to ${max}`;
-  return z.array(item, rule).min(1, rule).max(max, rule);
+/** Its length is looked at first, so that nothing is said of each item of one that is far too long. */
+export function list<Item>(item: z.ZodType<Item>, max: number): z.ZodType<Item[]> {
+  const isRight = (value: unknown) => Array.isArray(value) && value.length >= 1 && value.length <= max;
+  return z.custom<unknown[]>(isRight, `must be a list of 1 to ${max}`).pipe(z.array(item));
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -100,7 +101,7 @@ export const party = textField(
 
 export const unit = textField(
   isUnit,
-  "must be a unit: letters and the number of decimals, such as BRL/2 or TOKENS",
+  "must be a unit, such as TOKENS, or BRL/2 with the number of its decimals",
 );
 export const accountStatus = z.enum(["open", "frozen", "closed"], 'must be "open", "frozen" or "closed"');
 export const holdStatus = z.enum(

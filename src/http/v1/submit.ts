@@ -6,7 +6,7 @@ import { readJson } from "../body.ts";
 import { type Parsed, parseCommandId, requestId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse } from "../problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
-import { answerOf, responseOf } from "./answers.ts";
+import { answerOf, isDryRun, responseOf } from "./answers.ts";
 import { isId, parseFields } from "./fields.ts";
 import { parseNoQuery } from "./query.ts";
 
@@ -37,19 +37,19 @@ export async function submitOne<Body>(
   const of = request.params["id"] ?? "";
   const body = await readFields(request, operation);
   if (!body.ok) return toResponse(body.problem);
+  const isAborted = context.ended.watch(request);
   const canExist = notFound === null || isId(of);
   const errors = canExist ? ((await check?.(context.ledger, body.value, of)) ?? []) : [];
   if (errors.length > 0) return toResponse(invalidFields(errors));
 
   const content = commandOf(body.value, of);
-  const isDryRun = content.type === "transaction" && content.isDryRun;
-  const id = isDryRun
-    ? { ok: true as const, value: requestId(request.headers, context.requestIdHeader) }
+  const id: Parsed<CommandId> = isDryRun(content)
+    ? { ok: true, value: requestId(request.headers, context.requestIdHeader) }
     : parseCommandId(request, context.requestIdHeader);
   if (!id.ok) return toResponse(id.problem);
   if (!canExist) return toResponse(notFound);
 
-  const outcome = await submitted(context, request, withId(content, id.value));
+  const outcome = await submit(context.ledger, withId(content, id.value), isAborted);
   return responseOf(answerOf(content, outcome));
 }
 
@@ -63,18 +63,18 @@ async function readFields<Body>(
   return query.ok ? parseFields(schema, json.value) : query;
 }
 
-async function submitted(context: RouteContext, request: Request, command: Command): Promise<Outcome> {
+/** As `Ledger.submit`, but a dry run changes nothing, whatever became of it. */
+export async function submit(
+  ledger: Ledger,
+  command: Command,
+  isAborted: () => boolean,
+): Promise<Outcome> {
   try {
-    return await context.ledger.submit(command, context.ended.watch(request));
+    return await ledger.submit(command, isAborted);
   } catch (error) {
-    throw command.type === "transaction" && command.isDryRun ? undone(error) : error;
+    if (!isDryRun(command) || !(error instanceof LedgerUnavailable)) throw error;
+    throw new LedgerUnavailable(error.message, "none", { cause: error });
   }
-}
-
-/** A dry run changes nothing, whatever became of it. */
-function undone(error: unknown): unknown {
-  if (!(error instanceof LedgerUnavailable)) return error;
-  return new LedgerUnavailable(error.message, "none", { cause: error });
 }
 
 export function withId(content: CommandContent, id: CommandId): Command {

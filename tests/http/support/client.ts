@@ -92,7 +92,7 @@ export const debit = (valor: unknown) => ({ valor, tipo: "d", descricao: "debit"
 export const accountPath = (id: string) => `/v1/accounts/${encodeURIComponent(id)}`;
 
 /** Six digits of the second, as all times have on the wire. */
-export const A_TIME: unknown = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+export const A_TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 
 /** The path of the next page; null after the last one. */
 export function nextOf(reply: Response): string | null {
