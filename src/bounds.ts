@@ -6,20 +6,41 @@
 import assert from "node:assert";
 
 export const bounds = {
-  /** Size of a request's body. The longest valid body, with every character escaped, fits several times. */
-  body_bytes_max: 4096,
+  /** Size of a request's body: on the contest's route, on the others, and of a batch. */
+  contest_body_bytes_max: 4096,
+  body_bytes_max: 8192,
+  batch_body_bytes_max: 256 * 1024,
+  /** Commands in one request. */
+  batch_request_commands_max: 500,
+  /** Fields of a request that an answer calls wrong; any others are not named. */
+  field_errors_told_max: 20,
   /** `descricao`, in code points (contract). */
-  description_characters_max: 10,
-  /** `nome`, in code points. */
+  contest_description_characters_max: 10,
+  /** Of transactions and holds, in code points. */
+  description_characters_max: 140,
+  /** Visible ASCII characters. */
+  reference_characters_max: 64,
+  /** Of accounts, in code points. */
   name_characters_max: 100,
+  metadata_members_max: 20,
+  /** In code points. */
+  metadata_name_characters_max: 40,
+  metadata_text_characters_max: 200,
+  /** All names and texts together, in UTF-8. */
+  metadata_bytes_max: 1024,
+  transaction_postings_max: 20,
+  transaction_conditions_max: 10,
+  hold_seconds_default: 600,
+  /** 30 days. */
+  hold_seconds_max: 2_592_000,
   /** `Idempotency-Key`, visible ASCII characters. */
   idempotency_key_characters_max: 255,
   /** How long the outcome of a command with an `Idempotency-Key` is remembered. */
   idempotency_key_kept_seconds: 24 * 60 * 60,
   /** Entries in a statement (contract). */
   statement_entries_max: 10,
-  history_page_entries_default: 50,
-  history_page_entries_max: 100,
+  list_items_default: 50,
+  list_items_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */
   batch_commands_max: 1024,
   /** Holds that one commit of the embedded ledger ends because their time has come. */
@@ -176,10 +197,9 @@ export const bounds = {
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
-assert(bounds.name_characters_max * longestEscape * 2 < bounds.body_bytes_max);
+assert(bounds.contest_description_characters_max * longestEscape * 2 < bounds.contest_body_bytes_max);
 assert(bounds.description_characters_max * longestEscape * 2 < bounds.body_bytes_max);
-assert(bounds.history_page_entries_default <= bounds.history_page_entries_max);
-assert(bounds.statement_entries_max <= bounds.history_page_entries_max);
+assert(bounds.list_items_default <= bounds.list_items_max);
 assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000);
 assert(bounds.call_commands_max * 2 < 8000);
 assert(bounds.redis_ping_milliseconds < bounds.redis_silence_milliseconds_max);
