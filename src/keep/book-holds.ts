@@ -28,7 +28,7 @@ export interface HoldRow {
 export function holdColumns(sql: Queryable) {
   return sql`
     h.shard, h.g, h.place, h.time, h.account, h.counterparty, h.amount, h.captured, h.state, h.expires_at,
-    h.details::text AS details, h.ended_g, h.ended_place, h.ended_at`;
+    h.details, h.ended_g, h.ended_place, h.ended_at`;
 }
 
 export function keptHold(row: HoldRow): Hold {

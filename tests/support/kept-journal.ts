@@ -269,7 +269,7 @@ async function keptTables(sql: Sql): Promise<TableTexts> {
   const read = async (table: (typeof TABLES)[number]): Promise<string[]> => {
     const rows = await sql<Row[]>`SELECT * FROM ${sql(table)}`;
     return rows.map((row) =>
-      rowText(table === "holds" ? { ...row, details: detailsIn(JSON.stringify(row["details"])) } : row),
+      rowText(table === "holds" ? { ...row, details: detailsIn(String(row["details"])) } : row),
     );
   };
   const [entries, accounts, limits] = [await read("entries"), await read("accounts"), await read("limits")];

@@ -80,8 +80,9 @@ CREATE TABLE entries (
 CREATE INDEX entries_reference ON entries (reference, coalesce(decided_at, time), shard, g, place)
   WHERE reference IS NOT NULL;
 
--- Every hold, by the place of its event in the journal. `counterparty` is where it is to go, NULL for the outside. What
--- ended it is at `ended_place` of batch `ended_g`; if it captured anything, that is the transaction.
+-- Every hold, by the place of its event in the journal. `counterparty` is where it is to go, NULL for the outside.
+-- `details` is JSON, as the event has it to the letter. What ended it is at `ended_place` of batch `ended_g`; if it captured
+-- anything, that is the transaction.
 CREATE TABLE holds (
   shard integer NOT NULL,
   g bigint NOT NULL,
@@ -94,7 +95,7 @@ CREATE TABLE holds (
   state text NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
   expires_at bigint NOT NULL,
   command text NOT NULL,
-  details jsonb NOT NULL,
+  details text NOT NULL,
   ended_g bigint,
   ended_place integer,
   ended_at bigint,
@@ -262,7 +263,7 @@ BEGIN
       ended_place, ended_at
     )
     SELECT of_shard, f[1]::bigint, f[2]::integer, f[3]::bigint, f[4], nullif(f[5], ''), f[6]::bigint, f[7]::bigint, f[8],
-      f[9]::bigint, f[10], f[11]::jsonb, nullif(f[12], '')::bigint, nullif(f[13], '')::integer, nullif(f[14], '')::bigint
+      f[9]::bigint, f[10], f[11], nullif(f[12], '')::bigint, nullif(f[13], '')::integer, nullif(f[14], '')::bigint
     FROM (SELECT string_to_array(unnest(string_to_array(new_holds, by_row)), by_field) AS f OFFSET 0) AS fields;
   END IF;
 
