@@ -18,7 +18,7 @@ interface EntryRow {
   readonly time: Micros;
   readonly shard: number;
   readonly g: number;
-  readonly place: number;
+  readonly event: number;
   readonly decided_at: Micros | null;
   readonly counterparty: Party | null;
   readonly reference: string | null;
@@ -37,7 +37,7 @@ export async function readEntries(sql: Queryable, id: AccountId, page: EntriesPa
     SELECT a.seq AS kept_seq, to_json(e) AS entry
     FROM accounts AS a
     LEFT JOIN LATERAL (
-      SELECT account, seq, kind, value, balance, description, command AS id, time, shard, g, place, decided_at,
+      SELECT account, seq, kind, value, balance, description, command AS id, time, shard, g, event, decided_at,
         counterparty, reference
       FROM entries
       WHERE account = a.account ${within}
@@ -49,8 +49,8 @@ export async function readEntries(sql: Queryable, id: AccountId, page: EntriesPa
 }
 
 function keptEntry(row: EntryRow): KeptEntry {
-  const { shard, g, place, decided_at: decidedAt, counterparty, ...entry } = row;
-  const transaction = eventId("t", shard, g, place, decidedAt ?? entry.time);
+  const { shard, g, event, decided_at: decidedAt, counterparty, ...entry } = row;
+  const transaction = eventId("t", shard, g, event, decidedAt ?? entry.time);
   return { ...entry, counterparty: counterparty ?? WORLD, transaction };
 }
 

@@ -10,10 +10,10 @@ import { integers } from "./pg-array.ts";
 export interface HoldRow {
   readonly shard: number;
   readonly g: number;
-  readonly place: number;
+  readonly event: number;
   readonly time: Micros;
   readonly account: AccountId;
-  readonly counterparty: Party | null;
+  readonly recipient: Party | null;
   readonly amount: number;
   readonly captured: number;
   readonly state: HoldStatus;
@@ -21,39 +21,39 @@ export interface HoldRow {
   /** JSON. */
   readonly details: string;
   readonly ended_g: number | null;
-  readonly ended_place: number | null;
+  readonly ended_event: number | null;
   readonly ended_at: Micros | null;
 }
 
 export function holdColumns(sql: Queryable) {
   return sql`
-    h.shard, h.g, h.place, h.time, h.account, h.counterparty, h.amount, h.captured, h.state, h.expires_at,
-    h.details, h.ended_g, h.ended_place, h.ended_at`;
+    h.shard, h.g, h.event, h.time, h.account, h.recipient, h.amount, h.captured, h.state, h.expires_at,
+    h.details, h.ended_g, h.ended_event, h.ended_at`;
 }
 
 export function keptHold(row: HoldRow): Hold {
   const {
     shard,
     g,
-    place,
+    event,
     time,
     captured,
     ended_g: endedG,
-    ended_place: endedPlace,
+    ended_event: endedEvent,
     ended_at: endedAt,
   } = row;
   const { reverses: _, ...details } = detailsIn(row.details);
-  const moved = captured > 0 && endedG !== null && endedPlace !== null && endedAt !== null;
+  const moved = captured > 0 && endedG !== null && endedEvent !== null && endedAt !== null;
   return {
-    id: eventId("h", shard, g, place, time),
+    id: eventId("h", shard, g, event, time),
     state: row.state,
     from: row.account,
-    to: row.counterparty ?? WORLD,
+    to: row.recipient ?? WORLD,
     amount: row.amount,
     captured,
     expiresAt: row.expires_at,
     time,
-    transaction: moved ? eventId("t", shard, endedG, endedPlace, endedAt) : null,
+    transaction: moved ? eventId("t", shard, endedG, endedEvent, endedAt) : null,
     ...details,
   };
 }
@@ -63,7 +63,7 @@ export async function readHold(sql: Queryable, id: EventId): Promise<Hold | null
   if (place === null) return null;
   const [row] = await sql<HoldRow[]>`
     SELECT ${holdColumns(sql)} FROM holds AS h
-    WHERE h.shard = ${place.shard} AND h.g = ${place.g} AND h.place = ${place.index}`;
+    WHERE h.shard = ${place.shard} AND h.g = ${place.g} AND h.event = ${place.index}`;
   const hold = row === undefined ? null : keptHold(row);
   // Another one may stand in the place of one that was lost.
   return hold?.id === id ? hold : null;
@@ -73,7 +73,7 @@ export async function readHold(sql: Queryable, id: EventId): Promise<Hold | null
 interface Reached {
   readonly shard: number;
   readonly g: number;
-  readonly place: number;
+  readonly event: number;
 }
 
 /**
@@ -91,22 +91,22 @@ export async function listHolds(
     SELECT ${holdColumns(sql)}
     FROM unnest(
       ${integers(reached, ({ shard }) => shard)}::text::integer[], ${integers(reached, ({ g }) => g)}::text::bigint[],
-      ${integers(reached, ({ place }) => place)}::text::integer[]
-    ) AS p (shard, g, place)
+      ${integers(reached, ({ event }) => event)}::text::integer[]
+    ) AS p (shard, g, event)
     CROSS JOIN LATERAL (
       SELECT * FROM holds AS h
-      WHERE h.shard = p.shard AND (h.g, h.place) < (p.g, p.place)
+      WHERE h.shard = p.shard AND (h.g, h.event) < (p.g, p.event)
         ${account === null ? sql`` : sql`AND h.account = ${account}`}
         ${state === null ? sql`` : sql`AND h.state = ${state}`}
-      ORDER BY h.g DESC, h.place DESC LIMIT ${count + 1}
+      ORDER BY h.g DESC, h.event DESC LIMIT ${count + 1}
     ) AS h
-    ORDER BY h.time DESC, h.shard DESC, h.g DESC, h.place DESC`;
+    ORDER BY h.time DESC, h.shard DESC, h.g DESC, h.event DESC`;
   const items = rows.slice(0, count);
   if (rows.length <= count) return { items: items.map(keptHold), next: null };
   const next = reached.map(({ shard, ...before }) => {
     const last = items.findLast((row) => row.shard === shard);
-    const { g, place } = last ?? before;
-    return { shard, g, place };
+    const { g, event } = last ?? before;
+    return { shard, g, event };
   });
   return { items: items.map(keptHold), next: formatReached(next) };
 }
@@ -116,20 +116,20 @@ async function newest(sql: Queryable, account: AccountId | null): Promise<Reache
   const rows = await sql<{ shard: number; last_g: number }[]>`SELECT shard, last_g FROM cursors`;
   return rows
     .filter(({ shard }) => account === null || shard === shardOf(account, rows.length))
-    .map(({ shard, last_g: lastG }) => ({ shard, g: lastG + 1, place: 0 }));
+    .map(({ shard, last_g: lastG }) => ({ shard, g: lastG + 1, event: 0 }));
 }
 
 function formatReached(reached: readonly Reached[]): string {
-  return reached.map(({ shard, g, place }) => `${shard}-${g}-${place}`).join("_");
+  return reached.map(({ shard, g, event }) => `${shard}-${g}-${event}`).join("_");
 }
 
 /** `null` if the text is none. */
 function parseReached(text: string): Reached[] | null {
   const reached: Reached[] = [];
   for (const part of text.split("_")) {
-    const [, shard, g, place] = /^(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(part) ?? [];
-    if (place === undefined) return null;
-    reached.push({ shard: Number(shard), g: Number(g), place: Number(place) });
+    const [, shard, g, event] = /^(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(part) ?? [];
+    if (event === undefined) return null;
+    reached.push({ shard: Number(shard), g: Number(g), event: Number(event) });
   }
   return reached;
 }

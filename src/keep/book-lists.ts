@@ -41,11 +41,11 @@ interface Position {
   readonly time: Micros;
   readonly shard: number;
   readonly g: number;
-  readonly place: number;
+  readonly event: number;
 }
 
 /** Behind every position there is. */
-const NEWEST: Position = { time: Number.MAX_SAFE_INTEGER, shard: 0, g: 0, place: 0 };
+const NEWEST: Position = { time: Number.MAX_SAFE_INTEGER, shard: 0, g: 0, event: 0 };
 
 /**
  * Newest first. With a reference or an account they are found by entries; else from the journal, in the order of its
@@ -65,8 +65,8 @@ export function listTransactions(
 interface EventRow {
   readonly shard: number;
   readonly g: number;
-  readonly place: number;
-  readonly event: string;
+  readonly event: number;
+  readonly text: string;
 }
 
 /** Keys are positions. */
@@ -81,18 +81,18 @@ async function byReference(
   const before = beforeTime === null ? position : earlier(position, { ...NEWEST, time: beforeTime });
   // The entries of one transaction stand together.
   const rows = await sql<(EventRow & { readonly time: Micros })[]>`
-    SELECT p.*, j.events[p.place + 1] AS event
+    SELECT p.*, j.events[p.event + 1] AS text
     FROM (
-      SELECT DISTINCT coalesce(decided_at, time) AS time, shard, g, place FROM entries
+      SELECT DISTINCT coalesce(decided_at, time) AS time, shard, g, event FROM entries
       WHERE reference = ${reference}
-        AND (coalesce(decided_at, time), shard, g, place)
-          < (${before.time}::bigint, ${before.shard}::integer, ${before.g}::bigint, ${before.place}::integer)
+        AND (coalesce(decided_at, time), shard, g, event)
+          < (${before.time}::bigint, ${before.shard}::integer, ${before.g}::bigint, ${before.event}::integer)
         AND coalesce(decided_at, time) >= ${fromTime ?? 0}
         ${account === null ? sql`` : sql`AND account = ${account}`}
-      ORDER BY time DESC, shard DESC, g DESC, place DESC LIMIT ${count + 1}
+      ORDER BY time DESC, shard DESC, g DESC, event DESC LIMIT ${count + 1}
     ) AS p
     JOIN journal AS j ON j.shard = p.shard AND j.g = p.g
-    ORDER BY p.time DESC, p.shard DESC, p.g DESC, p.place DESC`;
+    ORDER BY p.time DESC, p.shard DESC, p.g DESC, p.event DESC`;
   return listed(rows, count, formatPosition);
 }
 
@@ -117,12 +117,12 @@ async function byAccount(
   ];
   // Of the entries that a transaction made of the account, the first.
   const rows = await sql<(EventRow & { readonly seq: number })[]>`
-    SELECT e.seq, e.shard, e.g, e.place, j.events[e.place + 1] AS event
+    SELECT e.seq, e.shard, e.g, e.event, j.events[e.event + 1] AS text
     FROM accounts AS a
     CROSS JOIN LATERAL (
-      SELECT e.seq, e.shard, e.g, e.place FROM entries AS e
+      SELECT e.seq, e.shard, e.g, e.event FROM entries AS e
       WHERE e.account = a.account ${within} AND NOT EXISTS (
-        SELECT FROM entries AS b WHERE b.account = e.account AND b.seq = e.seq - 1 AND b.g = e.g AND b.place = e.place
+        SELECT FROM entries AS b WHERE b.account = e.account AND b.seq = e.seq - 1 AND b.g = e.g AND b.event = e.event
       )
       ORDER BY e.seq DESC LIMIT ${count + 1}
     ) AS e
@@ -146,14 +146,14 @@ async function fromJournal(
   let last = earlier(first, { ...NEWEST, time: latest });
   let read = 0;
   for (let size = ROWS_FIRST; ; size = Math.min(size * 4, ROWS_MAX)) {
-    const rows = await sql<(Omit<Position, "place"> & { readonly events: readonly string[] })[]>`
+    const rows = await sql<(Omit<Position, "event"> & { readonly events: readonly string[] })[]>`
       SELECT time, shard, g, array_to_json(events) AS events FROM journal
       WHERE time <= ${last.time} AND (time, shard, g) <= (${last.time}::bigint, ${last.shard}::integer, ${last.g}::bigint)
         AND time >= ${fromTime ?? 0}
       ORDER BY time DESC, shard DESC, g DESC LIMIT ${size}`;
     for (const { events, ...row } of rows) {
       const isFirst = row.time === last.time && row.shard === last.shard && row.g === last.g;
-      const end = isFirst ? Math.min(last.place, events.length) : events.length;
+      const end = isFirst ? Math.min(last.event, events.length) : events.length;
       for (let index = end - 1; index >= 0; index -= 1) {
         const text = events[index] ?? "";
         // What is none of them is not parsed.
@@ -161,10 +161,10 @@ async function fromJournal(
         if (transaction === null) continue;
         const { time } = transaction;
         if (time < (fromTime ?? 0) || time >= (beforeTime ?? Number.MAX_SAFE_INTEGER)) continue;
-        found.push({ transaction, position: { ...row, place: index } });
+        found.push({ transaction, position: { ...row, event: index } });
         if (found.length > count) return pageOf(found, count, true);
       }
-      last = { ...row, place: 0 };
+      last = { ...row, event: 0 };
     }
     read += rows.length;
     if (rows.length < size) return pageOf(found, count, false);
@@ -202,27 +202,27 @@ function listed<Row extends EventRow>(
   const items = rows.slice(0, count);
   const last = items.at(-1);
   return {
-    items: items.flatMap(({ shard, g, place, event }) => {
-      const transaction = transactionOf(parseEvent(event), { shard, g, index: place });
+    items: items.flatMap(({ shard, g, event, text }) => {
+      const transaction = transactionOf(parseEvent(text), { shard, g, index: event });
       return transaction === null ? [] : [transaction];
     }),
     next: rows.length > count && last !== undefined ? keyOf(last) : null,
   };
 }
 
-function formatPosition({ time, shard, g, place }: Position): string {
-  return `${time}-${shard}-${g}-${place}`;
+function formatPosition({ time, shard, g, event }: Position): string {
+  return `${time}-${shard}-${g}-${event}`;
 }
 
 /** `null` if the text is none. */
 function parsePosition(text: string): Position | null {
-  const [, time, shard, g, place] = /^(\d{1,16})-(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(text) ?? [];
-  if (place === undefined) return null;
-  return { time: Number(time), shard: Number(shard), g: Number(g), place: Number(place) };
+  const [, time, shard, g, event] = /^(\d{1,16})-(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(text) ?? [];
+  if (event === undefined) return null;
+  return { time: Number(time), shard: Number(shard), g: Number(g), event: Number(event) };
 }
 
 function earlier(a: Position, b: Position): Position {
-  for (const column of ["time", "shard", "g", "place"] as const)
+  for (const column of ["time", "shard", "g", "event"] as const)
     if (a[column] !== b[column]) return a[column] < b[column] ? a : b;
   return a;
 }
@@ -231,6 +231,6 @@ function earlier(a: Position, b: Position): Position {
 export async function readReversalOf(sql: Queryable, id: EventId): Promise<EventId | null> {
   if (placeOfEvent("t", id) === null) return null;
   const [row] = await sql<{ reversal: EventId }[]>`
-    SELECT reversal FROM reversals WHERE transaction = ${id}`;
+    SELECT reversal FROM reversals WHERE reversed = ${id}`;
   return row?.reversal ?? null;
 }

@@ -86,7 +86,10 @@ export class Books implements BooksReader {
       const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
       return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
-      throw divergence(error, first) ?? error;
+      if (!(error instanceof Divergence)) throw divergence(error, first) ?? error;
+      // Another one may have kept these batches meanwhile, so that holds that they end were not open any more.
+      if ((await this.#readEnd(first.shard)).g !== first.g - 1) return null;
+      throw error;
     }
   }
 

@@ -2,7 +2,14 @@ import type { Batch } from "../carry/batch.ts";
 import type { AccountId } from "../ledger/account.ts";
 import { formatDetails } from "../ledger/event.ts";
 import { endedHold, holdOf, type Place } from "../ledger/event-results.ts";
-import { eventId, type EventId, type Hold, type HoldStatus, placeOfEvent } from "../ledger/transaction.ts";
+import {
+  eventId,
+  type EventId,
+  type EventPlace,
+  type Hold,
+  type HoldStatus,
+  placeOfEvent,
+} from "../ledger/transaction.ts";
 import type { ChangingEvent, OpenHold } from "./account-steps.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { integers } from "./pg-array.ts";
@@ -83,24 +90,23 @@ export async function readEndingHolds(
   batches: readonly Batch[],
 ): Promise<Map<EventId, OpenHold>> {
   const from = batches[0]?.g ?? 0;
-  const places = batches.flatMap(({ events }) =>
-    events.flatMap((text) => {
-      const id = endedIn(text);
-      const place = id === null ? null : placeOfEvent("h", id);
-      return place === null || place.g >= from ? [] : [place];
-    }),
-  );
+  const places: EventPlace[] = [];
+  for (const text of batches.flatMap(({ events }) => events)) {
+    const id = endedIn(text);
+    const place = id === null ? null : placeOfEvent("h", id);
+    if (place !== null && place.g < from) places.push(place);
+  }
   if (places.length === 0) return new Map();
-  const rows = await sql<{ g: number; place: number; time: number; account: AccountId; amount: number }[]>`
-    SELECT h.g, h.place, h.time, h.account, h.amount
+  const rows = await sql<{ g: number; event: number; time: number; account: AccountId; amount: number }[]>`
+    SELECT h.g, h.event, h.time, h.account, h.amount
     FROM unnest(
       ${integers(places, ({ g }) => g)}::text::bigint[], ${integers(places, ({ index }) => index)}::text::integer[]
-    ) AS p (g, place)
-    JOIN holds AS h ON h.shard = ${shard} AND h.g = p.g AND h.place = p.place
+    ) AS p (g, event)
+    JOIN holds AS h ON h.shard = ${shard} AND h.g = p.g AND h.event = p.event
     WHERE h.state = 'open'`;
   return new Map(
-    rows.map(({ g, place, time, account, amount }) => [
-      eventId("h", shard, g, place, time),
+    rows.map(({ g, event, time, account, amount }) => [
+      eventId("h", shard, g, event, time),
       { account, amount },
     ]),
   );

@@ -58,7 +58,7 @@ export interface NewLimit {
 }
 
 export interface Reversal {
-  readonly transaction: EventId;
+  readonly reversed: EventId;
   readonly reversal: EventId;
   readonly time: number;
 }
@@ -155,9 +155,9 @@ class Collector {
       }
       case "transaction":
         if (event.reverses !== null) {
-          const { time, reverses: transaction } = event;
+          const { time, reverses: reversed } = event;
           const reversal = eventId("t", place.shard, place.g, place.index, time);
-          this.#reversals.push({ transaction, reversal, time });
+          this.#reversals.push({ reversed, reversal, time });
         }
         this.#move(event, place);
         break;

@@ -41,8 +41,8 @@ const TABLES = [
   { table: "accounts", key: "account", of: "account" },
   { table: "limits", key: "account, version", of: "account" },
   { table: "entries", key: "account, seq", of: "account" },
-  { table: "holds", key: "shard, g, place", of: "coalesce(old.account, made.account)" },
-  { table: "reversals", key: "transaction", of: "transaction" },
+  { table: "holds", key: "shard, g, event", of: "coalesce(old.account, made.account)" },
+  { table: "reversals", key: "reversed", of: "reversed" },
   { table: "totals", key: "shard, unit", of: "unit" },
 ] as const;
 
@@ -187,7 +187,7 @@ async function addEvents(
     await callAddChanges(sql, shard, batches, changes);
     await sql.unsafe(
       `INSERT INTO entries (
-         seq, value, balance, credit_limit, time, place, account, kind, description, command, g, shard
+         seq, value, balance, credit_limit, time, event, account, kind, description, command, g, shard
        )
        SELECT e.*, j.g, j.shard FROM ${schema}.journal AS j, entries_of(j.events) AS e
        WHERE j.shard = $1 AND j.g > $2 AND j.g <= $3`,

@@ -153,13 +153,13 @@ async function loadHolds(sql: Sql, loader: Loader, now: number): Promise<void> {
 }
 
 async function loadReversals(sql: Sql, loader: Loader, now: number): Promise<void> {
-  const rows = sql<{ transaction: EventId; reversal: EventId; time: number }[]>`
-    SELECT transaction, reversal, time FROM reversals
+  const rows = sql<{ reversed: EventId; reversal: EventId; time: number }[]>`
+    SELECT reversed, reversal, time FROM reversals
     WHERE time > ${now - ENDED_SECONDS * 1_000_000}`.cursor(bounds.load_rows_max);
   for await (const page of rows) {
-    for (const { transaction, reversal, time } of page) {
-      const shard = placeOfEvent("t", transaction)?.shard ?? 0;
-      await loader.add(shard, ["v", transaction, reversal, secondsLeft(time, now, ENDED_SECONDS)]);
+    for (const { reversed, reversal, time } of page) {
+      const shard = placeOfEvent("t", reversed)?.shard ?? 0;
+      await loader.add(shard, ["v", reversed, reversal, secondsLeft(time, now, ENDED_SECONDS)]);
     }
   }
 }
@@ -195,7 +195,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
       SELECT ${holdColumns(sql)} FROM holds AS h
       WHERE h.shard = j.shard
         AND h.g = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 2)::bigint END
-        AND h.place = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 3)::integer END
+        AND h.event = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 3)::integer END
     ) AS h ON true
     WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '% key:%' OR e.text LIKE '% bat:%')
     ORDER BY j.shard, j.g, e.place`.cursor(bounds.load_rows_max);

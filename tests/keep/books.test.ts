@@ -276,9 +276,16 @@ describe.skipIf(serversMissing !== null)("the books", () => {
 
   test("two that keep the same batches at once: each row once, in order", async () => {
     const other = new Books({ url: setup.url, name: "other", connections_max: 2 });
-    const batches = Array.from({ length: 60 }, (_, index) =>
-      setup.source.batch(String(1 + (index % 5)), 10, -5),
-    );
+    let held: string | null = null;
+    const batches = Array.from({ length: 60 }, (_, index) => {
+      const { source } = setup;
+      const events = [10, -5].map((value) => source.entry(String(1 + (index % 4)), value));
+      // Each hold is ended by the batch after the one that made it.
+      if (held !== null) events.push(source.release(held));
+      events.push(source.hold("5", 1));
+      held = source.latest.hold;
+      return source.close(events);
+    });
     const keepAll = async (keeper: Books, size: number) => {
       for (let at = 0; at < batches.length; at += size) await keeper.keep(0, batches.slice(at, at + size));
     };

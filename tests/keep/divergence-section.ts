@@ -17,7 +17,7 @@ export function divergenceSection(setup: BooksUnderTest): void {
 
     test("a row that already exists", async () => {
       await setup.sql`
-      INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, place)
+      INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
       VALUES ('1', 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1, 0, 1, 0)`;
       await expectDivergence("1", 1);
     });
@@ -61,7 +61,7 @@ export function divergenceSection(setup: BooksUnderTest): void {
         expect(await failure(setup.books.keep(0, [batch]))).toMatchObject(place);
         await setup.sql`UPDATE accounts SET balance = 0 WHERE account = ${id}`;
         await setup.sql`
-        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, place)
+        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
         VALUES (${id}, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1, 0, 1, 0)`;
         expect(await failure(setup.books.keep(0, [batch]))).toMatchObject(place);
       });

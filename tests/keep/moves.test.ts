@@ -232,9 +232,9 @@ describe.skipIf(serversMissing !== null)("the books, of transactions and holds",
       await expectRefused(await refusedWith(text, hold, "h0-1-1-0"));
       await expectRefused(await refusedWith(text, " 1 100000 0 0", " 2 80000 0 0"));
       await expectRefused(await refusedWith(text, " 1 100000 0 0", " 1 100000 0 1"));
-      await setup.sql`UPDATE holds SET state = 'released', ended_g = 1, ended_place = 1, ended_at = 1`;
+      await setup.sql`UPDATE holds SET state = 'released', ended_g = 1, ended_event = 1, ended_at = 1`;
       await expectRefused(await failure(setup.keep(text)));
-      await setup.sql`UPDATE holds SET state = 'open', ended_g = NULL, ended_place = NULL, ended_at = NULL`;
+      await setup.sql`UPDATE holds SET state = 'open', ended_g = NULL, ended_event = NULL, ended_at = NULL`;
       source.g = 1;
       expect(await failure(setup.keep(text, text))).toBeInstanceOf(Divergence);
       source.g = 1;

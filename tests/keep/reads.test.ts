@@ -213,8 +213,8 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     await setup.keep(hold("1"), hold("2"), hold("1"));
     await setup.keep(hold("3"), source.release(ids[1] ?? ""));
     await setup.sql`
-      INSERT INTO holds SELECT 1, g, place, time + 1, 'elsewhere', counterparty, amount, captured, state, expires_at,
-        command, details, ended_g, ended_place, ended_at FROM holds WHERE account = '3'`;
+      INSERT INTO holds SELECT 1, g, event, time + 1, 'elsewhere', recipient, amount, captured, state, expires_at,
+        command, details, ended_g, ended_event, ended_at FROM holds WHERE account = '3'`;
     await setup.sql`UPDATE cursors SET last_g = 9 WHERE shard = 1`;
     const [a, b, c, d] = ids;
     const elsewhere = (d ?? "").replace(/^h0-2-0-(\d+)$/, (_, micros) => `h1-2-0-${Number(micros) + 1}`);

@@ -125,7 +125,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
 
     test("a row that already exists", async () => {
       await setup.world.sql`
-        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, place)
+        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
         VALUES ('3', 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1, 0, 1, 0)`;
       await setup.world.decide(setup.makeBatches(5));
       expect(await endOf()).toMatchObject({ name: "Divergence", account: "3", seq: 1 });

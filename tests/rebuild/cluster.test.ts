@@ -96,8 +96,8 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
         accounts: await sql`SELECT * FROM accounts ORDER BY account`,
         limits: await sql`SELECT * FROM limits ORDER BY account, version`,
         entries: await sql`SELECT * FROM entries ORDER BY account, seq`,
-        holds: await sql`SELECT * FROM holds ORDER BY shard, g, place`,
-        reversals: await sql`SELECT * FROM reversals ORDER BY transaction`,
+        holds: await sql`SELECT * FROM holds ORDER BY shard, g, event`,
+        reversals: await sql`SELECT * FROM reversals ORDER BY reversed`,
         totals: await sql`SELECT * FROM totals ORDER BY shard, unit`,
       },
     };
@@ -130,7 +130,7 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     const damage = [
       "UPDATE entries SET description = 'other' WHERE account = '1' AND seq = 1",
       "DELETE FROM entries WHERE account = '2' AND seq = 1",
-      `INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, place)
+      `INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
        VALUES ('5', 9999, 'credit', 1, 1, 0, 'x', 'req:x', 1, 1, 1, 0)`,
       "UPDATE accounts SET balance = balance + 1 WHERE account = '3'",
       "UPDATE accounts SET name = 'Other' WHERE name LIKE 'Padaria%'",

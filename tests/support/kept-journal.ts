@@ -107,8 +107,8 @@ class Tables {
       case "transaction":
         for (const account of event.accounts) this.#set(account);
         if (event.reverses !== null) {
-          const { time, reverses: transaction } = event;
-          this.#reversals.push({ transaction, reversal: transactionOf(event, place)?.id, time });
+          const { time, reverses: reversed } = event;
+          this.#reversals.push({ reversed, reversal: transactionOf(event, place)?.id, time });
         }
         break;
       case "hold": {
@@ -124,9 +124,9 @@ class Tables {
         } = holdOf(event, place);
         const { description, reference, metadata } = hold;
         const details = detailsIn(formatDetails({ description, reference, metadata }, null));
-        const head = { ...placeColumns(place), time, account, counterparty: outside(counterparty), amount };
+        const head = { ...placeColumns(place), time, account, recipient: outside(to), amount };
         const rest = { expires_at: expiresAt, command: event.id, details };
-        const end = { ended_g: null, ended_place: null, ended_at: null };
+        const end = { ended_g: null, ended_event: null, ended_at: null };
         this.#holds.set(id, { ...head, captured: 0, state: "open", ...rest, ...end });
         break;
       }
@@ -205,7 +205,7 @@ class Tables {
     const hold = this.#holds.get(event.hold);
     if (hold?.["state"] !== "open") throw new Error(`the journal ends ${event.hold}, which is not open`);
     const captured = postings.reduce((sum, { amount }) => sum + amount, 0);
-    const end = { ended_g: place.g, ended_place: place.index, ended_at: event.time };
+    const end = { ended_g: place.g, ended_event: place.index, ended_at: event.time };
     Object.assign(hold, { state, captured, ...end });
   }
 
@@ -244,7 +244,7 @@ class Tables {
 }
 
 function placeColumns({ shard, g, index }: Place): Row {
-  return { shard, g, place: index };
+  return { shard, g, event: index };
 }
 
 function outside(party: Party): string | null {

@@ -54,7 +54,7 @@ CREATE TABLE accounts (
 
 CREATE INDEX accounts_metadata ON accounts USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
--- `credit_limit` is the one that the entry had to keep. Its event is in the journal: at `place` (from 0) of batch `g` of
+-- `credit_limit` is the one that the entry had to keep. Its event is in the journal: the one at `event` (from 0) of batch `g` of
 -- the shard. `counterparty` is NULL for the outside, `decided_at` where the event has the entry's time. The order of the
 -- columns leaves no gaps in a row.
 CREATE TABLE entries (
@@ -65,7 +65,7 @@ CREATE TABLE entries (
   time bigint NOT NULL,
   g bigint NOT NULL,
   shard integer NOT NULL,
-  place integer NOT NULL,
+  event integer NOT NULL,
   account text COLLATE "C" NOT NULL,
   kind text NOT NULL CHECK (kind IN ('credit', 'debit')),
   description text NOT NULL,
@@ -77,19 +77,19 @@ CREATE TABLE entries (
 );
 
 -- In the order in which transactions are listed.
-CREATE INDEX entries_reference ON entries (reference, coalesce(decided_at, time), shard, g, place)
+CREATE INDEX entries_reference ON entries (reference, coalesce(decided_at, time), shard, g, event)
   WHERE reference IS NOT NULL;
 
--- Every hold, by the place of its event in the journal. `counterparty` is where it is to go, NULL for the outside.
--- `details` is JSON, as the event has it to the letter. What ended it is at `ended_place` of batch `ended_g`; if it captured
+-- Every hold, by the place of its event in the journal. `recipient` is where it is to go, NULL for the outside.
+-- `details` is JSON, as the event has it to the letter. What ended it is at `ended_event` of batch `ended_g`; if it captured
 -- anything, that is the transaction.
 CREATE TABLE holds (
   shard integer NOT NULL,
   g bigint NOT NULL,
-  place integer NOT NULL,
+  event integer NOT NULL,
   time bigint NOT NULL,
   account text COLLATE "C" NOT NULL,
-  counterparty text COLLATE "C",
+  recipient text COLLATE "C",
   amount bigint NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
   captured bigint NOT NULL CHECK (captured >= 0),
   state text NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
@@ -97,18 +97,18 @@ CREATE TABLE holds (
   command text NOT NULL,
   details text NOT NULL,
   ended_g bigint,
-  ended_place integer,
+  ended_event integer,
   ended_at bigint,
-  PRIMARY KEY (shard, g, place),
+  PRIMARY KEY (shard, g, event),
   CHECK ((state = 'open') = (ended_at IS NULL))
 );
 
-CREATE INDEX holds_account ON holds (account, g, place);
-CREATE INDEX holds_open ON holds (shard, g, place) WHERE state = 'open';
+CREATE INDEX holds_account ON holds (account, g, event);
+CREATE INDEX holds_open ON holds (shard, g, event) WHERE state = 'open';
 
 -- Which transaction was taken back by which other one, when.
 CREATE TABLE reversals (
-  transaction text COLLATE "C" PRIMARY KEY,
+  reversed text COLLATE "C" PRIMARY KEY,
   reversal text COLLATE "C" NOT NULL,
   time bigint NOT NULL
 );
@@ -150,7 +150,7 @@ CREATE TABLE restores (
 -- description, is the rest of the text and may contain spaces, but seldom does. A plain query, so that PostgreSQL plans
 -- it as part of the statement that calls it.
 CREATE FUNCTION entries_of(texts text[]) RETURNS TABLE (
-  seq bigint, value bigint, balance bigint, credit_limit bigint, "time" bigint, place integer, account text, kind text,
+  seq bigint, value bigint, balance bigint, credit_limit bigint, "time" bigint, event integer, account text, kind text,
   description text, command text
 ) LANGUAGE sql STABLE AS $$
   SELECT f[3]::bigint, f[5]::bigint, f[6]::bigint, f[7]::bigint, f[4]::bigint, at - 1, f[2],
@@ -170,7 +170,7 @@ $$;
 --          opened    [{account, unit, name, metadata, opening, credit_limit, opened_at, command}], with no entries yet
 --          details   [{account, name, metadata}], as they are now
 --          limits    [{account, credit_limit, after_seq, command, changed_at}] in their order, whether changed or not
---          reversals [{transaction, reversal, time}]
+--          reversals [{reversed, reversal, time}]
 -- entries  those of transactions between accounts and of captures
 -- holds    those that were created; they may have ended since
 -- ends     of the holds that were there before
@@ -249,7 +249,7 @@ BEGIN
 
   IF new_entries <> '' THEN
     INSERT INTO entries (
-      seq, value, balance, credit_limit, time, g, shard, place, account, kind, description, command, counterparty,
+      seq, value, balance, credit_limit, time, g, shard, event, account, kind, description, command, counterparty,
       reference, decided_at
     )
     SELECT f[1]::bigint, f[2]::bigint, f[3]::bigint, f[4]::bigint, f[5]::bigint, f[6]::bigint, of_shard, f[7]::integer,
@@ -259,8 +259,8 @@ BEGIN
 
   IF new_holds <> '' THEN
     INSERT INTO holds (
-      shard, g, place, time, account, counterparty, amount, captured, state, expires_at, command, details, ended_g,
-      ended_place, ended_at
+      shard, g, event, time, account, recipient, amount, captured, state, expires_at, command, details, ended_g,
+      ended_event, ended_at
     )
     SELECT of_shard, f[1]::bigint, f[2]::integer, f[3]::bigint, f[4], nullif(f[5], ''), f[6]::bigint, f[7]::bigint, f[8],
       f[9]::bigint, f[10], f[11], nullif(f[12], '')::bigint, nullif(f[13], '')::integer, nullif(f[14], '')::bigint
@@ -269,10 +269,10 @@ BEGIN
 
   IF ends <> '' THEN
     UPDATE holds AS h
-    SET captured = e.f[3]::bigint, state = e.f[4], ended_g = e.f[5]::bigint, ended_place = e.f[6]::integer,
+    SET captured = e.f[3]::bigint, state = e.f[4], ended_g = e.f[5]::bigint, ended_event = e.f[6]::integer,
       ended_at = e.f[7]::bigint
     FROM (SELECT string_to_array(unnest(string_to_array(ends, by_row)), by_field) AS f OFFSET 0) AS e
-    WHERE h.shard = of_shard AND h.g = e.f[1]::bigint AND h.place = e.f[2]::integer AND h.state = 'open';
+    WHERE h.shard = of_shard AND h.g = e.f[1]::bigint AND h.event = e.f[2]::integer AND h.state = 'open';
     GET DIAGNOSTICS changed = ROW_COUNT;
     wanted := cardinality(string_to_array(ends, by_row));
     IF changed <> wanted THEN
@@ -299,9 +299,9 @@ BEGIN
   END IF;
 
   IF rest ? 'reversals' THEN
-    INSERT INTO reversals (transaction, reversal, time)
-    SELECT r.transaction, r.reversal, r.time
-    FROM jsonb_to_recordset(rest->'reversals') AS r (transaction text, reversal text, time bigint);
+    INSERT INTO reversals (reversed, reversal, time)
+    SELECT r.reversed, r.reversal, r.time
+    FROM jsonb_to_recordset(rest->'reversals') AS r (reversed text, reversal text, time bigint);
   END IF;
 END
 $$;
@@ -362,7 +362,7 @@ BEGIN
     RETURNING g, events
   )
   INSERT INTO entries (
-    seq, value, balance, credit_limit, time, place, account, kind, description, command, g, shard
+    seq, value, balance, credit_limit, time, event, account, kind, description, command, g, shard
   )
   SELECT e.*, kept.g, of_shard FROM kept, entries_of(kept.events) AS e;
 
