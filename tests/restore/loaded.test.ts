@@ -178,9 +178,8 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
       ]);
     // One of the holds is due.
     await Bun.sleep(1_100);
-    expect(
-      await redis.sendCommand(["FCALL", "razonete_sweep", "1", "razonete:{0}:head", epoch, "0", "100000"]),
-    ).toBe(1);
+    const sweep = ["FCALL", "razonete_sweep", "1", "razonete:{0}:head", epoch, "0", "100000"];
+    expect(Number(await redis.sendCommand(sweep))).toBe(1);
     expect(await reader.get(`razonete:{0}:hold:${last}`)).toStartWith("open 1 2 9 0 ");
 
     const outbox = await readOutbox(redis, 0, 1, 1000);

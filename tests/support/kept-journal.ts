@@ -113,19 +113,11 @@ class Tables {
         break;
       case "hold": {
         this.#set(event.account);
-        const {
-          id,
-          from: account,
-          to: counterparty,
-          amount,
-          expiresAt,
-          time,
-          ...hold
-        } = holdOf(event, place);
-        const { description, reference, metadata } = hold;
+        const { id, description, reference, metadata, time, ...hold } = holdOf(event, place);
         const details = detailsIn(formatDetails({ description, reference, metadata }, null));
+        const { from: account, to, amount } = hold;
         const head = { ...placeColumns(place), time, account, recipient: outside(to), amount };
-        const rest = { expires_at: expiresAt, command: event.id, details };
+        const rest = { expires_at: hold.expiresAt, command: event.id, details };
         const end = { ended_g: null, ended_event: null, ended_at: null };
         this.#holds.set(id, { ...head, captured: 0, state: "open", ...rest, ...end });
         break;
