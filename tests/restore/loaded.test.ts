@@ -88,7 +88,10 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
         held[key] = await reader.send("ZREVRANGE", [key, "0", "9", "WITHSCORES"]);
       else if (kind === "expiries") held[key] = await reader.send("ZRANGE", [key, "0", "-1", "WITHSCORES"]);
       else if (kind !== "outbox") {
-        held[key] = await reader.get(key);
+        const text = await reader.get(key);
+        // Those of the start have no details, or empty ones.
+        if (kind === "details" && text === " ") continue;
+        held[key] = text;
         const left = await reader.ttl(key);
         // Seconds may have gone by.
         held[`${key} lasts`] = left === -1 ? "for ever" : Math.round(left / 100) * 100;
