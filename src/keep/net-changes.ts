@@ -1,11 +1,12 @@
 import type { Batch } from "../carry/batch.ts";
-import { openingHash } from "../decide/function-codec.ts";
+import { openingHash } from "../ledger/content-hash.ts";
 import { messageOf } from "../errors.ts";
 import { type AccountId, type AccountStatus, type Metadata, WORLD } from "../ledger/account.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
 import { INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { entriesOf, type Place } from "../ledger/event-results.ts";
-import { eventId, type EventId } from "../ledger/transaction.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 import { type AccountStep, type ChangingEvent, isChange, type OpenHold, stepsOf } from "./account-steps.ts";
 import { Divergence } from "./divergence.ts";
 import { type HoldEnd, HoldChanges, type NewHold } from "./hold-changes.ts";
