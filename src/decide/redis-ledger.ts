@@ -93,7 +93,9 @@ export class RedisLedger implements Ledger {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shardOfCommand(command);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const answer = await shard.submit({ command, prepared: await this.#prepare(command) });
+      // Where nothing has to be looked up, it is in the queue before anything else happens.
+      const prepared = this.#preparedAtOnce(command) ?? (await this.#prepare(command));
+      const answer = await shard.submit({ command, prepared });
       if (answer.type === "accepted" || answer.type === "refused") return this.#completed(command, answer);
     }
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
@@ -280,13 +282,11 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  /**
-   * What a command becomes for the function, where it has to be looked up first: the details of an account that are
-   * changed, the postings of a transaction that is taken back.
-   */
-  async #prepare(command: Command): Promise<Prepared> {
+  /** `null`: something has to be looked up. */
+  #preparedAtOnce(command: Command): Prepared | null {
     const shards = this.#shards.length;
-    if (new Set(shardsOf(command, shards)).size > 1)
+    if (command.type === "transact") return AS_IS;
+    if (shards > 1 && new Set(shardsOf(command, shards)).size > 1)
       return { type: "refused", refused: refusedFor("shards-apart") };
     switch (command.type) {
       case "open": {
@@ -297,9 +297,25 @@ export class RedisLedger implements Ledger {
           if (shardOf(account, shards) === shard) return { type: "open", account };
         }
       }
+      case "change":
+        return command.name === undefined && command.metadata === undefined ? AS_IS : null;
+      case "reversal":
+        return null;
+      default:
+        return AS_IS;
+    }
+  }
+
+  /**
+   * What a command becomes for the function, where it has to be looked up first: the details of an account that are
+   * changed, the postings of a transaction that is taken back.
+   */
+  async #prepare(command: Command): Promise<Prepared> {
+    const atOnce = this.#preparedAtOnce(command);
+    if (atOnce !== null) return atOnce;
+    switch (command.type) {
       case "change": {
-        const { account, name, metadata } = command;
-        if (name === undefined && metadata === undefined) return AS_IS;
+        const { account } = command;
         const before = (await this.#shardOf(account).account(account, false))?.details;
         return before === undefined
           ? AS_IS
