@@ -8,6 +8,7 @@ import {
   open,
   refused,
   release,
+  requestId,
   resultOf,
   transact,
   transaction,
