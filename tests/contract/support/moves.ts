@@ -30,11 +30,11 @@ export function movesOf(subject: LedgerUnderTest, skips: Skips): Moves {
     },
     account: async (creditLimit, balance = 0, changes = {}) => {
       count += 1;
-      const id = `${TAG}${String(count).padStart(3, "0")}`;
-      accepted(await ledger.submit(open(creditLimit, { account: id, ...changes })));
+      const id = changes.account ?? `${TAG}${String(count).padStart(3, "0")}`;
+      accepted(await ledger.submit(open(creditLimit, { ...changes, account: id })));
       if (balance > 0) resultOf(await ledger.submit(transaction([["@world", id, balance]])));
       if (balance < 0) resultOf(await ledger.submit(transaction([[id, "@world", -balance]])));
-      return changes.account ?? id;
+      return id;
     },
   };
 }
