@@ -6,20 +6,41 @@
 import assert from "node:assert";
 
 export const bounds = {
-  /** Size of a request's body. The longest valid body, with every character escaped, fits several times. */
-  body_bytes_max: 4096,
+  /** Size of a request's body: on the contest's route, on the others, and of a batch. */
+  contest_body_bytes_max: 4096,
+  body_bytes_max: 8192,
+  batch_body_bytes_max: 256 * 1024,
+  /** Commands in one request. */
+  batch_request_commands_max: 500,
+  /** Fields of a request that an answer calls wrong; any others are not named. */
+  field_errors_told_max: 20,
   /** `descricao`, in code points (contract). */
-  description_characters_max: 10,
-  /** `nome`, in code points. */
+  contest_description_characters_max: 10,
+  /** Of transactions and holds, in code points. */
+  description_characters_max: 140,
+  /** Visible ASCII characters. */
+  reference_characters_max: 64,
+  /** Of accounts, in code points. */
   name_characters_max: 100,
+  metadata_members_max: 20,
+  /** In code points. */
+  metadata_name_characters_max: 40,
+  metadata_text_characters_max: 200,
+  /** All names and texts together, in UTF-8. */
+  metadata_bytes_max: 1024,
+  transaction_postings_max: 20,
+  transaction_conditions_max: 10,
+  hold_seconds_default: 600,
+  /** 30 days. */
+  hold_seconds_max: 2_592_000,
   /** `Idempotency-Key`, visible ASCII characters. */
   idempotency_key_characters_max: 255,
   /** How long the outcome of a command with an `Idempotency-Key` is remembered. */
   idempotency_key_kept_seconds: 24 * 60 * 60,
   /** Entries in a statement (contract). */
   statement_entries_max: 10,
-  history_page_entries_default: 50,
-  history_page_entries_max: 100,
+  list_items_default: 50,
+  list_items_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */
   batch_commands_max: 1024,
   /** Holds that one commit of the embedded ledger ends because their time has come. */
@@ -93,6 +114,8 @@ export const bounds = {
   books_answer_milliseconds_max: 7_000,
   /** The same in an API, where a client waits: shorter than the 3 s that the balancer waits for an API. */
   history_milliseconds_max: 1_500,
+  /** Rows of the journal that are looked through for one page of transactions; it ends there, with fewer of them. */
+  list_journal_rows_max: 20_000,
   /** As soon as the writer has this many entries, it keeps them without waiting for more. */
   keep_entries_target: 5_000,
   /** Minimum time between two transactions of a writer that is not behind: fewer, larger ones cost less. */
@@ -101,8 +124,10 @@ export const bounds = {
   feed_patience_milliseconds: 40,
   /** How often the writer checks the outbox, and removes from it what is kept. */
   outbox_look_milliseconds: 100,
-  /** How often the writer lets Redis forget the ids of requests that nobody sends again. */
+  /** How often the writer ends holds that are due, and lets Redis forget the ids of requests that nobody sends again. */
   sweep_milliseconds: 1_000,
+  /** Calls for that, one after the other, as long as there are holds to end: 4,000 of them. */
+  sweep_calls_max: 20,
   /** Batches in one read of the outbox. */
   outbox_read_batches_max: 1_000,
   /** Pause between the writer's attempts while a server is unavailable: doubled each time, up to this. */
@@ -166,8 +191,8 @@ export const bounds = {
   /** An audit with more work than this, counted in entries, will take longer, and shows its progress from the start. */
   audit_quiet_work_max: 1_000_000,
 
-  /** Rows of the journal from which a rebuild makes the books at once. */
-  rebuild_page_journal_rows: 5_000,
+  /** Rows of the journal from which a rebuild makes the books at once. Each may have hundreds of events. */
+  rebuild_page_journal_rows: 500,
   /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
   rebuild_retry_milliseconds: 500,
 
@@ -176,10 +201,9 @@ export const bounds = {
 } as const;
 
 const longestEscape = "\\ud83d\\ude00".length; // one code point outside the BMP, as two \u escapes
-assert(bounds.name_characters_max * longestEscape * 2 < bounds.body_bytes_max);
+assert(bounds.contest_description_characters_max * longestEscape * 2 < bounds.contest_body_bytes_max);
 assert(bounds.description_characters_max * longestEscape * 2 < bounds.body_bytes_max);
-assert(bounds.history_page_entries_default <= bounds.history_page_entries_max);
-assert(bounds.statement_entries_max <= bounds.history_page_entries_max);
+assert(bounds.list_items_default <= bounds.list_items_max);
 assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000);
 assert(bounds.call_commands_max * 2 < 8000);
 assert(bounds.redis_ping_milliseconds < bounds.redis_silence_milliseconds_max);

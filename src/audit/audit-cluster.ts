@@ -61,7 +61,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
-        await checkCommands(snapshot, scan.duplicateHashes, hash, findings);
+        await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
         await journal.finish();
         return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
       }),

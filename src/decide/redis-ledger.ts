@@ -21,7 +21,8 @@ import {
   type Statement,
   type TransactionFilter,
 } from "../ledger/ledger.ts";
-import { type EventId, type Hold, placeOfEvent, type Transaction } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
@@ -137,14 +138,17 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. Redis is read first:
-   * what the writer keeps and removes from the outbox after that is in the books by the time they are read.
+   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. The outbox is read
+   * only if there are any, and before the books are read again: what the writer keeps and removes from it after that is
+   * in them by then.
    */
   async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shardOf(id);
     const snapshot = await shard.account(id, false);
     if (snapshot === null) return null;
+    const first = await this.#fromBooks(this.#books.entries(id, page));
+    if (first.keptSeq >= snapshot.account.seq) return first.entries;
     const batches = await shard.outbox();
     const kept = await this.#fromBooks(this.#books.entries(id, page));
     const unkept = batches

@@ -3,7 +3,7 @@ import { type AccountDetails, type AccountId, type AccountState, WORLD } from ".
 import { openingHash } from "../ledger/content-hash.ts";
 import { formatDetails, INITIAL, type LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
-import { eventId, placeOfEvent } from "../ledger/transaction.ts";
+import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { entryRowsOf } from "./entry-row.ts";
 
 /** The statements that make the tables of events. @param prefix of the tables' names */

@@ -1,4 +1,3 @@
-import { bounds } from "../bounds.ts";
 import type { Parsed } from "./parse.ts";
 import { parseJson } from "./parse-json.ts";
 import type { Problem } from "./problems.ts";
@@ -8,10 +7,9 @@ const INVALID_JSON: Problem = {
   detail: "Send one JSON value in UTF-8, whatever the content type says.",
 };
 
-const TOO_LARGE: Problem = {
-  name: "body-too-large",
-  detail: `Send at most ${bounds.body_bytes_max} bytes.`,
-};
+function tooLarge(bytesMax: number): Problem {
+  return { name: "body-too-large", detail: `Send at most ${bytesMax} bytes.` };
+}
 
 // Fatal: otherwise an invalid byte would be replaced, and stored as a character that nobody sent.
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -23,18 +21,25 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * the bound. The rest of it is never in memory, and the connection can still be used.
  *
  * If it came in chunks, what was received after the last one was well-formed, too.
+ *
+ * @param whenEmpty what an empty body means; without it that is an error
  */
-export async function readJson(request: Request): Promise<Parsed<unknown>> {
+export async function readJson(
+  request: Request,
+  bytesMax: number,
+  whenEmpty?: object,
+): Promise<Parsed<unknown>> {
   const length = request.headers.get("content-length");
-  if (length !== null && Number(length) > bounds.body_bytes_max) return { ok: false, problem: TOO_LARGE };
+  if (length !== null && Number(length) > bytesMax) return { ok: false, problem: tooLarge(bytesMax) };
   let bytes: Uint8Array | null;
   try {
-    bytes = length === null ? await readBounded(request) : await request.bytes();
+    bytes = length === null ? await readBounded(request, bytesMax) : await request.bytes();
   } catch {
     // The client disconnected in the middle of the body, or it is malformed; nobody will read this answer.
     return { ok: false, problem: INVALID_JSON };
   }
-  if (bytes === null) return { ok: false, problem: TOO_LARGE };
+  if (bytes === null) return { ok: false, problem: tooLarge(bytesMax) };
+  if (bytes.length === 0 && whenEmpty !== undefined) return { ok: true, value: whenEmpty };
   try {
     return { ok: true, value: parseJson(utf8.decode(bytes)) };
   } catch {
@@ -43,14 +48,14 @@ export async function readJson(request: Request): Promise<Parsed<unknown>> {
 }
 
 /** @returns null if the body is over the bound */
-async function readBounded(request: Request): Promise<Uint8Array | null> {
+async function readBounded(request: Request, bytesMax: number): Promise<Uint8Array | null> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
   // Leaving the loop early cancels the stream.
   for await (const chunk of request.body) {
     size += chunk.byteLength;
-    if (size > bounds.body_bytes_max) return null;
+    if (size > bytesMax) return null;
     chunks.push(chunk);
   }
   // Bun ends the stream before it looks at what follows the last chunk, and takes no trailer section: it answers 400 to

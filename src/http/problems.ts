@@ -1,5 +1,5 @@
+import { bounds } from "../bounds.ts";
 import type { LedgerUnavailable } from "../ledger/ledger.ts";
-import type { Refusal } from "../ledger/refusal.ts";
 
 /**
  * Every error that the HTTP server answers with, as RFC 9457 problem details. The `type` of each is
@@ -8,14 +8,26 @@ import type { Refusal } from "../ledger/refusal.ts";
 export const PROBLEMS = {
   "invalid-json": { status: 400, title: "The body is not JSON" },
   "invalid-idempotency-key": { status: 400, title: "The Idempotency-Key is not valid" },
-  "account-not-found": { status: 404, title: "There is no such account" },
   "route-not-found": { status: 404, title: "There is no such route" },
+  "account-not-found": { status: 404, title: "There is no such account" },
+  "transaction-not-found": { status: 404, title: "There is no such transaction" },
+  "hold-not-found": { status: 404, title: "There is no such hold" },
   "method-not-allowed": { status: 405, title: "The route does not have this method" },
+  "account-exists": { status: 409, title: "The account was opened with another content" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "invalid-fields": { status: 422, title: "The request has fields that are not valid" },
-  "limit-exceeded": { status: 422, title: "The debit would pass the credit limit" },
-  "limit-too-low": { status: 422, title: "The balance is already under the new limit" },
+  "account-closed": { status: 422, title: "The account is closed" },
+  "account-frozen": { status: 422, title: "The account is frozen" },
+  "account-not-empty": { status: 422, title: "The account has a balance or open holds" },
+  "already-reversed": { status: 422, title: "The transaction was reversed before" },
   "balance-out-of-range": { status: 422, title: "The balance would be too large" },
+  "condition-failed": { status: 422, title: "A condition does not hold" },
+  "hold-not-open": { status: 422, title: "The hold has ended" },
+  "limit-exceeded": { status: 422, title: "The account does not have so much available" },
+  "limit-too-low": { status: 422, title: "More than the new limit is used already" },
+  "not-reversible": { status: 422, title: "A reversal is not reversed" },
+  "shards-apart": { status: 422, title: "The accounts are on several shards" },
+  "unit-mismatch": { status: 422, title: "The accounts have different units" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
   "internal-error": { status: 500, title: "The server has a defect" },
   "ledger-unavailable": { status: 503, title: "The ledger cannot answer now" },
@@ -42,85 +54,60 @@ export interface FieldError {
 }
 
 export function invalidFields(errors: readonly FieldError[]): Problem {
-  const detail = errors.map((error) => error.detail).join("; ");
-  return { name: "invalid-fields", detail: `Mend the request: ${detail}.`, members: { errors } };
+  const told = errors.slice(0, bounds.field_errors_told_max);
+  const more = errors.length > told.length ? `; and ${errors.length - told.length} more` : "";
+  const detail = told.map((error) => error.detail).join("; ");
+  return { name: "invalid-fields", detail: `Mend the request: ${detail}${more}.`, members: { errors: told } };
 }
 
-export const ACCOUNT_NOT_FOUND: Problem = {
-  name: "account-not-found",
-  detail: "Use the id of an account that was opened, a positive integer; POST /clientes opens one.",
-};
+/** What was asked of the ledger: a read changes nothing, and only what has a key can safely be sent again. */
+export type Asked = "read" | "with-key" | "without-key";
 
-const REFUSAL_PROBLEMS: Readonly<Record<Refusal, Problem>> = {
-  "key-reused": {
-    name: "idempotency-key-reused",
-    detail:
-      "Send a new Idempotency-Key: this one belongs to a request with another content, whose outcome stands.",
-  },
-  "account-unknown": ACCOUNT_NOT_FOUND,
-  "limit-exceeded": {
-    name: "limit-exceeded",
-    detail: "Nothing was changed: debit less, credit the account first, or raise its limit.",
-  },
-  "limit-too-low": {
-    name: "limit-too-low",
-    detail: "Nothing was changed: credit the account first, or set a limit that its balance keeps.",
-  },
-  "balance-out-of-range": {
-    name: "balance-out-of-range",
-    detail: "Nothing was changed: credit less, a balance may be 9007199254740991 at most.",
-  },
-};
-
-export function problemOf(refusal: Refusal): Problem {
-  return REFUSAL_PROBLEMS[refusal];
+export function askedBy({ method, headers }: Request): Asked {
+  if (method === "GET" || method === "HEAD") return "read";
+  return headers.has("idempotency-key") ? "with-key" : "without-key";
 }
 
-/**
- * The ledger could not do what was asked. Says what became of the request and what to do now, which depends on what it
- * was: a read changes nothing, and what was sent without an Idempotency-Key cannot safely be sent again.
- */
-export function unavailable(request: Request, { message, outcome }: LedgerUnavailable): Problem {
+/** The ledger could not do what was asked. Says what became of it and what to do now. */
+export function unavailable(asked: Asked, { message, outcome }: LedgerUnavailable): Problem {
   return {
     name: "ledger-unavailable",
-    detail: isRead(request)
-      ? `Nothing could be read (${message}): ask again after the time in Retry-After.`
-      : outcome === "none"
-        ? `Nothing was changed (${message}): send it again after the time in Retry-After.`
-        : `Whether it was applied is not known (${message}): ${settling(request)}.`,
+    detail:
+      asked === "read"
+        ? `Nothing could be read (${message}): ask again after the time in Retry-After.`
+        : outcome === "none"
+          ? `Nothing was changed (${message}): send it again after the time in Retry-After.`
+          : `Whether it was applied is not known (${message}): ${settling(asked)}.`,
     members: { outcome },
     headers: { "retry-after": "1" },
   };
 }
 
-/** A defect of the server, on this request. */
-export function internalError(request: Request): Problem {
+/** A defect of the server. */
+export function internalError(asked: Asked): Problem {
   const report = "Report this with what was sent";
   return {
     name: "internal-error",
-    detail: isRead(request)
-      ? `${report}.`
-      : `${report}. Whether it was applied is not known: ${settling(request)}.`,
+    detail:
+      asked === "read" ? `${report}.` : `${report}. Whether it was applied is not known: ${settling(asked)}.`,
   };
 }
 
-function isRead({ method }: Request): boolean {
-  return method === "GET" || method === "HEAD";
-}
-
-function settling({ headers }: Request): string {
-  return headers.has("idempotency-key")
+function settling(asked: Asked): string {
+  return asked === "with-key"
     ? "send it again with the same Idempotency-Key after a second, which tells, and never applies it twice"
     : "look at the account before you send it again, since that could apply it twice; " +
         "requests with an Idempotency-Key can be sent again safely";
 }
 
+export function problemJson({ name, detail, members }: Problem): object {
+  const { status, title } = PROBLEMS[name];
+  return { type: `urn:razonete:problem:${name}`, title, status, detail, ...members };
+}
+
 export function toResponse(problem: Problem): Response {
-  const { status, title } = PROBLEMS[problem.name];
-  const type = `urn:razonete:problem:${problem.name}`;
-  const body = JSON.stringify({ type, title, status, detail: problem.detail, ...problem.members });
-  return new Response(body, {
-    status,
+  return new Response(JSON.stringify(problemJson(problem)), {
+    status: PROBLEMS[problem.name].status,
     headers: { "content-type": "application/problem+json", ...problem.headers },
   });
 }

@@ -4,8 +4,9 @@ import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { EndedRequests } from "./ended-requests.ts";
-import { internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import { type Handler, type RoutedRequest, routesOf } from "./routes.ts";
+import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
+import type { Handler, RoutedRequest } from "./route.ts";
+import { routesOf } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
 export type HttpAddress = TcpAddress | { readonly socket: string };
@@ -43,7 +44,8 @@ export interface HttpServer {
 const ROUTE_NOT_FOUND: Problem = {
   name: "route-not-found",
   detail:
-    "Use /clientes, /clientes/{id}, /clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
+    "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches or /v1/ledger and what is under them, " +
+    "/clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
 };
 
 /** Outside of a route. */
@@ -174,9 +176,9 @@ function dispatch(
     try {
       return await handler(request);
     } catch (error) {
-      if (error instanceof LedgerUnavailable) return toResponse(unavailable(request, error));
+      if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
       report(error, onDefect);
-      return toResponse(internalError(request));
+      return toResponse(internalError(askedBy(request)));
     }
   };
 }

@@ -32,7 +32,7 @@ export interface Statement {
 
 /** Some of the entries of an account, in the order of seq. */
 export interface EntriesPage {
-  /** 1 to 100. */
+  /** 1 to 101: one more than the edge shows tells it whether there is another page. */
   readonly count: number;
   readonly order: "asc" | "desc";
   /** Seqs: from the first to before the second, `null` for no bound. */

@@ -5,7 +5,7 @@ import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger, type EmbeddedLedgerOptions } from "../../src/embedded/embedded-ledger.ts";
 import type { Command } from "../../src/ledger/command.ts";
 import { type LedgerEvent, parseEvent } from "../../src/ledger/event.ts";
-import { eventId } from "../../src/ledger/transaction.ts";
+import { eventId } from "../../src/ledger/event-id.ts";
 import {
   accepted,
   capture,

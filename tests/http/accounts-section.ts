@@ -1,163 +1,242 @@
 import { describe, expect, test } from "bun:test";
+import { eventually } from "../support/eventually.ts";
 import {
+  A_TIME,
   type AccountBody,
+  accountPath,
   type Client,
-  type HistoryBody,
-  credit,
-  debit,
   json,
+  type ListBody,
+  nextOf,
   problem,
+  wrongFields,
 } from "./support/client.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
 /** Nothing in it has to be escaped in a path, and nobody takes it for a number. */
-const NEW_ID = /^(?=.*[a-z])[a-z0-9]{1,64}$/;
+const NEW_ID = /^(?=.*[a-z])[A-Za-z0-9-]{1,64}$/;
 
-/** Accounts, their history, and the health routes: what goes beyond the contest's contract. */
 export function accountsSection(api: Client): void {
   describe("accounts", () => {
     test("are opened with 201, a Location and the account, which GET shows too", async () => {
-      const reply = await api.send("POST", "/clientes", { limite: 100_000, nome: "Padaria Joia 😀" });
+      const body = { unit: "CREDITS/6", credit_limit: 5, name: "Padaria Joia 😀", metadata: { plan: "pro" } };
+      const reply = await api.post("/v1/accounts", body);
       const location = reply.headers.get("location");
       const opened = await json<AccountBody>(reply, 201);
       expect(opened).toEqual({
+        ...body,
         id: expect.stringMatching(NEW_ID),
-        nome: "Padaria Joia 😀",
-        limite: 100_000,
-        saldo: 0,
+        state: "open",
+        balance: 0,
+        held: 0,
+        available: 5,
+        seq: 0,
+        opened_at: A_TIME,
       });
-      expect(location).toBe(`/clientes/${opened.id}`);
-      expect(await json(await api.get(String(location)), 200)).toEqual(opened);
+      expect(Object.keys(opened).join()).toBe(
+        "id,unit,name,metadata,state,credit_limit,balance,held,available,seq,opened_at",
+      );
+      expect(location).toBe(`/v1/accounts/${opened.id}`);
+      expect(await json<AccountBody>(await api.get(String(location)), 200)).toEqual(opened);
     });
 
-    test("have an id each, also if opened at once, and are served by it, however it is written", async () => {
-      const ids = await Promise.all(Array.from({ length: 20 }, () => api.account(1)));
+    test("need a unit only; what is left out or null is nothing", async () => {
+      for (const more of [{}, { id: null, credit_limit: null, name: null, metadata: null }]) {
+        const opened = await json(await api.post("/v1/accounts", { unit: "TOKENS", ...more }), 201);
+        expect(opened).toMatchObject({ unit: "TOKENS", credit_limit: 0, name: null, metadata: {} });
+      }
+      const removed = { unit: "USD/2", metadata: { a: null, b: "" } };
+      expect(await json(await api.post("/v1/accounts", removed), 201)).toMatchObject({ metadata: { b: "" } });
+    });
+
+    test("take an id of the client's choice, which is escaped in Location where an address needs it", async () => {
+      const id = `{u:${crypto.randomUUID()}}.wallet_A-1`;
+      const reply = await api.post("/v1/accounts", { id, unit: "BRL/2" });
+      expect(reply.headers.get("location")).toBe(
+        `/v1/accounts/${id.replace("{", "%7B").replace("}", "%7D")}`,
+      );
+      expect((await json<AccountBody>(reply, 201)).id).toBe(id);
+      expect((await api.readAccount(id)).id).toBe(id);
+    });
+
+    test("opened again just so are as they stand, with 200; with another content it is 409", async () => {
+      const body = {
+        id: `again-${crypto.randomUUID()}`,
+        unit: "BRL/2",
+        name: "n",
+        metadata: { a: "1", b: "2" },
+      };
+      await json(await api.post("/v1/accounts", body), 201);
+      await api.move(["@world", body.id, 7]);
+      const other = { ...body, metadata: { b: "2", a: "1" } };
+      const again = await api.post("/v1/accounts", other);
+      expect(again.headers.get("location")).toBeNull();
+      expect(await json(again, 200)).toMatchObject({ id: body.id, balance: 7, seq: 1 });
+      for (const more of [{ unit: "USD/2" }, { credit_limit: 1 }, { name: null }, { metadata: {} }]) {
+        const refused = await problem(
+          await api.post("/v1/accounts", { ...body, ...more }),
+          409,
+          "account-exists",
+        );
+        expect(refused["account"]).toBe(body.id);
+      }
+      expect(await api.readAccount(body.id)).toMatchObject({ balance: 7, name: "n" });
+    });
+
+    test("have an id each, also if opened at once", async () => {
+      const ids = await Promise.all(Array.from({ length: 20 }, () => api.account()));
       expect(new Set(ids).size).toBe(20);
-      for (const [index, id] of ids.entries()) {
-        expect(id).toMatch(NEW_ID);
-        const escaped = `%${id.charCodeAt(0).toString(16)}${id.slice(1)}`;
-        await json(await api.transact(escaped, credit(index + 1)), 200);
-      }
-      for (const [index, id] of ids.entries())
-        expect(await json(await api.get(`/clientes/${id}/extrato`), 200)).toMatchObject({
-          saldo: { total: index + 1 },
-        });
+      for (const id of ids) expect(id).toMatch(NEW_ID);
     });
 
-    test("may have no name, and any limit from 0 to 2^53 - 1", async () => {
-      for (const body of [{ limite: 0 }, { limite: MAX, nome: null }]) {
-        expect(await json(await api.send("POST", "/clientes", body), 201)).toMatchObject({
-          nome: null,
-          limite: body.limite,
-        });
-      }
-      const longest = "😀".repeat(100);
-      expect(
-        await json(await api.send("POST", "/clientes", { limite: 1, nome: longest }), 201),
-      ).toMatchObject({
-        nome: longest,
-      });
-    });
-
-    test.each([
-      [{}, "limite"],
-      [{ limite: -1 }, "limite"],
-      [{ limite: 1.5 }, "limite"],
-      [{ limite: "1" }, "limite"],
-      [{ limite: null }, "limite"],
-      [{ limite: MAX + 1 }, "limite"],
-      [{ limite: 1, nome: "" }, "nome"],
-      [{ limite: 1, nome: 7 }, "nome"],
-      [{ limite: 1, nome: "x".repeat(101) }, "nome"],
-      [{ limite: 1, nome: "a\0" }, "nome"],
-      [{ limite: 1, name: "English" }, "limite and nome only"],
-      [[], "object"],
-      [null, "object"],
-    ])("opening with %j is 422", async (body, named) => {
-      const { detail } = await problem(await api.send("POST", "/clientes", body), 422, "invalid-fields");
-      expect(detail).toContain(named);
-    });
-
-    test("change their limit, except under what is owed", async () => {
-      const id = await api.account(1000);
-      await api.transact(id, debit(600));
-      const path = `/clientes/${id}`;
-      expect(await json(await api.send("PATCH", path, { limite: 600 }), 200)).toEqual({
-        id,
-        nome: null,
-        limite: 600,
-        saldo: -600,
-      });
-      await problem(await api.send("PATCH", path, { limite: 599 }), 422, "limit-too-low");
-      await problem(await api.transact(id, debit(1)), 422, "limit-exceeded");
-      await json(await api.send("PATCH", path, { limite: 601 }), 200);
-      expect(await json(await api.transact(id, debit(1)), 200)).toEqual({ limite: 601, saldo: -601 });
-      for (const body of [{}, { limite: -1 }, { limite: "1" }, { limite: 1, nome: "x" }, [], 5]) {
-        await problem(await api.send("PATCH", path, body), 422, "invalid-fields");
-      }
-    });
-
-    test("keep balances within ±(2^53 - 1)", async () => {
+    test("show what may still go out, up to 2^53 - 1", async () => {
       const id = await api.account(MAX);
-      await json(await api.transact(id, credit(MAX)), 200);
-      await problem(await api.transact(id, credit(1)), 422, "balance-out-of-range");
-      await json(await api.transact(id, debit(MAX)), 200);
-      expect(await json(await api.transact(id, debit(MAX)), 200)).toEqual({ limite: MAX, saldo: -MAX });
-      await problem(await api.transact(id, debit(1)), 422, "limit-exceeded");
+      expect(await api.readAccount(id)).toMatchObject({ available: MAX });
+      await api.move(["@world", id, MAX]);
+      expect(await api.readAccount(id)).toMatchObject({ balance: MAX, available: MAX });
+      await api.hold(id, 5);
+      expect(await api.readAccount(id)).toMatchObject({ held: 5, available: MAX });
+      await api.move([id, "@world", MAX], [id, "@world", MAX - 10]);
+      expect(await api.readAccount(id)).toMatchObject({ balance: -MAX + 10, available: 5 });
     });
-  });
 
-  describe("the history", () => {
-    test("goes back to the first entry by its Link, newest first, with the balance after each", async () => {
+    test("are changed by PATCH: what is left out stays, and null takes name and metadata away", async () => {
+      const id = await api.account(1, { name: "n", metadata: { a: "1", b: "2" } });
+      const patch = async (body: object) =>
+        json<AccountBody>(await api.send("PATCH", accountPath(id), body), 200);
+      expect(await patch({ credit_limit: 9 })).toMatchObject({ credit_limit: 9, available: 9, name: "n" });
+      expect(await patch({ metadata: { a: null, c: "3" } })).toMatchObject({ metadata: { b: "2", c: "3" } });
+      expect(await patch({ name: null })).toMatchObject({ name: null, metadata: { b: "2", c: "3" } });
+      const both = await patch({ name: "m", state: "frozen" });
+      expect(both).toMatchObject({ name: "m", state: "frozen", credit_limit: 9 });
+      expect(await patch({})).toEqual(both);
+      expect(await api.readAccount(id)).toEqual(both);
+    });
+
+    test("keep their metadata within its bounds, also where it is merged", async () => {
+      const full = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`name${index}`, "x"]));
+      const id = await api.account(0, { metadata: full });
+      const patch = (metadata: object) => api.send("PATCH", accountPath(id), { metadata });
+      expect(await wrongFields(await patch({ another: "x" }))).toEqual(["#/metadata"]);
+      await json(await patch({ another: "x", name0: null }), 200);
+      await json(await patch({ another: "y" }), 200);
+      // 1,015 bytes by themselves.
+      const wide = Object.fromEntries(
+        Array.from({ length: 5 }, (_, index) => [`name${index + 1}`, "é".repeat(99)]),
+      );
+      expect(await wrongFields(await patch(wide))).toEqual(["#/metadata"]);
+    });
+
+    test("keep a limit that is used", async () => {
       const id = await api.account(1000);
-      for (let valor = 1; valor <= 7; valor += 1)
-        await api.transact(id, valor % 2 ? credit(valor) : debit(valor));
-      const pages: HistoryBody["transacoes"][] = [];
-      let next: string | undefined = `/clientes/${id}/transacoes?quantidade=3`;
-      while (next !== undefined) {
-        const reply = await api.get(next);
-        next = /^<(.+)>; rel="next"$/.exec(reply.headers.get("link") ?? "")?.[1];
-        pages.push((await json<HistoryBody>(reply, 200)).transacoes);
-      }
-      expect(pages.map((page) => page.map((item) => item.seq))).toEqual([[7, 6, 5], [4, 3, 2], [1]]);
-      expect(pages.flat().map((item) => item.saldo)).toEqual([4, -3, 3, -2, 2, -1, 1]);
-      expect(pages[0]?.[0]).toEqual({
-        seq: 7,
-        valor: 7,
-        tipo: "c",
-        descricao: "credit",
-        saldo: 4,
-        realizada_em: expect.stringMatching(/\.\d{6}Z$/),
-      });
+      await api.move([id, "@world", 500]);
+      await api.hold(id, 100);
+      const path = accountPath(id);
+      await json(await api.send("PATCH", path, { credit_limit: 600 }), 200);
+      const refused = await problem(
+        await api.send("PATCH", path, { credit_limit: 599 }),
+        422,
+        "limit-too-low",
+      );
+      expect(refused["account"]).toBe(id);
+      expect(await api.readAccount(id)).toMatchObject({ credit_limit: 600, available: 0 });
     });
 
-    test("has 50 a page where nothing is said, and 100 at most", async () => {
-      const id = await api.account(0);
-      await Promise.all(Array.from({ length: 120 }, () => api.transact(id, credit(1))));
-      const count = async (query: string) =>
-        (await json<HistoryBody>(await api.get(`/clientes/${id}/transacoes${query}`), 200)).transacoes.length;
-      expect(await count("")).toBe(50);
-      expect(await count("?quantidade=100")).toBe(100);
-      expect(await count("?antes_de=21")).toBe(20);
-      expect(await count("?antes_de=1")).toBe(0);
-      expect(await count("?other=1")).toBe(50);
+    test("that are frozen let nothing out; that are closed are so for good", async () => {
+      const id = await api.funded(10);
+      const hold = await api.hold(id, 4);
+      const patch = (body: object) => api.send("PATCH", accountPath(id), body);
+      await json(await patch({ state: "frozen" }), 200);
+      const out = { postings: [{ from: id, to: "@world", amount: 1 }] };
+      expect(await problem(await api.post("/v1/transactions", out), 422, "account-frozen")).toMatchObject({
+        account: id,
+        index: 0,
+      });
+      await problem(await api.post("/v1/holds", { from: id, amount: 1 }), 422, "account-frozen");
+      await api.move(["@world", id, 1]);
+      await json(await api.post(`/v1/holds/${hold.id}/capture`), 200);
+      await problem(await patch({ state: "closed" }), 422, "account-not-empty");
+      await json(await patch({ state: "open" }), 200);
+      await api.move([id, "@world", 7]);
+      expect(await json(await patch({ state: "closed" }), 200)).toMatchObject({
+        state: "closed",
+        balance: 0,
+      });
+      for (const body of [{ state: "open" }, { name: "x" }, { credit_limit: 1 }]) {
+        await problem(await patch(body), 422, "account-closed");
+      }
+      const into = { postings: [{ from: "@world", to: id, amount: 1 }] };
+      await problem(await api.post("/v1/transactions", into), 422, "account-closed");
+    });
+
+    test("that nobody opened are 404", async () => {
+      await problem(await api.get("/v1/accounts/nobody"), 404, "account-not-found");
+      const refused = await api.send("PATCH", "/v1/accounts/nobody", { name: "x" });
+      expect(await problem(refused, 404, "account-not-found")).toMatchObject({ account: "nobody" });
+      await problem(
+        await api.send("PATCH", "/v1/accounts/nobody", { metadata: { a: "b" } }),
+        404,
+        "account-not-found",
+      );
+    });
+
+    test("are listed by id, page by page, and found by what they have", async () => {
+      const mark = crypto.randomUUID();
+      const open = (id: string, more: object) => api.account(0, { id: `${mark}:${id}`, ...more });
+      const [a, b, c] = [
+        await open("a", { name: "Maria", metadata: { plan: "pro", mark }, unit: "CREDITS/6" }),
+        await open("b", { name: "Mario", metadata: { plan: "free", mark } }),
+        await open("c", { metadata: { plan: "pro", mark } }),
+      ];
+      await api.move(["@world", b, 100]);
+      await api.move(["@world", c, 200]);
+      await json(await api.send("PATCH", accountPath(c), { state: "frozen" }), 200);
+      const found = async (query: string) => {
+        const reply = await api.get(`/v1/accounts?metadata.mark=${mark}${query}`);
+        return (await json<ListBody<AccountBody>>(reply, 200)).data.map(({ id }) => id);
+      };
+      await eventually("the lists show it", async () => (await found("&state=frozen")).length === 1);
+      expect(await found("&state=frozen")).toEqual([c]);
+      expect(await found("")).toEqual([a, b, c]);
+      expect(await found("&metadata.plan=pro")).toEqual([a, c]);
+      expect(await found("&unit=CREDITS/6")).toEqual([a]);
+      expect(await found("&name=Mari")).toEqual([a, b]);
+      expect(await found("&name=Maria")).toEqual([a]);
+      expect(await found("&name=%25")).toEqual([]);
+      expect(await found("&balance_gt=0")).toEqual([b, c]);
+      expect(await found("&balance_lt=200&balance_gt=-1e2")).toEqual([a, b]);
+
+      const pages: string[][] = [];
+      let next: string | null = `/v1/accounts?metadata.mark=${mark}&limit=2`;
+      while (next !== null) {
+        const reply: Response = await api.get(next);
+        next = nextOf(reply);
+        const body: ListBody<AccountBody> = await json(reply, 200);
+        expect(body.next === null).toBe(next === null);
+        pages.push(body.data.map(({ id }) => id));
+      }
+      expect(pages).toEqual([[a, b], [c]]);
     });
 
     test.each([
-      "quantidade=0",
-      "quantidade=101",
-      "quantidade=-1",
-      "quantidade=x",
-      "quantidade=",
-      "quantidade=1.5",
-      "antes_de=0",
-      "antes_de=x",
-      "antes_de=9007199254740992",
-      "antes_de=",
-    ])("a query of %s is 422", async (query) => {
-      const reply = await api.get(`/clientes/1/transacoes?${query}`);
-      const { errors } = await problem(reply, 422, "invalid-fields");
-      expect(errors).toEqual([{ parameter: query.split("=")[0], detail: expect.any(String) }]);
+      ["limit=0", "limit"],
+      ["limit=101", "limit"],
+      ["limit=1.5", "limit"],
+      ["limit=", "limit"],
+      ["limit=1&limit=1", "limit"],
+      ["cursor=", "cursor"],
+      ["cursor=abc", "cursor"],
+      ["unit=brl", "unit"],
+      ["state=gone", "state"],
+      ["name=", "name"],
+      ["balance_lt=x", "balance_lt"],
+      ["balance_gt=9007199254740992", "balance_gt"],
+      ["metadata=x", "metadata"],
+      ["metadata.=x", "metadata"],
+      ["unknown=1", "unknown"],
+      ["Limit=1", "Limit"],
+    ])("a list with %s is 422", async (query, parameter) => {
+      expect(await wrongFields(await api.get(`/v1/accounts?${query}`))).toEqual([parameter]);
     });
   });
 

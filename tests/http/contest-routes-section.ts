@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { type Client, credit, debit, json, problem } from "./support/client.ts";
+import { accountPath, type Client, credit, debit, json, problem } from "./support/client.ts";
 
 const MICROSECONDS = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
@@ -70,6 +70,41 @@ export function contractSection(api: Client, fresh: () => boolean): void {
         const statement = await json(await api.get(`/clientes/${id}/extrato`), 200);
         expect(statement["ultimas_transacoes"]).toHaveProperty("0.descricao", descricao);
       }
+    });
+
+    test("a statement shows what came by other routes: its description cut to 10 characters, or an empty text", async () => {
+      const id = await api.account(5, { unit: "TOKENS" });
+      for (const description of [null, "😀".repeat(11), "exactly 10", "x".repeat(140)]) {
+        const postings = [{ from: "@world", to: id, amount: 1 }];
+        await json(await api.post("/v1/transactions", { postings, description }), 201);
+      }
+      await api.move([id, "@world", 2]);
+      const statement = await json(await api.get(`/clientes/${id}/extrato`), 200);
+      expect(statement).toMatchObject({
+        saldo: { total: 2, limite: 5 },
+        ultimas_transacoes: [
+          { valor: 2, tipo: "d", descricao: "" },
+          { valor: 1, tipo: "c", descricao: "x".repeat(10) },
+          { valor: 1, tipo: "c", descricao: "exactly 10" },
+          { valor: 1, tipo: "c", descricao: "😀".repeat(10) },
+          { valor: 1, tipo: "c", descricao: "" },
+        ],
+      });
+    });
+
+    test("every account is served, with what its holds and its state leave of it", async () => {
+      const id = `{c}.${crypto.randomUUID()}`;
+      await api.account(10, { id });
+      const hold = await api.hold(id, 6);
+      const path = encodeURIComponent(id);
+      await problem(await api.transact(path, debit(5)), 422, "limit-exceeded");
+      expect(await json(await api.transact(path, debit(4)), 200)).toEqual({ limite: 10, saldo: -4 });
+      await json(await api.send("PATCH", accountPath(id), { state: "frozen" }), 200);
+      await problem(await api.transact(path, debit(1)), 422, "account-frozen");
+      expect(await json(await api.transact(path, credit(4)), 200)).toEqual({ limite: 10, saldo: 0 });
+      await json(await api.post(`/v1/holds/${hold.id}/release`), 200);
+      await json(await api.send("PATCH", accountPath(id), { state: "closed" }), 200);
+      await problem(await api.transact(path, credit(1)), 422, "account-closed");
     });
 
     test("the content type is ignored", async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { accountOf, call, readChain } from "../support/api.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { RawConnection } from "../support/raw-connection.ts";
 import type { Client } from "./support/client.ts";
@@ -28,8 +27,10 @@ export function framingSection(api: Client, url: () => string): void {
       await Promise.all(Array.from({ length: CLIENTS }, (_, number) => client(number)));
 
       const entries = new Map<string, number>();
-      const chain = await readChain(url(), accountOf(await call(url(), "GET", `/clientes/${account}`)));
-      for (const { descricao } of chain) entries.set(descricao, (entries.get(descricao) ?? 0) + 1);
+      for (const { description } of await api.chain(account)) {
+        const name = String(description);
+        entries.set(name, (entries.get(name) ?? 0) + 1);
+      }
       const wrong = results.flatMap(({ framing, statuses }) => {
         const applied = framing.descriptions.map((description) => entries.get(description) ?? 0);
         const told = statuses.every((status, index) => agrees(status, applied[index] ?? 0));
@@ -64,9 +65,9 @@ export function framingSection(api: Client, url: () => string): void {
       using connection = new RawConnection(Number(new URL(url()).port));
       connection.send(Buffer.from(text));
       const answer = await connection.answer();
-      const { saldo } = accountOf(await call(url(), "GET", `/clientes/${account}`));
+      const { balance } = await api.readAccount(account);
       expect([200, 400]).toContain(answer?.status ?? 0);
-      expect(saldo).toBe(answer?.status === 200 ? 1 : 0);
+      expect(balance).toBe(answer?.status === 200 ? 1 : 0);
     });
   });
 }

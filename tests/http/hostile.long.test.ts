@@ -1,5 +1,5 @@
 import { failOnLeaks } from "../support/leaks.ts";
-import { hostileSuite } from "./hostile-suite.ts";
+import { embeddedProcess, hostileSuite } from "./hostile-suite.ts";
 
 failOnLeaks();
-hostileSuite(100_000);
+hostileSuite("the embedded ledger", 100_000, embeddedProcess);

@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
-import { Client } from "./support/client.ts";
+import { batchesSection } from "./batches-section.ts";
 import { contractSection } from "./contest-routes-section.ts";
+import { fieldsSection } from "./fields-section.ts";
 import { framingSection } from "./framing-section.ts";
+import { holdsSection } from "./holds-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
+import { readingSection } from "./reading-section.ts";
+import { Client } from "./support/client.ts";
+import { transactionsSection } from "./transactions-section.ts";
 
 export interface ServerUnderTest {
   readonly url: string;
@@ -25,7 +30,12 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
 
     contractSection(client, () => server.fresh);
     inputSection(client, () => server.fresh);
+    fieldsSection(client);
     accountsSection(client);
+    transactionsSection(client);
+    holdsSection(client);
+    batchesSection(client);
+    readingSection(client);
     keysSection(client);
     framingSection(client, () => server.url);
   });

@@ -1,58 +1,75 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { z } from "zod";
-import { type HttpServer, startHttpServer } from "../../src/http/server.ts";
-import { type Ledger, LedgerUnavailable } from "../../src/ledger/ledger.ts";
-import { call } from "../support/api.ts";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
+import { expectProblem, json, problem } from "./support/client.ts";
+import { MemoryServer } from "./support/memory-server.ts";
 
-/** What each call of the ledger fails with. */
-let failure: Error = new LedgerUnavailable("never asked", "none");
-const fail = async (): Promise<never> => Promise.reject(failure);
-const ledger: Ledger = {
-  submit: fail,
-  account: fail,
-  statement: fail,
-  history: fail,
-  readiness: () => ({ ready: true }),
-  close: async () => {},
-};
-
-const defects: string[] = [];
-let server: HttpServer;
-beforeAll(() => {
-  const address = { host: "127.0.0.1", port: 0 };
-  server = startHttpServer(ledger, { address, onDefect: (message) => defects.push(message) });
+let server: MemoryServer;
+beforeAll(async () => {
+  server = await MemoryServer.start();
 });
-afterAll(() => server.stop());
+afterEach(() => {
+  server.ledger.fails = () => null;
+});
+afterAll(() => server[Symbol.asyncDispose]());
 
-const TRANSACTION = { valor: 1, tipo: "c", descricao: "x" };
-const READS = ["/clientes/1", "/clientes/1/extrato", "/clientes/1/transacoes"] as const;
+const NONE = new LedgerUnavailable("the books are too far behind", "none");
+const UNKNOWN = new LedgerUnavailable("Redis did not answer in time", "unknown");
+
+const CREDIT = { op: "transaction", body: { postings: [{ from: "@world", to: "1", amount: 1 }] } };
+const READS = [
+  "/clientes/1/extrato",
+  "/v1/accounts/1",
+  "/v1/accounts",
+  "/v1/accounts/1/entries",
+  "/v1/accounts/1/balance",
+  "/v1/accounts/1/balance?at=2024-01-01T00:00:00Z",
+  "/v1/transactions/t",
+  "/v1/transactions",
+  "/v1/holds/h",
+  "/v1/holds",
+  "/v1/ledger",
+];
 const WRITES = [
-  ["POST", "/clientes/1/transacoes", TRANSACTION],
-  ["POST", "/clientes", { limite: 1 }],
-  ["PATCH", "/clientes/1", { limite: 1 }],
+  ["POST", "/clientes/1/transacoes", { valor: 1, tipo: "c", descricao: "x" }],
+  ["POST", "/v1/accounts", { unit: "A" }],
+  ["PATCH", "/v1/accounts/1", { credit_limit: 1 }],
+  ["PATCH", "/v1/accounts/1", { metadata: { a: "b" } }],
+  ["POST", "/v1/transactions", CREDIT.body],
+  ["POST", "/v1/transactions/t/reversal", {}],
+  ["POST", "/v1/holds", { from: "1", amount: 1 }],
+  ["POST", "/v1/holds/h/capture", {}],
+  ["POST", "/v1/holds/h/capture", { to: "2" }],
+  ["POST", "/v1/holds/h/release", {}],
+  ["POST", "/v1/batches", { atomic: true, commands: [CREDIT] }],
+  ["POST", "/v1/batches", { atomic: false, commands: [CREDIT, CREDIT] }],
 ] as const;
 
-async function detailsOf(key: string | null): Promise<Set<string>> {
-  const answers = await Promise.all(
-    WRITES.map(([method, path, body]) => call(server.url, method, path, body, key)),
-  );
-  return new Set(answers.map(({ body }) => z.object({ detail: z.string() }).parse(body).detail));
+async function detailsOf(key: string | null): Promise<Set<unknown>> {
+  const headers = key === null ? {} : { "idempotency-key": key };
+  const replies = WRITES.map(([method, path, body]) => server.client.send(method, path, body, headers));
+  return new Set((await bodiesOf(replies)).map(({ detail }) => detail));
 }
 
-async function detailsOfReads(): Promise<Set<string>> {
-  const answers = await Promise.all(READS.map((path) => call(server.url, "GET", path)));
-  return new Set(answers.map(({ body }) => z.object({ detail: z.string() }).parse(body).detail));
+async function detailsOfReads(): Promise<Set<unknown>> {
+  return new Set((await bodiesOf(READS.map((path) => server.client.get(path)))).map(({ detail }) => detail));
+}
+
+async function bodiesOf(replies: readonly Promise<Response>[]): Promise<Record<string, unknown>[]> {
+  return Promise.all(replies.map(async (reply) => Object(await (await reply).json())));
 }
 
 test("a reading is told why it failed, and nothing of what would be applied", async () => {
-  failure = new LedgerUnavailable("Redis does not answer", "none");
+  server.ledger.fails = () => NONE;
   expect(await detailsOfReads()).toEqual(
-    new Set(["Nothing could be read (Redis does not answer): ask again after the time in Retry-After."]),
+    new Set(["Nothing could be read (the books are too far behind): ask again after the time in Retry-After."]),
   );
+  const reply = await server.client.get("/v1/ledger");
+  expect(reply.headers.get("retry-after")).toBe("1");
+  expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome: "none" });
 });
 
 test("where nothing was changed, sending again is safe with a key and without", async () => {
-  failure = new LedgerUnavailable("the books are too far behind", "none");
+  server.ledger.fails = () => NONE;
   const details = [
     "Nothing was changed (the books are too far behind): send it again after the time in Retry-After.",
   ];
@@ -61,7 +78,7 @@ test("where nothing was changed, sending again is safe with a key and without", 
 });
 
 test("where the outcome is unknown, only a request with a key is told to send it again", async () => {
-  failure = new LedgerUnavailable("Redis did not answer in time", "unknown");
+  server.ledger.fails = () => UNKNOWN;
   expect(await detailsOf("a-key")).toEqual(
     new Set([
       "Whether it was applied is not known (Redis did not answer in time): send it again with the same " +
@@ -76,10 +93,38 @@ test("where the outcome is unknown, only a request with a key is told to send it
   );
 });
 
+test("a dry run is never unknown: it changes nothing", async () => {
+  server.ledger.fails = () => UNKNOWN;
+  const reply = await server.client.post("/v1/transactions", { ...CREDIT.body, dry_run: true });
+  expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome: "none" });
+});
+
+test("a command of a batch that could not be decided is told so in its place, the others are done", async () => {
+  const failures = [null, UNKNOWN, NONE];
+  server.ledger.fails = () => failures.shift() ?? null;
+  const commands = [CREDIT, { ...CREDIT, key: "b-1" }, CREDIT, { ...CREDIT, key: "b-2" }];
+  const reply = await server.client.post("/v1/batches", { atomic: false, commands });
+  const { results } = await json<{ results: { status: number; body: Record<string, unknown> }[] }>(reply, 200);
+  expect(results.map(({ status }) => status)).toEqual([201, 503, 503, 201]);
+  const [, unknown, none] = results.map(({ body }) => body);
+  expectProblem(unknown ?? {}, 503, "ledger-unavailable");
+  expect(unknown).toMatchObject({ outcome: "unknown" });
+  expect(unknown?.["detail"]).toContain("send it again with the same Idempotency-Key");
+  expect(none).toMatchObject({ outcome: "none" });
+});
+
+test("a batch of which nothing could be decided is 503 as a whole: unknown, if one command is", async () => {
+  const failures = [NONE, UNKNOWN, NONE];
+  server.ledger.fails = () => failures.shift() ?? null;
+  const batch = { atomic: false, commands: [CREDIT, CREDIT, CREDIT] };
+  const reply = await server.client.post("/v1/batches", batch);
+  expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome: "unknown" });
+});
+
 test("a defect is told likewise", async () => {
-  failure = new Error("a bug");
+  server.ledger.fails = () => new Error("a bug");
   expect(await detailsOfReads()).toEqual(new Set(["Report this with what was sent."]));
   expect([...(await detailsOf(null))].join()).toContain("look at the account before you send it again");
   expect([...(await detailsOf("a-key"))].join()).toContain("send it again with the same Idempotency-Key");
-  expect(new Set(defects)).toEqual(new Set(["Error: a bug"]));
+  expect(new Set(server.defects)).toEqual(new Set(["Error: a bug"]));
 });

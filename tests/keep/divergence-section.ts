@@ -1,16 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { Books } from "../../src/keep/books.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
-import type { Sql } from "../../src/keep/postgres-client.ts";
-import type { LedgerSource } from "../support/ledger-source.ts";
-
-export interface BooksUnderTest {
-  readonly sql: Sql;
-  readonly books: Books;
-  readonly source: LedgerSource;
-  entryCount(): Promise<number>;
-  accountRow(account: string): Promise<object | null>;
-}
+import type { BooksUnderTest } from "./support/books-under-test.ts";
 
 /** The section of the books' tests about batches that do not fit. */
 export function divergenceSection(setup: BooksUnderTest): void {
@@ -27,8 +17,8 @@ export function divergenceSection(setup: BooksUnderTest): void {
 
     test("a row that already exists", async () => {
       await setup.sql`
-      INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-      VALUES ('1', 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
+      INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
+      VALUES ('1', 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1, 0, 1, 0)`;
       await expectDivergence("1", 1);
     });
 
@@ -47,6 +37,16 @@ export function divergenceSection(setup: BooksUnderTest): void {
       await expectDivergence("1", 1);
     });
 
+    test("something held", async () => {
+      await setup.sql`UPDATE accounts SET held = 7 WHERE account = '1'`;
+      await expectDivergence("1", 1);
+    });
+
+    test("another state", async () => {
+      await setup.sql`UPDATE accounts SET state = 'frozen' WHERE account = '1'`;
+      await expectDivergence("1", 1);
+    });
+
     test("no such account", async () => {
       await setup.sql`DELETE FROM accounts WHERE account = '1'`;
       await expectDivergence("1", 1);
@@ -61,8 +61,8 @@ export function divergenceSection(setup: BooksUnderTest): void {
         expect(await failure(setup.books.keep(0, [batch]))).toMatchObject(place);
         await setup.sql`UPDATE accounts SET balance = 0 WHERE account = ${id}`;
         await setup.sql`
-        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-        VALUES (${id}, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1)`;
+        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
+        VALUES (${id}, 1, 'credit', 5, 5, 100000, 'x', 'req:x', 1, 0, 1, 0)`;
         expect(await failure(setup.books.keep(0, [batch]))).toMatchObject(place);
       });
     }

@@ -86,7 +86,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
         g: 0,
         time: at,
         events: [100_000, 80_000, 1_000_000, 10_000_000, 500_000].map(
-          (limit, index) => `o ${index + 1} ${at} ${limit} initial BRL/2 `,
+          (limit, index) => `o ${index + 1} ${at} ${limit} initial - BRL/2 `,
         ),
       },
     ]);

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 const HEADER_BYTES = 19;
 /** The client makes small objects for each row, which would grow to hundreds of megabytes before they are collected. */
 const ROW_OBJECTS_BYTES = 512;
-const BYTES_BETWEEN_COLLECTIONS = 60_000_000;
+const BYTES_BETWEEN_COLLECTIONS = 24_000_000;
 const TWO_TO_32 = 2 ** 32;
 
 /** Takes the row at `from`; `end` is where the chunk ends. Both count from the start of the view's buffer. */

@@ -13,8 +13,8 @@ import { ScannedAccounts } from "./scanned-accounts.ts";
 export interface BooksScan {
   readonly entries: number;
   readonly accounts: ScannedAccounts;
-  /** Hashes of commands that more than one row has. */
-  readonly duplicateHashes: ReadonlySet<number>;
+  /** Marks of commands that more than one row may have, see DuplicateDetector. */
+  readonly duplicateMarks: ReadonlySet<number>;
 }
 
 /**
@@ -76,5 +76,5 @@ export async function scanBooks(
     if (commandHash !== -1) commands.addHash(commandHash);
   });
   progress.did(rows % PROGRESS_ROWS);
-  return { entries, accounts: scanned, duplicateHashes: commands.candidates() };
+  return { entries, accounts: scanned, duplicateMarks: commands.candidates() };
 }

@@ -33,6 +33,7 @@ export class KnownAccounts {
   readonly #entry: EntryHash;
   /** Of what was read from Redis last: it comes as parts of larger buffers. */
   #view: DataView = new DataView(new ArrayBuffer(0));
+  #buffer: ArrayBufferLike = this.#view.buffer;
   readonly #hashes = new Float64Array(bounds.statement_entries_max);
 
   constructor(known: Known) {
@@ -86,7 +87,11 @@ export class KnownAccounts {
     for (let index = 0; index < count; index += 1) {
       const event = statement[index];
       if (event === undefined) return false;
-      if (event.buffer !== this.#view.buffer) this.#view = new DataView(event.buffer);
+      const { buffer } = event;
+      if (buffer !== this.#buffer) {
+        this.#buffer = buffer;
+        this.#view = new DataView(buffer);
+      }
       const from = event.byteOffset;
       if (!this.#entry.read(this.#view, from, from + event.length)) return false;
       this.#hashes[index] = this.#entry.hash;

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import { INITIAL, timeOf } from "../../ledger/event.ts";
-import { hash53 } from "../duplicate-detector.ts";
+import { hash53, markOf } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
 import { type FileEvent, readEvents } from "./journal-rows.ts";
 import { Pace } from "./pace.ts";
@@ -20,7 +20,7 @@ export function commandOf(event: FileEvent): string | null {
   return id === INITIAL ? null : id;
 }
 
-/** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
+/** Reads the commands with a candidate's hash again. If all is well, there are seldom candidates. */
 export async function checkCommands(
   db: Database,
   findings: Findings,
@@ -30,7 +30,7 @@ export async function checkCommands(
   const effects = new Map<string, Effect>();
   await readEvents(db, new Pace(), (event) => {
     const command = commandOf(event);
-    if (command === null || !candidates.has(hash53(command))) return;
+    if (command === null || !candidates.has(markOf(hash53(command)))) return;
     const effect = effectOf(event);
     const first = effects.get(command);
     effects.set(command, effect);

@@ -78,8 +78,9 @@ export class EntryHash {
   }
 
   #set(field: number, value: number): void {
-    this.#fields.setInt32(8 * field, value, true);
-    this.#fields.setInt32(8 * field + 4, Math.floor(value / TWO_TO_32), true);
+    // With integers of 32 bits these are single instructions, with other numbers calls.
+    this.#fields.setInt32(8 * field, value | 0, true);
+    this.#fields.setInt32(8 * field + 4, Math.floor(value / TWO_TO_32) | 0, true);
   }
 
   /** The hash of the text up to the next space; NaN if there is none. */

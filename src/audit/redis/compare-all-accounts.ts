@@ -28,7 +28,7 @@ interface FoundKey {
   readonly isKnown: boolean;
 }
 
-const CHUNKS_BETWEEN_COLLECTIONS = 40;
+const CHUNKS_BETWEEN_COLLECTIONS = 20;
 const ACCOUNT_KEY = /^razonete:\{(\d+)\}:account:(.*)$/s;
 
 /**

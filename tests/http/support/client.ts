@@ -14,45 +14,134 @@ export class Client {
     return fetch(this.#url() + path, init);
   }
 
-  /** @param body sent as it is where it is a text, else as JSON */
-  send(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  /** @param body sent as it is where it is a text, else as JSON; without it there is none */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
     return fetch(this.#url() + path, {
       method,
-      body: typeof body === "string" ? body : JSON.stringify(body),
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       headers: { "content-type": "application/json", ...headers },
     });
   }
 
+  post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+    return this.send("POST", path, body, headers);
+  }
+
+  /** On the contest's route. */
   transact(id: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-    return this.send("POST", `/clientes/${id}/transacoes`, body, headers);
+    return this.post(`/clientes/${id}/transacoes`, body, headers);
   }
 
   /** Opens an account of the caller's own. */
-  async account(limite: number): Promise<string> {
-    return (await json<AccountBody>(await this.send("POST", "/clientes", { limite }), 201)).id;
+  async account(creditLimit = 0, more: object = {}): Promise<string> {
+    const body = { unit: "BRL/2", credit_limit: creditLimit, ...more };
+    return (await json<AccountBody>(await this.post("/v1/accounts", body), 201)).id;
+  }
+
+  async readAccount(id: string): Promise<AccountBody> {
+    return json<AccountBody>(await this.get(accountPath(id)), 200);
+  }
+
+  /** Opens an account with this balance. */
+  async funded(balance: number, more: object = {}): Promise<string> {
+    const id = await this.account(0, more);
+    await this.move(["@world", id, balance]);
+    return id;
+  }
+
+  /** A transaction of these postings: from, to, amount. */
+  async move(...postings: readonly (readonly [string, string, number])[]): Promise<TransactionBody> {
+    const body = { postings: postings.map(([from, to, amount]) => ({ from, to, amount })) };
+    return json<TransactionBody>(await this.post("/v1/transactions", body), 201);
+  }
+
+  async hold(from: string, amount: number, more: object = {}): Promise<HoldBody> {
+    return json<HoldBody>(await this.post("/v1/holds", { from, amount, ...more }), 201);
+  }
+
+  /** All entries of an account, oldest first, checked to be a chain that ends at its balance. */
+  async chain(id: string): Promise<EntryBody[]> {
+    const entries: EntryBody[] = [];
+    let path: string | null = `${accountPath(id)}/entries?order=asc&limit=100`;
+    while (path !== null) {
+      const reply: Response = await this.get(path);
+      path = nextOf(reply);
+      entries.push(...(await json<ListBody<EntryBody>>(reply, 200)).data);
+    }
+    let balance = 0;
+    let time = "";
+    for (const [index, entry] of entries.entries()) {
+      balance += entry.amount;
+      const isNext = entry.seq === index + 1 && entry.balance === balance && entry.created_at > time;
+      if (!isNext) throw new Error(`the chain of account ${id} breaks at ${JSON.stringify(entry)}`);
+      time = entry.created_at;
+    }
+    expect((await this.readAccount(id)).balance).toBe(balance);
+    return entries;
   }
 }
 
 export const credit = (valor: unknown) => ({ valor, tipo: "c", descricao: "credit" });
 export const debit = (valor: unknown) => ({ valor, tipo: "d", descricao: "debit" });
 
-/** The account's form on the wire. */
-export type AccountBody = {
-  readonly id: string;
-  readonly nome: string | null;
-  readonly limite: number;
-  readonly saldo: number;
-};
+export const accountPath = (id: string) => `/v1/accounts/${encodeURIComponent(id)}`;
 
-export interface HistoryBody {
-  readonly transacoes: readonly {
-    readonly seq: number;
-    readonly valor: number;
-    readonly tipo: string;
-    readonly descricao: string;
-    readonly saldo: number;
-    readonly realizada_em: string;
-  }[];
+/** Six digits of the second, as all times have on the wire. */
+export const A_TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+
+/** The path of the next page; null after the last one. */
+export function nextOf(reply: Response): string | null {
+  return /^<(\S+)>; rel="next"$/.exec(reply.headers.get("link") ?? "")?.[1] ?? null;
+}
+
+/** An account as other objects show it. */
+export interface StateBody {
+  readonly id: string;
+  readonly unit: string;
+  readonly state: string;
+  readonly credit_limit: number;
+  readonly balance: number;
+  readonly held: number;
+  readonly available: number;
+  readonly seq: number;
+  readonly opened_at: string;
+}
+
+export interface AccountBody extends StateBody {
+  readonly name: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface TransactionBody {
+  readonly id: string;
+  readonly accounts: Readonly<Record<string, StateBody>>;
+  readonly created_at: string;
+}
+
+export interface HoldBody {
+  readonly id: string;
+  readonly transaction: string | null;
+}
+
+export interface EntryBody {
+  readonly seq: number;
+  readonly amount: number;
+  readonly balance: number;
+  readonly counterparty: string;
+  readonly transaction: string;
+  readonly description: string | null;
+  readonly reference: string | null;
+  readonly created_at: string;
+}
+
+export interface ListBody<Item> {
+  readonly data: readonly Item[];
+  readonly next: string | null;
 }
 
 /** The body of an answer that should be JSON with this status. */
@@ -73,7 +162,21 @@ export async function problem(
   expect(`${reply.status} ${text}`).toStartWith(`${status} `);
   expect(reply.headers.get("content-type")).toBe("application/problem+json");
   const body: Record<string, unknown> = JSON.parse(text);
+  expectProblem(body, status, name);
+  return body;
+}
+
+export function expectProblem(body: Record<string, unknown>, status: number, name: ProblemName): void {
   expect(body).toMatchObject({ type: `urn:razonete:problem:${name}`, title: PROBLEMS[name].title, status });
   expect(String(body["detail"])).toMatch(/\.$/);
-  return body;
+}
+
+/** What an answer says is wrong: the pointers into the body, or the parameters of the query. */
+export async function wrongFields(reply: Response): Promise<string[]> {
+  const { errors } = await problem(reply, 422, "invalid-fields");
+  if (!Array.isArray(errors)) throw new Error("no errors");
+  return errors.map(({ pointer, parameter, detail }) => {
+    expect(detail).toBeString();
+    return String(pointer ?? parameter);
+  });
 }

@@ -17,14 +17,6 @@ export function validTransaction(random: Random): string {
   return JSON.stringify({ valor: value, tipo: random.pick(["c", "d"]), descricao });
 }
 
-/** A body for the account routes that is valid, or nearly. */
-export function accountBody(random: Random): string {
-  const limite = random.pick([0, 1, 100_000, random.integer(0, 1_000_000), MAX, -1, 1.5, MAX + 1, "1", null]);
-  return JSON.stringify(
-    random.pick<object>([{ limite }, { limite, nome: random.pick(ODD_VALUES) }, { nome: "a" }]),
-  );
-}
-
 /** Bytes that may be anything: every kind comes often among some thousands. */
 export function hostileBody(random: Random): Buffer {
   return random.pick(KINDS)(random);
@@ -46,7 +38,7 @@ const KINDS: readonly ((random: Random) => Buffer)[] = [
 ];
 
 /** As JSON texts: what JSON.stringify would not write. */
-const ODD_NUMBERS = [
+export const ODD_NUMBERS = [
   "0",
   "-0",
   "-1",
@@ -112,7 +104,7 @@ const ODD_TEXTS = [
   "<valor>1</valor>",
 ] as const;
 
-const ODD_VALUES: readonly unknown[] = [
+export const ODD_VALUES: readonly unknown[] = [
   0,
   -1,
   1.2,

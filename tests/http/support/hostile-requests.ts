@@ -1,5 +1,6 @@
 import type { Random } from "../../support/random.ts";
-import { accountBody, hostileBody, validTransaction } from "./hostile-bodies.ts";
+import { hostileBody, validTransaction } from "./hostile-bodies.ts";
+import { type KnownIds, v1Command, v1Reading } from "./hostile-v1.ts";
 
 export interface HostileRequest {
   readonly bytes: Buffer;
@@ -18,11 +19,11 @@ export interface HostileRequest {
 
 const COMMON = { isHttp: true, head: false, ends: false, transaction: null } as const;
 
-export function hostileRequest(random: Random): HostileRequest {
+export function hostileRequest(random: Random, known: KnownIds): HostileRequest {
   const dice = random.integer(1, 1_000);
-  if (dice <= 650) return transaction(random, dice <= 200);
-  if (dice <= 720) return accountCommand(random);
-  if (dice <= 800) return reading(random);
+  if (dice <= 300) return transaction(random, dice <= 100);
+  if (dice <= 700) return command(random, known);
+  if (dice <= 800) return reading(random, known);
   if (dice <= 880) return oddPath(random);
   if (dice <= 920) return oddMethod(random);
   if (dice <= 960) return tooLarge(random);
@@ -62,52 +63,25 @@ function transaction(random: Random, valid: boolean): HostileRequest {
   return { ...COMMON, bytes, transaction: { account, body, key } };
 }
 
-function accountCommand(random: Random): HostileRequest {
-  const [method, path] = random.pick([
-    ["POST", "/clientes"],
-    ["PATCH", `/clientes/${random.integer(1, 5)}`],
-  ] as const);
-  const body = random.chance(60) ? Buffer.from(accountBody(random)) : hostileBody(random);
-  const headers = random.chance(20) ? [`Idempotency-Key: ${random.pick([...KEYS, ...ODD_KEYS])}`] : [];
+function command(random: Random, known: KnownIds): HostileRequest {
+  const { method, path, body } = v1Command(random, known);
+  const headers = random.chance(15) ? [`Idempotency-Key: ${random.pick([...KEYS, ...ODD_KEYS])}`] : [];
   return { ...COMMON, bytes: message(random, method, path, headers, body) };
 }
 
-const NUMBERS = [
-  "",
-  "0",
-  "1",
-  "50",
-  "100",
-  "101",
-  "-1",
-  "1.5",
-  "1e1",
-  "abc",
-  "%31",
-  "%zz",
-  "%",
-  "%00",
-  "9".repeat(30),
-];
-
-function reading(random: Random): HostileRequest {
+function reading(random: Random, known: KnownIds): HostileRequest {
   const head = random.chance(20);
-  const id = random.pick([String(random.integer(1, 5)), String(random.integer(1, 5)), "6", "7000000"]);
-  const parameter = (): string =>
-    `${random.pick(["quantidade", "antes_de", "antes_de", "x"])}${random.pick(["=", "=", ""])}${random.pick(NUMBERS)}`;
-  const query = Array.from({ length: random.integer(0, 3) }, parameter).join(
-    random.pick(["&", "&", ";", "&&", "?"]),
-  );
+  const id = random.pick([String(random.integer(1, 5)), "6", "7000000"]);
   const path = random.pick([
     `/clientes/${id}/extrato`,
-    `/clientes/${id}`,
-    `/clientes/${id}/transacoes?${query}`,
-    `/clientes/${id}/transacoes?${query}`,
+    `/clientes/${id}/extrato?x=1`,
     "/livez",
     "/readyz",
+    ...Array.from({ length: 8 }, () => v1Reading(random, known)),
   ]);
+  const accept = random.chance(10) ? [`Accept: ${random.pick(["text/csv", "text/csv;q=0.5", "*/*", "\u00ff"])}`] : [];
   const body = random.chance(10) ? hostileBody(random) : null;
-  return { ...COMMON, bytes: message(random, head ? "HEAD" : "GET", path, [], body), head };
+  return { ...COMMON, bytes: message(random, head ? "HEAD" : "GET", path, accept, body), head };
 }
 
 const IDS = [
@@ -158,7 +132,15 @@ const IDS = [
 function oddPath(random: Random): HostileRequest {
   const id = random.pick(IDS).replaceAll(" ", "+");
   const known = random
-    .pick(["/clientes/ID/transacoes", "/clientes/ID/extrato", "/clientes/ID"])
+    .pick([
+      "/clientes/ID/transacoes",
+      "/clientes/ID/extrato",
+      "/v1/accounts/ID",
+      "/v1/accounts/ID/entries",
+      "/v1/transactions/ID/reversal",
+      "/v1/holds/ID",
+      "/v1/holds/ID/capture",
+    ])
     .replace("ID", id);
   const path = random.pick([
     known,
@@ -172,6 +154,11 @@ function oddPath(random: Random): HostileRequest {
       "/clientes/1/extrato/",
       "/CLIENTES/1",
       "/clientes/1/x",
+      "/clientes/1",
+      "/v1",
+      "/v1/accounts/",
+      "/v1/accounts/1/2",
+      "/v1/holds/h/",
     ]),
     `/${"a/".repeat(random.integer(0, 500))}`,
     `/${Buffer.from(Array.from({ length: random.integer(1, 30) }, () => random.integer(0x21, 0x7e))).toString()}`,
@@ -187,16 +174,21 @@ function oddMethod(random: Random): HostileRequest {
   const method = known
     ? random.pick(["PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
     : random.pick(["post", "FOO", "G", "GETGETGET", "PRI", "P0ST", "M-SEARCH", "CONNECT", "PROPFIND"]);
-  const path = random.pick(["/clientes/1/transacoes", "/clientes/1/extrato", "/livez", "/x"]);
+  const path = random.pick(["/clientes/1/transacoes", "/clientes/1/extrato", "/v1/accounts", "/v1/holds/h", "/livez", "/x"]);
   const body = Buffer.from('{"valor":1,"tipo":"c","descricao":"x"}');
   return { ...COMMON, bytes: message(random, method, path, [], body), isHttp: known };
 }
 
-/** Over 4 KiB, mostly by a little. With valid JSON in it, which may not be applied. */
+/** Over the bound of its route, mostly by a little. With valid JSON in it, which may not be applied. */
 function tooLarge(random: Random): HostileRequest {
-  const size = random.pick([4_097, 4_098, 5_000, 8_192, random.chance(5) ? 1_000_000 : 20_000]);
-  const body = Buffer.from(validTransaction(random).padEnd(size, random.pick([" ", "\n", "x"])));
-  return { ...COMMON, bytes: message(random, "POST", "/clientes/2/transacoes", [], body) };
+  const [path, max, text] = random.pick([
+    ["/clientes/2/transacoes", 4_096, validTransaction(random)],
+    ["/v1/transactions", 8_192, '{"postings":[{"from":"@world","to":"2","amount":1}]}'],
+    ["/v1/batches", 262_144, '{"atomic":true,"commands":[]}'],
+  ] as const);
+  const size = max + random.pick([1, 2, 1_000, random.chance(5) ? 1_000_000 : 20_000]);
+  const body = Buffer.from(text.padEnd(size, random.pick([" ", "\n", "x"])));
+  return { ...COMMON, bytes: message(random, "POST", path, [], body) };
 }
 
 /** Bytes that are no HTTP, and requests that contradict themselves. */

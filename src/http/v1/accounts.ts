@@ -1,0 +1,121 @@
+import { z } from "zod";
+import type { AccountId } from "../../ledger/account.ts";
+import { isAccountId } from "../../ledger/account-id.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { type FieldError, toResponse } from "../problems.ts";
+import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
+import type { RouteContext, RoutedRequest } from "../route.ts";
+import { okJson } from "./answers.ts";
+import {
+  accountId,
+  accountStatus,
+  amountOrZero,
+  isMetadata,
+  members,
+  metadata,
+  METADATA_RULE,
+  metadataOf,
+  name,
+  unit,
+} from "./fields.ts";
+import { accountJson } from "./json.ts";
+import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { integerParameter, parseNoQuery, parseQuery } from "./query.ts";
+import type { Operation } from "./submit.ts";
+
+const opening = members({
+  id: accountId.nullish(),
+  unit,
+  credit_limit: amountOrZero.nullish(),
+  name: name.nullish(),
+  metadata: metadata.nullish(),
+});
+
+export const openAccount: Operation<z.infer<typeof opening>> = {
+  schema: opening,
+  mayBeEmpty: false,
+  notFound: null,
+  commandOf: (body) => ({
+    type: "open",
+    account: body.id ?? null,
+    unit: body.unit,
+    creditLimit: body.credit_limit ?? 0,
+    name: body.name ?? null,
+    metadata: metadataOf(body.metadata),
+  }),
+};
+
+const change = members({
+  credit_limit: amountOrZero.optional(),
+  name: name.nullable().optional(),
+  metadata: metadata.optional(),
+  state: accountStatus.optional(),
+});
+
+export const changeAccount: Operation<z.infer<typeof change>> = {
+  schema: change,
+  mayBeEmpty: false,
+  notFound: ACCOUNT_NOT_FOUND,
+  commandOf: (body, account) => ({
+    type: "change",
+    account,
+    ...(body.credit_limit === undefined ? {} : { creditLimit: body.credit_limit }),
+    ...(body.state === undefined ? {} : { state: body.state }),
+    ...(body.name === undefined ? {} : { name: body.name }),
+    ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
+  }),
+  check: mergedMetadata,
+};
+
+/** What the account's metadata becomes has to keep the bounds, too. The ledger merges; it knows no bounds. */
+async function mergedMetadata(
+  ledger: Ledger,
+  { metadata: patch }: z.infer<typeof change>,
+  id: AccountId,
+): Promise<readonly FieldError[]> {
+  // Taking members away always fits.
+  if (patch === undefined || Object.values(patch).every((text) => text === null)) return [];
+  const account = await ledger.account(id);
+  if (account === null || isMetadata({ ...account.metadata, ...patch })) return [];
+  return [{ pointer: "#/metadata", detail: `metadata, merged with what there is, ${METADATA_RULE}` }];
+}
+
+export async function getAccount({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseNoQuery(request);
+  if (!query.ok) return toResponse(query.problem);
+  const id = request.params["id"] ?? "";
+  const account = isAccountId(id) ? await ledger.account(id) : null;
+  return account === null ? toResponse(ACCOUNT_NOT_FOUND) : okJson(accountJson(account));
+}
+
+const anyBalance = integerParameter(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+
+const listing = z.strictObject({
+  ...pageParameters,
+  unit: unit.optional(),
+  state: accountStatus.optional(),
+  name: name.optional(),
+  metadata: metadata.optional(),
+  balance_lt: anyBalance.optional(),
+  balance_gt: anyBalance.optional(),
+});
+
+export async function listAccounts({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseQuery(listing, request, "metadata");
+  if (!query.ok) return toResponse(query.problem);
+  const { value } = query;
+  const filter = {
+    unit: value.unit ?? null,
+    state: value.state ?? null,
+    name: value.name ?? null,
+    metadata: metadataOf(value.metadata),
+    balanceLessThan: value.balance_lt ?? null,
+    balanceGreaterThan: value.balance_gt ?? null,
+  };
+  const list = listName("accounts", filter);
+  const page = pageOf(list, value);
+  if (!page.ok) return toResponse(page.problem);
+  const { items, next } = await ledger.accounts(filter, page.value);
+  const cursor = next === null ? null : cursorOf(list, next);
+  return listResponse("/v1/accounts", request, items.map(accountJson), cursor);
+}

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import { bounds } from "../../bounds.ts";
+import { WORLD } from "../../ledger/account.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import type { EventId } from "../../ledger/transaction.ts";
+import { type FieldError, toResponse } from "../problems.ts";
+import { HOLD_NOT_FOUND } from "../refusal-problems.ts";
+import type { RouteContext, RoutedRequest } from "../route.ts";
+import { okJson } from "./answers.ts";
+import {
+  accountId,
+  amount,
+  amountOrZero,
+  detailFields,
+  detailsOf,
+  holdStatus,
+  integerField,
+  isId,
+  list,
+  members,
+  party,
+} from "./fields.ts";
+import { holdJson } from "./json.ts";
+import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { parseNoQuery, parseQuery } from "./query.ts";
+import type { Operation } from "./submit.ts";
+
+const creation = members({
+  from: accountId,
+  amount,
+  to: party.nullish(),
+  expires_in: integerField(1, bounds.hold_seconds_max).nullish(),
+  ...detailFields,
+}).refine(({ from, to }) => from !== to, { error: "must have two different sides, from and to" });
+
+export const createHold: Operation<z.infer<typeof creation>> = {
+  schema: creation,
+  mayBeEmpty: false,
+  notFound: null,
+  commandOf: (body) => ({
+    type: "hold",
+    from: body.from,
+    to: body.to ?? WORLD,
+    amount: body.amount,
+    expiresInSeconds: body.expires_in ?? bounds.hold_seconds_default,
+    ...detailsOf(body),
+  }),
+};
+
+const part = members({ from: accountId.nullish(), to: party, amount });
+
+const capture = members({
+  amount: amountOrZero.nullish(),
+  to: party.nullish(),
+  postings: list(part, bounds.transaction_postings_max).nullish(),
+}).refine(({ amount: all, to, postings }) => !postings || ((all ?? null) === null && !to), {
+  error: "must have either postings, or amount and to",
+});
+
+export const captureHold: Operation<z.infer<typeof capture>> = {
+  schema: capture,
+  mayBeEmpty: true,
+  notFound: HOLD_NOT_FOUND,
+  commandOf: (body, hold) => ({
+    type: "capture",
+    hold,
+    amount: body.amount ?? null,
+    to: body.to ?? null,
+    parts: body.postings?.map((posting) => ({ to: posting.to, amount: posting.amount })) ?? null,
+  }),
+  check: sidesOfCapture,
+};
+
+/** All that is captured goes from the hold's account to another one. */
+async function sidesOfCapture(
+  ledger: Ledger,
+  { to, postings }: z.infer<typeof capture>,
+  id: EventId,
+): Promise<readonly FieldError[]> {
+  if (!to && !postings) return [];
+  const hold = await ledger.hold(id);
+  if (hold === null) return [];
+  const notItself = `must be another account than the hold's, ${hold.from}`;
+  const errors: FieldError[] = to === hold.from ? [{ pointer: "#/to", detail: `to ${notItself}` }] : [];
+  for (const [index, posting] of (postings ?? []).entries()) {
+    const place = `postings/${index}`;
+    if (posting.to === hold.from) {
+      errors.push({ pointer: `#/${place}/to`, detail: `${place}/to ${notItself}` });
+    }
+    if (posting.from && posting.from !== hold.from) {
+      const detail = `${place}/from must be the hold's account, ${hold.from}, or be left out`;
+      errors.push({ pointer: `#/${place}/from`, detail });
+    }
+  }
+  return errors;
+}
+
+const release = members({});
+
+export const releaseHold: Operation<z.infer<typeof release>> = {
+  schema: release,
+  mayBeEmpty: true,
+  notFound: HOLD_NOT_FOUND,
+  commandOf: (_, hold) => ({ type: "release", hold }),
+};
+
+export async function getHold({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseNoQuery(request);
+  if (!query.ok) return toResponse(query.problem);
+  const id = request.params["id"] ?? "";
+  const hold = isId(id) ? await ledger.hold(id) : null;
+  return hold === null ? toResponse(HOLD_NOT_FOUND) : okJson(holdJson(hold));
+}
+
+const listing = z.strictObject({
+  ...pageParameters,
+  account: accountId.optional(),
+  state: holdStatus.optional(),
+});
+
+export async function listHolds({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseQuery(listing, request);
+  if (!query.ok) return toResponse(query.problem);
+  const filter = { account: query.value.account ?? null, state: query.value.state ?? null };
+  const name = listName("holds", filter);
+  const page = pageOf(name, query.value);
+  if (!page.ok) return toResponse(page.problem);
+  const { items, next } = await ledger.holds(filter, page.value);
+  const cursor = next === null ? null : cursorOf(name, next);
+  return listResponse("/v1/holds", request, items.map(holdJson), cursor);
+}

@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { isAccountId } from "../../ledger/account-id.ts";
+import type { AccountId, Micros } from "../../ledger/account.ts";
+import type { KeptEntry } from "../../ledger/entry.ts";
+import type { BalanceAt, EntriesPage, Ledger } from "../../ledger/ledger.ts";
+import { toResponse } from "../problems.ts";
+import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
+import type { RouteContext, RoutedRequest } from "../route.ts";
+import { timestamp } from "../timestamp.ts";
+import { okJson } from "./answers.ts";
+import { csvOf } from "./csv.ts";
+import { accountPath, entryJson } from "./json.ts";
+import { cursorOf, linkTo, listName, pageOf, pageParameters } from "./page.ts";
+import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
+
+const entriesQuery = z.strictObject({
+  ...pageParameters,
+  from: timeParameter.optional(),
+  to: timeParameter.optional(),
+  order: z.enum(["asc", "desc"], 'must be "asc" or "desc"').optional(),
+});
+
+export async function listEntries({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseQuery(entriesQuery, request);
+  if (!query.ok) return toResponse(query.problem);
+  const id = request.params["id"] ?? "";
+  const { from: fromTime = null, to: beforeTime = null, order = "desc" } = query.value;
+  const list = listName("entries", { id, fromTime, beforeTime, order });
+  const page = pageOf(list, query.value);
+  if (!page.ok) return toResponse(page.problem);
+  const { count, after } = page.value;
+  const seq = after === null ? null : Number(after);
+  const bound = order === "asc" ? { from: seq, before: null } : { from: null, before: seq };
+  // One more than is shown tells whether there is a next page.
+  const asked: EntriesPage = { count: count + 1, order, ...bound, fromTime, beforeTime };
+  const found = isAccountId(id) ? await ledger.entries(id, asked) : null;
+  if (found === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const entries = found.slice(0, count);
+  const cursor = found.length > count ? cursorOf(list, nextSeq(entries, order)) : null;
+  return entriesResponse(accountPath(id), request, entries, cursor);
+}
+
+/** Where the next page begins (`asc`), or what it ends before (`desc`). */
+function nextSeq(entries: readonly KeptEntry[], order: "asc" | "desc"): string {
+  const last = entries.at(-1)?.seq ?? 0;
+  return String(order === "asc" ? last + 1 : last);
+}
+
+const CSV_COLUMNS = [
+  "seq",
+  "amount",
+  "balance",
+  "counterparty",
+  "transaction",
+  "description",
+  "reference",
+  "created_at",
+] as const;
+
+function entriesResponse(
+  path: string,
+  request: Request,
+  entries: readonly KeptEntry[],
+  cursor: string | null,
+): Response {
+  const link = linkTo(`${path}/entries`, request, cursor);
+  const rows = entries.map(entryJson);
+  const wantsCsv = /\btext\/csv\b/i.test(request.headers.get("accept") ?? "");
+  const type = wantsCsv ? "text/csv; charset=utf-8; header=present" : "application/json";
+  const body = wantsCsv ? csvOf(CSV_COLUMNS, rows) : JSON.stringify({ data: rows, next: cursor });
+  return new Response(body, { headers: { "content-type": type, vary: "accept", ...link } });
+}
+
+const balanceQuery = z.strictObject({ at: timeParameter.optional() });
+
+export async function getBalance({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseQuery(balanceQuery, request);
+  if (!query.ok) return toResponse(query.problem);
+  const id = request.params["id"] ?? "";
+  const found = isAccountId(id) ? await balanceAt(ledger, id, query.value.at ?? null) : null;
+  if (found === null) return toResponse(ACCOUNT_NOT_FOUND);
+  const { unit, balance, seq, at } = found;
+  return okJson({ id, unit, balance, seq, at: timestamp(at) });
+}
+
+/** Of now it is the account itself, which shows every answer there was; the books may be a moment behind. */
+async function balanceAt(
+  ledger: Ledger,
+  id: AccountId,
+  asked: Micros | null,
+): Promise<(BalanceAt & { readonly at: Micros }) | null> {
+  const now = Date.now() * 1000;
+  if (asked !== null && asked <= now) {
+    const then = await ledger.balanceAt(id, asked);
+    return then === null ? null : { ...then, at: asked };
+  }
+  const account = await ledger.account(id);
+  return account === null ? null : { ...account, at: Math.max(now, account.time) };
+}
+
+export async function getTotals({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseNoQuery(request);
+  if (!query.ok) return toResponse(query.problem);
+  const { accounts, transactions, units, lagMilliseconds } = await ledger.totals();
+  return okJson({
+    accounts,
+    transactions,
+    units: units.map(({ unit, balances, world }) => ({
+      unit,
+      balances: String(balances),
+      world: String(world),
+    })),
+    books: { lag_ms: lagMilliseconds },
+  });
+}

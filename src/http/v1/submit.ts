@@ -1,0 +1,82 @@
+import type { z } from "zod";
+import { bounds } from "../../bounds.ts";
+import type { Command, CommandContent, CommandId } from "../../ledger/command.ts";
+import { type Ledger, LedgerUnavailable, type Outcome } from "../../ledger/ledger.ts";
+import { readJson } from "../body.ts";
+import { type Parsed, parseCommandId, requestId } from "../parse.ts";
+import { type FieldError, invalidFields, type Problem, toResponse } from "../problems.ts";
+import type { RouteContext, RoutedRequest } from "../route.ts";
+import { answerOf, isDryRun, responseOf } from "./answers.ts";
+import { isId, parseFields } from "./fields.ts";
+import { parseNoQuery } from "./query.ts";
+
+/** What a client may ask the ledger to do, by a route of its own or in a batch. */
+export interface Operation<Body> {
+  /** Of the request's body. */
+  readonly schema: z.ZodType<Body>;
+  /** An empty body is `{}`. */
+  readonly mayBeEmpty: boolean;
+  /** What is answered where the path has no id that could be one. */
+  readonly notFound: Problem | null;
+  /** @param of the id of what it acts on; empty where it creates something */
+  readonly commandOf: (body: Body, of: string) => CommandContent;
+  /** What is wrong with fields that are only right or wrong beside what the ledger has. */
+  readonly check?: (ledger: Ledger, body: Body, of: string) => Promise<readonly FieldError[]>;
+}
+
+/**
+ * Answers a request to do one thing. What is wrong is looked for in the order that docs/errors.md tells: the body, its
+ * fields, the key; only then the ledger decides.
+ */
+export async function submitOne<Body>(
+  context: RouteContext,
+  request: RoutedRequest,
+  operation: Operation<Body>,
+): Promise<Response> {
+  const { notFound, check, commandOf } = operation;
+  const of = request.params["id"] ?? "";
+  const body = await readFields(request, operation);
+  if (!body.ok) return toResponse(body.problem);
+  const isAborted = context.ended.watch(request);
+  const canExist = notFound === null || isId(of);
+  const errors = canExist ? ((await check?.(context.ledger, body.value, of)) ?? []) : [];
+  if (errors.length > 0) return toResponse(invalidFields(errors));
+
+  const content = commandOf(body.value, of);
+  const id: Parsed<CommandId> = isDryRun(content)
+    ? { ok: true, value: requestId(request.headers, context.requestIdHeader) }
+    : parseCommandId(request, context.requestIdHeader);
+  if (!id.ok) return toResponse(id.problem);
+  if (!canExist) return toResponse(notFound);
+
+  const outcome = await submit(context.ledger, withId(content, id.value), isAborted);
+  return responseOf(answerOf(content, outcome));
+}
+
+async function readFields<Body>(
+  request: RoutedRequest,
+  { schema, mayBeEmpty }: Operation<Body>,
+): Promise<Parsed<Body>> {
+  const json = await readJson(request, bounds.body_bytes_max, mayBeEmpty ? {} : undefined);
+  if (!json.ok) return json;
+  const query = parseNoQuery(request);
+  return query.ok ? parseFields(schema, json.value) : query;
+}
+
+/** As `Ledger.submit`, but a dry run changes nothing, whatever became of it. */
+export async function submit(
+  ledger: Ledger,
+  command: Command,
+  isAborted: () => boolean,
+): Promise<Outcome> {
+  try {
+    return await ledger.submit(command, isAborted);
+  } catch (error) {
+    if (!isDryRun(command) || !(error instanceof LedgerUnavailable)) throw error;
+    throw new LedgerUnavailable(error.message, "none", { cause: error });
+  }
+}
+
+export function withId(content: CommandContent, id: CommandId): Command {
+  return { ...content, id };
+}

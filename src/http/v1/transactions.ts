@@ -1,0 +1,120 @@
+import { z } from "zod";
+import { bounds } from "../../bounds.ts";
+import type { Condition } from "../../ledger/transaction.ts";
+import { toResponse } from "../problems.ts";
+import { TRANSACTION_NOT_FOUND } from "../refusal-problems.ts";
+import type { RouteContext, RoutedRequest } from "../route.ts";
+import { okJson } from "./answers.ts";
+import {
+  accountId,
+  amount,
+  anyAmount,
+  detailFields,
+  detailsOf,
+  isId,
+  list,
+  members,
+  party,
+  reference,
+} from "./fields.ts";
+import { transactionJson } from "./json.ts";
+import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
+import type { Operation } from "./submit.ts";
+
+const posting = members({ from: party, to: party, amount }).refine(({ from, to }) => from !== to, {
+  error: "must have two different sides, from and to",
+});
+
+const COMPARISON_RULE = 'must have one of "eq", "gte" and "lte"';
+const comparison = members({
+  eq: anyAmount.nullish(),
+  gte: anyAmount.nullish(),
+  lte: anyAmount.nullish(),
+}).refine(({ eq, gte, lte }) => isOne([eq, gte, lte]), { error: COMPARISON_RULE });
+
+const condition = members({
+  account: accountId,
+  balance: comparison.nullish(),
+  available: comparison.nullish(),
+  seq: comparison.nullish(),
+}).refine(({ balance, available, seq }) => isOne([balance, available, seq]), {
+  error: 'must have one of "balance", "available" and "seq"',
+});
+
+function isOne(values: readonly unknown[]): boolean {
+  return values.filter((value) => value !== undefined && value !== null).length === 1;
+}
+
+const creation = members({
+  postings: list(posting, bounds.transaction_postings_max),
+  conditions: list(condition, bounds.transaction_conditions_max).nullish(),
+  dry_run: z.boolean("must be true or false").nullish(),
+  ...detailFields,
+});
+
+export const createTransaction: Operation<z.infer<typeof creation>> = {
+  schema: creation,
+  mayBeEmpty: false,
+  notFound: null,
+  commandOf: (body) => ({
+    type: "transaction",
+    postings: body.postings,
+    conditions: (body.conditions ?? []).map(conditionOf),
+    isDryRun: body.dry_run ?? false,
+    ...detailsOf(body),
+  }),
+};
+
+/** Stands for no bound, see `Condition`. */
+const UNBOUNDED = 2 ** 53;
+
+function conditionOf({ account, balance, available, seq }: z.infer<typeof condition>): Condition {
+  const what = balance ? "balance" : available ? "available" : "seq";
+  const { eq, gte, lte } = balance ?? available ?? seq ?? {};
+  return { account, what, least: eq ?? gte ?? -UNBOUNDED, most: eq ?? lte ?? UNBOUNDED };
+}
+
+const reversal = members(detailFields);
+
+export const reverseTransaction: Operation<z.infer<typeof reversal>> = {
+  schema: reversal,
+  mayBeEmpty: true,
+  notFound: TRANSACTION_NOT_FOUND,
+  commandOf: (body, transaction) => ({ type: "reversal", transaction, ...detailsOf(body) }),
+};
+
+export async function getTransaction({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseNoQuery(request);
+  if (!query.ok) return toResponse(query.problem);
+  const id = request.params["id"] ?? "";
+  const kept = isId(id) ? await ledger.transaction(id) : null;
+  if (kept === null) return toResponse(TRANSACTION_NOT_FOUND);
+  return okJson({ ...transactionJson(kept.transaction), reversed_by: kept.reversedBy });
+}
+
+const listing = z.strictObject({
+  ...pageParameters,
+  reference: reference.optional(),
+  account: accountId.optional(),
+  from: timeParameter.optional(),
+  to: timeParameter.optional(),
+});
+
+export async function listTransactions({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+  const query = parseQuery(listing, request);
+  if (!query.ok) return toResponse(query.problem);
+  const { value } = query;
+  const filter = {
+    reference: value.reference ?? null,
+    account: value.account ?? null,
+    fromTime: value.from ?? null,
+    beforeTime: value.to ?? null,
+  };
+  const name = listName("transactions", filter);
+  const page = pageOf(name, value);
+  if (!page.ok) return toResponse(page.problem);
+  const { items, next } = await ledger.transactions(filter, page.value);
+  const cursor = next === null ? null : cursorOf(name, next);
+  return listResponse("/v1/transactions", request, items.map(transactionJson), cursor);
+}

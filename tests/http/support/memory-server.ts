@@ -1,0 +1,38 @@
+import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
+import { Client } from "./client.ts";
+import { MemoryLedger } from "./memory-ledger.ts";
+
+/** The edge before a ledger in memory, with what it was asked and what went wrong. */
+export class MemoryServer implements AsyncDisposable {
+  readonly ledger: MemoryLedger;
+  readonly client: Client;
+  readonly defects: string[] = [];
+  readonly #server: HttpServer;
+
+  private constructor(ledger: MemoryLedger) {
+    this.ledger = ledger;
+    this.#server = startHttpServer(ledger, {
+      address: { host: "127.0.0.1", port: 0 },
+      requestIdHeader: "x-request-id",
+      onDefect: (message) => this.defects.push(message),
+    });
+    this.client = new Client(() => this.url);
+  }
+
+  /** With the accounts 1 to 5. */
+  static async start(): Promise<MemoryServer> {
+    return new MemoryServer(await MemoryLedger.withInitialAccounts());
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop();
+  }
+}
