@@ -7,11 +7,15 @@ import { accepted, type LedgerUnderTest, open, resultOf, type Skips, transaction
 export interface Moves {
   readonly ledger: Ledger;
   readonly skips: Skips;
-  advanceClock(seconds: number): void;
+  readonly advanceClock: (seconds: number) => void;
   /** Lets so many seconds pass, in whichever way. */
-  pass(seconds: number): Promise<void>;
+  readonly pass: (seconds: number) => Promise<void>;
   /** Opens an account, on the same shard as the others, and brings it to a balance. */
-  account(creditLimit: number, balance?: number, changes?: Partial<OpenAccount>): Promise<AccountId>;
+  readonly account: (
+    creditLimit: number,
+    balance?: number,
+    changes?: Partial<OpenAccount>,
+  ) => Promise<AccountId>;
 }
 
 /** Accounts with the same tag are on one shard. */
