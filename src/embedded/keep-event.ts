@@ -126,10 +126,8 @@ export class EventKeeper {
     for (const row of entryRowsOf(event, place)) {
       const { account, seq, amount, balance, description, command, time } = row;
       const { part, decided_at: decidedAt, counterparty, reference } = row;
-      this.#sql.insertEntry.run(
-        ...[account, seq, amount, balance, description, command, time, place.g, place.index],
-        ...[part, decidedAt, counterparty, reference],
-      );
+      const of = [place.g, place.index, part, decidedAt, counterparty, reference] as const;
+      this.#sql.insertEntry.run(account, seq, amount, balance, description, command, time, ...of);
     }
   }
 
