@@ -43,6 +43,18 @@ export const bounds = {
   list_items_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */
   batch_commands_max: 1024,
+  /** Holds that one commit of the embedded ledger ends because their time has come. */
+  expiries_in_batch_max: 200,
+  /** How often the embedded ledger looks for holds that are due where nobody asks. */
+  expiry_look_milliseconds: 1_000,
+  /** Accounts, or holds, that a list of the embedded ledger reads before it lets decisions go on. */
+  list_chunk_rows: 500,
+  /** Of transactions, each of which is read from the journal. */
+  list_chunk_transactions: 25,
+  /** Of the journal itself, each with all that one commit decided. */
+  list_chunk_journal_rows: 16,
+  /** Entries, or accounts, of which the trial balance of the embedded ledger adds up so many before it lets decisions go on. */
+  totals_chunk_rows: 10_000,
   /** Accounts that the embedded ledger keeps in memory (about 200 B each); others are read from the file. */
   accounts_cached_max: 50_000,
   /** A command waits this long for a decision. Then its client is told that nothing was done, or that it is unknown. */
@@ -102,6 +114,8 @@ export const bounds = {
   books_answer_milliseconds_max: 7_000,
   /** The same in an API, where a client waits: shorter than the 3 s that the balancer waits for an API. */
   history_milliseconds_max: 1_500,
+  /** Rows of the journal that are looked through for one page of transactions; it ends there, with fewer of them. */
+  list_journal_rows_max: 20_000,
   /** As soon as the writer has this many entries, it keeps them without waiting for more. */
   keep_entries_target: 5_000,
   /** Minimum time between two transactions of a writer that is not behind: fewer, larger ones cost less. */
@@ -110,8 +124,10 @@ export const bounds = {
   feed_patience_milliseconds: 40,
   /** How often the writer checks the outbox, and removes from it what is kept. */
   outbox_look_milliseconds: 100,
-  /** How often the writer lets Redis forget the ids of requests that nobody sends again. */
+  /** How often the writer ends holds that are due, and lets Redis forget the ids of requests that nobody sends again. */
   sweep_milliseconds: 1_000,
+  /** Calls for that, one after the other, as long as there are holds to end: 4,000 of them. */
+  sweep_calls_max: 20,
   /** Batches in one read of the outbox. */
   outbox_read_batches_max: 1_000,
   /** Pause between the writer's attempts while a server is unavailable: doubled each time, up to this. */
@@ -175,8 +191,8 @@ export const bounds = {
   /** An audit with more work than this, counted in entries, will take longer, and shows its progress from the start. */
   audit_quiet_work_max: 1_000_000,
 
-  /** Rows of the journal from which a rebuild makes the books at once. */
-  rebuild_page_journal_rows: 5_000,
+  /** Rows of the journal from which a rebuild makes the books at once. Each may have hundreds of events. */
+  rebuild_page_journal_rows: 500,
   /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
   rebuild_retry_milliseconds: 500,
 

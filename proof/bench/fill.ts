@@ -1,13 +1,18 @@
-import { connectRedis, headKey, type Redis } from "../../src/decide/redis-client.ts";
+import { z } from "zod";
+import { accountOfRow, rowOf } from "../../src/decide/function-codec.ts";
+import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
-import type { Entry } from "../../src/ledger/entry.ts";
+import { type Account, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { formatEvent } from "../../src/ledger/event.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
+import { filledAccountId } from "./filled-account-id.ts";
 
 /**
- * Makes a ledger large without sending a million requests. It writes rows into the books with SQL, and writes into
- * Redis what `ledger.lua` would store there for them. Afterwards both agree, as if all had come through the API.
+ * Makes a ledger large without sending a million requests. It writes into Redis what `ledger.lua` would have written for
+ * them, with their batches in the outbox; from there the stack's own writer brings them into the books. So all agrees as
+ * if it had come through the API.
  *
- * Only for an idle stack of one shard: nothing else may write meanwhile, and the outbox must be empty.
+ * Only for a stack of one shard that nobody else uses meanwhile.
  */
 export class Filler implements AsyncDisposable {
   readonly #sql: Sql;
@@ -33,36 +38,28 @@ export class Filler implements AsyncDisposable {
     return new Filler(sql, redis, onStep);
   }
 
-  /** Opens accounts until there are `count`, all with a balance of 0 and a credit limit of 100,000.00. */
+  /** Opens accounts beside the five until there are `count`, all with a balance of 0 and a limit of 100,000.00. */
   async accounts(count: number): Promise<void> {
-    const openedAt = await this.#now();
-    const [row] = await this.#sql<{ last: number }[]>`SELECT max(account) AS last FROM accounts`;
-    for (let first = (row?.last ?? 0) + 1; first <= count; first += ACCOUNTS_A_STEP) {
-      const last = Math.min(count, first + ACCOUNTS_A_STEP - 1);
-      await this.#sql.begin(async (sql) => {
-        await sql`
-          INSERT INTO accounts (account, credit_limit, balance, seq, opened_at, command)
-          SELECT n, ${CREDIT_LIMIT}, 0, 0, ${openedAt}, 'req:fill-' || n FROM generate_series(${first}::bigint, ${last}::bigint) AS n`;
-        await sql`
-          INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
-          SELECT n, 1, ${CREDIT_LIMIT}, 0, 'req:fill-' || n, ${openedAt} FROM generate_series(${first}::bigint, ${last}::bigint) AS n`;
-      });
-      const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
-      await this.#write(
-        numbers.map((number) => {
-          const fields = { limit: CREDIT_LIMIT, balance: 0, seq: 0, time: openedAt };
-          return ["HSET", accountKey(number), ...pairs(fields), "name", ""];
-        }),
-      );
-      await this.#write([["HSET", headKey(SHARD), "next", String(last + 1)]]);
-      this.#onStep(numbers.length);
+    for (let first = INITIAL_CREDIT_LIMITS.length + 1; first <= count; first += EVENTS_A_STEP) {
+      const last = Math.min(count, first + EVENTS_A_STEP - 1);
+      const time = await this.#now();
+      const events: string[] = [];
+      const rows: string[] = [];
+      for (let number = first; number <= last; number += 1) {
+        const account = filledAccountId(number);
+        const opening = { account, time, creditLimit: CREDIT_LIMIT, unit: CONTEST_UNIT, name: null };
+        events.push(formatEvent({ type: "open", id: newRequestId(), ...opening }));
+        rows.push(accountKey(account), rowOf({ ...OPENED, time, openedAt: time }));
+      }
+      await this.#decided(events, rows, [], time);
+      this.#onStep(last - first + 1);
     }
     await this.#sql`ANALYZE accounts, limits`;
   }
 
   /** Adds `each` credits of 0.01 to each of the accounts `first` to `last`, on top of what they have. */
   async entries(first: number, last: number, each: number): Promise<void> {
-    const accountsAStep = Math.max(1, Math.floor(ENTRIES_A_STEP / each));
+    const accountsAStep = Math.max(1, Math.floor(EVENTS_A_STEP / each));
     for (let from = first; from <= last; from += accountsAStep) {
       const to = Math.min(last, from + accountsAStep - 1);
       await this.#entriesOf(from, to, each);
@@ -76,73 +73,109 @@ export class Filler implements AsyncDisposable {
     await this.#sql.end({ timeout: 1 });
   }
 
-  async #entriesOf(from: number, to: number, each: number): Promise<void> {
+  async #entriesOf(first: number, last: number, each: number): Promise<void> {
+    const ids = Array.from({ length: last - first + 1 }, (_, index) => filledAccountId(first + index));
+    const found = texts.parse(await this.#redis.sendCommand(["MGET", ...ids.map(accountKey)]));
     const begun = await this.#now();
-    const latest = await this.#sql.begin(async (sql) => {
-      // Times must rise within each account, even if its latest entry is newer than `begun`.
-      await sql`
-        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-        SELECT a.account, a.seq + n, 'credit', 1, a.balance + n, a.credit_limit, 'fill',
-          'req:fill-' || a.account || '-' || (a.seq + n),
-          greatest(${begun}::bigint, 1 + coalesce((
-            SELECT e.time FROM entries AS e WHERE e.account = a.account AND e.seq = a.seq
-          ), 0)) + n
-        FROM accounts AS a CROSS JOIN generate_series(1, ${each}::bigint) AS n
-        WHERE a.account BETWEEN ${from} AND ${to} ORDER BY a.account, n`;
-      await sql`
-        UPDATE accounts SET seq = seq + ${each}, balance = balance + ${each}
-        WHERE account BETWEEN ${from} AND ${to}`;
-      return sql<FilledRow[]>`
-        SELECT e.account, e.seq, e.time, e.kind, e.value, e.balance, e.description, e.command AS id, e.credit_limit
-        FROM accounts AS a JOIN entries AS e ON e.account = a.account AND e.seq > a.seq - ${STATEMENT_ENTRIES}
-        WHERE a.account BETWEEN ${from} AND ${to} ORDER BY e.account, e.seq`;
-    });
-    const commands = [...Map.groupBy(latest, ({ account }) => account)].flatMap(([account, rows]) => {
-      const newest = rows.at(-1);
-      if (newest === undefined) return [];
-      const { balance, seq, time } = newest;
-      const statement = `razonete:{${SHARD}}:statement:${account}`;
-      return [
-        ["HSET", accountKey(account), ...pairs({ balance, seq, time })],
-        ["DEL", statement],
-        ["ZADD", statement, ...rows.flatMap((row) => [String(row.seq), eventOf(row)])],
-      ];
-    });
-    await this.#write(commands);
+    let latest = begun;
+    const events: string[] = [];
+    const rows: string[] = [];
+    const statements: string[][] = [];
+    for (const [index, id] of ids.entries()) {
+      const before = accountOfRow(id, found[index] ?? "", "");
+      const added = creditsOn(before, each, begun);
+      const after = added.at(-1)?.account ?? before;
+      events.push(...added.map(({ event }) => event));
+      rows.push(accountKey(id), rowOf(after));
+      statements.push(...statementCommands(after, added));
+      latest = Math.max(latest, after.time);
+    }
+    await this.#decided(events, rows, statements, latest);
   }
 
-  async #write(commands: readonly (readonly string[])[]): Promise<void> {
-    await Promise.all(commands.map((command) => this.#redis.sendCommand([...command])));
+  /** Writes what one call after the other would have written, and waits until the books have it. */
+  async #decided(
+    events: readonly string[],
+    rows: readonly string[],
+    statements: readonly string[][],
+    time: number,
+  ): Promise<void> {
+    const head = headKey(SHARD);
+    let g = Number(await this.#redis.sendCommand(["HGET", head, "g"]));
+    const transaction = this.#redis.multi();
+    for (let at = 0; at < events.length; at += EVENTS_A_BATCH) {
+      g += 1;
+      const pairs = events.slice(at, at + EVENTS_A_BATCH).flatMap((event) => ["e", event]);
+      transaction.addCommand(["XADD", outboxKey(SHARD), `${g}-0`, ...pairs]);
+    }
+    transaction.addCommand(["HSET", head, "g", String(g), "time", String(time)]);
+    transaction.addCommand(["MSET", ...rows]);
+    for (const command of statements) transaction.addCommand(command);
+    await transaction.exec();
+    while (Number(await this.#redis.sendCommand(["XLEN", outboxKey(SHARD)])) > 0) await Bun.sleep(10);
   }
 
   /** The time by Redis's clock, which the ledger uses too, in microseconds since 1970. */
   async #now(): Promise<number> {
-    const [seconds, microseconds] = Object.values(await this.#redis.sendCommand(["TIME"])).map(Number);
-    return (seconds ?? 0) * 1_000_000 + (microseconds ?? 0);
+    const [seconds = 0, micros = 0] = texts.parse(await this.#redis.sendCommand(["TIME"])).map(Number);
+    return seconds * 1_000_000 + micros;
   }
 }
 
-interface FilledRow extends Entry {
-  readonly credit_limit: number;
+interface Added {
+  readonly account: Account;
+  readonly event: string;
 }
 
 const SHARD = 0;
 const CREDIT_LIMIT = 10_000_000;
-const ACCOUNTS_A_STEP = 10_000;
-const ENTRIES_A_STEP = 100_000;
+const OPENED = {
+  creditLimit: CREDIT_LIMIT,
+  balance: 0,
+  held: 0,
+  seq: 0,
+  unit: CONTEST_UNIT,
+  state: "open",
+} as const;
+const EVENTS_A_STEP = 50_000;
+/** About as many as come together at 32 connections. */
+const EVENTS_A_BATCH = 32;
+/** As in ledger.lua. */
 const STATEMENT_ENTRIES = 10;
+const TRIM_ENTRIES = 8;
+const texts = z.array(z.string());
 
-function accountKey(account: number): string {
+function accountKey(account: string): string {
   return `razonete:{${SHARD}}:account:${account}`;
 }
 
-function pairs(fields: Readonly<Record<string, number>>): string[] {
-  return Object.entries(fields).flatMap(([name, value]) => [name, String(value)]);
+/** As long as those that HAProxy gives. */
+function newRequestId(): `req:${string}` {
+  return `req:${crypto.randomUUID()}`;
 }
 
-/** See src/ledger/event.ts. */
-function eventOf(row: FilledRow): string {
-  const { kind, account, seq, time, value, balance, credit_limit, id, description } = row;
-  const letter = kind === "credit" ? "c" : "d";
-  return [letter, account, seq, time, value, balance, credit_limit, id, description].join(" ");
+/** Times rise within the account, even if its latest entry is newer than `begun`. */
+function creditsOn(account: Account, count: number, begun: number): Added[] {
+  const added: Added[] = [];
+  let latest = { ...account, time: Math.max(begun, account.time) };
+  for (let index = 0; index < count; index += 1) {
+    latest = { ...latest, seq: latest.seq + 1, balance: latest.balance + 1, time: latest.time + 1 };
+    const { id, seq, balance, time, creditLimit } = latest;
+    const what = { kind: "credit", value: 1, description: "fill", id: newRequestId() } as const;
+    const entry = { account: id, seq, balance, time, ...what };
+    added.push({ account: latest, event: formatEvent({ type: "entry", entry, creditLimit }) });
+  }
+  return added;
+}
+
+/** What leads to the statement that there is after one entry at a time. */
+function statementCommands({ id, seq }: Account, added: readonly Added[]): string[][] {
+  const key = `razonete:{${SHARD}}:statement:${id}`;
+  const length = STATEMENT_ENTRIES + (seq % TRIM_ENTRIES);
+  const entries = added.slice(-length).flatMap(({ account, event }) => [String(account.seq), event]);
+  if (entries.length === 0) return [];
+  return [
+    ["ZADD", key, ...entries],
+    ["ZREMRANGEBYRANK", key, "0", String(-length - 1)],
+  ];
 }

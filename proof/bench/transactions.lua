@@ -27,11 +27,17 @@ function init(args)
   end
 end
 
+-- As filled-account-id.ts.
+local function id_of(number)
+  if number <= 5 then return tostring(number) end
+  return string.format("a%09d%012d", number, number * 999983 % 1e12)
+end
+
 function request()
   count = count + 1
   local i = count % VALUES + 1
-  local account = random and math.random(accounts) or count % accounts + 1
-  return heads[i] .. account .. tails[i]
+  local number = random and math.random(accounts) or count % accounts + 1
+  return heads[i] .. id_of(number) .. tails[i]
 end
 
 function done(summary, latency)

@@ -30,9 +30,10 @@ export interface AuditClusterOptions extends AuditOptions {
 /**
  * Audits a cluster, also while it works, and changes nothing.
  *
- * First it audits a snapshot of the books alone, with their journal. Then it reads Redis, the feed and the outbox, and after them a later
- * snapshot of the books, which has everything that was no longer in the outbox. So whatever was decided before Redis was
- * read is either in the outbox or in that snapshot.
+ * First it audits a snapshot of the books alone, with their journal. Then it reads Redis: an account that is there as in
+ * that snapshot is right. For the others it reads the feed and the outbox, and after them a later snapshot of the books,
+ * which has everything that was no longer in the outbox. So whatever was decided before Redis was read is either in the
+ * outbox or in that snapshot.
  *
  * @throws StartError with exit code 2 if one of the servers cannot be read
  */
@@ -60,7 +61,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
           await checkAccounts(snapshot, some, findings);
           await checkChains(snapshot, some, findings);
         }
-        await checkCommands(snapshot, scan.duplicateHashes, hash, findings);
+        await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
         await journal.finish();
         return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
       }),

@@ -17,9 +17,7 @@ const NEEDED_EXIT_CODE = 2;
 
 export function rebuildCommand(): Command {
   return new Command("rebuild")
-    .description(
-      "make accounts, limits and entries anew from the journal, where they are not what it makes of them",
-    )
+    .description("make the tables anew from the journal, where they are not what it makes of them")
     .option("--data <folder>", "folder of the embedded ledger's data file; stop the ledger first")
     .option("--yes", "do not ask", false)
     .option("--dry-run", "only say what would change", false)

@@ -38,6 +38,7 @@ export class CallQueue<Request, Answer> {
   readonly #unknownOutcome: UnknownOutcome;
   readonly #mayCall: () => boolean;
   readonly #call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>;
+  readonly #weightOf: (request: Request) => number;
   readonly #lingerMilliseconds: number;
   #waiting: PendingRequest<Request, Answer>[] = [];
   #inFlight: readonly PendingRequest<Request, Answer>[] = [];
@@ -51,17 +52,20 @@ export class CallQueue<Request, Answer> {
   /**
    * @param mayCall whether calls can be made now. When that becomes true again, call {@link wake}
    * @param call sends requests and returns one answer for each, in order. Throws CallLost or CallRefused
+   * @param weightOf how many of the commands that a call may have a request is
    * @param lingerMilliseconds how long a call waits at most for clients that were just answered
    */
   constructor(
     unknown: UnknownOutcome,
     mayCall: () => boolean,
     call: (requests: readonly Request[]) => Promise<readonly (Answer | LedgerUnavailable)[]>,
+    weightOf: (request: Request) => number = () => 1,
     lingerMilliseconds: number = bounds.linger_milliseconds,
   ) {
     this.#unknownOutcome = unknown;
     this.#mayCall = mayCall;
     this.#call = call;
+    this.#weightOf = weightOf;
     this.#lingerMilliseconds = lingerMilliseconds;
   }
 
@@ -131,7 +135,7 @@ export class CallQueue<Request, Answer> {
   }
 
   #send(): void {
-    const batch = this.#waiting.splice(0, bounds.call_commands_max);
+    const batch = this.#waiting.splice(0, this.#countForCall());
     const sentBefore = batch.map((one) => one.sent);
     for (const one of batch) one.sent = true;
     this.#inFlight = batch;
@@ -154,6 +158,16 @@ export class CallQueue<Request, Answer> {
         setTimeout(() => this.#finish(0), bounds.resend_milliseconds);
       },
     );
+  }
+
+  /** How many of the waiting requests fit into one call: at least one. */
+  #countForCall(): number {
+    let weight = 0;
+    for (const [index, { request }] of this.#waiting.entries()) {
+      weight += this.#weightOf(request);
+      if (weight > bounds.call_commands_max) return Math.max(1, index);
+    }
+    return this.#waiting.length;
   }
 
   #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {

@@ -1,8 +1,8 @@
 import type { Account, AccountState, AccountStatus } from "../ledger/account.ts";
 import type { AccountId } from "../ledger/account.ts";
-import type { Command, CreateTransaction, OpenAccount } from "../ledger/command.ts";
+import type { Command, CreateTransaction } from "../ledger/command.ts";
 import { isClientKey } from "../ledger/command.ts";
-import { contentHash, textHash } from "../ledger/content-hash.ts";
+import { contentHash, openingHash } from "../ledger/content-hash.ts";
 import {
   accountDetailsIn,
   detailsIn,
@@ -92,17 +92,6 @@ export function argumentsOf(command: Command, prepared: Prepared): string[] {
     case "release":
       return ["r", id, command.hold, "", content, "{}"];
   }
-}
-
-/** What an account was opened with: by it the same opening is told from another one. */
-export function openingHash({
-  unit,
-  creditLimit,
-  name,
-  metadata,
-}: Omit<OpenAccount, "id" | "type" | "account">) {
-  const members = Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return textHash(JSON.stringify([unit, creditLimit, name, members]));
 }
 
 function flat(postings: CreateTransaction["postings"]): (string | number)[] {

@@ -1,6 +1,18 @@
 import type { Batch } from "../carry/batch.ts";
-import type { AccountId } from "../ledger/account.ts";
-import type { Entry } from "../ledger/entry.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
+import type { KeptEntry } from "../ledger/entry.ts";
+import type { LedgerEvent } from "../ledger/event.ts";
+import type {
+  AccountFilter,
+  BalanceAt,
+  EntriesPage,
+  HoldFilter,
+  LedgerTotals,
+  Listed,
+  ListPage,
+  TransactionFilter,
+} from "../ledger/ledger.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 
 /** The books as the deciding side uses them. Methods reject if the books cannot be reached. */
 export interface BooksReader {
@@ -19,8 +31,19 @@ export interface BooksReader {
   settingsFault(durable: boolean): Promise<string | null>;
   /** Whether the books have the event in batch `g` of the shard. */
   hasEvent(shard: number, g: number, event: string): Promise<boolean>;
-  /** Up to `count` entries with a seq below `before` (null: beginning at the newest kept one). */
-  history(account: AccountId, before: number | null, count: number): Promise<KeptHistory>;
+  /** The entries of the page that are kept. */
+  entries(account: AccountId, page: EntriesPage): Promise<KeptEntries>;
+  /** The events of a batch; null if it is not kept. */
+  batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null>;
+  hold(id: EventId): Promise<Hold | null>;
+  /** Which transaction takes this one back. */
+  reversalOf(id: EventId): Promise<EventId | null>;
+  balanceAt(account: AccountId, time: Micros): Promise<BalanceAt | null>;
+  accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>>;
+  transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>>;
+  holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>>;
+  /** `lastTime`: that of the latest kept decision. */
+  totals(): Promise<Omit<LedgerTotals, "lagMilliseconds"> & { readonly lastTime: Micros }>;
 }
 
 /** What the books know about the Redis that belongs to them. */
@@ -37,11 +60,11 @@ export interface BooksFence {
   readonly seenG: readonly number[];
 }
 
-export interface KeptHistory {
+export interface KeptEntries {
   /** The seq of the account's latest kept entry, read together with the entries; 0 if there is none. */
   readonly keptSeq: number;
-  /** Newest first. */
-  readonly entries: readonly Entry[];
+  /** In the order of the page. */
+  readonly entries: readonly KeptEntry[];
 }
 
 /** Publishes batches to subscribers. Nobody waits for it, and it never throws. */

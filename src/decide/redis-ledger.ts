@@ -1,19 +1,35 @@
-import type { Account, AccountId } from "../ledger/account.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
-import type { Entry } from "../ledger/entry.ts";
+import type { KeptEntry } from "../ledger/entry.ts";
+import type { LedgerEvent } from "../ledger/event.ts";
+import { entriesOf, transactionOf } from "../ledger/event-results.ts";
 import {
-  type HistoryPage,
+  type AccountFilter,
+  type AllOrNone,
+  type BalanceAt,
+  type EntriesPage,
+  type HoldFilter,
+  type KeptTransaction,
   type Ledger,
+  type LedgerTotals,
   LedgerUnavailable,
+  type Listed,
+  type ListPage,
   type Outcome,
   type Readiness,
   type Statement,
+  type TransactionFilter,
 } from "../ledger/ledger.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
+import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
+import { changedDetails, oppositeOf, refusedFor, shardOfCommand, shardOfEvent, shardsOf } from "./prepare.ts";
+import { newAccountId } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
-import { type AccountSnapshot, Shard, type ShardOptions } from "./shard.ts";
+import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
@@ -24,7 +40,8 @@ export interface RedisLedgerOptions extends ShardOptions {
   readonly onOutage?: (message: string) => void;
 }
 
-const HISTORY_ATTEMPTS_MAX = 5;
+/** How often something is begun again that others change meanwhile. */
+const ATTEMPTS_MAX = 5;
 
 /**
  * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
@@ -74,42 +91,122 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    // An account that is yet to be opened has no id. Its command's id chooses the shard, so that the same command sent
-    // again goes to the same shard.
-    const spread = command.type === "open" ? command.id : command.account;
-    return this.#shard(spread, this.#balancerResends ? "unknown" : "none").submit(command);
+    const shard = this.#shardOfCommand(command);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const answer = await shard.submit({ command, prepared: await this.#prepare(command) });
+      if (answer.type === "accepted" || answer.type === "refused") return this.#completed(command, answer);
+    }
+    throw new LedgerUnavailable("it changed faster than it could be decided", "none");
+  }
+
+  async submitAll(commands: readonly Command[]): Promise<AllOrNone> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    const [first] = commands;
+    if (first === undefined) return { type: "done", outcomes: [] };
+    const count = this.#shards.length;
+    const apart = commands.findIndex(
+      (command) => shardOfCommand(command, count) !== shardOfCommand(first, count),
+    );
+    if (apart !== -1)
+      return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
+    const shard = this.#shardOfCommand(first);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      const prepared: PreparedCommand[] = [];
+      for (const command of commands) prepared.push({ command, prepared: await this.#prepare(command) });
+      const answers = await shard.submitAll(prepared);
+      if (answers.some(({ type }) => type === "again")) continue;
+      const outcomes: Outcome[] = [];
+      for (const [index, answer] of answers.entries()) {
+        const command = commands[index];
+        if (command === undefined || answer.type === "undone") continue;
+        if (answer.type === "accepted") outcomes.push(answer);
+        else if (answer.type === "refused") return refusedAll(index, await this.#completed(command, answer));
+      }
+      return { type: "done", outcomes };
+    }
+    throw new LedgerUnavailable("it changed faster than it could be decided", "none");
   }
 
   async account(id: AccountId): Promise<Account | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    return (await this.#shard(id).read("account", id))?.account ?? null;
+    return (await this.#shardOf(id).account(id, false))?.account ?? null;
   }
 
   async statement(id: AccountId): Promise<Statement | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    return this.#shard(id).read("statement", id);
+    return this.#shardOf(id).account(id, true);
   }
 
   /**
-   * Reads the history from the books, and from Redis the entries that are not in the books yet. Redis is read first:
-   * entries that the writer keeps and removes from the outbox after that are in the books by the time they are read.
+   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. The outbox is read
+   * only if there are any, and before the books are read again: what the writer keeps and removes from it after that is
+   * in them by then.
    */
-  async history(id: AccountId, { count, before }: HistoryPage): Promise<readonly Entry[] | null> {
+  async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const shard = this.#shard(id);
-    for (let attempt = 0; attempt < HISTORY_ATTEMPTS_MAX; attempt += 1) {
-      const snapshot = await shard.read("statement", id);
-      if (snapshot === null) return null;
-      const newest = Math.min(snapshot.account.seq, before === null ? Number.MAX_SAFE_INTEGER : before - 1);
-      const kept = await this.#keptHistory(id, before, count);
-      const unkept = kept.keptSeq < newest ? await this.#unkeptEntries(shard, snapshot, kept.keptSeq) : [];
-      const page = [...unkept, ...kept.entries].filter((entry) => entry.seq <= newest).slice(0, count);
-      // Missing entries were moved to the books between the two reads: the next attempt finds them there.
-      const whole =
-        page.length === Math.min(count, newest) && page.every((entry, index) => entry.seq === newest - index);
-      if (whole) return page;
+    const shard = this.#shardOf(id);
+    const snapshot = await shard.account(id, false);
+    if (snapshot === null) return null;
+    const first = await this.#fromBooks(this.#books.entries(id, page));
+    if (first.keptSeq >= snapshot.account.seq) return first.entries;
+    const batches = await shard.outbox();
+    const kept = await this.#fromBooks(this.#books.entries(id, page));
+    const unkept = batches
+      .flatMap(({ g, events }) =>
+        events.flatMap((event, index) =>
+          entriesOf(event, { shard: shardOf(id, this.#shards.length), g, index }),
+        ),
+      )
+      .filter((entry) => entry.account === id && entry.seq > kept.keptSeq && isOnPage(entry, page));
+    const all =
+      page.order === "desc" ? [...unkept.toReversed(), ...kept.entries] : [...kept.entries, ...unkept];
+    return all.slice(0, page.count);
+  }
+
+  async transaction(id: EventId): Promise<KeptTransaction | null> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    const transaction = await this.#transaction(id);
+    return transaction === null ? null : { transaction, reversedBy: await this.#reversalOf(id) };
+  }
+
+  async hold(id: EventId): Promise<Hold | null> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    if (placeOfEvent("h", id) === null) return null;
+    const shard = this.#shard(shardOfEvent("h", id, this.#shards.length));
+    return (await shard.hold(id)) ?? (await this.#fromBooks(this.#books.hold(id)));
+  }
+
+  async balanceAt(id: AccountId, time: Micros): Promise<BalanceAt | null> {
+    return this.#fromBooks(this.#books.balanceAt(id, time));
+  }
+
+  async accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
+    return this.#fromBooks(this.#books.accounts(filter, page));
+  }
+
+  async transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {
+    return this.#fromBooks(this.#books.transactions(filter, page));
+  }
+
+  async holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
+    return this.#fromBooks(this.#books.holds(filter, page));
+  }
+
+  async totals(): Promise<LedgerTotals> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    const waiting: Micros[] = [];
+    for (const shard of this.#shards) {
+      const [oldest] = await shard.outbox();
+      for (const event of oldest?.events ?? [])
+        waiting.push(event.type === "entry" ? event.entry.time : event.time);
     }
-    throw new LedgerUnavailable("the history changed faster than it could be read", "none");
+    const { lastTime, ...totals } = await this.#fromBooks(this.#books.totals());
+    const unkept = waiting.filter((time) => time > lastTime);
+    const now = Date.now();
+    return {
+      ...totals,
+      lagMilliseconds: unkept.length === 0 ? 0 : Math.max(0, now - Math.floor(Math.min(...unkept) / 1000)),
+    };
   }
 
   readiness(): Readiness {
@@ -183,35 +280,118 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  /** @param outcome what to report about the request if its shard cannot be used */
-  #shard(account: AccountId, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
-    const shard = this.#shards[shardOf(account, Math.max(1, this.#shards.length))];
-    if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
-    if (shard === undefined) throw new LedgerUnavailable(this.#link.trouble, outcome);
-    return shard;
+  /**
+   * What a command becomes for the function, where it has to be looked up first: the details of an account that are
+   * changed, the postings of a transaction that is taken back.
+   */
+  async #prepare(command: Command): Promise<Prepared> {
+    const shards = this.#shards.length;
+    if (new Set(shardsOf(command, shards)).size > 1)
+      return { type: "refused", refused: refusedFor("shards-apart") };
+    switch (command.type) {
+      case "open": {
+        if (command.account !== null) return AS_IS;
+        const shard = shardOf(command.id, shards);
+        for (;;) {
+          const account = newAccountId();
+          if (shardOf(account, shards) === shard) return { type: "open", account };
+        }
+      }
+      case "change": {
+        const { account, name, metadata } = command;
+        if (name === undefined && metadata === undefined) return AS_IS;
+        const before = (await this.#shardOf(account).account(account, false))?.details;
+        return before === undefined
+          ? AS_IS
+          : { type: "details", before, after: changedDetails(before, command) };
+      }
+      case "reversal": {
+        const transaction = await this.#transaction(command.transaction);
+        if (transaction === null) return { type: "refused", refused: refusedFor("transaction-unknown") };
+        if (transaction.reverses !== null) return { type: "refused", refused: refusedFor("not-reversible") };
+        const kept = await this.#fromBooks(this.#books.reversalOf(command.transaction));
+        // The command itself may be the one that did.
+        if (kept !== null && (await this.#isOld(kept)))
+          return { type: "refused", refused: refusedFor("already-reversed", null, kept) };
+        return { type: "reversal", postings: oppositeOf(transaction.postings) };
+      }
+      default:
+        return AS_IS;
+    }
   }
 
-  async #keptHistory(
-    id: AccountId,
-    before: number | null,
-    count: number,
-  ): ReturnType<BooksReader["history"]> {
+  /** Of a hold that Redis does not know any more, the books tell how it ended. */
+  async #completed(command: Command, outcome: Outcome): Promise<Outcome> {
+    if (outcome.type === "accepted" || outcome.refusal !== "hold-unknown") return outcome;
+    if (command.type !== "capture" && command.type !== "release") return outcome;
+    const hold =
+      placeOfEvent("h", command.hold) === null ? null : await this.#fromBooks(this.#books.hold(command.hold));
+    return hold === null ? outcome : { ...outcome, refusal: "hold-not-open", other: hold.state };
+  }
+
+  /** Redis knows the reversals of a day: by those that are older, only the books can tell. */
+  async #isOld(id: EventId): Promise<boolean> {
+    const shard = this.#shard(shardOfEvent("t", id, this.#shards.length));
+    return (await shard.reversalOf(id)) === null;
+  }
+
+  async #transaction(id: EventId): Promise<Transaction | null> {
+    const place = placeOfEvent("t", id);
+    if (place === null || place.shard >= this.#shards.length) return null;
+    const event = (await this.#events(place.shard, place.g))?.[place.index];
+    const transaction = event === undefined ? null : transactionOf(event, place);
+    return transaction?.id === id ? transaction : null;
+  }
+
+  /** The events of a batch, from the outbox, or else from the books. */
+  async #events(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
+    return (await this.#shard(shard).batch(g)) ?? (await this.#fromBooks(this.#books.batch(shard, g)));
+  }
+
+  async #reversalOf(id: EventId): Promise<EventId | null> {
+    const shard = this.#shard(shardOfEvent("t", id, this.#shards.length));
+    return (await shard.reversalOf(id)) ?? (await this.#fromBooks(this.#books.reversalOf(id)));
+  }
+
+  async #fromBooks<T>(read: Promise<T>): Promise<T> {
     try {
-      return await this.#books.history(id, before, count);
+      return await read;
     } catch (error) {
       throw new LedgerUnavailable("the books in PostgreSQL cannot be read", "none", { cause: error });
     }
   }
 
-  /** The account's entries after the newest kept one, newest first: from its statement, or else from the outbox. */
-  async #unkeptEntries(
-    shard: Shard,
-    { account, entries }: AccountSnapshot,
-    keptSeq: number,
-  ): Promise<readonly Entry[]> {
-    const oldest = entries.at(-1);
-    const unkept = (entry: Entry): boolean => entry.account === account.id && entry.seq > keptSeq;
-    if (oldest === undefined || oldest.seq <= keptSeq + 1) return entries.filter(unkept);
-    return (await shard.outboxEntries()).filter(unkept).toReversed();
+  #shardOfCommand(command: Command): Shard {
+    const [number = 0] = shardsOf(command, Math.max(1, this.#shards.length));
+    return this.#shard(number, this.#balancerResends ? "unknown" : "none");
   }
+
+  #shardOf(account: AccountId): Shard {
+    return this.#shard(shardOf(account, Math.max(1, this.#shards.length)));
+  }
+
+  /** @param outcome what to report about the request if its shard cannot be used */
+  #shard(number: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
+    const shard = this.#shards[number];
+    if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
+    if (shard === undefined) throw new LedgerUnavailable(this.#link.trouble, outcome);
+    return shard;
+  }
+}
+
+const AS_IS: Prepared = { type: "as-is" };
+
+function refusedAll(index: number, outcome: Outcome): AllOrNone {
+  if (outcome.type === "accepted") throw new Error("it was accepted");
+  const { type: _, replayed, ...refused } = outcome;
+  return { type: "refused", index, refused, replayed };
+}
+
+function isOnPage({ seq, time }: KeptEntry, { from, before, fromTime, beforeTime }: EntriesPage): boolean {
+  return (
+    seq >= (from ?? 0) &&
+    seq < (before ?? Infinity) &&
+    time >= (fromTime ?? -Infinity) &&
+    time < (beforeTime ?? Infinity)
+  );
 }

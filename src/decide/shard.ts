@@ -1,21 +1,30 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
-import type { Account, Micros, AccountId } from "../ledger/account.ts";
-import { shardOf } from "../ledger/account-id.ts";
-import { newAccountId } from "../new-account-id.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { parseEvent } from "../ledger/event.ts";
-import { LedgerUnavailable, type Outcome } from "../ledger/ledger.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import type { EventId, Hold } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
-import { accountOfRow, type Answer, argumentsOf, newEvent, parseAnswer } from "./function-codec.ts";
+import {
+  accountOfRow,
+  type Answer,
+  argumentsOf,
+  newEvent,
+  parseAnswer,
+  parseHold,
+  type Prepared,
+} from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
 import { CallRefused, type RedisLink } from "./redis-link.ts";
 
 /** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {
   readonly account: Account;
+  /** As they are in Redis, to be compared when they are changed. */
+  readonly details: string;
   readonly entries: readonly Entry[];
   readonly readAt: Micros;
 }
@@ -31,9 +40,27 @@ export interface ShardOptions {
   readonly balancerResends: boolean;
 }
 
+/** A command, with what it becomes for the function. */
+export interface PreparedCommand {
+  readonly command: Command;
+  readonly prepared: Prepared;
+}
+
+/** Commands that are decided as a whole; or a single one. */
+interface Request {
+  readonly commands: readonly PreparedCommand[];
+  readonly isGroup: boolean;
+}
+
 interface ReadRequest {
-  readonly what: "account" | "statement";
-  readonly account: AccountId;
+  /** As razonete_read names it. */
+  readonly what: "a" | "s" | "h" | "r" | "b";
+  readonly id: string;
+}
+
+interface Reading {
+  readonly row: readonly string[] | null;
+  readonly readAt: Micros;
 }
 
 /** One shard of the ledger in Redis. Sends its commands in batches, and its reads likewise. */
@@ -42,8 +69,8 @@ export class Shard {
   readonly #link: RedisLink;
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
-  readonly #commands: CallQueue<Command, Outcome>;
-  readonly #reads: CallQueue<ReadRequest, AccountSnapshot | null>;
+  readonly #commands: CallQueue<Request, readonly Answer[]>;
+  readonly #reads: CallQueue<ReadRequest, Reading>;
 
   constructor(number: number, link: RedisLink, options: ShardOptions) {
     this.#number = number;
@@ -51,20 +78,56 @@ export class Shard {
     this.#feed = options.feed;
     this.#outboxBatchesMax = options.outboxBatchesMax;
     const mayCall = () => link.admission !== null;
-    this.#commands = new CallQueue(options.balancerResends ? "all" : "sent", mayCall, (commands) =>
-      this.#decide(commands),
+    this.#commands = new CallQueue(
+      options.balancerResends ? "all" : "sent",
+      mayCall,
+      (requests) => this.#decide(requests),
+      ({ commands, isGroup }) => commands.length + (isGroup ? 2 : 0),
     );
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
-  submit(command: Command): Promise<Outcome> {
-    return this.#commands.submit(command);
+  async submit(command: PreparedCommand): Promise<Answer> {
+    const [answer] = await this.#commands.submit({ commands: [command], isGroup: false });
+    if (answer === undefined) throw new LedgerUnavailable("the answer was too short", "unknown");
+    return answer;
+  }
+
+  /**
+   * All of them or none.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  submitAll(commands: readonly PreparedCommand[]): Promise<readonly Answer[]> {
+    return this.#commands.submit({ commands, isGroup: true });
+  }
+
+  /** `null` if there is no such account. @throws LedgerUnavailable (as a rejection) */
+  async account(id: AccountId, isStatement: boolean): Promise<AccountSnapshot | null> {
+    const { row, readAt } = await this.#reads.submit({ what: isStatement ? "s" : "a", id });
+    if (row === null) return null;
+    const [text = "", details = "", ...events] = row;
+    const account = readable(() => accountOfRow(id, text, details));
+    const entries = readable(() => events.map(entryOf));
+    return { account, details, entries, readAt: Math.max(readAt, account.time) };
   }
 
   /** @throws LedgerUnavailable (as a rejection) */
-  read(what: "account" | "statement", account: AccountId): Promise<AccountSnapshot | null> {
-    return this.#reads.submit({ what, account });
+  async hold(id: EventId): Promise<Hold | null> {
+    const { row } = await this.#reads.submit({ what: "h", id });
+    return row === null ? null : readable(() => parseHold(id, row[0] ?? ""));
+  }
+
+  /** The reversal of a transaction, as far as Redis knows. @throws LedgerUnavailable (as a rejection) */
+  async reversalOf(id: EventId): Promise<EventId | null> {
+    return (await this.#reads.submit({ what: "r", id })).row?.[0] ?? null;
+  }
+
+  /** The events of a batch that is in the outbox; `null` if it is not. @throws LedgerUnavailable (as a rejection) */
+  async batch(g: number): Promise<readonly LedgerEvent[] | null> {
+    const { row } = await this.#reads.submit({ what: "b", id: String(g) });
+    return row === null ? null : readable(() => row.map(parseEvent));
   }
 
   get idle(): boolean {
@@ -94,57 +157,76 @@ export class Shard {
     this.#reads.abandon(reason);
   }
 
-  /** All entries in the outbox, in order. The outbox has at most `outboxBatchesMax` batches. */
-  async outboxEntries(): Promise<readonly Entry[]> {
-    const entries: Entry[] = [];
-    let g = 0;
-    for (;;) {
+  /** All batches in the outbox, in order: at most `outboxBatchesMax`. */
+  async outbox(): Promise<readonly { readonly g: number; readonly events: readonly LedgerEvent[] }[]> {
+    const all: { g: number; events: LedgerEvent[] }[] = [];
+    for (let g = 0; ;) {
       const batches = await this.#link.outbox(this.#number, g, bounds.outbox_read_batches_max);
-      for (const event of batches.flatMap((batch) => batch.events)) {
-        const parsed = parseEvent(event);
-        if (parsed.type === "entry") entries.push(parsed.entry);
-      }
-      if (batches.length < bounds.outbox_read_batches_max) return entries;
+      for (const batch of batches) all.push({ g: batch.g, events: batch.events.map(parseEvent) });
+      if (batches.length < bounds.outbox_read_batches_max) return all;
       g = (batches.at(-1)?.g ?? g) + 1;
     }
   }
 
-  async #decide(commands: readonly Command[]): Promise<readonly (Outcome | LedgerUnavailable)[]> {
+  async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
     const epoch = this.#link.admission?.epoch ?? "";
     const args = [epoch, String(this.#link.latestG(this.#number)), String(this.#outboxBatchesMax)];
-    for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));
+    for (const { commands, isGroup } of requests) {
+      if (isGroup) args.push(...GROUP_BEGINS);
+      for (const { command, prepared } of commands) args.push(...argumentsOf(command, prepared));
+      if (isGroup) args.push(...GROUP_ENDS);
+    }
     let reply: unknown;
     try {
       reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
     } catch (error) {
       if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
-      return this.#recall(args, error.message);
+      return this.#recall(requests, args, error.message);
     }
-    const [g, ...answers] = applyReply.parse(reply);
-    const events = answers.flatMap((answer) => newEvent(answer) ?? []);
+    const [g = "", due = "", ...rest] = applyReply.parse(reply);
+    const ended = rest.slice(0, Number(due));
+    const answers = rest.slice(ended.length);
+    const events = [...ended, ...answers.flatMap((answer) => newEvent(answer) ?? [])];
     const [event] = events;
     if (event !== undefined) {
       this.#link.sawBatch(this.#number, Number(g), event);
       // After the answers, which are resolved in this turn of the event loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
-    return answers.map((answer) => outcomeOf(answer));
+    return this.#answersOf(requests, answers, "the books are too far behind");
   }
 
   /** Where Redis's memory is full: the outcomes of commands that were decided before; of the others, that none was. */
-  async #recall(args: readonly string[], refusal: string): Promise<readonly (Outcome | LedgerUnavailable)[]> {
+  async #recall(
+    requests: readonly Request[],
+    args: readonly string[],
+    refusal: string,
+  ): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
     const reply = await this.#link.call("FCALL_RO", "razonete_recall", this.#number, args);
-    const [, ...answers] = applyReply.parse(reply);
-    return answers.map((answer) => outcomeOf(answer, `Redis refuses it: ${refusal}`));
+    const [, , ...answers] = applyReply.parse(reply);
+    return this.#answersOf(requests, answers, `Redis refuses it: ${refusal}`);
   }
 
-  /** An account that is opened here is on this shard. */
-  #newAccountId(): AccountId {
-    const shards = this.#link.admission?.shards ?? 1;
-    for (;;) {
-      const id = newAccountId();
-      if (shardOf(id, shards) === this.#number) return id;
-    }
+  /** @param reason why a command was not decided, for a person */
+  #answersOf(
+    requests: readonly Request[],
+    texts: readonly string[],
+    reason: string,
+  ): (readonly Answer[] | LedgerUnavailable)[] {
+    let at = 0;
+    return requests.map(({ commands }) => {
+      const own = texts.slice(at, at + commands.length);
+      at += commands.length;
+      if (own.length < commands.length) return new LedgerUnavailable("the answer was too short", "unknown");
+      // `none` is right even if it was sent before: what was applied would have been answered with its outcome.
+      if (own.includes("#")) return new LedgerUnavailable(reason, "none");
+      try {
+        return commands.map(({ command }, index) => parseAnswer(own[index] ?? "", command, this.#number));
+      } catch (error) {
+        // Only this one request fails: the others of the call were decided and have their answers.
+        return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
+      }
+    });
   }
 
   #publish(batch: Batch): void {
@@ -155,37 +237,28 @@ export class Shard {
     }
   }
 
-  async #read(requests: readonly ReadRequest[]): Promise<readonly (AccountSnapshot | null)[]> {
+  async #read(requests: readonly ReadRequest[]): Promise<readonly Reading[]> {
     const args = [this.#link.admission?.epoch ?? "", String(this.#link.latestG(this.#number))];
-    for (const { what, account } of requests) args.push(what === "account" ? "a" : "s", account);
+    for (const { what, id } of requests) args.push(what, id);
     const reply = readReply.parse(await this.#link.call("FCALL_RO", "razonete_read", this.#number, args));
     const [time, ...rows] = reply;
-    return requests.map(({ account }, index) => snapshotOf(account, rows[index] ?? null, Number(time)));
+    return requests.map((_, index) => ({ row: rows[index] ?? null, readAt: Number(time) }));
   }
 }
 
-/** @param reason why a command was not decided, for a person */
-function outcomeOf(text: string, reason = "the books are too far behind"): Outcome | LedgerUnavailable {
-  let answer: Answer;
-  try {
-    answer = parseAnswer(text);
-  } catch (error) {
-    // Only this one command fails: the others of the call were decided and have their answers.
-    return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
-  }
-  // `none` is right even if the command was sent before: if its id had been applied, it would have been answered with
-  // its outcome, also where nothing more is decided.
-  return answer.type === "full" ? new LedgerUnavailable(reason, "none") : answer;
-}
+const GROUP_BEGINS = ["[", "", "", "", "", ""];
+const GROUP_ENDS = ["]", "", "", "", "", ""];
 
 const applyReply = z.array(z.string());
 const readReply = z.tuple([z.string()]).rest(z.array(z.string()).nullable());
 
-function snapshotOf(id: AccountId, row: readonly string[] | null, now: Micros): AccountSnapshot | null {
-  if (row === null) return null;
-  const [text = "", name = "", ...events] = row;
-  const account = accountOfRow(id, text, name);
-  return { account, entries: events.map(entryOf), readAt: Math.max(now, account.time) };
+/** @throws LedgerUnavailable if what is in Redis was damaged */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new LedgerUnavailable("Redis holds what cannot be read", "none", { cause: error });
+  }
 }
 
 /** @throws Error if the text is not the event of an entry */

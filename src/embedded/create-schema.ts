@@ -1,8 +1,8 @@
 import type { Database } from "bun:sqlite";
 import schema from "./schema.sql" with { type: "text" };
 
-/** The one schema version (`user_version`) that this program writes and reads. Earlier ones had no journal, or numbers for accounts. */
-export const SCHEMA_VERSION = 4;
+/** The one schema version (`user_version`) that this program writes and reads. Those before had no transactions between accounts. */
+export const SCHEMA_VERSION = 5;
 
 /**
  * Gives an empty file its tables.

@@ -1,124 +1,154 @@
-import type { Account, Micros, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../new-account-id.ts";
-import {
-  type ChangeLimit,
-  type Command,
-  contentOf,
-  isClientKey,
-  type OpenAccount,
-  type Transact,
-} from "../ledger/command.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
+import { type Command, isClientKey } from "../ledger/command.ts";
+import { contentHash } from "../ledger/content-hash.ts";
 import { formatEvent, timeOf } from "../ledger/event.ts";
-import type { Outcome } from "../ledger/ledger.ts";
-import type { Refusal } from "../ledger/refusal.ts";
-import { changeLimit, openAccount, transact } from "../ledger/rules.ts";
-import { type DecisionEvent, outcomeOf, rememberedOutcome } from "./remembered-outcome.ts";
+import { endedHold } from "../ledger/event-results.ts";
+import type { AllOrNone, Outcome } from "../ledger/ledger.ts";
+import type { Refused } from "../ledger/refused.ts";
+import { endHold } from "../ledger/rules.ts";
+import { BatchState } from "./batch-state.ts";
+import { decideCommand } from "./decide-command.ts";
+import { stateOf } from "./posting-rows.ts";
+import { SHARD } from "./read-tables.ts";
+import { type CommandEvent, contentHashOf, outcomeOf } from "./remembered-outcome.ts";
 import type { Store } from "./store.ts";
 
-/** Decides the commands of one batch. Each command sees the changes of those before it; nobody else does before commit. */
+/**
+ * Decides the commands of one batch. Each command sees the changes of those before it; nobody else does before commit.
+ * Nothing is written before {@link finish}: a group of commands that is refused is taken back in memory.
+ */
 export class BatchDecider {
-  readonly changed = new Map<AccountId, Account>();
+  readonly state: BatchState;
+  /** When the first of the holds that it has made expires; known when it is finished. */
+  nextExpiry: Micros = Number.POSITIVE_INFINITY;
   readonly #store: Store;
-  readonly #committed: ReadonlyMap<AccountId, Account>;
-  readonly #now: Micros;
-  /** What was decided, for the journal. */
-  readonly #events: string[] = [];
-  /** The latest time among the events. */
-  #time = 0;
-  #remembered = 0;
 
+  /**
+   * @param committed accounts as committed; others are read from the store
+   * @param now not before the journal's last time
+   */
   constructor(store: Store, committed: ReadonlyMap<AccountId, Account>, now: Micros) {
     this.#store = store;
-    this.#committed = committed;
-    this.#now = now;
+    this.state = new BatchState(store.read, committed, now, store.head.g + 1);
+  }
+
+  /**
+   * Ends holds whose time has come, in the order of their times, before anything else is decided.
+   *
+   * @returns whether that was all
+   */
+  endDue(count: number): boolean {
+    const { state } = this;
+    const due = this.#store.read.due(state.now, count);
+    for (const hold of due) {
+      const account = state.copy(hold.from);
+      if (account === null) throw new Error(`the account ${hold.from} of the hold ${hold.id} is missing`);
+      endHold(account, hold.amount);
+      state.decided.accounts.set(account.id, account);
+      const event = { type: "expiry", time: state.now, hold: hold.id, account: stateOf(account) } as const;
+      state.decided.holds.set(hold.id, endedHold(hold, event, state.place));
+      state.events.push(event);
+    }
+    return due.length < count;
   }
 
   apply(command: Command): Outcome {
-    if (!isClientKey(command.id)) {
-      const event = this.#decide(command);
-      // Nobody can ask for it again, and it changed nothing.
-      if (event.type !== "refusal") this.#note(event);
-      return outcomeOf(event);
+    const isDryRun = command.type === "transaction" && command.isDryRun;
+    const isKeyed = !isDryRun && isClientKey(command.id);
+    if (isKeyed) {
+      const first = this.#recall(command);
+      if (first !== null) return first;
     }
-    const remembered = this.#store.recall(command.id);
-    if (remembered !== null && remembered.forgetAt > this.#now) {
-      if (remembered.content !== contentOf(command))
-        return { type: "refused", refusal: "key-reused", replayed: false };
-      const first: Outcome = JSON.parse(remembered.outcome);
-      return { ...first, replayed: true };
-    }
-    const event = this.#decide(command);
-    this.#note(event);
-    this.#store.remember(command.id, rememberedOutcome(event));
-    this.#remembered += 1;
-    return outcomeOf(event);
+    const decision = decideCommand(this.state, command);
+    if (decision.type === "unchanged") return { type: "accepted", result: decision.result, replayed: false };
+    if (decision.type !== "refused") return this.#note(decision, command, isKeyed);
+    // Without a key nobody can ask for it again, and it changed nothing.
+    return isKeyed
+      ? this.#noteRefusal(command, decision.refused)
+      : { type: "refused", ...decision.refused, replayed: false };
   }
 
-  /** Call it once, when all commands are applied. */
+  /** All of them or none. Of a group that is refused, only the refusal itself is remembered. */
+  applyAll(commands: readonly Command[]): AllOrNone {
+    const before = commands.length > 1 ? this.state.savepoint() : null;
+    const outcomes: Outcome[] = [];
+    for (const [index, command] of commands.entries()) {
+      const outcome = this.apply(command);
+      if (outcome.type === "refused") {
+        const { refusal, account, index: at, other, replayed } = outcome;
+        const refused = { refusal, account, index: at, other };
+        const isNoted = this.state.decided.outcomes.get(command.id)?.outcome === outcome;
+        if (before !== null) {
+          this.state.rollBack(before);
+          if (isNoted) this.#noteRefusal(command, refused);
+        }
+        return { type: "refused", index, refused, replayed };
+      }
+      outcomes.push(outcome);
+    }
+    return { type: "done", outcomes };
+  }
+
+  /** Writes all of it. Call it once, when all commands are applied. */
   finish(): void {
-    // At least as many expired keys as the batch added, so that they never pile up and need no other clean-up.
-    if (this.#remembered > 0) this.#store.forget(this.#now, 2 * this.#remembered);
-    if (this.#events.length > 0) this.#store.insertJournal(this.#events, this.#time);
-  }
-
-  #decide(command: Command): DecisionEvent {
-    switch (command.type) {
-      case "open":
-        return this.#open(command);
-      case "transact":
-        return this.#transact(command);
-      case "change-limit":
-        return this.#changeLimit(command);
+    const { events, now, g } = this.state;
+    if (events.length === 0) return;
+    const texts: string[] = [];
+    let time = 0;
+    for (const event of events) {
+      texts.push(formatEvent(event));
+      time = Math.max(time, timeOf(event));
+      if (event.type === "hold") this.nextExpiry = Math.min(this.nextExpiry, event.expiresAt);
     }
+    this.#store.insertJournal(texts, time);
+    const keys = this.#store.keep(events, g);
+    // At least as many expired keys as the batch added, so that they never pile up and need no other clean-up.
+    if (keys > 0) this.#store.forget(now, 2 * keys);
   }
 
-  #open(command: OpenAccount): DecisionEvent {
-    const { id, unit, name, creditLimit } = command;
-    const row = openAccount(creditLimit, this.#now);
-    const account: Account = { id: newAccountId(), unit, name, state: "open", openedAt: this.#now, ...row };
-    this.#store.insertAccount(account, id);
-    this.#store.insertLimit(account, id, this.#now);
-    this.changed.set(account.id, account);
-    return { type: "open", account: account.id, time: this.#now, creditLimit, id, unit, name };
+  /** What was decided before under the command's key; `null` if nothing was, or it is forgotten. */
+  #recall(command: Command): Outcome | null {
+    const { state } = this;
+    const known = state.decided.outcomes.get(command.id);
+    if (known !== undefined) {
+      if (contentHashOf(known.event) !== contentHash(command)) return KEY_REUSED;
+      return { ...known.outcome, replayed: true };
+    }
+    const found = this.#store.read.recall(command.id);
+    if (found === null || found.forgetAt <= state.now) return null;
+    const event = this.#store.read.event(found);
+    if (event === null || event.type === "missing" || event.type === "expiry")
+      throw new Error(`the journal does not have the outcome of ${command.id}`);
+    if (contentHashOf(event) !== contentHash(command)) return KEY_REUSED;
+    const place = { shard: SHARD, g: found.g, index: found.event };
+    return outcomeOf(event, place, command.type, this.#endedBy(event), true);
   }
 
-  #transact(command: Transact): DecisionEvent {
-    const account = this.#copy(command.account);
-    if (account === null) return this.#refusal(command, "account-unknown");
-    const { kind, value, description, id } = command;
-    const refusal = transact(account, kind, value, this.#now);
-    if (refusal !== null) return this.#refusal(command, refusal);
-    const { seq, balance, time, creditLimit } = account;
-    const entry = { account: account.id, seq, kind, value, balance, description, id, time };
-    this.#store.insertEntry(entry);
-    this.changed.set(account.id, account);
-    return { type: "entry", entry, creditLimit };
+  #note(event: CommandEvent, command: Command, isKeyed: boolean): Outcome {
+    const { state } = this;
+    const outcome = outcomeOf(event, state.place, command.type, this.#endedBy(event), false);
+    if (isKeyed) state.decided.outcomes.set(command.id, { event, outcome });
+    state.events.push(event);
+    return outcome;
   }
 
-  #changeLimit(command: ChangeLimit): DecisionEvent {
-    const account = this.#copy(command.account);
-    if (account === null) return this.#refusal(command, "account-unknown");
-    const { id, creditLimit } = command;
-    const refusal = changeLimit(account, creditLimit);
-    if (refusal !== null) return this.#refusal(command, refusal);
-    this.#store.insertLimit(account, id, this.#now);
-    this.changed.set(account.id, account);
-    const { seq, balance } = account;
-    return { type: "limit", account: account.id, seq, time: this.#now, balance, creditLimit, id };
+  #noteRefusal(command: Command, refusal: Refused): Outcome {
+    const { id } = command;
+    const content = contentHash(command);
+    return this.#note({ type: "refusal", time: this.state.now, refusal, id, content }, command, true);
   }
 
-  #refusal(command: Command, refusal: Refusal): DecisionEvent {
-    return { type: "refusal", time: this.#now, refusal, id: command.id, content: contentOf(command) };
-  }
-
-  #note(event: DecisionEvent): void {
-    this.#events.push(formatEvent(event));
-    this.#time = Math.max(this.#time, timeOf(event));
-  }
-
-  /** A copy for the rules, which change it: an account that is committed, or in an outcome, stays as it is. */
-  #copy(id: AccountId): Account | null {
-    const account = this.changed.get(id) ?? this.#committed.get(id) ?? this.#store.account(id);
-    return account === null ? null : { ...account };
+  /** The hold that the event has ended. */
+  #endedBy(event: CommandEvent) {
+    return event.type === "capture" || event.type === "release" ? this.state.hold(event.hold) : null;
   }
 }
+
+const KEY_REUSED: Outcome = {
+  type: "refused",
+  refusal: "key-reused",
+  account: null,
+  index: null,
+  other: null,
+  replayed: false,
+};

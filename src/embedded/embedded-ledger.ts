@@ -1,33 +1,42 @@
 import { bounds } from "../bounds.ts";
-import type { Account, Micros, AccountId } from "../ledger/account.ts";
+import { messageOf } from "../errors.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
-import type { Entry } from "../ledger/entry.ts";
+import type { Entry, KeptEntry } from "../ledger/entry.ts";
 import {
-  type HistoryPage,
+  type AccountFilter,
+  type AllOrNone,
+  type BalanceAt,
+  type EntriesPage,
+  type HoldFilter,
+  type KeptTransaction,
   type Ledger,
+  type LedgerTotals,
   LedgerUnavailable,
+  type Listed,
+  type ListPage,
   type Outcome,
   type Readiness,
   type Statement,
+  type TransactionFilter,
 } from "../ledger/ledger.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { BatchDecider } from "./decide-batch.ts";
+import { listAccounts, listHolds, listTransactions } from "./lists.ts";
+import { Pending, type Waiting } from "./pending.ts";
+import type { TableReader } from "./read-tables.ts";
 import { Store } from "./store.ts";
-import { messageOf } from "../errors.ts";
+import { Totals, totalsOfTables, trialBalance } from "./totals.ts";
 
 export interface EmbeddedLedgerOptions {
   /** The data file; it and its folder are created if they do not exist. */
   readonly file: string;
-  /** Microseconds since 1970. */
+  /** Microseconds since 1970. It may step back: the ledger's time does not. */
   readonly clock?: () => Micros;
+  /** Whether a new file has the contest's accounts; by default it has. */
+  readonly initialAccounts?: boolean;
   /** Called once when commits begin to fail, and once when they work again. */
   readonly onOutage?: (message: string) => void;
-}
-
-interface Pending {
-  readonly command: Command;
-  readonly isAborted: (() => boolean) | undefined;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (reason: LedgerUnavailable) => void;
 }
 
 /**
@@ -42,6 +51,9 @@ interface Pending {
  * what follows, and if that is malformed, it answers 400 by itself. Nothing is read from a socket between this look and
  * the answers, so what is answered is what was done.
  *
+ * Holds whose time has come are ended before anything else is decided or read, and once a second where nobody asks. So
+ * that this costs nothing where none is due, the time of the next one is known.
+ *
  * The file is the truth. Memory only holds a cache of the accounts in use, which is updated after a commit and cleared
  * after a failure. Nothing else runs between decision and commit, so a read never sees half a batch.
  */
@@ -51,7 +63,14 @@ export class EmbeddedLedger implements Ledger {
   readonly #onOutage: (message: string) => void;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
-  #pending: Pending[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #pending: Waiting[] = [];
+  /** The latest time that was given out. */
+  #time: Micros;
+  /** When the next open hold expires, or earlier. */
+  #nextDue: Micros;
+  /** Of the tables and all batches since; null until somebody asks. */
+  #totals: { readonly since: Totals; readonly tables: Promise<Totals> } | null = null;
   #failing = false;
   #closed = false;
 
@@ -59,37 +78,80 @@ export class EmbeddedLedger implements Ledger {
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
-    this.#store = new Store(options.file, this.#clock());
+    this.#store = new Store(options.file, this.#clock(), options.initialAccounts ?? true);
+    this.#time = this.#store.head.time;
+    this.#nextDue = this.#store.read.nextDue();
+    this.#timer = setInterval(() => this.#endDue(), bounds.expiry_look_milliseconds);
+    this.#timer.unref();
   }
 
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome> {
-    if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
-    return new Promise((resolve, reject) => {
-      if (this.#pending.push({ command, isAborted, resolve, reject }) === 1)
-        setImmediate(() => this.#answerPending());
-    });
+    return this.#decided(1, (batch) => batch.apply(command), isAborted);
+  }
+
+  submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone> {
+    return this.#decided(commands.length, (batch) => batch.applyAll(commands), isAborted);
   }
 
   // The reads are `async`, so that errors of the store reach the caller as rejections.
 
   async account(id: AccountId): Promise<Account | null> {
-    return this.#read(() => this.#accounts.get(id) ?? this.#store.account(id));
+    return this.#read(() => this.#account(id));
   }
 
   async statement(id: AccountId): Promise<Statement | null> {
-    return this.#read(() => {
-      const account = this.#accounts.get(id) ?? this.#store.account(id);
+    return this.#read((read) => {
+      const account = this.#account(id);
       if (account === null) return null;
-      const entries = this.#store.entries(id, account.seq + 1, bounds.statement_entries_max);
-      return { account, entries, readAt: Math.max(this.#clock(), account.time) };
+      const entries = read.statement(id, account.seq + 1, bounds.statement_entries_max);
+      return { account, entries: entries.map(shortened), readAt: Math.max(this.#now(), account.time) };
     });
   }
 
-  async history(id: AccountId, page: HistoryPage): Promise<readonly Entry[] | null> {
-    return this.#read(() => {
-      const account = this.#accounts.get(id) ?? this.#store.account(id);
-      if (account === null) return null;
-      return this.#store.entries(id, page.before ?? account.seq + 1, page.count);
+  async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
+    return this.#read((read) => {
+      const account = this.#account(id);
+      return account === null ? null : read.entries(id, account.seq, page);
+    });
+  }
+
+  async transaction(id: EventId): Promise<KeptTransaction | null> {
+    return this.#read((read) => {
+      const transaction = read.transaction(id);
+      return transaction === null ? null : { transaction, reversedBy: read.reversal(id) };
+    });
+  }
+
+  async hold(id: EventId): Promise<Hold | null> {
+    return this.#read((read) => read.hold(id));
+  }
+
+  async balanceAt(id: AccountId, time: Micros): Promise<BalanceAt | null> {
+    return this.#read((read) => {
+      const account = this.#account(id);
+      return account === null ? null : read.balanceAt(account, time);
+    });
+  }
+
+  async accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
+    return this.#readSlowly((read) => listAccounts(read, filter, page));
+  }
+
+  async transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {
+    return this.#readSlowly((read) => listTransactions(read, this.#store.head.g, filter, page));
+  }
+
+  async holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
+    return this.#readSlowly((read) => listHolds(read, filter, page));
+  }
+
+  /** The first time the tables are added up; from then on it is known. */
+  async totals(): Promise<LedgerTotals> {
+    return this.#readSlowly(async (read) => {
+      read();
+      this.#totals ??= this.#addUp();
+      const { since, tables } = this.#totals;
+      return trialBalance(await tables, since);
     });
   }
 
@@ -100,49 +162,105 @@ export class EmbeddedLedger implements Ledger {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#timer);
     while (this.#pending.length > 0) this.#answerPending();
+    await this.#totals?.tables.catch(() => {});
     this.#store.close();
   }
 
-  #answerPending(): void {
-    const all = this.#pending;
-    if (all.length === 0) return;
-    const first = all.length <= bounds.batch_commands_max ? all : all.slice(0, bounds.batch_commands_max);
-    this.#pending = first === all ? [] : all.slice(bounds.batch_commands_max);
-    if (this.#pending.length > 0) setImmediate(() => this.#answerPending());
-    const batch: Pending[] = [];
-    for (const pending of first) {
+  /** Adds up the tables as of now. */
+  #addUp() {
+    const tables = totalsOfTables(this.#store.openReader(), () => this.#closed);
+    tables.catch(() => {
+      this.#totals = null;
+    });
+    return { since: new Totals(), tables };
+  }
+
+  /** Resolves when the batch is committed in which it was decided. */
+  #decided<Result>(
+    size: number,
+    decide: (batch: BatchDecider) => Result,
+    isAborted: (() => boolean) | undefined,
+  ): Promise<Result> {
+    if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
+    return new Promise((resolve, reject) => {
+      const pending = new Pending(size, decide, isAborted, resolve, reject);
+      if (this.#pending.push(pending) === 1) setImmediate(() => this.#answerPending());
+    });
+  }
+
+  /** Takes as many as fit into a batch, but for those whose answers nobody can get any more. */
+  #nextBatch(): Waiting[] {
+    const batch: Waiting[] = [];
+    let size = 0;
+    let taken = 0;
+    for (const pending of this.#pending) {
+      size += pending.size;
+      if (size > bounds.batch_commands_max && taken > 0) break;
+      taken += 1;
       if (pending.isAborted?.() === true)
         pending.reject(new LedgerUnavailable("the request was aborted", "none"));
       else batch.push(pending);
     }
-    if (batch.length === 0) return;
+    this.#pending = taken === this.#pending.length ? [] : this.#pending.slice(taken);
+    return batch;
+  }
 
-    let outcomes: Outcome[];
+  #answerPending(): void {
+    const batch = this.#nextBatch();
+    const isScheduled = this.#pending.length > 0;
+    if (isScheduled) setImmediate(() => this.#answerPending());
+    if (batch.length === 0) return;
+    const committed = this.#tryCommit(batch);
+    if (committed === "more-due") {
+      this.#pending = [...batch, ...this.#pending];
+      if (!isScheduled) setImmediate(() => this.#answerPending());
+      return;
+    }
+    for (const pending of batch) {
+      if (committed === "done") pending.answer();
+      else pending.reject(committed);
+    }
+  }
+
+  /** Where nobody asks, or only reads. What cannot be done now is done later. */
+  #endDue(): void {
+    if (this.#closed || this.#now() < this.#nextDue) return;
+    if (this.#tryCommit([]) === "more-due") setImmediate(() => this.#endDue());
+  }
+
+  /** @returns `more-due` if only holds were ended, and more of them are due. If it failed, nothing of it is in the cache */
+  #tryCommit(batch: readonly Waiting[]): "done" | "more-due" | LedgerUnavailable {
+    let committed: "done" | "more-due";
     try {
-      outcomes = this.#commit(batch);
+      committed = this.#commit(batch);
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) throw error;
       this.#reportOutage(error);
-      for (const pending of batch) pending.reject(error);
-      return;
+      return error;
     }
     if (this.#failing) {
       this.#failing = false;
       this.#onOutage("the data file can be written again");
     }
-    // One outcome for each command of the batch, in the same order.
-    for (const [index, outcome] of outcomes.entries()) batch[index]?.resolve(outcome);
+    return committed;
   }
 
-  /** @throws LedgerUnavailable; then nothing of the batch is in the cache */
-  #commit(pending: readonly Pending[]): Outcome[] {
-    const batch = new BatchDecider(this.#store, this.#accounts, this.#clock());
-    let outcomes: Outcome[];
+  /** @throws LedgerUnavailable */
+  #commit(batch: readonly Waiting[]): "done" | "more-due" {
+    const now = this.#now();
+    const isDue = now >= this.#nextDue;
+    let decider: BatchDecider;
+    let nextDue: Micros;
+    let isAll: boolean;
     try {
       this.#store.begin();
-      outcomes = pending.map(({ command }) => batch.apply(command));
-      batch.finish();
+      decider = new BatchDecider(this.#store, this.#accounts, now);
+      isAll = !isDue || decider.endDue(bounds.expiries_in_batch_max);
+      if (isAll) for (const pending of batch) pending.decide(decider);
+      decider.finish();
+      nextDue = isDue ? this.#store.read.nextDue() : Math.min(this.#nextDue, decider.nextExpiry);
     } catch (error) {
       this.#store.rollback();
       throw this.#unavailable(error, "none");
@@ -152,8 +270,10 @@ export class EmbeddedLedger implements Ledger {
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
-    this.#updateCache(batch.changed);
-    return outcomes;
+    this.#nextDue = nextDue;
+    this.#totals?.since.add(decider.state);
+    this.#updateCache(decider.state.decided.accounts);
+    return isAll ? "done" : "more-due";
   }
 
   #updateCache(changed: ReadonlyMap<AccountId, Account>): void {
@@ -179,13 +299,51 @@ export class EmbeddedLedger implements Ledger {
     this.#failing = true;
   }
 
-  #read<T>(reading: () => T): T {
+  /** The ledger's time, which never goes back: not behind what was decided before, also by an earlier process. */
+  #now(): Micros {
+    this.#time = Math.max(this.#time, this.#clock());
+    return this.#time;
+  }
+
+  #account(id: AccountId): Account | null {
+    return this.#accounts.get(id) ?? this.#store.read.account(id);
+  }
+
+  #reader(): TableReader {
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", "none");
+    return this.#store.read;
+  }
+
+  #read<T>(reading: (read: TableReader) => T): T {
+    const read = this.#reader();
+    this.#endDue();
     try {
-      return reading();
+      return reading(read);
     } catch (error) {
-      const reason = messageOf(error);
-      throw new LedgerUnavailable(`the data file could not be read (${reason})`, "none", { cause: error });
+      throw unreadable(error);
     }
   }
+
+  /** For reads that let decisions go on meanwhile. */
+  async #readSlowly<T>(reading: (read: () => TableReader) => Promise<T>): Promise<T> {
+    try {
+      return await reading(() => this.#reader());
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+}
+
+function unreadable(error: unknown): LedgerUnavailable {
+  if (error instanceof LedgerUnavailable) return error;
+  const reason = messageOf(error);
+  return new LedgerUnavailable(`the data file could not be read (${reason})`, "none", { cause: error });
+}
+
+/** As the contest's statement shows it. */
+function shortened(entry: Entry): Entry {
+  const { description } = entry;
+  if (description.length <= bounds.description_characters_max) return entry;
+  const characters = Array.from(description).slice(0, bounds.description_characters_max);
+  return { ...entry, description: characters.join("") };
 }

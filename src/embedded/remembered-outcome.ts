@@ -1,29 +1,22 @@
 import { bounds } from "../bounds.ts";
-import type { AccountState, Micros } from "../ledger/account.ts";
-import { contentOf } from "../ledger/command.ts";
-import { type LedgerEvent, timeOf } from "../ledger/event.ts";
-import type { Outcome } from "../ledger/ledger.ts";
+import { type Account, type AccountId, type Micros, WORLD } from "../ledger/account.ts";
+import type { Command } from "../ledger/command.ts";
+import { contentHash } from "../ledger/content-hash.ts";
+import type { LedgerEvent } from "../ledger/event.ts";
+import { holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
+import type { Outcome, Result } from "../ledger/ledger.ts";
+import type { Hold } from "../ledger/transaction.ts";
 
 const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
 
-/** The events that decisions make. */
-export type DecisionEvent = Exclude<LedgerEvent, { readonly type: "missing" }>;
+/** The events that commands make. */
+export type CommandEvent = Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>;
 
-/** An outcome that is remembered under a client's key. */
-export interface RememberedOutcome {
-  readonly content: string;
-  /** JSON of the outcome. */
-  readonly outcome: string;
+/** Where the outcome of a client's key is in the journal. */
+export interface RememberedPlace {
+  readonly g: number;
+  readonly event: number;
   readonly forgetAt: Micros;
-}
-
-/** All of it follows from the event, so that the audit can tell whether it was changed. */
-export function rememberedOutcome(event: DecisionEvent): RememberedOutcome {
-  return {
-    content: contentOfDecision(event),
-    outcome: JSON.stringify(outcomeOf(event)),
-    forgetAt: forgetAt(timeOf(event)),
-  };
 }
 
 /**
@@ -36,39 +29,93 @@ export function forgetAt(time: Micros): Micros {
   return time - (time % 1000) + KEPT_MICROS;
 }
 
-/** What was answered. */
-export function outcomeOf(event: DecisionEvent): Outcome {
-  if (event.type === "refusal") return { type: "refused", refusal: event.refusal, replayed: false };
-  return { type: "accepted", account: accountAfter(event), replayed: false };
+/** The id of the command that an event comes from; `null` if it is none of a client. */
+export function clientKeyOf(event: LedgerEvent): string | null {
+  if (event.type === "missing" || event.type === "expiry") return null;
+  const id = event.type === "entry" ? event.entry.id : event.id;
+  return id.startsWith("key:") || id.startsWith("bat:") ? id : null;
 }
 
-function accountAfter(event: Exclude<DecisionEvent, { readonly type: "refusal" }>): AccountState {
-  const { creditLimit } = event;
+/**
+ * The outcome that an event is, at first and whenever its command is sent again.
+ *
+ * @param asked what the command was
+ * @param hold of a capture or a release: the hold as it is after it
+ */
+export function outcomeOf(
+  event: CommandEvent,
+  place: Place,
+  asked: Command["type"],
+  hold: Hold | null,
+  replayed: boolean,
+): Outcome {
+  if (event.type === "refusal") return { type: "refused", ...event.refusal, replayed };
+  return { type: "accepted", result: resultOf(event, place, asked, hold), replayed };
+}
+
+function resultOf(
+  event: Exclude<CommandEvent, { readonly type: "refusal" }>,
+  place: Place,
+  asked: Command["type"],
+  hold: Hold | null,
+): Result {
   switch (event.type) {
     case "entry": {
-      const { account, balance, seq } = event.entry;
-      return { id: account, creditLimit, balance, seq };
+      const { account: id, balance, seq } = event.entry;
+      return { type: "entry", account: { id, creditLimit: event.creditLimit, balance, seq } };
     }
     case "open":
-      return { id: event.account, creditLimit, balance: 0, seq: 0 };
-    case "limit":
-      return { id: event.account, creditLimit, balance: event.balance, seq: event.seq };
+      return { type: "account", account: openedAccount(event), opened: true };
+    case "change": {
+      const { account, name, metadata } = event;
+      return { type: "account", account: { ...account, name, metadata }, opened: true };
+    }
+    case "transaction": {
+      const { accounts } = event;
+      const [account] = accounts;
+      if (asked === "transact" && account !== undefined) {
+        const { id, creditLimit, balance, seq } = account;
+        return { type: "entry", account: { id, creditLimit, balance, seq } };
+      }
+      const transaction = transactionOf(event, place);
+      if (transaction === null) throw new Error("a transaction without postings");
+      return { type: "transaction", transaction, accounts };
+    }
+    case "hold":
+      return { type: "hold", hold: holdOf(event, place), account: event.account };
+    case "capture":
+    case "release": {
+      const account = event.type === "capture" ? event.accounts[0] : event.account;
+      if (account === undefined || hold === null) throw new Error(`the hold ${event.hold} is missing`);
+      return { type: "hold", hold, account };
+    }
   }
 }
 
-function contentOfDecision(event: DecisionEvent): string {
-  switch (event.type) {
-    case "entry":
-      return contentOf({ type: "transact", ...event.entry });
-    case "open":
-      return contentOf(event);
-    case "limit":
-      return contentOf({
-        type: "change-limit",
-        account: event.account,
-        creditLimit: event.creditLimit,
-      });
-    case "refusal":
-      return event.content;
+/** An account as it is opened. */
+export function openedAccount(event: Extract<LedgerEvent, { readonly type: "open" }>): Account {
+  const { account: id, unit, creditLimit, time, name, metadata } = event;
+  const row = { balance: 0, held: 0, seq: 0, time, state: "open", openedAt: time } as const;
+  return { id, unit, creditLimit, ...row, name, metadata };
+}
+
+/** The hash of what the event's command asked for. An event of the contest's route says it without one. */
+export function contentHashOf(event: CommandEvent): string {
+  if (event.type === "entry") {
+    const { account, kind, value, description } = event.entry;
+    return contentHash({ type: "transact", account, kind, value, description });
   }
+  if (event.content !== null) return event.content;
+  const [posting, ...others] = event.type === "transaction" ? event.postings : [];
+  if (event.type !== "transaction" || posting === undefined || others.length > 0)
+    throw new Error("an event of a client's key without the hash of its content");
+  const isCredit = posting.from === WORLD;
+  const account: AccountId = isCredit ? posting.to : posting.from;
+  return contentHash({
+    type: "transact",
+    account,
+    kind: isCredit ? "credit" : "debit",
+    value: posting.amount,
+    description: event.description ?? "",
+  });
 }

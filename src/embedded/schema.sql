@@ -14,48 +14,84 @@ CREATE TABLE journal (
   hash BLOB NOT NULL
 ) STRICT;
 
+-- What an account is, but for its balance.
 CREATE TABLE accounts (
   account TEXT PRIMARY KEY,
   unit TEXT NOT NULL,
-  name TEXT,
   state TEXT NOT NULL CHECK (state IN ('open', 'frozen', 'closed')),
+  credit_limit INTEGER NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
+  -- The sum of its open holds.
   held INTEGER NOT NULL CHECK (held BETWEEN 0 AND 9007199254740991),
-  command TEXT NOT NULL,
+  name TEXT,
+  -- A JSON object of texts; NULL if it has no member.
+  metadata TEXT CHECK (json_valid(metadata)),
+  -- A hash of what it was opened with; empty for the accounts of the start.
+  opening TEXT NOT NULL,
   opened_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Every limit that an account has had; the highest version is in force. An entry was decided under the highest
--- version with after_seq < its seq, so that it can be told of each entry which limit it had to keep.
-CREATE TABLE limits (
-  account TEXT NOT NULL,
-  version INTEGER NOT NULL CHECK (version > 0),
-  credit_limit INTEGER NOT NULL CHECK (credit_limit BETWEEN 0 AND 9007199254740991),
-  after_seq INTEGER NOT NULL CHECK (after_seq >= 0),
-  command TEXT NOT NULL,
-  changed_at INTEGER NOT NULL,
-  PRIMARY KEY (account, version)
-) STRICT, WITHOUT ROWID;
-
 -- The only place of the balance: it is that of the account's latest entry, 0 before the first. The key keeps the
--- entries of one account together, which is what statements and history read, and refuses a doubled seq.
+-- entries of one account together, which is what statements and lists of entries read, and refuses a doubled seq. The
+-- last four columns are NULL for a transaction of the contest's route on an account that is open and has no hold: most
+-- entries are of this kind, and so cost no more for what the others have.
 CREATE TABLE entries (
   account TEXT NOT NULL,
   seq INTEGER NOT NULL CHECK (seq > 0),
-  kind TEXT NOT NULL CHECK (kind IN ('credit', 'debit')),
-  value INTEGER NOT NULL CHECK (value > 0),
+  -- What comes in is over 0, what goes out below.
+  amount INTEGER NOT NULL CHECK (amount <> 0),
   balance INTEGER NOT NULL CHECK (balance BETWEEN -9007199254740991 AND 9007199254740991),
   description TEXT NOT NULL,
   command TEXT NOT NULL,
   time INTEGER NOT NULL,
+  -- The place of its event in the journal: the row, and which event of it, from 0.
+  g INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  -- Which entry of its transaction, from 0.
+  part INTEGER,
+  -- The time of its event.
+  decided_at INTEGER,
+  -- NULL: the outside.
+  counterparty TEXT,
+  reference TEXT,
   PRIMARY KEY (account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What became of the commands that came with a client's key, until it is forgotten. To look it up: it follows from the
--- command's event in the journal.
+CREATE INDEX entries_by_reference ON entries (reference, g, place) WHERE reference IS NOT NULL;
+
+-- Open and ended holds, by the place of the event that made them.
+CREATE TABLE holds (
+  g INTEGER NOT NULL,
+  place INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  account TEXT NOT NULL,
+  -- To where it is captured, if the capture does not say otherwise; NULL: the outside.
+  counterparty TEXT,
+  amount INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
+  expires_at INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
+  captured INTEGER NOT NULL CHECK (captured >= 0),
+  -- The id of the transaction that its capture is, if it moved anything.
+  moved_by TEXT,
+  -- JSON, as in the event; empty for none.
+  details TEXT NOT NULL,
+  PRIMARY KEY (g, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX holds_by_account ON holds (account, g, place);
+CREATE INDEX holds_due ON holds (expires_at, g, place) WHERE state = 'open';
+
+-- Transactions that were taken back, each by the one that did.
+CREATE TABLE reversals (
+  reversed TEXT PRIMARY KEY,
+  reversal TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Where the commands that came with a client's key were decided, until they are forgotten: the outcome is what the event
+-- at that place says.
 CREATE TABLE outcomes (
   command TEXT PRIMARY KEY,
-  content TEXT NOT NULL,
-  outcome TEXT NOT NULL CHECK (json_valid(outcome)),
+  g INTEGER NOT NULL,
+  place INTEGER NOT NULL,
   forget_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -1,11 +1,25 @@
 import assert from "node:assert";
 import type { Batch } from "../carry/batch.ts";
-import type { BooksFence, BooksReader, KeptHistory } from "../decide/ports.ts";
-import type { AccountId } from "../ledger/account.ts";
-import type { Entry } from "../ledger/entry.ts";
+import type { BooksFence, BooksReader, KeptEntries } from "../decide/ports.ts";
+import type { Account, AccountId, Micros } from "../ledger/account.ts";
+import type { LedgerEvent } from "../ledger/event.ts";
+import type {
+  AccountFilter,
+  BalanceAt,
+  EntriesPage,
+  HoldFilter,
+  Listed,
+  ListPage,
+  TransactionFilter,
+} from "../ledger/ledger.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
+import { readBalanceAt, readBatch, readEntries, readTotals } from "./book-entries.ts";
+import { listHolds, readHold } from "./book-holds.ts";
+import { listAccounts, listTransactions, readReversalOf } from "./book-lists.ts";
 import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
+import { readEndingHolds } from "./hold-changes.ts";
 import { netChanges } from "./net-changes.ts";
 import { withTimeout } from "./query-timeout.ts";
 import { callKeepBatches } from "./call-keep-batches.ts";
@@ -63,15 +77,19 @@ export class Books implements BooksReader {
     { hash }: JournalEnd,
   ): Promise<{ entries: number; end: JournalEnd } | null> {
     try {
-      const changes = netChanges(batches);
+      const ending = await this.#withTimeout(readEndingHolds(this.#sql, first.shard, batches));
+      const changes = netChanges(batches, ending);
       const rows = journalRows(batches, changes.times, hash);
       const end = rows.at(-1);
       assert(end !== undefined);
       const range = { shard: first.shard, epoch: first.epoch, g: first.g, to: end.g };
       const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
-      return row?.found === first.g - 1 ? { entries: changes.entries.length, end } : null;
+      return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
-      throw divergence(error, first) ?? error;
+      if (!(error instanceof Divergence)) throw divergence(error, first) ?? error;
+      // Another one may have kept these batches meanwhile, so that holds that they end were not open any more.
+      if ((await this.#readEnd(first.shard)).g !== first.g - 1) return null;
+      throw error;
     }
   }
 
@@ -123,26 +141,40 @@ export class Books implements BooksReader {
     await this.#withTimeout(this.#sql`SELECT note_seen(${shard}, ${epoch}, ${g})`);
   }
 
-  /**
-   * Up to `count` entries of one account with a seq below `before` (`null`: beginning at the newest kept one). If the
-   * books do not have the account, or not yet, there are none.
-   */
-  async history(account: AccountId, before: number | null, count: number): Promise<KeptHistory> {
-    const rows = await this.#withTimeout(
-      this.#sql<({ kept_seq: number } & (EntryRow | NoEntryRow))[]>`
-        SELECT a.seq AS kept_seq, e.*
-        FROM accounts AS a
-        LEFT JOIN LATERAL (
-          SELECT seq, kind, value, balance, description, command AS id, time
-          FROM entries
-          WHERE account = a.account AND seq < ${before ?? Number.MAX_SAFE_INTEGER}
-          ORDER BY seq DESC LIMIT ${count}
-        ) AS e ON true
-        WHERE a.account = ${account}`,
-    );
-    const entries: Entry[] = [];
-    for (const { kept_seq: _, ...row } of rows) if (row.seq !== null) entries.push({ account, ...row });
-    return { keptSeq: rows[0]?.kept_seq ?? 0, entries };
+  entries(account: AccountId, page: EntriesPage): Promise<KeptEntries> {
+    return this.#withTimeout(readEntries(this.#sql, account, page));
+  }
+
+  batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
+    return this.#withTimeout(readBatch(this.#sql, shard, g));
+  }
+
+  hold(id: EventId): Promise<Hold | null> {
+    return this.#withTimeout(readHold(this.#sql, id));
+  }
+
+  reversalOf(id: EventId): Promise<EventId | null> {
+    return this.#withTimeout(readReversalOf(this.#sql, id));
+  }
+
+  balanceAt(account: AccountId, time: Micros): Promise<BalanceAt | null> {
+    return this.#withTimeout(readBalanceAt(this.#sql, account, time));
+  }
+
+  accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
+    return this.#withTimeout(listAccounts(this.#sql, filter, page));
+  }
+
+  transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {
+    return this.#withTimeout(listTransactions(this.#sql, filter, page));
+  }
+
+  holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
+    return this.#withTimeout(listHolds(this.#sql, filter, page));
+  }
+
+  totals(): ReturnType<BooksReader["totals"]> {
+    return this.#withTimeout(readTotals(this.#sql));
   }
 
   /** Lets queries in flight finish, within the time-out of a statement. */
@@ -171,14 +203,6 @@ function numbers(text: string): number[] {
   return text.split(" ").map(Number);
 }
 
-interface EntryRow extends Omit<Entry, "account"> {
-  readonly seq: number;
-}
-
-interface NoEntryRow {
-  readonly seq: null;
-}
-
 const UNDEFINED_TABLE = "42P01";
 
 /** The batches after `lastG`, without duplicates. @throws AssertionError if they are not consecutive */
@@ -203,7 +227,7 @@ function divergence(error: unknown, { shard, g }: Batch): Divergence | null {
   // The key of a row of the journal is a shard and g, which are known already.
   const isJournal = "table_name" in error && error.table_name === "journal";
   const detail = !isJournal && "detail" in error && typeof error.detail === "string" ? error.detail : "";
-  const [account, seq] = (/\(([^ ,()]+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
+  const [account, seq] = (/\(account, seq\)=\((\S+), (\d+)\)|^(\S+) (\d+)$/.exec(detail) ?? [])
     .slice(1)
     .filter((group) => group !== undefined);
   const place =

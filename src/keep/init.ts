@@ -1,14 +1,15 @@
 import { ErrorReply } from "@redis/client";
-import { type Account, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import { type AccountState, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
-import { formatEvent, INITIAL } from "../ledger/event.ts";
+import { formatEvent, formatRow, INITIAL } from "../ledger/event.ts";
 import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
+import { callAddChanges } from "./call-keep-batches.ts";
 import { migrate } from "./migrate.ts";
+import { netChanges } from "./net-changes.ts";
 import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
-import { rowOf } from "../decide/function-codec.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 
 export interface InitOptions {
@@ -96,30 +97,31 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
   const [found] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
   if (found !== undefined) return found;
   const system: System = { epoch: crypto.randomUUID(), shards, loaded: false };
-  const accounts = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => {
-    return { account: String(index + 1), creditLimit, unit: CONTEST_UNIT };
-  });
   const now = Date.now() * 1000;
+  const openings = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => {
+    const account = String(index + 1);
+    const opened = {
+      type: "open",
+      account,
+      creditLimit,
+      unit: CONTEST_UNIT,
+      time: now,
+      id: INITIAL,
+    } as const;
+    return { ...opened, content: null, name: null, metadata: {} };
+  });
   await sql.begin(async (transaction) => {
     await transaction`INSERT INTO system ${transaction({ ...system })}`;
     for (let shard = 0; shard < shards; shard += 1) {
       await transaction`INSERT INTO cursors (shard, last_g) VALUES (${shard}, 0)`;
-      const events = accounts
-        .filter(({ account }) => shardOf(account, shards) === shard)
-        .map((each) => formatEvent({ type: "open", ...each, time: now, id: INITIAL, name: null }));
+      const events = openings.filter(({ account }) => shardOf(account, shards) === shard).map(formatEvent);
+      const batch = { epoch: system.epoch, shard, g: 0, events };
       const row = { shard, g: 0, time: now, events, previous: NO_HASH };
       await transaction`
         INSERT INTO journal (shard, g, time, events, previous, hash)
         VALUES (${shard}, 0, ${now}, ${texts(events, (event) => event)}::text::text[],
           ${Buffer.from(NO_HASH)}, ${Buffer.from(journalHash(row))})`;
-    }
-    for (const { account, creditLimit, unit } of accounts) {
-      await transaction`
-        INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
-        VALUES (${account}, ${unit}, ${creditLimit}, 0, 0, ${now}, ${INITIAL})`;
-      await transaction`
-        INSERT INTO limits (account, version, credit_limit, after_seq, command, changed_at)
-        VALUES (${account}, 1, ${creditLimit}, 0, ${INITIAL}, ${now})`;
+      await callAddChanges(transaction, shard, [batch], netChanges([batch]));
     }
   });
   return system;
@@ -158,13 +160,13 @@ async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number)
 
 /** Fills an empty shard with its accounts from the books. */
 async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
-  const accounts = await sql<Omit<Account, "name">[]>`
+  const accounts = await sql<AccountState[]>`
     SELECT account AS id, unit, state, credit_limit AS "creditLimit", balance, held, seq, opened_at AS time,
       opened_at AS "openedAt"
     FROM accounts ORDER BY account`;
   const rows = accounts
     .filter(({ id }) => shardOf(id, shards) === shard)
-    .flatMap((account) => [account.id, rowOf(account)]);
+    .flatMap((account) => [account.id, formatRow(account)]);
   const args = [epoch, String(shards), "0", ...rows];
   await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
 }

@@ -1,7 +1,4 @@
-import type postgres from "postgres";
-import type { Sql } from "./postgres-client.ts";
-
-type Queryable = Sql | postgres.TransactionSql<{ bigint: number }>;
+import type { Queryable } from "./postgres-client.ts";
 
 /** Which of the events are not in batch `g` of the shard, as the journal has it. */
 export async function missingEvents(

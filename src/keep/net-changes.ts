@@ -1,33 +1,55 @@
 import type { Batch } from "../carry/batch.ts";
-import type { AccountId } from "../ledger/account.ts";
-import type { Entry } from "../ledger/entry.ts";
-import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
-import { Divergence } from "./divergence.ts";
+import { openingHash } from "../ledger/content-hash.ts";
 import { messageOf } from "../errors.ts";
+import { type AccountId, type AccountStatus, type Metadata, WORLD } from "../ledger/account.ts";
+import type { KeptEntry } from "../ledger/entry.ts";
+import { INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { entriesOf, type Place } from "../ledger/event-results.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
+import { type AccountStep, type ChangingEvent, isChange, type OpenHold, stepsOf } from "./account-steps.ts";
+import { Divergence } from "./divergence.ts";
+import { type HoldEnd, HoldChanges, type NewHold } from "./hold-changes.ts";
 
 /** The state that an account must have before the batches, and its state after them. */
 export interface AccountChange {
   readonly account: AccountId;
   readonly seqBefore: number;
   readonly balanceBefore: number;
-  /** `null`: the events do not say. */
+  /** `null`: the events do not say; so for the state. */
   readonly limitBefore: number | null;
+  readonly heldBefore: number;
+  readonly stateBefore: AccountStatus | null;
   readonly seq: number;
   readonly balance: number;
   readonly creditLimit: number;
+  readonly held: number;
+  readonly state: AccountStatus;
+  /** What came in from the outside, less what went out there. */
+  readonly fromWorld: bigint;
+  /** The transactions of which it is the first account: each transaction counts once. */
+  readonly transactions: number;
 }
 
-/** Named as keep_batches reads it. */
+/** Named as add_changes reads it; so are the next ones. */
 export interface Opened {
   readonly account: AccountId;
   readonly unit: string;
   readonly name: string | null;
+  readonly metadata: Metadata;
+  readonly opening: string;
   readonly credit_limit: number;
   readonly opened_at: number;
   readonly command: string;
 }
 
-/** Named as keep_batches reads it. */
+export interface NewDetails {
+  readonly account: AccountId;
+  readonly name: string | null;
+  readonly metadata: Metadata;
+}
+
+/** The limit after an event that may have changed it. */
 export interface NewLimit {
   readonly account: AccountId;
   readonly credit_limit: number;
@@ -36,94 +58,259 @@ export interface NewLimit {
   readonly changed_at: number;
 }
 
+export interface Reversal {
+  readonly reversed: EventId;
+  readonly reversal: EventId;
+  readonly time: number;
+}
+
+/** An entry of a transaction that is more than a credit or debit of the contest's route. */
+export interface MovedEntry extends KeptEntry {
+  readonly creditLimit: number;
+  readonly place: Place;
+  /** When its event was decided. */
+  readonly decidedAt: number;
+}
+
 /** The effect of some consecutive batches on the books. */
 export interface NetChanges {
   readonly opened: readonly Opened[];
+  /** Each account once. */
+  readonly details: readonly NewDetails[];
   readonly newLimits: readonly NewLimit[];
+  readonly reversals: readonly Reversal[];
+  readonly moved: readonly MovedEntry[];
+  readonly holds: readonly NewHold[];
+  readonly ends: readonly HoldEnd[];
   /** Each account once. */
   readonly changes: readonly AccountChange[];
-  readonly entries: readonly (Entry & { readonly creditLimit: number })[];
+  /** How many there are. */
+  readonly entries: number;
   /** For each batch, the latest time among its events; 0 if it has none. */
   readonly times: readonly number[];
 }
-
-/** An event that changes an account. */
-export type ChangingEvent = Extract<LedgerEvent, { type: "entry" | "open" | "limit" }>;
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
  * Reads the events of the batches into one net change for each account, and checks that the events of each account
  * follow from each other. Whether the first one follows from what the books have is checked by the books.
  *
+ * @param openHolds the holds in the books that the batches end
  * @throws Divergence if a text is not an event, or an event does not follow from the one before it
  */
-export function netChanges(batches: readonly Batch[]): NetChanges {
-  const opened: Opened[] = [];
-  const newLimits: NewLimit[] = [];
-  const entries: (Entry & { creditLimit: number })[] = [];
-  const changes = new Map<AccountId, Writable<AccountChange>>();
-  const times: number[] = [];
-
-  for (const { shard, g, events } of batches) {
+export function netChanges(
+  batches: readonly Batch[],
+  openHolds: ReadonlyMap<EventId, OpenHold> = new Map(),
+): NetChanges {
+  const collector = new Collector(openHolds);
+  const times = batches.map(({ shard, g, events }) => {
     let latest = 0;
-    for (const text of events) {
+    for (const [index, text] of events.entries()) {
       const event = parse(text, shard, g);
       latest = Math.max(latest, timeOf(event));
-      // They stand in the journal alone.
-      if (event.type === "refusal" || event.type === "missing") continue;
-      const { account, seqBefore, balanceBefore, limitBefore } = stateBefore(event);
-      let change = changes.get(account);
-      if (change === undefined) {
-        change = {
-          account,
-          seqBefore,
-          balanceBefore,
-          limitBefore,
-          seq: seqBefore,
-          balance: balanceBefore,
-          creditLimit: limitBefore ?? 0,
-        };
-        changes.set(account, change);
-      } else if (
-        event.type === "open" ||
-        change.seq !== seqBefore ||
-        change.balance !== balanceBefore ||
-        (limitBefore !== null && change.creditLimit !== limitBefore)
-      ) {
-        const before = `seq ${change.seq} with balance ${change.balance} and limit ${change.creditLimit}`;
-        throw new Divergence(
-          { shard, g, account, seq: change.seq + 1 },
-          `in the outbox ${JSON.stringify(text)} follows ${before}`,
-        );
-      }
-      switch (event.type) {
-        case "entry":
-          change.seq = event.entry.seq;
-          change.balance = event.entry.balance;
-          change.creditLimit = event.creditLimit;
-          entries.push({ ...event.entry, creditLimit: event.creditLimit });
-          break;
-        case "open":
-          opened.push({
-            account,
-            unit: event.unit,
-            name: event.name,
-            credit_limit: event.creditLimit,
-            opened_at: event.time,
-            command: event.id,
-          });
-          newLimits.push(newLimit(event, 0));
-          break;
-        case "limit":
-          change.creditLimit = event.creditLimit;
-          newLimits.push(newLimit(event, event.seq));
-          break;
-      }
+      // Refusals, and what is missing, stand in the journal alone.
+      if (isChange(event)) collector.take(event, { shard, g, index }, text);
     }
-    times.push(latest);
+    return latest;
+  });
+  return { ...collector.changes(), times };
+}
+
+type EntryEvent = Extract<ChangingEvent, { type: "entry" }>;
+
+class Collector {
+  readonly #changes = new Map<AccountId, Change>();
+  readonly #holds: HoldChanges;
+  readonly #opened: Opened[] = [];
+  readonly #details = new Map<AccountId, NewDetails>();
+  readonly #newLimits: NewLimit[] = [];
+  readonly #reversals: Reversal[] = [];
+  readonly #moved: MovedEntry[] = [];
+  #entries = 0;
+
+  constructor(openHolds: ReadonlyMap<EventId, OpenHold>) {
+    this.#holds = new HoldChanges(openHolds);
   }
-  return { opened, newLimits, changes: [...changes.values()], entries, times };
+
+  take(event: ChangingEvent, place: Place, text: string): void {
+    if (event.type === "entry") {
+      this.#takeEntry(event, place, text);
+      return;
+    }
+    const steps = stepsOf(event, this.#holds.open);
+    if (typeof steps === "string") throw misfit(place, text, steps);
+    for (const step of steps) this.#step(step, event.type === "open", place, text);
+    switch (event.type) {
+      case "open": {
+        const { account, unit, name, metadata, creditLimit, time, id } = event;
+        const opening = id === INITIAL ? "" : openingHash(event);
+        const opened = { account, unit, name, metadata, opening, credit_limit: creditLimit };
+        this.#opened.push({ ...opened, opened_at: time, command: id });
+        this.#newLimits.push(newLimit({ id: account, creditLimit, seq: 0 }, event));
+        break;
+      }
+      case "change": {
+        const { account, name, metadata } = event;
+        this.#details.set(account.id, { account: account.id, name, metadata });
+        this.#newLimits.push(newLimit(account, event));
+        break;
+      }
+      case "transaction":
+        if (event.reverses !== null) {
+          const { time, reverses: reversed } = event;
+          const reversal = eventId("t", place.shard, place.g, place.index, time);
+          this.#reversals.push({ reversed, reversal, time });
+        }
+        this.#move(event, place);
+        break;
+      case "hold":
+        this.#holds.create(event, place);
+        break;
+      case "capture":
+        this.#holds.end(event, place);
+        this.#move(event, place);
+        break;
+      case "release":
+      case "expiry":
+        this.#holds.end(event, place);
+        break;
+    }
+  }
+
+  changes(): Omit<NetChanges, "times"> {
+    const { created: holds, ends } = this.#holds;
+    return {
+      opened: this.#opened,
+      details: [...this.#details.values()],
+      newLimits: this.#newLimits,
+      reversals: this.#reversals,
+      moved: this.#moved,
+      holds: [...holds],
+      ends,
+      changes: [...this.#changes.values()],
+      entries: this.#entries,
+    };
+  }
+
+  /** Nearly all events are of this kind: so no object is made for each. */
+  #takeEntry({ entry, creditLimit }: EntryEvent, place: Place, text: string): void {
+    const { account, seq, kind, value, balance } = entry;
+    const gained = kind === "credit" ? value : -value;
+    let change = this.#changes.get(account);
+    if (change === undefined) {
+      const before = {
+        seq: seq - 1,
+        balance: balance - gained,
+        creditLimit,
+        held: 0,
+        state: "open",
+      } as const;
+      change = new Change(account, before, { ...before, seq, balance });
+      this.#changes.set(account, change);
+    } else {
+      const follows =
+        change.seq === seq - 1 &&
+        change.balance === balance - gained &&
+        change.creditLimit === creditLimit &&
+        change.held === 0 &&
+        change.state === "open";
+      if (!follows) throw brokenChain(change, place, text);
+      change.seq = seq;
+      change.balance = balance;
+    }
+    change.addFromWorld(gained);
+    change.transactions += 1;
+    this.#entries += 1;
+  }
+
+  #step({ account, before, after }: AccountStep, isOpening: boolean, place: Place, text: string): void {
+    const change = this.#changes.get(account);
+    if (change === undefined) this.#changes.set(account, new Change(account, before, after));
+    else if (isOpening || !change.isAt(before)) throw brokenChain(change, place, text);
+    else change.moveTo(after);
+  }
+
+  /** The entries of the postings. */
+  #move(event: Extract<ChangingEvent, { type: "transaction" | "capture" }>, place: Place): void {
+    for (const { from, to, amount } of event.postings) {
+      if (from === WORLD) this.#changes.get(to)?.addFromWorld(amount);
+      if (to === WORLD) this.#changes.get(from)?.addFromWorld(-amount);
+    }
+    if (event.postings.length > 0) this.#changes.get(event.accounts[0]?.id ?? "")?.addTransaction();
+    const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
+    for (const entry of entriesOf(event, place)) {
+      const creditLimit = limits.get(entry.account) ?? 0;
+      this.#moved.push({ ...entry, creditLimit, place, decidedAt: event.time });
+      this.#entries += 1;
+    }
+  }
+}
+
+class Change implements AccountChange {
+  readonly account: AccountId;
+  readonly seqBefore: number;
+  readonly balanceBefore: number;
+  readonly limitBefore: number | null;
+  readonly heldBefore: number;
+  readonly stateBefore: AccountStatus | null;
+  seq: number;
+  balance: number;
+  creditLimit: number;
+  held: number;
+  state: AccountStatus;
+  transactions = 0;
+  /** The sum is in two parts, since each amount alone may be as large as a number can be exact. */
+  #fromWorld = 0;
+  #fromWorldBefore = 0n;
+
+  constructor(account: AccountId, before: AccountStep["before"], after: AccountStep["after"]) {
+    this.account = account;
+    this.seqBefore = before.seq;
+    this.balanceBefore = before.balance;
+    this.limitBefore = before.creditLimit;
+    this.heldBefore = before.held;
+    this.stateBefore = before.state;
+    this.seq = after.seq;
+    this.balance = after.balance;
+    this.creditLimit = after.creditLimit;
+    this.held = after.held;
+    this.state = after.state;
+  }
+
+  get fromWorld(): bigint {
+    return this.#fromWorldBefore + BigInt(this.#fromWorld);
+  }
+
+  isAt({ seq, balance, creditLimit, held, state }: AccountStep["before"]): boolean {
+    return (
+      this.seq === seq &&
+      this.balance === balance &&
+      this.held === held &&
+      (creditLimit === null || this.creditLimit === creditLimit) &&
+      (state === null || this.state === state)
+    );
+  }
+
+  moveTo({ seq, balance, creditLimit, held, state }: AccountStep["after"]): void {
+    this.seq = seq;
+    this.balance = balance;
+    this.creditLimit = creditLimit;
+    this.held = held;
+    this.state = state;
+  }
+
+  addFromWorld(amount: number): void {
+    const sum = this.#fromWorld + amount;
+    if (Number.isSafeInteger(sum)) {
+      this.#fromWorld = sum;
+    } else {
+      this.#fromWorldBefore += BigInt(this.#fromWorld) + BigInt(amount);
+      this.#fromWorld = 0;
+    }
+  }
+
+  addTransaction(): void {
+    this.transactions += 1;
+  }
 }
 
 function parse(text: string, shard: number, g: number): LedgerEvent {
@@ -134,36 +321,27 @@ function parse(text: string, shard: number, g: number): LedgerEvent {
   }
 }
 
-/** The state of the event's account before the event. */
-function stateBefore(
-  event: ChangingEvent,
-): Pick<AccountChange, "account" | "seqBefore" | "balanceBefore" | "limitBefore"> {
-  switch (event.type) {
-    case "entry": {
-      const { account, seq, kind, value, balance } = event.entry;
-      const balanceBefore = kind === "credit" ? balance - value : balance + value;
-      return { account, seqBefore: seq - 1, balanceBefore, limitBefore: event.creditLimit };
-    }
-    case "open":
-      return { account: event.account, seqBefore: 0, balanceBefore: 0, limitBefore: event.creditLimit };
-    case "limit":
-      return {
-        account: event.account,
-        seqBefore: event.seq,
-        balanceBefore: event.balance,
-        limitBefore: null,
-      };
-  }
+function misfit({ shard, g }: Place, text: string, why: string): Divergence {
+  return new Divergence({ shard, g }, `in the outbox is ${JSON.stringify(text.slice(0, 300))}, but ${why}`);
+}
+
+function brokenChain(change: Change, { shard, g }: Place, text: string): Divergence {
+  const { account, seq, balance, creditLimit, held, state } = change;
+  const found = `seq ${seq} with balance ${balance}, limit ${creditLimit}, ${held} held, ${state}`;
+  return new Divergence(
+    { shard, g, account, seq: seq + 1 },
+    `in the outbox ${JSON.stringify(text)} follows ${found}`,
+  );
 }
 
 function newLimit(
-  event: { account: AccountId; creditLimit: number; id: string; time: number },
-  afterSeq: number,
+  account: { readonly id: AccountId; readonly creditLimit: number; readonly seq: number },
+  event: { readonly id: string; readonly time: number },
 ): NewLimit {
   return {
-    account: event.account,
-    credit_limit: event.creditLimit,
-    after_seq: afterSeq,
+    account: account.id,
+    credit_limit: account.creditLimit,
+    after_seq: account.seq,
     command: event.id,
     changed_at: event.time,
   };

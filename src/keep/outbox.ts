@@ -64,9 +64,17 @@ export class Outbox {
     await this.#redis.sendCommand(["XTRIM", outboxKey(shard), "MINID", "=", String(g + 1)]);
   }
 
-  /** Lets Redis forget the ids of requests that nobody sends again. To be called about once a second. */
-  async sweep(shard: number, epoch: string): Promise<void> {
-    await this.#redis.sendCommand(["FCALL", "razonete_sweep", "1", headKey(shard), epoch]);
+  /**
+   * Ends holds that are due, in a batch, and lets Redis forget the ids of requests that nobody sends again. To be called
+   * about once a second.
+   *
+   * @param g the books' cursor: Redis refuses if it is older
+   * @returns how many holds have ended: with many of them there are more
+   */
+  async sweep(shard: number, epoch: string, g: number): Promise<number> {
+    // It makes few batches, and only while they can be kept: so it keeps to no bound of the outbox.
+    const args = [epoch, String(g), String(Number.MAX_SAFE_INTEGER)];
+    return Number(await this.#redis.sendCommand(["FCALL", "razonete_sweep", "1", headKey(shard), ...args]));
   }
 
   /** See {@link markLost}. */

@@ -2,7 +2,7 @@
  * A column as an array literal of PostgreSQL. It is joined in one go, which is several times faster than a driver that
  * checks the type of each element.
  */
-export function integers<Row>(rows: readonly Row[], column: (row: Row) => number | null): string {
+export function integers<Row>(rows: readonly Row[], column: (row: Row) => number | bigint | null): string {
   return `{${rows.map((row) => column(row) ?? "NULL").join(",")}}`;
 }
 

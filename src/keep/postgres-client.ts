@@ -15,6 +15,8 @@ const exactBigint = {
 };
 
 export type Sql = postgres.Sql<{ bigint: number }>;
+export type Transaction = postgres.TransactionSql<{ bigint: number }>;
+export type Queryable = Sql | Transaction;
 
 export interface PoolOptions {
   readonly url: string;

@@ -28,7 +28,8 @@ export interface ShardWriterOptions {
  * It stands by until it is the leader. Then it repeats these steps: take the batches after the cursor, from the feed if
  * it has delivered them, else from the outbox; keep them in one transaction. Every 100 ms it also checks the outbox and
  * removes from it what is kept. The feed only makes this faster: without it, the check of the outbox finds the same
- * batches a little later. Once a second it also lets Redis forget the ids of requests that nobody sends again.
+ * batches a little later. Once a second it also sweeps: holds that are due end, in batches that it finds in the outbox as
+ * any other, and Redis forgets the ids of requests that nobody sends again.
  *
  * Nothing is kept or removed before Redis was checked over its current connection: it must be no replica, of the books'
  * epoch and not older than the books. Nor before PostgreSQL's settings were: what is removed must be on its disk. Both
@@ -318,8 +319,15 @@ export class ShardWriter {
     }
     if (performance.now() >= this.#sweptAt + bounds.sweep_milliseconds) {
       this.#sweptAt = performance.now();
-      await redisAnswer(outbox.sweep(shard, this.#epoch ?? ""));
+      await this.#sweep();
     }
+  }
+
+  /** One call ends a few hundred holds at most. However many are due, keeping goes on after some calls. */
+  async #sweep(): Promise<void> {
+    const { outbox, shard } = this.#options;
+    for (let call = 0; call < bounds.sweep_calls_max; call += 1)
+      if ((await redisAnswer(outbox.sweep(shard, this.#epoch ?? "", this.#lastG))) === 0) return;
   }
 
   /** Whether Redis does not have the batch, or has another one with its number. */

@@ -232,6 +232,7 @@ export function hold(account: AccountRow, amount: number): Refusal | null {
   if (account.state === "closed") return "account-closed";
   if (account.state === "frozen") return "account-frozen";
   if (account.balance - account.held - amount < -account.creditLimit) return "limit-exceeded";
+  if (account.held + amount > MONEY_CENTS_MAX) return "balance-out-of-range";
   account.held += amount;
   return null;
 }

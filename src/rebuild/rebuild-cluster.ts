@@ -1,14 +1,23 @@
-import type postgres from "postgres";
 import { readerOf } from "../audit/books/books-snapshot.ts";
 import { Findings } from "../audit/findings.ts";
 import { JournalChain } from "../audit/journal/journal-chain.ts";
 import { readJournal } from "../audit/journal/journal-reader.ts";
 import { bounds } from "../bounds.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { callAddChanges } from "../keep/call-keep-batches.ts";
+import { Divergence } from "../keep/divergence.ts";
+import { readEndingHolds } from "../keep/hold-changes.ts";
 import { MIGRATIONS } from "../keep/migrate.ts";
-import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
+import { netChanges } from "../keep/net-changes.ts";
+import {
+  codeOf,
+  connectPostgres,
+  INIT_LOCK,
+  LOCK_CLASS,
+  type Sql,
+  type Transaction,
+} from "../keep/postgres-client.ts";
 import { waitForServer } from "../keep/wait-for-server.ts";
-import fillTables from "./fill-tables.sql" with { type: "text" };
 import { isNeeded, type RebuildReport, type RowChange, type TableChanges } from "./rebuild-report.ts";
 import { refuseBroken } from "./refuse-broken.ts";
 
@@ -21,24 +30,26 @@ export interface RebuildOptions {
   readonly onProgress: (done: number, all: number) => void;
 }
 
-type Transaction = postgres.TransactionSql<{ bigint: number }>;
-
 /** Thrown to roll back the transaction. */
 class Declined extends Error {}
 
 /** There only within the transaction. */
 const SCHEMA = "razonete_rebuild";
 
+/** `of`: whose row it is, for a person. */
 const TABLES = [
-  { table: "accounts", key: "account" },
-  { table: "limits", key: "account, version" },
-  { table: "entries", key: "account, seq" },
+  { table: "accounts", key: "account", of: "account" },
+  { table: "limits", key: "account, version", of: "account" },
+  { table: "entries", key: "account, seq", of: "account" },
+  { table: "holds", key: "shard, g, event", of: "coalesce(old.account, made.account)" },
+  { table: "reversals", key: "reversed", of: "reversed" },
+  { table: "totals", key: "shard, unit", of: "unit" },
 ] as const;
 
 const LOCK_NOT_AVAILABLE = "55P03";
 
 /**
- * Makes accounts, limits and entries anew from the journal, and puts them in place of the old ones.
+ * Makes all that follows from the journal anew, as the writer has made it, and puts it in place of what is there.
  *
  * All of it is one transaction. It holds the cursors, which every writer needs, so writers wait; APIs read the old tables
  * until they are exchanged. Killed at any point, PostgreSQL rolls back, and nothing is left of it.
@@ -71,8 +82,8 @@ export async function rebuildCluster(databaseUrl: string, options: RebuildOption
 function explain(error: unknown): StartError {
   const code = codeOf(error);
   const reason = messageOf(error) || code;
-  // Class 22 is bad data, 23 a violated constraint.
-  if (/^2[23]/.test(code)) {
+  // Class 22 is bad data, 23 a violated constraint. RZ001 is our own code.
+  if (error instanceof Divergence || /^(2[23]|RZ001$)/.test(code)) {
     return new StartError(`the journal makes no books (${reason}): put back a backup; nothing was changed.`);
   }
   const detail = error instanceof Error && "detail" in error ? `: ${String(error.detail)}` : "";
@@ -116,11 +127,10 @@ async function rebuild(sql: Transaction, options: RebuildOptions): Promise<Rebui
   if (place === undefined) throw new Error("PostgreSQL does not say where the books are");
   await makeTables(sql);
   for (const { shard } of cursors) await addEvents(sql, place.schema, shard, did);
-  await sql`SELECT add_accounts()`;
   await sql.unsafe(TABLES.map(({ table }) => `ANALYZE ${table}`).join(";"));
   await sql`SELECT set_config('search_path', ${place.path}, true)`;
   const tables: TableChanges[] = [];
-  for (const { table, key } of TABLES) tables.push(await compare(sql, table, key));
+  for (const table of TABLES) tables.push(await compare(sql, table));
 
   const changes = { tables, cursors: moved };
   if (!isNeeded(changes)) return { type: "not-needed", ...changes };
@@ -156,7 +166,6 @@ async function checkChain(
 async function makeTables(sql: Transaction): Promise<void> {
   await sql.unsafe(`CREATE SCHEMA ${SCHEMA}; SET LOCAL search_path TO ${SCHEMA}`);
   for (const migration of MIGRATIONS) await sql.unsafe(migration);
-  await sql.unsafe(fillTables);
 }
 
 async function addEvents(
@@ -166,24 +175,30 @@ async function addEvents(
   did: (rows: number) => void,
 ): Promise<void> {
   for (let last = -1; ;) {
-    const [page] = await sql.unsafe<{ rows: number; last: number | null }[]>(
-      `WITH page AS MATERIALIZED (
-         SELECT g, events FROM ${schema}.journal WHERE shard = $1 AND g > $2
-         ORDER BY g LIMIT ${bounds.rebuild_page_journal_rows}
-       ), added AS MATERIALIZED (
-         SELECT add_events(array_agg(text ORDER BY g, place))
-         FROM page, unnest(events) WITH ORDINALITY AS e (text, place)
-       )
-       SELECT count(*)::integer AS rows, max(g) AS last FROM page, added`,
+    const rows = await sql.unsafe<{ g: number; events: readonly string[] }[]>(
+      `SELECT g, array_to_json(events) AS events FROM ${schema}.journal WHERE shard = $1 AND g > $2
+       ORDER BY g LIMIT ${bounds.rebuild_page_journal_rows}`,
       [shard, last],
     );
-    if (page === undefined || page.last === null) return;
-    last = page.last;
-    did(page.rows);
+    const to = rows.at(-1)?.g;
+    if (to === undefined) return;
+    const batches = rows.map((row) => ({ epoch: "", shard, ...row }));
+    const changes = netChanges(batches, await readEndingHolds(sql, shard, batches));
+    await callAddChanges(sql, shard, batches, changes);
+    await sql.unsafe(
+      `INSERT INTO entries (
+         seq, value, balance, credit_limit, time, event, account, kind, description, command, g, shard
+       )
+       SELECT e.*, j.g, j.shard FROM ${schema}.journal AS j, entries_of(j.events) AS e
+       WHERE j.shard = $1 AND j.g > $2 AND j.g <= $3`,
+      [shard, last, to],
+    );
+    last = to;
+    did(rows.length);
   }
 }
 
-async function compare(sql: Transaction, table: TableChanges["table"], key: string): Promise<TableChanges> {
+async function compare(sql: Transaction, { table, key, of }: (typeof TABLES)[number]): Promise<TableChanges> {
   const differing = `FROM ${table} AS old FULL JOIN ${SCHEMA}.${table} AS made USING (${key})
     WHERE old IS DISTINCT FROM made`;
   const [count] = await sql.unsafe<{ rows: number; differing: number }[]>(
@@ -193,7 +208,7 @@ async function compare(sql: Transaction, table: TableChanges["table"], key: stri
     Number(count?.differing) === 0
       ? []
       : await sql.unsafe<RowChange[]>(
-          `SELECT account, old::text AS before, made::text AS after ${differing}
+          `SELECT ${of} AS account, old::text AS before, made::text AS after ${differing}
            ORDER BY ${key} LIMIT ${bounds.missing_told_max}`,
         );
   return { table, rows: Number(count?.rows), differing: Number(count?.differing), first: [...first] };
@@ -216,12 +231,13 @@ async function exchange(sql: Transaction, schema: string, say: (line: string) =>
       await Bun.sleep(bounds.rebuild_retry_milliseconds);
     }
   }
+  const tables = TABLES.map(({ table }) => table);
   const grants = await sql<{ grant: string }[]>`
     SELECT format('GRANT %s ON %I.%I TO %s', g.privilege_type, n.nspname, c.relname,
       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END)
       || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS grant
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace, aclexplode(c.relacl) AS g
-    WHERE quote_ident(n.nspname) = ${schema} AND c.relname IN ('accounts', 'limits', 'entries')
+    WHERE quote_ident(n.nspname) = ${schema} AND c.relname IN ${sql(tables)}
       AND g.grantee <> c.relowner`;
   await sql.unsafe(`DROP TABLE ${names}`);
   for (const { table } of TABLES) await sql.unsafe(`ALTER TABLE ${SCHEMA}.${table} SET SCHEMA ${schema}`);

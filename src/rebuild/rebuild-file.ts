@@ -5,18 +5,29 @@ import { Findings } from "../audit/findings.ts";
 import { JournalChain } from "../audit/journal/journal-chain.ts";
 import { bounds } from "../bounds.ts";
 import { explain } from "../embedded/data-file.ts";
+import { EventKeeper, prepareKeeping } from "../embedded/keep-event.ts";
 import { noteSchema } from "../embedded/log-link.ts";
+import {
+  differingKeys,
+  type Key,
+  MADE_PREFIX,
+  madeTable,
+  makeTable,
+  rowText,
+} from "../embedded/made-tables.ts";
 import { openFile } from "../embedded/open-file.ts";
+import { SHARD } from "../embedded/read-tables.ts";
 import { StartError } from "../errors.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { parseEvent } from "../ledger/event.ts";
 import type { RebuildOptions } from "./rebuild-cluster.ts";
 import { isNeeded, type RebuildReport, type RowChange, type TableChanges } from "./rebuild-report.ts";
 import { refuseBroken } from "./refuse-broken.ts";
 
 const TABLES = [
   { table: "accounts", key: "account" },
-  { table: "limits", key: "account, version" },
   { table: "entries", key: "account, seq" },
+  { table: "holds", key: "account, g, place" },
+  { table: "reversals", key: "reversed" },
 ] as const;
 
 /**
@@ -62,21 +73,26 @@ async function rebuild(db: Database, { confirm, onProgress }: RebuildOptions): P
     if (done % bounds.rebuild_page_journal_rows === 0 || done === 2 * rows) onProgress(done, 2 * rows);
   };
   checkChain(db, did);
-  for (const { table } of TABLES) makeTable(db, table);
+  for (const { table } of TABLES) makeTable(db, table, false);
   addRows(db, did);
   const changes = { tables: TABLES.map(({ table, key }) => compare(db, table, key)), cursors: [] };
   if (!isNeeded(changes)) return { type: "not-needed", ...changes };
   if (!(await confirm(changes))) return { type: "declined", ...changes };
-  for (const { table } of TABLES) {
-    db.run(`DROP TABLE ${table}`);
-    db.run(`ALTER TABLE ${made(table)} RENAME TO ${table}`);
-  }
+  for (const { table } of TABLES) replace(db, table);
   noteSchema(db);
   return { type: "rebuilt", ...changes };
 }
 
-function made(table: string): string {
-  return `rebuilt_${table}`;
+/** Puts the table that was made anew in place of the one that is there, with the same indexes. */
+function replace(db: Database, table: string): void {
+  const indexes = db
+    .query<{ sql: string }, [string]>(
+      "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+    )
+    .all(table);
+  db.run(`DROP TABLE ${table}`);
+  db.run(`ALTER TABLE ${madeTable(table)} RENAME TO ${table}`);
+  for (const { sql } of indexes) db.run(sql);
 }
 
 function checkChain(db: Database, did: () => void): void {
@@ -90,75 +106,35 @@ function checkChain(db: Database, did: () => void): void {
   refuseBroken(findings);
 }
 
-/** A table like the one that is there, without rows. */
-function makeTable(db: Database, table: string): void {
-  const found = db
-    .query<{ sql: string }, [string]>("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?")
-    .get(table);
-  if (found === null) throw new StartError(`the table ${table} is missing: put back a backup.`);
-  // The first place of the name is that of the table, in quotes once it was renamed.
-  db.run(found.sql.replace(new RegExp(`"?\\b${table}\\b"?`), made(table)));
-}
-
 function addRows(db: Database, did: () => void): void {
-  const account =
-    db.prepare(`INSERT INTO ${made("accounts")} (account, unit, name, state, held, command, opened_at)
-    VALUES (?, ?, ?, 'open', 0, ?, ?)`);
-  const limit = db.prepare(`INSERT INTO ${made("limits")}
-      (account, version, credit_limit, after_seq, command, changed_at)
-    SELECT ?1, coalesce(max(version), 0) + 1, ?2, ?3, ?4, ?5 FROM ${made("limits")} WHERE account = ?1`);
-  const entry = db.prepare(`INSERT INTO ${made("entries")}
-      (account, seq, kind, value, balance, description, command, time)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
-  const add = (event: LedgerEvent): void => {
-    if (event.type === "open") {
-      const { unit, name, id, time, creditLimit } = event;
-      account.run(event.account, unit, name, id, time);
-      limit.run(event.account, creditLimit, 0, id, time);
-    } else if (event.type === "limit") {
-      limit.run(event.account, event.creditLimit, event.seq, event.id, event.time);
-    } else if (event.type === "entry") {
-      const { seq, kind, value, balance, description, id, time } = event.entry;
-      entry.run(event.entry.account, seq, kind, value, balance, description, id, time);
-    }
-  };
+  const statements = prepareKeeping(db, MADE_PREFIX);
+  const keeper = new EventKeeper(statements);
   try {
-    for (const { events } of journalRows(db)) {
-      for (const text of textsIn(events) ?? []) add(parseEvent(text));
+    for (const { g, events } of journalRows(db)) {
+      for (const [index, text] of (textsIn(events) ?? []).entries())
+        keeper.keep(parseEvent(text), { shard: SHARD, g, index });
+      keeper.flush();
       did();
     }
   } finally {
-    for (const statement of [account, limit, entry]) statement.finalize();
+    for (const statement of Object.values(statements)) statement.finalize();
   }
 }
 
 function compare(db: Database, table: TableChanges["table"], key: string): TableChanges {
   const count = (query: string): number =>
     db.query<{ count: number }, []>(`SELECT count(*) AS count FROM (${query})`).get()?.count ?? 0;
-  const removed = `SELECT * FROM ${table} EXCEPT SELECT * FROM ${made(table)}`;
-  const added = `SELECT * FROM ${made(table)} EXCEPT SELECT * FROM ${table}`;
-  const keys = `SELECT ${key} FROM (${removed}) UNION SELECT ${key} FROM (${added})`;
+  const keys = differingKeys(table, key);
   const differing = count(keys);
-  const rows = count(`SELECT 1 FROM ${made(table)}`);
+  const rows = count(`SELECT 1 FROM ${madeTable(table)}`);
   if (differing === 0) return { table, rows, differing, first: [] };
-  const places = db.query<Place, []>(`${keys} ORDER BY ${key} LIMIT ${bounds.missing_told_max}`).all();
+  const places = db.query<Key, []>(`${keys} ORDER BY ${key} LIMIT ${bounds.missing_told_max}`).all();
   return { table, rows, differing, first: places.map((place) => changeAt(db, table, place)) };
 }
 
-/** The values of a key. */
-type Place = Readonly<Record<string, string | number>>;
-
-function changeAt(db: Database, table: string, place: Place): RowChange {
-  const where = Object.keys(place).map((column) => `${column} = ?`);
-  const read = (from: string): string | null => {
-    const row = db
-      .query<Record<string, string | number | null>, (string | number)[]>(
-        `SELECT * FROM ${from} WHERE ${where.join(" AND ")}`,
-      )
-      .get(...Object.values(place));
-    return row === null ? null : `(${Object.values(row).join(",")})`;
-  };
-  return { account: String(place["account"]), before: read(table), after: read(made(table)) };
+function changeAt(db: Database, table: string, place: Key): RowChange {
+  const of = String(place["account"] ?? place["reversed"]);
+  return { account: of, before: rowText(db, table, place), after: rowText(db, madeTable(table), place) };
 }
 
 function isConstraint(error: unknown): boolean {

@@ -8,7 +8,7 @@ export interface RebuildReport {
 }
 
 export interface TableChanges {
-  readonly table: "accounts" | "limits" | "entries";
+  readonly table: "accounts" | "limits" | "entries" | "holds" | "reversals" | "totals";
   /** Rows that the journal makes. */
   readonly rows: number;
   readonly differing: number;
@@ -18,6 +18,7 @@ export interface TableChanges {
 
 /** A row before and after; `null`: there is none. */
 export interface RowChange {
+  /** Of `reversals` the transaction that was taken back, of `totals` the unit. */
   readonly account: string;
   readonly before: string | null;
   readonly after: string | null;
@@ -27,6 +28,15 @@ export function isNeeded({ tables, cursors }: Omit<RebuildReport, "type">): bool
   return cursors.length > 0 || tables.some(({ differing }) => differing > 0);
 }
 
+const ROW_OF: Readonly<Record<TableChanges["table"], string>> = {
+  accounts: "account",
+  limits: "account",
+  entries: "account",
+  holds: "account",
+  reversals: "transaction",
+  totals: "unit",
+};
+
 /** What changes, for a person. */
 export function changeLines({ tables, cursors }: Omit<RebuildReport, "type">): string[] {
   return [
@@ -34,7 +44,7 @@ export function changeLines({ tables, cursors }: Omit<RebuildReport, "type">): s
       `${table}: ${rows} rows, ${differing} of them differ`,
       ...first.map(
         ({ account, before, after }) =>
-          `  account ${account}: ${before ?? "nothing"} becomes ${after ?? "nothing"}`,
+          `  ${ROW_OF[table]} ${account}: ${before ?? "nothing"} becomes ${after ?? "nothing"}`,
       ),
       ...(differing > first.length ? [`  and ${differing - first.length} more`] : []),
     ]),

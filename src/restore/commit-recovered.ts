@@ -1,10 +1,11 @@
 import { z } from "zod";
-import type postgres from "postgres";
 import type { Batch } from "../carry/batch.ts";
 import { accountOfRow } from "../decide/function-codec.ts";
 import type { Redis } from "../decide/redis-client.ts";
 import { StartError } from "../errors.ts";
-import type { Sql } from "../keep/postgres-client.ts";
+import { isChange } from "../keep/account-steps.ts";
+import { readEndingHolds } from "../keep/hold-changes.ts";
+import type { Sql, Transaction } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
@@ -18,15 +19,13 @@ import { scanKeys } from "../decide/scan-keys.ts";
 import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
 import {
   accountsIn,
-  isChange,
+  batchesIn,
   type LatestKnown,
   noteMissing,
   recoverBatches,
   type RecoveredBatches,
   type BooksAccount,
 } from "./recover-batches.ts";
-
-type Transaction = postgres.TransactionSql<{ bigint: number }>;
 
 /** Thrown to roll back the transaction when only a plan is wanted. */
 class PlanOnly extends Error {}
@@ -82,7 +81,11 @@ async function commitAll(
       lastG: keptG,
       knownG: Math.max(shardDiagnosis.knownG, keptG, seenG),
     };
-    const recovered = recoverBatches(sources, await accountsInBooks(sql, accountsIn(sources)));
+    const batchesFound = batchesIn(sources);
+    const recovered = recoverBatches(sources, {
+      accounts: await accountsInBooks(sql, accountsIn(batchesFound)),
+      openHolds: await readEndingHolds(sql, shard, batchesFound),
+    });
     await commitShard(sql, recovered, { shard, epoch, lastG: keptG });
     const { fromOutbox, fromFeed, holes, missing } = recovered;
     shards.push({ shard, found: shardDiagnosis.found, keptG, fromOutbox, fromFeed, lastG: sources.knownG });
@@ -121,9 +124,9 @@ async function displacedBy(
 ): Promise<LedgerEvent[]> {
   if (head === null || head.other === null) return [];
   const events: LedgerEvent[] = [];
-  for (const [g, texts] of feed) {
+  for (const [g, eventTexts] of feed) {
     if (g > keptG) continue;
-    events.push(...(await missingEvents(sql, { shard, g }, texts)).map(parseEvent));
+    events.push(...(await missingEvents(sql, { shard, g }, eventTexts)).map(parseEvent));
   }
   return events;
 }
@@ -149,7 +152,7 @@ async function commitShard(
   let cursor = lastG;
   const now = Date.now() * 1000;
   const keep = async (chunk: readonly Batch[], to: number): Promise<void> => {
-    const changes = netChanges(chunk);
+    const changes = netChanges(chunk, await readEndingHolds(sql, shard, chunk));
     // A batch of which no event could be kept has no time of its own.
     const times = changes.times.map((time) => time || now);
     const rows = journalRows(chunk, times, hash);
@@ -176,16 +179,14 @@ async function commitShard(
   if (last !== undefined) await keep(chunk, last.g);
 }
 
-interface BooksAccountRow extends BooksAccount {
-  readonly account: AccountId;
-}
+type BooksAccountRow = BooksAccount & { readonly account: AccountId };
 
 async function accountsInBooks(
   sql: Transaction,
   accounts: readonly AccountId[],
 ): Promise<Map<AccountId, BooksAccount>> {
   const rows = await sql<BooksAccountRow[]>`
-    SELECT account, seq, balance, credit_limit AS "creditLimit" FROM accounts
+    SELECT account, seq, balance, credit_limit AS "creditLimit", held, state FROM accounts
     WHERE account = ANY(${texts(accounts, (account) => account)}::text::text[])`;
   return new Map(rows.map(({ account, ...standing }) => [account, standing]));
 }
@@ -207,12 +208,16 @@ async function compareWithRedis(
     for (const [index, account] of accounts.entries()) {
       const row = accountOrNull(account, rows[index] ?? null);
       if (row === null) continue;
-      const { seq, balance, creditLimit } = row;
+      const { seq, balance, creditLimit, held, state } = row;
       const kept = inBooks.get(account);
       const isAhead =
         kept === undefined ||
         seq > kept.seq ||
-        (seq === kept.seq && (balance !== kept.balance || creditLimit !== kept.creditLimit));
+        (seq === kept.seq &&
+          (balance !== kept.balance ||
+            creditLimit !== kept.creditLimit ||
+            held !== kept.held ||
+            state !== kept.state));
       if (isAhead && seq >= (latestKnown.get(account)?.seq ?? 0)) latestKnown.set(account, { seq, balance });
     }
   }

@@ -1,11 +1,23 @@
 import { z } from "zod";
-import type { Account, AccountId } from "../ledger/account.ts";
+import { type Account, type AccountId, WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
-import { rememberedOf, rowOf } from "../decide/function-codec.ts";
+import { formatHold, rememberedOf } from "../decide/function-codec.ts";
 import { headKey, type Redis } from "../decide/redis-client.ts";
-import { type CommandId, contentOf, isClientKey } from "../ledger/command.ts";
-import { formatEvent, INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { type CommandId, isClientKey } from "../ledger/command.ts";
+import { contentHash } from "../ledger/content-hash.ts";
+import {
+  formatAccountDetails,
+  formatEvent,
+  formatRow,
+  INITIAL,
+  type LedgerEvent,
+  parseEvent,
+  timeOf,
+} from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
+import { holdColumns, type HoldRow, keptHold } from "../keep/book-holds.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
@@ -14,26 +26,38 @@ import type { System } from "./diagnose.ts";
 /** Ids of requests of this period are loaded: it is longer than a request is ever sent again. */
 const REQUEST_IDS_SECONDS = 60;
 
+/** As many characters of a description are in the entries of a statement, of the contest's route. */
+const STATEMENT_DESCRIPTION_CHARACTERS = 10;
+
+/** Holds that have ended, and reversals, are known to Redis for this long; then to the books alone. */
+const ENDED_SECONDS = 24 * 60 * 60;
+
 /** Deletes the ledger from Redis. */
 export async function emptyRedis(redis: Redis): Promise<void> {
   for await (const keys of scanKeys(redis, "razonete:{*}:*")) await redis.sendCommand(["UNLINK", ...keys]);
 }
 
 /**
- * Loads Redis from the books: accounts, statements, and the ids of commands that may be sent again. The heads are
- * created last: until then nobody is answered.
+ * Loads Redis from the books: accounts, statements, holds, reversals, and the ids of commands that may be sent again. The
+ * heads are created last: until then nobody is answered.
  */
 export async function loadRedis(sql: Sql, redis: Redis, system: System, library: string): Promise<void> {
   await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", library]);
   const loader = new Loader(redis, system.shards);
   await loadAccounts(sql, loader);
   await loadStatements(sql, loader);
-  await loadIds(sql, loader, await clockOf(redis));
+  const now = await clockOf(redis);
+  await loadHolds(sql, loader, now);
+  await loadReversals(sql, loader, now);
+  await loadIds(sql, loader, now);
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
-    const [row] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
+    const [row] = await sql<{ last_g: number; time: number }[]>`
+      SELECT last_g, (SELECT max(time) FROM journal WHERE shard = ${shard}) AS time FROM cursors WHERE shard = ${shard}`;
     const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0)];
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
+    // The machine's clock may be behind the one before: the shard's time goes on from what it has given out.
+    await redis.sendCommand(["HSET", headKey(shard), "time", String(row?.time ?? 0)]);
   }
 }
 
@@ -95,15 +119,49 @@ interface EntryRow {
 }
 
 async function loadAccounts(sql: Sql, loader: Loader): Promise<void> {
-  const rows = sql<Account[]>`
-    SELECT a.account AS id, a.unit, a.name, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
+  const rows = sql<(Account & { readonly opening: string })[]>`
+    SELECT a.account AS id, a.unit, a.name, a.metadata, a.opening, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
     FROM accounts AS a LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq`.cursor(
     bounds.load_rows_max,
   );
   for await (const page of rows) {
-    for (const account of page)
-      await loader.addTo(account.id, ["a", account.id, rowOf(account), account.name ?? ""]);
+    for (const account of page) {
+      const details = `${account.opening} ${formatAccountDetails(account)}`;
+      await loader.addTo(account.id, ["a", account.id, formatRow(account), details]);
+    }
+  }
+}
+
+/** How long something is still known that happened at `time`, of those that are known for so long; at least a second. */
+function secondsLeft(time: number, now: number, seconds: number): number {
+  const left = Math.ceil((time - now) / 1_000_000) + seconds;
+  return Math.min(Math.max(left, 1), seconds);
+}
+
+async function loadHolds(sql: Sql, loader: Loader, now: number): Promise<void> {
+  const rows = sql<HoldRow[]>`
+    SELECT ${holdColumns(sql)} FROM holds AS h
+    WHERE h.state = 'open' OR h.ended_at > ${now - ENDED_SECONDS * 1_000_000}`.cursor(bounds.load_rows_max);
+  for await (const page of rows) {
+    for (const row of page) {
+      const hold = keptHold(row);
+      // 0 stands for an open one.
+      const left = row.ended_at === null ? 0 : secondsLeft(row.ended_at, now, ENDED_SECONDS);
+      await loader.add(row.shard, ["h", hold.id, formatHold(hold), left]);
+    }
+  }
+}
+
+async function loadReversals(sql: Sql, loader: Loader, now: number): Promise<void> {
+  const rows = sql<{ reversed: EventId; reversal: EventId; time: number }[]>`
+    SELECT reversed, reversal, time FROM reversals
+    WHERE time > ${now - ENDED_SECONDS * 1_000_000}`.cursor(bounds.load_rows_max);
+  for await (const page of rows) {
+    for (const { reversed, reversal, time } of page) {
+      const shard = placeOfEvent("t", reversed)?.shard ?? 0;
+      await loader.add(shard, ["v", reversed, reversal, secondsLeft(time, now, ENDED_SECONDS)]);
+    }
   }
 }
 
@@ -130,54 +188,75 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
   const keysFrom = now - bounds.idempotency_key_kept_seconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
   // In order: where a key was decided anew after its memory was lost, the latest outcome counts.
-  const rows = sql<{ shard: number; text: string }[]>`
-    SELECT j.shard, e.text FROM journal AS j CROSS JOIN unnest(j.events) AS e (text)
-    WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '% key:%')
-    ORDER BY j.shard, j.g`.cursor(bounds.load_rows_max);
+  // What has ended a hold names it third. It is as that has left it, since then it does not change any more.
+  const rows = sql<{ shard: number; g: number; place: number; text: string; hold: HoldRow | null }[]>`
+    SELECT j.shard, j.g, (e.place - 1)::integer AS place, e.text, to_json(h) AS hold
+    FROM journal AS j CROSS JOIN unnest(j.events) WITH ORDINALITY AS e (text, place)
+    LEFT JOIN LATERAL (
+      SELECT ${holdColumns(sql)} FROM holds AS h
+      WHERE h.shard = j.shard
+        AND h.g = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 2)::bigint END
+        AND h.event = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 3)::integer END
+    ) AS h ON true
+    WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '% key:%' OR e.text LIKE '% bat:%')
+    ORDER BY j.shard, j.g, e.place`.cursor(bounds.load_rows_max);
   for await (const page of rows) {
-    for (const { shard, text } of page) {
+    for (const { shard, g, place, text, hold } of page) {
       const event = parseEvent(text);
+      if (event.type === "missing" || event.type === "expiry") continue;
       const asked = askedBy(event);
-      if (asked === null || event.type === "missing") continue;
+      if (asked === null) continue;
       const { id, content } = asked;
+      const outcome = rememberedOf(event, { g, index: place }, hold === null ? null : keptHold(hold));
       if (!isClientKey(id)) {
-        if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, rememberedOf(event)]);
+        if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, outcome]);
         continue;
       }
-      const left = Math.ceil((timeOf(event) - keysFrom) / 1_000_000);
-      const seconds = Math.min(Math.max(left, 1), bounds.idempotency_key_kept_seconds);
-      await loader.add(shard, ["k", id, content, rememberedOf(event), seconds]);
+      const seconds = secondsLeft(timeOf(event), now, bounds.idempotency_key_kept_seconds);
+      await loader.add(shard, ["k", id, content ?? "", outcome, seconds]);
     }
   }
 }
 
-/** Id and content of the command that was decided; null where nobody can send it again. */
-function askedBy(event: LedgerEvent): { readonly id: CommandId; readonly content: string } | null {
+/** Id of the command that was decided, and the hash of its content; null where nobody can send it again. */
+function askedBy(
+  event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>,
+): { readonly id: CommandId; readonly content: string | null } | null {
   switch (event.type) {
     case "entry": {
       const { entry } = event;
-      const id = idOf(entry.id);
-      return { id, content: contentOf({ type: "transact", ...entry }) };
+      return { id: idOf(entry.id), content: contentHash({ type: "transact", ...entry }) };
     }
     case "open": {
-      const { id } = event;
-      return id === INITIAL ? null : { id, content: contentOf(event) };
+      const { id, content } = event;
+      return id === INITIAL ? null : { id, content };
     }
-    case "limit": {
-      const { id, account, creditLimit } = event;
-      return { id, content: contentOf({ type: "change-limit", account, creditLimit }) };
-    }
-    case "refusal":
+    case "transaction":
+      return { id: event.id, content: event.content ?? contentOfTransact(event) };
+    default:
       return event;
-    case "missing":
-      return null;
   }
 }
 
-function idOf(text: string): CommandId {
-  return text.startsWith("key:") ? `key:${text.slice(4)}` : `req:${text.replace(/^req:/, "")}`;
+/** That of a transaction of the contest's route on an account with holds: its event says all but the hash. */
+function contentOfTransact({
+  postings,
+  description,
+}: Extract<LedgerEvent, { readonly type: "transaction" }>): string | null {
+  const [posting] = postings;
+  if (posting === undefined) return null;
+  const { from, to, amount: value } = posting;
+  const [account, kind] = from === WORLD ? ([to, "credit"] as const) : ([from, "debit"] as const);
+  return contentHash({ type: "transact", account, kind, value, description: description ?? "" });
 }
 
+function idOf(text: string): CommandId {
+  if (text.startsWith("key:")) return `key:${text.slice(4)}`;
+  return text.startsWith("bat:") ? `bat:${text.slice(4)}` : `req:${text.replace(/^req:/, "")}`;
+}
+
+/** As the function in Redis writes it. */
 function entryEvent({ command, credit_limit: creditLimit, ...entry }: EntryRow): LedgerEvent {
-  return { type: "entry", entry: { ...entry, id: command }, creditLimit };
+  const description = [...entry.description].slice(0, STATEMENT_DESCRIPTION_CHARACTERS).join("");
+  return { type: "entry", entry: { ...entry, description, id: command }, creditLimit };
 }

@@ -1,13 +1,28 @@
 import type { Batch } from "../carry/batch.ts";
 import type { AccountId } from "../ledger/account.ts";
-import type { ChangingEvent } from "../keep/net-changes.ts";
-import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import {
+  accountsOf,
+  type AccountStep,
+  type ChangingEvent,
+  endedBy,
+  isChange,
+  type OpenHold,
+  type Standing,
+  stepsOf,
+} from "../keep/account-steps.ts";
+import { formatEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 
 /** The state of an account in the books. */
-export interface BooksAccount {
-  readonly seq: number;
-  readonly balance: number;
-  readonly creditLimit: number;
+export type BooksAccount = AccountStep["after"];
+
+/** What the books have of what the batches build upon. */
+export interface InBooks {
+  /** The accounts in the batches. */
+  readonly accounts: ReadonlyMap<AccountId, BooksAccount>;
+  /** The open ones of the holds that the batches end. */
+  readonly openHolds: ReadonlyMap<EventId, OpenHold>;
 }
 
 /** The batches of one shard that outbox and feed have. The maps have the events of each batch, by g. */
@@ -28,7 +43,7 @@ export interface LatestKnown {
 }
 
 export interface RecoveredBatches {
-  /** The batches that can be kept, in the order of g, without events that do not continue their account's chain. */
+  /** The batches that can be kept, in the order of g; in place of an event that does not continue is one that says so. */
   readonly batches: readonly Batch[];
   readonly fromOutbox: number;
   readonly fromFeed: number;
@@ -42,24 +57,24 @@ export interface RecoveredBatches {
  * Decides which of the batches after the books' cursor can be brought into the books.
  *
  * If outbox and feed differ, the outbox counts, since Redis answers from the same data. After a hole, events are judged
- * for each account: an event is kept if it continues its account's chain (seq, balance, limit), as it is in the books
- * and in the events kept so far. After the first event that does not, nothing more of that account is kept: a chain
- * with a hole would be wrong. Refusals changed no account, and are kept.
- *
- * @param inBooks the accounts in the batches, as far as the books have them
+ * for each account: an event is kept if it continues the chain of each of its accounts (seq, balance, limit, what is held,
+ * state), as it is in the books and in the events kept so far, and if the hold that it ends is there. After the first
+ * event that does not, nothing more of any of its accounts is kept: a chain with a hole would be wrong, and so would be
+ * one side of a transaction. Refusals changed no account, and are kept.
  */
-export function recoverBatches(
-  sources: RecoverySources,
-  inBooks: ReadonlyMap<AccountId, BooksAccount>,
-): RecoveredBatches {
+export function recoverBatches(sources: RecoverySources, inBooks: InBooks): RecoveredBatches {
   const { shard, epoch, lastG, knownG, outbox, feed } = sources;
-  const accounts = new Map(inBooks);
+  const accounts = new Map(inBooks.accounts);
+  const openHolds = new Map(inBooks.openHolds);
   const stopped = new Set<AccountId>();
   const missing = new Map<AccountId, LatestKnown>();
-  const markMissing = (event: ChangingEvent): void => noteMissing(missing, event);
   const batches: Batch[] = [];
   const holes: { from: number; to: number }[] = [];
   let [fromOutbox, fromFeed, reached] = [0, 0, lastG];
+  const continues = ({ account, before }: AccountStep, isOpening: boolean): boolean => {
+    const found = stopped.has(account) ? null : accounts.get(account);
+    return isOpening ? found === undefined : found !== null && found !== undefined && isAt(found, before);
+  };
 
   for (const g of gsOf(sources)) {
     if (g > reached + 1) holes.push({ from: reached + 1, to: g - 1 });
@@ -68,40 +83,55 @@ export function recoverBatches(
     const inFeed = feed.get(g);
     if (inOutbox === undefined) fromFeed += 1;
     else fromOutbox += 1;
-    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
-    const displaced = inOutbox === undefined ? [] : (inFeed ?? []).filter((text) => !inOutbox.includes(text));
-    // What was refused in it is remembered, unless the same key was decided again.
-    const events = displaced.filter((text) => !isChange(parseEvent(text)));
-    for (const text of inOutbox ?? inFeed ?? []) {
+    const events: string[] = [];
+    let kept = 0;
+    for (const [index, text] of (inOutbox ?? inFeed ?? []).entries()) {
       const event = parseEvent(text);
-      if (!isChange(event)) {
+      const steps = isChange(event) ? stepsOf(event, openHolds) : [];
+      if (typeof steps !== "string" && steps.every((step) => continues(step, event.type === "open"))) {
+        for (const { account, after } of steps) accounts.set(account, after);
+        const ended = endedBy(event);
+        if (ended !== null) openHolds.delete(ended);
+        if (event.type === "hold") {
+          const { account, amount, time } = event;
+          openHolds.set(eventId("h", shard, g, index, time), { account: account.id, amount });
+        }
         events.push(text);
-        continue;
-      }
-      const account = accountOf(event);
-      const next = stopped.has(account) ? null : accountAfter(accounts.get(account), event);
-      if (next === null) {
-        stopped.add(account);
-        markMissing(event);
-      } else {
-        accounts.set(account, next);
-        events.push(text);
+        kept = events.length;
+      } else if (isChange(event)) {
+        for (const { id } of accountsOf(event)) stopped.add(id);
+        noteMissing(missing, event);
+        // Ids of transactions and holds are places: so those behind it keep theirs.
+        events.push(formatEvent({ type: "missing", time: timeOf(event), from: g, to: g }));
       }
     }
+    events.length = kept;
+    // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
+    const displaced = inOutbox === undefined ? [] : (inFeed ?? []).filter((text) => !inOutbox.includes(text));
+    for (const text of displaced) {
+      const event = parseEvent(text);
+      // What was refused in it is remembered, unless the same key was decided again.
+      if (event.type === "refusal" && !inOutbox?.some((other) => other.includes(` ${event.id} `)))
+        events.push(text);
+      if (isChange(event)) noteMissing(missing, event);
+    }
     batches.push({ epoch, shard, g, events });
-    for (const event of displaced.map(parseEvent).filter(isChange)) markMissing(event);
   }
   if (knownG > reached) holes.push({ from: reached + 1, to: knownG });
   return { batches, fromOutbox, fromFeed, holes, missing };
 }
 
-/** The accounts in the batches after the cursor. */
-export function accountsIn(sources: RecoverySources): AccountId[] {
+/** The batches after the cursor, with all of their events. */
+export function batchesIn(sources: RecoverySources): Batch[] {
+  const { shard, epoch, outbox, feed } = sources;
+  return gsOf(sources).map((g) => ({ epoch, shard, g, events: outbox.get(g) ?? feed.get(g) ?? [] }));
+}
+
+/** The accounts in the batches. */
+export function accountsIn(batches: readonly Batch[]): AccountId[] {
   const accounts = new Set<AccountId>();
-  for (const g of gsOf(sources)) {
-    const events = (sources.outbox.get(g) ?? sources.feed.get(g) ?? []).map(parseEvent);
-    for (const event of events.filter(isChange)) accounts.add(accountOf(event));
-  }
+  for (const event of batches.flatMap(({ events }) => events.map(parseEvent)).filter(isChange))
+    for (const { id } of accountsOf(event)) accounts.add(id);
   return [...accounts];
 }
 
@@ -110,52 +140,20 @@ function gsOf({ lastG, outbox, feed }: RecoverySources): number[] {
   return [...gs].toSorted((a, b) => a - b);
 }
 
-/** The account after the event; null if the event does not continue its chain. */
-function accountAfter(before: BooksAccount | undefined, event: ChangingEvent): BooksAccount | null {
-  switch (event.type) {
-    case "entry": {
-      const { seq, kind, value, balance } = event.entry;
-      const { creditLimit } = event;
-      const follows =
-        before !== undefined &&
-        seq === before.seq + 1 &&
-        balance === (kind === "credit" ? before.balance + value : before.balance - value) &&
-        creditLimit === before.creditLimit;
-      return follows ? { seq, balance, creditLimit } : null;
-    }
-    case "open":
-      return before === undefined ? { seq: 0, balance: 0, creditLimit: event.creditLimit } : null;
-    case "limit": {
-      const { seq, balance, creditLimit } = event;
-      const follows = before !== undefined && seq === before.seq && balance === before.balance;
-      return follows ? { seq, balance, creditLimit } : null;
-    }
-  }
+function isAt(found: BooksAccount, { seq, balance, creditLimit, held, state }: Standing): boolean {
+  return (
+    found.seq === seq &&
+    found.balance === balance &&
+    found.held === held &&
+    (creditLimit === null || found.creditLimit === creditLimit) &&
+    (state === null || found.state === state)
+  );
 }
 
-export function isChange(event: LedgerEvent): event is ChangingEvent {
-  return event.type !== "refusal" && event.type !== "missing";
-}
-
-function accountOf(event: ChangingEvent): AccountId {
-  return event.type === "entry" ? event.entry.account : event.account;
-}
-
-function knownOf(event: ChangingEvent): LatestKnown {
-  switch (event.type) {
-    case "entry":
-      return { seq: event.entry.seq, balance: event.entry.balance };
-    case "open":
-      return { seq: 0, balance: 0 };
-    case "limit":
-      return { seq: event.seq, balance: event.balance };
-  }
-}
-
-/** Records that an event is missing: its state becomes the latest known one of its account, unless a later one is known. */
+/** Records that an event is missing: its state becomes the latest known one of its accounts, unless a later one is known. */
 export function noteMissing(missing: Map<AccountId, LatestKnown>, event: ChangingEvent): void {
-  const account = accountOf(event);
-  missing.set(account, laterOf(missing.get(account), knownOf(event)));
+  for (const { id, seq, balance } of accountsOf(event))
+    missing.set(id, laterOf(missing.get(id), { seq, balance }));
 }
 
 function laterOf(first: LatestKnown | undefined, second: LatestKnown): LatestKnown {

@@ -250,10 +250,10 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
 
   test("what differs is quoted from both", async () => {
     const report = await reportWith([`UPDATE accounts SET name = 'Other' WHERE account = '${opened}'`]);
-    const row = `o ${opened} \\d+ req:\\S+ BRL/2 open 0`;
+    const account = `o ${opened} \\d+ req:\\S+ BRL/2 open 0`;
     expect(report.findings[0]?.detail).toMatch(
       new RegExp(
-        `^row \\d+ of the journal \\(shard 0\\) makes "${row} Padaria São João", accounts has "${row} Other"$`,
+        `^row \\d+ of the journal \\(shard 0\\) makes "${account} Padaria São João", accounts has "${account} Other"$`,
       ),
     );
   });

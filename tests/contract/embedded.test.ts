@@ -2,8 +2,13 @@ import { join } from "node:path";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { ledgerSuite } from "./ledger-suite.ts";
+import { movesSuite } from "./moves-suite.ts";
+import type { LedgerUnderTest } from "./support/commands.ts";
 
-ledgerSuite("embedded", async () => {
+ledgerSuite("embedded", start);
+movesSuite("embedded", start);
+
+async function start(): Promise<LedgerUnderTest> {
   const folder = temporaryFolder();
   let now = Date.UTC(2024, 0, 17) * 1000;
   const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db"), clock: () => now });
@@ -17,4 +22,4 @@ ledgerSuite("embedded", async () => {
       folder[Symbol.dispose]();
     },
   };
-});
+}

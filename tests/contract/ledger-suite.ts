@@ -1,45 +1,23 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type AccountId, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { type AccountId, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { isAccountId } from "../../src/ledger/account-id.ts";
-import type { CommandId, OpenAccount, Transact } from "../../src/ledger/command.ts";
-import type { EntryKind } from "../../src/ledger/entry.ts";
-import { type Ledger, LedgerUnavailable, type Outcome } from "../../src/ledger/ledger.ts";
-import type { Refusal } from "../../src/ledger/refusal.ts";
+import { type Ledger, LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { bounds } from "../../src/bounds.ts";
 import { MONEY_CENTS_MAX } from "../../src/ledger/rules.ts";
+import {
+  accepted,
+  because,
+  change,
+  type LedgerUnderTest,
+  open,
+  page,
+  refused,
+  requestId,
+  type Skips,
+  transact,
+} from "./support/commands.ts";
 
-/** A ledger as it is at the start, with nobody else on it. */
-export interface LedgerUnderTest {
-  readonly ledger: Ledger;
-  /** Moves the ledger's clock. */
-  advanceClock(seconds: number): void;
-  /** Closes it, if that was not done, and removes what it left. */
-  dispose(): Promise<void>;
-}
-
-let commandCount = 0;
-
-function requestId(): CommandId {
-  commandCount += 1;
-  return `req:test-${commandCount}`;
-}
-
-function transact(account: AccountId, kind: EntryKind, value: number, id: CommandId = requestId()): Transact {
-  return { type: "transact", id, account, kind, value, description: "test" };
-}
-
-function open(creditLimit: number, changes: Partial<OpenAccount> = {}): OpenAccount {
-  return { type: "open", id: requestId(), unit: CONTEST_UNIT, creditLimit, name: null, ...changes };
-}
-
-/** What an adapter cannot be tested for, each with the reason. */
-export interface Skips {
-  readonly clock?: string;
-  /** That a key is known on every account, whatever it was first used on. */
-  readonly keysEverywhere?: string;
-}
-
-/** The contract of the port: every adapter passes it whole. */
+/** The contract of the port, as far as the contest's routes need it: every adapter passes it whole. */
 export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>, skips: Skips = {}): void {
   describe(`the ledger's contract: ${name}`, () => {
     let subject: LedgerUnderTest;
@@ -68,6 +46,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         expect(initial).toEqual({
           id,
           name: null,
+          metadata: {},
           unit: "BRL/2",
           state: "open",
           creditLimit,
@@ -78,12 +57,12 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
           openedAt: expect.any(Number),
         });
         expect(initial?.time).toBe(initial?.openedAt ?? Number.NaN);
-        expect(await ledger.history(id, { count: 100, before: null })).toEqual([]);
+        expect(await ledger.entries(id, page())).toEqual([]);
       }
       for (const id of NO_ACCOUNTS) {
         expect(await ledger.account(id)).toBeNull();
         expect(await ledger.statement(id)).toBeNull();
-        expect(await ledger.history(id, { count: 1, before: null })).toBeNull();
+        expect(await ledger.entries(id, page())).toBeNull();
       }
       expect(ledger.readiness()).toEqual({ ready: true });
     });
@@ -109,35 +88,43 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("entries carry the id of their command", async () => {
       const id = requestId();
       await ledger.submit(transact("1", "credit", 1, id));
-      expect((await ledger.history("1", { count: 1, before: null }))?.[0]?.id).toBe(id);
+      expect((await ledger.entries("1", page({ count: 1 })))?.[0]?.id).toBe(id);
     });
 
     test("a debit may take the balance to the limit and not a cent further", async () => {
       const id = await account(1000);
-      expect(await ledger.submit(transact(id, "debit", 1001))).toMatchObject(refused("limit-exceeded"));
+      expect(await ledger.submit(transact(id, "debit", 1001))).toEqual(
+        refused("limit-exceeded", { account: id }),
+      );
       expect(accepted(await ledger.submit(transact(id, "debit", 1000)))).toMatchObject({
         balance: -1000,
         seq: 1,
       });
-      expect(await ledger.submit(transact(id, "debit", 1))).toMatchObject(refused("limit-exceeded"));
+      expect(await ledger.submit(transact(id, "debit", 1))).toEqual(
+        refused("limit-exceeded", { account: id }),
+      );
       expect(await ledger.account(id)).toMatchObject({ balance: -1000, seq: 1 });
     });
 
     test("a balance reaches 2^53 - 1 cents and no further, and the same below zero", async () => {
       const rich = await account(0, MONEY_CENTS_MAX);
-      expect(await ledger.submit(transact(rich, "credit", 1))).toMatchObject(refused("balance-out-of-range"));
-      expect(await ledger.submit(transact(rich, "credit", MONEY_CENTS_MAX))).toMatchObject(
-        refused("balance-out-of-range"),
+      expect(await ledger.submit(transact(rich, "credit", 1))).toEqual(
+        refused("balance-out-of-range", { account: rich }),
+      );
+      expect(await ledger.submit(transact(rich, "credit", MONEY_CENTS_MAX))).toEqual(
+        refused("balance-out-of-range", { account: rich }),
       );
       expect(await ledger.account(rich)).toMatchObject({ balance: MONEY_CENTS_MAX, seq: 1 });
       const poor = await account(MONEY_CENTS_MAX, -MONEY_CENTS_MAX);
-      expect(await ledger.submit(transact(poor, "debit", 1))).toMatchObject(refused("limit-exceeded"));
+      expect(await ledger.submit(transact(poor, "debit", 1))).toEqual(
+        refused("limit-exceeded", { account: poor }),
+      );
       expect(await ledger.account(poor)).toMatchObject({ balance: -MONEY_CENTS_MAX, seq: 1 });
     });
 
     test("opens accounts with a new id, with limit, unit and name", async () => {
       const first = accepted(await ledger.submit(open(0, { unit: "PONTOS/0", name: "Zé 😀" })));
-      expect(first).toEqual({ id: expect.any(String), creditLimit: 0, balance: 0, seq: 0 });
+      expect(first).toMatchObject({ id: expect.any(String), creditLimit: 0, balance: 0, seq: 0 });
       const second = accepted(await ledger.submit(open(MONEY_CENTS_MAX)));
       expect(second).toMatchObject({ creditLimit: MONEY_CENTS_MAX });
       expect(await ledger.account(first.id)).toMatchObject({ ...first, unit: "PONTOS/0", name: "Zé 😀" });
@@ -156,13 +143,14 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
 
     test("changes a limit, except under what is owed", async () => {
       const id = await account(1000, -600);
-      const change = (creditLimit: number) =>
-        ledger.submit({ type: "change-limit", id: requestId(), account: id, creditLimit });
-      expect(await change(599)).toMatchObject(refused("limit-too-low"));
+      const changeTo = (creditLimit: number) => ledger.submit(change(id, { creditLimit }));
+      expect(await changeTo(599)).toEqual(refused("limit-too-low", { account: id }));
       expect(await ledger.account(id)).toMatchObject({ creditLimit: 1000 });
-      expect(accepted(await change(600))).toMatchObject({ creditLimit: 600, balance: -600, seq: 1 });
-      expect(await ledger.submit(transact(id, "debit", 1))).toMatchObject(refused("limit-exceeded"));
-      expect(accepted(await change(601))).toMatchObject({ creditLimit: 601 });
+      expect(accepted(await changeTo(600))).toMatchObject({ creditLimit: 600, balance: -600, seq: 1 });
+      expect(await ledger.submit(transact(id, "debit", 1))).toEqual(
+        refused("limit-exceeded", { account: id }),
+      );
+      expect(accepted(await changeTo(601))).toMatchObject({ creditLimit: 601 });
       expect(accepted(await ledger.submit(transact(id, "debit", 1)))).toMatchObject({
         balance: -601,
         seq: 2,
@@ -172,10 +160,9 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
 
     test("refuses what names no account", async () => {
       for (const nobody of NO_ACCOUNTS) {
-        expect(await ledger.submit(transact(nobody, "credit", 1))).toEqual(refused("account-unknown"));
-        expect(
-          await ledger.submit({ type: "change-limit", id: requestId(), account: nobody, creditLimit: 1 }),
-        ).toEqual(refused("account-unknown"));
+        const unknown = refused("account-unknown", { account: nobody });
+        expect(await ledger.submit(transact(nobody, "credit", 1))).toEqual(unknown);
+        expect(await ledger.submit(change(nobody, { creditLimit: 1 }))).toEqual(unknown);
         expect(await ledger.account(nobody)).toBeNull();
       }
       expect(await ledger.account("1")).toMatchObject({ balance: 0, seq: 0 });
@@ -191,10 +178,10 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       );
     });
 
-    test("the history goes back to the first entry, page by page", async () => {
+    test("the entries go back to the first entry, page by page", async () => {
       for (let value = 1; value <= 7; value += 1) await ledger.submit(transact("2", "credit", value));
       const seqs = async (count: number, before: number | null) =>
-        (await ledger.history("2", { count, before }))?.map((entry) => entry.seq);
+        (await ledger.entries("2", page({ count, before })))?.map((entry) => entry.seq);
       expect(await seqs(3, null)).toEqual([7, 6, 5]);
       expect(await seqs(3, 5)).toEqual([4, 3, 2]);
       expect(await seqs(3, 2)).toEqual([1]);
@@ -208,7 +195,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
           ledger.submit(transact("3", index % 3 === 0 ? "debit" : "credit", index + 1)),
         ),
       );
-      const entries = await wholeHistory(ledger, "3");
+      const entries = await allEntries(ledger, "3");
       expect(entries).toHaveLength(300);
       let previous = { seq: 0, balance: 0, time: 0 };
       for (const entry of entries) {
@@ -225,7 +212,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         Array.from({ length: 1000 }, () => ledger.submit(transact(id, "debit", 1))),
       );
       const balances = outcomes.flatMap((outcome) =>
-        outcome.type === "accepted" ? [outcome.account.balance] : [],
+        outcome.type === "accepted" ? [accepted(outcome).balance] : [],
       );
       expect(new Set(balances).size).toBe(600);
       expect(balances).toHaveLength(600);
@@ -252,7 +239,11 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("the same key and content again gives the first outcome and changes nothing", async () => {
       const command = transact("1", "debit", 300, "key:a");
       const first = await ledger.submit(command);
-      expect(first).toMatchObject({ type: "accepted", replayed: false, account: { balance: -300 } });
+      expect(first).toMatchObject({
+        type: "accepted",
+        replayed: false,
+        result: { account: { balance: -300 } },
+      });
       await ledger.submit(transact("1", "debit", 1));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
       expect(await ledger.account("1")).toMatchObject({ balance: -301, seq: 2 });
@@ -261,13 +252,13 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
     test("a refusal is replayed too, even where it would be accepted now", async () => {
       const id = await account(0);
       const command = transact(id, "debit", 5, "key:b");
-      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded"));
+      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded", { account: id }));
       await ledger.submit(transact(id, "credit", 100));
-      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded", true));
+      expect(await ledger.submit(command)).toEqual(refused("limit-exceeded", { account: id }, true));
       expect(await ledger.account(id)).toMatchObject({ balance: 100, seq: 1 });
       const unknown = transact("nobody", "credit", 5, "key:c");
-      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown"));
-      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown", true));
+      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown", { account: "nobody" }));
+      expect(await ledger.submit(unknown)).toEqual(refused("account-unknown", { account: "nobody" }, true));
     });
 
     test("the same key with another content is refused, whatever differs", async () => {
@@ -277,7 +268,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         { ...command, value: 6 },
         { ...command, kind: "debit" } as const,
         { ...command, description: "other" },
-        { type: "change-limit", id: "key:d", account: "1", creditLimit: 5 } as const,
+        change("1", { id: "key:d", creditLimit: 5 }),
       ];
       for (const other of others) expect(await ledger.submit(other)).toEqual(refused("key-reused"));
       expect(await ledger.submit(command)).toEqual({ ...first, replayed: true });
@@ -299,15 +290,15 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       const opening = open(10, { id: "key:e", name: "one" });
       const opened = await ledger.submit(opening);
       expect(await ledger.submit(opening)).toEqual({ ...opened, replayed: true });
-      for (const change of [{ creditLimit: 11 }, { name: "two" }, { name: null }, { unit: "PONTOS/0" }])
-        expect(await ledger.submit({ ...opening, ...change })).toEqual(refused("key-reused"));
+      for (const other of [{ creditLimit: 11 }, { name: "two" }, { name: null }, { unit: "PONTOS/0" }])
+        expect(await ledger.submit({ ...opening, ...other })).toEqual(refused("key-reused"));
       const { id } = accepted(opened);
       expect(await ledger.account(id)).toMatchObject({ creditLimit: 10, name: "one", unit: "BRL/2" });
       expect(accepted(await ledger.submit({ ...opening, id: "key:e2" })).id).not.toBe(id);
-      const change = { type: "change-limit", id: "key:f", account: id, creditLimit: 20 } as const;
-      const changed = await ledger.submit(change);
-      await ledger.submit({ ...change, id: "key:g", creditLimit: 30 });
-      expect(await ledger.submit(change)).toEqual({ ...changed, replayed: true });
+      const changing = change(id, { id: "key:f", creditLimit: 20 });
+      const changed = await ledger.submit(changing);
+      await ledger.submit({ ...changing, id: "key:g", creditLimit: 30 });
+      expect(await ledger.submit(changing)).toEqual({ ...changed, replayed: true });
       expect(await ledger.account(id)).toMatchObject({ creditLimit: 30 });
     });
 
@@ -324,10 +315,19 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
       const command = transact("1", "credit", 7, "key:i");
       await ledger.submit(command);
       subject.advanceClock(bounds.idempotency_key_kept_seconds - 1);
-      expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 7 } });
+      expect(await ledger.submit(command)).toMatchObject({
+        replayed: true,
+        result: { account: { balance: 7 } },
+      });
       subject.advanceClock(1);
-      expect(await ledger.submit(command)).toMatchObject({ replayed: false, account: { balance: 14 } });
-      expect(await ledger.submit(command)).toMatchObject({ replayed: true, account: { balance: 14 } });
+      expect(await ledger.submit(command)).toMatchObject({
+        replayed: false,
+        result: { account: { balance: 14 } },
+      });
+      expect(await ledger.submit(command)).toMatchObject({
+        replayed: true,
+        result: { account: { balance: 14 } },
+      });
     });
 
     test("closing completes what was submitted and then takes nothing more", async () => {
@@ -339,7 +339,7 @@ export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>,
         ledger.submit(transact("1", "credit", 1)),
         ledger.account("1"),
         ledger.statement("1"),
-        ledger.history("1", { count: 1, before: null }),
+        ledger.entries("1", page()),
       ]) {
         expect(await late.then(String, (error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
       }
@@ -361,29 +361,12 @@ const NO_ACCOUNTS: readonly AccountId[] = [
   "a".repeat(64),
 ];
 
-function because(name: string, reason: string | undefined): string {
-  return reason === undefined ? name : `${name} (not here: ${reason})`;
-}
-
-function accepted(outcome: Outcome) {
-  if (outcome.type !== "accepted") throw new Error(`refused: ${outcome.refusal}`);
-  return outcome.account;
-}
-
-function refused(refusal: Refusal, replayed = false): Outcome {
-  return { type: "refused", refusal, replayed };
-}
-
-async function wholeHistory(ledger: Ledger, account: AccountId) {
+async function allEntries(ledger: Ledger, account: AccountId) {
   const entries = [];
-  let before: number | null = null;
   for (;;) {
-    const page: Awaited<ReturnType<Ledger["history"]>> = await ledger.history(account, {
-      count: 100,
-      before,
-    });
-    if (page === null || page.length === 0) return entries.toReversed();
-    entries.push(...page);
-    before = page.at(-1)?.seq ?? null;
+    const from = entries.length + 1;
+    const read = await ledger.entries(account, page({ order: "asc", from }));
+    if (read === null || read.length === 0) return entries;
+    entries.push(...read);
   }
 }

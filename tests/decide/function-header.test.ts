@@ -112,8 +112,8 @@ describe("the head of ledger.lua and its body", () => {
     expect(names).toEqual(["kind", "id", "account", "amount", "content", "text"]);
     expect(body).toContain(`local FIELDS = ${names.length}\n`);
     expect(local("apply")).toContain(`for at = ${fields(fixed).length + 1}, #argv, FIELDS do`);
-    for (const each of ["read_rows", "recall"])
-      expect(local(each)).toContain(`for at = ${fields(fixed).length + 1}, #argv, FIELDS do`);
+    for (const reader of ["read_rows", "recall"])
+      expect(local(reader)).toContain(`for at = ${fields(fixed).length + 1}, #argv, FIELDS do`);
     expect(local("apply").replaceAll(/\s+/g, " ")).toContain(
       "local kind, id, account_id, amount, content, text = argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]",
     );

@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import type { ChangeLimit, Command, Transact } from "../../src/ledger/command.ts";
+import type { ChangeAccount, Command, Transact } from "../../src/ledger/command.ts";
+import { contentHash } from "../../src/ledger/content-hash.ts";
 import { journalHash } from "../../src/ledger/journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { openAccount } from "../support/open-account.ts";
@@ -53,8 +54,8 @@ describe("the journal of a data file", () => {
     const file = join(folder.path, "razonete.db");
     const ledger = open(file);
     const debit = (id: Transact["id"]): Transact => ({ ...credit(id, "x"), kind: "debit", value: 999_999 });
-    const limit = (id: ChangeLimit["id"], account: string): ChangeLimit => ({
-      type: "change-limit",
+    const limit = (id: ChangeAccount["id"], account: string): ChangeAccount => ({
+      type: "change",
       id,
       account,
       creditLimit: 7,
@@ -66,12 +67,20 @@ describe("the journal of a data file", () => {
     ]);
     const opened = await openAccount(ledger, "key:d", "Padaria Joia");
     await Promise.all([ledger.submit(limit("req:e", "1")), ledger.submit(limit("key:f", "99"))]);
+    const opening = {
+      type: "open",
+      account: null,
+      unit: "BRL/2",
+      creditLimit: 500,
+      name: "Padaria Joia",
+      metadata: {},
+    } as const;
     expect(journalOf(file)).toEqual([
       {
         g: 0,
         time: NOW,
         events: [100_000, 80_000, 1_000_000, 10_000_000, 500_000].map(
-          (creditLimit, index) => `o ${index + 1} ${NOW} ${creditLimit} initial BRL/2 `,
+          (creditLimit, index) => `o ${index + 1} ${NOW} ${creditLimit} initial - BRL/2 `,
         ),
       },
       {
@@ -79,14 +88,22 @@ describe("the journal of a data file", () => {
         time: NOW + 1,
         events: [
           `c 1 1 ${NOW + 1} 10 10 100000 req:a tea`,
-          `x ${NOW} limit-exceeded key:b ["transact","1","debit",999999,"x"]`,
+          `x ${NOW} limit-exceeded/1 key:b ${contentHash(debit("key:b"))}`,
         ],
       },
-      { g: 2, time: NOW, events: [`o ${opened} ${NOW} 500 key:d BRL/2 Padaria Joia`] },
+      // The ledger's time does not go back behind that of an entry.
+      {
+        g: 2,
+        time: NOW + 1,
+        events: [`o ${opened} ${NOW + 1} 500 key:d ${contentHash(opening)} BRL/2 {"name":"Padaria Joia"}`],
+      },
       {
         g: 3,
-        time: NOW,
-        events: [`l 1 1 ${NOW} 10 7 req:e`, `x ${NOW} account-unknown key:f ["change-limit","99",7]`],
+        time: NOW + 1,
+        events: [
+          `a 1 ${NOW + 1} 7 10 0 1 ${NOW + 1} BRL/2 open ${NOW} req:e - `,
+          `x ${NOW + 1} account-unknown/99 key:f ${contentHash(limit("key:f", "99"))}`,
+        ],
       },
     ]);
     await ledger.close();
@@ -161,7 +178,7 @@ describe("the journal of a data file", () => {
     expect(() => open(file)).toThrow(/is damaged \(its journal is empty\)/);
   });
 
-  for (const version of [1, 2, 3]) {
+  for (const version of [1, 2, 3, 4]) {
     test(`a data file of version ${version}, of before: one sentence, and nothing is changed`, async () => {
       using folder = temporaryFolder();
       const file = join(folder.path, "razonete.db");

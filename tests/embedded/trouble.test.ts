@@ -102,7 +102,10 @@ test("a statement that fails in the middle of a batch: none of the batch is appl
   );
   expect(await ledger.account("1")).toMatchObject({ balance: 1, seq: 1 });
   other.run("DROP TRIGGER fails");
-  expect(await credit("first")).toMatchObject({ replayed: false, account: { balance: 2, seq: 2 } });
+  expect(await credit("first")).toMatchObject({
+    replayed: false,
+    result: { account: { balance: 2, seq: 2 } },
+  });
   other.close();
   await ledger.close();
   expect(auditFile(file).length).toBe(2);

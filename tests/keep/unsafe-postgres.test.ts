@@ -14,7 +14,7 @@ describe.skipIf(serversMissing !== null)("the writer keeps nothing in a PostgreS
   const setup = writerSetup({ durable: true });
 
   beforeEach(async () => {
-    await setup.world.decide([1, 2, 3].map((account) => setup.world.source.batch(account, 30)));
+    await setup.world.decide(["1", "2", "3"].map((account) => setup.world.source.batch(account, 30)));
   });
 
   async function saysAndKeepsNothing(fault: RegExp): Promise<void> {
@@ -69,7 +69,7 @@ describe.skipIf(serversMissing !== null)("the writer keeps nothing in a PostgreS
       await setSystem(name, "off");
       try {
         await eventually("it says so", () => setup.world.lines.some((line) => fault.test(line)));
-        await setup.world.decideAndPublish([setup.world.source.batch(1, 30)]);
+        await setup.world.decideAndPublish([setup.world.source.batch("1", 30)]);
         await saysAndKeepsNothing(fault);
       } finally {
         await setSystem(name, "on");

@@ -167,7 +167,7 @@ describe.skipIf(serversMissing !== null)("the writer stands it that", () => {
         // As a Redis would have it that decides on: the same numbers again, then what follows.
         const wouldBe = new LedgerSource(epoch);
         wouldBe.g = 4;
-        const batches = [wouldBe.batch(1, 1), wouldBe.batch(1, 1)];
+        const batches = [wouldBe.batch("1", 1), wouldBe.batch("1", 1)];
         for (const batch of batches) {
           await setup.world.redis.send("XADD", [
             "razonete:{0}:outbox",

@@ -1,5 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { argumentsOf } from "../../src/decide/function-codec.ts";
+import { NO_DETAILS } from "../../src/ledger/transaction.ts";
 import { eventually } from "../support/eventually.ts";
+import { journalFaults } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
 import { writerSetup } from "../support/writer-under-test.ts";
@@ -28,7 +31,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     const batches = setup.makeBatches(40);
     await setup.world.decide(batches);
     const stranger = new LedgerSource("another-epoch");
-    const forged = { ...stranger.batch(1, 1_000_000), g: 1 };
+    const forged = { ...stranger.batch("1", 1_000_000), g: 1 };
     for (const batch of [forged, ...batches.toReversed(), ...batches, forged])
       setup.world.feed.publish(batch);
     // A batch that was never decided, far ahead.
@@ -63,17 +66,57 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
     await setup.startActive();
     await setup.world.decideAndPublish([
       setup.world.source.close([
-        setup.world.source.open(6, 500, "Padaria"),
-        setup.world.source.entry(6, -500),
+        setup.world.source.open("6", 500, "Padaria"),
+        setup.world.source.entry("6", -500),
       ]),
-      setup.world.source.close([setup.world.source.limit(6, 700)]),
-      setup.world.source.close([setup.world.source.entry(6, -200)]),
+      setup.world.source.close([setup.world.source.limit("6", 700)]),
+      setup.world.source.close([setup.world.source.entry("6", -200)]),
     ]);
     await setup.world.drained();
     expect(await setup.world.differences()).toEqual([]);
-    expect(await setup.world.sql`SELECT credit_limit, name FROM accounts WHERE account = 6`).toMatchObject([
+    expect(await setup.world.sql`SELECT credit_limit, name FROM accounts WHERE account = '6'`).toMatchObject([
       { credit_limit: 700, name: "Padaria" },
     ]);
+  });
+
+  test("transactions and holds are kept as entries are", async () => {
+    await setup.startActive();
+    const { source } = setup.world;
+    const made = source.hold("1", 9);
+    const { hold } = source.latest;
+    await setup.world.decideAndPublish([
+      source.close([made, source.entry("2", 5)]),
+      source.close([source.hold("1", 3)]),
+      source.close([source.capture(hold, [["2", 4]]), source.transaction([["2", "3", 1]])]),
+    ]);
+    await setup.world.drained();
+    expect(await setup.world.differences()).toEqual([]);
+  });
+
+  test("in a shard that nobody uses holds end when they are due, however many, and are kept", async () => {
+    const { world } = setup;
+    await setup.startActive();
+    const holds = Array.from({ length: 450 }, (_, index) => {
+      const hold = { type: "hold", id: `req:${index}`, from: "1", to: "@world", amount: 2 } as const;
+      return argumentsOf({ ...hold, expiresInSeconds: 1, ...NO_DETAILS }, { type: "as-is" });
+    });
+    const args = [world.source.epoch, "0", "1000", ...holds.flat()];
+    await world.redis.send("FCALL", ["razonete_apply", "1", "razonete:{0}:head", ...args]);
+    const due = performance.now() + 1_000;
+    const open = async () => {
+      const [row] = await world.sql<{ open: number; all: number }[]>`
+        SELECT count(*) FILTER (WHERE state = 'open') AS open, count(*) AS all FROM holds`;
+      return row;
+    };
+    await eventually("they are kept", async () => (await open())?.all === 450);
+    expect(await open()).toMatchObject({ open: 450, all: 450 });
+    await eventually("they have ended", async () => (await open())?.open === 0);
+    expect(performance.now()).toBeWithin(due, due + 2_000);
+    await eventually("the outbox is empty", async () => (await world.outbox()).length === 0);
+    // One batch made them, three have ended them.
+    expect(await world.lastG()).toBe(4);
+    expect(await world.sql`SELECT held FROM accounts WHERE account = '1'`).toMatchObject([{ held: 0 }]);
+    expect(await journalFaults(world.sql)).toEqual([]);
   });
 
   test("the outbox is trimmed only after the commit", async () => {
@@ -91,7 +134,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
       // writer has looked at the outbox before it keeps.
       await transaction`LOCK TABLE limits IN ACCESS EXCLUSIVE MODE`;
       await setup.world.decide([
-        setup.world.source.close([setup.world.source.entry(1, 5), setup.world.source.limit(1, 200_000)]),
+        setup.world.source.close([setup.world.source.entry("1", 5), setup.world.source.limit("1", 200_000)]),
       ]);
       await eventually("the writer waits for the lock", isBlocked);
       await setup.world.decideAndPublish(setup.makeBatches(2));
@@ -125,10 +168,10 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
 
     test("a row that already exists", async () => {
       await setup.world.sql`
-        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time)
-        VALUES (3, 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1)`;
+        INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
+        VALUES ('3', 1, 'credit', 5, 5, 1000000, 'x', 'req:x', 1, 0, 1, 0)`;
       await setup.world.decide(setup.makeBatches(5));
-      expect(await endOf()).toMatchObject({ name: "Divergence", account: 3, seq: 1 });
+      expect(await endOf()).toMatchObject({ name: "Divergence", account: "3", seq: 1 });
       expect(await setup.world.lastG()).toBe(0);
       expect(await setup.world.outbox()).toEqual([1, 2, 3, 4, 5]);
     });
@@ -142,7 +185,7 @@ describe.skipIf(serversMissing !== null)("the writer", () => {
 
     test("as a process: an alarm that says where, and an exit code of its own", async () => {
       await setup.world.decide(setup.makeBatches(1));
-      await setup.world.sql`UPDATE accounts SET balance = 1 WHERE account = 1`;
+      await setup.world.sql`UPDATE accounts SET balance = 1 WHERE account = '1'`;
       const child = setup.world.startWriterProcess();
       expect(await child.exited).toBe(65);
       const lines = (await child.stderr.text()).trim().split("\n");

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
 import { rebuildCluster, type RebuildOptions } from "../../src/rebuild/rebuild-cluster.ts";
 import { call } from "../support/api.ts";
@@ -14,6 +15,7 @@ failOnLeaks();
 setDefaultTimeout(120_000);
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
+const identified = z.looseObject({ id: z.string().optional() });
 const seed = testSeed();
 const random = new Random(seed);
 
@@ -25,10 +27,23 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
   beforeAll(async () => {
     system = await LoadedCluster.start(seed, { shards: 2, writers: 1 });
     const load = await system.load();
-    await send("POST", "/clientes", { limite: 500, nome: "Padaria São  João" });
-    await send("PATCH", "/clientes/2", { limite: 90_000 });
-    await send("PATCH", "/clientes/2", { limite: 80_000 });
-    for (const account of [1, 2, 3, 4])
+    const opened = { unit: "USD/2", credit_limit: 500, name: "Padaria São  João", metadata: { a: "b" } };
+    await send("POST", "/v1/accounts", opened);
+    await send("PATCH", "/v1/accounts/2", { credit_limit: 90_000 });
+    await send("PATCH", "/v1/accounts/2", { credit_limit: 80_000, name: "Two" });
+    const transaction = await send("POST", "/v1/transactions", {
+      postings: [
+        { from: "1", to: "2", amount: 5 },
+        { from: "2", to: "@world", amount: 2 },
+      ],
+      reference: "r",
+    });
+    await send("POST", `/v1/transactions/${transaction}/reversal`, {});
+    const holds = [];
+    for (const amount of [3, 4, 5]) holds.push(await send("POST", "/v1/holds", { from: "3", amount }));
+    await send("POST", `/v1/holds/${holds[0]}/capture`, { to: "4" });
+    await send("POST", `/v1/holds/${holds[1]}/release`, {});
+    for (const account of [1, 2, 3, 4, 5, 5])
       await send("POST", `/clientes/${account}/transacoes`, { valor: 7, tipo: "c", descricao: " a  b " });
     await Bun.sleep(1000);
     await load.stop();
@@ -36,9 +51,11 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
   });
   afterAll(() => system.dispose());
 
-  async function send(method: "POST" | "PATCH", path: string, body: object): Promise<void> {
-    const { status } = await call(system.cluster.url, method, path, body);
+  /** @returns the id of what it is about, if it has one */
+  async function send(method: "POST" | "PATCH", path: string, sent: object): Promise<string> {
+    const { status, body } = await call(system.cluster.url, method, path, sent);
     expect(status).toBeLessThan(300);
+    return identified.parse(body).id ?? "";
   }
 
   async function drained(): Promise<void> {
@@ -59,10 +76,10 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
   const rebuild = (options: Partial<RebuildOptions> = {}) =>
     rebuildCluster(system.cluster.databaseUrl, { ...YES, ...options });
 
-  /** Definitions, rights and rows of the three tables. */
+  /** Definitions, rights and rows of the tables. */
   async function describeBooks(): Promise<unknown> {
     const { sql } = system.books;
-    const names = "('accounts', 'limits', 'entries')";
+    const names = "('accounts', 'limits', 'entries', 'holds', 'reversals', 'totals')";
     return {
       columns: await sql.unsafe(`
         SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
@@ -79,6 +96,9 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
         accounts: await sql`SELECT * FROM accounts ORDER BY account`,
         limits: await sql`SELECT * FROM limits ORDER BY account, version`,
         entries: await sql`SELECT * FROM entries ORDER BY account, seq`,
+        holds: await sql`SELECT * FROM holds ORDER BY shard, g, event`,
+        reversals: await sql`SELECT * FROM reversals ORDER BY reversed`,
+        totals: await sql`SELECT * FROM totals ORDER BY shard, unit`,
       },
     };
   }
@@ -108,15 +128,20 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     );
     const before = await describeBooks();
     const damage = [
-      "UPDATE entries SET description = 'other' WHERE account = 1 AND seq = 1",
-      "DELETE FROM entries WHERE account = 2 AND seq = 1",
-      "INSERT INTO entries SELECT 5, 9999, 'credit', 1, 1, 0, 'x', 'req:x', 1",
-      "UPDATE accounts SET balance = balance + 1 WHERE account = 3",
+      "UPDATE entries SET description = 'other' WHERE account = '1' AND seq = 1",
+      "DELETE FROM entries WHERE account = '2' AND seq = 1",
+      `INSERT INTO entries (account, seq, kind, value, balance, credit_limit, description, command, time, shard, g, event)
+       VALUES ('5', 9999, 'credit', 1, 1, 0, 'x', 'req:x', 1, 1, 1, 0)`,
+      "UPDATE accounts SET balance = balance + 1 WHERE account = '3'",
       "UPDATE accounts SET name = 'Other' WHERE name LIKE 'Padaria%'",
-      "DELETE FROM accounts WHERE account = 4",
-      "DELETE FROM limits WHERE account = 4",
-      "UPDATE limits SET credit_limit = 1 WHERE account = 2 AND version = 2",
+      "DELETE FROM accounts WHERE account = '4'",
+      "DELETE FROM limits WHERE account = '4'",
+      "UPDATE limits SET credit_limit = 1 WHERE account = '2' AND version = 2",
       "ALTER TABLE entries DROP CONSTRAINT entries_value_check",
+      "UPDATE holds SET amount = 1 WHERE state = 'open'",
+      "DELETE FROM holds WHERE state = 'released'",
+      "DELETE FROM reversals",
+      "UPDATE totals SET world = world + 1 WHERE unit = 'USD/2'",
     ];
     for (const one of damage) await sql.unsafe(one);
     expect(await found()).not.toEqual([]);
@@ -127,17 +152,23 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
         { table: "accounts", differing: 3 },
         { table: "limits", differing: 2 },
         { table: "entries", differing: 3 },
+        { table: "holds", differing: 2 },
+        { table: "reversals", differing: 1 },
+        { table: "totals", differing: 1 },
       ],
       cursors: [],
     });
     expect(report.tables.map(({ first }) => first.map(({ account }) => account))).toEqual([
-      [3, 4, expect.any(Number)],
-      [2, 4],
-      [1, 2, 5],
+      ["3", "4", expect.stringMatching(/^a/)],
+      ["2", "4"],
+      ["1", "2", "5"],
+      ["3", "3"],
+      [expect.stringMatching(/^t0-/)],
+      ["USD/2"],
     ]);
     expect(report.tables[2]?.first[2]).toEqual({
-      account: 5,
-      before: "(5,9999,credit,1,1,0,x,req:x,1)",
+      account: "5",
+      before: "(9999,1,1,0,1,1,1,0,5,credit,x,req:x,,,)",
       after: null,
     });
     expect(await describeBooks()).toEqual(before);
@@ -146,14 +177,14 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
 
   test("of tables that are empty makes all of them", async () => {
     const before = await describeBooks();
-    await system.books.sql.unsafe("TRUNCATE accounts, limits, entries");
+    await system.books.sql.unsafe("TRUNCATE accounts, limits, entries, holds, reversals, totals");
     expect(await rebuild()).toMatchObject({ type: "rebuilt" });
     expect(await describeBooks()).toEqual(before);
   });
 
   test("is refused where the chain is broken, and says where", async () => {
     const { sql } = system.books;
-    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = 3`;
+    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = '3'`;
     const before = await describeBooks();
     const refused = async (damage: string) => {
       await sql.unsafe("CREATE TABLE saved AS TABLE journal");
@@ -163,7 +194,7 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
       expect(await describeBooks()).toEqual(before);
       return error instanceof Error ? error.message : "not refused";
     };
-    // Each shard has at least the rows 0 to 2: the two credits of its accounts came one after the other.
+    // Each shard has at least the rows 0 to 2: credits of its accounts came one after the other, on shard 1 those of 5.
     expect(await refused("UPDATE journal SET time = time + 1 WHERE shard = 1 AND g = 2")).toMatch(
       /^the journal is broken \(journal-hash: the hash of row 2 of the journal \(shard 1\) does not fit .*: put back a backup\.$/,
     );
@@ -192,7 +223,7 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
 
   test("waits for those who read the tables, a moment at a time, and says so", async () => {
     const { sql } = system.books;
-    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = 3`;
+    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = '3'`;
     const lines: string[] = [];
     const reading = Promise.withResolvers<void>();
     const waiting = Promise.withResolvers<void>();
@@ -232,12 +263,12 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
   test("as a command: says what differs, asks, and ends with a code", async () => {
     const { sql } = system.books;
     expect(await run("--dry-run")).toMatchObject({ code: 0, errors: "" });
-    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = 3`;
+    await sql`UPDATE accounts SET balance = balance + 1 WHERE account = '3'`;
     const before = await describeBooks();
     const dry = await run("--dry-run");
     expect(dry).toMatchObject({ code: 2, errors: "" });
     expect(dry.out).toMatch(
-      /^Writers wait .*\naccounts: \d+ rows, 1 of them differ\n {2}account 3: \(3,.*\) becomes \(3,.*\)\nlimits: .* 0 .*\nentries: .* 0 .*\nNothing was changed\.\n$/,
+      /^Writers wait .*\naccounts: \d+ rows, 1 of them differ\n {2}account 3: \(3,.*\) becomes \(3,.*\)\nlimits: .* 0 .*\nentries: .* 0 .*\nholds: .* 0 .*\nreversals: .* 0 .*\ntotals: .* 0 .*\nNothing was changed\.\n$/,
     );
     expect(await run()).toMatchObject({
       code: 1,
@@ -256,8 +287,8 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     const { sql } = system.books;
     const right = await describeBooks();
     for (let round = 0; round < 8; round += 1) {
-      await sql`UPDATE accounts SET balance = balance + 1 WHERE account = 3`;
-      await sql`DELETE FROM entries WHERE account = 2`;
+      await sql`UPDATE accounts SET balance = balance + 1 WHERE account = '3'`;
+      await sql`DELETE FROM entries WHERE account = '2'`;
       const damaged = await describeBooks();
       const child = start("--yes");
       await Bun.sleep(random.integer(150, 900));
@@ -279,8 +310,11 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
     const load = await system.load();
     for (let round = 0; round < 3; round += 1) {
       // Of an account that nobody uses meanwhile: a writer would stop with an alarm.
-      await sql`UPDATE entries SET description = 'other' WHERE account = 1 AND seq = 1`;
-      expect(await rebuild()).toMatchObject({ type: "rebuilt", tables: [{}, {}, { differing: 1 }] });
+      await sql`UPDATE entries SET description = 'other' WHERE account = '1' AND seq = 1`;
+      expect(await rebuild()).toMatchObject({
+        type: "rebuilt",
+        tables: [{}, {}, { differing: 1 }, {}, {}, {}],
+      });
       await Bun.sleep(300);
     }
     await load.stop();
@@ -290,12 +324,15 @@ describe.skipIf(serversMissing !== null)(`a rebuild of a cluster's books (seed $
 
   test("is the way on after an alarm of a writer", async () => {
     const { cluster } = system;
-    await system.books.sql`UPDATE accounts SET balance = balance + 1 WHERE account = 3`;
+    await system.books.sql`UPDATE accounts SET balance = balance + 1 WHERE account = '3'`;
     await send("POST", "/clientes/3/transacoes", { valor: 1, tipo: "c", descricao: "c" });
     const [writer] = cluster.writers;
     expect(await writer?.exited).toBe(65);
     expect(readFileSync(writer?.logFile ?? "", "utf8")).toContain("razonete rebuild makes the books anew");
-    expect(await rebuild()).toMatchObject({ type: "rebuilt", tables: [{ differing: 1 }, {}, {}] });
+    expect(await rebuild()).toMatchObject({
+      type: "rebuilt",
+      tables: [{ differing: 1 }, {}, {}, {}, {}, {}],
+    });
     await writer?.start();
     await drained();
   });

@@ -9,6 +9,7 @@ import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import type { RebuildOptions } from "../../src/rebuild/rebuild-cluster.ts";
 import { rebuildFile } from "../../src/rebuild/rebuild-file.ts";
+import { capture, change, held, hold, reversal, transaction } from "../contract/support/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { openAccount } from "../support/open-account.ts";
@@ -20,7 +21,7 @@ setDefaultTimeout(120_000);
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 const REBUILD = join(import.meta.dir, "../../src/rebuild/rebuild-file.ts");
 const YES: RebuildOptions = { confirm: async () => true, say: () => {}, onProgress: () => {} };
-const TABLES = ["accounts", "limits", "entries"] as const;
+const TABLES = ["accounts", "entries", "holds", "reversals"] as const;
 const seed = testSeed();
 
 describe(`a rebuild of a data file (seed ${seed})`, () => {
@@ -47,8 +48,18 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
     for (let round = 0; round < 300; round += 1)
       await Promise.all(["1", "2", "3"].map((account) => ledger.submit(credit(account))));
     for (const creditLimit of [90_000, 80_000])
-      await ledger.submit({ type: "change-limit", id: `req:${creditLimit}`, account: "2", creditLimit });
+      await ledger.submit(change("2", { id: `req:${creditLimit}`, creditLimit }));
     await ledger.submit(credit("2"));
+    const first = held(await ledger.submit(hold("1", 7, { reference: "r" })));
+    const { transaction: captured } = held(await ledger.submit(capture(first.id, { to: "2" })));
+    await ledger.submit(reversal(captured ?? ""));
+    await ledger.submit(hold("3", 5, { metadata: { a: "b" } }));
+    await ledger.submit(
+      transaction([
+        ["@world", "5", 1],
+        ["5", "4", 1],
+      ]),
+    );
     opened = await openAccount(ledger, "key:open", "Padaria São  João");
     await ledger.close();
   });
@@ -60,14 +71,14 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
     copyFileSync(whole, path);
   });
 
-  function change(...statements: readonly string[]): void {
+  function damage(...statements: readonly string[]): void {
     const db = new Database(path);
     db.run("PRAGMA ignore_check_constraints = ON");
     for (const statement of statements) db.run(statement);
     db.close();
   }
 
-  /** Definitions and rows of the three tables. */
+  /** Definitions and rows of the tables that are made anew. */
   function describeFile(file = path): unknown {
     const db = new Database(file);
     try {
@@ -87,11 +98,13 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   const DAMAGE = [
     "UPDATE entries SET description = 'other' WHERE account = '1' AND seq = 7",
     "DELETE FROM entries WHERE account = '2' AND seq > 290",
-    "INSERT INTO entries SELECT '5', 1, 'credit', 1, 1, 'x', 'req:x', 1",
+    "INSERT INTO entries SELECT '5', 9, 1, 1, 'x', 'req:x', 1, 1, 1, NULL, NULL, NULL, NULL",
     "UPDATE accounts SET name = NULL, state = 'frozen' WHERE name IS NOT NULL",
     "DELETE FROM accounts WHERE account = '4'",
-    "DELETE FROM limits WHERE account = '4'",
-    "UPDATE limits SET credit_limit = 1 WHERE account = '2' AND version = 2",
+    "UPDATE accounts SET credit_limit = 1, held = 1 WHERE account = '2'",
+    "UPDATE holds SET state = 'open' WHERE account = '1'",
+    "DELETE FROM holds WHERE account = '3'",
+    "DELETE FROM reversals",
   ];
 
   test("that is right changes nothing", async () => {
@@ -100,35 +113,40 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   });
 
   test("makes each table as it was; audit and ledger take it", async () => {
-    change(...DAMAGE);
+    damage(...DAMAGE);
     const report = await rebuildFile(path, YES);
     expect(report.tables.map(({ table, differing }) => [table, differing])).toEqual([
-      ["accounts", 2],
-      ["limits", 2],
-      ["entries", 13],
+      ["accounts", 3],
+      ["entries", 15],
+      ["holds", 2],
+      ["reversals", 1],
     ]);
-    expect(report.tables[2]?.first[0]).toEqual({
+    expect(report.tables[1]?.first[0]).toEqual({
       account: "1",
-      before: expect.stringMatching(/^\(1,7,credit,1,7,other,req:\d+,\d+\)$/),
-      after: expect.stringMatching(/^\(1,7,credit,1,7, a {2}b ,req:\d+,\d+\)$/),
+      before: expect.stringMatching(/^\(1,7,1,7,other,req:\d+,\d+,\d+,\d,,,,\)$/),
+      after: expect.stringMatching(/^\(1,7,1,7, a {2}b ,req:\d+,\d+,\d+,\d,,,,\)$/),
     });
+    expect(report.tables[2]?.first.map(({ account }) => account)).toEqual(["1", "3"]);
+    expect(report.tables[3]?.first).toEqual([
+      { account: expect.stringMatching(/^t0-/), before: null, after: expect.stringMatching(/^\(t0-.+,t0-/) },
+    ]);
     expect(describeFile()).toEqual(describeFile(whole));
     expect((await auditFile(path)).findings).toEqual([]);
     const ledger = new EmbeddedLedger({ file: path });
-    await ledger.submit({ type: "change-limit", id: "req:more", account: opened, creditLimit: 1 });
+    await ledger.submit(change(opened, { creditLimit: 1 }));
     await ledger.close();
     // A second time: the tables' names are in quotes by now.
-    change("DELETE FROM entries WHERE account = '2' AND seq > 290");
+    damage("DELETE FROM entries WHERE account = '2' AND seq > 290");
     expect(await rebuildFile(path, { ...YES, confirm: async () => false })).toMatchObject({
       type: "declined",
     });
-    expect((await auditFile(path)).counts.entries).toBe(890);
+    expect((await auditFile(path)).counts.entries).toBe(894);
   });
 
   test("is refused where the chain is broken, and says where", async () => {
-    const refused = async (damage: string): Promise<string> => {
+    const refused = async (broken: string): Promise<string> => {
       copyFileSync(whole, path);
-      change(damage, ...DAMAGE);
+      damage(broken, ...DAMAGE);
       const before = describeFile();
       const error: unknown = await rebuildFile(path, YES).catch((reason: unknown) => reason);
       expect(describeFile()).toEqual(before);
@@ -169,11 +187,13 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
       return { code, out, errors };
     };
     expect(await run("--dry-run")).toMatchObject({ code: 0, errors: "" });
-    change(...DAMAGE);
+    damage(...DAMAGE);
     const before = describeFile();
     const dry = await run("--dry-run");
     expect(dry).toMatchObject({ code: 2, errors: "" });
-    expect(dry.out).toMatch(/^accounts: 6 rows, 2 of them differ\n {2}account 4: nothing becomes \(4,/);
+    expect(dry.out).toMatch(
+      /^accounts: 6 rows, 3 of them differ\n {2}account 2: .+\n {2}account 4: nothing becomes \(4,/,
+    );
     expect(await run()).toMatchObject({
       code: 1,
       errors: expect.stringContaining("nobody can be asked here"),
@@ -189,7 +209,7 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   test("killed at any moment, the next ledger starts; the next rebuild ends it", async () => {
     const random = new Random(seed);
     for (let round = 0; round < 12; round += 1) {
-      change(...DAMAGE);
+      damage(...DAMAGE);
       const damaged = describeFile();
       const child = start("--yes");
       await Bun.sleep(random.integer(50, 500));
@@ -205,7 +225,7 @@ describe(`a rebuild of a data file (seed ${seed})`, () => {
   });
 
   test("killed between its commit and the end of the next checkpoint, file and log still know each other", async () => {
-    change(...DAMAGE);
+    damage(...DAMAGE);
     const program = `
       import { Database } from "bun:sqlite";
       import { rebuildFile } from ${JSON.stringify(REBUILD)};

@@ -115,10 +115,10 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
     const big = { valor: 9_000_000, tipo: "d", descricao: 'é\\ "x' };
     const refused: Request = ["k-refused", "POST", "/clientes/2/transacoes", big];
     const requests: readonly Request[] = [
-      ["k-open", "POST", "/clientes", { limite: 7, nome: name }],
+      ["k-open", "POST", "/v1/accounts", { unit: "BRL/2", credit_limit: 7, name }],
       ["k-credit", "POST", "/clientes/2/transacoes", { ...big, valor: 5, tipo: "c" }],
       refused,
-      ["k-limit", "PATCH", "/clientes/2", { limite: 90_000 }],
+      ["k-limit", "PATCH", "/v1/accounts/2", { credit_limit: 90_000 }],
       ["k-debit", "POST", "/clientes/2/transacoes", { ...big, valor: 85_000 }],
     ];
     const since = Date.now() * 1000;
@@ -161,7 +161,7 @@ describe.skipIf(serversMissing !== null)(`razonete restore (seed ${seed})`, () =
       const [, , kind] = key.split(":");
       if (kind === "statement")
         held[key] = await cluster.redisCommand("ZREVRANGE", key, "0", "9", "WITHSCORES");
-      if (kind === "account" || kind === "name" || kind === "key")
+      if (kind === "account" || kind === "details" || kind === "key")
         held[key] = await cluster.redisCommand("GET", key);
       if (kind === "seen") {
         const ids = pairs(texts.parse(await cluster.redisCommand("HGETALL", key)));

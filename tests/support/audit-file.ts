@@ -12,17 +12,11 @@ export interface FileEntry {
   readonly time: bigint;
 }
 
-interface FileLimit {
-  readonly account: string;
-  readonly version: number;
-  readonly credit_limit: bigint;
-  readonly after_seq: number;
-}
-
 /**
- * Reads the data file of a ledger that has ended and checks what must hold in it: seq without gaps, each balance the
- * one before and the value, none under the limit that was in force when it was decided, time rising, the tables
- * themselves sound, the journal a chain that has these entries and no others. In BigInt, so that nothing is rounded here.
+ * Reads the data file of a ledger that has ended and checks what must hold in it, if it was used by the contest's route
+ * alone: seq without gaps, each balance the one before and the value, none under the limit that was in force when it was
+ * decided, time rising, the tables themselves sound, the journal a chain that has these entries and no others. In BigInt,
+ * so that nothing is rounded here.
  *
  * @returns all entries, by account and seq
  * @throws Error that names the first thing found
@@ -34,12 +28,8 @@ export function auditFile(path: string): readonly FileEntry[] {
     if (check.length !== 1 || check[0]?.integrity_check !== "ok") throw new Error(JSON.stringify(check));
     const sql = "SELECT * FROM entries ORDER BY account, seq";
     const rows = db.query<Record<string, bigint | string>, []>(sql).safeIntegers(true).all();
-    const limitRows = db
-      .query<Record<string, bigint | string>, []>("SELECT * FROM limits")
-      .safeIntegers(true)
-      .all();
     const entries = rows.map(toEntry);
-    auditEntries(entries, limitRows.map(toLimit));
+    auditEntries(entries);
     auditJournal(db, entries);
     return entries;
   } finally {
@@ -47,20 +37,16 @@ export function auditFile(path: string): readonly FileEntry[] {
   }
 }
 
-function auditEntries(entries: readonly FileEntry[], limits: readonly FileLimit[]): void {
-  const byAccount = Map.groupBy(limits, (limit) => limit.account);
+function auditEntries(entries: readonly FileEntry[]): void {
   let before: FileEntry | null = null;
   for (const entry of entries) {
     const first = before === null || before.account !== entry.account;
     const { seq, balance, time } = first || before === null ? { seq: 0, balance: 0n, time: 0n } : before;
     const after = balance + (entry.kind === "credit" ? entry.value : -entry.value);
-    const limit = limitFor(entry, byAccount.get(entry.account) ?? []);
     const broken =
       (entry.seq !== seq + 1 && "seq has a gap") ||
       (entry.balance !== after && "the balance is not the one before and the value") ||
-      (entry.time <= time && "time does not rise") ||
-      (limit === null && "no limit was in force") ||
-      (limit !== null && entry.kind === "debit" && after < -limit && "the balance is under the limit");
+      (entry.time <= time && "time does not rise");
     if (broken !== false) throw new Error(`${broken}: account ${entry.account}, seq ${entry.seq}`);
     before = entry;
   }
@@ -74,17 +60,23 @@ function auditJournal(db: Database, entries: readonly FileEntry[]): void {
     .all();
   let previous: Uint8Array = new Uint8Array(32);
   const decided: string[] = [];
+  const limits = new Map<string, string>();
   for (const [index, { g, time, events, ...row }] of rows.entries()) {
     const texts: string[] = JSON.parse(events);
     const hash = journalHash({ shard: 0, g, time, events: texts, previous });
     if (g !== index || Buffer.compare(row.previous, previous) !== 0 || Buffer.compare(row.hash, hash) !== 0)
       throw new Error(`the journal is broken: row ${g}`);
     for (const text of texts) {
-      const [letter, account, seq, at, value, balance, , command, ...description] = text.split(" ");
-      if (letter === "c" || letter === "d")
-        decided.push(
-          JSON.stringify([letter, account, seq, at, value, balance, command, description.join(" ")]),
-        );
+      const [letter, account = "", seq, at, value, balance, limit = "", command, ...description] =
+        text.split(" ");
+      if (letter === "o" || letter === "a") limits.set(account, at ?? "");
+      if (letter !== "c" && letter !== "d") continue;
+      decided.push(
+        JSON.stringify([letter, account, seq, at, value, balance, command, description.join(" ")]),
+      );
+      if (limit !== limits.get(account)) throw new Error(`not the limit that was in force: ${text}`);
+      if (letter === "d" && BigInt(balance ?? 0) < -BigInt(limit))
+        throw new Error(`the balance is under the limit: ${text}`);
     }
     previous = row.hash;
   }
@@ -101,33 +93,16 @@ function auditJournal(db: Database, entries: readonly FileEntry[]): void {
     throw new Error(`journal and entries differ: ${[...differing].slice(0, 3).join("; ")}`);
 }
 
-/** The limit under which an entry was decided: the highest version with after_seq < its seq. */
-function limitFor(entry: FileEntry, limits: readonly FileLimit[]): bigint | null {
-  let found: FileLimit | null = null;
-  for (const limit of limits) {
-    if (limit.after_seq < entry.seq && (found === null || limit.version > found.version)) found = limit;
-  }
-  return found?.credit_limit ?? null;
-}
-
 function toEntry(row: Record<string, bigint | string>): FileEntry {
+  const amount = BigInt(row["amount"] ?? 0);
   return {
     account: String(row["account"]),
     seq: Number(row["seq"]),
-    kind: String(row["kind"]),
-    value: BigInt(row["value"] ?? 0),
+    kind: amount < 0n ? "debit" : "credit",
+    value: amount < 0n ? -amount : amount,
     balance: BigInt(row["balance"] ?? 0),
     description: String(row["description"]),
     command: String(row["command"]),
     time: BigInt(row["time"] ?? 0),
-  };
-}
-
-function toLimit(row: Record<string, bigint | string>): FileLimit {
-  return {
-    account: String(row["account"]),
-    version: Number(row["version"]),
-    credit_limit: BigInt(row["credit_limit"] ?? 0),
-    after_seq: Number(row["after_seq"]),
   };
 }

@@ -1,7 +1,16 @@
-import type { AccountId } from "../../src/ledger/account.ts";
-import { type LedgerEvent, formatEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
+import { openingHash } from "../../src/decide/function-codec.ts";
+import { type AccountId, type AccountState, type Party, WORLD } from "../../src/ledger/account.ts";
+import {
+  detailsIn,
+  formatDetails,
+  INITIAL,
+  type LedgerEvent,
+  parseEvent,
+  timeOf,
+} from "../../src/ledger/event.ts";
+import { entriesOf, holdOf, type Place, transactionOf } from "../../src/ledger/event-results.ts";
 import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
-import type { EntryKind } from "../../src/ledger/entry.ts";
+import type { EventId } from "../../src/ledger/transaction.ts";
 import type { Sql } from "../../src/keep/postgres-client.ts";
 
 export interface KeptRow {
@@ -30,7 +39,7 @@ export async function journalFaults(sql: Sql): Promise<string[]> {
     const last: KeptRow | null = before?.shard === row.shard ? before : null;
     const fault = faultOf(row, events, last);
     if (fault !== null) faults.push(`row ${row.g} of shard ${row.shard}: ${fault}`);
-    for (const event of events) made.take(event);
+    for (const [index, event] of events.entries()) made.take(event, { shard: row.shard, g: row.g, index });
     before = row;
   }
   const ends = Object.fromEntries(rows.map(({ shard, g }) => [shard, g]));
@@ -51,63 +60,96 @@ function faultOf(row: KeptRow, events: readonly LedgerEvent[], before: KeptRow |
   return null;
 }
 
-/** Rows of the tables, each as a text. */
-interface TableTexts {
-  readonly entries: readonly string[];
-  readonly accounts: readonly string[];
-  readonly limits: readonly string[];
-}
+const TABLES = ["entries", "accounts", "limits", "holds", "reversals", "totals"] as const;
 
-interface AccountRow {
-  account: AccountId;
-  unit: string;
-  name: string | null;
-  state: string;
-  credit_limit: number;
-  balance: number;
-  held: number;
-  seq: number;
-  opened_at: number;
-  command: string;
+/** Rows of the tables, each as a text. */
+type TableTexts = Readonly<Record<(typeof TABLES)[number], readonly string[]>>;
+
+type Row = Record<string, unknown>;
+
+interface Sums {
+  accounts: number;
+  transactions: number;
+  world: bigint;
 }
 
 /** The tables as the events make them. */
 class Tables {
-  readonly #entries: string[] = [];
-  readonly #accounts = new Map<AccountId, AccountRow>();
-  readonly #limits: string[] = [];
-  readonly #versions = new Map<AccountId, number>();
+  readonly #entries: Row[] = [];
+  readonly #accounts = new Map<AccountId, Row & { unit: string; balance: number; shard: number }>();
+  readonly #limits: Row[] = [];
+  readonly #latestLimits = new Map<AccountId, { version: number; creditLimit: number }>();
+  readonly #holds = new Map<EventId, Row>();
+  readonly #reversals: Row[] = [];
+  readonly #sums = new Map<string, Sums>();
 
-  take(event: LedgerEvent): void {
+  take(event: LedgerEvent, place: Place): void {
     switch (event.type) {
       case "entry": {
         const { account, balance, seq } = event.entry;
-        this.#entries.push(formatEvent(event));
-        this.#set(account, { balance, seq });
+        this.#set({ id: account, balance, seq });
         break;
       }
       case "open": {
-        const { account, unit, name, creditLimit, time, id } = event;
-        const opened = { account, unit, name, state: "open", credit_limit: creditLimit };
+        const { account, unit, name, metadata, creditLimit, time, id } = event;
+        const opening = id === INITIAL ? "" : openingHash(event);
+        const opened = { account, unit, name, metadata, opening, state: "open", credit_limit: creditLimit };
         const row = { ...opened, balance: 0, held: 0, seq: 0, opened_at: time, command: id };
-        this.#accounts.set(account, row);
-        this.#limit(event, 0);
+        this.#accounts.set(account, { ...row, shard: place.shard });
+        this.#limit(account, creditLimit, 0, event);
+        this.#sumsOf(account).accounts += 1;
         break;
       }
-      case "limit":
-        this.#set(event.account, { credit_limit: event.creditLimit });
-        this.#limit(event, event.seq);
+      case "change":
+        this.#set(event.account, { name: event.name, metadata: event.metadata });
+        this.#limit(event.account.id, event.account.creditLimit, event.account.seq, event);
+        break;
+      case "transaction":
+        for (const account of event.accounts) this.#set(account);
+        if (event.reverses !== null) {
+          const { time, reverses: reversed } = event;
+          this.#reversals.push({ reversed, reversal: transactionOf(event, place)?.id, time });
+        }
+        break;
+      case "hold": {
+        this.#set(event.account);
+        const { id, description, reference, metadata, time, ...hold } = holdOf(event, place);
+        const details = detailsIn(formatDetails({ description, reference, metadata }, null));
+        const { from: account, to, amount } = hold;
+        const head = { ...placeColumns(place), time, account, recipient: outside(to), amount };
+        const rest = { expires_at: hold.expiresAt, command: event.id, details };
+        const end = { ended_g: null, ended_event: null, ended_at: null };
+        this.#holds.set(id, { ...head, captured: 0, state: "open", ...rest, ...end });
+        break;
+      }
+      case "capture":
+        for (const account of event.accounts) this.#set(account);
+        this.#end(event, place, "captured", event.postings);
+        break;
+      case "release":
+      case "expiry":
+        this.#set(event.account);
+        this.#end(event, place, event.type === "release" ? "released" : "expired", []);
         break;
       case "refusal":
       case "missing":
+        return;
     }
+    this.#move(event, place);
   }
 
   differences(kept: TableTexts): string[] {
-    const accounts = [...this.#accounts.values()].map((row) => JSON.stringify(row));
-    const made: TableTexts = { entries: this.#entries, accounts, limits: this.#limits };
-    return (["entries", "accounts", "limits"] as const).flatMap((table) => {
-      const wanted = new Set(made[table]);
+    const accounts = [...this.#accounts.values()].map(({ shard: _, ...row }) => row);
+    const made: Record<(typeof TABLES)[number], readonly Row[]> = {
+      entries: this.#entries,
+      accounts,
+      limits: this.#limits,
+      holds: [...this.#holds.values()],
+      reversals: this.#reversals,
+      totals: [...this.#sums].map(([key, sums]) => this.#total(key, sums)),
+    };
+    return TABLES.flatMap((table) => {
+      const wanted = new Set(made[table].map(rowText));
       const found = new Set(kept[table]);
       return [
         ...[...wanted.difference(found)].map((row) => `${table} lack ${row}`),
@@ -116,44 +158,113 @@ class Tables {
     });
   }
 
-  #set(account: AccountId, change: Partial<AccountRow>): void {
-    const row = this.#accounts.get(account);
-    if (row === undefined) throw new Error(`the journal changes account ${account} before it is opened`);
-    Object.assign(row, change);
+  #move(event: LedgerEvent, place: Place): void {
+    const transaction = transactionOf(event, place);
+    if (transaction === null) return;
+    for (const { from, to, amount } of transaction.postings) {
+      if (from === WORLD) this.#sumsOf(to).world -= BigInt(amount);
+      if (to === WORLD) this.#sumsOf(from).world += BigInt(amount);
+    }
+    const [first] = "accounts" in event ? event.accounts : [];
+    const account = event.type === "entry" ? event.entry.account : (first?.id ?? "");
+    this.#sumsOf(account).transactions += 1;
+    for (const entry of entriesOf(event, place)) {
+      const { id: command, counterparty, transaction: _, ...rest } = entry;
+      const decided = transaction.time === entry.time ? null : transaction.time;
+      const credit_limit = this.#accounts.get(entry.account)?.["credit_limit"];
+      const columns = { ...rest, ...placeColumns(place), counterparty: outside(counterparty), credit_limit };
+      this.#entries.push({ ...columns, command, decided_at: decided });
+    }
   }
 
-  #limit(event: LedgerEvent & { readonly type: "open" | "limit" }, afterSeq: number): void {
-    const version = (this.#versions.get(event.account) ?? 0) + 1;
-    this.#versions.set(event.account, version);
-    const { account, creditLimit, id, time } = event;
-    this.#limits.push([account, version, creditLimit, afterSeq, id, time].join(" "));
+  #set(
+    { id, ...state }: Pick<AccountState, "id" | "balance" | "seq"> & Partial<AccountState>,
+    more: Row = {},
+  ): void {
+    const row = this.#accounts.get(id);
+    if (row === undefined) throw new Error(`the journal changes account ${id} before it is opened`);
+    const { balance, seq, creditLimit, held, state: status } = state;
+    Object.assign(row, { balance, seq }, more);
+    if (creditLimit !== undefined) Object.assign(row, { credit_limit: creditLimit, held, state: status });
   }
+
+  #end(
+    event: Extract<LedgerEvent, { type: "capture" | "release" | "expiry" }>,
+    place: Place,
+    state: string,
+    postings: readonly { readonly amount: number }[],
+  ): void {
+    const hold = this.#holds.get(event.hold);
+    if (hold?.["state"] !== "open") throw new Error(`the journal ends ${event.hold}, which is not open`);
+    const captured = postings.reduce((sum, { amount }) => sum + amount, 0);
+    const end = { ended_g: place.g, ended_event: place.index, ended_at: event.time };
+    Object.assign(hold, { state, captured, ...end });
+  }
+
+  #limit(
+    account: AccountId,
+    creditLimit: number,
+    afterSeq: number,
+    event: { id: string; time: number },
+  ): void {
+    const latest = this.#latestLimits.get(account);
+    if (latest?.creditLimit === creditLimit) return;
+    const version = (latest?.version ?? 0) + 1;
+    this.#latestLimits.set(account, { version, creditLimit });
+    const row = { account, version, credit_limit: creditLimit, after_seq: afterSeq };
+    this.#limits.push({ ...row, command: event.id, changed_at: event.time });
+  }
+
+  #sumsOf(account: AccountId): Sums {
+    const { shard, unit } = this.#accounts.get(account) ?? { shard: -1, unit: "" };
+    const key = `${shard} ${unit}`;
+    const sums = this.#sums.get(key) ?? { accounts: 0, transactions: 0, world: 0n };
+    this.#sums.set(key, sums);
+    return sums;
+  }
+
+  #total(key: string, { accounts, transactions, world }: Sums): Row {
+    const [shard, unit] = key.split(" ");
+    const balances = [...this.#accounts.values()]
+      .filter((row) => row.shard === Number(shard) && row.unit === unit)
+      .reduce((sum, { balance }) => sum + BigInt(balance), 0n);
+    return {
+      ...{ shard: Number(shard), unit, accounts, transactions },
+      ...{ balances: String(balances), world: String(world) },
+    };
+  }
+}
+
+function placeColumns({ shard, g, index }: Place): Row {
+  return { shard, g, event: index };
+}
+
+function outside(party: Party): string | null {
+  return party === WORLD ? null : party;
+}
+
+/** The members in order, in all depths. */
+function rowText(row: Row): string {
+  return JSON.stringify(sorted(row));
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
 }
 
 async function keptTables(sql: Sql): Promise<TableTexts> {
-  const entries = await sql<EntryRow[]>`
-    SELECT account, seq, kind, value, balance, credit_limit, description, command AS id, time FROM entries`;
-  const accounts = await sql<AccountRow[]>`
-    SELECT account, unit, name, state, credit_limit, balance, held, seq, opened_at, command FROM accounts`;
-  const limits = await sql<{ text: string }[]>`
-    SELECT concat_ws(' ', account, version, credit_limit, after_seq, command, changed_at) AS text FROM limits`;
-  return {
-    entries: entries.map(({ credit_limit: creditLimit, ...entry }) =>
-      formatEvent({ type: "entry", entry, creditLimit }),
-    ),
-    accounts: accounts.map((row) => JSON.stringify(row)),
-    limits: limits.map(({ text }) => text),
+  const read = async (table: (typeof TABLES)[number]): Promise<string[]> => {
+    const rows = await sql<Row[]>`SELECT * FROM ${sql(table)}`;
+    return rows.map((row) =>
+      rowText(table === "holds" ? { ...row, details: detailsIn(String(row["details"])) } : row),
+    );
   };
-}
-
-interface EntryRow {
-  readonly account: AccountId;
-  readonly seq: number;
-  readonly kind: EntryKind;
-  readonly value: number;
-  readonly balance: number;
-  readonly credit_limit: number;
-  readonly description: string;
-  readonly id: string;
-  readonly time: number;
+  const [entries, accounts, limits] = [await read("entries"), await read("accounts"), await read("limits")];
+  const [holds, reversals, totals] = [await read("holds"), await read("reversals"), await read("totals")];
+  return { entries, accounts, limits, holds, reversals, totals };
 }

@@ -4,7 +4,8 @@ import type { Ledger } from "../../src/ledger/ledger.ts";
 
 /** @returns the account's id, which the ledger made */
 export async function openAccount(ledger: Ledger, id: OpenAccount["id"], name: string): Promise<AccountId> {
-  const outcome = await ledger.submit({ type: "open", id, creditLimit: 500, unit: CONTEST_UNIT, name });
-  if (outcome.type !== "accepted") throw new Error(`no account was opened: ${outcome.refusal}`);
-  return outcome.account.id;
+  const opening = { account: null, creditLimit: 500, unit: CONTEST_UNIT, name, metadata: {} };
+  const outcome = await ledger.submit({ type: "open", id, ...opening });
+  if (outcome.type === "accepted" && outcome.result.type === "account") return outcome.result.account.id;
+  throw new Error(`no account was opened: ${JSON.stringify(outcome)}`);
 }

@@ -184,7 +184,7 @@ export interface WriterSetup {
   startActive(): Promise<void>;
 }
 
-function makeBatch(source: LedgerSource, account: number, index: number): Batch {
+function makeBatch(source: LedgerSource, account: string, index: number): Batch {
   if (index % 10 === 8) return source.close([source.refusal(account)]);
   const entries = [30, -10, 5].map((value) => source.entry(account, value));
   return source.close(index % 10 === 4 ? [source.refusal(account), ...entries] : entries);
@@ -208,7 +208,9 @@ export function writerSetup({ durable = false } = {}): WriterSetup {
       return world;
     },
     makeBatches: (count) =>
-      Array.from({ length: count }, (_, index) => makeBatch(setup.world.source, 1 + (index % 5), index)),
+      Array.from({ length: count }, (_, index) =>
+        makeBatch(setup.world.source, String(1 + (index % 5)), index),
+      ),
     said: (line) =>
       eventually(
         `a writer says ${line}`,

@@ -130,13 +130,26 @@ describe("a refusal under a key that was forgotten", () => {
     expect(named(inOneRound(history(1, "nothing")))).toContain("other-outcome");
   });
 
-  test("is one where an earlier round had it in the journal, whatever is missing", () => {
-    const { first, second } = history(1, "batches");
-    const ledger = new SimulatedLedger();
-    ledger.apply(debit, "k", 10);
-    const before = { attempts: first, books: ledger.books(), restores: [] };
-    expect(named([before, second])).toContain("other-outcome");
-  });
+  test.each([false, true])(
+    "is one where an earlier round had it in the journal, whatever is missing; the new outcome replayed: %p",
+    (replayed) => {
+      const { first, second } = history(1, "batches");
+      const ledger = new SimulatedLedger();
+      ledger.apply(debit, "k", 10);
+      const before = { attempts: first, books: ledger.books(), restores: [] };
+      const attempts = second.attempts.map((attempt): Attempt => {
+        const { key, answer } = attempt;
+        return key === null || answer.type !== "accepted"
+          ? attempt
+          : { ...attempt, answer: { ...answer, replayed } };
+      });
+      const violations = check([before, { ...second, attempts }]).flatMap((verdict) => verdict.violations);
+      // By the answers, and by the journal, which names no attempts.
+      const all = violations.filter(({ name }) => name === "other-outcome").map((one) => one.attempts);
+      expect(all).toContainEqual([1, 3]);
+      expect(all).toContainEqual([]);
+    },
+  );
 
   test("is one that no client was told of, where the journal has it", () => {
     const { first, second } = history(1, "nothing");

@@ -87,7 +87,10 @@ describe("the embedded ledger under test", () => {
     expect(await transact(7)).toBe(200);
     expect((await change(6)).status).toBe(200);
     expect(await transact(8)).toBe(200);
-    const { accounts, entries, limits } = await system.books();
+    const { accounts, entries, limits, journal } = await system.books();
+    expect(journal[0]).toMatchObject({ shard: 0, g: 0, previous: "00".repeat(32) });
+    const latest = expect.stringMatching(/^c 1 \d+ \d+ 8 \d+ 6 req:\S+ stage$/);
+    expect(journal.at(-1)).toMatchObject({ events: [latest], previous: journal.at(-2)?.hash });
     expect(accounts[0]).toEqual({ account: "1", name: null, command: "initial" });
     expect(limits.filter(({ account }) => account === "1")).toMatchObject([
       { version: 1, creditLimit: 100_000, afterSeq: 0, command: "initial" },

@@ -251,16 +251,13 @@ class RowsByAccount<Row extends { readonly account: string }> {
    */
   skipTo(account: string | null): Set<string> {
     const skipped = new Set<string>();
-    for (
-      let row = this.#rows[this.#at];
-      row !== undefined && (account === null || row.account < account);
-      row = this.#rows[this.#at]
-    ) {
+    for (;;) {
+      const row = this.#rows[this.#at];
+      if (row === undefined || (account !== null && row.account >= account)) return skipped;
       inOrder((this.#rows[this.#at - 1]?.account ?? "") <= row.account, this.#what);
       skipped.add(row.account);
       this.#at += 1;
     }
-    return skipped;
   }
 
   take(account: string): RowSlice<Row> {

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { z } from "zod";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
+import { parseEvent } from "../../../src/ledger/event.ts";
 import type { BooksSnapshot } from "./system-under-test.ts";
 
 const ROWS_AT_ONCE = 5_000;
@@ -36,23 +37,13 @@ export async function readBooks(databaseUrl: string): Promise<BooksSnapshot> {
   }
 }
 
-/** Everything in the file of an embedded ledger, which may be running. */
+/** Everything in the file of an embedded ledger, which may be running. It has no history of limits: the journal has. */
 export function readFileBooks(path: string): BooksSnapshot {
   const db = new Database(path, { readonly: true });
   try {
     // All as of one moment.
-    return db.transaction(() => ({
-      accounts: db
-        .query<Rows<"accounts">[number], []>("SELECT account, name, command FROM accounts ORDER BY account")
-        .all(),
-      entries: db.query<Rows<"entries">[number], []>(ENTRIES_OF_FILE).all(),
-      limits: db
-        .query<Rows<"limits">[number], []>(
-          `SELECT account, version, credit_limit AS creditLimit, after_seq AS afterSeq, command
-           FROM limits ORDER BY account, version`,
-        )
-        .all(),
-      journal: db
+    return db.transaction(() => {
+      const journal = db
         .query<FileJournalRow, []>(
           "SELECT g, time, events, lower(hex(previous)) AS previous, lower(hex(hash)) AS hash FROM journal ORDER BY g",
         )
@@ -61,11 +52,49 @@ export function readFileBooks(path: string): BooksSnapshot {
           ...row,
           shard: 0,
           events: z.array(z.string()).parse(JSON.parse(events)),
-        })),
-    }))();
+        }));
+      const limits = limitsIn(journal.flatMap(({ events }) => events));
+      const accounts = db
+        .query<Omit<Rows<"accounts">[number], "command">, []>(
+          "SELECT account, name FROM accounts ORDER BY account",
+        )
+        .all()
+        .map((row) => ({ ...row, command: limits.get(row.account)?.[0]?.command ?? "" }));
+      const entries = db
+        .query<Omit<Rows<"entries">[number], "creditLimit">, []>(ENTRIES_OF_FILE)
+        .all()
+        .map((row) => ({
+          ...row,
+          creditLimit:
+            limits.get(row.account)?.findLast(({ afterSeq }) => afterSeq < row.seq)?.creditLimit ?? -1,
+        }));
+      return {
+        accounts,
+        entries,
+        limits: accounts.flatMap(({ account }) => limits.get(account) ?? []),
+        journal,
+      };
+    })();
   } finally {
     db.close();
   }
+}
+
+/** Every limit of each account, in order. */
+function limitsIn(events: readonly string[]): Map<string, Rows<"limits">> {
+  const limits = new Map<string, Rows<"limits">>();
+  for (const event of events.map(parseEvent)) {
+    if (event.type === "open") {
+      const { account, creditLimit, id: command } = event;
+      limits.set(account, [{ account, version: 1, creditLimit, afterSeq: 0, command }]);
+    } else if (event.type === "change") {
+      const { id: account, creditLimit, seq: afterSeq } = event.account;
+      const known = limits.get(account) ?? [];
+      if (known.at(-1)?.creditLimit === creditLimit) continue;
+      known.push({ account, version: known.length + 1, creditLimit, afterSeq, command: event.id });
+    }
+  }
+  return limits;
 }
 
 interface FileJournalRow extends Omit<Rows<"journal">[number], "shard" | "events"> {
@@ -73,9 +102,7 @@ interface FileJournalRow extends Omit<Rows<"journal">[number], "shard" | "events
   readonly events: string;
 }
 
-// The limit in force for an entry is the latest version that was set before it.
 const ENTRIES_OF_FILE = `
-  SELECT e.account, e.seq, e.kind, e.value, e.balance, e.description, e.command, e.time,
-    (SELECT l.credit_limit FROM limits AS l WHERE l.account = e.account AND l.after_seq < e.seq
-     ORDER BY l.version DESC LIMIT 1) AS creditLimit
-  FROM entries AS e ORDER BY e.account, e.seq`;
+  SELECT account, seq, CASE WHEN amount > 0 THEN 'credit' ELSE 'debit' END AS kind, abs(amount) AS value, balance,
+    description, command, time
+  FROM entries ORDER BY account, seq`;

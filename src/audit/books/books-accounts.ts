@@ -4,6 +4,7 @@ import { integers, texts } from "../../keep/pg-array.ts";
 import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
 import type { Findings } from "../findings.ts";
+import { MARK_SHIFT } from "../duplicate-detector.ts";
 import type { TextHash } from "../journal/text-hash.ts";
 
 /** Compares these accounts with their latest entry and limit, and their limits with account and entries. */
@@ -88,24 +89,24 @@ const LIMITS_WITHOUT_ENTRIES = `
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
 
 /**
- * Finds commands that took effect twice, among those that have one of these hashes. The id of a request is never used
+ * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used
  * again; a client's key may be, once it is forgotten.
  */
 export async function checkCommands(
   books: Snapshot,
-  hashes: ReadonlySet<number>,
+  marks: ReadonlySet<number>,
   hash: TextHash,
   findings: Findings,
 ): Promise<void> {
-  if (hashes.size === 0) return;
+  if (marks.size === 0) return;
   const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
-  const hashOfCommand = hash.inSql("command");
+  const markOfCommand = `(${hash.inSql("command")} >> ${MARK_SHIFT})`;
   const query = `
     WITH effects AS (
       SELECT account, seq, command, time FROM entries
-      WHERE ${hashOfCommand} IN (SELECT unnest($1::text::bigint[]))
+      WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
       UNION ALL SELECT account, NULL, command, changed_at FROM limits
-      WHERE command <> 'initial' AND ${hashOfCommand} IN (SELECT unnest($1::text::bigint[]))
+      WHERE command <> 'initial' AND ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
     )
     SELECT account, seq::text, command, account_before, seq_before::text FROM (
       SELECT account, seq, command, time, lag(account) OVER w AS account_before, lag(seq) OVER w AS seq_before,
@@ -115,7 +116,7 @@ export async function checkCommands(
     WHERE account_before IS NOT NULL
       AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
   for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
-    integers([...hashes], (hash) => hash),
+    integers([...marks], (mark) => mark),
   ])) {
     const first = `account ${row["account_before"]}${row["seq_before"] === null ? "" : `, seq ${row["seq_before"]}`}`;
     const seq = row["seq"];

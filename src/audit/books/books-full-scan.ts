@@ -13,8 +13,8 @@ import { ScannedAccounts } from "./scanned-accounts.ts";
 export interface BooksScan {
   readonly entries: number;
   readonly accounts: ScannedAccounts;
-  /** Hashes of commands that more than one row has. */
-  readonly duplicateHashes: ReadonlySet<number>;
+  /** Marks of commands that more than one row may have, see DuplicateDetector. */
+  readonly duplicateMarks: ReadonlySet<number>;
 }
 
 /**
@@ -50,8 +50,8 @@ export async function scanBooks(
     if (rows % PROGRESS_ROWS === 0) progress.did(PROGRESS_ROWS);
   };
   const account = hash.inSql("account");
-  await books.stream(`SELECT ${account}, seq FROM accounts`, 2, (row) => scanned.latestSeq(row));
-  await books.stream(`SELECT ${entryHash.columns} FROM entries AS e`, 8, (entry) => {
+  await books.scan("accounts", [account, "seq"], (row) => scanned.latestSeq(row));
+  await books.scan("entries", entryHash.columns, (entry) => {
     const rowHash = entryHash.ofRow(entry);
     scanned.entry(entry, rowHash);
     commands.addHash(entry[6] ?? 0);
@@ -59,30 +59,22 @@ export async function scanBooks(
     countRow();
   });
   const entries = rows;
-  await books.stream(
-    `SELECT ${account}, seq, balance, credit_limit, opened_at, ${hash.inSql(STANDING)}, ${hash.inSql(TEXT_OF_ACCOUNT)}
-     FROM accounts`,
-    7,
-    (row) => {
-      scanned.account(row);
-      journal.takeRow(ACCOUNT, row[0] ?? 0, 0, row[6] ?? 0);
-      countRow();
-    },
-  );
+  const accountColumns = [account, "seq", "balance", "credit_limit", "opened_at", hash.inSql(STANDING)];
+  await books.scan("accounts", [...accountColumns, hash.inSql(TEXT_OF_ACCOUNT)], (row) => {
+    scanned.account(row);
+    journal.takeRow(ACCOUNT, row[0] ?? 0, 0, row[6] ?? 0);
+    countRow();
+  });
+  const limitColumns = [account, "version::bigint", "credit_limit", "after_seq", hash.inSql(TEXT_OF_LIMIT)];
   // The limits of the initial accounts have no command.
-  await books.stream(
-    `SELECT ${account}, version::bigint, credit_limit, after_seq, ${hash.inSql(TEXT_OF_LIMIT)},
-       CASE WHEN command <> 'initial' THEN ${hash.inSql("command")} END
-     FROM limits`,
-    6,
-    (limit) => {
-      scanned.limit(limit);
-      journal.takeRow(LIMIT, limit[0] ?? 0, limit[1] ?? 0, limit[4] ?? 0);
-      countRow();
-      const command = limit[5] ?? 0;
-      if (!Number.isNaN(command)) commands.addHash(command);
-    },
-  );
+  const command = `CASE WHEN command <> 'initial' THEN ${hash.inSql("command")} ELSE -1 END`;
+  await books.scan("limits", [...limitColumns, command], (limit) => {
+    scanned.limit(limit);
+    journal.takeRow(LIMIT, limit[0] ?? 0, limit[1] ?? 0, limit[4] ?? 0);
+    countRow();
+    const commandHash = limit[5] ?? -1;
+    if (commandHash !== -1) commands.addHash(commandHash);
+  });
   progress.did(rows % PROGRESS_ROWS);
-  return { entries, accounts: scanned, duplicateHashes: commands.candidates() };
+  return { entries, accounts: scanned, duplicateMarks: commands.candidates() };
 }

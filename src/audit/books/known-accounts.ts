@@ -18,8 +18,6 @@ interface Known {
 }
 
 const UNSEEN = 1;
-/** An event of the longest id, command and description is shorter. */
-const EVENT_BYTES_MAX = 2048;
 /** Where the time stands among the fields of an account's row in Redis. */
 const TIME_FIELD = 4;
 
@@ -33,9 +31,9 @@ export class KnownAccounts {
   readonly #unseen: Uint8Array;
   #unseenCount = 0;
   readonly #entry: EntryHash;
-  readonly #bytes = new Uint8Array(EVENT_BYTES_MAX);
-  readonly #view = new DataView(this.#bytes.buffer);
-  readonly #encoder = new TextEncoder();
+  /** Of what was read from Redis last: it comes as parts of larger buffers. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #buffer: ArrayBufferLike = this.#view.buffer;
   readonly #hashes = new Float64Array(bounds.statement_entries_max);
 
   constructor(known: Known) {
@@ -67,25 +65,35 @@ export class KnownAccounts {
   /**
    * Whether this is how the books had the account.
    *
-   * @param row the account's text in Redis
-   * @param statement the events of its latest entries, newest first
+   * @param shown what Redis has: `row` with `name`, and the events of its latest entries, newest first
    */
-  isSame(id: AccountId, row: string, name: string, statement: readonly string[]): boolean {
+  isSame(
+    id: AccountId,
+    shown: { readonly row: Buffer; readonly name: Buffer; readonly statement: readonly Buffer[] },
+  ): boolean {
+    const { statement } = shown;
+    const row = shown.row.toString();
     const { hash, seqs, times, standings, statements } = this.#known;
     const account = this.#numberOf(id);
     let before = 0;
     for (let field = 0; field < TIME_FIELD; field += 1) before = row.indexOf(" ", before) + 1;
     const after = row.indexOf(" ", before);
     if (row.slice(before, after) !== String(times[account])) return false;
-    const standing = `${row.slice(0, before)}${row.slice(after + 1)} ${name}`;
+    const standing = `${row.slice(0, before)}${row.slice(after + 1)} ${shown.name.toString()}`;
     if (hash.ofText(standing) !== standings[account]) return false;
     const seq = seqs[account] ?? 0;
     const count = statement.length;
     if (count !== Math.min(seq, bounds.statement_entries_max)) return false;
-    for (const [index, event] of statement.entries()) {
-      if (event.length * 3 > EVENT_BYTES_MAX) return false;
-      const { written } = this.#encoder.encodeInto(event, this.#bytes);
-      if (!this.#entry.read(this.#view, 0, written)) return false;
+    for (let index = 0; index < count; index += 1) {
+      const event = statement[index];
+      if (event === undefined) return false;
+      const { buffer } = event;
+      if (buffer !== this.#buffer) {
+        this.#buffer = buffer;
+        this.#view = new DataView(buffer);
+      }
+      const from = event.byteOffset;
+      if (!this.#entry.read(this.#view, from, from + event.length)) return false;
       this.#hashes[index] = this.#entry.hash;
     }
     return statements.isSum(account, seq, this.#hashes, count);

@@ -1,7 +1,8 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { existsSync, realpathSync } from "node:fs";
 import { type DataFile, inspectDataFile, isLocked } from "../../embedded/data-file.ts";
-import { SHARD } from "../../embedded/store.ts";
+import { entryRowsOf } from "../../embedded/entry-row.ts";
+import { SHARD } from "../../embedded/read-tables.ts";
 import { messageOf, StartError } from "../../errors.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import type { JournalHead } from "../../ledger/journal.ts";
@@ -10,15 +11,15 @@ import { DuplicateDetector } from "../duplicate-detector.ts";
 import { Findings } from "../findings.ts";
 import { ProgressEstimate } from "../progress-estimate.ts";
 import type { AuditReport } from "../report/audit-report.ts";
-import { checkCommands } from "./check-commands.ts";
+import { checkCommands, commandOf } from "./check-commands.ts";
 import { checkEntries } from "./check-entries.ts";
-import { EventSums, NO_LIMIT } from "./event-sums.ts";
+import { RowCheck } from "./check-rows.ts";
+import { EntrySums } from "./entry-sums.ts";
 import { checkJournal, latestTimeIn } from "./journal-rows.ts";
-import { LimitVersions } from "./limit-versions.ts";
+import { MadeRows } from "./made-rows.ts";
 import { nameDifferences } from "./name-differences.ts";
 import { OutcomeSet } from "./outcome-set.ts";
 import { Pace } from "./pace.ts";
-import { readLimitEvents } from "./table-events.ts";
 
 const CANNOT_AUDIT = 2;
 const CACHE_KIBIBYTES = 16 * 1024;
@@ -149,33 +150,46 @@ async function auditTables(
   }
   if (findings.count > 0) return { accounts: 0, entries: 0, head: null };
   progress.did(guessed * CHECK_COST);
-  const accounts = checkAccounts(db, findings);
+  checkHeld(db, findings);
+  const accounts = countOf(db, "accounts");
   const all = countOf(db, "entries");
   const pace = (cost: number): Pace =>
     new Pace((rows) => progress.did((rows / Math.max(all, 1)) * guessed * cost));
 
-  const sums = new EventSums();
-  const versions = new LimitVersions();
+  const made = new MadeRows(db, findings);
+  try {
+    const head = await checkAgainstJournal(db, findings, since, made, pace);
+    return { accounts, entries: all, head };
+  } finally {
+    made.close();
+  }
+}
+
+async function checkAgainstJournal(
+  db: Database,
+  findings: Findings,
+  since: JournalHead | null,
+  made: MadeRows,
+  pace: (cost: number) => Pace,
+): Promise<JournalHead | null> {
+  const sums = new EntrySums();
+  const rows = new RowCheck(findings, (id) => made.hold(id));
   const outcomes = new OutcomeSet(db, findings, latestTimeIn(db));
-  const head = await checkJournal(db, findings, since, pace(JOURNAL_COST), (event, text) => {
-    if (event.type === "entry") sums.addEntry(event.entry, event.creditLimit, 1);
-    else if (event.type !== "refusal") sums.addLimit(versions.place(event, text), 1);
-    outcomes.add(event);
+  const count = countOf(db, "entries") + countOf(db, "accounts") + 2 * countOf(db, "holds");
+  const commands = new DuplicateDetector(count);
+  const head = await checkJournal(db, findings, since, pace(JOURNAL_COST), (event, place, text) => {
+    for (const row of entryRowsOf(event, place)) sums.add(row, 1);
+    rows.add(event);
+    made.add(event, place, text);
+    outcomes.add(event, place);
+    const command = commandOf(event);
+    if (command !== null) commands.add(command);
   });
   outcomes.finish();
-  const commands = new DuplicateDetector(all + countOf(db, "limits"));
-  await readLimitEvents(db, new Pace(), (event) => sums.addLimit(event, -1));
-  const entries = await checkEntries(db, findings, pace(1), (row, limit) => {
-    sums.addEntry(row, limit ?? NO_LIMIT, -1);
-    commands.add(row.id);
-  });
-  await nameDifferences(db, findings, sums);
-  for (const row of db
-    .query<{ command: string }, []>("SELECT command FROM limits WHERE command <> 'initial'")
-    .iterate())
-    commands.add(row.command);
-  checkCommands(db, findings, commands.candidates());
-  return { accounts, entries, head };
+  await checkEntries(db, findings, pace(1), (row) => sums.add(row, -1));
+  await nameDifferences(db, findings, sums, made.compare());
+  await checkCommands(db, findings, commands.candidates());
+  return head;
 }
 
 function bytesOf(db: Database): number {
@@ -183,29 +197,19 @@ function bytesOf(db: Database): number {
   return db.query<{ bytes: number }, []>(size).get()?.bytes ?? 0;
 }
 
-function checkAccounts(db: Database, findings: Findings): number {
-  const each = (query: string, detail: string): void => {
-    for (const { account } of db.query<{ account: AccountId }, []>(query).iterate())
-      findings.add("account-missing", account, null, detail);
-  };
-  each(
-    "SELECT DISTINCT account FROM limits WHERE account NOT IN (SELECT account FROM accounts)",
-    "it has limits, and is not among the accounts",
-  );
-  each(
-    "SELECT account FROM accounts WHERE account NOT IN (SELECT account FROM limits)",
-    "it has no limit among the limits",
-  );
-  const holes = db.query<{ account: AccountId; versions: number; version: number }, []>(`
-    SELECT account, count(*) AS versions, max(version) AS version FROM limits
-    GROUP BY account HAVING count(*) <> max(version)`);
-  for (const { account, versions, version } of holes.iterate()) {
-    const detail = `of its limits up to version ${version} only ${versions} are there`;
-    findings.add("account-differs", account, null, detail);
+/** What an account has held is the sum of its open holds. */
+function checkHeld(db: Database, findings: Findings): void {
+  const differing = db.query<{ account: AccountId; difference: number }, []>(`
+    SELECT account, sum(held) AS difference FROM
+      (SELECT account, held FROM accounts WHERE held <> 0
+       UNION ALL SELECT account, -amount FROM holds WHERE state = 'open')
+    GROUP BY account HAVING sum(held) <> 0 ORDER BY account`);
+  for (const { account, difference } of differing.iterate()) {
+    const detail = `what it has held is not the sum of its open holds: ${difference} too much`;
+    findings.add("hold-broken", account, null, detail);
   }
-  return countOf(db, "accounts");
 }
 
-function countOf(db: Database, table: "accounts" | "limits" | "entries"): number {
-  return db.query<{ count: number }, []>(`SELECT count(*) AS count FROM ${table}`).get()?.count ?? 0;
+function countOf(db: Database, table: "accounts" | "entries" | "holds"): number {
+  return db.query<{ count: number }, []>(`SELECT count(*) AS count FROM main.${table}`).get()?.count ?? 0;
 }

@@ -1,41 +1,63 @@
 import type { Database } from "bun:sqlite";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
-import { hash53 } from "../duplicate-detector.ts";
+import { INITIAL, timeOf } from "../../ledger/event.ts";
+import { hash53, markOf } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
-import { compareTexts } from "./compare-texts.ts";
+import { type FileEvent, readEvents } from "./journal-rows.ts";
+import { Pace } from "./pace.ts";
 
 interface Effect {
-  readonly account: AccountId;
+  readonly account: AccountId | null;
   readonly seq: number | null;
-  readonly command: string;
   readonly time: number;
 }
 
-/** Reads the commands with a candidate's hash again. If all is well, there are no candidates. */
-export function checkCommands(db: Database, findings: Findings, candidates: ReadonlySet<number>): void {
+/** The id of the command that changed something by an event; `null` if none did. */
+export function commandOf(event: FileEvent): string | null {
+  if (event.type === "refusal" || event.type === "expiry") return null;
+  const id = event.type === "entry" ? event.entry.id : event.id;
+  return id === INITIAL ? null : id;
+}
+
+/** Reads the commands with a candidate's hash again. If all is well, there are seldom candidates. */
+export async function checkCommands(
+  db: Database,
+  findings: Findings,
+  candidates: ReadonlySet<number>,
+): Promise<void> {
   if (candidates.size === 0) return;
-  const rows = db.query<Effect, []>(`
-    SELECT account, seq, command, time FROM entries
-    UNION ALL SELECT account, NULL, command, changed_at FROM limits WHERE command <> 'initial'`);
-  const byCommand = new Map<string, Effect[]>();
-  for (const row of rows.iterate()) {
-    if (!candidates.has(hash53(row.command))) continue;
-    const known = byCommand.get(row.command);
-    if (known === undefined) byCommand.set(row.command, [row]);
-    else known.push(row);
-  }
-  for (const effects of byCommand.values()) {
-    effects.sort(
-      (a, b) => a.time - b.time || compareTexts(a.account, b.account) || (a.seq ?? 0) - (b.seq ?? 0),
-    );
-    for (const [index, effect] of effects.entries()) {
-      const first = effects[index - 1];
-      if (first === undefined) continue;
-      if (effect.command.startsWith("key:") && effect.time >= forgetAt(first.time)) continue;
-      const where = `account ${first.account}${first.seq === null ? "" : `, seq ${first.seq}`}`;
-      const detail = `the command ${effect.command} took effect already: ${where}`;
-      findings.add("command-doubled", effect.account, effect.seq, detail);
+  const effects = new Map<string, Effect>();
+  await readEvents(db, new Pace(), (event) => {
+    const command = commandOf(event);
+    if (command === null || !candidates.has(markOf(hash53(command)))) return;
+    const effect = effectOf(event);
+    const first = effects.get(command);
+    effects.set(command, effect);
+    if (first === undefined) return;
+    // A key may be used again once it is forgotten.
+    if (!command.startsWith("req:") && effect.time >= forgetAt(first.time)) return;
+    const where = `account ${first.account}${first.seq === null ? "" : `, seq ${first.seq}`}`;
+    const detail = `the command ${command} took effect already: ${where}`;
+    findings.add("command-doubled", effect.account, effect.seq, detail);
+  });
+}
+
+function effectOf(event: FileEvent): Effect {
+  const time = timeOf(event);
+  switch (event.type) {
+    case "entry":
+      return { account: event.entry.account, seq: event.entry.seq, time };
+    case "open":
+      return { account: event.account, seq: null, time };
+    case "transaction":
+    case "capture": {
+      const [account] = event.accounts;
+      return { account: account?.id ?? null, seq: account?.seq ?? null, time };
     }
+    case "refusal":
+      return { account: null, seq: null, time };
+    default:
+      return { account: event.account.id, seq: null, time };
   }
 }

@@ -1,11 +1,14 @@
 import type { Database } from "bun:sqlite";
-import type { DecisionEvent } from "../../embedded/remembered-outcome.ts";
-import { SHARD } from "../../embedded/store.ts";
-import { parseEventOrNull, timeOf } from "../../ledger/event.ts";
+import { SHARD } from "../../embedded/read-tables.ts";
+import { type LedgerEvent, parseEventOrNull, timeOf } from "../../ledger/event.ts";
+import type { Place } from "../../ledger/event-results.ts";
 import { type JournalHead, journalHash, NO_HASH } from "../../ledger/journal.ts";
 import type { Findings } from "../findings.ts";
 import { JournalChain } from "../journal/journal-chain.ts";
 import type { Pace } from "./pace.ts";
+
+/** What a data file's journal has: no batch is ever missing there. */
+export type FileEvent = Exclude<LedgerEvent, { readonly type: "missing" }>;
 
 export interface FileJournalRow {
   readonly g: number;
@@ -56,7 +59,7 @@ export async function checkJournal(
   findings: Findings,
   since: JournalHead | null,
   pace: Pace,
-  onEvent: (event: DecisionEvent, text: string) => void,
+  onEvent: (event: FileEvent, place: Place, text: string) => void,
 ): Promise<JournalHead | null> {
   const chain = new JournalChain(findings, since === null ? null : [since]);
   const differs = (detail: string): void => findings.add("journal-differs", null, null, detail);
@@ -65,16 +68,18 @@ export async function checkJournal(
     const texts = takeRow(chain, row);
     if (texts === null) continue;
     let latest = 0;
-    for (const text of texts) {
+    for (const [index, text] of texts.entries()) {
       const event = parseEventOrNull(text);
       if (event === null || event.type === "missing") {
         differs(`row ${g} has what is no decision: ${text.slice(0, 100)}`);
         continue;
       }
       latest = Math.max(latest, timeOf(event));
-      onEvent(event, text);
+      onEvent(event, { shard: SHARD, g, index }, text);
     }
-    if (latest !== time) differs(`row ${g} has the time ${time}, its events have ${latest}`);
+    // A ledger may begin without accounts: then its first row has no event.
+    if (latest !== time && (g > 0 || texts.length > 0))
+      differs(`row ${g} has the time ${time}, its events have ${latest}`);
     if (pace.read(texts.length)) await pace.pause();
   }
   pace.end();
@@ -85,13 +90,13 @@ export async function checkJournal(
 export async function readEvents(
   db: Database,
   pace: Pace,
-  onEvent: (event: DecisionEvent, text: string) => void,
+  onEvent: (event: FileEvent, place: Place, text: string) => void,
 ): Promise<void> {
-  for (const { events } of journalRows(db)) {
+  for (const { g, events } of journalRows(db)) {
     const texts = textsIn(events) ?? [];
-    for (const text of texts) {
+    for (const [index, text] of texts.entries()) {
       const event = parseEventOrNull(text);
-      if (event !== null && event.type !== "missing") onEvent(event, text);
+      if (event !== null && event.type !== "missing") onEvent(event, { shard: SHARD, g, index }, text);
     }
     if (pace.read(texts.length)) await pace.pause();
   }

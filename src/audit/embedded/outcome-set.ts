@@ -1,19 +1,18 @@
 import type { Database } from "bun:sqlite";
-import {
-  type DecisionEvent,
-  rememberedOutcome,
-  type RememberedOutcome,
-} from "../../embedded/remembered-outcome.ts";
+import { clientKeyOf, forgetAt, type RememberedPlace } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
+import { timeOf } from "../../ledger/event.ts";
+import type { Place } from "../../ledger/event-results.ts";
 import { bounds } from "../../bounds.ts";
 import type { Findings } from "../findings.ts";
+import type { FileEvent } from "./journal-rows.ts";
 import { RowHash } from "./row-hash.ts";
 
-interface OutcomeRow extends RememberedOutcome {
+interface OutcomeRow extends RememberedPlace {
   readonly command: string;
 }
 
-const OUTCOMES = "SELECT command, content, outcome, forget_at AS forgetAt FROM outcomes";
+const OUTCOMES = "SELECT command, g, place AS event, forget_at AS forgetAt FROM outcomes";
 
 /**
  * The rows of `outcomes`, each as a hash of 53 bits, to be compared with the journal. A row that follows from no event
@@ -49,10 +48,10 @@ export class OutcomeSet {
   }
 
   /** Takes the next event of the journal. */
-  add(event: DecisionEvent): void {
-    const command = event.type === "entry" ? event.entry.id : event.id;
-    if (!command.startsWith("key:")) return;
-    const expected = { command, ...rememberedOutcome(event) };
+  add(event: FileEvent, { g, index: at }: Place): void {
+    const command = clientKeyOf(event);
+    if (command === null) return;
+    const expected = { command, g, event: at, forgetAt: forgetAt(timeOf(event)) };
     const index = this.#find(hashOf(expected));
     if (index !== null) this.#known[index] = 1;
     else if (expected.forgetAt > this.#latest) this.#addMissing(event, command);
@@ -70,7 +69,7 @@ export class OutcomeSet {
     }
   }
 
-  #addMissing(event: DecisionEvent, command: string): void {
+  #addMissing(event: FileEvent, command: string): void {
     const isThere = this.#db.query<{ command: string }, [string]>(
       "SELECT command FROM outcomes WHERE command = ?",
     );
@@ -92,13 +91,22 @@ export class OutcomeSet {
   }
 }
 
-function placeOf(event: DecisionEvent): readonly [AccountId | null, number | null] {
+function placeOf(event: FileEvent): readonly [AccountId | null, number | null] {
   switch (event.type) {
     case "entry":
       return [event.entry.account, event.entry.seq];
     case "open":
-    case "limit":
       return [event.account, null];
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
+      return [event.account.id, null];
+    case "transaction":
+    case "capture": {
+      const [account] = event.accounts;
+      return account === undefined ? [null, null] : [account.id, account.seq];
+    }
     case "refusal":
       return [null, null];
   }
@@ -106,6 +114,6 @@ function placeOf(event: DecisionEvent): readonly [AccountId | null, number | nul
 
 const rowHash = new RowHash();
 
-function hashOf({ command, content, outcome, forgetAt }: OutcomeRow): number {
-  return rowHash.restart().text(command).text(content).text(outcome).number(forgetAt).bits53;
+function hashOf({ command, g, event, forgetAt: until }: OutcomeRow): number {
+  return rowHash.restart().text(command).number(g).number(event).number(until).bits53;
 }

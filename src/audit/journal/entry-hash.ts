@@ -26,14 +26,20 @@ export class EntryHash {
   }
 
   /**
-   * SQL for the columns of `entries AS e` that {@link ofRow} takes. The value has its sign; it is NULL if no entry can
-   * have it.
+   * SQL for the columns of `entries AS e` that {@link ofRow} takes. The value has its sign; it is 0 if no entry can have
+   * it.
    */
-  get columns(): string {
-    return `
-      ${this.#hash.inSql("e.account")}, e.seq, e.time,
-      CASE WHEN e.value <= 0 THEN NULL WHEN e.kind = 'credit' THEN e.value WHEN e.kind = 'debit' THEN -e.value END,
-      e.balance, e.credit_limit, ${this.#hash.inSql("e.command")}, ${this.#hash.inSql("e.description")}`;
+  get columns(): string[] {
+    return [
+      this.#hash.inSql("e.account"),
+      "e.seq",
+      "e.time",
+      "CASE WHEN e.value <= 0 THEN 0 WHEN e.kind = 'credit' THEN e.value WHEN e.kind = 'debit' THEN -e.value ELSE 0 END",
+      "e.balance",
+      "e.credit_limit",
+      this.#hash.inSql("e.command"),
+      this.#hash.inSql("e.description"),
+    ];
   }
 
   ofRow(row: Float64Array): number {
@@ -72,8 +78,9 @@ export class EntryHash {
   }
 
   #set(field: number, value: number): void {
-    this.#fields.setInt32(8 * field, value, true);
-    this.#fields.setInt32(8 * field + 4, Math.floor(value / TWO_TO_32), true);
+    // With integers of 32 bits these are single instructions, with other numbers calls.
+    this.#fields.setInt32(8 * field, value | 0, true);
+    this.#fields.setInt32(8 * field + 4, Math.floor(value / TWO_TO_32) | 0, true);
   }
 
   /** The hash of the text up to the next space; NaN if there is none. */

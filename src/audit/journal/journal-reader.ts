@@ -1,7 +1,7 @@
 import { bounds } from "../../bounds.ts";
 import { parseEventOrNull } from "../../ledger/event.ts";
 import { HASH_BYTES } from "../../ledger/journal.ts";
-import { integerAt } from "../books/binary-copy-reader.ts";
+import { ARRAY_HEADER_BYTES, integerAt } from "../books/binary-copy-reader.ts";
 import type { Snapshot } from "../books/books-snapshot.ts";
 
 /** A row of the journal as PostgreSQL sends it. It is of use only until the next row. */
@@ -25,8 +25,6 @@ export interface StoredEvents {
 }
 
 const COLUMNS = 6;
-/** Before an array's elements: the number of dimensions, whether it has NULLs, the type, the length, where it begins. */
-const ARRAY_HEADER_BYTES = 20;
 const FORM_HEADER_BYTES = HASH_BYTES + 4 + 8 + 8 + 4;
 
 /**
@@ -57,9 +55,9 @@ export async function readJournal(books: Snapshot, onRow: (row: StoredJournalRow
  * just so are they hashed, see `journalHash`.
  */
 class RowForm {
-  readonly #header = new Uint8Array(FORM_HEADER_BYTES);
-  /** Bun wants room for the longest of its hashes. */
-  readonly #digest = new Uint8Array(64);
+  /** What is hashed. It is hashed in one call: an object for the hash of each row would leave much behind. */
+  #form = new Uint8Array(64 * 1024);
+  readonly #digest = new Uint8Array(HASH_BYTES);
   #view: DataView = new DataView(new ArrayBuffer(0));
   #bytes: Uint8Array = new Uint8Array(0);
   /** Where each column's bytes begin, and how many they are; 0 for NULL. */
@@ -100,15 +98,17 @@ class RowForm {
     // An empty array has no dimensions, and ends after the type. A NULL in it can only be damage.
     const isList = elementsEnd > elements && view.getInt32(array) === 1 && view.getInt32(array + 4) === 0;
     const count = isList ? view.getInt32(array + 12) : 0;
-    const header = this.#header;
-    header.set(previous.subarray(0, HASH_BYTES));
-    header.set(this.#column(0), HASH_BYTES);
-    header.set(this.#column(1), HASH_BYTES + 4);
-    header.set(this.#column(2), HASH_BYTES + 12);
-    new DataView(header.buffer).setInt32(HASH_BYTES + 20, count);
-    const hasher = new Bun.CryptoHasher("sha256").update(header);
-    if (isList) hasher.update(this.#bytes.subarray(elements, elementsEnd));
-    hasher.digest(this.#digest);
+    const listed = isList ? elementsEnd - elements : 0;
+    if (this.#form.length < FORM_HEADER_BYTES + listed)
+      this.#form = new Uint8Array(2 * (FORM_HEADER_BYTES + listed));
+    const form = this.#form;
+    form.set(previous.subarray(0, HASH_BYTES));
+    form.set(this.#column(0), HASH_BYTES);
+    form.set(this.#column(1), HASH_BYTES + 4);
+    form.set(this.#column(2), HASH_BYTES + 12);
+    new DataView(form.buffer).setInt32(HASH_BYTES + 20, count);
+    form.set(this.#bytes.subarray(elements, elements + listed), FORM_HEADER_BYTES);
+    Bun.SHA256.hash(form.subarray(0, FORM_HEADER_BYTES + listed), this.#digest);
     const each = (onEvent: (from: number, to: number) => void): void => {
       let at = elements;
       for (let event = 0; event < count; event += 1) {
@@ -122,7 +122,7 @@ class RowForm {
       g: integerAt(view, this.gAt),
       previous,
       hash,
-      fits: previous.length === HASH_BYTES && isSame(hash, this.#digest.subarray(0, HASH_BYTES)),
+      fits: previous.length === HASH_BYTES && isSame(hash, this.#digest),
       events: { view, each },
       gone: count > 0 ? goneIn(view, elements + 4, elements + 4 + view.getInt32(elements)) : null,
     };

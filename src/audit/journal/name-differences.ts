@@ -67,13 +67,13 @@ export async function nameDifferences(
   };
   for (const { kind, name, place: placeOf, text } of TABLES) {
     if (kind === ENTRY) continue;
-    const query = `SELECT ${hash.inSql("account")}, ${placeOf}, ${hash.inSql(text)} FROM ${name}`;
-    await books.stream(query, 3, ([account = 0, place = 0, rowHash = 0]) => {
+    const columns = [hash.inSql("account"), placeOf, hash.inSql(text)];
+    await books.scan(name, columns, ([account = 0, place = 0, rowHash = 0]) => {
       if (some.has(bucketOf(kind, account, place))) takeKept(kind, account, place, rowHash);
     });
   }
   const entryHash = new EntryHash(hash);
-  await books.stream(`SELECT ${entryHash.columns} FROM entries AS e`, 8, (row) => {
+  await books.scan("entries", entryHash.columns, (row) => {
     const [account = 0, seq = 0] = row;
     if (some.has(bucketOf(ENTRY, account, seq))) takeKept(ENTRY, account, seq, entryHash.ofRow(row));
   });

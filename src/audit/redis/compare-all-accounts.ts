@@ -28,7 +28,7 @@ interface FoundKey {
   readonly isKnown: boolean;
 }
 
-const CHUNKS_BETWEEN_COLLECTIONS = 40;
+const CHUNKS_BETWEEN_COLLECTIONS = 20;
 const ACCOUNT_KEY = /^razonete:\{(\d+)\}:account:(.*)$/s;
 
 /**
@@ -124,7 +124,7 @@ export class CompareAllAccounts {
         continue;
       }
       this.#statements += 1;
-      if (!known.isSame(id, shown.row, shown.name, shown.statement)) others.set(id, shown);
+      if (!known.isSame(id, shown)) others.set(id, shown);
     }
     if (others.size === 0) return;
     const same = await this.#sameInBooks(others);
@@ -134,12 +134,12 @@ export class CompareAllAccounts {
   /** The accounts that are exactly the same in the books a moment later, including their statements. */
   async #sameInBooks(accounts: ReadonlyMap<AccountId, RedisAccount>): Promise<Set<AccountId>> {
     const rows = await this.#options.queryBooks(
-      `SELECT a.account, coalesce(a.name, '') AS name, concat_ws(' ', a.credit_limit, a.balance, a.held, a.seq, coalesce(
+      `SELECT a.account, concat_ws(E'\\n', concat_ws(' ', a.credit_limit, a.balance, a.held, a.seq, coalesce(
            (SELECT e.time FROM entries AS e WHERE e.account = a.account AND e.seq = a.seq), a.opened_at
-         ), a.unit, a.state, a.opened_at) AS row, (
+         ), a.unit, a.state, a.opened_at), coalesce(a.name, ''), (
          SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
          WHERE e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max} AND e.seq <= a.seq
-       ) AS statement
+       )) AS kept
        FROM accounts AS a WHERE a.account = ANY($1::text::text[])`,
       [texts([...accounts.keys()], (account) => account)],
     );
@@ -147,8 +147,8 @@ export class CompareAllAccounts {
     for (const row of rows) {
       const id = String(row["account"]);
       const shown = accounts.get(id);
-      if (shown === undefined || shown.row !== row["row"] || shown.name !== row["name"]) continue;
-      if (shown.statement.join("\n") === (row["statement"] ?? "")) same.add(id);
+      if (shown === undefined) continue;
+      if ([shown.row, shown.name, ...shown.statement].join("\n") === row["kept"]) same.add(id);
     }
     return same;
   }

@@ -24,10 +24,12 @@ export type FoundAccount =
 export function parseFound(account: AccountId, result: ReadResult | undefined): FoundAccount {
   if (result === undefined || result === "missing") return "missing";
   if ("unreadable" in result) return result;
+  const row = result.row.toString();
   try {
-    return { state: accountOfRow(account, result.row, result.name), statement: result.statement };
+    const state = accountOfRow(account, row, result.name.toString());
+    return { state, statement: result.statement.map(String) };
   } catch {
-    return { unreadable: quote(result.row) };
+    return { unreadable: quote(row) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { ErrorReply } from "@redis/client";
+import { ErrorReply, RESP_TYPES } from "@redis/client";
 import { z } from "zod";
 import type { AccountId } from "../../ledger/account.ts";
 import {
@@ -21,19 +21,20 @@ export interface Head {
   readonly other: number | null;
 }
 
-/** An account in Redis with its statement, read together. */
+/** An account in Redis with its statement, read together. As bytes: of millions of texts few are needed as such. */
 export interface RedisAccount {
   /** See `accountOfRow`; damage may have changed it to anything. */
-  readonly row: string;
-  readonly name: string;
-  /** Newest first. */
-  readonly statement: readonly string[];
+  readonly row: Buffer;
+  readonly name: Buffer;
+  /** The events, newest first. */
+  readonly statement: readonly Buffer[];
 }
 
 /** `unreadable` has Redis's error. */
 export type ReadResult = RedisAccount | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
+const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
@@ -116,15 +117,10 @@ export class RedisReader {
   async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["s", account]);
     try {
-      const reply: unknown = await this.#redis.sendCommand([
-        "FCALL_RO",
-        "razonete_read",
-        "1",
-        headKey(shard),
-        epoch,
-        "0",
-        ...args,
-      ]);
+      const reply: unknown = await this.#redis.sendCommand(
+        ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],
+        AS_BYTES,
+      );
       return readingsReply
         .parse(reply)
         .slice(1)
@@ -148,17 +144,14 @@ function numberOf(field: string | null | undefined): number | null {
   return typeof field === "string" ? Number(field) : null;
 }
 
-function parseAccount(row: readonly unknown[]): RedisAccount {
-  const statement: string[] = [];
-  for (let index = FIELDS_BEFORE_STATEMENT; index < row.length; index += 1)
-    statement.push(textOf(row[index]));
-  return { row: textOf(row[0]), name: textOf(row[1]), statement };
+/** Row and name, then the statement: see the top of ledger.lua. */
+function parseAccount([row, name, ...statement]: readonly unknown[]): RedisAccount {
+  return { row: bytesOf(row), name: bytesOf(name), statement: statement.map(bytesOf) };
 }
-
-/** Row and name: see the top of ledger.lua. */
-const FIELDS_BEFORE_STATEMENT = 2;
 
 /** A missing field counts as an empty one. */
-function textOf(field: unknown): string {
-  return typeof field === "string" ? field : "";
+function bytesOf(field: unknown): Buffer {
+  return field instanceof Buffer ? field : NOTHING;
 }
+
+const NOTHING = Buffer.alloc(0);

@@ -51,6 +51,8 @@ export type FindingName =
   | "account-differs"
   /** An account that has entries or limits does not exist, or the other way round. */
   | "account-missing"
+  /** A hold has ended twice, or what an account has held is not the sum of its open holds. */
+  | "hold-broken"
   /** An account in Redis differs from books and outbox. */
   | "redis-differs"
   /** Redis is older than the books, than the feed, or than what was answered. */
@@ -73,7 +75,7 @@ export type FindingName =
   | "journal-cut"
   /** A row of the journal is not the one that was noted. */
   | "journal-rewritten"
-  /** A row of accounts, entries, limits or outcomes is not what the journal makes of it, or the cursor. */
+  /** A row of accounts, entries, holds, limits, reversals or outcomes is not what the journal makes of it, or the cursor. */
   | "journal-differs"
   /** The file or a table cannot be read, or has something else than expected. */
   | "unreadable";

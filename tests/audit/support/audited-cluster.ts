@@ -6,6 +6,9 @@ import { call } from "../../support/api.ts";
 import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
 import { KeptBooks } from "../../support/kept-books.ts";
 
+export const ACCOUNT_3 = "razonete:{0}:account:3";
+export const STATEMENT_3 = "razonete:{0}:statement:3";
+
 const openedReply = z.object({ id: z.string() });
 
 /** A cluster with some entries in accounts 1 to 5, and its audit. */
@@ -58,6 +61,25 @@ export class AuditedCluster implements AsyncDisposable {
   /** The same as places, in the order in which they were found. */
   async found(): Promise<string[]> {
     return places(await this.audit());
+  }
+
+  /**
+   * Places that the audit names after these commands were given to Redis. What they do to account 3, the head and the
+   * outbox is undone afterwards.
+   */
+  async foundWith(damage: readonly (readonly string[])[]): Promise<string[]> {
+    const { cluster } = this;
+    const keys = [ACCOUNT_3, STATEMENT_3, "razonete:{0}:head", "razonete:{0}:outbox"];
+    for (const key of keys) await cluster.redisCommand("COPY", key, `saved:${key}`, "REPLACE");
+    try {
+      for (const command of damage) await cluster.redisCommand(...command);
+      return await this.found();
+    } finally {
+      for (const key of keys) {
+        const there = (await cluster.redisCommand("EXISTS", `saved:${key}`)) === 1;
+        await cluster.redisCommand(...(there ? ["RENAME", `saved:${key}`, key] : ["DEL", key]));
+      }
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -19,6 +19,7 @@ import { startNats } from "../../support/servers/nats.ts";
 import { startPostgres } from "../../support/servers/postgres.ts";
 import { startRedis } from "../../support/servers/redis.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { rebuildFile } from "../../../src/rebuild/rebuild-file.ts";
 import { connectRedis, headKey, type Redis } from "../../../src/decide/redis-client.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
@@ -27,7 +28,7 @@ const FILL_ACCOUNTS = 10_000;
 const FILE_BATCH = Number(process.env["FILE_BATCH"] ?? 10);
 const BATCH_ENTRIES = 50;
 
-/** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL, SQLite and Lua. */
+/** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL and Lua. */
 const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
 const VALUE = "CASE s % 2 WHEN 1 THEN 1000 ELSE 900 END";
 const BALANCE = "s / 2 * 100 + CASE s % 2 WHEN 1 THEN 1000 ELSE 0 END";
@@ -76,17 +77,6 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
     UPDATE cursors SET last_g = g - 1;
   END
   $$`;
-
-/** In a data file: of the length of an id that the ledger made. */
-const FILE_ACCOUNT = "printf('a0mc3k9d2%012d', a)";
-
-const FILL_FILE = (accounts: number, each: number): string => `
-  WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts}),
-    s (s) AS (SELECT 1 UNION ALL SELECT s + 1 FROM s WHERE s < ${each})
-  INSERT INTO entries
-  SELECT ${FILE_ACCOUNT}, s, ${KIND}, ${VALUE}, ${BALANCE}, 'descricao',
-    'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 1700000000000000 + s * ${accounts} + a
-  FROM a, s ORDER BY a, s`;
 
 const FILL_REDIS = `
   local function text(n) return string.format('%.0f', n) end
@@ -175,19 +165,14 @@ async function measureFile(): Promise<void> {
   await new EmbeddedLedger({ file }).close();
   const db = new Database(file);
   db.run("PRAGMA synchronous = OFF");
-  for (const table of ["journal", "accounts", "limits"]) db.run(`DELETE FROM ${table}`);
-  const numbers = `WITH RECURSIVE a (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM a WHERE a < ${accounts})`;
-  db.run(
-    `${numbers} INSERT INTO accounts SELECT ${FILE_ACCOUNT}, 'BRL/2', NULL, 'open', 0, 'req:' || a, 1 FROM a`,
-  );
-  db.run(`${numbers} INSERT INTO limits SELECT ${FILE_ACCOUNT}, 1, 100000, 0, 'req:' || a, 1 FROM a`);
-  db.run(FILL_FILE(accounts, each));
+  db.run("DELETE FROM journal");
   fillJournal(db);
   db.close(true);
+  await rebuildFile(file, { confirm: async () => true, say: () => {}, onProgress: () => {} });
   await audit(["--data", folder.path], {});
 }
 
-/** The same in the journal: first all accounts, then the entries in the order of their times. */
+/** First all accounts, then the entries in the order of their times. A rebuild makes the tables of it. */
 function fillJournal(db: Database): void {
   const insert = db.prepare("INSERT INTO journal (g, time, events, previous, hash) VALUES (?, ?, ?, ?, ?)");
   let previous = NO_HASH;
@@ -205,7 +190,7 @@ function fillJournal(db: Database): void {
     events = [];
   };
   db.transaction(() => {
-    for (let a = 1; a <= accounts; a += 1) add(`o ${fileAccount(a)} 1 100000 req:${a} BRL/2 `, 1);
+    for (let a = 1; a <= accounts; a += 1) add(`o ${fileAccount(a)} 1 100000 req:${a} - BRL/2 `, 1);
     flush(1);
     for (let s = 1; s <= each; s += 1) {
       const [letter, value] = s % 2 === 1 ? ["c", 1000] : ["d", 900];

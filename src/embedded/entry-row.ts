@@ -1,0 +1,47 @@
+import { WORLD } from "../ledger/account.ts";
+import type { LedgerEvent } from "../ledger/event.ts";
+import { entriesOf, type Place } from "../ledger/event-results.ts";
+
+/** A row of `entries`, with its columns in their order. */
+export interface EntryRow {
+  readonly account: string;
+  readonly seq: number;
+  readonly amount: number;
+  readonly balance: number;
+  readonly description: string;
+  readonly command: string;
+  readonly time: number;
+  readonly g: number;
+  readonly place: number;
+  readonly part: number | null;
+  readonly decided_at: number | null;
+  readonly counterparty: string | null;
+  readonly reference: string | null;
+}
+
+/** The rows that an event makes, in the order of its postings. */
+export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
+  const { g, index } = place;
+  if (event.type === "entry") {
+    const { account, seq, kind, value, balance, description, id: command, time } = event.entry;
+    const amount = kind === "credit" ? value : -value;
+    const entry = { account, seq, amount, balance, description, command, time, g, place: index };
+    return [{ ...entry, part: null, decided_at: null, counterparty: null, reference: null }];
+  }
+  if (event.type !== "transaction" && event.type !== "capture") return [];
+  return entriesOf(event, place).map((entry, part) => ({
+    account: entry.account,
+    seq: entry.seq,
+    amount: entry.kind === "credit" ? entry.value : -entry.value,
+    balance: entry.balance,
+    description: entry.description,
+    command: entry.id,
+    time: entry.time,
+    g,
+    place: index,
+    part,
+    decided_at: event.time,
+    counterparty: entry.counterparty === WORLD ? null : entry.counterparty,
+    reference: entry.reference,
+  }));
+}

@@ -1,0 +1,106 @@
+import type { KeptEntries } from "../decide/ports.ts";
+import { type AccountId, type Micros, type Party, WORLD } from "../ledger/account.ts";
+import type { EntryKind, KeptEntry } from "../ledger/entry.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import type { BalanceAt, EntriesPage, LedgerTotals } from "../ledger/ledger.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { Queryable } from "./postgres-client.ts";
+
+/** What is read of an entry. */
+interface EntryRow {
+  readonly account: AccountId;
+  readonly seq: number;
+  readonly kind: EntryKind;
+  readonly value: number;
+  readonly balance: number;
+  readonly description: string;
+  readonly id: string;
+  readonly time: Micros;
+  readonly shard: number;
+  readonly g: number;
+  readonly event: number;
+  readonly decided_at: Micros | null;
+  readonly counterparty: Party | null;
+  readonly reference: string | null;
+}
+
+/** If the books do not have the account, or not yet, there are none. */
+export async function readEntries(sql: Queryable, id: AccountId, page: EntriesPage): Promise<KeptEntries> {
+  const { count, order, from, before, fromTime, beforeTime } = page;
+  const within = [
+    from === null ? sql`` : sql`AND seq >= ${from}`,
+    before === null ? sql`` : sql`AND seq < ${before}`,
+    fromTime === null ? sql`` : sql`AND seq >= first_seq(a.account, a.seq, ${fromTime})`,
+    beforeTime === null ? sql`` : sql`AND seq < first_seq(a.account, a.seq, ${beforeTime})`,
+  ];
+  const rows = await sql<{ kept_seq: number; entry: EntryRow | null }[]>`
+    SELECT a.seq AS kept_seq, to_json(e) AS entry
+    FROM accounts AS a
+    LEFT JOIN LATERAL (
+      SELECT account, seq, kind, value, balance, description, command AS id, time, shard, g, event, decided_at,
+        counterparty, reference
+      FROM entries
+      WHERE account = a.account ${within}
+      ORDER BY seq ${order === "asc" ? sql`ASC` : sql`DESC`} LIMIT ${count}
+    ) AS e ON true
+    WHERE a.account = ${id}`;
+  const entries = rows.flatMap(({ entry }) => (entry === null ? [] : [keptEntry(entry)]));
+  return { keptSeq: rows[0]?.kept_seq ?? 0, entries };
+}
+
+function keptEntry(row: EntryRow): KeptEntry {
+  const { shard, g, event, decided_at: decidedAt, counterparty, ...entry } = row;
+  const transaction = eventId("t", shard, g, event, decidedAt ?? entry.time);
+  return { ...entry, counterparty: counterparty ?? WORLD, transaction };
+}
+
+export async function readBalanceAt(sql: Queryable, id: AccountId, time: Micros): Promise<BalanceAt | null> {
+  const [row] = await sql<BalanceAt[]>`
+    SELECT a.account AS id, a.unit, coalesce(e.balance, 0) AS balance, coalesce(e.seq, 0) AS seq
+    FROM accounts AS a
+    LEFT JOIN entries AS e ON e.account = a.account AND e.seq = first_seq(a.account, a.seq, ${time}::bigint + 1) - 1
+    WHERE a.account = ${id}`;
+  return row === undefined ? null : { ...row };
+}
+
+/** The events of a batch; `null` if it is not kept. */
+export async function readBatch(sql: Queryable, shard: number, g: number): Promise<LedgerEvent[] | null> {
+  const [row] = await sql<{ events: readonly string[] }[]>`
+    SELECT array_to_json(events) AS events FROM journal WHERE shard = ${shard} AND g = ${g}`;
+  return row === undefined ? null : row.events.map(parseEvent);
+}
+
+/** All of one moment. */
+export async function readTotals(
+  sql: Queryable,
+): Promise<Omit<LedgerTotals, "lagMilliseconds"> & { readonly lastTime: Micros }> {
+  const rows = await sql<
+    {
+      last_time: number;
+      unit: string | null;
+      accounts: number;
+      transactions: number;
+      balances: string;
+      world: string;
+    }[]
+  >`
+    SELECT t.*, coalesce(last.time, 0) AS last_time
+    FROM (SELECT max(j.time) AS time FROM cursors AS c JOIN journal AS j ON j.shard = c.shard AND j.g = c.last_g) AS last
+    LEFT JOIN (
+      SELECT unit, sum(accounts)::bigint AS accounts, sum(transactions)::bigint AS transactions,
+        sum(balances)::text AS balances, sum(world)::text AS world
+      FROM totals GROUP BY unit
+    ) AS t ON true
+    ORDER BY t.unit`;
+  const units = rows.filter(({ unit }) => unit !== null);
+  return {
+    accounts: units.reduce((sum, { accounts }) => sum + accounts, 0),
+    transactions: units.reduce((sum, { transactions }) => sum + transactions, 0),
+    units: units.map(({ unit, balances, world }) => ({
+      unit: unit ?? "",
+      balances: BigInt(balances),
+      world: BigInt(world),
+    })),
+    lastTime: rows[0]?.last_time ?? 0,
+  };
+}

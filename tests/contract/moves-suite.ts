@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, describe } from "bun:test";
+import { accountsSection } from "./accounts-section.ts";
+import { groupsSection } from "./groups-section.ts";
+import { holdEndsSection } from "./hold-ends-section.ts";
+import { holdsSection } from "./holds-section.ts";
+import { listsSection } from "./lists-section.ts";
+import { readsSection } from "./reads-section.ts";
+import { refusalsSection } from "./refusals-section.ts";
+import { reversalsSection } from "./reversals-section.ts";
+import type { LedgerUnderTest, Skips } from "./support/commands.ts";
+import { type Moves, movesOf } from "./support/moves.ts";
+import { transactionsSection } from "./transactions-section.ts";
+
+/** The contract of the port for what moves money: every adapter passes it whole. */
+export function movesSuite(name: string, start: () => Promise<LedgerUnderTest>, skips: Skips = {}): void {
+  describe(`moves of money: ${name}`, () => {
+    let subject: LedgerUnderTest;
+    let moves: Moves;
+    beforeEach(async () => {
+      subject = await start();
+      moves = movesOf(subject, skips);
+    });
+    afterEach(() => subject.dispose());
+
+    const sections = {
+      accounts: accountsSection,
+      transactions: transactionsSection,
+      refusals: refusalsSection,
+      reversals: reversalsSection,
+      holds: holdsSection,
+      "ends of holds": holdEndsSection,
+      groups: groupsSection,
+      reads: readsSection,
+      lists: listsSection,
+    };
+    for (const [section, define] of Object.entries(sections))
+      describe(section, () => define(() => moves, skips));
+  });
+}

@@ -1,0 +1,43 @@
+import type { AccountId } from "../../../src/ledger/account.ts";
+import type { OpenAccount } from "../../../src/ledger/command.ts";
+import type { Ledger } from "../../../src/ledger/ledger.ts";
+import { accepted, type LedgerUnderTest, open, resultOf, type Skips, transaction } from "./commands.ts";
+
+/** What the sections of the suite use. */
+export interface Moves {
+  readonly ledger: Ledger;
+  readonly skips: Skips;
+  advanceClock(seconds: number): void;
+  /** Lets so many seconds pass, in whichever way. */
+  pass(seconds: number): Promise<void>;
+  /** Opens an account, on the same shard as the others, and brings it to a balance. */
+  account(creditLimit: number, balance?: number, changes?: Partial<OpenAccount>): Promise<AccountId>;
+}
+
+/** Accounts with the same tag are on one shard. */
+const TAG = "{moves}";
+
+export function movesOf(subject: LedgerUnderTest, skips: Skips): Moves {
+  const { ledger } = subject;
+  let count = 0;
+  return {
+    ledger,
+    skips,
+    advanceClock: (seconds) => subject.advanceClock(seconds),
+    pass: async (seconds) => {
+      if (skips.clock === undefined) subject.advanceClock(seconds);
+      else await Bun.sleep(seconds * 1000 + 100);
+    },
+    account: async (creditLimit, balance = 0, changes = {}) => {
+      count += 1;
+      const id = `${TAG}${String(count).padStart(3, "0")}`;
+      accepted(await ledger.submit(open(creditLimit, { account: id, ...changes })));
+      if (balance > 0) resultOf(await ledger.submit(transaction([["@world", id, balance]])));
+      if (balance < 0) resultOf(await ledger.submit(transaction([[id, "@world", -balance]])));
+      return changes.account ?? id;
+    },
+  };
+}
+
+/** An account of the same shard that nobody opens. */
+export const NOBODY: AccountId = `${TAG}nobody`;

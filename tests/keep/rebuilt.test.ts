@@ -1,0 +1,97 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { bounds } from "../../src/bounds.ts";
+import { rebuildCluster } from "../../src/rebuild/rebuild-cluster.ts";
+import { journalFaults } from "../support/kept-journal.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { failure } from "./divergence-section.ts";
+import { booksUnderTest } from "./support/books-under-test.ts";
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(serversMissing !== null)("the books, made anew from their journal", () => {
+  const setup = booksUnderTest();
+
+  const rebuild = () =>
+    rebuildCluster(setup.url, { confirm: async () => true, say: () => {}, onProgress: () => {} });
+
+  /** All kinds of events, in more batches than are made anew at once. */
+  async function fill(): Promise<void> {
+    const { source } = setup;
+    const holds: string[] = [];
+    const hold = (account: string) => {
+      const text = source.hold(account, 3, { reference: "r", metadata: { b: "1", aa: "2" } });
+      holds.push(source.latest.hold);
+      return text;
+    };
+    await setup.keep(
+      source.open("a", 50, "Ana", { unit: "USD/2", metadata: { tier: "gold" } }),
+      source.entry("a", 7),
+      source.change("a", { limit: 60 }),
+      source.change("a", { state: "frozen", name: null }),
+    );
+    const transfer = source.transaction(
+      [
+        ["1", "2", 5],
+        ["2", "@world", 1],
+      ],
+      { description: "a \u0001 b" },
+    );
+    const { transaction } = source.latest;
+    await setup.keep(transfer, hold("1"), hold("2"), hold("3"), hold("4"));
+    await setup.keep(
+      source.transaction([["2", "1", 5]], { reverses: transaction }),
+      source.capture(holds[0] ?? "", [["3", 2]]),
+      source.release(holds[1] ?? ""),
+      source.refusal("1"),
+    );
+    const many = Array.from({ length: bounds.rebuild_page_journal_rows + 5 }, () =>
+      source.close([source.entry("5", 2)]),
+    );
+    await setup.books.keep(0, many);
+    await setup.keep(source.expire(holds[2] ?? ""));
+    expect(await journalFaults(setup.sql)).toEqual([]);
+  }
+
+  test("are the same; where they were changed, they are put right", async () => {
+    await fill();
+    expect(await rebuild()).toMatchObject({ type: "not-needed" });
+    const damage = [
+      "UPDATE accounts SET metadata = '{}', held = 1 WHERE account = '4'",
+      "UPDATE accounts SET opening = 'x' WHERE account = 'a'",
+      "UPDATE entries SET counterparty = 'x', decided_at = 1 WHERE account = '2' AND seq = 1",
+      "UPDATE entries SET g = g + 1 WHERE account = '5' AND seq = 3",
+      "DELETE FROM limits WHERE account = 'a' AND version = 2",
+      "UPDATE holds SET state = 'open', ended_g = NULL, ended_event = NULL, ended_at = NULL WHERE state = 'captured'",
+      "DELETE FROM holds WHERE state = 'expired'",
+      "UPDATE reversals SET reversal = 'x'",
+      "UPDATE totals SET balances = balances + 1",
+    ];
+    for (const one of damage) await setup.sql.unsafe(one);
+    expect(await rebuild()).toMatchObject({
+      type: "rebuilt",
+      tables: [
+        { table: "accounts", rows: 6, differing: 2 },
+        { table: "limits", rows: 7, differing: 1 },
+        { table: "entries", differing: 2 },
+        { table: "holds", rows: 4, differing: 2, first: [{ account: "1" }, { account: "3" }] },
+        { table: "reversals", rows: 1, differing: 1, first: [{ account: "t0-2-0-10001" }] },
+        { table: "totals", rows: 2, differing: 2, first: [{ account: "BRL/2" }, { account: "USD/2" }] },
+      ],
+    });
+    expect(await journalFaults(setup.sql)).toEqual([]);
+    // The writer goes on in the new tables.
+    await setup.keep(setup.source.entry("1", 1));
+    expect(await journalFaults(setup.sql)).toEqual([]);
+  });
+
+  test("are not made of events that do not follow from each other", async () => {
+    const { source } = setup;
+    await setup.keep(source.entry("1", 5));
+    await setup.sql`UPDATE accounts SET balance = 7, seq = 3 WHERE account = '1'`;
+    source.accounts.set("1", { ...source.accounts.get("2"), balance: 7, seq: 3, limit: 100_000 } as never);
+    await setup.keep(source.entry("1", 1));
+    expect(String(await failure(rebuild()))).toMatch(
+      /the journal makes no books \(.*account 1, seq 4.*\): put back a backup; nothing was changed\.$/,
+    );
+  });
+});
