@@ -145,12 +145,13 @@ describe("a request", () => {
     await server.client.send(method, path, body);
     expect(server.ledger.commands).toEqual([{ ...content, id: expect.stringMatching(/^req:[\w-]+$/) }]);
     server.ledger.commands.length = 0;
-    await server.client.send(method, path, body, { "idempotency-key": "a~key", "x-request-id": "stamp" });
+    const [key, stamp] = [crypto.randomUUID(), crypto.randomUUID()];
+    await server.client.send(method, path, body, { "idempotency-key": key, "x-request-id": stamp });
     const isDryRun = content.type === "transaction" && content.isDryRun;
-    expect(server.ledger.commands).toEqual([{ ...content, id: isDryRun ? "req:stamp" : "key:a~key" }]);
+    expect(server.ledger.commands).toEqual([{ ...content, id: isDryRun ? `req:${stamp}` : `key:${key}` }]);
     server.ledger.commands.length = 0;
-    await server.client.send(method, path, body, { "x-request-id": "stamp" });
-    expect(server.ledger.commands).toEqual([{ ...content, id: "req:stamp" }]);
+    await server.client.send(method, path, body, { "x-request-id": stamp });
+    expect(server.ledger.commands).toEqual([{ ...content, id: `req:${stamp}` }]);
   });
 
   test("for one thing reads nothing before, but for a change or a split that has to fit what there is", async () => {

@@ -120,8 +120,8 @@ export function fieldsSection(api: Client): void {
       [{ account: "1", balance: { gte: 1, lte: 2 } }, "/balance"],
       [{ account: "1", balance: { eq: 1.5 } }, "/balance/eq"],
       [{ account: "1", balance: { gte: -MAX - 1 } }, "/balance/gte"],
-      [{ account: "1", balance: { gt: 1 } }, "/balance/gt"],
-      [{ account: "1", held: { eq: 1 } }, "/held"],
+      [{ account: "1", balance: { gt: 1 } }, "/balance/gt", "/balance"],
+      [{ account: "1", held: { eq: 1 } }, "/held", ""],
     ] as const) {
       wrong(
         "POST",
@@ -209,7 +209,7 @@ export function fieldsSection(api: Client): void {
     test("the longest texts that are allowed come back as they were sent", async () => {
       const name = "😀".repeat(100);
       const metadata = { ["é".repeat(40)]: "😀".repeat(200), __proto__x: "", toString: "a\n\u0001\u2028|" };
-      const id = `${crypto.randomUUID()}`.padEnd(64, "{");
+      const id = crypto.randomUUID().padEnd(64, "{");
       const opened = await json(
         await api.post("/v1/accounts", { id, unit: "A234567890_2345Z/99", name, metadata }),
         201,
@@ -236,11 +236,8 @@ export function fieldsSection(api: Client): void {
       const text = '{"unit": "A", "metadata": {"__proto__": "p", "constructor": "c", "toString": "t"}}';
       const { id } = await json<{ id: string }>(await api.post("/v1/accounts", text), 201);
       const { metadata } = await api.readAccount(id);
-      expect(Object.entries(metadata).toSorted()).toEqual([
-        ["__proto__", "p"],
-        ["constructor", "c"],
-        ["toString", "t"],
-      ]);
+      const members = new Map(Object.entries(metadata));
+      expect(members).toEqual(new Map([["__proto__", "p"], ["constructor", "c"], ["toString", "t"]]));
     });
 
     test("a query parameter that a route does not know is 422, on every route", async () => {
