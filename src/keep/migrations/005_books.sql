@@ -185,7 +185,11 @@ CREATE FUNCTION add_changes(
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
   helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
   worlds numeric[], transactions_ integer[]
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS void LANGUAGE plpgsql
+-- Rows are found by keys, however many. To plan that anew for each call would take longer than to do it.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET jit = off
+AS $$
 DECLARE
   by_row constant text := left(separators, 1);
   by_field constant text := right(separators, 1);
@@ -325,7 +329,9 @@ CREATE FUNCTION keep_batches(
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
   helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
   worlds numeric[], transactions_ integer[]
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
 DECLARE
   separator constant text := left(separators, 1);
   found_g bigint;
