@@ -1,24 +1,14 @@
 import { booksThat } from "./support/books-that.ts";
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { booksThat } from "./support/books-that.ts";
 import { truncateSync } from "node:fs";
-import { booksThat } from "./support/books-that.ts";
 import { Glob } from "bun";
-import { booksThat } from "./support/books-that.ts";
 import { join } from "node:path";
-import { booksThat } from "./support/books-that.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
-import { booksThat } from "./support/books-that.ts";
 import { eventually } from "../support/eventually.ts";
-import { booksThat } from "./support/books-that.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { booksThat } from "./support/books-that.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { booksThat } from "./support/books-that.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
-import { booksThat } from "./support/books-that.ts";
 import { fenced } from "./support/fenced.ts";
-import { booksThat } from "./support/books-that.ts";
 import { credit, settle, submitted } from "./support/settling.ts";
 
 failOnLeaks();
