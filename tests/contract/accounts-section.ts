@@ -11,7 +11,7 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import { type Moves, NOBODY } from "./support/moves.ts";
 
 export function accountsSection(the: () => Moves): void {

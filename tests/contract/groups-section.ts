@@ -13,7 +13,7 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import { type Moves, NOBODY } from "./support/moves.ts";
 
 /** Commands of which all are done or none. */

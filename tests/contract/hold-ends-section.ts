@@ -15,7 +15,7 @@ import {
   type Skips,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import type { Moves } from "./support/moves.ts";
 
 /** Of capture, release and expiry exactly one happens. */

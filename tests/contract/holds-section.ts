@@ -14,7 +14,7 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import type { Moves } from "./support/moves.ts";
 
 export function holdsSection(the: () => Moves): void {

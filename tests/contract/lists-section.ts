@@ -19,7 +19,7 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import type { Moves } from "./support/moves.ts";
 
 const ALL_ACCOUNTS: AccountFilter = {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { AccountId } from "../../src/ledger/account.ts";
 import type { EntriesPage } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
-import { held, hold, page, resultOf, transact, transaction } from "./support/commands.ts";
+import { held, hold, page, resultOf, transact, transaction } from "../support/ledger/commands.ts";
 import { type Moves, NOBODY } from "./support/moves.ts";
 
 export function readsSection(the: () => Moves): void {

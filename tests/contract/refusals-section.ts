@@ -14,7 +14,7 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import { type Moves, NOBODY } from "./support/moves.ts";
 
 /** The order of precedence: each case is also refused for what comes later. */

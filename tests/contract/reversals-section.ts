@@ -10,7 +10,7 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 import type { Moves } from "./support/moves.ts";
 
 export function reversalsSection(the: () => Moves): void {

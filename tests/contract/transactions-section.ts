@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { MONEY_CENTS_MAX } from "../../src/ledger/rules.ts";
-import { condition, moved, page, refused, resultOf, transaction } from "./support/commands.ts";
+import { condition, moved, page, refused, resultOf, transaction } from "../support/ledger/commands.ts";
 import { type Moves, NOBODY } from "./support/moves.ts";
 
 export function transactionsSection(the: () => Moves): void {
