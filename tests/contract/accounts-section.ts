@@ -12,7 +12,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 export function accountsSection(the: () => Moves): void {
   const opening = { unit: "CREDITS/6", name: "Zé 😀", metadata: { tier: "gold", ["__proto__"]: "x" } };

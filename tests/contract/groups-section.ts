@@ -14,7 +14,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 /** Commands of which all are done or none. */
 export function groupsSection(the: () => Moves): void {

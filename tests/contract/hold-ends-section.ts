@@ -16,7 +16,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import type { Moves } from "./support/moves.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 /** Of capture, release and expiry exactly one happens. */
 export function holdEndsSection(the: () => Moves, skips: Skips): void {

@@ -15,7 +15,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import type { Moves } from "./support/moves.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 export function holdsSection(the: () => Moves): void {
   test("a hold counts against what is available at once, and changes no balance", async () => {

@@ -20,7 +20,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import type { Moves } from "./support/moves.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 const ALL_ACCOUNTS: AccountFilter = {
   unit: null,

@@ -15,7 +15,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 /** The order of precedence: each case is also refused for what comes later. */
 export function refusalsSection(the: () => Moves): void {

@@ -11,7 +11,7 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
-import type { Moves } from "./support/moves.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 export function reversalsSection(the: () => Moves): void {
   test("a reversal moves the opposite in the opposite order, once", async () => {

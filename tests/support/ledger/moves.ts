@@ -1,14 +1,7 @@
 import type { AccountId } from "../../../src/ledger/account.ts";
 import type { OpenAccount } from "../../../src/ledger/command.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
-import {
-  accepted,
-  type LedgerUnderTest,
-  open,
-  resultOf,
-  type Skips,
-  transaction,
-} from "../../support/ledger/commands.ts";
+import { accepted, type LedgerUnderTest, open, resultOf, type Skips, transaction } from "./commands.ts";
 
 /** What the sections of the suite use. */
 export interface Moves {
