@@ -22,7 +22,7 @@ export function makeTable(db: Database, table: string, isTemporary: boolean): vo
     .get(table);
   if (found === null) throw new StartError(`the table ${table} is missing: put back a backup.`);
   // Once it was renamed, SQLite has its name in quotes.
-  const head = new RegExp(`^CREATE TABLE "?${table}"?`);
+  const head = /^CREATE\s+TABLE\s+"?\w+"?/;
   db.run(found.sql.replace(head, `CREATE ${isTemporary ? "TEMP " : ""}TABLE ${madeTable(table)}`));
 }
 

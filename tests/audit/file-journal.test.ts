@@ -8,7 +8,7 @@ import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
-import { capture, change, held, hold, reversal } from "../contract/support/commands.ts";
+import { capture, change, held, hold, reversal } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { openAccount } from "../support/open-account.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";

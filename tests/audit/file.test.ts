@@ -16,7 +16,7 @@ import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
-import { change, hold } from "../contract/support/commands.ts";
+import { change, hold } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openAccount } from "../support/open-account.ts";

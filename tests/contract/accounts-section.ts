@@ -12,8 +12,8 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 export function accountsSection(the: () => Moves): void {
   const opening = { unit: "CREDITS/6", name: "Zé 😀", metadata: { tier: "gold", ["__proto__"]: "x" } };

@@ -3,7 +3,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { ledgerSuite } from "./ledger-suite.ts";
 import { movesSuite } from "./moves-suite.ts";
-import type { LedgerUnderTest } from "./support/commands.ts";
+import type { LedgerUnderTest } from "../support/ledger/commands.ts";
 
 ledgerSuite("embedded", start);
 movesSuite("embedded", start);

@@ -13,8 +13,8 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 /** Commands of which all are done or none. */
 export function groupsSection(the: () => Moves): void {

@@ -15,8 +15,8 @@ import {
   type Skips,
   transact,
   transaction,
-} from "./support/commands.ts";
-import type { Moves } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 /** Of capture, release and expiry exactly one happens. */
 export function holdEndsSection(the: () => Moves, skips: Skips): void {

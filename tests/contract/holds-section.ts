@@ -14,8 +14,8 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
-import type { Moves } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 export function holdsSection(the: () => Moves): void {
   test("a hold counts against what is available at once, and changes no balance", async () => {

@@ -15,7 +15,7 @@ import {
   requestId,
   type Skips,
   transact,
-} from "./support/commands.ts";
+} from "../support/ledger/commands.ts";
 
 /** The contract of the port, as far as the contest's routes need it: every adapter passes it whole. */
 export function ledgerSuite(name: string, start: () => Promise<LedgerUnderTest>, skips: Skips = {}): void {

@@ -19,8 +19,8 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
-import type { Moves } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 const ALL_ACCOUNTS: AccountFilter = {
   unit: null,

@@ -7,8 +7,8 @@ import { listsSection } from "./lists-section.ts";
 import { readsSection } from "./reads-section.ts";
 import { refusalsSection } from "./refusals-section.ts";
 import { reversalsSection } from "./reversals-section.ts";
-import type { LedgerUnderTest, Skips } from "./support/commands.ts";
-import { type Moves, movesOf } from "./support/moves.ts";
+import type { LedgerUnderTest, Skips } from "../support/ledger/commands.ts";
+import { type Moves, movesOf } from "../support/ledger/moves.ts";
 import { transactionsSection } from "./transactions-section.ts";
 
 /** The contract of the port for what moves money: every adapter passes it whole. */

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import type { AccountId } from "../../src/ledger/account.ts";
 import type { EntriesPage } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
-import { held, hold, page, resultOf, transact, transaction } from "./support/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+import { held, hold, page, resultOf, transact, transaction } from "../support/ledger/commands.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 export function readsSection(the: () => Moves): void {
   /** Entries of 1, 2, 3, ... in turn on the contest's route and by transactions. */

@@ -14,8 +14,8 @@ import {
   resultOf,
   transact,
   transaction,
-} from "./support/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 /** The order of precedence: each case is also refused for what comes later. */
 export function refusalsSection(the: () => Moves): void {

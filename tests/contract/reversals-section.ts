@@ -10,8 +10,8 @@ import {
   reversal,
   transact,
   transaction,
-} from "./support/commands.ts";
-import type { Moves } from "./support/moves.ts";
+} from "../support/ledger/commands.ts";
+import type { Moves } from "../support/ledger/moves.ts";
 
 export function reversalsSection(the: () => Moves): void {
   test("a reversal moves the opposite in the opposite order, once", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { MONEY_CENTS_MAX } from "../../src/ledger/rules.ts";
-import { condition, moved, page, refused, resultOf, transaction } from "./support/commands.ts";
-import { type Moves, NOBODY } from "./support/moves.ts";
+import { condition, moved, page, refused, resultOf, transaction } from "../support/ledger/commands.ts";
+import { type Moves, NOBODY } from "../support/ledger/moves.ts";
 
 export function transactionsSection(the: () => Moves): void {
   test("all postings happen, in their order, with an entry on each side", async () => {

@@ -31,9 +31,9 @@ async function credit(server: RunningServer, count: number): Promise<void> {
 
 async function balance(data: string): Promise<number> {
   await using server = await startServer({ data });
-  const { body } = await call(server.url, "GET", "/clientes/1");
+  const { body } = await call(server.url, "GET", "/v1/accounts/1");
   expect(await server.stop()).toBe(0);
-  return Number(/"saldo":(-?\d+)/.exec(JSON.stringify(body))?.[1]);
+  return Number(/"balance":(-?\d+)/.exec(JSON.stringify(body))?.[1]);
 }
 
 function dataFile(data: string): string {

@@ -21,7 +21,7 @@ import {
   reversal,
   transact,
   transaction,
-} from "../contract/support/commands.ts";
+} from "../support/ledger/commands.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";

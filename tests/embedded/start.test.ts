@@ -49,7 +49,7 @@ describe("a start that cannot be", () => {
     await server.kill();
     // The lock ends with its process, however that ended.
     await using next = await startServer({ data: folder.path });
-    expect((await call(next.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 1 });
+    expect((await call(next.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 1 });
   });
 
   test("a port in use", async () => {
@@ -242,7 +242,7 @@ describe("a data file that is not the ledger's, or no longer", () => {
     await expectRefusal({ data: folder.path }, /is a link to a file that is not there/);
     rmSync(file);
     await using server = await startServer({ data: folder.path });
-    expect((await call(server.url, "GET", "/clientes/5")).status).toBe(200);
+    expect((await call(server.url, "GET", "/v1/accounts/5")).status).toBe(200);
   });
 
   test(`cut off at any length: it is refused and stays as it is, and its audit does not agree (seed ${seed})`, async () => {

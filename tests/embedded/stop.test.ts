@@ -93,7 +93,7 @@ for (const [name, code] of [
       expect(await server.ended).toBe(code);
       await stalled.closed;
       await using again = await startServer({ data: folder.path });
-      expect((await call(again.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 0 });
+      expect((await call(again.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 0 });
     });
 
     test("counts from the banner on, and twice in one press it counts once", async () => {

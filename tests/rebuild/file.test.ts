@@ -9,7 +9,7 @@ import type { AccountId } from "../../src/ledger/account.ts";
 import type { Transact } from "../../src/ledger/command.ts";
 import type { RebuildOptions } from "../../src/rebuild/rebuild-cluster.ts";
 import { rebuildFile } from "../../src/rebuild/rebuild-file.ts";
-import { capture, change, held, hold, reversal, transaction } from "../contract/support/commands.ts";
+import { capture, change, held, hold, reversal, transaction } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { openAccount } from "../support/open-account.ts";

@@ -77,7 +77,9 @@ export class Journal {
   async open(url: string, limite: number): Promise<void> {
     const opening: Opening = { nome: this.newName(), id: null, isNotDone: false };
     this.openings.push(opening);
-    const answer = await orNull(call(url, "POST", "/clientes", { limite, nome: opening.nome }));
+    const answer = await orNull(
+      call(url, "POST", "/v1/accounts", { unit: "BRL/2", credit_limit: limite, name: opening.nome }),
+    );
     if (answer === null) return;
     if (answer.status === 201) {
       opening.id = accountOf(answer).id;
@@ -89,7 +91,7 @@ export class Journal {
   /** Not to be called twice at once for one account: then nobody knew which limit came last. */
   async changeLimit(url: string, account: string, limite: number): Promise<void> {
     const possible = this.limits.get(account) ?? new Set();
-    const answer = await orNull(call(url, "PATCH", `/clientes/${account}`, { limite }));
+    const answer = await orNull(call(url, "PATCH", `/v1/accounts/${account}`, { credit_limit: limite }));
     if (answer?.status === 200) this.limits.set(account, new Set([limite]));
     else if (answer === null || (answer.status === 503 && !isNotDone(answer))) {
       this.limits.set(account, possible.add(limite));

@@ -8,22 +8,38 @@ export interface Answer {
   readonly replayed: boolean;
 }
 
-const wireEntry = z.strictObject({
-  seq: z.int(),
-  valor: z.int(),
-  tipo: z.enum(["c", "d"]),
-  descricao: z.string(),
-  saldo: z.int(),
-  realizada_em: z.string(),
-});
-const wireHistory = z.strictObject({ transacoes: z.array(wireEntry) });
+/** Entries and accounts of `/v1`, in the words of the contest's routes, which are those of a load. */
+const wireEntry = z
+  .looseObject({
+    seq: z.int(),
+    amount: z.int(),
+    balance: z.int(),
+    description: z.string().nullable(),
+    created_at: z.string(),
+  })
+  .transform(({ seq, amount, balance, description, created_at: time }) => ({
+    seq,
+    valor: Math.abs(amount),
+    tipo: amount > 0 ? ("c" as const) : ("d" as const),
+    descricao: description ?? "",
+    saldo: balance,
+    realizada_em: time,
+  }));
+const wireHistory = z.looseObject({ data: z.array(wireEntry) });
 const wireBalance = z.strictObject({ limite: z.int(), saldo: z.int() });
-const wireAccount = z.strictObject({
-  id: z.string(),
-  nome: z.nullable(z.string()),
-  limite: z.int(),
-  saldo: z.int(),
-});
+const wireAccount = z
+  .looseObject({
+    id: z.string(),
+    name: z.nullable(z.string()),
+    credit_limit: z.int(),
+    balance: z.int(),
+  })
+  .transform(({ id, name, credit_limit: limit, balance }) => ({
+    id,
+    nome: name,
+    limite: limit,
+    saldo: balance,
+  }));
 const problem = z.looseObject({ type: z.string(), outcome: z.optional(z.string()) });
 
 export type WireEntry = z.infer<typeof wireEntry>;
@@ -83,7 +99,7 @@ export function accountOf(answer: Answer): WireAccount {
 export async function readAccounts(url: string, opened: readonly string[] = []): Promise<WireAccount[]> {
   const accounts: WireAccount[] = [];
   for (const id of ["1", "2", "3", "4", "5", ...opened]) {
-    const answer = await call(url, "GET", `/clientes/${id}`);
+    const answer = await call(url, "GET", `/v1/accounts/${id}`);
     if (answer.status !== 200) throw new Error(`GET of account ${id}: ${answer.status}`);
     accounts.push(accountOf(answer));
   }
@@ -93,11 +109,11 @@ export async function readAccounts(url: string, opened: readonly string[] = []):
 /** The whole history of an account, oldest first, checked to be a chain that ends at its balance. */
 export async function readChain(url: string, account: WireAccount): Promise<WireEntry[]> {
   const entries: WireEntry[] = [];
-  let path: string | null = `/clientes/${account.id}/transacoes?quantidade=100`;
+  let path: string | null = `/v1/accounts/${account.id}/entries?limit=100`;
   while (path !== null) {
     const answer: Answer = await call(url, "GET", path);
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`);
-    entries.push(...wireHistory.parse(answer.body).transacoes);
+    entries.push(...wireHistory.parse(answer.body).data);
     path = /<(.*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1] ?? null;
   }
   entries.reverse();
