@@ -19,7 +19,14 @@ import type { Refusal } from "../../../src/ledger/refusal.ts";
 import type { Refused } from "../../../src/ledger/refused.ts";
 import * as rules from "../../../src/ledger/rules.ts";
 import { eventId } from "../../../src/ledger/event-id.ts";
-import { type Condition, type Details, type Hold, NO_DETAILS, type Posting, type Transaction } from "../../../src/ledger/transaction.ts";
+import {
+  type Condition,
+  type Details,
+  type Hold,
+  NO_DETAILS,
+  type Posting,
+  type Transaction,
+} from "../../../src/ledger/transaction.ts";
 
 export interface MemoryAccount extends rules.AccountRow {
   openedAt: Micros;
