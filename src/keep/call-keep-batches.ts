@@ -29,7 +29,11 @@ export function callKeepBatches(
   return sql.unsafe<{ found: number }[]>(
     KEEP_BATCHES,
     [
-      ...[range.shard, range.epoch, range.g, range.to, bytea(rows[0]?.previous ?? NO_HASH)],
+      range.shard,
+      range.epoch,
+      range.g,
+      range.to,
+      bytea(rows[0]?.previous ?? NO_HASH),
       integers(rows, (row) => row.g),
       integers(rows, (row) => row.time),
       rows.map((row) => row.events.join(separator)).join(separator + separator),
@@ -54,9 +58,24 @@ export async function callAddChanges(
 /** How each argument is read from the text that it is sent as. */
 const ROWS_CASTS = ["", "", "", "", "::bytea", "::bigint[]", "::bigint[]", "", "::bytea[]"];
 const CHANGES_CASTS = [
-  ...["", "::jsonb", "", "", "", "::text[]"],
-  ...["::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]"],
-  ...["::bigint[]", "::bigint[]", "::text[]", "::text[]", "::numeric[]", "::integer[]"],
+  "",
+  "::jsonb",
+  "",
+  "",
+  "",
+  "::text[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::bigint[]",
+  "::text[]",
+  "::text[]",
+  "::numeric[]",
+  "::integer[]",
 ];
 
 // Texts of their own, made once: put together anew for each call they took as much as all else here.
@@ -81,8 +100,11 @@ function changesFor(separators: string, net: NetChanges): string[] {
   // Nearly always they are: then PostgreSQL has less to read.
   const unplain = changes.every(({ isPlain }) => isPlain) ? [] : changes;
   return [
-    ...[separators, JSON.stringify(rest)],
-    ...[inRows(moved, entryFields), inRows(holds, holdFields), inRows(ends, endFields)],
+    separators,
+    JSON.stringify(rest),
+    inRows(moved, entryFields),
+    inRows(holds, holdFields),
+    inRows(ends, endFields),
     texts(changes, (change) => change.account),
     integers(changes, (change) => change.seqBefore),
     integers(changes, (change) => change.balanceBefore),
@@ -102,16 +124,36 @@ function changesFor(separators: string, net: NetChanges): string[] {
 function entryFields(entry: MovedEntry): (string | number)[] {
   const { account, seq, kind, value, balance, creditLimit, description, time, place, decidedAt } = entry;
   return [
-    ...[seq, value, balance, creditLimit, time, place.g, place.index],
-    ...[account, kind, description, entry.id, outsideAs(entry.counterparty), entry.reference ?? ""],
+    seq,
+    value,
+    balance,
+    creditLimit,
+    time,
+    place.g,
+    place.index,
+    account,
+    kind,
+    description,
+    entry.id,
+    outsideAs(entry.counterparty),
+    entry.reference ?? "",
     decidedAt === time ? "" : decidedAt,
   ];
 }
 
 function holdFields({ place, hold, command, details, end }: NewHold): (string | number)[] {
   return [
-    ...[place.g, place.index, hold.time, hold.from, outsideAs(hold.to), hold.amount, hold.captured],
-    ...[hold.state, hold.expiresAt, command, details],
+    place.g,
+    place.index,
+    hold.time,
+    hold.from,
+    outsideAs(hold.to),
+    hold.amount,
+    hold.captured,
+    hold.state,
+    hold.expiresAt,
+    command,
+    details,
     ...(end === null ? ["", "", ""] : [end.ended.g, end.ended.index, end.endedAt]),
   ];
 }

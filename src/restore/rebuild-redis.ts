@@ -233,7 +233,11 @@ function askedBy(
     }
     case "transaction":
       return { id: event.id, content: event.content ?? contentOfTransact(event) };
-    default:
+    case "change":
+    case "hold":
+    case "capture":
+    case "release":
+    case "refusal":
       return event;
   }
 }
@@ -257,6 +261,6 @@ function idOf(text: string): CommandId {
 
 /** As the function in Redis writes it. */
 function entryEvent({ command, credit_limit: creditLimit, ...entry }: EntryRow): LedgerEvent {
-  const description = [...entry.description].slice(0, STATEMENT_DESCRIPTION_CHARACTERS).join("");
+  const description = Array.from(entry.description).slice(0, STATEMENT_DESCRIPTION_CHARACTERS).join("");
   return { type: "entry", entry: { ...entry, description, id: command }, creditLimit };
 }

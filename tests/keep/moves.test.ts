@@ -82,8 +82,19 @@ describe.skipIf(serversMissing !== null)("the books, of transactions and holds",
       ],
     );
     expect(await setup.books.hold(second)).toMatchObject({
-      ...{ id: second, state: "open", from: "1", to: "2", amount: 50, captured: 0, transaction: null },
-      ...{ description: "", reference: "r", metadata: { z: "1", a: "2" } },
+      id: second,
+      state: "open",
+      from: "1",
+      to: "2",
+      amount: 50,
+      captured: 0,
+      transaction: null,
+      description: "",
+      reference: "r",
+      metadata: {
+        z: "1",
+        a: "2",
+      },
     });
     const capturing = source.capture(
       first,

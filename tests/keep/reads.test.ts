@@ -265,8 +265,12 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     await setup.keep(
       ...["a", "b", "c"].flatMap((id) => [source.open(id, 0, null, { unit: "X" }), source.entry(id, max)]),
       // Twice the largest amount comes in, and goes out again.
-      ...[source.entry("a", -max), source.entry("a", max), source.transaction([["b", "@world", 4]])],
-      ...[source.transaction([["1", "2", 5]]), source.entry("1", 7), source.hold("2", 3)],
+      source.entry("a", -max),
+      source.entry("a", max),
+      source.transaction([["b", "@world", 4]]),
+      source.transaction([["1", "2", 5]]),
+      source.entry("1", 7),
+      source.hold("2", 3),
     );
     const { lastTime, ...totals } = await setup.books.totals();
     const large = 3n * BigInt(max) - 4n;

@@ -62,7 +62,13 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
     );
     const reply = replies.parse(
       await redis.sendCommand([
-        ...["FCALL", "razonete_apply", "1", "razonete:{0}:head", epoch, "0", "100000"],
+        "FCALL",
+        "razonete_apply",
+        "1",
+        "razonete:{0}:head",
+        epoch,
+        "0",
+        "100000",
         ...args,
       ]),
     );
@@ -149,12 +155,28 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
     );
     const [moved = ""] = await decide([
       {
-        ...{ type: "transaction", id: "key:moved", conditions: [], isDryRun: false, ...details },
+        type: "transaction",
+        id: "key:moved",
+        conditions: [],
+        isDryRun: false,
+        ...details,
         description: long,
         postings: [
-          { from: "1", to: "2", amount: 5 },
-          { from: "2", to: "1", amount: 1 },
-          { from: "@world", to: "amade", amount: 1 },
+          {
+            from: "1",
+            to: "2",
+            amount: 5,
+          },
+          {
+            from: "2",
+            to: "1",
+            amount: 1,
+          },
+          {
+            from: "@world",
+            to: "amade",
+            amount: 1,
+          },
         ],
       },
     ]);
@@ -194,7 +216,7 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
 
     const before = await everything();
     expect(
-      Object.keys(before).filter((key) => / lasts$/.test(key) && before[key] === DAY_SECONDS),
+      Object.keys(before).filter((key) => key.endsWith(" lasts") && before[key] === DAY_SECONDS),
     ).not.toEqual([]);
     const time = Number(await reader.hget("razonete:{0}:head", "time"));
     await emptyRedis(redis);

@@ -139,7 +139,7 @@ class Tables {
   }
 
   differences(kept: TableTexts): string[] {
-    const accounts = [...this.#accounts.values()].map(({ shard: _, ...row }) => row);
+    const accounts = [...this.#accounts.values()].map(({ shard: _shard, ...row }) => row);
     const made: Record<(typeof TABLES)[number], readonly Row[]> = {
       entries: this.#entries,
       accounts,
@@ -229,8 +229,12 @@ class Tables {
       .filter((row) => row.shard === Number(shard) && row.unit === unit)
       .reduce((sum, { balance }) => sum + BigInt(balance), 0n);
     return {
-      ...{ shard: Number(shard), unit, accounts, transactions },
-      ...{ balances: String(balances), world: String(world) },
+      shard: Number(shard),
+      unit,
+      accounts,
+      transactions,
+      balances: String(balances),
+      world: String(world),
     };
   }
 }
