@@ -1,5 +1,5 @@
 import type { Batch } from "../carry/batch.ts";
-import { openingHash } from "../decide/function-codec.ts";
+import { openingHash } from "../ledger/content-hash.ts";
 import { messageOf } from "../errors.ts";
 import { type AccountId, type AccountStatus, type Metadata, WORLD } from "../ledger/account.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
