@@ -24,6 +24,7 @@ class Calls {
           this.#lose = () => reject(new CallLost("the connection broke"));
         });
       },
+      () => 1,
       lingerMilliseconds,
     );
   }

@@ -1,26 +1,34 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Account } from "../ledger/account.ts";
-import { CONTEST_UNIT } from "../ledger/account.ts";
-import { type Command, contentOf, type CommandId } from "../ledger/command.ts";
-import { formatEvent, type LedgerEvent } from "../ledger/event.ts";
-import { REFUSALS } from "../ledger/refusal.ts";
-import { accountOfRow, argumentsOf, parseAnswer, rememberedOf, rowOf } from "./function-codec.ts";
+import type { Command } from "../ledger/command.ts";
+import { contentHash, openingHash } from "../ledger/content-hash.ts";
+import { formatAccountDetails, formatRow } from "../ledger/event.ts";
+import { NO_DETAILS } from "../ledger/transaction.ts";
+import {
+  accountOfRow,
+  argumentsOf,
+  formatHold,
+  newEvent,
+  parseAnswer,
+  parseHold,
+  type Prepared,
+} from "./function-codec.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
+const AS_IS: Prepared = { type: "as-is" };
 
 const amount = fc.oneof(fc.constantFrom(0, 1, MAX - 1, MAX), fc.maxSafeNat());
 const balance = fc.oneof(fc.constantFrom(-MAX, -1, 0, 1, MAX), fc.maxSafeInteger());
 const accountId = fc.stringMatching(/^[A-Za-z0-9_:{}-][A-Za-z0-9._:{}-]{0,63}$/);
 const unit = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,15}(\/[0-9]{1,2})?$/);
 const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
-const commandId = fc
-  .tuple(fc.constantFrom("key", "req"), fc.stringMatching(/^[!-~]{1,40}$/))
-  .map(([kind, rest]) => `${kind}:${rest}` as CommandId);
+const metadata = fc.dictionary(fc.stringMatching(/^[a-z]{1,10}$/), text, { maxKeys: 4 });
 
 const account: fc.Arbitrary<Account> = fc.record({
   id: accountId,
   name: fc.option(text),
+  metadata,
   unit,
   state: fc.constantFrom("open", "frozen", "closed"),
   creditLimit: amount,
@@ -31,141 +39,217 @@ const account: fc.Arbitrary<Account> = fc.record({
   openedAt: amount,
 });
 
-/** What follows a command that was accepted. The account may have the same text for an id as the command has. */
-const accepted: fc.Arbitrary<{ command: Command; event: Exclude<LedgerEvent, { type: "missing" }> }> = fc
-  .record({
-    own: accountId,
-    id: commandId,
-    same: fc.boolean(),
-    value: amount,
-    balance,
-    seq: amount,
-    time: amount,
-  })
-  .chain(({ own, id, same, value, balance: after, seq, time }) => {
-    const accountOf = same && /^[A-Za-z0-9._:{}-]{1,64}$/.test(id) ? id : own;
-    return fc.oneof(
-      fc
-        .record({ kind: fc.constantFrom("credit", "debit"), description: text, creditLimit: amount })
-        .map(({ kind, description, creditLimit }) => ({
-          command: { type: "transact", id, account: accountOf, kind, value, description } as const,
-          event: {
-            type: "entry",
-            entry: { account: accountOf, seq, time, kind, value, balance: after, id, description },
-            creditLimit,
-          } as const,
-        })),
-      fc.record({ unit, name: fc.option(text) }).map((opened) => ({
-        command: { type: "open", id, creditLimit: value, ...opened } as const,
-        event: { type: "open", account: accountOf, time, creditLimit: value, id, ...opened } as const,
-      })),
-      fc.constant({
-        command: { type: "change-limit", id, account: accountOf, creditLimit: value } as const,
-        event: {
-          type: "limit",
-          account: accountOf,
-          seq,
-          time,
-          balance: after,
-          creditLimit: value,
-          id,
-        } as const,
-      }),
-    );
-  });
-
-/** What the function puts together of what it remembers and of the command that was sent again. */
-function replayed(remembered: string, [kind = "", id = "", , , , rest = ""]: readonly string[]): string {
-  if (remembered.startsWith("!")) return `?${remembered.slice(1)}`;
-  return `+${remembered.slice(1)} ${id}${kind === "l" ? "" : ` ${rest}`}`;
-}
-
 describe("the row of an account", () => {
-  test("is read as it is written", () => {
+  test("comes back as it was", () => {
     fc.assert(
       fc.property(account, (one) => {
-        const { id, name, ...rest } = one;
-        expect(accountOfRow(id, rowOf(rest), name ?? "")).toEqual(one);
+        expect(accountOfRow(one.id, formatRow(one), formatAccountDetails(one))).toEqual(one);
       }),
     );
-  });
-
-  test("has this form", () => {
-    const one: Account = {
-      id: "1",
-      name: null,
-      unit: CONTEST_UNIT,
-      state: "open",
-      creditLimit: 1000,
-      balance: -5,
-      held: 7,
-      seq: 3,
-      time: 20,
-      openedAt: 10,
-    };
-    expect(rowOf(one)).toBe("1000 -5 7 3 20 BRL/2 open 10");
-    expect(accountOfRow("1", "1000 -5 7 3 20 BRL/2 open 10", "")).toEqual(one);
   });
 
   test.each([
     "",
-    "1000 -5 7 3 20 BRL/2 open",
-    "1000 -5 7 3 20 BRL/2 open 10 ",
-    " 1000 -5 7 3 20 BRL/2 open 10",
-    "1000  -5 7 3 20 BRL/2 open 10",
-    "1000 -5 7 3 20 BRL/2 open 10\n",
-    "-1000 -5 7 3 20 BRL/2 open 10",
-    "1000 --5 7 3 20 BRL/2 open 10",
-    "1000 - 7 3 20 BRL/2 open 10",
-    "1000 -5 -7 3 20 BRL/2 open 10",
-    "1000 -5 7 3.5 20 BRL/2 open 10",
-    "1e3 -5 7 3 20 BRL/2 open 10",
-    "1000 9007199254740992 7 3 20 BRL/2 open 10",
-    "1000 -9007199254740992 7 3 20 BRL/2 open 10",
-    "9007199254740993 -5 7 3 20 BRL/2 open 10",
-    "1000 -5 7 3 20 brl/2 open 10",
-    "1000 -5 7 3 20 BRL/ open 10",
-    "1000 -5 7 3 20 BRL/2 opened 10",
-    "1000 -5 7 3 20 BRL/2  10",
-    "1000 -5 7 3 20 open 10",
+    "1 2 3 4 5 BRL/2 open",
+    "1 2 3 4 5 BRL/2 open 7 8",
+    "x 2 3 4 5 BRL/2 open 7",
+    "-1 2 3 4 5 BRL/2 open 7",
+    "1 2 3 4 5 brl open 7",
+    "1 2 3 4 5 BRL/2 ended 7",
+    "1 9007199254740993 3 4 5 BRL/2 open 7",
   ])("%j is none", (row) => {
-    expect(() => accountOfRow("1", row, "")).toThrow("not the row of an account");
+    expect(() => accountOfRow("a", row, "")).toThrow("not the row of an account");
   });
 });
 
-describe("what is remembered of a command", () => {
-  test("is enough to answer it again as it was answered first", () => {
-    fc.assert(
-      fc.property(accepted, ({ command, event }) => {
-        const first = formatEvent(event);
-        const again = replayed(
-          rememberedOf(event),
-          argumentsOf(command, () => "another"),
-        );
-        expect(again).toBe(`+${first}`);
-        expect(parseAnswer(again)).toMatchObject({ ...parseAnswer(`=${first}`), replayed: true });
-      }),
-    );
+test("a hold comes back as it was, whatever its description", () => {
+  const hold = fc.record({
+    id: fc.constant("h0-1-2-3"),
+    state: fc.constantFrom("open" as const, "captured" as const, "released" as const, "expired" as const),
+    from: accountId,
+    to: fc.oneof(accountId, fc.constant("@world")),
+    amount,
+    captured: amount,
+    expiresAt: amount,
+    time: amount,
+    transaction: fc.option(fc.constant("t0-1-2-3")),
+    description: fc.option(text),
+    reference: fc.option(fc.stringMatching(/^[!-~]{1,64}$/)),
+    metadata,
   });
+  fc.assert(
+    fc.property(hold, (one) => {
+      expect(parseHold(one.id, formatHold(one))).toEqual(one);
+    }),
+  );
+  expect(() => parseHold("h0-1-2-3", "open a b 1")).toThrow("not a hold");
+});
 
-  test("of a refusal is the refusal, whatever was asked for", () => {
-    for (const refusal of REFUSALS) {
-      const content = contentOf({ type: "change-limit", account: "1", creditLimit: 0 });
-      expect(rememberedOf({ type: "refusal", time: 5, refusal, id: "key:k", content })).toBe(`!${refusal}`);
-      expect(parseAnswer(replayed(`!${refusal}`, ["l"]))).toEqual({
+test("the arguments of each command", () => {
+  const opening = { unit: "BRL/2", creditLimit: 9, name: "n", metadata: { b: "2", a: "1" } };
+  const keyed: Command = {
+    type: "transact",
+    id: "key:1",
+    account: "7",
+    kind: "debit",
+    value: 5,
+    description: "d",
+  };
+  for (const [command, prepared, expected] of [
+    [{ ...keyed, id: "req:1", kind: "credit" }, AS_IS, ["c", "req:1", "7", "5", "", "d"]],
+    [keyed, AS_IS, ["d", "key:1", "7", "5", contentHash(keyed), "d"]],
+    [
+      { type: "open", id: "req:2", account: null, ...opening },
+      { type: "open", account: "made" },
+      [
+        "o",
+        "req:2",
+        "made",
+        "9",
+        "",
+        { unit: "BRL/2", opening: openingHash(opening), details: formatAccountDetails(opening) },
+      ],
+    ],
+    [
+      { type: "change", id: "req:3", account: "7", creditLimit: 9, name: "m" },
+      { type: "details", before: "{}", after: '{"name":"m"}' },
+      ["a", "req:3", "7", "", "", { limit: 9, details: '{"name":"m"}', before: "{}" }],
+    ],
+    [
+      {
+        type: "transaction",
+        id: "req:4",
+        postings: [{ from: "a", to: "@world", amount: 3 }],
+        conditions: [{ account: "a", what: "seq", least: 1, most: 2 ** 53 }],
+        isDryRun: true,
+        ...NO_DETAILS,
+        reference: "r",
+      },
+      AS_IS,
+      [
+        "t",
+        "req:4",
+        "",
+        "",
+        "",
+        {
+          postings: ["a", "@world", 3],
+          conditions: ["a", "seq", 1, 2 ** 53],
+          details: '{"reference":"r"}',
+          dry: true,
+        },
+      ],
+    ],
+    [
+      { type: "reversal", id: "req:5", transaction: "t0-1-2-3", ...NO_DETAILS },
+      { type: "reversal", postings: [{ from: "@world", to: "a", amount: 3 }] },
+      [
+        "t",
+        "req:5",
+        "",
+        "",
+        "",
+        { postings: ["@world", "a", 3], details: '{"reverses":"t0-1-2-3"}', reverses: "t0-1-2-3" },
+      ],
+    ],
+    [
+      { type: "hold", id: "req:6", from: "a", to: "b", amount: 3, expiresInSeconds: 60, ...NO_DETAILS },
+      AS_IS,
+      ["h", "req:6", "a", "3", "", { to: "b", seconds: 60, details: "" }],
+    ],
+    [
+      {
+        type: "capture",
+        id: "req:7",
+        hold: "h0-1-2-3",
+        amount: null,
+        to: null,
+        parts: [{ to: "b", amount: 2 }],
+      },
+      AS_IS,
+      ["p", "req:7", "h0-1-2-3", "", "", { postings: ["b", 2] }],
+    ],
+    [{ type: "release", id: "req:8", hold: "h0-1-2-3" }, AS_IS, ["r", "req:8", "h0-1-2-3", "", "", {}]],
+    [
+      { type: "release", id: "req:9", hold: "h0-1-2-3" },
+      {
         type: "refused",
-        refusal,
-        replayed: true,
-      });
-    }
+        refused: { refusal: "hold-not-open", account: null, index: null, other: "expired" },
+      },
+      ["x", "req:9", "", "", "", "hold-not-open///expired"],
+    ],
+  ] satisfies readonly (readonly [Command, Prepared, unknown])[]) {
+    const [kind = "", id, of, value, content, last = ""] = argumentsOf(command, prepared);
+    const isText = ["c", "d", "x"].includes(kind);
+    expect<unknown>([kind, id, of, value, content, isText ? last : JSON.parse(last)]).toEqual(expected);
+  }
+});
+
+describe("an answer", () => {
+  const command: Command = { type: "release", id: "key:r", hold: "h0-1-2-3" };
+  const released = "r 9 h0-1-2-3 1 100 -40 0 7 9 BRL/2 open 3 key:r hash";
+  const row = "released 1 @world 5 0 99 5 - ";
+
+  test("of a hold's end has the hold behind it, which is no part of the event", () => {
+    const answer = `=4 2 ${released}\n${row}`;
+    expect(newEvent(answer)).toBe(released);
+    expect(parseAnswer(answer, command, 0)).toMatchObject({
+      type: "accepted",
+      replayed: false,
+      result: {
+        type: "hold",
+        hold: { id: "h0-1-2-3", state: "released", amount: 5 },
+        account: { id: "1", balance: -40 },
+      },
+    });
+    expect(newEvent(`+4 2 ${released}\n${row}`)).toBeNull();
   });
 
-  test("ends before the command's id, also where the account or a text has the same", () => {
-    const id = "key:a";
-    const common = { account: id, time: 5, id, creditLimit: 100 } as const;
-    const entry = { seq: 1, kind: "credit", value: 7, balance: 7, description: id, ...common } as const;
-    expect(rememberedOf({ type: "entry", entry, creditLimit: 100 })).toBe("=c key:a 1 5 7 7 100");
-    expect(rememberedOf({ type: "open", unit: "X", name: id, ...common })).toBe("=o key:a 5 100");
-    expect(rememberedOf({ type: "limit", seq: 1, balance: 7, ...common })).toBe("=l key:a 1 5 7 100");
+  test("of a dry run makes no event, and the transaction has no id", () => {
+    const answer = "=0 0 t 9 1 1 1 @world 40 7 -40 0 0 1 100 -40 0 7 9 BRL/2 open 3 req:1 - ";
+    expect(newEvent(answer)).toBeNull();
+    const dry: Command = {
+      type: "transaction",
+      id: "req:1",
+      postings: [],
+      conditions: [],
+      isDryRun: true,
+      ...NO_DETAILS,
+    };
+    expect(parseAnswer(answer, dry, 0)).toMatchObject({ result: { transaction: { id: "" } } });
+    expect(parseAnswer(answer.replace("=0 0", "=5 1"), { ...dry, isDryRun: false }, 2)).toMatchObject({
+      result: { transaction: { id: "t2-5-1-9" } },
+    });
+  });
+
+  test("that it is refused, with its place; also as the event that a key makes of it", () => {
+    const refused = { type: "refused", refusal: "limit-exceeded", account: "a", index: 2, other: null };
+    expect(parseAnswer("!limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: false } as never);
+    expect(parseAnswer("?limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: true } as never);
+    expect(parseAnswer("!x 9 limit-exceeded/a/2 key:r hash", command, 0)).toEqual({
+      ...refused,
+      replayed: false,
+    } as never);
+    expect(newEvent("!x 9 limit-exceeded/a/2 key:r hash")).toBe("x 9 limit-exceeded/a/2 key:r hash");
+  });
+
+  test.each([
+    ["#", "full"],
+    ["~", "again"],
+    ["-", "undone"],
+  ] as const)("%j", (answer, type) => {
+    expect(parseAnswer(answer, command, 0)).toEqual({ type });
+  });
+
+  test.each([
+    "",
+    "=",
+    "!",
+    "!because",
+    "=r 9",
+    "=4 2 e 9 h0-1-2-3 1 100 -40 0 7 9 BRL/2 open 3",
+    `=4 2 ${released}`,
+  ])("%j is none", (answer) => {
+    expect(() => parseAnswer(answer, command, 0)).toThrow();
   });
 });

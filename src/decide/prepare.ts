@@ -5,7 +5,8 @@ import type { ChangeAccount, Command } from "../ledger/command.ts";
 import { accountDetailsIn, formatAccountDetails } from "../ledger/event.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
-import { type EventId, placeOfEvent, type Posting } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Posting } from "../ledger/transaction.ts";
 
 export function refusedFor(
   refusal: Refusal,

@@ -21,7 +21,8 @@ import {
   type Statement,
   type TransactionFilter,
 } from "../ledger/ledger.ts";
-import { type EventId, type Hold, placeOfEvent, type Transaction } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
@@ -92,7 +93,9 @@ export class RedisLedger implements Ledger {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shardOfCommand(command);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const answer = await shard.submit({ command, prepared: await this.#prepare(command) });
+      // Where nothing has to be looked up, it is in the queue before anything else happens.
+      const prepared = this.#preparedAtOnce(command) ?? (await this.#prepare(command));
+      const answer = await shard.submit({ command, prepared });
       if (answer.type === "accepted" || answer.type === "refused") return this.#completed(command, answer);
     }
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
@@ -137,14 +140,17 @@ export class RedisLedger implements Ledger {
   }
 
   /**
-   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. Redis is read first:
-   * what the writer keeps and removes from the outbox after that is in the books by the time they are read.
+   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. The outbox is read
+   * only if there are any, and before the books are read again: what the writer keeps and removes from it after that is
+   * in them by then.
    */
   async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const shard = this.#shardOf(id);
     const snapshot = await shard.account(id, false);
     if (snapshot === null) return null;
+    const first = await this.#fromBooks(this.#books.entries(id, page));
+    if (first.keptSeq >= snapshot.account.seq) return first.entries;
     const batches = await shard.outbox();
     const kept = await this.#fromBooks(this.#books.entries(id, page));
     const unkept = batches
@@ -276,13 +282,11 @@ export class RedisLedger implements Ledger {
     });
   }
 
-  /**
-   * What a command becomes for the function, where it has to be looked up first: the details of an account that are
-   * changed, the postings of a transaction that is taken back.
-   */
-  async #prepare(command: Command): Promise<Prepared> {
+  /** `null`: something has to be looked up. */
+  #preparedAtOnce(command: Command): Prepared | null {
     const shards = this.#shards.length;
-    if (new Set(shardsOf(command, shards)).size > 1)
+    if (command.type === "transact") return AS_IS;
+    if (shards > 1 && new Set(shardsOf(command, shards)).size > 1)
       return { type: "refused", refused: refusedFor("shards-apart") };
     switch (command.type) {
       case "open": {
@@ -293,9 +297,25 @@ export class RedisLedger implements Ledger {
           if (shardOf(account, shards) === shard) return { type: "open", account };
         }
       }
+      case "change":
+        return command.name === undefined && command.metadata === undefined ? AS_IS : null;
+      case "reversal":
+        return null;
+      default:
+        return AS_IS;
+    }
+  }
+
+  /**
+   * What a command becomes for the function, where it has to be looked up first: the details of an account that are
+   * changed, the postings of a transaction that is taken back.
+   */
+  async #prepare(command: Command): Promise<Prepared> {
+    const atOnce = this.#preparedAtOnce(command);
+    if (atOnce !== null) return atOnce;
+    switch (command.type) {
       case "change": {
-        const { account, name, metadata } = command;
-        if (name === undefined && metadata === undefined) return AS_IS;
+        const { account } = command;
         const before = (await this.#shardOf(account).account(account, false))?.details;
         return before === undefined
           ? AS_IS

@@ -209,6 +209,9 @@ function ____exports.hold(account, amount)
     if account.balance - account.held - amount < -account.creditLimit then
         return "limit-exceeded"
     end
+    if account.held + amount > ____exports.MONEY_CENTS_MAX then
+        return "balance-out-of-range"
+    end
     account.held = account.held + amount
     return nil
 end

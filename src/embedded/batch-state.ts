@@ -3,7 +3,8 @@ import { openingHash } from "../ledger/content-hash.ts";
 import type { LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome } from "../ledger/ledger.ts";
-import { type EventId, type Hold, placeOfEvent, type Transaction } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { SHARD, type TableReader } from "./read-tables.ts";
 import type { CommandEvent } from "./remembered-outcome.ts";
 

@@ -24,7 +24,8 @@ import {
   hold as setAside,
   transact,
 } from "../ledger/rules.ts";
-import { eventId, type EventId, type Hold, type Posting } from "../ledger/transaction.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId, Hold, Posting } from "../ledger/transaction.ts";
 import { newAccountId } from "../new-account-id.ts";
 import type { BatchState } from "./batch-state.ts";
 import { accountsIn, postingsDone, refusedAt, stateOf, transactionRows } from "./posting-rows.ts";

@@ -270,6 +270,8 @@ export class EmbeddedLedger implements Ledger {
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
+    // An entry's time may be some microseconds after the clock, and no later row of the journal is of an earlier time.
+    this.#time = Math.max(this.#time, this.#store.head.time);
     this.#nextDue = nextDue;
     this.#totals?.since.add(decider.state);
     this.#updateCache(decider.state.decided.accounts);

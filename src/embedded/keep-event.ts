@@ -3,7 +3,7 @@ import { type AccountDetails, type AccountId, type AccountState, WORLD } from ".
 import { openingHash } from "../ledger/content-hash.ts";
 import { formatDetails, INITIAL, type LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
-import { eventId, placeOfEvent } from "../ledger/transaction.ts";
+import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { entryRowsOf } from "./entry-row.ts";
 
 /** The statements that make the tables of events. @param prefix of the tables' names */
@@ -126,10 +126,8 @@ export class EventKeeper {
     for (const row of entryRowsOf(event, place)) {
       const { account, seq, amount, balance, description, command, time } = row;
       const { part, decided_at: decidedAt, counterparty, reference } = row;
-      this.#sql.insertEntry.run(
-        ...[account, seq, amount, balance, description, command, time, place.g, place.index],
-        ...[part, decidedAt, counterparty, reference],
-      );
+      const of = [place.g, place.index, part, decidedAt, counterparty, reference] as const;
+      this.#sql.insertEntry.run(account, seq, amount, balance, description, command, time, ...of);
     }
   }
 

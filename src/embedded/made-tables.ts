@@ -44,5 +44,9 @@ export function rowText(db: Database, table: string, key: Key): string | null {
       `SELECT * FROM ${table} WHERE ${where.join(" AND ")}`,
     )
     .get(...Object.values(key));
-  return row === null ? null : `(${Object.values(row).join(",")})`;
+  return row === null ? null : valuesText(Object.values(row));
+}
+
+export function valuesText(values: readonly (string | number | null)[]): string {
+  return `(${values.map((value) => value ?? "NULL").join(",")})`;
 }

@@ -11,14 +11,8 @@ import type { Entry, KeptEntry } from "../ledger/entry.ts";
 import { accountDetailsIn, detailsIn, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { BalanceAt, EntriesPage } from "../ledger/ledger.ts";
-import {
-  eventId,
-  type EventId,
-  type Hold,
-  type HoldStatus,
-  placeOfEvent,
-  type Transaction,
-} from "../ledger/transaction.ts";
+import { eventId, placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, HoldStatus, Transaction } from "../ledger/transaction.ts";
 import type { RememberedPlace } from "./remembered-outcome.ts";
 
 /** The one that there is, in the form of the journal. */

@@ -3,7 +3,7 @@ import { type AccountId, type Micros, type Party, WORLD } from "../ledger/accoun
 import type { EntryKind, KeptEntry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { BalanceAt, EntriesPage, LedgerTotals } from "../ledger/ledger.ts";
-import { eventId } from "../ledger/transaction.ts";
+import { eventId } from "../ledger/event-id.ts";
 import type { Queryable } from "./postgres-client.ts";
 
 /** What is read of an entry. */

@@ -2,7 +2,8 @@ import { type AccountId, type Micros, type Party, WORLD } from "../ledger/accoun
 import { shardOf } from "../ledger/account-id.ts";
 import { detailsIn } from "../ledger/event.ts";
 import type { HoldFilter, Listed, ListPage } from "../ledger/ledger.ts";
-import { eventId, type EventId, type Hold, type HoldStatus, placeOfEvent } from "../ledger/transaction.ts";
+import { eventId, placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { integers } from "./pg-array.ts";
 

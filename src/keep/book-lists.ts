@@ -2,7 +2,8 @@ import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { AccountFilter, Listed, ListPage, TransactionFilter } from "../ledger/ledger.ts";
-import { placeOfEvent, type EventId, type Transaction } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Queryable } from "./postgres-client.ts";
 

@@ -26,17 +26,18 @@ export function callKeepBatches(
 ): postgres.PendingQuery<{ found: number }[]> {
   const separators = separatorsFor(rows, changes);
   const separator = separators.charAt(0);
-  const events = rows.map((row) => row.events.join(separator)).join(separator + separator);
-  return sql<{ found: number }[]>`
-      SELECT keep_batches(
-        ${range.shard}, ${range.epoch}, ${range.g}, ${range.to},
-        ${bytea(rows[0]?.previous ?? NO_HASH)}::text::bytea,
-        ${integers(rows, (row) => row.g)}::text::bigint[],
-        ${integers(rows, (row) => row.time)}::text::bigint[],
-        ${events},
-        ${texts(rows, (row) => bytea(row.hash))}::text::bytea[],
-        ${changesFor(sql, separators, changes)}
-      ) AS found`;
+  return sql.unsafe<{ found: number }[]>(
+    KEEP_BATCHES,
+    [
+      ...[range.shard, range.epoch, range.g, range.to, bytea(rows[0]?.previous ?? NO_HASH)],
+      integers(rows, (row) => row.g),
+      integers(rows, (row) => row.time),
+      rows.map((row) => row.events.join(separator)).join(separator + separator),
+      texts(rows, (row) => bytea(row.hash)),
+      ...changesFor(separators, changes),
+    ],
+    { prepare: true },
+  );
 }
 
 /** Calls the SQL function add_changes (see the migration): the journal has the batches already. */
@@ -46,11 +47,28 @@ export async function callAddChanges(
   batches: readonly Pick<Batch, "events">[],
   changes: NetChanges,
 ): Promise<void> {
-  await sql`SELECT add_changes(${shard}, ${changesFor(sql, separatorsFor(batches, changes), changes)})`;
+  const separators = separatorsFor(batches, changes);
+  await sql.unsafe(ADD_CHANGES, [shard, ...changesFor(separators, changes)], { prepare: true });
 }
 
-/** The arguments of add_changes. */
-function changesFor(sql: Queryable, separators: string, net: NetChanges) {
+/** How each argument is read from the text that it is sent as. */
+const ROWS_CASTS = ["", "", "", "", "::bytea", "::bigint[]", "::bigint[]", "", "::bytea[]"];
+const CHANGES_CASTS = [
+  ...["", "::jsonb", "", "", "", "::text[]"],
+  ...["::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]", "::bigint[]"],
+  ...["::bigint[]", "::bigint[]", "::text[]", "::text[]", "::numeric[]", "::integer[]"],
+];
+
+// Texts of their own, made once: put together anew for each call they took as much as all else here.
+const KEEP_BATCHES = `SELECT keep_batches(${placeholders([...ROWS_CASTS, ...CHANGES_CASTS])}) AS found`;
+const ADD_CHANGES = `SELECT add_changes(${placeholders(["", ...CHANGES_CASTS])})`;
+
+function placeholders(casts: readonly string[]): string {
+  return casts.map((cast, index) => `$${index + 1}${cast === "" ? "" : `::text${cast}`}`).join(", ");
+}
+
+/** The arguments of add_changes behind the shard. */
+function changesFor(separators: string, net: NetChanges): string[] {
   const { opened, details, newLimits, reversals, moved, holds, ends, changes } = net;
   const rest = {
     ...(opened.length === 0 ? {} : { opened }),
@@ -60,27 +78,25 @@ function changesFor(sql: Queryable, separators: string, net: NetChanges) {
   };
   const inRows = <Row>(rows: readonly Row[], fieldsOf: (row: Row) => readonly (string | number)[]): string =>
     rows.map((row) => fieldsOf(row).join(separators.charAt(1))).join(separators.charAt(0));
-  const arePlain = changes.every(
-    ({ heldBefore, held, stateBefore, state }) =>
-      heldBefore === 0 && held === 0 && stateBefore === "open" && state === "open",
-  );
-  const unplain = arePlain ? [] : changes;
-  return sql`
-        ${separators}, ${JSON.stringify(rest)}::text::jsonb, ${inRows(moved, entryFields)},
-        ${inRows(holds, holdFields)}, ${inRows(ends, endFields)},
-        ${texts(changes, (change) => change.account)}::text::text[],
-        ${integers(changes, (change) => change.seqBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.balanceBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.limitBefore)}::text::bigint[],
-        ${integers(changes, (change) => change.seq)}::text::bigint[],
-        ${integers(changes, (change) => change.balance)}::text::bigint[],
-        ${integers(changes, (change) => change.creditLimit)}::text::bigint[],
-        ${integers(unplain, (change) => change.heldBefore)}::text::bigint[],
-        ${integers(unplain, (change) => change.held)}::text::bigint[],
-        ${texts(unplain, (change) => change.stateBefore ?? "")}::text::text[],
-        ${texts(unplain, (change) => change.state)}::text::text[],
-        ${integers(changes, (change) => change.fromWorld)}::text::numeric[],
-        ${integers(changes, (change) => change.transactions)}::text::integer[]`;
+  // Nearly always they are: then PostgreSQL has less to read.
+  const unplain = changes.every(({ isPlain }) => isPlain) ? [] : changes;
+  return [
+    ...[separators, JSON.stringify(rest)],
+    ...[inRows(moved, entryFields), inRows(holds, holdFields), inRows(ends, endFields)],
+    texts(changes, (change) => change.account),
+    integers(changes, (change) => change.seqBefore),
+    integers(changes, (change) => change.balanceBefore),
+    integers(changes, (change) => change.limitBefore),
+    integers(changes, (change) => change.seq),
+    integers(changes, (change) => change.balance),
+    integers(changes, (change) => change.creditLimit),
+    integers(unplain, (change) => change.heldBefore),
+    integers(unplain, (change) => change.held),
+    texts(unplain, (change) => change.stateBefore ?? ""),
+    texts(unplain, (change) => change.state),
+    integers(unplain, (change) => change.fromWorld),
+    integers(unplain, (change) => change.transactions),
+  ];
 }
 
 function entryFields(entry: MovedEntry): (string | number)[] {

@@ -2,14 +2,8 @@ import type { Batch } from "../carry/batch.ts";
 import type { AccountId } from "../ledger/account.ts";
 import { formatDetails } from "../ledger/event.ts";
 import { endedHold, holdOf, type Place } from "../ledger/event-results.ts";
-import {
-  eventId,
-  type EventId,
-  type EventPlace,
-  type Hold,
-  type HoldStatus,
-  placeOfEvent,
-} from "../ledger/transaction.ts";
+import { eventId, type EventPlace, placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
 import type { ChangingEvent, OpenHold } from "./account-steps.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { integers } from "./pg-array.ts";

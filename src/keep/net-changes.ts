@@ -5,7 +5,8 @@ import { type AccountId, type AccountStatus, type Metadata, WORLD } from "../led
 import type { KeptEntry } from "../ledger/entry.ts";
 import { INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { entriesOf, type Place } from "../ledger/event-results.ts";
-import { eventId, type EventId } from "../ledger/transaction.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 import { type AccountStep, type ChangingEvent, isChange, type OpenHold, stepsOf } from "./account-steps.ts";
 import { Divergence } from "./divergence.ts";
 import { type HoldEnd, HoldChanges, type NewHold } from "./hold-changes.ts";
@@ -28,6 +29,8 @@ export interface AccountChange {
   readonly fromWorld: bigint;
   /** The transactions of which it is the first account: each transaction counts once. */
   readonly transactions: number;
+  /** It was open all the time, had no hold, and each of its entries is a transaction with the outside. */
+  readonly isPlain: boolean;
 }
 
 /** Named as add_changes reads it; so are the next ones. */
@@ -277,6 +280,13 @@ class Change implements AccountChange {
 
   get fromWorld(): bigint {
     return this.#fromWorldBefore + BigInt(this.#fromWorld);
+  }
+
+  get isPlain(): boolean {
+    const hasNoHold = this.heldBefore === 0 && this.held === 0;
+    const isOpen = this.stateBefore === "open" && this.state === "open";
+    const isFromWorld = this.#fromWorldBefore === 0n && this.#fromWorld === this.balance - this.balanceBefore;
+    return hasNoHold && isOpen && isFromWorld && this.transactions === this.seq - this.seqBefore;
   }
 
   isAt({ seq, balance, creditLimit, held, state }: AccountStep["before"]): boolean {

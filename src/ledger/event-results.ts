@@ -1,7 +1,8 @@
 import { WORLD } from "./account.ts";
 import type { KeptEntry } from "./entry.ts";
 import type { LedgerEvent, PostingDone } from "./event.ts";
-import { eventId, type EventPlace, type Hold, NO_DETAILS, type Transaction } from "./transaction.ts";
+import { eventId, type EventPlace } from "./event-id.ts";
+import { type Hold, NO_DETAILS, type Transaction } from "./transaction.ts";
 
 /** Where an event stands in the journal. */
 export type Place = Omit<EventPlace, "micros">;

@@ -15,7 +15,8 @@ import {
   timeOf,
 } from "../ledger/event.ts";
 import type { EntryKind } from "../ledger/entry.ts";
-import { type EventId, placeOfEvent } from "../ledger/transaction.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 import { holdColumns, type HoldRow, keptHold } from "../keep/book-holds.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";

@@ -11,7 +11,8 @@ import {
   stepsOf,
 } from "../keep/account-steps.ts";
 import { formatEvent, parseEvent, timeOf } from "../ledger/event.ts";
-import { eventId, type EventId } from "../ledger/transaction.ts";
+import { eventId } from "../ledger/event-id.ts";
+import type { EventId } from "../ledger/transaction.ts";
 
 /** The state of an account in the books. */
 export type BooksAccount = AccountStep["after"];

@@ -8,6 +8,7 @@ import {
   open,
   refused,
   release,
+  requestId,
   resultOf,
   transact,
   transaction,
@@ -63,7 +64,7 @@ export function accountsSection(the: () => Moves): void {
       { name: null },
       { metadata: { tier: "gold" } },
     ])
-      expect(await ledger.submit({ ...command, ...other })).toEqual(
+      expect(await ledger.submit({ ...command, id: requestId(), ...other })).toEqual(
         refused("account-exists", { account: NOBODY }),
       );
     expect(await ledger.account(NOBODY)).toEqual(account);

@@ -117,7 +117,7 @@ export function listsSection(the: () => Moves): void {
 
   test("transactions, newest first: of a reference, an account, a time", async () => {
     const { ledger, account, advanceClock } = the();
-    const [a, b, c] = [await account(0), await account(0), await account(0)];
+    const [a, b, c] = [await account(0), await account(10), await account(0)];
     const done: { id: string; time: number }[] = [];
     const move = async (...command: Parameters<typeof transaction>) => {
       advanceClock(1);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test
 import { join } from "node:path";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { bounds } from "../../src/bounds.ts";
+import { booksThat, newest } from "./support/books-that.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { TcpProxy } from "../../proof/torture/faults/tcp-proxy.ts";
@@ -54,28 +55,24 @@ describeWithRedis("closing a ledger in Redis", () => {
     expect(await submitted(behindBalancer, credit("1"))).toMatchObject({ outcome: "unknown" });
   });
 
-  test("a history that is being read when the ledger closes ends, too", async () => {
+  test("entries that are being read when the ledger closes end, too", async () => {
     const asked = Promise.withResolvers<null>();
     const answer = Promise.withResolvers<{ entries: []; keptSeq: number }>();
     const ledger = await stand.ledger({
-      books: {
-        fence: () => stand.books.fence(),
-        hasEvent: async () => true,
-        noteSeen: (...batch) => stand.books.noteSeen(...batch),
-        settingsFault: () => stand.books.settingsFault(),
-        history: () => {
+      books: booksThat(stand.books, {
+        entries: () => {
           asked.resolve(null);
           return answer.promise;
         },
-      },
+      }),
     });
     for (let index = 0; index < 2; index += 1) await ledger.submit(credit("1"));
-    const history = ledger.history("1", { count: 100, before: null }).catch((error: unknown) => error);
+    const entries = ledger.entries("1", newest(100)).catch((error: unknown) => error);
     await asked.promise;
     await ledger.close();
     // One entry is nowhere: it reads once more, of a ledger that is closed by now.
     answer.resolve({ entries: [], keptSeq: 1 });
-    expect(await history).toBeInstanceOf(LedgerUnavailable);
+    expect(await entries).toBeInstanceOf(LedgerUnavailable);
   });
 
   // A process of its own, as only its end shows that nothing holds it: no timer, no socket.
@@ -117,7 +114,7 @@ function program(redisUrl: string, before: string): string {
     const command = { type: "transact", id: "req:close", account: "1", kind: "credit", value: 1, description: "x" };
     const books = {
       fence: async () => ({ epoch: "test", loaded: true, shards: 1, lastG: [0], seenG: [0] }),
-      history: async () => ({ entries: [], keptSeq: 0 }),
+      entries: async () => ({ entries: [], keptSeq: 0 }),
       settingsFault: async () => null,
     };
     ${before.startsWith("url") ? before : ""}

@@ -106,7 +106,7 @@ describe("the compiled rules use only what means the same in both languages, and
 /** Two accounts, the outside, and whatever is done to them. Returns after each command the refusal and all rows. */
 const RUN_IN_REDIS = `
 local rules = (function()
-${"$"}{compiled}end)()
+${compiled}end)()
 local state = cjson.decode(ARGV[1])
 local rows = state.rows
 local world = { creditLimit = 0, balance = 0, held = 0, seq = 0, time = 0, unit = '', state = 'open' }

@@ -98,7 +98,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
   test("two ledgers, a bad network: of 1,000 debits with room for 600, exactly 600", async () => {
     await using proxy = await TcpProxy.start(stand.server.process.port);
     const ledgers = [await stand.ledger({ redisUrl: proxy.url }), await stand.ledger()] as const;
-    await ledgers[0].submit({ type: "change-limit", id: "req:limit", account: "1", creditLimit: 600 });
+    await ledgers[0].submit({ type: "change", id: "req:limit", account: "1", creditLimit: 600 });
     const settling = Promise.all(
       Array.from({ length: 1000 }, (_, index) => settle(ledgers[index % 2 === 0 ? 0 : 1], debit("1"))),
     );
@@ -106,7 +106,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     proxy.loseReplyAfter(random.integer(100, 10_000));
     const outcomes = (await settling).map(({ outcome }) => outcome);
     const balances = outcomes.flatMap((outcome) =>
-      outcome.type === "accepted" ? [outcome.account.balance] : [],
+      outcome.type === "accepted" && "account" in outcome.result ? [outcome.result.account.balance] : [],
     );
     expect(new Set(balances).size).toBe(600);
     expect(balances).toHaveLength(600);

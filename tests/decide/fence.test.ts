@@ -1,3 +1,4 @@
+import { booksThat } from "./support/books-that.ts";
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { Glob } from "bun";
@@ -59,7 +60,7 @@ describeWithRedis("the fence", () => {
     },
     {
       name: "the functions are of another version",
-      reason: /^Redis has another version than this program \(999, not 4\): run razonete init$/,
+      reason: /^Redis has another version than this program \(999, not 5\): run razonete init$/,
       make: () => {
         const other = functionLibrary.replace(/local VERSION = '\d+'/, "local VERSION = '999'");
         expect(other).not.toBe(functionLibrary);
@@ -256,18 +257,14 @@ describeWithRedis("the fence", () => {
     const slow = Promise.withResolvers<null>();
     const ledger = stand.newLedger({
       durable: false,
-      books: {
+      books: booksThat(stand.books, {
         fence: async () => {
           asked += 1;
           const fence = await stand.books.fence();
           if (asked === 1) await slow.promise;
           return fence;
         },
-        hasEvent: async () => true,
-        noteSeen: (...batch) => stand.books.noteSeen(...batch),
-        settingsFault: () => stand.books.settingsFault(),
-        history: (account, before, count) => stand.books.history(account, before, count),
-      },
+      }),
     });
     await eventually("the books are asked", () => asked === 1);
     await stand.server.process.kill();

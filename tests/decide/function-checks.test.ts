@@ -38,8 +38,7 @@ describeWithRedis("the functions check everything, then write", () => {
     ["the statement of another account is no zset", [["RPUSH", "statement:2", "x"]]],
     ["the outbox is no stream", [["HSET", "outbox", "e", "x"]]],
     ["a key is no string", [["HSET", "key:k", "a", "b"]]],
-    ["an account that is to be opened is there", [["SET", "account:6", "1 0 0 0 0 BRL/2 open 0"]]],
-    ["an account that is to be opened has a name", [["SET", "name:6", "x"]]],
+    ["an account that is to be opened has details", [["SET", "details:6", "x"]]],
     ["an account that is to be opened has a statement", [["SET", "statement:6", "x"]]],
     ["the outbox holds this batch already", [["XADD", "outbox", "1-0", "e", "x"]]],
     [
@@ -93,10 +92,10 @@ describeWithRedis("the functions check everything, then write", () => {
     expect(g).toBe("1");
     expect(outcomes.map((text) => text.slice(0, 4))).toEqual([
       "=c 1",
-      "=o 6",
+      "=1 1",
       "=d 2",
       "=c 6",
-      "=l 3",
+      "=1 4",
       "!lim",
     ]);
   });
@@ -116,7 +115,7 @@ describeWithRedis("the functions check everything, then write", () => {
         ...batch.flat(),
       ]);
     const outcomes = first.outcomes.map((text) => text.replace(/^=/, "+").replace(/^!/, "?"));
-    expect(await recall("test")).toEqual(["", ...outcomes]);
+    expect(await recall("test")).toEqual(["", "0", ...outcomes]);
     expect(String(await failure(recall("other")))).toContain("EPOCH ");
     expect(await snapshot(stand)).toEqual(before);
     await stand.begin();
@@ -124,6 +123,7 @@ describeWithRedis("the functions check everything, then write", () => {
     const fresh = ["test", "0", "1000", ...batch.flat()];
     expect(await stand.command(["FCALL_RO", "razonete_recall", "1", `${prefix}head`, ...fresh])).toEqual([
       "",
+      "0",
       ...batch.map(() => "#"),
     ]);
     expect(await snapshot(stand)).toEqual(empty);

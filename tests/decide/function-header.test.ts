@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "bun:test";
-import functions from "../../src/decide/ledger.lua" with { type: "text" };
+import { functionLibrary } from "../../src/decide/function-library.ts";
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
 import { bounds } from "../../src/bounds.ts";
 import { argumentsOf } from "../../src/decide/function-codec.ts";
 
-/** The comment at the head of ledger.lua is its contract: here its body is held to it, and the program to both. */
+/** The comment at the head of the functions is their contract: here their body is held to it, and the program to both. */
+
+/** Without the rules, which are compiled. */
+const functions = functionLibrary.slice(functionLibrary.indexOf("--[["));
 
 const end = functions.indexOf("]]");
 const header = functions.slice(functions.indexOf("--[["), end);
@@ -42,7 +45,7 @@ function reach(name: string, seen = new Set<string>()): string {
 
 const unique = (texts: Iterable<string | undefined>) => [...new Set([...texts].map(String))].toSorted();
 
-describe("the head of ledger.lua and its body", () => {
+describe("the head of the functions and their body", () => {
   const registered = [
     ...body.matchAll(
       /register_function \{ function_name = '(\w+)', callback = (\w+)(?:, flags = \{ ([^}]*) \})? \}/g,
@@ -170,7 +173,7 @@ describe("the head of ledger.lua and its body", () => {
   });
 });
 
-describe("the program and ledger.lua", () => {
+describe("the program and the functions", () => {
   test("speak the same version", () => {
     expect(body).toContain(`local VERSION = '${FUNCTION_VERSION}'\n`);
   });

@@ -35,14 +35,15 @@ describeWithRedis("what the function remembers of ids", () => {
       const refused = debitOf(1, 900_000, `${id}-refused`, content);
       const first = await apply(stand, [accepted, refused, accepted, refused]);
       const event = first.outcomes[0]?.slice(1);
-      const refusal = content === "" ? "limit-exceeded" : (await stand.events()).at(-1);
-      expect(first.outcomes).toEqual([`=${event}`, `!${refusal}`, `+${event}`, "?limit-exceeded"]);
+      const refusal = content === "" ? "limit-exceeded/1" : (await stand.events()).at(-1);
+      expect(first.outcomes).toEqual([`=${event}`, `!${refusal}`, `+${event}`, "?limit-exceeded/1"]);
       // It would be accepted now; and the balance has moved on.
       await apply(stand, [creditOf(1, 900_000, "req:other")]);
       const before = await snapshot(stand);
       expect(await apply(stand, [refused, accepted])).toEqual({
         g: "",
-        outcomes: ["?limit-exceeded", `+${event}`],
+        ended: [],
+        outcomes: ["?limit-exceeded/1", `+${event}`],
       });
       expect(await snapshot(stand)).toEqual(before);
     });
@@ -62,9 +63,9 @@ describeWithRedis("what the function remembers of ids", () => {
   test("an opening again does not open another account", async () => {
     const open = openOf("6", 10, "req:1", { name: "name" });
     const { outcomes } = await apply(stand, [open, open]);
-    expect(outcomes[0]).toMatch(/^=o 6 \d{16} 10 req:1 BRL\/2 name$/);
+    expect(outcomes[0]).toMatch(/^=1 0 o 6 \d{16} 10 req:1 - BRL\/2 \{"name":"name"\}$/);
     expect(outcomes[1]).toBe(`+${outcomes[0]?.slice(1)}`);
-    expect(await outcomeOf(openOf("7", 10, "req:2"))).toStartWith("=o 7 ");
+    expect(await outcomeOf(openOf("7", 10, "req:2"))).toStartWith("=2 0 o 7 ");
   });
 
   test("a key with another content is refused, also in the same batch, and its memory stays", async () => {
@@ -101,7 +102,7 @@ describeWithRedis("what the function remembers of ids", () => {
     await sweep();
   }
   const ageOf = async () => Number(await stand.command(["HGET", `${prefix}head`, "age"]));
-  const sweep = () => stand.call("razonete_sweep", ["test"]);
+  const sweep = () => stand.call("razonete_sweep", ["test", "0", "1000"]);
   const periods = async () => (await periodKeys()).map((key) => key.slice(`${prefix}seen:`.length));
 
   test("a request's id is known for the rest of its period and the next one, and not in the one after", async () => {
@@ -157,7 +158,7 @@ describeWithRedis("what the function remembers of ids", () => {
     await sweep();
     expect(await ageOf()).toBeGreaterThanOrEqual(100_000);
     const before = await snapshot(stand);
-    expect(await stand.call("razonete_sweep", ["other"])).toBe(0);
+    expect(await stand.call("razonete_sweep", ["other", "0", "1000"])).toBe(0);
     expect(await snapshot(stand)).toEqual(before);
   });
 
@@ -167,7 +168,7 @@ describeWithRedis("what the function remembers of ids", () => {
     await stand.command(["HINCRBY", `${prefix}head`, "age", "16000000"]);
     await stand.command(["CONFIG", "SET", "maxmemory", "1"]);
     try {
-      expect(await sweep()).toBe(1);
+      await sweep();
     } finally {
       await stand.command(["CONFIG", "SET", "maxmemory", "0"]);
     }
@@ -178,7 +179,7 @@ describeWithRedis("what the function remembers of ids", () => {
     const timeOf = async () => Number(await stand.command(["HGET", `${prefix}head`, "time"]));
     await apply(stand, [debitOf(1, 5, "req:1")]);
     const before = await timeOf();
-    expect(await outcomeOf(debitOf(1, MAX, "req:2"))).toBe("!limit-exceeded");
+    expect(await outcomeOf(debitOf(1, MAX, "req:2"))).toBe("!limit-exceeded/1");
     expect(await timeOf()).toBeGreaterThan(before);
   });
 
@@ -192,7 +193,11 @@ describeWithRedis("what the function remembers of ids", () => {
       expect(first.outcomes.every((text) => text.startsWith("=c 1 "))).toBe(true);
       expect(new Set(first.outcomes).size).toBe(512);
       const again = await apply(stand, commands);
-      expect(again).toEqual({ g: "", outcomes: first.outcomes.map((text) => `+${text.slice(1)}`) });
+      expect(again).toEqual({
+        g: "",
+        ended: [],
+        outcomes: first.outcomes.map((text) => `+${text.slice(1)}`),
+      });
     }
   });
 
@@ -209,7 +214,11 @@ describeWithRedis("what the function remembers of ids", () => {
     await stand.crash();
     expect(await snapshot(stand)).toEqual(before);
     const again = await apply(stand, [...commands, openOf("a", 7, "req:2")]);
-    expect(again).toEqual({ g: "", outcomes: [...first.outcomes, ...later.outcomes].map(replayed) });
+    expect(again).toEqual({
+      g: "",
+      ended: [],
+      outcomes: [...first.outcomes, ...later.outcomes].map(replayed),
+    });
   });
 });
 

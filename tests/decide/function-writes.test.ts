@@ -49,12 +49,12 @@ describeWithRedis("what the function writes", () => {
       `c a 9007199254740982 9007199254740002 123456789012345 -8883742465728646 ${MAX} req:2 text`,
       `d a 9007199254740983 9007199254740003 100000000000000 -8983742465728646 ${MAX} req:3 text`,
       `c 1 1 9007199254740001 ${MAX} ${MAX} ${MAX} req:4 text`,
-      expect.stringMatching(new RegExp(`^o new \\d{16} ${MAX} req:5 BRL/2 $`)),
-      `l 1 1 9007199254740001 ${MAX} 100000000000001 req:6`,
-      `l 2 ${MAX} ${MAX} ${MAX} 9007199254740989 req:7`,
+      expect.stringMatching(new RegExp(`^o new \\d{16} ${MAX} req:5 - BRL/2 $`)),
+      `a 1 9007199254740001 100000000000001 ${MAX} 0 1 9007199254740001 BRL/2 open ${time} req:6 - `,
+      `a 2 ${MAX} 9007199254740989 ${MAX} ${held} ${MAX} ${MAX} U/99 open ${MAX} req:7 - `,
     ];
     expect(applied.g).toBe("9007199254740990");
-    expect(applied.outcomes.map((text) => text.slice(1))).toEqual(expected);
+    expect(applied.outcomes.map((text) => text.replace(/^=(9007199254740990 \d )?/, ""))).toEqual(expected);
     expect(await stand.events()).toEqual(expected);
     expect(await stand.call("razonete_status")).toEqual([
       "test",
@@ -107,15 +107,15 @@ describeWithRedis("what the function writes", () => {
       limitOf(1, "9007199254740990", "req:10"),
     ]);
     expect(outcomes.map((text) => text.split(" ")[0])).toEqual(
-      ["=c", "!balance-out-of-range", "!balance-out-of-range", "=d", "=d"].concat([
-        "!limit-exceeded",
-        "!limit-exceeded",
-        "!limit-too-low",
+      ["=c", "!balance-out-of-range/1", "!balance-out-of-range/1", "=d", "=d"].concat([
+        "!limit-exceeded/1",
+        "!limit-exceeded/1",
+        "!limit-too-low/1",
         "=c",
-        "=l",
+        "=1",
       ]),
     );
-    expect(outcomes.at(-1)).toContain(" -9007199254740990 9007199254740990 req:10");
+    expect(outcomes.at(-1)).toContain(" 9007199254740990 -9007199254740990 0 ");
   });
 
   test("g has no gaps, and there is no outbox entry for a batch of refusals without a key", async () => {
@@ -123,7 +123,7 @@ describeWithRedis("what the function writes", () => {
       expect(await apply(stand, [creditOf(1, 1, `req:${index}`)])).toMatchObject({ g: String(index) });
       expect(await apply(stand, [creditOf(77, 1, `req:refused-${index}`)])).toMatchObject({ g: "" });
       expect(await apply(stand, [creditOf(1, 1, `req:${index}`)])).toMatchObject({ g: "" });
-      expect(await apply(stand, [])).toEqual({ g: "", outcomes: [] });
+      expect(await apply(stand, [])).toEqual({ g: "", ended: [], outcomes: [] });
     }
     expect((await stand.outbox()).map((batch) => batch.g)).toEqual([1, 2, 3, 4, 5]);
     expect(await stand.call("razonete_status")).toEqual([
@@ -148,13 +148,17 @@ describeWithRedis("what the function writes", () => {
     expect(g).toBe("1");
     const [batch] = await stand.outbox();
     expect(batch?.events).toEqual([
-      expect.stringMatching(/^x \d{16} limit-exceeded key:1 c1$/),
-      expect.stringMatching(/^x \d{16} account-unknown key:2 c2$/),
+      expect.stringMatching(/^x \d{16} limit-exceeded\/1 key:1 c1$/),
+      expect.stringMatching(/^x \d{16} account-unknown\/77 key:2 c2$/),
     ]);
-    expect(outcomes).toEqual([...(batch?.events ?? []).map((event) => `!${event}`), "!limit-exceeded"]);
+    expect(outcomes).toEqual([...(batch?.events ?? []).map((event) => `!${event}`), "!limit-exceeded/1"]);
     // Known by now, or told so only once: neither is an event.
     const again = await apply(stand, [...refused, creditOf(1, 1, "key:1", "another")]);
-    expect(again).toEqual({ g: "", outcomes: ["?limit-exceeded", "?account-unknown", "!key-reused"] });
+    expect(again).toEqual({
+      g: "",
+      ended: [],
+      outcomes: ["?limit-exceeded/1", "?account-unknown/77", "!key-reused"],
+    });
     expect(await apply(stand, [creditOf(1, 1, "req:2")])).toMatchObject({ g: "2" });
     expect((await stand.outbox()).map((each) => each.g)).toEqual([1, 2]);
   });
@@ -169,20 +173,22 @@ describeWithRedis("what the function writes", () => {
       limitOf(6, 9, "req:5"),
       debitOf(6, 4, "req:6"),
     ]);
-    const events = outcomes.filter((text) => /^(=|!x )/.test(text)).map((text) => text.slice(1));
+    const events = outcomes
+      .filter((text) => /^(=|!x )/.test(text))
+      .map((text) => text.slice(1).replace(/^1 \d /, ""));
     expect(outcomes.map((text) => text.slice(0, 6))).toEqual([
       "=c 2 1",
-      "=o 6 1",
+      "=1 1 o",
       "!limit",
       `!${events[2]}`.slice(0, 6),
       "=d 6 1",
-      "=l 6 1",
+      "=1 4 a",
       "=d 6 2",
     ]);
-    expect(events[2]).toMatch(/^x \d{16} limit-exceeded key:refused content$/);
+    expect(events[2]).toMatch(/^x \d{16} limit-exceeded\/6 key:refused content$/);
     expect(await stand.outbox()).toEqual([{ g: 1, events }]);
-    expect(events[1]).toEndWith(" 5 req:2 BRL/2 a name\nof two lines");
-    expect(await stand.command(["GET", `${prefix}name:6`])).toBe("a name\nof two lines");
+    expect(events[1]).toEndWith(' 5 req:2 - BRL/2 {"name":"a name\\nof two lines"}');
+    expect(await stand.command(["GET", `${prefix}details:6`])).toBe('h {"name":"a name\\nof two lines"}');
   });
 
   test("the statement holds the ten latest and at most seven more, over one batch and over many", async () => {
@@ -216,7 +222,7 @@ describeWithRedis("what the function writes", () => {
         openOf(accounts[index] ?? "", MAX, id(index), { content: "c".repeat(500), name }),
       ),
     );
-    expect(opened.outcomes.map((text) => text.split(" ")[1])).toEqual(accounts);
+    expect(opened.outcomes.map((text) => text.split(" ")[3])).toEqual(accounts);
     const debited = await apply(
       stand,
       accounts.map((account) => debitOf(account, MAX, `req:${account}`)),

@@ -22,7 +22,7 @@ describeWithRedis("several shards", () => {
   afterEach(() => stand[Symbol.asyncDispose]());
 
   function open(id = requestId()): Command {
-    return { type: "open", id, unit: "BRL/2", creditLimit: 10, name: null };
+    return { type: "open", id, account: null, unit: "BRL/2", creditLimit: 10, name: null, metadata: {} };
   }
 
   const ACCOUNTS = ["1", "2", "3", "4", "5"];
@@ -54,7 +54,9 @@ describeWithRedis("several shards", () => {
     const answers = await Promise.all(
       Array.from({ length: 120 }, (_, index) => settle(ledgers[index % 2 === 0 ? 0 : 1], open())),
     );
-    const ids = answers.map(({ outcome }) => (outcome.type === "accepted" ? outcome.account.id : ""));
+    const ids = answers.map(({ outcome }) =>
+      outcome.type === "accepted" && "account" in outcome.result ? outcome.result.account.id : "",
+    );
     expect(new Set([...ids, ...ACCOUNTS]).size).toBe(125);
     const counts = Array.from(
       { length: SHARDS },

@@ -5,7 +5,8 @@ import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { EmbeddedLedger, type EmbeddedLedgerOptions } from "../../src/embedded/embedded-ledger.ts";
 import type { Command } from "../../src/ledger/command.ts";
 import { type LedgerEvent, parseEvent } from "../../src/ledger/event.ts";
-import { eventId } from "../../src/ledger/transaction.ts";
+import type { Outcome } from "../../src/ledger/ledger.ts";
+import { eventId } from "../../src/ledger/event-id.ts";
 import {
   accepted,
   capture,
@@ -71,7 +72,7 @@ describe(`money that moves in a data file (seed ${seed})`, () => {
   test("all outcomes are known under their keys after a restart", async () => {
     using folder = temporaryFolder();
     const ledger = start(folder.path);
-    const done: [Command, unknown][] = [];
+    const done: [Command, Outcome][] = [];
     const submit = async (command: Command) => {
       const outcome = await ledger.submit(command);
       done.push([command, outcome]);
@@ -93,7 +94,7 @@ describe(`money that moves in a data file (seed ${seed})`, () => {
     await expectAgreed(folder.path);
     const again = start(folder.path);
     for (const [command, outcome] of done)
-      expect(await again.submit(command)).toEqual({ ...(outcome as object), replayed: true } as never);
+      expect(await again.submit(command)).toEqual({ ...outcome, replayed: true });
     expect(await again.submit(transact("2", "debit", 99_999, "bat:k.1"))).toEqual(
       refused("limit-exceeded", { account: "2" }, true),
     );

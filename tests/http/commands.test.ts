@@ -43,7 +43,14 @@ const cases: [string, string, object | undefined, CommandContent][] = [
     "PATCH",
     "/v1/accounts/%31",
     { credit_limit: 5e5, name: null, metadata: { a: null, b: "c" }, state: "frozen" },
-    { type: "change", account: "1", creditLimit: 500_000, name: null, metadata: { a: null, b: "c" }, state: "frozen" },
+    {
+      type: "change",
+      account: "1",
+      creditLimit: 500_000,
+      name: null,
+      metadata: { a: null, b: "c" },
+      state: "frozen",
+    },
   ],
   [
     "POST",
@@ -138,12 +145,13 @@ describe("a request", () => {
     await server.client.send(method, path, body);
     expect(server.ledger.commands).toEqual([{ ...content, id: expect.stringMatching(/^req:[\w-]+$/) }]);
     server.ledger.commands.length = 0;
-    await server.client.send(method, path, body, { "idempotency-key": "a~key", "x-request-id": "stamp" });
+    const [key, stamp] = [crypto.randomUUID(), crypto.randomUUID()];
+    await server.client.send(method, path, body, { "idempotency-key": key, "x-request-id": stamp });
     const isDryRun = content.type === "transaction" && content.isDryRun;
-    expect(server.ledger.commands).toEqual([{ ...content, id: isDryRun ? "req:stamp" : "key:a~key" }]);
+    expect(server.ledger.commands).toEqual([{ ...content, id: isDryRun ? `req:${stamp}` : `key:${key}` }]);
     server.ledger.commands.length = 0;
-    await server.client.send(method, path, body, { "x-request-id": "stamp" });
-    expect(server.ledger.commands).toEqual([{ ...content, id: "req:stamp" }]);
+    await server.client.send(method, path, body, { "x-request-id": stamp });
+    expect(server.ledger.commands).toEqual([{ ...content, id: `req:${stamp}` }]);
   });
 
   test("for one thing reads nothing before, but for a change or a split that has to fit what there is", async () => {

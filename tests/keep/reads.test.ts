@@ -118,7 +118,7 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
       return text;
     };
     // Several in a batch, batches without any, several shards.
-    const hold = source.hold("1", 50);
+    const hold = source.hold("4", 50);
     const held = source.latest.hold;
     await setup.keep(hold, note(source.entry("1", 100)), source.refusal("1"));
     await setup.keep(source.refusal("1"));
@@ -154,7 +154,7 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     await expectList({}, all);
     await expectList({ reference: "r" }, [fourth, second]);
     await expectList({ reference: "none" }, []);
-    await expectList({ account: "1" }, [fourth, second, first]);
+    await expectList({ account: "1" }, [second, first]);
     await expectList({ account: "2" }, [fifth, fourth, second]);
     await expectList({ account: "3", reference: "s" }, [fifth]);
     await expectList({ account: "3", reference: "r" }, []);
@@ -242,7 +242,7 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     await setup.keep(source.hold("1", 1), source.entry("2", 1));
     const holds = await setup.books.holds(ALL_HOLDS, { count: 1, after: null });
     const transactions = await setup.books.transactions(ALL_TRANSACTIONS, { count: 1, after: null });
-    await setup.keep(source.hold("3", 1), source.entry("2", 1), source.entry("3", 1));
+    await setup.keep(source.hold("3", 1), source.entry("2", 1), source.entry("4", 1));
     expect(holds.items.map(({ id }) => id.slice(0, 6))).toEqual(["h0-2-0"]);
     const nextHolds = await setup.books.holds(ALL_HOLDS, { count: 5, after: holds.next });
     expect(nextHolds.items.map(({ id }) => id.slice(0, 6))).toEqual(["h0-1-0"]);

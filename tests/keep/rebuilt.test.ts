@@ -88,10 +88,10 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
     const { source } = setup;
     await setup.keep(source.entry("1", 5));
     await setup.sql`UPDATE accounts SET balance = 7, seq = 3 WHERE account = '1'`;
-    source.accounts.set("1", { ...source.accounts.get("2"), balance: 7, seq: 3, limit: 100_000 } as never);
+    Object.assign(source.accounts.get("1") ?? {}, { balance: 7, seq: 3 });
     await setup.keep(source.entry("1", 1));
     expect(String(await failure(rebuild()))).toMatch(
-      /the journal makes no books \(.*account 1, seq 4.*\): put back a backup; nothing was changed\.$/,
+      /the journal makes no books \(.*account 1, seq 2.*\): put back a backup; nothing was changed\.$/,
     );
   });
 });

@@ -11,13 +11,8 @@ import {
 } from "../../src/ledger/account.ts";
 import type { CommandId } from "../../src/ledger/command.ts";
 import { formatEvent, type PostingDone } from "../../src/ledger/event.ts";
-import {
-  type Details,
-  eventId,
-  type EventId,
-  NO_DETAILS,
-  type Posting,
-} from "../../src/ledger/transaction.ts";
+import { eventId } from "../../src/ledger/event-id.ts";
+import { type Details, type EventId, NO_DETAILS, type Posting } from "../../src/ledger/transaction.ts";
 
 interface SourceAccount {
   unit: string;

@@ -57,7 +57,10 @@ function effectOf(event: FileEvent): Effect {
     }
     case "refusal":
       return { account: null, seq: null, time };
-    default:
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
       return { account: event.account.id, seq: null, time };
   }
 }

@@ -11,7 +11,8 @@ import {
 } from "../../embedded/made-tables.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import type { Place } from "../../ledger/event-results.ts";
-import { type EventId, placeOfEvent } from "../../ledger/transaction.ts";
+import { placeOfEvent } from "../../ledger/event-id.ts";
+import type { EventId } from "../../ledger/transaction.ts";
 import type { Findings } from "../findings.ts";
 import type { FileEvent } from "./journal-rows.ts";
 

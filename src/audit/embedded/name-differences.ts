@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { bounds } from "../../bounds.ts";
 import { type EntryRow, entryRowsOf } from "../../embedded/entry-row.ts";
+import { valuesText } from "../../embedded/made-tables.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import type { Findings } from "../findings.ts";
 import { readEntries } from "./check-entries.ts";
@@ -79,7 +80,7 @@ function placeOf({ account, seq }: EntryRow) {
 }
 
 function textOf(row: EntryRow): string {
-  return `(${Object.values(row).join(",")})`;
+  return valuesText(Object.values(row));
 }
 
 /** What is missing of an account is one finding, none if the account itself is gone. */

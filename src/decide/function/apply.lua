@@ -43,10 +43,10 @@ local function may_not_write(prefix, head, outbox)
 end
 
 --- The answer to a command that was decided before. What is remembered of an entry ends before the command's own words.
-local function replayed(outcome, kind, id, text)
+local function replayed(outcome, id, text)
   local rest = string.sub(outcome, 2)
   if string.byte(outcome) == REFUSED then return '?' .. rest end
-  if kind == 'c' or kind == 'd' then return '+' .. rest .. ' ' .. id .. ' ' .. text end
+  if string.find(rest, '^[cd] ') then return '+' .. rest .. ' ' .. id .. ' ' .. text end
   return '+' .. rest
 end
 
@@ -74,7 +74,8 @@ local function decide_one(batch, argv, at, now)
     if event == false then
       return ('*%s %s'):format(row_of(batch.accounts[of]), string.match(batch.details[of], '^%S* (.*)$'))
     end
-    if dry or refusal == '~' then return event and '=0 0 ' .. event or '~' end
+    if refusal == '~' then return '~' end
+    if dry then return event and '=0 0 ' .. event or '!' .. refusal end
   end
   local answer, outcome
   if event and short then
@@ -166,7 +167,7 @@ local function decide_group(batch, argv, from, now, full, reply)
       if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
         answer = '!key-reused'
       elseif outcome then
-        answer = replayed(outcome, argv[at], id, argv[at + 5])
+        answer = replayed(outcome, id, argv[at + 5])
       elseif full then
         answer = '#'
       else
@@ -300,7 +301,7 @@ local function apply_batch(head, argv, full, may_end)
       if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
         outcome = '!key-reused'
       elseif outcome then
-        outcome = replayed(outcome, kind, id, argv[at + 5])
+        outcome = replayed(outcome, id, argv[at + 5])
       elseif full then
         outcome = '#'
       else

@@ -184,7 +184,7 @@ function decide.t(batch, id, _, _, content, body, now)
   end
   local rows = transaction_of(batch, body.postings, body.conditions)
   local refusal = rules.applyTransaction(rows, false, now)
-  if refusal then return nil, place_of(refusal, rows, body.postings, body.conditions) end
+  if refusal then return nil, place_of(refusal, rows, body.postings, body.conditions), body.dry end
   local moves = moves_text(batch, rows, body.postings)
   local event = ('t %d %s %s %s %s'):format(now, moves, id, content_of(content), body.details)
   if body.dry then

@@ -175,8 +175,9 @@ $$;
 -- holds    those that were created; they may have ended since
 -- ends     of the holds that were there before
 -- accounts the accounts that change, each once: how they must stand before (a limit of NULL, an empty state: it does not
---          matter) and how they stand after. Without held and states all of them are open and have no hold.
---          worlds: what came in from the outside less what went out there; transactions: how many began with them
+--          matter) and how they stand after. worlds: what came in from the outside less what went out there;
+--          transactions: how many began with them. Without these, held and states, all of them are open and have no hold,
+--          and each entry is a transaction with the outside
 --
 -- RZ001: the books differ from what the events build upon; the detail is "account seq".
 CREATE FUNCTION add_changes(
@@ -185,7 +186,11 @@ CREATE FUNCTION add_changes(
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
   helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
   worlds numeric[], transactions_ integer[]
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS void LANGUAGE plpgsql
+-- Rows are found by keys, however many. To plan that anew for each call would take longer than to do it.
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET jit = off
+AS $$
 DECLARE
   by_row constant text := left(separators, 1);
   by_field constant text := right(separators, 1);
@@ -218,10 +223,12 @@ BEGIN
     WHERE a.account = c.account AND a.seq = c.seq_before AND a.balance = c.balance_before
       AND a.credit_limit = coalesce(c.limit_before, a.credit_limit) AND a.held = coalesce(c.held_before, 0)
       AND (a.state = coalesce(c.state_before, 'open') OR c.state_before = '')
-    RETURNING a.unit, c.balance_after - c.balance_before AS gained, c.world, c.transactions
+    RETURNING a.unit, c.balance_after - c.balance_before AS gained, c.world - (c.balance_after - c.balance_before) AS apart,
+      coalesce(c.transactions, c.seq_after - c.seq_before) AS transactions
   ), summed AS (
     INSERT INTO totals AS t (shard, unit, accounts, transactions, balances, world)
-    SELECT of_shard, d.unit, 0, sum(d.transactions), sum(d.gained), -sum(d.world) FROM done AS d GROUP BY d.unit
+    SELECT of_shard, d.unit, 0, sum(d.transactions), sum(d.gained), -sum(d.gained) - coalesce(sum(d.apart), 0)
+    FROM done AS d GROUP BY d.unit
     ON CONFLICT (shard, unit) DO UPDATE SET transactions = t.transactions + excluded.transactions,
       balances = t.balances + excluded.balances, world = t.world + excluded.world
   )
@@ -325,7 +332,9 @@ CREATE FUNCTION keep_batches(
   seqs_after bigint[], balances_after bigint[], limits_after bigint[],
   helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
   worlds numeric[], transactions_ integer[]
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
 DECLARE
   separator constant text := left(separators, 1);
   found_g bigint;

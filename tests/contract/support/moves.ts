@@ -7,11 +7,15 @@ import { accepted, type LedgerUnderTest, open, resultOf, type Skips, transaction
 export interface Moves {
   readonly ledger: Ledger;
   readonly skips: Skips;
-  advanceClock(seconds: number): void;
+  readonly advanceClock: (seconds: number) => void;
   /** Lets so many seconds pass, in whichever way. */
-  pass(seconds: number): Promise<void>;
+  readonly pass: (seconds: number) => Promise<void>;
   /** Opens an account, on the same shard as the others, and brings it to a balance. */
-  account(creditLimit: number, balance?: number, changes?: Partial<OpenAccount>): Promise<AccountId>;
+  readonly account: (
+    creditLimit: number,
+    balance?: number,
+    changes?: Partial<OpenAccount>,
+  ) => Promise<AccountId>;
 }
 
 /** Accounts with the same tag are on one shard. */
@@ -30,11 +34,11 @@ export function movesOf(subject: LedgerUnderTest, skips: Skips): Moves {
     },
     account: async (creditLimit, balance = 0, changes = {}) => {
       count += 1;
-      const id = `${TAG}${String(count).padStart(3, "0")}`;
-      accepted(await ledger.submit(open(creditLimit, { account: id, ...changes })));
+      const id = changes.account ?? `${TAG}${String(count).padStart(3, "0")}`;
+      accepted(await ledger.submit(open(creditLimit, { ...changes, account: id })));
       if (balance > 0) resultOf(await ledger.submit(transaction([["@world", id, balance]])));
       if (balance < 0) resultOf(await ledger.submit(transaction([[id, "@world", -balance]])));
-      return changes.account ?? id;
+      return id;
     },
   };
 }

@@ -30,7 +30,8 @@ export function openOf(
   id: string,
   { content = "", name = "" } = {},
 ): Arguments {
-  return ["o", id, account, String(limit), content, `BRL/2 ${name}`];
+  const details = name === "" ? "" : JSON.stringify({ name });
+  return ["o", id, account, String(limit), content, JSON.stringify({ unit: "BRL/2", opening: "h", details })];
 }
 
 export function limitOf(
@@ -39,20 +40,50 @@ export function limitOf(
   id: string,
   content = "",
 ): Arguments {
-  return ["l", id, String(account), String(limit), content, ""];
+  return ["a", id, String(account), "", content, `{"limit":${limit}}`];
 }
 
-const replyOfApply = z.tuple([z.string()]).rest(z.string());
+export function transferOf(
+  postings: readonly (string | number)[],
+  id: string,
+  { content = "", ...more }: Readonly<Record<string, unknown>> & { readonly content?: string } = {},
+): Arguments {
+  return ["t", id, "", "", content, JSON.stringify({ postings, details: "", ...more })];
+}
 
-/** @returns g, and what became of each command */
+export function holdOf(
+  from: string,
+  amount: number,
+  id: string,
+  { content = "", to = "@world", seconds = 600 } = {},
+): Arguments {
+  return ["h", id, from, String(amount), content, JSON.stringify({ to, seconds, details: "" })];
+}
+
+export function captureOf(hold: string, id: string, body: object = {}, content = ""): Arguments {
+  return ["p", id, hold, "", content, JSON.stringify(body)];
+}
+
+export function releaseOf(hold: string, id: string, content = ""): Arguments {
+  return ["r", id, hold, "", content, "{}"];
+}
+
+/** Decided as a whole. */
+export function groupOf(...commands: readonly Arguments[]): readonly Arguments[] {
+  return [["[", "", "", "", "", ""], ...commands, ["]", "", "", "", "", ""]];
+}
+
+const replyOfApply = z.tuple([z.string(), z.coerce.number()]).rest(z.string());
+
+/** @returns g, the events of the holds that were due, and what became of each command */
 export async function apply(
   stand: RedisStand,
   commands: readonly Arguments[],
   { epoch = "test", gMin = 0, outboxMax = 1_000 } = {},
-): Promise<{ readonly g: string; readonly outcomes: readonly string[] }> {
+): Promise<{ readonly g: string; readonly ended: readonly string[]; readonly outcomes: readonly string[] }> {
   const args = [epoch, String(gMin), String(outboxMax), ...commands.flat()];
-  const [g, ...outcomes] = replyOfApply.parse(await stand.call("razonete_apply", args));
-  return { g, outcomes };
+  const [g, due, ...rest] = replyOfApply.parse(await stand.call("razonete_apply", args));
+  return { g, ended: rest.slice(0, due), outcomes: rest.slice(due) };
 }
 
 /** Everything that Redis holds: for each key its type, whether it goes away by itself, and what is in it. */

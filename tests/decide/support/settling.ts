@@ -65,7 +65,7 @@ export function expectAppliedOnce(answers: readonly Answered[], events: readonly
   const chains = new Map<AccountId, { seq: number; balance: number; time: number }>();
   for (const event of parsed) {
     if (event.type === "refusal")
-      expect(outcomes.get(event.id)).toMatchObject({ type: "refused", refusal: event.refusal });
+      expect(outcomes.get(event.id)).toMatchObject({ type: "refused", ...event.refusal });
     if (event.type !== "entry") continue;
     const { entry, creditLimit } = event;
     const before = chains.get(entry.account) ?? { seq: 0, balance: 0, time: 0 };
@@ -74,13 +74,14 @@ export function expectAppliedOnce(answers: readonly Answered[], events: readonly
     expect(entry.balance).toBeGreaterThanOrEqual(-creditLimit);
     expect(entry.time).toBeGreaterThan(before.time);
     expect(outcomes.get(entry.id)).toMatchObject({
-      account: { id: entry.account, seq: entry.seq, balance: entry.balance, creditLimit },
+      result: { account: { id: entry.account, seq: entry.seq, balance: entry.balance, creditLimit } },
     });
     chains.set(entry.account, entry);
   }
 }
 
 function idOf(event: LedgerEvent): string {
-  if (event.type === "missing") throw new Error("no batch is missing from an outbox");
+  if (event.type === "missing" || event.type === "expiry")
+    throw new Error("nobody has asked for such an event");
   return event.type === "entry" ? event.entry.id : event.id;
 }

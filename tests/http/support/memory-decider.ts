@@ -6,16 +6,22 @@ import {
   WORLD,
 } from "../../../src/ledger/account.ts";
 import type { Party } from "../../../src/ledger/account.ts";
-import type { ChangeAccount, Command, CommandId, OpenAccount } from "../../../src/ledger/command.ts";
+import {
+  type ChangeAccount,
+  type Command,
+  type CommandId,
+  contentOf,
+  type OpenAccount,
+} from "../../../src/ledger/command.ts";
 import type { KeptEntry } from "../../../src/ledger/entry.ts";
 import type { Outcome, Result } from "../../../src/ledger/ledger.ts";
 import type { Refusal } from "../../../src/ledger/refusal.ts";
 import type { Refused } from "../../../src/ledger/refused.ts";
 import * as rules from "../../../src/ledger/rules.ts";
+import { eventId } from "../../../src/ledger/event-id.ts";
 import {
   type Condition,
   type Details,
-  eventId,
   type Hold,
   NO_DETAILS,
   type Posting,
@@ -140,7 +146,7 @@ export class MemoryDecider {
 
   #open({ account, unit, creditLimit, name, metadata }: OpenAccount): Decided {
     const id = account ?? `made-${this.#state.accounts.size + 1}`;
-    const opening = JSON.stringify([unit, creditLimit, name, Object.entries(metadata).toSorted()]);
+    const opening = contentOf({ type: "open", account: id, unit, creditLimit, name, metadata });
     const known = this.#state.accounts.get(id);
     if (known !== undefined && known.opening !== opening) return refused("account-exists", { account: id });
     if (known === undefined) {

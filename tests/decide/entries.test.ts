@@ -3,6 +3,7 @@ import type { RedisLedger } from "../../src/decide/redis-ledger.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
+import { booksThat, newest } from "./support/books-that.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 import { credit, settle } from "./support/settling.ts";
 
@@ -11,7 +12,7 @@ setDefaultTimeout(60_000);
 
 const seed = testSeed();
 
-describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
+describeWithRedis(`the entries, of books and outbox, seed ${seed}`, () => {
   let stand: RedisStand;
   beforeEach(async () => {
     stand = await RedisStand.start();
@@ -19,7 +20,7 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
   afterEach(() => stand[Symbol.asyncDispose]());
 
   async function seqs(ledger: RedisLedger, before: number | null, count: number): Promise<number[]> {
-    const page = await ledger.history("1", { count, before });
+    const page = await ledger.entries("1", { ...newest(count), before });
     return (page ?? []).map((entry) => entry.seq);
   }
 
@@ -83,18 +84,14 @@ describeWithRedis(`the history, of books and outbox, seed ${seed}`, () => {
 
   test("is read again if the writer kept and trimmed between two reads", async () => {
     const ledger = await stand.ledger({
-      books: {
-        fence: () => stand.books.fence(),
-        hasEvent: async () => true,
-        noteSeen: (...batch) => stand.books.noteSeen(...batch),
-        settingsFault: () => stand.books.settingsFault(),
+      books: booksThat(stand.books, {
         // Asked first, then overtaken: by the time the outbox is read, half of it is gone.
-        history: async (account, before, count) => {
-          const answer = await stand.books.history(account, before, count);
+        entries: async (account, page) => {
+          const answer = await stand.books.entries(account, page);
           await stand.books.keep(0, 10);
           return answer;
         },
-      },
+      }),
     });
     for (let index = 0; index < 30; index += 1) await ledger.submit(credit("1"));
     expect(await seqs(ledger, null, 100)).toEqual(down(30, 100));
