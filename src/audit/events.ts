@@ -56,7 +56,10 @@ export function accountsOf(event: Decision): readonly AccountId[] {
       return event.accounts.map(({ id }) => id);
     case "refusal":
       return [];
-    default:
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
       return [event.account.id];
   }
 }

@@ -167,7 +167,10 @@ export function accountsAfter(
     case "transaction":
     case "capture":
       return event.accounts;
-    default:
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
       return [event.account];
   }
 }

@@ -3,7 +3,7 @@ import { formatDetails, INITIAL, type LedgerEvent, parseEventOrNull } from "../.
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
-import { eventId } from "../../ledger/transaction.ts";
+import { eventId } from "../../ledger/event-id.ts";
 import type { AccountTable } from "../books/account-table.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
