@@ -39,6 +39,8 @@ export const bounds = {
   idempotency_key_kept_seconds: 24 * 60 * 60,
   /** Entries in a statement (contract). */
   statement_entries_max: 10,
+  /** As many characters of a description are in a statement. */
+  statement_description_characters: 10,
   list_items_default: 50,
   list_items_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { AuditOptions } from "./audit-options.ts";
-import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
+import { checkAccounts, checkCommands, checkHolds } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
 import { AccountTable } from "./books/account-table.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
@@ -62,6 +62,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
           await checkChains(snapshot, some, findings);
         }
         await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
+        await checkHolds(snapshot, findings);
         await journal.finish();
         return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
       }),

@@ -1,21 +1,33 @@
-import type { AccountId } from "../ledger/account.ts";
-import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
+import { z } from "zod";
+import { bounds } from "../bounds.ts";
 import { integers, texts } from "../keep/pg-array.ts";
+import type { AccountId } from "../ledger/account.ts";
+import { formatEvent, type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
+import { entriesOf } from "../ledger/event-results.ts";
 import type { Row } from "./books/books-snapshot.ts";
 
-/** SQL for the text of the event of a row of `entries AS e`. */
-export const EVENT_OF_ENTRY = `
+/** SQL for the text of the event of a row of `entries AS e`, if that is one of its own. */
+export const EVENT_OF_ENTRY = entryText("e.description");
+
+/** SQL for the text of a row of `entries AS e` in a statement in Redis, as {@link statementTexts} has it. */
+export const STATEMENT_OF_ENTRY = entryText(
+  `left(e.description, ${bounds.statement_description_characters})`,
+);
+
+function entryText(description: string): string {
+  return `
   concat_ws(' ', CASE e.kind WHEN 'credit' THEN 'c' ELSE 'd' END, e.account, e.seq, e.time, e.value, e.balance,
-    e.credit_limit, e.command, e.description)`;
+    e.credit_limit, e.command, ${description})`;
+}
 
 /** Queries the current state of the books, not a snapshot. */
 export type QueryBooks = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
 
-/** An event that the books should have, with what they have instead. */
+/** An entry that the books should have, with what they have instead. */
 export interface EventDiffers {
   readonly text: string;
   readonly account: AccountId;
-  readonly seq: number | null;
+  readonly seq: number;
   /** `null`: nothing. */
   readonly kept: string | null;
 }
@@ -32,118 +44,96 @@ export function parseDecision(text: string): Decision | null {
 
 export type Decision = Exclude<LedgerEvent, { readonly type: "missing" }>;
 
-/** `null` for a refusal, which is of no account. */
-export function accountOf(event: Decision): AccountId | null {
-  if (event.type === "refusal") return null;
-  return event.type === "entry" ? event.entry.account : event.account;
+/** The accounts that it changes: none for a refusal. */
+export function accountsOf(event: Decision): readonly AccountId[] {
+  switch (event.type) {
+    case "entry":
+      return [event.entry.account];
+    case "open":
+      return [event.account];
+    case "transaction":
+    case "capture":
+      return event.accounts.map(({ id }) => id);
+    case "refusal":
+      return [];
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
+      return [event.account.id];
+  }
 }
 
-/** A refusal in a batch. Of the books only the journal keeps it. */
-export interface BatchRefusal {
+/** The entries that an event adds to statements in Redis, in the order of its postings. */
+export function statementTexts(event: Decision): { account: AccountId; seq: number; text: string }[] {
+  const limits = new Map(
+    event.type === "transaction" || event.type === "capture"
+      ? event.accounts.map(({ id, creditLimit }) => [id, creditLimit])
+      : [],
+  );
+  const most = bounds.statement_description_characters;
+  // Where the event stands is not in the texts.
+  return entriesOf(event, { shard: 0, g: 0, index: 0 }).map((entry) => {
+    const { account, seq } = entry;
+    const description = Array.from(entry.description).slice(0, most).join("");
+    const creditLimit = event.type === "entry" ? event.creditLimit : (limits.get(account) ?? 0);
+    return {
+      account,
+      seq,
+      text: formatEvent({ type: "entry", entry: { ...entry, description }, creditLimit }),
+    };
+  });
+}
+
+/** An event of a batch. */
+export interface BatchEvent {
   readonly shard: number;
   readonly g: number;
   readonly text: string;
 }
 
-/** Which of the refusals the journal does not have in their batches. */
-export async function missingRefusals(
+const textsReply = z.array(z.string().nullable());
+
+/** Which of the events the journal does not have in their batches. */
+export async function missingEvents<E extends BatchEvent>(
   queryBooks: QueryBooks,
-  refusals: readonly BatchRefusal[],
-): Promise<BatchRefusal[]> {
-  if (refusals.length === 0) return [];
+  events: readonly E[],
+): Promise<E[]> {
+  if (events.length === 0) return [];
+  const keyOf = (shard: unknown, g: unknown): string => `${String(shard)} ${String(g)}`;
+  const batches = [...new Map(events.map((event) => [keyOf(event.shard, event.g), event])).values()];
   const rows = await queryBooks(
-    `SELECT w.shard::text, w.g::text, w.text
-     FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS w (shard, g, text)
-     WHERE NOT EXISTS (
-       SELECT FROM journal AS j WHERE j.shard = w.shard AND j.g = w.g AND w.text = ANY(j.events)
-     )`,
-    [
-      integers(refusals, (refusal) => refusal.shard),
-      integers(refusals, (refusal) => refusal.g),
-      texts(refusals, (refusal) => refusal.text),
-    ],
+    `SELECT j.shard, j.g::text, array_to_json(j.events)::text AS events
+     FROM unnest($1::text::bigint[], $2::text::bigint[]) AS w (shard, g)
+     JOIN journal AS j ON j.shard = w.shard AND j.g = w.g`,
+    [integers(batches, ({ shard }) => shard), integers(batches, ({ g }) => g)],
   );
-  return rows.map((row) => ({ shard: Number(row["shard"]), g: Number(row["g"]), text: String(row["text"]) }));
+  const kept = new Map(
+    rows.map((row) => [
+      keyOf(row["shard"], row["g"]),
+      new Set(textsReply.parse(JSON.parse(String(row["events"])))),
+    ]),
+  );
+  return events.filter(({ shard, g, text }) => kept.get(keyOf(shard, g))?.has(text) !== true);
 }
 
-/** Which of the events, all valid, the books do not have in exactly this form. */
-export async function differingEvents(
+/** Which of the events of entries the books do not have in exactly this form. */
+export async function differingEntries(
   queryBooks: QueryBooks,
-  events: readonly string[],
+  entries: readonly { readonly account: AccountId; readonly seq: number; readonly text: string }[],
 ): Promise<EventDiffers[]> {
-  const entries: { account: AccountId; seq: number; text: string }[] = [];
-  const opened: { account: AccountId; text: string }[] = [];
-  const changed: { account: AccountId; seq: number; id: string; text: string }[] = [];
-  for (const text of events) {
-    const event = parseEventOrNull(text);
-    switch (event?.type) {
-      case "entry":
-        entries.push({ account: event.entry.account, seq: event.entry.seq, text });
-        break;
-      case "open":
-        opened.push({ account: event.account, text });
-        break;
-      case "limit":
-        changed.push({ account: event.account, seq: event.seq, id: event.id, text: limitText(event) });
-        break;
-      // A refusal changes no row, see missingRefusals.
-      case "refusal":
-      case "missing":
-      case undefined:
-    }
-  }
-  const rows = await Promise.all([
-    entries.length === 0
-      ? []
-      : queryBooks(
-          `SELECT w.account, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
-           FROM unnest($1::text::text[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
-           LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
-           WHERE e.seq IS NULL OR ${EVENT_OF_ENTRY} <> w.text`,
-          [texts(entries, (e) => e.account), integers(entries, (e) => e.seq), texts(entries, (e) => e.text)],
-        ),
-    opened.length === 0
-      ? []
-      : queryBooks(
-          `SELECT w.account, NULL AS seq, w.text, a.kept, a.kept IS NULL AS missing
-           FROM unnest($1::text::text[], $2::text::text[]) AS w (account, text)
-           LEFT JOIN LATERAL (
-             SELECT concat_ws(' ', 'o', a.account, a.opened_at, l.credit_limit, a.command, a.unit,
-               coalesce(a.name, '')) AS kept
-             FROM accounts AS a JOIN limits AS l ON l.account = a.account AND l.version = 1
-             WHERE a.account = w.account
-           ) AS a ON true
-           WHERE a.kept IS DISTINCT FROM w.text`,
-          [texts(opened, (o) => o.account), texts(opened, (o) => o.text)],
-        ),
-    changed.length === 0
-      ? []
-      : queryBooks(
-          `SELECT w.account, w.seq::text, w.text, l.kept, l.kept IS NULL AS missing
-           FROM unnest($1::text::text[], $2::text::bigint[], $3::text::text[], $4::text::text[])
-             AS w (account, seq, command, text)
-           LEFT JOIN LATERAL (
-             SELECT concat_ws(' ', 'l', account, after_seq, changed_at, credit_limit, command) AS kept
-             FROM limits WHERE account = w.account AND after_seq = w.seq AND command = w.command LIMIT 1
-           ) AS l ON true
-           WHERE l.kept IS DISTINCT FROM w.text`,
-          [
-            texts(changed, (c) => c.account),
-            integers(changed, (c) => c.seq),
-            texts(changed, (c) => c.id),
-            texts(changed, (c) => c.text),
-          ],
-        ),
-  ]);
-  return rows.flat().map((row) => ({
+  if (entries.length === 0) return [];
+  const rows = await queryBooks(
+    `SELECT w.account, w.seq::text, w.text, ${EVENT_OF_ENTRY} AS kept, e.seq IS NULL AS missing
+     FROM unnest($1::text::text[], $2::text::bigint[], $3::text::text[]) AS w (account, seq, text)
+     LEFT JOIN entries AS e ON e.account = w.account AND e.seq = w.seq
+     WHERE e.seq IS NULL OR ${EVENT_OF_ENTRY} <> w.text`,
+    [texts(entries, (e) => e.account), integers(entries, (e) => e.seq), texts(entries, (e) => e.text)],
+  );
+  return rows.map((row) => ({
     text: String(row["text"]),
     account: String(row["account"]),
-    seq: row["seq"] === null ? null : Number(row["seq"]),
+    seq: Number(row["seq"]),
     kept: row["missing"] === true ? null : String(row["kept"]),
   }));
-}
-
-/** The event without its balance, which the books do not keep with a limit. */
-function limitText(event: LedgerEvent & { readonly type: "limit" }): string {
-  return `l ${event.account} ${event.seq} ${event.time} ${event.creditLimit} ${event.id}`;
 }

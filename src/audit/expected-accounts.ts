@@ -1,8 +1,10 @@
 import { z } from "zod";
-import type { AccountId } from "../ledger/account.ts";
+import type { AccountId, AccountState } from "../ledger/account.ts";
 import { type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
-import { EVENT_OF_ENTRY, quote } from "./events.ts";
+import { openingHash } from "../ledger/content-hash.ts";
+import { quote, STATEMENT_OF_ENTRY, statementTexts } from "./events.ts";
+import { detailsText } from "./journal/row-texts.ts";
 import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
@@ -14,14 +16,20 @@ export interface ExpectedAccount {
   balance: bigint;
   limit: bigint;
   readonly unit: string;
-  readonly state: string;
-  readonly held: bigint;
+  /** State, what is held, opening, and details: see {@link standingText}. */
+  standing: string;
+  readonly opening: string;
+  details: string;
   readonly openedAt: bigint;
-  readonly name: string;
   /** The limits that were in force while the account was at a seq; at least one. */
   readonly limitsAt: (seq: number) => readonly bigint[];
   /** By seq, the texts of the entries that the wanted statement may contain. */
   readonly entries: Map<number, string>;
+}
+
+/** An event in the outbox, as far as it is about one account. */
+export interface AccountEvent extends OutboxEvent {
+  readonly account: AccountId;
 }
 
 interface LimitVersion {
@@ -38,7 +46,7 @@ interface LimitVersion {
 export async function expectedAccounts(
   books: Snapshot,
   accounts: readonly { readonly account: AccountId; readonly seq: number }[],
-  events: Iterable<OutboxEvent>,
+  events: Iterable<AccountEvent>,
   findings: Findings,
 ): Promise<Map<AccountId, ExpectedAccount>> {
   const expected = new Map<AccountId, ExpectedAccount>();
@@ -51,10 +59,10 @@ export async function expectedAccounts(
       balance: big(row["balance"]),
       limit: big(row["credit_limit"]),
       unit: String(row["unit"]),
-      state: String(row["state"]),
-      held: big(row["held"]),
+      standing: String(row["standing"]),
+      opening: String(row["opening"]),
+      details: String(row["details"]),
       openedAt: big(row["opened_at"]),
-      name: String(row["name"]),
       limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(typeof text === "string" ? entriesOf(text) : []),
     });
@@ -68,15 +76,16 @@ export async function expectedAccounts(
     if (state !== undefined) state.limit = version.limit;
   }
   const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
-  for (const { g, text } of events) {
+  for (const { account, g, text } of events) {
     const event = parseEventOrNull(text);
     if (event === null || event.type === "refusal" || event.type === "missing") continue;
-    apply(expected, versions, event, text, g, findings);
-    if (event.type !== "entry") continue;
+    apply(expected, versions, event, { account, g, text }, findings);
     // Only the entries of the statement are stored: one account may have a million entries here.
-    const { account, seq } = event.entry;
-    const behind = (wanted.get(account) ?? 0) - seq;
-    if (behind >= 0 && behind < bounds.statement_entries_max) expected.get(account)?.entries.set(seq, text);
+    for (const { account: of, seq, text: entry } of statementTexts(event)) {
+      const behind = (wanted.get(account) ?? 0) - seq;
+      if (of === account && behind >= 0 && behind < bounds.statement_entries_max)
+        expected.get(account)?.entries.set(seq, entry);
+    }
   }
   return expected;
 }
@@ -85,72 +94,107 @@ function apply(
   expected: Map<AccountId, ExpectedAccount>,
   versions: Map<AccountId, LimitVersion[]>,
   event: Exclude<LedgerEvent, { type: "refusal" | "missing" }>,
-  text: string,
-  g: number,
+  { account, g, text }: AccountEvent,
   findings: Findings,
 ): void {
-  const { account } = event.type === "entry" ? event.entry : event;
-  const state = expected.get(account);
   if (event.type === "open") {
-    if (state !== undefined) {
-      findings.add(
-        "outbox-gap",
-        account,
-        null,
-        `batch ${g} of the outbox opens an account that is there already`,
-      );
+    if (expected.has(account)) {
+      const detail = `batch ${g} of the outbox opens an account that is there already`;
+      findings.add("outbox-gap", account, null, detail);
       return;
     }
     const limit = BigInt(event.creditLimit);
     versions.set(account, [{ limit, afterSeq: 0 }]);
+    const [opening, details] = [openingHash(event), detailsText(event)];
     expected.set(account, {
       seq: 0,
       balance: 0n,
       limit,
       unit: event.unit,
-      state: "open",
-      held: 0n,
+      standing: standingText("open", 0, opening, details),
+      opening,
+      details,
       openedAt: BigInt(event.time),
-      name: event.name ?? "",
       limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(),
     });
     return;
   }
-  if (state === undefined) {
-    findings.add(
-      "account-missing",
-      account,
-      null,
-      `batch ${g} of the outbox changes it, and the books do not have it`,
-    );
-    return;
-  }
-  if (event.type === "limit") {
-    if (event.seq !== state.seq || BigInt(event.balance) !== state.balance) {
-      const before = `seq ${state.seq} and balance ${state.balance}`;
+  for (const after of accountsAfter(event)) {
+    if (after.id !== account) continue;
+    const state = expected.get(account);
+    if (state === undefined) {
+      const detail = `batch ${g} of the outbox changes it, and the books do not have it`;
+      findings.add("account-missing", account, null, detail);
+      continue;
+    }
+    const entries = statementTexts(event).filter((entry) => entry.account === account).length;
+    const change = changeOf(event, account);
+    const isNew = event.type !== "change" && BigInt(after.creditLimit) !== state.limit;
+    if (after.seq !== state.seq + entries || BigInt(after.balance) !== state.balance + change || isNew) {
+      const before = `seq ${state.seq}, balance ${state.balance} and limit ${state.limit}`;
+      const detail = `batch ${g} of the outbox has ${quote(text)} behind ${before}`;
+      findings.add("outbox-gap", account, after.seq, detail);
+    } else if (entries > 0 && change < 0n && after.balance - after.held < -after.creditLimit) {
       findings.add(
-        "outbox-gap",
+        "limit-passed",
         account,
-        event.seq,
-        `batch ${g} of the outbox has ${quote(text)} behind ${before}`,
+        after.seq,
+        `in the outbox the balance ${after.balance} is under the limit`,
       );
     }
-    state.limit = BigInt(event.creditLimit);
-    versions.get(account)?.push({ limit: state.limit, afterSeq: event.seq });
-    return;
+    if (event.type === "change") state.details = detailsText(event);
+    if (BigInt(after.creditLimit) !== state.limit)
+      versions.get(account)?.push({ limit: BigInt(after.creditLimit), afterSeq: after.seq });
+    state.limit = BigInt(after.creditLimit);
+    state.seq = after.seq;
+    state.balance = BigInt(after.balance);
+    state.standing = standingText(after.state, after.held, state.opening, state.details);
   }
-  const { seq, kind, value, balance } = event.entry;
-  const wanted = kind === "credit" ? state.balance + BigInt(value) : state.balance - BigInt(value);
-  if (seq !== state.seq + 1 || BigInt(balance) !== wanted || BigInt(event.creditLimit) !== state.limit) {
-    const before = `seq ${state.seq}, balance ${state.balance} and limit ${state.limit}`;
-    findings.add("outbox-gap", account, seq, `batch ${g} of the outbox has ${quote(text)} behind ${before}`);
-  } else if (balance < -event.creditLimit) {
-    findings.add("limit-passed", account, seq, `in the outbox the balance ${balance} is under the limit`);
-  }
-  state.seq = seq;
-  state.balance = BigInt(balance);
 }
+
+type StandingAfter = Omit<AccountState, "time" | "unit" | "openedAt">;
+
+/** The accounts that an event changes, as they are after it. */
+export function accountsAfter(
+  event: Exclude<LedgerEvent, { type: "refusal" | "missing" | "open" }>,
+): readonly StandingAfter[] {
+  switch (event.type) {
+    case "entry": {
+      const { account: id, seq, balance } = event.entry;
+      return [{ id, seq, balance, creditLimit: event.creditLimit, held: 0, state: "open" }];
+    }
+    case "transaction":
+    case "capture":
+      return event.accounts;
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
+      return [event.account];
+  }
+}
+
+/** By how much it changes the balance. */
+function changeOf(event: LedgerEvent, account: AccountId): bigint {
+  if (event.type === "entry")
+    return BigInt(event.entry.kind === "credit" ? event.entry.value : -event.entry.value);
+  if (event.type !== "transaction" && event.type !== "capture") return 0n;
+  let change = 0n;
+  for (const { from, to, amount } of event.postings) {
+    if (from === account) change -= BigInt(amount);
+    if (to === account) change += BigInt(amount);
+  }
+  return change;
+}
+
+/** What may change of an account without a new entry, besides its limit, and what it was opened with. */
+export function standingText(state: string, held: number | string, opening: string, details: string): string {
+  return `${state} ${held} ${opening} ${details}`;
+}
+
+/** SQL for the same of `accounts AS a`. */
+export const STANDING_OF_ACCOUNT = "concat_ws(' ', a.state, a.held, a.opening, a.metadata::text, a.name)";
 
 /** The limit for the entry with this seq, and those that were set after it and before the next entry. */
 function limitsAt(versions: readonly LimitVersion[], seq: number): bigint[] {
@@ -172,9 +216,9 @@ async function readAccounts(
 ): Promise<Row[]> {
   const ten = bounds.statement_entries_max;
   return books.query(
-    `SELECT a.account, a.seq::text, a.balance::text, a.credit_limit::text, a.unit, a.state, a.held::text,
-       a.opened_at::text, coalesce(a.name, '') AS name, (
-       SELECT json_agg(${EVENT_OF_ENTRY})::text FROM entries AS e
+    `SELECT a.account, a.seq::text, a.balance::text, a.credit_limit::text, a.unit, a.opening,
+       ${STANDING_OF_ACCOUNT} AS standing, concat_ws(' ', a.metadata::text, a.name) AS details, a.opened_at::text, (
+       SELECT json_agg(${STATEMENT_OF_ENTRY})::text FROM entries AS e
        WHERE e.account = a.account AND w.seq > 0 AND e.seq > w.seq - ${ten} AND e.seq <= w.seq
      ) AS statement
      FROM unnest($1::text::text[], $2::text::bigint[]) AS w (account, seq)

@@ -23,7 +23,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     const { sql } = system.books;
     for (const account of [1, 2, 3, 5]) await system.credit(account, 15);
     // A limit that changes between entries.
-    await system.call("PATCH", "/clientes/2", { limite: 90_000 });
+    await system.limit("2", 90_000);
     await system.credit(2, 3);
     opened = await system.open(500, "Padaria Joia");
     await system.call("POST", `/clientes/${opened}/transacoes`, {
@@ -266,7 +266,7 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     beforeAll(async () => {
       first = (await system.books.outbox()).g + 1;
       await system.credit(3, 4);
-      await system.call("PATCH", "/clientes/3", { limite: 5 });
+      await system.limit("3", 5);
       await system.credit(3, 1);
       openedLast = await system.open(7);
       // The feed is a moment behind the answers.

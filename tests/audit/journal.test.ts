@@ -23,8 +23,8 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   beforeAll(async () => {
     system = await AuditedCluster.start();
     for (const account of [1, 2, 3]) await system.credit(account, 5);
-    await system.call("PATCH", "/clientes/2", { limite: 90_000 });
-    await system.call("PATCH", "/clientes/2", { limite: 80_000 });
+    await system.limit("2", 90_000);
+    await system.limit("2", 80_000);
     await system.credit(2, 2);
     opened = await system.open(500, "Padaria São João");
     await system.call("POST", `/clientes/${opened}/transacoes`, {

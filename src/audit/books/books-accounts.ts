@@ -88,6 +88,27 @@ const LIMITS_WITHOUT_ENTRIES = `
   WHERE l2.account = ANY($1::text::text[]) AND (l2.version > 1 OR l2.after_seq > 0)
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
 
+/** What an account has held is the sum of its open holds, and no hold expires before its time. */
+export async function checkHolds(books: Snapshot, findings: Findings): Promise<void> {
+  for (const row of await queryLimited(books, findings, HELD_OTHERWISE, [])) {
+    const detail = `what it has held is not the sum of its open holds: ${row["difference"]} too much`;
+    findings.add("hold-broken", accountIn(row), null, detail);
+  }
+  for (const row of await queryLimited(books, findings, EXPIRED_EARLY, [])) {
+    const detail = `the hold at ${row["event"]} of batch ${row["g"]} has expired before its time`;
+    findings.add("hold-broken", accountIn(row), null, detail);
+  }
+}
+
+const HELD_OTHERWISE = `
+  SELECT account, sum(held)::text AS difference FROM (
+    SELECT account, held FROM accounts WHERE held <> 0
+    UNION ALL SELECT account, -amount FROM holds WHERE state = 'open'
+  ) AS parts GROUP BY account HAVING sum(held) <> 0`;
+
+const EXPIRED_EARLY = `
+  SELECT account, g::text, event FROM holds WHERE state = 'expired' AND ended_at < expires_at`;
+
 /**
  * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used
  * again; a client's key may be, once it is forgotten.
@@ -103,10 +124,13 @@ export async function checkCommands(
   const markOfCommand = `(${hash.inSql("command")} >> ${MARK_SHIFT})`;
   const query = `
     WITH effects AS (
-      SELECT account, seq, command, time FROM entries
+      SELECT min(account) AS account, min(seq) AS seq, command, min(time) AS time FROM entries
       WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
+      GROUP BY command, shard, g, event
       UNION ALL SELECT account, NULL, command, changed_at FROM limits
       WHERE command <> 'initial' AND ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
+      UNION ALL SELECT account, NULL, command, time FROM holds
+      WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
     )
     SELECT account, seq::text, command, account_before, seq_before::text FROM (
       SELECT account, seq, command, time, lag(account) OVER w AS account_before, lag(seq) OVER w AS seq_before,
@@ -114,7 +138,7 @@ export async function checkCommands(
       FROM effects WINDOW w AS (PARTITION BY command ORDER BY time, account, seq)
     ) AS e
     WHERE account_before IS NOT NULL
-      AND (command NOT LIKE 'key:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
+      AND (command LIKE 'req:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
   for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
     integers([...marks], (mark) => mark),
   ])) {

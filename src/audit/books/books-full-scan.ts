@@ -3,8 +3,8 @@ import type { AccountTable } from "./account-table.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
 import type { CompareJournal } from "../journal/compare-journal.ts";
 import { EntryHash } from "../journal/entry-hash.ts";
-import { TEXT_OF_ACCOUNT, TEXT_OF_LIMIT } from "../journal/event-rows.ts";
-import { ACCOUNT, ENTRY, LIMIT } from "../journal/row-sums.ts";
+import { ACCOUNT, DETAILS, ENTRY, HOLD, HOLD_END, LIMIT, REVERSAL, STANDING } from "../journal/row-sums.ts";
+import { sourceOf } from "../journal/row-texts.ts";
 import type { TextHash } from "../journal/text-hash.ts";
 import type { ProgressEstimate } from "../progress-estimate.ts";
 import { ScannedAccounts } from "./scanned-accounts.ts";
@@ -13,16 +13,16 @@ import { ScannedAccounts } from "./scanned-accounts.ts";
 export interface BooksScan {
   readonly entries: number;
   readonly accounts: ScannedAccounts;
-  /** Marks of commands that more than one row may have, see DuplicateDetector. */
+  /** Marks of commands that more than one event may have, see DuplicateDetector. */
   readonly duplicateMarks: ReadonlySet<number>;
 }
 
 /**
- * The text of an account in Redis, without the time of its latest entry: {@link ScannedAccounts} has that. Its name is
- * behind it.
+ * The text of an account in Redis, without the time of its latest entry: {@link ScannedAccounts} has that. Its opening
+ * and details are behind it.
  */
-const STANDING =
-  "concat_ws(' ', credit_limit, balance, held, seq, unit, state, opened_at, coalesce(name, ''))";
+const STATE =
+  "concat_ws(' ', credit_limit, balance, held, seq, unit, state, opened_at, opening, metadata::text, name)";
 
 const PROGRESS_ROWS = 100_000;
 
@@ -31,7 +31,7 @@ const PROGRESS_ROWS = 100_000;
  * is also the order of each account's entries, so it is enough to remember the latest entry of each account. If anything
  * of an account does not fit, even only because a row was moved or a limit was changed, the account is suspicious.
  *
- * Uses about 80 bytes of memory for each account, and 8 for each entry.
+ * Uses about 80 bytes of memory for each account.
  *
  * @param journal has read the journal, and takes each row of the books
  */
@@ -43,7 +43,9 @@ export async function scanBooks(
 ): Promise<BooksScan> {
   const scanned = new ScannedAccounts(table, hash);
   const entryHash = new EntryHash(hash);
-  const commands = new DuplicateDetector(size.entries + size.limits);
+  const commands = new DuplicateDetector(size.entries + size.limits + size.holds);
+  /** Of the entry before: the entries of one event have one command. */
+  let [shard, g, event] = [-1, -1, -1];
   let rows = 0;
   const countRow = (): void => {
     rows += 1;
@@ -52,20 +54,29 @@ export async function scanBooks(
   const account = hash.inSql("account");
   await books.scan("accounts", [account, "seq"], (row) => scanned.latestSeq(row));
   await books.scan("entries", entryHash.columns, (entry) => {
-    const rowHash = entryHash.ofRow(entry);
-    scanned.entry(entry, rowHash);
-    commands.addHash(entry[6] ?? 0);
-    journal.takeRow(ENTRY, entry[0] ?? 0, entry[1] ?? 0, rowHash);
+    entryHash.setRow(entry);
+    scanned.entry(entry, entryHash);
+    if (entry[10] !== event || entry[9] !== g || entry[8] !== shard) commands.addHash(entry[6] ?? 0);
+    shard = entry[8] ?? 0;
+    g = entry[9] ?? 0;
+    event = entry[10] ?? 0;
+    journal.takeRow(ENTRY, entry[0] ?? 0, entry[1] ?? 0, entryHash.hash);
     countRow();
   });
   const entries = rows;
-  const accountColumns = [account, "seq", "balance", "credit_limit", "opened_at", hash.inSql(STANDING)];
-  await books.scan("accounts", [...accountColumns, hash.inSql(TEXT_OF_ACCOUNT)], (row) => {
+  const accountColumns = [account, "seq", "balance", "credit_limit", "opened_at", hash.inSql(STATE)];
+  const [opened, details, standing] = ([ACCOUNT, DETAILS, STANDING] as const).map((kind) =>
+    hash.inSql(sourceOf(kind).text),
+  );
+  await books.scan("accounts", [...accountColumns, opened ?? "", details ?? "", standing ?? ""], (row) => {
     scanned.account(row);
     journal.takeRow(ACCOUNT, row[0] ?? 0, 0, row[6] ?? 0);
+    journal.takeRow(DETAILS, row[0] ?? 0, 0, row[7] ?? 0);
+    journal.takeRow(STANDING, row[0] ?? 0, 0, row[8] ?? 0);
     countRow();
   });
-  const limitColumns = [account, "version::bigint", "credit_limit", "after_seq", hash.inSql(TEXT_OF_LIMIT)];
+  const limitText = hash.inSql(sourceOf(LIMIT).text);
+  const limitColumns = [account, "version::bigint", "credit_limit", "after_seq", limitText];
   // The limits of the initial accounts have no command.
   const command = `CASE WHEN command <> 'initial' THEN ${hash.inSql("command")} ELSE -1 END`;
   await books.scan("limits", [...limitColumns, command], (limit) => {
@@ -75,6 +86,24 @@ export async function scanBooks(
     const commandHash = limit[5] ?? -1;
     if (commandHash !== -1) commands.addHash(commandHash);
   });
+  const [hold, end, reversal] = [sourceOf(HOLD), sourceOf(HOLD_END), sourceOf(REVERSAL)];
+  const ended = `CASE WHEN ${end.where} THEN ${hash.inSql(end.text)} ELSE -1 END`;
+  await books.scan(
+    "holds",
+    [hash.inSql(hold.key), hash.inSql(hold.text), ended, hash.inSql("command")],
+    (row) => {
+      const [key = 0, text = 0, by = -1] = row;
+      commands.addHash(row[3] ?? 0);
+      journal.takeRow(HOLD, key, 0, text);
+      if (by !== -1) journal.takeRow(HOLD_END, key, 0, by);
+      countRow();
+    },
+  );
+  await books.scan(
+    "reversals",
+    [hash.inSql(reversal.key), hash.inSql(reversal.text)],
+    ([key = 0, text = 0]) => journal.takeRow(REVERSAL, key, 0, text),
+  );
   progress.did(rows % PROGRESS_ROWS);
   return { entries, accounts: scanned, duplicateMarks: commands.candidates() };
 }

@@ -30,15 +30,17 @@ export interface BooksSize {
   readonly accounts: number;
   readonly entries: number;
   readonly limits: number;
+  readonly holds: number;
 }
 
 export async function measureBooks(books: Snapshot): Promise<BooksSize> {
   const [row] = await books.query(`
     SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM limits) AS limits,
-      (SELECT count(*) FROM accounts) AS accounts`);
+      (SELECT count(*) FROM accounts) AS accounts, (SELECT count(*) FROM holds) AS holds`);
   return {
     entries: Number(row?.["entries"]),
     limits: Number(row?.["limits"]),
+    holds: Number(row?.["holds"]),
     accounts: Number(row?.["accounts"]),
   };
 }

@@ -65,11 +65,11 @@ export class KnownAccounts {
   /**
    * Whether this is how the books had the account.
    *
-   * @param shown what Redis has: `row` with `name`, and the events of its latest entries, newest first
+   * @param shown what Redis has: `row` with `details`, and the events of its latest entries, newest first
    */
   isSame(
     id: AccountId,
-    shown: { readonly row: Buffer; readonly name: Buffer; readonly statement: readonly Buffer[] },
+    shown: { readonly row: Buffer; readonly details: string; readonly statement: readonly Buffer[] },
   ): boolean {
     const { statement } = shown;
     const row = shown.row.toString();
@@ -79,7 +79,7 @@ export class KnownAccounts {
     for (let field = 0; field < TIME_FIELD; field += 1) before = row.indexOf(" ", before) + 1;
     const after = row.indexOf(" ", before);
     if (row.slice(before, after) !== String(times[account])) return false;
-    const standing = `${row.slice(0, before)}${row.slice(after + 1)} ${shown.name.toString()}`;
+    const standing = `${row.slice(0, before)}${row.slice(after + 1)} ${shown.details}`;
     if (hash.ofText(standing) !== standings[account]) return false;
     const seq = seqs[account] ?? 0;
     const count = statement.length;
@@ -94,7 +94,7 @@ export class KnownAccounts {
       }
       const from = event.byteOffset;
       if (!this.#entry.read(this.#view, from, from + event.length)) return false;
-      this.#hashes[index] = this.#entry.hash;
+      this.#hashes[index] = this.#entry.statementHash;
     }
     return statements.isSum(account, seq, this.#hashes, count);
   }

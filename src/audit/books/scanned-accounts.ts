@@ -1,6 +1,7 @@
 import { MONEY_CENTS_MAX } from "../../ledger/rules.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import { bounds } from "../../bounds.ts";
+import type { EntryHash } from "../journal/entry-hash.ts";
 import type { TextHash } from "../journal/text-hash.ts";
 import { type AccountTable, withRoomFor } from "./account-table.ts";
 import type { Snapshot } from "./books-snapshot.ts";
@@ -47,8 +48,8 @@ export class ScannedAccounts {
     this.#latestSeqs[this.#numberOf(account)] = seq;
   }
 
-  /** @param row the columns of EntryHash, whose hash it is given, too */
-  entry(row: Float64Array, hash: number): void {
+  /** @param row the columns of EntryHash, in which it is set */
+  entry(row: Float64Array, hash: EntryHash): void {
     // By index: destructuring a typed array would cost more than everything after it.
     const account = this.#numberOf(row[0] ?? 0);
     const seq = row[1] ?? 0;
@@ -72,7 +73,7 @@ export class ScannedAccounts {
     this.#limits[account] = limit;
     const latest = this.#latestSeqs[account] ?? 0;
     if (seq > latest - bounds.statement_entries_max && seq <= latest)
-      this.#statements.add(account, seq, hash);
+      this.#statements.add(account, seq, hash.statementHash);
   }
 
   account([hash = 0, seq = 0, balance = 0, limit = 0, openedAt = 0, standing = 0]: Float64Array): void {

@@ -2,11 +2,12 @@ import type { Database } from "bun:sqlite";
 import { z } from "zod";
 import type { Batch } from "../../carry/batch.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
+import type { AccountId } from "../../ledger/account.ts";
 import {
-  accountOf,
-  type BatchRefusal,
-  differingEvents,
-  missingRefusals,
+  accountsOf,
+  type BatchEvent,
+  differingEntries,
+  missingEvents,
   parseDecision,
   type QueryBooks,
   quote,
@@ -24,25 +25,26 @@ export async function compareWithBooks(
   findings: Findings,
 ): Promise<void> {
   const name = source === "the feed" ? "feed-differs" : "redis-differs";
-  const events = new Map<string, number>();
-  const refusals: BatchRefusal[] = [];
+  const entries: { account: AccountId; seq: number; text: string; g: number }[] = [];
+  const others: (BatchEvent & { readonly account: AccountId | null })[] = [];
   for (const { shard, g, events: texts } of batches) {
     for (const text of texts) {
       const event = parseDecision(text);
       if (event === null)
         findings.add(name, null, null, `batch ${g} of ${source} holds what is no event: ${quote(text)}`);
-      else if (event.type === "refusal") refusals.push({ shard, g, text });
-      else events.set(text, g);
+      else if (event.type === "entry")
+        entries.push({ account: event.entry.account, seq: event.entry.seq, text, g });
+      else others.push({ shard, g, text, account: accountsOf(event)[0] ?? null });
     }
   }
-  for (const { text, account, seq, kept } of await differingEvents(queryBooks, [...events.keys()])) {
+  for (const { text, account, seq, kept } of await differingEntries(queryBooks, entries)) {
     const books = kept === null ? "the books nothing there" : `the books ${quote(kept)}`;
-    const detail = `${source} has ${quote(text)} in batch ${events.get(text)}, ${books}`;
-    findings.add(name, account, seq, detail);
+    const g = entries.find((entry) => entry.text === text)?.g;
+    findings.add(name, account, seq, `${source} has ${quote(text)} in batch ${g}, ${books}`);
   }
-  for (const { shard, g, text } of await missingRefusals(queryBooks, refusals)) {
+  for (const { shard, g, text, account } of await missingEvents(queryBooks, others)) {
     const detail = `${source} has ${quote(text)} in batch ${g} of shard ${shard}, the journal does not`;
-    findings.add(name, null, null, detail);
+    findings.add(name, account, null, detail);
   }
 }
 
@@ -145,7 +147,7 @@ export class CompareFeed {
     const at = Array.from({ length }, (_, index) => index).find((index) => events[index] !== decided[index]);
     const text = events[at ?? 0] ?? "";
     const event = parseDecision(text);
-    const account = event === null ? null : accountOf(event);
+    const account = event === null ? null : (accountsOf(event)[0] ?? null);
     const seq = event?.type === "entry" ? event.entry.seq : null;
     const detail = `batch ${g} of the feed has ${quote(text)}, the outbox ${quote(decided[at ?? 0] ?? "")}`;
     this.#findings.add("feed-differs", account, seq, detail);

@@ -8,6 +8,7 @@ import type { ProgressEstimate } from "../progress-estimate.ts";
 import { CANNOT_AUDIT } from "../unreachable-server.ts";
 import { EventRows } from "./event-rows.ts";
 import { JournalChain } from "./journal-chain.ts";
+import { JournalTotals } from "./journal-totals.ts";
 import { readJournal, type StoredJournalRow, textIn } from "./journal-reader.ts";
 import { nameDifferences } from "./name-differences.ts";
 import { type RowKind, RowSums } from "./row-sums.ts";
@@ -26,6 +27,7 @@ export class CompareJournal {
   readonly #sums = new RowSums();
   readonly #accounts: AccountTable;
   readonly #hash: TextHash;
+  #totals = new JournalTotals();
 
   /** @param accounts gets each account that the journal opens */
   constructor(
@@ -55,16 +57,26 @@ export class CompareJournal {
     await this.#tryHash();
     const planned = eventsOf(this.#size);
     const chain = new JournalChain(this.#findings, since);
-    const rows = new EventRows(this.#accounts, this.#hash, (kind, account, place, hash) =>
-      this.#sums.add(kind, account, place, hash),
+    const rows = new EventRows(
+      this.#accounts,
+      this.#hash,
+      (kind, key, place, hash, sign) => {
+        if (sign === 1) this.#sums.add(kind, key, place, hash);
+        else this.#sums.subtract(kind, key, place, hash);
+      },
+      (_, { id, seq }, detail) => this.#findings.add("account-differs", id, seq, detail),
     );
+    this.#totals = rows.totals;
     let events = 0;
     let told = 0;
     await readJournal(this.#books, (row) => {
       chain.take(row);
+      const { shard, g } = row;
+      const first = events;
       row.events.each((from, to) => {
+        const index = events - first;
         events += 1;
-        if (!rows.take(row.events.view, from, to)) this.#reportNoEvent(row, from, to);
+        if (!rows.take(row.events.view, from, to, { shard, g, index })) this.#reportNoEvent(row, from, to);
       });
       if (events - told < PROGRESS_EVENTS || events > planned) return;
       progress.did(events - told);
@@ -75,12 +87,13 @@ export class CompareJournal {
   }
 
   /** Takes a row of the books; the parameters are as in RowSums. */
-  takeRow(kind: RowKind, account: number, place: number, hash: number): void {
-    this.#sums.subtract(kind, account, place, hash);
+  takeRow(kind: RowKind, key: number, place: number, hash: number): void {
+    this.#sums.subtract(kind, key, place, hash);
   }
 
   /** After all rows of the books: reports those that are not what the journal makes of them. */
   async finish(): Promise<void> {
+    await this.#totals.compare(this.#books, this.#findings);
     const buckets = this.#sums.differing();
     if (buckets.length === 0) return;
     const context = { buckets, accounts: this.#accounts, hash: this.#hash };
@@ -106,7 +119,7 @@ export class CompareJournal {
   }
 }
 
-/** How many events the journal has at least. */
-export function eventsOf({ entries, limits }: BooksSize): number {
-  return entries + limits;
+/** About how many events the journal has. */
+export function eventsOf({ entries, limits, holds }: BooksSize): number {
+  return entries + limits + 2 * holds;
 }

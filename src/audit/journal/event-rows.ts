@@ -1,90 +1,201 @@
-import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
-import { type AccountTable, withRoomFor } from "../books/account-table.ts";
-import { EVENT_OF_ENTRY } from "../events.ts";
+import { openingHash } from "../../ledger/content-hash.ts";
+import { formatDetails, INITIAL, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
+import { entriesOf, type Place } from "../../ledger/event-results.ts";
+import { type AccountState, WORLD } from "../../ledger/account.ts";
+import type { KeptEntry } from "../../ledger/entry.ts";
+import { eventId } from "../../ledger/event-id.ts";
+import type { AccountTable } from "../books/account-table.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
-import { ACCOUNT, ENTRY, LIMIT, type RowKind } from "./row-sums.ts";
+import { JournalAccounts } from "./journal-accounts.ts";
+import { JournalTotals } from "./journal-totals.ts";
+import {
+  ACCOUNT,
+  DETAILS,
+  ENTRY,
+  HOLD,
+  HOLD_END,
+  LIMIT,
+  REVERSAL,
+  type RowKind,
+  STANDING,
+} from "./row-sums.ts";
+import { detailsText } from "./row-texts.ts";
 import type { TextHash } from "./text-hash.ts";
 
-/** SQL for the text of each kind of row, by which it is named, and compared with what the journal makes of its events. */
-export const TEXT_OF_ENTRY = EVENT_OF_ENTRY;
-/** What an account keeps of its opening. The rest of it is that of its latest entry and limit. */
-export const TEXT_OF_ACCOUNT =
-  "concat_ws(' ', 'o', account, opened_at, command, unit, state, held, coalesce(name, ''))";
-export const TEXT_OF_LIMIT =
-  "concat_ws(' ', 'l', account, version, credit_limit, after_seq, changed_at, command)";
-
 /**
- * Called with the text of a row as bytes within `view`. `account` is the hash of its id; `place` and `hash` are as in
- * RowSums.
+ * Called with a row that an event makes; with `sign` -1 for one that it takes away. `key`, `place` and `hash` are as in
+ * RowSums. Until it returns, `EventRows.text` is that of the row.
  */
-export type OnRow = (
-  kind: RowKind,
-  account: number,
-  place: number,
-  hash: number,
-  view: DataView,
-  from: number,
-  to: number,
-) => void;
+export type OnRow = (kind: RowKind, key: number, place: number, hash: number, sign: 1 | -1) => void;
+
+/** Where an event is not what follows on those before. */
+export type OnMisfit = (event: LedgerEvent, account: AccountState, detail: string) => void;
+
+type Ending = Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>;
 
 /** Makes the rows of the books from the journal's events, which have to come in order. */
 export class EventRows {
-  readonly #accounts: AccountTable;
   readonly #hash: TextHash;
   readonly #entry: EntryHash;
   readonly #onRow: OnRow;
+  readonly accounts: JournalAccounts;
+  readonly totals = new JournalTotals();
   readonly #encoder = new TextEncoder();
-  /** How many limits each account has had, by its number in the table. */
-  #versions: Uint32Array;
+  #text: () => string = () => "";
 
-  /** @param accounts gets each account that is opened */
-  constructor(accounts: AccountTable, hash: TextHash, onRow: OnRow) {
-    this.#accounts = accounts;
+  /** @param table gets each account that is opened */
+  constructor(table: AccountTable, hash: TextHash, onRow: OnRow, onMisfit: OnMisfit = () => {}) {
     this.#hash = hash;
     this.#entry = new EntryHash(hash);
-    this.#versions = new Uint32Array(accounts.room);
     this.#onRow = onRow;
+    this.accounts = new JournalAccounts(table, onMisfit);
+  }
+
+  /** Of the row that was made last. */
+  get text(): string {
+    return this.#text();
   }
 
   /** @returns false if the text is no event */
-  take(view: DataView, from: number, to: number): boolean {
+  take(view: DataView, from: number, to: number, { shard, g, index }: Place): boolean {
     const entry = this.#entry;
     if (entry.read(view, from, to)) {
-      this.#onRow(ENTRY, entry.account, entry.seq, entry.hash, view, from, to);
+      entry.setPlace(shard, g, index);
+      this.#text = () => entryText(textIn(view, from, to), { shard, g, index });
+      const total = this.accounts.takeEntry(entry.account, entry.limit, () => textIn(view, from, to));
+      this.totals.addEntry(total, entry.value);
+      this.#onRow(ENTRY, entry.account, entry.seq, entry.hash, 1);
       return true;
     }
     const event = parseEventOrNull(textIn(view, from, to));
     if (event === null || event.type === "entry") return false;
-    this.#takeOther(event);
+    this.#takeOther(event, { shard, g, index });
     return true;
   }
 
-  #takeOther(event: LedgerEvent): void {
-    if (event.type === "open") {
-      const { account, time, creditLimit, id, unit, name } = event;
-      const hash = this.#hash.ofText(account);
-      this.#setVersion(hash, 1);
-      this.#row(ACCOUNT, hash, 0, ["o", account, time, id, unit, "open", 0, name ?? ""]);
-      this.#row(LIMIT, hash, 1, ["l", account, 1, creditLimit, 0, time, id]);
-    } else if (event.type === "limit") {
-      const { account, seq, time, creditLimit, id } = event;
-      const hash = this.#hash.ofText(account);
-      const version = (this.#versions[this.#accounts.numberOf(hash)] ?? 0) + 1;
-      this.#setVersion(hash, version);
-      this.#row(LIMIT, hash, version, ["l", account, version, creditLimit, seq, time, id]);
+  #takeOther(event: LedgerEvent, place: Place): void {
+    switch (event.type) {
+      case "open": {
+        const { account, time, creditLimit, id, unit } = event;
+        const hash = this.#hash.ofText(account);
+        const opening = id === INITIAL ? "" : openingHash(event);
+        this.#row(ACCOUNT, account, 0, ["o", account, time, id, unit, opening].join(" "));
+        this.#row(LIMIT, account, 1, ["l", account, 1, creditLimit, 0, time, id].join(" "));
+        const details = this.#row(DETAILS, account, 0, ["n", account, detailsText(event)].join(" "));
+        const standing = this.#row(STANDING, account, 0, ["s", account, "open", 0].join(" "));
+        const total = this.totals.open(place.shard, unit);
+        this.accounts.open(hash, { creditLimit, details, standing, total });
+        return;
+      }
+      case "change": {
+        const { account, time, id } = event;
+        const hash = this.#hash.ofText(account.id);
+        const version = this.accounts.changeLimit(hash, account.creditLimit);
+        if (version !== null) {
+          const limit = ["l", account.id, version, account.creditLimit, account.seq, time, id];
+          this.#row(LIMIT, account.id, version, limit.join(" "));
+        }
+        this.accounts.change(hash, event);
+        const before = this.accounts.detailsOf(hash);
+        this.#text = () => "";
+        if (before !== null) this.#onRow(DETAILS, hash, 0, before, -1);
+        const details = this.#row(DETAILS, account.id, 0, ["n", account.id, detailsText(event)].join(" "));
+        this.accounts.setDetails(hash, details);
+        this.#stand(account);
+        return;
+      }
+      case "transaction": {
+        for (const account of event.accounts)
+          this.accounts.expect(this.#hash.ofText(account.id), account, event);
+        this.#move(event, place);
+        if (event.reverses === null) return;
+        const reversal = eventId("t", place.shard, place.g, place.index, event.time);
+        this.#row(REVERSAL, event.reverses, 0, ["v", event.reverses, reversal, event.time].join(" "));
+        return;
+      }
+      case "hold": {
+        const { account, time, to, amount, expiresAt, id } = event;
+        this.accounts.hold(this.#hash.ofText(account.id), account, amount, event);
+        const hold = eventId("h", place.shard, place.g, place.index, time);
+        const details = formatDetails(event, null) || "{}";
+        this.#row(HOLD, hold, 0, ["h", hold, account.id, to, amount, time, expiresAt, id, details].join(" "));
+        this.#stand(account);
+        return;
+      }
+      case "capture": {
+        const [account, ...others] = event.accounts;
+        for (const other of others) this.accounts.expect(this.#hash.ofText(other.id), other, event);
+        if (account === undefined) return;
+        const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
+        this.#end(event, account, ["captured", captured], place);
+        this.#move(event, place);
+        return;
+      }
+      case "release":
+        this.#end(event, event.account, ["released", 0], place);
+        return;
+      case "expiry":
+        this.#end(event, event.account, ["expired", 0], place);
+        return;
+      case "entry":
+      case "refusal":
+      case "missing":
     }
   }
 
-  #row(kind: RowKind, account: number, place: number, fields: readonly (string | number)[]): void {
-    const bytes = this.#encoder.encode(fields.join(" "));
-    const view = new DataView(bytes.buffer);
-    this.#onRow(kind, account, place, this.#hash.of(view, 0, bytes.length), view, 0, bytes.length);
+  /** What the event frees is compared with the amount of the hold, by the text. */
+  #end(event: Ending, account: AccountState, end: readonly [string, number], place: Place): void {
+    const freed = this.accounts.free(this.#hash.ofText(account.id), account, event);
+    const text = ["z", event.hold, account.id, freed, ...end, event.time, place.g, place.index];
+    this.#row(HOLD_END, event.hold, 0, text.join(" "));
+    this.#stand(account);
   }
 
-  #setVersion(account: number, version: number): void {
-    const number = this.#accounts.add(account);
-    this.#versions = withRoomFor(this.#versions, number);
-    this.#versions[number] = version;
+  #move(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, place: Place): void {
+    this.totals.move(event, place.shard);
+    const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
+    for (const entry of entriesOf(event, place)) {
+      this.#entry.setEntry(entry, limits.get(entry.account) ?? 0, place, event.time);
+      this.#text = () => movedText(entry, limits.get(entry.account) ?? 0, place, event.time);
+      this.#onRow(ENTRY, this.#entry.account, this.#entry.seq, this.#entry.hash, 1);
+    }
   }
+
+  /** Replaces what the account has held, and its state. */
+  #stand(account: AccountState): void {
+    const hash = this.#hash.ofText(account.id);
+    const before = this.accounts.standingOf(hash);
+    this.#text = () => "";
+    if (before !== null) this.#onRow(STANDING, hash, 0, before, -1);
+    const text = ["s", account.id, account.state, account.held].join(" ");
+    this.accounts.setStanding(hash, this.#row(STANDING, account.id, 0, text));
+  }
+
+  /** @returns the hash of the row */
+  #row(kind: RowKind, key: string, place: number, text: string): number {
+    const bytes = this.#encoder.encode(text);
+    const hash = this.#hash.of(new DataView(bytes.buffer), 0, bytes.length);
+    this.#text = () => text;
+    this.#onRow(kind, this.#hash.ofText(key), place, hash, 1);
+    return hash;
+  }
+}
+
+/** As the SQL in row-texts.ts. */
+function entryText(event: string, { shard, g, index }: Place): string {
+  const time = event.split(" ", 4)[3];
+  return `${event} (${shard}-${g}-${index}, ${WORLD} ${time} -)`;
+}
+
+function movedText(
+  entry: KeptEntry,
+  creditLimit: number,
+  { shard, g, index }: Place,
+  decidedAt: number,
+): string {
+  const { account, seq, time, kind, value, balance, id, description, counterparty, reference } = entry;
+  const letter = kind === "credit" ? "c" : "d";
+  const event = [letter, account, seq, time, value, balance, creditLimit, id, description].join(" ");
+  return `${event} (${shard}-${g}-${index}, ${counterparty} ${decidedAt} ${reference ?? "-"})`;
 }

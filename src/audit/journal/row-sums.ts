@@ -1,8 +1,24 @@
-/** What a row of the books is, by the event that it is made of. An opening makes two: the account, and its first limit. */
+/** What a row of the books is made of, or a part of it that changes on its own. */
 export const ACCOUNT = 1;
 export const LIMIT = 2;
 export const ENTRY = 3;
-export type RowKind = typeof ENTRY | typeof ACCOUNT | typeof LIMIT;
+/** Name and metadata of an account. */
+export const DETAILS = 4;
+/** What an account has held, and its state. */
+export const STANDING = 5;
+export const HOLD = 6;
+/** What has ended a hold. */
+export const HOLD_END = 7;
+export const REVERSAL = 8;
+export type RowKind =
+  | typeof ACCOUNT
+  | typeof LIMIT
+  | typeof ENTRY
+  | typeof DETAILS
+  | typeof STANDING
+  | typeof HOLD
+  | typeof HOLD_END
+  | typeof REVERSAL;
 
 const BUCKETS = 2 ** 18;
 const TWO_TO_32 = 2 ** 32;
@@ -16,8 +32,8 @@ export class RowSums {
   readonly #high = new Uint32Array(BUCKETS);
 
   /**
-   * @param account the hash of its id
-   * @param place the seq of an entry, the version of a limit, 0 for an account
+   * @param account the hash of the account's id, or of that of a hold or a reversed transaction
+   * @param place the seq of an entry, the version of a limit, else 0
    * @param hash of the row: for an entry see EntryHash, else that of its text
    */
   add(kind: RowKind, account: number, place: number, hash: number): void {

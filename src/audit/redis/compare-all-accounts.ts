@@ -4,7 +4,7 @@ import { texts } from "../../keep/pg-array.ts";
 import { bounds } from "../../bounds.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
 import type { KnownAccounts } from "../books/known-accounts.ts";
-import { EVENT_OF_ENTRY, type QueryBooks, quote } from "../events.ts";
+import { type QueryBooks, quote, STATEMENT_OF_ENTRY } from "../events.ts";
 import type { Findings } from "../findings.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 import type { AccountSpill } from "../spill/account-spill.ts";
@@ -136,8 +136,8 @@ export class CompareAllAccounts {
     const rows = await this.#options.queryBooks(
       `SELECT a.account, concat_ws(E'\\n', concat_ws(' ', a.credit_limit, a.balance, a.held, a.seq, coalesce(
            (SELECT e.time FROM entries AS e WHERE e.account = a.account AND e.seq = a.seq), a.opened_at
-         ), a.unit, a.state, a.opened_at), coalesce(a.name, ''), (
-         SELECT string_agg(${EVENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
+         ), a.unit, a.state, a.opened_at), concat_ws(' ', a.opening, a.metadata::text, a.name), (
+         SELECT string_agg(${STATEMENT_OF_ENTRY}, E'\\n' ORDER BY e.seq DESC) FROM entries AS e
          WHERE e.account = a.account AND e.seq > a.seq - ${bounds.statement_entries_max} AND e.seq <= a.seq
        )) AS kept
        FROM accounts AS a WHERE a.account = ANY($1::text::text[])`,
@@ -148,7 +148,7 @@ export class CompareAllAccounts {
       const id = String(row["account"]);
       const shown = accounts.get(id);
       if (shown === undefined) continue;
-      if ([shown.row, shown.name, ...shown.statement].join("\n") === row["kept"]) same.add(id);
+      if ([shown.row, shown.details, ...shown.statement].join("\n") === row["kept"]) same.add(id);
     }
     return same;
   }

@@ -5,13 +5,21 @@ import { bounds } from "../../bounds.ts";
 import { inSnapshot, type Snapshot } from "../books/books-snapshot.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
 import { type CompareFeed, compareWithBooks } from "../feed/compare-feed.ts";
-import { type QueryBooks, quote } from "../events.ts";
+import { openingHash } from "../../ledger/content-hash.ts";
+import { parseDecision, type QueryBooks, quote } from "../events.ts";
 import type { AccountSpill } from "../spill/account-spill.ts";
-import { expectedAccounts } from "../expected-accounts.ts";
+import {
+  type AccountEvent,
+  accountsAfter,
+  expectedAccounts,
+  STANDING_OF_ACCOUNT,
+  standingText,
+} from "../expected-accounts.ts";
+import { detailsText } from "../journal/row-texts.ts";
 import type { Findings } from "../findings.ts";
 import { requireReachable, POSTGRES } from "../unreachable-server.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
-import type { OutboxSpill, OutboxEvent } from "../spill/outbox-spill.ts";
+import type { OutboxSpill } from "../spill/outbox-spill.ts";
 import { compareAccount, type FoundAccount, parseFound } from "./compare-redis-account.ts";
 import type { Head, RedisReader } from "./redis-reader.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
@@ -37,6 +45,20 @@ interface PointInTime {
   readonly headAfter: Head;
   readonly cursor: number;
   readonly seenG: number;
+}
+
+/** The books at a time, with their cursor then. */
+interface KeptAccounts {
+  readonly cursor: number;
+  readonly accounts: ReadonlyMap<
+    AccountId,
+    {
+      readonly seq: number;
+      readonly standing: string | undefined;
+      readonly opening: string | undefined;
+      readonly details: string | undefined;
+    }
+  >;
 }
 
 const PAGES_BETWEEN_COLLECTIONS = 10;
@@ -91,7 +113,7 @@ export class CompareChangingAccounts {
   /** @returns whether Redis still has the same data, so that the comparison can go on */
   async #compareSome(accounts: readonly AccountId[]): Promise<boolean> {
     const { redis, sql, system, shard, progress } = this.#options;
-    const kept = await this.#keptSeqs(accounts);
+    const kept = await this.#kept(accounts);
     const found = await this.#read(accounts);
     const head = await redis.head(shard);
     await this.#readOutbox();
@@ -113,11 +135,18 @@ export class CompareChangingAccounts {
         this.#outboxEventsOf(accounts, pointInTime),
         this.#findings,
       );
+      const moving = accounts.filter((account, index) => {
+        const one = found[index];
+        return (
+          typeof one === "object" && "standing" in one && one.standing !== expected.get(account)?.standing
+        );
+      });
+      const stood = await this.#stood(moving, kept, pointInTime);
       for (const [index, account] of accounts.entries()) {
-        const keptSeq = kept.get(account) ?? null;
         const observed = {
           account,
-          keptSeq,
+          keptSeq: kept.accounts.get(account)?.seq ?? null,
+          stoodSo: (standing: string) => stood.get(account)?.has(standing) ?? false,
           found: found[index] ?? "missing",
           again: again[index] ?? "missing",
         };
@@ -139,13 +168,67 @@ export class CompareChangingAccounts {
     return found && accounts.map((account, index) => parseFound(account, found[index]));
   }
 
-  /** The accounts' current seqs in the books: what is read of Redis next must not be older. */
-  async #keptSeqs(accounts: readonly AccountId[]): Promise<Map<AccountId, number>> {
-    const rows = await this.#options.queryBooks(
-      "SELECT account, seq FROM accounts WHERE account = ANY($1::text::text[])",
+  /** The accounts as the books have them now: what is read of Redis next must not be older. */
+  async #kept(accounts: readonly AccountId[]): Promise<KeptAccounts> {
+    const { queryBooks, shard } = this.#options;
+    const rows = await queryBooks(
+      `SELECT a.account, a.seq::text, ${STANDING_OF_ACCOUNT} AS standing, a.opening,
+         concat_ws(' ', a.metadata::text, a.name) AS details, c.last_g::text
+       FROM cursors AS c LEFT JOIN accounts AS a ON a.account = ANY($1::text::text[]) WHERE c.shard = ${shard}`,
       [texts(accounts, (account) => account)],
     );
-    return new Map(rows.map((row) => [String(row["account"]), Number(row["seq"])]));
+    const [first] = rows;
+    const kept = rows
+      .filter((row) => row["account"] !== null)
+      .map((row) => {
+        const [standing, opening, details] = [row["standing"], row["opening"], row["details"]].map(String);
+        const account = { seq: Number(row["seq"]), standing, opening, details };
+        return [String(row["account"]), account] as const;
+      });
+    return { cursor: Number(first?.["last_g"] ?? 0), accounts: new Map(kept) };
+  }
+
+  /** How these accounts stood since they were read from the books, by the events since then. */
+  async #stood(
+    accounts: readonly AccountId[],
+    kept: KeptAccounts,
+    { books, cursor }: PointInTime,
+  ): Promise<Map<AccountId, Set<string>>> {
+    const stood = new Map<AccountId, Set<string>>();
+    if (accounts.length === 0) return stood;
+    const { shard, outbox } = this.#options;
+    const now = new Map<AccountId, { opening: string; details: string }>();
+    for (const account of accounts) {
+      const { standing, opening = "", details = "{}" } = kept.accounts.get(account) ?? {};
+      stood.set(account, new Set(standing === undefined ? [] : [standing]));
+      now.set(account, { opening, details });
+    }
+    const take = (text: string, of: AccountId | null): void => {
+      const event = parseDecision(text);
+      if (event === null || event.type === "refusal") return;
+      if (event.type === "open") {
+        const opened = { opening: openingHash(event), details: detailsText(event) };
+        if (!stood.has(event.account)) return;
+        now.set(event.account, opened);
+        stood.get(event.account)?.add(standingText("open", 0, opened.opening, opened.details));
+        return;
+      }
+      for (const { id, state, held } of accountsAfter(event)) {
+        const account = now.get(id);
+        if (account === undefined || (of !== null && of !== id)) continue;
+        if (event.type === "change") account.details = detailsText(event);
+        stood.get(id)?.add(standingText(state, held, account.opening, account.details));
+      }
+    };
+    const rows = await books.query(
+      `SELECT e.text FROM journal AS j, unnest(j.events) WITH ORDINALITY AS e (text, at)
+       WHERE j.shard = ${shard} AND j.g > $1::text::bigint AND left(e.text, 1) NOT IN ('x', 'm') ORDER BY j.g, e.at`,
+      [String(kept.cursor)],
+    );
+    for (const row of rows) take(String(row["text"]), null);
+    for (const account of accounts)
+      for (const { text } of outbox.eventsOf(account, cursor, outbox.lastG)) take(text, account);
+    return stood;
   }
 
   /** Reads everything in the outbox that was not read yet. */
@@ -161,9 +244,10 @@ export class CompareChangingAccounts {
     }
   }
 
-  *#outboxEventsOf(accounts: readonly AccountId[], { cursor }: PointInTime): Iterable<OutboxEvent> {
+  *#outboxEventsOf(accounts: readonly AccountId[], { cursor }: PointInTime): Iterable<AccountEvent> {
     const { outbox } = this.#options;
-    for (const account of accounts) yield* outbox.eventsOf(account, cursor, outbox.lastG);
+    for (const account of accounts)
+      for (const event of outbox.eventsOf(account, cursor, outbox.lastG)) yield { ...event, account };
   }
 
   /** Compares batches that were kept since the first snapshot: they were not in the books then. */

@@ -1,5 +1,5 @@
 import { accountOfRow } from "../../decide/function-codec.ts";
-import type { Account, AccountId } from "../../ledger/account.ts";
+import type { AccountId, AccountState } from "../../ledger/account.ts";
 import { bounds } from "../../bounds.ts";
 import { quote } from "../events.ts";
 import type { ExpectedAccount } from "../expected-accounts.ts";
@@ -11,6 +11,8 @@ export interface AccountObservation {
   readonly account: AccountId;
   /** The seq in the books before Redis was read; `null`: they did not have the account. */
   readonly keptSeq: number | null;
+  /** Whether it stood so at some time since then, see `standingText`. */
+  readonly stoodSo: (standing: string) => boolean;
   readonly found: FoundAccount;
   /** The account in Redis, read again after books and outbox. */
   readonly again: FoundAccount;
@@ -19,15 +21,16 @@ export interface AccountObservation {
 export type FoundAccount =
   | "missing"
   | { readonly unreadable: string }
-  | { readonly state: Account; readonly statement: readonly string[] };
+  | { readonly state: AccountState; readonly standing: string; readonly statement: readonly string[] };
 
 export function parseFound(account: AccountId, result: ReadResult | undefined): FoundAccount {
   if (result === undefined || result === "missing") return "missing";
   if ("unreadable" in result) return result;
   const row = result.row.toString();
   try {
-    const state = accountOfRow(account, row, result.name.toString());
-    return { state, statement: result.statement.map(String) };
+    const state = accountOfRow(account, row, "");
+    const standing = `${state.state} ${state.held} ${result.details}`;
+    return { state, standing, statement: result.statement.map(String) };
   } catch {
     return { unreadable: quote(row) };
   }
@@ -83,13 +86,10 @@ export function compareAccount(
     );
   }
   compareLimit(observed, expected, seq, findings);
-  const { name, unit, held, openedAt } = expected;
+  const { unit, openedAt } = expected;
   const time = seq === 0 ? String(openedAt) : fieldAt(expected, seq, TIME);
   const compared: [string, string, string][] = [
-    ["name", state.name ?? "", name],
     ["unit", state.unit, unit],
-    ["state", state.state, expected.state],
-    ["held amount", String(state.held), String(held)],
     ["opening time", String(state.openedAt), String(openedAt)],
     ["latest time", String(state.time), time ?? String(state.time)],
   ];
@@ -98,6 +98,8 @@ export function compareAccount(
     const which = other.map(([what, has, wanted]) => `the ${what} ${quote(has)}, the books ${quote(wanted)}`);
     differs(`Redis has ${which.join("; ")}`);
   }
+  if (found.standing !== expected.standing && !observed.stoodSo(found.standing))
+    differs(`Redis has ${quote(found.standing)}, books and outbox have ${quote(expected.standing)}`);
   compareStatement(account, seq, statement, expected, findings);
 }
 

@@ -9,6 +9,8 @@ import {
   type Redis,
 } from "../../decide/redis-client.ts";
 import { scanKeys } from "../../decide/scan-keys.ts";
+import { accountDetailsIn } from "../../ledger/event.ts";
+import { detailsText } from "../journal/row-texts.ts";
 import { bounds } from "../../bounds.ts";
 import { requireReachable, REDIS } from "../unreachable-server.ts";
 
@@ -25,7 +27,8 @@ export interface Head {
 export interface RedisAccount {
   /** See `accountOfRow`; damage may have changed it to anything. */
   readonly row: Buffer;
-  readonly name: Buffer;
+  /** What it was opened with, a space, its details in the form of {@link detailsText}. */
+  readonly details: string;
   /** The events, newest first. */
   readonly statement: readonly Buffer[];
 }
@@ -121,10 +124,13 @@ export class RedisReader {
         ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],
         AS_BYTES,
       );
-      return readingsReply
-        .parse(reply)
-        .slice(1)
-        .map((row) => (Array.isArray(row) ? parseAccount(row) : "missing"));
+      const rows = readingsReply.parse(reply).slice(1);
+      // The function leaves out what an account was opened with, which never changes.
+      const keys = accounts.map((account) => `razonete:{${shard}}:details:${account}`);
+      const details = headReply.parse(await this.#redis.sendCommand(["MGET", ...keys]));
+      return rows.map((row, index) =>
+        Array.isArray(row) ? parseAccount(row, details[index] ?? "") : "missing",
+      );
     } catch (error) {
       if (!(error instanceof ErrorReply) || !error.message.includes("WRONGTYPE")) throw error;
       if (accounts.length === 1) return [{ unreadable: error.message.slice(0, 100) }];
@@ -144,9 +150,20 @@ function numberOf(field: string | null | undefined): number | null {
   return typeof field === "string" ? Number(field) : null;
 }
 
-/** Row and name, then the statement: see the top of ledger.lua. */
-function parseAccount([row, name, ...statement]: readonly unknown[]): RedisAccount {
-  return { row: bytesOf(row), name: bytesOf(name), statement: statement.map(bytesOf) };
+/** Row and details, then the statement: see the top of head.lua. */
+function parseAccount([row, details, ...statement]: readonly unknown[], stored: string): RedisAccount {
+  const opening = stored.split(" ", 1)[0] ?? "";
+  const text = bytesOf(details).toString();
+  return { row: bytesOf(row), details: `${opening} ${canonical(text)}`, statement: statement.map(bytesOf) };
+}
+
+/** What is no JSON stays as it is. */
+function canonical(details: string): string {
+  try {
+    return detailsText(accountDetailsIn(details));
+  } catch {
+    return details;
+  }
 }
 
 /** A missing field counts as an empty one. */

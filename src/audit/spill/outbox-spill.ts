@@ -2,7 +2,7 @@ import type { Database, Statement } from "bun:sqlite";
 import type { AccountId } from "../../ledger/account.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { accountOf, parseDecision } from "../events.ts";
+import { accountsOf, parseDecision, statementTexts } from "../events.ts";
 
 export interface OutboxEvent {
   readonly g: number;
@@ -17,20 +17,27 @@ export class OutboxSpill {
   readonly #db: Database;
   readonly #addBatch: Statement;
   readonly #addEvent: Statement;
-  readonly #eventsOf: Statement<OutboxEvent, [string, number, number]>;
+  readonly #addOther: Statement;
+  readonly #eventsOf: Statement<OutboxEvent, [string, number, number, string, number, number]>;
   readonly #batch: Statement<{ text: string }, [number]>;
   #lastG = 0;
 
   /** @param db with the tables of spill-tables.sql; the outbox of another shard in them is deleted */
   constructor(db: Database) {
+    db.run("DELETE FROM others");
     db.run("DELETE FROM events");
     db.run("DELETE FROM batches");
     this.#db = db;
     // query() makes statements that are finalized with the connection; otherwise the temporary file would remain.
     this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
     this.#addEvent = db.query("INSERT INTO events (g, account, is_event, text) VALUES (?, ?, ?, ?)");
+    this.#addOther = db.query("INSERT INTO others (account, g, event) VALUES (?, ?, ?)");
     this.#eventsOf = db.query(
-      "SELECT g, text FROM events WHERE account = ? AND g > ? AND g <= ? ORDER BY g, place",
+      `SELECT g, text, place FROM events WHERE account = ? AND g > ? AND g <= ?
+       UNION ALL
+       SELECT e.g, e.text, e.place FROM others AS o JOIN events AS e ON e.place = o.event
+       WHERE o.account = ? AND o.g > ? AND o.g <= ?
+       ORDER BY g, place`,
     );
     this.#batch = db.query("SELECT text FROM events WHERE g = ? ORDER BY place");
   }
@@ -47,7 +54,9 @@ export class OutboxSpill {
         this.#addBatch.run(g);
         for (const text of events) {
           const event = parseDecision(text);
-          this.#addEvent.run(g, event === null ? null : accountOf(event), event === null ? 0 : 1, text);
+          const [account = null, ...others] = event === null ? [] : accountsOf(event);
+          const { lastInsertRowid } = this.#addEvent.run(g, account, event === null ? 0 : 1, text);
+          for (const other of others) this.#addOther.run(other, g, lastInsertRowid);
         }
         this.#lastG = g;
       }
@@ -62,25 +71,41 @@ export class OutboxSpill {
 
   /** The events of an account in the batches after `g`, up to `lastG`. */
   eventsOf(account: AccountId, g: number, lastG: number): Iterable<OutboxEvent> {
-    return this.#eventsOf.iterate(account, g, lastG);
+    return this.#eventsOf.iterate(account, g, lastG, account, g, lastG);
   }
 
   /** Adds the accounts that are changed by batches after `g` to those that are to be compared. */
   addAccountsAfter(g: number, shard: number): void {
     this.#db.run(
       `INSERT OR IGNORE INTO changing (shard, account)
-       SELECT ?, account FROM events WHERE account IS NOT NULL AND g > ?`,
+       SELECT ?1, account FROM events WHERE account IS NOT NULL AND g > ?2
+       UNION SELECT ?1, account FROM others WHERE g > ?2`,
       [shard, g],
     );
   }
 
+  /** How many entries the batches after `g` have. */
   entriesAfter(g: number): number {
-    const row = this.#db
+    const short = this.#db
       .query<{ count: number }, [number]>(
         "SELECT count(*) AS count FROM events WHERE g > ? AND substr(text, 1, 1) IN ('c', 'd')",
       )
       .get(g);
-    return row?.count ?? 0;
+    let entries = short?.count ?? 0;
+    for (const { text } of this.eventsOfKinds("tp", g)) {
+      const event = parseDecision(text);
+      if (event !== null) entries += statementTexts(event).length;
+    }
+    return entries;
+  }
+
+  /** The events that begin with one of these letters, in the batches after `g`, in order. */
+  eventsOfKinds(letters: string, g: number): Iterable<OutboxEvent> {
+    return this.#db
+      .query<OutboxEvent, [number, string]>(
+        "SELECT g, text FROM events WHERE g > ? AND instr(?, substr(text, 1, 1)) > 0 AND is_event = 1 ORDER BY place",
+      )
+      .iterate(g, letters);
   }
 
   /** Texts in the batches after `g` that are not events. */

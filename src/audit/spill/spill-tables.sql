@@ -6,7 +6,7 @@ CREATE TEMP TABLE batches (
   g INTEGER NOT NULL
 ) STRICT;
 
--- `account` is NULL if the text is not an event, or a refusal, which is of no account.
+-- `account` is the first that the event changes; NULL if the text is not an event, or a refusal, which is of no account.
 CREATE TEMP TABLE events (
   place INTEGER PRIMARY KEY,
   g INTEGER NOT NULL,
@@ -17,6 +17,15 @@ CREATE TEMP TABLE events (
 
 CREATE INDEX temp.events_by_account ON events (account, g);
 CREATE INDEX temp.events_by_g ON events (g);
+
+-- The other accounts of events that change several.
+CREATE TEMP TABLE others (
+  account TEXT NOT NULL,
+  g INTEGER NOT NULL,
+  event INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX temp.others_by_account ON others (account, g);
 
 -- Accounts that are to be compared together with the outbox.
 CREATE TEMP TABLE changing (

@@ -42,8 +42,13 @@ export class AuditedCluster implements AsyncDisposable {
     return answer.body;
   }
 
-  async open(limite: number, nome: string | null = null): Promise<AccountId> {
-    return openedReply.parse(await this.call("POST", "/clientes", { limite, ...(nome && { nome }) })).id;
+  async open(creditLimit: number, name: string | null = null, more: object = {}): Promise<AccountId> {
+    const body = { unit: "BRL/2", credit_limit: creditLimit, name, ...more };
+    return openedReply.parse(await this.call("POST", "/v1/accounts", body)).id;
+  }
+
+  async limit(account: AccountId, creditLimit: number): Promise<void> {
+    await this.call("PATCH", `/v1/accounts/${account}`, { credit_limit: creditLimit });
   }
 
   /** Changes one field of an account's row in Redis, counted from 0. */

@@ -1,0 +1,95 @@
+import { WORLD } from "../../ledger/account.ts";
+import type { LedgerEvent } from "../../ledger/event.ts";
+import type { Snapshot } from "../books/books-snapshot.ts";
+import type { Findings } from "../findings.ts";
+
+interface Total {
+  readonly shard: number;
+  readonly unit: string;
+  accounts: number;
+  transactions: number;
+  /** What came in from the outside less what went out there is in both. */
+  fromWorld: number;
+  more: bigint;
+}
+
+/** The sums of each shard and unit, as the journal makes them. They are few, and known by their number. */
+export class JournalTotals {
+  readonly #totals: Total[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  /** @returns the number of the account's sums */
+  open(shard: number, unit: string): number {
+    const total = this.#of(shard, unit);
+    total.accounts += 1;
+    return this.#numbers.get(`${shard} ${unit}`) ?? 0;
+  }
+
+  /** @param number -1: of an account that is not there */
+  addEntry(number: number, value: number): void {
+    const total = this.#totals[number];
+    if (total === undefined) return;
+    total.transactions += 1;
+    add(total, value);
+  }
+
+  move(event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>, shard: number): void {
+    const [first] = event.accounts;
+    if (first === undefined || event.postings.length === 0) return;
+    this.#of(shard, first.unit).transactions += 1;
+    for (const { from, to, amount } of event.postings) {
+      const inside = event.accounts.find(({ id }) => id === (from === WORLD ? to : from));
+      if (inside === undefined || (from !== WORLD && to !== WORLD)) continue;
+      add(this.#of(shard, inside.unit), from === WORLD ? amount : -amount);
+    }
+  }
+
+  /** Compares them with the books. */
+  async compare(books: Snapshot, findings: Findings): Promise<void> {
+    const rows = await books.query(
+      "SELECT concat_ws(' ', shard, unit, accounts, transactions, balances, world) AS text FROM totals",
+    );
+    const kept = new Set(rows.map((row) => String(row["text"])));
+    const made = new Set(this.#totals.map(textOf));
+    for (const text of made.difference(kept))
+      findings.add(
+        "journal-differs",
+        null,
+        null,
+        `the journal makes the totals ${text}, the books do not have them`,
+      );
+    for (const text of kept.difference(made))
+      findings.add(
+        "journal-differs",
+        null,
+        null,
+        `the books have the totals ${text}, the journal does not make them`,
+      );
+  }
+
+  #of(shard: number, unit: string): Total {
+    const key = `${shard} ${unit}`;
+    const found = this.#totals[this.#numbers.get(key) ?? -1];
+    if (found !== undefined) return found;
+    const total = { shard, unit, accounts: 0, transactions: 0, fromWorld: 0, more: 0n };
+    this.#numbers.set(key, this.#totals.length);
+    this.#totals.push(total);
+    return total;
+  }
+}
+
+/** Exact beyond 2^53, without a big number for each entry. */
+function add(total: Total, value: number): void {
+  const sum = total.fromWorld + value;
+  if (Number.isSafeInteger(sum)) {
+    total.fromWorld = sum;
+  } else {
+    total.more += BigInt(total.fromWorld);
+    total.fromWorld = value;
+  }
+}
+
+function textOf({ shard, unit, accounts, transactions, fromWorld, more }: Total): string {
+  const balances = BigInt(fromWorld) + more;
+  return [shard, unit, accounts, transactions, balances, -balances].join(" ");
+}
