@@ -2,13 +2,32 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Micros } from "../../src/ledger/account.ts";
 import type { Command } from "../../src/ledger/command.ts";
-import type { Ledger, Outcome } from "../../src/ledger/ledger.ts";
-import { type Expected, Model } from "./model.ts";
-import { sameView, TimelessView, type View } from "./view.ts";
-import { type Step, steps, toCommand } from "./steps.ts";
+import type { EntriesPage, Ledger, Listed, ListPage } from "../../src/ledger/ledger.ts";
+import { Model } from "./model.ts";
+import { type Draft, type Step, steps } from "./steps.ts";
+import { Drafting } from "./to-command.ts";
+import { View } from "./view.ts";
 
 const START: Micros = Date.UTC(2026, 0, 1) * 1000;
 const DAY: Micros = 24 * 60 * 60 * 1_000_000;
+
+const ALL: EntriesPage = {
+  count: Number.MAX_SAFE_INTEGER,
+  order: "asc",
+  from: null,
+  before: null,
+  fromTime: null,
+  beforeTime: null,
+};
+
+const ANY_ACCOUNT = {
+  unit: null,
+  state: null,
+  name: null,
+  metadata: {},
+  balanceLessThan: null,
+  balanceGreaterThan: null,
+};
 
 /** A place where a ledger keeps its state, new and empty at first. */
 export interface LedgerPlace extends AsyncDisposable {
@@ -31,13 +50,13 @@ export function modelSuite(
   newPlace: () => Promise<LedgerPlace>,
   { runs, ownClock }: ModelSuiteOptions,
 ): void {
-  const newView = () => (ownClock === undefined ? sameView : new TimelessView());
+  const clockIsGiven = ownClock === undefined;
   describe(`${name} against the model`, () => {
     test("random sequences of batches, clock steps, readings and reopenings", async () => {
       await fc.assert(
         fc.asyncProperty(steps, async (sequence) => {
           await using place = await newPlace();
-          const run = new Run(place, newView());
+          const run = new Run(place, clockIsGiven);
           await run.start();
           for (const step of sequence) await run.step(step);
           await run.compareAll();
@@ -53,12 +72,12 @@ export function modelSuite(
     const keyReason = ownClock === undefined ? "" : ` (not here: ${ownClock})`;
     test.skipIf(ownClock !== undefined)(keyName + keyReason, async () => {
       await using place = await newPlace();
-      const run = new Run(place, newView());
+      const run = new Run(place, clockIsGiven);
       await run.start();
       const debit = { type: "transact", account: "1", kind: "debit", value: 7, description: "x" } as const;
       const again: Command[] = [
         { ...debit, id: "key:a" },
-        { type: "open", id: "key:b", unit: "BRL/2", creditLimit: 0, name: null },
+        { type: "open", id: "key:b", account: null, unit: "BRL/2", creditLimit: 0, name: null, metadata: {} },
         { ...debit, id: "key:c", account: "77" },
       ];
       await run.submit(again);
@@ -75,7 +94,7 @@ export function modelSuite(
 
     test("closing completes what was submitted, and takes no more", async () => {
       await using place = await newPlace();
-      const run = new Run(place, newView());
+      const run = new Run(place, clockIsGiven);
       await run.start();
       const commands = Array.from({ length: 3_000 }, (_, index): Command => ({
         type: "transact",
@@ -88,9 +107,11 @@ export function modelSuite(
       const { late } = await run.submitAndClose(commands, {
         type: "open",
         id: "key:late",
+        account: null,
         unit: "BRL/2",
         creditLimit: 1,
         name: null,
+        metadata: {},
       });
       expect(late).toMatchObject({ name: "LedgerUnavailable", outcome: "none" });
       await run.start();
@@ -100,7 +121,7 @@ export function modelSuite(
 
     test("more commands at once than go into one commit keep their order", async () => {
       await using place = await newPlace();
-      const run = new Run(place, newView());
+      const run = new Run(place, clockIsGiven);
       await run.start();
       // Decided in another order, other debits would be refused.
       const commands = Array.from({ length: 5_000 }, (_, index): Command => ({
@@ -126,13 +147,14 @@ class Run {
   now: Micros = START;
   readonly #place: LedgerPlace;
   readonly #model = new Model(START);
-  readonly #sent: Command[] = [];
   readonly #view: View;
+  readonly #drafting: Drafting;
   #ledger: Ledger | null = null;
 
-  constructor(place: LedgerPlace, view: View) {
+  constructor(place: LedgerPlace, clockIsGiven: boolean) {
     this.#place = place;
-    this.#view = view;
+    this.#view = new View(this.#model.names, clockIsGiven);
+    this.#drafting = new Drafting(this.#model, clockIsGiven);
   }
 
   async start(): Promise<void> {
@@ -141,29 +163,33 @@ class Run {
 
   async step(step: Step): Promise<void> {
     switch (step.type) {
-      case "submit": {
-        const outcomes = step.drafts.flatMap((draft) => {
-          const command = toCommand(draft, this.#model, this.#sent);
-          if (command === null) return [];
-          this.#sent.push(command);
-          return [{ command, expected: this.#model.submit(command, this.now) }];
-        });
-        // All at once: the ledger is free to put them into one commit, and has to apply them in this order.
-        const actual = await Promise.all(outcomes.map(({ command }) => this.#open.submit(command)));
-        this.#compareOutcomes(
-          actual,
-          outcomes.map(({ expected }) => expected),
-        );
-        await this.#compareBalances();
+      case "submit":
+        await this.#submitDrafts(step.drafts);
+        await this.#compareAccounts();
         return;
-      }
+      case "group":
+        await this.#submitGroup(step.drafts);
+        await this.#compareAccounts();
+        return;
       case "clock":
-        if (this.#view.clockIsGiven) this.now += step.by;
+        if (!this.#view.clockIsGiven) return;
+        this.now += step.by;
+        // The ledger looks at its clock now, as the model does.
+        await this.#compareAccounts();
         return;
-      case "history": {
-        const { count, before } = step;
-        const [account, page] = [this.#model.idOf(step.account), { count, before }];
-        this.#view.entries(await this.#open.history(account, page), this.#model.history(account, page));
+      case "entries": {
+        const account = this.#drafting.idOf(step.account);
+        const known = this.#model.entries(account, ALL) ?? [];
+        // Times of a ledger with its own clock are not the model's.
+        const timeOf = (seq: number | null): Micros | null =>
+          seq === null || !this.#view.clockIsGiven ? null : (known[seq - 1]?.time ?? this.now);
+        const { count, order, from, before } = step;
+        const times = { fromTime: timeOf(step.fromTime), beforeTime: timeOf(step.beforeTime) };
+        const page = { count, order, from, before, ...times };
+        await this.#compare(
+          (ledger) => ledger.entries(this.#told(account), page),
+          this.#model.entries(account, page),
+        );
         return;
       }
       case "reopen":
@@ -173,24 +199,28 @@ class Run {
   }
 
   async submit(commands: readonly Command[]): Promise<void> {
-    const expected = commands.map((command) => this.#model.submit(command, this.now));
-    this.#compareOutcomes(await Promise.all(commands.map((command) => this.#open.submit(command))), expected);
+    this.#model.tick(this.now);
+    const expected = commands.map((command) => this.#model.submit(command));
+    const actual = await Promise.all(commands.map((command) => this.#open.submit(command)));
+    this.#view.same(actual, expected);
   }
 
   /** @param late a command that comes after the close has begun; what it is refused with is returned */
   async submitAndClose(commands: readonly Command[], late: Command): Promise<{ late: unknown }> {
     const ledger = this.#open;
-    const expected = commands.map((command) => this.#model.submit(command, this.now));
+    this.#model.tick(this.now);
+    const expected = commands.map((command) => this.#model.submit(command));
     const outcomes = Promise.all(commands.map((command) => ledger.submit(command)));
     await ledger.close();
     this.#ledger = null;
-    this.#compareOutcomes(await outcomes, expected);
+    this.#view.same(await outcomes, expected);
     const [refused] = await Promise.allSettled([ledger.submit(late)]);
     return { late: refused.status === "rejected" ? refused.reason : null };
   }
 
   async reopen(): Promise<void> {
     await this.end();
+    this.#model.reopen();
     await this.start();
   }
 
@@ -199,36 +229,110 @@ class Run {
     this.#ledger = null;
   }
 
-  /** Every reading of every account, and of some that there are not. */
+  /** Every reading of everything, and of some that there is not. */
   async compareAll(): Promise<void> {
-    for (const id of [...this.#model.ids, ...NO_ACCOUNTS]) {
-      this.#view.statement(await this.#open.statement(id), this.#model.statement(id, this.now));
-      let before: number | null = null;
-      do {
-        const page = { count: 100, before };
-        const entries = await this.#open.history(id, page);
-        this.#view.entries(entries, this.#model.history(id, page));
-        before = entries?.at(-1)?.seq ?? null;
-      } while (before !== null);
+    const model = this.#model;
+    await this.#compareAccounts();
+    for (const id of [...model.ids, ...NO_ACCOUNTS]) {
+      const told = this.#told(id);
+      await this.#compare((ledger) => ledger.statement(told), model.statement(id));
+      for (let from = 1; ; from += 100) {
+        const page = { ...ALL, count: 100, from };
+        const expected = model.entries(id, page);
+        await this.#compare((ledger) => ledger.entries(told, page), expected);
+        if (expected === null || expected.length === 0) break;
+      }
     }
-    await this.#compareBalances();
+    for (const id of [...model.transactionIds.slice(-60), "t0-9999999-0-1"])
+      await this.#compare((ledger) => ledger.transaction(this.#told(id)), model.transaction(id));
+    for (const id of [...model.holdIds, "h0-9999999-0-1"])
+      await this.#compare((ledger) => ledger.hold(this.#told(id)), model.hold(id));
+    // Lists, and what is told of a time, may be a second behind where the books are elsewhere.
+    if (this.#view.clockIsGiven) await this.#compareLists();
   }
 
-  async #compareBalances(): Promise<void> {
-    for (const id of [...this.#model.ids, ...NO_ACCOUNTS]) {
-      this.#view.account(await this.#open.account(id), this.#model.account(id));
+  async #compareLists(): Promise<void> {
+    const model = this.#model;
+    await this.#compare((ledger) => ledger.totals(), model.totals());
+    for (const id of model.ids) {
+      for (const time of [this.now, START, START + 1_000_000, START + DAY]) {
+        await this.#compare((ledger) => ledger.balanceAt(this.#told(id), time), model.balanceAt(id, time));
+      }
+      const holds = model.holdIds.flatMap((hold) => model.hold(hold) ?? []).toReversed();
+      const account = this.#told(id);
+      await this.#compare(
+        (ledger) => allOf((page) => ledger.holds({ account, state: "open" }, page)),
+        holds.filter(({ from, state }) => from === id && state === "open"),
+      );
+      const transactions = model.transactionIds.flatMap((one) => model.transaction(one)?.transaction ?? []);
+      const filter = { reference: null, account, fromTime: null, beforeTime: null };
+      await this.#compare(
+        (ledger) => allOf((page) => ledger.transactions(filter, page)),
+        transactions
+          .filter(({ postings }) => postings.some(({ from, to }) => from === id || to === id))
+          .toReversed(),
+      );
     }
-  }
-
-  #compareOutcomes(actual: readonly Outcome[], expected: readonly Expected[]): void {
-    this.#view.outcomes(
-      actual,
-      expected.map((one, index) => this.#model.told(one, actual[index])),
+    await this.#compare(
+      (ledger) => allOf((page) => ledger.accounts(ANY_ACCOUNT, page)),
+      model.ids.toSorted((a, b) => (this.#told(a) < this.#told(b) ? -1 : 1)).map((id) => model.account(id)),
     );
+  }
+
+  async #submitDrafts(drafts: readonly Draft[]): Promise<void> {
+    this.#model.tick(this.now);
+    const sent = drafts.flatMap((draft) => {
+      const command = this.#drafting.command(draft);
+      return command === null
+        ? []
+        : [{ command: this.#told(command), expected: this.#model.submit(command) }];
+    });
+    // All at once: the ledger is free to put them into one commit, and has to apply them in this order.
+    const actual = await Promise.all(sent.map(({ command }) => this.#open.submit(command)));
+    this.#view.same(
+      actual,
+      sent.map(({ expected }) => expected),
+    );
+  }
+
+  async #submitGroup(drafts: readonly Draft[]): Promise<void> {
+    this.#model.tick(this.now);
+    const commands = drafts.flatMap((draft) => this.#drafting.command(draft) ?? []);
+    if (commands.length === 0) return;
+    const expected = this.#model.submitAll(commands);
+    this.#view.same(await this.#open.submitAll(commands.map((command) => this.#told(command))), expected);
+  }
+
+  async #compareAccounts(): Promise<void> {
+    this.#model.tick(this.now);
+    for (const id of [...this.#model.ids, ...NO_ACCOUNTS]) {
+      await this.#compare((ledger) => ledger.account(this.#told(id)), this.#model.account(id));
+    }
+  }
+
+  async #compare(read: (ledger: Ledger) => Promise<unknown>, expected: unknown): Promise<void> {
+    this.#view.same(await read(this.#open), expected);
+  }
+
+  /** With the ledger's ids. */
+  #told<T>(value: T): T {
+    return this.#model.names.told(value);
   }
 
   get #open(): Ledger {
     if (this.#ledger === null) throw new Error("the ledger is not open");
     return this.#ledger;
   }
+}
+
+/** In pages of a few. */
+async function allOf<Item>(read: (page: ListPage) => Promise<Listed<Item>>): Promise<Item[]> {
+  const items: Item[] = [];
+  let after: string | null = null;
+  do {
+    const page: Listed<Item> = await read({ count: 7, after });
+    items.push(...page.items);
+    after = page.next;
+  } while (after !== null);
+  return items;
 }

@@ -1,77 +1,62 @@
 import { expect } from "bun:test";
-import type { Account, AccountId, Micros } from "../../src/ledger/account.ts";
-import type { Entry } from "../../src/ledger/entry.ts";
-import type { Outcome, Statement } from "../../src/ledger/ledger.ts";
+import type { Micros } from "../../src/ledger/account.ts";
+import type { Names } from "./names.ts";
 
-/** How a ledger's answer is compared with the model's. */
-export interface View {
+/** How a ledger's answer is compared with the model's, whose ids it learns to know by it. */
+export class View {
   readonly clockIsGiven: boolean;
-  outcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void;
-  account(actual: Account | null, expected: Account | null): void;
-  statement(actual: Statement | null, expected: Statement | null): void;
-  entries(actual: readonly Entry[] | null, expected: readonly Entry[] | null): void;
+  readonly #names: Names;
+  readonly #times = new Map<string, Micros>();
+
+  /**
+   * @param clockIsGiven false for a ledger with a clock of its own. Then the model's times are not its times: those that
+   * the ledger told first are the truth from then on, in every answer and over every reopening, and rise within an account
+   */
+  constructor(names: Names, clockIsGiven: boolean) {
+    this.#names = names;
+    this.clockIsGiven = clockIsGiven;
+  }
+
+  same(actual: unknown, expected: unknown): void {
+    this.#names.learn(expected, actual);
+    const told = this.#names.told(expected);
+    if (this.clockIsGiven) {
+      expect(actual).toEqual(told);
+    } else {
+      this.#note(actual);
+      expect(timeless(actual)).toEqual(timeless(told));
+    }
+  }
+
+  #note(value: unknown): void {
+    if (typeof value !== "object" || value === null) return;
+    const { id, account, seq, time, openedAt, expiresAt } = Object(value);
+    if (typeof openedAt === "number") {
+      this.#isAlways(`opening of ${id}`, openedAt);
+      if (typeof seq === "number") this.#isInOrder(id, seq, time);
+    } else if (typeof account === "string" && typeof seq === "number") this.#isInOrder(account, seq, time);
+    else if (typeof time === "number") this.#isAlways(`time of ${id}`, time);
+    if (typeof expiresAt === "number") this.#isAlways(`expiry of ${id}`, expiresAt);
+    for (const member of Object.values(value)) this.#note(member);
+  }
+
+  #isInOrder(account: string, seq: number, time: number): void {
+    this.#isAlways(`${account} ${seq}`, time);
+    expect(time).toBeGreaterThan(this.#times.get(`${account} ${seq - 1}`) ?? -1);
+    expect(time).toBeLessThan(this.#times.get(`${account} ${seq + 1}`) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #isAlways(what: string, time: number): void {
+    expect([what, time]).toEqual([what, this.#times.get(what) ?? time]);
+    this.#times.set(what, time);
+  }
 }
 
-const same = (actual: unknown, expected: unknown): void => expect(actual).toEqual(expected);
+const TIMES = new Set(["time", "openedAt", "expiresAt", "readAt"]);
 
-/** To the last bit. */
-export const sameView: View = {
-  clockIsGiven: true,
-  outcomes: same,
-  account: same,
-  statement: same,
-  entries: same,
-};
-
-/**
- * For a ledger with a clock of its own. The model's times are not its times, and are replaced by those that the ledger
- * gave: the first time that it says when an entry was made is the truth from then on, in every answer and over every
- * reopening, and has to lie behind that of the entry before.
- */
-export class TimelessView implements View {
-  readonly clockIsGiven = false;
-  /** For each account the time of opening, and then that of each entry. */
-  readonly #times = new Map<AccountId, Micros[]>();
-
-  outcomes(actual: readonly Outcome[], expected: readonly Outcome[]): void {
-    same(actual, expected);
-  }
-
-  account(actual: Account | null, expected: Account | null): void {
-    same(actual, expected && this.#timed(expected, actual));
-  }
-
-  statement(actual: Statement | null, expected: Statement | null): void {
-    this.account(actual?.account ?? null, expected?.account ?? null);
-    this.entries(actual?.entries ?? null, expected?.entries ?? null);
-    if (actual !== null) expect(actual.readAt).toBeGreaterThanOrEqual(actual.account.time);
-  }
-
-  entries(actual: readonly Entry[] | null, expected: readonly Entry[] | null): void {
-    same(
-      actual,
-      expected &&
-        expected.map((entry, index) => ({
-          ...entry,
-          time: this.#time(entry.account, entry.seq, actual?.[index]?.time),
-        })),
-    );
-  }
-
-  #timed({ id, seq, ...account }: Account, told: Account | null): Account {
-    const openedAt = this.#time(id, 0, told?.openedAt);
-    return { ...account, id, seq, openedAt, time: this.#time(id, seq, told?.time) };
-  }
-
-  /** The time of an entry (of the opening, where seq is 0): what was told of it first, which is `told` where nothing was before. */
-  #time(account: AccountId, seq: number, told: Micros | undefined): Micros {
-    const times = this.#times.get(account) ?? [];
-    this.#times.set(account, times);
-    const known = times[seq];
-    if (known !== undefined || told === undefined) return known ?? Number.NaN;
-    expect(told).toBeGreaterThan(times[seq - 1] ?? -1);
-    expect(told).toBeLessThan(times[seq + 1] ?? Number.POSITIVE_INFINITY);
-    times[seq] = told;
-    return told;
-  }
+function timeless(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(timeless);
+  if (typeof value !== "object" || value === null) return value;
+  const others = Object.entries(value).filter(([name]) => !TIMES.has(name));
+  return Object.fromEntries(others.map(([name, member]) => [name, timeless(member)]));
 }
