@@ -1,3 +1,4 @@
+import type { AccountId } from "../../src/ledger/account.ts";
 import { StartError } from "../../src/errors.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import type { StackTarget } from "./stack-target.ts";
@@ -6,7 +7,7 @@ import { percentile } from "./statistics.ts";
 /** Credits of 1 that are watched. Each is sent on its own connection, at a steady rate. */
 export interface Probes {
   /** Used in turn. They get no other transactions meanwhile, and all their earlier ones are in the books. */
-  readonly accounts: readonly number[];
+  readonly accounts: readonly AccountId[];
   /** Probes a second. */
   readonly rate: number;
   readonly seconds: number;
@@ -34,14 +35,14 @@ export interface Lags {
 /** An answer, and the entry of the account that it is for. Times are those of `performance.now`. */
 export interface ProbeAnswer {
   readonly at: number;
-  readonly account: number;
+  readonly account: AccountId;
   readonly seq: number;
 }
 
 /** How many entries each account had in the books at one moment. */
 export interface BooksSnapshot {
   readonly at: number;
-  readonly seqs: ReadonlyMap<number, number>;
+  readonly seqs: ReadonlyMap<AccountId, number>;
 }
 
 /** Snapshots are work for the measured database, so they are no more frequent than the precision of a lag needs. */
@@ -57,10 +58,10 @@ const SNAPSHOT_PAUSE_MILLISECONDS = 5;
 export async function sendProbes(
   url: string,
   { accounts, rate, seconds, signal }: Probes,
-  onAnswer: (at: number, account: number, balance: number) => void = () => {},
+  onAnswer: (at: number, account: AccountId, balance: number) => void = () => {},
 ): Promise<AnswerTimes> {
   const took: number[] = [];
-  const send = async (account: number): Promise<void> => {
+  const send = async (account: AccountId): Promise<void> => {
     const begun = performance.now();
     const balance = await credit(url, account);
     const at = performance.now();
@@ -73,7 +74,7 @@ export async function sendProbes(
     signal.throwIfAborted();
     const due = begun + (index * 1000) / rate;
     if (due > performance.now()) await Bun.sleep(due - performance.now());
-    sent.push(send(accounts[index % accounts.length] ?? 0));
+    sent.push(send(accounts[index % accounts.length] ?? ""));
   }
   await Promise.all(sent);
   return {
@@ -100,13 +101,13 @@ export async function watchLag(
 ): Promise<AnswerTimes & Lags> {
   const sql = connectPostgres({ url: description().databaseUrl, name: "razonete bench", connections_max: 1 });
   const takeSnapshot = async (): Promise<BooksSnapshot> => {
-    const rows = await sql<{ account: number; seq: number }[]>`
+    const rows = await sql<{ account: AccountId; seq: number }[]>`
       SELECT account, seq FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     return { at: performance.now(), seqs: new Map(rows.map(({ account, seq }) => [account, seq])) };
   };
   try {
     const before = await takeSnapshot();
-    const balances = await sql<{ account: number; balance: number }[]>`
+    const balances = await sql<{ account: AccountId; balance: number }[]>`
       SELECT account, balance FROM accounts WHERE account IN ${sql(probes.accounts)}`;
     const offsets = new Map(
       balances.map(({ account, balance }) => [account, (before.seqs.get(account) ?? 0) - balance]),
@@ -171,7 +172,7 @@ export function lagsOf(answers: readonly ProbeAnswer[], snapshots: readonly Book
 }
 
 /** @returns the balance after the credit */
-async function credit(url: string, account: number): Promise<number> {
+async function credit(url: string, account: AccountId): Promise<number> {
   const response = await fetch(`${url}/clientes/${account}/transacoes`, {
     method: "POST",
     body: '{"valor":1,"tipo":"c","descricao":"lag"}',

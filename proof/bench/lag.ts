@@ -45,8 +45,8 @@ export interface LagComparison {
 const CONTEST_RATE = 340;
 /** Probes a second at saturation: enough for a p99, and hardly any load. */
 const PROBE_RATE = 50;
-const ACCOUNTS = [1, 2, 3, 4, 5];
-const PROBED_ACCOUNT = 5;
+const ACCOUNTS = ["1", "2", "3", "4", "5"];
+const PROBED_ACCOUNT = "5";
 const WARM_UP = { connections: 32, seconds: 1 } as const;
 
 interface LagLoad {
@@ -156,7 +156,7 @@ async function measureLoad<Seen extends AnswerTimes>(
     connections,
     // One second longer, so that the last probes are under load as well.
     seconds: probes.seconds + 1,
-    accounts: PROBED_ACCOUNT - 1,
+    accounts: ACCOUNTS.length - 1,
     signal: probes.signal,
   };
   const [seen, wrk] = await Promise.all([watch(), connections === 0 ? null : runWrk(besides)]);

@@ -12,7 +12,7 @@ const missing = serversMissing ?? wrkMissing();
 
 const snapshot = (at: number, ...seqs: readonly number[]) => ({
   at,
-  seqs: new Map(seqs.map((seq, index) => [index + 1, seq])),
+  seqs: new Map(seqs.map((seq, index) => [String(index + 1), seq])),
 });
 
 describe("the lag of an answer", () => {
@@ -26,20 +26,20 @@ describe("the lag of an answer", () => {
 
   test("ends with the first snapshot of the books that shows its entry", () => {
     const answers = [
-      { at: 1, account: 1, seq: 11 },
-      { at: 1.5, account: 1, seq: 12 },
-      { at: 3, account: 1, seq: 13 },
-      { at: 5, account: 2, seq: 2 },
+      { at: 1, account: "1", seq: 11 },
+      { at: 1.5, account: "1", seq: 12 },
+      { at: 3, account: "1", seq: 13 },
+      { at: 5, account: "2", seq: 2 },
     ];
     expect(lagsOf(answers, snapshots)).toEqual([3, 2.5, 5, 3]);
   });
 
   test("is 0 if the books had the entry before the answer was seen", () => {
-    expect(lagsOf([{ at: 7, account: 2, seq: 1 }], snapshots)).toEqual([0]);
+    expect(lagsOf([{ at: 7, account: "2", seq: 1 }], snapshots)).toEqual([0]);
   });
 
   test("without an end is an error", () => {
-    expect(() => lagsOf([{ at: 1, account: 1, seq: 16 }], snapshots)).toThrow(
+    expect(() => lagsOf([{ at: 1, account: "1", seq: 16 }], snapshots)).toThrow(
       "entry 16 of account 1 never came",
     );
   });

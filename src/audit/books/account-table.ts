@@ -67,7 +67,8 @@ export class AccountTable {
     this.#hashes = new Float64Array(hashes.length * 2);
     this.#numbers = new Uint32Array(hashes.length * 2);
     this.#slotsForHash *= 2;
-    for (const [index, number] of numbers.entries()) {
+    for (let index = 0; index < numbers.length; index += 1) {
+      const number = numbers[index] ?? 0;
       if (number === 0) continue;
       const slot = this.#slotOf(hashes[index] ?? 0);
       this.#hashes[slot] = hashes[index] ?? 0;
