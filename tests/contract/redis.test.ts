@@ -1,6 +1,6 @@
 import { ledgerSuite } from "./ledger-suite.ts";
 import { movesSuite } from "./moves-suite.ts";
-import type { LedgerUnderTest } from "./support/commands.ts";
+import type { LedgerUnderTest } from "../support/ledger/commands.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 
