@@ -63,7 +63,11 @@ test.each([
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
   // Changing metadata also reads what there is.
   expect(server.ledger.asked).toEqual(Array.from({ length: 6 }, () => id));
-  expect(server.ledger.commands.map((command) => "account" in command && command.account)).toEqual([id, id, id]);
+  expect(server.ledger.commands.map((command) => "account" in command && command.account)).toEqual([
+    id,
+    id,
+    id,
+  ]);
   const [, , , one, , entries] = answers;
   expect(JSON.parse(one?.body ?? "")).toMatchObject({ id, balance: 2 });
   const next = /^<(\S+)>; rel="next"$/.exec(entries?.headers.get("link") ?? "")?.[1] ?? "";
@@ -71,8 +75,14 @@ test.each([
   const following = await send("GET", next);
   expect(JSON.parse(following.body)).toMatchObject({ data: [{ seq: 1 }], next: null });
   expect(server.ledger.asked.at(-1)).toBe(id);
-  const posted = await send("POST", "/v1/transactions", JSON.stringify({ postings: [{ from: "@world", to: id, amount: 1 }] }));
-  expect(Object.entries(JSON.parse(posted.body).accounts)).toEqual([[id, expect.objectContaining({ id, balance: 3 })]]);
+  const posted = await send(
+    "POST",
+    "/v1/transactions",
+    JSON.stringify({ postings: [{ from: "@world", to: id, amount: 1 }] }),
+  );
+  expect(Object.entries(JSON.parse(posted.body).accounts)).toEqual([
+    [id, expect.objectContaining({ id, balance: 3 })],
+  ]);
 });
 
 test.each([
@@ -124,7 +134,11 @@ test("what is given as the id of a transaction or a hold is passed on only where
     for (const path of [`/v1/transactions/${id}`, `/v1/holds/${id}`]) {
       expect((await send("GET", path)).status).toBe(404);
     }
-    for (const path of [`/v1/transactions/${id}/reversal`, `/v1/holds/${id}/release`, `/v1/holds/${id}/capture`]) {
+    for (const path of [
+      `/v1/transactions/${id}/reversal`,
+      `/v1/holds/${id}/release`,
+      `/v1/holds/${id}/capture`,
+    ]) {
       expect((await send("POST", path)).status).toBe(404);
     }
   }

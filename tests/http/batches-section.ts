@@ -59,7 +59,10 @@ export function batchesSection(api: Client): void {
 
       test("with an Idempotency-Key are done once, as a whole", async () => {
         const a = await api.account();
-        const [commands, headers] = [[move("@world", a, 1), move("@world", a, 2)], { "idempotency-key": key() }];
+        const [commands, headers] = [
+          [move("@world", a, 1), move("@world", a, 2)],
+          { "idempotency-key": key() },
+        ];
         const reply = await send(atomic, commands, headers);
         expect(reply.headers.get("idempotency-replayed")).toBeNull();
         const first = await results(reply);
@@ -121,8 +124,10 @@ export function batchesSection(api: Client): void {
           [{ op: "capture", body: {} }, "#/commands/1/id"],
           [{ op: "release", id: "..", body: {} }, "#/commands/1/id"],
           [{ op: "release", id: "h", body: { amount: 1 } }, "#/commands/1/body/amount"],
-          [{ op: "capture", id: hold.id, body: { postings: [{ from: a, to: "@world", amount: 1 }] } },
-            "#/commands/1/body/postings/0/from"],
+          [
+            { op: "capture", id: hold.id, body: { postings: [{ from: a, to: "@world", amount: 1 }] } },
+            "#/commands/1/body/postings/0/from",
+          ],
           [7, "#/commands/1"],
         ];
         for (const [wrong, pointer] of wrongs) {

@@ -43,7 +43,14 @@ const cases: [string, string, object | undefined, CommandContent][] = [
     "PATCH",
     "/v1/accounts/%31",
     { credit_limit: 5e5, name: null, metadata: { a: null, b: "c" }, state: "frozen" },
-    { type: "change", account: "1", creditLimit: 500_000, name: null, metadata: { a: null, b: "c" }, state: "frozen" },
+    {
+      type: "change",
+      account: "1",
+      creditLimit: 500_000,
+      name: null,
+      metadata: { a: null, b: "c" },
+      state: "frozen",
+    },
   ],
   [
     "POST",

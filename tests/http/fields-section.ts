@@ -66,7 +66,13 @@ export function fieldsSection(api: Client): void {
     wrong("PATCH", "/v1/accounts/1", { metadata: null }, "#/metadata");
     wrong("PATCH", "/v1/accounts/1", { unit: "A", id: "1", balance: 5 }, "#/unit", "#/id", "#/balance");
     wrong("POST", "/v1/accounts", { unit: "A", "a/b~c é": 1 }, "#/a~1b~0c%20%C3%A9");
-    wrong("POST", "/v1/accounts", '{"unit": "A", "__proto__": {}, "toString": 1}', "#/__proto__", "#/toString");
+    wrong(
+      "POST",
+      "/v1/accounts",
+      '{"unit": "A", "__proto__": {}, "toString": 1}',
+      "#/__proto__",
+      "#/toString",
+    );
 
     for (const postings of [undefined, null, [], {}, "x", Array.from({ length: 21 }, () => posting)]) {
       wrong("POST", "/v1/transactions", { postings }, "#/postings");
@@ -74,7 +80,12 @@ export function fieldsSection(api: Client): void {
     wrong("POST", "/v1/transactions", { postings: [posting, null] }, "#/postings/1");
     wrong("POST", "/v1/transactions", { postings: [posting, { ...posting, to: "@world" }] }, "#/postings/1");
     wrong("POST", "/v1/transactions", { postings: [{ from: "1", to: "1", amount: 1 }] }, "#/postings/0");
-    wrong("POST", "/v1/transactions", { postings: [{}] }, ...["from", "to", "amount"].map((one) => `#/postings/0/${one}`));
+    wrong(
+      "POST",
+      "/v1/transactions",
+      { postings: [{}] },
+      ...["from", "to", "amount"].map((one) => `#/postings/0/${one}`),
+    );
     wrong("POST", "/v1/transactions", { postings: [{ ...posting, unit: "A" }] }, "#/postings/0/unit");
     for (const party of ["", "@World", "@", "world ", 5, null, "x".repeat(65)]) {
       wrong("POST", "/v1/transactions", { postings: [{ ...posting, to: party }] }, "#/postings/0/to");
@@ -91,7 +102,12 @@ export function fieldsSection(api: Client): void {
     for (const reference of [5, "a b", "é", "x".repeat(65), "a\n", "\0"]) {
       wrong("POST", "/v1/transactions", { postings: [posting], reference }, "#/reference");
     }
-    for (const conditions of [[], {}, "x", Array.from({ length: 11 }, () => ({ account: "1", seq: { eq: 0 } }))]) {
+    for (const conditions of [
+      [],
+      {},
+      "x",
+      Array.from({ length: 11 }, () => ({ account: "1", seq: { eq: 0 } })),
+    ]) {
       wrong("POST", "/v1/transactions", { postings: [posting], conditions }, "#/conditions");
     }
     for (const [condition, ...pointers] of [
@@ -129,7 +145,12 @@ export function fieldsSection(api: Client): void {
     wrong("POST", "/v1/holds/h/capture", { to: "@" }, "#/to");
     wrong("POST", "/v1/holds/h/capture", { postings: [] }, "#/postings");
     wrong("POST", "/v1/holds/h/capture", { postings: [{ to: "2", amount: 0 }] }, "#/postings/0/amount");
-    wrong("POST", "/v1/holds/h/capture", { postings: [{ from: "@world", to: "2", amount: 1 }] }, "#/postings/0/from");
+    wrong(
+      "POST",
+      "/v1/holds/h/capture",
+      { postings: [{ from: "@world", to: "2", amount: 1 }] },
+      "#/postings/0/from",
+    );
     wrong("POST", "/v1/holds/h/capture", { from: "1" }, "#/from");
     wrong("POST", "/v1/holds/h/release", { amount: 1 }, "#/amount");
     wrong("POST", "/v1/transactions/t/reversal", { postings: [] }, "#/postings");
@@ -142,14 +163,24 @@ export function fieldsSection(api: Client): void {
       for (const number of ROUNDED) {
         const expectWrong = async (method: string, path: string, body: string, pointer: string) =>
           expect(await wrongFields(await api.send(method, path, body))).toEqual([pointer]);
-        await expectWrong("POST", "/v1/accounts", `{"unit": "A", "credit_limit": ${number}}`, "#/credit_limit");
+        await expectWrong(
+          "POST",
+          "/v1/accounts",
+          `{"unit": "A", "credit_limit": ${number}}`,
+          "#/credit_limit",
+        );
         await expectWrong("PATCH", "/v1/accounts/1", `{"credit_limit": ${number}}`, "#/credit_limit");
         const text = `{"postings": [{"from": "@world", "to": "1", "amount": ${number}}]}`;
         await expectWrong("POST", "/v1/transactions", text, "#/postings/0/amount");
         const condition = `{"account": "1", "seq": {"eq": ${number}}}`;
         const conditions = `{"postings": [${JSON.stringify(posting)}], "conditions": [${condition}]}`;
         await expectWrong("POST", "/v1/transactions", conditions, "#/conditions/0/seq/eq");
-        await expectWrong("POST", "/v1/holds", `{"from": "1", "amount": 1, "expires_in": ${number}}`, "#/expires_in");
+        await expectWrong(
+          "POST",
+          "/v1/holds",
+          `{"from": "1", "amount": 1, "expires_in": ${number}}`,
+          "#/expires_in",
+        );
       }
     });
 
@@ -163,8 +194,14 @@ export function fieldsSection(api: Client): void {
     });
 
     test("an answer names 20 of the fields that are wrong, and says that there are more", async () => {
-      const body = { postings: Array.from({ length: 12 }, () => ({ from: "1", to: "2", amount: 0, more: 1 })) };
-      const { errors, detail } = await problem(await api.post("/v1/transactions", body), 422, "invalid-fields");
+      const body = {
+        postings: Array.from({ length: 12 }, () => ({ from: "1", to: "2", amount: 0, more: 1 })),
+      };
+      const { errors, detail } = await problem(
+        await api.post("/v1/transactions", body),
+        422,
+        "invalid-fields",
+      );
       expect(errors).toHaveLength(20);
       expect(detail).toEndWith("and 4 more.");
     });
@@ -184,8 +221,13 @@ export function fieldsSection(api: Client): void {
         conditions: Array.from({ length: 10 }, () => ({ account: id, balance: { gte: -MAX } })),
         ...details,
       });
-      expect(await json(made, 201)).toMatchObject({ ...details, accounts: { [id]: { balance: 20, seq: 20 } } });
-      expect(await json(await api.post("/v1/holds", { from: id, amount: 20, ...details }), 201)).toMatchObject(details);
+      expect(await json(made, 201)).toMatchObject({
+        ...details,
+        accounts: { [id]: { balance: 20, seq: 20 } },
+      });
+      expect(
+        await json(await api.post("/v1/holds", { from: id, amount: 20, ...details }), 201),
+      ).toMatchObject(details);
       expect(await api.readAccount(id)).toMatchObject({ id, name, metadata, held: 20 });
       expect((await api.chain(id)).at(-1)).toMatchObject({ description: details.description });
     });

@@ -136,7 +136,10 @@ async function checkBalances(api: Client, seen: Seen): Promise<void> {
       return held === holds;
     });
   }
-  const { units } = await json<{ units: { balances: string; world: string }[] }>(await api.get("/v1/ledger"), 200);
+  const { units } = await json<{ units: { balances: string; world: string }[] }>(
+    await api.get("/v1/ledger"),
+    200,
+  );
   for (const { balances, world } of units) expect(BigInt(balances) + BigInt(world)).toBe(0n);
 }
 
@@ -207,7 +210,8 @@ class Seen implements KnownIds {
     if (answer.headers.get("content-type")?.startsWith("text/csv") === true) return;
     const body: Record<string, unknown> = JSON.parse(answer.body);
     if (answer.headers.get("idempotency-replayed") === "true") return;
-    const [, made, id = ""] = /^\/v1\/(holds|transactions)\/(.+)$/.exec(answer.headers.get("location") ?? "") ?? [];
+    const [, made, id = ""] =
+      /^\/v1\/(holds|transactions)\/(.+)$/.exec(answer.headers.get("location") ?? "") ?? [];
     if (made === "holds") this.holds.push(id);
     if (made === "transactions") this.transactions.push(id);
     if (Array.isArray(body["results"])) this.#checkResults(body["results"]);

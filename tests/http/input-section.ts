@@ -72,14 +72,17 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       '{"valor": 01}',
       "{}{}",
       " ",
-    ])("a body %j that is no JSON is 400; nothing at all is {} where an action needs nothing", async (body) => {
-      for (const path of POSTS) {
-        const reply = await api.post(path, body);
-        if (body === "" && EMPTY_BODY.test(path)) expect(reply.status).toBe(404);
-        else await problem(reply, 400, "invalid-json");
-      }
-      await problem(await api.send("PATCH", "/v1/accounts/1", body), 400, "invalid-json");
-    });
+    ])(
+      "a body %j that is no JSON is 400; nothing at all is {} where an action needs nothing",
+      async (body) => {
+        for (const path of POSTS) {
+          const reply = await api.post(path, body);
+          if (body === "" && EMPTY_BODY.test(path)) expect(reply.status).toBe(404);
+          else await problem(reply, 400, "invalid-json");
+        }
+        await problem(await api.send("PATCH", "/v1/accounts/1", body), 400, "invalid-json");
+      },
+    );
 
     test("bytes that are no UTF-8 are 400", async () => {
       for (const bad of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98]]) {
@@ -121,31 +124,34 @@ export function inputSection(api: Client, fresh: () => boolean): void {
       "%zz",
       " 1",
       "１",
-    ])("account %s is 404: on the contest's route whatever the body, on /v1 where nothing is wrong", async (id) => {
-      for (const body of [credit(1), credit(0), "no JSON", "", "x".repeat(5000)]) {
-        await problem(await api.transact(id, body), 404, "account-not-found");
-      }
-      await problem(
-        await api.transact(id, credit(1), { "idempotency-key": "a b" }),
-        404,
-        "account-not-found",
-      );
-      await problem(await api.get(`/clientes/${id}/extrato`), 404, "account-not-found");
-      const path = `/v1/accounts/${id}`;
-      await problem(await api.get(path), 404, "account-not-found");
-      await problem(await api.get(`${path}/entries`), 404, "account-not-found");
-      await problem(await api.get(`${path}/balance`), 404, "account-not-found");
-      await problem(await api.get(`${path}/balance?at=2024-01-01T00:00:00Z`), 404, "account-not-found");
-      await problem(await api.send("PATCH", path, { name: "x" }), 404, "account-not-found");
-      await problem(await api.send("PATCH", path, { metadata: { a: "b" } }), 404, "account-not-found");
-      await problem(await api.send("PATCH", path, { name: "" }), 422, "invalid-fields");
-      await problem(
-        await api.send("PATCH", path, {}, { "idempotency-key": "a b" }),
-        400,
-        "invalid-idempotency-key",
-      );
-      await problem(await api.get(`${path}?x=1`), 422, "invalid-fields");
-    });
+    ])(
+      "account %s is 404: on the contest's route whatever the body, on /v1 where nothing is wrong",
+      async (id) => {
+        for (const body of [credit(1), credit(0), "no JSON", "", "x".repeat(5000)]) {
+          await problem(await api.transact(id, body), 404, "account-not-found");
+        }
+        await problem(
+          await api.transact(id, credit(1), { "idempotency-key": "a b" }),
+          404,
+          "account-not-found",
+        );
+        await problem(await api.get(`/clientes/${id}/extrato`), 404, "account-not-found");
+        const path = `/v1/accounts/${id}`;
+        await problem(await api.get(path), 404, "account-not-found");
+        await problem(await api.get(`${path}/entries`), 404, "account-not-found");
+        await problem(await api.get(`${path}/balance`), 404, "account-not-found");
+        await problem(await api.get(`${path}/balance?at=2024-01-01T00:00:00Z`), 404, "account-not-found");
+        await problem(await api.send("PATCH", path, { name: "x" }), 404, "account-not-found");
+        await problem(await api.send("PATCH", path, { metadata: { a: "b" } }), 404, "account-not-found");
+        await problem(await api.send("PATCH", path, { name: "" }), 422, "invalid-fields");
+        await problem(
+          await api.send("PATCH", path, {}, { "idempotency-key": "a b" }),
+          400,
+          "invalid-idempotency-key",
+        );
+        await problem(await api.get(`${path}?x=1`), 422, "invalid-fields");
+      },
+    );
 
     test.each([
       "/",
@@ -215,28 +221,32 @@ export function inputSection(api: Client, fresh: () => boolean): void {
         '{"atomic":true,"commands":[{"op":"transaction","body":{"postings":[{"from":"@world","to":"ID","amount":1}]}}]}',
         262_144,
       ],
-    ])("a body %s has a bound, with and without its length given; one of just that size is read", async (...row) => {
-      const [, route, text, max] = row;
-      const id = await api.account();
-      const [path, body] = [route.replace("ID", id), text.replace("ID", id)];
-      const chunked = (whole: string) =>
-        new ReadableStream({
-          start(controller) {
-            for (let at = 0; at < whole.length; at += 1000) {
-              controller.enqueue(new TextEncoder().encode(whole.slice(at, at + 1000)));
-            }
-            controller.close();
-          },
-        });
-      const stream = (bytes: number) => api.get(path, { method: "POST", body: chunked(body.padEnd(bytes, " ")) });
-      expect((await api.post(path, body.padEnd(max, " "))).ok).toBe(true);
-      expect((await stream(max)).ok).toBe(true);
-      for (const bytes of [max + 1, max + 100_000, 3_000_000]) {
-        await problem(await api.post(path, body.padEnd(bytes, " ")), 413, "body-too-large");
-        await problem(await stream(bytes), 413, "body-too-large");
-      }
-      expect(await api.readAccount(id)).toMatchObject({ balance: 2 });
-    });
+    ])(
+      "a body %s has a bound, with and without its length given; one of just that size is read",
+      async (...row) => {
+        const [, route, text, max] = row;
+        const id = await api.account();
+        const [path, body] = [route.replace("ID", id), text.replace("ID", id)];
+        const chunked = (whole: string) =>
+          new ReadableStream({
+            start(controller) {
+              for (let at = 0; at < whole.length; at += 1000) {
+                controller.enqueue(new TextEncoder().encode(whole.slice(at, at + 1000)));
+              }
+              controller.close();
+            },
+          });
+        const stream = (bytes: number) =>
+          api.get(path, { method: "POST", body: chunked(body.padEnd(bytes, " ")) });
+        expect((await api.post(path, body.padEnd(max, " "))).ok).toBe(true);
+        expect((await stream(max)).ok).toBe(true);
+        for (const bytes of [max + 1, max + 100_000, 3_000_000]) {
+          await problem(await api.post(path, body.padEnd(bytes, " ")), 413, "body-too-large");
+          await problem(await stream(bytes), 413, "body-too-large");
+        }
+        expect(await api.readAccount(id)).toMatchObject({ balance: 2 });
+      },
+    );
 
     test("nothing of all that changed a balance", async () => {
       if (fresh()) expect(await api.readAccount("1")).toMatchObject({ balance: 0, seq: 0 });

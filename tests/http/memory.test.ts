@@ -9,7 +9,8 @@ httpSuite("a ledger in memory", async () => {
     fresh: true,
     stop: async () => {
       await server[Symbol.asyncDispose]();
-      if (server.defects.length > 0) throw new Error(`the server reported defects: ${server.defects.join("; ")}`);
+      if (server.defects.length > 0)
+        throw new Error(`the server reported defects: ${server.defects.join("; ")}`);
     },
   };
 });

@@ -72,7 +72,12 @@ test("on the contest's route the account comes before all but route and method",
   ]);
   await server.client.post("/v1/accounts", { id: "poor", unit: "BRL/2" });
   await walk([
-    { path: "/clientes/poor/transacoes", method: "POST", body: LARGE, answer: [400, "invalid-idempotency-key"] },
+    {
+      path: "/clientes/poor/transacoes",
+      method: "POST",
+      body: LARGE,
+      answer: [400, "invalid-idempotency-key"],
+    },
     { key: "used", answer: [413, "body-too-large"] },
     { body: "{", answer: [400, "invalid-json"] },
     { body: "{}", answer: [422, "invalid-fields"] },
@@ -83,7 +88,11 @@ test("on the contest's route the account comes before all but route and method",
 
 test("of a transaction: unknown, closed, frozen and unit posting by posting, then conditions, then limits", async () => {
   const { client } = server;
-  const [usd, closed, frozen] = [await client.account(0, { unit: "USD/2" }), await client.account(), await client.account()];
+  const [usd, closed, frozen] = [
+    await client.account(0, { unit: "USD/2" }),
+    await client.account(),
+    await client.account(),
+  ];
   await client.send("PATCH", `/v1/accounts/${closed}`, { state: "closed" });
   await client.send("PATCH", `/v1/accounts/${frozen}`, { state: "frozen" });
   const poor = await client.account();

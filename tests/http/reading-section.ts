@@ -33,7 +33,11 @@ export function readingSection(api: Client): void {
   describe("entries", () => {
     test("are the sides of postings, newest first, with the balance after each", async () => {
       const [a, b] = [await api.funded(100), await api.account()];
-      const body = { postings: [{ from: a, to: b, amount: 30 }], description: "Prompt 17", reference: "o#17" };
+      const body = {
+        postings: [{ from: a, to: b, amount: 30 }],
+        description: "Prompt 17",
+        reference: "o#17",
+      };
       const made = await json<{ id: string }>(await api.post("/v1/transactions", body), 201);
       const { entries, next } = await page(`${accountPath(a)}/entries`);
       expect(next).toBeNull();
@@ -54,24 +58,27 @@ export function readingSection(api: Client): void {
       expect(other).toMatchObject({ seq: 1, amount: 30, balance: 30, counterparty: a, transaction: made.id });
     });
 
-    test.each(["desc", "asc"])("are read page by page to the end (%s), and no page is empty", async (order) => {
-      const a = await api.account();
-      for (let amount = 1; amount <= 6; amount += 1) await api.move(["@world", a, amount]);
-      for (const limit of [1, 2, 3, 4, 6, 7]) {
-        const seqs: number[] = [];
-        let next: string | null = `${accountPath(a)}/entries?order=${order}&limit=${limit}`;
-        let pages = 0;
-        while (next !== null) {
-          const read: Awaited<ReturnType<typeof page>> = await page(next);
-          seqs.push(...read.entries.map(({ seq }) => seq));
-          next = read.next;
-          pages += 1;
+    test.each(["desc", "asc"])(
+      "are read page by page to the end (%s), and no page is empty",
+      async (order) => {
+        const a = await api.account();
+        for (let amount = 1; amount <= 6; amount += 1) await api.move(["@world", a, amount]);
+        for (const limit of [1, 2, 3, 4, 6, 7]) {
+          const seqs: number[] = [];
+          let next: string | null = `${accountPath(a)}/entries?order=${order}&limit=${limit}`;
+          let pages = 0;
+          while (next !== null) {
+            const read: Awaited<ReturnType<typeof page>> = await page(next);
+            seqs.push(...read.entries.map(({ seq }) => seq));
+            next = read.next;
+            pages += 1;
+          }
+          const ascending = [1, 2, 3, 4, 5, 6];
+          expect(seqs).toEqual(order === "asc" ? ascending : ascending.toReversed());
+          expect(pages).toBe(Math.ceil(6 / limit));
         }
-        const ascending = [1, 2, 3, 4, 5, 6];
-        expect(seqs).toEqual(order === "asc" ? ascending : ascending.toReversed());
-        expect(pages).toBe(Math.ceil(6 / limit));
-      }
-    });
+      },
+    );
 
     test("are read while more of them come: none is shown twice, none is left out", async () => {
       const a = await api.account();
@@ -120,7 +127,10 @@ export function readingSection(api: Client): void {
       const [a, b] = [await api.funded(5), await api.account()];
       const description = 'a "quoted", text\nof two lines';
       const postings = [{ from: a, to: b, amount: 2 }];
-      const made = await json<{ id: string }>(await api.post("/v1/transactions", { postings, description }), 201);
+      const made = await json<{ id: string }>(
+        await api.post("/v1/transactions", { postings, description }),
+        201,
+      );
       const path = `${accountPath(a)}/entries?limit=1`;
       const accept = { headers: { accept: "text/csv" } };
       const reply = await api.get(path, accept);
@@ -132,7 +142,11 @@ export function readingSection(api: Client): void {
       );
       const last = await api.get(String(nextOf(reply)), accept);
       expect(nextOf(last)).toBeNull();
-      expect((await last.text()).split("\r\n")).toEqual([CSV_HEAD, expect.stringMatching(/^1,5,5,@world,/), ""]);
+      expect((await last.text()).split("\r\n")).toEqual([
+        CSV_HEAD,
+        expect.stringMatching(/^1,5,5,@world,/),
+        "",
+      ]);
       await problem(await api.get("/v1/accounts/nobody/entries", accept), 404, "account-not-found");
     });
 

@@ -61,7 +61,9 @@ async function bodiesOf(replies: readonly Promise<Response>[]): Promise<Record<s
 test("a reading is told why it failed, and nothing of what would be applied", async () => {
   server.ledger.fails = () => NONE;
   expect(await detailsOfReads()).toEqual(
-    new Set(["Nothing could be read (the books are too far behind): ask again after the time in Retry-After."]),
+    new Set([
+      "Nothing could be read (the books are too far behind): ask again after the time in Retry-After.",
+    ]),
   );
   const reply = await server.client.get("/v1/ledger");
   expect(reply.headers.get("retry-after")).toBe("1");
@@ -104,7 +106,10 @@ test("a command of a batch that could not be decided is told so in its place, th
   server.ledger.fails = () => failures.shift() ?? null;
   const commands = [CREDIT, { ...CREDIT, key: "b-1" }, CREDIT, { ...CREDIT, key: "b-2" }];
   const reply = await server.client.post("/v1/batches", { atomic: false, commands });
-  const { results } = await json<{ results: { status: number; body: Record<string, unknown> }[] }>(reply, 200);
+  const { results } = await json<{ results: { status: number; body: Record<string, unknown> }[] }>(
+    reply,
+    200,
+  );
   expect(results.map(({ status }) => status)).toEqual([201, 503, 503, 201]);
   const [, unknown, none] = results.map(({ body }) => body);
   expectProblem(unknown ?? {}, 503, "ledger-unavailable");

@@ -8,21 +8,20 @@ export interface Answer {
   readonly replayed: boolean;
 }
 
-const wireEntry = z.strictObject({
+const wireEntry = z.object({
   seq: z.int(),
-  valor: z.int(),
-  tipo: z.enum(["c", "d"]),
-  descricao: z.string(),
-  saldo: z.int(),
-  realizada_em: z.string(),
+  amount: z.int(),
+  balance: z.int(),
+  description: z.nullable(z.string()),
+  created_at: z.string(),
 });
-const wireHistory = z.strictObject({ transacoes: z.array(wireEntry) });
+const wireEntries = z.strictObject({ data: z.array(wireEntry), next: z.nullable(z.string()) });
 const wireBalance = z.strictObject({ limite: z.int(), saldo: z.int() });
-const wireAccount = z.strictObject({
+const wireAccount = z.object({
   id: z.string(),
-  nome: z.nullable(z.string()),
-  limite: z.int(),
-  saldo: z.int(),
+  name: z.nullable(z.string()),
+  credit_limit: z.int(),
+  balance: z.int(),
 });
 const problem = z.looseObject({ type: z.string(), outcome: z.optional(z.string()) });
 
@@ -83,34 +82,36 @@ export function accountOf(answer: Answer): WireAccount {
 export async function readAccounts(url: string, opened: readonly string[] = []): Promise<WireAccount[]> {
   const accounts: WireAccount[] = [];
   for (const id of ["1", "2", "3", "4", "5", ...opened]) {
-    const answer = await call(url, "GET", `/clientes/${id}`);
+    const answer = await call(url, "GET", `/v1/accounts/${id}`);
     if (answer.status !== 200) throw new Error(`GET of account ${id}: ${answer.status}`);
     accounts.push(accountOf(answer));
   }
   return accounts;
 }
 
-/** The whole history of an account, oldest first, checked to be a chain that ends at its balance. */
+/** All entries of an account, oldest first, checked to be a chain that ends at its balance. */
 export async function readChain(url: string, account: WireAccount): Promise<WireEntry[]> {
   const entries: WireEntry[] = [];
-  let path: string | null = `/clientes/${account.id}/transacoes?quantidade=100`;
+  const first = `/v1/accounts/${account.id}/entries?limit=100`;
+  let path: string | null = first;
   while (path !== null) {
     const answer: Answer = await call(url, "GET", path);
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`);
-    entries.push(...wireHistory.parse(answer.body).transacoes);
-    path = /<(.*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1] ?? null;
+    const { data, next } = wireEntries.parse(answer.body);
+    entries.push(...data);
+    path = next === null ? null : `${first}&cursor=${encodeURIComponent(next)}`;
   }
   entries.reverse();
   let balance = 0;
   let time = "";
   for (const [index, entry] of entries.entries()) {
-    balance += entry.tipo === "c" ? entry.valor : -entry.valor;
-    if (entry.seq !== index + 1 || entry.saldo !== balance || entry.realizada_em <= time) {
+    balance += entry.amount;
+    if (entry.seq !== index + 1 || entry.balance !== balance || entry.created_at <= time) {
       throw new Error(`the chain of account ${account.id} breaks at ${JSON.stringify(entry)}`);
     }
-    time = entry.realizada_em;
+    time = entry.created_at;
   }
-  if (account.saldo !== balance)
-    throw new Error(`account ${account.id} shows ${account.saldo}, not ${balance}`);
+  if (account.balance !== balance)
+    throw new Error(`account ${account.id} shows ${account.balance}, not ${balance}`);
   return entries;
 }

@@ -64,11 +64,7 @@ async function readFields<Body>(
 }
 
 /** As `Ledger.submit`, but a dry run changes nothing, whatever became of it. */
-export async function submit(
-  ledger: Ledger,
-  command: Command,
-  isAborted: () => boolean,
-): Promise<Outcome> {
+export async function submit(ledger: Ledger, command: Command, isAborted: () => boolean): Promise<Outcome> {
   try {
     return await ledger.submit(command, isAborted);
   } catch (error) {

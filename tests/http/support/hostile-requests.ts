@@ -79,7 +79,9 @@ function reading(random: Random, known: KnownIds): HostileRequest {
     "/readyz",
     ...Array.from({ length: 8 }, () => v1Reading(random, known)),
   ]);
-  const accept = random.chance(10) ? [`Accept: ${random.pick(["text/csv", "text/csv;q=0.5", "*/*", "\u00ff"])}`] : [];
+  const accept = random.chance(10)
+    ? [`Accept: ${random.pick(["text/csv", "text/csv;q=0.5", "*/*", "\u00ff"])}`]
+    : [];
   const body = random.chance(10) ? hostileBody(random) : null;
   return { ...COMMON, bytes: message(random, head ? "HEAD" : "GET", path, accept, body), head };
 }
@@ -174,7 +176,14 @@ function oddMethod(random: Random): HostileRequest {
   const method = known
     ? random.pick(["PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"])
     : random.pick(["post", "FOO", "G", "GETGETGET", "PRI", "P0ST", "M-SEARCH", "CONNECT", "PROPFIND"]);
-  const path = random.pick(["/clientes/1/transacoes", "/clientes/1/extrato", "/v1/accounts", "/v1/holds/h", "/livez", "/x"]);
+  const path = random.pick([
+    "/clientes/1/transacoes",
+    "/clientes/1/extrato",
+    "/v1/accounts",
+    "/v1/holds/h",
+    "/livez",
+    "/x",
+  ]);
   const body = Buffer.from('{"valor":1,"tipo":"c","descricao":"x"}');
   return { ...COMMON, bytes: message(random, method, path, [], body), isHttp: known };
 }

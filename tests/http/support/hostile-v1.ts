@@ -42,7 +42,13 @@ function batch(random: Random, known: KnownIds): Command {
     const key = random.chance(10) ? { key: random.pick(["a", "b", "c"]) } : {};
     return { op: op ?? "account", ...(id === null ? {} : { id }), ...key, body };
   });
-  return { method: "POST", path: "/v1/batches", op: null, id: null, body: { atomic: random.chance(50), commands } };
+  return {
+    method: "POST",
+    path: "/v1/batches",
+    op: null,
+    id: null,
+    body: { atomic: random.chance(50), commands },
+  };
 }
 
 function single(random: Random, known: KnownIds): Command {
@@ -58,7 +64,10 @@ function single(random: Random, known: KnownIds): Command {
     body: { ...body, ...details },
   });
   const acting = (ids: readonly string[], path: string, op: string, body: object): Command => {
-    const id = ids.length === 0 || random.chance(5) ? random.pick(["nothing", "t0-1-0-5", "h0-1-0-5"]) : random.pick(ids.slice(-200));
+    const id =
+      ids.length === 0 || random.chance(5)
+        ? random.pick(["nothing", "t0-1-0-5", "h0-1-0-5"])
+        : random.pick(ids.slice(-200));
     return { method: "POST", path: `${path}/${id}/${op}`, op, id, body };
   };
   switch (random.integer(1, 10)) {
@@ -100,7 +109,12 @@ function single(random: Random, known: KnownIds): Command {
       });
     case 8:
       return acting(known.holds, "/v1/holds", "capture", {
-        ...random.pick<object>([{}, { amount: amount() }, { amount: 0 }, { postings: [{ to: party(), amount: 1 }] }]),
+        ...random.pick<object>([
+          {},
+          { amount: amount() },
+          { amount: 0 },
+          { postings: [{ to: party(), amount: 1 }] },
+        ]),
       });
     case 9:
       return acting(known.holds, "/v1/holds", "release", {});
@@ -128,7 +142,8 @@ function changedOnce(random: Random, json: unknown): unknown {
   const name = names.length === 0 ? "x" : random.pick(names);
   const dice = random.integer(1, 10);
   if (dice === 1) members.delete(name);
-  else if (dice === 2) members.set(random.pick(["x", "amount", "id", "__proto__", "toString"]), random.pick(ODD_VALUES));
+  else if (dice === 2)
+    members.set(random.pick(["x", "amount", "id", "__proto__", "toString"]), random.pick(ODD_VALUES));
   else members.set(name, changedOnce(random, members.get(name)));
   return Object.fromEntries(members);
 }
@@ -188,7 +203,10 @@ export function v1Reading(random: Random, known: KnownIds): string {
     `/v1/holds/${known.holds.at(-1) ?? "h"}`,
     "/v1/ledger",
   ]);
-  const parameter = () => `${random.pick(PARAMETERS)}${random.pick(["=", "=", "=", ""])}${random.pick(VALUES)}`;
-  const query = Array.from({ length: random.pick([0, 1, 1, 2]) }, parameter).join(random.pick(["&", "&", ";"]));
+  const parameter = () =>
+    `${random.pick(PARAMETERS)}${random.pick(["=", "=", "=", ""])}${random.pick(VALUES)}`;
+  const query = Array.from({ length: random.pick([0, 1, 1, 2]) }, parameter).join(
+    random.pick(["&", "&", ";"]),
+  );
   return query === "" ? path : `${path}?${query}`;
 }
