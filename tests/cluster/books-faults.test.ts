@@ -56,7 +56,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL away, under load (seed ${se
   /** A history that can only come from the books is a clean 503, in good time. */
   async function historyIsRefused(): Promise<void> {
     const begun = performance.now();
-    const answer = await call(system.cluster.url, "GET", "/clientes/1/transacoes");
+    const answer = await call(system.cluster.url, "GET", "/v1/accounts/1/entries");
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("1");
     expect(isNotDone(answer)).toBe(true);

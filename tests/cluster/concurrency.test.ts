@@ -42,7 +42,7 @@ describe.skipIf(serversMissing !== null)("debits at once", () => {
       await books.drained();
       expect(await books.faults()).toEqual([]);
       const kept = (await books.entries()).filter((entry) => entry.account === account);
-      expect(kept.map(({ saldo }) => saldo)).toEqual([
+      expect(kept.map(({ balance }) => balance)).toEqual([
         -1,
         ...Array.from({ length: ROOM + 1 }, (_, index) => ROOM - index - limite),
       ]);

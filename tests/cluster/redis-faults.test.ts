@@ -56,7 +56,8 @@ describe.skipIf(serversMissing !== null)(`Redis away, under load (seed ${seed})`
     const failed = journal.count("unknown") + journal.count("not-done");
     const asked = [
       journal.transact(url, { account, tipo: "c", valor: 1, key: null }),
-      ...["", "/extrato", "/transacoes"].map((path) => call(url, "GET", `/clientes/${account}${path}`)),
+      call(url, "GET", `/clientes/${account}/extrato`),
+      ...["", "/entries"].map((path) => call(url, "GET", `/v1/accounts/${account}${path}`)),
     ];
     await Bun.sleep(200);
     expect((await call(url, "GET", "/readyz")).status).toBe(503);

@@ -49,12 +49,12 @@ describe.skipIf(serversMissing !== null)(`a Redis that is not what the books kno
       expect(ready).toMatch(/^Send requests to another instance: [^.\n]*\.$/);
       const answers = await Promise.all([
         call(url, "POST", "/clientes/1/transacoes", POST),
-        call(url, "POST", "/clientes", { limite: 1 }),
-        call(url, "PATCH", "/clientes/1", { limite: 1 }),
-        call(url, "GET", "/clientes/1"),
+        call(url, "POST", "/v1/accounts", { unit: "BRL/2", credit_limit: 1 }),
+        call(url, "PATCH", "/v1/accounts/1", { credit_limit: 1 }),
+        call(url, "GET", "/v1/accounts/1"),
         call(url, "GET", "/clientes/1/extrato"),
-        call(url, "GET", "/clientes/1/transacoes"),
-        call(url, "GET", "/clientes/99"),
+        call(url, "GET", "/v1/accounts/1/entries"),
+        call(url, "GET", "/v1/accounts/99"),
       ]);
       expect(answers.map((answer) => `${answer.status} ${problemName(answer)}`)).toEqual(
         answers.map(() => "503 ledger-unavailable"),

@@ -22,5 +22,5 @@ modelSuite(
       },
     };
   },
-  { runs: 150 },
+  { runs: 40 },
 );

@@ -216,13 +216,14 @@ export class Model {
   }
 
   #outcome(command: Command, isKeyed: boolean): Outcome {
-    const before = structuredClone(this.#state);
+    // A single posting is refused before it has changed anything.
+    const before = command.type === "transact" ? null : structuredClone(this.#state);
     try {
       const result = this.#decide(command);
       return { type: "accepted", result, replayed: false };
     } catch (error) {
       if (!(error instanceof No)) throw error;
-      this.#state = before;
+      if (before !== null) this.#state = before;
       if (isKeyed) this.#decidedAt(this.#now);
       return error.refused;
     }

@@ -39,7 +39,7 @@ describe.skipIf(serversMissing !== null)("a stack whose Redis was emptied", () =
     expect(unasked.output).toMatch(/Redis holds nothing[^]*nothing was restored: nobody can be asked here/);
 
     await using stack = await startStack({ ...start, flags: ["--restore", "--yes"] });
-    expect((await call(stack.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 700 });
+    expect((await call(stack.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 700 });
     expect(await stack.stop()).toBe(0);
   });
 });
@@ -90,7 +90,7 @@ describe.skipIf(serversMissing !== null)("a stack in maintenance", () => {
       expect(await stack.stop()).toBe(0);
     }
     await using stack = await startStack(start);
-    expect((await call(stack.url, "GET", "/clientes/1")).body).toMatchObject({ saldo: 700 });
+    expect((await call(stack.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 700 });
     expect(await stack.stop()).toBe(0);
   });
 });

@@ -37,7 +37,7 @@ interface Opening {
   isNotDone: boolean;
 }
 
-export type KeptEntry = Omit<WireEntry, "realizada_em"> & { readonly account: string };
+export type KeptEntry = Omit<WireEntry, "created_at"> & { readonly account: string };
 
 /** What the clients were told, and whether the ledger still stands by it. */
 export class Journal {
@@ -117,16 +117,16 @@ export class Journal {
   }
 
   /** Compares what was told of accounts with those that there are: each opened once, with a limit that it may have. */
-  compareAccounts(accounts: readonly Omit<WireAccount, "saldo">[]): void {
+  compareAccounts(accounts: readonly Omit<WireAccount, "balance">[]): void {
     expect(this.surprises).toEqual([]);
-    const named = accounts.filter(({ nome }) => nome !== null);
-    const byName = new Map(named.map((account) => [account.nome, account]));
+    const named = accounts.filter(({ name }) => name !== null);
+    const byName = new Map(named.map((account) => [account.name, account]));
     expect(byName.size).toBe(named.length);
     for (const { nome, id, isNotDone: isAbsent } of this.openings) {
       if (isAbsent) expect(byName.has(nome)).toBe(false);
       else if (id !== null) expect(byName.get(nome)).toMatchObject({ id });
     }
-    const limits = new Map(accounts.map(({ id, limite }) => [id, limite]));
+    const limits = new Map(accounts.map((account) => [account.id, account.credit_limit]));
     for (const [id, possible] of this.limits) expect([...possible]).toContain(limits.get(id) ?? -1);
   }
 
@@ -135,9 +135,9 @@ export class Journal {
     expect(this.surprises).toEqual([]);
     const entries = new Map<string, KeptEntry>();
     for (const entry of kept) {
-      const twin = entries.get(entry.descricao);
+      const twin = entries.get(entry.description ?? "");
       if (twin !== undefined) throw new Error(`applied twice: ${JSON.stringify([twin, entry])}`);
-      entries.set(entry.descricao, entry);
+      entries.set(entry.description ?? "", entry);
     }
     for (const attempt of this.attempts) {
       const entry = entries.get(attempt.descricao);
@@ -194,9 +194,9 @@ function faultOf(attempt: Attempt, entry: KeptEntry | undefined): string | null 
   if (known.type === "refused") return "refused, and applied";
   if (known.type === "not-done") return "answered that nothing was changed, and applied";
   const same =
-    entry.account === attempt.account && entry.tipo === attempt.tipo && entry.valor === attempt.valor;
+    entry.account === attempt.account && entry.amount === (attempt.tipo === "c" ? 1 : -1) * attempt.valor;
   if (!same) return "applied as something else";
-  if (known.type === "accepted" && known.saldo !== entry.saldo) return "answered with another balance";
+  if (known.type === "accepted" && known.saldo !== entry.balance) return "answered with another balance";
   return null;
 }
 

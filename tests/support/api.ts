@@ -8,38 +8,21 @@ export interface Answer {
   readonly replayed: boolean;
 }
 
-/** Entries and accounts of `/v1`, in the words of the contest's routes, which are those of a load. */
-const wireEntry = z
-  .looseObject({
-    seq: z.int(),
-    amount: z.int(),
-    balance: z.int(),
-    description: z.string().nullable(),
-    created_at: z.string(),
-  })
-  .transform(({ seq, amount, balance, description, created_at: time }) => ({
-    seq,
-    valor: Math.abs(amount),
-    tipo: amount > 0 ? ("c" as const) : ("d" as const),
-    descricao: description ?? "",
-    saldo: balance,
-    realizada_em: time,
-  }));
-const wireHistory = z.looseObject({ data: z.array(wireEntry) });
+const wireEntry = z.object({
+  seq: z.int(),
+  amount: z.int(),
+  balance: z.int(),
+  description: z.nullable(z.string()),
+  created_at: z.string(),
+});
+const wireEntries = z.strictObject({ data: z.array(wireEntry), next: z.nullable(z.string()) });
 const wireBalance = z.strictObject({ limite: z.int(), saldo: z.int() });
-const wireAccount = z
-  .looseObject({
-    id: z.string(),
-    name: z.nullable(z.string()),
-    credit_limit: z.int(),
-    balance: z.int(),
-  })
-  .transform(({ id, name, credit_limit: limit, balance }) => ({
-    id,
-    nome: name,
-    limite: limit,
-    saldo: balance,
-  }));
+const wireAccount = z.object({
+  id: z.string(),
+  name: z.nullable(z.string()),
+  credit_limit: z.int(),
+  balance: z.int(),
+});
 const problem = z.looseObject({ type: z.string(), outcome: z.optional(z.string()) });
 
 export type WireEntry = z.infer<typeof wireEntry>;
@@ -106,27 +89,29 @@ export async function readAccounts(url: string, opened: readonly string[] = []):
   return accounts;
 }
 
-/** The whole history of an account, oldest first, checked to be a chain that ends at its balance. */
+/** All entries of an account, oldest first, checked to be a chain that ends at its balance. */
 export async function readChain(url: string, account: WireAccount): Promise<WireEntry[]> {
   const entries: WireEntry[] = [];
-  let path: string | null = `/v1/accounts/${account.id}/entries?limit=100`;
+  const first = `/v1/accounts/${account.id}/entries?limit=100`;
+  let path: string | null = first;
   while (path !== null) {
     const answer: Answer = await call(url, "GET", path);
     if (answer.status !== 200) throw new Error(`${path}: ${answer.status}`);
-    entries.push(...wireHistory.parse(answer.body).data);
-    path = /<(.*)>; rel="next"/.exec(answer.headers.get("link") ?? "")?.[1] ?? null;
+    const { data, next } = wireEntries.parse(answer.body);
+    entries.push(...data);
+    path = next === null ? null : `${first}&cursor=${encodeURIComponent(next)}`;
   }
   entries.reverse();
   let balance = 0;
   let time = "";
   for (const [index, entry] of entries.entries()) {
-    balance += entry.tipo === "c" ? entry.valor : -entry.valor;
-    if (entry.seq !== index + 1 || entry.saldo !== balance || entry.realizada_em <= time) {
+    balance += entry.amount;
+    if (entry.seq !== index + 1 || entry.balance !== balance || entry.created_at <= time) {
       throw new Error(`the chain of account ${account.id} breaks at ${JSON.stringify(entry)}`);
     }
-    time = entry.realizada_em;
+    time = entry.created_at;
   }
-  if (account.saldo !== balance)
-    throw new Error(`account ${account.id} shows ${account.saldo}, not ${balance}`);
+  if (account.balance !== balance)
+    throw new Error(`account ${account.id} shows ${account.balance}, not ${balance}`);
   return entries;
 }
