@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { z } from "zod";
 import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
@@ -12,7 +13,9 @@ import { AuditedCluster, places } from "./support/audited-cluster.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const TABLES = ["accounts", "entries", "limits", "cursors", "journal"];
+const idIn = (body: unknown): string => z.object({ id: z.string() }).parse(body).id;
+
+const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "totals", "cursors", "journal"];
 
 describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   let system: AuditedCluster;
@@ -26,6 +29,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     await system.limit("2", 90_000);
     await system.limit("2", 80_000);
     await system.credit(2, 2);
+    await makeMoves();
     opened = await system.open(500, "Padaria São João");
     await system.call("POST", `/clientes/${opened}/transacoes`, {
       valor: 500,
@@ -33,9 +37,26 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       descricao: "all é €",
     });
     await system.books.drained();
+    await system.books.sql`ALTER TABLE accounts DROP CONSTRAINT accounts_check`;
     await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
     last = await system.books.lastG();
   });
+
+  /** A transaction with two sides and its reversal, and holds: captured, released, open. */
+  async function makeMoves(): Promise<void> {
+    for (const id of ["payer", "payee"]) await system.open(900, null, { id });
+    const postings = [{ from: "payer", to: "payee", amount: 5 }];
+    const moved = await system.call("POST", "/v1/transactions", {
+      postings,
+      description: "more than ten letters",
+    });
+    await system.call("POST", `/v1/transactions/${idIn(moved)}/reversal`, { reference: "R-1" });
+    const holds = [30, 20, 10].map((amount) => system.call("POST", "/v1/holds", { from: "payer", amount }));
+    const [first, second] = (await Promise.all(holds)).map(idIn);
+    await system.call("POST", `/v1/holds/${first}/capture`, { amount: 25 });
+    await system.call("POST", `/v1/holds/${second}/release`, {});
+    await system.call("PATCH", "/v1/accounts/payee", { name: "Three", metadata: { longer: "€", b: "2" } });
+  }
 
   afterAll(() => system[Symbol.asyncDispose]());
 
@@ -55,7 +76,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       for (const one of damage) await (typeof one === "string" ? sql.unsafe(one) : one());
       const report = await system.audit({ natsUrl: null, since });
       // What Redis makes of it is another test's.
-      return { ...report, findings: report.findings.filter(({ name }) => name.startsWith("journal")) };
+      return { ...report, findings: report.findings.filter(({ name }) => /^journal|^hold/.test(name)) };
     } finally {
       await sql.unsafe(TABLES.map((t) => `TRUNCATE ${t}; INSERT INTO ${t} TABLE saved.${t}`).join(";"));
       await sql.unsafe("DROP SCHEMA saved CASCADE");
@@ -175,6 +196,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       `UPDATE cursors SET last_g = ${last - 1}`,
       `DELETE FROM entries WHERE account = '${opened}'`,
       `UPDATE accounts SET seq = 0, balance = 0 WHERE account = '${opened}'`,
+      "UPDATE totals SET transactions = transactions - 1, balances = balances + 500, world = world - 500",
     ];
     expect(await withBooks(whole)).toEqual([]);
     expect(await withBooks(whole, noted)).toEqual(["journal-cut - -"]);
@@ -184,7 +206,10 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   test("two rows that have changed places", async () => {
     const swap = (set: string) =>
       `UPDATE journal AS j SET ${set} FROM journal AS o WHERE j.g IN (3, 4) AND o.g = 7 - j.g`;
-    expect(await withBooks([swap("events = o.events")])).toEqual(["journal-hash - -", "journal-hash - -"]);
+    expect(await withBooks([swap("events = o.events")])).toEqual([
+      ...["journal-hash - -", "journal-hash - -"],
+      ...["journal-differs 1 3", "journal-differs 1 4"],
+    ]);
     expect(
       await withBooks([swap("time = o.time, events = o.events, previous = o.previous, hash = o.hash")]),
     ).toEqual([
@@ -193,6 +218,8 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       "journal-chain - -",
       "journal-hash - -",
       "journal-chain - -",
+      "journal-differs 1 3",
+      "journal-differs 1 4",
     ]);
   });
 
@@ -235,9 +262,12 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       "opened_at = 1",
       "unit = 'USD/2'",
       "state = 'frozen'",
-      "held = 1",
     ])
       expect(await set("accounts", what, `account = '${opened}'`)).toEqual([`journal-differs ${opened} -`]);
+    expect(await set("accounts", "held = 1", `account = '${opened}'`)).toEqual([
+      `hold-broken ${opened} -`,
+      `journal-differs ${opened} -`,
+    ]);
     const second = "account = '2' AND version = 2";
     for (const what of ["credit_limit = 7", "after_seq = 4", "command = 'req:other'", "changed_at = 1"])
       expect(await set("limits", what, second)).toEqual(["journal-differs 2 5"]);
@@ -248,9 +278,33 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     expect(await withBooks(exchanged)).toEqual(["journal-differs 2 5"]);
   });
 
+  test("holds, reversals, metadata, the other side of a posting, and sums", async () => {
+    const hold = (what: string, where: string) => withBooks([`UPDATE holds SET ${what} WHERE ${where}`]);
+    expect(await hold("amount = 11", "state = 'open'")).toEqual([
+      "hold-broken payer -",
+      "journal-differs payer -",
+    ]);
+    expect(await hold("captured = 24", "state = 'captured'")).toEqual(["journal-differs payer -"]);
+    expect(await hold("state = 'expired'", "state = 'released'")).toEqual(["journal-differs payer -"]);
+    expect(await withBooks(["UPDATE reversals SET time = time + 1"])).toEqual(["journal-differs - -"]);
+    const metadata = `UPDATE accounts SET metadata = '{"b": "3"}' WHERE account = 'payee'`;
+    expect(await withBooks([metadata])).toEqual(["journal-differs payee -"]);
+    const side = "UPDATE entries SET counterparty = '1' WHERE account = 'payer' AND seq = 1";
+    expect(await withBooks([side])).toEqual(["journal-differs payer 1"]);
+    expect(await withBooks(["UPDATE totals SET transactions = transactions + 1"])).toContain(
+      "journal-differs - -",
+    );
+  });
+
+  test("a hold that ends twice", async () => {
+    const release = "UPDATE journal SET events = events || events[1] WHERE events[1] LIKE 'r %'";
+    const report = await reportWith([release]);
+    expect(places(report)).toContain("hold-broken payer -");
+  });
+
   test("what differs is quoted from both", async () => {
     const report = await reportWith([`UPDATE accounts SET name = 'Other' WHERE account = '${opened}'`]);
-    const account = `o ${opened} \\d+ req:\\S+ BRL/2 open 0`;
+    const account = `n ${opened} {}`;
     expect(report.findings[0]?.detail).toMatch(
       new RegExp(
         `^row \\d+ of the journal \\(shard 0\\) makes "${account} Padaria São João", accounts has "${account} Other"$`,
@@ -260,12 +314,14 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
 
   test("a row added to the tables, or deleted", async () => {
     const added = `INSERT INTO entries
-      SELECT account, seq + 1, kind, value, balance + value, credit_limit, 'added', 'req:added', time + 1
+      SELECT seq + 1, value, balance + value, credit_limit, time + 1, g, shard, event, account, kind, 'added', 'req:added'
       FROM entries WHERE account = '3' AND seq = 5`;
     const account = "UPDATE accounts SET seq = 6, balance = 6 WHERE account = '3'";
     expect(await withBooks([added, account])).toEqual(["journal-differs 3 6"]);
     expect(
-      await withBooks(["INSERT INTO accounts SELECT '7', 'BRL/2', 'x', 'open', 0, 0, 0, 0, 1, 'req:added'"]),
+      await withBooks([
+        "INSERT INTO accounts SELECT '7', 'BRL/2', 'x', '{}', '', 'open', 0, 0, 0, 0, 1, 'req:added'",
+      ]),
     ).toEqual(["journal-differs 7 -"]);
     expect(await withBooks(["INSERT INTO limits SELECT '3', 2, 0, 5, 'req:added', 1"])).toEqual([
       "journal-differs 3 5",
@@ -289,7 +345,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   test("tables that differ as a whole: the first are named, and it ends", async () => {
     const report = await reportWith([
       `INSERT INTO entries
-       SELECT '5', n, 'credit', 1, n, 1000000, 'x', 'req:x' || n, n FROM generate_series(1, 2000::bigint) AS n`,
+       SELECT n, 1, n, 1000000, n, 1, 0, 0, '5', 'credit', 'x', 'req:x' || n FROM generate_series(1, 2000::bigint) AS n`,
     ]);
     expect(report.findings.length).toBeGreaterThan(40);
     expect(report.findingsInAll).toBeGreaterThan(150);
