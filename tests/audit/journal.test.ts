@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { z } from "zod";
 import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
@@ -11,8 +10,6 @@ import { AuditedCluster, places } from "./support/audited-cluster.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
-
-const idIn = (body: unknown): string => z.object({ id: z.string() }).parse(body).id;
 
 const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "totals", "cursors", "journal"];
 
@@ -28,7 +25,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     await system.limit("2", 90_000);
     await system.limit("2", 80_000);
     await system.credit(2, 2);
-    await makeMoves();
+    await system.makeMoves();
     opened = await system.open(500, "Padaria São João");
     await system.call("POST", `/clientes/${opened}/transacoes`, {
       valor: 500,
@@ -40,22 +37,6 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
     last = await system.books.lastG();
   });
-
-  /** A transaction with two sides and its reversal, and holds: captured, released, open. */
-  async function makeMoves(): Promise<void> {
-    for (const id of ["payer", "payee"]) await system.open(900, null, { id });
-    const postings = [{ from: "payer", to: "payee", amount: 5 }];
-    const moved = await system.call("POST", "/v1/transactions", {
-      postings,
-      description: "more than ten letters",
-    });
-    await system.call("POST", `/v1/transactions/${idIn(moved)}/reversal`, { reference: "R-1" });
-    const holds = [30, 20, 10].map((amount) => system.call("POST", "/v1/holds", { from: "payer", amount }));
-    const [first, second] = (await Promise.all(holds)).map(idIn);
-    await system.call("POST", `/v1/holds/${first}/capture`, { amount: 25 });
-    await system.call("POST", `/v1/holds/${second}/release`, {});
-    await system.call("PATCH", "/v1/accounts/payee", { name: "Three", metadata: { longer: "€", b: "2" } });
-  }
 
   afterAll(() => system[Symbol.asyncDispose]());
 
