@@ -4,7 +4,6 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { type JournalHead, journalHash, type JournalRow } from "../../src/ledger/journal.ts";
-import { TextHash } from "../../src/audit/journal/text-hash.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
@@ -12,7 +11,7 @@ import { AuditedCluster, places } from "./support/audited-cluster.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const TABLES = ["accounts", "entries", "limits", "cursors", "journal"];
+const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "totals", "cursors", "journal"];
 
 describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   let system: AuditedCluster;
@@ -26,6 +25,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     await system.limit("2", 90_000);
     await system.limit("2", 80_000);
     await system.credit(2, 2);
+    await system.makeMoves();
     opened = await system.open(500, "Padaria São João");
     await system.call("POST", `/clientes/${opened}/transacoes`, {
       valor: 500,
@@ -33,6 +33,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       descricao: "all é €",
     });
     await system.books.drained();
+    await system.books.sql`ALTER TABLE accounts DROP CONSTRAINT accounts_check`;
     await Promise.all(system.cluster.writers.map((writer) => writer.stop()));
     last = await system.books.lastG();
   });
@@ -55,7 +56,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       for (const one of damage) await (typeof one === "string" ? sql.unsafe(one) : one());
       const report = await system.audit({ natsUrl: null, since });
       // What Redis makes of it is another test's.
-      return { ...report, findings: report.findings.filter(({ name }) => name.startsWith("journal")) };
+      return { ...report, findings: report.findings.filter(({ name }) => /^journal|^hold/.test(name)) };
     } finally {
       await sql.unsafe(TABLES.map((t) => `TRUNCATE ${t}; INSERT INTO ${t} TABLE saved.${t}`).join(";"));
       await sql.unsafe("DROP SCHEMA saved CASCADE");
@@ -175,6 +176,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       `UPDATE cursors SET last_g = ${last - 1}`,
       `DELETE FROM entries WHERE account = '${opened}'`,
       `UPDATE accounts SET seq = 0, balance = 0 WHERE account = '${opened}'`,
+      "UPDATE totals SET transactions = transactions - 1, balances = balances + 500, world = world - 500",
     ];
     expect(await withBooks(whole)).toEqual([]);
     expect(await withBooks(whole, noted)).toEqual(["journal-cut - -"]);
@@ -184,7 +186,12 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   test("two rows that have changed places", async () => {
     const swap = (set: string) =>
       `UPDATE journal AS j SET ${set} FROM journal AS o WHERE j.g IN (3, 4) AND o.g = 7 - j.g`;
-    expect(await withBooks([swap("events = o.events")])).toEqual(["journal-hash - -", "journal-hash - -"]);
+    expect(await withBooks([swap("events = o.events")])).toEqual([
+      "journal-hash - -",
+      "journal-hash - -",
+      "journal-differs 1 3",
+      "journal-differs 1 4",
+    ]);
     expect(
       await withBooks([swap("time = o.time, events = o.events, previous = o.previous, hash = o.hash")]),
     ).toEqual([
@@ -193,6 +200,8 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       "journal-chain - -",
       "journal-hash - -",
       "journal-chain - -",
+      "journal-differs 1 3",
+      "journal-differs 1 4",
     ]);
   });
 
@@ -235,9 +244,12 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       "opened_at = 1",
       "unit = 'USD/2'",
       "state = 'frozen'",
-      "held = 1",
     ])
       expect(await set("accounts", what, `account = '${opened}'`)).toEqual([`journal-differs ${opened} -`]);
+    expect(await set("accounts", "held = 1", `account = '${opened}'`)).toEqual([
+      `hold-broken ${opened} -`,
+      `journal-differs ${opened} -`,
+    ]);
     const second = "account = '2' AND version = 2";
     for (const what of ["credit_limit = 7", "after_seq = 4", "command = 'req:other'", "changed_at = 1"])
       expect(await set("limits", what, second)).toEqual(["journal-differs 2 5"]);
@@ -248,9 +260,36 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
     expect(await withBooks(exchanged)).toEqual(["journal-differs 2 5"]);
   });
 
+  test("holds, reversals, metadata, the other side of a posting, and sums", async () => {
+    const hold = (what: string, where: string) => withBooks([`UPDATE holds SET ${what} WHERE ${where}`]);
+    expect(await hold("amount = 11", "state = 'open'")).toEqual([
+      "hold-broken payer -",
+      "journal-differs payer -",
+    ]);
+    expect(await hold("captured = 24", "state = 'captured'")).toEqual(["journal-differs payer -"]);
+    expect(await hold("state = 'expired'", "state = 'released'")).toEqual([
+      "hold-broken payer -",
+      "journal-differs payer -",
+    ]);
+    expect(await withBooks(["UPDATE reversals SET time = time + 1"])).toEqual(["journal-differs - -"]);
+    const metadata = `UPDATE accounts SET metadata = '{"b": "3"}' WHERE account = 'payee'`;
+    expect(await withBooks([metadata])).toEqual(["journal-differs payee -"]);
+    const side = "UPDATE entries SET counterparty = '1' WHERE account = 'payer' AND seq = 1";
+    expect(await withBooks([side])).toEqual(["journal-differs payer 1"]);
+    expect(await withBooks(["UPDATE totals SET transactions = transactions + 1"])).toContain(
+      "journal-differs - -",
+    );
+  });
+
+  test("a hold that ends twice", async () => {
+    const release = "UPDATE journal SET events = events || events[1] WHERE events[1] LIKE 'r %'";
+    const report = await reportWith([release]);
+    expect(places(report)).toContain("hold-broken payer -");
+  });
+
   test("what differs is quoted from both", async () => {
     const report = await reportWith([`UPDATE accounts SET name = 'Other' WHERE account = '${opened}'`]);
-    const account = `o ${opened} \\d+ req:\\S+ BRL/2 open 0`;
+    const account = `n ${opened} {}`;
     expect(report.findings[0]?.detail).toMatch(
       new RegExp(
         `^row \\d+ of the journal \\(shard 0\\) makes "${account} Padaria São João", accounts has "${account} Other"$`,
@@ -260,12 +299,14 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
 
   test("a row added to the tables, or deleted", async () => {
     const added = `INSERT INTO entries
-      SELECT account, seq + 1, kind, value, balance + value, credit_limit, 'added', 'req:added', time + 1
+      SELECT seq + 1, value, balance + value, credit_limit, time + 1, g, shard, event, account, kind, 'added', 'req:added'
       FROM entries WHERE account = '3' AND seq = 5`;
     const account = "UPDATE accounts SET seq = 6, balance = 6 WHERE account = '3'";
     expect(await withBooks([added, account])).toEqual(["journal-differs 3 6"]);
     expect(
-      await withBooks(["INSERT INTO accounts SELECT '7', 'BRL/2', 'x', 'open', 0, 0, 0, 0, 1, 'req:added'"]),
+      await withBooks([
+        "INSERT INTO accounts SELECT '7', 'BRL/2', 'x', '{}', '', 'open', 0, 0, 0, 0, 1, 'req:added'",
+      ]),
     ).toEqual(["journal-differs 7 -"]);
     expect(await withBooks(["INSERT INTO limits SELECT '3', 2, 0, 5, 'req:added', 1"])).toEqual([
       "journal-differs 3 5",
@@ -289,7 +330,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   test("tables that differ as a whole: the first are named, and it ends", async () => {
     const report = await reportWith([
       `INSERT INTO entries
-       SELECT '5', n, 'credit', 1, n, 1000000, 'x', 'req:x' || n, n FROM generate_series(1, 2000::bigint) AS n`,
+       SELECT n, 1, n, 1000000, n, 1, 0, 0, '5', 'credit', 'x', 'req:x' || n FROM generate_series(1, 2000::bigint) AS n`,
     ]);
     expect(report.findings.length).toBeGreaterThan(40);
     expect(report.findingsInAll).toBeGreaterThan(150);
@@ -349,26 +390,5 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       expect(await waiting(refusal)).toEqual([]);
       expect(await waiting("m 5 1 2")).toEqual(["outbox-gap - -"]);
     });
-  });
-
-  test("books without a journal cannot be audited", async () => {
-    const { sql } = system.books;
-    await sql`ALTER TABLE journal RENAME TO elsewhere`;
-    const refused: unknown = await system.audit().catch((error: unknown) => error);
-    await sql`ALTER TABLE elsewhere RENAME TO journal`;
-    expect(refused).toMatchObject({ exitCode: 2, message: expect.stringContaining("has no journal") });
-  });
-
-  test("texts are hashed as PostgreSQL does it", async () => {
-    const alphabet = "aé€😀xyz 0123456789 ";
-    for (const seed of [1n, -5n, 0x123456789abcdef0n, -(2n ** 62n)]) {
-      const hash = new TextHash(seed);
-      const lengths = Array.from({ length: 60 }, (_, length) => length);
-      const texts = lengths.map((length) => Array.from(alphabet.repeat(5)).slice(0, length).join(""));
-      const rows = await system.books.sql<{ hash: string }[]>`
-        SELECT (hashtextextended(text, ${String(seed)}::text::bigint) & 9007199254740991)::text AS hash
-        FROM json_array_elements_text(${JSON.stringify(texts)}::text::json) AS t (text)`;
-      expect(rows.map((one) => one.hash)).toEqual(texts.map((text) => String(hash.ofText(text))));
-    }
   });
 });

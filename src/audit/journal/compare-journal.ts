@@ -93,9 +93,12 @@ export class CompareJournal {
 
   /** After all rows of the books: reports those that are not what the journal makes of them. */
   async finish(): Promise<void> {
-    await this.#totals.compare(this.#books, this.#findings);
     const buckets = this.#sums.differing();
-    if (buckets.length === 0) return;
+    if (buckets.length === 0) {
+      // Where rows differ, so may the sums.
+      await this.#totals.compare(this.#books, this.#findings);
+      return;
+    }
     const context = { buckets, accounts: this.#accounts, hash: this.#hash };
     await nameDifferences(this.#books, context, this.#findings);
   }

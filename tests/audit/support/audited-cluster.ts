@@ -11,6 +11,10 @@ export const STATEMENT_3 = "razonete:{0}:statement:3";
 
 const openedReply = z.object({ id: z.string() });
 
+function openedIn(body: unknown): string {
+  return openedReply.parse(body).id;
+}
+
 /** A cluster with some entries in accounts 1 to 5, and its audit. */
 export class AuditedCluster implements AsyncDisposable {
   readonly cluster: Cluster;
@@ -45,6 +49,22 @@ export class AuditedCluster implements AsyncDisposable {
   async open(creditLimit: number, name: string | null = null, more: object = {}): Promise<AccountId> {
     const body = { unit: "BRL/2", credit_limit: creditLimit, name, ...more };
     return openedReply.parse(await this.call("POST", "/v1/accounts", body)).id;
+  }
+
+  /** A transaction with two sides and its reversal, and holds: captured, released, open. */
+  async makeMoves(): Promise<void> {
+    for (const id of ["payer", "payee"]) await this.open(900, null, { id });
+    const postings = [{ from: "payer", to: "payee", amount: 5 }];
+    const moved = await this.call("POST", "/v1/transactions", {
+      postings,
+      description: "more than ten letters",
+    });
+    await this.call("POST", `/v1/transactions/${openedIn(moved)}/reversal`, { reference: "R-1" });
+    const holds = [30, 20, 10].map((amount) => this.call("POST", "/v1/holds", { from: "payer", amount }));
+    const [first, second] = (await Promise.all(holds)).map(openedIn);
+    await this.call("POST", `/v1/holds/${first}/capture`, { amount: 25 });
+    await this.call("POST", `/v1/holds/${second}/release`, {});
+    await this.call("PATCH", "/v1/accounts/payee", { name: "Three", metadata: { longer: "€", b: "2" } });
   }
 
   async limit(account: AccountId, creditLimit: number): Promise<void> {
