@@ -1,4 +1,4 @@
-import { openingHash } from "../../src/decide/function-codec.ts";
+import { openingHash } from "../../src/ledger/content-hash.ts";
 import { type AccountId, type AccountState, type Party, WORLD } from "../../src/ledger/account.ts";
 import {
   detailsIn,
