@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { accountOfRow, rowOf } from "../../src/decide/function-codec.ts";
+import { accountOfRow } from "../../src/decide/function-codec.ts";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { type Account, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { formatEvent } from "../../src/ledger/event.ts";
+import { formatEvent, formatRow } from "../../src/ledger/event.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
 import { filledAccountId } from "./filled-account-id.ts";
 
@@ -47,9 +47,16 @@ export class Filler implements AsyncDisposable {
       const rows: string[] = [];
       for (let number = first; number <= last; number += 1) {
         const account = filledAccountId(number);
-        const opening = { account, time, creditLimit: CREDIT_LIMIT, unit: CONTEST_UNIT, name: null };
-        events.push(formatEvent({ type: "open", id: newRequestId(), ...opening }));
-        rows.push(accountKey(account), rowOf({ ...OPENED, time, openedAt: time }));
+        const opening = {
+          account,
+          time,
+          creditLimit: CREDIT_LIMIT,
+          unit: CONTEST_UNIT,
+          name: null,
+          metadata: {},
+        };
+        events.push(formatEvent({ type: "open", id: newRequestId(), content: null, ...opening }));
+        rows.push(accountKey(account), formatRow({ ...OPENED, time, openedAt: time }));
       }
       await this.#decided(events, rows, [], time);
       this.#onStep(last - first + 1);
@@ -86,7 +93,7 @@ export class Filler implements AsyncDisposable {
       const added = creditsOn(before, each, begun);
       const after = added.at(-1)?.account ?? before;
       events.push(...added.map(({ event }) => event));
-      rows.push(accountKey(id), rowOf(after));
+      rows.push(accountKey(id), formatRow(after));
       statements.push(...statementCommands(after, added));
       latest = Math.max(latest, after.time);
     }

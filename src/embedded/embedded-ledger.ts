@@ -345,7 +345,7 @@ function unreadable(error: unknown): LedgerUnavailable {
 /** As the contest's statement shows it. */
 function shortened(entry: Entry): Entry {
   const { description } = entry;
-  if (description.length <= bounds.description_characters_max) return entry;
-  const characters = Array.from(description).slice(0, bounds.description_characters_max);
+  if (description.length <= bounds.contest_description_characters_max) return entry;
+  const characters = Array.from(description).slice(0, bounds.contest_description_characters_max);
   return { ...entry, description: characters.join("") };
 }

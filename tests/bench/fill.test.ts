@@ -3,10 +3,10 @@ import { Filler } from "../../proof/bench/fill.ts";
 import { filledAccountId } from "../../proof/bench/filled-account-id.ts";
 import { type StackTarget, startStackTarget, THIS_CHECKOUT } from "../../proof/bench/stack-target.ts";
 import { COMMANDS_UNDER_TEST, runAudit } from "../../proof/torture/system/cli-tools.ts";
-import { rowOf } from "../../src/decide/function-codec.ts";
 import { connectRedis, headKey } from "../../src/decide/redis-client.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import type { Account } from "../../src/ledger/account.ts";
+import { formatRow } from "../../src/ledger/event.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -54,8 +54,8 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
     expect(statement["saldo"]).toMatchObject({ total: 300 + EACH });
     const latest = { valor: 1, tipo: "c", descricao: "fill" };
     expect(statement["ultimas_transacoes"]).toMatchObject(Array.from({ length: 10 }, () => latest));
-    const { transacoes } = await get("1/transacoes?quantidade=100");
-    const seqs = Object.values(Object(transacoes)).map((entry) => Number(Object(entry).seq));
+    const { data } = Object(await (await fetch(`${stack.url}/v1/accounts/1/entries?limit=100`)).json());
+    const seqs = Object.values(Object(data)).map((entry) => Number(Object(entry).seq));
     expect(seqs).toEqual(Array.from({ length: 3 + EACH }, (_, index) => 3 + EACH - index));
     expect(await get("2/extrato")).toMatchObject({ saldo: { total: EACH - 70 } });
     expect(await get(`${filledAccountId(ACCOUNTS)}/extrato`)).toMatchObject({
@@ -74,9 +74,12 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
     expect(await transact(1, "d", EACH)).toBe(300);
     expect(await transact(FILLED, "c", 5)).toBe(EACH + 5);
     expect(await transact(ACCOUNTS, "d", 5)).toBe(-5);
-    const opened = await fetch(`${stack.url}/clientes`, { method: "POST", body: '{"limite":1}' });
+    const opened = await fetch(`${stack.url}/v1/accounts`, {
+      method: "POST",
+      body: '{"unit":"BRL/2","credit_limit":1}',
+    });
     expect(opened.status).toBe(201);
-    expect(opened.headers.get("location")).toHaveLength(`/clientes/${filledAccountId(ACCOUNTS)}`.length);
+    expect(opened.headers.get("location")).toHaveLength(`/v1/accounts/${filledAccountId(ACCOUNTS)}`.length);
     // If the books differed, the writer would have stopped, and this would never end.
     await stack.settle();
   });
@@ -110,7 +113,7 @@ describe.skipIf(serversMissing !== null)("a ledger that was filled", () => {
       for (const { entered, limits, ...account } of accounts) {
         const { id, seq } = account;
         expect([entered, limits]).toEqual([seq, 1]);
-        expect(await redis.get(headKey(0).replace("head", `account:${id}`))).toBe(rowOf(account));
+        expect(await redis.get(headKey(0).replace("head", `account:${id}`))).toBe(formatRow(account));
         // As many as there are after one entry at a time, of which every eighth shortens the statement to 10.
         const shown = 10 + (seq % 8);
         const latest = await sql`

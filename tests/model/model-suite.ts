@@ -64,7 +64,7 @@ export function modelSuite(
           await run.compareAll();
           await run.end();
         }),
-        { numRuns: runs },
+        { numRuns: runs, endOnFailure: true },
       );
     }, 120_000);
 
@@ -214,6 +214,7 @@ class Run {
     await ledger.close();
     this.#ledger = null;
     this.#view.same(await outcomes, expected);
+    this.#model.reopen();
     const [refused] = await Promise.allSettled([ledger.submit(late)]);
     return { late: refused.status === "rejected" ? refused.reason : null };
   }
