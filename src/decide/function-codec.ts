@@ -1,5 +1,4 @@
 import type { Account, AccountState, AccountStatus, AccountId } from "../ledger/account.ts";
-import { newAccountId } from "../new-account-id.ts";
 import { type Command, contentOf, isClientKey } from "../ledger/command.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { Outcome } from "../ledger/ledger.ts";
@@ -16,7 +15,7 @@ export type Answer = Outcome | { readonly type: "full" };
  *
  * @param newId makes the id of an account that is opened
  */
-export function argumentsOf(command: Command, newId: () => AccountId = newAccountId): string[] {
+export function argumentsOf(command: Command, newId: () => AccountId): string[] {
   const content = isClientKey(command.id) ? contentOf(command) : "";
   switch (command.type) {
     case "transact": {

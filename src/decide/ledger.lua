@@ -107,6 +107,8 @@ local KEY_SECONDS = 86400
 local PERIOD_MICROS = 16000000
 local STEP_MICROS_MAX = 1100000
 local FIELDS = 6
+-- What a remembered refusal begins with: !
+local REFUSED = 33
 local ENTRY_KIND = { c = 'credit', d = 'debit' }
 
 local function text_of(number)
@@ -266,7 +268,7 @@ end
 --- The answer to a command that was decided before.
 local function replayed(outcome, kind, id, text)
   local rest = string.sub(outcome, 2)
-  if string.byte(outcome) == 33 then return '?' .. rest end
+  if string.byte(outcome) == REFUSED then return '?' .. rest end
   return '+' .. whole(rest, kind, id, text)
 end
 

@@ -112,7 +112,7 @@ export class Shard {
   async #decide(commands: readonly Command[]): Promise<readonly (Outcome | LedgerUnavailable)[]> {
     const epoch = this.#link.admission?.epoch ?? "";
     const args = [epoch, String(this.#link.latestG(this.#number)), String(this.#outboxBatchesMax)];
-    for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));
+    for (const command of commands) args.push(...argumentsOf(command, this.#newAccountId));
     let reply: unknown;
     try {
       reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
@@ -139,13 +139,13 @@ export class Shard {
   }
 
   /** An account that is opened here is on this shard. */
-  #newAccountId(): AccountId {
+  readonly #newAccountId = (): AccountId => {
     const shards = this.#link.admission?.shards ?? 1;
     for (;;) {
       const id = newAccountId();
       if (shardOf(id, shards) === this.#number) return id;
     }
-  }
+  };
 
   #publish(batch: Batch): void {
     try {
