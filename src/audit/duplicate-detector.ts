@@ -1,5 +1,6 @@
 const BUCKETS = 2 ** 14;
 const BUCKET_OF_HASH = 2 ** 53 / BUCKETS;
+const BUCKETS_BETWEEN_COLLECTIONS = 2 ** 11;
 /** Of a hash the last bits are left out: its bucket and 32 bits stand for it. */
 const MARK_OF_HASH = 2 ** 7;
 const TWO_TO_32 = 2 ** 32;
@@ -39,6 +40,8 @@ export class DuplicateDetector {
   candidates(): ReadonlySet<number> {
     const duplicates = new Set<number>();
     for (const [index, bucket] of this.#buckets.entries()) {
+      // What sorting leaves behind would be as much as all that is sorted.
+      if (index % BUCKETS_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
       const marks = bucket.subarray(0, this.#counts[index]);
       marks.sort();
       for (let at = 1; at < marks.length; at += 1) {

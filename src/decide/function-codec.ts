@@ -1,5 +1,4 @@
-import type { Account, AccountState, AccountStatus } from "../ledger/account.ts";
-import type { AccountId } from "../ledger/account.ts";
+import type { Account, AccountId, AccountState, AccountStatus } from "../ledger/account.ts";
 import type { Command, CreateTransaction } from "../ledger/command.ts";
 import { isClientKey } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";

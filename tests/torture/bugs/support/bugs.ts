@@ -132,7 +132,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: "for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));",
+      find: "for (const command of commands) args.push(...argumentsOf(command, this.#newAccountId));",
       replace: [
         'const known = [...new Set(commands.flatMap((one) => (one.type === "open" ? [] : [one.account])))];',
         'const wanted = [epoch, args[1], ...known.flatMap((account) => ["a", account])];',
@@ -142,7 +142,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         '  const { balance, seq } = accountOfRow(id, rows[index][0], "");',
         "  args[2] += ` ${id}=${balance}:${seq}`;",
         "}",
-        "for (const command of commands) args.push(...argumentsOf(command, () => this.#newAccountId()));",
+        "for (const command of commands) args.push(...argumentsOf(command, this.#newAccountId));",
       ].join("\n"),
     },
     {
