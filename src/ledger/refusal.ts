@@ -1,21 +1,26 @@
 /**
- * Why a command was refused. If several reasons apply, the first one in this order is given:
+ * Why a command was refused. If several reasons apply, the first one in this order is given; 8 to 11 are looked at posting
+ * by posting, then the conditions, then 13 and 14 posting by posting:
  *
  * 1. `key-reused`: the id is remembered with different content.
  * 2. `account-exists`: the id of an account that is to be opened is taken by one that was opened otherwise.
- * 3. `transaction-unknown`, `hold-unknown`: there is none of this id.
- * 4. `not-reversible`: a reversal is not reversed. `already-reversed`. `hold-not-open`: it has ended.
- * 5. Posting by posting: `account-unknown`; `account-closed`: nothing changes in it any more; `account-frozen`: nothing
- *    goes out of it; `unit-mismatch`: it counts something else.
- * 6. `condition-failed`.
- * 7. Posting by posting: `limit-exceeded`: the balance, less what is held, would be below -limit; `balance-out-of-range`:
- *    the balance would be above 2^53 - 1.
+ * 3. `transaction-unknown`: there is none of this id.
+ * 4. `hold-unknown`: the same.
+ * 5. `not-reversible`: a reversal is not reversed.
+ * 6. `already-reversed`: a transaction is reversed once.
+ * 7. `hold-not-open`: it has ended.
+ * 8. `account-unknown`: there is none of this id.
+ * 9. `account-closed`: nothing changes in it any more.
+ * 10. `account-frozen`: nothing goes out of it.
+ * 11. `unit-mismatch`: it counts something else.
+ * 12. `condition-failed`: one of the conditions does not hold.
+ * 13. `limit-exceeded`: the balance, less what is held, would be below -limit.
+ * 14. `balance-out-of-range`: the balance would be above 2^53 - 1.
+ * 15. `limit-too-low`: the balance, less what is held, is already below -(new limit).
+ * 16. `account-not-empty`: an account with a balance or open holds is not closed.
+ * 17. `shards-apart`: the accounts are on several shards.
  *
- * Of a change of an account: `limit-too-low`: the balance, less what is held, is already below -(new limit);
- * `account-not-empty`: one with a balance or open holds is not closed.
- *
- * `shards-apart`: the accounts are on several shards. A refused command changes nothing. All refusals but the first are
- * remembered under the command's id, like any outcome.
+ * A refused command changes nothing. All refusals but the first are remembered under the command's id, like any outcome.
  */
 export const REFUSALS = [
   "key-reused",

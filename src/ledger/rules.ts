@@ -3,7 +3,7 @@
  * them as they are. The function in Redis runs them compiled to Lua: after a change, `npm run compile-rules`.
  *
  * Each rule changes the rows that it is given, but only after all of its checks, or it undoes what it changed. It checks
- * in the order that refusal.ts documents. The first four steps of that order are the caller's: only the caller remembers
+ * in the order that refusal.ts documents. The first seven of that order are the caller's: only the caller remembers
  * ids, and looks for accounts, transactions and holds.
  *
  * The code keeps to what means the same in both languages and costs no object: rows, lists of rows, numbers and texts;
