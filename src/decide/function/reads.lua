@@ -4,19 +4,48 @@
 local PERIOD_MICROS = 16000000
 local STEP_MICROS_MAX = 1100000
 
+-- More holds than these are due only where nobody has decided or swept for long: then a reading counts the rest as open.
+local DUE_READ_MAX = 1000
+
 local READ = {}
 
+--- What the holds that are due have set aside, by account. They are to be ended, but count no longer.
+local function due_by_account(prefix, now)
+  local due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of(now), 'BYSCORE', 'LIMIT', 0, DUE_READ_MAX)
+  local amounts, keys = {}, {}
+  for index, id in ipairs(due) do
+    keys[index] = prefix .. 'hold:' .. id
+  end
+  if #keys == 0 then return amounts end
+  for index, row in ipairs(redis.call('MGET', unpack(keys))) do
+    if row then
+      local hold = hold_of(due[index], row)
+      amounts[hold.from] = (amounts[hold.from] or 0) + hold.amount
+    end
+  end
+  return amounts
+end
+
 --- An account, and its details.
-function READ.a(prefix, id)
+function READ.a(prefix, id, reading)
   local row = redis.call('MGET', prefix .. 'account:' .. id, prefix .. 'details:' .. id)
   if not row[1] then return false end
   row[2] = string.match(row[2] or '', '^%S* (.*)$') or ''
+  if not string.find(row[1], '^%d+ %-?%d+ 0 ') then
+    reading.due = reading.due or due_by_account(prefix, reading.now)
+    local amount = reading.due[id]
+    if amount then
+      local account = account_of(id, row[1])
+      account.held = account.held - amount
+      row[1] = row_of(account)
+    end
+  end
   return row
 end
 
 --- The same with its latest entries, the newest first.
-function READ.s(prefix, id)
-  local row = READ.a(prefix, id)
+function READ.s(prefix, id, reading)
+  local row = READ.a(prefix, id, reading)
   if not row then return false end
   for _, event in ipairs(redis.call('ZREVRANGE', prefix .. 'statement:' .. id, 0, STATEMENT_ENTRIES - 1)) do
     row[#row + 1] = event
@@ -24,10 +53,13 @@ function READ.s(prefix, id)
   return row
 end
 
---- A hold.
-function READ.h(prefix, id)
+--- A hold. One that is due has ended, though nobody has noted it yet.
+function READ.h(prefix, id, reading)
   local row = redis.call('GET', prefix .. 'hold:' .. id)
-  return row and { row }
+  if not row then return false end
+  local hold = hold_of(id, row)
+  if hold.state == 'open' and tonumber(hold.expires) <= reading.now then hold.state = 'expired' end
+  return { hold_row(hold) }
 end
 
 --- The reversal of a transaction.
@@ -51,9 +83,10 @@ local function read(keys, argv)
   local prefix = string.sub(keys[1], 1, -5)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
-  local reply = { text_of(now_micros(state[4])) }
+  local reading = { now = now_micros(state[4]), due = nil }
+  local reply = { text_of(reading.now) }
   for at = 3, #argv, 2 do
-    reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1])
+    reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1], reading)
   end
   return reply
 end
