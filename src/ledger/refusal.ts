@@ -11,7 +11,7 @@
  * 7. Posting by posting: `limit-exceeded`: the balance, less what is held, would be below -limit; `balance-out-of-range`:
  *    the balance would be above 2^53 - 1.
  *
- * Of a change of an account: `limit-too-low`: the balance, less what is held, is already below -(new limit);
+ * Of a change of an account: `metadata-too-large`: merged with what there is; `limit-too-low`: the balance, less what is held, is already below -(new limit);
  * `account-not-empty`: one with a balance or open holds is not closed.
  *
  * `shards-apart`: the accounts are on several shards. A refused command changes nothing. All refusals but the first are
@@ -32,6 +32,7 @@ export const REFUSALS = [
   "condition-failed",
   "limit-exceeded",
   "balance-out-of-range",
+  "metadata-too-large",
   "limit-too-low",
   "account-not-empty",
   "shards-apart",
