@@ -27,7 +27,8 @@ import { isUnit } from "../ledger/unit.ts";
 export type Prepared =
   | { readonly type: "as-is" }
   | { readonly type: "open"; readonly account: AccountId }
-  | { readonly type: "details"; readonly before: string; readonly after: string }
+  /** `after` is null if that would be too large. */
+  | { readonly type: "details"; readonly before: string; readonly after: string | null }
   | { readonly type: "reversal"; readonly postings: CreateTransaction["postings"] }
   | { readonly type: "refused"; readonly refused: Refused };
 
@@ -50,8 +51,8 @@ export function argumentsOf(command: Command, prepared: Prepared): string[] {
     }
     case "change": {
       const { account, creditLimit, state } = command;
-      const details = prepared.type === "details" ? { details: prepared.after, before: prepared.before } : {};
-      return ["a", id, account, "", content, JSON.stringify({ limit: creditLimit, state, ...details })];
+      const body = { limit: creditLimit, state, ...(prepared.type === "details" ? changesOf(prepared) : {}) };
+      return ["a", id, account, "", content, JSON.stringify(body)];
     }
     case "transaction": {
       const conditions = command.conditions.flatMap(({ account, what, least, most }) => [
@@ -91,6 +92,10 @@ export function argumentsOf(command: Command, prepared: Prepared): string[] {
     case "release":
       return ["r", id, command.hold, "", content, "{}"];
   }
+}
+
+function changesOf({ before, after }: Extract<Prepared, { readonly type: "details" }>) {
+  return after === null ? { before, unfit: true } : { before, details: after };
 }
 
 function flat(postings: CreateTransaction["postings"]): (string | number)[] {
@@ -175,7 +180,7 @@ function resultOf(text: string, command: Command, shard: number): Result {
     }
     case "change": {
       const { account, name, metadata } = event;
-      return { type: "account", account: { ...account, name, metadata }, opened: true };
+      return { type: "account", account: { ...account, name, metadata }, opened: command.type !== "open" };
     }
     case "transaction": {
       const { accounts } = event;

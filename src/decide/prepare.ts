@@ -1,8 +1,9 @@
-import type { AccountDetails, AccountId, Party } from "../ledger/account.ts";
+import type { AccountId, Party } from "../ledger/account.ts";
 import { WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { ChangeAccount, Command } from "../ledger/command.ts";
 import { accountDetailsIn, formatAccountDetails } from "../ledger/event.ts";
+import { mergedMetadata } from "../ledger/metadata.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
@@ -60,17 +61,12 @@ export function shardOfEvent(letter: "t" | "h", id: EventId, shards: number): nu
   return shard < shards ? shard : 0;
 }
 
-/** The details of an account after a change, from those that it has. */
-export function changedDetails(before: string, { name, metadata }: ChangeAccount): string {
+/** The details of an account after a change, from those that it has; `null` if they would be too large. */
+export function changedDetails(before: string, { name, metadata = {} }: ChangeAccount): string | null {
   const old = accountDetailsIn(before);
-  const members = Object.entries({ ...old.metadata, ...metadata }).flatMap(([key, text]) =>
-    text === null ? [] : [[key, text] as const],
-  );
-  const after: AccountDetails = {
-    name: name === undefined ? old.name : name,
-    metadata: Object.fromEntries(members),
-  };
-  return formatAccountDetails(after);
+  const merged = mergedMetadata(old.metadata, metadata);
+  if (merged === null) return null;
+  return formatAccountDetails({ name: name === undefined ? old.name : name, metadata: merged });
 }
 
 /** What takes postings back: the opposite ones, in the opposite order. */

@@ -14,6 +14,7 @@ import {
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
 import { endedHold, holdOf, transactionOf } from "../ledger/event-results.ts";
 import type { Result } from "../ledger/ledger.ts";
+import { mergedMetadata } from "../ledger/metadata.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import {
@@ -97,6 +98,7 @@ function decideOpen(state: BatchState, command: OpenAccount): Decision {
     const known = state.account(command.account);
     if (known !== null) {
       if (state.opening(known.id) !== openingHash(command)) return refused("account-exists", known.id);
+      if (isClientKey(id)) return changeEvent(state, command, known);
       return { type: "unchanged", result: { type: "account", account: known, opened: false } };
     }
   }
@@ -119,15 +121,18 @@ function decideChange(state: BatchState, command: ChangeAccount): Decision {
   const account = state.copy(command.account);
   if (account === null) return refused("account-unknown", command.account);
   const { creditLimit = account.creditLimit, name = account.name } = command;
+  const metadata = mergedMetadata(account.metadata, command.metadata ?? {});
+  if (metadata === null && account.state !== "closed") return refused("metadata-too-large", account.id);
   const refusal = changeAccount(account, creditLimit, command.state ?? account.state);
-  if (refusal !== null) return refused(refusal, account.id);
-  const members = new Map<string, string>(Object.entries(account.metadata));
-  for (const [member, text] of Object.entries(command.metadata ?? {})) {
-    if (text === null) members.delete(member);
-    else members.set(member, text);
-  }
-  const metadata = Object.fromEntries(members);
-  state.decided.accounts.set(account.id, { ...account, name, metadata });
+  if (refusal !== null || metadata === null) return refused(refusal ?? "metadata-too-large", account.id);
+  const changed = { ...account, name, metadata };
+  state.decided.accounts.set(account.id, changed);
+  return changeEvent(state, command, changed);
+}
+
+/** Also of an opening of what was opened just so before: nothing changes, but its key is remembered. */
+function changeEvent(state: BatchState, command: ChangeAccount | OpenAccount, account: Account): Decision {
+  const { name, metadata } = account;
   return {
     type: "change",
     time: Math.max(state.now, account.time),

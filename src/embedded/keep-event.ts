@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { type AccountDetails, type AccountId, type AccountState, WORLD } from "../ledger/account.ts";
 import { openingHash } from "../ledger/content-hash.ts";
-import { formatDetails, INITIAL, type LedgerEvent } from "../ledger/event.ts";
+import { formatDetails, type LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { entryRowsOf } from "./entry-row.ts";
@@ -67,8 +67,7 @@ export class EventKeeper {
     switch (event.type) {
       case "open": {
         const { account, unit, creditLimit, name, time } = event;
-        // Nobody has asked for the accounts of the start.
-        const opening = event.id === INITIAL ? "" : openingHash(event);
+        const opening = openingHash(event);
         this.#sql.insertAccount.run(account, unit, creditLimit, name, metadataOf(event), opening, time);
         return;
       }

@@ -68,7 +68,7 @@ function resultOf(
       return { type: "account", account: openedAccount(event), opened: true };
     case "change": {
       const { account, name, metadata } = event;
-      return { type: "account", account: { ...account, name, metadata }, opened: true };
+      return { type: "account", account: { ...account, name, metadata }, opened: asked !== "open" };
     }
     case "transaction": {
       const { accounts } = event;

@@ -1,6 +1,7 @@
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
-import type { Problem } from "./problems.ts";
+import { invalidFields, type Problem } from "./problems.ts";
+import { METADATA_RULE } from "./v1/fields.ts";
 
 export const ACCOUNT_NOT_FOUND: Problem = {
   name: "account-not-found",
@@ -66,6 +67,9 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
     name: "balance-out-of-range",
     detail: "Nothing was changed: bring in less, a balance may be 9007199254740991 at most.",
   },
+  "metadata-too-large": invalidFields([
+    { pointer: "#/metadata", detail: `metadata, merged with what there is, ${METADATA_RULE}` },
+  ]),
   "limit-too-low": {
     name: "limit-too-low",
     detail: "Nothing was changed: bring something in first, release holds, or set a higher limit.",
@@ -82,9 +86,11 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
 
 /** What a refusal is answered with, its place included. */
 export function problemOf({ refusal, account, index, other }: Refused): Problem {
+  const problem = PROBLEMS[refusal];
   return {
-    ...PROBLEMS[refusal],
+    ...problem,
     members: {
+      ...problem.members,
       ...(account === null ? {} : { account }),
       ...(index === null ? {} : { index }),
       ...(refusal === "hold-not-open" ? { state: other } : {}),

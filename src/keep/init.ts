@@ -160,13 +160,13 @@ async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number)
 
 /** Fills an empty shard with its accounts from the books. */
 async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
-  const accounts = await sql<AccountState[]>`
-    SELECT account AS id, unit, state, credit_limit AS "creditLimit", balance, held, seq, opened_at AS time,
+  const accounts = await sql<(AccountState & { readonly opening: string })[]>`
+    SELECT account AS id, unit, opening, state, credit_limit AS "creditLimit", balance, held, seq, opened_at AS time,
       opened_at AS "openedAt"
     FROM accounts ORDER BY account`;
   const rows = accounts
     .filter(({ id }) => shardOf(id, shards) === shard)
-    .flatMap((account) => [account.id, formatRow(account)]);
+    .flatMap((account) => [account.id, formatRow(account), account.opening]);
   const args = [epoch, String(shards), "0", ...rows];
   await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
 }

@@ -3,7 +3,7 @@ import { openingHash } from "../ledger/content-hash.ts";
 import { messageOf } from "../errors.ts";
 import { type AccountId, type AccountStatus, type Metadata, WORLD } from "../ledger/account.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
-import { INITIAL, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { entriesOf, type Place } from "../ledger/event-results.ts";
 import { eventId } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
@@ -144,7 +144,7 @@ class Collector {
     switch (event.type) {
       case "open": {
         const { account, unit, name, metadata, creditLimit, time, id } = event;
-        const opening = id === INITIAL ? "" : openingHash(event);
+        const opening = openingHash(event);
         const opened = { account, unit, name, metadata, opening, credit_limit: creditLimit };
         this.#opened.push({ ...opened, opened_at: time, command: id });
         this.#newLimits.push(newLimit({ id: account, creditLimit, seq: 0 }, event));

@@ -16,9 +16,10 @@
  * 12. `condition-failed`: one of the conditions does not hold.
  * 13. `limit-exceeded`: the balance, less what is held, would be below -limit.
  * 14. `balance-out-of-range`: the balance would be above 2^53 - 1.
- * 15. `limit-too-low`: the balance, less what is held, is already below -(new limit).
- * 16. `account-not-empty`: an account with a balance or open holds is not closed.
- * 17. `shards-apart`: the accounts are on several shards.
+ * 15. `metadata-too-large`: it would be, together with what there is.
+ * 16. `limit-too-low`: the balance, less what is held, is already below -(new limit).
+ * 17. `account-not-empty`: an account with a balance or open holds is not closed.
+ * 18. `shards-apart`: the accounts are on several shards.
  *
  * A refused command changes nothing. All refusals but the first are remembered under the command's id, like any outcome.
  */
@@ -37,6 +38,7 @@ export const REFUSALS = [
   "condition-failed",
   "limit-exceeded",
   "balance-out-of-range",
+  "metadata-too-large",
   "limit-too-low",
   "account-not-empty",
   "shards-apart",

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Outcome } from "../../src/ledger/ledger.ts";
 import { MONEY_CENTS_MAX } from "../../src/ledger/rules.ts";
 import {
   accepted,
@@ -51,7 +52,7 @@ export function accountsSection(the: () => Moves): void {
     const account = await ledger.account(NOBODY);
     if (account === null) throw new Error("it is not there");
     expect(account).toMatchObject({ name: "new", creditLimit: 3, balance: 5 });
-    for (const id of ["key:o", "req:o", "key:o"] as const)
+    for (const id of ["key:o", requestId(), "key:p"] as const)
       expect(await ledger.submit({ ...command, id })).toEqual({
         type: "accepted",
         result: { type: "account", account, opened: false },
@@ -68,6 +69,49 @@ export function accountsSection(the: () => Moves): void {
         refused("account-exists", { account: NOBODY }),
       );
     expect(await ledger.account(NOBODY)).toEqual(account);
+  });
+
+  test("an opening of what is there already is remembered under its key, as it was answered", async () => {
+    const { ledger } = the();
+    const command = open(7, { account: NOBODY, ...opening });
+    await ledger.submit(command);
+    resultOf(await ledger.submit(change(NOBODY, { state: "frozen", name: "one" })));
+    const again = { ...command, id: "key:again" } as const;
+    const answer = await ledger.submit(again);
+    expect(answer).toMatchObject({
+      replayed: false,
+      result: { opened: false, account: { state: "frozen", name: "one" } },
+    });
+    resultOf(await ledger.submit(change(NOBODY, { state: "closed", name: "two" })));
+    expect(await ledger.submit(again)).toEqual({ ...answer, replayed: true });
+    expect(await ledger.submit({ ...again, creditLimit: 8 })).toEqual(refused("key-reused"));
+    expect(await ledger.submit({ ...command, id: "key:closed" })).toMatchObject({
+      result: { opened: false, account: { state: "closed", name: "two" } },
+    });
+    expect(await ledger.account(NOBODY)).toMatchObject({ state: "closed", name: "two", seq: 0 });
+    // The same within a group.
+    const group = [{ ...command, id: "bat:0.k" } as const, open(0, { account: `${NOBODY}2` })];
+    const first = await ledger.submitAll(group);
+    if (first.type !== "done") throw new Error("refused");
+    expect(await ledger.submitAll(group)).toMatchObject({
+      outcomes: [{ ...first.outcomes[0], replayed: true }, {}],
+    });
+  });
+
+  test("the accounts of the start are opened again like any other", async () => {
+    const { ledger } = the();
+    const account = await ledger.account("1");
+    if (account === null) throw new Error("it is not there");
+    for (const id of ["key:start", requestId()] as const)
+      expect(await ledger.submit(open(account.creditLimit, { account: "1", id }))).toEqual({
+        type: "accepted",
+        result: { type: "account", account, opened: false },
+        replayed: false,
+      });
+    for (const other of [{ creditLimit: 1 }, { name: "x" }, { unit: "USD/2" }])
+      expect(await ledger.submit(open(account.creditLimit, { account: "1", ...other }))).toEqual(
+        refused("account-exists", { account: "1" }),
+      );
   });
 
   test("one id opened at once 50 times is opened once", async () => {
@@ -145,6 +189,52 @@ export function accountsSection(the: () => Moves): void {
       name: null,
       creditLimit: 10,
     });
+  });
+
+  const full = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`m${index}`, "x"]));
+
+  test("what metadata becomes, merged with what there is, has its bounds", async () => {
+    const { ledger, account } = the();
+    const id = await account(7, 0, { metadata: full });
+    const tooLarge = refused("metadata-too-large", { account: id });
+    const more = { metadata: { more: "x" }, creditLimit: 8, name: "n", state: "frozen" } as const;
+    expect(await ledger.submit(change(id, more))).toEqual(tooLarge);
+    expect(await ledger.submit(change(id, { metadata: { m0: "é".repeat(491) } }))).toEqual(tooLarge);
+    expect(await ledger.account(id)).toMatchObject({
+      creditLimit: 7,
+      name: null,
+      state: "open",
+      metadata: full,
+    });
+    resultOf(await ledger.submit(change(id, { metadata: { more: "x", m0: null } })));
+    resultOf(await ledger.submit(change(id, { metadata: { m0: "x", more: null } })));
+    resultOf(await ledger.submit(change(id, { metadata: { m0: "é".repeat(475) } })));
+    resultOf(await ledger.submit(change(id, { state: "closed" })));
+    expect(await ledger.submit(change(id, more))).toEqual(refused("account-closed", { account: id }));
+  });
+
+  test("a change that is sent again is looked for by what was asked, whatever the details have become", async () => {
+    const { ledger, account } = the();
+    const id = await account(7, 0, { name: "one", metadata: { a: "1" } });
+    const first = change(id, { id: "key:1", metadata: { b: "2" } });
+    const second = change(id, { id: "key:2", name: "two", metadata: { a: null } });
+    const outcomes = [await ledger.submit(first), await ledger.submit(second)];
+    resultOf(await ledger.submit(change(id, { name: "three", metadata: { b: null, ...full } })));
+    // Decided now, both of them would be too large.
+    const tooLarge = change(id, { id: "key:3", metadata: { c: "3" } });
+    const refusal = await ledger.submit(tooLarge);
+    expect(refusal).toEqual(refused("metadata-too-large", { account: id }));
+    resultOf(await ledger.submit(change(id, { metadata: { m0: null, m1: null } })));
+    for (const [command, outcome] of [
+      [first, outcomes[0]],
+      [second, outcomes[1]],
+      [tooLarge, refusal],
+    ] as const)
+      expect(await ledger.submit(command)).toEqual({ ...outcome, replayed: true } as Outcome);
+    expect(await ledger.submit({ ...first, metadata: { b: "3" } })).toEqual(refused("key-reused"));
+    const answer = await ledger.submitAll([first, tooLarge]);
+    expect(answer).toMatchObject({ type: "refused", index: 1, replayed: true });
+    expect(Object.keys((await ledger.account(id))?.metadata ?? {})).toHaveLength(18);
   });
 
   test("keys hold for openings and changes", async () => {

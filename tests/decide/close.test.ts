@@ -40,7 +40,7 @@ describeWithRedis("closing a ledger in Redis", () => {
     const begun = ledger.submit(debit("1"));
     await ledger.close();
     expect(proxy.losses).toBe(1);
-    expect(await begun).toMatchObject({ type: "accepted", account: { seq: 1 } });
+    expect(await begun).toMatchObject({ type: "accepted", result: { account: { seq: 1 } } });
     expect(await stand.events()).toHaveLength(1);
   });
 

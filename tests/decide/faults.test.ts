@@ -87,7 +87,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
       proxy.loseReplyAfter(bytes);
       expect(await ledger.submit(debit("1", 10))).toMatchObject({
         type: "accepted",
-        account: { seq: index + 1, balance: -10 * (index + 1) },
+        result: { account: { seq: index + 1, balance: -10 * (index + 1) } },
       });
       await eventually("the connection is back", () => admitted(ledger));
     }
@@ -189,7 +189,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     await eventually("it is back", () => admitted(ledger));
     expect(await ledger.submit(debit("1", 100))).toMatchObject({
       type: "accepted",
-      account: { balance: -100 },
+      result: { account: { balance: -100 } },
     });
   });
 
@@ -208,7 +208,7 @@ describeWithRedis(`faults between ledger and Redis, seed ${seed}`, () => {
     expect(await ledger.submit(late)).toMatchObject({
       type: "accepted",
       replayed: false,
-      account: { seq: 4 },
+      result: { account: { seq: 4 } },
     });
     expect(outcomeOf(await submitted(ledger, debit("1")))).toBe("none");
   });

@@ -80,7 +80,7 @@ describeWithRedis("what the ledger publishes to the feed", () => {
     const feed = { publish: () => never };
     const ledger = await stand.ledger({ feed });
     for (let index = 0; index < 5; index += 1)
-      expect(await ledger.submit(credit("1"))).toMatchObject({ account: { seq: index + 1 } });
+      expect(await ledger.submit(credit("1"))).toMatchObject({ result: { account: { seq: index + 1 } } });
     await ledger.close();
   });
 });

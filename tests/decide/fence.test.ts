@@ -217,7 +217,7 @@ describeWithRedis("the fence", () => {
     await stand.begin();
     stand.books.lastG = [0];
     await eventually("it is ready", () => admitted(ledger));
-    expect(await ledger.submit(credit("1"))).toMatchObject({ account: { seq: 1 } });
+    expect(await ledger.submit(credit("1"))).toMatchObject({ result: { account: { seq: 1 } } });
   });
 
   test("a new epoch in the same Redis, set up while the connection was cut: the books are asked", async () => {

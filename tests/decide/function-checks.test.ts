@@ -145,7 +145,7 @@ describeWithRedis("the functions check everything, then write", () => {
 
   test("a shard is set up only where there is nothing", async () => {
     const begin = () =>
-      failure(stand.call("razonete_begin", ["new", "1", "0", "1", "100 0 0 0 0 BRL/2 open 0"]));
+      failure(stand.call("razonete_begin", ["new", "1", "0", "1", "100 0 0 0 0 BRL/2 open 0", "h"]));
     for (const left of ["head", "account:1", "statement:1", "outbox"]) {
       await stand.begin();
       await apply(stand, [creditOf(1, 1, "req:0")]);

@@ -80,7 +80,10 @@ describeWithRedis("a ledger that nobody asks for anything", () => {
     await stand.begin();
     await eventually("the books are asked", () => stand.books.asked > asked);
     await eventually("it is ready", () => ledger.readiness().ready);
-    expect(await ledger.submit(credit("1"))).toMatchObject({ type: "accepted", account: { seq: 1 } });
+    expect(await ledger.submit(credit("1"))).toMatchObject({
+      type: "accepted",
+      result: { account: { seq: 1 } },
+    });
   });
 
   test("stays ready, and asks once at a time where Redis is silent", async () => {

@@ -133,7 +133,7 @@ describeWithRedis("a server with settings that the promise does not stand on", (
     expect(await ledger.submit(command)).toMatchObject({
       type: "accepted",
       replayed: false,
-      account: { seq: 1 },
+      result: { account: { seq: 1 } },
     });
     await eventually("it says that it goes on", () => lines.at(-1) === "Redis takes transactions again");
   });

@@ -132,10 +132,7 @@ export class Model {
         : new No("key-reused", null).refused;
     }
     const outcome = this.#outcome(command, true);
-    // What is as it was asked for already is nothing that was decided.
-    const isUnchanged =
-      outcome.type === "accepted" && outcome.result.type === "account" && !outcome.result.opened;
-    if (!isUnchanged) this.#state.keys.set(command.id, { content, outcome, since: this.#now });
+    this.#state.keys.set(command.id, { content, outcome, since: this.#now });
     return outcome;
   }
 
@@ -274,6 +271,8 @@ export class Model {
     const known = command.account === null ? null : this.account(command.account);
     if (known !== null) {
       if (this.#find(known.id)?.opening !== opening) throw new No("account-exists", known.id);
+      // Nothing changes, but a key is noted with it.
+      if (!command.id.startsWith("req:")) this.#decidedAt(Math.max(this.#now, known.time));
       return { type: "account", account: known, opened: false };
     }
     const { unit, name, metadata, creditLimit } = command;

@@ -1,13 +1,6 @@
 import { openingHash } from "../../src/ledger/content-hash.ts";
 import { type AccountId, type AccountState, type Party, WORLD } from "../../src/ledger/account.ts";
-import {
-  detailsIn,
-  formatDetails,
-  INITIAL,
-  type LedgerEvent,
-  parseEvent,
-  timeOf,
-} from "../../src/ledger/event.ts";
+import { detailsIn, formatDetails, type LedgerEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
 import { entriesOf, holdOf, type Place, transactionOf } from "../../src/ledger/event-results.ts";
 import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
 import type { EventId } from "../../src/ledger/transaction.ts";
@@ -92,7 +85,7 @@ class Tables {
       }
       case "open": {
         const { account, unit, name, metadata, creditLimit, time, id } = event;
-        const opening = id === INITIAL ? "" : openingHash(event);
+        const opening = openingHash(event);
         const opened = { account, unit, name, metadata, opening, state: "open", credit_limit: creditLimit };
         const row = { ...opened, balance: 0, held: 0, seq: 0, opened_at: time, command: id };
         this.#accounts.set(account, { ...row, shard: place.shard });

@@ -5,8 +5,9 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import type { BatchFeed } from "../../src/decide/ports.ts";
 import { RedisLedger, type RedisLedgerOptions } from "../../src/decide/redis-ledger.ts";
 import { headKey } from "../../src/decide/redis-client.ts";
-import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
+import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { shardOf } from "../../src/ledger/account-id.ts";
+import { openingHash } from "../../src/ledger/content-hash.ts";
 import { serversMissing } from "./servers/binaries.ts";
 import { type RedisServer, startRedis } from "./servers/redis.ts";
 import { TestBooks } from "./test-books.ts";
@@ -51,7 +52,7 @@ export class RedisStand implements AsyncDisposable {
     for (let shard = 0; shard < shards; shard += 1) {
       const accounts = INITIAL_CREDIT_LIMITS.flatMap((limit, index) => {
         const id = String(index + 1);
-        return shardOf(id, shards) === shard ? [id, `${limit} 0 0 0 0 BRL/2 open 0`] : [];
+        return shardOf(id, shards) === shard ? [id, `${limit} 0 0 0 0 BRL/2 open 0`, openingOf(limit)] : [];
       });
       await this.call("razonete_begin", [epoch, String(shards), "0", ...accounts], shard);
     }
@@ -113,6 +114,10 @@ export class RedisStand implements AsyncDisposable {
     this.#admin.destroy();
     await this.server.process.dispose();
   }
+}
+
+function openingOf(creditLimit: number): string {
+  return openingHash({ unit: CONTEST_UNIT, creditLimit, name: null, metadata: {} });
 }
 
 const outboxReply = z.array(z.tuple([z.string(), z.array(z.string())]));

@@ -1,5 +1,5 @@
 import { openingHash } from "../../ledger/content-hash.ts";
-import { formatDetails, INITIAL, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
+import { formatDetails, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
@@ -79,7 +79,7 @@ export class EventRows {
       case "open": {
         const { account, time, creditLimit, id, unit } = event;
         const hash = this.#hash.ofText(account);
-        const opening = id === INITIAL ? "" : openingHash(event);
+        const opening = openingHash(event);
         this.#row(ACCOUNT, account, 0, ["o", account, time, id, unit, opening].join(" "));
         this.#row(LIMIT, account, 1, ["l", account, 1, creditLimit, 0, time, id].join(" "));
         const details = this.#row(DETAILS, account, 0, ["n", account, detailsText(event)].join(" "));

@@ -115,20 +115,43 @@ local function copy(row)
   return made
 end
 
---- What a group of commands may change, to take it back as a whole.
+-- What commands change of a batch, beside its lists.
+local TABLES = { 'accounts', 'holds', 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }
+
+--- Copies of the rows that are looked at, so that those of the table stay as they are.
+local function copies_of(rows)
+  return setmetatable({}, {
+    __index = function(copies, id)
+      local row = rows[id]
+      if row then
+        row = copy(row)
+        row.entries_count = row.entries and #row.entries
+      end
+      copies[id] = row
+      return row
+    end,
+  })
+end
+
+--- Begins a group, of which all is kept or nothing. It costs what the group itself changes, however large the batch is.
 local function savepoint(batch)
-  local saved = { accounts = {}, holds = {}, counts = { #batch.events, #batch.seen, #batch.remembered } }
-  for id, account in pairs(batch.accounts) do
-    saved.accounts[id] = account and copy(account)
-    if account and account.entries then saved.accounts[id].entries_count = #account.entries end
-  end
-  for id, hold in pairs(batch.holds) do
-    saved.holds[id] = hold and copy(hold)
-  end
-  for _, name in ipairs({ 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }) do
-    saved[name] = copy(batch[name])
+  local saved = { events = #batch.events, seen = #batch.seen, remembered = #batch.remembered }
+  for _, name in ipairs(TABLES) do
+    local before = batch[name]
+    saved[name] = before
+    batch[name] = (name == 'accounts' or name == 'holds') and copies_of(before) or setmetatable({}, { __index = before })
   end
   return saved
+end
+
+local function keep_group(batch, saved)
+  for _, name in ipairs(TABLES) do
+    local before = saved[name]
+    for key, value in pairs(batch[name]) do
+      before[key] = value
+    end
+    batch[name] = before
+  end
 end
 
 local function shorten(list, count)
@@ -138,14 +161,13 @@ local function shorten(list, count)
 end
 
 local function roll_back(batch, saved)
-  shorten(batch.events, saved.counts[1])
-  shorten(batch.seen, saved.counts[2])
-  shorten(batch.remembered, saved.counts[3])
-  for _, account in pairs(saved.accounts) do
+  for _, account in pairs(batch.accounts) do
     if account and account.entries then shorten(account.entries, account.entries_count) end
   end
-  batch.accounts, batch.holds = saved.accounts, saved.holds
-  for _, name in ipairs({ 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }) do
+  for _, name in ipairs({ 'events', 'seen', 'remembered' }) do
+    shorten(batch[name], saved[name])
+  end
+  for _, name in ipairs(TABLES) do
     batch[name] = saved[name]
   end
 end
@@ -179,7 +201,9 @@ local function decide_group(batch, argv, from, now, full, reply)
     reply[#reply + 1] = answer
     at = at + FIELDS
   end
-  if refused then
+  if not refused then
+    keep_group(batch, saved)
+  else
     roll_back(batch, saved)
     -- Nothing of the others was done, nor is it remembered; only that which was refused is.
     local place = first + (refused - from) / FIELDS - 1
@@ -236,7 +260,7 @@ local function write(batch, head, outbox, now)
   else
     redis.call('HSET', head, 'time', time)
   end
-  if #rows > 0 then redis.call('MSET', unpack(rows)) end
+  set_all(rows)
   for id, account in pairs(batch.accounts) do
     local entries = account and account.entries
     if entries and #entries > 0 then

@@ -139,13 +139,20 @@ local function decide_entry(batch, kind, id, account_id, amount, description, no
     row_of(account), id, details)
 end
 
+local function change_event(account_id, account, id, content, details, now)
+  return ('a %s %d %s %s %s %s'):format(account_id, math.max(now, account.time), row_of(account), id,
+    content_of(content), details)
+end
+
 function decide.o(batch, id, account_id, amount, content, body, now)
   local account = batch.accounts[account_id]
   local details = batch.details[account_id]
   if account then
-    -- What it was opened with stands before its details.
-    if details and string.sub(details, 1, #body.opening + 1) == body.opening .. ' ' then return false end
-    return nil, 'account-exists/' .. account_id
+    local opening, rest = string.match(details or '', '^(%S*) (.*)$')
+    if opening ~= body.opening then return nil, 'account-exists/' .. account_id end
+    -- It was opened just so before. Only a key has to be remembered.
+    if content == '' then return false end
+    return change_event(account_id, account, id, content, rest, now)
   end
   if details or redis.call('EXISTS', batch.prefix .. 'statement:' .. account_id) > 0 then
     error('account ' .. account_id .. ' is there already')
@@ -166,7 +173,8 @@ function decide.a(batch, id, account_id, amount, content, body, now)
   if not account then return nil, 'account-unknown/' .. account_id end
   local opening, before = string.match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
   -- The details were read before they were changed: whoever asks has to read them again.
-  if body.details and body.before ~= before then return nil, '~' end
+  if body.before and body.before ~= before then return nil, '~' end
+  if body.unfit and account.state ~= 'closed' then return nil, 'metadata-too-large/' .. account_id end
   local refusal = rules.changeAccount(account, body.limit or account.creditLimit, body.state or account.state)
   if refusal then return nil, refusal .. '/' .. account_id end
   account.changed = true
@@ -174,8 +182,7 @@ function decide.a(batch, id, account_id, amount, content, body, now)
     batch.details[account_id] = opening .. ' ' .. body.details
     batch.written['details:' .. account_id] = batch.details[account_id]
   end
-  return ('a %s %d %s %s %s %s'):format(account_id, math.max(now, account.time), row_of(account), id,
-    content_of(content), body.details or before)
+  return change_event(account_id, account, id, content, body.details or before, now)
 end
 
 function decide.t(batch, id, _, _, content, body, now)

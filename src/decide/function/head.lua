@@ -44,7 +44,8 @@ razonete_apply     applies a batch, one command after the other; all checks come
          content  a hash of what the id stands for; empty for req ids, which nobody chooses
          text     description for c and d; the refusal for x; else JSON:
                   o  unit, opening (a hash of all that it is opened with), details (JSON in a text)
-                  a  limit, state, details; before (the details as they were read); each may be missing
+                  a  limit, state, details; before (the details as they were read); unfit (true: what the details would
+                     become is too large); each may be missing
                   t  postings (from, to, amount, ...), conditions (account, what, least, most, ...), details,
                      reverses, dry
                   h  to, seconds, details
@@ -54,7 +55,8 @@ razonete_apply     applies a batch, one command after the other; all checks come
          in the batch, a space, the event, for p and r a line feed and the hold; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
          "?" instead of "!" if it had been decided before. "#" if the outbox is full, "~" if it is to be sent again, "-"
          if another one of its group was refused: then the command was not decided, and is not remembered. "*", the
-         row of an account that was opened just so before, a space, its details
+         row of an account that was opened just so before, a space, its details; with a content it is an event like
+         others, of a change that changes nothing, since the key is remembered with it
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
 razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
@@ -100,7 +102,7 @@ razonete_found     takes the mark away again: the books have got that batch, whi
 
 razonete_begin     sets up an empty shard, which has no head, no outbox, and none of these accounts
   KEYS   head
-  ARGV   epoch, shards, g, then for each account two: id, row
+  ARGV   epoch, shards, g, then for each account three: id, row, opening (a hash of all that it is opened with)
   REPLY  OK
   ERRORS NOTEMPTY
 

@@ -4,6 +4,8 @@ local STATEMENT_ENTRIES = 10
 -- A statement is cut to its length when this many entries were added. It costs less than at each entry.
 local TRIM_ENTRIES = 8
 local FIELDS = 6
+-- As many values go into one command. Lua's stack holds 8,000.
+local VALUES_MAX = 2000
 local WORLD = '@world'
 
 --- The outside: no rule changes it, and nothing of it is written.
@@ -56,24 +58,35 @@ local function want(wanted, key, what, name)
   wanted.names[count] = name
 end
 
---- Reads the keys at once, and puts each into the table of what it is; false where there is none.
+--- Reads the keys, and puts each into the table of what it is; false where there is none.
 local function read_wanted(wanted, into)
-  if #wanted.keys == 0 then return end
-  local absent = {}
-  for index, row in ipairs(redis.call('MGET', unpack(wanted.keys))) do
-    local what, name = wanted.what[index], wanted.names[index]
-    if not row then
-      absent[#absent + 1] = wanted.keys[index]
-    elseif what == 'accounts' then
-      row = account_of(name, row)
-    elseif what == 'holds' then
-      row = hold_of(name, row)
+  local keys = wanted.keys
+  for from = 1, #keys, VALUES_MAX do
+    local absent = {}
+    local rows = redis.call('MGET', unpack(keys, from, math.min(from + VALUES_MAX - 1, #keys)))
+    for offset, row in ipairs(rows) do
+      local index = from + offset - 1
+      local what, name = wanted.what[index], wanted.names[index]
+      if not row then
+        absent[#absent + 1] = keys[index]
+      elseif what == 'accounts' then
+        row = account_of(name, row)
+      elseif what == 'holds' then
+        row = hold_of(name, row)
+      end
+      into[what][name] = row
     end
-    into[what][name] = row
+    -- MGET finds nothing where a key is of another type.
+    if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
+      error('a key of this batch is no text')
+    end
   end
-  -- MGET finds nothing where a key is of another type.
-  if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
-    error('a key of this batch is no text')
+end
+
+--- Sets keys to values, which stand behind each other in the list.
+local function set_all(rows)
+  for from = 1, #rows, VALUES_MAX do
+    redis.call('MSET', unpack(rows, from, math.min(from + VALUES_MAX - 1, #rows)))
   end
 end
 

@@ -4,12 +4,12 @@ local function begin(keys, argv)
   local head = keys[1]
   local prefix = string.sub(head, 1, -5)
   local found = redis.call('EXISTS', head, prefix .. 'outbox')
-  for at = 4, #argv, 2 do
+  for at = 4, #argv, 3 do
     found = found + redis.call('EXISTS', prefix .. 'account:' .. argv[at], prefix .. 'statement:' .. argv[at])
   end
   if found > 0 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
-  for at = 4, #argv, 2 do
-    redis.call('SET', prefix .. 'account:' .. argv[at], argv[at + 1])
+  for at = 4, #argv, 3 do
+    redis.call('MSET', prefix .. 'account:' .. argv[at], argv[at + 1], prefix .. 'details:' .. argv[at], argv[at + 2] .. ' ')
   end
   redis.call('HSET', head, 'epoch', argv[1], 'version', VERSION, 'shards', argv[2], 'g', argv[3])
   return redis.status_reply('OK')

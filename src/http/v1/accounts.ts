@@ -1,8 +1,6 @@
 import { z } from "zod";
-import type { AccountId } from "../../ledger/account.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
-import { type FieldError, toResponse } from "../problems.ts";
+import { toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { okJson } from "./answers.ts";
@@ -10,10 +8,8 @@ import {
   accountId,
   accountStatus,
   amountOrZero,
-  isMetadata,
   members,
   metadata,
-  METADATA_RULE,
   metadataOf,
   name,
   unit,
@@ -64,21 +60,7 @@ export const changeAccount: Operation<z.infer<typeof change>> = {
     ...(body.name === undefined ? {} : { name: body.name }),
     ...(body.metadata === undefined ? {} : { metadata: body.metadata }),
   }),
-  check: mergedMetadata,
 };
-
-/** What the account's metadata becomes has to keep the bounds, too. The ledger merges; it knows no bounds. */
-async function mergedMetadata(
-  ledger: Ledger,
-  { metadata: patch }: z.infer<typeof change>,
-  id: AccountId,
-): Promise<readonly FieldError[]> {
-  // Taking members away always fits.
-  if (patch === undefined || Object.values(patch).every((text) => text === null)) return [];
-  const account = await ledger.account(id);
-  if (account === null || isMetadata({ ...account.metadata, ...patch })) return [];
-  return [{ pointer: "#/metadata", detail: `metadata, merged with what there is, ${METADATA_RULE}` }];
-}
 
 export async function getAccount({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const query = parseNoQuery(request);

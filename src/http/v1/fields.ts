@@ -132,7 +132,7 @@ export const METADATA_RULE =
 
 export const metadata = field<MetadataPatch>(isMetadata, METADATA_RULE);
 
-export function isMetadata(value: unknown): value is MetadataPatch {
+function isMetadata(value: unknown): value is MetadataPatch {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   let count = 0;
   let bytes = 0;
