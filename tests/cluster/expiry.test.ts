@@ -59,20 +59,15 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
 
   /** How long after its time each hold ended, by the ledger's clock, once all of them have in the books. */
   async function lateness(ids: readonly string[]): Promise<number[]> {
-    const places = ids.map((id) => id.slice(1).split("-").map(Number));
-    const late: number[] = [];
-    await eventually("the books have every expiry", async () => {
-      const open = await sql`SELECT FROM holds WHERE state = 'open' LIMIT 1`;
-      return open.length === 0;
-    });
-    for (const [shard = 0, g = 0, event = 0] of places) {
-      const [row] = await sql<{ state: string; late: number }[]>`
+    let ended: { readonly state: string; readonly late: number }[] = [];
+    await eventually("the books have the end of every hold", async () => {
+      ended = await sql<{ state: string; late: number }[]>`
         SELECT state, ended_at - expires_at AS late FROM holds
-        WHERE shard = ${shard} AND g = ${g} AND event = ${event}`;
-      expect(row?.state).toBe("expired");
-      late.push(row?.late ?? -1);
-    }
-    return late;
+        WHERE state <> 'open' AND concat_ws('-', 'h' || shard, g, event) IN ${sql(ids.map(placeIn))}`;
+      return ended.length === ids.length;
+    });
+    expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(["expired"]));
+    return ended.map(({ late }) => late);
   }
 
   test("each has its event within 2 s, also on shards that nobody uses", async () => {
@@ -88,13 +83,16 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
 
   test("the same where the active writer was killed meanwhile: the standby does it", async () => {
     const ids = await Promise.all(accounts.map((id) => hold(id, 2)));
-    const active = await Promise.all(
-      cluster.writers.map(
-        async (writer) => (await Bun.file(writer.logFile).text()).match(/is active/g)?.length ?? 0,
-      ),
-    );
-    expect(active.toSorted()).toEqual([0, SHARDS]);
-    const writer = cluster.writers[active.indexOf(SHARDS)];
+    const [writer] = (
+      await Promise.all(
+        cluster.writers.map(async (each) => ({
+          each,
+          leads: (await Bun.file(each.logFile).text()).match(/this writer is active/g)?.length ?? 0,
+        })),
+      )
+    )
+      .toSorted((a, b) => b.leads - a.leads)
+      .map(({ each }) => each);
     await Bun.sleep(1_500);
     await writer?.kill();
     for (const late of await lateness(ids)) expect(late).toBeWithin(0, LATE_MICROS_MAX + TAKEOVER_MICROS_MAX);
@@ -127,3 +125,8 @@ describe.skipIf(serversMissing !== null)(`holds that nobody asks for (seed ${see
     expect(cluster.run("audit").exitCode).toBe(0);
   });
 });
+
+/** An id of a hold, without the microseconds at its end. */
+function placeIn(id: string): string {
+  return id.split("-").slice(0, 3).join("-");
+}

@@ -16,6 +16,8 @@ const KEY_HOURS = 48;
 
 interface Reply {
   readonly status: number;
+  /** Of what was made. */
+  readonly id: string;
   readonly headers: Headers;
   readonly text: string;
   readonly body: Record<string, unknown>;
@@ -55,12 +57,8 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     });
     const text = await response.text();
     const isJson = response.headers.get("content-type")?.endsWith("json") === true;
-    return {
-      status: response.status,
-      headers: response.headers,
-      text,
-      body: isJson ? Object(JSON.parse(text)) : {},
-    };
+    const json = isJson ? Object(JSON.parse(text)) : {};
+    return { status: response.status, id: String(json.id), headers: response.headers, text, body: json };
   }
 
   const get = (path: string, headers: Record<string, string> = {}) => ask("GET", path, undefined, headers);
@@ -70,7 +68,7 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     const made = await ask("POST", path, body);
     expect([made.status, made.text]).toEqual([201, expect.any(String)]);
     const location = made.headers.get("location") ?? "";
-    expect(decodeURI(location)).toBe(`${path}/${made.body["id"]}`);
+    expect(decodeURI(location)).toBe(`${path}/${made.id}`);
     const reads = await Promise.all(
       ["api-1", "api-2"].map((api) => ask("GET", location, undefined, {}, api)),
     );
@@ -123,7 +121,7 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
 
     const page = await listed("/v1/accounts?unit=CREDITS%2F2&limit=1", 1);
     const [, next = ""] = /^<(.+)>; rel="next"$/.exec(page.headers.get("link") ?? "") ?? [];
-    expect(next).toContain(`cursor=${page.body["next"]}`);
+    expect(next).toEndWith(`cursor=${String(page.body["next"])}`);
     const last = await listed(next, 1);
     expect([last.body["next"], last.headers.get("link")]).toEqual([null, null]);
     await listed("/v1/accounts?metadata.tier=2&name=A&state=open&balance_gt=-1&balance_lt=1", 1);
@@ -148,21 +146,21 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     expect(read).toEqual({ ...transaction, reversed_by: null });
     const refused = await ask("POST", "/v1/transactions", body);
     expect([refused.status, refused.body]).toMatchObject([422, { index: 0, account: "shop" }]);
-    const tried = await ask("POST", "/v1/transactions", { ...body, conditions: [], dry_run: true });
+    const tried = await ask("POST", "/v1/transactions", { ...body, conditions: null, dry_run: true });
     expect([tried.status, tried.body["id"]]).toEqual([200, null]);
 
-    const path = `/v1/transactions/${made.body["id"]}/reversal`;
+    const path = `/v1/transactions/${made.id}/reversal`;
     const key = { "Idempotency-Key": "undo-1" };
     const undone = await ask("POST", path, undefined, key);
-    expect([undone.status, undone.body["reverses"]]).toEqual([201, made.body["id"]]);
+    expect([undone.status, undone.body["reverses"]]).toEqual([201, made.id]);
     expect(undone.headers.get("idempotency-replayed")).toBeNull();
     const again = await ask("POST", path, undefined, key, "api-2");
     expect([again.status, again.text]).toEqual([201, undone.text]);
     expect(again.headers.get("idempotency-replayed")).toBe("true");
     const twice = await ask("POST", path);
-    expect([twice.status, twice.body["reversal"]]).toEqual([422, undone.body["id"]]);
-    const { body: found } = await ask("GET", `/v1/transactions/${made.body["id"]}`, undefined, {}, "api-2");
-    expect(found["reversed_by"]).toBe(undone.body["id"]);
+    expect([twice.status, twice.body["reversal"]]).toEqual([422, undone.id]);
+    const { body: found } = await ask("GET", `/v1/transactions/${made.id}`, undefined, {}, "api-2");
+    expect(found["reversed_by"]).toBe(undone.id);
     await listed("/v1/transactions?reference=order-1", 1);
     await listed("/v1/transactions?account=shop", 2);
   });
@@ -173,18 +171,18 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     const { account, ...hold } = made.body;
     expect(account).toMatchObject({ balance: 500, held: 400, available: 110 });
     expect(read).toEqual(hold);
-    const captured = await ask("POST", `/v1/holds/${hold["id"]}/capture`, { amount: 150 });
+    const captured = await ask("POST", `/v1/holds/${made.id}/capture`, { amount: 150 });
     expect([captured.status, captured.body]).toMatchObject([
       200,
       { state: "captured", captured: 150, account: { balance: 350, held: 0 } },
     ]);
-    const { body: ended } = await ask("GET", `/v1/holds/${hold["id"]}`, undefined, {}, "api-2");
+    const { body: ended } = await ask("GET", `/v1/holds/${made.id}`, undefined, {}, "api-2");
     expect(ended).toMatchObject({ state: "captured", transaction: captured.body["transaction"] });
-    const late = await ask("POST", `/v1/holds/${hold["id"]}/release`);
+    const late = await ask("POST", `/v1/holds/${made.id}/release`);
     expect([late.status, late.body["state"]]).toEqual([422, "captured"]);
 
     const { made: second } = await make("/v1/holds", { from: "{a}:wallet", amount: 1 });
-    expect((await ask("POST", `/v1/holds/${second.body["id"]}/release`)).body["state"]).toBe("released");
+    expect((await ask("POST", `/v1/holds/${second.id}/release`)).body["state"]).toBe("released");
     await make("/v1/holds", { from: "{a}:wallet", amount: 2, expires_in: 1 });
     await Bun.sleep(1_000 + 2_000);
     await listed("/v1/holds?state=expired&account=%7Ba%7D:wallet", 1);
