@@ -35,8 +35,10 @@ export const bounds = {
   hold_seconds_max: 2_592_000,
   /** `Idempotency-Key`, visible ASCII characters. */
   idempotency_key_characters_max: 255,
-  /** How long the outcome of a command with an `Idempotency-Key` is remembered. */
+  /** How long the outcome of a command with an `Idempotency-Key` is remembered, where nothing else is set. */
   idempotency_key_kept_seconds: 24 * 60 * 60,
+  /** What may be set instead. */
+  idempotency_hours_max: 168,
   /** Entries in a statement (contract). */
   statement_entries_max: 10,
   /** As many characters of a description are in a statement. */

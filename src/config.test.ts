@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import {
   environmentOfStack,
+  flagsKeptByNpm,
   readApiConfig,
   readInitConfig,
   readServeConfig,
@@ -21,6 +22,8 @@ test("the defaults: this machine only, port 9999, ./data", () => {
     },
     dataFile: resolve("data/razonete.db"),
     drainMilliseconds: 500,
+    initialAccounts: true,
+    keyHours: null,
   });
 });
 
@@ -30,6 +33,8 @@ test("a flag counts over its variable, a variable over the default, an empty var
     address: { host: "0.0.0.0", hostFrom: "the variable HOST", port: 2000, portFrom: "--port" },
     dataFile: "/var/lib/razonete/razonete.db",
     drainMilliseconds: 500,
+    initialAccounts: true,
+    keyHours: null,
   });
 });
 
@@ -83,20 +88,77 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
 });
 
 test("init takes the number of shards, or leaves it to the books", () => {
-  expect(readInitConfig({ DATABASE_URL }).shards).toBeNull();
-  expect(readInitConfig({ DATABASE_URL, SHARDS: "4" }).shards).toBe(4);
+  expect(readInitConfig({}, { DATABASE_URL }).shards).toBeNull();
+  expect(readInitConfig({}, { DATABASE_URL, SHARDS: "4" }).shards).toBe(4);
   for (const SHARDS of ["0", "65", "two"]) {
-    expect(() => readInitConfig({ DATABASE_URL, SHARDS })).toThrow("SHARDS must be an integer from 1 to 64");
+    expect(() => readInitConfig({}, { DATABASE_URL, SHARDS })).toThrow(
+      "SHARDS must be an integer from 1 to 64",
+    );
   }
 });
 
 test("a variable that a stack hands on is refused before anything is started", () => {
-  expect(environmentOfStack({ SHARDS: "2", DURABILITY: "relaxed", FOO: "x" }).own).toEqual({
+  expect(environmentOfStack({}, { SHARDS: "2", DURABILITY: "relaxed", FOO: "x" }).own).toEqual({
     SHARDS: "2",
     DURABILITY: "relaxed",
   });
-  for (const wrong of [{ DURABILITY: "Relaxed" }, { OUTBOX_BATCHES_MAX: "-1" }, { SHARDS: "x" }]) {
+  for (const wrong of [
+    { DURABILITY: "Relaxed" },
+    { OUTBOX_BATCHES_MAX: "-1" },
+    { SHARDS: "x" },
+    { INITIAL_ACCOUNTS: "0" },
+    { IDEMPOTENCY_HOURS: "0" },
+  ]) {
     const [name = ""] = Object.keys(wrong);
-    expect(() => environmentOfStack({ ...wrong })).toThrow(new RegExp(`the variable ${name} must be`));
+    expect(() => environmentOfStack({}, { ...wrong })).toThrow(new RegExp(`the variable ${name} must be`));
   }
+});
+
+test("INITIAL_ACCOUNTS and --no-initial-accounts, for both shapes and the stack", () => {
+  const none = { INITIAL_ACCOUNTS: "none" };
+  const off = { initialAccounts: false };
+  for (const read of [
+    (flags: typeof off | undefined, environment: Record<string, string>) =>
+      readServeConfig(flags ?? {}, environment).initialAccounts,
+    (flags: typeof off | undefined, environment: Record<string, string>) =>
+      readInitConfig(flags, { DATABASE_URL, ...environment }).initialAccounts,
+  ]) {
+    expect(read(undefined, {})).toBe(true);
+    expect(read(undefined, { INITIAL_ACCOUNTS: "contest" })).toBe(true);
+    expect(read(undefined, none)).toBe(false);
+    expect(read(off, {})).toBe(false);
+    // A flag counts over its variable.
+    expect(read(off, { INITIAL_ACCOUNTS: "contest" })).toBe(false);
+    expect(() => read(undefined, { INITIAL_ACCOUNTS: "false" })).toThrow(
+      new StartError('the variable INITIAL_ACCOUNTS must be contest or none, not "false".'),
+    );
+  }
+  expect(environmentOfStack(off, {}).own).toEqual(none);
+  expect(environmentOfStack({ initialAccounts: true }, none).own).toEqual(none);
+});
+
+test("IDEMPOTENCY_HOURS: 1 to 168, or as it was", () => {
+  for (const [text, hours] of [
+    ["", null],
+    ["1", 1],
+    ["168", 168],
+  ] as const) {
+    expect(readServeConfig({}, { IDEMPOTENCY_HOURS: text }).keyHours).toBe(hours);
+    expect(readInitConfig({}, { DATABASE_URL, IDEMPOTENCY_HOURS: text }).keyHours).toBe(hours);
+  }
+  for (const text of ["0", "169", "1.5", "a day"]) {
+    const error = new StartError(
+      `the variable IDEMPOTENCY_HOURS must be an integer from 1 to 168, not "${text}".`,
+    );
+    expect(() => readServeConfig({}, { IDEMPOTENCY_HOURS: text })).toThrow(error);
+    expect(() => readInitConfig({}, { DATABASE_URL, IDEMPOTENCY_HOURS: text })).toThrow(error);
+  }
+});
+
+test("what npm kept for itself is found, also a flag that says no", () => {
+  const flags = ["--port", "--no-initial-accounts"];
+  const npm = { npm_package_name: "razonete", npm_lifecycle_event: "start" };
+  expect(flagsKeptByNpm(flags, npm).kept).toEqual([]);
+  expect(flagsKeptByNpm(flags, { ...npm, npm_config_initial_accounts: "" }).kept).toEqual([flags[1] ?? ""]);
+  expect(flagsKeptByNpm(flags, { ...npm, npm_config_port: "true" }).kept).toEqual(["--port"]);
 });

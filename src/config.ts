@@ -18,9 +18,19 @@ export interface ServeFlags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly data?: string | undefined;
+  /** False: `--no-initial-accounts`. */
+  readonly initialAccounts?: boolean | undefined;
 }
 
-export interface ServeConfig {
+/** What a ledger begins with, and how long it remembers clients' keys. */
+export interface LedgerSettings {
+  /** Whether it begins with the contest's accounts. One that has begun keeps what it has. */
+  readonly initialAccounts: boolean;
+  /** `null`: as it was set before, at first 24. So a start that does not name it cannot change it by mistake. */
+  readonly keyHours: number | null;
+}
+
+export interface ServeConfig extends LedgerSettings {
   readonly address: TcpAddress;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
@@ -30,12 +40,32 @@ export interface ServeConfig {
 
 export const SERVE_DEFAULTS = { HOST: "127.0.0.1", PORT: "9999", DATA_DIR: "data", DRAIN_MS: "500" } as const;
 
+const ledgerSettings = {
+  INITIAL_ACCOUNTS: z.enum(["contest", "none"], "must be contest or none"),
+  IDEMPOTENCY_HOURS: optionalInteger(1, bounds.idempotency_hours_max),
+};
+
 const serveSettings = z.object({
   HOST: host(),
   PORT: integer(0, 65_535),
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
+  ...ledgerSettings,
 });
+
+/** @param flag that of `--no-initial-accounts`: false if it is given */
+function givenLedgerSettings(
+  environment: Environment,
+  flag: boolean | undefined,
+): Record<keyof typeof ledgerSettings, Setting> {
+  return {
+    INITIAL_ACCOUNTS: setting(environment, "INITIAL_ACCOUNTS", "contest", {
+      name: "--no-initial-accounts",
+      text: flag === false ? "none" : undefined,
+    }),
+    IDEMPOTENCY_HOURS: setting(environment, "IDEMPOTENCY_HOURS"),
+  };
+}
 
 /** @throws StartError that names every wrong setting, not only the first */
 export function readServeConfig(flags: ServeFlags, environment: Environment = process.env): ServeConfig {
@@ -44,12 +74,16 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
+    ...givenLedgerSettings(environment, flags.initialAccounts),
   };
-  const { HOST, PORT, DATA_DIR, DRAIN_MS } = parse(serveSettings, given);
+  const settings = parse(serveSettings, given);
+  const { HOST, PORT, DATA_DIR, DRAIN_MS } = settings;
   return {
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
+    initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
+    keyHours: settings.IDEMPOTENCY_HOURS,
   };
 }
 
@@ -71,7 +105,7 @@ function serverSettings(environment: Environment): Record<keyof typeof servers, 
   };
 }
 
-export interface InitConfig {
+export interface InitConfig extends LedgerSettings {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** `null`: not set. */
@@ -81,16 +115,29 @@ export interface InitConfig {
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
-  SHARDS: z.union([z.literal("").transform(() => null), integer(1, bounds.shards_max)], {
-    error: `must be an integer from 1 to ${bounds.shards_max}`,
-  }),
+  SHARDS: optionalInteger(1, bounds.shards_max),
+  ...ledgerSettings,
 });
 
 /** @throws StartError that names every setting that is wrong */
-export function readInitConfig(environment: Environment = process.env): InitConfig {
+export function readInitConfig(
+  flags: Pick<ServeFlags, "initialAccounts"> = {},
+  environment: Environment = process.env,
+): InitConfig {
   const { DATABASE_URL, REDIS_URL } = serverSettings(environment);
-  const settings = parse(initSettings, { DATABASE_URL, REDIS_URL, SHARDS: setting(environment, "SHARDS") });
-  return { databaseUrl: settings.DATABASE_URL, redisUrl: settings.REDIS_URL, shards: settings.SHARDS };
+  const settings = parse(initSettings, {
+    DATABASE_URL,
+    REDIS_URL,
+    SHARDS: setting(environment, "SHARDS"),
+    ...givenLedgerSettings(environment, flags.initialAccounts),
+  });
+  return {
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    shards: settings.SHARDS,
+    initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
+    keyHours: settings.IDEMPOTENCY_HOURS,
+  };
 }
 
 /** DURABILITY: whether servers that answer before it is on disk are refused. */
@@ -193,12 +240,19 @@ function url(...schemes: readonly string[]) {
 /** Variables that every process of a stack inherits from the process that starts the stack. */
 const STACK_VARIABLES = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 /** Variables that only the ledger's own processes inherit. The stack itself sets the addresses they use. */
-const STACK_OWN_VARIABLES = ["SHARDS", "DURABILITY", "OUTBOX_BATCHES_MAX"];
+const STACK_OWN_VARIABLES = [
+  "SHARDS",
+  "DURABILITY",
+  "OUTBOX_BATCHES_MAX",
+  "INITIAL_ACCOUNTS",
+  "IDEMPOTENCY_HOURS",
+];
 
 const stackSettings = z.object({
   SHARDS: initSettings.shape.SHARDS,
   DURABILITY: durability,
   OUTBOX_BATCHES_MAX: apiSettings.shape.OUTBOX_BATCHES_MAX,
+  ...ledgerSettings,
 });
 
 /**
@@ -206,18 +260,25 @@ const stackSettings = z.object({
  *
  * @throws StartError that names every variable that they would refuse
  */
-export function environmentOfStack(environment: Environment = process.env): {
+export function environmentOfStack(
+  flags: Pick<ServeFlags, "initialAccounts"> = {},
+  environment: Environment = process.env,
+): {
   readonly all: Readonly<Record<string, string>>;
   readonly own: Readonly<Record<string, string>>;
 } {
-  parse(stackSettings, {
+  const given = {
     SHARDS: setting(environment, "SHARDS"),
     DURABILITY: setting(environment, "DURABILITY", "strict"),
     OUTBOX_BATCHES_MAX: setting(environment, "OUTBOX_BATCHES_MAX", "100000"),
-  });
+    ...givenLedgerSettings(environment, flags.initialAccounts),
+  };
+  parse(stackSettings, given);
   const pick = (names: readonly string[]): Record<string, string> =>
     Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
-  return { all: pick(STACK_VARIABLES), own: pick(STACK_OWN_VARIABLES) };
+  const own = pick(STACK_OWN_VARIABLES);
+  if (flags.initialAccounts === false) own["INITIAL_ACCOUNTS"] = given.INITIAL_ACCOUNTS.text;
+  return { all: pick(STACK_VARIABLES), own };
 }
 
 function integer(min: number, max: number) {
@@ -227,6 +288,13 @@ function integer(min: number, max: number) {
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .refine((value) => value >= min && value <= max, message);
+}
+
+/** A setting that may be left out. */
+function optionalInteger(min: number, max: number) {
+  return z.union([z.literal("").transform(() => null), integer(min, max)], {
+    error: `must be an integer from ${min} to ${max}`,
+  });
 }
 
 /** Names that npm has options of, too. They may be in its configuration for other reasons, and do no harm where lost. */
@@ -246,8 +314,12 @@ export function flagsKeptByNpm(
   const script = event === "start" ? "npm start" : `npm run ${event}`;
   // Another package's script that runs the ledger may have options of these names for itself.
   if (environment["npm_package_name"] !== "razonete") return { kept: [], script };
-  const variableOf = (flag: string): string => `npm_config_${flag.slice(2).replaceAll("-", "_")}`;
-  const kept = flags.filter((flag) => environment[variableOf(flag)] && !FLAGS_OF_NPM_TOO.includes(flag));
+  const valueOf = (name: string): string | undefined =>
+    environment[`npm_config_${name.replaceAll("-", "_")}`];
+  // Of --no-x npm makes an empty x.
+  const isKept = (flag: string): boolean =>
+    flag.startsWith("--no-") ? valueOf(flag.slice("--no-".length)) === "" : Boolean(valueOf(flag.slice(2)));
+  const kept = flags.filter((flag) => isKept(flag) && !FLAGS_OF_NPM_TOO.includes(flag));
   return { kept, script };
 }
 

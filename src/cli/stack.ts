@@ -3,6 +3,7 @@ import { StartError } from "../errors.ts";
 import { environmentOfStack } from "../config.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
+import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
@@ -17,6 +18,7 @@ interface StackFlags {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly maintenance: boolean;
+  readonly initialAccounts: boolean;
 }
 
 /** A flag that only makes sense for one start, and is not part of the same stack's next one. */
@@ -44,6 +46,7 @@ export function stackCommand(): Command {
     .option("--yes", "with --restore: do not ask", false)
     .option("--dry-run", "with --restore: only say what it would do, and stop", false)
     .option("--maintenance", "PostgreSQL, Redis and NATS alone, to put a backup back", false)
+    .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
     .addHelpText(
       "after",
       `
@@ -54,19 +57,20 @@ While it runs, stack.json in the data folder says what runs where, and logs/ hol
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.
 
-SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own processes.`,
+SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own processes, and so are
+${LEDGER_VARIABLES.join("\n")}`,
     )
     .action(stack);
 }
 
-async function stack({ restore, yes, dryRun, ...flags }: StackFlags): Promise<void> {
+async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackFlags): Promise<void> {
   if ((yes || dryRun) && !restore) throw new StartError("--yes and --dry-run are for --restore.");
   if (restore && flags.maintenance) throw new StartError("--restore and --maintenance exclude each other.");
   requireOpenFiles(stackBounds.open_files_min);
   const { stop, kill } = listenForStop((signal) =>
     console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
   );
-  const { all, own } = environmentOfStack();
+  const { all, own } = environmentOfStack({ initialAccounts });
   const code = await runStack(
     {
       ...flags,

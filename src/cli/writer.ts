@@ -12,7 +12,7 @@ export function writerCommand(): Command {
     .option("--init", "first do what `razonete init` does, where no process of its own is to do it", false)
     .addHelpText(
       "after",
-      "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also SHARDS.\n" +
+      "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )

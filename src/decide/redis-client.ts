@@ -67,6 +67,18 @@ export async function readOutbox(
   }));
 }
 
+/**
+ * Sets for how long clients' keys are remembered that are decided from now on. Redis has it, and not each API's own
+ * environment: so all APIs decide by the same one, and none of them has to be started again.
+ */
+export async function setKeyHours(
+  redis: Pick<Redis, "sendCommand">,
+  shard: number,
+  hours: number,
+): Promise<void> {
+  await redis.sendCommand(["HSET", headKey(shard), "key_seconds", String(hours * 3600)]);
+}
+
 export interface LostBatch {
   readonly shard: number;
   readonly epoch: string;

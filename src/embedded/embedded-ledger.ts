@@ -35,6 +35,8 @@ export interface EmbeddedLedgerOptions {
   readonly clock?: () => Micros;
   /** Whether a new file has the contest's accounts; by default it has. */
   readonly initialAccounts?: boolean;
+  /** For how long clients' keys are remembered that are decided from now on; by default as before, at first 24. */
+  readonly keyHours?: number | null;
   /** Called once when commits begin to fail, and once when they work again. */
   readonly onOutage?: (message: string) => void;
 }
@@ -78,7 +80,8 @@ export class EmbeddedLedger implements Ledger {
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
-    this.#store = new Store(options.file, this.#clock(), options.initialAccounts ?? true);
+    const { file, initialAccounts = true, keyHours = null } = options;
+    this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
     this.#nextDue = this.#store.read.nextDue();
     this.#timer = setInterval(() => this.#endDue(), bounds.expiry_look_milliseconds);

@@ -1,4 +1,3 @@
-import { bounds } from "../bounds.ts";
 import { type Account, type AccountId, type Micros, WORLD } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
@@ -7,7 +6,7 @@ import { holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
 import type { Hold } from "../ledger/transaction.ts";
 
-const KEPT_MICROS = bounds.idempotency_key_kept_seconds * 1_000_000;
+const HOUR_MICROS = 3_600_000_000;
 
 /** The events that commands make. */
 export type CommandEvent = Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>;
@@ -24,9 +23,10 @@ export interface RememberedPlace {
  * whole milliseconds.
  *
  * @param time the event's
+ * @param hours for how long keys were remembered when it was decided
  */
-export function forgetAt(time: Micros): Micros {
-  return time - (time % 1000) + KEPT_MICROS;
+export function forgetAt(time: Micros, hours: number): Micros {
+  return time - (time % 1000) + hours * HOUR_MICROS;
 }
 
 /** The id of the command that an event comes from; `null` if it is none of a client. */

@@ -4,7 +4,7 @@
 -- "Razo": tells this program's files from other SQLite files.
 PRAGMA application_id = 0x52617a6f;
 
--- What each commit decided, chained by hashes: docs/journal.md. All other tables but the last are made of it.
+-- What each commit decided, chained by hashes: docs/journal.md. All other tables but the last two are made of it.
 CREATE TABLE journal (
   g INTEGER PRIMARY KEY,
   time INTEGER NOT NULL,
@@ -96,6 +96,14 @@ CREATE TABLE outcomes (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX outcomes_by_forget_at ON outcomes (forget_at);
+
+-- For how many hours keys are remembered that are decided in the row from_g of the journal, and in those after it.
+CREATE TABLE key_hours (
+  from_g INTEGER PRIMARY KEY,
+  hours INTEGER NOT NULL CHECK (hours BETWEEN 1 AND 168)
+) STRICT;
+
+INSERT INTO key_hours VALUES (0, 24);
 
 -- Tells which log (razonete.db-wal) belongs to this file, and which was left behind by another one. One row. The first
 -- transaction of each log gives the file a new id and names the one before, so a log is this file's if it names the id

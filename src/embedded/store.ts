@@ -3,6 +3,8 @@ import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/acco
 import { formatEvent, INITIAL, type LedgerEvent, timeOf } from "../ledger/event.ts";
 import { type JournalHead, journalHash, type JournalRow, NO_HASH } from "../ledger/journal.ts";
 import { EventKeeper, prepareKeeping } from "./keep-event.ts";
+import { readKeyHours } from "./key-hours.ts";
+import { explain } from "./data-file.ts";
 import { type OpenFile, openFile } from "./open-file.ts";
 import { prepareReads, SHARD, TableReader } from "./read-tables.ts";
 import { clientKeyOf, forgetAt } from "./remembered-outcome.ts";
@@ -40,20 +42,24 @@ export class Store {
   readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
   readonly #keeper: EventKeeper;
+  /** For so long clients' keys are remembered that are decided from now on. */
+  readonly #keyHours: number;
   /** The journal's last row; null: to be read from the file. */
   #head: Head | null;
 
   /**
    * @param now the time of the journal's first row, if the file is new
    * @param initialAccounts whether a new file has the contest's accounts
+   * @param keyHours for how long clients' keys are remembered that are decided from now on; `null`: as it was
    * @throws StartError if the file cannot be used
    */
-  constructor(path: string, now: Micros, initialAccounts: boolean) {
+  constructor(path: string, now: Micros, initialAccounts: boolean, keyHours: number | null) {
     this.#file = openFile(path, (db) => fill(db, now, initialAccounts), prepare);
     this.#sql = this.#file.statements;
     this.read = new TableReader(this.#sql);
     this.#keeper = new EventKeeper(this.#sql);
     this.#head = this.#readHead();
+    this.#keyHours = this.#setKeyHours(this.#head.g + 1, keyHours);
   }
 
   /** Where the journal ends. Throws SQLiteError. */
@@ -116,7 +122,7 @@ export class Store {
       this.#keeper.keep(event, { shard: SHARD, g, index });
       const key = clientKeyOf(event);
       if (key !== null) {
-        this.#sql.remember.run(key, g, index, forgetAt(timeOf(event)));
+        this.#sql.remember.run(key, g, index, forgetAt(timeOf(event), this.#keyHours));
         keys += 1;
       }
       index += 1;
@@ -136,6 +142,21 @@ export class Store {
     db.run("BEGIN");
     db.query("SELECT 1 FROM journal LIMIT 1").get();
     return db;
+  }
+
+  #setKeyHours(fromG: number, wanted: number | null): number {
+    const { db } = this.#file;
+    const hours = readKeyHours(db)(fromG);
+    if (wanted === null || wanted === hours) return hours;
+    try {
+      this.begin();
+      db.run("INSERT OR REPLACE INTO key_hours (from_g, hours) VALUES (?, ?)", [fromG, wanted]);
+      this.commit();
+    } catch (error) {
+      this.close();
+      throw explain(error, db.filename);
+    }
+    return wanted;
   }
 
   #readHead(): Head {

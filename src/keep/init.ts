@@ -3,6 +3,7 @@ import { type AccountState, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledge
 import { shardOf } from "../ledger/account-id.ts";
 import { formatEvent, formatRow, INITIAL } from "../ledger/event.ts";
 import { journalHash, NO_HASH } from "../ledger/journal.ts";
+import { bounds } from "../bounds.ts";
 import { StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { callAddChanges } from "./call-keep-batches.ts";
@@ -10,13 +11,17 @@ import { migrate } from "./migrate.ts";
 import { netChanges } from "./net-changes.ts";
 import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
-import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
+import { connectRedis, headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
 
 export interface InitOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** `null`: as in the books; 1 at the first start. */
   readonly shards: number | null;
+  /** Whether a new ledger has the contest's accounts; by default it has. */
+  readonly initialAccounts?: boolean;
+  /** For how long clients' keys are remembered that are decided from now on; by default as before, at first 24. */
+  readonly keyHours?: number | null;
   /** The source text of the Redis functions. */
   readonly library: string;
 }
@@ -26,19 +31,23 @@ export type Initialised = {
   readonly type: "begun" | "there";
   readonly epoch: string;
   readonly shards: number;
+  readonly keyHours: number;
+  /** Whether it began with the contest's accounts. */
+  readonly initialAccounts: boolean;
 };
 
 interface System {
   readonly epoch: string;
   readonly shards: number;
   readonly loaded: boolean;
+  readonly keyHours: number;
 }
 
 /**
- * Creates a ledger, or completes a creation that was interrupted. First come the schema, the five accounts and an epoch
- * in the books; then Redis is filled; then the books note that it was. After that note this function never fills Redis
- * again, since an empty Redis has lost what it had decided. If the ledger already exists, only the schema and the Redis
- * functions are brought up to date.
+ * Creates a ledger, or completes a creation that was interrupted. First come the schema, the accounts of the start and an
+ * epoch in the books; then Redis is filled; then the books note that it was. After that note this function never fills Redis
+ * again, since an empty Redis has lost what it had decided. If the ledger already exists, only the schema, the Redis
+ * functions and the time for which keys are remembered are brought up to date.
  *
  * @throws StartError if books and Redis do not belong together, or a server cannot be reached
  */
@@ -74,8 +83,8 @@ async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Init
   if (unfinished.length > 0) {
     throw new StartError("a restore of this ledger was begun and not finished: run razonete restore.");
   }
-  const system = await openBooks(sql, options.shards ?? 1);
-  const { epoch, shards, loaded } = system;
+  const system = await openBooks(sql, options);
+  const { epoch, shards, loaded, keyHours } = system;
   if (options.shards !== null && options.shards !== shards) {
     throw new StartError(
       `the books were begun with ${shards} shards, which cannot be changed to ${options.shards}: set SHARDS=${shards}.`,
@@ -88,17 +97,28 @@ async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Init
   }
   await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", options.library]);
   for (const shard of empty) await fill(sql, redis, system, shard);
+  for (let shard = 0; shard < shards; shard += 1) await setKeyHours(redis, shard, keyHours);
   if (!loaded) await sql`UPDATE system SET loaded = true`;
-  return { type: loaded ? "there" : "begun", epoch, shards };
+  const initial = await sql`
+    SELECT FROM limits WHERE account = '1' AND version = 1 AND command = ${INITIAL}`;
+  const type = loaded ? "there" : "begun";
+  return { type, epoch, shards, keyHours, initialAccounts: initial.length > 0 };
 }
 
-/** Reads the system from the books; if they are empty, it is created with `shards`. */
-async function openBooks(sql: Sql, shards: number): Promise<System> {
-  const [found] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
+/** Reads the system from the books; if they are empty, it is created. */
+async function openBooks(sql: Sql, options: InitOptions): Promise<System> {
+  const { initialAccounts = true, keyHours = null } = options;
+  // What is decided under a key just now may have the one or the other time: the audit goes by the least there was.
+  if (keyHours !== null)
+    await sql`UPDATE system SET key_hours = ${keyHours}, key_hours_least = least(key_hours_least, ${keyHours})`;
+  const [found] = await sql<System[]>`
+    SELECT epoch, shards, loaded, key_hours AS "keyHours" FROM system`;
   if (found !== undefined) return found;
-  const system: System = { epoch: crypto.randomUUID(), shards, loaded: false };
+  const shards = options.shards ?? 1;
+  const hours = keyHours ?? bounds.idempotency_key_kept_seconds / 3600;
+  const system: System = { epoch: crypto.randomUUID(), shards, loaded: false, keyHours: hours };
   const now = Date.now() * 1000;
-  const openings = INITIAL_CREDIT_LIMITS.map((creditLimit, index) => {
+  const openings = (initialAccounts ? INITIAL_CREDIT_LIMITS : []).map((creditLimit, index) => {
     const account = String(index + 1);
     const opened = {
       type: "open",
@@ -111,7 +131,9 @@ async function openBooks(sql: Sql, shards: number): Promise<System> {
     return { ...opened, content: null, name: null, metadata: {} };
   });
   await sql.begin(async (transaction) => {
-    await transaction`INSERT INTO system ${transaction({ ...system })}`;
+    await transaction`
+      INSERT INTO system (epoch, shards, loaded, key_hours, key_hours_least)
+      VALUES (${system.epoch}, ${shards}, false, ${hours}, ${hours})`;
     for (let shard = 0; shard < shards; shard += 1) {
       await transaction`INSERT INTO cursors (shard, last_g) VALUES (${shard}, 0)`;
       const events = openings.filter(({ account }) => shardOf(account, shards) === shard).map(formatEvent);

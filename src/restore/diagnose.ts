@@ -12,6 +12,8 @@ export interface System {
   readonly epoch: string;
   readonly shards: number;
   readonly loaded: boolean;
+  /** For how long clients' keys are remembered. */
+  readonly keyHours: number;
 }
 
 export interface HeadState {
@@ -48,7 +50,8 @@ export interface Diagnosis {
 
 /** @throws StartError if there are no books */
 export async function readSystem(sql: Sql): Promise<System> {
-  const [system] = await sql<System[]>`SELECT epoch, shards, loaded FROM system`;
+  const [system] = await sql<System[]>`
+    SELECT epoch, shards, loaded, key_hours AS "keyHours" FROM system`;
   if (system === undefined)
     throw new StartError("the books are empty, there is nothing to restore: run razonete init.");
   return system;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { type Account, type AccountId, WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import { formatHold, rememberedOf } from "../decide/function-codec.ts";
-import { headKey, type Redis } from "../decide/redis-client.ts";
+import { headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
 import { type CommandId, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
 import {
@@ -49,7 +49,7 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
   const now = await clockOf(redis);
   await loadHolds(sql, loader, now);
   await loadReversals(sql, loader, now);
-  await loadIds(sql, loader, now);
+  await loadIds(sql, loader, now, 3600 * system.keyHours);
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
     const [row] = await sql<{ last_g: number; time: number }[]>`
@@ -58,6 +58,7 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
     // The machine's clock may be behind the one before: the shard's time goes on from what it has given out.
     await redis.sendCommand(["HSET", headKey(shard), "time", String(row?.time ?? 0)]);
+    await setKeyHours(redis, shard, system.keyHours);
   }
 }
 
@@ -183,9 +184,10 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
  * What was decided under clients' keys as long as they are remembered, and under requests' ids just now.
  *
  * @param now the time of Redis's clock, from which the times in the books are
+ * @param keySeconds for how long keys are remembered
  */
-async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
-  const keysFrom = now - bounds.idempotency_key_kept_seconds * 1_000_000;
+async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number): Promise<void> {
+  const keysFrom = now - keySeconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
   // In order: where a key was decided anew after its memory was lost, the latest outcome counts.
   // What has ended a hold names it third. It is as that has left it, since then it does not change any more.
@@ -212,7 +214,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number): Promise<void> {
         if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, outcome]);
         continue;
       }
-      const seconds = secondsLeft(timeOf(event), now, bounds.idempotency_key_kept_seconds);
+      const seconds = secondsLeft(timeOf(event), now, keySeconds);
       await loader.add(shard, ["k", id, content ?? "", outcome, seconds]);
     }
   }

@@ -1,6 +1,7 @@
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
+import { firstSteps } from "../first-steps.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
@@ -112,7 +113,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       say(
         `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
       );
-      for (const line of [...stack.describe(), ...usageLines(plan.url)]) say(line);
+      const steps = firstSteps(plan.url, await hasInitialAccounts(plan.url));
+      for (const line of [...stack.describe(), ...steps, "Ctrl-C stops everything; the data stays."])
+        say(line);
       await aborted(signals.stop);
       return 0;
     } catch (error) {
@@ -148,13 +151,13 @@ function maintenanceLines({ databaseUrl, redisUrl, natsUrl }: StackPlan): string
   ];
 }
 
-function usageLines(url: string): string[] {
-  return [
-    "Accounts 1 to 5 are open. Try:",
-    `  curl -d '{"valor": 1000, "tipo": "c", "descricao": "salary"}' ${url}/clientes/1/transacoes`,
-    `  curl ${url}/clientes/1/extrato`,
-    "Ctrl-C stops everything; the data stays.",
-  ];
+/** The data may be from before the option was given, or the other way round: so the ledger is asked. */
+async function hasInitialAccounts(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/v1/accounts/1`)).ok;
+  } catch {
+    return false;
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -52,8 +52,17 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
     await sql.end();
   });
 
-  const init = (shards: number | null = null) =>
-    initialise({ databaseUrl, redisUrl: redisServer.url, shards, library: functionLibrary });
+  const init = (
+    shards: number | null = null,
+    settings: { readonly initialAccounts?: boolean; readonly keyHours?: number | null } = {},
+  ) =>
+    initialise({
+      databaseUrl,
+      redisUrl: redisServer.url,
+      shards,
+      library: functionLibrary,
+      ...settings,
+    });
 
   /** All that there is, in Redis and in the books. */
   async function everything() {
@@ -141,7 +150,44 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
     expect(init(3)).rejects.toThrow(
       new StartError("the books were begun with 2 shards, which cannot be changed to 3: set SHARDS=2."),
     );
-    expect(await init()).toEqual({ type: "there", epoch, shards: 2 });
+    expect(await init()).toMatchObject({ type: "there", epoch, shards: 2 });
+  });
+
+  test("without the contest's accounts, if so wanted; those that are there stay", async () => {
+    const begun = await init(2, { initialAccounts: false });
+    expect(begun).toMatchObject({ type: "begun", initialAccounts: false });
+    const { accounts, limits, journal } = await everything();
+    expect([accounts, limits]).toEqual([[], []]);
+    expect(journal.map(({ events }) => events)).toEqual([[], []]);
+    expect(await journalFaults(sql)).toEqual([]);
+    expect(await redis.keys("razonete:*:account:*")).toEqual([]);
+    expect(await init()).toEqual({ ...begun, type: "there" });
+    expect((await everything()).accounts).toEqual([]);
+  });
+
+  test("accounts of the start stay where a later start is to have none", async () => {
+    await init();
+    const before = await everything();
+    expect(await init(null, { initialAccounts: false })).toMatchObject({ initialAccounts: true });
+    expect(await everything()).toEqual(before);
+  });
+
+  test("for how long keys are remembered: as it was, if nothing is said; the least is noted for the audit", async () => {
+    const settings = async () => [
+      [...(await sql`SELECT key_hours, key_hours_least FROM system`)],
+      await redis.hget("razonete:{0}:head", "key_seconds"),
+      await redis.hget("razonete:{1}:head", "key_seconds"),
+    ];
+    for (const [keyHours, hours, least] of [
+      [48, 48, 48],
+      [null, 48, 48],
+      [2, 2, 2],
+      [168, 168, 2],
+    ] as const) {
+      expect(await init(2, { keyHours })).toMatchObject({ keyHours: hours });
+      const seconds = String(hours * 3600);
+      expect(await settings()).toEqual([[{ key_hours: hours, key_hours_least: least }], seconds, seconds]);
+    }
   });
 
   test("two at once make one ledger", async () => {

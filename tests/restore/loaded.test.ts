@@ -221,7 +221,7 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
     const time = Number(await reader.hget("razonete:{0}:head", "time"));
     await emptyRedis(redis);
     expect(await reader.keys("razonete:*")).toEqual([]);
-    await loadRedis(sql, redis, { epoch, shards: 1, loaded: true }, functionLibrary);
+    await loadRedis(sql, redis, { epoch, shards: 1, loaded: true, keyHours: 24 }, functionLibrary);
     expect(await everything()).toEqual(before);
     // The ledger's clock does not go back, whatever the machine's does.
     expect(Number(await reader.hget("razonete:{0}:head", "time"))).toBeWithin(time - 2_000_000, time + 1);

@@ -114,6 +114,26 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     expect(await answer).toContain('"body":"first half"');
   });
 
+  test("a request that fits into its buffer is sent again; a longer one is not, and is unknown where its API dies", async () => {
+    const { stack, takeSeen } = shared();
+    for (const [bytes, wanted, sent] of [
+      [6 * 1024, /^HTTP\/1.1 200 /, 2],
+      [8 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
+      [200 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
+    ] as const) {
+      await stack.settled();
+      await answerOrNone(stack.url, 200);
+      takeSeen();
+      const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
+      const head = `POST /die-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`;
+      send(head + "x".repeat(bytes));
+      expect((await answer).slice(0, 1000)).toMatch(wanted);
+      const seen = takeSeen();
+      expect(seen.map(({ body }) => body.length)).toEqual(Array.from({ length: sent }, () => bytes));
+      expect(new Set(seen.map(({ id }) => id)).size).toBe(1);
+    }
+  });
+
   test("an answer of 503 is an answer: it is not asked for again", async () => {
     const { stack, takeSeen } = shared();
     takeSeen();

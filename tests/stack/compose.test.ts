@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
 import { EXECUTABLE } from "../../src/build/programs.ts";
+import { environmentOfStack } from "../../src/config.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
@@ -135,9 +136,18 @@ test("sets the variables that the configuration files read, and the stack the sa
 });
 
 test("hands our own processes the same settings, but for where an API listens", () => {
+  // A stack hands these to all of them, if they are set. Only init reads them.
+  const settings = ["INITIAL_ACCOUNTS", "IDEMPOTENCY_HOURS"];
+  expect(
+    Object.keys(environmentOfStack({}, { INITIAL_ACCOUNTS: "none", IDEMPOTENCY_HOURS: "1" }).own),
+  ).toEqual(settings);
+  expect(serviceOf("init").environment).toMatchObject({
+    INITIAL_ACCOUNTS: "${RAZONETE_INITIAL_ACCOUNTS:-contest}",
+    IDEMPOTENCY_HOURS: "${RAZONETE_IDEMPOTENCY_HOURS:-}",
+  });
   const addressless = (environment: Readonly<Record<string, string>>): string[] =>
     Object.keys(environment)
-      .filter((name) => !["SOCKET", "HOST", "PORT"].includes(name))
+      .filter((name) => !["SOCKET", "HOST", "PORT", ...settings].includes(name))
       .toSorted();
   for (const { name, kind, environment } of processes) {
     if (kind !== "api" && kind !== "writer" && kind !== "init") continue;

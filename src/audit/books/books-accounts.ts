@@ -120,7 +120,6 @@ export async function checkCommands(
   findings: Findings,
 ): Promise<void> {
   if (marks.size === 0) return;
-  const keptMicros = bounds.idempotency_key_kept_seconds * 1_000_000;
   const markOfCommand = `(${hash.inSql("command")} >> ${MARK_SHIFT})`;
   const query = `
     WITH effects AS (
@@ -138,7 +137,8 @@ export async function checkCommands(
       FROM effects WINDOW w AS (PARTITION BY command ORDER BY time, account, seq)
     ) AS e
     WHERE account_before IS NOT NULL
-      AND (command LIKE 'req:%' OR time::numeric < time_before::numeric + ${keptMicros})`;
+      AND (command LIKE 'req:%' OR time::numeric < time_before::numeric
+        + 3600000000 * (SELECT key_hours_least FROM system)::numeric)`;
   for (const row of await queryLimited(books, findings, `SELECT * FROM (${query}) AS doubled`, [
     integers([...marks], (mark) => mark),
   ])) {

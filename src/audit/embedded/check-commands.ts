@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { readKeyHours } from "../../embedded/key-hours.ts";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import { INITIAL, timeOf } from "../../ledger/event.ts";
@@ -11,6 +12,8 @@ interface Effect {
   readonly account: AccountId | null;
   readonly seq: number | null;
   readonly time: number;
+  /** The row of the journal. */
+  readonly g: number;
 }
 
 /** The id of the command that changed something by an event; `null` if none did. */
@@ -27,23 +30,24 @@ export async function checkCommands(
   candidates: ReadonlySet<number>,
 ): Promise<void> {
   if (candidates.size === 0) return;
+  const keyHours = readKeyHours(db);
   const effects = new Map<string, Effect>();
-  await readEvents(db, new Pace(), (event) => {
+  await readEvents(db, new Pace(), (event, { g }) => {
     const command = commandOf(event);
     if (command === null || !candidates.has(markOf(hash53(command)))) return;
-    const effect = effectOf(event);
+    const effect = { ...effectOf(event), g };
     const first = effects.get(command);
     effects.set(command, effect);
     if (first === undefined) return;
     // A key may be used again once it is forgotten.
-    if (!command.startsWith("req:") && effect.time >= forgetAt(first.time)) return;
+    if (!command.startsWith("req:") && effect.time >= forgetAt(first.time, keyHours(first.g))) return;
     const where = `account ${first.account}${first.seq === null ? "" : `, seq ${first.seq}`}`;
     const detail = `the command ${command} took effect already: ${where}`;
     findings.add("command-doubled", effect.account, effect.seq, detail);
   });
 }
 
-function effectOf(event: FileEvent): Effect {
+function effectOf(event: FileEvent): Omit<Effect, "g"> {
   const time = timeOf(event);
   switch (event.type) {
     case "entry":

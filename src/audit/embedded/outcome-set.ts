@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { clientKeyOf, forgetAt, type RememberedPlace } from "../../embedded/remembered-outcome.ts";
+import { readKeyHours } from "../../embedded/key-hours.ts";
 import type { AccountId } from "../../ledger/account.ts";
 import { timeOf } from "../../ledger/event.ts";
 import type { Place } from "../../ledger/event-results.ts";
@@ -27,6 +28,7 @@ export class OutcomeSet {
   /** Whether an event was found for it. */
   readonly #known: Uint8Array;
   readonly #latest: number;
+  readonly #keyHours: (g: number) => number;
   /** Keys whose outcome is already named by a finding. */
   readonly #named = new Set<string>();
 
@@ -35,6 +37,7 @@ export class OutcomeSet {
     this.#db = db;
     this.#findings = findings;
     this.#latest = latest;
+    this.#keyHours = readKeyHours(db);
     const count = db.query<{ count: number }, []>("SELECT count(*) AS count FROM outcomes").get()?.count ?? 0;
     this.#hashes = new Float64Array(count);
     this.#known = new Uint8Array(count);
@@ -51,7 +54,7 @@ export class OutcomeSet {
   add(event: FileEvent, { g, index: at }: Place): void {
     const command = clientKeyOf(event);
     if (command === null) return;
-    const expected = { command, g, event: at, forgetAt: forgetAt(timeOf(event)) };
+    const expected = { command, g, event: at, forgetAt: forgetAt(timeOf(event), this.#keyHours(g)) };
     const index = this.#find(hashOf(expected));
     if (index !== null) this.#known[index] = 1;
     else if (expected.forgetAt > this.#latest) this.#addMissing(event, command);

@@ -1,5 +1,6 @@
 -- A batch: what is due is ended, the commands are decided one after the other, and all of it is written.
 
+-- Where the head says nothing else.
 local KEY_SECONDS = 86400
 -- As many holds are ended in one call. If more are due, that is all that the call does.
 local EXPIRIES_MAX = 200
@@ -281,7 +282,7 @@ local function write(batch, head, outbox, now)
     redis.call('HSET', prefix .. 'seen:' .. text_of(batch.period), unpack(batch.seen))
   end
   for _, id in ipairs(batch.remembered) do
-    redis.call('SET', prefix .. id, batch.contents[id] .. '\n' .. batch.outcomes[id], 'EX', KEY_SECONDS)
+    redis.call('SET', prefix .. id, batch.contents[id] .. '\n' .. batch.outcomes[id], 'EX', batch.key_seconds)
   end
   return nil
 end
@@ -300,7 +301,7 @@ local function apply_batch(head, argv, full, may_end)
   end
   local batch = read_batch(prefix, argv, due)
   batch.prefix, batch.shard, batch.g = prefix, tonumber(string.match(prefix, '{(%d+)}')), tonumber(state[2]) + 1
-  batch.period = tonumber(state[6]) or 0
+  batch.period, batch.key_seconds = tonumber(state[6]) or 0, state[7] or KEY_SECONDS
   batch.outcomes, batch.contents = recall(prefix, argv, batch.kept, batch.period)
   batch.events, batch.seen, batch.remembered, batch.written, batch.ended = {}, {}, {}, {}, {}
   for index = 1, math.min(#due, EXPIRIES_MAX) do

@@ -8,6 +8,8 @@ All keys of a shard have the same prefix and hash tag:
   razonete:{s}:head            hash    epoch, version (of the functions that set it up), shards, g (latest batch),
                                        time (the latest time given out),
                                        lost (a batch that was answered and is gone; only if there is one),
+                                       key_seconds (for so long a client's key is remembered; 86400 where it is
+                                       missing),
                                        other (a batch that was answered, and whose g another batch has now; likewise),
                                        period (n of the seen:<n> that ids are written to), age (of that period, in
                                        microseconds), swept (the time of the latest sweep)
@@ -20,7 +22,7 @@ All keys of a shard have the same prefix and hash tag:
   razonete:{s}:expiries        zset    the open holds: score = time of expiry, member = id
   razonete:{s}:reversed:<id>   string  the reversal of a transaction; for a day
   razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
-  razonete:{s}:key:<key>       string  content, a line feed, outcome; for a day
+  razonete:{s}:key:<key>       string  content, a line feed, outcome; for key_seconds
   razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of a period; the latest two are kept
 
 Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
@@ -135,7 +137,7 @@ end
 --- Refuses a caller of another epoch, and a caller that has seen a later batch than this data holds. Refuses every
 --- caller once a batch is marked as lost.
 local function fence(head, epoch, g_min)
-  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period')
+  local state = redis.call('HMGET', head, 'epoch', 'g', 'shards', 'time', 'lost', 'period', 'key_seconds')
   if state[1] ~= epoch then
     return nil, redis.error_reply('EPOCH this data is of epoch ' .. tostring(state[1]) .. ', not ' .. epoch)
   end

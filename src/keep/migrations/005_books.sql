@@ -1,12 +1,15 @@
 -- The books of the cluster. Amounts are in the smallest part of the account's unit, times in microseconds since 1970-01-01T00:00:00Z.
 
 -- One row: which data in Redis these books belong to. `loaded` becomes true once, when Redis holds the epoch's
--- accounts; from then on a Redis without them has lost data, and is not filled again but refused.
+-- accounts; from then on a Redis without them has lost data, and is not filled again but refused. `key_hours` is for how
+-- long clients' keys are remembered that are decided from now on, and `key_hours_least` the least that this ever was.
 CREATE TABLE system (
   only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
   epoch text NOT NULL,
   shards integer NOT NULL CHECK (shards > 0),
-  loaded boolean NOT NULL
+  loaded boolean NOT NULL,
+  key_hours integer NOT NULL DEFAULT 24 CHECK (key_hours BETWEEN 1 AND 168),
+  key_hours_least integer NOT NULL DEFAULT 24 CHECK (key_hours_least BETWEEN 1 AND key_hours)
 );
 
 -- How far each shard's batches are kept: to the last row of its journal. Its row lock lets one transaction at a time keep

@@ -1,0 +1,12 @@
+import { bounds } from "../bounds.ts";
+
+/** What the help says of `--no-initial-accounts`. */
+export const NO_INITIAL_ACCOUNTS = "begin without the contest's accounts 1 to 5; those that are there stay";
+
+/** What the help says of the variables that a ledger of either shape has. */
+export const LEDGER_VARIABLES: readonly string[] = [
+  "  INITIAL_ACCOUNTS   none begins without the contest's accounts 1 to 5, which have credit limits (default contest);",
+  "                     those that are there stay",
+  `  IDEMPOTENCY_HOURS  how long an Idempotency-Key is remembered, 1 to ${bounds.idempotency_hours_max} (default as it was set before, at first 24);`,
+  "                     a key keeps what was set when it was first used",
+];
