@@ -54,7 +54,7 @@ test("a spilled outbox returns everything in order, and is deleted for the next 
     const credit = (account: number, seq: number) => `c ${account} ${seq} 1 1 1 1 req:1 c`;
     outbox.take([
       { g: 7, events: [credit(3, 1), credit(2, 1), credit(3, 2)] },
-      { g: 8, events: ["no event", "o 11 1 1 req:1 BRL/2 "] },
+      { g: 8, events: ["no event", "o 11 1 1 req:1 - BRL/2 "] },
       { g: 10, events: [credit(3, 3)] },
     ]);
     expect([...outbox.batchNumbersAfter(7)]).toEqual([8, 10]);

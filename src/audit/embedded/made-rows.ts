@@ -57,6 +57,11 @@ export class MadeRows {
     } catch (error) {
       this.#keeper.reset();
       if (error instanceof SQLiteError && !error.code?.startsWith("SQLITE_CONSTRAINT")) throw error;
+      if (event.type === "transaction" && event.reverses !== null) {
+        const detail = `the transaction ${event.reverses} is reversed a second time, in row ${place.g}`;
+        this.#findings.add("reversal-broken", event.accounts[0]?.id ?? null, null, detail);
+        return;
+      }
       const detail = `row ${place.g} has what cannot follow on the rows before: ${text.slice(0, 100)}`;
       this.#findings.add("journal-differs", null, null, detail);
     }

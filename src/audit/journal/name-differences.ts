@@ -167,6 +167,15 @@ function report(
     findings.add("hold-broken", account, null, `a hold is ended that has ended: ${makes}, after ${has}`);
     return;
   }
+  if (kind === REVERSAL && isSecond) {
+    findings.add(
+      "reversal-broken",
+      null,
+      null,
+      `the transaction ${id} is reversed a second time: ${makes}, after ${has}`,
+    );
+    return;
+  }
   // A limit is named by the seq that it follows, which is the fifth field of its text.
   const seq = kind === ENTRY ? place : kind === LIMIT ? Number(text?.split(" ")[4]) : null;
   findings.add("journal-differs", account, seq, `${makes}, ${sourceOf(kind).table} has ${has}`);
