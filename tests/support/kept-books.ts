@@ -45,8 +45,7 @@ export class KeptBooks {
 
   async entries(): Promise<readonly KeptEntry[]> {
     return this.sql<KeptEntry[]>`
-      SELECT account, seq, CASE kind WHEN 'credit' THEN 'c' ELSE 'd' END AS tipo, value AS valor,
-        description AS descricao, balance AS saldo
+      SELECT account, seq, CASE kind WHEN 'credit' THEN value ELSE -value END AS amount, balance, description
       FROM entries ORDER BY account, seq`;
   }
 
@@ -65,11 +64,12 @@ export class KeptBooks {
         SELECT balance, seq FROM entries WHERE account = a.account ORDER BY seq DESC LIMIT 1
       ) AS e ON true
       WHERE (a.balance, a.seq) IS DISTINCT FROM (coalesce(e.balance, 0), coalesce(e.seq, 0))`;
-    const doubled = await this.sql`SELECT command FROM entries GROUP BY command HAVING count(*) > 1`;
+    const doubled = await this.sql`
+      SELECT command FROM entries GROUP BY command HAVING count(DISTINCT (shard, g, event)) > 1`;
     return [
       ...chains.map((row) => `the chain breaks: ${JSON.stringify(row)}`),
       ...accounts.map((row) => `an account is not as its latest entry: ${JSON.stringify(row)}`),
-      ...doubled.map((row) => `a command has two entries: ${JSON.stringify(row)}`),
+      ...doubled.map((row) => `a command was applied twice: ${JSON.stringify(row)}`),
       ...(await journalFaults(this.sql)),
     ];
   }

@@ -55,7 +55,7 @@ export class LoadedCluster {
     expect(await this.books.faults()).toEqual([]);
     this.journal.compare(await this.books.entries());
     const kept = await this.books.sql<WireAccount[]>`
-      SELECT account AS id, name AS nome, credit_limit AS limite, balance AS saldo FROM accounts ORDER BY account`;
+      SELECT account AS id, name, credit_limit, balance FROM accounts ORDER BY account`;
     this.journal.compareAccounts(kept);
     const opened = kept.slice(5).map(({ id }) => id);
     expect(await readAccounts(this.cluster.url, opened)).toEqual([...kept]);

@@ -20,7 +20,8 @@ export async function checkHolds(books: Snapshot, findings: Findings): Promise<v
   for (const row of await queryLimited(books, findings, ENDED_OUT_OF_TIME, [])) {
     const { g, event, state } = row;
     const when = state === "expired" ? "has expired before its time" : `was ${state} after it had expired`;
-    findings.add("hold-broken", accountIn(row), null, `the hold at ${event} of batch ${g} ${when}`);
+    const hold = `the hold at ${event} of batch ${g}`;
+    findings.add("hold-broken", accountIn(row), null, `${hold} ${when}`, hold);
   }
 }
 

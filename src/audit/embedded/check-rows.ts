@@ -110,11 +110,11 @@ export class RowCheck {
     const hold = this.#holdOf(id);
     if (hold?.state !== "open" || hold.account !== account.id) {
       const what = hold === null ? "is not there" : `of account ${hold.account} is ${hold.state}`;
-      this.#broken(account.id, `a hold is ended that ${what}: ${id}`);
+      this.#broken(account.id, `a hold is ended that ${what}: ${id}`, id);
     } else if (type === "expiry" ? time < hold.expiresAt : time >= hold.expiresAt) {
       const when =
         type === "expiry" ? "has expired before its time" : `ends by a ${type} after it had expired`;
-      this.#broken(account.id, `the hold ${id} ${when}`);
+      this.#broken(account.id, `the hold ${id} ${when}`, id);
     }
     this.#expectHeld(account, -(hold?.amount ?? 0));
   }
@@ -142,8 +142,8 @@ export class RowCheck {
     this.#findings.add("account-differs", id, seq, detail);
   }
 
-  #broken(account: AccountId, detail: string): void {
-    this.#findings.add("hold-broken", account, null, detail);
+  #broken(account: AccountId, detail: string, hold: EventId): void {
+    this.#findings.add("hold-broken", account, null, detail, hold);
   }
 }
 

@@ -84,7 +84,8 @@ export class MadeRows {
         const account = place["account"] === undefined ? null : String(place["account"]);
         if (table === "accounts" && account !== null && there === null) gone.add(account);
         const detail = `the journal has ${made ?? "nothing"}, the ${table} have ${there ?? "nothing"}`;
-        this.#findings.add("journal-differs", account, null, detail);
+        const what = table === "holds" ? `the hold at ${place["place"]} of row ${place["g"]}` : "";
+        this.#findings.add("journal-differs", account, null, detail, what);
       }
     }
     return gone;
