@@ -28,7 +28,11 @@ export function limitsPassed(event: LedgerEvent): LimitPassed[] {
     case "change":
     case "hold":
       return passedBy(event.account);
-    default:
+    case "open":
+    case "release":
+    case "expiry":
+    case "refusal":
+    case "missing":
       return [];
   }
 }

@@ -76,7 +76,10 @@ export function moveKeyOf(event: Decision, { shard, g, index }: Place): string |
       return `hold:${event.hold}`;
     case "transaction":
       return event.reverses === null ? null : `reversed:${event.reverses}`;
-    default:
+    case "entry":
+    case "open":
+    case "change":
+    case "refusal":
       return null;
   }
 }
