@@ -126,10 +126,10 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     expect(quiet).toMatchObject({ agreed: true, counts: { outboxEntries: 0 } });
     expect(quiet.counts.accounts).toBeGreaterThan(AUDITS);
     expect(quiet.counts.statements).toBe(quiet.counts.accounts);
-    const [{ states, reversals } = { states: [], reversals: 0 }] = await system.books.sql<
-      { states: string[]; reversals: number }[]
-    >`SELECT array_agg(DISTINCT state ORDER BY state) AS states, (SELECT count(*) FROM reversals) AS reversals FROM holds`;
-    expect(states).toEqual(["captured", "expired", "open", "released"]);
+    const [{ states, reversals } = { states: "", reversals: 0 }] = await system.books.sql<
+      { states: string; reversals: number }[]
+    >`SELECT string_agg(DISTINCT state, ' ' ORDER BY state) AS states, (SELECT count(*) FROM reversals) AS reversals FROM holds`;
+    expect(states).toBe("captured expired open released");
     expect(reversals).toBeGreaterThan(10);
   }, 180_000);
 
