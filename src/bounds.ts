@@ -182,6 +182,8 @@ export const bounds = {
   audit_chunks_at_once_max: 3,
   /** Accounts that are compared with the outbox at once, because they changed during their first comparison. */
   audit_moving_accounts: 1_000,
+  /** Holds, or reversals, that are compared at once. */
+  audit_chunk_moves: 1_000,
   /** Messages of the feed that are compared with the books at once. */
   audit_chunk_batches: 500,
   /** Rows of a data file that an audit reads between two pauses. */

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { AuditOptions } from "./audit-options.ts";
-import { checkAccounts, checkCommands, checkHolds } from "./books/books-accounts.ts";
+import { checkAccounts, checkCommands } from "./books/books-accounts.ts";
 import { checkChains } from "./books/books-chains.ts";
+import { checkHolds, checkReversals } from "./books/books-moves.ts";
 import { AccountTable } from "./books/account-table.ts";
 import { scanBooks } from "./books/books-full-scan.ts";
 import { connectBooks, inSnapshot, measureBooks } from "./books/books-snapshot.ts";
@@ -63,6 +64,7 @@ export async function auditCluster(options: AuditClusterOptions): Promise<AuditR
         }
         await checkCommands(snapshot, scan.duplicateMarks, hash, findings);
         await checkHolds(snapshot, findings);
+        await checkReversals(snapshot, findings);
         await journal.finish();
         return { system, entries: scan.entries, accounts, heads, known: scan.accounts.known() };
       }),

@@ -3,7 +3,8 @@ import { bounds } from "../bounds.ts";
 import { integers, texts } from "../keep/pg-array.ts";
 import type { AccountId } from "../ledger/account.ts";
 import { formatEvent, type LedgerEvent, parseEventOrNull } from "../ledger/event.ts";
-import { entriesOf } from "../ledger/event-results.ts";
+import { eventId } from "../ledger/event-id.ts";
+import { entriesOf, type Place } from "../ledger/event-results.ts";
 import type { Row } from "./books/books-snapshot.ts";
 
 /** SQL for the text of the event of a row of `entries AS e`, if that is one of its own. */
@@ -61,6 +62,25 @@ export function accountsOf(event: Decision): readonly AccountId[] {
     case "release":
     case "expiry":
       return [event.account.id];
+  }
+}
+
+/** The key in Redis, without the shard's prefix, of the hold or reversal that an event is about; `null` if there is none. */
+export function moveKeyOf(event: Decision, { shard, g, index }: Place): string | null {
+  switch (event.type) {
+    case "hold":
+      return `hold:${eventId("h", shard, g, index, event.time)}`;
+    case "capture":
+    case "release":
+    case "expiry":
+      return `hold:${event.hold}`;
+    case "transaction":
+      return event.reverses === null ? null : `reversed:${event.reverses}`;
+    case "entry":
+    case "open":
+    case "change":
+    case "refusal":
+      return null;
   }
 }
 

@@ -16,9 +16,13 @@ export class Findings {
     return this.#count;
   }
 
-  /** The same finding at the same account and seq is added once: two sources may show the same damage. */
-  add(name: FindingName, account: AccountId | null, seq: number | null, detail: string): void {
-    const key = `${name} ${account} ${seq}${account === null ? detail : ""}`;
+  /**
+   * The same finding at the same account and seq is added once: two sources may show the same damage.
+   *
+   * @param what of an account, where it has several that may each be damaged
+   */
+  add(name: FindingName, account: AccountId | null, seq: number | null, detail: string, what = ""): void {
+    const key = `${name} ${account} ${seq} ${account === null ? detail : what}`;
     if (this.#seen.has(key)) return;
     if (this.#seen.size < bounds.audit_rows_named_max) this.#seen.add(key);
     this.#count += 1;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
 import { bounds } from "../../src/bounds.ts";
+import { openingHash } from "../../src/ledger/content-hash.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
@@ -24,6 +25,12 @@ const BALANCE = 1;
 
 const applyReply = z.array(z.string());
 
+/** What the function gets of an opening, see head.lua. */
+function opening(account: number, creditLimit: number): string {
+  const opened = { account: String(account), unit: "BRL/2", creditLimit, name: null, metadata: {} };
+  return JSON.stringify({ unit: opened.unit, opening: openingHash(opened), details: "" });
+}
+
 describe.skipIf(serversMissing !== null)(
   "an audit of an outbox that has grown while PostgreSQL was away",
   () => {
@@ -37,7 +44,14 @@ describe.skipIf(serversMissing !== null)(
     async function decide(...commands: readonly (readonly [string, number, number])[]): Promise<void> {
       const args = commands.flatMap(([kind, account, amount]) => {
         ids += 1;
-        return [kind, `req:${ids}`, String(account), String(amount), "", kind === "o" ? "BRL/2 " : "c"];
+        return [
+          kind,
+          `req:${ids}`,
+          String(account),
+          String(amount),
+          "",
+          kind === "o" ? opening(account, amount) : "c",
+        ];
       });
       const reply = applyReply.parse(
         await redis.sendCommand(["FCALL", "razonete_apply", "1", headKey(0), epoch, "0", "1000000", ...args]),

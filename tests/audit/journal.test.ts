@@ -3,24 +3,25 @@ import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
-import { type JournalHead, journalHash, type JournalRow } from "../../src/ledger/journal.ts";
+import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
+import { type Damage, DamagedBooks } from "./support/damaged-books.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "totals", "cursors", "journal"];
-
 describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   let system: AuditedCluster;
+  let books: DamagedBooks;
   /** The account that the API opened. */
   let opened = "";
   let last = 0;
 
   beforeAll(async () => {
     system = await AuditedCluster.start();
+    books = new DamagedBooks(system);
     for (const account of [1, 2, 3]) await system.credit(account, 5);
     await system.limit("2", 90_000);
     await system.limit("2", 80_000);
@@ -40,47 +41,13 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
 
   afterAll(() => system[Symbol.asyncDispose]());
 
-  type Damage = string | (() => Promise<void>);
-
-  /** Places that the audit of the books names while they are damaged so. The damage is undone afterwards. */
-  async function withBooks(damage: readonly Damage[], since: JournalHead[] | null = null): Promise<string[]> {
-    return places(await reportWith(damage, since));
-  }
-
-  async function reportWith(damage: readonly Damage[], since: JournalHead[] | null = null) {
-    const { sql } = system.books;
-    await sql.unsafe(`
-      CREATE SCHEMA saved;
-      ${TABLES.map((table) => `CREATE TABLE saved.${table} AS TABLE public.${table}`).join(";")}`);
-    try {
-      for (const one of damage) await (typeof one === "string" ? sql.unsafe(one) : one());
-      const report = await system.audit({ natsUrl: null, since });
-      // What Redis makes of it is another test's.
-      return { ...report, findings: report.findings.filter(({ name }) => /^journal|^hold/.test(name)) };
-    } finally {
-      await sql.unsafe(TABLES.map((t) => `TRUNCATE ${t}; INSERT INTO ${t} TABLE saved.${t}`).join(";"));
-      await sql.unsafe("DROP SCHEMA saved CASCADE");
-    }
-  }
-
-  type StoredRow = JournalRow & { readonly hash: Uint8Array };
-
-  async function row(g: number): Promise<StoredRow> {
-    const [found] = await system.books.sql<StoredRow[]>`
-      SELECT shard, g, time, array_to_json(events) AS events, previous, hash FROM journal WHERE shard = 0 AND g = ${g}`;
-    if (found === undefined) throw new Error(`there is no row ${g}`);
-    return found;
-  }
-
+  const withBooks = (damage: readonly Damage[], since: JournalHead[] | null = null) =>
+    books.found(damage, since);
+  const reportWith = (damage: readonly Damage[], since: JournalHead[] | null = null) =>
+    books.report(damage, since);
+  const row = (g: number) => books.row(g);
   /** Hashes a row anew; with `rest` all after it, too. */
-  async function seal(g: number, rest = false): Promise<void> {
-    for (let at = g; at <= (rest ? last : g); at += 1) {
-      const previous = at > g ? (await row(at - 1)).hash : (await row(at)).previous;
-      const hash = journalHash({ ...(await row(at)), previous });
-      await system.books.sql`
-        UPDATE journal SET previous = ${Buffer.from(previous)}, hash = ${Buffer.from(hash)} WHERE g = ${at}`;
-    }
-  }
+  const seal = (g: number, rest = false) => books.seal(g, rest ? last : g);
 
   const change = (g: number) => `UPDATE journal SET events[1] = events[1] || '!' WHERE g = ${g}`;
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { auditCluster } from "../../src/audit/audit-cluster.ts";
+import { z } from "zod";
+import { call } from "../support/api.ts";
 import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -10,6 +12,7 @@ setDefaultTimeout(60_000);
 
 const seed = testSeed();
 const AUDITS = 24;
+const made = z.object({ id: z.string() });
 
 describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () => {
   let system: LoadedCluster;
@@ -52,10 +55,49 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     };
   }
 
-  test("find nothing, many times, with entries, openings and changes of limits going on; nor with a lagging writer", async () => {
+  /** Transactions and holds on accounts of their own, some of which end, until it is told to stop. */
+  function moveMoney(): { stop: () => Promise<void> } {
+    const { url } = system.cluster;
+    const random = new Random(seed + 1);
+    const state = { stopped: false };
+    const post = async (path: string, body: object): Promise<string> => {
+      const answer = await call(url, "POST", path, body).catch(() => null);
+      return made.safeParse(answer?.body).data?.id ?? "";
+    };
+    const run = async (tag: string): Promise<void> => {
+      const [payer, payee] = [`{${tag}}payer`, `{${tag}}payee`];
+      for (const id of [payer, payee]) await post("/v1/accounts", { id, unit: "BRL/2", credit_limit: 500 });
+      while (!state.stopped) {
+        const postings = [
+          { from: payer, to: payee, amount: 2 },
+          { from: payee, to: payer, amount: random.integer(1, 2) },
+        ];
+        const transaction = await post("/v1/transactions", {
+          postings,
+          description: "more than ten letters",
+        });
+        if (random.chance(50)) await post(`/v1/transactions/${transaction}/reversal`, {});
+        const hold = { from: payer, to: payee, amount: 1, expires_in: random.pick([1, 1, 600]) };
+        const id = await post("/v1/holds", { ...hold, metadata: { "9": "a", b: "ü" } });
+        if (random.chance(40)) await post(`/v1/holds/${id}/capture`, random.chance(50) ? {} : { amount: 0 });
+        else if (random.chance(30)) await post(`/v1/holds/${id}/release`, {});
+        await Bun.sleep(10);
+      }
+    };
+    const running = Promise.all(["a", "b", "c"].map(run));
+    return {
+      stop: async () => {
+        state.stopped = true;
+        await running;
+      },
+    };
+  }
+
+  test("find nothing, many times, with entries, openings, changes of limits, transactions and holds going on; nor with a lagging writer", async () => {
     const { cluster } = system;
     const load = await system.load();
     const disturbance = disturb();
+    const moves = moveMoney();
     const options = {
       databaseUrl: cluster.databaseUrl,
       redisUrl: cluster.redis.url,
@@ -74,6 +116,7 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     } finally {
       for (const writer of cluster.writers) writer.signal("SIGCONT");
       await disturbance.stop();
+      await moves.stop();
       await load.stop();
     }
     expect(outboxEntries).toBeGreaterThan(0);
@@ -83,6 +126,11 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     expect(quiet).toMatchObject({ agreed: true, counts: { outboxEntries: 0 } });
     expect(quiet.counts.accounts).toBeGreaterThan(AUDITS);
     expect(quiet.counts.statements).toBe(quiet.counts.accounts);
+    const [{ states, reversals } = { states: "", reversals: 0 }] = await system.books.sql<
+      { states: string; reversals: number }[]
+    >`SELECT string_agg(DISTINCT state, ' ' ORDER BY state) AS states, (SELECT count(*) FROM reversals) AS reversals FROM holds`;
+    expect(states).toBe("captured expired open released");
+    expect(reversals).toBeGreaterThan(10);
   }, 180_000);
 
   async function drained(shard: number): Promise<void> {

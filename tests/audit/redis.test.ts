@@ -47,9 +47,10 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster finds in Redis",
       ["held", "1 1"],
     ] as const)
       expect(await set(field, value)).toEqual(["unreadable 3 -"]);
-    const name = "razonete:{0}:name:3";
-    expect(await withRedis(["SET", name, "x"])).toEqual(["redis-differs 3 -"]);
-    await system.cluster.redisCommand("DEL", name);
+    const details = "razonete:{0}:details:3";
+    for (const text of ["x ", ' {"name":"x"}', " no JSON"])
+      expect(await withRedis(["SET", details, text])).toEqual(["redis-differs 3 -"]);
+    await system.cluster.redisCommand("DEL", details);
     expect(await withRedis(["DEL", ACCOUNT_3])).toEqual(["redis-differs 3 -"]);
     expect(await withRedis(["SET", ACCOUNT_3, "x"])).toEqual(["unreadable 3 -"]);
     expect(await withRedis(["DEL", ACCOUNT_3], ["HSET", ACCOUNT_3, "x", "y"])).toEqual(["redis-differs 3 -"]);

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, statSync } from "node:fs";
 import { withSpillDatabase } from "../../src/audit/spill/spill-database.ts";
-import { AccountSpill } from "../../src/audit/spill/account-spill.ts";
+import { KeySpill } from "../../src/audit/spill/key-spill.ts";
 import { OutboxSpill } from "../../src/audit/spill/outbox-spill.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 
@@ -27,7 +27,7 @@ test.skipIf(process.platform !== "linux")(
     const largestNameless = (): number =>
       Math.max(0, ...[...nameless()].map(([inode, size]) => (others.has(inode) ? 0 : size)));
     await withSpillDatabase(async (spill) => {
-      const outbox = new OutboxSpill(spill);
+      const outbox = new OutboxSpill(spill, 0);
       const page = (g: number) => [{ g, events: Array.from({ length: 100 }, () => TEXT) }];
       for (let g = 1; g <= 4; g += 1) outbox.take(page(g));
       expect(largestNameless()).toBeLessThan(MEGABYTE);
@@ -43,18 +43,18 @@ test.skipIf(process.platform !== "linux")(
 test("without room for it, the audit ends with exit code 2 and says what to do", async () => {
   const refused: unknown = await withSpillDatabase(async (spill) => {
     spill.run("PRAGMA temp.max_page_count = 20");
-    new OutboxSpill(spill).take([{ g: 1, events: Array.from({ length: 100 }, () => TEXT) }]);
+    new OutboxSpill(spill, 0).take([{ g: 1, events: Array.from({ length: 100 }, () => TEXT) }]);
   }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ exitCode: 2, message: expect.stringContaining("set TMPDIR") });
 });
 
 test("a spilled outbox returns everything in order, and is deleted for the next one", async () => {
   await withSpillDatabase(async (spill) => {
-    const outbox = new OutboxSpill(spill);
+    const outbox = new OutboxSpill(spill, 0);
     const credit = (account: number, seq: number) => `c ${account} ${seq} 1 1 1 1 req:1 c`;
     outbox.take([
       { g: 7, events: [credit(3, 1), credit(2, 1), credit(3, 2)] },
-      { g: 8, events: ["no event", "o 11 1 1 req:1 BRL/2 "] },
+      { g: 8, events: ["no event", "o 11 1 1 req:1 - BRL/2 "] },
       { g: 10, events: [credit(3, 3)] },
     ]);
     expect([...outbox.batchNumbersAfter(7)]).toEqual([8, 10]);
@@ -69,7 +69,7 @@ test("a spilled outbox returns everything in order, and is deleted for the next 
       [8, 2],
     ]);
     expect(outbox.batch(9)).toEqual([]);
-    const next = new OutboxSpill(spill);
+    const next = new OutboxSpill(spill, 0);
     expect([...next.batchNumbersAfter(0)]).toEqual([]);
     expect(next.batch(7)).toEqual([]);
   });
@@ -77,8 +77,8 @@ test("a spilled outbox returns everything in order, and is deleted for the next 
 
 test("accounts that are to be compared are taken once, by shard, those of the outbox too", async () => {
   await withSpillDatabase(async (spill) => {
-    const changing = new AccountSpill(spill);
-    const outbox = new OutboxSpill(spill);
+    const changing = new KeySpill(spill, "changing");
+    const outbox = new OutboxSpill(spill, 0);
     outbox.take([
       { g: 1, events: ["c old 1 1 1 1 1 req:1 c"] },
       { g: 2, events: ["c b 1 1 1 1 1 req:2 c", "c new 1 1 1 1 1 req:3 c", "no event"] },

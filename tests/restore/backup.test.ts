@@ -76,7 +76,7 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
         const { status, body } = await call(url, "GET", "/readyz");
         return status === 503 && BEHIND.test(detailed.parse(body).detail);
       });
-      expect((await call(url, "GET", "/clientes/1")).status).toBe(503);
+      expect((await call(url, "GET", "/v1/accounts/1")).status).toBe(503);
     }
   }
 

@@ -26,7 +26,7 @@ export async function checkAccounts(
 }
 
 /** The first rows of a query; if there are more, they are only counted as findings. */
-async function queryLimited(
+export async function queryLimited(
   books: Snapshot,
   findings: Findings,
   query: string,
@@ -40,7 +40,7 @@ async function queryLimited(
   return rows;
 }
 
-function accountIn(row: Row): AccountId {
+export function accountIn(row: Row): AccountId {
   return String(row["account"]);
 }
 
@@ -87,27 +87,6 @@ const LIMITS_WITHOUT_ENTRIES = `
   FROM limits AS l2 JOIN entries AS e ON e.account = l2.account AND e.seq = l2.after_seq + 1
   WHERE l2.account = ANY($1::text::text[]) AND (l2.version > 1 OR l2.after_seq > 0)
     AND e.credit_limit IS DISTINCT FROM ${LIMIT_IN_FORCE}`;
-
-/** What an account has held is the sum of its open holds, and no hold expires before its time. */
-export async function checkHolds(books: Snapshot, findings: Findings): Promise<void> {
-  for (const row of await queryLimited(books, findings, HELD_OTHERWISE, [])) {
-    const detail = `what it has held is not the sum of its open holds: ${row["difference"]} too much`;
-    findings.add("hold-broken", accountIn(row), null, detail);
-  }
-  for (const row of await queryLimited(books, findings, EXPIRED_EARLY, [])) {
-    const detail = `the hold at ${row["event"]} of batch ${row["g"]} has expired before its time`;
-    findings.add("hold-broken", accountIn(row), null, detail);
-  }
-}
-
-const HELD_OTHERWISE = `
-  SELECT account, sum(held)::text AS difference FROM (
-    SELECT account, held FROM accounts WHERE held <> 0
-    UNION ALL SELECT account, -amount FROM holds WHERE state = 'open'
-  ) AS parts GROUP BY account HAVING sum(held) <> 0`;
-
-const EXPIRED_EARLY = `
-  SELECT account, g::text, event FROM holds WHERE state = 'expired' AND ended_at < expires_at`;
 
 /**
  * Finds commands that took effect twice, among those that have one of these marks. The id of a request is never used

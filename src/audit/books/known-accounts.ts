@@ -18,6 +18,7 @@ interface Known {
 }
 
 const UNSEEN = 1;
+const SAME = 2;
 /** Where the time stands among the fields of an account's row in Redis. */
 const TIME_FIELD = 4;
 
@@ -27,8 +28,8 @@ const TIME_FIELD = 4;
  */
 export class KnownAccounts {
   readonly #known: Known;
-  /** By the account's number. */
-  readonly #unseen: Uint8Array;
+  /** By the account's number: not looked up yet, or found to be the same. */
+  readonly #marks: Uint8Array;
   #unseenCount = 0;
   readonly #entry: EntryHash;
   /** Of what was read from Redis last: it comes as parts of larger buffers. */
@@ -39,10 +40,10 @@ export class KnownAccounts {
   constructor(known: Known) {
     this.#known = known;
     this.#entry = new EntryHash(known.hash);
-    this.#unseen = known.isThere.map((flag) => (flag === 0 ? 0 : UNSEEN));
+    this.#marks = known.isThere.map((flag) => (flag === 0 ? 0 : UNSEEN));
     // By index: an iterator would make a million objects at once.
-    for (let account = 0; account < this.#unseen.length; account += 1)
-      this.#unseenCount += this.#unseen[account] ?? 0;
+    for (let account = 0; account < this.#marks.length; account += 1)
+      this.#unseenCount += this.#marks[account] ?? 0;
   }
 
   /** How many accounts of the books were not looked up yet. */
@@ -51,17 +52,22 @@ export class KnownAccounts {
   }
 
   isUnseen(id: AccountId): boolean {
-    return this.#unseen[this.#numberOf(id)] === UNSEEN;
+    return this.#marks[this.#numberOf(id)] === UNSEEN;
   }
 
   /** @returns `again`: the account was looked up before; `unknown`: the books did not have it */
   lookUp(id: AccountId): "first" | "again" | "unknown" {
     const account = this.#numberOf(id);
     if (account === -1 || this.#known.isThere[account] === 0) return "unknown";
-    if (this.#unseen[account] === 0) return "again";
-    this.#unseen[account] = 0;
+    if (this.#marks[account] !== UNSEEN) return "again";
+    this.#marks[account] = 0;
     this.#unseenCount -= 1;
     return "first";
+  }
+
+  /** Whether {@link isSame} has found the account to be the same. */
+  wasSame(id: AccountId): boolean {
+    return this.#marks[this.#numberOf(id)] === SAME;
   }
 
   /**
@@ -98,7 +104,9 @@ export class KnownAccounts {
       if (!this.#entry.read(this.#view, from, from + event.length)) return false;
       this.#hashes[index] = this.#entry.statementHash;
     }
-    return statements.isSum(account, seq, this.#hashes, count);
+    const isSame = statements.isSum(account, seq, this.#hashes, count);
+    if (isSame) this.#marks[account] = SAME;
+    return isSame;
   }
 
   /** -1 if the books did not have the account. */

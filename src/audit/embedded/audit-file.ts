@@ -15,7 +15,7 @@ import { checkCommands, commandOf } from "./check-commands.ts";
 import { checkEntries } from "./check-entries.ts";
 import { RowCheck } from "./check-rows.ts";
 import { EntrySums } from "./entry-sums.ts";
-import { checkJournal, latestTimeIn } from "./journal-rows.ts";
+import { checkJournal, eventsIn, latestTimeIn } from "./journal-rows.ts";
 import { MadeRows } from "./made-rows.ts";
 import { nameDifferences } from "./name-differences.ts";
 import { OutcomeSet } from "./outcome-set.ts";
@@ -173,13 +173,13 @@ async function checkAgainstJournal(
   pace: (cost: number) => Pace,
 ): Promise<JournalHead | null> {
   const sums = new EntrySums();
-  const rows = new RowCheck(findings, (id) => made.hold(id));
+  const rows = new RowCheck(findings, (id) => made.hold(id), eventsIn(db));
   const outcomes = new OutcomeSet(db, findings, latestTimeIn(db));
   const count = countOf(db, "entries") + countOf(db, "accounts") + 2 * countOf(db, "holds");
   const commands = new DuplicateDetector(count);
   const head = await checkJournal(db, findings, since, pace(JOURNAL_COST), (event, place, text) => {
     for (const row of entryRowsOf(event, place)) sums.add(row, 1);
-    rows.add(event);
+    rows.add(event, place);
     made.add(event, place, text);
     outcomes.add(event, place);
     const command = commandOf(event);

@@ -86,6 +86,15 @@ export async function checkJournal(
   return finishChain(chain);
 }
 
+/** Finds an event by its place; `null` if there is none. */
+export function eventsIn(db: Database): (place: Place) => LedgerEvent | null {
+  const row = db.query<{ events: string }, [number]>("SELECT events FROM journal WHERE g = ?");
+  return ({ g, index }) => {
+    const text = textsIn(row.get(g)?.events ?? "")?.[index];
+    return text === undefined ? null : parseEventOrNull(text);
+  };
+}
+
 /** Reads the events of all rows, whatever their hashes. */
 export async function readEvents(
   db: Database,

@@ -57,6 +57,11 @@ export class MadeRows {
     } catch (error) {
       this.#keeper.reset();
       if (error instanceof SQLiteError && !error.code?.startsWith("SQLITE_CONSTRAINT")) throw error;
+      if (event.type === "transaction" && event.reverses !== null) {
+        const detail = `the transaction ${event.reverses} is reversed a second time, in row ${place.g}`;
+        this.#findings.add("reversal-broken", event.accounts[0]?.id ?? null, null, detail);
+        return;
+      }
       const detail = `row ${place.g} has what cannot follow on the rows before: ${text.slice(0, 100)}`;
       this.#findings.add("journal-differs", null, null, detail);
     }
@@ -79,7 +84,8 @@ export class MadeRows {
         const account = place["account"] === undefined ? null : String(place["account"]);
         if (table === "accounts" && account !== null && there === null) gone.add(account);
         const detail = `the journal has ${made ?? "nothing"}, the ${table} have ${there ?? "nothing"}`;
-        this.#findings.add("journal-differs", account, null, detail);
+        const what = table === "holds" ? `the hold at ${place["place"]} of row ${place["g"]}` : "";
+        this.#findings.add("journal-differs", account, null, detail, what);
       }
     }
     return gone;

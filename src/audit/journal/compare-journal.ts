@@ -64,7 +64,7 @@ export class CompareJournal {
         if (sign === 1) this.#sums.add(kind, key, place, hash);
         else this.#sums.subtract(kind, key, place, hash);
       },
-      (_, { id, seq }, detail) => this.#findings.add("account-differs", id, seq, detail),
+      (name, { id, seq }, detail) => this.#findings.add(name, id, seq, detail),
     );
     this.#totals = rows.totals;
     let events = 0;

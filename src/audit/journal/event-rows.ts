@@ -1,10 +1,13 @@
 import { openingHash } from "../../ledger/content-hash.ts";
 import { formatDetails, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
-import { type AccountState, WORLD } from "../../ledger/account.ts";
+import { stepsOf } from "../../keep/account-steps.ts";
+import { type AccountId, type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import { eventId } from "../../ledger/event-id.ts";
 import type { AccountTable } from "../books/account-table.ts";
+import { limitsPassed } from "../event-faults.ts";
+import type { FindingName } from "../report/audit-report.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
 import { JournalAccounts } from "./journal-accounts.ts";
@@ -29,8 +32,12 @@ import type { TextHash } from "./text-hash.ts";
  */
 export type OnRow = (kind: RowKind, key: number, place: number, hash: number, sign: 1 | -1) => void;
 
-/** Where an event is not what follows on those before. */
-export type OnMisfit = (event: LedgerEvent, account: AccountState, detail: string) => void;
+/** Where an event is not what follows on those before, or does not fit itself. */
+export type OnMisfit = (
+  name: FindingName,
+  account: { readonly id: AccountId; readonly seq: number },
+  detail: string,
+) => void;
 
 type Ending = Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>;
 
@@ -39,6 +46,7 @@ export class EventRows {
   readonly #hash: TextHash;
   readonly #entry: EntryHash;
   readonly #onRow: OnRow;
+  readonly #onMisfit: OnMisfit;
   readonly accounts: JournalAccounts;
   readonly totals = new JournalTotals();
   readonly #encoder = new TextEncoder();
@@ -49,6 +57,7 @@ export class EventRows {
     this.#hash = hash;
     this.#entry = new EntryHash(hash);
     this.#onRow = onRow;
+    this.#onMisfit = onMisfit;
     this.accounts = new JournalAccounts(table, onMisfit);
   }
 
@@ -71,6 +80,8 @@ export class EventRows {
     const event = parseEventOrNull(textIn(view, from, to));
     if (event === null || event.type === "entry") return false;
     this.#takeOther(event, { shard, g, index });
+    for (const { account: id, seq, detail } of limitsPassed(event))
+      this.#onMisfit("limit-passed", { id, seq }, detail);
     return true;
   }
 
@@ -96,7 +107,7 @@ export class EventRows {
           const limit = ["l", account.id, version, account.creditLimit, account.seq, time, id];
           this.#row(LIMIT, account.id, version, limit.join(" "));
         }
-        this.accounts.change(hash, event);
+        this.accounts.change(hash, account);
         const before = this.accounts.detailsOf(hash);
         this.#text = () => "";
         if (before !== null) this.#onRow(DETAILS, hash, 0, before, -1);
@@ -106,8 +117,8 @@ export class EventRows {
         return;
       }
       case "transaction": {
-        for (const account of event.accounts)
-          this.accounts.expect(this.#hash.ofText(account.id), account, event);
+        for (const account of event.accounts) this.accounts.expect(this.#hash.ofText(account.id), account);
+        this.#fits(event, 0);
         this.#move(event, place);
         if (event.reverses === null) return;
         const reversal = eventId("t", place.shard, place.g, place.index, event.time);
@@ -116,7 +127,7 @@ export class EventRows {
       }
       case "hold": {
         const { account, time, to, amount, expiresAt, id } = event;
-        this.accounts.hold(this.#hash.ofText(account.id), account, amount, event);
+        this.accounts.hold(this.#hash.ofText(account.id), account, amount);
         const hold = eventId("h", place.shard, place.g, place.index, time);
         const details = formatDetails(event, null) || "{}";
         this.#row(HOLD, hold, 0, ["h", hold, account.id, to, amount, time, expiresAt, id, details].join(" "));
@@ -125,10 +136,10 @@ export class EventRows {
       }
       case "capture": {
         const [account, ...others] = event.accounts;
-        for (const other of others) this.accounts.expect(this.#hash.ofText(other.id), other, event);
+        for (const other of others) this.accounts.expect(this.#hash.ofText(other.id), other);
         if (account === undefined) return;
         const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
-        this.#end(event, account, ["captured", captured], place);
+        this.#fits(event, this.#end(event, account, ["captured", captured], place));
         this.#move(event, place);
         return;
       }
@@ -144,12 +155,32 @@ export class EventRows {
     }
   }
 
-  /** What the event frees is compared with the amount of the hold, by the text. */
-  #end(event: Ending, account: AccountState, end: readonly [string, number], place: Place): void {
-    const freed = this.accounts.free(this.#hash.ofText(account.id), account, event);
+  /**
+   * What the event frees is compared with the amount of the hold, by the text.
+   *
+   * @returns what it frees
+   */
+  #end(event: Ending, account: AccountState, end: readonly [string, number], place: Place): number {
+    const freed = this.accounts.free(this.#hash.ofText(account.id), account);
     const text = ["z", event.hold, account.id, freed, ...end, event.time, place.g, place.index];
     this.#row(HOLD_END, event.hold, 0, text.join(" "));
     this.#stand(account);
+    return freed;
+  }
+
+  /** Both sides of each posting are there, and lead from one to the next and to the accounts as they stand after it. */
+  #fits(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, freed: number): void {
+    const [account] = event.accounts;
+    if (account === undefined) return;
+    const holds =
+      event.type === "capture" ? [[event.hold, { account: account.id, amount: freed }] as const] : [];
+    const misfit = stepsOf(event, new Map(holds));
+    if (typeof misfit === "string")
+      this.#onMisfit(
+        "account-differs",
+        account,
+        `the ${event.type} ${event.id} does not fit itself: ${misfit}`,
+      );
   }
 
   #move(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, place: Place): void {

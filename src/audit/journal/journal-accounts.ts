@@ -1,5 +1,5 @@
 import { type AccountState, type AccountStatus } from "../../ledger/account.ts";
-import { type LedgerEvent, parseEvent } from "../../ledger/event.ts";
+import { parseEvent } from "../../ledger/event.ts";
 import { type AccountTable, withRoomFor } from "../books/account-table.ts";
 import type { OnMisfit } from "./event-rows.ts";
 
@@ -66,7 +66,7 @@ export class JournalAccounts {
       if (event.type === "entry") {
         const { account: id, seq, balance, time } = event.entry;
         const row = { id, seq, balance, time, creditLimit: limit, held: 0, state: "open" } as const;
-        this.expect(hash, { ...row, unit: "", openedAt: 0 }, event);
+        this.expect(hash, { ...row, unit: "", openedAt: 0 });
       }
     }
     return this.#totals[number] ?? 0;
@@ -82,32 +82,32 @@ export class JournalAccounts {
     return version;
   }
 
-  change(hash: number, event: Extract<LedgerEvent, { readonly type: "change" }>): void {
-    const { account } = event;
+  change(hash: number, account: AccountState): void {
     const number = this.#numberOf(hash);
     if (number === -1) return;
     const held = this.#helds[number] ?? 0;
     if (this.#states[number] === STATES.indexOf("closed"))
-      this.#onMisfit(event, account, "it was closed before");
-    if (held !== account.held) this.#onMisfit(event, account, `it had ${held} held, and has ${account.held}`);
+      this.#onMisfit("account-differs", account, "it was closed before");
+    if (held !== account.held)
+      this.#onMisfit("account-differs", account, `it had ${held} held, and has ${account.held}`);
     if (account.state === "closed" && (account.balance !== 0 || account.held !== 0))
-      this.#onMisfit(event, account, "it is closed, and not empty");
+      this.#onMisfit("account-differs", account, "it is closed, and not empty");
     this.#set(number, account);
   }
 
   /** What the event says of an account that it leaves as it is. */
-  expect(hash: number, account: AccountState, event: LedgerEvent): void {
-    this.#compare(hash, account, this.#heldOf(hash), event);
+  expect(hash: number, account: AccountState): void {
+    this.#compare(hash, account, this.#heldOf(hash));
   }
 
-  hold(hash: number, account: AccountState, amount: number, event: LedgerEvent): void {
-    this.#compare(hash, account, this.#heldOf(hash) + amount, event);
+  hold(hash: number, account: AccountState, amount: number): void {
+    this.#compare(hash, account, this.#heldOf(hash) + amount);
   }
 
   /** @returns what is held no more */
-  free(hash: number, account: AccountState, event: LedgerEvent): number {
+  free(hash: number, account: AccountState): number {
     const freed = this.#heldOf(hash) - account.held;
-    this.#compare(hash, account, account.held, event);
+    this.#compare(hash, account, account.held);
     return freed;
   }
 
@@ -135,7 +135,7 @@ export class JournalAccounts {
     return this.#helds[this.#numberOf(hash)] ?? 0;
   }
 
-  #compare(hash: number, account: AccountState, held: number, event: LedgerEvent): void {
+  #compare(hash: number, account: AccountState, held: number): void {
     const number = this.#numberOf(hash);
     if (number === -1) return;
     const before = { creditLimit: this.#limits[number] ?? 0, held, state: STATES[this.#states[number] ?? 0] };
@@ -144,7 +144,8 @@ export class JournalAccounts {
     const text = (
       row: Pick<AccountState, "creditLimit" | "held"> & { readonly state?: string | undefined },
     ) => `${row.state} with limit ${row.creditLimit} and ${row.held} held`;
-    if (!isSame) this.#onMisfit(event, account, `it should be ${text(before)}, and is ${text(account)}`);
+    if (!isSame)
+      this.#onMisfit("account-differs", account, `it should be ${text(before)}, and is ${text(account)}`);
     this.#set(number, account);
   }
 

@@ -164,12 +164,22 @@ function report(
   const text = wanted?.text ?? kept[0];
   const account = accountOf(kind, id, text);
   if (kind === HOLD_END && isSecond) {
-    findings.add("hold-broken", account, null, `a hold is ended that has ended: ${makes}, after ${has}`);
+    findings.add("hold-broken", account, null, `a hold is ended that has ended: ${makes}, after ${has}`, id);
+    return;
+  }
+  if (kind === REVERSAL && isSecond) {
+    findings.add(
+      "reversal-broken",
+      null,
+      null,
+      `the transaction ${id} is reversed a second time: ${makes}, after ${has}`,
+    );
     return;
   }
   // A limit is named by the seq that it follows, which is the fifth field of its text.
   const seq = kind === ENTRY ? place : kind === LIMIT ? Number(text?.split(" ")[4]) : null;
-  findings.add("journal-differs", account, seq, `${makes}, ${sourceOf(kind).table} has ${has}`);
+  const what = kind === HOLD || kind === HOLD_END ? id : "";
+  findings.add("journal-differs", account, seq, `${makes}, ${sourceOf(kind).table} has ${has}`, what);
 }
 
 /** A hold is named by its account, which is the third field of its text. */

@@ -7,7 +7,7 @@ import type { KnownAccounts } from "../books/known-accounts.ts";
 import { type QueryBooks, quote, STATEMENT_OF_ENTRY } from "../events.ts";
 import type { Findings } from "../findings.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
-import type { AccountSpill } from "../spill/account-spill.ts";
+import type { KeySpill } from "../spill/key-spill.ts";
 import type { RedisAccount, RedisReader } from "./redis-reader.ts";
 
 export interface CompareAllOptions {
@@ -18,7 +18,9 @@ export interface CompareAllOptions {
   readonly shards: readonly number[];
   readonly known: KnownAccounts;
   /** Gets the accounts that are to be compared together with the outbox. */
-  readonly changing: AccountSpill;
+  readonly changing: KeySpill;
+  /** Gets the keys of holds and reversals. */
+  readonly onMove: (key: string) => void;
   readonly findings: Findings;
   readonly progress: ProgressEstimate;
 }
@@ -53,7 +55,7 @@ export class CompareAllAccounts {
   }
 
   async compare(): Promise<void> {
-    for await (const keys of this.#options.redis.accountKeys()) {
+    for await (const keys of this.#options.redis.keys()) {
       for (const key of keys) {
         const shard = this.#add(key);
         if (this.#chunks.get(shard)?.length === bounds.audit_chunk_accounts) await this.#compareChunk(shard);
@@ -66,8 +68,9 @@ export class CompareAllAccounts {
 
   /** @returns the shard of the key; -1 if it is not one to be compared */
   #add(key: string): number {
-    const { known, system, shards, findings } = this.#options;
+    const { known, system, shards, findings, onMove } = this.#options;
     const [, shardText, id = ""] = ACCOUNT_KEY.exec(key) ?? [];
+    if (shardText === undefined) onMove(key);
     const shard = Number(shardText);
     if (!shards.includes(shard)) return -1;
     if (!isAccountId(id)) {

@@ -7,7 +7,7 @@ import type { BooksMetadata } from "../books/books-metadata.ts";
 import { type CompareFeed, compareWithBooks } from "../feed/compare-feed.ts";
 import { openingHash } from "../../ledger/content-hash.ts";
 import { parseDecision, type QueryBooks, quote } from "../events.ts";
-import type { AccountSpill } from "../spill/account-spill.ts";
+import type { KeySpill } from "../spill/key-spill.ts";
 import {
   type AccountEvent,
   accountsAfter,
@@ -21,6 +21,7 @@ import { requireReachable, POSTGRES } from "../unreachable-server.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
 import type { OutboxSpill } from "../spill/outbox-spill.ts";
 import { compareAccount, type FoundAccount, parseFound } from "./compare-redis-account.ts";
+import { readOutbox } from "./read-outbox.ts";
 import type { Head, RedisReader } from "./redis-reader.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
@@ -31,7 +32,7 @@ export interface CompareChangingOptions {
   readonly system: BooksMetadata;
   readonly shard: number;
   /** Those of the shard are taken out of it. */
-  readonly changing: AccountSpill;
+  readonly changing: KeySpill;
   readonly outbox: OutboxSpill;
   readonly feed: CompareFeed;
   readonly findings: Findings;
@@ -60,8 +61,6 @@ interface KeptAccounts {
     }
   >;
 }
-
-const PAGES_BETWEEN_COLLECTIONS = 10;
 
 /**
  * Compares those accounts of a shard that change during the audit: their state in Redis with outbox and books. They are
@@ -116,7 +115,7 @@ export class CompareChangingAccounts {
     const kept = await this.#kept(accounts);
     const found = await this.#read(accounts);
     const head = await redis.head(shard);
-    await this.#readOutbox();
+    await readOutbox(redis, shard, this.#options.outbox);
     const compareAll = async (books: Snapshot): Promise<boolean> => {
       const again = await this.#read(accounts);
       const headAfter = await redis.head(shard);
@@ -229,19 +228,6 @@ export class CompareChangingAccounts {
     for (const account of accounts)
       for (const { text } of outbox.eventsOf(account, cursor, outbox.lastG)) take(text, account);
     return stood;
-  }
-
-  /** Reads everything in the outbox that was not read yet. */
-  async #readOutbox(): Promise<void> {
-    const { redis, shard, outbox } = this.#options;
-    const length = bounds.audit_chunk_batches;
-    for (let pages = 1; ; pages += 1) {
-      const page = await redis.outbox(shard, outbox.lastG + 1, length);
-      outbox.take(page);
-      // As for the rows of the books, see binary-copy-reader.ts.
-      if (pages % PAGES_BETWEEN_COLLECTIONS === 0) Bun.gc(true);
-      if (page.length < length) return;
-    }
   }
 
   *#outboxEventsOf(accounts: readonly AccountId[], { cursor }: PointInTime): Iterable<AccountEvent> {

@@ -3,15 +3,18 @@ import { withSpillDatabase } from "../spill/spill-database.ts";
 import type { Row } from "../books/books-snapshot.ts";
 import type { KnownAccounts } from "../books/known-accounts.ts";
 import type { BooksMetadata } from "../books/books-metadata.ts";
+import { accountsOf, moveKeyOf } from "../events.ts";
 import { CompareFeed } from "../feed/compare-feed.ts";
 import { CompareAllAccounts } from "./compare-all-accounts.ts";
+import { CompareMoves } from "./compare-moves.ts";
 import { CompareChangingAccounts } from "./compare-changing-accounts.ts";
 import { readFeed } from "../feed/stream-reader.ts";
 import type { Findings } from "../findings.ts";
 import { requireReachable, NATS, POSTGRES } from "../unreachable-server.ts";
 import { reportLostBatchFlag } from "./lost-batch-flag.ts";
-import { AccountSpill } from "../spill/account-spill.ts";
+import { KeySpill } from "../spill/key-spill.ts";
 import { OutboxSpill } from "../spill/outbox-spill.ts";
+import { eventsSince } from "./events-since.ts";
 import type { RedisReader } from "./redis-reader.ts";
 import type { ProgressEstimate } from "../progress-estimate.ts";
 
@@ -52,14 +55,17 @@ export class CompareRedis {
       if (await this.#isComparable(shard)) shards.push(shard);
     }
     return withSpillDatabase(async (spill) => {
-      const changing = new AccountSpill(spill);
+      const shared = { ...this.#options, queryBooks: this.#queryBooks, shards };
+      const moves = new CompareMoves({ ...shared, changing: new KeySpill(spill, "changing_moves") });
+      await moves.compareKept();
+      const changing = new KeySpill(spill, "changing");
       const all = new CompareAllAccounts({
-        ...this.#options,
-        queryBooks: this.#queryBooks,
-        shards,
+        ...shared,
         changing,
+        onMove: (key) => moves.take(key),
       });
       await all.compare();
+      for (const shard of shards) await this.#addKeptSince(shard, changing, moves);
       const feed = new CompareFeed(this.#options.system.epoch, this.#findings, spill);
       if (natsUrl !== null) {
         await requireReachable(
@@ -69,7 +75,7 @@ export class CompareRedis {
       }
       let outboxEntries = 0;
       for (const shard of shards) {
-        const outbox = new OutboxSpill(spill);
+        const outbox = new OutboxSpill(spill, shard);
         const comparison = new CompareChangingAccounts({
           ...this.#options,
           queryBooks: this.#queryBooks,
@@ -80,9 +86,24 @@ export class CompareRedis {
         });
         await comparison.compare();
         outboxEntries += comparison.outboxEntries;
+        await moves.compareChanging(shard, outbox);
       }
       return { outboxEntries, feedBatches: feed.compared, statements: all.statements };
     });
+  }
+
+  /**
+   * Adds what the books have kept since they were read for the first time. What Redis showed as it was then may have been
+   * right, and may have been left behind.
+   */
+  async #addKeptSince(shard: number, changing: KeySpill, moves: CompareMoves): Promise<void> {
+    const { known, system } = this.#options;
+    const since = system.cursors.get(shard) ?? 0;
+    for await (const { event, place } of eventsSince(this.#queryBooks, shard, since)) {
+      for (const account of accountsOf(event)) if (known.wasSame(account)) changing.add(shard, account);
+      const key = moveKeyOf(event, place);
+      if (key !== null) moves.add(shard, key);
+    }
   }
 
   /** Whether Redis has the shard in the epoch of the books. Another ledger's data is not read any further. */

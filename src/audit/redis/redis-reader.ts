@@ -37,6 +37,8 @@ export interface RedisAccount {
 export type ReadResult = RedisAccount | "missing" | { readonly unreadable: string };
 
 const headReply = z.array(z.string().nullable());
+const timeReply = z.tuple([z.coerce.number(), z.coerce.number()]);
+const scanReply = z.tuple([z.string(), z.array(z.string())]);
 const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
@@ -91,13 +93,55 @@ export class RedisReader {
     return { epoch, g: Number(g), lost: numberOf(lost), other: numberOf(other) };
   }
 
-  /** The keys that hold the ledger's accounts, of any shard, in lists. A key may come twice. */
-  async *accountKeys(): AsyncGenerator<readonly string[]> {
-    const keys = scanKeys(this.#redis, "razonete:{*}:account:*");
+  /** The keys of accounts, holds and reversals, of any shard, in lists, and a few others. A key may come twice. */
+  async *keys(): AsyncGenerator<readonly string[]> {
+    const keys = scanKeys(this.#redis, "razonete:{*}:[ahr]*");
     for (;;) {
       const next = await requireReachable(REDIS, keys.next());
       if (next.done === true) return;
       yield next.value;
+    }
+  }
+
+  /** Redis's clock, in microseconds. */
+  async micros(): Promise<number> {
+    const time = await requireReachable(REDIS, this.#redis.sendCommand(["TIME"]));
+    const [seconds, micros] = timeReply.parse(time);
+    return seconds * 1_000_000 + micros;
+  }
+
+  /** What some keys of holds and reversals have, and the expiries of the holds; `now` is Redis's clock before. */
+  async moves(
+    shard: number,
+    keys: readonly string[],
+  ): Promise<{
+    readonly texts: readonly (string | null)[];
+    readonly expiries: readonly (string | null)[];
+    readonly now: number;
+  }> {
+    const prefix = `razonete:{${shard}}:`;
+    const now = await this.micros();
+    const texts = this.#redis.sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
+    const ids = keys.map((key) => key.slice(key.indexOf(":") + 1));
+    const expiries = ifRightType(this.#redis.sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]));
+    return {
+      texts: headReply.parse(await requireReachable(REDIS, texts)),
+      expiries: headReply.parse((await requireReachable(REDIS, expiries)) ?? ids.map(() => null)),
+      now,
+    };
+  }
+
+  /** The holds that Redis has expiries of, in lists. One may come twice. */
+  async *expiries(shard: number): AsyncGenerator<readonly string[]> {
+    for (let cursor = "0"; ;) {
+      const key = `razonete:{${shard}}:expiries`;
+      const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];
+      const reply = await requireReachable(REDIS, ifRightType(this.#redis.sendCommand(args)));
+      if (reply === null) return;
+      const [next, members] = scanReply.parse(reply);
+      yield members.filter((_, index) => index % 2 === 0);
+      if (next === "0") return;
+      cursor = next;
     }
   }
 
@@ -143,6 +187,16 @@ export class RedisReader {
   /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
     return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
+  }
+}
+
+/** `null`: the key is of another type, so nothing of the ledger's is there. */
+async function ifRightType(reply: Promise<unknown>): Promise<unknown> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (error instanceof ErrorReply && error.message.startsWith("WRONGTYPE")) return null;
+    throw error;
   }
 }
 

@@ -2,11 +2,16 @@ import type { Database, Statement } from "bun:sqlite";
 import type { AccountId } from "../../ledger/account.ts";
 import type { OutboxEntry } from "../../decide/redis-client.ts";
 import { bounds } from "../../bounds.ts";
-import { accountsOf, parseDecision, statementTexts } from "../events.ts";
+import { accountsOf, moveKeyOf, parseDecision, statementTexts } from "../events.ts";
 
 export interface OutboxEvent {
   readonly g: number;
   readonly text: string;
+}
+
+/** An event about a hold or a reversal, with its place in its batch. */
+export interface OutboxMove extends OutboxEvent {
+  readonly at: number;
 }
 
 /**
@@ -18,12 +23,16 @@ export class OutboxSpill {
   readonly #addBatch: Statement;
   readonly #addEvent: Statement;
   readonly #addOther: Statement;
+  readonly #addMove: Statement;
+  readonly #shard: number;
   readonly #eventsOf: Statement<OutboxEvent, [string, number, number, string, number, number]>;
   readonly #batch: Statement<{ text: string }, [number]>;
   #lastG = 0;
 
   /** @param db with the tables of spill-tables.sql; the outbox of another shard in them is deleted */
-  constructor(db: Database) {
+  constructor(db: Database, shard: number) {
+    this.#shard = shard;
+    db.run("DELETE FROM moves");
     db.run("DELETE FROM others");
     db.run("DELETE FROM events");
     db.run("DELETE FROM batches");
@@ -32,6 +41,7 @@ export class OutboxSpill {
     this.#addBatch = db.query("INSERT INTO batches (g) VALUES (?)");
     this.#addEvent = db.query("INSERT INTO events (g, account, is_event, text) VALUES (?, ?, ?, ?)");
     this.#addOther = db.query("INSERT INTO others (account, g, event) VALUES (?, ?, ?)");
+    this.#addMove = db.query("INSERT INTO moves (key, g, at, event) VALUES (?, ?, ?, ?)");
     this.#eventsOf = db.query(
       `SELECT g, text, place FROM events WHERE account = ? AND g > ? AND g <= ?
        UNION ALL
@@ -52,11 +62,13 @@ export class OutboxSpill {
     this.#db.transaction(() => {
       for (const { g, events } of page) {
         this.#addBatch.run(g);
-        for (const text of events) {
+        for (const [at, text] of events.entries()) {
           const event = parseDecision(text);
           const [account = null, ...others] = event === null ? [] : accountsOf(event);
           const { lastInsertRowid } = this.#addEvent.run(g, account, event === null ? 0 : 1, text);
           for (const other of others) this.#addOther.run(other, g, lastInsertRowid);
+          const key = event === null ? null : moveKeyOf(event, { shard: this.#shard, g, index: at });
+          if (key !== null) this.#addMove.run(key, g, at, lastInsertRowid);
         }
         this.#lastG = g;
       }
@@ -74,10 +86,26 @@ export class OutboxSpill {
     return this.#eventsOf.iterate(account, g, lastG, account, g, lastG);
   }
 
+  /** The events about a hold or a reversal, by its key, in the batches after `g`, in order. */
+  movesOf(key: string, g: number): OutboxMove[] {
+    return this.#db
+      .query<OutboxMove, [string, number]>(
+        `SELECT m.g, m.at, e.text FROM moves AS m JOIN events AS e ON e.place = m.event
+         WHERE m.key = ? AND m.g > ? ORDER BY m.event`,
+      )
+      .all(key, g);
+  }
+
+  /** Adds the keys of all holds and reversals that it has events about to those that are to be compared. */
+  addMoves(): void {
+    const add = "INSERT OR IGNORE INTO changing_moves (shard, key) SELECT ?, key FROM moves ORDER BY event";
+    this.#db.run(add, [this.#shard]);
+  }
+
   /** Adds the accounts that are changed by batches after `g` to those that are to be compared. */
   addAccountsAfter(g: number, shard: number): void {
     this.#db.run(
-      `INSERT OR IGNORE INTO changing (shard, account)
+      `INSERT OR IGNORE INTO changing (shard, key)
        SELECT ?1, account FROM events WHERE account IS NOT NULL AND g > ?2
        UNION SELECT ?1, account FROM others WHERE g > ?2`,
       [shard, g],

@@ -27,12 +27,30 @@ CREATE TEMP TABLE others (
 
 CREATE INDEX temp.others_by_account ON others (account, g);
 
+-- The events about holds and reversals by their keys in Redis; `at` is the event's place in its batch, from 0.
+CREATE TEMP TABLE moves (
+  key TEXT NOT NULL,
+  g INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  event INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX temp.moves_by_key ON moves (key, g);
+
 -- Accounts that are to be compared together with the outbox.
 CREATE TEMP TABLE changing (
   place INTEGER PRIMARY KEY,
   shard INTEGER NOT NULL,
-  account TEXT NOT NULL,
-  UNIQUE (shard, account)
+  key TEXT NOT NULL,
+  UNIQUE (shard, key)
+) STRICT;
+
+-- The same of keys of holds and reversals.
+CREATE TEMP TABLE changing_moves (
+  place INTEGER PRIMARY KEY,
+  shard INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  UNIQUE (shard, key)
 ) STRICT;
 
 -- Batches of the feed that the books did not have; `events` is a JSON array of texts.
