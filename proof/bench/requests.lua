@@ -56,8 +56,8 @@ local function transfer()
 end
 
 local function hold()
-  local from, to, amount = move()
-  return string.format('{"from":"%s","to":"%s","amount":%d}', from, to, amount)
+  local from, _, amount = move()
+  return string.format('{"from":"%s","amount":%d}', from, amount)
 end
 
 local function batch()
