@@ -1,10 +1,8 @@
-import { resolve } from "node:path";
 import { startBareTarget } from "./bare-target.ts";
-import { type TargetPair, type Ratios, ratiosOf } from "./ratios.ts";
+import { type Ratios, ratiosOf } from "./ratios.ts";
 import { compareTargets, type Comparison, warmUp } from "./measurement.ts";
-import { commandOf, startStackTarget, THIS_CHECKOUT } from "./stack-target.ts";
+import { checkAgainst, pairsOf, startLedgers } from "./shapes.ts";
 import { describeComparison } from "./tables.ts";
-import type { BenchTarget } from "./bench-target.ts";
 import { type BenchContext, BenchEnvironment } from "./bench-environment.ts";
 
 export interface ClusterBenchOptions {
@@ -41,14 +39,17 @@ export async function benchCluster(
   context: BenchContext,
 ): Promise<ClusterBenchResult> {
   const { say, signals } = context;
-  // Checked before anything is started.
-  if (options.against !== undefined) commandOf(resolve(options.against));
+  checkAgainst(options.against);
   await using environment = new BenchEnvironment(context);
   say(`${options.rounds} rounds of ${options.seconds} s; medians (least to greatest)`);
   say("CPU is that of all processes for each request, up to when it is in the books\n");
   const comparisons: ClusterComparison[] = [];
   for (const cpus of settableLimits(options.cpus, say)) {
-    const targets = await startAll(environment, options.against, cpus, signals.stop);
+    const bare = await environment.start(`bare-${cpus}`, cpus, startBareTarget);
+    const targets = [
+      bare,
+      ...(await startLedgers("cluster", options.against, cpus, environment, signals.stop)),
+    ];
     const pairs = pairsOf(targets);
     for (const target of targets) await warmUp(target, { seconds: options.seconds, signal: signals.stop });
     for (const what of options.what) {
@@ -73,34 +74,6 @@ function settableLimits(cpus: readonly number[], say: (line: string) => void): r
   if (missing === null || cpus.every((each) => each === 0)) return cpus;
   say(`Without limits of CPU: ${missing}`);
   return [0];
-}
-
-async function startAll(
-  environment: BenchEnvironment,
-  against: string | undefined,
-  cpus: number,
-  signal: AbortSignal,
-): Promise<readonly BenchTarget[]> {
-  const targets: BenchTarget[] = [await environment.start(`bare-${cpus}`, cpus, startBareTarget)];
-  const checkouts = [
-    ["this", THIS_CHECKOUT],
-    ...(against === undefined ? [] : [["against", resolve(against)]]),
-  ];
-  for (const [name = "", checkout = ""] of checkouts) {
-    signal.throwIfAborted();
-    targets.push(
-      await environment.start(`${name}-${cpus}`, cpus, (location) =>
-        startStackTarget(name, checkout, location, signal),
-      ),
-    );
-  }
-  return targets;
-}
-
-function pairsOf(targets: readonly BenchTarget[]): readonly TargetPair[] {
-  const names = targets.map(({ name }) => name);
-  const toBare: TargetPair[] = names.filter((name) => name !== "bare").map((name) => [name, "bare"]);
-  return names.includes("against") ? [...toBare, ["this", "against"]] : toBare;
 }
 
 function titleOf(what: string, connections: number, cpus: number): string {

@@ -2,7 +2,7 @@ import { INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 
 /**
  * The id of the nth account of a filled ledger: of the same length and order as one that the ledger makes, but known
- * without asking. transactions.lua makes the same ids.
+ * without asking. requests.lua makes the same ids.
  */
 export function filledAccountId(number: number): string {
   if (number <= INITIAL_CREDIT_LIMITS.length) return String(number);

@@ -7,6 +7,7 @@ const MICROSECONDS_A_TICK = 10_000;
 /** A server in its own process, whose CPU time and memory are read from the kernel. */
 export interface MeasuredServer {
   readonly url: string;
+  readonly pid: number;
   /** User and system time of all threads so far, in microseconds, exact to a hundredth of a second. */
   cpuMicroseconds(): number;
   residentBytes(): number;
@@ -27,6 +28,7 @@ export async function startMeasuredServer(command: readonly string[]): Promise<M
   if (url === null) throw new StartError(`${command.join(" ")} ended before it listened.`);
   return {
     url,
+    pid: child.pid,
     cpuMicroseconds: () => {
       // proc(5): after the name in parentheses, utime and stime are the fields 12 and 13.
       const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8")

@@ -3,9 +3,12 @@ import { BenchProgress } from "./bench-progress.ts";
 import { type Noise, noiseNotes, watchNoise } from "./machine-noise.ts";
 import { grouped, ratioOf, type Spread, spreadOf } from "./statistics.ts";
 import { cpuSince, readCpu, type BenchTarget } from "./bench-target.ts";
-import { runWrk, type WrkLoad } from "./wrk.ts";
+import { PER_REQUEST, runWrk, type WrkLoad } from "./wrk.ts";
 
-/** One run of the load generator against one target. CPU is in microseconds for each request. */
+/**
+ * One run of the load generator against one target. CPU is in microseconds for each request. A batch counts as many times
+ * as it has commands, a hold and its capture once; only the times are those of the requests as they are sent.
+ */
 export interface BenchSample {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -47,15 +50,16 @@ export async function measureTarget(target: BenchTarget, load: BenchLoad): Promi
   const settleSeconds = (performance.now() - ended) / 1000;
   const used = cpuSince(target, before);
   const cpu = [...used.values()].reduce((sum, each) => sum + each, 0);
+  const requests = wrk.requests * PER_REQUEST[load.what ?? "transactions"];
   return {
-    requests: wrk.requests,
-    requestsPerSecond: wrk.requests / wrk.seconds,
+    requests,
+    requestsPerSecond: requests / wrk.seconds,
     p50Microseconds: wrk.p50Microseconds,
     p99Microseconds: wrk.p99Microseconds,
     maxMicroseconds: wrk.maxMicroseconds,
-    cpuMicroseconds: cpu / wrk.requests,
+    cpuMicroseconds: cpu / requests,
     cpuMicrosecondsByProcess: Object.fromEntries(
-      [...used].map(([name, microseconds]) => [name, microseconds / wrk.requests]),
+      [...used].map(([name, microseconds]) => [name, microseconds / requests]),
     ),
     settleSeconds,
     generatorShare: wrk.cpuMicroseconds / 1e6 / wrk.seconds,
@@ -67,9 +71,12 @@ export async function measureTarget(target: BenchTarget, load: BenchLoad): Promi
  * Applies load for a while, so that the JIT compilers have seen enough requests and the five accounts have full
  * statements.
  */
-export async function warmUp(target: BenchTarget, load: Omit<BenchLoad, "connections">): Promise<void> {
+export async function warmUp(
+  target: BenchTarget,
+  load: Omit<BenchLoad, "connections">,
+): Promise<BenchSample> {
   const { connections, seconds } = WARM_UP;
-  await measureTarget(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });
+  return measureTarget(target, { ...load, connections, seconds: Math.min(seconds, load.seconds) });
 }
 
 /** A target with the load that is applied to it. */

@@ -41,7 +41,7 @@ export function describeComparison(
     milliseconds(spread(samples, p50).median),
     milliseconds(spread(samples, p99).median),
     milliseconds(spread(samples, (sample) => sample.maxMicroseconds).greatest),
-    formatSpread(spread(samples, cpu), 1),
+    formatSpread(spread(samples, cpu), digitsOf(spread(samples, cpu).median)),
   ]);
   return [
     ...aligned([["", "a second", "p50 ms", "p99 ms", "max ms", "CPU µs each"], ...figures]),
@@ -61,7 +61,7 @@ function describeProcesses(entries: readonly (readonly [string, readonly BenchSa
     return [
       name,
       ...names.map((process) =>
-        own.has(process) ? grouped(spread(samples, cpuOf(process)).median, 1) : "–",
+        own.has(process) ? microsecondsText(spread(samples, cpuOf(process)).median) : "–",
       ),
     ];
   });
@@ -85,6 +85,15 @@ function describeRatios(ratios: readonly Ratios[]): string[] {
   return [...aligned([["ratios", "CPU", "a second", "p50", "p99", "max"], ...rows]), ...byProcess];
 }
 
-export function milliseconds(microseconds: number): string {
-  return grouped(microseconds / 1000, 2);
+function microsecondsText(value: number): string {
+  return grouped(value, digitsOf(value));
+}
+
+/** A transaction of a batch takes so little that one digit would not tell much. */
+function digitsOf(value: number): number {
+  return value < 10 ? 2 : 1;
+}
+
+export function milliseconds(value: number): string {
+  return grouped(value / 1000, 2);
 }

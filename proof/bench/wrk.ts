@@ -1,6 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { StartError } from "../../src/errors.ts";
 
+/** What requests.lua asks for, and how many of it one request is. A hold and its capture are two requests. */
+export const PER_REQUEST = { transactions: 1, statements: 1, transfers: 1, holds: 0.5, batches: 50 } as const;
+
 /** A load at full speed. */
 export interface WrkLoad {
   readonly url: string;
@@ -8,8 +11,8 @@ export interface WrkLoad {
   readonly connections: number;
   readonly seconds: number;
   /** Default: transactions. */
-  readonly what?: "transactions" | "statements";
-  /** Accounts 1 to this. Default: the 5 of the contest. */
+  readonly what?: keyof typeof PER_REQUEST;
+  /** Between how many. Default: the 5 of the contest. */
   readonly accounts?: number;
   /** Default: in turn. */
   readonly order?: "turn" | "random";
@@ -45,11 +48,11 @@ export function ensureWrk(): void {
 /**
  * Runs wrk with one thread.
  *
- * @throws StartError if any request was not answered with 200: then the figures would be meaningless
+ * @throws StartError if any request was answered with an error: then the figures would be meaningless
  */
 export async function runWrk(load: WrkLoad): Promise<WrkResult> {
   const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
-  const script = fileURLToPath(new URL("transactions.lua", import.meta.url));
+  const script = fileURLToPath(new URL("requests.lua", import.meta.url));
   const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
   const wrk = Bun.spawn(["wrk", ...how, "--script", script, url, "--", what, String(accounts), order], {
     stdout: "pipe",

@@ -1,10 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
 import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
 import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
-import { benchEmbedded } from "../bench/embedded.ts";
+import { type BatchesBenchOptions, benchBatches } from "../bench/batches.ts";
+import { benchEmbedded, type EmbeddedBenchOptions } from "../bench/embedded.ts";
 import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
+import { benchMoves, type MovesBenchOptions } from "../bench/moves.ts";
+import { type Shape, SHAPES } from "../bench/shapes.ts";
 import { describeMachine } from "../bench/machine-noise.ts";
 import type { BenchContext } from "../bench/bench-environment.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
@@ -22,6 +25,10 @@ const CPUS_OPTION = [
   1.5,
 ] as const;
 
+const AGAINST_OPTION = ["--against <folder>", "another checkout, measured in turn with this one"] as const;
+
+const SHAPES_OPTION = ["--shapes <list>", "embedded, cluster, or both"] as const;
+
 interface OutputOptions {
   readonly json?: boolean;
 }
@@ -31,6 +38,8 @@ export function benchCommand(): Command {
     .description("measure speed and memory, each beside something to compare with")
     .addCommand(embedded())
     .addCommand(cluster())
+    .addCommand(moves())
+    .addCommand(batches())
     .addCommand(large())
     .addCommand(lag())
     .addCommand(drain())
@@ -41,7 +50,11 @@ function embedded(): Command {
   return measuring("embedded", 5, 4)
     .description("the embedded ledger beside a bare Bun.serve that answers a constant")
     .option("--connections <list>", "connections to measure with", parseList, [1, 8, 32, 64])
-    .action(benchEmbedded);
+    .option(...AGAINST_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: EmbeddedBenchOptions & OutputOptions) =>
+      run(options, (context) => benchEmbedded(options, context)),
+    );
 }
 
 function cluster(): Command {
@@ -50,10 +63,37 @@ function cluster(): Command {
     .option("--connections <list>", "connections to measure with", parseList, [1, 8, 32, 128])
     .option("--cpus <list>", "what each system may use in all, in CPUs; 0: no limit", parseCpuList, [0, 1.5])
     .option("--what <list>", "transactions, statements, or both", parseWhat, ["transactions", "statements"])
-    .option("--against <folder>", "another checkout, measured in turn with this one")
+    .option(...AGAINST_OPTION)
     .option(...JSON_OPTION)
     .action((options: ClusterBenchOptions & OutputOptions) =>
       run(options, (context) => benchCluster(options, context)),
+    );
+}
+
+function moves(): Command {
+  return measuring("moves", 5, 4)
+    .description("a transfer, and a hold with its capture, beside a transaction on the contest's route")
+    .option("--connections <list>", "connections to measure with", parseList, [32])
+    .option(...SHAPES_OPTION, parseShapes, [...SHAPES])
+    .option(...CPUS_OPTION)
+    .option(...AGAINST_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: MovesBenchOptions & OutputOptions) =>
+      run(options, (context) => benchMoves(options, context)),
+    );
+}
+
+function batches(): Command {
+  return measuring("batches", 5, 4)
+    .description("transfers in batches of 50, beside a bare server that parses the same bodies")
+    .option("--connections <list>", "connections to measure with", parseList, [16])
+    .option("--accounts <number>", "accounts, used at random", parseAmount, 1000)
+    .option(...SHAPES_OPTION, parseShapes, [...SHAPES])
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...AGAINST_OPTION)
+    .option(...JSON_OPTION)
+    .action((options: BatchesBenchOptions & OutputOptions) =>
+      run(options, (context) => benchBatches(options, context)),
     );
 }
 
@@ -155,6 +195,14 @@ function parseCpus(text: string): number {
 
 function parseCpuList(text: string): number[] {
   return text.split(",").map(parseCpus);
+}
+
+function parseShapes(text: string): Shape[] {
+  return text.split(",").map((name) => {
+    const shape = SHAPES.find((each) => each === name);
+    if (shape !== undefined) return shape;
+    throw new InvalidArgumentError("It must be embedded, cluster, or both with a comma between them.");
+  });
 }
 
 function parseWhat(text: string): string[] {

@@ -1,6 +1,6 @@
-import { WORLD } from "../ledger/account.ts";
+import { type AccountId, type Party, WORLD } from "../ledger/account.ts";
 import type { LedgerEvent } from "../ledger/event.ts";
-import { entriesOf, type Place } from "../ledger/event-results.ts";
+import { entryTime, type Place } from "../ledger/event-results.ts";
 
 /** A row of `entries`, with its columns in their order. */
 export interface EntryRow {
@@ -29,19 +29,34 @@ export function entryRowsOf(event: LedgerEvent, place: Place): EntryRow[] {
     return [{ ...entry, part: null, decided_at: null, counterparty: null, reference: null }];
   }
   if (event.type !== "transaction" && event.type !== "capture") return [];
-  return entriesOf(event, place).map((entry, part) => ({
-    account: entry.account,
-    seq: entry.seq,
-    amount: entry.kind === "credit" ? entry.value : -entry.value,
-    balance: entry.balance,
-    description: entry.description,
-    command: entry.id,
-    time: entry.time,
-    g,
-    place: index,
-    part,
-    decided_at: event.time,
-    counterparty: entry.counterparty === WORLD ? null : entry.counterparty,
-    reference: entry.reference,
-  }));
+  const rows: EntryRow[] = [];
+  const add = (
+    account: AccountId,
+    seq: number,
+    amount: number,
+    balance: number,
+    counterparty: Party,
+  ): void => {
+    const time = entryTime(event, account, seq);
+    rows.push({
+      account,
+      seq,
+      amount,
+      balance,
+      description: event.description ?? "",
+      command: event.id,
+      time,
+      g,
+      place: index,
+      part: rows.length,
+      decided_at: event.time,
+      counterparty: counterparty === WORLD ? null : counterparty,
+      reference: event.reference,
+    });
+  };
+  for (const { from, to, amount, fromSeq, fromBalance, toSeq, toBalance } of event.postings) {
+    if (from !== WORLD) add(from, fromSeq, -amount, fromBalance, to);
+    if (to !== WORLD) add(to, toSeq, amount, toBalance, from);
+  }
+  return rows;
 }

@@ -1,5 +1,8 @@
-/** Only a number with a point, or with a minus in its exponent, can be rounded to an integer that is a safe one. */
-const POINT_OR_MINUS = /[.-]/;
+/**
+ * Only a number with a point, or with a minus in its exponent, can be rounded to an integer that is a safe one. Texts may
+ * look like one; ids hardly do, since they begin with a quotation mark.
+ */
+const POINT_OR_MINUS = /(?:^|[\s:,[])-?\d+(?:\.|[eE]-)/;
 
 /**
  * JSON.parse, except that a number whose digits are no integer never becomes one by rounding, as 0.99999999999999999999

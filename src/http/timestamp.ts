@@ -1,9 +1,20 @@
 import type { Micros } from "../ledger/account.ts";
 
+const SECONDS_KEPT = 1000;
+/** What was made for whole seconds. A `Date` costs more than all else of a timestamp, and times mostly have few seconds. */
+const knownSeconds = new Map<number, string>();
+
 /** RFC 3339 in UTC with six digits of the second, such as 2024-01-17T02:34:41.217753Z. */
 export function timestamp(time: Micros): string {
-  const toMilliseconds = new Date(Math.floor(time / 1000)).toISOString().slice(0, -1);
-  return `${toMilliseconds}${String(time % 1000).padStart(3, "0")}Z`;
+  const micros = time % 1_000_000;
+  const second = (time - micros) / 1_000_000;
+  let text = knownSeconds.get(second);
+  if (text === undefined) {
+    if (knownSeconds.size === SECONDS_KEPT) knownSeconds.clear();
+    text = new Date(second * 1000).toISOString().slice(0, -4);
+    knownSeconds.set(second, text);
+  }
+  return `${text}${String(1_000_000 + micros).slice(1)}Z`;
 }
 
 export const TIMESTAMP_RULE =

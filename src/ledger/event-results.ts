@@ -1,4 +1,4 @@
-import { WORLD } from "./account.ts";
+import { type AccountId, type AccountState, type Micros, WORLD } from "./account.ts";
 import type { KeptEntry } from "./entry.ts";
 import type { LedgerEvent, PostingDone } from "./event.ts";
 import { eventId, type EventPlace } from "./event-id.ts";
@@ -83,18 +83,13 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
     return [{ ...event.entry, counterparty: WORLD, transaction, reference: null }];
   }
   if (event.type !== "transaction" && event.type !== "capture") return [];
-  const last = new Map(event.accounts.map((account) => [account.id, account]));
   const common = {
     description: event.description ?? "",
     reference: event.reference,
     id: event.id,
     transaction: eventId("t", place.shard, place.g, place.index, event.time),
   };
-  // The times of an account's entries are one microsecond apart.
-  const timeOf = (account: string, seq: number): number => {
-    const after = last.get(account);
-    return after === undefined ? event.time : after.time - (after.seq - seq);
-  };
+  const timeOf = (account: string, seq: number): number => entryTime(event, account, seq);
   return event.postings.flatMap((posting: PostingDone) => {
     const { from, to, amount: value, fromSeq, fromBalance, toSeq, toBalance } = posting;
     const out: KeptEntry[] =
@@ -128,4 +123,14 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
       },
     ];
   });
+}
+
+/** The times of an account's entries in one event are one microsecond apart. */
+export function entryTime(
+  event: { readonly time: Micros; readonly accounts: readonly AccountState[] },
+  account: AccountId,
+  seq: number,
+): Micros {
+  for (const after of event.accounts) if (after.id === account) return after.time - (after.seq - seq);
+  return event.time;
 }

@@ -153,18 +153,24 @@ export function formatEvent(event: LedgerEvent): string {
       return ["a", account.id, time, row, id, content ?? NONE, formatAccountDetails(event)].join(" ");
     }
     case "transaction": {
-      const details = formatDetails(event, event.reverses);
-      return ["t", event.time, formatMoves(event), event.id, event.content ?? NONE, details].join(" ");
+      const fields = ["t", event.time];
+      pushMoves(fields, event);
+      fields.push(event.id, event.content ?? NONE, formatDetails(event, event.reverses));
+      return fields.join(" ");
     }
     case "hold": {
       const { time, to, amount, expiresAt, account, id, content } = event;
-      const row = formatRow(account);
-      const head = ["h", time, to, amount, expiresAt, account.id, row, id, content ?? NONE];
-      return [...head, formatDetails(event, null)].join(" ");
+      const fields = ["h", time, to, amount, expiresAt];
+      pushAccount(fields, account);
+      fields.push(id, content ?? NONE, formatDetails(event, null));
+      return fields.join(" ");
     }
     case "capture": {
       const { time, hold, id, content } = event;
-      return ["p", time, hold, formatMoves(event), id, content ?? NONE, formatDetails(event, null)].join(" ");
+      const fields = ["p", time, hold];
+      pushMoves(fields, event);
+      fields.push(id, content ?? NONE, formatDetails(event, null));
+      return fields.join(" ");
     }
     case "release": {
       const { time, hold, account, id, content } = event;
@@ -185,19 +191,24 @@ export function formatRow(account: Omit<AccountState, "id">): string {
   return `${creditLimit} ${balance} ${held} ${seq} ${time} ${unit} ${state} ${openedAt}`;
 }
 
-function formatMoves(moves: {
-  readonly postings: readonly PostingDone[];
-  readonly accounts: readonly AccountState[];
-}): string {
+/** One list of all fields: to join texts that were joined before costs more than all else here. */
+type EventFields = (string | number)[];
+
+function pushMoves(
+  fields: EventFields,
+  moves: { readonly postings: readonly PostingDone[]; readonly accounts: readonly AccountState[] },
+): void {
   const { postings, accounts } = moves;
-  return [
-    postings.length,
-    accounts.length,
-    ...postings.map(({ from, to, amount, fromSeq, fromBalance, toSeq, toBalance }) =>
-      [from, to, amount, fromSeq, fromBalance, toSeq, toBalance].join(" "),
-    ),
-    ...accounts.map((account) => `${account.id} ${formatRow(account)}`),
-  ].join(" ");
+  fields.push(postings.length, accounts.length);
+  for (const { from, to, amount, fromSeq, fromBalance, toSeq, toBalance } of postings)
+    fields.push(from, to, amount, fromSeq, fromBalance, toSeq, toBalance);
+  for (const account of accounts) pushAccount(fields, account);
+}
+
+/** Its id and its row. */
+function pushAccount(fields: EventFields, account: AccountState): void {
+  const { id, creditLimit, balance, held, seq, time, unit, state, openedAt } = account;
+  fields.push(id, creditLimit, balance, held, seq, time, unit, state, openedAt);
 }
 
 /** JSON without what there is none of; empty for none of both. */
@@ -214,13 +225,18 @@ export function formatDetails(
   { description, reference, metadata }: Details,
   reverses: EventId | null,
 ): string {
-  const details = {
+  if (description === null && reference === null && reverses === null && isEmpty(metadata)) return "";
+  return JSON.stringify({
     ...(description === null ? {} : { description }),
     ...(reference === null ? {} : { reference }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     ...(reverses === null ? {} : { reverses }),
-  };
-  return Object.keys(details).length === 0 ? "" : JSON.stringify(details);
+  });
+}
+
+function isEmpty(metadata: Metadata): boolean {
+  for (const _ in metadata) return false;
+  return true;
 }
 
 /**

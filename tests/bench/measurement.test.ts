@@ -108,7 +108,7 @@ describe("a comparison", () => {
     // The CPU of the balancer is shown for both; a process that a target does not have is not shown as 0.
     expect(text).toMatch(/^ {2}CPU µs each, of +haproxy +redis +nats$/m);
     expect(text).toMatch(/^ {2}bare +50\.0 +– +–$/m);
-    expect(text).toMatch(/^ {2}this +60\.0 +40\.0 +0\.0$/m);
+    expect(text).toMatch(/^ {2}this +60\.0 +40\.0 +0\.00$/m);
     expect(text).toContain("CPU by process, this to bare: haproxy 1.20 (1.20 to 1.20)\n");
     // A process that used next to nothing gets no ratio.
     expect(text).toContain(

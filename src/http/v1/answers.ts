@@ -5,18 +5,21 @@ import { problemOf, REPLAYED } from "../refusal-problems.ts";
 import {
   accountJson,
   accountPath,
-  holdJson,
+  createdTransactionJson,
+  decidedHoldJson,
   holdPath,
-  stateJson,
-  statesJson,
-  transactionJson,
   transactionPath,
 } from "./json.ts";
 
 /** What a command is answered, by itself or in a batch. */
 export interface Answer {
   readonly status: number;
-  readonly body: object;
+  /** JSON. */
+  readonly body: string;
+  readonly type: "application/json" | "application/problem+json";
+  /** The path of what was created; nobody asks for it in a batch. */
+  readonly location: (() => string) | null;
+  /** More than type and location. */
   readonly headers: Readonly<Record<string, string>>;
   readonly replayed: boolean;
 }
@@ -28,25 +31,31 @@ export function answerOf(command: CommandContent, outcome: Outcome): Answer {
 }
 
 export function problemAnswer(problem: Problem, replayed = false): Answer {
-  const headers = { "content-type": "application/problem+json", ...problem.headers };
-  return { status: PROBLEMS[problem.name].status, body: problemJson(problem), headers, replayed };
+  return {
+    status: PROBLEMS[problem.name].status,
+    body: JSON.stringify(problemJson(problem)),
+    type: "application/problem+json",
+    location: null,
+    headers: problem.headers ?? {},
+    replayed,
+  };
 }
 
 function acceptedAnswer(command: CommandContent, result: Result): Omit<Answer, "replayed"> {
   switch (result.type) {
     case "account": {
-      const body = accountJson(result.account);
-      const isNew = command.type === "open" && result.opened;
-      return isNew ? created(body, accountPath(result.account.id)) : done(body);
+      const { account, opened } = result;
+      const isNew = command.type === "open" && opened;
+      return done(accountJson(account), isNew ? () => accountPath(account.id) : null);
     }
     case "transaction": {
       const { transaction, accounts } = result;
-      const body = { ...transactionJson(transaction), accounts: statesJson(accounts) };
-      return isDryRun(command) ? done(body) : created(body, transactionPath(transaction.id));
+      const location = isDryRun(command) ? null : () => transactionPath(transaction.id);
+      return done(createdTransactionJson(transaction, accounts), location);
     }
     case "hold": {
-      const body = { ...holdJson(result.hold), account: stateJson(result.account) };
-      return command.type === "hold" ? created(body, holdPath(result.hold.id)) : done(body);
+      const { hold, account } = result;
+      return done(decidedHoldJson(hold, account), command.type === "hold" ? () => holdPath(hold.id) : null);
     }
     case "entry":
       throw new Error(`a command of /v1 became an entry of the contest's route: ${command.type}`);
@@ -57,23 +66,30 @@ export function isDryRun(command: CommandContent): boolean {
   return command.type === "transaction" && command.isDryRun;
 }
 
-const JSON_TYPE = { "content-type": "application/json" };
+const NO_HEADERS = {};
 
-function created(body: object, location: string): Omit<Answer, "replayed"> {
-  return { status: 201, body, headers: { ...JSON_TYPE, location } };
+/** @param location if something was created */
+function done(body: string, location: Answer["location"]): Omit<Answer, "replayed"> {
+  const status = location === null ? 200 : 201;
+  return { status, body, type: "application/json", location, headers: NO_HEADERS };
 }
 
-function done(body: object): Omit<Answer, "replayed"> {
-  return { status: 200, body, headers: JSON_TYPE };
-}
-
-export function responseOf({ status, body, headers, replayed }: Answer): Response {
-  return new Response(JSON.stringify(body), {
+export function responseOf({ status, body, type, location, headers, replayed }: Answer): Response {
+  return new Response(body, {
     status,
-    headers: replayed ? { ...headers, ...REPLAYED } : { ...headers },
+    headers: {
+      "content-type": type,
+      ...(location === null ? {} : { location: location() }),
+      ...headers,
+      ...(replayed ? REPLAYED : {}),
+    },
   });
 }
 
-export function okJson(body: object): Response {
-  return responseOf({ ...done(body), replayed: false });
+// Shared, see routes.ts.
+const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
+
+/** @param body JSON */
+export function okJson(body: string): Response {
+  return new Response(body, JSON_INIT);
 }

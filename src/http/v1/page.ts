@@ -58,13 +58,14 @@ export function linkTo(path: string, request: Request, cursor: string | null): R
   return { link: `<${path}?${query.toString()}>; rel="next"` };
 }
 
+/** @param data JSON of each */
 export function listResponse(
   path: string,
   request: Request,
-  data: readonly object[],
+  data: readonly string[],
   cursor: string | null,
 ): Response {
-  return new Response(JSON.stringify({ data, next: cursor }), {
+  return new Response(`{"data":[${data.join(",")}],"next":${JSON.stringify(cursor)}}`, {
     headers: { "content-type": "application/json", ...linkTo(path, request, cursor) },
   });
 }

@@ -80,7 +80,7 @@ export async function getBalance({ ledger }: RouteContext, request: RoutedReques
   const found = isAccountId(id) ? await balanceAt(ledger, id, query.value.at ?? null) : null;
   if (found === null) return toResponse(ACCOUNT_NOT_FOUND);
   const { unit, balance, seq, at } = found;
-  return okJson({ id, unit, balance, seq, at: timestamp(at) });
+  return okJson(JSON.stringify({ id, unit, balance, seq, at: timestamp(at) }));
 }
 
 /** Of now it is the account itself, which shows every answer there was; the books may be a moment behind. */
@@ -102,7 +102,7 @@ export async function getTotals({ ledger }: RouteContext, request: RoutedRequest
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
   const { accounts, transactions, units, lagMilliseconds } = await ledger.totals();
-  return okJson({
+  const totals = {
     accounts,
     transactions,
     units: units.map(({ unit, balances, world }) => ({
@@ -111,5 +111,6 @@ export async function getTotals({ ledger }: RouteContext, request: RoutedRequest
       world: String(world),
     })),
     books: { lag_ms: lagMilliseconds },
-  });
+  };
+  return okJson(JSON.stringify(totals));
 }

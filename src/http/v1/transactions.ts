@@ -17,7 +17,7 @@ import {
   party,
   reference,
 } from "./fields.ts";
-import { transactionJson } from "./json.ts";
+import { keptTransactionJson, transactionJson } from "./json.ts";
 import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 import type { Operation } from "./submit.ts";
@@ -90,7 +90,7 @@ export async function getTransaction({ ledger }: RouteContext, request: RoutedRe
   const id = request.params["id"] ?? "";
   const kept = isId(id) ? await ledger.transaction(id) : null;
   if (kept === null) return toResponse(TRANSACTION_NOT_FOUND);
-  return okJson({ ...transactionJson(kept.transaction), reversed_by: kept.reversedBy });
+  return okJson(keptTransactionJson(kept));
 }
 
 const listing = z.strictObject({
