@@ -192,5 +192,5 @@ export class CommandGenerator {
 
 /** References, and ids, have visible ASCII characters only. */
 function referenceOf(mark: string): string {
-  return mark.replace("ç", "c");
+  return mark.replace("ç", "_");
 }

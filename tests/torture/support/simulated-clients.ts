@@ -1,7 +1,10 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Answer, Attempt } from "../../../proof/torture/clients/history.ts";
 import { KnownThings } from "../../../proof/torture/clients/known-things.ts";
-import { type ClientRequest, OperationGenerator } from "../../../proof/torture/clients/operation-generator.ts";
+import {
+  type ClientRequest,
+  OperationGenerator,
+} from "../../../proof/torture/clients/operation-generator.ts";
 import { Random as PlanRandom } from "../../../proof/torture/plan/random.ts";
 import { Random } from "../../support/random.ts";
 import { type Books, SimulatedLedger } from "./simulated-ledger.ts";
@@ -62,7 +65,12 @@ class Simulation {
     this.#generators = Array.from(
       { length: CLIENTS },
       (_, client) =>
-        new OperationGenerator(world.seed, client, new PlanRandom(world.seed * CLIENTS + client), this.#known),
+        new OperationGenerator(
+          world.seed,
+          client,
+          new PlanRandom(world.seed * CLIENTS + client),
+          this.#known,
+        ),
     );
   }
 

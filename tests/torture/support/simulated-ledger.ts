@@ -9,7 +9,9 @@ import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-type Mutable<Rows> = { -readonly [Key in keyof Rows]: Rows[Key] extends readonly (infer Row)[] ? Row[] : never };
+type Mutable<Rows> = {
+  -readonly [Key in keyof Rows]: Rows[Key] extends readonly (infer Row)[] ? Row[] : never;
+};
 
 export type Books = Mutable<BooksSnapshot>;
 
@@ -50,7 +52,13 @@ export class SimulatedLedger implements AsyncDisposable {
   books(): Books {
     const { accounts, entries, holds, reversals, journal } = readFileBooks(this.#file);
     const [all, rows] = [[...accounts], [...entries]];
-    return { accounts: all, entries: rows, holds: [...holds], reversals: [...reversals], journal: [...journal] };
+    return {
+      accounts: all,
+      entries: rows,
+      holds: [...holds],
+      reversals: [...reversals],
+      journal: [...journal],
+    };
   }
 
   /** Keeps what it has decided until now, to come back to it. */
