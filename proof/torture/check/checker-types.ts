@@ -11,11 +11,22 @@ export interface Violation {
     | "wrong-answer"
     | "refused-and-applied"
     | "impossible-refusal"
+    /** A command was accepted that the ledger, as it then was, has to refuse. */
+    | "impossible-acceptance"
+    /** Also of an account, a hold or a transaction that was read. */
     | "stale-statement"
     | "impossible-statement"
     | "order-reversed"
     | "chain-broken"
     | "limit-passed"
+    /** Something of a transaction, a reversal or an atomic batch happened, and something of it did not. */
+    | "partly-applied"
+    | "sum-off"
+    | "held-off"
+    | "hold-ended-twice"
+    /** A hold that ended otherwise after its expiry, or expired before it. */
+    | "expired-wrongly"
+    | "reversed-twice"
     | "odd-answer"
     | "other-outcome"
     | "audit"
@@ -26,11 +37,18 @@ export interface Violation {
   readonly attempts: readonly number[];
 }
 
+/** How many commands of one kind were accepted, and refused. */
+export interface KindCounts {
+  readonly accepted: number;
+  readonly refused: number;
+}
+
 /** Counts of one round. */
 export interface RoundCounts {
   readonly requests: number;
   readonly accepted: number;
   readonly refused: number;
+  /** Statements, and whatever else was read. */
   readonly statements: number;
   readonly notDone: number;
   readonly unknown: number;
@@ -44,10 +62,12 @@ export interface RoundCounts {
   readonly lostNamed: number;
   readonly doubled: number;
   /**
-   * Answers that were not checked against the order of their account's changes, because a restore of this round named
+   * Answers that were not checked against the order of the changes, because a restore of this round named
    * something as missing that may explain them.
    */
   readonly excused: number;
+  /** By the type of the command or the event; those of batches count one by one, and expiries as accepted. */
+  readonly kinds: Readonly<Record<string, KindCounts>>;
 }
 
 export interface RoundVerdict {

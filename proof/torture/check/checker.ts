@@ -1,49 +1,42 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import { type RegisteredCommand, CommandRegistry } from "./command-registry.ts";
-import { KeptRowsCheck } from "./kept-rows-check.ts";
-import { JournalCheck } from "./journal-check.ts";
-import type { Checker, RoundVerdict } from "./checker-types.ts";
-import { RoundFindings } from "./round-violations.ts";
-import { ExcusedLosses } from "./excused-losses.ts";
-import type { Attempt } from "../clients/history.ts";
-import { type TimedChange, checkLinearizability, type Observation } from "./linearizability.ts";
-import { timedChange, matchChange } from "./row-matching.ts";
-import { checkOutcome, type OutcomeContext, bindingOutcome } from "./command-outcome-check.ts";
-import {
-  isKnownRefusal,
-  emptyAccountStates,
-  refusalObservations,
-  statementObservation,
-  unknownAccountObservation,
-} from "./observed-states.ts";
+import type { Attempt, Batch, Command, Reading } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { AccountStates } from "./account-states.ts";
-import { answerText } from "./violation-text.ts";
+import { BooksCheck } from "./books-check.ts";
+import type { Checker, RoundVerdict } from "./checker-types.ts";
+import { bindingOutcome, checkOutcome, type OutcomeContext } from "./command-outcome-check.ts";
+import { CommandRegistry, isCommand, type RegisteredCommand } from "./command-registry.ts";
+import { matchEvent } from "./event-matching.ts";
+import { JournalCheck } from "./journal-check.ts";
+import { JournalReplay } from "./journal-replay.ts";
+import { checkLinearizability, type Observation, type TimedChange } from "./linearizability.ts";
+import { NamedLosses } from "./named-losses.ts";
+import { attemptObservation, readingObservation } from "./observations.ts";
+import { isKnownRefusal } from "./known-refusals.ts";
+import { RoundFindings } from "./round-violations.ts";
+import { answerText, commandText } from "./violation-text.ts";
 
 /**
  * The checker of a torture.
  *
- * The model: an account is a sequence of changes, in the order of the books (entries by seq, new limits where
- * `afterSeq` puts them). State n is the account after its first n changes. Every command leaves a mark of its own in
- * its change, so each answer can be compared with its row. What was accepted is in the books once, as it was answered;
- * what was refused or not done is not; what is unknown is there once or not at all. Each statement and each refusal saw
- * one of the states, and everything must fit the order in which the clients saw it happen (linearizability.ts).
- *
- * Beside that the journal is checked by itself: it must have the same entries, and each refusal under a key
- * (journal-check.ts).
- *
- * The work of a round grows with its attempts; of the rows of earlier rounds only a hash is compared.
+ * The model: the ledger is a sequence of events, in the order of the journal. Each event has to follow from those before
+ * it (journal-replay.ts), and the tables of the books from the events (books-check.ts). Each command leaves the id of its
+ * key, or a mark of its own, in its event, so each answer can be compared with it, and each event with what was asked for
+ * and with what the ledger as it then was had to decide (event-matching.ts). What was accepted is in the journal once, as
+ * it was answered; what was refused or not done is not; what is unknown is there once or not at all. Whatever was read,
+ * and each refusal without a key, saw the ledger after one of the events, and everything must fit the order in which the
+ * clients saw it happen (linearizability.ts).
  */
 export function createChecker(): Checker {
   return new BooksChecker();
 }
 
+type ReadAttempt = Attempt & { readonly operation: Reading };
+
 class BooksChecker implements Checker {
   readonly #commands = new CommandRegistry();
-  readonly #keptRows = new KeptRowsCheck();
   readonly #journal = new JournalCheck();
-  /** Commands whose outcome an earlier round left unknown, and that are not in the books. */
-  readonly #open = new Set<RegisteredCommand>();
+  readonly #replay = new JournalReplay();
+  readonly #books = new BooksCheck();
   #round = 0;
 
   round(
@@ -53,30 +46,34 @@ class BooksChecker implements Checker {
   ): RoundVerdict {
     this.#round += 1;
     const findings = new RoundFindings();
+    const { history } = this.#replay;
+    const earliest = history.position;
+    const reads: ReadAttempt[] = [];
+    const touched = this.#registerAttempts(attempts, reads, findings);
 
-    const statements: Attempt[] = [];
-    const touched = this.#registerAttempts(attempts, statements, findings);
-    const { statesByAccount, newRows } = this.#keptRows.check(books, findings);
-    const losses = new ExcusedLosses(restores, statesByAccount);
-    const entries = newRows.flatMap((change) => (change.type === "entry" ? [change.row] : []));
-    this.#journal.check(books.journal, entries, { attempts, isLossNamed: !losses.isEmpty }, findings);
-    for (const change of newRows) {
-      const command = matchChange(change, this.#commands, this.#round, findings);
+    const losses = new NamedLosses(restores);
+    const rows = this.#journal.check(books.journal, findings);
+    const events = this.#replay.play(rows, findings);
+    this.#books.check(books, this.#replay, findings);
+    const round = this.#round;
+    const matching = { commands: this.#commands, history, round, isLossNamed: !losses.isEmpty, findings };
+    for (const placed of events) {
+      if (placed.event.type === "expiry") findings.count("expiry", "accepted");
+      const command = matchEvent(placed, matching);
       if (command !== null) touched.add(command);
     }
-
-    if (!losses.isEmpty) for (const command of new Set([...touched, ...this.#open])) losses.consider(command);
-    const context = { round: this.#round, statesByAccount, losses, findings };
+    const context = { round, losses, findings };
     for (const command of touched) checkOutcome(command, context);
-    this.#checkLinearizability(touched, statements, context);
-    for (const command of touched) this.#rememberOutcome(command, losses);
+    checkGroups(touched, findings);
+    this.#checkOrder(touched, reads, earliest, context);
+    for (const command of touched) rememberOutcome(command);
     return { counts: findings.counts, violations: findings.violations };
   }
 
   /** @returns the commands of this round */
   #registerAttempts(
     attempts: readonly Attempt[],
-    statements: Attempt[],
+    reads: ReadAttempt[],
     findings: RoundFindings,
   ): Set<RegisteredCommand> {
     const touched = new Set<RegisteredCommand>();
@@ -89,142 +86,139 @@ class BooksChecker implements Checker {
       const attempt: Attempt =
         oddity === null ? seen : { ...seen, answer: { type: "unknown", reason: "an odd answer" } };
       const { operation } = attempt;
-      if (operation.type === "statement") statements.push(attempt);
-      else
-        touched.add(
-          this.#commands.attempt(attempt, operation, (account) => this.#keptRows.changesBefore(account)),
-        );
+      if (isCommand(operation)) {
+        for (const command of this.#commands.attempt(attempt, operation)) touched.add(command);
+      } else reads.push({ ...attempt, operation });
     }
     return touched;
   }
 
-  #checkLinearizability(
+  #checkOrder(
     touched: ReadonlySet<RegisteredCommand>,
-    statements: readonly Attempt[],
-    context: OutcomeContext,
+    reads: readonly ReadAttempt[],
+    earliest: number,
+    { losses, findings, round }: OutcomeContext,
   ): void {
-    const { losses, findings } = context;
-    const accounts = new Map<
-      string,
-      { changes: TimedChange[]; observations: Observation[]; states: AccountStates }
-    >();
-    const of = (account: string) => {
-      const known = accounts.get(account);
-      if (known !== undefined) return known;
-      const states = context.statesByAccount.get(account) ?? emptyAccountStates(account);
-      const fresh = { changes: [], observations: [], states };
-      accounts.set(account, fresh);
-      return fresh;
-    };
-
+    const sight = { replay: this.#replay, earliest };
+    const changes: TimedChange[] = [];
+    const observations: (Observation | null)[] = reads.map((attempt) => readingObservation(attempt, sight));
     for (const command of touched) {
-      const refusals = command.attempts.filter(({ answer }) => answer.type === "refused").length;
-      if (losses.excusesCommand(command)) findings.counts.excused += refusals;
-      else this.#addCommand(command, refusals > 0, of);
+      const change = timedChange(command, round);
+      if (change !== null) changes.push(change);
+      for (const one of command.attempts) observations.push(attemptObservation(command, one, sight));
     }
-    for (const attempt of statements) {
-      const { operation, answer } = attempt;
-      if (operation.type !== "statement") continue;
-      const { account } = operation;
-      if (answer.type !== "statement" && answer.type !== "refused") continue;
-      if (losses.excuses(account)) {
-        findings.counts.excused += 1;
-        continue;
-      }
-      const { observations, states } = of(account);
-      if (!states.isWhole) continue;
-      const observation =
-        answer.type === "statement"
-          ? statementObservation(attempt, answer.statement, states, this.#commands)
-          : unknownAccountObservation(attempt, answer.problem, states);
-      if (typeof observation !== "string") observations.push(observation);
-      else {
-        const detail = `The statement of account ${account} (attempt ${attempt.number}) shows no state of it: ${observation}.`;
-        findings.add("impossible-statement", detail, [attempt.number]);
-      }
-    }
-    for (const { changes, observations, states } of accounts.values()) {
-      if (states.isWhole) checkLinearizability(states, changes, observations, findings);
-    }
-  }
-
-  #addCommand(
-    command: RegisteredCommand,
-    isRefused: boolean,
-    of: (account: string) => { changes: TimedChange[]; observations: Observation[]; states: AccountStates },
-  ): void {
-    if (command.position !== null) {
-      const change = timedChange(command, command.position, this.#round);
-      if (change !== null) of(command.position.account).changes.push(change);
-    }
-    if (isRefused && command.operation.type !== "open") {
-      const { observations, states } = of(command.operation.account);
-      const isKnown = command.knownOutcome?.answer.type === "refused";
-      observations.push(...refusalObservations(command, isKnown, states));
-    }
-  }
-
-  /** Stores what later rounds need to know of this one. */
-  #rememberOutcome(command: RegisteredCommand, losses: ExcusedLosses): void {
-    const isBack = command.position !== null && command.lost === "named";
-    // Of several acceptances it is unknown which one was lost. Later answers must agree with what is in the books.
-    const isExcused = losses.excusesCommand(command);
-    if (isBack) [command.lost, command.knownOutcome] = ["no", null];
-    // A refusal that may be forgotten may also still be there: it is kept until an answer gives another outcome.
-    let isBinding = bindingOutcome(command) !== null;
-    for (const { answer, number } of command.attempts) {
-      if (answer.type === "unknown") command.open = true;
-      if (answer.type !== "accepted" && answer.type !== "refused") continue;
-      // Where a refusal was forgotten and the command then accepted, the acceptance is what stays.
-      if (isBinding && (command.knownOutcome?.answer.type !== "refused" || answer.type === "refused"))
-        continue;
-      const mayBeForgotten = answer.type === "refused" && !losses.isEmpty;
-      command.knownOutcome = { answer, attempt: number, mayBeForgotten };
-      isBinding = true;
-    }
-    if (isExcused && command.knownOutcome?.answer.type === "accepted") command.knownOutcome = null;
-    command.attempts = [];
-    if (command.open && command.position === null) this.#open.add(command);
-    else this.#open.delete(command);
+    const seen = observations.filter((one) => one !== null);
+    if (losses.isEmpty) checkLinearizability(this.#replay.history.position, changes, seen, findings);
+    else findings.counts.excused += seen.length;
   }
 }
 
-function count({ answer }: Attempt, { counts }: RoundFindings): void {
+/** @returns the event's position with the times between which it happened; null if this round's answers say nothing of them */
+function timedChange(command: RegisteredCommand, round: number): TimedChange | null {
+  const { decision, isApplied } = command;
+  if (decision?.round !== round) return null;
+  const wanted = isApplied ? "accepted" : "refused";
+  const told = command.attempts.filter(({ answer }) => answer.type === wanted);
+  // An answer that is not a replay says that it happened during that attempt.
+  const own = told.filter(({ answer }) => "replayed" in answer && !answer.replayed);
+  const causes = command.attempts.filter(({ answer }) => answer.type === wanted || answer.type === "unknown");
+  const sent = (own.length > 0 ? own : causes).map(({ sentAt }) => sentAt);
+  const isEarlier = own.length === 0 && (command.open || sent.length === 0);
+  return {
+    type: "change",
+    begin: isEarlier ? -Infinity : Math.min(...sent),
+    end: Math.min(...told.map(({ endedAt }) => endedAt)),
+    attempts: command.numbers,
+    text: commandText(command),
+    position: decision.position,
+  };
+}
+
+/** All commands of an atomic batch happen in one decision, or none. */
+function checkGroups(touched: ReadonlySet<RegisteredCommand>, findings: RoundFindings): void {
+  for (const { group } of touched) {
+    if (group?.index !== 0 || !group.batch.atomic) continue;
+    const { members } = group;
+    const decisions = members.flatMap((member) => (member.isApplied ? [member.decision] : []));
+    const isWhole = decisions.length === 0 || decisions.length === members.length;
+    if (isWhole && new Set(decisions.map((decision) => decision?.g)).size <= 1) continue;
+    const detail =
+      `Of an atomic batch of ${members.length} commands ${decisions.length} are in the journal, in the batches ` +
+      `${decisions.map((decision) => decision?.g).join(", ")}: ${members.map(commandText).join("; ")}.`;
+    findings.add("partly-applied", detail, members[0]?.numbers ?? []);
+  }
+}
+
+/** Stores what later rounds need to know of this one. */
+function rememberOutcome(command: RegisteredCommand): void {
+  if (command.decision !== null && command.lost === "named")
+    [command.lost, command.knownOutcome] = ["no", null];
+  const isBinding = bindingOutcome(command) !== null;
+  for (const { answer, number } of command.attempts) {
+    if (answer.type === "unknown") command.open = true;
+    if (isBinding || (answer.type !== "accepted" && answer.type !== "refused")) continue;
+    if (isOutcomeOf(command, answer)) command.knownOutcome = { answer, attempt: number };
+  }
+  command.attempts = [];
+}
+
+/** Whether it is what the journal has. Where answers tell of several outcomes, the others were lost. */
+function isOutcomeOf(command: RegisteredCommand, answer: Attempt["answer"]): boolean {
+  if (command.decision === null) return true;
+  return (answer.type === "accepted") === command.isApplied;
+}
+
+/** Of a batch each command counts for its kind. */
+function count({ operation, answer }: Attempt, findings: RoundFindings): void {
+  const { counts } = findings;
   switch (answer.type) {
     case "accepted":
       counts.accepted += 1;
-      return;
+      break;
     case "refused":
       counts.refused += 1;
-      return;
-    case "statement":
-      counts.statements += 1;
-      return;
+      break;
+    case "batch":
+      counts[answer.refused === null ? "accepted" : "refused"] += 1;
+      findings.count(nameOf(operation), answer.refused === null ? "accepted" : "refused");
+      break;
     case "not-done":
       counts.notDone += 1;
-      return;
+      break;
     case "unknown":
-      counts.unknown += 1;
-      return;
     case "odd":
-      return;
+      counts.unknown += 1;
+      break;
+    default:
+      counts.statements += 1;
+  }
+  for (const [type, one] of answersOf(operation, answer)) {
+    if (one.type === "refused") findings.count(type, "refused");
+    else if (!["not-done", "unknown", "odd", "batch"].includes(one.type)) findings.count(type, "accepted");
   }
 }
 
-/** @returns why the contract does not allow this answer to this request; null if it does */
+function nameOf(operation: Attempt["operation"]): string {
+  if (operation.type !== "batch") return operation.type;
+  return operation.atomic ? "atomic batch" : "batch";
+}
+
 function oddityOf({ operation, answer }: Attempt): string | null {
-  switch (answer.type) {
-    case "odd":
-      return answer.reason;
-    case "accepted":
-    case "statement":
-      if ((operation.type === "statement") === (answer.type === "statement")) return null;
-      return `asked for ${operation.type}, it was answered: ${answerText(answer)}`;
-    case "refused":
-      if (isKnownRefusal(answer.problem, operation.type)) return null;
-      return `a request to ${operation.type} was refused with "${answer.problem}", which cannot be`;
-    case "not-done":
-    case "unknown":
-      return null;
+  for (const [type, one] of answersOf(operation, answer)) {
+    if (one.type === "odd") return one.reason;
+    if (one.type === "refused" && !isKnownRefusal(one.problem, type)) return `${type}: ${answerText(one)}`;
   }
+  return null;
+}
+
+/** Of a batch the answer to each of its commands. */
+function answersOf(
+  operation: Command | Batch | Reading,
+  answer: Attempt["answer"],
+): [type: Attempt["operation"]["type"], answer: Attempt["answer"]][] {
+  if (operation.type !== "batch" || answer.type !== "batch") return [[operation.type, answer]];
+  return operation.commands.flatMap(({ command }, index) => {
+    const result = answer.results[index];
+    return result === undefined ? [] : [[command.type, result]];
+  });
 }

@@ -1,56 +1,59 @@
-import type { Answer, Attempt, Operation } from "../clients/history.ts";
+import type { Accepted, Answer, Attempt, Batch, Command, Operation, Refused } from "../clients/history.ts";
+import type { Event } from "./journal-events.ts";
+import type { PlacedEvent } from "./journal-replay.ts";
+import type { LedgerView } from "./ledger-history.ts";
 
-/** An operation that changes something. */
-export type CommandOperation = Exclude<Operation, { type: "statement" }>;
-export type Accepted = Extract<Answer, { type: "accepted" }>;
-export type Refused = Extract<Answer, { type: "refused" }>;
-
-/** Where a change is in the books: as entry `entry` of its account, or as no entry, and as which of all its changes. */
-export interface RowPosition {
-  readonly account: string;
-  /** From 1; null for openings and new limits. */
-  readonly entry: number | null;
-  /** From 1, the opening. */
-  readonly change: number;
-  /** The round in which it appeared. */
-  readonly round: number;
+/** What an attempt came to for one command: of a batch, for one of its commands. */
+export interface Try extends Pick<Attempt, "number" | "sentAt" | "endedAt"> {
+  readonly answer: Answer;
 }
 
 /** The outcome that a command was first answered with. */
 export interface KnownOutcome {
   readonly answer: Accepted | Refused;
   readonly attempt: number;
-  /** It is a refusal of a round in which a restore named something as missing: that may have been its batch. */
-  readonly mayBeForgotten: boolean;
+}
+
+/** The event of a command, the round in which it appeared, and what answers to it show. */
+export interface Decision extends PlacedEvent {
+  readonly round: number;
+  readonly after: LedgerView;
+}
+
+/** A command of a batch: the ones before it, and whether all or none of them happen. */
+export interface GroupPlace {
+  readonly batch: Batch;
+  readonly index: number;
+  readonly members: RegisteredCommand[];
 }
 
 /** One command, with all its attempts and answers. */
 export class RegisteredCommand {
-  readonly operation: CommandOperation;
-  readonly key: string | null;
+  readonly operation: Command;
+  /** The id that its key gives it; null for none. */
+  readonly id: string | null;
+  readonly group: GroupPlace | null;
   /** The first attempt's number. */
   readonly first: number;
-  /** How many changes its account had before the round of its first attempt: it was decided after all of these. */
-  readonly changesBefore: number;
   /** Attempts of this round. */
-  attempts: Attempt[] = [];
+  attempts: Try[] = [];
   /** From an earlier round. */
   knownOutcome: KnownOutcome | null = null;
   /** An attempt of an earlier round ended without an outcome: it may still be applied. */
   open = false;
-  position: RowPosition | null = null;
+  decision: Decision | null = null;
   /** Whether it was answered and is not in the books. `named`: a restore named it as missing. */
   lost: "no" | "named" | "silently" = "no";
 
-  constructor(attempt: Attempt, operation: CommandOperation, changesBefore: number) {
+  constructor(operation: Command, id: string | null, group: GroupPlace | null, first: number) {
     this.operation = operation;
-    this.key = attempt.key;
-    this.first = attempt.number;
-    this.changesBefore = changesBefore;
+    this.id = id;
+    this.group = group;
+    this.first = first;
   }
 
   /** Attempts of this round that may have applied it. */
-  get causes(): Attempt[] {
+  get causes(): Try[] {
     return this.attempts.filter(({ answer }) => answer.type === "accepted" || answer.type === "unknown");
   }
 
@@ -58,107 +61,113 @@ export class RegisteredCommand {
     return this.attempts.length > 0 ? this.attempts.map(({ number }) => number) : [this.first];
   }
 
-  /** Null for an opening if no answer gave its account. */
-  get account(): string | null {
-    if (this.operation.type !== "open") return this.operation.account;
-    for (const { answer } of this.attempts) if (answer.type === "accepted") return answer.account;
-    return this.knownOutcome?.answer.type === "accepted" ? this.knownOutcome.answer.account : null;
-  }
-
-  /** Several for an opening that was lost and then sent again. */
-  get accounts(): Set<string> {
-    const answers = [this.knownOutcome?.answer, ...this.attempts.map(({ answer }) => answer)];
-    const accounts = new Set(
-      answers.flatMap((answer) => (answer?.type === "accepted" ? [answer.account] : [])),
-    );
-    if (this.operation.type !== "open") accounts.add(this.operation.account);
-    if (this.position !== null) accounts.add(this.position.account);
-    return accounts;
+  get isApplied(): boolean {
+    return this.decision !== null && this.decision.event.type !== "refusal";
   }
 }
 
-/** Every command of a run, found by its key or by the mark that it leaves in the books. */
+/** Every command of a run, found by its id or by the mark that it leaves in the books. */
 export class CommandRegistry {
-  readonly #byKey = new Map<string, RegisteredCommand>();
-  readonly #byDescription = new Map<string, RegisteredCommand>();
-  readonly #byName = new Map<string, RegisteredCommand>();
-  readonly #byLimit = new Map<string, RegisteredCommand>();
+  readonly #byId = new Map<string, RegisteredCommand>();
+  readonly #byMark = new Map<string, RegisteredCommand>();
 
   /**
-   * Adds an attempt to its command.
+   * Adds an attempt to its commands.
    *
-   * @param changesBefore how many changes an account had before this round
+   * @returns them
    * @throws Error where the client gave two commands the same key or mark
    */
-  attempt(
-    attempt: Attempt,
-    operation: CommandOperation,
-    changesBefore: (account: string) => number,
-  ): RegisteredCommand {
-    const known = attempt.key === null ? undefined : this.#byKey.get(attempt.key);
-    if (known !== undefined && !isSame(known.operation, operation)) {
-      throw new Error(`The clients used the key ${attempt.key} for two commands: fix the load.`);
+  attempt(attempt: Attempt, operation: Command | Batch): RegisteredCommand[] {
+    const { number, sentAt, endedAt, answer, key } = attempt;
+    if (operation.type !== "batch") {
+      const command = this.#command(operation, key === null ? null : `key:${key}`, null, number);
+      command.attempts.push({ number, sentAt, endedAt, answer });
+      return [command];
     }
-    const command =
-      known ??
-      new RegisteredCommand(
-        attempt,
-        operation,
-        operation.type === "open" ? 0 : changesBefore(operation.account),
+    const members: RegisteredCommand[] = [];
+    for (const [index, { command, key: own }] of operation.commands.entries()) {
+      const id = own === null ? `bat:${index}:${key}` : `key:${own}`;
+      const registered = this.#command(command, id, { batch: operation, index, members }, number);
+      const result = answer.type === "batch" ? answer.results[index] : answer;
+      if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, answer: result });
+      members.push(registered);
+    }
+    return members;
+  }
+
+  /** @returns the command whose event this is */
+  ofEvent(event: Event & { readonly id: string }, limitChanged: boolean): RegisteredCommand | undefined {
+    const known = this.#byId.get(event.id);
+    if (known !== undefined) return known;
+    const mark = markOfEvent(event, limitChanged);
+    return mark === null ? undefined : this.#byMark.get(mark);
+  }
+
+  #command(
+    operation: Command,
+    id: string | null,
+    group: GroupPlace | null,
+    number: number,
+  ): RegisteredCommand {
+    const mark = markOf(operation);
+    const isOpenedAgain = id === null && operation.type === "open" && operation.account !== null;
+    const known =
+      id === null ? (isOpenedAgain ? this.#byMark.get(mark ?? "") : undefined) : this.#byId.get(id);
+    if (known !== undefined && known.id === id) {
+      if (JSON.stringify(known.operation) === JSON.stringify(operation)) return known;
+      throw new Error(`The clients used the key ${id} for two commands: fix the load.`);
+    }
+    const command = new RegisteredCommand(operation, id, group, number);
+    if (id !== null) this.#byId.set(id, command);
+    if (mark === null) return command;
+    if (this.#byMark.has(mark)) {
+      throw new Error(
+        `The clients gave two commands the mark "${mark}", so they cannot be told apart: fix the load.`,
       );
-    if (known === undefined) this.#register(command);
-    command.attempts.push(attempt);
+    }
+    this.#byMark.set(mark, command);
     return command;
   }
-
-  byDescription(description: string): RegisteredCommand | undefined {
-    return this.#byDescription.get(description);
-  }
-
-  byName(name: string): RegisteredCommand | undefined {
-    return this.#byName.get(name);
-  }
-
-  byLimit(account: string, creditLimit: number): RegisteredCommand | undefined {
-    return this.#byLimit.get(`${account} ${creditLimit}`);
-  }
-
-  #register(command: RegisteredCommand): void {
-    const { operation, key } = command;
-    if (key !== null) this.#byKey.set(key, command);
-    switch (operation.type) {
-      case "transact":
-        return setOnce(this.#byDescription, operation.description, command);
-      case "open":
-        return setOnce(this.#byName, operation.name, command);
-      case "change-limit":
-        return setOnce(this.#byLimit, `${operation.account} ${operation.creditLimit}`, command);
-    }
-  }
 }
 
-function setOnce(commands: Map<string, RegisteredCommand>, mark: string, command: RegisteredCommand): void {
-  if (commands.has(mark)) {
-    throw new Error(
-      `The clients gave two commands the mark "${mark}", so they cannot be told apart: fix the load.`,
-    );
-  }
-  commands.set(mark, command);
+export function isCommand(operation: Operation): operation is Command | Batch {
+  return operation.type !== "statement" && !operation.type.startsWith("read-");
 }
 
-function isSame(a: CommandOperation, b: CommandOperation): boolean {
-  switch (a.type) {
+function markOf(command: Command): string | null {
+  switch (command.type) {
     case "transact":
-      return (
-        b.type === "transact" &&
-        a.account === b.account &&
-        a.kind === b.kind &&
-        a.value === b.value &&
-        a.description === b.description
-      );
+      return `description ${command.description}`;
     case "open":
-      return b.type === "open" && a.name === b.name && a.creditLimit === b.creditLimit;
+      return `name ${command.name}`;
     case "change-limit":
-      return b.type === "change-limit" && a.account === b.account && a.creditLimit === b.creditLimit;
+      return `limit ${command.account} ${command.creditLimit}`;
+    case "transaction":
+    case "hold":
+    case "reversal":
+      return `reference ${command.reference}`;
+    case "change-state":
+    case "capture":
+    case "release":
+      return null;
+  }
+}
+
+function markOfEvent(event: Event & { readonly id: string }, limitChanged: boolean): string | null {
+  switch (event.type) {
+    case "entry":
+      return `description ${event.description}`;
+    case "open":
+      return `name ${event.details.name}`;
+    case "change":
+      return limitChanged ? `limit ${event.account.id} ${event.account.creditLimit}` : null;
+    case "transaction": {
+      const { reference, description } = event.details;
+      return reference === null ? `description ${description}` : `reference ${reference}`;
+    }
+    case "hold":
+      return `reference ${event.details.reference}`;
+    default:
+      return null;
   }
 }

@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Attempt } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
-import type { EntryRow } from "./account-states.ts";
 import type { RoundFindings } from "./round-violations.ts";
 
 export type JournalRow = BooksSnapshot["journal"][number];
@@ -11,73 +9,31 @@ interface End {
   readonly hash: string;
 }
 
-/**
- * Checks the journal: its chain, from its first row to its last and through the end that an earlier round has seen; that
- * the entries of this round are those that it has; that it has each refusal that was decided under a key, and nothing
- * that was decided under such a key later.
- */
+/** Checks the journal's chain, from its first row to its last and through the end that an earlier round has seen. */
 export class JournalCheck {
-  /** By shard. */
-  #ends = new Map<number, End>();
-  /** Keys under which an earlier round's rows have a refusal. */
-  readonly #refusedKeys = new Set<string>();
+  #end: End | null = null;
 
-  /** @param seen `isLossNamed`: a restore of this round named something as missing, which may be a refusal */
-  check(
-    journal: readonly JournalRow[],
-    newEntries: readonly EntryRow[],
-    { attempts, isLossNamed }: { attempts: readonly Attempt[]; isLossNamed: boolean },
-    findings: RoundFindings,
-  ): void {
-    const entries = new Set<string>();
-    const refusedKeys = new Set<string>();
-    for (const event of this.#checkChain(journal, findings).flatMap(({ events }) => events)) {
-      if (/^[cd] /.test(event)) entries.add(event);
-      const key = keyOf(event);
-      if (key === null) continue;
-      if (this.#refusedKeys.has(key) || (refusedKeys.has(key) && !isLossNamed)) {
-        const detail = `The journal has a refusal under the key ${key}, and after it ${event}.`;
-        findings.add("other-outcome", detail);
-      }
-      if (event.startsWith("x ")) refusedKeys.add(key);
-    }
-    for (const entry of newEntries) {
-      if (!entries.delete(eventOf(entry)))
-        broken(findings, `lacks ${eventOf(entry)}, which the entries have`);
-    }
-    for (const event of entries) broken(findings, `has ${event}, which the entries lack`);
-    for (const key of refusedKeys) this.#refusedKeys.add(key);
-    if (isLossNamed) return;
-    for (const { number, key, answer } of attempts) {
-      const isNew = answer.type === "refused" && !answer.replayed && answer.problem !== "key-reused";
-      if (key === null || !isNew || refusedKeys.has(key)) continue;
-      const detail = `Attempt ${number} was refused under the key ${key}, and the journal does not have it.`;
-      findings.add("lost", detail, [number]);
-    }
-  }
-
-  /** @returns the rows that are new since the previous round */
-  #checkChain(journal: readonly JournalRow[], findings: RoundFindings): JournalRow[] {
+  /**
+   * @returns the rows that are new since the previous round
+   * @throws Error if there is more than one shard: the order of what they decide is not known
+   */
+  check(journal: readonly JournalRow[], findings: RoundFindings): JournalRow[] {
     const fresh: JournalRow[] = [];
-    const ends = new Map<number, End>();
-    const seen = new Set<number>();
+    let before: End | null = null;
+    let isSeen = this.#end === null;
     for (const row of journal) {
       const { shard, g, events } = row;
-      const before = ends.get(shard);
+      if (shard !== 0) throw new Error("The books are of several shards: the checker knows of one.");
       const [, from = g, to = g] = (/^m \d+ (\d+) (\d+)$/.exec(events[0] ?? "") ?? []).map(Number);
-      const follows = from === (before === undefined ? 0 : before.g + 1) && to === g;
+      const follows = from === (before === null ? 0 : before.g + 1) && to === g;
       if (!follows || row.previous !== (before?.hash ?? "00".repeat(32)) || row.hash !== hashOf(row))
-        broken(findings, `is broken at batch ${g} of shard ${shard}, after ${before?.g}`);
-      const known = this.#ends.get(shard);
-      if (known?.g === g && known.hash === row.hash) seen.add(shard);
-      if (known === undefined || g > known.g) fresh.push(row);
-      ends.set(shard, { g, hash: row.hash });
+        broken(findings, `is broken at batch ${g}, after ${before?.g}`);
+      if (this.#end?.g === g && this.#end.hash === row.hash) isSeen = true;
+      if (this.#end === null || g > this.#end.g) fresh.push(row);
+      before = { g, hash: row.hash };
     }
-    for (const [shard, { g }] of this.#ends) {
-      if (!seen.has(shard))
-        broken(findings, `had another batch ${g} of shard ${shard} after an earlier round`);
-    }
-    this.#ends = ends;
+    if (!isSeen) broken(findings, `had another batch ${this.#end?.g} after an earlier round`);
+    this.#end = before;
     return fresh;
   }
 }
@@ -100,17 +56,4 @@ function hashOf({ previous, shard, g, time, events }: JournalRow): string {
     hash.update(length).update(event);
   }
   return hash.digest("hex");
-}
-
-/** The client's key under which the event was decided; null for none. See docs/data.md. */
-function keyOf(event: string): string | null {
-  const match = /^(?:x(?: \S+){2}|[cd](?: \S+){6}|o(?: \S+){3}|l(?: \S+){5}) key:(\S+)/.exec(event);
-  return match?.[1] ?? null;
-}
-
-/** See docs/data.md. */
-function eventOf(entry: EntryRow): string {
-  const { account, seq, time, kind, value, balance, creditLimit, command, description } = entry;
-  const letter = kind === "credit" ? "c" : "d";
-  return [letter, account, seq, time, value, balance, creditLimit, command, description].join(" ");
 }

@@ -1,6 +1,8 @@
-import type { RoundCounts, Violation } from "./checker-types.ts";
+import type { KindCounts, RoundCounts, Violation } from "./checker-types.ts";
 
-type Counts = { -readonly [Name in keyof RoundCounts]: RoundCounts[Name] };
+type Counts = { -readonly [Name in keyof RoundCounts]: RoundCounts[Name] } & {
+  kinds: Record<string, { accepted: number; refused: number }>;
+};
 
 /** The violations and the counts of a round so far. */
 export class RoundFindings {
@@ -17,7 +19,13 @@ export class RoundFindings {
     lostNamed: 0,
     doubled: 0,
     excused: 0,
+    kinds: {},
   };
+
+  count(kind: string, what: keyof KindCounts): void {
+    const counts = (this.counts.kinds[kind] ??= { accepted: 0, refused: 0 });
+    counts[what] += 1;
+  }
 
   add(name: Violation["name"], detail: string, attempts: readonly number[] = []): void {
     this.violations.push({ name, detail, attempts });

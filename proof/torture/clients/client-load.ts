@@ -2,9 +2,9 @@ import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import type { LoadTarget } from "../../load-test/http/load-target.ts";
 import { tortureBounds } from "../torture-bounds.ts";
-import { KnownAccounts, HOT_ACCOUNTS } from "./known-accounts.ts";
+import { KnownThings, HOT_ACCOUNTS } from "./known-things.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
-import { decodeAnswer, encodeRequest } from "./http-codec.ts";
+import { decodeAnswer, encodeRequest, isReading } from "./http-codec.ts";
 import type { Answer, Attempt, Operation } from "./history.ts";
 import { Random } from "../plan/random.ts";
 import { type ClientRequest, OperationGenerator } from "./operation-generator.ts";
@@ -36,7 +36,7 @@ const FRESH_EVERY = 4;
 export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
-  readonly #accounts = new KnownAccounts();
+  readonly #known = new KnownThings();
   readonly #target: LoadTarget;
   #stop = new AbortController();
   #rounds: readonly Promise<void>[] = [];
@@ -53,7 +53,7 @@ export class ClientLoad {
     const seeds = new Random(seed);
     this.#clients = Array.from({ length: clients }, (_, client) => {
       const random = new Random(seeds.integer(0, 2 ** 31 - 1));
-      const operations = new OperationGenerator(seed, client, random, this.#accounts);
+      const operations = new OperationGenerator(seed, client, random, this.#known);
       const kept = this.#client.session();
       const send = (request: ClientRequest, fresh: boolean) =>
         this.#send(request, fresh ? this.#onOwn : kept);
@@ -71,7 +71,7 @@ export class ClientLoad {
     return this.#unknown;
   }
 
-  /** When a transaction was last decided, by performance.now(); 0 for never. */
+  /** When a command was last decided, by performance.now(); 0 for never. */
   get decidedAt(): number {
     return this.#decidedAt;
   }
@@ -155,16 +155,18 @@ export class ClientLoad {
 
   #note(operation: Operation, answer: Answer, endedAt: number): void {
     if (answer.type === "unknown") this.#unknown += 1;
-    if (operation.type === "transact" && (answer.type === "accepted" || answer.type === "refused")) {
-      this.#decidedAt = endedAt;
-    }
-    if (operation.type === "open" && answer.type === "accepted") {
-      this.#accounts.opened({ account: answer.account, creditLimit: operation.creditLimit });
-    }
+    if (isDecided(operation, answer)) this.#decidedAt = endedAt;
+    this.#known.learn({ operation, answer });
   }
 
   readonly #onOwn = (request: Uint8Array): Promise<Outcome> =>
     new Promise((settle) => {
       this.#client.once(request, performance.now(), settle);
     });
+}
+
+/** Whether the answer says what became of a command. */
+export function isDecided(operation: Operation, answer: Answer): boolean {
+  if (isReading(operation)) return false;
+  return answer.type === "accepted" || answer.type === "refused" || answer.type === "batch";
 }

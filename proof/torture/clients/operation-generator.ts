@@ -1,87 +1,157 @@
-import { type KnownAccounts, HOT_ACCOUNTS, type KnownAccount } from "./known-accounts.ts";
-import type { Operation } from "./history.ts";
+import { CommandGenerator } from "./command-generator.ts";
+import { type KnownAccount, type KnownThings, HOT_ACCOUNTS } from "./known-things.ts";
+import type { Batch, Command, Operation } from "./history.ts";
 import type { Random } from "../plan/random.ts";
 
 /** An operation that a client asks for, with its key. */
 export interface ClientRequest {
   readonly operation: Operation;
-  /** Null for none, as always for a statement. */
+  /** Null for none, as always for what only reads. */
   readonly key: string | null;
 }
 
 const KEYED_PERCENT = 50;
-/** More than half: balances stay near their limits, where debits are refused. */
-const DEBIT_PERCENT = 60;
 const HOT_STATEMENT_PERCENT = 75;
-/** Some marks contain a letter of two bytes. */
-const WIDE_PERCENT = 5;
-/** The largest value on an account is its first credit limit divided by this. */
-const LIMIT_PART = 4;
+const ATOMIC_PERCENT = 50;
+const OWN_KEY_PERCENT = 30;
+const BATCH_MIN = 2;
+const BATCH_MAX = 6;
 /** Of so many first operations of a client every second one opens a cold account. */
 const FIRST_OPERATIONS = 20;
+
+/** How often each is asked for, of 100. */
+const SHARES: Readonly<Record<Exclude<Operation["type"], "batch">, number>> = {
+  transact: 26,
+  statement: 7,
+  "read-account": 6,
+  "read-hold": 5,
+  "read-transaction": 3,
+  open: 4,
+  "change-limit": 4,
+  "change-state": 3,
+  transaction: 16,
+  hold: 9,
+  capture: 7,
+  release: 3,
+  reversal: 3,
+};
+const COMMANDS_OF_BATCHES = [
+  "transaction",
+  "transaction",
+  "hold",
+  "capture",
+  "release",
+  "reversal",
+  "open",
+] as const;
 
 /** Generates the operations of one client. Each is new: its mark and its key are unique in the whole run. */
 export class OperationGenerator {
   readonly #client: number;
   readonly #run: number;
   readonly #random: Random;
-  readonly #accounts: KnownAccounts;
+  readonly #known: KnownThings;
+  readonly #commands: CommandGenerator;
   #count = 0;
 
   /** @param run a number in all keys of a run, so that they differ from those of other runs; `client` counts from 0 */
-  constructor(run: number, client: number, random: Random, accounts: KnownAccounts) {
+  constructor(run: number, client: number, random: Random, known: KnownThings) {
     this.#run = run;
     this.#client = client;
     this.#random = random;
-    this.#accounts = accounts;
+    this.#known = known;
+    this.#commands = new CommandGenerator(random, known);
   }
 
   next(): ClientRequest {
     this.#count += 1;
-    const operation = this.#operation();
-    const keyed = operation.type !== "statement" && this.#random.chance(KEYED_PERCENT);
-    return { operation, key: keyed ? `torture-${this.#run}-${this.#client}-${this.#count}` : null };
+    const key = `torture-${this.#run}-${this.#client}-${this.#count}`;
+    const operation = this.#operation(key);
+    return { operation, key: this.#isKeyed(operation) ? key : null };
   }
 
-  #operation(): Operation {
-    if (this.#count <= FIRST_OPERATIONS && this.#count % 2 === 0) return this.#open();
-    const drawn = this.#random.integer(1, 100);
-    if (drawn <= 55) return this.#transact(this.#hot());
-    if (drawn <= 70) return this.#transact(this.#cold());
-    if (drawn <= 90) return { type: "statement", account: this.#read().account };
-    if (drawn <= 94) return this.#open();
-    const known = this.#random.chance(50) ? this.#hot() : this.#cold();
-    const creditLimit = this.#accounts.limitToChange(this.#random, known);
-    return { type: "change-limit", account: known.account, creditLimit };
+  /** @param key of which the keys of a batch's commands are made */
+  #operation(key: string): Operation {
+    if (this.#count <= FIRST_OPERATIONS && this.#count % 2 === 0) return this.#commands.open(this.#mark());
+    let drawn = this.#random.integer(1, 100);
+    for (const [type, share] of Object.entries(SHARES)) {
+      drawn -= share;
+      if (drawn <= 0) return this.#operationOf(type as keyof typeof SHARES);
+    }
+    return this.#batch(key);
   }
 
-  #transact({ account, creditLimit }: KnownAccount): Operation {
-    const kind = this.#random.chance(DEBIT_PERCENT) ? "debit" : "credit";
-    const value = this.#random.integer(1, Math.max(1, Math.floor(creditLimit / LIMIT_PART)));
-    return { type: "transact", account, kind, value, description: this.#mark() };
+  #operationOf(type: keyof typeof SHARES): Operation {
+    switch (type) {
+      case "statement":
+      case "read-account":
+        return { type, account: this.#read().account };
+      case "read-hold": {
+        const { holds } = this.#known;
+        return holds.length === 0 ? this.#reading() : { type, hold: this.#random.pick(holds).hold };
+      }
+      case "read-transaction": {
+        const { transactions } = this.#known;
+        return transactions.length === 0
+          ? this.#reading()
+          : { type, transaction: this.#random.pick(transactions) };
+      }
+      default:
+        return this.#commands.command(type, this.#mark());
+    }
   }
 
-  #open(): Operation {
-    const creditLimit = this.#accounts.limitToOpen(this.#random);
-    return { type: "open", name: this.#mark(), creditLimit };
+  #batch(key: string): Batch {
+    const count = this.#random.integer(BATCH_MIN, BATCH_MAX);
+    const commands = Array.from({ length: count }, (_, index): Batch["commands"][number] => {
+      const command = this.#commands.command(
+        this.#random.pick(COMMANDS_OF_BATCHES),
+        `${this.#mark()}.${index}`,
+      );
+      // A command of a batch is a command of /v1, and each does something.
+      const wanted: Command =
+        command.type === "transact" || command.type === "change-limit"
+          ? this.#commands.open(`${this.#mark()}.${index}`)
+          : command.type === "transaction"
+            ? { ...command, dryRun: false }
+            : command;
+      return { command: wanted, key: this.#random.chance(OWN_KEY_PERCENT) ? `${key}-${index}` : null };
+    });
+    return { type: "batch", atomic: this.#random.chance(ATOMIC_PERCENT), commands };
   }
 
-  /** At most 10 characters, as many as a description may have: the client's number, the count, the wide letter. */
+  #isKeyed(operation: Operation): boolean {
+    switch (operation.type) {
+      case "statement":
+      case "read-account":
+      case "read-hold":
+      case "read-transaction":
+        return false;
+      // These have no mark of their own.
+      case "batch":
+      case "capture":
+      case "release":
+      case "change-state":
+        return true;
+      case "transaction":
+        return !operation.dryRun && this.#random.chance(KEYED_PERCENT);
+      default:
+        return this.#random.chance(KEYED_PERCENT);
+    }
+  }
+
+  /** At most 10 characters, as many as a description of the contest's may have. */
   #mark(): string {
-    const wide = this.#random.chance(WIDE_PERCENT) ? "ç" : "";
-    return `${this.#client.toString(36)}-${this.#count.toString(36)}${wide}`;
+    return this.#commands.mark(this.#client, this.#count);
+  }
+
+  #reading(): Operation {
+    return { type: "read-account", account: this.#read().account };
   }
 
   #read(): KnownAccount {
-    return this.#random.chance(HOT_STATEMENT_PERCENT) ? this.#hot() : this.#cold();
-  }
-
-  #hot(): KnownAccount {
-    return this.#random.pick(HOT_ACCOUNTS);
-  }
-
-  #cold(): KnownAccount {
-    const { cold } = this.#accounts;
-    return cold.length === 0 ? this.#hot() : this.#random.pick(cold);
+    const { cold } = this.#known;
+    const isHot = cold.length === 0 || this.#random.chance(HOT_STATEMENT_PERCENT);
+    return isHot ? this.#random.pick(HOT_ACCOUNTS) : this.#random.pick(cold);
   }
 }

@@ -30,8 +30,8 @@ const LATER_PERCENT = 25;
  * One client: sends one request after the other, and waits for each answer.
  *
  * A command with a key is sent again if its outcome is unknown or nothing was done: mostly soon, sometimes much later,
- * or in the next round. Some answered commands are sent again, too, and some are sent twice at the same time. A request
- * without a key is sent once, whatever its answer.
+ * or in the next round. Some answered commands are sent again, too, and some are sent twice at the same time. So is an
+ * opening under an id of the client's. Any other request without a key is sent once, whatever its answer.
  */
 export class TortureClient {
   readonly #operations: OperationGenerator;
@@ -73,7 +73,7 @@ export class TortureClient {
     }
     const request = this.#operations.next();
     const first = this.#send(request, this.#fresh);
-    if (request.key === null || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
+    if (!maySendAgain(request) || !this.#random.chance(TWICE_AT_ONCE_PERCENT)) {
       return this.#settle(request, 1, await first);
     }
     const [one, other] = await Promise.all([first, this.#send(request, true)]);
@@ -83,7 +83,7 @@ export class TortureClient {
   #settle(request: ClientRequest, attempts: number, answer: Answer): boolean {
     const settled = isSettled(answer);
     const again = !settled || this.#random.chance(ANSWERED_AGAIN_PERCENT);
-    if (again && request.key !== null && attempts < tortureBounds.attempts_max) {
+    if (again && maySendAgain(request) && attempts < tortureBounds.attempts_max) {
       this.#resends.push({ request, attempts, dueAt: this.#dueAt() });
     }
     return settled;
@@ -95,6 +95,11 @@ export class TortureClient {
     if (drawn <= SOON_PERCENT + LATER_PERCENT) return performance.now() + this.#random.integer(3_000, 12_000);
     return null;
   }
+}
+
+/** Whether it is done once, however often it is sent. */
+function maySendAgain({ operation, key }: ClientRequest): boolean {
+  return key !== null || (operation.type === "open" && operation.account !== null);
 }
 
 /** Whether the outcome is final. */

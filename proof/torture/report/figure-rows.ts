@@ -70,11 +70,16 @@ export function countRows(counts: RoundCounts): string[][] {
     ["lost and named", number(counts.lostNamed), "beyond the promise, and a restore named it"],
     ["doubled", number(counts.doubled), "in the books twice"],
     ["not comparable", number(counts.excused), "answers that such a loss may explain"],
+    ...Object.entries(counts.kinds).map(([kind, { accepted: done, refused: not }]) => [
+      `of these: ${kind}`,
+      number(done + not),
+      not === 0 ? "" : `${number(done)} accepted, ${number(not)} refused`,
+    ]),
   ];
 }
 
 function answeredText({ accepted, refused, statements }: RoundCounts): string {
-  return `${number(accepted)} accepted, ${number(refused)} refused, ${number(statements)} statements`;
+  return `${number(accepted)} accepted, ${number(refused)} refused, ${number(statements)} read`;
 }
 
 /** How often Redis was restored from the books, and how much was missing then. */

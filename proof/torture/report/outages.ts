@@ -1,5 +1,6 @@
 import { tortureBounds } from "../torture-bounds.ts";
 import type { FaultRecord } from "../plan/fault.ts";
+import { isDecided } from "../clients/client-load.ts";
 import type { Attempt } from "../clients/history.ts";
 
 /** The time without a decision that a fault caused. */
@@ -11,13 +12,10 @@ export interface Outage {
   readonly alone: boolean;
 }
 
-/** The times at which transactions were decided (accepted or refused), sorted, by performance.now(). */
+/** The times at which commands were decided (accepted or refused), sorted, by performance.now(). */
 export function decisionsOf(attempts: readonly Attempt[]): readonly number[] {
   return attempts
-    .filter(
-      ({ operation, answer }) =>
-        operation.type === "transact" && (answer.type === "accepted" || answer.type === "refused"),
-    )
+    .filter(({ operation, answer }) => isDecided(operation, answer))
     .map(({ endedAt }) => endedAt)
     .toSorted((a, b) => a - b);
 }

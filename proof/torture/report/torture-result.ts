@@ -9,7 +9,7 @@ import { FAULT_TARGETS } from "./fault-target.ts";
 /** The result of a run of the torture: `result.json`. */
 
 /** Changes with each version of the format; earlier versions are not read. */
-export const RESULT_FORMAT = "razonete-torture-2";
+export const RESULT_FORMAT = "razonete-torture-3";
 
 const count = z.int().nonnegative();
 
@@ -25,6 +25,7 @@ const countsSchema = z.object({
   lostNamed: count,
   doubled: count,
   excused: count,
+  kinds: z.record(z.string(), z.object({ accepted: count, refused: count })),
 }) satisfies z.ZodType<RoundCounts>;
 
 const faultSummarySchema = z.object({
@@ -111,6 +112,7 @@ export const NO_COUNTS: RoundCounts = {
   lostNamed: 0,
   doubled: 0,
   excused: 0,
+  kinds: {},
 };
 
 export function sumOfCounts(a: RoundCounts, b: RoundCounts): RoundCounts {
@@ -126,7 +128,20 @@ export function sumOfCounts(a: RoundCounts, b: RoundCounts): RoundCounts {
     lostNamed: a.lostNamed + b.lostNamed,
     doubled: a.doubled + b.doubled,
     excused: a.excused + b.excused,
+    kinds: sumOfKinds(a.kinds, b.kinds),
   };
+}
+
+function sumOfKinds(a: RoundCounts["kinds"], b: RoundCounts["kinds"]): RoundCounts["kinds"] {
+  const none = { accepted: 0, refused: 0 };
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].toSorted();
+  return Object.fromEntries(
+    names.map((name) => {
+      const [one, other] = [a[name] ?? none, b[name] ?? none];
+      const counts = { accepted: one.accepted + other.accepted, refused: one.refused + other.refused };
+      return [name, counts];
+    }),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { AccountStatus, HoldStatus } from "../clients/history.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 
@@ -31,12 +32,16 @@ export interface SystemUnderTest {
   stop(): Promise<void>;
 }
 
-/** All rows of the books, or of the embedded ledger's file, as of one moment. */
+/** All rows of the books, or of the embedded ledger's file, as of one moment. Accounts of `null` are the outside. */
 export interface BooksSnapshot {
   readonly accounts: readonly {
     readonly account: string;
-    readonly name: string | null;
-    readonly command: string;
+    readonly unit: string;
+    readonly state: AccountStatus;
+    readonly creditLimit: number;
+    readonly balance: number;
+    readonly held: number;
+    readonly seq: number;
   }[];
   /** Sorted by account and seq. */
   readonly entries: readonly {
@@ -45,22 +50,27 @@ export interface BooksSnapshot {
     readonly kind: "credit" | "debit";
     readonly value: number;
     readonly balance: number;
-    /** The limit in force for this entry. */
-    readonly creditLimit: number;
     readonly description: string;
     readonly command: string;
     /** Microseconds since 1970. */
     readonly time: number;
+    readonly counterparty: string | null;
+    readonly reference: string | null;
+    /** The place of its event in the journal; so it is of holds. */
+    readonly g: number;
+    readonly event: number;
   }[];
-  /** Sorted by account and version; version 1 is the limit at the opening. */
-  readonly limits: readonly {
+  readonly holds: readonly {
+    readonly g: number;
+    readonly event: number;
     readonly account: string;
-    readonly version: number;
-    readonly creditLimit: number;
-    /** It applies to the entries after this seq. */
-    readonly afterSeq: number;
-    readonly command: string;
+    readonly to: string | null;
+    readonly amount: number;
+    readonly captured: number;
+    readonly state: HoldStatus;
+    readonly expiresAt: number;
   }[];
+  readonly reversals: readonly { readonly reversed: string; readonly reversal: string }[];
   /** Sorted by shard and g; hashes in hexadecimal. */
   readonly journal: readonly {
     readonly shard: number;

@@ -18,7 +18,7 @@ describe("the alterations that build a bug into the code fit it as it is:", () =
 });
 
 describe("one that does not fit", () => {
-  const lua = "src/decide/ledger.lua";
+  const lua = "src/decide/function/apply.lua";
   const failure = (...alterations: readonly Alteration[]): string => {
     try {
       altered("a-bug", alterations);
@@ -31,24 +31,24 @@ describe("one that does not fit", () => {
   test("is told with its file and its text, and with what to do; all of them at once", () => {
     const told = failure(
       { file: lua, find: "not there\nnor this", replace: "" },
-      { file: lua, find: "local function apply", replace: "local function applied" },
+      { file: lua, find: "local function apply_batch", replace: "local function applied" },
       { file: lua, find: "local function ", replace: "" },
       { file: "src/decide/gone.ts", find: "const gone", replace: "" },
     );
     for (const words of [
       'the bug "a-bug" no longer fits the source',
-      "- src/decide/ledger.lua no longer has:\n    | not there\n    | nor this\n",
-      /- src\/decide\/ledger\.lua has \d+ times what it must have once:\n {4}\| local function \n/,
+      "- src/decide/function/apply.lua no longer has:\n    | not there\n    | nor this\n",
+      /- src\/decide\/function\/apply\.lua has \d+ times what it must have once:\n {4}\| local function \n/,
       "- src/decide/gone.ts is gone; it had:\n    | const gone\n",
       "up to date in tests/torture/bugs/support/bugs.ts",
     ]) {
       expect(told).toMatch(words);
     }
-    expect(told).not.toContain("| local function apply");
+    expect(told).not.toContain("| local function apply_batch");
   });
 
   test("is also one that comes before the one that makes its text", () => {
-    const first = { file: lua, find: "local function apply", replace: "local function altered" };
+    const first = { file: lua, find: "local function apply_batch", replace: "local function altered" };
     const second = { file: lua, find: "local function altered", replace: "local function twice" };
     expect(failure(first, second)).toBe("it fits");
     expect(failure(second, first)).toContain("no longer has:\n    | local function altered\n");

@@ -3,7 +3,7 @@ import type { Alteration } from "./alteration.ts";
 /**
  * Bugs that the torture must find. Each is a real mistake of systems like this one, and is built into the processes by
  * altering their source as it is loaded (see preload.ts). No product code knows of them. With each bug the system still
- * answers plain requests correctly; only faults, or two processes at once, show what is wrong.
+ * answers plain requests correctly; faults, two processes at once, or a misuse of what was built show what is wrong.
  */
 export const BUG_NAMES = [
   "trimmed-at-publication",
@@ -14,16 +14,27 @@ export const BUG_NAMES = [
   "two-writers-bare",
   "fsync-no",
   "read-then-write",
+  "hold-not-counted",
+  "captured-after-expiry",
+  "captured-twice",
+  "postings-one-by-one",
+  "batch-in-part",
+  "reversed-twice",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
 
-const LUA = "src/decide/ledger.lua";
+const RULES = "src/decide/rules.lua";
+const HEAD = "src/decide/function/head.lua";
+const ROWS = "src/decide/function/rows.lua";
+const DECIDE = "src/decide/function/decide.lua";
+const APPLY = "src/decide/function/apply.lua";
+const REDIS_LEDGER = "src/decide/redis-ledger.ts";
 const SHARD = "src/decide/shard.ts";
 const FENCE = "src/decide/fence.ts";
 const REDIS_SETTINGS = "src/decide/redis-settings.ts";
 const INIT = "src/keep/init.ts";
-const BOOKS = "src/keep/migrations/004_books.sql";
+const BOOKS = "src/keep/migrations/005_books.sql";
 
 /** Every writer believes that it is the active one. */
 const noLock: Alteration = {
@@ -67,7 +78,18 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   ],
 
   // No command is recognized when it comes again, not even within one call.
-  "ids-off": [{ file: LUA, find: "    local outcome = outcomes[id]\n", replace: "    local outcome\n" }],
+  "ids-off": [
+    {
+      file: APPLY,
+      find: "      local id = argv[at + 1]\n      local outcome = batch.outcomes[id]\n",
+      replace: "      local outcome\n",
+    },
+    {
+      file: APPLY,
+      find: "    else\n      local outcome = batch.outcomes[id]\n",
+      replace: "    else\n      local outcome\n",
+    },
+  ],
 
   // An API accepts any Redis that holds a ledger, whatever the books say and whatever it has seen before; the Redis
   // function does not compare epochs; and an empty Redis is filled with what the books have.
@@ -83,7 +105,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       ].join("\n"),
     },
     {
-      file: LUA,
+      file: HEAD,
       find: "  if state[1] ~= epoch then\n",
       replace: "  if state[1] then return state, nil end\n  if state[1] ~= epoch then\n",
     },
@@ -107,8 +129,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     { file: BOOKS, find: "IF changed <> cardinality(accounts_) THEN", replace: "IF false THEN" },
     {
       file: BOOKS,
-      find: "  time bigint NOT NULL,\n  PRIMARY KEY (account, seq)\n",
-      replace: "  time bigint NOT NULL\n",
+      find: "  decided_at bigint,\n  PRIMARY KEY (account, seq)\n",
+      replace: "  decided_at bigint\n",
     },
     {
       file: BOOKS,
@@ -132,41 +154,114 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: "for (const command of commands) args.push(...argumentsOf(command, this.#newAccountId));",
+      find: '    let reply: unknown;\n    try {\n      reply = await this.#link.call("FCALL", "razonete_apply"',
       replace: [
-        'const known = [...new Set(commands.flatMap((one) => (one.type === "open" ? [] : [one.account])))];',
-        'const wanted = [epoch, args[1], ...known.flatMap((account) => ["a", account])];',
-        'const [, ...rows] = await this.#link.call("FCALL_RO", "razonete_read", this.#number, wanted);',
-        "for (const [index, id] of known.entries()) {",
-        "  if (rows[index] === null) continue;",
-        '  const { balance, seq } = accountOfRow(id, rows[index][0], "");',
-        "  args[2] += ` ${id}=${balance}:${seq}`;",
-        "}",
-        "for (const command of commands) args.push(...argumentsOf(command, this.#newAccountId));",
+        "    const all = requests.flatMap(({ commands }) => commands.map(({ command }) => command));",
+        '    const known = [...new Set(all.flatMap((one) => (one.type === "transact" ? [one.account] : [])))];',
+        '    const wanted = [epoch, args[1], ...known.flatMap((account) => ["a", account])];',
+        '    const [, ...rows] = await this.#link.call("FCALL_RO", "razonete_read", this.#number, wanted);',
+        "    for (const [index, id] of known.entries()) {",
+        "      if (rows[index] === null) continue;",
+        '      const [, balance, , seq] = rows[index][0].split(" ");',
+        "      args[2] += ` ${id}=${balance}:${seq}`;",
+        "    }",
+        '    let reply: unknown;\n    try {\n      reply = await this.#link.call("FCALL", "razonete_apply"',
       ].join("\n"),
     },
     {
-      file: LUA,
-      find: "local function read_rows(prefix, argv)\n",
-      replace: "local balances, seqs = {}, {}\nlocal function read_rows(prefix, argv)\n",
+      file: ROWS,
+      find: "local function account_of(id, row)\n",
+      replace: "local balances, seqs = {}, {}\nlocal function account_of(id, row)\n",
     },
     {
-      file: LUA,
-      find: "      seq = tonumber(seq)\n",
-      replace:
-        "      balance = balances[names[index]] or balance\n      seq = seqs[names[index]] or tonumber(seq)\n",
+      file: ROWS,
+      find: "  seq = tonumber(seq)\n",
+      replace: "  balance = balances[id] or balance\n  seq = seqs[id] or tonumber(seq)\n",
     },
     {
-      file: LUA,
-      find: "  local full = redis.call('XLEN', outbox) >= tonumber(argv[3])\n",
+      file: APPLY,
+      find: "  full = full or redis.call('XLEN', outbox) >= tonumber(argv[3])\n",
       replace: [
         "  balances, seqs = {}, {}",
         "  for id, balance, seq in string.gmatch(argv[3], ' ([^ =]+)=(%-?%d+):(%d+)') do",
         "    balances[id], seqs[id] = tonumber(balance), tonumber(seq)",
         "  end",
-        "  local full = redis.call('XLEN', outbox) >= tonumber(string.match(argv[3], '^%d+'))",
+        "  full = full or redis.call('XLEN', outbox) >= tonumber(string.match(argv[3], '^%d+'))",
         "",
       ].join("\n"),
+    },
+  ],
+
+  // What is held may be spent all the same. The books would refuse such a row.
+  "hold-not-counted": [
+    {
+      file: RULES,
+      find: "    if balance - account.held < -account.creditLimit then",
+      replace: "    if balance < -account.creditLimit then",
+    },
+    { file: BOOKS, find: ",\n  CHECK (balance - held >= -credit_limit)\n", replace: "\n" },
+  ],
+
+  // Nothing looks for holds that are due before it decides: until the next sweep they can be captured.
+  "captured-after-expiry": [
+    { file: APPLY, find: "  if may_end and not full then\n", replace: "  if false then\n" },
+  ],
+
+  // A capture does not look at the state of the hold. The books would refuse what comes of it.
+  "captured-twice": [
+    {
+      file: DECIDE,
+      find: "  if hold.state ~= 'open' then return nil, 'hold-not-open///' .. hold.state end\n",
+      replace: "",
+    },
+    { file: BOOKS, find: "    IF changed <> wanted THEN", replace: "    IF false THEN" },
+    {
+      file: BOOKS,
+      find: "  held bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND 9007199254740991),",
+      replace: "  held bigint NOT NULL DEFAULT 0,",
+    },
+  ],
+
+  // Each posting is decided by itself, the first one last: what is refused, or killed, in between leaves the others.
+  "postings-one-by-one": [
+    {
+      file: REDIS_LEDGER,
+      find: "    const shard = this.#shardOfCommand(command);\n    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {\n      // Where",
+      replace: [
+        '    if (command.type === "transaction" && command.postings.length > 1 && !command.isDryRun) {',
+        "      const [first, ...others] = command.postings;",
+        "      for (const posting of others) {",
+        "        const id = `req:${crypto.randomUUID()}`;",
+        "        await this.submit({ ...command, id, postings: [posting], conditions: [] });",
+        "      }",
+        "      return this.submit({ ...command, postings: [first] });",
+        "    }",
+        "    const shard = this.#shardOfCommand(command);\n    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {\n      // Where",
+      ].join("\n"),
+    },
+  ],
+
+  // An atomic batch is not taken back where one of its commands is refused.
+  "batch-in-part": [
+    { file: APPLY, find: "    roll_back(batch, saved)\n", replace: "" },
+    {
+      file: APPLY,
+      find: "    if string.sub(answer, 1, 2) == '!x' then\n",
+      replace: "    if false then\n",
+    },
+  ],
+
+  // That a transaction was taken back already is not looked at. The books would refuse it.
+  "reversed-twice": [
+    {
+      file: DECIDE,
+      find: "  if body.reverses and batch.reversed[body.reverses] then\n",
+      replace: "  if false then\n",
+    },
+    {
+      file: BOOKS,
+      find: '  reversed text COLLATE "C" PRIMARY KEY,',
+      replace: '  reversed text COLLATE "C",',
     },
   ],
 };

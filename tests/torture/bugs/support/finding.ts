@@ -44,6 +44,12 @@ const WANTED: Readonly<Record<BugName, Wanted>> = {
   "two-writers-bare": { kinds: ["kill"], faultTypes: [] },
   "fsync-no": { kinds: ["disk"], faultTypes: ["redis-power-loss"] },
   "read-then-write": { kinds: ["kill"], faultTypes: [] },
+  "hold-not-counted": { kinds: ["kill"], faultTypes: [] },
+  "captured-after-expiry": { kinds: ["kill"], faultTypes: [] },
+  "captured-twice": { kinds: ["kill"], faultTypes: [] },
+  "postings-one-by-one": { kinds: ["kill"], faultTypes: [] },
+  "batch-in-part": { kinds: ["kill"], faultTypes: [] },
+  "reversed-twice": { kinds: ["kill"], faultTypes: [] },
 };
 
 /** The bug that is none: the defence behind it holds. */

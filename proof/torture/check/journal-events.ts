@@ -1,0 +1,269 @@
+import type { AccountStatus, Posting } from "../clients/history.ts";
+
+/** The events of the journal, read as docs/data.md tells them, by nothing of the ledger. */
+
+/** An account as it is after an event. Amounts are in the smallest part of its unit, times in microseconds. */
+export interface AccountRow {
+  readonly id: string;
+  readonly creditLimit: number;
+  readonly balance: number;
+  readonly held: number;
+  readonly seq: number;
+  readonly time: number;
+  readonly unit: string;
+  readonly state: AccountStatus;
+  readonly openedAt: number;
+}
+
+/** With seq and balance of either side after it; 0 for the outside. */
+export interface Move extends Posting {
+  readonly fromSeq: number;
+  readonly fromBalance: number;
+  readonly toSeq: number;
+  readonly toBalance: number;
+}
+
+interface Details {
+  readonly description: string | null;
+  readonly reference: string | null;
+  readonly name: string | null;
+  readonly reverses: string | null;
+}
+
+/** `id`: that of the command; of the accounts of the start `initial`. */
+export type Event =
+  | {
+      readonly type: "entry";
+      readonly kind: "credit" | "debit";
+      readonly account: string;
+      readonly seq: number;
+      readonly time: number;
+      readonly value: number;
+      readonly balance: number;
+      readonly creditLimit: number;
+      readonly id: string;
+      readonly description: string;
+    }
+  | {
+      readonly type: "open";
+      readonly time: number;
+      readonly account: AccountRow;
+      readonly id: string;
+      readonly details: Details;
+    }
+  | {
+      readonly type: "change";
+      readonly time: number;
+      readonly account: AccountRow;
+      readonly id: string;
+      readonly details: Details;
+    }
+  | {
+      readonly type: "transaction";
+      readonly time: number;
+      readonly moves: readonly Move[];
+      readonly accounts: readonly AccountRow[];
+      readonly id: string;
+      readonly details: Details;
+    }
+  | {
+      readonly type: "hold";
+      readonly time: number;
+      readonly to: string;
+      readonly amount: number;
+      readonly expiresAt: number;
+      readonly account: AccountRow;
+      readonly id: string;
+      readonly details: Details;
+    }
+  | {
+      readonly type: "capture";
+      readonly time: number;
+      readonly hold: string;
+      readonly moves: readonly Move[];
+      readonly accounts: readonly AccountRow[];
+      readonly id: string;
+      readonly details: Details;
+    }
+  | {
+      readonly type: "release";
+      readonly time: number;
+      readonly hold: string;
+      readonly account: AccountRow;
+      readonly id: string;
+    }
+  | { readonly type: "expiry"; readonly time: number; readonly hold: string; readonly account: AccountRow }
+  | { readonly type: "refusal"; readonly time: number; readonly refusal: RefusalText; readonly id: string }
+  | { readonly type: "missing" };
+
+export interface RefusalText {
+  readonly problem: string;
+  readonly account: string | null;
+  readonly index: number | null;
+  readonly other: string | null;
+}
+
+/** @throws Error if the text is none */
+export function readEvent(text: string): Event {
+  const words = new Words(text);
+  const letter = words.next();
+  switch (letter) {
+    case "c":
+    case "d": {
+      const kind = letter === "c" ? "credit" : "debit";
+      const [account, seq, time] = [words.next(), words.number(), words.number()];
+      const [value, balance, creditLimit] = [words.number(), words.number(), words.number()];
+      const id = words.next();
+      return {
+        type: "entry",
+        kind,
+        account,
+        seq,
+        time,
+        value,
+        balance,
+        creditLimit,
+        id,
+        description: words.rest(),
+      };
+    }
+    case "o": {
+      const [account, time, creditLimit, id] = [words.next(), words.number(), words.number(), words.next()];
+      words.next();
+      const unit = words.next();
+      const money = { creditLimit, balance: 0, held: 0, seq: 0 };
+      const row = { id: account, ...money, time, unit, state: "open", openedAt: time } as const;
+      return { type: "open", time, account: row, id, details: words.details() };
+    }
+    case "a": {
+      const [account, time] = [words.next(), words.number()];
+      return {
+        type: "change",
+        time,
+        account: words.row(account),
+        id: words.idAndContent(),
+        details: words.details(),
+      };
+    }
+    case "t": {
+      const time = words.number();
+      return {
+        type: "transaction",
+        time,
+        ...words.moves(),
+        id: words.idAndContent(),
+        details: words.details(),
+      };
+    }
+    case "h": {
+      const [time, to, amount, expiresAt] = [words.number(), words.next(), words.number(), words.number()];
+      const account = words.row(words.next());
+      const id = words.idAndContent();
+      return { type: "hold", time, to, amount, expiresAt, account, id, details: words.details() };
+    }
+    case "p": {
+      const [time, hold] = [words.number(), words.next()];
+      return {
+        type: "capture",
+        time,
+        hold,
+        ...words.moves(),
+        id: words.idAndContent(),
+        details: words.details(),
+      };
+    }
+    case "r": {
+      const [time, hold] = [words.number(), words.next()];
+      return { type: "release", time, hold, account: words.row(words.next()), id: words.idAndContent() };
+    }
+    case "e": {
+      const [time, hold] = [words.number(), words.next()];
+      return { type: "expiry", time, hold, account: words.row(words.next()) };
+    }
+    case "x": {
+      const time = words.number();
+      return { type: "refusal", time, refusal: refusalOf(words.next()), id: words.next() };
+    }
+    case "m":
+      return { type: "missing" };
+    default:
+      throw new Error(`The journal has what is no event: ${text.slice(0, 200)}`);
+  }
+}
+
+/** As the API names it. */
+const PROBLEMS = new Map([
+  ["account-unknown", "account-not-found"],
+  ["hold-unknown", "hold-not-found"],
+  ["transaction-unknown", "transaction-not-found"],
+]);
+
+function refusalOf(text: string): RefusalText {
+  const [name = "", account = "", index = "", other = ""] = text.split("/");
+  return {
+    problem: PROBLEMS.get(name) ?? name,
+    account: account || null,
+    index: index === "" ? null : Number(index),
+    other: other || null,
+  };
+}
+
+class Words {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  next(): string {
+    const from = this.#at;
+    const space = this.#text.indexOf(" ", from);
+    const to = space === -1 ? this.#text.length : space;
+    this.#at = to + 1;
+    return this.#text.slice(from, to);
+  }
+
+  number(): number {
+    const value = Number(this.next());
+    if (!Number.isInteger(value))
+      throw new Error(`The journal has an event with an odd number: ${this.#text}`);
+    return value;
+  }
+
+  rest(): string {
+    return this.#text.slice(this.#at);
+  }
+
+  idAndContent(): string {
+    const id = this.next();
+    this.next();
+    return id;
+  }
+
+  row(id: string): AccountRow {
+    const [creditLimit, balance, held] = [this.number(), this.number(), this.number()];
+    const [seq, time, unit] = [this.number(), this.number(), this.next()];
+    const state = this.next();
+    if (state !== "open" && state !== "frozen" && state !== "closed")
+      throw new Error(`The journal has an account with an odd state: ${this.#text}`);
+    return { id, creditLimit, balance, held, seq, time, unit, state, openedAt: this.number() };
+  }
+
+  moves(): { readonly moves: Move[]; readonly accounts: AccountRow[] } {
+    const [count, accounts] = [this.number(), this.number()];
+    const moves = Array.from({ length: count }, (): Move => {
+      const [from, to, amount] = [this.next(), this.next(), this.number()];
+      const [fromSeq, fromBalance] = [this.number(), this.number()];
+      return { from, to, amount, fromSeq, fromBalance, toSeq: this.number(), toBalance: this.number() };
+    });
+    return { moves, accounts: Array.from({ length: accounts }, () => this.row(this.next())) };
+  }
+
+  details(): Details {
+    const text = this.rest();
+    const details: Partial<Record<keyof Details, string>> = text === "" ? {} : JSON.parse(text);
+    const { description = null, reference = null, name = null, reverses = null } = details;
+    return { description, reference, name, reverses };
+  }
+}
