@@ -64,7 +64,8 @@ razonete_recall    what became of commands, as apply answers with a full outbox:
   REPLY  as of razonete_apply
   ERRORS EPOCH, STALE, NOPERM
 
-razonete_read      the current state, all at the same point in time
+razonete_read      the current state, all at the same point in time. A hold that is due is expired, and free, also where
+                   nobody has ended it yet
   KEYS   head
   ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, h a hold, r the
          reversal of a transaction, b a batch of the outbox

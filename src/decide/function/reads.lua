@@ -4,19 +4,46 @@
 local PERIOD_MICROS = 16000000
 local STEP_MICROS_MAX = 1100000
 
+-- So many holds that are due are looked at: as a rule there is none, since a sweep has ended them.
+local DUE_MAX = 1000
+
 local READ = {}
 
+--- The holds whose time has come and which nobody has ended yet, and what they still hold of each account.
+local function due_at(prefix, now)
+  local due = { holds = {}, held = {} }
+  local ids = redis.call('ZRANGE', prefix .. 'expiries', '-inf', now, 'BYSCORE', 'LIMIT', 0, DUE_MAX)
+  if #ids == 0 then return due end
+  local keys = {}
+  for index, id in ipairs(ids) do
+    keys[index] = prefix .. 'hold:' .. id
+  end
+  for index, row in ipairs(redis.call('MGET', unpack(keys))) do
+    local hold = row and hold_of(ids[index], row)
+    if hold and hold.state == 'open' then
+      due.holds[ids[index]] = true
+      due.held[hold.from] = (due.held[hold.from] or 0) + hold.amount
+    end
+  end
+  return due
+end
+
 --- An account, and its details.
-function READ.a(prefix, id)
+function READ.a(prefix, id, due)
   local row = redis.call('MGET', prefix .. 'account:' .. id, prefix .. 'details:' .. id)
   if not row[1] then return false end
+  if due.held[id] then
+    local account = account_of(id, row[1])
+    account.held = account.held - due.held[id]
+    row[1] = row_of(account)
+  end
   row[2] = string.match(row[2] or '', '^%S* (.*)$') or ''
   return row
 end
 
 --- The same with its latest entries, the newest first.
-function READ.s(prefix, id)
-  local row = READ.a(prefix, id)
+function READ.s(prefix, id, due)
+  local row = READ.a(prefix, id, due)
   if not row then return false end
   for _, event in ipairs(redis.call('ZREVRANGE', prefix .. 'statement:' .. id, 0, STATEMENT_ENTRIES - 1)) do
     row[#row + 1] = event
@@ -25,8 +52,9 @@ function READ.s(prefix, id)
 end
 
 --- A hold.
-function READ.h(prefix, id)
+function READ.h(prefix, id, due)
   local row = redis.call('GET', prefix .. 'hold:' .. id)
+  if row and due.holds[id] then row = string.gsub(row, '^open', 'expired') end
   return row and { row }
 end
 
@@ -52,8 +80,9 @@ local function read(keys, argv)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
   local reply = { text_of(now_micros(state[4])) }
+  local due = due_at(prefix, reply[1])
   for at = 3, #argv, 2 do
-    reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1])
+    reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1], due)
   end
   return reply
 end
