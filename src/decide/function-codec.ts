@@ -185,7 +185,10 @@ function resultOf(text: string, command: Command, shard: number): Result {
     case "transaction": {
       const { accounts } = event;
       const [account] = accounts;
-      if (command.type === "transact" && account !== undefined) return { type: "entry", account };
+      if (command.type === "transact" && account !== undefined) {
+        const { id, creditLimit, balance, seq } = account;
+        return { type: "entry", account: { id, creditLimit, balance, seq } };
+      }
       const transaction = transactionOf(event, place);
       if (transaction === null) throw notAnAnswer(text);
       const id = place.g === 0 ? "" : transaction.id;

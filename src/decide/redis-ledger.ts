@@ -136,7 +136,10 @@ export class RedisLedger implements Ledger {
 
   async statement(id: AccountId): Promise<Statement | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    return this.#shardOf(id).account(id, true);
+    const snapshot = await this.#shardOf(id).account(id, true);
+    if (snapshot === null) return null;
+    const { account, entries, readAt } = snapshot;
+    return { account, entries, readAt };
   }
 
   /**

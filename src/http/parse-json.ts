@@ -6,7 +6,7 @@ const POINT_OR_MINUS = /(?:^|[\s:,[])-?\d+(?:\.|[eE]-)/;
 
 /**
  * JSON.parse, except that a number whose digits are no integer never becomes one by rounding, as 0.99999999999999999999
- * and 9007199254740990.6 would: it becomes NaN. `10.0` and `1e3` are the integers that they say.
+ * and 9007199254740990.6 would: it becomes NaN. `10.0` and `1e3` are the integers that they say, and `-0` is 0.
  *
  * @throws SyntaxError if the text is no JSON
  */
@@ -16,7 +16,7 @@ export function parseJson(text: string): unknown {
 
 function withoutRounding(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
   if (!Number.isInteger(value) || context?.source === undefined) return value;
-  return isIntegerAsWritten(context.source) ? value : Number.NaN;
+  return isIntegerAsWritten(context.source) ? Number(value) + 0 : Number.NaN;
 }
 
 function isIntegerAsWritten(source: string): boolean {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { auditFile } from "../support/audit-file.ts";
+import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
 import { type RawAnswer, RawConnection } from "../support/raw-connection.ts";
@@ -53,6 +54,19 @@ export interface HostileTarget {
   readonly url: string;
   /** Ends it, and fails if anything went wrong in it. */
   end(): Promise<void>;
+}
+
+/** One API of a cluster, without the balancer, which would answer what is no HTTP by itself. All is audited at the end. */
+export async function clusterProcess(): Promise<HostileTarget> {
+  const cluster = await Cluster.start({ apis: 1 });
+  return {
+    url: cluster.apiUrl(0),
+    end: async () => {
+      const audit = cluster.run("audit");
+      await cluster[Symbol.asyncDispose]();
+      expect([audit.exitCode, audit.stdout.toString()]).toEqual([0, expect.any(String)]);
+    },
+  };
 }
 
 /** The embedded ledger as a process of its own; its file is checked at the end. */
@@ -161,6 +175,7 @@ class Seen implements KnownIds {
   readonly balances = new Map<string, number[]>();
   readonly holds: string[] = [];
   readonly transactions: string[] = [];
+  readonly cursors: string[] = [];
 
   check(request: HostileRequest, answer: RawAnswer | null): void {
     if (answer === null) {
@@ -214,6 +229,7 @@ class Seen implements KnownIds {
       /^\/v1\/(holds|transactions)\/(.+)$/.exec(answer.headers.get("location") ?? "") ?? [];
     if (made === "holds") this.holds.push(id);
     if (made === "transactions") this.transactions.push(id);
+    if (typeof body["next"] === "string") this.cursors.push(body["next"]);
     if (Array.isArray(body["results"])) this.#checkResults(body["results"]);
     const { transaction } = request;
     if (transaction === null) return;

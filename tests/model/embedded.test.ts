@@ -22,5 +22,5 @@ modelSuite(
       },
     };
   },
-  { runs: 40 },
+  { runs: 150 },
 );

@@ -1,46 +1,15 @@
-import type { Account, AccountId, AccountState, Metadata, Micros } from "../../src/ledger/account.ts";
+import type { AccountId, AccountState, Micros } from "../../src/ledger/account.ts";
 import type { Command } from "../../src/ledger/command.ts";
-import type { Entry, KeptEntry } from "../../src/ledger/entry.ts";
-import type {
-  AllOrNone,
-  BalanceAt,
-  EntriesPage,
-  KeptTransaction,
-  LedgerTotals,
-  Outcome,
-  Result,
-  Statement,
-} from "../../src/ledger/ledger.ts";
+import type { AllOrNone, Outcome, Result } from "../../src/ledger/ledger.ts";
 import type { Refusal } from "../../src/ledger/refusal.ts";
 import type { Hold, Transaction } from "../../src/ledger/transaction.ts";
 import { Names } from "./names.ts";
+import { balanceOf, type Book, State } from "./state.ts";
 
 const MONEY_MAX = 9_007_199_254_740_991n;
 const DAY: Micros = 24 * 60 * 60 * 1_000_000;
 const INITIAL_LIMITS = [100_000, 80_000, 1_000_000, 10_000_000, 500_000];
 const WORLD = "@world";
-
-/** An account as the model keeps it: what was asked of it, and nothing that can be computed from that. */
-interface Book {
-  readonly id: AccountId;
-  readonly unit: string;
-  readonly openedAt: Micros;
-  /** What it was opened with. */
-  readonly opening: string;
-  name: string | null;
-  metadata: Metadata;
-  state: "open" | "frozen" | "closed";
-  creditLimit: number;
-  readonly entries: KeptEntry[];
-}
-
-/** What a group of commands that is refused leaves as it was. */
-interface State {
-  readonly books: Book[];
-  readonly transactions: Transaction[];
-  readonly holds: Hold[];
-  readonly keys: Map<string, { content: string; outcome: Outcome; since: Micros }>;
-}
 
 type Move = Transaction["postings"][number];
 type Of<Type extends Command["type"]> = Extract<Command, { readonly type: Type }>;
@@ -61,12 +30,12 @@ class No extends Error {
 }
 
 /**
- * What a ledger ought to do, as simply as it can be said: it shares no code with the ledgers, keeps everything in
- * arrays, computes balances anew from all entries each time, in BigInt, undoes by taking a copy of everything, and knows
- * nothing of files. Ids that the ledger makes have names of its own here.
+ * What a ledger ought to do, as simply as it can be said: it shares no code with the ledgers, undoes by taking a copy of
+ * everything, and knows nothing of files. Ids that the ledger makes have names of its own here.
  */
 export class Model {
   readonly names = new Names();
+  readonly #isAheadOfClock: boolean;
   #state: State;
   /** The ledger's time, which does not go back while it is open. */
   #now: Micros;
@@ -74,8 +43,13 @@ export class Model {
   #latest: Micros;
   #latestInBatch: Micros = 0;
 
-  /** @param now the clock's time when the ledger was created */
-  constructor(now: Micros) {
+  /**
+   * @param now the clock's time when the ledger was created
+   * @param openedAt when the accounts that there are at first were opened
+   * @param isAheadOfClock whether its time is never behind an entry's, which may be some microseconds after the clock
+   */
+  constructor(now: Micros, openedAt: Micros, isAheadOfClock: boolean) {
+    this.#isAheadOfClock = isAheadOfClock;
     this.#now = now;
     this.#latest = now;
     const books = INITIAL_LIMITS.map((creditLimit, index): Book => ({
@@ -84,30 +58,27 @@ export class Model {
       name: null,
       metadata: {},
       state: "open",
-      openedAt: now,
+      openedAt,
       opening: openingOf({ unit: "BRL/2", creditLimit, name: null, metadata: {} }),
       creditLimit,
       entries: [],
     }));
-    this.#state = { books, transactions: [], holds: [], keys: new Map() };
+    this.#state = new State({ books, transactions: [], holds: [], keys: new Map() });
   }
 
-  /** Of all accounts, in the order of their opening; so are the next ones in the order of their making. */
-  get ids(): readonly AccountId[] {
-    return this.#state.books.map(({ id }) => id);
+  /** As it stands. */
+  get state(): State {
+    return this.#state;
   }
 
-  get transactionIds(): readonly string[] {
-    return this.#state.transactions.map(({ id }) => id);
-  }
-
-  get holdIds(): readonly string[] {
-    return this.#state.holds.map(({ id }) => id);
+  /** As the ledger's clock was when it last looked at it. */
+  get now(): Micros {
+    return this.#now;
   }
 
   /** The ledger looks at its clock. */
   tick(clock: Micros): void {
-    this.#now = Math.max(this.#now, clock);
+    this.#now = Math.max(this.#now, clock, this.#isAheadOfClock ? this.#latest : 0);
     this.#latestInBatch = 0;
     const due = this.#state.holds.filter((hold) => hold.state === "open" && hold.expiresAt <= this.#now);
     for (const hold of due) {
@@ -116,6 +87,7 @@ export class Model {
     }
   }
 
+  /** Opened again, a ledger whose clock is not its own goes on from what it decided last. */
   reopen(): void {
     this.#now = this.#latest;
   }
@@ -137,16 +109,20 @@ export class Model {
   }
 
   submitAll(commands: readonly Command[]): AllOrNone {
-    const before = structuredClone(this.#state);
+    const before = this.#state.copy();
+    const [latest, latestInBatch] = [this.#latest, this.#latestInBatch];
     const outcomes: Outcome[] = [];
     for (const [index, command] of commands.entries()) {
       const outcome = this.submit(command);
       if (outcome.type === "refused") {
         const noted = this.#state.keys.get(command.id);
         this.#state = before;
+        [this.#latest, this.#latestInBatch] = [latest, latestInBatch];
         const { type: _, replayed, ...refused } = outcome;
-        if (!replayed && noted !== undefined && refused.refusal !== "key-reused")
+        if (!replayed && noted !== undefined && refused.refusal !== "key-reused") {
           this.#state.keys.set(command.id, noted);
+          this.#decidedAt(this.#now);
+        }
         return { type: "refused", index, refused, replayed };
       }
       outcomes.push(outcome);
@@ -154,67 +130,9 @@ export class Model {
     return { type: "done", outcomes };
   }
 
-  account(id: AccountId): Account | null {
-    const book = this.#find(id);
-    return book === null ? null : { ...this.#stateOf(book), name: book.name, metadata: book.metadata };
-  }
-
-  statement(id: AccountId): Statement | null {
-    const account = this.account(id);
-    if (account === null) return null;
-    const entries = (this.#find(id)?.entries ?? []).slice(-10).toReversed();
-    return {
-      account,
-      entries: entries.map(({ counterparty: _c, transaction: _t, reference: _r, ...entry }): Entry => ({
-        ...entry,
-        description: [...entry.description].slice(0, 10).join(""),
-      })),
-      readAt: Math.max(this.#now, account.time),
-    };
-  }
-
-  entries(id: AccountId, page: EntriesPage): readonly KeptEntry[] | null {
-    const book = this.#find(id);
-    if (book === null) return null;
-    const { from, before, fromTime, beforeTime } = page;
-    const asked = book.entries.filter(
-      ({ seq, time }) =>
-        (from === null || seq >= from) &&
-        (before === null || seq < before) &&
-        (fromTime === null || time >= fromTime) &&
-        (beforeTime === null || time < beforeTime),
-    );
-    return (page.order === "asc" ? asked : asked.toReversed()).slice(0, page.count);
-  }
-
-  balanceAt(id: AccountId, time: Micros): BalanceAt | null {
-    const book = this.#find(id);
-    if (book === null) return null;
-    const last = book.entries.findLast((entry) => entry.time <= time);
-    return { id, unit: book.unit, balance: last?.balance ?? 0, seq: last?.seq ?? 0 };
-  }
-
-  transaction(id: string): KeptTransaction | null {
-    const transaction = this.#state.transactions.find((one) => one.id === id);
-    return transaction === undefined ? null : { transaction, reversedBy: this.#reversalOf(id)?.id ?? null };
-  }
-
-  hold(id: string): Hold | null {
-    return this.#state.holds.find((one) => one.id === id) ?? null;
-  }
-
-  totals(): LedgerTotals {
-    const { books, transactions } = this.#state;
-    const units = [...new Set(books.map(({ unit }) => unit))].toSorted().map((unit) => {
-      const sum = books.filter((book) => book.unit === unit).reduce((all, book) => all + balanceOf(book), 0n);
-      return { unit, balances: sum, world: -sum };
-    });
-    return { accounts: books.length, transactions: transactions.length, units, lagMilliseconds: 0 };
-  }
-
   #outcome(command: Command, isKeyed: boolean): Outcome {
     // A single posting is refused before it has changed anything.
-    const before = command.type === "transact" ? null : structuredClone(this.#state);
+    const before = command.type === "transact" ? null : this.#state.copy();
     try {
       const result = this.#decide(command);
       return { type: "accepted", result, replayed: false };
@@ -244,7 +162,11 @@ export class Model {
         const hold = this.#openHold(command.hold);
         const released = this.#replaceHold({ ...hold, state: "released" });
         this.#decidedAt(this.#now);
-        return { type: "hold", hold: released, account: this.#stateOf(this.#book(hold.from, null)) };
+        return {
+          type: "hold",
+          hold: released,
+          account: this.#state.accountState(this.#book(hold.from, null)),
+        };
       }
       case "reversal":
         return this.#reverse(command);
@@ -259,7 +181,7 @@ export class Model {
     const details = { description: description || null, reference: null, metadata: {} };
     const move: Move = { from, to, amount: value };
     const made = this.#make({ postings: [move], ...details, hold: null, reverses: null }, id, null);
-    const { creditLimit, balance, seq, time } = this.#stateOf(book);
+    const { creditLimit, balance, seq, time } = this.#state.accountState(book);
     // It is as old as its entry.
     this.#state.transactions.splice(-1, 1, { ...made, time });
     this.#decidedAt(time);
@@ -268,9 +190,9 @@ export class Model {
 
   #open(command: Of<"open">): Result {
     const opening = openingOf(command);
-    const known = command.account === null ? null : this.account(command.account);
+    const known = command.account === null ? null : this.#state.account(command.account);
     if (known !== null) {
-      if (this.#find(known.id)?.opening !== opening) throw new No("account-exists", known.id);
+      if (this.#state.book(known.id)?.opening !== opening) throw new No("account-exists", known.id);
       // Nothing changes, but a key is noted with it.
       if (!command.id.startsWith("req:")) this.#decidedAt(Math.max(this.#now, known.time));
       return { type: "account", account: known, opened: false };
@@ -286,9 +208,9 @@ export class Model {
   #change({ account, creditLimit, state, name, metadata = {} }: Of<"change">): Result {
     const book = this.#book(account, null);
     if (book.state === "closed") throw new No("account-closed", account);
-    const used = balanceOf(book) - this.#heldOf(account);
+    const used = balanceOf(book) - this.#state.heldOf(account);
     if (creditLimit !== undefined && used < -BigInt(creditLimit)) throw new No("limit-too-low", account);
-    const isEmpty = balanceOf(book) === 0n && this.#heldOf(account) === 0n;
+    const isEmpty = balanceOf(book) === 0n && this.#state.heldOf(account) === 0n;
     if (state === "closed" && !isEmpty) throw new No("account-not-empty", account);
     if (creditLimit !== undefined) book.creditLimit = creditLimit;
     if (state !== undefined) book.state = state;
@@ -297,7 +219,7 @@ export class Model {
     book.metadata = Object.fromEntries(
       merged.flatMap(([member, text]) => (text === null ? [] : [[member, text]])),
     );
-    this.#decidedAt(Math.max(this.#now, this.#stateOf(book).time));
+    this.#decidedAt(Math.max(this.#now, this.#state.accountState(book).time));
     return this.#accountResult(account);
   }
 
@@ -305,13 +227,13 @@ export class Model {
     const { postings, conditions, description, reference, metadata, id, isDryRun } = command;
     for (const [index, posting] of postings.entries()) this.#checkSides(posting, index, false);
     for (const [index, { account, what, least, most }] of conditions.entries()) {
-      const { balance, seq } = this.#stateOf(this.#book(account, index));
+      const { balance, seq } = this.#state.accountState(this.#book(account, index));
       const free = this.#availableOf(account);
       const available = free > MONEY_MAX ? MONEY_MAX : free;
       const value = { balance: BigInt(balance), available, seq: BigInt(seq) }[what];
       if (value < BigInt(least) || value > BigInt(most)) throw new No("condition-failed", account, index);
     }
-    const before = structuredClone(this.#state);
+    const before = this.#state.copy();
     const details = { description, reference, metadata };
     const made = this.#make({ postings, ...details, hold: null, reverses: null }, id, 0);
     const accounts = this.#accountsOf(postings);
@@ -324,7 +246,7 @@ export class Model {
     const { from, to, amount, expiresInSeconds, description, reference, metadata } = command;
     this.#checkSides({ from, to, amount }, null, false);
     if (this.#availableOf(from) < BigInt(amount)) throw new No("limit-exceeded", from);
-    if (this.#heldOf(from) + BigInt(amount) > MONEY_MAX) throw new No("balance-out-of-range", from);
+    if (this.#state.heldOf(from) + BigInt(amount) > MONEY_MAX) throw new No("balance-out-of-range", from);
     const time = this.#now;
     const hold: Hold = {
       ...{ id: this.names.next("h"), state: "open", from, to, amount, captured: 0, transaction: null, time },
@@ -332,7 +254,7 @@ export class Model {
     };
     this.#state.holds.push(hold);
     this.#decidedAt(time);
-    return { type: "hold", hold, account: this.#stateOf(this.#book(from, null)) };
+    return { type: "hold", hold, account: this.#state.accountState(this.#book(from, null)) };
   }
 
   #capture({ hold: id, amount, to, parts, id: command }: Of<"capture">): Result {
@@ -348,15 +270,15 @@ export class Model {
     const captured = postings.reduce((sum, posting) => sum + posting.amount, 0);
     const ended = this.#replaceHold({ ...hold, state: "captured", captured, transaction });
     this.#decidedAt(this.#now);
-    return { type: "hold", hold: ended, account: this.#stateOf(this.#book(from, null)) };
+    return { type: "hold", hold: ended, account: this.#state.accountState(this.#book(from, null)) };
   }
 
   #reverse({ transaction: of, id, description, reference, metadata }: Of<"reversal">): Result {
-    const original = this.transaction(of)?.transaction ?? null;
+    const original = this.#state.transaction(of)?.transaction ?? null;
     if (original === null) throw new No("transaction-unknown", null);
     if (original.reverses !== null) throw new No("not-reversible", null);
-    const reversal = this.#reversalOf(of);
-    if (reversal !== undefined) throw new No("already-reversed", null, null, reversal.id);
+    const reversal = this.#state.reversalOf(of);
+    if (reversal !== null) throw new No("already-reversed", null, null, reversal.id);
     const turned = original.postings.map(({ from, to, amount }) => ({ from: to, to: from, amount }));
     const postings = turned.toReversed();
     for (const [index, posting] of postings.entries()) this.#checkSides(posting, index, false);
@@ -405,7 +327,7 @@ export class Model {
   }
 
   #openHold(id: string): Hold {
-    const hold = this.hold(id);
+    const hold = this.#state.hold(id);
     if (hold === null) throw new No("hold-unknown", null);
     if (hold.state !== "open") throw new No("hold-not-open", null, null, hold.state);
     return hold;
@@ -417,22 +339,8 @@ export class Model {
     return hold;
   }
 
-  #reversalOf(id: string): Transaction | undefined {
-    return this.#state.transactions.find(({ reverses }) => reverses === id);
-  }
-
-  #heldOf(id: AccountId): bigint {
-    const open = this.#state.holds.filter(({ from, state }) => from === id && state === "open");
-    return open.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
-  }
-
-  #availableOf(id: AccountId): bigint {
-    const book = this.#book(id, null);
-    return balanceOf(book) + BigInt(book.creditLimit) - this.#heldOf(id);
-  }
-
   #accountResult(id: AccountId): Result {
-    const account = this.account(id);
+    const account = this.#state.account(id);
     if (account === null) throw new Error(`no account ${id}`);
     return { type: "account", account, opened: true };
   }
@@ -440,14 +348,7 @@ export class Model {
   #accountsOf(postings: readonly Move[]): AccountState[] {
     const ids = new Set(postings.flatMap(({ from, to }) => [from, to]));
     ids.delete(WORLD);
-    return Array.from(ids, (id) => this.#stateOf(this.#book(id, null)));
-  }
-
-  #stateOf(book: Book): AccountState {
-    const { id, unit, state, creditLimit, openedAt, entries } = book;
-    const time = entries.at(-1)?.time ?? openedAt;
-    const sums = { balance: Number(balanceOf(book)), held: Number(this.#heldOf(id)), seq: entries.length };
-    return { id, unit, state, creditLimit, ...sums, time, openedAt };
+    return Array.from(ids, (id) => this.#state.accountState(this.#book(id, null)));
   }
 
   #decidedAt(time: Micros): void {
@@ -456,20 +357,14 @@ export class Model {
   }
 
   #book(id: AccountId, index: number | null): Book {
-    const book = this.#find(id);
+    const book = this.#state.book(id);
     if (book === null) throw new No("account-unknown", id, index);
     return book;
   }
 
-  #find(id: AccountId): Book | null {
-    return this.#state.books.find((book) => book.id === id) ?? null;
+  #availableOf(id: AccountId): bigint {
+    return this.#state.availableOf(this.#book(id, null));
   }
-}
-
-function balanceOf(book: Book): bigint {
-  let sum = 0n;
-  for (const { kind, value } of book.entries) sum += kind === "credit" ? BigInt(value) : -BigInt(value);
-  return sum;
 }
 
 function openingOf({ unit, creditLimit, name, metadata }: Omit<Of<"open">, "type" | "id" | "account">) {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
-import type { Metadata, Micros } from "../../src/ledger/account.ts";
+import type { AccountStatus, Metadata, Micros } from "../../src/ledger/account.ts";
 import type { ChangeAccount } from "../../src/ledger/command.ts";
-import type { Condition } from "../../src/ledger/transaction.ts";
+import type { Condition, HoldStatus } from "../../src/ledger/transaction.ts";
 
 export const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -21,7 +21,28 @@ export type Step =
       readonly fromTime: number | null;
       readonly beforeTime: number | null;
     }
+  | ReadingStep
   | { readonly type: "reopen" };
+
+/** Of the lists, and of the past; `null` for no filter. */
+export interface ReadingStep {
+  readonly type: "reading";
+  /** In a page. */
+  readonly count: number;
+  readonly account: number | null;
+  readonly unit: string | null;
+  readonly status: AccountStatus | null;
+  readonly name: string | null;
+  readonly metadata: Metadata;
+  /** Off the balance of the account, if there is one. */
+  readonly lessThan: number | null;
+  readonly greaterThan: number | null;
+  readonly reference: string | null;
+  /** How many transactions were made after that one whose time is meant. */
+  readonly fromBack: number | null;
+  readonly beforeBack: number | null;
+  readonly holdStatus: HoldStatus | null;
+}
 
 type Key = string | null;
 
@@ -81,8 +102,10 @@ export type Draft = { readonly key: Key } & (
     }
   | { type: "release"; back: number }
   | { type: "reversal"; back: number; details: Details }
-  /** The same command again, the `back`th before it of those with a key. */
+  /** The same command again, with its key: the `back`th before it of those with one. */
   | { type: "resend"; back: number }
+  /** The same under another key, or under none. */
+  | { type: "again"; back: number }
 );
 
 /** So many of the smallest part; or so many off the edge, where one more would be refused. */
@@ -189,7 +212,10 @@ const drafts: fc.Arbitrary<Draft> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant("transaction"),
-      moves: fc.array(move, { minLength: 1, maxLength: 5 }),
+      moves: fc.oneof(
+        { weight: 9, arbitrary: fc.array(move, { minLength: 1, maxLength: 5 }) },
+        { weight: 1, arbitrary: fc.array(move, { minLength: 6, maxLength: 20 }) },
+      ),
       conditions: fc.oneof(
         { weight: 3, arbitrary: fc.constant([]) },
         {
@@ -201,7 +227,7 @@ const drafts: fc.Arbitrary<Draft> = fc.oneof(
               off: fc.constantFrom(-1, 0, 0, 1),
               bound: fc.constantFrom("least", "most", "both"),
             }),
-            { minLength: 1, maxLength: 3 },
+            { minLength: 1, maxLength: 10, size: "small" },
           ),
         },
       ),
@@ -242,7 +268,12 @@ const drafts: fc.Arbitrary<Draft> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constant("release"), back, key }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("reversal"), back, details, key }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("resend"), back: fc.nat({ max: 5 }), key }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("again"), back: fc.nat({ max: 9 }), key }) },
 );
+
+function rarely<T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> {
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: values });
+}
 
 const seqBound = fc.option(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(MAX)), { freq: 2 });
 
@@ -274,6 +305,24 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
         before: seqBound,
         fromTime: seqBound,
         beforeTime: seqBound,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant("reading"),
+        count: fc.integer({ min: 1, max: 20 }),
+        account: fc.option(account),
+        unit: rarely(fc.constantFrom("BRL/2", "POINTS", "NONE")),
+        status: rarely(fc.constantFrom("open", "frozen", "closed")),
+        name: rarely(fc.constantFrom("a", "|", "é", "%", "_")),
+        metadata: fc.oneof(fc.constant({}), metadata),
+        lessThan: rarely(fc.constantFrom(-1, 0, 1)),
+        greaterThan: rarely(fc.constantFrom(-1, 0, 1)),
+        reference: rarely(fc.constantFrom("r1", "r2", "#~!", "none")),
+        fromBack: rarely(fc.nat({ max: 20 })),
+        beforeBack: rarely(fc.nat({ max: 20 })),
+        holdStatus: rarely(fc.constantFrom("open", "captured", "released", "expired")),
       }),
     },
     { weight: 1, arbitrary: fc.record({ type: fc.constant("reopen") }) },

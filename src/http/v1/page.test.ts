@@ -46,3 +46,12 @@ test("a page begins where nothing is said, with 50 items", () => {
   });
   expect(pageOf(LIST, { cursor: "k" }).ok).toBe(false);
 });
+
+test("a cursor whose key no list has is refused, though anybody can make it", () => {
+  for (const key of ["", "\0", "a\0b", " ", "é", "\ud800", "a/b", "'", "x".repeat(2001)]) {
+    expect(pageOf(LIST, { cursor: cursorOf(LIST, key) }).ok).toBe(false);
+  }
+  for (const key of ["h0-5-1-77", "0-5-1_1-7-0", "{a}:b.c"]) {
+    expect(pageOf(LIST, { cursor: cursorOf(LIST, key) })).toMatchObject({ ok: true, value: { after: key } });
+  }
+});

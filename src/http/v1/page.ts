@@ -21,15 +21,24 @@ interface PageQuery {
 /**
  * The page that is asked for, of the list that the other parameters tell. A cursor of another list is refused: it would
  * lead to a wrong place in silence.
+ *
+ * @param keyForm what keys of the list look like: anybody can make a cursor, of any text
  */
-export function pageOf(list: string, { limit, cursor }: PageQuery): Parsed<ListPage> {
+export function pageOf(
+  list: string,
+  { limit, cursor }: PageQuery,
+  keyForm: RegExp = KEY_FORM,
+): Parsed<ListPage> {
   const count = limit ?? bounds.list_items_default;
   if (cursor === undefined) return { ok: true, value: { count, after: null } };
   const after = keyOf(list, cursor);
-  if (after !== null) return { ok: true, value: { count, after } };
+  if (after !== null && keyForm.test(after)) return { ok: true, value: { count, after } };
   const detail = "cursor must be one that this list gave, with the same other parameters";
   return { ok: false, problem: invalidFields([{ parameter: "cursor", detail }]) };
 }
+
+/** An id, or numbers that tell a place. */
+const KEY_FORM = /^[A-Za-z0-9._:{}-]{1,2000}$/;
 
 /** Names a list by its route and its filter. */
 export function listName(route: string, filter: object): string {

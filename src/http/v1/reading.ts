@@ -20,13 +20,16 @@ const entriesQuery = z.strictObject({
   order: z.enum(["asc", "desc"], 'must be "asc" or "desc"').optional(),
 });
 
+/** A page goes on at a seq. */
+const SEQ_FORM = /^[1-9]\d{0,14}$/;
+
 export async function listEntries({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
   const query = parseQuery(entriesQuery, request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
   const { from: fromTime = null, to: beforeTime = null, order = "desc" } = query.value;
   const list = listName("entries", { id, fromTime, beforeTime, order });
-  const page = pageOf(list, query.value);
+  const page = pageOf(list, query.value, SEQ_FORM);
   if (!page.ok) return toResponse(page.problem);
   const { count, after } = page.value;
   const seq = after === null ? null : Number(after);

@@ -5,6 +5,7 @@ import { hostileBody, ODD_NUMBERS, ODD_VALUES } from "./hostile-bodies.ts";
 export interface KnownIds {
   readonly holds: string[];
   readonly transactions: string[];
+  readonly cursors: string[];
 }
 
 export interface V1Request {
@@ -32,8 +33,30 @@ export function v1Command(random: Random, known: KnownIds): V1Request {
   // What JSON.stringify would not write.
   if (random.chance(20)) text = text.replace(/\d+/, random.pick(ODD_NUMBERS));
   if (random.chance(5)) text = text.replace("{", '{"__proto__": {"amount": 1}, ');
+  if (random.chance(5)) text = text.replace(/"\w+":/, (name) => `${name}${random.pick(DOUBLED)},${name}`);
+  if (random.chance(3)) text = text.replace("{", `{"deep":${nested(random.pick([100, 3_000, 100_000]))},`);
   if (random.chance(5)) text = text.slice(0, random.integer(0, text.length));
-  return { method, path, body: Buffer.from(text) };
+  if (random.chance(3)) text = `\ufeff${text}`;
+  const body = Buffer.from(text);
+  if (!random.chance(5)) return { method, path, body };
+  const at = random.integer(0, body.length);
+  return {
+    method,
+    path,
+    body: Buffer.concat([body.subarray(0, at), random.pick(ODD_BYTES), body.subarray(at)]),
+  };
+}
+
+/** Values for a member that is there twice; the last one counts. */
+const DOUBLED = ["null", "1", '"x"', "[]", "{}", "-0", "1e999"] as const;
+
+/** What no text in UTF-8 has, or JSON only as an escape. */
+const ODD_BYTES = [[0x00], [0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xe2, 0x82], [0x1f]].map((bytes) =>
+  Buffer.from(bytes),
+);
+
+function nested(depth: number): string {
+  return `${"[".repeat(depth)}${"]".repeat(depth)}`;
 }
 
 function batch(random: Random, known: KnownIds): Command {
@@ -142,11 +165,24 @@ function changedOnce(random: Random, json: unknown): unknown {
   const name = names.length === 0 ? "x" : random.pick(names);
   const dice = random.integer(1, 10);
   if (dice === 1) members.delete(name);
-  else if (dice === 2)
-    members.set(random.pick(["x", "amount", "id", "__proto__", "toString"]), random.pick(ODD_VALUES));
+  else if (dice === 2) members.set(random.pick(ODD_NAMES), random.pick(ODD_VALUES));
   else members.set(name, changedOnce(random, members.get(name)));
   return Object.fromEntries(members);
 }
+
+/** Of members: known elsewhere, known to JavaScript, or none that could be kept. */
+const ODD_NAMES = [
+  "x",
+  "amount",
+  "id",
+  "__proto__",
+  "constructor",
+  "toString",
+  "",
+  "\0",
+  "\ud800",
+  "n".repeat(41),
+];
 
 const VALUES = [
   "",
@@ -204,9 +240,26 @@ export function v1Reading(random: Random, known: KnownIds): string {
     "/v1/ledger",
   ]);
   const parameter = () =>
-    `${random.pick(PARAMETERS)}${random.pick(["=", "=", "=", ""])}${random.pick(VALUES)}`;
-  const query = Array.from({ length: random.pick([0, 1, 1, 2]) }, parameter).join(
-    random.pick(["&", "&", ";"]),
-  );
+    random.chance(20)
+      ? `cursor=${cursor(random, known)}`
+      : `${random.pick(PARAMETERS)}${random.pick(["=", "=", "=", ""])}${random.pick(VALUES)}`;
+  const parameters = Array.from({ length: random.pick([0, 1, 1, 2]) }, parameter);
+  if (random.chance(3)) parameters.push(...parameters);
+  const query = parameters.join(random.pick(["&", "&", ";"]));
   return query === "" ? path : `${path}?${query}`;
+}
+
+/** One that a list gave, whole or not, for this list or another one. */
+function cursor(random: Random, { cursors }: KnownIds): string {
+  if (cursors.length === 0) return "none";
+  const text = random.pick(cursors.slice(-50));
+  const at = random.integer(0, text.length - 1);
+  return random.pick([
+    text,
+    text,
+    text.slice(0, at),
+    text.slice(at),
+    text.slice(0, at) + random.pick(["A", "-", "%00", "%ff", "="]) + text.slice(at + 1),
+    text + text,
+  ]);
 }

@@ -14,14 +14,11 @@ const NO_TRANSACTION = "t0-9999999-0-1";
 /** Fits drafts to the state of a model. What it names is told: the ledger knows it under an id that it gave. */
 export class Drafting {
   readonly #model: Model;
-  readonly #expiresSoon: boolean;
   readonly #sent: Command[] = [];
   #count = 0;
 
-  /** @param expiresSoon whether holds may expire within the run */
-  constructor(model: Model, expiresSoon: boolean) {
+  constructor(model: Model) {
     this.#model = model;
-    this.#expiresSoon = expiresSoon;
   }
 
   /** In the model's names; `null` where the draft resends and there was nothing. */
@@ -31,18 +28,23 @@ export class Drafting {
     }
     this.#count += 1;
     const id: CommandId = draft.key === null ? `req:${this.#count}` : `key:${draft.key}`;
-    const command = this.#new(draft, id);
-    this.#sent.push(command);
+    const command = draft.type === "again" ? this.#again(draft.back, id) : this.#new(draft, id);
+    if (command !== null) this.#sent.push(command);
     return command;
   }
 
   /** The id of the `number`th account that was opened; one that no account has, if it is not told or not opened. */
   idOf(number: number): AccountId {
-    const id = this.#model.ids[number - 1];
+    const id = this.#model.state.accountIds[number - 1];
     return id !== undefined && this.#model.names.isTold(id) ? id : String(number);
   }
 
-  #new(draft: Exclude<Draft, { readonly type: "resend" }>, id: CommandId): Command {
+  #again(back: number, id: CommandId): Command | null {
+    const known = this.#sent.at(-1 - back);
+    return known === undefined ? null : { ...known, id };
+  }
+
+  #new(draft: Exclude<Draft, { readonly type: "resend" | "again" }>, id: CommandId): Command {
     switch (draft.type) {
       case "open": {
         const { type, account, unit, creditLimit, name, metadata } = draft;
@@ -50,7 +52,7 @@ export class Drafting {
       }
       case "change": {
         const account = this.idOf(draft.account);
-        const known = this.#model.account(account);
+        const known = this.#model.state.account(account);
         const used = (known?.held ?? 0) - (known?.balance ?? 0);
         const limit = draft.amount === null ? {} : { creditLimit: unitsOf(draft.amount, used, 0) };
         return { type: "change", id, account, ...limit, ...draft.change };
@@ -59,7 +61,9 @@ export class Drafting {
         const { type, kind, description } = draft;
         const account = this.idOf(draft.account);
         const edge =
-          kind === "debit" ? this.#available(account) : MAX - (this.#model.account(account)?.balance ?? 0);
+          kind === "debit"
+            ? this.#available(account)
+            : MAX - (this.#model.state.account(account)?.balance ?? 0);
         return { type, id, account, kind, value: unitsOf(draft.amount, edge, 1), description };
       }
       case "transaction": {
@@ -67,7 +71,7 @@ export class Drafting {
         const conditions = draft.conditions.map(({ account, what, off, bound }) => {
           const named = this.idOf(account);
           const value =
-            what === "available" ? this.#available(named) : (this.#model.account(named)?.[what] ?? 0);
+            what === "available" ? this.#available(named) : (this.#model.state.account(named)?.[what] ?? 0);
           return {
             account: named,
             what,
@@ -85,25 +89,24 @@ export class Drafting {
         };
       }
       case "hold": {
-        const { details, expiresInSeconds: wanted } = draft;
+        const { details, expiresInSeconds } = draft;
         const move = { ...draft.move, from: draft.move.from === 0 ? 1 : draft.move.from };
-        const expiresInSeconds = this.#expiresSoon ? wanted : 2_592_000;
         return { type: "hold", id, ...this.#posting(move), expiresInSeconds, ...details };
       }
       case "capture":
         return this.#capture(draft, id);
       case "release":
-        return { type: "release", id, hold: this.#told(this.#model.holdIds, draft.back) ?? NO_HOLD };
+        return { type: "release", id, hold: this.#told(this.#model.state.holdIds, draft.back) ?? NO_HOLD };
       case "reversal": {
-        const transaction = this.#told(this.#model.transactionIds, draft.back) ?? NO_TRANSACTION;
+        const transaction = this.#told(this.#model.state.transactionIds, draft.back) ?? NO_TRANSACTION;
         return { type: "reversal", id, transaction, ...draft.details };
       }
     }
   }
 
   #capture(draft: Extract<Draft, { readonly type: "capture" }>, id: CommandId): Command {
-    const hold = this.#told(this.#model.holdIds, draft.back) ?? NO_HOLD;
-    const known = this.#model.hold(hold);
+    const hold = this.#told(this.#model.state.holdIds, draft.back) ?? NO_HOLD;
+    const known = this.#model.state.hold(hold);
     const from = known?.from ?? "1";
     const held = known?.amount ?? 0;
     const other = (party: number): Party => this.#other(from, party);
@@ -122,7 +125,8 @@ export class Drafting {
   #posting({ from, to, amount }: MoveDraft): Posting {
     const payer = from === 0 ? WORLD : this.idOf(from);
     const taker = this.#other(payer, to);
-    const edge = payer === WORLD ? MAX - (this.#model.account(taker)?.balance ?? 0) : this.#available(payer);
+    const edge =
+      payer === WORLD ? MAX - (this.#model.state.account(taker)?.balance ?? 0) : this.#available(payer);
     return { from: payer, to: taker, amount: unitsOf(amount, edge, 1) };
   }
 
@@ -135,7 +139,7 @@ export class Drafting {
 
   /** What may still go out, at the most that an amount may be. */
   #available(id: AccountId): number {
-    const account = this.#model.account(id);
+    const account = this.#model.state.account(id);
     return account === null ? 0 : Math.min(account.balance - account.held + account.creditLimit, MAX);
   }
 

@@ -1,0 +1,63 @@
+import type { Account } from "../../src/ledger/account.ts";
+import type {
+  AccountFilter,
+  HoldFilter,
+  Listed,
+  ListPage,
+  TransactionFilter,
+} from "../../src/ledger/ledger.ts";
+import type { Hold, Transaction } from "../../src/ledger/transaction.ts";
+import type { Model } from "./model.ts";
+
+/** What the lists ought to have, whole. Filters and order know accounts by the ids that the ledger gave. */
+
+export function listAccounts({ state, names }: Model, filter: AccountFilter): Account[] {
+  const { unit, state: status, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  return state.accountIds
+    .flatMap((id) => state.account(id) ?? [])
+    .filter((account) => unit === null || account.unit === unit)
+    .filter((account) => status === null || account.state === status)
+    .filter((account) => name === null || account.name?.startsWith(name) === true)
+    .filter((account) => Object.entries(metadata).every(([key, text]) => account.metadata[key] === text))
+    .filter(({ balance }) => balanceLessThan === null || balance < balanceLessThan)
+    .filter(({ balance }) => balanceGreaterThan === null || balance > balanceGreaterThan)
+    .toSorted((a, b) => (names.told(a.id) < names.told(b.id) ? -1 : 1));
+}
+
+export function listTransactions({ state, names }: Model, filter: TransactionFilter): Transaction[] {
+  const { reference, account, fromTime, beforeTime } = filter;
+  return state.transactions
+    .filter((one) => reference === null || one.reference === reference)
+    .filter(
+      ({ postings }) =>
+        account === null ||
+        postings.some(({ from, to }) => [names.told(from), names.told(to)].includes(account)),
+    )
+    .filter(
+      ({ time }) => (fromTime === null || time >= fromTime) && (beforeTime === null || time < beforeTime),
+    )
+    .toReversed();
+}
+
+export function listHolds({ state, names }: Model, { account, state: status }: HoldFilter): Hold[] {
+  return state.holds
+    .filter(({ from }) => account === null || names.told(from) === account)
+    .filter((hold) => status === null || hold.state === status)
+    .toReversed();
+}
+
+/** All of a list, in pages of so many. */
+export async function pageThrough<Item>(
+  count: number,
+  read: (page: ListPage) => Promise<Listed<Item>>,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let after: string | null = null;
+  do {
+    const page: Listed<Item> = await read({ count, after });
+    if (page.items.length > count) throw new Error(`a page of ${page.items.length} in place of ${count}`);
+    items.push(...page.items);
+    after = page.next;
+  } while (after !== null);
+  return items;
+}
