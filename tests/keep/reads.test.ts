@@ -272,11 +272,24 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
       source.entry("1", 7),
       source.hold("2", 3),
     );
+    // What goes from account to account is beyond it as well: in one transaction of the writer, and in two.
+    for (let round = 0; round < 2; round += 1)
+      await setup.keep(
+        ...["d", "e"].flatMap((id) => (round === 0 ? [source.open(id, 0, null, { unit: "X" })] : [])),
+        ...["", ""].flatMap(() => [
+          source.entry("d", max),
+          source.transaction([["d", "e", max]]),
+          source.entry("e", -max),
+        ]),
+      );
+    expect(await setup.sql`SELECT from_others FROM accounts WHERE account = 'd'`).toMatchObject([
+      { from_others: String(-4n * BigInt(max)) },
+    ]);
     const { lastTime, ...totals } = await setup.books.totals();
     const large = 3n * BigInt(max) - 4n;
     expect(totals).toEqual({
-      accounts: 8,
-      transactions: 8,
+      accounts: 10,
+      transactions: 20,
       units: [
         { unit: "BRL/2", balances: 7n, world: -7n },
         { unit: "X", balances: large, world: -large },
