@@ -70,7 +70,7 @@ type Row = Record<string, unknown>;
 /** The tables as the events make them. */
 class Tables {
   readonly #entries: Row[] = [];
-  readonly #accounts = new Map<AccountId, Row>();
+  readonly #accounts = new Map<AccountId, Row & { from_others: string | null; entries_more: number | null }>();
   readonly #limits: Row[] = [];
   readonly #latestLimits = new Map<AccountId, { version: number; creditLimit: number }>();
   readonly #holds = new Map<EventId, Row>();
@@ -206,7 +206,7 @@ class Tables {
 
   #add(account: AccountId, column: "from_others" | "entries_more", amount: number): void {
     const row = this.#accounts.get(account);
-    const sum = BigInt(String(row?.[column] ?? 0)) + BigInt(amount);
+    const sum = BigInt(row?.[column] ?? 0) + BigInt(amount);
     // The driver reads a `numeric` as a text.
     const value = column === "from_others" ? String(sum) : Number(sum);
     Object.assign(row ?? {}, { [column]: sum === 0n ? null : value });

@@ -77,9 +77,8 @@ CREATE TABLE entries (
   PRIMARY KEY (account, seq)
 );
 
--- In the order in which transactions are listed.
-CREATE INDEX entries_reference ON entries (reference, coalesce(decided_at, time), shard, g, event)
-  WHERE reference IS NOT NULL;
+-- In the order in which transactions are listed. An entry without a reference, as of the contest's route, costs nothing here.
+CREATE INDEX entries_reference ON entries (reference, shard, g, event) WHERE reference IS NOT NULL;
 
 -- Every hold, by the place of its event in the journal. `recipient` is where it is to go, NULL for the outside.
 -- `details` is JSON, as the event has it to the letter. What ended it is at `ended_event` of batch `ended_g`; if it captured
@@ -360,6 +359,30 @@ BEGIN
     middle := (low + high) / 2;
     IF (SELECT e.time FROM entries AS e WHERE e.account = of_account AND e.seq = middle) < from_time THEN
       low := middle + 1;
+    ELSE
+      high := middle;
+    END IF;
+  END LOOP;
+  RETURN low;
+END
+$$;
+
+-- The first row of a shard's journal whose latest event is at or after a time; the latest row if there is none. Rows rise
+-- by time, but for those that a restore has put in place of what it found nowhere: they have the time of the restore, and
+-- are passed over.
+CREATE FUNCTION first_g(of_shard integer, latest bigint, from_time bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := 0;
+  high bigint := latest;
+  middle bigint;
+  next record;
+BEGIN
+  WHILE low < high LOOP
+    middle := (low + high) / 2;
+    SELECT j.g, j.time INTO next FROM journal AS j
+    WHERE j.shard = of_shard AND j.g >= middle AND NOT starts_with(j.events[1], 'm ') ORDER BY j.g LIMIT 1;
+    IF next.time < from_time THEN
+      low := next.g + 1;
     ELSE
       high := middle;
     END IF;
