@@ -70,7 +70,10 @@ export async function readBatch(sql: Queryable, shard: number, g: number): Promi
   return row === undefined ? null : row.events.map(parseEvent);
 }
 
-/** All of one moment. */
+/**
+ * All of one moment. What the outside has is what came into accounts and did not come from others, taken off: only where
+ * what goes from account to account adds up to nothing is it what they have.
+ */
 export async function readTotals(
   sql: Queryable,
 ): Promise<Omit<LedgerTotals, "lagMilliseconds"> & { readonly lastTime: Micros }> {
@@ -87,9 +90,9 @@ export async function readTotals(
     SELECT t.*, coalesce(last.time, 0) AS last_time
     FROM (SELECT max(j.time) AS time FROM cursors AS c JOIN journal AS j ON j.shard = c.shard AND j.g = c.last_g) AS last
     LEFT JOIN (
-      SELECT unit, sum(accounts)::bigint AS accounts, sum(transactions)::bigint AS transactions,
-        sum(balances)::text AS balances, sum(world)::text AS world
-      FROM totals GROUP BY unit
+      SELECT unit, count(*) AS accounts, (sum(seq) - coalesce(sum(entries_more), 0))::bigint AS transactions,
+        sum(balance)::text AS balances, (coalesce(sum(from_others), 0) - sum(balance))::text AS world
+      FROM accounts GROUP BY unit
     ) AS t ON true
     ORDER BY t.unit`;
   const units = rows.filter(({ unit }) => unit !== null);

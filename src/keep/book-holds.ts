@@ -1,11 +1,10 @@
 import { type AccountId, type Micros, type Party, WORLD } from "../ledger/account.ts";
-import { shardOf } from "../ledger/account-id.ts";
 import { detailsIn } from "../ledger/event.ts";
 import type { HoldFilter, Listed, ListPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
 import type { Queryable } from "./postgres-client.ts";
-import { integers } from "./pg-array.ts";
+import { formatReached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
 /** A row of holds, with {@link holdColumns}. */
 export interface HoldRow {
@@ -70,30 +69,17 @@ export async function readHold(sql: Queryable, id: EventId): Promise<Hold | null
   return hold?.id === id ? hold : null;
 }
 
-/** How far a list has come in one shard: what is before this is still to come. */
-interface Reached {
-  readonly shard: number;
-  readonly g: number;
-  readonly event: number;
-}
-
-/**
- * Newest first. Within a shard that is the order of the journal, and shards are merged by time; so keys say how far each
- * shard was read, and no index by time is needed.
- */
+/** Newest first; keys say how far each shard was read, see {@link Reached}. */
 export async function listHolds(
   sql: Queryable,
   { account, state }: HoldFilter,
   { count, after }: ListPage,
 ): Promise<Listed<Hold>> {
-  const reached = after === null ? await newest(sql, account) : parseReached(after);
+  const reached = await reachedIn(sql, { account, fromTime: null, beforeTime: null }, after);
   if (reached === null) return { items: [], next: null };
   const rows = await sql<HoldRow[]>`
     SELECT ${holdColumns(sql)}
-    FROM unnest(
-      ${integers(reached, ({ shard }) => shard)}::text::integer[], ${integers(reached, ({ g }) => g)}::text::bigint[],
-      ${integers(reached, ({ event }) => event)}::text::integer[]
-    ) AS p (shard, g, event)
+    FROM ${reachedRows(sql, reached)}
     CROSS JOIN LATERAL (
       SELECT * FROM holds AS h
       WHERE h.shard = p.shard AND (h.g, h.event) < (p.g, p.event)
@@ -103,34 +89,6 @@ export async function listHolds(
     ) AS h
     ORDER BY h.time DESC, h.shard DESC, h.g DESC, h.event DESC`;
   const items = rows.slice(0, count);
-  if (rows.length <= count) return { items: items.map(keptHold), next: null };
-  const next = reached.map(({ shard, ...before }) => {
-    const last = items.findLast((row) => row.shard === shard);
-    const { g, event } = last ?? before;
-    return { shard, g, event };
-  });
-  return { items: items.map(keptHold), next: formatReached(next) };
-}
-
-/** Behind the latest batch of each shard that may have any. */
-async function newest(sql: Queryable, account: AccountId | null): Promise<Reached[]> {
-  const rows = await sql<{ shard: number; last_g: number }[]>`SELECT shard, last_g FROM cursors`;
-  return rows
-    .filter(({ shard }) => account === null || shard === shardOf(account, rows.length))
-    .map(({ shard, last_g: lastG }) => ({ shard, g: lastG + 1, event: 0 }));
-}
-
-function formatReached(reached: readonly Reached[]): string {
-  return reached.map(({ shard, g, event }) => `${shard}-${g}-${event}`).join("_");
-}
-
-/** `null` if the text is none. */
-function parseReached(text: string): Reached[] | null {
-  const reached: Reached[] = [];
-  for (const part of text.split("_")) {
-    const [, shard, g, event] = /^(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(part) ?? [];
-    if (event === undefined) return null;
-    reached.push({ shard: Number(shard), g: Number(g), event: Number(event) });
-  }
-  return reached;
+  const next = rows.length > count ? formatReached(reachedAfter(reached, items)) : null;
+  return { items: items.map(keptHold), next };
 }

@@ -6,6 +6,7 @@ import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Queryable } from "./postgres-client.ts";
+import { formatReached, type Reached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
 /** Accounts by id; keys are ids. */
 export async function listAccounts(
@@ -37,20 +38,10 @@ export async function listAccounts(
   return { items, next: rows.length > count ? (items.at(-1)?.id ?? null) : null };
 }
 
-/** Where a transaction stands in a list; the columns are those of the order, from the first to the last. */
-interface Position {
-  readonly time: Micros;
-  readonly shard: number;
-  readonly g: number;
-  readonly event: number;
-}
-
-/** Behind every position there is. */
-const NEWEST: Position = { time: Number.MAX_SAFE_INTEGER, shard: 0, g: 0, event: 0 };
-
 /**
- * Newest first. With a reference or an account they are found by entries; else from the journal, in the order of its
- * rows' times. Of a stretch of the journal that has hardly any transactions a page may have fewer than are wanted.
+ * Newest first. With a reference or an account they are found by entries; else from the journal, where shards are merged
+ * by the times of its rows. Of a stretch of the journal that has hardly any transactions a page may have fewer than are
+ * wanted.
  */
 export function listTransactions(
   sql: Queryable,
@@ -70,31 +61,33 @@ interface EventRow {
   readonly text: string;
 }
 
-/** Keys are positions. */
+/** Keys say how far each shard was read, see {@link Reached}. */
 async function byReference(
   sql: Queryable,
   { account, fromTime, beforeTime }: TransactionFilter,
   reference: string,
   { count, after }: ListPage,
 ): Promise<Listed<Transaction>> {
-  const position = after === null ? NEWEST : parsePosition(after);
-  if (position === null) return NONE;
-  const before = beforeTime === null ? position : earlier(position, { ...NEWEST, time: beforeTime });
+  const reached = await reachedIn(sql, { account, fromTime, beforeTime }, after);
+  if (reached === null) return NONE;
   // The entries of one transaction stand together.
   const rows = await sql<(EventRow & { readonly time: Micros })[]>`
-    SELECT p.*, j.events[p.event + 1] AS text
+    SELECT q.*, j.events[q.event + 1] AS text
     FROM (
-      SELECT DISTINCT coalesce(decided_at, time) AS time, shard, g, event FROM entries
-      WHERE reference = ${reference}
-        AND (coalesce(decided_at, time), shard, g, event)
-          < (${before.time}::bigint, ${before.shard}::integer, ${before.g}::bigint, ${before.event}::integer)
-        AND coalesce(decided_at, time) >= ${fromTime ?? 0}
-        ${account === null ? sql`` : sql`AND account = ${account}`}
-      ORDER BY time DESC, shard DESC, g DESC, event DESC LIMIT ${count + 1}
-    ) AS p
-    JOIN journal AS j ON j.shard = p.shard AND j.g = p.g
-    ORDER BY p.time DESC, p.shard DESC, p.g DESC, p.event DESC`;
-  return listed(rows, count, formatPosition);
+      SELECT e.* FROM ${reachedRows(sql, reached)}
+      CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (g, event) shard, g, event, coalesce(decided_at, time) AS time FROM entries
+        WHERE reference = ${reference} AND shard = p.shard AND (g, event) < (p.g, p.event) AND g >= p.from_g
+          ${account === null ? sql`` : sql`AND account = ${account}`}
+          ${fromTime === null ? sql`` : sql`AND coalesce(decided_at, time) >= ${fromTime}`}
+          ${beforeTime === null ? sql`` : sql`AND coalesce(decided_at, time) < ${beforeTime}`}
+        ORDER BY g DESC, event DESC LIMIT ${count + 1}
+      ) AS e
+      ORDER BY e.time DESC, e.shard DESC, e.g DESC, e.event DESC LIMIT ${count + 1}
+    ) AS q
+    JOIN journal AS j ON j.shard = q.shard AND j.g = q.g
+    ORDER BY q.time DESC, q.shard DESC, q.g DESC, q.event DESC`;
+  return listed(rows, count, (items) => formatReached(reachedAfter(reached, items)));
 }
 
 /** Keys are seqs: what is older has a lower one. */
@@ -130,48 +123,59 @@ async function byAccount(
     JOIN journal AS j ON j.shard = e.shard AND j.g = e.g
     WHERE a.account = ${account}
     ORDER BY e.seq DESC`;
-  return listed(rows, count, ({ seq }) => String(seq));
+  return listed(rows, count, (items) => String(items.at(-1)?.seq));
 }
 
-/** Keys are positions, with the times of the journal's rows. */
+/** Keys say how far each shard was read, see {@link Reached}. */
 async function fromJournal(
   sql: Queryable,
   { fromTime, beforeTime }: TransactionFilter,
   { count, after }: ListPage,
 ): Promise<Listed<Transaction>> {
-  const first = after === null ? NEWEST : parsePosition(after);
-  if (first === null) return NONE;
-  const found: { readonly transaction: Transaction; readonly position: Position }[] = [];
-  // A row's time is its latest event's: it may have earlier ones.
-  const latest = (beforeTime ?? Number.MAX_SAFE_INTEGER - ENTRY_LATER_MICROS_MAX) + ENTRY_LATER_MICROS_MAX;
-  let last = earlier(first, { ...NEWEST, time: latest });
+  let reached = await reachedIn(sql, { account: null, fromTime, beforeTime }, after);
+  if (reached === null) return NONE;
+  const found: Transaction[] = [];
+  let next = "";
   let read = 0;
   for (let size = ROWS_FIRST; ; size = Math.min(size * 4, ROWS_MAX)) {
-    const rows = await sql<(Omit<Position, "event"> & { readonly events: readonly string[] })[]>`
-      SELECT time, shard, g, array_to_json(events) AS events FROM journal
-      WHERE time <= ${last.time} AND (time, shard, g) <= (${last.time}::bigint, ${last.shard}::integer, ${last.g}::bigint)
-        AND time >= ${fromTime ?? 0}
-      ORDER BY time DESC, shard DESC, g DESC LIMIT ${size}`;
+    const rows = await readJournal(sql, reached, size);
     for (const { events, ...row } of rows) {
-      const isFirst = row.time === last.time && row.shard === last.shard && row.g === last.g;
-      const end = isFirst ? Math.min(last.event, events.length) : events.length;
-      for (let index = end - 1; index >= 0; index -= 1) {
-        const text = events[index] ?? "";
+      const { g, event: before } = reached.find(({ shard }) => shard === row.shard) ?? { g: 0, event: 0 };
+      for (let event = row.g === g ? before - 1 : events.length - 1; event >= 0; event -= 1) {
+        const text = events[event] ?? "";
         // What is none of them is not parsed.
-        const transaction = /^[cdtp] /.test(text) ? transactionOf(parseEvent(text), { ...row, index }) : null;
+        const transaction = /^[cdtp] /.test(text)
+          ? transactionOf(parseEvent(text), { ...row, index: event })
+          : null;
         if (transaction === null) continue;
         const { time } = transaction;
         if (time < (fromTime ?? 0) || time >= (beforeTime ?? Number.MAX_SAFE_INTEGER)) continue;
-        found.push({ transaction, position: { ...row, event: index } });
-        if (found.length > count) return pageOf(found, count, true);
+        if (found.length === count) return { items: found, next };
+        found.push(transaction);
+        if (found.length === count) next = formatReached(reachedAfter(reached, [{ ...row, event }]));
       }
-      last = { ...row, event: 0 };
+      reached = reachedAfter(reached, [{ ...row, event: 0 }]);
     }
     read += rows.length;
-    if (rows.length < size) return pageOf(found, count, false);
-    if (read >= bounds.list_journal_rows_max)
-      return { items: found.map(({ transaction }) => transaction), next: formatPosition(last) };
+    if (rows.length < size) return { items: found, next: null };
+    if (read >= bounds.list_journal_rows_max) return { items: found, next: formatReached(reached) };
   }
+}
+
+/** The latest rows that are not read, of all shards. */
+function readJournal(sql: Queryable, reached: readonly Reached[], count: number) {
+  return sql<{ shard: number; g: number; events: readonly string[] }[]>`
+    SELECT j.shard, j.g, array_to_json(j.events) AS events
+    FROM (
+      SELECT j.* FROM ${reachedRows(sql, reached)}
+      CROSS JOIN LATERAL (
+        SELECT shard, g, time FROM journal
+        WHERE shard = p.shard AND g >= p.from_g AND g < p.g + sign(p.event) ORDER BY g DESC LIMIT ${count}
+      ) AS j
+      ORDER BY j.time DESC, j.shard DESC, j.g DESC LIMIT ${count}
+    ) AS q
+    JOIN journal AS j USING (shard, g)
+    ORDER BY q.time DESC, q.shard DESC, q.g DESC`;
 }
 
 const ROWS_FIRST = 8;
@@ -182,50 +186,19 @@ const ENTRY_LATER_MICROS_MAX = 1_000_000;
 
 const NONE = { items: [], next: null } as const;
 
-function pageOf(
-  found: readonly { readonly transaction: Transaction; readonly position: Position }[],
-  count: number,
-  isMore: boolean,
-): Listed<Transaction> {
-  const items = found.slice(0, count);
-  const last = items.at(-1);
-  return {
-    items: items.map(({ transaction }) => transaction),
-    next: isMore && last !== undefined ? formatPosition(last.position) : null,
-  };
-}
-
 function listed<Row extends EventRow>(
   rows: readonly Row[],
   count: number,
-  keyOf: (row: Row) => string,
+  keyAfter: (items: readonly Row[]) => string,
 ): Listed<Transaction> {
   const items = rows.slice(0, count);
-  const last = items.at(-1);
   return {
     items: items.flatMap(({ shard, g, event, text }) => {
       const transaction = transactionOf(parseEvent(text), { shard, g, index: event });
       return transaction === null ? [] : [transaction];
     }),
-    next: rows.length > count && last !== undefined ? keyOf(last) : null,
+    next: rows.length > count ? keyAfter(items) : null,
   };
-}
-
-function formatPosition({ time, shard, g, event }: Position): string {
-  return `${time}-${shard}-${g}-${event}`;
-}
-
-/** `null` if the text is none. */
-function parsePosition(text: string): Position | null {
-  const [, time, shard, g, event] = /^(\d{1,16})-(\d{1,4})-(\d{1,16})-(\d{1,5})$/.exec(text) ?? [];
-  if (event === undefined) return null;
-  return { time: Number(time), shard: Number(shard), g: Number(g), event: Number(event) };
-}
-
-function earlier(a: Position, b: Position): Position {
-  for (const column of ["time", "shard", "g", "event"] as const)
-    if (a[column] !== b[column]) return a[column] < b[column] ? a : b;
-  return a;
 }
 
 /** Which transaction takes this one back; `null` if none does. */

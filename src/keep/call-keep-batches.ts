@@ -4,8 +4,7 @@ import { type Party, WORLD } from "../ledger/account.ts";
 import { NO_HASH } from "../ledger/journal.ts";
 import type { HoldEnd, NewHold } from "./hold-changes.ts";
 import type { ChainedRow } from "./journal-rows.ts";
-import type { MovedEntry, NetChanges } from "./net-changes.ts";
-import { integers, texts } from "./pg-array.ts";
+import type { AccountChange, MovedEntry, NetChanges } from "./net-changes.ts";
 
 type Queryable = postgres.ISql<{ bigint: number }>;
 
@@ -33,11 +32,8 @@ export function callKeepBatches(
       range.epoch,
       range.g,
       range.to,
-      bytea(rows[0]?.previous ?? NO_HASH),
-      integers(rows, (row) => row.g),
-      integers(rows, (row) => row.time),
-      rows.map((row) => row.events.join(separator)).join(separator + separator),
-      texts(rows, (row) => bytea(row.hash)),
+      hex(rows[0]?.previous ?? NO_HASH),
+      rows.map((row) => journalFields(row).join(separator)).join(separator + separator),
       ...changesFor(separators, changes),
     ],
     { prepare: true },
@@ -55,36 +51,10 @@ export async function callAddChanges(
   await sql.unsafe(ADD_CHANGES, [shard, ...changesFor(separators, changes)], { prepare: true });
 }
 
-/** How each argument is read from the text that it is sent as. */
-const ROWS_CASTS = ["", "", "", "", "::bytea", "::bigint[]", "::bigint[]", "", "::bytea[]"];
-const CHANGES_CASTS = [
-  "",
-  "::jsonb",
-  "",
-  "",
-  "",
-  "::text[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::bigint[]",
-  "::text[]",
-  "::text[]",
-  "::numeric[]",
-  "::integer[]",
-];
-
 // Texts of their own, made once: put together anew for each call they took as much as all else here.
-const KEEP_BATCHES = `SELECT keep_batches(${placeholders([...ROWS_CASTS, ...CHANGES_CASTS])}) AS found`;
-const ADD_CHANGES = `SELECT add_changes(${placeholders(["", ...CHANGES_CASTS])})`;
-
-function placeholders(casts: readonly string[]): string {
-  return casts.map((cast, index) => `$${index + 1}${cast === "" ? "" : `::text${cast}`}`).join(", ");
-}
+const KEEP_BATCHES =
+  "SELECT keep_batches($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11, $12) AS found";
+const ADD_CHANGES = "SELECT add_changes($1, $2, $3::text::jsonb, $4, $5, $6, $7)";
 
 /** The arguments of add_changes behind the shard. */
 function changesFor(separators: string, net: NetChanges): string[] {
@@ -95,30 +65,31 @@ function changesFor(separators: string, net: NetChanges): string[] {
     ...(newLimits.length === 0 ? {} : { limits: newLimits }),
     ...(reversals.length === 0 ? {} : { reversals }),
   };
-  const inRows = <Row>(rows: readonly Row[], fieldsOf: (row: Row) => readonly (string | number)[]): string =>
-    rows.map((row) => fieldsOf(row).join(separators.charAt(1))).join(separators.charAt(0));
-  // Nearly always they are: then PostgreSQL has less to read.
-  const unplain = changes.every(({ isPlain }) => isPlain) ? [] : changes;
+  const inRows = <Row>(
+    rows: readonly Row[],
+    fieldsOf: (row: Row) => readonly (string | number | bigint)[],
+  ): string => rows.map((row) => fieldsOf(row).join(separators.charAt(1))).join(separators.charAt(0));
   return [
     separators,
     JSON.stringify(rest),
     inRows(moved, entryFields),
     inRows(holds, holdFields),
     inRows(ends, endFields),
-    texts(changes, (change) => change.account),
-    integers(changes, (change) => change.seqBefore),
-    integers(changes, (change) => change.balanceBefore),
-    integers(changes, (change) => change.limitBefore),
-    integers(changes, (change) => change.seq),
-    integers(changes, (change) => change.balance),
-    integers(changes, (change) => change.creditLimit),
-    integers(unplain, (change) => change.heldBefore),
-    integers(unplain, (change) => change.held),
-    texts(unplain, (change) => change.stateBefore ?? ""),
-    texts(unplain, (change) => change.state),
-    integers(unplain, (change) => change.fromWorld),
-    integers(unplain, (change) => change.transactions),
+    inRows(changes, changeFields),
   ];
+}
+
+function journalFields({ g, time, previous, hash, events }: ChainedRow): (string | number)[] {
+  return [g, time, hex(previous), hex(hash), ...events];
+}
+
+function changeFields(change: AccountChange): (string | number | bigint)[] {
+  const { account, seqBefore, balanceBefore, limitBefore, seq, balance, creditLimit } = change;
+  const fields = [account, seqBefore, balanceBefore, limitBefore ?? "", seq, balance, creditLimit];
+  // Nearly always: then PostgreSQL has less to read.
+  if (change.isPlain) return fields;
+  const { heldBefore, held, stateBefore, state, fromOthers, entriesMore } = change;
+  return [...fields, heldBefore, held, stateBefore ?? "", state, fromOthers, entriesMore];
 }
 
 function entryFields(entry: MovedEntry): (string | number)[] {
@@ -184,6 +155,6 @@ function separatorsFor(batches: readonly Pick<Batch, "events">[], { moved, holds
   return found;
 }
 
-function bytea(bytes: Uint8Array): string {
-  return `\\x${Buffer.from(bytes).toString("hex")}`;
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }

@@ -25,10 +25,10 @@ export interface AccountChange {
   readonly creditLimit: number;
   readonly held: number;
   readonly state: AccountStatus;
-  /** What came in from the outside, less what went out there. */
-  readonly fromWorld: bigint;
-  /** The transactions of which it is the first account: each transaction counts once. */
-  readonly transactions: number;
+  /** What came in from other accounts, less what went out to them. */
+  readonly fromOthers: bigint;
+  /** The entries that are not the first of a transaction: all others count one. */
+  readonly entriesMore: number;
   /** It was open all the time, had no hold, and each of its entries is a transaction with the outside. */
   readonly isPlain: boolean;
 }
@@ -219,8 +219,6 @@ class Collector {
       change.seq = seq;
       change.balance = balance;
     }
-    change.addFromWorld(gained);
-    change.transactions += 1;
     this.#entries += 1;
   }
 
@@ -234,16 +232,19 @@ class Collector {
   /** The entries of the postings. */
   #move(event: Extract<ChangingEvent, { type: "transaction" | "capture" }>, place: Place): void {
     for (const { from, to, amount } of event.postings) {
-      if (from === WORLD) this.#changes.get(to)?.addFromWorld(amount);
-      if (to === WORLD) this.#changes.get(from)?.addFromWorld(-amount);
+      if (from === WORLD || to === WORLD) continue;
+      this.#changes.get(from)?.addFromOthers(-amount);
+      this.#changes.get(to)?.addFromOthers(amount);
     }
-    if (event.postings.length > 0) this.#changes.get(event.accounts[0]?.id ?? "")?.addTransaction();
     const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
-    for (const entry of entriesOf(event, place)) {
-      const creditLimit = limits.get(entry.account) ?? 0;
+    const entries = entriesOf(event, place);
+    for (const [index, entry] of entries.entries()) {
+      const { account } = entry;
+      const creditLimit = limits.get(account) ?? 0;
       this.#moved.push({ ...entry, creditLimit, place, decidedAt: event.time });
-      this.#entries += 1;
+      if (index > 0) this.#changes.get(account)?.addEntryMore();
     }
+    this.#entries += entries.length;
   }
 }
 
@@ -259,10 +260,10 @@ class Change implements AccountChange {
   creditLimit: number;
   held: number;
   state: AccountStatus;
-  transactions = 0;
+  entriesMore = 0;
   /** The sum is in two parts, since each amount alone may be as large as a number can be exact. */
-  #fromWorld = 0;
-  #fromWorldBefore = 0n;
+  #fromOthers = 0;
+  #fromOthersBefore = 0n;
 
   constructor(account: AccountId, before: AccountStep["before"], after: AccountStep["after"]) {
     this.account = account;
@@ -278,15 +279,15 @@ class Change implements AccountChange {
     this.state = after.state;
   }
 
-  get fromWorld(): bigint {
-    return this.#fromWorldBefore + BigInt(this.#fromWorld);
+  get fromOthers(): bigint {
+    return this.#fromOthersBefore + BigInt(this.#fromOthers);
   }
 
   get isPlain(): boolean {
     const hasNoHold = this.heldBefore === 0 && this.held === 0;
     const isOpen = this.stateBefore === "open" && this.state === "open";
-    const isFromWorld = this.#fromWorldBefore === 0n && this.#fromWorld === this.balance - this.balanceBefore;
-    return hasNoHold && isOpen && isFromWorld && this.transactions === this.seq - this.seqBefore;
+    const isFromOthers = this.#fromOthers !== 0 || this.#fromOthersBefore !== 0n;
+    return hasNoHold && isOpen && !isFromOthers && this.entriesMore === 0;
   }
 
   isAt({ seq, balance, creditLimit, held, state }: AccountStep["before"]): boolean {
@@ -307,18 +308,18 @@ class Change implements AccountChange {
     this.state = state;
   }
 
-  addFromWorld(amount: number): void {
-    const sum = this.#fromWorld + amount;
+  addFromOthers(amount: number): void {
+    const sum = this.#fromOthers + amount;
     if (Number.isSafeInteger(sum)) {
-      this.#fromWorld = sum;
+      this.#fromOthers = sum;
     } else {
-      this.#fromWorldBefore += BigInt(this.#fromWorld) + BigInt(amount);
-      this.#fromWorld = 0;
+      this.#fromOthersBefore += BigInt(this.#fromOthers) + BigInt(amount);
+      this.#fromOthers = 0;
     }
   }
 
-  addTransaction(): void {
-    this.transactions += 1;
+  addEntryMore(): void {
+    this.entriesMore += 1;
   }
 }
 

@@ -43,7 +43,6 @@ const TABLES = [
   { table: "entries", key: "account, seq", of: "account" },
   { table: "holds", key: "shard, g, event", of: "coalesce(old.account, made.account)" },
   { table: "reversals", key: "reversed", of: "reversed" },
-  { table: "totals", key: "shard, unit", of: "unit" },
 ] as const;
 
 const LOCK_NOT_AVAILABLE = "55P03";

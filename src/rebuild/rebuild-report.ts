@@ -8,7 +8,7 @@ export interface RebuildReport {
 }
 
 export interface TableChanges {
-  readonly table: "accounts" | "limits" | "entries" | "holds" | "reversals" | "totals";
+  readonly table: "accounts" | "limits" | "entries" | "holds" | "reversals";
   /** Rows that the journal makes. */
   readonly rows: number;
   readonly differing: number;
@@ -18,7 +18,7 @@ export interface TableChanges {
 
 /** A row before and after; `null`: there is none. */
 export interface RowChange {
-  /** Of `reversals` the transaction that was taken back, of `totals` the unit. */
+  /** Of `reversals` the transaction that was taken back. */
   readonly account: string;
   readonly before: string | null;
   readonly after: string | null;
@@ -34,7 +34,6 @@ const ROW_OF: Readonly<Record<TableChanges["table"], string>> = {
   entries: "account",
   holds: "account",
   reversals: "transaction",
-  totals: "unit",
 };
 
 /** What changes, for a person. */

@@ -53,7 +53,10 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
   await loader.finish();
   for (let shard = 0; shard < system.shards; shard += 1) {
     const [row] = await sql<{ last_g: number; time: number }[]>`
-      SELECT last_g, (SELECT max(time) FROM journal WHERE shard = ${shard}) AS time FROM cursors WHERE shard = ${shard}`;
+      SELECT last_g, (
+        SELECT time FROM journal
+        WHERE shard = ${shard} AND NOT starts_with(events[1], 'm ') ORDER BY g DESC LIMIT 1
+      ) AS time FROM cursors WHERE shard = ${shard}`;
     const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0)];
     await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
     // The machine's clock may be behind the one before: the shard's time goes on from what it has given out.
@@ -193,7 +196,8 @@ async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number
   // What has ended a hold names it third. It is as that has left it, since then it does not change any more.
   const rows = sql<{ shard: number; g: number; place: number; text: string; hold: HoldRow | null }[]>`
     SELECT j.shard, j.g, (e.place - 1)::integer AS place, e.text, to_json(h) AS hold
-    FROM journal AS j CROSS JOIN unnest(j.events) WITH ORDINALITY AS e (text, place)
+    FROM cursors AS c JOIN journal AS j ON j.shard = c.shard AND j.g >= first_g(c.shard, c.last_g, ${keysFrom})
+    CROSS JOIN unnest(j.events) WITH ORDINALITY AS e (text, place)
     LEFT JOIN LATERAL (
       SELECT ${holdColumns(sql)} FROM holds AS h
       WHERE h.shard = j.shard

@@ -194,12 +194,39 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
       INSERT INTO journal (shard, g, time, events, previous, hash)
       SELECT 0, g, 1700000001000000 + g, ARRAY['x 1 limit-exceeded key:x content'], previous, hash
       FROM generate_series(2, ${length}) AS g, (SELECT previous, hash FROM journal WHERE shard = 0 AND g = 1) AS j`;
+    await setup.sql`UPDATE cursors SET last_g = ${length} WHERE shard = 0`;
     const first = await setup.books.transactions(ALL_TRANSACTIONS, { count: 1, after: null });
     expect(first.items).toEqual([]);
     expect(first.next).not.toBeNull();
     const second = await setup.books.transactions(ALL_TRANSACTIONS, { count: 1, after: first.next });
     expect(second.items).toHaveLength(1);
     expect(second.next).toBeNull();
+  });
+
+  test("what a restore has put in place of lost batches is later than what follows on it, and hides none of that", async () => {
+    const { source } = setup;
+    const times: number[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      const text = source.entry("1", 1);
+      times.push(Number(text.split(" ", 4)[3]));
+      await setup.keep(text);
+      // A gap in g, too.
+      source.g += 2;
+      const batch = source.close([`m 1800000000000000 ${source.g - 1} ${source.g + 1}`]);
+      await setup.sql`
+        INSERT INTO journal (shard, g, time, events, previous, hash)
+        SELECT 0, ${batch.g}, 1800000000000000, ARRAY[${batch.events[0] ?? ""}], hash, sha256(hash)
+        FROM journal WHERE shard = 0 AND g = ${batch.g - 3}`;
+      await setup.sql`UPDATE cursors SET last_g = ${batch.g} WHERE shard = 0`;
+    }
+    for (const [index, time] of times.entries()) {
+      const since = { ...ALL_TRANSACTIONS, fromTime: time };
+      const until = { ...ALL_TRANSACTIONS, beforeTime: time };
+      const ids = async (filter: TransactionFilter) =>
+        (await setup.books.transactions(filter, { count: 100, after: null })).items.map((one) => one.time);
+      expect(await ids(since)).toEqual(times.slice(index).toReversed());
+      expect(await ids(until)).toEqual(times.slice(0, index).toReversed());
+    }
   });
 
   test("holds, newest first: of an account, in a state, over shards", async () => {
@@ -272,11 +299,24 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
       source.entry("1", 7),
       source.hold("2", 3),
     );
+    // What goes from account to account is beyond it as well: in one transaction of the writer, and in two.
+    for (let round = 0; round < 2; round += 1)
+      await setup.keep(
+        ...["d", "e"].flatMap((id) => (round === 0 ? [source.open(id, 0, null, { unit: "X" })] : [])),
+        ...["", ""].flatMap(() => [
+          source.entry("d", max),
+          source.transaction([["d", "e", max]]),
+          source.entry("e", -max),
+        ]),
+      );
+    expect(await setup.sql`SELECT from_others FROM accounts WHERE account = 'd'`).toMatchObject([
+      { from_others: String(-4n * BigInt(max)) },
+    ]);
     const { lastTime, ...totals } = await setup.books.totals();
     const large = 3n * BigInt(max) - 4n;
     expect(totals).toEqual({
-      accounts: 8,
-      transactions: 8,
+      accounts: 10,
+      transactions: 20,
       units: [
         { unit: "BRL/2", balances: 7n, world: -7n },
         { unit: "X", balances: large, world: -large },

@@ -53,28 +53,24 @@ function faultOf(row: KeptRow, events: readonly LedgerEvent[], before: KeptRow |
   return null;
 }
 
-const TABLES = ["entries", "accounts", "limits", "holds", "reversals", "totals"] as const;
+const TABLES = ["entries", "accounts", "limits", "holds", "reversals"] as const;
 
 /** Rows of the tables, each as a text. */
 type TableTexts = Readonly<Record<(typeof TABLES)[number], readonly string[]>>;
 
 type Row = Record<string, unknown>;
 
-interface Sums {
-  accounts: number;
-  transactions: number;
-  world: bigint;
-}
-
 /** The tables as the events make them. */
 class Tables {
   readonly #entries: Row[] = [];
-  readonly #accounts = new Map<AccountId, Row & { unit: string; balance: number; shard: number }>();
+  readonly #accounts = new Map<
+    AccountId,
+    Row & { from_others: string | null; entries_more: number | null }
+  >();
   readonly #limits: Row[] = [];
   readonly #latestLimits = new Map<AccountId, { version: number; creditLimit: number }>();
   readonly #holds = new Map<EventId, Row>();
   readonly #reversals: Row[] = [];
-  readonly #sums = new Map<string, Sums>();
 
   take(event: LedgerEvent, place: Place): void {
     switch (event.type) {
@@ -88,9 +84,8 @@ class Tables {
         const opening = openingHash(event);
         const opened = { account, unit, name, metadata, opening, state: "open", credit_limit: creditLimit };
         const row = { ...opened, balance: 0, held: 0, seq: 0, opened_at: time, command: id };
-        this.#accounts.set(account, { ...row, shard: place.shard });
+        this.#accounts.set(account, { ...row, from_others: null, entries_more: null });
         this.#limit(account, creditLimit, 0, event);
-        this.#sumsOf(account).accounts += 1;
         break;
       }
       case "change":
@@ -132,14 +127,12 @@ class Tables {
   }
 
   differences(kept: TableTexts): string[] {
-    const accounts = [...this.#accounts.values()].map(({ shard: _shard, ...row }) => row);
     const made: Record<(typeof TABLES)[number], readonly Row[]> = {
       entries: this.#entries,
-      accounts,
+      accounts: [...this.#accounts.values()],
       limits: this.#limits,
       holds: [...this.#holds.values()],
       reversals: this.#reversals,
-      totals: [...this.#sums].map(([key, sums]) => this.#total(key, sums)),
     };
     return TABLES.flatMap((table) => {
       const wanted = new Set(made[table].map(rowText));
@@ -155,13 +148,12 @@ class Tables {
     const transaction = transactionOf(event, place);
     if (transaction === null) return;
     for (const { from, to, amount } of transaction.postings) {
-      if (from === WORLD) this.#sumsOf(to).world -= BigInt(amount);
-      if (to === WORLD) this.#sumsOf(from).world += BigInt(amount);
+      if (from === WORLD || to === WORLD) continue;
+      this.#add(from, "from_others", -amount);
+      this.#add(to, "from_others", amount);
     }
-    const [first] = "accounts" in event ? event.accounts : [];
-    const account = event.type === "entry" ? event.entry.account : (first?.id ?? "");
-    this.#sumsOf(account).transactions += 1;
-    for (const entry of entriesOf(event, place)) {
+    for (const [index, entry] of entriesOf(event, place).entries()) {
+      if (index > 0) this.#add(entry.account, "entries_more", 1);
       const { id: command, counterparty, transaction: _, ...rest } = entry;
       const decided = transaction.time === entry.time ? null : transaction.time;
       const credit_limit = this.#accounts.get(entry.account)?.["credit_limit"];
@@ -208,27 +200,12 @@ class Tables {
     this.#limits.push({ ...row, command: event.id, changed_at: event.time });
   }
 
-  #sumsOf(account: AccountId): Sums {
-    const { shard, unit } = this.#accounts.get(account) ?? { shard: -1, unit: "" };
-    const key = `${shard} ${unit}`;
-    const sums = this.#sums.get(key) ?? { accounts: 0, transactions: 0, world: 0n };
-    this.#sums.set(key, sums);
-    return sums;
-  }
-
-  #total(key: string, { accounts, transactions, world }: Sums): Row {
-    const [shard, unit] = key.split(" ");
-    const balances = [...this.#accounts.values()]
-      .filter((row) => row.shard === Number(shard) && row.unit === unit)
-      .reduce((sum, { balance }) => sum + BigInt(balance), 0n);
-    return {
-      shard: Number(shard),
-      unit,
-      accounts,
-      transactions,
-      balances: String(balances),
-      world: String(world),
-    };
+  #add(account: AccountId, column: "from_others" | "entries_more", amount: number): void {
+    const row = this.#accounts.get(account);
+    const sum = BigInt(row?.[column] ?? 0) + BigInt(amount);
+    // The driver reads a `numeric` as a text.
+    const value = column === "from_others" ? String(sum) : Number(sum);
+    Object.assign(row ?? {}, { [column]: sum === 0n ? null : value });
   }
 }
 
@@ -262,6 +239,6 @@ async function keptTables(sql: Sql): Promise<TableTexts> {
     );
   };
   const [entries, accounts, limits] = [await read("entries"), await read("accounts"), await read("limits")];
-  const [holds, reversals, totals] = [await read("holds"), await read("reversals"), await read("totals")];
-  return { entries, accounts, limits, holds, reversals, totals };
+  const [holds, reversals] = [await read("holds"), await read("reversals")];
+  return { entries, accounts, limits, holds, reversals };
 }

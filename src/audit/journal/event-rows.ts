@@ -95,7 +95,7 @@ export class EventRows {
         this.#row(LIMIT, account, 1, ["l", account, 1, creditLimit, 0, time, id].join(" "));
         const details = this.#row(DETAILS, account, 0, ["n", account, detailsText(event)].join(" "));
         const standing = this.#row(STANDING, account, 0, ["s", account, "open", 0].join(" "));
-        const total = this.totals.open(place.shard, unit);
+        const total = this.totals.open(unit);
         this.accounts.open(hash, { creditLimit, details, standing, total });
         return;
       }
@@ -184,7 +184,7 @@ export class EventRows {
   }
 
   #move(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, place: Place): void {
-    this.totals.move(event, place.shard);
+    this.totals.move(event);
     const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
     for (const entry of entriesOf(event, place)) {
       this.#entry.setEntry(entry, limits.get(entry.account) ?? 0, place, event.time);

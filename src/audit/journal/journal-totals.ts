@@ -4,7 +4,6 @@ import type { Snapshot } from "../books/books-snapshot.ts";
 import type { Findings } from "../findings.ts";
 
 interface Total {
-  readonly shard: number;
   readonly unit: string;
   accounts: number;
   transactions: number;
@@ -13,16 +12,15 @@ interface Total {
   more: bigint;
 }
 
-/** The sums of each shard and unit, as the journal makes them. They are few, and known by their number. */
+/** The sums of each unit, as the journal makes them. They are few, and known by their number. */
 export class JournalTotals {
   readonly #totals: Total[] = [];
   readonly #numbers = new Map<string, number>();
 
   /** @returns the number of the account's sums */
-  open(shard: number, unit: string): number {
-    const total = this.#of(shard, unit);
-    total.accounts += 1;
-    return this.#numbers.get(`${shard} ${unit}`) ?? 0;
+  open(unit: string): number {
+    this.#of(unit).accounts += 1;
+    return this.#numbers.get(unit) ?? 0;
   }
 
   /** @param number -1: of an account that is not there */
@@ -33,21 +31,23 @@ export class JournalTotals {
     add(total, value);
   }
 
-  move(event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>, shard: number): void {
+  move(event: Extract<LedgerEvent, { readonly type: "transaction" | "capture" }>): void {
     const [first] = event.accounts;
     if (first === undefined || event.postings.length === 0) return;
-    this.#of(shard, first.unit).transactions += 1;
+    this.#of(first.unit).transactions += 1;
     for (const { from, to, amount } of event.postings) {
       const inside = event.accounts.find(({ id }) => id === (from === WORLD ? to : from));
       if (inside === undefined || (from !== WORLD && to !== WORLD)) continue;
-      add(this.#of(shard, inside.unit), from === WORLD ? amount : -amount);
+      add(this.#of(inside.unit), from === WORLD ? amount : -amount);
     }
   }
 
   /** Compares them with the books. */
   async compare(books: Snapshot, findings: Findings): Promise<void> {
     const rows = await books.query(
-      "SELECT concat_ws(' ', shard, unit, accounts, transactions, balances, world) AS text FROM totals",
+      `SELECT concat_ws(' ', unit, count(*), sum(seq) - coalesce(sum(entries_more), 0), sum(balance),
+         coalesce(sum(from_others), 0) - sum(balance)) AS text
+       FROM accounts GROUP BY unit`,
     );
     const kept = new Set(rows.map((row) => String(row["text"])));
     const made = new Set(this.#totals.map(textOf));
@@ -67,12 +67,11 @@ export class JournalTotals {
       );
   }
 
-  #of(shard: number, unit: string): Total {
-    const key = `${shard} ${unit}`;
-    const found = this.#totals[this.#numbers.get(key) ?? -1];
+  #of(unit: string): Total {
+    const found = this.#totals[this.#numbers.get(unit) ?? -1];
     if (found !== undefined) return found;
-    const total = { shard, unit, accounts: 0, transactions: 0, fromWorld: 0, more: 0n };
-    this.#numbers.set(key, this.#totals.length);
+    const total = { unit, accounts: 0, transactions: 0, fromWorld: 0, more: 0n };
+    this.#numbers.set(unit, this.#totals.length);
     this.#totals.push(total);
     return total;
   }
@@ -89,7 +88,7 @@ function add(total: Total, value: number): void {
   }
 }
 
-function textOf({ shard, unit, accounts, transactions, fromWorld, more }: Total): string {
+function textOf({ unit, accounts, transactions, fromWorld, more }: Total): string {
   const balances = BigInt(fromWorld) + more;
-  return [shard, unit, accounts, transactions, balances, -balances].join(" ");
+  return [unit, accounts, transactions, balances, -balances].join(" ");
 }

@@ -33,12 +33,11 @@ CREATE TABLE journal (
   PRIMARY KEY (shard, g)
 );
 
--- Transactions are listed from the journal, by time.
-CREATE INDEX journal_time ON journal (time);
-
 -- An account as it stands after its latest event. The few columns that change often are in no index, and the room left
 -- in each page keeps such a change inside of it. `opening` is a hash of what it was opened with, by which the same opening
--- is told from another one; empty for the accounts of the start, which nobody has opened.
+-- is told from another one; empty for the accounts of the start, which nobody has opened. `from_others` is what came in from
+-- other accounts less what went out to them, `entries_more` how many of its entries are not the first of a transaction: from
+-- them the trial balance is added up. Both are NULL in place of 0, so they cost nothing where there is none.
 CREATE TABLE accounts (
   account text COLLATE "C" PRIMARY KEY,
   unit text NOT NULL,
@@ -52,6 +51,8 @@ CREATE TABLE accounts (
   seq bigint NOT NULL CHECK (seq >= 0),
   opened_at bigint NOT NULL,
   command text NOT NULL,
+  from_others numeric,
+  entries_more bigint,
   CHECK (balance - held >= -credit_limit)
 ) WITH (fillfactor = 70);
 
@@ -79,9 +80,8 @@ CREATE TABLE entries (
   PRIMARY KEY (account, seq)
 );
 
--- In the order in which transactions are listed.
-CREATE INDEX entries_reference ON entries (reference, coalesce(decided_at, time), shard, g, event)
-  WHERE reference IS NOT NULL;
+-- In the order in which transactions are listed. An entry without a reference, as of the contest's route, costs nothing here.
+CREATE INDEX entries_reference ON entries (reference, shard, g, event) WHERE reference IS NOT NULL;
 
 -- Every hold, by the place of its event in the journal. `recipient` is where it is to go, NULL for the outside.
 -- `details` is JSON, as the event has it to the letter. What ended it is at `ended_event` of batch `ended_g`; if it captured
@@ -114,18 +114,6 @@ CREATE TABLE reversals (
   reversed text COLLATE "C" PRIMARY KEY,
   reversal text COLLATE "C" NOT NULL,
   time bigint NOT NULL
-);
-
--- The sums of each shard, kept with each batch, so that nobody has to add up all accounts to see them. `balances` is what
--- their accounts have, `world` what the postings from and to the outside left there: together 0.
-CREATE TABLE totals (
-  shard integer NOT NULL,
-  unit text COLLATE "C" NOT NULL,
-  accounts bigint NOT NULL,
-  transactions bigint NOT NULL,
-  balances numeric NOT NULL,
-  world numeric NOT NULL,
-  PRIMARY KEY (shard, unit)
 );
 
 -- Every limit that an account has had; the highest version is in force, for the entries after `after_seq`.
@@ -167,7 +155,7 @@ $$;
 
 -- What events change beside the journal and the entries of `c` and `d`, all of one shard. Arguments that are texts hold
 -- rows, and these fields: both are split at a character of their own, the two of separators. It is done much sooner than
--- JSON or an array is read.
+-- JSON or an array is read, and one text of rows sooner than a column each.
 --
 -- rest     JSON of what is rare, each member only if there is any:
 --          opened    [{account, unit, name, metadata, opening, credit_limit, opened_at, command}], with no entries yet
@@ -177,19 +165,16 @@ $$;
 -- entries  those of transactions between accounts and of captures
 -- holds    those that were created; they may have ended since
 -- ends     of the holds that were there before
--- accounts the accounts that change, each once: how they must stand before (a limit of NULL, an empty state: it does not
---          matter) and how they stand after. worlds: what came in from the outside less what went out there;
---          transactions: how many began with them. Without these, held and states, all of them are open and have no hold,
---          and each entry is a transaction with the outside
+-- changes  the accounts that change, each once: account, then how it must stand before (seq, balance, limit: an empty one
+--          does not matter) and how it stands after, the same three. Where it is not open, has a hold, or deals with other
+--          accounts, further: held before and after, state before (an empty one does not matter) and after, what came in
+--          from other accounts less what went out to them, and how many entries are not the first of their transaction
 --
+-- Returns how many accounts have changed.
 -- RZ001: the books differ from what the events build upon; the detail is "account seq".
 CREATE FUNCTION add_changes(
-  of_shard integer, separators text, rest jsonb, new_entries text, new_holds text, ends text,
-  accounts_ text[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
-  seqs_after bigint[], balances_after bigint[], limits_after bigint[],
-  helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
-  worlds numeric[], transactions_ integer[]
-) RETURNS void LANGUAGE plpgsql
+  of_shard integer, separators text, rest jsonb, new_entries text, new_holds text, ends text, changes text
+) RETURNS bigint LANGUAGE plpgsql
 -- Rows are found by keys, however many. To plan that anew for each call would take longer than to do it.
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 SET jit = off
@@ -197,8 +182,9 @@ AS $$
 DECLARE
   by_row constant text := left(separators, 1);
   by_field constant text := right(separators, 1);
+  account_rows constant text[] := string_to_array(changes, by_row);
   changed bigint;
-  wanted bigint;
+  ended bigint;
   odd record;
 BEGIN
   IF rest ? 'opened' THEN
@@ -207,44 +193,29 @@ BEGIN
     FROM jsonb_to_recordset(rest->'opened') AS o (
       account text, unit text, name text, metadata jsonb, opening text, credit_limit bigint, opened_at bigint, command text
     );
-    INSERT INTO totals AS t (shard, unit, accounts, transactions, balances, world)
-    SELECT of_shard, o.unit, count(*), 0, 0, 0 FROM jsonb_to_recordset(rest->'opened') AS o (unit text) GROUP BY o.unit
-    ON CONFLICT (shard, unit) DO UPDATE SET accounts = t.accounts + excluded.accounts;
   END IF;
 
-  WITH done AS (
-    UPDATE accounts AS a
-    SET seq = c.seq_after, balance = c.balance_after, credit_limit = c.limit_after, held = coalesce(c.held_after, 0),
-      state = coalesce(c.state_after, 'open')
-    FROM unnest(
-      accounts_, seqs_before, balances_before, limits_before, seqs_after, balances_after, limits_after,
-      helds_before, helds_after, states_before, states_after, worlds, transactions_
-    ) AS c (
-      account, seq_before, balance_before, limit_before, seq_after, balance_after, limit_after,
-      held_before, held_after, state_before, state_after, world, transactions
+  UPDATE accounts AS a
+  SET seq = c.f[5]::bigint, balance = c.f[6]::bigint, credit_limit = c.f[7]::bigint, held = coalesce(c.f[9]::bigint, 0),
+    state = coalesce(c.f[11], 'open'),
+    from_others = CASE WHEN c.f[12] IS NULL THEN a.from_others
+      ELSE nullif(coalesce(a.from_others, 0) + c.f[12]::numeric, 0) END,
+    entries_more = CASE WHEN c.f[13] IS NULL THEN a.entries_more
+      ELSE nullif(coalesce(a.entries_more, 0) + c.f[13]::bigint, 0) END
+  FROM (SELECT string_to_array(unnest(account_rows), by_field) AS f OFFSET 0) AS c
+  WHERE a.account = c.f[1] AND a.seq = c.f[2]::bigint AND a.balance = c.f[3]::bigint
+    AND (c.f[4] = '' OR a.credit_limit = c.f[4]::bigint) AND a.held = coalesce(c.f[8]::bigint, 0)
+    AND (c.f[10] = '' OR a.state = coalesce(c.f[10], 'open'));
+  GET DIAGNOSTICS changed = ROW_COUNT;
+  IF changed <> cardinality(account_rows) THEN
+    SELECT c.f[1] AS account, c.f[2]::bigint + 1 AS seq, a.seq AS found_seq, a.balance AS found_balance,
+      a.held AS found_held, a.state AS found_state INTO odd
+    FROM (SELECT string_to_array(unnest(account_rows), by_field) AS f OFFSET 0) AS c
+    LEFT JOIN accounts AS a ON a.account = c.f[1]
+    WHERE (a.seq, a.balance, a.credit_limit, a.held, a.state) IS DISTINCT FROM (
+      c.f[5]::bigint, c.f[6]::bigint, c.f[7]::bigint, coalesce(c.f[9]::bigint, 0), coalesce(c.f[11], 'open')
     )
-    WHERE a.account = c.account AND a.seq = c.seq_before AND a.balance = c.balance_before
-      AND a.credit_limit = coalesce(c.limit_before, a.credit_limit) AND a.held = coalesce(c.held_before, 0)
-      AND (a.state = coalesce(c.state_before, 'open') OR c.state_before = '')
-    RETURNING a.unit, c.balance_after - c.balance_before AS gained, c.world - (c.balance_after - c.balance_before) AS apart,
-      coalesce(c.transactions, c.seq_after - c.seq_before) AS transactions
-  ), summed AS (
-    INSERT INTO totals AS t (shard, unit, accounts, transactions, balances, world)
-    SELECT of_shard, d.unit, 0, sum(d.transactions), sum(d.gained), -sum(d.gained) - coalesce(sum(d.apart), 0)
-    FROM done AS d GROUP BY d.unit
-    ON CONFLICT (shard, unit) DO UPDATE SET transactions = t.transactions + excluded.transactions,
-      balances = t.balances + excluded.balances, world = t.world + excluded.world
-  )
-  SELECT count(*) INTO changed FROM done;
-  IF changed <> cardinality(accounts_) THEN
-    SELECT c.account, c.seq_before + 1 AS seq, a.seq AS found_seq, a.balance AS found_balance, a.held AS found_held,
-      a.state AS found_state INTO odd
-    FROM unnest(accounts_, seqs_before, seqs_after, balances_after, limits_after, helds_after, states_after)
-      AS c (account, seq_before, seq_after, balance_after, limit_after, held_after, state_after)
-    LEFT JOIN accounts AS a ON a.account = c.account
-    WHERE (a.seq, a.balance, a.credit_limit, a.held, a.state)
-      IS DISTINCT FROM (c.seq_after, c.balance_after, c.limit_after, coalesce(c.held_after, 0), coalesce(c.state_after, 'open'))
-    ORDER BY c.account LIMIT 1;
+    ORDER BY c.f[1] LIMIT 1;
     RAISE EXCEPTION 'the books have it at seq % with balance %, % held, %',
         coalesce(odd.found_seq::text, 'none'), coalesce(odd.found_balance::text, 'none'),
         coalesce(odd.found_held::text, 'none'), coalesce(odd.found_state, 'not there')
@@ -283,10 +254,10 @@ BEGIN
       ended_at = e.f[7]::bigint
     FROM (SELECT string_to_array(unnest(string_to_array(ends, by_row)), by_field) AS f OFFSET 0) AS e
     WHERE h.shard = of_shard AND h.g = e.f[1]::bigint AND h.event = e.f[2]::integer AND h.state = 'open';
-    GET DIAGNOSTICS changed = ROW_COUNT;
-    wanted := cardinality(string_to_array(ends, by_row));
-    IF changed <> wanted THEN
-      RAISE EXCEPTION 'the books have % open holds of % that end', changed, wanted USING ERRCODE = 'RZ001';
+    GET DIAGNOSTICS ended = ROW_COUNT;
+    IF ended <> cardinality(string_to_array(ends, by_row)) THEN
+      RAISE EXCEPTION 'the books have % open holds of % that end', ended, cardinality(string_to_array(ends, by_row))
+        USING ERRCODE = 'RZ001';
     END IF;
   END IF;
 
@@ -313,6 +284,7 @@ BEGIN
     SELECT r.reversed, r.reversal, r.time
     FROM jsonb_to_recordset(rest->'reversals') AS r (reversed text, reversal text, time bigint);
   END IF;
+  RETURN changed;
 END
 $$;
 
@@ -320,66 +292,61 @@ $$;
 -- transaction. Under READ COMMITTED each statement in here sees what was committed before it, so what follows the
 -- cursor's lock sees everything that its former holder did.
 --
--- rows     of the journal, the events of all in one text: the first of the separators is between two events, twice
---          between two rows. last_hash is that of the row before them
+-- journal_rows the first of the separators is between two fields, twice between two rows. The fields are g, time, the hash
+--          of the row before and its own (both in hex), then the events. last_hash is that of the row before them, in hex
 -- The other arguments are those of add_changes.
 --
 -- Returns the cursor as it was found: first_g - 1 where the batches were kept, anything else where they were not; -1
 -- where the journal does not end with the row of last_hash, so that no chain of hashes forks.
 -- RZ001: as of add_changes. RZ002: another epoch.
 CREATE FUNCTION keep_batches(
-  of_shard integer, of_epoch text, first_g bigint, to_g bigint,
-  last_hash bytea, gs bigint[], row_times bigint[], row_events text, hashes bytea[],
-  separators text, rest jsonb, new_entries text, new_holds text, ends text,
-  accounts_ text[], seqs_before bigint[], balances_before bigint[], limits_before bigint[],
-  seqs_after bigint[], balances_after bigint[], limits_after bigint[],
-  helds_before bigint[], helds_after bigint[], states_before text[], states_after text[],
-  worlds numeric[], transactions_ integer[]
+  of_shard integer, of_epoch text, first_g bigint, to_g bigint, last_hash text, journal_rows text,
+  separators text, rest jsonb, new_entries text, new_holds text, ends text, changes text
 ) RETURNS bigint LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 DECLARE
   separator constant text := left(separators, 1);
   found_g bigint;
+  is_epoch boolean;
+  is_end boolean;
+  changed bigint;
 BEGIN
-  SELECT c.last_g INTO found_g FROM cursors AS c WHERE c.shard = of_shard FOR UPDATE;
-  IF found_g IS NULL THEN
-    RAISE EXCEPTION 'the books have no shard %', of_shard USING ERRCODE = 'RZ002';
-  END IF;
-  IF found_g <> first_g - 1 THEN
+  -- It is the lock, too.
+  UPDATE cursors AS c SET last_g = to_g WHERE c.shard = of_shard AND c.last_g = first_g - 1;
+  IF NOT FOUND THEN
+    SELECT c.last_g INTO found_g FROM cursors AS c WHERE c.shard = of_shard;
+    IF found_g IS NULL THEN
+      RAISE EXCEPTION 'the books have no shard %', of_shard USING ERRCODE = 'RZ002';
+    END IF;
     RETURN found_g;
   END IF;
-  IF NOT EXISTS (SELECT FROM system AS s WHERE s.epoch = of_epoch) THEN
+  SELECT s.epoch = of_epoch, j.hash = decode(last_hash, 'hex') INTO is_epoch, is_end
+  FROM system AS s LEFT JOIN journal AS j ON j.shard = of_shard AND j.g = first_g - 1;
+  IF is_epoch IS NOT TRUE THEN
     RAISE EXCEPTION 'the books are not of epoch %', of_epoch USING ERRCODE = 'RZ002';
   END IF;
-  IF NOT EXISTS (
-    SELECT FROM journal AS j WHERE j.shard = of_shard AND j.g = found_g AND j.hash = last_hash
-  ) THEN
+  IF is_end IS NOT TRUE THEN
+    UPDATE cursors AS c SET last_g = first_g - 1 WHERE c.shard = of_shard;
     RETURN -1;
   END IF;
 
-  PERFORM add_changes(
-    of_shard, separators, rest, new_entries, new_holds, ends,
-    accounts_, seqs_before, balances_before, limits_before, seqs_after, balances_after, limits_after,
-    helds_before, helds_after, states_before, states_after, worlds, transactions_
-  );
+  -- Not a query: as an expression it is called without one.
+  changed := add_changes(of_shard, separators, rest, new_entries, new_holds, ends, changes);
 
   WITH kept AS (
-    INSERT INTO journal (shard, g, time, events, previous, hash)
-    SELECT of_shard, r.g, r.time, coalesce(string_to_array(r.events, separator), '{}'), r.previous, r.hash
-    FROM unnest(
-      gs, row_times, string_to_array(row_events, separator || separator),
-      (last_hash || hashes)[:cardinality(hashes)], hashes
-    ) AS r (g, time, events, previous, hash)
+    INSERT INTO journal (shard, g, time, previous, hash, events)
+    SELECT of_shard, f[1]::bigint, f[2]::bigint, decode(f[3], 'hex'), decode(f[4], 'hex'), f[5:]
+    FROM (
+      SELECT string_to_array(unnest(string_to_array(journal_rows, separator || separator)), separator) AS f OFFSET 0
+    ) AS fields
     RETURNING g, events
   )
   INSERT INTO entries (
     seq, value, balance, credit_limit, time, event, account, kind, description, command, g, shard
   )
   SELECT e.*, kept.g, of_shard FROM kept, entries_of(kept.events) AS e;
-
-  UPDATE cursors AS c SET last_g = to_g WHERE c.shard = of_shard;
-  RETURN found_g;
+  RETURN first_g - 1;
 END
 $$;
 
@@ -395,6 +362,30 @@ BEGIN
     middle := (low + high) / 2;
     IF (SELECT e.time FROM entries AS e WHERE e.account = of_account AND e.seq = middle) < from_time THEN
       low := middle + 1;
+    ELSE
+      high := middle;
+    END IF;
+  END LOOP;
+  RETURN low;
+END
+$$;
+
+-- The first row of a shard's journal whose latest event is at or after a time; the latest row if there is none. Rows rise
+-- by time, but for those that a restore has put in place of what it found nowhere: they have the time of the restore, and
+-- are passed over.
+CREATE FUNCTION first_g(of_shard integer, latest bigint, from_time bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := 0;
+  high bigint := latest;
+  middle bigint;
+  next record;
+BEGIN
+  WHILE low < high LOOP
+    middle := (low + high) / 2;
+    SELECT j.g, j.time INTO next FROM journal AS j
+    WHERE j.shard = of_shard AND j.g >= middle AND NOT starts_with(j.events[1], 'm ') ORDER BY j.g LIMIT 1;
+    IF next.time < from_time THEN
+      low := next.g + 1;
     ELSE
       high := middle;
     END IF;

@@ -2,7 +2,7 @@ import type { AuditReport } from "../../../src/audit/report/audit-report.ts";
 import { type JournalHead, journalHash, type JournalRow } from "../../../src/ledger/journal.ts";
 import { type AuditedCluster, places } from "./audited-cluster.ts";
 
-const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "totals", "cursors", "journal"];
+const TABLES = ["accounts", "entries", "limits", "holds", "reversals", "cursors", "journal"];
 
 /** SQL, or what else is done to the books. */
 export type Damage = string | (() => Promise<void>);
