@@ -75,8 +75,11 @@ export const bounds = {
    * came in the meantime, or connects to Redis anew and sends the same commands again.
    */
   deadline_checks_skipped: 6,
-  /** Commands, or reads, in one call of the Redis function. Lua's stack holds 8,000 values; a command takes two. */
-  call_commands_max: 512,
+  /**
+   * Of the commands in one call of the Redis function, each of which weighs about as many as it costs transactions of the
+   * contest's route, or of reads. Redis does nothing else meanwhile: about 10 ms. Only what is atomic may be more.
+   */
+  call_weight_max: 512,
   /** If at least this many requests were in a call or waiting when it was answered, the next call waits for as many. */
   linger_requests_min: 4,
   /** But not longer than this. */
@@ -130,7 +133,7 @@ export const bounds = {
   outbox_look_milliseconds: 100,
   /** How often the writer ends holds that are due, and lets Redis forget the ids of requests that nobody sends again. */
   sweep_milliseconds: 1_000,
-  /** Calls for that, one after the other, as long as there are holds to end: 4,000 of them. */
+  /** Calls for that, one after the other, as long as there are holds to end: 4,000 of them. More are due in the next look. */
   sweep_calls_max: 20,
   /** Batches in one read of the outbox. */
   outbox_read_batches_max: 1_000,
@@ -211,7 +214,7 @@ assert(bounds.contest_description_characters_max * longestEscape * 2 < bounds.co
 assert(bounds.description_characters_max * longestEscape * 2 < bounds.body_bytes_max);
 assert(bounds.list_items_default <= bounds.list_items_max);
 assert(bounds.stop_milliseconds_max < bounds.connection_idle_seconds_max * 1000);
-assert(bounds.call_commands_max * 2 < 8000);
+assert(bounds.call_weight_max * 2 < 8000);
 assert(bounds.redis_ping_milliseconds < bounds.redis_silence_milliseconds_max);
 assert(bounds.decision_milliseconds_max < bounds.stop_milliseconds_max);
 // Where Redis is silent for less than requests wait, none of them fails, so the balancer must not turn them away.

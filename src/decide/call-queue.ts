@@ -52,7 +52,7 @@ export class CallQueue<Request, Answer> {
   /**
    * @param mayCall whether calls can be made now. When that becomes true again, call {@link wake}
    * @param call sends requests and returns one answer for each, in order. Throws CallLost or CallRefused
-   * @param weightOf how many of the commands that a call may have a request is
+   * @param weightOf how much of what a call may be a request is
    * @param lingerMilliseconds how long a call waits at most for clients that were just answered
    */
   constructor(
@@ -143,7 +143,11 @@ export class CallQueue<Request, Answer> {
     this.#call(batch.map((one) => one.request)).then(
       (answers) => {
         for (const [index, one] of batch.entries()) settle(one, answers[index]);
-        const outstanding = Math.min(batch.length + this.#waiting.length, bounds.call_commands_max);
+        // Where more is waiting than a call takes, it goes on at once.
+        const isMore = this.#countForCall() < this.#waiting.length;
+        const outstanding = isMore
+          ? 0
+          : Math.min(batch.length + this.#waiting.length, bounds.call_weight_max);
         this.#finish(outstanding < bounds.linger_requests_min ? 0 : outstanding);
       },
       (error: unknown) => {
@@ -165,7 +169,7 @@ export class CallQueue<Request, Answer> {
     let weight = 0;
     for (const [index, { request }] of this.#waiting.entries()) {
       weight += this.#weightOf(request);
-      if (weight > bounds.call_commands_max) return Math.max(1, index);
+      if (weight > bounds.call_weight_max) return Math.max(1, index);
     }
     return this.#waiting.length;
   }

@@ -318,16 +318,21 @@ export class ShardWriter {
       this.#trimmedG = lastG;
     }
     if (performance.now() >= this.#sweptAt + bounds.sweep_milliseconds) {
-      this.#sweptAt = performance.now();
-      await this.#sweep();
+      const now = performance.now();
+      if (await this.#sweep()) this.#sweptAt = now;
     }
   }
 
-  /** One call ends a few hundred holds at most. However many are due, keeping goes on after some calls. */
-  async #sweep(): Promise<void> {
+  /**
+   * One call ends a few hundred holds at most. However many are due, keeping goes on after some calls.
+   *
+   * @returns whether that was all
+   */
+  async #sweep(): Promise<boolean> {
     const { outbox, shard } = this.#options;
     for (let call = 0; call < bounds.sweep_calls_max; call += 1)
-      if ((await redisAnswer(outbox.sweep(shard, this.#epoch ?? "", this.#lastG))) === 0) return;
+      if ((await redisAnswer(outbox.sweep(shard, this.#epoch ?? "", this.#lastG))) === 0) return true;
+    return false;
   }
 
   /** Whether Redis does not have the batch, or has another one with its number. */
