@@ -119,17 +119,20 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     expect(found).toEqual(["command-doubled 3 16", "journal-differs 3 16", "redis-older 3 15"]);
   });
 
-  test("a client's key is one command for a day, and another one after it", async () => {
-    const day = 24 * 3600 * 1_000_000;
+  test("a client's key is one command for as long as was set at the least, and another one after it", async () => {
+    const hour = 3600 * 1_000_000;
     const used = (after: number) => [
       "UPDATE entries SET command = 'key:mine' WHERE account = '3' AND seq = 1",
       `UPDATE entries SET command = 'key:mine', time = (SELECT time + ${after} FROM entries WHERE account = '3' AND seq = 1)
        WHERE account = '5' AND seq = 15`,
     ];
-    const listed = async (after: number) =>
-      (await withBooks(...used(after))).filter((place) => place.startsWith("command"));
-    expect(await listed(day - 1)).toEqual(["command-doubled 5 15"]);
-    expect(await listed(day)).toEqual([]);
+    for (const hours of [24, 2]) {
+      const set = `UPDATE system SET key_hours_least = ${hours}`;
+      const listed = async (after: number) =>
+        (await withBooks(set, ...used(after))).filter((place) => place.startsWith("command"));
+      expect(await listed(hours * hour - 1)).toEqual(["command-doubled 5 15"]);
+      expect(await listed(hours * hour)).toEqual([]);
+    }
   });
 
   test("the same account and seq twice, with the key dropped", async () => {

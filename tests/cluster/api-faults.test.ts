@@ -40,6 +40,63 @@ describe.skipIf(serversMissing !== null)(
   },
 );
 
+/** One that HAProxy can keep to send it again, and one that is far larger than its buffer. */
+const BATCHES = [
+  { what: "a short batch without a key", commands: 20, note: "", key: null, isResent: true },
+  {
+    what: "a batch of 200 KiB with a key",
+    commands: 500,
+    note: "n".repeat(200),
+    key: "big",
+    isResent: false,
+  },
+] as const;
+
+describe.skipIf(serversMissing !== null)("the API killed that has a batch", () => {
+  for (const { what, commands, note, key, isResent } of BATCHES)
+    test(`${what}: each of its commands is applied once`, async () => {
+      const system = await LoadedCluster.start(seed, { roundRobin: false });
+      try {
+        const { cluster } = system;
+        const metadata = { note, more: note };
+        const body = {
+          atomic: false,
+          commands: Array.from({ length: commands }, () => ({
+            op: "transaction",
+            body: {
+              postings: [{ from: "@world", to: "1", amount: 1 }],
+              ...(note === "" ? {} : { metadata }),
+            },
+          })),
+        };
+        expect(JSON.stringify(body).length > 200 * 1024).toBe(!isResent);
+        const send = () => call(cluster.url, "POST", "/v1/batches", body, key).catch(() => null);
+        // What the API has sent to Redis by then is applied when nobody is left to answer it.
+        cluster.redis.process.signal("SIGSTOP");
+        const sent = send();
+        await Bun.sleep(300);
+        await cluster.apis[0]?.kill();
+        cluster.redis.process.signal("SIGCONT");
+        let answer = await sent;
+        expect(answer?.status ?? 503).toBe(isResent ? 200 : 503);
+        if (!isResent) {
+          expect(answer === null || Object(answer.body).outcome === "unknown").toBe(true);
+          answer = await send();
+          // Redis had it, and its outcomes are those of the first time.
+          expect(answer?.replayed).toBe(true);
+        }
+        const statuses = Object(answer?.body).results.map(({ status }: { status: number }) => status);
+        expect(statuses).toEqual(Array.from({ length: commands }, () => 201));
+        const account = await call(cluster.url, "GET", "/v1/accounts/1");
+        expect(account.body).toMatchObject({ balance: commands, seq: commands });
+        await system.books.drained();
+        expect(await system.books.faults()).toEqual([]);
+      } finally {
+        await system.dispose();
+      }
+    });
+});
+
 describe.skipIf(serversMissing !== null)(`HAProxy and the APIs, under load (seed ${seed})`, () => {
   let system: LoadedCluster;
   beforeAll(async () => {

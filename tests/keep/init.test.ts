@@ -183,6 +183,7 @@ describe.skipIf(serversMissing !== null)("razonete init", () => {
       [null, 48, 48],
       [2, 2, 2],
       [168, 168, 2],
+      [100, 100, 2],
     ] as const) {
       expect(await init(2, { keyHours })).toMatchObject({ keyHours: hours });
       const seconds = String(hours * 3600);
