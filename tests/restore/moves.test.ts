@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { z } from "zod";
 import { call } from "../support/api.ts";
-import { AuditedCluster } from "../audit/support/audited-cluster.ts";
+import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
+import { KeptBooks } from "../support/kept-books.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { NOTHING_MISSING, runRestore } from "../support/run-restore.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -17,41 +18,51 @@ const made = z.object({ id: z.string() });
 const wireHold = z.object({ state: z.string(), captured: z.number(), transaction: z.string().nullable() });
 
 describe.skipIf(serversMissing !== null)("razonete restore of transactions and holds", () => {
-  let system: AuditedCluster;
+  let cluster: Cluster;
+  let books: KeptBooks;
 
   beforeAll(async () => {
-    system = await AuditedCluster.start();
-    for (const id of ["payer", "payee"]) await system.open(900, null, { id });
+    cluster = await Cluster.start({ apis: 1 });
+    books = new KeptBooks(cluster);
+    for (const id of ["payer", "payee"]) await post("/v1/accounts", { id, unit: "BRL/2", credit_limit: 900 });
   });
-  afterAll(() => system[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await books.close();
+    await cluster[Symbol.asyncDispose]();
+  });
   afterEach(async () => {
     await startWriters();
-    await system.books.drained();
-    expect(await system.found()).toEqual([]);
+    await books.drained();
+    const audit = cluster.run("audit");
+    expect([audit.exitCode, audit.stdout.toString()]).toEqual([0, expect.stringContaining("Agreed.")]);
   });
 
-  const post = async (path: string, body: object): Promise<string> =>
-    made.parse(await system.call("POST", path, body)).id;
-  const get = async (path: string): Promise<unknown> =>
-    (await call(system.cluster.apiUrl(0), "GET", path)).body;
+  const send = (path: string, body: object, key: string | null = null) =>
+    call(cluster.apiUrl(0), "POST", path, body, key);
+  const post = async (path: string, body: object): Promise<string> => {
+    const answer = await send(path, body);
+    if (answer.status > 201) throw new Error(`${path}: ${answer.status}`);
+    return made.parse(answer.body).id;
+  };
+  const get = async (path: string): Promise<unknown> => (await call(cluster.apiUrl(0), "GET", path)).body;
   const stateOf = async (id: string) => account.parse(await get(`/v1/accounts/${id}`));
   const holdOf = async (id: string) => wireHold.parse(await get(`/v1/holds/${id}`));
   const hold = (amount: number, more: object = {}) => post("/v1/holds", { from: "payer", amount, ...more });
 
   async function killWriters(): Promise<void> {
-    for (const writer of system.cluster.writers) await writer.kill();
+    for (const writer of cluster.writers) await writer.kill();
   }
 
   async function startWriters(): Promise<void> {
     await killWriters();
-    for (const writer of system.cluster.writers) await writer.start();
+    for (const writer of cluster.writers) await writer.start();
   }
 
   /** Redis comes back with nothing, and is restored. */
   async function loseRedis(): Promise<void> {
     // What was answered last is published after the answer.
     await Bun.sleep(200);
-    const { redis } = system.cluster;
+    const { redis } = cluster;
     await redis.process.stop();
     redis.forget();
     await redis.process.start();
@@ -59,18 +70,17 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
   }
 
   async function restore(): Promise<void> {
-    expect(runRestore(system.cluster, "--force", "--yes")).toMatchObject({ missing: NOTHING_MISSING });
-    await system.cluster.balanced();
+    expect(runRestore(cluster, "--force", "--yes")).toMatchObject({ missing: NOTHING_MISSING });
+    await cluster.balanced();
     // An API may not have seen the new epoch yet: then it answers its first request with 503.
     await eventually("it answers", async () => {
       const body = { postings: [{ from: "@world", to: "1", amount: 1 }] };
-      return (await call(system.cluster.apiUrl(0), "POST", "/v1/transactions", body)).status === 201;
+      return (await send("/v1/transactions", body)).status === 201;
     });
   }
 
   /** What Redis has of holds and reversals. */
   async function inRedis(): Promise<Readonly<Record<string, unknown>>> {
-    const { cluster } = system;
     const found: Record<string, unknown> = {};
     const expiries = await cluster.redisCommand("ZRANGE", `${PREFIX}expiries`, "0", "-1", "WITHSCORES");
     for (const kind of ["hold", "reversed"]) {
@@ -82,7 +92,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
 
   /** Whether it is there for good; else it is forgotten in a day. */
   async function isKept(key: string): Promise<boolean> {
-    const left = Number(await system.cluster.redisCommand("TTL", key));
+    const left = Number(await cluster.redisCommand("TTL", key));
     if (left >= 0) expect(86_400 - left).toBeLessThan(300);
     return left === -1;
   }
@@ -93,13 +103,13 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
     await hold(2);
     const [some, nothing, released] = [await hold(3, details), await hold(4), await hold(5)];
     await hold(6, { expires_in: 1 });
-    await system.call("POST", `/v1/holds/${some}/capture`, { amount: 2, to: "payee" });
-    await system.call("POST", `/v1/holds/${nothing}/capture`, { amount: 0 });
-    await system.call("POST", `/v1/holds/${released}/release`, {});
+    await post(`/v1/holds/${some}/capture`, { amount: 2, to: "payee" });
+    await post(`/v1/holds/${nothing}/capture`, { amount: 0 });
+    await post(`/v1/holds/${released}/release`, {});
     const moved = await post("/v1/transactions", { postings: [{ from: "payer", to: "payee", amount: 7 }] });
     await post(`/v1/transactions/${moved}/reversal`, {});
     await eventually("the hold has expired", async () => (await stateOf("payer")).held === 3);
-    await system.books.drained();
+    await books.drained();
     const before = await inRedis();
     expect(Object.keys(before)).toHaveLength(6 + 1 + 1);
     await restore();
@@ -111,10 +121,10 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
   test("an open hold, kept or not, is captured after it, once, and what it moved stays", async () => {
     const start = await stateOf("payer");
     const [first, second] = [await hold(40), await hold(30)];
-    await system.books.drained();
+    await books.drained();
     await killWriters();
     const third = await hold(20, { to: "payee" });
-    await system.call("POST", `/v1/holds/${first}/capture`, { amount: 15, to: "payee" });
+    await post(`/v1/holds/${first}/capture`, { amount: 15, to: "payee" });
     await loseRedis();
     await startWriters();
     expect(await stateOf("payer")).toEqual({
@@ -127,10 +137,10 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
       [`/v1/holds/${second}/capture`, { amount: 1 }],
       [`/v1/holds/${third}/capture`, {}],
     ] as const)
-      await system.call("POST", path, body);
+      await post(path, body);
     for (const id of [first, second, third])
       for (const end of ["capture", "release"])
-        expect(await call(system.cluster.apiUrl(0), "POST", `/v1/holds/${id}/${end}`, {})).toMatchObject({
+        expect(await send(`/v1/holds/${id}/${end}`, {})).toMatchObject({
           status: 422,
           body: { type: "urn:razonete:problem:hold-not-open", state: "captured" },
         });
@@ -149,13 +159,12 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
 
   test("a capture sent again with its key gets the same answer, and moves nothing more", async () => {
     const id = await hold(11);
-    const send = () =>
-      call(system.cluster.apiUrl(0), "POST", `/v1/holds/${id}/capture`, { amount: 9 }, `key-${id}`);
-    const first = await send();
+    const capture = () => send(`/v1/holds/${id}/capture`, { amount: 9 }, `key-${id}`);
+    const first = await capture();
     expect(first).toMatchObject({ status: 200, replayed: false, body: { state: "captured", captured: 9 } });
     await loseRedis();
     const { balance } = await stateOf("payer");
-    expect(await send()).toMatchObject({ status: 200, replayed: true, body: first.body });
+    expect(await capture()).toMatchObject({ status: 200, replayed: true, body: first.body });
     expect((await stateOf("payer")).balance).toBe(balance);
   });
 
@@ -166,8 +175,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
     const [first, second] = [await post("/v1/transactions", body), await post("/v1/transactions", body)];
     const reversal = await post(`/v1/transactions/${first}/reversal`, {});
     await loseRedis();
-    const reverse = (id: string) =>
-      call(system.cluster.apiUrl(0), "POST", `/v1/transactions/${id}/reversal`, {});
+    const reverse = (id: string) => send(`/v1/transactions/${id}/reversal`, {});
     expect(await reverse(first)).toMatchObject({
       status: 422,
       body: { type: "urn:razonete:problem:already-reversed", reversal },
@@ -186,7 +194,7 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
   test("holds that expired while nothing ran end once", async () => {
     const { held } = await stateOf("payer");
     const ids = [await hold(8, { expires_in: 2 }), await hold(8, { expires_in: 2 })];
-    await system.books.drained();
+    await books.drained();
     await killWriters();
     ids.push(await hold(8, { expires_in: 1 }));
     await Bun.sleep(2_200);
@@ -197,12 +205,11 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions and h
       const states = await Promise.all(ids.map(holdOf));
       return states.every(({ state }) => state === "expired");
     });
-    await system.books.drained();
-    const events = await system.books.sql<{ id: string; count: number }[]>`
+    await books.drained();
+    const events = await books.sql<{ id: string; count: number }[]>`
       SELECT split_part(text, ' ', 3) AS id, count(*) FROM journal, unnest(events) AS e (text)
       WHERE text LIKE 'e %' GROUP BY 1`;
     for (const id of ids) expect(events.find((event) => event.id === id)?.count).toBe(1);
-    for (const id of ids)
-      expect((await call(system.cluster.apiUrl(0), "POST", `/v1/holds/${id}/capture`, {})).status).toBe(422);
+    for (const id of ids) expect((await send(`/v1/holds/${id}/capture`, {})).status).toBe(422);
   });
 });

@@ -2,15 +2,14 @@ import { openingHash } from "../../ledger/content-hash.ts";
 import { formatDetails, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
 import { stepsOf } from "../../keep/account-steps.ts";
-import { type AccountId, type AccountState, WORLD } from "../../ledger/account.ts";
+import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import { eventId } from "../../ledger/event-id.ts";
 import type { AccountTable } from "../books/account-table.ts";
 import { limitsPassed } from "../event-faults.ts";
-import type { FindingName } from "../report/audit-report.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
-import { JournalAccounts } from "./journal-accounts.ts";
+import { JournalAccounts, type OnMisfit } from "./journal-accounts.ts";
 import { JournalTotals } from "./journal-totals.ts";
 import {
   ACCOUNT,
@@ -31,13 +30,6 @@ import type { TextHash } from "./text-hash.ts";
  * RowSums. Until it returns, `EventRows.text` is that of the row.
  */
 export type OnRow = (kind: RowKind, key: number, place: number, hash: number, sign: 1 | -1) => void;
-
-/** Where an event is not what follows on those before, or does not fit itself. */
-export type OnMisfit = (
-  name: FindingName,
-  account: { readonly id: AccountId; readonly seq: number },
-  detail: string,
-) => void;
 
 type Ending = Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>;
 

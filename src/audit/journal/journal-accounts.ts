@@ -1,10 +1,17 @@
-import { type AccountState, type AccountStatus } from "../../ledger/account.ts";
+import type { AccountId, AccountState, AccountStatus } from "../../ledger/account.ts";
 import { parseEvent } from "../../ledger/event.ts";
 import { type AccountTable, withRoomFor } from "../books/account-table.ts";
-import type { OnMisfit } from "./event-rows.ts";
+import type { FindingName } from "../report/audit-report.ts";
 
 /** By their number. */
 const STATES: readonly AccountStatus[] = ["open", "frozen", "closed"];
+
+/** Where an event is not what follows on those before, or does not fit itself. */
+export type OnMisfit = (
+  name: FindingName,
+  account: { readonly id: AccountId; readonly seq: number },
+  detail: string,
+) => void;
 
 interface OpenedAccount {
   readonly creditLimit: number;

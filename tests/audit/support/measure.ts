@@ -29,7 +29,6 @@ const FILE_BATCH = Number(process.env["FILE_BATCH"] ?? 10);
 const BATCH_ENTRIES = 50;
 
 /** Every second entry is a debit of 900, the others are credits of 1000. The same text in PostgreSQL and Lua. */
-const KIND = "CASE s % 2 WHEN 1 THEN 'credit' ELSE 'debit' END";
 const VALUE = "CASE s % 2 WHEN 1 THEN 1000 ELSE 900 END";
 const BALANCE = "s / 2 * 100 + CASE s % 2 WHEN 1 THEN 1000 ELSE 0 END";
 
@@ -41,10 +40,9 @@ const FILL_BOOKS = (accounts: number, each: number): string => `
   INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
   SELECT ${ID}, 'BRL/2', 100000, ${BALANCE}, s, 1, 'initial' FROM generate_series(1, ${accounts}::bigint) AS a, (SELECT ${each}::bigint) AS e (s);
   INSERT INTO limits SELECT ${ID}, 1, 100000, 0, 'initial', 1 FROM generate_series(1, ${accounts}) AS a;
-  INSERT INTO entries
-  SELECT ${ID}, s, ${KIND}, ${VALUE}, ${BALANCE}, 100000, 'descricao', 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a,
-    1700000000000000 + s * ${accounts} + a
-  FROM generate_series(1, ${each}::bigint) AS s, generate_series(1, ${accounts}::bigint) AS a;
+  UPDATE totals SET accounts = ${accounts}, transactions = ${accounts} * ${each}::bigint, balances = ${accounts} * t.balance,
+    world = -${accounts} * t.balance
+  FROM (SELECT ${BALANCE} AS balance FROM (SELECT ${each}::bigint) AS e (s)) AS t;
   ANALYZE`;
 
 /** Batches of fifty entries. Of entries that are the same everywhere, so that nothing has to be sorted. */
@@ -95,6 +93,14 @@ const FILL_REDIS = `
     redis.call('ZADD', 'razonete:{0}:statement:' .. id, unpack(entries))
   end`;
 
+/** The entries that the journal has, in its order. */
+const FILL_ENTRIES = `
+  INSERT INTO entries (
+    seq, value, balance, credit_limit, time, g, shard, event, account, kind, description, command
+  )
+  SELECT e.seq, e.value, e.balance, e.credit_limit, e.time, j.g, j.shard, e.event, e.account, e.kind, e.description, e.command
+  FROM journal AS j, LATERAL entries_of(j.events) AS e`;
+
 const [system, accountsText, eachText, waitingText = "0"] = process.argv.slice(2);
 const accounts = Number(accountsText);
 const waiting = Number(waitingText);
@@ -112,6 +118,7 @@ async function measureCluster(): Promise<void> {
     await sql`SET statement_timeout = 0`;
     await sql.unsafe(FILL_BOOKS(accounts, each));
     await sql.unsafe(FILL_JOURNAL(accounts, each));
+    await sql.unsafe(FILL_ENTRIES);
     await sql.unsafe("VACUUM ANALYZE");
     const [cursor] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors`;
     const lastG = cursor?.last_g ?? 0;
