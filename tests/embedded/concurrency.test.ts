@@ -190,6 +190,7 @@ describe(`many clients at once on one process (seed ${seed})`, () => {
 
 /** What a client of the killed ledger knows of one of its keys. */
 interface Attempt {
+  readonly what: "transfer" | "hold" | "capture" | "release";
   readonly path: string;
   readonly body: object;
   readonly key: string;
@@ -201,8 +202,13 @@ test(`killed in between and started again, nothing is lost or doubled, and holds
   const random = new Random(seed);
   const attempts: Attempt[] = [];
   const holds: string[] = [];
-  const attempt = async (url: string, path: string, body: object): Promise<Reply | null> => {
-    const made: Attempt = { path, body, key: `k${attempts.length}`, reply: null };
+  const attempt = async (
+    url: string,
+    what: Attempt["what"],
+    path: string,
+    body: object,
+  ): Promise<Reply | null> => {
+    const made: Attempt = { what, path, body, key: `k${attempts.length}`, reply: null };
     attempts.push(made);
     made.reply = await send(url, path, body, made.key).catch(() => null);
     return made.reply;
@@ -210,15 +216,17 @@ test(`killed in between and started again, nothing is lost or doubled, and holds
   const client = async (url: string, ending: AbortSignal): Promise<void> => {
     while (!ending.aborted) {
       const [from, to] = random.integer(0, 1) === 0 ? ["x", "y"] : ["y", "x"];
-      await attempt(url, "/v1/transactions", { postings: [{ from, to, amount: random.integer(1, 50) }] });
+      await attempt(url, "transfer", "/v1/transactions", {
+        postings: [{ from, to, amount: random.integer(1, 50) }],
+      });
       const short = { from, amount: random.integer(1, 20), expires_in: random.integer(1, 2) };
-      const reply = await attempt(url, "/v1/holds", short);
+      const reply = await attempt(url, "hold", "/v1/holds", short);
       if (reply?.status !== 201) continue;
       const { id } = wireHold.parse(reply.body);
       holds.push(id);
       if (random.integer(0, 2) === 0) continue;
       const end = random.integer(0, 1) === 0 ? "capture" : "release";
-      await attempt(url, `/v1/holds/${id}/${end}`, {});
+      await attempt(url, end, `/v1/holds/${id}/${end}`, {});
     }
   };
   for (let round = 0; round < 6; round += 1) {
@@ -238,10 +246,10 @@ test(`killed in between and started again, nothing is lost or doubled, and holds
   await using server = await startServer({ data: folder.path });
   const { url } = server;
   let unanswered = 0;
-  const done: string[] = [];
-  for (const { path, body, key, reply } of attempts) {
+  const done: Attempt["what"][] = [];
+  for (const { what, path, body, key, reply } of attempts) {
     const again = await send(url, path, body, key);
-    if (again.status < 300) done.push(path.replace(/[^/]*(?=\/\w+$)/, "id"));
+    if (again.status < 300) done.push(what);
     if (reply === null) unanswered += 1;
     else expect(again).toEqual({ ...reply, replayed: true });
   }
@@ -252,10 +260,10 @@ test(`killed in between and started again, nothing is lost or doubled, and holds
   );
   // Each of the two accounts has its opening balance, and what its own keys did, once.
   const counts = countBy(done, String);
-  const entries = 2 + 2 * (counts["/id/transactions"] ?? 0) + (counts["/v1/holds/id/capture"] ?? 0);
+  const entries = 2 + 2 * (counts["transfer"] ?? 0) + (counts["capture"] ?? 0);
   expect((await account(url, "x")).seq + (await account(url, "y")).seq).toBe(entries);
   const ended = (await Promise.all(["x", "y"].map((id) => holdsOf(url, id)))).flat();
-  expect(ended.length).toBe(counts["/id/holds"] ?? 0);
+  expect(ended.length).toBe(counts["hold"] ?? 0);
   expect(holds.filter((id) => !ended.some((hold) => hold.id === id))).toEqual([]);
   expect(Object.keys(countBy(ended, ({ state }) => state)).toSorted()).toEqual([
     "captured",
