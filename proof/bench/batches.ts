@@ -8,6 +8,7 @@ import {
   cpuOf,
   processesOf,
   spread,
+  WARM_UP,
   warmUp,
 } from "./measurement.ts";
 import { openAccounts, transactionsIn } from "./open-accounts.ts";
@@ -41,6 +42,9 @@ export interface BatchesBenchResult {
 /** The most that any other ledger was published to do: transactions a second, on three machines of 8 cores. */
 const MARK = 106_000;
 
+/** On a busy machine these take a while; before them, the JIT compilers are what is measured. */
+const WARM_UP_TRANSACTIONS = 20_000;
+
 /**
  * Measures transfers between accounts in batches of 50, each checked against its limit, beside a bare server that parses
  * the same bodies. In turn, in one run: quote the ratios, and the CPU by process.
@@ -65,8 +69,12 @@ export async function benchBatches(
     const load = { seconds, accounts, what: "batches", signal: signals.stop } as const;
     for (const target of [bare, ...ledgers]) {
       if (target !== bare) await openAccounts(target.url, accounts);
-      const warmed = await warmUp(target, load);
-      if (target !== bare) counts.set(target, { answered: warmed.requests, inFlight: 32 });
+      const counted = { answered: 0, inFlight: 0 };
+      while (counted.answered < WARM_UP_TRANSACTIONS) {
+        counted.answered += (await warmUp(target, load)).requests;
+        counted.inFlight += WARM_UP.connections;
+      }
+      if (target !== bare) counts.set(target, counted);
     }
     for (const each of connections) {
       const title = `${shape}, ${each} connections, ${grouped(accounts, 0)} accounts`;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { accountOfRow } from "../../src/decide/function-codec.ts";
 import { connectRedis, headKey, outboxKey, type Redis } from "../../src/decide/redis-client.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
+import { openingHash } from "../../src/ledger/content-hash.ts";
 import { type Account, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
 import { formatEvent, formatRow } from "../../src/ledger/event.ts";
 import type { StackDescription } from "../../src/stack/stack-file.ts";
@@ -57,6 +58,8 @@ export class Filler implements AsyncDisposable {
         };
         events.push(formatEvent({ type: "open", id: newRequestId(), content: null, ...opening }));
         rows.push(accountKey(account), formatRow({ ...OPENED, time, openedAt: time }));
+        // What it was opened with, and no name or metadata.
+        rows.push(`razonete:{${SHARD}}:details:${account}`, `${openingHash(opening)} `);
       }
       await this.#decided(events, rows, [], time);
       this.#onStep(last - first + 1);

@@ -27,7 +27,7 @@ export interface BenchSample {
 
 export type BenchLoad = Omit<WrkLoad, "url">;
 
-const WARM_UP = { connections: 32, seconds: 3 } as const;
+export const WARM_UP = { connections: 32, seconds: 3 } as const;
 /** From this share on, the output has a note. */
 const GENERATOR_NOTED = 0.9;
 
