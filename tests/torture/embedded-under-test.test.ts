@@ -80,27 +80,28 @@ describe("the embedded ledger under test", () => {
     expect((await inject({ type: "nats-emptied" }, 10)).skipped).toContain("one process");
   });
 
-  test("reads its books, each entry with the limit that it had to keep", async () => {
-    const change = (limite: number) =>
-      fetch(`${system.url}/clientes/1`, { method: "PATCH", body: JSON.stringify({ limite }) });
+  test("reads its books", async () => {
+    const change = (limit: number) =>
+      fetch(`${system.url}/v1/accounts/1`, {
+        method: "PATCH",
+        body: JSON.stringify({ credit_limit: limit }),
+      });
     expect((await change(5)).status).toBe(200);
     expect(await transact(7)).toBe(200);
     expect((await change(6)).status).toBe(200);
     expect(await transact(8)).toBe(200);
-    const { accounts, entries, limits, journal } = await system.books();
+    const { accounts, entries, holds, journal } = await system.books();
     expect(journal[0]).toMatchObject({ shard: 0, g: 0, previous: "00".repeat(32) });
     const latest = expect.stringMatching(/^c 1 \d+ \d+ 8 \d+ 6 req:\S+ stage$/);
     expect(journal.at(-1)).toMatchObject({ events: [latest], previous: journal.at(-2)?.hash });
-    expect(accounts[0]).toEqual({ account: "1", name: null, command: "initial" });
-    expect(limits.filter(({ account }) => account === "1")).toMatchObject([
-      { version: 1, creditLimit: 100_000, afterSeq: 0, command: "initial" },
-      { version: 2, creditLimit: 5, afterSeq: entries.length - 2 },
-      { version: 3, creditLimit: 6, afterSeq: entries.length - 1 },
-    ]);
+    const balance = entries.findLast(({ account }) => account === "1")?.balance;
+    const money = { creditLimit: 6, balance, held: 0, seq: entries.length };
+    expect(accounts[0]).toEqual({ account: "1", unit: "BRL/2", state: "open", ...money } as never);
+    expect(holds).toEqual([]);
     expect(entries.slice(-3)).toMatchObject([
-      { creditLimit: 100_000, value: 1, kind: "credit", description: "stage" },
-      { creditLimit: 5, value: 7, seq: entries.length - 1 },
-      { creditLimit: 6, value: 8, seq: entries.length, account: "1", time: expect.any(Number) },
+      { value: 1, kind: "credit", description: "stage", counterparty: null, reference: null },
+      { value: 7, seq: entries.length - 1 },
+      { value: 8, seq: entries.length, account: "1", time: expect.any(Number) },
     ]);
   });
 

@@ -12,6 +12,17 @@ import { resultWith } from "./support/results.ts";
 
 const LOAD_ENDED_AT = 60_000;
 
+const ACCEPTED: Answer = { type: "accepted", accounts: [], transaction: null, hold: null, replayed: false };
+const REFUSED = {
+  type: "refused",
+  problem: "limit-exceeded",
+  account: null,
+  index: null,
+  other: null,
+  replayed: false,
+} as const;
+const BATCH: Operation = { type: "batch", atomic: true, commands: [] };
+
 function fault(beganAt: number, undoneAt: number, skipped: string | null = null): FaultRecord {
   const lastsMilliseconds = undoneAt - beganAt;
   const action = { type: "nats-emptied" } as const;
@@ -88,17 +99,18 @@ describe("the outage of a fault", () => {
     expect(isAlone(fault(8_000, 10_500))).toBe(false);
   });
 
-  test("ends with a decision on a transaction, accepted or refused, and with nothing else", () => {
+  test("ends with a decision on a command, accepted or refused, and with nothing else", () => {
     const transact: Operation = { type: "transact", account: "1", kind: "debit", value: 1, description: "x" };
     const answers: readonly (readonly [Operation, Answer])[] = [
-      [transact, { type: "accepted", account: "1", creditLimit: 1, balance: 0, replayed: false }],
-      [transact, { type: "refused", problem: "limit-exceeded", replayed: false }],
+      [transact, ACCEPTED],
+      [BATCH, { type: "batch", results: [ACCEPTED], refused: null }],
+      [transact, REFUSED],
       [transact, { type: "unknown", reason: "" }],
       [transact, { type: "not-done" }],
       [transact, { type: "odd", reason: "" }],
       [
         { type: "statement", account: "1" },
-        { type: "refused", problem: "account-not-found", replayed: false },
+        { ...REFUSED, problem: "account-not-found" },
       ],
     ];
     const attempts = answers.map(([operation, answer], index): Attempt => ({
@@ -109,7 +121,7 @@ describe("the outage of a fault", () => {
       endedAt: 9 - index,
       answer,
     }));
-    expect(decisionsOf(attempts)).toEqual([8, 9]);
+    expect(decisionsOf(attempts)).toEqual([7, 8, 9]);
   });
 });
 

@@ -38,7 +38,7 @@ function found(...events: readonly string[]): string[] {
 }
 
 describe("the ledger made anew from the journal", () => {
-  test.each([
+  test.each<string[]>([
     ["a capture", HOLD, CAPTURE],
     ["a release", HOLD, RELEASE],
     ["an expiry", HOLD, EXPIRY],

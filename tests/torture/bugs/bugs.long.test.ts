@@ -15,6 +15,8 @@ import { commandsWith } from "./support/commands.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
+const made = z.object({ id: z.string() });
+const shownAccount = z.object({ balance: z.int(), available: z.int() });
 const shownStatement = z.object({ saldo: z.object({ total: z.int() }) });
 
 /**
@@ -51,6 +53,12 @@ const CASES: Readonly<Record<BugName, Case>> = {
     missing: noRecord,
   },
   "read-then-write": { scenarios: [bothApis] },
+  "hold-not-counted": { scenarios: [heldAndSpent], options: { apis: 1 } },
+  "captured-after-expiry": { scenarios: [expiredAndCaptured], options: { apis: 1 } },
+  "captured-twice": { scenarios: [capturedTwice], options: { apis: 1 } },
+  "postings-one-by-one": { scenarios: [secondPostingRefused], options: { apis: 1 } },
+  "batch-in-part": { scenarios: [secondCommandRefused], options: { apis: 1 } },
+  "reversed-twice": { scenarios: [takenBackTwice], options: { apis: 1 } },
 };
 
 describe.skipIf(serversMissing !== null)("a bug that is built in", () => {
@@ -215,6 +223,81 @@ async function bothApis(cluster: Cluster): Promise<string | null> {
     if (balances.size < told) return `${told} credits led to only ${balances.size} balances`;
   }
   return null;
+}
+
+/** More than what is left beside a hold. */
+async function heldAndSpent({ url }: Cluster): Promise<string | null> {
+  const available = (await account(url, "2")).available;
+  await call(url, "POST", "/v1/holds", { from: "2", amount: available });
+  const { status } = await call(url, "POST", "/clientes/2/transacoes", {
+    valor: 1,
+    tipo: "d",
+    descricao: "d",
+  });
+  return status === 422 ? null : `a debit of what is held was answered with ${status}`;
+}
+
+/** Holds of a second, each captured once it is over. */
+async function expiredAndCaptured({ url }: Cluster): Promise<string | null> {
+  for (let times = 0; times < 10; times += 1) {
+    const hold = await held(url, 1, 1);
+    await Bun.sleep(1_020);
+    const { status } = await call(url, "POST", `/v1/holds/${hold}/capture`);
+    if (status !== 422) return `a capture of what has expired was answered with ${status}`;
+  }
+  return null;
+}
+
+async function capturedTwice({ url }: Cluster): Promise<string | null> {
+  const hold = await held(url, 5, 60);
+  await call(url, "POST", `/v1/holds/${hold}/capture`);
+  const { status } = await call(url, "POST", `/v1/holds/${hold}/capture`);
+  return status === 422 ? null : `the second capture was answered with ${status}`;
+}
+
+async function secondPostingRefused({ url }: Cluster): Promise<string | null> {
+  const postings = [
+    { from: "4", to: "@world", amount: 10_000_000_000 },
+    { from: "@world", to: "3", amount: 7 },
+  ];
+  const before = (await account(url, "3")).balance;
+  const { status } = await call(url, "POST", "/v1/transactions", { postings });
+  const after = (await account(url, "3")).balance;
+  return status === 422 && after === before
+    ? null
+    : `${status}, and the balance went from ${before} to ${after}`;
+}
+
+async function secondCommandRefused({ url }: Cluster): Promise<string | null> {
+  const posting = (from: string, to: string, amount: number) => ({
+    op: "transaction",
+    body: { postings: [{ from, to, amount }] },
+  });
+  const commands = [posting("@world", "3", 7), posting("4", "@world", 10_000_000_000)];
+  const before = (await account(url, "3")).balance;
+  const { status } = await call(url, "POST", "/v1/batches", { atomic: true, commands });
+  const after = (await account(url, "3")).balance;
+  return status === 422 && after === before
+    ? null
+    : `${status}, and the balance went from ${before} to ${after}`;
+}
+
+async function takenBackTwice({ url }: Cluster): Promise<string | null> {
+  const postings = [{ from: "@world", to: "3", amount: 7 }];
+  const { body } = await call(url, "POST", "/v1/transactions", { postings });
+  const path = `/v1/transactions/${made.parse(body).id}/reversal`;
+  await call(url, "POST", path);
+  const { status } = await call(url, "POST", path);
+  return status === 422 ? null : `the second reversal was answered with ${status}`;
+}
+
+async function held(url: string, amount: number, seconds: number): Promise<string> {
+  const { body } = await call(url, "POST", "/v1/holds", { from: "4", amount, expires_in: seconds });
+  return made.parse(body).id;
+}
+
+async function account(url: string, id: string): Promise<z.infer<typeof shownAccount>> {
+  return shownAccount.parse((await call(url, "GET", `/v1/accounts/${id}`)).body);
 }
 
 /** Once the writers have kept everything or ended: what is wrong with the books. */

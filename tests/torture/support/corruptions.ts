@@ -1,8 +1,9 @@
 import type { Violation } from "../../../proof/torture/check/checker-types.ts";
-import type { Attempt, ShownStatement } from "../../../proof/torture/clients/history.ts";
+import type { Accepted, Attempt, Command, ShownAccount } from "../../../proof/torture/clients/history.ts";
+import { journalHash } from "../../../src/ledger/journal.ts";
 import type { Random } from "../../support/random.ts";
 import type { Round } from "./simulated-clients.ts";
-import { type Books, byAccount, type Entry, type Limit, isoTime } from "./simulated-ledger.ts";
+import type { Books } from "./simulated-ledger.ts";
 
 /** Harm done to a history that was right, or to its books. */
 export interface Corruption {
@@ -13,12 +14,13 @@ export interface Corruption {
   readonly do: (rounds: Round[], random: Random) => boolean;
 }
 
-type Transact = Extract<Attempt["operation"], { type: "transact" }>;
-type Accepted = Extract<Attempt["answer"], { type: "accepted" }>;
+/** A command that was asked for once, accepted at once and kept, of the last round; with the place of its event. */
 export interface Own {
   readonly attempt: Attempt & { readonly answer: Accepted };
-  readonly operation: Transact;
-  readonly entry: Entry;
+  readonly operation: Command;
+  readonly g: number;
+  readonly index: number;
+  readonly text: string;
 }
 
 export function last(rounds: readonly Round[]): Round {
@@ -31,42 +33,46 @@ export function pickFrom<T>(random: Random, values: readonly T[]): T | undefined
   return values.length === 0 ? undefined : random.pick(values);
 }
 
-export function ofAccount(books: Books, account: string): { entries: Entry[]; limits: Limit[] } {
-  return {
-    entries: books.entries.filter((entry) => entry.account === account),
-    limits: books.limits.filter((limit) => limit.account === account),
-  };
+/** The rows of the journal that are of the last round. */
+export function newRows(rounds: readonly Round[]): Books["journal"] {
+  const known = rounds.at(-2)?.books.journal.length ?? 1;
+  return last(rounds).books.journal.slice(known);
 }
 
-/** Puts other entries in the place of an account's, with the seqs and balances that they then have. */
-export function setEntries(books: Books, account: string, entries: readonly Entry[]): void {
-  let balance = 0;
-  let time = 0;
-  const chain = entries.map((entry, index) => {
-    balance += entry.kind === "credit" ? entry.value : -entry.value;
-    time = Math.max(entry.time, time + 1);
-    return { ...entry, account, seq: index + 1, balance, time };
-  });
-  books.entries = [...books.entries.filter((entry) => entry.account !== account), ...chain].toSorted(
-    (a, b) => byAccount(a, b) || a.seq - b.seq,
-  );
-}
-
-/** The transactions that were asked for once, accepted at once and kept, of the last round. */
-export function own(rounds: readonly Round[], keyed?: boolean): Own[] {
-  const { attempts, books } = last(rounds);
+export function own(rounds: readonly Round[]): Own[] {
   const tries = new Map<string, number>();
-  for (const { key } of rounds.flatMap((round) => round.attempts)) {
+  for (const { key } of rounds.flatMap((round) => round.attempts))
     if (key !== null) tries.set(key, (tries.get(key) ?? 0) + 1);
-  }
-  const entries = new Map(books.entries.map((entry) => [entry.description, entry]));
-  return attempts.flatMap((attempt) => {
+  const events = newRows(rounds).flatMap(({ g, events: texts }) =>
+    texts.map((text, index) => ({ g, index, text })),
+  );
+  return last(rounds).attempts.flatMap((attempt): Own[] => {
     const { operation, answer, key } = attempt;
-    if (operation.type !== "transact" || answer.type !== "accepted" || answer.replayed) return [];
+    if (operation.type === "batch" || answer.type !== "accepted" || answer.replayed) return [];
+    if (operation.type === "statement" || operation.type.startsWith("read-")) return [];
+    if (operation.type === "open" && operation.account !== null) return [];
     if (key !== null && tries.get(key) !== 1) return [];
-    if (keyed !== undefined && keyed !== (key !== null)) return [];
-    const entry = entries.get(operation.description);
-    return entry === undefined ? [] : [{ attempt: { ...attempt, answer }, operation, entry }];
+    const mark = key === null ? markOf(operation as Command) : ` key:${key} `;
+    const event = events.find(({ text }) => mark !== null && /^[^px]/.test(text) && text.includes(mark));
+    return event === undefined
+      ? []
+      : [{ attempt: { ...attempt, answer }, operation: operation as Command, ...event }];
+  });
+}
+
+function markOf(command: Command): string | null {
+  if (command.type === "transact") return ` ${command.description}`;
+  if (command.type === "open") return `"name":"${command.name}"`;
+  return "reference" in command ? `"reference":"${command.reference}"` : null;
+}
+
+/** Commands of this type. */
+export function ownOf<Type extends Command["type"]>(rounds: readonly Round[], type: Type) {
+  return own(rounds).flatMap((one) => {
+    const { operation } = one;
+    return operation.type === type
+      ? [{ ...one, operation: operation as Extract<Command, { type: Type }> }]
+      : [];
   });
 }
 
@@ -82,28 +88,38 @@ export function add(rounds: readonly Round[], attempt: Omit<Attempt, "number">):
   last(rounds).attempts.push({ ...attempt, number });
 }
 
-export function statements(
-  rounds: readonly Round[],
-): { attempt: Attempt; seen: ShownStatement; account: string }[] {
+/** The accounts that were read. */
+export function readAccounts(rounds: readonly Round[]): { attempt: Attempt; shown: ShownAccount }[] {
   return last(rounds).attempts.flatMap((attempt) => {
     const { answer, operation } = attempt;
-    if (answer.type !== "statement" || operation.type !== "statement") return [];
-    return [{ attempt, seen: answer.statement, account: operation.account }];
+    return operation.type === "read-account" && answer.type === "account"
+      ? [{ attempt, shown: answer.account }]
+      : [];
   });
 }
 
-/** The statement after so many entries, as the account's limit was just before the next one. */
-export function statementAfter(books: Books, account: string, count: number): ShownStatement {
-  const { entries, limits } = ofAccount(books, account);
-  const limit = limits.filter(({ afterSeq }) => afterSeq <= count).at(-1);
-  const newest = entries[count - 1];
-  return {
-    balance: newest?.balance ?? 0,
-    creditLimit: limit?.creditLimit ?? 0,
-    readAt: isoTime((newest?.time ?? 1_700_000_000_000_000) + 1),
-    entries: entries
-      .slice(Math.max(0, count - 10), count)
-      .toReversed()
-      .map(({ kind, value, description, time }) => ({ kind, value, description, time: isoTime(time) })),
-  };
+/** Puts other events into a batch of the last round, with all the hashes that follow. */
+export function setEvents(
+  rounds: readonly Round[],
+  g: number,
+  change: (events: readonly string[]) => string[],
+): void {
+  const { books } = last(rounds);
+  let previous = Buffer.alloc(32);
+  books.journal = books.journal.map((row) => {
+    const events = row.g === g ? change(row.events) : row.events;
+    const hash = Buffer.from(journalHash({ ...row, events, previous }));
+    const made = { ...row, events, previous: previous.toString("hex"), hash: hash.toString("hex") };
+    previous = hash;
+    return made;
+  });
+}
+
+/** With the first account that it shows changed. */
+export function withAccount(
+  answer: Accepted,
+  change: (account: ShownAccount) => ShownAccount,
+): Accepted | null {
+  const [first, ...others] = answer.accounts;
+  return first === undefined ? null : { ...answer, accounts: [change(first), ...others] };
 }

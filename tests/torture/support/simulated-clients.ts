@@ -119,7 +119,7 @@ class Simulation {
   #client(generator: OperationGenerator): void {
     if (this.#left <= 0) return;
     const sent = this.#choose(generator);
-    const goOn = () => this.#later(this.#random.integer(0, 60), () => this.#client(generator));
+    const goOn = () => this.#later(this.#random.integer(0, 150), () => this.#client(generator));
     // Some send the same twice at the same time.
     if (sent.key !== null && this.#random.chance(5)) this.#send(sent, () => {});
     this.#send(sent, goOn);

@@ -77,6 +77,7 @@ export function dependenciesOf(
           lostNamed: 0,
           doubled: 0,
           excused: 0,
+          kinds: {},
         },
         violations: [],
       }),

@@ -1,160 +1,190 @@
-import { type Corruption, add, last, ofAccount, own, pickFrom, replace, setEntries } from "./corruptions.ts";
-import { byAccount, idOf } from "./simulated-ledger.ts";
+import type { Random } from "../../support/random.ts";
+import { type Corruption, last, newRows, own, ownOf, pickFrom, setEvents } from "./corruptions.ts";
+import type { Round } from "./simulated-clients.ts";
+import type { Books } from "./simulated-ledger.ts";
+
+type Table = "accounts" | "entries" | "holds" | "reversals";
+
+/** A row of a table is replaced by others. */
+function wrongRow<Key extends Table>(
+  name: string,
+  found: Corruption["found"],
+  table: Key,
+  change: (row: Books[Key][number]) => Books[Key][number][] | null,
+): Corruption {
+  return {
+    name,
+    found,
+    do: (rounds, random) => {
+      const { books } = last(rounds);
+      const rows: readonly Books[Key][number][] = books[table];
+      const at = random.integer(0, Math.max(0, rows.length - 1));
+      const row = rows[at];
+      const changed = row === undefined ? null : change(row);
+      if (changed === null) return false;
+      books[table] = rows.toSpliced(at, 1, ...changed) as Books[Key];
+      return true;
+    },
+  };
+}
+
+/** The event of a command is changed, and the hashes follow; the tables stay. */
+function wrongEvent(
+  name: string,
+  found: Corruption["found"],
+  change: (text: string) => string[],
+  isOne: (text: string) => boolean = () => true,
+): Corruption {
+  return {
+    name,
+    found,
+    do: (rounds, random) => {
+      const one = pickFrom(
+        random,
+        own(rounds).filter(({ text }) => isOne(text)),
+      );
+      if (one === undefined) return false;
+      setEvents(rounds, one.g, (events) => events.toSpliced(one.index, 1, ...change(one.text)));
+      return true;
+    },
+  };
+}
+
+/** A row of an earlier round. */
+function keptEntry(rounds: readonly Round[], random: Random): number {
+  const was = pickFrom(random, rounds.at(-2)?.books.entries ?? []);
+  return last(rounds).books.entries.findIndex(
+    ({ account, seq }) => account === was?.account && seq === was.seq,
+  );
+}
 
 /** The answers were right; the books are not. Each of these can always be seen. */
 export const WRONG_BOOKS: readonly Corruption[] = [
+  wrongEvent("an answered event is missing", ["lost"], () => []),
+  wrongEvent("an event is there twice", ["doubled"], (text) => [text, text]),
+  wrongEvent(
+    "an event under another command's id",
+    ["unasked"],
+    (text) => [text.replace(/ key:\S+ /, " key:another ")],
+    (text) => /^[cd] .* key:\S+ /.test(text),
+  ),
+  wrongEvent(
+    "an event that nobody asked for",
+    ["unasked"],
+    (text) => [text, text.replace(/ (key|req):\S+ .*$/, " req:none nobody")],
+    (text) => /^[cd] /.test(text),
+  ),
+  wrongEvent(
+    "an accepted command is in the journal as refused",
+    ["other-outcome"],
+    (text) => [text.replace(/^[cd] .* (key:\S+) .*$/, "x 1 limit-exceeded/1 $1 content")],
+    (text) => /^[cd] .* key:\S+ /.test(text),
+  ),
   {
-    name: "an answered entry is missing",
-    found: ["chain-broken", "lost"],
-    do: (rounds, random) => {
-      const one = pickFrom(random, own(rounds));
-      if (one === undefined) return false;
-      const { books } = last(rounds);
-      books.entries = books.entries.filter(({ description }) => description !== one.operation.description);
-      return true;
-    },
-  },
-  {
-    name: "an answered entry is missing, and the rest was counted anew",
+    name: "an answered refusal under a key is missing",
     found: ["lost"],
     do: (rounds, random) => {
-      const one = pickFrom(random, own(rounds));
-      if (one === undefined) return false;
-      const { books } = last(rounds);
-      const { entries } = ofAccount(books, one.entry.account);
-      setEntries(
-        books,
-        one.entry.account,
-        entries.filter(({ seq }) => seq !== one.entry.seq),
+      const refused = last(rounds).attempts.flatMap(({ key, operation, answer }) =>
+        key !== null && operation.type !== "batch" && answer.type === "refused" && !answer.replayed
+          ? [key]
+          : [],
       );
+      const key = pickFrom(random, refused);
+      const row = newRows(rounds).find(({ events }) => events.some((text) => isRefusalOf(text, key)));
+      if (row === undefined) return false;
+      setEvents(rounds, row.g, (events) => events.filter((text) => !isRefusalOf(text, key)));
       return true;
     },
   },
   {
-    name: "an entry is there twice",
-    found: ["doubled"],
+    name: "a refusal that had no reason",
+    found: ["impossible-refusal"],
     do: (rounds, random) => {
-      const one = pickFrom(random, own(rounds));
+      const refusals = newRows(rounds).flatMap(({ g, events }) =>
+        events.flatMap((text, index) =>
+          text.includes(" limit-exceeded/") && text.startsWith("x ") ? [{ g, index, text }] : [],
+        ),
+      );
+      const one = pickFrom(random, refusals);
       if (one === undefined) return false;
-      const { books } = last(rounds);
-      const { entries } = ofAccount(books, one.entry.account);
-      setEntries(books, one.entry.account, entries.toSpliced(one.entry.seq, 0, { ...one.entry }));
+      const other = one.text.replace("limit-exceeded", "balance-out-of-range");
+      setEvents(rounds, one.g, (events) => events.toSpliced(one.index, 1, other));
       return true;
     },
   },
   {
-    name: "a key is applied twice, each time with an answer of its own",
-    found: ["doubled"],
+    name: "an atomic batch is there in part",
+    found: ["partly-applied"],
     do: (rounds, random) => {
-      const one = pickFrom(random, own(rounds, true));
-      if (one === undefined) return false;
-      const { books, attempts } = last(rounds);
-      const { account } = one.entry;
-      const { entries } = ofAccount(books, account);
-      setEntries(books, account, [...entries, { ...one.entry, time: (entries.at(-1)?.time ?? 0) + 1 }]);
-      const end = Math.max(...attempts.map(({ endedAt }) => endedAt));
-      const balance = ofAccount(books, account).entries.at(-1)?.balance ?? 0;
-      const creditLimit = ofAccount(books, account).limits.at(-1)?.creditLimit ?? 0;
-      const answer = { ...one.attempt.answer, balance, creditLimit };
-      add(rounds, { ...one.attempt, sentAt: end + 1, endedAt: end + 2, answer });
+      const batches = last(rounds).attempts.flatMap(({ operation, answer, key }) =>
+        operation.type === "batch" && operation.atomic && answer.type === "batch" && answer.refused === null
+          ? [key]
+          : [],
+      );
+      const key = pickFrom(random, batches);
+      const row = newRows(rounds).find(({ events }) => events.some((text) => isOfBatch(text, key)));
+      if (row === undefined || row.events.filter((text) => isOfBatch(text, key)).length < 2) return false;
+      const gone = row.events.findIndex((text) => isOfBatch(text, key));
+      setEvents(rounds, row.g, (events) => events.toSpliced(gone, 1));
       return true;
     },
   },
   {
-    name: "the books have two entries in an order that the clients rule out, with the right balances",
+    name: "two events are in an order that the clients rule out",
     found: ["order-reversed"],
     do: (rounds, random) => {
-      const all = own(rounds);
-      const next = new Map(all.map((one) => [`${one.entry.account} ${one.entry.seq}`, one]));
-      const pairs = all.flatMap((first) => {
-        const second = next.get(`${first.entry.account} ${first.entry.seq + 1}`);
-        const isOrdered = second !== undefined && first.attempt.endedAt < second.attempt.sentAt;
-        return isOrdered && first.entry.creditLimit === second.entry.creditLimit ? [{ first, second }] : [];
-      });
+      const all = ownOf(rounds, "transact").filter(({ text }) => /^[cd] /.test(text));
+      const alone = new Set(newRows(rounds).flatMap(({ g, events }) => (events.length === 1 ? [g] : [])));
+      const pairs = all.flatMap((first) =>
+        all
+          .filter(
+            (second) =>
+              alone.has(first.g) &&
+              alone.has(second.g) &&
+              first.attempt.endedAt < second.attempt.sentAt &&
+              first.operation.account !== second.operation.account,
+          )
+          .map((second) => ({ first, second })),
+      );
       const pair = pickFrom(random, pairs);
       if (pair === undefined) return false;
-      const { books } = last(rounds);
-      const { account, seq } = pair.first.entry;
-      const { entries } = ofAccount(books, account);
-      setEntries(
-        books,
-        account,
-        entries.toSpliced(seq - 1, 2, { ...pair.second.entry }, { ...pair.first.entry }),
-      );
-      for (const { attempt, operation } of [pair.first, pair.second]) {
-        const entry = books.entries.find(({ description }) => description === operation.description);
-        replace(rounds, attempt.number, { answer: { ...attempt.answer, balance: entry?.balance ?? 0 } });
-      }
+      setEvents(rounds, pair.first.g, () => [pair.second.text]);
+      setEvents(rounds, pair.second.g, () => [pair.first.text]);
       return true;
     },
   },
-  {
-    name: "a limit is passed",
-    found: ["limit-passed"],
-    do: (rounds) => {
-      const { books } = last(rounds);
-      const one = own(rounds).find(
-        ({ entry, operation }) =>
-          operation.kind === "debit" && ofAccount(books, entry.account).entries.at(-1)?.seq === entry.seq,
-      );
-      if (one === undefined) return false;
-      const { account, creditLimit } = one.entry;
-      const value = one.entry.value + one.entry.balance + creditLimit + 1;
-      const { entries } = ofAccount(books, account);
-      setEntries(books, account, [...entries.slice(0, -1), { ...one.entry, value }]);
-      replace(rounds, one.attempt.number, {
-        operation: { ...one.operation, value },
-        answer: { ...one.attempt.answer, balance: -creditLimit - 1 },
-      });
-      return true;
-    },
-  },
-  {
-    name: "an entry that nobody asked for",
-    found: ["unasked"],
-    do: (rounds, random) => {
-      const { books } = last(rounds);
-      const account = idOf(random.integer(1, 5));
-      const { entries, limits } = ofAccount(books, account);
-      const newest = entries.at(-1);
-      const creditLimit = limits.at(-1)?.creditLimit ?? 0;
-      const time = (newest?.time ?? 0) + 1;
-      const rest = { seq: 0, balance: 0, description: "nobody", command: "req:0", time, creditLimit };
-      setEntries(books, account, [...entries, { account, kind: "credit", value: 1, ...rest }]);
-      return true;
-    },
-  },
-  {
-    name: "an account that nobody asked for",
-    found: ["unasked"],
-    do: (rounds) => {
-      const { books } = last(rounds);
-      books.accounts.push({ account: "nobody", name: "nobody", command: "req:0" });
-      books.limits.push({ account: "nobody", version: 1, creditLimit: 1, afterSeq: 0, command: "req:0" });
-      return true;
-    },
-  },
-  {
-    name: "an entry under another command's id",
-    found: ["unasked"],
-    do: (rounds, random) => {
-      const one = pickFrom(random, own(rounds));
-      if (one === undefined) return false;
-      const { books } = last(rounds);
-      books.entries = books.entries.map((entry) =>
-        entry.description === one.operation.description ? { ...entry, command: "key:another" } : entry,
-      );
-      return true;
-    },
-  },
+  wrongRow("an entry is missing", ["chain-broken"], "entries", () => []),
+  wrongRow("an entry is there twice", ["doubled", "chain-broken"], "entries", (row) => [row, row]),
+  wrongRow("an entry has another reference", ["chain-broken"], "entries", (row) => [
+    { ...row, reference: "another" },
+  ]),
+  wrongRow("an entry has another counterparty", ["chain-broken"], "entries", (row) => [
+    { ...row, counterparty: "another" },
+  ]),
+  wrongRow("a balance is off by one", ["sum-off"], "accounts", (row) => [
+    { ...row, balance: row.balance + 1 },
+  ]),
+  wrongRow("what is held is not what the open holds are", ["held-off"], "accounts", (row) => [
+    { ...row, held: row.held + 1 },
+  ]),
+  wrongRow("an account has less than nothing available", ["limit-passed"], "accounts", (row) => [
+    { ...row, balance: row.held - row.creditLimit - 1 },
+  ]),
+  wrongRow("an account has another state", ["chain-broken"], "accounts", (row) => [
+    { ...row, state: row.state === "closed" ? "open" : "closed" },
+  ]),
+  wrongRow("an account is missing", ["chain-broken"], "accounts", () => []),
+  wrongRow("an open hold is missing", ["held-off"], "holds", (row) => (row.state === "open" ? [] : null)),
+  wrongRow("a hold has another end", ["chain-broken"], "holds", (row) =>
+    row.state === "open" ? null : [{ ...row, captured: row.captured + 1 }],
+  ),
+  wrongRow("a reversal is missing", ["chain-broken"], "reversals", () => []),
   {
     name: "an entry of an earlier round is another one",
     found: ["chain-broken"],
     do: (rounds, random) => {
-      const before = rounds.at(-2)?.books.entries ?? [];
-      const was = pickFrom(random, before);
       const { entries } = last(rounds).books;
-      const at = entries.findIndex(({ account, seq }) => account === was?.account && seq === was.seq);
+      const at = keptEntry(rounds, random);
       const entry = entries[at];
       if (entry === undefined) return false;
       const change = random.pick([
@@ -167,83 +197,34 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     },
   },
   {
-    name: "the latest entry of an account, of an earlier round, is gone",
+    name: "the latest entries of an account, of an earlier round, are gone",
     found: ["lost"],
     do: (rounds, random) => {
       const { books } = last(rounds);
-      const before = rounds.at(-2)?.books;
-      const account = idOf(random.integer(1, 5));
-      const kept = before === undefined ? 0 : ofAccount(before, account).entries.length;
-      if (kept === 0) return false;
-      books.entries = books.entries.filter((entry) => entry.account !== account || entry.seq < kept);
-      return true;
-    },
-  },
-  {
-    name: "an account of an earlier round is gone",
-    found: ["lost"],
-    do: (rounds, random) => {
-      const { books } = last(rounds);
-      const account = pickFrom(random, (rounds.at(-2)?.books.accounts ?? []).slice(5))?.account;
-      if (account === undefined) return false;
-      books.accounts = books.accounts.filter((one) => one.account !== account);
-      books.entries = books.entries.filter((one) => one.account !== account);
-      books.limits = books.limits.filter((one) => one.account !== account);
-      return true;
-    },
-  },
-  {
-    name: "an answered change of a limit is gone",
-    found: ["lost", "chain-broken"],
-    do: (rounds, random) => {
-      const { books, attempts } = last(rounds);
-      const answered = attempts.flatMap(({ operation, answer }) =>
-        operation.type === "change-limit" && answer.type === "accepted" && !answer.replayed
-          ? [operation]
-          : [],
-      );
-      const one = pickFrom(random, answered);
-      if (one === undefined) return false;
-      let version = 0;
-      const kept = ofAccount(books, one.account).limits.filter(
-        ({ creditLimit }) => creditLimit !== one.creditLimit,
-      );
-      const others = books.limits.filter(({ account }) => account !== one.account);
-      books.limits = [...others, ...kept.map((limit) => ({ ...limit, version: (version += 1) }))].toSorted(
-        (a, b) => byAccount(a, b) || a.version - b.version,
+      const entry = books.entries[keptEntry(rounds, random)];
+      if (entry === undefined) return false;
+      books.entries = books.entries.filter(
+        ({ account, seq }) => account !== entry.account || seq < entry.seq,
       );
       return true;
     },
   },
   {
-    name: "an answered opening is gone",
-    found: ["lost"],
-    do: (rounds, random) => {
-      const { books, attempts } = last(rounds);
-      const opened = attempts.flatMap(({ operation, answer }) =>
-        operation.type === "open" && answer.type === "accepted" && !answer.replayed ? [answer.account] : [],
-      );
-      const gone = pickFrom(random, opened);
-      if (gone === undefined) return false;
-      books.accounts = books.accounts.filter(({ account }) => account !== gone);
-      books.entries = books.entries.filter(({ account }) => account !== gone);
-      books.limits = books.limits.filter(({ account }) => account !== gone);
-      return true;
-    },
-  },
-  {
-    name: "an entry has another value than was asked for",
-    found: ["wrong-answer"],
-    do: (rounds, random) => {
-      const one = pickFrom(
-        random,
-        own(rounds).filter(({ operation }) => operation.kind === "credit"),
-      );
-      if (one === undefined) return false;
-      replace(rounds, one.attempt.number, {
-        operation: { ...one.operation, value: one.operation.value + 1 },
-      });
-      return true;
+    name: "the journal of an earlier round is another one",
+    found: ["chain-broken"],
+    do: (rounds) => {
+      const before = rounds.at(-2)?.books.journal.at(-1);
+      if (before === undefined) return false;
+      setEvents(rounds, before.g, (events) => events.map((text) => text.replace(/\d(?= )/, "7")));
+      return last(rounds).books.journal.find(({ g }) => g === before.g)?.hash !== before.hash;
     },
   },
 ];
+
+function isRefusalOf(text: string, key: string | undefined): boolean {
+  return text.startsWith("x ") && text.includes(` key:${key} `);
+}
+
+function isOfBatch(text: string, key: string | null | undefined): boolean {
+  return new RegExp(` bat:\\d+:${key} `).test(text);
+}
