@@ -51,6 +51,11 @@ function READ.s(prefix, id, due)
   return row
 end
 
+--- The same as it is kept.
+function READ.k(prefix, id)
+  return READ.s(prefix, id, { held = {} })
+end
+
 --- A hold.
 function READ.h(prefix, id, due)
   local row = redis.call('GET', prefix .. 'hold:' .. id)
