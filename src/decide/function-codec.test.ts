@@ -118,7 +118,8 @@ test("the arguments of each command", () => {
     [
       {
         type: "transaction",
-        id: "req:4",
+        // Its key is not looked at.
+        id: "key:4",
         postings: [{ from: "a", to: "@world", amount: 3 }],
         conditions: [{ account: "a", what: "seq", least: 1, most: 2 ** 53 }],
         isDryRun: true,
@@ -128,7 +129,7 @@ test("the arguments of each command", () => {
       AS_IS,
       [
         "t",
-        "req:4",
+        "req:/",
         "",
         "",
         "",

@@ -34,7 +34,8 @@ export type Prepared =
 
 /** The six arguments that the function takes for a command. */
 export function argumentsOf(command: Command, prepared: Prepared): string[] {
-  const { id } = command;
+  // A dry run is not remembered, whatever its id: it has none that anything is remembered under.
+  const id = command.type === "transaction" && command.isDryRun ? "req:/" : command.id;
   const content = isClientKey(id) ? contentHash(command) : "";
   if (prepared.type === "refused") return ["x", id, "", "", content, formatRefusal(prepared.refused)];
   switch (command.type) {

@@ -95,6 +95,9 @@ export class RedisLedger implements Ledger {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
       const prepared = this.#preparedAtOnce(command) ?? (await this.#prepare(command));
+      // Nothing of a dry run is remembered, so that its refusal is none of the function's either.
+      if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
+        return { type: "refused", ...prepared.refused, replayed: false };
       const answer = await shard.submit({ command, prepared });
       if (answer.type === "accepted" || answer.type === "refused") return this.#completed(command, answer);
     }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { auditFile } from "../support/audit-file.ts";
+import { auditFile } from "../../src/audit/embedded/audit-file.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -78,8 +78,9 @@ export async function embeddedProcess(): Promise<HostileTarget> {
     end: async () => {
       expect(await server.stop()).toBe(0);
       expect(server.output().stderr).toBe("");
-      auditFile(join(folder.path, "razonete.db"));
+      const { findings } = await auditFile(join(folder.path, "razonete.db"));
       folder[Symbol.dispose]();
+      expect(findings).toEqual([]);
     },
   };
 }
@@ -125,7 +126,7 @@ export function hostileSuite(name: string, requests: number, start: () => Promis
 
     await checkBalances(api, seen);
     await target.end();
-  }, 180_000);
+  }, 600_000);
 }
 
 /** Each account has its chain and keeps its limit, holds add up to what is held, and all units to 0. */

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
 import { batchesSection } from "./batches-section.ts";
 import { contractSection } from "./contest-routes-section.ts";
+import { cursorsSection } from "./cursors-section.ts";
 import { fieldsSection } from "./fields-section.ts";
 import { framingSection } from "./framing-section.ts";
 import { holdsSection } from "./holds-section.ts";
@@ -36,6 +37,7 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     holdsSection(client);
     batchesSection(client);
     readingSection(client);
+    cursorsSection(client);
     keysSection(client);
     framingSection(client, () => server.url);
   });

@@ -113,7 +113,7 @@ export class Drafting {
     if (draft.parts !== null) {
       const parts = draft.parts.map(({ to, share }) => ({
         to: other(to),
-        amount: Math.floor((held / 100) * share),
+        amount: Math.max(Math.floor((held / 100) * share), 1),
       }));
       return { type: "capture", id, hold, amount: null, to: null, parts };
     }

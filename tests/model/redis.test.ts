@@ -28,7 +28,7 @@ describeWithRedis(`seed ${seed}`, () => {
       await stand.begin();
       return placeOn(stand);
     },
-    { runs: 150, forgetsByOwnClock: "a key expires by Redis's own clock, which cannot be moved" },
+    { runs: 60, forgetsByOwnClock: "a key expires by Redis's own clock, which cannot be moved" },
   );
 });
 

@@ -162,7 +162,7 @@ export class RedisReader {
 
   /** A statement of a wrong type fails the whole call. Then the accounts are split in two halves, to find it. */
   async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
-    const args = accounts.flatMap((account) => ["s", account]);
+    const args = accounts.flatMap((account) => ["k", account]);
     try {
       const reply: unknown = await this.#redis.sendCommand(
         ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],

@@ -70,9 +70,9 @@ razonete_recall    what became of commands, as apply answers with a full outbox:
 
 razonete_read      the current state, all at the same point in time. Holds that are due have ended in it
   KEYS   head
-  ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, h a hold, r the
-         reversal of a transaction, b a batch of the outbox
-  REPLY  time, then for each nil, or a list: a row, details; s row, details, event... with the newest first; h row;
+  ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, k the same as its
+         keys have it, with what is due, h a hold, r the reversal of a transaction, b a batch of the outbox
+  REPLY  time, then for each nil, or a list: a row, details; s and k row, details, event... with the newest first; h row;
          r id; b event...
   ERRORS EPOCH, STALE
 

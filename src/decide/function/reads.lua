@@ -53,6 +53,11 @@ function READ.s(prefix, id, reading)
   return row
 end
 
+--- The same as it is kept: holds that are due count in it.
+function READ.k(prefix, id)
+  return READ.s(prefix, id, { due = {} })
+end
+
 --- A hold. One that is due has ended, though nobody has noted it yet.
 function READ.h(prefix, id, reading)
   local row = redis.call('GET', prefix .. 'hold:' .. id)
