@@ -158,8 +158,7 @@ async function fromJournal(
     }
     read += rows.length;
     if (rows.length < size) return { items: found, next: null };
-    if (read >= bounds.list_journal_rows_max)
-      return { items: found, next: formatReached(reached) };
+    if (read >= bounds.list_journal_rows_max) return { items: found, next: formatReached(reached) };
   }
 }
 

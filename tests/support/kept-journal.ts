@@ -70,7 +70,10 @@ type Row = Record<string, unknown>;
 /** The tables as the events make them. */
 class Tables {
   readonly #entries: Row[] = [];
-  readonly #accounts = new Map<AccountId, Row & { from_others: string | null; entries_more: number | null }>();
+  readonly #accounts = new Map<
+    AccountId,
+    Row & { from_others: string | null; entries_more: number | null }
+  >();
   readonly #limits: Row[] = [];
   readonly #latestLimits = new Map<AccountId, { version: number; creditLimit: number }>();
   readonly #holds = new Map<EventId, Row>();
