@@ -1,6 +1,6 @@
 import { WORLD } from "./account.ts";
 import type { KeptEntry } from "./entry.ts";
-import type { LedgerEvent, PostingDone } from "./event.ts";
+import type { LedgerEvent } from "./event.ts";
 import { eventId, type EventPlace } from "./event-id.ts";
 import { type Hold, NO_DETAILS, type Transaction } from "./transaction.ts";
 
@@ -84,48 +84,45 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
   }
   if (event.type !== "transaction" && event.type !== "capture") return [];
   const last = new Map(event.accounts.map((account) => [account.id, account]));
-  const common = {
-    description: event.description ?? "",
-    reference: event.reference,
-    id: event.id,
-    transaction: eventId("t", place.shard, place.g, place.index, event.time),
-  };
+  const description = event.description ?? "";
+  const { reference, id } = event;
+  const transaction = eventId("t", place.shard, place.g, place.index, event.time);
   // The times of an account's entries are one microsecond apart.
   const timeOf = (account: string, seq: number): number => {
     const after = last.get(account);
     return after === undefined ? event.time : after.time - (after.seq - seq);
   };
-  return event.postings.flatMap((posting: PostingDone) => {
-    const { from, to, amount: value, fromSeq, fromBalance, toSeq, toBalance } = posting;
-    const out: KeptEntry[] =
-      from === WORLD
-        ? []
-        : [
-            {
-              ...common,
-              account: from,
-              seq: fromSeq,
-              kind: "debit",
-              value,
-              balance: fromBalance,
-              counterparty: to,
-              time: timeOf(from, fromSeq),
-            },
-          ];
-    if (to === WORLD) return out;
-    const time = timeOf(to, toSeq);
-    return [
-      ...out,
-      {
-        ...common,
+  // Members one by one: copied from an object, they took several times as long.
+  const entries: KeptEntry[] = [];
+  for (const { from, to, amount: value, fromSeq, fromBalance, toSeq, toBalance } of event.postings) {
+    if (from !== WORLD)
+      entries.push({
+        account: from,
+        seq: fromSeq,
+        time: timeOf(from, fromSeq),
+        kind: "debit",
+        value,
+        balance: fromBalance,
+        description,
+        id,
+        counterparty: to,
+        transaction,
+        reference,
+      });
+    if (to !== WORLD)
+      entries.push({
         account: to,
         seq: toSeq,
+        time: timeOf(to, toSeq),
         kind: "credit",
         value,
         balance: toBalance,
+        description,
+        id,
         counterparty: from,
-        time,
-      },
-    ];
-  });
+        transaction,
+        reference,
+      });
+  }
+  return entries;
 }

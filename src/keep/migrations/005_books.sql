@@ -53,6 +53,8 @@ CREATE TABLE accounts (
   CHECK (balance - held >= -credit_limit)
 ) WITH (fillfactor = 70);
 
+-- For names by their beginning, and metadata by its members. Neither has accounts without any.
+CREATE INDEX accounts_name ON accounts (name, account) WHERE name IS NOT NULL;
 CREATE INDEX accounts_metadata ON accounts USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
 -- `credit_limit` is the one that the entry had to keep. Its event is in the journal: the one at `event` (from 0) of batch `g` of
