@@ -170,7 +170,7 @@ function readJournal(sql: Queryable, reached: readonly Reached[], count: number)
       SELECT j.* FROM ${reachedRows(sql, reached)}
       CROSS JOIN LATERAL (
         SELECT shard, g, time FROM journal
-        WHERE shard = p.shard AND g >= p.from_g AND g < p.g + sign(p.event) ORDER BY g DESC LIMIT ${count}
+        WHERE shard = p.shard AND g >= p.from_g AND g < p.g + (p.event > 0)::integer ORDER BY g DESC LIMIT ${count}
       ) AS j
       ORDER BY j.time DESC, j.shard DESC, j.g DESC LIMIT ${count}
     ) AS q

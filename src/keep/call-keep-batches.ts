@@ -92,8 +92,8 @@ function changeFields(change: AccountChange): (string | number | bigint)[] {
   return [...fields, heldBefore, held, stateBefore ?? "", state, fromOthers, entriesMore];
 }
 
-function entryFields(entry: MovedEntry): (string | number)[] {
-  const { account, seq, kind, value, balance, creditLimit, description, time, place, decidedAt } = entry;
+function entryFields({ entry, creditLimit, place, decidedAt }: MovedEntry): (string | number)[] {
+  const { account, seq, kind, value, balance, description, time } = entry;
   return [
     seq,
     value,
@@ -144,7 +144,7 @@ function outsideAs(party: Party): string {
 function separatorsFor(batches: readonly Pick<Batch, "events">[], { moved, holds }: NetChanges): string {
   const all = [
     ...batches.map(({ events }) => events.join("")),
-    ...moved.map(({ description }) => description),
+    ...moved.map(({ entry }) => entry.description),
     ...holds.map(({ details }) => details),
   ].join("");
   let found = "";

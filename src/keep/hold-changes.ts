@@ -77,7 +77,7 @@ function outcomeOf(event: Ending): Pick<HoldEnd, "state" | "captured"> {
   }
 }
 
-/** The open holds in the books that the batches, all of one shard, end. */
+/** The open holds in the books that the batches, all of one shard, end. Each is found by its key, however many are open. */
 export async function readEndingHolds(
   sql: Queryable,
   shard: number,
@@ -96,7 +96,9 @@ export async function readEndingHolds(
     FROM unnest(
       ${integers(places, ({ g }) => g)}::text::bigint[], ${integers(places, ({ index }) => index)}::text::integer[]
     ) AS p (g, event)
-    JOIN holds AS h ON h.shard = ${shard} AND h.g = p.g AND h.event = p.event
+    CROSS JOIN LATERAL (
+      SELECT * FROM holds AS h WHERE h.shard = ${shard} AND h.g = p.g AND h.event = p.event OFFSET 0
+    ) AS h
     WHERE h.state = 'open'`;
   return new Map(
     rows.map(({ g, event, time, account, amount }) => [

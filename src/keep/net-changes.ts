@@ -67,7 +67,8 @@ export interface Reversal {
 }
 
 /** An entry of a transaction that is more than a credit or debit of the contest's route. */
-export interface MovedEntry extends KeptEntry {
+export interface MovedEntry {
+  readonly entry: KeptEntry;
   readonly creditLimit: number;
   readonly place: Place;
   /** When its event was decided. */
@@ -241,7 +242,7 @@ class Collector {
     for (const [index, entry] of entries.entries()) {
       const { account } = entry;
       const creditLimit = limits.get(account) ?? 0;
-      this.#moved.push({ ...entry, creditLimit, place, decidedAt: event.time });
+      this.#moved.push({ entry, creditLimit, place, decidedAt: event.time });
       if (index > 0) this.#changes.get(account)?.addEntryMore();
     }
     this.#entries += entries.length;

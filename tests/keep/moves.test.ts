@@ -1,5 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import postgres from "postgres";
+import { callAddChanges } from "../../src/keep/call-keep-batches.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
+import { readEndingHolds } from "../../src/keep/hold-changes.ts";
+import { netChanges } from "../../src/keep/net-changes.ts";
 import { journalFaults } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failure } from "./divergence-section.ts";
@@ -122,6 +126,28 @@ describe.skipIf(serversMissing !== null)("the books, of transactions and holds",
     expect(await setup.books.hold("h0-9-9-9")).toBeNull();
     expect(await setup.books.hold("nonsense")).toBeNull();
     expect(await journalFaults(setup.sql)).toEqual([]);
+  });
+
+  test("holds that end are found by their keys, also where PostgreSQL knows nothing about the tables yet", async () => {
+    const { source } = setup;
+    const made = Array.from({ length: 50 }, () => [source.hold("1", 1), source.latest.hold] as const);
+    await setup.keep(...made.map(([text]) => text));
+    const plans: string[] = [];
+    const bigint = { to: 20, from: [20], serialize: String, parse: Number };
+    const onnotice = ({ message }: postgres.Notice) => plans.push(message ?? "");
+    const sql = postgres(setup.url, { max: 1, types: { bigint }, onnotice });
+    await sql.unsafe(`
+      LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_level = notice;
+      SET auto_explain.log_nested_statements = on; SET client_min_messages = notice`);
+    const batches = [source.close(made.map(([, hold]) => source.release(hold)))];
+    const changes = netChanges(batches, await readEndingHolds(sql, 0, batches));
+    await callAddChanges(sql, 0, batches, changes);
+    await sql.end();
+    for (const start of ["UPDATE accounts", "UPDATE holds", "SELECT h.g, h.event"]) {
+      const plan = plans.find((text) => text.includes(start) && text.includes("Index Cond"));
+      expect(plan).toMatch(/Index Cond: \((account = |\(shard = .*g = .*event = )/);
+    }
+    expect(await holdsOpen()).toEqual([]);
   });
 
   test("what begins in one batch and ends in another is kept in one transaction of the writer, too", async () => {

@@ -56,6 +56,8 @@ CREATE TABLE accounts (
   CHECK (balance - held >= -credit_limit)
 ) WITH (fillfactor = 70);
 
+-- For names by their beginning, and metadata by its members. Neither has accounts without any.
+CREATE INDEX accounts_name ON accounts (name, account) WHERE name IS NOT NULL;
 CREATE INDEX accounts_metadata ON accounts USING gin (metadata jsonb_path_ops) WHERE metadata <> '{}';
 
 -- `credit_limit` is the one that the entry had to keep. Its event is in the journal: the one at `event` (from 0) of batch `g` of
@@ -249,11 +251,15 @@ BEGIN
   END IF;
 
   IF ends <> '' THEN
+    -- The shard is one of the rows' fields, and what is open is told by `ended_at`: as long as there are no statistics, all
+    -- open holds of the shard would else be read, and each compared with each row.
     UPDATE holds AS h
     SET captured = e.f[3]::bigint, state = e.f[4], ended_g = e.f[5]::bigint, ended_event = e.f[6]::integer,
       ended_at = e.f[7]::bigint
-    FROM (SELECT string_to_array(unnest(string_to_array(ends, by_row)), by_field) AS f OFFSET 0) AS e
-    WHERE h.shard = of_shard AND h.g = e.f[1]::bigint AND h.event = e.f[2]::integer AND h.state = 'open';
+    FROM (
+      SELECT of_shard AS shard, string_to_array(unnest(string_to_array(ends, by_row)), by_field) AS f OFFSET 0
+    ) AS e
+    WHERE h.shard = e.shard AND h.g = e.f[1]::bigint AND h.event = e.f[2]::integer AND h.ended_at IS NULL;
     GET DIAGNOSTICS ended = ROW_COUNT;
     IF ended <> cardinality(string_to_array(ends, by_row)) THEN
       RAISE EXCEPTION 'the books have % open holds of % that end', ended, cardinality(string_to_array(ends, by_row))
