@@ -203,7 +203,7 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
 });
 
 /** Until both APIs run, and HAProxy, which looks at them every 200 ms, knows it. */
-async function bothReady({ stack, data }: SharedStack): Promise<void> {
+async function bothReady({ data }: SharedStack): Promise<void> {
   await eventually("both APIs are ready", async () => {
     const asked = ["api-1", "api-2"].map((name) =>
       fetch("http://api/readyz", { unix: join(data, `run/${name}.sock`), keepalive: false }).catch(
