@@ -121,8 +121,7 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
       [8 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
       [200 * 1024, /^HTTP\/1.1 503 [^]*"outcome":"unknown"}$/, 1],
     ] as const) {
-      await stack.settled();
-      await answerOrNone(stack.url, 200);
+      await bothReady(shared());
       takeSeen();
       const { answer, send } = await rawRequest(Number(new URL(stack.url).port));
       const head = `POST /die-once HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -132,6 +131,7 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
       expect(seen.map(({ body }) => body.length)).toEqual(Array.from({ length: sent }, () => bytes));
       expect(new Set(seen.map(({ id }) => id)).size).toBe(1);
     }
+    await bothReady(shared());
   });
 
   test("an answer of 503 is an answer: it is not asked for again", async () => {
@@ -201,6 +201,19 @@ describe.skipIf(serversMissing !== null)("HAProxy", () => {
     expect([await status(6 * 1024), await status(8 * 1024)]).toEqual(["200", "400"]);
   });
 });
+
+/** Until both APIs run, and HAProxy, which looks at them every 200 ms, knows it. */
+async function bothReady({ data }: SharedStack): Promise<void> {
+  await eventually("both APIs are ready", async () => {
+    const asked = ["api-1", "api-2"].map((name) =>
+      fetch("http://api/readyz", { unix: join(data, `run/${name}.sock`), keepalive: false }).catch(
+        () => null,
+      ),
+    );
+    return (await Promise.all(asked)).every((answer) => answer?.ok);
+  });
+  await Bun.sleep(1_000);
+}
 
 /** Asks until the answer is of this status; what comes before may also be a connection that is closed. */
 async function answerOrNone(url: string, status: number): Promise<Response> {
