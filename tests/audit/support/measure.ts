@@ -57,7 +57,7 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   BEGIN
     TRUNCATE journal;
     FOR texts, latest IN
-      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || ${ID} || ' 1 100000 initial BRL/2 ' ELSE
+      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || ${ID} || ' 1 100000 initial - BRL/2 ' ELSE
           concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, ${ID}, s, 1700000000000000 + s * ${accounts} + a,
             ${VALUE}, ${BALANCE}, 100000, 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao') END),
         CASE s WHEN 0 THEN 1 ELSE max(1700000000000000 + s * ${accounts} + a) END
