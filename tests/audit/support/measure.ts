@@ -45,7 +45,7 @@ const FILL_BOOKS = (accounts: number, each: number): string => `
   FROM (SELECT ${BALANCE} AS balance FROM (SELECT ${each}::bigint) AS e (s)) AS t;
   ANALYZE`;
 
-/** Batches of fifty entries. Of entries that are the same everywhere, so that nothing has to be sorted. */
+/** Batches of fifty entries. In the order of each account's entries, as the tables of the books are. */
 const FILL_JOURNAL = (accounts: number, each: number): string => `
   DO $$
   DECLARE
@@ -57,7 +57,7 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
   BEGIN
     TRUNCATE journal;
     FOR texts, latest IN
-      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || ${ID} || ' 1 100000 initial BRL/2 ' ELSE
+      SELECT array_agg(CASE s WHEN 0 THEN 'o ' || ${ID} || ' 1 100000 initial - BRL/2 ' ELSE
           concat_ws(' ', CASE s % 2 WHEN 1 THEN 'c' ELSE 'd' END, ${ID}, s, 1700000000000000 + s * ${accounts} + a,
             ${VALUE}, ${BALANCE}, 100000, 'req:7f000001-a1b2-7f00-0001-' || s || '-' || a, 'descricao') END),
         CASE s WHEN 0 THEN 1 ELSE max(1700000000000000 + s * ${accounts} + a) END
@@ -65,6 +65,7 @@ const FILL_JOURNAL = (accounts: number, each: number): string => `
         generate_series(1, ${accounts}::bigint, ${BATCH_ENTRIES}) AS f,
         generate_series(f, least(f + ${BATCH_ENTRIES - 1}, ${accounts})) AS a
       GROUP BY s, f
+      ORDER BY s, f
     LOOP
       before := sealed;
       sealed := sha256(before || int4send(0) || int8send(g) || int8send(latest) || int4send(cardinality(texts)) || (
