@@ -59,15 +59,15 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     expect(share(({ operation }) => operation.type === "statement")).toBeWithin(0.03, 0.15);
     expect(share(({ operation }) => operation.type === "transaction")).toBeWithin(0.08, 0.3);
     for (const type of ["hold", "capture", "release", "reversal", "batch", "change-limit", "change-state"])
-      expect([type, share(({ operation }) => operation.type === type)]).toEqual([
+      expect(
+        share(({ operation }) => operation.type === type),
         type,
-        expect.toBeWithin(0.005, 0.2),
-      ]);
+      ).toBeWithin(0.005, 0.2);
     for (const type of ["read-account", "read-hold", "read-transaction"])
-      expect([type, share(({ operation }) => operation.type === type)]).toEqual([
+      expect(
+        share(({ operation }) => operation.type === type),
         type,
-        expect.toBeWithin(0.005, 0.15),
-      ]);
+      ).toBeWithin(0.005, 0.15);
     expect(share(({ operation }) => operation.type === "open")).toBeWithin(0.04, 0.25);
     expect(share(({ key }) => key !== null)).toBeWithin(0.25, 0.7);
     expect(share(({ answer }) => answer.type === "refused")).toBeWithin(0.05, 0.45);
@@ -136,7 +136,7 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     });
     expect(again.length).toBeGreaterThan(unanswered.length / 3);
     for (const { answer } of again) {
-      expect(answer.type).toBeOneOf(["accepted", "refused"]);
+      expect(answer.type).toBeOneOf(["accepted", "refused", "batch"]);
       if (answer.type === "accepted" || answer.type === "refused") expect(answer.replayed).toBe(true);
     }
     const keyless = new Set(

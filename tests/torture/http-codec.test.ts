@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import type { Outcome } from "../../proof/load-test/http/connection.ts";
-import type { Answer, Operation } from "../../proof/torture/clients/history.ts";
+import type {
+  Accepted,
+  Answer,
+  Operation,
+  ShownAccount,
+  ShownHold,
+} from "../../proof/torture/clients/history.ts";
 import { decodeAnswer, encodeRequest } from "../../proof/torture/clients/http-codec.ts";
 
 const TRANSACT: Operation = { type: "transact", account: "3", kind: "debit", value: 7, description: "0-1ç" };
@@ -41,7 +47,7 @@ const STATE_OF = (id: string) => ({
   opened_at: TIME,
 });
 const ACCOUNT = { ...STATE_OF("a0"), name: "1-2", metadata: {} };
-const SHOWN = (id: string) => ({
+const SHOWN = (id: string): ShownAccount => ({
   id,
   creditLimit: 900,
   balance: -7,
@@ -50,7 +56,15 @@ const SHOWN = (id: string) => ({
 const DETAILS = { description: null, reference: "1-4", metadata: {}, created_at: TIME };
 const TRANSACTION = { id: "t1", postings: MOVE.postings, ...DETAILS, reverses: null, hold: null };
 const SHOWN_TRANSACTION = { id: "t1", postings: MOVE.postings, reference: "1-4", reverses: null, hold: null };
-const HELD = { id: "h1", state: "open", from: "3", to: "@world", amount: 5, captured: 0, transaction: null };
+const HELD: ShownHold = {
+  id: "h1",
+  state: "open",
+  from: "3",
+  to: "@world",
+  amount: 5,
+  captured: 0,
+  transaction: null,
+};
 const HOLD_BODY = { ...HELD, ...DETAILS, expires_at: TIME };
 const SEEN = { saldo: { total: -7, data_extrato: TIME, limite: 1 }, ultimas_transacoes: [] };
 const JSON_HEAD = ["content-type: application/json"];
@@ -68,8 +82,14 @@ function problem(name: string, status: number, members: object = {}): object {
   return { type: `urn:razonete:problem:${name}`, title: "t", status, detail: "d", ...members };
 }
 
-const accepted = (what: object) =>
-  ({ type: "accepted", accounts: [], transaction: null, hold: null, replayed: false, ...what }) as Answer;
+const accepted = (what: Partial<Accepted>): Accepted => ({
+  type: "accepted",
+  accounts: [],
+  transaction: null,
+  hold: null,
+  replayed: false,
+  ...what,
+});
 const standing = { limite: 1000, saldo: -7 };
 const stood = accepted({ accounts: [{ id: "3", creditLimit: 1000, balance: -7, rest: null }] });
 const withStates = { ...TRANSACTION, accounts: { 3: STATE_OF("3") } };
@@ -79,7 +99,7 @@ const holdAnswer = { ...HOLD_BODY, account: STATE_OF("3") };
 const refused = { type: "refused", account: null, index: null, other: null, replayed: false } as const;
 
 describe("an answer that the contract has", () => {
-  const cases: readonly (readonly [string, Operation, Outcome, object])[] = [
+  const cases: readonly (readonly [string, Operation, Outcome, Answer])[] = [
     ["a transaction of the contest", TRANSACT, answered(200, standing), stood],
     ["a replay", TRANSACT, answered(200, standing, [...JSON_HEAD, REPLAYED]), { ...stood, replayed: true }],
     [
@@ -196,7 +216,7 @@ describe("an answer that the contract has", () => {
   ];
   for (const [what, operation, outcome, answer] of cases)
     test(`is read: ${what}`, () => {
-      expect(decodeAnswer(operation, outcome)).toEqual(answer as Answer);
+      expect(decodeAnswer(operation, outcome)).toEqual(answer);
     });
 
   test("may leave the outcome unknown", () => {

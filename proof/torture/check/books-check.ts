@@ -52,7 +52,7 @@ export class BooksCheck {
       let now = hashes.get(row.account);
       if (now === undefined) hashes.set(row.account, (now = { count: 0, hash: 0n }));
       now.count += 1;
-      now.hash = BigInt(Bun.hash(text, now.hash));
+      now.hash = Bun.hash.wyhash(text, now.hash);
       if (now.count > (kept?.count ?? 0)) fresh.push(text);
       else if (now.count === kept?.count && now.hash !== kept.hash)
         findings.add(

@@ -189,7 +189,11 @@ function count({ operation, answer }: Attempt, findings: RoundFindings): void {
     case "odd":
       counts.unknown += 1;
       break;
-    default:
+    case "statement":
+    case "account":
+    case "hold":
+    case "transaction":
+    case "dry-run":
       counts.statements += 1;
   }
   for (const [type, one] of answersOf(operation, answer)) {

@@ -50,8 +50,8 @@ export class Trial implements LedgerView {
           kind === "credit"
             ? { from: WORLD, to: account, amount: value }
             : { from: account, to: WORLD, amount: value };
-        const refused = this.#move([posting], [], false);
-        return refused === null ? null : { ...refused, index: null };
+        const refusal = this.#move([posting], [], false);
+        return refusal === null ? null : { ...refusal, index: null };
       }
       case "open": {
         // The name of each opening is its own: the same id is always taken by another one.

@@ -167,7 +167,11 @@ function markOfEvent(event: Event & { readonly id: string }, limitChanged: boole
     }
     case "hold":
       return `reference ${event.details.reference}`;
-    default:
+    case "capture":
+    case "release":
+    case "expiry":
+    case "refusal":
+    case "missing":
       return null;
   }
 }

@@ -4,7 +4,7 @@ import { RoundFindings } from "./round-violations.ts";
 
 /** Written by hand, as docs/data.md has them: an account `a` with 100 and `b` with nothing, both without credit. */
 const OPEN = ["o a 1000000 0 key:a - TOKENS ", "o b 1000000 0 key:b - TOKENS "];
-const FUND = `c a 1 2000000 100 100 0 key:fund ${"fund"}`;
+const FUND = `c a 1 2000000 100 100 0 key:fund fund`;
 /** limit, balance, held, seq, time, unit, state, time of opening. */
 const row = (balance: number, held: number, seq: number, time: number, state = "open", limit = 0) =>
   `${limit} ${balance} ${held} ${seq} ${time} TOKENS ${state} 1000000`;

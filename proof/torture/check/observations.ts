@@ -57,7 +57,12 @@ function readingFits(operation: Reading, answer: Answer, replay: JournalReplay):
             : "account";
       return (view) => answer.problem === `${wanted}-not-found` && found(operation, view) === null;
     }
-    default:
+    case "accepted":
+    case "batch":
+    case "dry-run":
+    case "not-done":
+    case "odd":
+    case "unknown":
       return null;
   }
 }
@@ -68,7 +73,8 @@ function found(operation: Reading, view: LedgerView): object | null {
       return view.hold(operation.hold);
     case "read-transaction":
       return view.transaction(operation.transaction);
-    default:
+    case "statement":
+    case "read-account":
       return view.account(operation.account);
   }
 }
@@ -97,7 +103,14 @@ export function attemptObservation(command: RegisteredCommand, one: Try, sight: 
         (view) => isAccountShown(answer.account, view.account(answer.account.id)),
         sight,
       );
-    default:
+    case "accepted":
+    case "batch":
+    case "hold":
+    case "transaction":
+    case "statement":
+    case "not-done":
+    case "odd":
+    case "unknown":
       return null;
   }
 }
@@ -151,7 +164,7 @@ function isStatementShown(
       entry !== undefined &&
       shown.kind === entry.kind &&
       shown.value === entry.value &&
-      shown.description === [...entry.description].slice(0, 10).join("") &&
+      shown.description === Array.from(entry.description).slice(0, 10).join("") &&
       shown.time === timestamp(entry.time)
     );
   });

@@ -89,7 +89,11 @@ function accountsAfter(event: Event): string[] {
     case "refusal":
     case "missing":
       return [];
-    default:
+    case "open":
+    case "change":
+    case "hold":
+    case "release":
+    case "expiry":
       return [event.account.id];
   }
 }

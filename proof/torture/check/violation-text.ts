@@ -54,7 +54,12 @@ export function answerText(answer: Answer): string {
       return `not known (${answer.reason})`;
     case "odd":
       return answer.reason;
-    default:
+    case "account":
+    case "batch":
+    case "dry-run":
+    case "hold":
+    case "statement":
+    case "transaction":
       return JSON.stringify(answer);
   }
 }

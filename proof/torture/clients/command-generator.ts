@@ -102,9 +102,10 @@ export class CommandGenerator {
     const random = this.#random;
     const unit = random.pick(UNITS);
     const count = random.chance(ONE_POSTING_PERCENT) ? 1 : random.integer(2, POSTINGS_MAX);
-    const postings = Array.from({ length: count }, () => this.#posting(unit));
+    const first = this.#posting(unit);
+    const postings = [first, ...Array.from({ length: count - 1 }, () => this.#posting(unit))];
     const conditions: Condition[] = [];
-    const [{ from, to, amount }] = postings as [Posting, ...Posting[]];
+    const { from, to, amount } = first;
     const of = from === WORLD ? to : from;
     if (random.chance(CONDITION_PERCENT)) conditions.push(this.#condition(of, amount));
     if (conditions.length > 0 && random.chance(30)) conditions.push(this.#condition(of, amount));

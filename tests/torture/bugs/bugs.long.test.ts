@@ -13,7 +13,7 @@ import { type BugName, BUG_NAMES } from "./support/bugs.ts";
 import { commandsWith } from "./support/commands.ts";
 
 failOnLeaks();
-setDefaultTimeout(60_000);
+setDefaultTimeout(150_000);
 
 const made = z.object({ id: z.string() });
 const shownAccount = z.object({ balance: z.int(), available: z.int() });
@@ -227,7 +227,7 @@ async function bothApis(cluster: Cluster): Promise<string | null> {
 
 /** More than what is left beside a hold. */
 async function heldAndSpent({ url }: Cluster): Promise<string | null> {
-  const available = (await account(url, "2")).available;
+  const available = (await readAccount(url, "2")).available;
   await call(url, "POST", "/v1/holds", { from: "2", amount: available });
   const { status } = await call(url, "POST", "/clientes/2/transacoes", {
     valor: 1,
@@ -239,7 +239,7 @@ async function heldAndSpent({ url }: Cluster): Promise<string | null> {
 
 /** Holds of a second, each captured once it is over. */
 async function expiredAndCaptured({ url }: Cluster): Promise<string | null> {
-  for (let times = 0; times < 10; times += 1) {
+  for (let times = 0; times < 5; times += 1) {
     const hold = await held(url, 1, 1);
     await Bun.sleep(1_020);
     const { status } = await call(url, "POST", `/v1/holds/${hold}/capture`);
@@ -260,9 +260,9 @@ async function secondPostingRefused({ url }: Cluster): Promise<string | null> {
     { from: "4", to: "@world", amount: 10_000_000_000 },
     { from: "@world", to: "3", amount: 7 },
   ];
-  const before = (await account(url, "3")).balance;
+  const before = (await readAccount(url, "3")).balance;
   const { status } = await call(url, "POST", "/v1/transactions", { postings });
-  const after = (await account(url, "3")).balance;
+  const after = (await readAccount(url, "3")).balance;
   return status === 422 && after === before
     ? null
     : `${status}, and the balance went from ${before} to ${after}`;
@@ -274,9 +274,9 @@ async function secondCommandRefused({ url }: Cluster): Promise<string | null> {
     body: { postings: [{ from, to, amount }] },
   });
   const commands = [posting("@world", "3", 7), posting("4", "@world", 10_000_000_000)];
-  const before = (await account(url, "3")).balance;
+  const before = (await readAccount(url, "3")).balance;
   const { status } = await call(url, "POST", "/v1/batches", { atomic: true, commands });
-  const after = (await account(url, "3")).balance;
+  const after = (await readAccount(url, "3")).balance;
   return status === 422 && after === before
     ? null
     : `${status}, and the balance went from ${before} to ${after}`;
@@ -296,7 +296,7 @@ async function held(url: string, amount: number, seconds: number): Promise<strin
   return made.parse(body).id;
 }
 
-async function account(url: string, id: string): Promise<z.infer<typeof shownAccount>> {
+async function readAccount(url: string, id: string): Promise<z.infer<typeof shownAccount>> {
   return shownAccount.parse((await call(url, "GET", `/v1/accounts/${id}`)).body);
 }
 

@@ -1,3 +1,4 @@
+import { isCommand } from "../../../proof/torture/check/command-registry.ts";
 import type { Violation } from "../../../proof/torture/check/checker-types.ts";
 import type { Accepted, Attempt, Command, ShownAccount } from "../../../proof/torture/clients/history.ts";
 import { journalHash } from "../../../src/ledger/journal.ts";
@@ -48,15 +49,13 @@ export function own(rounds: readonly Round[]): Own[] {
   );
   return last(rounds).attempts.flatMap((attempt): Own[] => {
     const { operation, answer, key } = attempt;
-    if (operation.type === "batch" || answer.type !== "accepted" || answer.replayed) return [];
-    if (operation.type === "statement" || operation.type.startsWith("read-")) return [];
+    if (!isCommand(operation) || operation.type === "batch") return [];
+    if (answer.type !== "accepted" || answer.replayed) return [];
     if (operation.type === "open" && operation.account !== null) return [];
     if (key !== null && tries.get(key) !== 1) return [];
-    const mark = key === null ? markOf(operation as Command) : ` key:${key} `;
+    const mark = key === null ? markOf(operation) : ` key:${key} `;
     const event = events.find(({ text }) => mark !== null && /^[^px]/.test(text) && text.includes(mark));
-    return event === undefined
-      ? []
-      : [{ attempt: { ...attempt, answer }, operation: operation as Command, ...event }];
+    return event === undefined ? [] : [{ attempt: { ...attempt, answer }, operation, ...event }];
   });
 }
 
@@ -68,12 +67,16 @@ function markOf(command: Command): string | null {
 
 /** Commands of this type. */
 export function ownOf<Type extends Command["type"]>(rounds: readonly Round[], type: Type) {
-  return own(rounds).flatMap((one) => {
-    const { operation } = one;
-    return operation.type === type
-      ? [{ ...one, operation: operation as Extract<Command, { type: Type }> }]
-      : [];
-  });
+  return own(rounds).flatMap(({ operation, ...one }) =>
+    isOfType(operation, type) ? [{ ...one, operation }] : [],
+  );
+}
+
+function isOfType<Type extends Command["type"]>(
+  command: Command,
+  type: Type,
+): command is Extract<Command, { type: Type }> {
+  return command.type === type;
 }
 
 export function replace(rounds: readonly Round[], number: number, change: Partial<Attempt>): void {

@@ -22,7 +22,7 @@ function wrongRow<Key extends Table>(
       const row = rows[at];
       const changed = row === undefined ? null : change(row);
       if (changed === null) return false;
-      books[table] = rows.toSpliced(at, 1, ...changed) as Books[Key];
+      Object.assign(books, { [table]: rows.toSpliced(at, 1, ...changed) });
       return true;
     },
   };
@@ -171,7 +171,7 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     { ...row, balance: row.held - row.creditLimit - 1 },
   ]),
   wrongRow("an account has another state", ["chain-broken"], "accounts", (row) => [
-    { ...row, state: row.state === "closed" ? "open" : "closed" },
+    { ...row, state: row.state === "closed" ? ("open" as const) : ("closed" as const) },
   ]),
   wrongRow("an account is missing", ["chain-broken"], "accounts", () => []),
   wrongRow("an open hold is missing", ["held-off"], "holds", (row) => (row.state === "open" ? [] : null)),
