@@ -28,8 +28,12 @@ export function cursorsSection(api: Client): void {
   }
 
   const NO_ACCOUNT = {
-    unit: null, state: null, name: null, metadata: {},
-    balanceLessThan: null, balanceGreaterThan: null,
+    unit: null,
+    state: null,
+    name: null,
+    metadata: {},
+    balanceLessThan: null,
+    balanceGreaterThan: null,
   };
 
   describe("cursors", () => {
