@@ -11,7 +11,10 @@ interface Row {
 /** Cursors: what a client makes of one, and what comes in while it reads on. */
 export function cursorsSection(api: Client): void {
   /** All of a list, page by page; between two pages more may come. */
-  async function pageThrough(path: string, between: () => Promise<unknown> = async () => {}): Promise<string[]> {
+  async function pageThrough(
+    path: string,
+    between: () => Promise<unknown> = async () => {},
+  ): Promise<string[]> {
     const found: string[] = [];
     for (let next: string | null = path; next !== null;) {
       const reply: Response = await api.get(next);
@@ -25,8 +28,12 @@ export function cursorsSection(api: Client): void {
   }
 
   const NO_ACCOUNT = {
-    ...{ unit: null, state: null, name: null, metadata: {} },
-    ...{ balanceLessThan: null, balanceGreaterThan: null },
+    unit: null,
+    state: null,
+    name: null,
+    metadata: {},
+    balanceLessThan: null,
+    balanceGreaterThan: null,
   };
 
   describe("cursors", () => {
@@ -37,18 +44,40 @@ export function cursorsSection(api: Client): void {
       const lists: [string, string][] = [
         ["/v1/accounts", listName("accounts", NO_ACCOUNT)],
         ["/v1/transactions", listName("transactions", { reference: null, account: null, ...times })],
-        [`/v1/transactions?account=${a}`, listName("transactions", { reference: null, account: a, ...times })],
-        ["/v1/transactions?reference=r", listName("transactions", { reference: "r", account: null, ...times })],
+        [
+          `/v1/transactions?account=${a}`,
+          listName("transactions", { reference: null, account: a, ...times }),
+        ],
+        [
+          "/v1/transactions?reference=r",
+          listName("transactions", { reference: "r", account: null, ...times }),
+        ],
         ["/v1/holds", listName("holds", { account: null, state: null })],
         [`${accountPath(a)}/entries`, listName("entries", { id: a, ...times, order: "desc" })],
         [`${accountPath(a)}/entries?order=asc`, listName("entries", { id: a, ...times, order: "asc" })],
       ];
       const formless = ["", "\0", "a\0b", " 1", "1 ", "é", "\ud800", "'; --", "1/2", "%00", "1".repeat(2001)];
-      const formed = ["0", "1", "x", "-1", "NaN", "1e999", "9".repeat(400), "9007199254740993", "1-1", "0-1-0_1-1-0"];
-      const places = ["9".repeat(16), "9999-9999999999999999-99999", "9999999999999999-9999-9999999999999999-99999"];
+      const formed = [
+        "0",
+        "1",
+        "x",
+        "-1",
+        "NaN",
+        "1e999",
+        "9".repeat(400),
+        "9007199254740993",
+        "1-1",
+        "0-1-0_1-1-0",
+      ];
+      const places = [
+        "9".repeat(16),
+        "9999-9999999999999999-99999",
+        "9999999999999999-9999-9999999999999999-99999",
+      ];
       for (const [path, list] of lists) {
         const ask = (cursor: string) => api.get(`${path}${path.includes("?") ? "&" : "?"}cursor=${cursor}`);
-        for (const key of formless) expect(await wrongFields(await ask(cursorOf(list, key)))).toEqual(["cursor"]);
+        for (const key of formless)
+          expect(await wrongFields(await ask(cursorOf(list, key)))).toEqual(["cursor"]);
         for (const key of [...formed, ...places]) {
           const reply = await ask(cursorOf(list, key));
           if (reply.status === 422) expect(await wrongFields(reply)).toEqual(["cursor"]);
@@ -65,7 +94,9 @@ export function cursorsSection(api: Client): void {
       for (let at = 0; at < cursor.length; at += 1) {
         const other = cursor[at] === "A" ? "B" : "A";
         for (const wrong of [cursor.slice(0, at), cursor.slice(0, at) + other + cursor.slice(at + 1)]) {
-          expect(await wrongFields(await api.get(`${accountPath(a)}/entries?cursor=${wrong}`))).toEqual(["cursor"]);
+          expect(await wrongFields(await api.get(`${accountPath(a)}/entries?cursor=${wrong}`))).toEqual([
+            "cursor",
+          ]);
         }
       }
     });
@@ -110,7 +141,11 @@ export function cursorsSection(api: Client): void {
       expect(shown.filter(isThere(accounts))).toEqual(accounts.toSorted());
       expect(shown).toEqual(shown.toSorted());
       // Newest first: what comes later stands before the first page.
-      for (const path of [byAccount(""), byAccount(`reference=${mark}&`), `/v1/transactions?reference=${mark}&`]) {
+      for (const path of [
+        byAccount(""),
+        byAccount(`reference=${mark}&`),
+        `/v1/transactions?reference=${mark}&`,
+      ]) {
         const known = await pageThrough(path);
         const found = await read(path);
         expect(found.slice(-known.length)).toEqual(known);

@@ -150,6 +150,22 @@ export function readingSection(api: Client): void {
       await problem(await api.get("/v1/accounts/nobody/entries", accept), 404, "account-not-found");
     });
 
+    test.each([
+      ["text/csv", true],
+      ["TEXT/CSV; charset=utf-8", true],
+      ["application/json;q=0.5, text/csv", true],
+      ["application/json, text/csv;q=0.5", false],
+      ["text/csv;q=0", false],
+      ["text/csvx", false],
+      ["*/*", false],
+      ["text/csv;q=.", false],
+    ])("for who accepts %s are CSV: %p", async (accept, isCsv) => {
+      const reply = await api.get(`${accountPath("1")}/entries`, { headers: { accept } });
+      expect(reply.status).toBe(200);
+      expect(reply.headers.get("content-type")?.startsWith("text/csv")).toBe(isCsv);
+      expect(reply.headers.get("vary")).toBe("accept");
+    });
+
     test("of an account that nobody opened are 404", async () => {
       for (const rest of ["entries", "entries?order=asc", "balance", "balance?at=2024-01-01T00:00:00Z"]) {
         await problem(await api.get(`/v1/accounts/nobody/${rest}`), 404, "account-not-found");

@@ -249,8 +249,18 @@ export class Model {
     if (this.#state.heldOf(from) + BigInt(amount) > MONEY_MAX) throw new No("balance-out-of-range", from);
     const time = this.#now;
     const hold: Hold = {
-      ...{ id: this.names.next("h"), state: "open", from, to, amount, captured: 0, transaction: null, time },
-      ...{ expiresAt: time + expiresInSeconds * 1_000_000, description, reference, metadata },
+      id: this.names.next("h"),
+      state: "open",
+      from,
+      to,
+      amount,
+      captured: 0,
+      transaction: null,
+      time,
+      expiresAt: time + expiresInSeconds * 1_000_000,
+      description,
+      reference,
+      metadata,
     };
     this.#state.holds.push(hold);
     this.#decidedAt(time);
@@ -307,9 +317,17 @@ export class Model {
         const last = book.entries.at(-1)?.time ?? book.openedAt;
         const after = balanceOf(book) + (kind === "credit" ? BigInt(amount) : -BigInt(amount));
         book.entries.push({
-          ...{ account, counterparty, kind, value: amount, balance: Number(after), id: command },
-          ...{ seq: book.entries.length + 1, time: this.#now > last ? this.#now : last + 1 },
-          ...{ description: asked.description ?? "", reference: asked.reference, transaction: id },
+          account,
+          counterparty,
+          kind,
+          value: amount,
+          balance: Number(after),
+          id: command,
+          seq: book.entries.length + 1,
+          time: this.#now > last ? this.#now : last + 1,
+          description: asked.description ?? "",
+          reference: asked.reference,
+          transaction: id,
         });
       }
     }
@@ -377,7 +395,7 @@ function contentOf({ id: _, ...content }: Command): string {
 
 /** Equal for equal contents, in whatever order their members were written. */
 function text(content: unknown): string {
-  return JSON.stringify(content, (_, value: unknown) =>
+  return JSON.stringify(content, (_name, value: unknown) =>
     typeof value === "object" && value !== null && !Array.isArray(value)
       ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : value,

@@ -163,8 +163,12 @@ export class Run implements AsyncDisposable {
     const edge = (off: number | null): number | null =>
       off === null || id === null ? off : (model.state.account(id)?.balance ?? 0) + off;
     const accounts = {
-      ...{ unit, state: status, name, metadata },
-      ...{ balanceLessThan: edge(step.lessThan), balanceGreaterThan: edge(step.greaterThan) },
+      unit,
+      state: status,
+      name,
+      metadata,
+      balanceLessThan: edge(step.lessThan),
+      balanceGreaterThan: edge(step.greaterThan),
     };
     await this.#compare(
       (ledger) => pageThrough(count, (page) => ledger.accounts(accounts, page)),
@@ -257,7 +261,13 @@ export class Run implements AsyncDisposable {
 }
 
 const EVERYTHING: ReadingStep = {
-  ...{ type: "reading", count: 7, account: null, unit: null, status: null, name: null, metadata: {} },
+  type: "reading",
+  count: 7,
+  account: null,
+  unit: null,
+  status: null,
+  name: null,
+  metadata: {},
   ...{
     lessThan: null,
     greaterThan: null,
