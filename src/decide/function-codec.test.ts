@@ -182,7 +182,7 @@ test("the arguments of each command", () => {
   ] satisfies readonly (readonly [Command, Prepared, unknown])[]) {
     const [kind = "", id, of, value, content, last = ""] = argumentsOf(command, prepared);
     const isText = ["c", "d", "x"].includes(kind);
-    expect<unknown>([kind, id, of, value, content, isText ? last : JSON.parse(last)]).toEqual(expected);
+    expect([kind, id, of, value, content, isText ? last : JSON.parse(last)]).toEqual(expected);
   }
 });
 
@@ -225,12 +225,12 @@ describe("an answer", () => {
 
   test("that it is refused, with its place; also as the event that a key makes of it", () => {
     const refused = { type: "refused", refusal: "limit-exceeded", account: "a", index: 2, other: null };
-    expect(parseAnswer("!limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: false } as never);
-    expect(parseAnswer("?limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: true } as never);
+    expect(parseAnswer("!limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: false });
+    expect(parseAnswer("?limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: true });
     expect(parseAnswer("!x 9 limit-exceeded/a/2 key:r hash", command, 0)).toEqual({
       ...refused,
       replayed: false,
-    } as never);
+    });
     expect(newEvent("!x 9 limit-exceeded/a/2 key:r hash")).toBe("x 9 limit-exceeded/a/2 key:r hash");
   });
 

@@ -27,7 +27,7 @@ import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
 import { changedDetails, oppositeOf, refusedFor, shardOfCommand, shardOfEvent, shardsOf } from "./prepare.ts";
-import { newAccountId } from "../new-account-id.ts";
+import { newAccountIdOn } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
 
@@ -294,22 +294,11 @@ export class RedisLedger implements Ledger {
     if (command.type === "transact") return AS_IS;
     if (shards > 1 && new Set(shardsOf(command, shards)).size > 1)
       return { type: "refused", refused: refusedFor("shards-apart") };
-    switch (command.type) {
-      case "open": {
-        if (command.account !== null) return AS_IS;
-        const shard = shardOf(command.id, shards);
-        for (;;) {
-          const account = newAccountId();
-          if (shardOf(account, shards) === shard) return { type: "open", account };
-        }
-      }
-      case "change":
-        return command.name === undefined && command.metadata === undefined ? AS_IS : null;
-      case "reversal":
-        return null;
-      default:
-        return AS_IS;
-    }
+    if (command.type === "open" && command.account === null)
+      return { type: "open", account: newAccountIdOn(shardOf(command.id, shards), shards) };
+    if (command.type === "change")
+      return command.name === undefined && command.metadata === undefined ? AS_IS : null;
+    return command.type === "reversal" ? null : AS_IS;
   }
 
   /**
@@ -319,27 +308,25 @@ export class RedisLedger implements Ledger {
   async #prepare(command: Command): Promise<Prepared> {
     const atOnce = this.#preparedAtOnce(command);
     if (atOnce !== null) return atOnce;
-    switch (command.type) {
-      case "change": {
-        const { account } = command;
-        const before = (await this.#shardOf(account).account(account, false))?.details;
-        return before === undefined
-          ? AS_IS
-          : { type: "details", before, after: changedDetails(before, command) };
-      }
-      case "reversal": {
-        const transaction = await this.#transaction(command.transaction);
-        if (transaction === null) return { type: "refused", refused: refusedFor("transaction-unknown") };
-        if (transaction.reverses !== null) return { type: "refused", refused: refusedFor("not-reversible") };
-        const kept = await this.#fromBooks(this.#books.reversalOf(command.transaction));
-        // The command itself may be the one that did.
-        if (kept !== null && (await this.#isOld(kept)))
-          return { type: "refused", refused: refusedFor("already-reversed", null, kept) };
-        return { type: "reversal", postings: oppositeOf(transaction.postings) };
-      }
-      default:
-        return AS_IS;
+    if (command.type === "change") {
+      const { account } = command;
+      const before = (await this.#shardOf(account).account(account, false))?.details;
+      return before === undefined
+        ? AS_IS
+        : { type: "details", before, after: changedDetails(before, command) };
     }
+    return command.type === "reversal" ? this.#opposite(command.transaction) : AS_IS;
+  }
+
+  async #opposite(id: EventId): Promise<Prepared> {
+    const transaction = await this.#transaction(id);
+    if (transaction === null) return { type: "refused", refused: refusedFor("transaction-unknown") };
+    if (transaction.reverses !== null) return { type: "refused", refused: refusedFor("not-reversible") };
+    const kept = await this.#fromBooks(this.#books.reversalOf(id));
+    // The command itself may be the one that did.
+    if (kept !== null && (await this.#isOld(kept)))
+      return { type: "refused", refused: refusedFor("already-reversed", null, kept) };
+    return { type: "reversal", postings: oppositeOf(transaction.postings) };
   }
 
   /** Of a hold that Redis does not know any more, the books tell how it ended. */

@@ -260,16 +260,9 @@ export class Shard {
 /** What deciding it costs Redis, about, in transactions of the contest's route. */
 function weightOf({ command, prepared }: PreparedCommand): number {
   if (prepared.type === "reversal") return 1 + prepared.postings.length;
-  switch (command.type) {
-    case "transact":
-      return 1;
-    case "transaction":
-      return 1 + command.postings.length;
-    case "capture":
-      return 2 + (command.parts?.length ?? 1);
-    default:
-      return 2;
-  }
+  if (command.type === "transact") return 1;
+  if (command.type === "transaction") return 1 + command.postings.length;
+  return command.type === "capture" ? 2 + (command.parts?.length ?? 1) : 2;
 }
 
 const GROUP_BEGINS = ["[", "", "", "", "", ""];

@@ -10,8 +10,8 @@ export type AccountId = string;
 /** Where money comes from when it enters the ledger, and goes to when it leaves. It has no limit and takes any unit. */
 export const WORLD = "@world";
 
-/** The side of a posting. */
-export type Party = AccountId | typeof WORLD;
+/** The side of a posting: an account or {@link WORLD}. */
+export type Party = string;
 
 /** `frozen`: nothing goes out, and no hold is made. `closed`: for good, and empty. */
 export type AccountStatus = "open" | "frozen" | "closed";

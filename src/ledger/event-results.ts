@@ -9,33 +9,27 @@ export type Place = Omit<EventPlace, "micros">;
 
 /** The transaction that an event is; `null` if it is none, as the capture of nothing. */
 export function transactionOf(event: LedgerEvent, { shard, g, index }: Place): Transaction | null {
-  switch (event.type) {
-    case "entry": {
-      const { account, kind, value: amount, description, time } = event.entry;
-      const posting =
-        kind === "credit" ? { from: WORLD, to: account, amount } : { from: account, to: WORLD, amount };
-      const id = eventId("t", shard, g, index, time);
-      const details = { ...NO_DETAILS, description: description || null };
-      return { id, postings: [posting], ...details, reverses: null, hold: null, time };
-    }
-    case "transaction":
-    case "capture": {
-      if (event.postings.length === 0) return null;
-      const { description, reference, metadata, time } = event;
-      return {
-        id: eventId("t", shard, g, index, time),
-        postings: event.postings.map(({ from, to, amount }) => ({ from, to, amount })),
-        description,
-        reference,
-        metadata,
-        reverses: event.type === "transaction" ? event.reverses : null,
-        hold: event.type === "capture" ? event.hold : null,
-        time,
-      };
-    }
-    default:
-      return null;
+  if (event.type === "entry") {
+    const { account, kind, value: amount, description, time } = event.entry;
+    const posting =
+      kind === "credit" ? { from: WORLD, to: account, amount } : { from: account, to: WORLD, amount };
+    const id = eventId("t", shard, g, index, time);
+    const details = { ...NO_DETAILS, description: description || null };
+    return { id, postings: [posting], ...details, reverses: null, hold: null, time };
   }
+  if (event.type !== "transaction" && event.type !== "capture") return null;
+  if (event.postings.length === 0) return null;
+  const { description, reference, metadata, time } = event;
+  return {
+    id: eventId("t", shard, g, index, time),
+    postings: event.postings.map(({ from, to, amount }) => ({ from, to, amount })),
+    description,
+    reference,
+    metadata,
+    reverses: event.type === "transaction" ? event.reverses : null,
+    hold: event.type === "capture" ? event.hold : null,
+    time,
+  };
 }
 
 /** The hold that an event has made. */

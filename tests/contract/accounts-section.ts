@@ -230,7 +230,7 @@ export function accountsSection(the: () => Moves): void {
       [second, outcomes[1]],
       [tooLarge, refusal],
     ] as const)
-      expect(await ledger.submit(command)).toEqual({ ...outcome, replayed: true } as Outcome);
+      expect<unknown>(await ledger.submit(command)).toEqual({ ...outcome, replayed: true });
     expect(await ledger.submit({ ...first, metadata: { b: "3" } })).toEqual(refused("key-reused"));
     const answer = await ledger.submitAll([first, tooLarge]);
     expect(answer).toMatchObject({ type: "refused", index: 1, replayed: true });

@@ -320,15 +320,8 @@ function within(given: Amount, edge: number, least: number): number {
 
 /** The greatest amount that is accepted, of a limit the smallest. */
 function edgeOf(what: What, { creditLimit, balance, held }: AccountRow): number {
-  switch (what) {
-    case "credit":
-      return MAX - balance;
-    case "open":
-    case "change":
-      return held - balance;
-    default:
-      return balance - held + creditLimit;
-  }
+  if (what === "credit") return MAX - balance;
+  return what === "open" || what === "change" ? held - balance : balance - held + creditLimit;
 }
 
 function run(command: RuleCommand, rows: AccountRow[]): string[] {

@@ -69,10 +69,10 @@ describeWithRedis(`the entries, of books and outbox, seed ${seed}`, () => {
         });
         if (page === null) continue;
         read += 1;
-        const newest = page[0] ?? 0;
+        const first = page[0] ?? 0;
         // What was answered before is in it.
-        expect(newest).toBeGreaterThanOrEqual(answered);
-        expect(page).toEqual(down(newest, count));
+        expect(first).toBeGreaterThanOrEqual(answered);
+        expect(page).toEqual(down(first, count));
       }
     })();
     await clients;

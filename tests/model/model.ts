@@ -217,7 +217,7 @@ export class Model {
     if (name !== undefined) book.name = name;
     const merged = Object.entries({ ...book.metadata, ...metadata });
     book.metadata = Object.fromEntries(
-      merged.flatMap(([member, text]) => (text === null ? [] : [[member, text]])),
+      merged.flatMap(([member, value]) => (value === null ? [] : [[member, value]])),
     );
     this.#decidedAt(Math.max(this.#now, this.#state.accountState(book).time));
     return this.#accountResult(account);
@@ -389,8 +389,8 @@ function openingOf({ unit, creditLimit, name, metadata }: Omit<Of<"open">, "type
   return text({ unit, creditLimit, name, metadata });
 }
 
-function contentOf({ id: _, ...content }: Command): string {
-  return text(content);
+function contentOf(command: Command): string {
+  return text({ ...command, id: null });
 }
 
 /** Equal for equal contents, in whatever order their members were written. */

@@ -268,12 +268,10 @@ const EVERYTHING: ReadingStep = {
   status: null,
   name: null,
   metadata: {},
-  ...{
-    lessThan: null,
-    greaterThan: null,
-    reference: null,
-    fromBack: null,
-    beforeBack: null,
-    holdStatus: null,
-  },
+  lessThan: null,
+  greaterThan: null,
+  reference: null,
+  fromBack: null,
+  beforeBack: null,
+  holdStatus: null,
 };
