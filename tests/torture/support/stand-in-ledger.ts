@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
 import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
-import { MemoryServer } from "../../http/support/memory-server.ts";
+import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** What goes wrong with one request. */
 export type Trouble =
@@ -36,13 +39,15 @@ export function markOfRequest(path: string, body: Body): string {
   return descricao ?? name ?? reference ?? (limit === undefined ? "" : `${path} ${limit}`);
 }
 
-/** A ledger in memory behind the edge, with a hand before it that does wrong what a test wants. */
+/** The embedded ledger behind its edge, with a hand before it that does wrong what a test wants. */
 export class StandInLedger {
   readonly received: Received[] = [];
   /** What goes wrong with the next request. */
   trouble: () => Trouble | null = () => null;
   connections = 0;
-  #inner: MemoryServer | null = null;
+  readonly #folder = temporaryFolder("stand-in");
+  readonly #ledger = new EmbeddedLedger({ file: join(this.#folder.path, "razonete.db") });
+  #inner: HttpServer | null = null;
   readonly #connections = new WeakMap<object, number>();
   readonly #server: Server = createServer((request, response) => {
     this.#handle(request, response).catch((error: unknown) => {
@@ -51,7 +56,12 @@ export class StandInLedger {
   });
 
   async start(): Promise<string> {
-    this.#inner = await MemoryServer.start();
+    this.#inner = startHttpServer(this.#ledger, {
+      address: { host: "127.0.0.1", port: 0 },
+      onDefect: (message) => {
+        throw new Error(message);
+      },
+    });
     this.#server.on("connection", (socket) => {
       this.connections += 1;
       this.#connections.set(socket, this.connections);
@@ -68,7 +78,9 @@ export class StandInLedger {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
-    await this.#inner?.[Symbol.asyncDispose]();
+    await this.#inner?.stop();
+    await this.#ledger.close();
+    this.#folder[Symbol.dispose]();
   }
 
   /** It keeps none. */
