@@ -45,9 +45,7 @@ export class StandInLedger {
   /** What goes wrong with the next request. */
   trouble: () => Trouble | null = () => null;
   connections = 0;
-  readonly #folder = temporaryFolder("stand-in");
-  readonly #ledger = new EmbeddedLedger({ file: join(this.#folder.path, "razonete.db") });
-  #inner: HttpServer | null = null;
+  #inner: { readonly server: HttpServer; readonly stop: () => Promise<void> } | null = null;
   readonly #connections = new WeakMap<object, number>();
   readonly #server: Server = createServer((request, response) => {
     this.#handle(request, response).catch((error: unknown) => {
@@ -56,12 +54,20 @@ export class StandInLedger {
   });
 
   async start(): Promise<string> {
-    this.#inner = startHttpServer(this.#ledger, {
+    const folder = temporaryFolder("stand-in");
+    const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });
+    const server = startHttpServer(ledger, {
       address: { host: "127.0.0.1", port: 0 },
       onDefect: (message) => {
         throw new Error(message);
       },
     });
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await ledger.close();
+      folder[Symbol.dispose]();
+    };
+    this.#inner = { server, stop };
     this.#server.on("connection", (socket) => {
       this.connections += 1;
       this.#connections.set(socket, this.connections);
@@ -79,8 +85,6 @@ export class StandInLedger {
     this.#server.closeAllConnections();
     await closed;
     await this.#inner?.stop();
-    await this.#ledger.close();
-    this.#folder[Symbol.dispose]();
   }
 
   /** It keeps none. */
@@ -102,7 +106,7 @@ export class StandInLedger {
 
     if (trouble === "closed-before") return void request.socket.destroy();
     if (trouble === "not-done") return unavailable(response, "none");
-    const answer = await fetch(`${this.#inner?.url}${path}`, {
+    const answer = await fetch(`${this.#inner?.server.url}${path}`, {
       method: request.method ?? "GET",
       headers: key === null ? {} : { "idempotency-key": key },
       ...(text === "" ? {} : { body: text }),
