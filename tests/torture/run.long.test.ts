@@ -81,7 +81,7 @@ test("finds nothing where nothing is wrong, and removes the folder", async () =>
   using folder = temporaryFolder();
   const { result, progress, system } = await run(folder.path, { seconds: 3 });
   expect(result).toMatchObject({
-    format: "razonete-torture-2",
+    format: "razonete-torture-3",
     command: "npm run torture -- --seconds 3 --seed 11 --faults kill,disk",
     system: "cluster",
     rounds: 2,

@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
 import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
-import { MemoryServer } from "../../http/support/memory-server.ts";
+import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** What goes wrong with one request. */
 export type Trouble =
@@ -36,13 +39,13 @@ export function markOfRequest(path: string, body: Body): string {
   return descricao ?? name ?? reference ?? (limit === undefined ? "" : `${path} ${limit}`);
 }
 
-/** A ledger in memory behind the edge, with a hand before it that does wrong what a test wants. */
+/** The embedded ledger behind its edge, with a hand before it that does wrong what a test wants. */
 export class StandInLedger {
   readonly received: Received[] = [];
   /** What goes wrong with the next request. */
   trouble: () => Trouble | null = () => null;
   connections = 0;
-  #inner: MemoryServer | null = null;
+  #inner: { readonly server: HttpServer; readonly stop: () => Promise<void> } | null = null;
   readonly #connections = new WeakMap<object, number>();
   readonly #server: Server = createServer((request, response) => {
     this.#handle(request, response).catch((error: unknown) => {
@@ -51,7 +54,20 @@ export class StandInLedger {
   });
 
   async start(): Promise<string> {
-    this.#inner = await MemoryServer.start();
+    const folder = temporaryFolder("stand-in");
+    const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });
+    const server = startHttpServer(ledger, {
+      address: { host: "127.0.0.1", port: 0 },
+      onDefect: (message) => {
+        throw new Error(message);
+      },
+    });
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await ledger.close();
+      folder[Symbol.dispose]();
+    };
+    this.#inner = { server, stop };
     this.#server.on("connection", (socket) => {
       this.connections += 1;
       this.#connections.set(socket, this.connections);
@@ -68,7 +84,7 @@ export class StandInLedger {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
-    await this.#inner?.[Symbol.asyncDispose]();
+    await this.#inner?.stop();
   }
 
   /** It keeps none. */
@@ -90,7 +106,7 @@ export class StandInLedger {
 
     if (trouble === "closed-before") return void request.socket.destroy();
     if (trouble === "not-done") return unavailable(response, "none");
-    const answer = await fetch(`${this.#inner?.url}${path}`, {
+    const answer = await fetch(`${this.#inner?.server.url}${path}`, {
       method: request.method ?? "GET",
       headers: key === null ? {} : { "idempotency-key": key },
       ...(text === "" ? {} : { body: text }),
