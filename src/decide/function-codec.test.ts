@@ -3,7 +3,8 @@ import * as fc from "fast-check";
 import type { Account } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
-import { formatAccountDetails, formatRow } from "../ledger/event.ts";
+import { formatRow } from "../ledger/event.ts";
+import { formatAccountDetails } from "../ledger/details-text.ts";
 import { NO_DETAILS } from "../ledger/transaction.ts";
 import {
   accountOfRow,
@@ -224,7 +225,13 @@ describe("an answer", () => {
   });
 
   test("that it is refused, with its place; also as the event that a key makes of it", () => {
-    const refused = { type: "refused", refusal: "limit-exceeded", account: "a", index: 2, other: null };
+    const refused = {
+      type: "refused",
+      refusal: "limit-exceeded",
+      account: "a",
+      index: 2,
+      other: null,
+    } as const;
     expect(parseAnswer("!limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: false });
     expect(parseAnswer("?limit-exceeded/a/2", command, 0)).toEqual({ ...refused, replayed: true });
     expect(parseAnswer("!x 9 limit-exceeded/a/2 key:r hash", command, 0)).toEqual({

@@ -2,15 +2,8 @@ import type { Account, AccountId, AccountState, AccountStatus } from "../ledger/
 import type { Command, CreateTransaction } from "../ledger/command.ts";
 import { isClientKey } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
-import {
-  accountDetailsIn,
-  detailsIn,
-  formatAccountDetails,
-  formatDetails,
-  formatEvent,
-  type LedgerEvent,
-  parseEvent,
-} from "../ledger/event.ts";
+import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { accountDetailsIn, detailsIn, formatAccountDetails, formatDetails } from "../ledger/details-text.ts";
 import { endedHold, holdOf, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
 import { formatRefusal, parseRefusal, type Refused } from "../ledger/refused.ts";

@@ -2,8 +2,9 @@ import type { AccountId, Party } from "../ledger/account.ts";
 import { WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { ChangeAccount, Command } from "../ledger/command.ts";
-import { accountDetailsIn, formatAccountDetails } from "../ledger/event.ts";
+import { accountDetailsIn, formatAccountDetails } from "../ledger/details-text.ts";
 import { mergedMetadata } from "../ledger/metadata.ts";
+import type { AllOrNone, Outcome } from "../ledger/ledger.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
@@ -15,6 +16,13 @@ export function refusedFor(
   other: string | null = null,
 ): Refused {
   return { refusal, account, index: null, other };
+}
+
+/** The answer to a group, of which this command was refused. */
+export function refusedAll(index: number, outcome: Outcome): AllOrNone {
+  if (outcome.type === "accepted") throw new Error("it was accepted");
+  const { type: _, replayed, ...refused } = outcome;
+  return { type: "refused", index, refused, replayed };
 }
 
 /**

@@ -25,8 +25,17 @@ import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
+import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
-import { changedDetails, oppositeOf, refusedFor, shardOfCommand, shardOfEvent, shardsOf } from "./prepare.ts";
+import {
+  changedDetails,
+  oppositeOf,
+  refusedAll,
+  refusedFor,
+  shardOfCommand,
+  shardOfEvent,
+  shardsOf,
+} from "./prepare.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
@@ -52,14 +61,11 @@ export class RedisLedger implements Ledger {
   readonly #link: RedisLink;
   readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
-  readonly #onOutage: (message: string) => void;
+  readonly #outages: OutageReports;
   readonly #checks: ReturnType<typeof setInterval>;
   /** When the last check was, in milliseconds of `performance.now`. */
   #checkedAt = performance.now();
   #checksToSkip = 0;
-  /** The reasons that were reported since this ledger was last ready. That a start is not ready at once is none. */
-  readonly #reported = new Set<string>();
-  #reportedRefusal: string | null = null;
   /** Empty until Redis is admitted for the first time; after that their number never changes. */
   readonly #shards: Shard[] = [];
   /**
@@ -73,7 +79,6 @@ export class RedisLedger implements Ledger {
     const { redisUrl: url, books, durable } = options;
     this.#books = books;
     this.#balancerResends = options.balancerResends;
-    this.#onOutage = options.onOutage ?? (() => {});
     this.#link = new RedisLink({
       url,
       books,
@@ -81,10 +86,9 @@ export class RedisLedger implements Ledger {
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
     this.#newShard = (number) => new Shard(number, this.#link, options);
-    const state = this.readiness();
-    if (!state.ready) this.#reported.add(state.reason);
+    this.#outages = new OutageReports(this.readiness(), options.onOutage ?? (() => {}));
     this.#checks = setInterval(() => {
-      this.#reportChange();
+      this.#outages.look(this.readiness(), this.#link.refusal);
       this.#checkDeadlines();
     }, bounds.deadline_check_milliseconds);
   }
@@ -247,24 +251,6 @@ export class RedisLedger implements Ledger {
     for (const shard of this.#shards) shard.expire(now);
   }
 
-  #reportChange(): void {
-    const state = this.readiness();
-    if (!state.ready && !this.#reported.has(state.reason)) {
-      this.#reported.add(state.reason);
-      this.#onOutage(`not ready: ${state.reason}`);
-    } else if (state.ready && this.#reported.size > 0) {
-      this.#reported.clear();
-      this.#onOutage("ready");
-    }
-    const { refusal } = this.#link;
-    if (state.ready && (refusal === null) !== (this.#reportedRefusal === null)) {
-      this.#reportedRefusal = refusal;
-      this.#onOutage(
-        refusal === null ? "Redis takes transactions again" : `Redis refuses transactions: ${refusal}`,
-      );
-    }
-  }
-
   #onAdmitted(shards: number, newEpoch: boolean): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
     for (const shard of this.#shards) shard.wake(newEpoch);
@@ -389,12 +375,6 @@ export class RedisLedger implements Ledger {
 }
 
 const AS_IS: Prepared = { type: "as-is" };
-
-function refusedAll(index: number, outcome: Outcome): AllOrNone {
-  if (outcome.type === "accepted") throw new Error("it was accepted");
-  const { type: _, replayed, ...refused } = outcome;
-  return { type: "refused", index, refused, replayed };
-}
 
 function isOnPage({ seq, time }: KeptEntry, { from, before, fromTime, beforeTime }: EntriesPage): boolean {
   return (

@@ -1,7 +1,8 @@
 import type { Database } from "bun:sqlite";
 import { type AccountDetails, type AccountId, type AccountState, WORLD } from "../ledger/account.ts";
 import { openingHash } from "../ledger/content-hash.ts";
-import { formatDetails, type LedgerEvent } from "../ledger/event.ts";
+import { type LedgerEvent } from "../ledger/event.ts";
+import { formatDetails } from "../ledger/details-text.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { entryRowsOf } from "./entry-row.ts";

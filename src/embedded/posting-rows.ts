@@ -1,5 +1,5 @@
 import { type AccountId, type AccountState, type Party, WORLD } from "../ledger/account.ts";
-import type { PostingDone } from "../ledger/event.ts";
+import type { PostingDone } from "../ledger/transaction.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import type { AccountRow, PostingRow, TransactionRow } from "../ledger/rules.ts";

@@ -8,7 +8,8 @@ import {
   WORLD,
 } from "../ledger/account.ts";
 import type { Entry, KeptEntry } from "../ledger/entry.ts";
-import { accountDetailsIn, detailsIn, type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { accountDetailsIn, detailsIn } from "../ledger/details-text.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { BalanceAt, EntriesPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";

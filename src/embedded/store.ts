@@ -1,6 +1,7 @@
 import { Database, type Statement } from "bun:sqlite";
 import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS, type Micros } from "../ledger/account.ts";
-import { formatEvent, INITIAL, type LedgerEvent, timeOf } from "../ledger/event.ts";
+import { formatEvent, type LedgerEvent, timeOf } from "../ledger/event.ts";
+import { INITIAL } from "../ledger/command.ts";
 import { type JournalHead, journalHash, type JournalRow, NO_HASH } from "../ledger/journal.ts";
 import { EventKeeper, prepareKeeping } from "./keep-event.ts";
 import { readKeyHours } from "./key-hours.ts";

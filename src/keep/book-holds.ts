@@ -1,5 +1,5 @@
 import { type AccountId, type Micros, type Party, WORLD } from "../ledger/account.ts";
-import { detailsIn } from "../ledger/event.ts";
+import { detailsIn } from "../ledger/details-text.ts";
 import type { HoldFilter, Listed, ListPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";

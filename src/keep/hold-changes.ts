@@ -1,6 +1,6 @@
 import type { Batch } from "../carry/batch.ts";
 import type { AccountId } from "../ledger/account.ts";
-import { formatDetails } from "../ledger/event.ts";
+import { formatDetails } from "../ledger/details-text.ts";
 import { endedHold, holdOf, type Place } from "../ledger/event-results.ts";
 import { eventId, type EventPlace, placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";

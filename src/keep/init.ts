@@ -1,7 +1,8 @@
 import { ErrorReply } from "@redis/client";
 import { type AccountState, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
-import { formatEvent, formatRow, INITIAL } from "../ledger/event.ts";
+import { formatEvent, formatRow } from "../ledger/event.ts";
+import { INITIAL } from "../ledger/command.ts";
 import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import { bounds } from "../bounds.ts";
 import { StartError } from "../errors.ts";

@@ -160,3 +160,6 @@ function detailsOf({ description, reference, metadata }: Details): unknown[] {
 function sorted(members: Readonly<Record<string, string | null>>): (readonly [string, string | null])[] {
   return Object.entries(members).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
+
+/** In place of a command's id, for the accounts that are there from the start. */
+export const INITIAL = "initial";

@@ -1,19 +1,10 @@
-import {
-  type AccountDetails,
-  type AccountId,
-  type AccountState,
-  type AccountStatus,
-  type Metadata,
-  type Micros,
-  type Party,
-  WORLD,
-} from "./account.ts";
-import { isAccountId } from "./account-id.ts";
-import type { CommandId } from "./command.ts";
+import type { AccountDetails, AccountId, AccountState, Micros, Party } from "./account.ts";
+import type { CommandId, INITIAL } from "./command.ts";
+import { formatAccountDetails, formatDetails } from "./details-text.ts";
 import type { Entry } from "./entry.ts";
+import { contentIn, Fields, NONE, notAnEvent } from "./event-fields.ts";
 import { formatRefusal, parseRefusal, type Refused } from "./refused.ts";
-import type { Details, EventId, Posting } from "./transaction.ts";
-import { isUnit } from "./unit.ts";
+import type { Details, EventId, PostingDone } from "./transaction.ts";
 
 /**
  * What was decided, as one line of text. The Redis function writes events in this form to the outbox, the feed carries
@@ -117,20 +108,6 @@ export type LedgerEvent =
       readonly to: number;
     };
 
-/** A posting with what it made of its two sides; 0 for the outside. */
-export interface PostingDone extends Posting {
-  readonly fromSeq: number;
-  readonly fromBalance: number;
-  readonly toSeq: number;
-  readonly toBalance: number;
-}
-
-/** In place of a command's id, for the accounts that are there from the start. */
-export const INITIAL = "initial";
-
-/** In place of a content. */
-const NONE = "-";
-
 /** The inverse of {@link parseEvent}: the same text that the Redis function writes. */
 export function formatEvent(event: LedgerEvent): string {
   switch (event.type) {
@@ -209,65 +186,6 @@ function pushMoves(
 function pushAccount(fields: EventFields, account: AccountState): void {
   const { id, creditLimit, balance, held, seq, time, unit, state, openedAt } = account;
   fields.push(id, creditLimit, balance, held, seq, time, unit, state, openedAt);
-}
-
-/** JSON without what there is none of; empty for none of both. */
-export function formatAccountDetails({ name, metadata }: AccountDetails): string {
-  if (name === null && Object.keys(metadata).length === 0) return "";
-  return JSON.stringify({
-    ...(name === null ? {} : { name }),
-    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-  });
-}
-
-/** The same. */
-export function formatDetails(
-  { description, reference, metadata }: Details,
-  reverses: EventId | null,
-): string {
-  if (description === null && reference === null && reverses === null && isEmpty(metadata)) return "";
-  return JSON.stringify({
-    ...(description === null ? {} : { description }),
-    ...(reference === null ? {} : { reference }),
-    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-    ...(reverses === null ? {} : { reverses }),
-  });
-}
-
-function isEmpty(metadata: Metadata): boolean {
-  for (const _ in metadata) return false;
-  return true;
-}
-
-/**
- * The inverse of {@link formatAccountDetails}.
- *
- * @throws Error if the text is none
- */
-export function accountDetailsIn(text: string): AccountDetails {
-  const { name, metadata } = jsonIn(text);
-  return { name: textIn(name), metadata: metadataIn(metadata) };
-}
-
-/**
- * The inverse of {@link formatDetails}.
- *
- * @throws Error if the text is none
- */
-export function detailsIn(text: string): Details & { readonly reverses: EventId | null } {
-  const { description, reference, metadata, reverses } = jsonIn(text);
-  return {
-    description: textIn(description),
-    reference: textIn(reference),
-    metadata: metadataIn(metadata),
-    reverses: textIn(reverses),
-  };
-}
-
-function jsonIn(text: string): Readonly<Record<string, unknown>> {
-  const json: unknown = text === "" ? {} : JSON.parse(text);
-  if (!isObject(json)) throw new Error(`no details: ${JSON.stringify(text.slice(0, 100))}`);
-  return json;
 }
 
 /** @throws Error if the text is not an event: it was damaged, or another version wrote it */
@@ -376,179 +294,4 @@ export function parseEventOrNull(text: string): LedgerEvent | null {
 /** When it was decided. */
 export function timeOf(event: LedgerEvent): Micros {
   return event.type === "entry" ? event.entry.time : event.time;
-}
-
-/**
- * Reads the fields of an event one after the other. Every answer and every kept entry passes through here, so numbers
- * are parsed in place, without making a string for each.
- */
-class Fields {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  /** @throws Error if no space follows: every field but the last ends with one */
-  text(): string {
-    const end = this.#text.indexOf(" ", this.#at);
-    if (end === -1) throw notAnEvent(this.#text);
-    const field = this.#text.slice(this.#at, end);
-    this.#at = end + 1;
-    return field;
-  }
-
-  /** @throws Error if the field is not a decimal integer within ±(2^53 - 1) */
-  integer(): number {
-    const text = this.#text;
-    const isNegative = text.charCodeAt(this.#at) === MINUS;
-    const first = isNegative ? this.#at + 1 : this.#at;
-    let at = first;
-    let value = 0;
-    for (;;) {
-      const digit = text.charCodeAt(at) - ZERO;
-      if (!(digit >= 0 && digit <= 9)) break;
-      value = value * 10 + digit;
-      at += 1;
-    }
-    if (at === first || text.charCodeAt(at) !== SPACE || !Number.isSafeInteger(value)) throw notAnEvent(text);
-    this.#at = at + 1;
-    return isNegative ? -value : value;
-  }
-
-  /** For an integer that is the last field. */
-  lastInteger(): number {
-    const value = Number(this.rest());
-    if (!Number.isSafeInteger(value) || String(value) !== this.rest()) throw notAnEvent(this.#text);
-    return value;
-  }
-
-  account(): AccountId {
-    const field = this.text();
-    if (!isAccountId(field)) throw notAnEvent(this.#text);
-    return field;
-  }
-
-  unit(): string {
-    const field = this.text();
-    if (!isUnit(field)) throw notAnEvent(this.#text);
-    return field;
-  }
-
-  id(): CommandId {
-    return this.#asId(this.text());
-  }
-
-  idOfOpening(): CommandId | typeof INITIAL {
-    const field = this.text();
-    return field === INITIAL ? field : this.#asId(field);
-  }
-
-  party(): Party {
-    return this.#text.startsWith(WORLD_FIELD, this.#at) ? (this.text(), WORLD) : this.account();
-  }
-
-  content(): string | null {
-    return contentIn(this.text());
-  }
-
-  row(id: AccountId): AccountState {
-    return this.#row(id, () => this.integer());
-  }
-
-  /** For a row at the end. */
-  lastRow(id: AccountId): AccountState {
-    return this.#row(id, () => this.lastInteger());
-  }
-
-  #row(id: AccountId, openedAt: () => number): AccountState {
-    const creditLimit = this.integer();
-    const balance = this.integer();
-    const held = this.integer();
-    const seq = this.integer();
-    const time = this.integer();
-    const unit = this.unit();
-    const state = STATES[this.text()];
-    if (state === undefined) throw notAnEvent(this.#text);
-    return { id, unit, state, creditLimit, balance, held, seq, time, openedAt: openedAt() };
-  }
-
-  moves(): { readonly postings: readonly PostingDone[]; readonly accounts: readonly AccountState[] } {
-    const n = this.integer();
-    const m = this.integer();
-    const postings: PostingDone[] = [];
-    const accounts: AccountState[] = [];
-    for (let index = 0; index < n; index += 1) {
-      const from = this.party();
-      const to = this.party();
-      const amount = this.integer();
-      const [fromSeq, fromBalance] = [this.integer(), this.integer()];
-      const [toSeq, toBalance] = [this.integer(), this.integer()];
-      postings.push({ from, to, amount, fromSeq, fromBalance, toSeq, toBalance });
-    }
-    for (let index = 0; index < m; index += 1) accounts.push(this.row(this.account()));
-    return { postings, accounts };
-  }
-
-  accountDetails(): AccountDetails {
-    return this.#details(accountDetailsIn);
-  }
-
-  details(): Details & { readonly reverses: EventId | null } {
-    return this.#details(detailsIn);
-  }
-
-  #details<T>(read: (text: string) => T): T {
-    try {
-      return read(this.rest());
-    } catch {
-      throw notAnEvent(this.#text);
-    }
-  }
-
-  rest(): string {
-    return this.#text.slice(this.#at);
-  }
-
-  #asId(field: string): CommandId {
-    if (!isCommandId(field)) throw notAnEvent(this.#text);
-    return field;
-  }
-}
-
-const MINUS = 0x2d;
-const ZERO = 0x30;
-const SPACE = 0x20;
-
-const WORLD_FIELD = `${WORLD} `;
-const STATES: Readonly<Record<string, AccountStatus>> = { open: "open", frozen: "frozen", closed: "closed" };
-
-function contentIn(field: string): string | null {
-  return field === NONE ? null : field;
-}
-
-function textIn(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function metadataIn(value: unknown): Metadata {
-  if (!isObject(value)) return {};
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, text]) =>
-      typeof text === "string" ? [[name, text] as const] : [],
-    ),
-  );
-}
-
-function isCommandId(text: string): text is CommandId {
-  return /^(?:key|bat|req):[\x21-\x7e]+$/.test(text);
-}
-
-function notAnEvent(text: string): Error {
-  return new Error(`not an event of the ledger: ${JSON.stringify(text.slice(0, 100))}`);
 }

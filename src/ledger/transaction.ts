@@ -64,3 +64,11 @@ export interface Hold extends Details {
   /** That of its capture, if it moved anything. */
   readonly transaction: EventId | null;
 }
+
+/** A posting with what it made of its two sides; 0 for the outside. */
+export interface PostingDone extends Posting {
+  readonly fromSeq: number;
+  readonly fromBalance: number;
+  readonly toSeq: number;
+  readonly toBalance: number;
+}

@@ -5,15 +5,9 @@ import { formatHold, rememberedOf } from "../decide/function-codec.ts";
 import { headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
 import { type CommandId, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
-import {
-  formatAccountDetails,
-  formatEvent,
-  formatRow,
-  INITIAL,
-  type LedgerEvent,
-  parseEvent,
-  timeOf,
-} from "../ledger/event.ts";
+import { formatEvent, formatRow, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { formatAccountDetails } from "../ledger/details-text.ts";
+import { INITIAL } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";

@@ -1,9 +1,9 @@
 import type { AccountId, AccountState, Micros } from "../../src/ledger/account.ts";
 import type { Command } from "../../src/ledger/command.ts";
 import type { AllOrNone, Outcome, Result } from "../../src/ledger/ledger.ts";
-import type { Refusal } from "../../src/ledger/refusal.ts";
 import type { Hold, Transaction } from "../../src/ledger/transaction.ts";
 import { Names } from "./names.ts";
+import { No } from "./no.ts";
 import { balanceOf, type Book, State } from "./state.ts";
 
 const MONEY_MAX = 9_007_199_254_740_991n;
@@ -13,21 +13,6 @@ const WORLD = "@world";
 
 type Move = Transaction["postings"][number];
 type Of<Type extends Command["type"]> = Extract<Command, { readonly type: Type }>;
-
-/** Thrown where a command is refused. */
-class No extends Error {
-  readonly refused: Extract<Outcome, { readonly type: "refused" }>;
-
-  constructor(
-    refusal: Refusal,
-    account: AccountId | null,
-    index: number | null = null,
-    other: string | null = null,
-  ) {
-    super(refusal);
-    this.refused = { type: "refused", refusal, account, index, other, replayed: false };
-  }
-}
 
 /**
  * What a ledger ought to do, as simply as it can be said: it shares no code with the ledgers, undoes by taking a copy of

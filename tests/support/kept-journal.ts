@@ -1,6 +1,7 @@
 import { openingHash } from "../../src/ledger/content-hash.ts";
 import { type AccountId, type AccountState, type Party, WORLD } from "../../src/ledger/account.ts";
-import { detailsIn, formatDetails, type LedgerEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
+import { type LedgerEvent, parseEvent, timeOf } from "../../src/ledger/event.ts";
+import { detailsIn, formatDetails } from "../../src/ledger/details-text.ts";
 import { entriesOf, holdOf, type Place, transactionOf } from "../../src/ledger/event-results.ts";
 import { journalHash, NO_HASH } from "../../src/ledger/journal.ts";
 import type { EventId } from "../../src/ledger/transaction.ts";

@@ -10,7 +10,8 @@ import {
   WORLD,
 } from "../../src/ledger/account.ts";
 import type { CommandId } from "../../src/ledger/command.ts";
-import { formatEvent, type PostingDone } from "../../src/ledger/event.ts";
+import { formatEvent } from "../../src/ledger/event.ts";
+import { type PostingDone } from "../../src/ledger/transaction.ts";
 import { eventId } from "../../src/ledger/event-id.ts";
 import { type Details, type EventId, NO_DETAILS, type Posting } from "../../src/ledger/transaction.ts";
 

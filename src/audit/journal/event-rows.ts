@@ -1,5 +1,6 @@
 import { openingHash } from "../../ledger/content-hash.ts";
-import { formatDetails, type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
+import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
+import { formatDetails } from "../../ledger/details-text.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
 import { stepsOf } from "../../keep/account-steps.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";

@@ -9,7 +9,7 @@ import {
   type Redis,
 } from "../../decide/redis-client.ts";
 import { scanKeys } from "../../decide/scan-keys.ts";
-import { accountDetailsIn } from "../../ledger/event.ts";
+import { accountDetailsIn } from "../../ledger/details-text.ts";
 import { detailsText } from "../journal/row-texts.ts";
 import { bounds } from "../../bounds.ts";
 import { requireReachable, REDIS } from "../unreachable-server.ts";
