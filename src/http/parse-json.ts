@@ -1,8 +1,8 @@
 /**
- * Only a number with a point, or with a minus in its exponent, can be rounded to an integer that is a safe one. Texts may
+ * Only a number with a point, or with a minus in its exponent, can be rounded to an integer that is a safe one; and -0 is 0. Texts may
  * look like one; ids hardly do, since they begin with a quotation mark.
  */
-const POINT_OR_MINUS = /(?:^|[\s:,[])-?\d+(?:\.|[eE]-)/;
+const POINT_OR_MINUS = /(?:^|[\s:,[])(?:-0|-?\d+(?:\.|[eE]-))/;
 
 /**
  * JSON.parse, except that a number whose digits are no integer never becomes one by rounding, as 0.99999999999999999999

@@ -154,10 +154,10 @@ describe("a request", () => {
     expect(server.ledger.commands).toEqual([{ ...content, id: `req:${stamp}` }]);
   });
 
-  test("for one thing reads nothing before, but for a change or a split that has to fit what there is", async () => {
+  test("for one thing reads nothing before, but for a capture that has to fit its hold", async () => {
     const { client, ledger } = server;
     for (const [method, path, body] of cases) await client.send(method, path, body);
-    expect(ledger.asked).toEqual(["1", "h0-1-0-5", "h0-1-0-5"]);
+    expect(ledger.asked).toEqual(["h0-1-0-5", "h0-1-0-5"]);
     ledger.asked.length = 0;
     await client.send("PATCH", "/v1/accounts/1", { metadata: { b: null } });
     expect(ledger.asked).toEqual([]);

@@ -95,8 +95,8 @@ export class CompareJournal {
   async finish(): Promise<void> {
     const buckets = this.#sums.differing();
     if (buckets.length === 0) {
-      // Where rows differ, so may the sums.
-      await this.#totals.compare(this.#books, this.#findings);
+      // Where anything differs, so may the sums.
+      if (this.#findings.count === 0) await this.#totals.compare(this.#books, this.#findings);
       return;
     }
     const context = { buckets, accounts: this.#accounts, hash: this.#hash };
