@@ -6,7 +6,7 @@ import { EXECUTABLE } from "../build/programs.ts";
 export function buildCommand(): Command {
   return new Command("build")
     .description(
-      "make a single-file executable of the servers' commands: serve, init, backup, restore, api, writer, audit",
+      "make a single-file executable of the servers' commands: serve, init, backup, restore, rebuild, api, writer, audit",
     )
     .option("--out <file>", "where it goes", EXECUTABLE)
     .action(({ out }: { readonly out: string }) => {

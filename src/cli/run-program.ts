@@ -8,7 +8,7 @@ export type Commands = ReadonlyMap<string, () => Promise<Command>>;
 
 /** One sentence about the ledger, for the help texts. */
 export const LEDGER =
-  "An account ledger behind an HTTP API: balances with a credit limit that is never passed.";
+  "A ledger of balances with hard limits behind an HTTP API: accounts, transactions, holds, statements.";
 
 /**
  * Runs the command that is named on the command line.

@@ -34,11 +34,11 @@ describe("a ledger without the contest's accounts", () => {
     using folder = temporaryFolder();
     {
       await using server = await startServer({ data: folder.path });
-      expect(server.output().stdout).toContain("Accounts 1 to 5 are open");
+      expect(server.output().stdout).toContain("Accounts 1 to 5, with overdrafts, are open");
     }
     await using server = await startServer({ data: folder.path, flags: ["--no-initial-accounts"] });
     expect((await call(server.url, "GET", "/clientes/5/extrato")).status).toBe(200);
-    expect(server.output().stdout).toContain("Accounts 1 to 5 are open");
+    expect(server.output().stdout).toContain("Accounts 1 to 5, with overdrafts, are open");
   });
 });
 

@@ -85,7 +85,7 @@ export const amountOrZero = integerField(0, MAX);
 /** A balance, or what is compared with one. */
 export const anyAmount = integerField(-MAX, MAX);
 
-const ID_FORM = "1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not . or ..";
+const ID_FORM = "1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points";
 
 /** Ids of accounts, and those that the ledger makes, have one form. */
 export function isId(text: string): boolean {
