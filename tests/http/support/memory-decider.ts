@@ -15,6 +15,7 @@ import {
 } from "../../../src/ledger/command.ts";
 import type { KeptEntry } from "../../../src/ledger/entry.ts";
 import type { Outcome, Result } from "../../../src/ledger/ledger.ts";
+import { mergedMetadata } from "../../../src/ledger/metadata.ts";
 import type { Refusal } from "../../../src/ledger/refusal.ts";
 import type { Refused } from "../../../src/ledger/refused.ts";
 import * as rules from "../../../src/ledger/rules.ts";
@@ -159,14 +160,12 @@ export class MemoryDecider {
   #change({ account: id, creditLimit, state, name, metadata }: ChangeAccount): Decided {
     const account = this.#state.accounts.get(id);
     if (account === undefined) return refused("account-unknown", { account: id });
+    const merged = mergedMetadata(account.metadata, metadata ?? {});
+    if (merged === null && account.state !== "closed") return refused("metadata-too-large", { account: id });
     const refusal = rules.changeAccount(account, creditLimit ?? account.creditLimit, state ?? account.state);
-    if (refusal !== null) return refused(refusal, { account: id });
+    if (refusal !== null || merged === null) return refused(refusal ?? "metadata-too-large", { account: id });
     if (name !== undefined) account.name = name;
-    account.metadata = Object.fromEntries(
-      Object.entries({ ...account.metadata, ...metadata }).flatMap(([member, text]) =>
-        text === null ? [] : [[member, text]],
-      ),
-    );
+    account.metadata = merged;
     return this.#accountResult(id, true);
   }
 
