@@ -30,6 +30,7 @@ import { changedDetails, oppositeOf, refusedFor, shardOfCommand, shardOfEvent, s
 import { newAccountId } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
@@ -67,6 +68,8 @@ export class RedisLedger implements Ledger {
    * would keep a reaction for each request that has given up.
    */
   readonly #waitingForAdmission = new Set<() => void>();
+  /** Of the books, by shard and g. */
+  readonly #batches = new SharedReads<readonly LedgerEvent[] | null>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -373,7 +376,9 @@ export class RedisLedger implements Ledger {
   async #event({ shard, g, index }: EventPlace): Promise<LedgerEvent | undefined> {
     const inOutbox = await this.#shard(shard).event(g, index);
     if (inOutbox !== null) return inOutbox;
-    return (await this.#fromBooks(this.#books.batch(shard, g)))?.[index];
+    // Transactions that are taken back together were often made together.
+    const read = () => this.#fromBooks(this.#books.batch(shard, g));
+    return (await this.#batches.read(`${shard}-${g}`, read))?.[index];
   }
 
   async #reversalOf(id: EventId): Promise<EventId | null> {
