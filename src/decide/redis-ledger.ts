@@ -21,7 +21,7 @@ import {
   type Statement,
   type TransactionFilter,
 } from "../ledger/ledger.ts";
-import { placeOfEvent } from "../ledger/event-id.ts";
+import { type EventPlace, placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
@@ -39,6 +39,7 @@ import {
 import { newAccountIdOn } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
+import { SharedReads } from "./shared-reads.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
@@ -73,6 +74,8 @@ export class RedisLedger implements Ledger {
    * would keep a reaction for each request that has given up.
    */
   readonly #waitingForAdmission = new Set<() => void>();
+  /** Of the books, by shard and g. */
+  readonly #batches = new SharedReads<readonly LedgerEvent[] | null>();
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -120,8 +123,12 @@ export class RedisLedger implements Ledger {
       return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
     const shard = this.#shardOfCommand(first);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const prepared: PreparedCommand[] = [];
-      for (const command of commands) prepared.push({ command, prepared: await this.#prepare(command) });
+      // At once, so that what they look up is read together.
+      const preparing = commands.map(async (command) => ({
+        command,
+        prepared: await this.#prepare(command),
+      }));
+      const prepared: readonly PreparedCommand[] = await Promise.all(preparing);
       const answers = await shard.submitAll(prepared);
       if (answers.some(({ type }) => type === "again")) continue;
       const outcomes: Outcome[] = [];
@@ -333,14 +340,18 @@ export class RedisLedger implements Ledger {
   async #transaction(id: EventId): Promise<Transaction | null> {
     const place = placeOfEvent("t", id);
     if (place === null || place.shard >= this.#shards.length) return null;
-    const event = (await this.#events(place.shard, place.g))?.[place.index];
+    const event = await this.#event(place);
     const transaction = event === undefined ? null : transactionOf(event, place);
     return transaction?.id === id ? transaction : null;
   }
 
-  /** The events of a batch, from the outbox, or else from the books. */
-  async #events(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
-    return (await this.#shard(shard).batch(g)) ?? (await this.#fromBooks(this.#books.batch(shard, g)));
+  /** An event, from the outbox, or else from the books. */
+  async #event({ shard, g, index }: EventPlace): Promise<LedgerEvent | undefined> {
+    const inOutbox = await this.#shard(shard).event(g, index);
+    if (inOutbox !== null) return inOutbox;
+    // Transactions that are taken back together were often made together.
+    const read = () => this.#fromBooks(this.#books.batch(shard, g));
+    return (await this.#batches.read(`${shard}-${g}`, read))?.[index];
   }
 
   async #reversalOf(id: EventId): Promise<EventId | null> {

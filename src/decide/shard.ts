@@ -54,7 +54,7 @@ interface Request {
 
 interface ReadRequest {
   /** As razonete_read names it. */
-  readonly what: "a" | "s" | "h" | "r" | "b";
+  readonly what: "a" | "s" | "h" | "r" | "e";
   readonly id: string;
 }
 
@@ -124,10 +124,16 @@ export class Shard {
     return (await this.#reads.submit({ what: "r", id })).row?.[0] ?? null;
   }
 
-  /** The events of a batch that is in the outbox; `null` if it is not. @throws LedgerUnavailable (as a rejection) */
-  async batch(g: number): Promise<readonly LedgerEvent[] | null> {
-    const { row } = await this.#reads.submit({ what: "b", id: String(g) });
-    return row === null ? null : readable(() => row.map(parseEvent));
+  /**
+   * An event of a batch that is in the outbox, undefined if the batch has none there; `null` if the batch is not.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async event(g: number, index: number): Promise<LedgerEvent | undefined | null> {
+    const { row } = await this.#reads.submit({ what: "e", id: `${g} ${index}` });
+    if (row === null) return null;
+    const [text] = row;
+    return text === undefined ? undefined : readable(() => parseEvent(text));
   }
 
   get idle(): boolean {

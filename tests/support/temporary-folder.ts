@@ -4,6 +4,9 @@ import { join } from "node:path";
 
 const PREFIX = `razonete-test-${process.pid}-`;
 
+/** Ids of processes come again: this is what a killed run with the same one has left. */
+const earlier = new Set(ownFolders());
+
 export interface TemporaryFolder extends Disposable {
   readonly path: string;
 }
@@ -20,7 +23,11 @@ export function temporaryFolder(name = ""): TemporaryFolder {
 
 /** The folders of this test run that are still there. */
 export function temporaryFolders(): readonly string[] {
-  return readdirSync(tmpdir())
-    .filter((name) => name.startsWith(PREFIX))
+  return ownFolders()
+    .filter((name) => !earlier.has(name))
     .map((name) => join(tmpdir(), name));
+}
+
+function ownFolders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith(PREFIX));
 }

@@ -71,9 +71,10 @@ razonete_recall    what became of commands, as apply answers with a full outbox:
 razonete_read      the current state, all at the same point in time. Holds that are due have ended in it
   KEYS   head
   ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, k the same as its
-         keys have it, with what is due, h a hold, r the reversal of a transaction, b a batch of the outbox
+         keys have it, with what is due, h a hold, r the reversal of a transaction, e an event of the outbox (g, a
+         space, its place in the batch)
   REPLY  time, then for each nil, or a list: a row, details; s and k row, details, event... with the newest first; h row;
-         r id; b event...
+         r id; e event, or an empty list where the batch has none there
   ERRORS EPOCH, STALE
 
 razonete_sweep     ends the holds that are due, and forgets the ids of the period before the last, once the last one is 16 s

@@ -73,22 +73,23 @@ function READ.r(prefix, id)
   return row and { row }
 end
 
---- A batch of the outbox.
-function READ.b(prefix, g)
-  local entry = redis.call('XRANGE', prefix .. 'outbox', g .. '-0', g .. '-0')[1]
-  if not entry then return false end
-  local events = {}
-  for index = 2, #entry[2], 2 do
-    events[#events + 1] = entry[2][index]
+--- An event of the outbox. A batch of which many are asked for is read once.
+function READ.e(prefix, place, reading)
+  local g, index = string.match(place, '^(%d+) (%d+)$')
+  local batches = reading.batches
+  if batches[g] == nil then
+    local entry = redis.call('XRANGE', prefix .. 'outbox', g .. '-0', g .. '-0')[1]
+    batches[g] = entry and entry[2] or false
   end
-  return events
+  if not batches[g] then return false end
+  return { batches[g][2 * tonumber(index) + 2] }
 end
 
 local function read(keys, argv)
   local prefix = string.sub(keys[1], 1, -5)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
-  local reading = { now = now_micros(state[4]), due = nil }
+  local reading = { now = now_micros(state[4]), due = nil, batches = {} }
   local reply = { text_of(reading.now) }
   for at = 3, #argv, 2 do
     reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1], reading)

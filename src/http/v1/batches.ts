@@ -98,6 +98,8 @@ export async function postBatch(context: RouteContext, request: RoutedRequest): 
   const parsed = parseCommandId(request, context.requestIdHeader);
   if (!parsed.ok) return toResponse(parsed.problem);
   const { atomic, commands: items } = body.value;
+  if (atomic && (await hasTooManyPostings(ledger, items)))
+    return toResponse(wrongCommands([TOO_MANY_POSTINGS]));
   const commands = items.map((one, index) => withId(one.content, idOf(one, index, parsed.value)));
   if (!atomic) return resultsResponse(await eachAnswer(ledger, commands, isAborted));
   const outcome = await ledger.submitAll(commands, isAborted);
@@ -122,6 +124,27 @@ async function readBatch(ledger: Ledger, request: RoutedRequest): Promise<Parsed
   return errors.length === 0
     ? { ok: true, value: body.value }
     : { ok: false, problem: wrongCommands(errors) };
+}
+
+const TOO_MANY_POSTINGS: FieldError = {
+  pointer: "#/commands",
+  detail: `commands must have at most ${bounds.atomic_postings_max} postings in all where they are atomic`,
+};
+
+/** All else waits while an atomic batch is decided, so that it may not be of any size. */
+async function hasTooManyPostings(ledger: Ledger, items: readonly Item[]): Promise<boolean> {
+  let count = 0;
+  const reversed: string[] = [];
+  for (const { content } of items) {
+    if (content.type === "transaction") count += content.postings.length;
+    else if (content.type === "capture") count += content.parts?.length ?? 1;
+    else if (content.type === "reversal") reversed.push(content.transaction);
+  }
+  // How many a transaction has that is taken back is looked up only where it matters.
+  if (count + reversed.length * bounds.transaction_postings_max <= bounds.atomic_postings_max) return false;
+  const kept = await Promise.all(reversed.map((of) => ledger.transaction(of)));
+  for (const one of kept) count += one?.transaction.postings.length ?? 0;
+  return count > bounds.atomic_postings_max;
 }
 
 async function checkItems(ledger: Ledger, items: readonly Item[]): Promise<FieldError[]> {
