@@ -26,7 +26,15 @@ import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
 import type { BooksReader } from "./ports.ts";
-import { changedDetails, oppositeOf, refusedFor, shardOfCommand, shardOfEvent, shardsOf } from "./prepare.ts";
+import {
+  changedDetails,
+  isLookedUp,
+  oppositeOf,
+  refusedFor,
+  shardOfCommand,
+  shardOfEvent,
+  shardsOf,
+} from "./prepare.ts";
 import { newAccountId } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
@@ -91,10 +99,31 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     if (this.#shards.length === 0) await this.#firstAdmission();
+    return this.#decided(command, null);
+  }
+
+  /** What has to be looked up is so before any of them is sent: then all of them are, one after the other. */
+  async submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    const lookUps = commands.map((command) => (isLookedUp(command) ? this.#prepare(command) : null));
+    const found = lookUps.some((one) => one !== null) ? await Promise.allSettled(lookUps) : [];
+    return Promise.allSettled(
+      commands.map((command, index) => {
+        const one = found[index];
+        return one?.status === "rejected"
+          ? Promise.reject(one.reason)
+          : this.#decided(command, one?.value ?? null);
+      }),
+    );
+  }
+
+  /** @param first what was looked up for it, if anything was */
+  async #decided(command: Command, first: Prepared | null): Promise<Outcome> {
     const shard = this.#shardOfCommand(command);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
-      const prepared = this.#preparedAtOnce(command) ?? (await this.#prepare(command));
+      const prepared =
+        (attempt === 0 ? first : null) ?? this.#preparedAtOnce(command) ?? (await this.#prepare(command));
       // Nothing of a dry run is remembered, so that its refusal is none of the function's either.
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
@@ -303,12 +332,8 @@ export class RedisLedger implements Ledger {
           if (shardOf(account, shards) === shard) return { type: "open", account };
         }
       }
-      case "change":
-        return command.name === undefined && command.metadata === undefined ? AS_IS : null;
-      case "reversal":
-        return null;
       default:
-        return AS_IS;
+        return isLookedUp(command) ? null : AS_IS;
     }
   }
 

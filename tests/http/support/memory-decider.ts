@@ -15,6 +15,7 @@ import {
 } from "../../../src/ledger/command.ts";
 import type { KeptEntry } from "../../../src/ledger/entry.ts";
 import type { Outcome, Result } from "../../../src/ledger/ledger.ts";
+import { mergedMetadata } from "../../../src/ledger/metadata.ts";
 import type { Refusal } from "../../../src/ledger/refusal.ts";
 import type { Refused } from "../../../src/ledger/refused.ts";
 import * as rules from "../../../src/ledger/rules.ts";
@@ -108,6 +109,12 @@ export class MemoryDecider {
         const { from, to, amount, expiresInSeconds, description, reference, metadata } = command;
         const account = this.#state.accounts.get(from);
         if (account === undefined) return refused("account-unknown", { account: from });
+        const other = to === WORLD ? null : this.#state.accounts.get(to);
+        if (other === undefined) return refused("account-unknown", { account: to });
+        if (other?.state === "closed" && account.state !== "closed")
+          return refused("account-closed", { account: to });
+        if (account.state === "open" && other !== null && other.unit !== account.unit)
+          return refused("unit-mismatch", { account: to });
         const refusal = rules.hold(account, amount);
         if (refusal !== null) return refused(refusal, { account: from });
         const id = this.#newId("h");
@@ -159,14 +166,12 @@ export class MemoryDecider {
   #change({ account: id, creditLimit, state, name, metadata }: ChangeAccount): Decided {
     const account = this.#state.accounts.get(id);
     if (account === undefined) return refused("account-unknown", { account: id });
+    const merged = mergedMetadata(account.metadata, metadata ?? {});
+    if (merged === null && account.state !== "closed") return refused("metadata-too-large", { account: id });
     const refusal = rules.changeAccount(account, creditLimit ?? account.creditLimit, state ?? account.state);
     if (refusal !== null) return refused(refusal, { account: id });
     if (name !== undefined) account.name = name;
-    account.metadata = Object.fromEntries(
-      Object.entries({ ...account.metadata, ...metadata }).flatMap(([member, text]) =>
-        text === null ? [] : [[member, text]],
-      ),
-    );
+    account.metadata = merged ?? account.metadata;
     return this.#accountResult(id, true);
   }
 

@@ -72,6 +72,10 @@ export class MemoryLedger implements Ledger {
     });
   }
 
+  submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
+    return Promise.allSettled(commands.map((command) => this.submit(command)));
+  }
+
   submitAll(commands: readonly Command[]): Promise<AllOrNone> {
     return this.#answer(() => {
       this.commands.push(...commands);
