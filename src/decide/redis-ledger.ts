@@ -105,8 +105,11 @@ export class RedisLedger implements Ledger {
   /** What has to be looked up is so before any of them is sent: then all of them are, one after the other. */
   async submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const lookUps = commands.map((command) => (isLookedUp(command) ? this.#prepare(command) : null));
-    const found = lookUps.some((one) => one !== null) ? await Promise.allSettled(lookUps) : [];
+    const found = commands.some(isLookedUp)
+      ? await Promise.allSettled(
+          commands.map(async (command) => (isLookedUp(command) ? this.#prepare(command) : null)),
+        )
+      : [];
     return Promise.allSettled(
       commands.map((command, index) => {
         const one = found[index];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
+import { batchKeysSection } from "./batch-keys-section.ts";
 import { batchesSection } from "./batches-section.ts";
 import { contractSection } from "./contest-routes-section.ts";
 import { cursorsSection } from "./cursors-section.ts";
@@ -36,6 +37,7 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     transactionsSection(client);
     holdsSection(client);
     batchesSection(client);
+    batchKeysSection(client);
     readingSection(client);
     cursorsSection(client);
     keysSection(client);

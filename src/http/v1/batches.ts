@@ -169,8 +169,8 @@ function commandsOf(items: readonly Item[], atomic: boolean, request: CommandId)
   return items.map(({ content }, index) => {
     const own = withOwn[index] ?? null;
     if (own !== null) return { ...content, id: own };
-    const id = index === first ? request : (`bat:${index}:${request.slice("key:".length)}` as const);
-    return { ...content, id, batch: batchHash };
+    const place = `bat:${index}:${request.slice("key:".length)}` as const;
+    return { ...content, id: index === first ? request : place, batch: batchHash };
   });
 }
 
@@ -187,7 +187,7 @@ async function eachResponse(
   commands: readonly Command[],
   isAborted: () => boolean,
 ): Promise<Response> {
-  const bearer = commands.findIndex(({ batch: hash }) => hash !== undefined);
+  const bearer = commands.findIndex((command) => command.batch !== undefined);
   const settled =
     bearer === -1
       ? await ledger.submitEach(commands, isAborted)

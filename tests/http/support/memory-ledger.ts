@@ -87,6 +87,11 @@ export class MemoryLedger implements Ledger {
         if (outcome.type === "accepted") continue;
         const { type: _, replayed, ...refused } = outcome;
         this.#state = before;
+        if (!replayed && isClientKey(command.id) && refused.refusal !== "key-reused")
+          this.#state.outcomes.set(command.id, {
+            content: contentOf(command),
+            decided: { type: "refused", ...refused },
+          });
         return { type: "refused", index, refused, replayed };
       }
       return { type: "done", outcomes };
