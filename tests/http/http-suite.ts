@@ -9,6 +9,7 @@ import { framingSection } from "./framing-section.ts";
 import { holdsSection } from "./holds-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
+import { precedenceSection } from "./precedence-section.ts";
 import { readingSection } from "./reading-section.ts";
 import { Client } from "./support/client.ts";
 import { transactionsSection } from "./transactions-section.ts";
@@ -41,6 +42,7 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     readingSection(client);
     cursorsSection(client);
     keysSection(client);
+    precedenceSection(client);
     framingSection(client, () => server.url);
   });
 }
