@@ -163,7 +163,8 @@ end
 
 local function roll_back(batch, saved)
   for _, account in pairs(batch.accounts) do
-    if account and account.entries then shorten(account.entries, account.entries_count) end
+    -- What the group itself has opened is gone as a whole.
+    if account and account.entries_count then shorten(account.entries, account.entries_count) end
   end
   for _, name in ipairs({ 'events', 'seen', 'remembered' }) do
     shorten(batch[name], saved[name])
