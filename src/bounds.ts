@@ -12,11 +12,6 @@ export const bounds = {
   batch_body_bytes_max: 256 * 1024,
   /** Commands in one request. */
   batch_request_commands_max: 500,
-  /**
-   * Postings in all of an atomic batch. Redis does nothing else while it decides them: at most some 200 ms, where each has
-   * two accounts of its own.
-   */
-  atomic_postings_max: 2500,
   /** Fields of a request that an answer calls wrong; any others are not named. */
   field_errors_told_max: 20,
   /** `descricao`, in code points (contract). */

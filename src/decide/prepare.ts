@@ -63,6 +63,14 @@ export function shardsOf(command: Command, shards: number): number[] {
   }
 }
 
+/** Whether a command alone does not say what it becomes for the function. */
+export function isLookedUp(command: Command): boolean {
+  return (
+    command.type === "reversal" ||
+    (command.type === "change" && (command.name !== undefined || command.metadata !== undefined))
+  );
+}
+
 /** Where there is no such event, any shard will say so. */
 export function shardOfEvent(letter: "t" | "h", id: EventId, shards: number): number {
   const shard = placeOfEvent(letter, id)?.shard ?? 0;

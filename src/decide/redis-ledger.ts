@@ -29,6 +29,7 @@ import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
 import {
   changedDetails,
+  isLookedUp,
   oppositeOf,
   refusedAll,
   refusedFor,
@@ -98,10 +99,34 @@ export class RedisLedger implements Ledger {
 
   async submit(command: Command): Promise<Outcome> {
     if (this.#shards.length === 0) await this.#firstAdmission();
+    return this.#decided(command, null);
+  }
+
+  /** What has to be looked up is so before any of them is sent: then all of them are, one after the other. */
+  async submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
+    if (this.#shards.length === 0) await this.#firstAdmission();
+    const found = commands.some(isLookedUp)
+      ? await Promise.allSettled(
+          commands.map(async (command) => (isLookedUp(command) ? this.#prepare(command) : null)),
+        )
+      : [];
+    return Promise.allSettled(
+      commands.map((command, index) => {
+        const one = found[index];
+        return one?.status === "rejected"
+          ? Promise.reject(one.reason)
+          : this.#decided(command, one?.value ?? null);
+      }),
+    );
+  }
+
+  /** @param first what was looked up for it, if anything was */
+  async #decided(command: Command, first: Prepared | null): Promise<Outcome> {
     const shard = this.#shardOfCommand(command);
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
-      const prepared = this.#preparedAtOnce(command) ?? (await this.#prepare(command));
+      const prepared =
+        (attempt === 0 ? first : null) ?? this.#preparedAtOnce(command) ?? (await this.#prepare(command));
       // Nothing of a dry run is remembered, so that its refusal is none of the function's either.
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
@@ -289,9 +314,7 @@ export class RedisLedger implements Ledger {
       return { type: "refused", refused: refusedFor("shards-apart") };
     if (command.type === "open" && command.account === null)
       return { type: "open", account: newAccountIdOn(shardOf(command.id, shards), shards) };
-    if (command.type === "change")
-      return command.name === undefined && command.metadata === undefined ? AS_IS : null;
-    return command.type === "reversal" ? null : AS_IS;
+    return isLookedUp(command) ? null : AS_IS;
   }
 
   /**

@@ -111,7 +111,7 @@ export class BatchState {
 
   transaction(id: EventId): Transaction | null {
     const place = placeOfEvent("t", id);
-    if (place?.g !== this.g) return this.#read.transaction(id);
+    if (place?.shard !== SHARD || place.g !== this.g) return this.#read.transaction(id);
     const event = this.events[place.index];
     const transaction = event === undefined ? null : transactionOf(event, place);
     return transaction?.id === id ? transaction : null;

@@ -92,6 +92,13 @@ export class EmbeddedLedger implements Ledger {
     return this.#decided(1, (batch) => batch.apply(command), isAborted);
   }
 
+  submitEach(
+    commands: readonly Command[],
+    isAborted?: () => boolean,
+  ): Promise<readonly PromiseSettledResult<Outcome>[]> {
+    return Promise.allSettled(commands.map((command) => this.submit(command, isAborted)));
+  }
+
   submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone> {
     return this.#decided(commands.length, (batch) => batch.applyAll(commands), isAborted);
   }

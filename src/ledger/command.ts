@@ -83,7 +83,7 @@ export interface ReverseTransaction extends Details {
   readonly transaction: EventId;
 }
 
-export type Command =
+export type Command = (
   | Transact
   | OpenAccount
   | ChangeAccount
@@ -91,12 +91,16 @@ export type Command =
   | CreateHold
   | CaptureHold
   | ReleaseHold
-  | ReverseTransaction;
+  | ReverseTransaction
+) & {
+  /** What the batch asks for under whose key it is, as a hash. The same command in another batch is another one. */
+  readonly batch?: string;
+};
 
 /**
- * Every command gets its id before its first attempt. An id from a client (`key:` and the Idempotency-Key, `bat:` and the
- * place in a batch with the batch's key) is remembered with its outcome for a day. An id that was made for one request
- * (`req:`) mainly names the entry.
+ * Every command gets its id before its first attempt. An id from a client is remembered with its outcome for a day:
+ * `key:` and its Idempotency-Key, or that of the batch whose first command it is; `bat:`, the place and the key for the
+ * others of such a batch. An id that was made for one request (`req:`) mainly names the entry.
  */
 export type CommandId = `key:${string}` | `bat:${string}` | `req:${string}`;
 
@@ -114,17 +118,22 @@ export type CommandContent = WithoutId<Command>;
  * twice.
  */
 export function contentOf(command: CommandContent): string {
+  const content = JSON.stringify(partsOf(command));
+  return command.batch === undefined ? content : `${command.batch} ${content}`;
+}
+
+function partsOf(command: CommandContent): unknown[] {
   switch (command.type) {
     case "transact":
-      return JSON.stringify(["transact", command.account, command.kind, command.value, command.description]);
+      return ["transact", command.account, command.kind, command.value, command.description];
     case "open": {
       const { account, unit, creditLimit, name, metadata } = command;
-      return JSON.stringify(["open", account, unit, creditLimit, name, sorted(metadata)]);
+      return ["open", account, unit, creditLimit, name, sorted(metadata)];
     }
     case "change": {
       const { account, creditLimit = null, state = null, name, metadata = {} } = command;
       const newName = name === undefined ? [] : [name];
-      return JSON.stringify(["change", account, creditLimit, state, newName, sorted(metadata)]);
+      return ["change", account, creditLimit, state, newName, sorted(metadata)];
     }
     case "transaction": {
       const postings = command.postings.map(({ from, to, amount }) => [from, to, amount]);
@@ -134,21 +143,21 @@ export function contentOf(command: CommandContent): string {
         least,
         most,
       ]);
-      return JSON.stringify(["transaction", postings, conditions, ...detailsOf(command)]);
+      return ["transaction", postings, conditions, ...detailsOf(command)];
     }
     case "hold": {
       const { from, to, amount, expiresInSeconds } = command;
-      return JSON.stringify(["hold", from, to, amount, expiresInSeconds, ...detailsOf(command)]);
+      return ["hold", from, to, amount, expiresInSeconds, ...detailsOf(command)];
     }
     case "capture": {
       const { hold, amount, to, parts } = command;
       const split = parts?.map((part) => [part.to, part.amount]) ?? null;
-      return JSON.stringify(["capture", hold, amount, to, split]);
+      return ["capture", hold, amount, to, split];
     }
     case "release":
-      return JSON.stringify(["release", command.hold]);
+      return ["release", command.hold];
     case "reversal":
-      return JSON.stringify(["reversal", command.transaction, ...detailsOf(command)]);
+      return ["reversal", command.transaction, ...detailsOf(command)];
   }
 }
 

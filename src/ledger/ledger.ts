@@ -121,6 +121,14 @@ export interface Ledger {
    */
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome>;
   /**
+   * Applies each of them by itself, in their order; a rejection of one is as that of `submit`, and those after it may
+   * be applied all the same.
+   */
+  submitEach(
+    commands: readonly Command[],
+    isAborted?: () => boolean,
+  ): Promise<readonly PromiseSettledResult<Outcome>[]>;
+  /**
    * Applies all of the commands or none: the outcomes in their order, or else the first refusal, with which of them it
    * is. Commands that were decided before under their id count as done.
    */

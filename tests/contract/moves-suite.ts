@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
+import { forgedIdsSection } from "./forged-ids-section.ts";
 import { groupsSection } from "./groups-section.ts";
 import { holdEndsSection } from "./hold-ends-section.ts";
 import { holdsSection } from "./holds-section.ts";
@@ -30,6 +31,7 @@ export function movesSuite(name: string, start: () => Promise<LedgerUnderTest>, 
       holds: holdsSection,
       "ends of holds": holdEndsSection,
       groups: groupsSection,
+      "forged ids": forgedIdsSection,
       reads: readsSection,
       lists: listsSection,
     };

@@ -229,41 +229,6 @@ export function batchesSection(api: Client): void {
     });
   });
 
-  test("an atomic batch has at most 2,500 postings in all", async () => {
-    const a = await api.account();
-    const large = (count: number) => ({
-      op: "transaction",
-      body: { postings: Array.from({ length: count }, () => ({ from: "@world", to: a, amount: 1 })) },
-    });
-    const most = Array.from({ length: 125 }, () => large(20));
-    expect(await wrongFields(await send(true, [...most, large(1)]))).toEqual(["#/commands"]);
-    expect(await api.readAccount(a)).toMatchObject({ seq: 0 });
-    const done = await results<TransactionBody>(await send(true, most));
-    expect(await api.readAccount(a)).toMatchObject({ balance: 2_500, seq: 2_500 });
-    // What takes them back has as many.
-    const one = await api.move(["@world", a, 1]);
-    const back = [...done.map(({ body }) => body), one].map(({ id }) => ({ op: "reversal", id }));
-    expect(await wrongFields(await send(true, back))).toEqual(["#/commands"]);
-    await results(await send(true, back.slice(1)));
-    expect(await api.readAccount(a)).toMatchObject({ balance: 20 });
-    const small = await results<TransactionBody>(
-      await send(
-        true,
-        Array.from({ length: 130 }, () => large(1)),
-      ),
-    );
-    await results(
-      await send(
-        true,
-        small.map(({ body }) => ({ op: "reversal", id: body.id })),
-      ),
-    );
-    expect(await api.readAccount(a)).toMatchObject({ balance: 20 });
-    expect((await results(await send(false, [...most, large(1)]))).map(({ status }) => status)).toEqual(
-      Array.from({ length: 126 }, () => 201),
-    );
-  });
-
   test("a batch says whether it is atomic", async () => {
     const a = await api.account();
     for (const atomic of [undefined, null, "true", 1]) {

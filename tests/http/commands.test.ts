@@ -181,7 +181,7 @@ describe("a batch", () => {
     const made = expect.stringMatching(/^req:[\w-]+$/);
     const key = `batch-${atomic}`;
     const withKey = await idsOf(atomic, { "idempotency-key": key, "x-request-id": `stamp-${atomic}` });
-    expect(withKey).toEqual([`bat:0:${key}`, "key:own", made, `bat:3:${key}`]);
+    expect(withKey).toEqual([`key:${key}`, "key:own", made, `bat:3:${key}`]);
     const stamped = await idsOf(atomic, { "x-request-id": `stamp-${atomic}` });
     expect(stamped).toEqual([`req:stamp-${atomic}/0`, "key:own", made, `req:stamp-${atomic}/3`]);
     const bare = await idsOf(atomic, {});

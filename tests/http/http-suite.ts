@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
+import { batchKeysSection } from "./batch-keys-section.ts";
 import { batchesSection } from "./batches-section.ts";
 import { contractSection } from "./contest-routes-section.ts";
 import { cursorsSection } from "./cursors-section.ts";
@@ -8,6 +9,7 @@ import { framingSection } from "./framing-section.ts";
 import { holdsSection } from "./holds-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
+import { precedenceSection } from "./precedence-section.ts";
 import { readingSection } from "./reading-section.ts";
 import { Client } from "./support/client.ts";
 import { transactionsSection } from "./transactions-section.ts";
@@ -36,9 +38,11 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     transactionsSection(client);
     holdsSection(client);
     batchesSection(client);
+    batchKeysSection(client);
     readingSection(client);
     cursorsSection(client);
     keysSection(client);
+    precedenceSection(client);
     framingSection(client, () => server.url);
   });
 }

@@ -118,6 +118,39 @@ test("a command of a batch that could not be decided is told so in its place, th
   expect(none).toMatchObject({ outcome: "none" });
 });
 
+test("a batch under a key that came half-way is completed when it is sent again, and only then", async () => {
+  const commands = [CREDIT, CREDIT, { ...CREDIT, key: "half-own" }, CREDIT];
+  const send = async () => {
+    const headers = { "idempotency-key": "half-way" };
+    return json<{ results: { status: number; replayed?: boolean }[] }>(
+      await server.client.post("/v1/batches", { atomic: false, commands }, headers),
+      200,
+    );
+  };
+  const { seq } = await server.client.readAccount("1");
+  let decided = 0;
+  server.ledger.fails = () => (decided++ < 2 ? null : UNKNOWN);
+  expect((await send()).results.map(({ status }) => status)).toEqual([201, 201, 503, 503]);
+  server.ledger.fails = () => null;
+  expect((await send()).results).toMatchObject([
+    { status: 201, replayed: true },
+    { status: 201, replayed: true },
+    { status: 201 },
+    { status: 201 },
+  ]);
+  expect(await server.client.readAccount("1")).toMatchObject({ seq: Number(seq) + 4 });
+});
+
+test("nothing of a batch is done before it is known that its key is its own", async () => {
+  const { seq } = await server.client.readAccount("1");
+  const failures = [UNKNOWN];
+  server.ledger.fails = () => failures.shift() ?? null;
+  const batch = { atomic: false, commands: [CREDIT, CREDIT, { ...CREDIT, key: "not-yet" }] };
+  const reply = await server.client.post("/v1/batches", batch, { "idempotency-key": "not-known" });
+  expect(await problem(reply, 503, "ledger-unavailable")).toMatchObject({ outcome: "unknown" });
+  expect(await server.client.readAccount("1")).toMatchObject({ seq });
+});
+
 test("a batch of which nothing could be decided is 503 as a whole: unknown, if one command is", async () => {
   const failures = [NONE, UNKNOWN, NONE];
   server.ledger.fails = () => failures.shift() ?? null;

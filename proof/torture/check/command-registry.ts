@@ -85,8 +85,9 @@ export class CommandRegistry {
       return [command];
     }
     const members: RegisteredCommand[] = [];
+    const bearer = operation.commands.findIndex(({ key: own }) => own === null);
     for (const [index, { command, key: own }] of operation.commands.entries()) {
-      const id = own === null ? `bat:${index}:${key}` : `key:${own}`;
+      const id = own !== null ? `key:${own}` : index === bearer ? `key:${key}` : `bat:${index}:${key}`;
       const registered = this.#command(command, id, { batch: operation, index, members }, number);
       const result = answer.type === "batch" ? answer.results[index] : answer;
       if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, answer: result });

@@ -163,8 +163,8 @@ end
 
 local function roll_back(batch, saved)
   for _, account in pairs(batch.accounts) do
-    -- An account that the group itself has opened had none.
-    if account and account.entries then shorten(account.entries, account.entries_count or 0) end
+    -- What the group itself has opened is gone as a whole.
+    if account and account.entries_count then shorten(account.entries, account.entries_count) end
   end
   for _, name in ipairs({ 'events', 'seen', 'remembered' }) do
     shorten(batch[name], saved[name])

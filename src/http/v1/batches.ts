@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { bounds } from "../../bounds.ts";
-import { type Command, type CommandContent, type CommandId, isClientKey } from "../../ledger/command.ts";
-import { type AllOrNone, type Ledger, LedgerUnavailable } from "../../ledger/ledger.ts";
+import {
+  type Command,
+  type CommandContent,
+  type CommandId,
+  contentOf,
+  isClientKey,
+} from "../../ledger/command.ts";
+import { textHash } from "../../ledger/content-hash.ts";
+import type { AllOrNone, Ledger, LedgerUnavailable, Outcome } from "../../ledger/ledger.ts";
 import type { Refused } from "../../ledger/refused.ts";
 import { readJson } from "../body.ts";
 import { isKey, type Parsed, parseCommandId } from "../parse.ts";
@@ -14,7 +21,7 @@ import { type Answer, answerOf, isDryRun, okJson, problemAnswer, responseOf } fr
 import { id, list, members, readFields } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
-import { type Operation, submit, withId } from "./submit.ts";
+import { type Operation, unavailableFor } from "./submit.ts";
 import { createTransaction, reverseTransaction } from "./transactions.ts";
 
 const NO_ID = "must be left out: this creates something";
@@ -98,10 +105,8 @@ export async function postBatch(context: RouteContext, request: RoutedRequest): 
   const parsed = parseCommandId(request, context.requestIdHeader);
   if (!parsed.ok) return toResponse(parsed.problem);
   const { atomic, commands: items } = body.value;
-  if (atomic && (await hasTooManyPostings(ledger, items)))
-    return toResponse(wrongCommands([TOO_MANY_POSTINGS]));
-  const commands = items.map((one, index) => withId(one.content, idOf(one, index, parsed.value)));
-  if (!atomic) return resultsResponse(await eachAnswer(ledger, commands, isAborted));
+  const commands = commandsOf(items, atomic, parsed.value);
+  if (!atomic) return eachResponse(ledger, commands, isAborted);
   const outcome = await ledger.submitAll(commands, isAborted);
   if (outcome.type === "refused") return responseOf(refusalOfAll(commands, outcome));
   return resultsResponse(
@@ -126,27 +131,6 @@ async function readBatch(ledger: Ledger, request: RoutedRequest): Promise<Parsed
     : { ok: false, problem: wrongCommands(errors) };
 }
 
-const TOO_MANY_POSTINGS: FieldError = {
-  pointer: "#/commands",
-  detail: `commands must have at most ${bounds.atomic_postings_max} postings in all where they are atomic`,
-};
-
-/** All else waits while an atomic batch is decided, so that it may not be of any size. */
-async function hasTooManyPostings(ledger: Ledger, items: readonly Item[]): Promise<boolean> {
-  let count = 0;
-  const reversed: string[] = [];
-  for (const { content } of items) {
-    if (content.type === "transaction") count += content.postings.length;
-    else if (content.type === "capture") count += content.parts?.length ?? 1;
-    else if (content.type === "reversal") reversed.push(content.transaction);
-  }
-  // How many a transaction has that is taken back is looked up only where it matters.
-  if (count + reversed.length * bounds.transaction_postings_max <= bounds.atomic_postings_max) return false;
-  const kept = await Promise.all(reversed.map((of) => ledger.transaction(of)));
-  for (const one of kept) count += one?.transaction.postings.length ?? 0;
-  return count > bounds.atomic_postings_max;
-}
-
 async function checkItems(ledger: Ledger, items: readonly Item[]): Promise<FieldError[]> {
   const checks = items.flatMap(({ check }, index) => {
     if (check === null) return [];
@@ -169,41 +153,79 @@ function wrongCommands(errors: readonly FieldError[]): Problem {
   return { ...problem, members: { ...problem.members, index: Math.min(...indexes.map(Number)) } };
 }
 
-/** @param request the id of the whole request, of which each command's own is made, so that it is the same next time */
-function idOf({ key: own, content }: Item, index: number, request: CommandId): CommandId {
-  if (isDryRun(content)) return newRequestId();
-  if (own !== null) return `key:${own}`;
-  return request.startsWith("key:")
-    ? `bat:${index}:${request.slice("key:".length)}`
-    : `req:${request.slice("req:".length)}/${index}`;
-}
-
-/** Each command by itself. Where the ledger can do nothing at all, the whole request is answered so. */
-async function eachAnswer(
-  ledger: Ledger,
-  commands: readonly Command[],
-  isAborted: () => boolean,
-): Promise<readonly Answer[]> {
-  const outcomes = await Promise.allSettled(commands.map((command) => submit(ledger, command, isAborted)));
-  const failures = outcomes.flatMap((outcome) =>
-    outcome.status === "rejected" ? [unavailableOr(outcome.reason)] : [],
+/**
+ * Each command with its id. The key of a batch stands for all that the batch asks for, and its first command that has no
+ * key of its own bears it: so it cannot stand for another request as well.
+ */
+function commandsOf(items: readonly Item[], atomic: boolean, request: CommandId): Command[] {
+  const withOwn = items.map(({ key: own, content }): CommandId | null =>
+    isDryRun(content) ? newRequestId() : own === null ? null : `key:${own}`,
   );
-  const [first] = failures;
-  if (first !== undefined && failures.length === outcomes.length) {
-    throw failures.find(({ outcome }) => outcome === "unknown") ?? first;
-  }
-  return commands.map((command, index) => {
-    const settled = outcomes[index];
-    if (settled?.status === "fulfilled") return answerOf(command, settled.value);
-    const asked = isClientKey(command.id) ? "with-key" : "without-key";
-    return problemAnswer(unavailable(asked, unavailableOr(settled?.reason)));
+  if (!request.startsWith("key:"))
+    return items.map(({ content }, index) => ({ ...content, id: withOwn[index] ?? partOf(request, index) }));
+  const all = items.map(({ key: own, content }) => [own, contentOf(content)]);
+  const batchHash = textHash(JSON.stringify([atomic, all]));
+  const first = withOwn.indexOf(null);
+  return items.map(({ content }, index) => {
+    const own = withOwn[index] ?? null;
+    if (own !== null) return { ...content, id: own };
+    const place = `bat:${index}:${request.slice("key:".length)}` as const;
+    return { ...content, id: index === first ? request : place, batch: batchHash };
   });
 }
 
-/** @throws the reason, if it is a defect */
-function unavailableOr(reason: unknown): LedgerUnavailable {
-  if (reason instanceof LedgerUnavailable) return reason;
-  throw reason;
+/** The same next time, where a balancer sends the request again. */
+function partOf(request: CommandId, index: number): CommandId {
+  return `req:${request.slice("req:".length)}/${index}`;
+}
+
+type Settled = PromiseSettledResult<Outcome>;
+
+/** Each command by itself. Where nothing at all is done, the whole request is answered so. */
+async function eachResponse(
+  ledger: Ledger,
+  commands: readonly Command[],
+  isAborted: () => boolean,
+): Promise<Response> {
+  const bearer = commands.findIndex((command) => command.batch !== undefined);
+  const settled =
+    bearer === -1
+      ? await ledger.submitEach(commands, isAborted)
+      : await eachUnderKey(ledger, commands, bearer, isAborted);
+  const failures: LedgerUnavailable[] = [];
+  const answers = commands.map((command, index): Answer => {
+    const one = settled[index];
+    if (one?.status === "fulfilled") return answerOf(command, one.value);
+    const failure = unavailableFor(command, one?.reason);
+    failures.push(failure);
+    return problemAnswer(unavailable(isClientKey(command.id) ? "with-key" : "without-key", failure));
+  });
+  const [failure] = failures;
+  if (failure !== undefined && failures.length === answers.length) {
+    throw failures.find(({ outcome }) => outcome === "unknown") ?? failure;
+  }
+  const borne = answers[bearer];
+  const isNothingDone = isReused(settled[bearer]) && commands.slice(0, bearer).every(isDryRun);
+  return borne !== undefined && isNothingDone ? responseOf(borne) : resultsResponse(answers);
+}
+
+/** What comes after the command that bears the batch's key is done only where the key is the batch's. */
+async function eachUnderKey(
+  ledger: Ledger,
+  commands: readonly Command[],
+  bearer: number,
+  isAborted: () => boolean,
+): Promise<readonly Settled[]> {
+  const first = await ledger.submitEach(commands.slice(0, bearer + 1), isAborted);
+  const borne = first[bearer];
+  if (borne === undefined) throw new Error("a command of a batch has no outcome");
+  const rest = commands.slice(bearer + 1);
+  const isOwn = borne.status === "fulfilled" && !isReused(borne);
+  return [...first, ...(isOwn ? await ledger.submitEach(rest, isAborted) : rest.map(() => borne))];
+}
+
+function isReused(one: Settled | undefined): boolean {
+  return one?.status === "fulfilled" && one.value.type === "refused" && one.value.refusal === "key-reused";
 }
 
 /** `index` is the command's, and `posting` or `condition` what was refused in it. */

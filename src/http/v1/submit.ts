@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { bounds } from "../../bounds.ts";
-import type { Command, CommandContent, CommandId } from "../../ledger/command.ts";
-import { type Ledger, LedgerUnavailable, type Outcome } from "../../ledger/ledger.ts";
+import type { CommandContent, CommandId } from "../../ledger/command.ts";
+import { type Ledger, LedgerUnavailable } from "../../ledger/ledger.ts";
 import { readJson } from "../body.ts";
 import { type Parsed, parseCommandId, requestId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse } from "../problems.ts";
@@ -49,7 +49,9 @@ export async function submitOne<Body>(
   if (!id.ok) return toResponse(id.problem);
   if (!canExist) return toResponse(notFound);
 
-  const outcome = await submit(context.ledger, withId(content, id.value), isAborted);
+  const outcome = await context.ledger.submit({ ...content, id: id.value }, isAborted).catch((reason) => {
+    throw unavailableFor(content, reason);
+  });
   return responseOf(answerOf(content, outcome));
 }
 
@@ -63,16 +65,12 @@ async function readFields<Body>(
   return query.ok ? parseFields(schema, json.value) : query;
 }
 
-/** As `Ledger.submit`, but a dry run changes nothing, whatever became of it. */
-export async function submit(ledger: Ledger, command: Command, isAborted: () => boolean): Promise<Outcome> {
-  try {
-    return await ledger.submit(command, isAborted);
-  } catch (error) {
-    if (!isDryRun(command) || !(error instanceof LedgerUnavailable)) throw error;
-    throw new LedgerUnavailable(error.message, "none", { cause: error });
-  }
-}
-
-export function withId(content: CommandContent, id: CommandId): Command {
-  return { ...content, id };
+/**
+ * Why the ledger could not decide a command. A dry run changes nothing, whatever became of it.
+ *
+ * @throws the reason, if it is a defect
+ */
+export function unavailableFor(command: CommandContent, reason: unknown): LedgerUnavailable {
+  if (!(reason instanceof LedgerUnavailable)) throw reason;
+  return isDryRun(command) ? new LedgerUnavailable(reason.message, "none", { cause: reason }) : reason;
 }

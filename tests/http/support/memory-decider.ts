@@ -109,6 +109,12 @@ export class MemoryDecider {
         const { from, to, amount, expiresInSeconds, description, reference, metadata } = command;
         const account = this.#state.accounts.get(from);
         if (account === undefined) return refused("account-unknown", { account: from });
+        const other = to === WORLD ? null : this.#state.accounts.get(to);
+        if (other === undefined) return refused("account-unknown", { account: to });
+        if (other?.state === "closed" && account.state !== "closed")
+          return refused("account-closed", { account: to });
+        if (account.state === "open" && other !== null && other.unit !== account.unit)
+          return refused("unit-mismatch", { account: to });
         const refusal = rules.hold(account, amount);
         if (refusal !== null) return refused(refusal, { account: from });
         const id = this.#newId("h");

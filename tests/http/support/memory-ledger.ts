@@ -72,6 +72,10 @@ export class MemoryLedger implements Ledger {
     });
   }
 
+  submitEach(commands: readonly Command[]): Promise<readonly PromiseSettledResult<Outcome>[]> {
+    return Promise.allSettled(commands.map((command) => this.submit(command)));
+  }
+
   submitAll(commands: readonly Command[]): Promise<AllOrNone> {
     return this.#answer(() => {
       this.commands.push(...commands);
@@ -83,6 +87,11 @@ export class MemoryLedger implements Ledger {
         if (outcome.type === "accepted") continue;
         const { type: _, replayed, ...refused } = outcome;
         this.#state = before;
+        if (!replayed && isClientKey(command.id) && refused.refusal !== "key-reused")
+          this.#state.outcomes.set(command.id, {
+            content: contentOf(command),
+            decided: { type: "refused", ...refused },
+          });
         return { type: "refused", index, refused, replayed };
       }
       return { type: "done", outcomes };

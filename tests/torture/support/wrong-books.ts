@@ -226,5 +226,5 @@ function isRefusalOf(text: string, key: string | undefined): boolean {
 }
 
 function isOfBatch(text: string, key: string | null | undefined): boolean {
-  return new RegExp(` bat:\\d+:${key} `).test(text);
+  return new RegExp(` (key|bat:\\d+):${key} `).test(text);
 }
