@@ -43,29 +43,13 @@ export function limitOf(
   return ["a", id, String(account), "", content, `{"limit":${limit}}`];
 }
 
-export function transferOf(
-  postings: readonly (string | number)[],
-  id: string,
-  { content = "", ...more }: Readonly<Record<string, unknown>> & { readonly content?: string } = {},
-): Arguments {
-  return ["t", id, "", "", content, JSON.stringify({ postings, details: "", ...more })];
-}
-
 export function holdOf(
   from: string,
   amount: number,
   id: string,
   { content = "", to = "@world", seconds = 600 } = {},
 ): Arguments {
-  return ["h", id, from, String(amount), content, JSON.stringify({ to, seconds, details: "" })];
-}
-
-export function captureOf(hold: string, id: string, body: object = {}, content = ""): Arguments {
-  return ["p", id, hold, "", content, JSON.stringify(body)];
-}
-
-export function releaseOf(hold: string, id: string, content = ""): Arguments {
-  return ["r", id, hold, "", content, "{}"];
+  return ["h", id, from, String(amount), content, `${to} ${seconds} `];
 }
 
 /** Decided as a whole. */
