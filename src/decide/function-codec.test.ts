@@ -128,36 +128,17 @@ test("the arguments of each command", () => {
         reference: "r",
       },
       AS_IS,
-      [
-        "t",
-        "req:/",
-        "",
-        "",
-        "",
-        {
-          postings: ["a", "@world", 3],
-          conditions: ["a", "seq", 1, 2 ** 53],
-          details: '{"reference":"r"}',
-          dry: true,
-        },
-      ],
+      ["t", "req:/", "", "", "", '1 1 / 1 a @world 3 a seq 1 9007199254740992 {"reference":"r"}'],
     ],
     [
       { type: "reversal", id: "req:5", transaction: "t0-1-2-3", ...NO_DETAILS },
       { type: "reversal", postings: [{ from: "@world", to: "a", amount: 3 }] },
-      [
-        "t",
-        "req:5",
-        "",
-        "",
-        "",
-        { postings: ["@world", "a", 3], details: '{"reverses":"t0-1-2-3"}', reverses: "t0-1-2-3" },
-      ],
+      ["t", "req:5", "", "", "", '1 0 t0-1-2-3 0 @world a 3 {"reverses":"t0-1-2-3"}'],
     ],
     [
       { type: "hold", id: "req:6", from: "a", to: "b", amount: 3, expiresInSeconds: 60, ...NO_DETAILS },
       AS_IS,
-      ["h", "req:6", "a", "3", "", { to: "b", seconds: 60, details: "" }],
+      ["h", "req:6", "a", "3", "", "b 60 "],
     ],
     [
       {
@@ -169,9 +150,14 @@ test("the arguments of each command", () => {
         parts: [{ to: "b", amount: 2 }],
       },
       AS_IS,
-      ["p", "req:7", "h0-1-2-3", "", "", { postings: ["b", 2] }],
+      ["p", "req:7", "h0-1-2-3", "", "", "/ / 1 b 2"],
     ],
-    [{ type: "release", id: "req:8", hold: "h0-1-2-3" }, AS_IS, ["r", "req:8", "h0-1-2-3", "", "", {}]],
+    [
+      { type: "capture", id: "req:7", hold: "h0-1-2-3", amount: 0, to: "-", parts: null },
+      AS_IS,
+      ["p", "req:7", "h0-1-2-3", "", "", "0 - /"],
+    ],
+    [{ type: "release", id: "req:8", hold: "h0-1-2-3" }, AS_IS, ["r", "req:8", "h0-1-2-3", "", "", ""]],
     [
       { type: "release", id: "req:9", hold: "h0-1-2-3" },
       {
@@ -182,8 +168,8 @@ test("the arguments of each command", () => {
     ],
   ] satisfies readonly (readonly [Command, Prepared, unknown])[]) {
     const [kind = "", id, of, value, content, last = ""] = argumentsOf(command, prepared);
-    const isText = ["c", "d", "x"].includes(kind);
-    expect([kind, id, of, value, content, isText ? last : JSON.parse(last)]).toEqual(expected);
+    const isJson = ["o", "a"].includes(kind);
+    expect([kind, id, of, value, content, isJson ? JSON.parse(last) : last]).toEqual(expected);
   }
 });
 

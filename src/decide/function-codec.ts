@@ -49,42 +49,49 @@ export function argumentsOf(command: Command, prepared: Prepared): string[] {
       return ["a", id, account, "", content, JSON.stringify(body)];
     }
     case "transaction": {
-      const conditions = command.conditions.flatMap(({ account, what, least, most }) => [
-        account,
-        what,
-        least,
-        most,
-      ]);
-      const body = {
-        postings: flat(command.postings),
-        ...(conditions.length === 0 ? {} : { conditions }),
-        details: formatDetails(command, null),
-        ...(command.isDryRun ? { dry: true } : {}),
-      };
-      return ["t", id, "", "", content, JSON.stringify(body)];
+      const { postings, conditions, isDryRun } = command;
+      const fields = [postings.length, conditions.length, NONE, isDryRun ? 1 : 0];
+      return [
+        "t",
+        id,
+        "",
+        "",
+        content,
+        transactionText(fields, postings, conditions, formatDetails(command, null)),
+      ];
     }
     case "reversal": {
       const { transaction: reverses } = command;
-      const postings = prepared.type === "reversal" ? flat(prepared.postings) : [];
-      const body = { postings, details: formatDetails(command, reverses), reverses };
-      return ["t", id, "", "", content, JSON.stringify(body)];
+      const postings = prepared.type === "reversal" ? prepared.postings : [];
+      const details = formatDetails(command, reverses);
+      return [
+        "t",
+        id,
+        "",
+        "",
+        content,
+        transactionText([postings.length, 0, reverses, 0], postings, [], details),
+      ];
     }
     case "hold": {
-      const { from, to, amount, expiresInSeconds: seconds } = command;
-      const body = { to, seconds, details: formatDetails(command, null) };
-      return ["h", id, from, String(amount), content, JSON.stringify(body)];
+      const { from, to, amount, expiresInSeconds } = command;
+      return [
+        "h",
+        id,
+        from,
+        String(amount),
+        content,
+        `${to} ${expiresInSeconds} ${formatDetails(command, null)}`,
+      ];
     }
     case "capture": {
       const { hold, amount, to, parts } = command;
-      const body = {
-        ...(amount === null ? {} : { amount }),
-        ...(to === null ? {} : { to }),
-        ...(parts === null ? {} : { postings: parts.flatMap((part) => [part.to, part.amount]) }),
-      };
-      return ["p", id, hold, "", content, JSON.stringify(body)];
+      const fields = [amount ?? NONE, to ?? NONE, parts?.length ?? NONE];
+      for (const part of parts ?? []) fields.push(part.to, part.amount);
+      return ["p", id, hold, "", content, fields.join(" ")];
     }
     case "release":
-      return ["r", id, command.hold, "", content, "{}"];
+      return ["r", id, command.hold, "", content, ""];
   }
 }
 
@@ -92,8 +99,19 @@ function changesOf({ before, after }: Extract<Prepared, { readonly type: "detail
   return after === null ? { before, unfit: true } : { before, details: after };
 }
 
-function flat(postings: CreateTransaction["postings"]): (string | number)[] {
-  return postings.flatMap(({ from, to, amount }) => [from, to, amount]);
+/** Where a field of an argument has no value. */
+const NONE = "/";
+
+function transactionText(
+  fields: (string | number)[],
+  postings: CreateTransaction["postings"],
+  conditions: CreateTransaction["conditions"],
+  details: string,
+): string {
+  for (const { from, to, amount } of postings) fields.push(from, to, amount);
+  for (const { account, what, least, most } of conditions) fields.push(account, what, least, most);
+  fields.push(details);
+  return fields.join(" ");
 }
 
 /** The function's answer to one command. */
@@ -185,8 +203,9 @@ function resultOf(text: string, command: Command, shard: number): Result {
       }
       const transaction = transactionOf(event, place);
       if (transaction === null) throw notAnAnswer(text);
-      const id = place.g === 0 ? "" : transaction.id;
-      return { type: "transaction", transaction: { ...transaction, id }, accounts };
+      // A dry run has no place, and so no id.
+      if (place.g === 0) return { type: "transaction", transaction: { ...transaction, id: "" }, accounts };
+      return { type: "transaction", transaction, accounts };
     }
     case "hold":
       return { type: "hold", hold: holdOf(event, place), account: event.account };

@@ -1,5 +1,5 @@
 import type { AccountDetails, Metadata } from "./account.ts";
-import type { Details, EventId } from "./transaction.ts";
+import { type Details, type EventId, NO_DETAILS } from "./transaction.ts";
 
 /** Name, metadata, description and reference, as they are kept: JSON without what there is none of. */
 
@@ -47,6 +47,7 @@ export function accountDetailsIn(text: string): AccountDetails {
  * @throws Error if the text is none
  */
 export function detailsIn(text: string): Details & { readonly reverses: EventId | null } {
+  if (text === "") return NO_DETAILS_AT_ALL;
   const { description, reference, metadata, reverses } = jsonIn(text);
   return {
     description: textIn(description),
@@ -55,6 +56,8 @@ export function detailsIn(text: string): Details & { readonly reverses: EventId 
     reverses: textIn(reverses),
   };
 }
+
+const NO_DETAILS_AT_ALL = Object.freeze({ ...NO_DETAILS, reverses: null });
 
 function jsonIn(text: string): Readonly<Record<string, unknown>> {
   const json: unknown = text === "" ? {} : JSON.parse(text);

@@ -228,10 +228,22 @@ export function parseEvent(text: string): LedgerEvent {
     }
     case "t": {
       const time = fields.integer();
-      const moves = fields.moves();
+      const { postings, accounts } = fields.moves();
       const id = fields.id();
       const content = fields.content();
-      return { type: "transaction", time, ...moves, id, content, ...fields.details() };
+      const { reverses, description, reference, metadata } = fields.details();
+      return {
+        type: "transaction",
+        time,
+        postings,
+        accounts,
+        id,
+        content,
+        reverses,
+        description,
+        reference,
+        metadata,
+      };
     }
     case "h": {
       const time = fields.integer();
@@ -241,17 +253,40 @@ export function parseEvent(text: string): LedgerEvent {
       const account = fields.row(fields.account());
       const id = fields.id();
       const content = fields.content();
-      const { reverses: _, ...details } = fields.details();
-      return { type: "hold", time, to, amount, expiresAt, account, id, content, ...details };
+      const { description, reference, metadata } = fields.details();
+      return {
+        type: "hold",
+        time,
+        to,
+        amount,
+        expiresAt,
+        account,
+        id,
+        content,
+        description,
+        reference,
+        metadata,
+      };
     }
     case "p": {
       const time = fields.integer();
       const hold = fields.text();
-      const moves = fields.moves();
+      const { postings, accounts } = fields.moves();
       const id = fields.id();
       const content = fields.content();
-      const { reverses: _, ...details } = fields.details();
-      return { type: "capture", time, hold, ...moves, id, content, ...details };
+      const { description, reference, metadata } = fields.details();
+      return {
+        type: "capture",
+        time,
+        hold,
+        postings,
+        accounts,
+        id,
+        content,
+        description,
+        reference,
+        metadata,
+      };
     }
     case "r": {
       const time = fields.integer();

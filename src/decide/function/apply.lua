@@ -21,7 +21,7 @@ local function recall(prefix, argv, kept, period)
   end
   if #ids > 0 then
     for age = 0, 1 do
-      local seen = redis.call('HMGET', prefix .. 'seen:' .. text_of(period - age), unpack(ids))
+      local seen = redis.call('HMGET', prefix .. 'seen:' .. text_of[period - age], unpack(ids))
       for index, outcome in ipairs(seen) do
         if outcome then outcomes[ids[index]] = outcome end
       end
@@ -70,7 +70,7 @@ local function decide_one(batch, argv, at, now)
   elseif kind == 'x' then
     refusal = text
   else
-    event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at] or {}, now)
+    event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at], now)
     -- An account that was opened just so before: nothing happens, and its row is the answer.
     if event == false then
       return ('*%s %s'):format(row_of(batch.accounts[of]), string.match(batch.details[of], '^%S* (.*)$'))
@@ -84,7 +84,7 @@ local function decide_one(batch, argv, at, now)
     outcome = string.sub(answer, 1, #answer - #id - #text - 2)
     add_event(batch, event)
   elseif event then
-    answer = ('=%d %d %s%s'):format(batch.g, #batch.events / 2, event, batch.hold_text or '')
+    answer = '=' .. text_of[batch.g] .. ' ' .. text_of[#batch.events / 2] .. ' ' .. event .. (batch.hold_text or '')
     outcome = answer
     batch.hold_text = nil
     add_event(batch, event)
@@ -92,7 +92,7 @@ local function decide_one(batch, argv, at, now)
     answer = '!' .. refusal
     outcome = answer
     if content ~= '' then
-      event = 'x ' .. text_of(now) .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
+      event = 'x ' .. text_of[now] .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
       answer = '!' .. event
       add_event(batch, event)
     end
@@ -226,7 +226,7 @@ end
 
 local function write(batch, head, outbox, now)
   local prefix = batch.prefix
-  local g, time = text_of(batch.g), text_of(now)
+  local g, time = text_of[batch.g], text_of[now]
   local rows, ends, expiries = {}, {}, {}
   for id, account in pairs(batch.accounts) do
     if account and account.changed then
@@ -246,7 +246,7 @@ local function write(batch, head, outbox, now)
       expiries[#expiries + 1] = id
     elseif hold and hold.changed then
       ends[#ends + 1] = id
-      batch.ended['hold:' .. id] = hold_row(hold)
+      batch.ended['hold:' .. id] = hold.text
     end
   end
 
@@ -280,7 +280,7 @@ local function write(batch, head, outbox, now)
     redis.call('SET', prefix .. name, text, 'EX', ENDED_SECONDS)
   end
   if #batch.seen > 0 then
-    redis.call('HSET', prefix .. 'seen:' .. text_of(batch.period), unpack(batch.seen))
+    redis.call('HSET', prefix .. 'seen:' .. text_of[batch.period], unpack(batch.seen))
   end
   for _, id in ipairs(batch.remembered) do
     redis.call('SET', prefix .. id, batch.contents[id] .. '\n' .. batch.outcomes[id], 'EX', batch.key_seconds)
@@ -290,6 +290,7 @@ end
 
 --- @param full whether nothing new may be decided, only what is due
 local function apply_batch(head, argv, full, may_end)
+  new_texts()
   local prefix = string.sub(head, 1, -5)
   local outbox = prefix .. 'outbox'
   local state, refused = fence(head, argv[1], argv[2])
@@ -298,7 +299,7 @@ local function apply_batch(head, argv, full, may_end)
   local now = now_micros(state[4])
   local due = {}
   if may_end and not full then
-    due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of(now), 'BYSCORE', 'LIMIT', 0, EXPIRIES_MAX + 1)
+    due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of[now], 'BYSCORE', 'LIMIT', 0, EXPIRIES_MAX + 1)
   end
   local batch = read_batch(prefix, argv, due)
   batch.prefix, batch.shard, batch.g = prefix, tonumber(string.match(prefix, '{(%d+)}')), tonumber(state[2]) + 1
@@ -309,7 +310,7 @@ local function apply_batch(head, argv, full, may_end)
     local event = expire(batch, due[index], now)
     if event then add_event(batch, event) end
   end
-  local reply = { '', text_of(#batch.events / 2) }
+  local reply = { '', text_of[#batch.events / 2] }
   for index = 2, #batch.events, 2 do
     reply[#reply + 1] = batch.events[index]
   end
@@ -338,7 +339,7 @@ local function apply_batch(head, argv, full, may_end)
     end
   end
   if #batch.events == 0 and #batch.seen == 0 and #batch.remembered == 0 then return reply end
-  if #batch.events > 0 then reply[1] = text_of(batch.g) end
+  if #batch.events > 0 then reply[1] = text_of[batch.g] end
   return write(batch, head, outbox, now) or reply
 end
 

@@ -19,15 +19,16 @@ local function cut(text)
 end
 
 --- Notes an entry for the account's statement.
-local function note_entry(batch, account_id, letter, seq, time, amount, balance, id, description)
-  local account = batch.accounts[account_id]
+--- @param amount as text
+local function note_entry(batch, account, account_id, letter, seq, time, amount, balance, id, description)
   local entries = account.entries
   local count = #entries
   -- Checks the type, since no write may fail later.
   if count == 0 then redis.call('ZCARD', batch.prefix .. 'statement:' .. account_id) end
-  entries[count + 1] = text_of(seq)
-  entries[count + 2] = ('%s %s %d %d %d %d %d %s %s'):format(letter, account_id, seq, time, amount, balance,
-    account.creditLimit, id, description)
+  local seq_text = text_of[seq]
+  entries[count + 1] = seq_text
+  entries[count + 2] = letter .. ' ' .. account_id .. ' ' .. seq_text .. ' ' .. text_of[time] .. ' ' .. amount .. ' ' ..
+    text_of[balance] .. ' ' .. text_of[account.creditLimit] .. ' ' .. id .. ' ' .. description
 end
 
 local function event_id(batch, letter, now)
@@ -40,17 +41,19 @@ end
 
 --- The rows of a transaction, for the rules. Postings are from, to and amount, one after the other.
 local function transaction_of(batch, postings, conditions)
+  local accounts = batch.accounts
   local rows = { postings = {}, conditions = {}, refusedAt = 0 }
   for index = 1, #postings, 3 do
-    rows.postings[#rows.postings + 1] = {
-      from = batch.accounts[postings[index]] or false, to = batch.accounts[postings[index + 1]] or false,
-      amount = postings[index + 2], fromSeq = 0, fromBalance = 0, toSeq = 0, toBalance = 0, fromTime = 0, toTime = 0,
+    rows.postings[(index + 2) / 3] = {
+      from = accounts[postings[index]] or false, to = accounts[postings[index + 1]] or false,
+      amount = tonumber(postings[index + 2]), fromSeq = 0, fromBalance = 0, toSeq = 0, toBalance = 0, fromTime = 0,
+      toTime = 0,
     }
   end
-  for index = 1, #(conditions or {}), 4 do
-    rows.conditions[#rows.conditions + 1] = {
-      account = batch.accounts[conditions[index]] or false, what = conditions[index + 1],
-      least = conditions[index + 2], most = conditions[index + 3],
+  for index = 1, #conditions, 4 do
+    rows.conditions[(index + 3) / 4] = {
+      account = accounts[conditions[index]] or false, what = conditions[index + 1],
+      least = tonumber(conditions[index + 2]), most = tonumber(conditions[index + 3]),
     }
   end
   return rows
@@ -75,25 +78,22 @@ end
 
 --- What was moved, and the accounts as they stand after it, as the event says it.
 local function moves_text(batch, rows, postings, first)
-  local texts, names, known = {}, {}, { [WORLD] = true }
+  local moves, states, count, known = '', '', 0, { [WORLD] = true }
   local function name(id)
-    if not known[id] then
-      known[id] = true
-      names[#names + 1] = id
-    end
+    if known[id] then return end
+    known[id] = true
+    count = count + 1
+    states = states .. ' ' .. id .. ' ' .. row_of(batch.accounts[id])
   end
   if first then name(first) end
   for index, posting in ipairs(rows.postings) do
     local from, to = postings[index * 3 - 2], postings[index * 3 - 1]
     name(from)
     name(to)
-    texts[#texts + 1] = ('%s %s %d %d %d %d %d'):format(from, to, posting.amount, posting.fromSeq, posting.fromBalance,
-      posting.toSeq, posting.toBalance)
+    moves = moves .. ' ' .. from .. ' ' .. to .. ' ' .. postings[index * 3] .. ' ' .. text_of[posting.fromSeq] .. ' ' ..
+      text_of[posting.fromBalance] .. ' ' .. text_of[posting.toSeq] .. ' ' .. text_of[posting.toBalance]
   end
-  for _, id in ipairs(names) do
-    texts[#texts + 1] = id .. ' ' .. row_of(batch.accounts[id])
-  end
-  return ('%d %d %s'):format(#rows.postings, #names, table.concat(texts, ' '))
+  return text_of[#rows.postings] .. ' ' .. text_of[count] .. moves .. states
 end
 
 --- Notes that its accounts have changed, and its entries for their statements. The times of an account's entries are
@@ -105,19 +105,20 @@ local function note_entries(batch, rows, postings, id, details)
     if from ~= WORLD then
       local account = batch.accounts[from]
       account.changed = true
-      note_entry(batch, from, 'd', posting.fromSeq, account.time - (account.seq - posting.fromSeq), posting.amount,
-        posting.fromBalance, id, description)
+      note_entry(batch, account, from, 'd', posting.fromSeq, account.time - (account.seq - posting.fromSeq),
+        postings[index * 3], posting.fromBalance, id, description)
     end
     if to ~= WORLD then
       local account = batch.accounts[to]
       account.changed = true
-      note_entry(batch, to, 'c', posting.toSeq, account.time - (account.seq - posting.toSeq), posting.amount,
-        posting.toBalance, id, description)
+      note_entry(batch, account, to, 'c', posting.toSeq, account.time - (account.seq - posting.toSeq),
+        postings[index * 3], posting.toBalance, id, description)
     end
   end
 end
 
 local decide = {}
+local NOTHING = {}
 
 --- A transaction of the contest's route. On an account that has no hold and is open its event is short.
 local function decide_entry(batch, kind, id, account_id, amount, description, now)
@@ -127,7 +128,7 @@ local function decide_entry(batch, kind, id, account_id, amount, description, no
   local refusal = rules.transact(account, ENTRY_KIND[kind], value, now)
   if refusal then return nil, refusal .. '/' .. account_id end
   account.changed = true
-  note_entry(batch, account_id, kind, account.seq, account.time, value, account.balance, id, description)
+  note_entry(batch, account, account_id, kind, account.seq, account.time, amount, account.balance, id, description)
   if account.held == 0 and account.state == 'open' then
     return account.entries[#account.entries]
   end
@@ -158,7 +159,7 @@ function decide.o(batch, id, account_id, amount, content, body, now)
     error('account ' .. account_id .. ' is there already')
   end
   account = rules.openAccount(tonumber(amount), body.unit, now)
-  account.opened = text_of(now)
+  account.opened = text_of[now]
   account.first_seq = 0
   account.entries = {}
   account.changed = true
@@ -193,7 +194,7 @@ function decide.t(batch, id, _, _, content, body, now)
   local refusal = rules.applyTransaction(rows, false, now)
   if refusal then return nil, place_of(refusal, rows, body.postings, body.conditions), body.dry end
   local moves = moves_text(batch, rows, body.postings)
-  local event = ('t %d %s %s %s %s'):format(now, moves, id, content_of(content), body.details)
+  local event = 't ' .. text_of[now] .. ' ' .. moves .. ' ' .. id .. ' ' .. content_of(content) .. ' ' .. body.details
   if body.dry then
     rules.undoTransaction(rows, #rows.postings)
     return event, nil, true
@@ -215,17 +216,18 @@ function decide.h(batch, id, account_id, amount, content, body, now)
   if account.state == 'open' and to.unit ~= '' and to.unit ~= account.unit then
     return nil, 'unit-mismatch/' .. body.to
   end
-  local refusal = rules.hold(account, tonumber(amount))
+  local value = tonumber(amount)
+  local refusal = rules.hold(account, value)
   if refusal then return nil, refusal .. '/' .. account_id end
   account.changed = true
-  local expires = text_of(now + body.seconds * 1000000)
+  local expires = text_of[now + tonumber(body.seconds) * 1000000]
   local hold_id = event_id(batch, 'h', now)
   batch.holds[hold_id] = {
-    state = 'open', from = account_id, to = body.to, amount = tonumber(amount), captured = 0, expires = expires,
-    created = text_of(now), transaction = '-', details = body.details, changed = true,
+    state = 'open', from = account_id, to = body.to, amount = value, captured = 0, expires = expires,
+    created = text_of[now], transaction = '-', details = body.details, changed = true,
   }
-  return ('h %d %s %s %s %s %s %s %s %s'):format(now, body.to, amount, expires, account_id, row_of(account), id,
-    content_of(content), body.details)
+  return 'h ' .. text_of[now] .. ' ' .. body.to .. ' ' .. amount .. ' ' .. expires .. ' ' .. account_id .. ' ' ..
+    row_of(account) .. ' ' .. id .. ' ' .. content_of(content) .. ' ' .. body.details
 end
 
 --- @return the hold, or nil and why it cannot be ended
@@ -240,17 +242,19 @@ function decide.p(batch, id, hold_id, _, content, body, now)
   local hold, refused = open_hold(batch, hold_id)
   if not hold then return nil, refused end
   local account = batch.accounts[hold.from]
-  local postings = {}
-  for index = 1, #(body.postings or {}), 2 do
-    postings[#postings + 1] = hold.from
-    postings[#postings + 1] = body.postings[index]
-    postings[#postings + 1] = body.postings[index + 1]
+  local amount = body.amount or text_of[hold.amount]
+  local postings = amount == '0' and NOTHING or { hold.from, body.to or hold.to, amount }
+  if body.parts then
+    postings = {}
+    for index = 1, #body.parts, 2 do
+      postings[#postings + 1] = hold.from
+      postings[#postings + 1] = body.parts[index]
+      postings[#postings + 1] = body.parts[index + 1]
+    end
   end
-  local amount = body.amount or hold.amount
-  if not body.postings and amount > 0 then postings = { hold.from, body.to or hold.to, amount } end
-  local rows = transaction_of(batch, postings)
+  local rows = transaction_of(batch, postings, NOTHING)
   local refusal = rules.capture(account, hold.amount, rows, now)
-  if refusal then return nil, place_of(refusal, rows, postings) end
+  if refusal then return nil, place_of(refusal, rows, postings, NOTHING) end
   hold.state = 'captured'
   hold.changed = true
   hold.captured = 0
@@ -261,8 +265,10 @@ function decide.p(batch, id, hold_id, _, content, body, now)
   local moves = moves_text(batch, rows, postings, hold.from)
   account.changed = true
   note_entries(batch, rows, postings, id, hold.details)
-  batch.hold_text = '\n' .. hold_row(hold)
-  return ('p %d %s %s %s %s %s'):format(now, hold_id, moves, id, content_of(content), hold.details)
+  hold.text = hold_row(hold)
+  batch.hold_text = '\n' .. hold.text
+  return 'p ' .. text_of[now] .. ' ' .. hold_id .. ' ' .. moves .. ' ' .. id .. ' ' .. content_of(content) .. ' ' ..
+    hold.details
 end
 
 function decide.r(batch, id, hold_id, _, content, _, now)
@@ -273,7 +279,8 @@ function decide.r(batch, id, hold_id, _, content, _, now)
   account.changed = true
   hold.state = 'released'
   hold.changed = true
-  batch.hold_text = '\n' .. hold_row(hold)
+  hold.text = hold_row(hold)
+  batch.hold_text = '\n' .. hold.text
   return ('r %d %s %s %s %s %s'):format(now, hold_id, hold.from, row_of(account), id, content_of(content))
 end
 
@@ -285,6 +292,7 @@ local function expire(batch, hold_id, now)
   rules.endHold(account, hold.amount)
   account.changed = true
   hold.state = 'expired'
+  hold.text = hold_row(hold)
   hold.changed = true
   return ('e %d %s %s %s'):format(now, hold_id, hold.from, row_of(account))
 end

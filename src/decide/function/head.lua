@@ -44,14 +44,15 @@ razonete_apply     applies a batch, one command after the other; all checks come
          of       the id of the account, or of the hold for p and r
          amount   value for c, d and h, limit for o
          content  a hash of what the id stands for; empty for req ids, which nobody chooses
-         text     description for c and d; the refusal for x; else JSON:
+         text     description for c and d; the refusal for x; empty for r. JSON for
                   o  unit, opening (a hash of all that it is opened with), details (JSON in a text)
                   a  limit, state, details; before (the details as they were read); unfit (true: what the details would
                      become is too large); each may be missing
-                  t  postings (from, to, amount, ...), conditions (account, what, least, most, ...), details,
-                     reverses, dry
+                  Fields with a space between them, details (JSON, or empty) last, / for none, for
+                  t  number of postings, of conditions, the transaction that it reverses, whether it is dry (1 or 0); for each
+                     posting from, to, amount; for each condition account, what, least, most; details
                   h  to, seconds, details
-                  p  amount, to, postings (to, amount, ...); each may be missing
+                  p  amount, to, number of parts; for each part to, amount
   REPLY  g of the batch in the outbox ("" if it made no event), the number of holds that were due, their events, then
          for each command its outcome: for c and d "=" and the event, for others "=", g, a space, the place of the event
          in the batch, a space, the event, for p and r a line feed and the hold; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
@@ -125,8 +126,18 @@ razonete_load      loads what the books have of a shard that has no head yet, an
 
 local VERSION = '5'
 
-local function text_of(number)
-  return ('%d'):format(number)
+-- The texts of numbers, each made once in a call: they are in rows, events and entries, and to format them is what costs
+-- most there.
+local text_of
+
+local function new_texts()
+  text_of = setmetatable({}, {
+    __index = function(texts, number)
+      local text = ('%d'):format(number)
+      texts[number] = text
+      return text
+    end,
+  })
 end
 
 --- @param last the latest time that was given out: the machine's clock may step back, the shard's time may not

@@ -1,6 +1,7 @@
 -- Marks of batches that are gone, and their removal.
 
 local function lost(keys, argv)
+  new_texts()
   local head = keys[1]
   local epoch, batch, kept = argv[1], tonumber(argv[2]), argv[3]
   local state = redis.call('HMGET', head, 'epoch', 'g', 'lost')
@@ -13,8 +14,8 @@ local function lost(keys, argv)
     gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > tonumber(kept) + 1
   end
   if not gone then return 0 end
-  redis.call('HSET', head, 'lost', text_of(math.max(batch, tonumber(state[3]) or 0)))
-  if kept == 'other' then redis.call('HSET', head, 'other', text_of(batch)) end
+  redis.call('HSET', head, 'lost', text_of[math.max(batch, tonumber(state[3]) or 0)])
+  if kept == 'other' then redis.call('HSET', head, 'other', text_of[batch]) end
   return 1
 end
 

@@ -11,7 +11,7 @@ local READ = {}
 
 --- What the holds that are due have set aside, by account. They are to be ended, but count no longer.
 local function due_by_account(prefix, now)
-  local due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of(now), 'BYSCORE', 'LIMIT', 0, DUE_READ_MAX)
+  local due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of[now], 'BYSCORE', 'LIMIT', 0, DUE_READ_MAX)
   local amounts, keys = {}, {}
   for index, id in ipairs(due) do
     keys[index] = prefix .. 'hold:' .. id
@@ -89,8 +89,9 @@ local function read(keys, argv)
   local prefix = string.sub(keys[1], 1, -5)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
+  new_texts()
   local reading = { now = now_micros(state[4]), due = nil, batches = {} }
-  local reply = { text_of(reading.now) }
+  local reply = { text_of[reading.now] }
   for at = 3, #argv, 2 do
     reply[#reply + 1] = READ[argv[at]](prefix, argv[at + 1], reading)
   end
@@ -108,10 +109,10 @@ local function sweep(keys, argv)
   local period, age, swept = tonumber(state[2]) or 0, tonumber(state[3]) or 0, tonumber(state[4]) or now
   age = age + math.max(0, math.min(now - swept, STEP_MICROS_MAX))
   if age >= PERIOD_MICROS then
-    redis.call('UNLINK', string.sub(head, 1, -5) .. 'seen:' .. text_of(period - 1))
+    redis.call('UNLINK', string.sub(head, 1, -5) .. 'seen:' .. text_of[period - 1])
     period, age = period + 1, 0
   end
-  redis.call('HSET', head, 'period', text_of(period), 'age', text_of(age), 'swept', text_of(now))
+  redis.call('HSET', head, 'period', text_of[period], 'age', text_of[age], 'swept', text_of[now])
   return tonumber(reply[2])
 end
 

@@ -7,6 +7,8 @@ local FIELDS = 6
 -- As many values go into one command. Lua's stack holds 8,000.
 local VALUES_MAX = 2000
 local WORLD = '@world'
+-- In the text of a command; no id is this.
+local NONE = '/'
 
 --- The outside: no rule changes it, and nothing of it is written.
 local function world()
@@ -25,8 +27,9 @@ local function account_of(id, row)
 end
 
 local function row_of(account)
-  return ('%d %d %d %d %d %s %s %s'):format(account.creditLimit, account.balance, account.held, account.seq,
-    account.time, account.unit, account.state, account.opened)
+  return text_of[account.creditLimit] .. ' ' .. text_of[account.balance] .. ' ' .. text_of[account.held] .. ' ' ..
+    text_of[account.seq] .. ' ' .. text_of[account.time] .. ' ' .. account.unit .. ' ' .. account.state .. ' ' ..
+    account.opened
 end
 
 local function hold_of(id, row)
@@ -40,8 +43,8 @@ local function hold_of(id, row)
 end
 
 local function hold_row(hold)
-  return ('%s %s %s %d %d %s %s %s %s'):format(hold.state, hold.from, hold.to, hold.amount, hold.captured, hold.expires,
-    hold.created, hold.transaction, hold.details)
+  return hold.state .. ' ' .. hold.from .. ' ' .. hold.to .. ' ' .. text_of[hold.amount] .. ' ' ..
+    text_of[hold.captured] .. ' ' .. hold.expires .. ' ' .. hold.created .. ' ' .. hold.transaction .. ' ' .. hold.details
 end
 
 --- A list of keys, each once, with what they stand for.
@@ -90,6 +93,50 @@ local function set_all(rows)
   end
 end
 
+-- What the text of a command says, by its kind.
+local body_of = {}
+
+function body_of.o(text)
+  return cjson.decode(text)
+end
+
+body_of.a = body_of.o
+
+function body_of.t(text)
+  local count, conditions, reverses, dry, at = string.match(text, '^(%d+) (%d+) (%S+) (%d) ()')
+  local body = { postings = {}, conditions = {}, reverses = reverses ~= NONE and reverses, dry = dry == '1' }
+  local into = body.postings
+  for index = 1, 3 * tonumber(count), 3 do
+    into[index], into[index + 1], into[index + 2], at = string.match(text, '^(%S+) (%S+) (%d+) ()', at)
+  end
+  into = body.conditions
+  for index = 1, 4 * tonumber(conditions), 4 do
+    into[index], into[index + 1], into[index + 2], into[index + 3], at = string.match(text, '^(%S+) (%S+) (%S+) (%S+) ()', at)
+  end
+  body.details = string.sub(text, at)
+  return body
+end
+
+function body_of.h(text)
+  local to, seconds, details = string.match(text, '^(%S+) (%d+) (.*)$')
+  return { to = to, seconds = seconds, details = details }
+end
+
+function body_of.p(text)
+  local amount, to, count, at = string.match(text, '^(%S+) (%S+) (%S+)()')
+  local body = { amount = amount ~= NONE and amount, to = to ~= NONE and to }
+  if count == NONE then return body end
+  body.parts = {}
+  for index = 1, 2 * tonumber(count), 2 do
+    body.parts[index], body.parts[index + 1], at = string.match(text, '^ (%S+) (%d+)()', at)
+  end
+  return body
+end
+
+function body_of.r()
+  return {}
+end
+
 --- Reads all that the commands of a batch and the holds that are due need.
 local function read_batch(prefix, argv, due)
   local batch = { accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {} }
@@ -102,19 +149,25 @@ local function read_batch(prefix, argv, due)
   end
   for at = 4, #argv, FIELDS do
     local kind = argv[at]
-    if kind ~= 'c' and kind ~= 'd' and argv[at + 5] ~= '' and kind ~= 'x' then
-      local body = cjson.decode(argv[at + 5])
+    if body_of[kind] then
+      local body = body_of[kind](argv[at + 5])
       batch.bodies[at] = body
       if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. argv[at + 2], 'holds', argv[at + 2]) end
       if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. argv[at + 2], 'details', argv[at + 2]) end
       if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, 'reversed', body.reverses) end
-      local step = kind == 'p' and 2 or 3
-      for index = 1, #(body.postings or {}), step do
-        want_account(body.postings[index])
-        if kind == 't' then want_account(body.postings[index + 1]) end
+      if kind == 't' then
+        for index = 1, #body.postings, 3 do
+          want_account(body.postings[index])
+          want_account(body.postings[index + 1])
+        end
+        for index = 1, #body.conditions, 4 do
+          want_account(body.conditions[index])
+        end
       end
-      for index = 1, #(body.conditions or {}), 4 do
-        want_account(body.conditions[index])
+      if body.parts then
+        for index = 1, #body.parts, 2 do
+          want_account(body.parts[index])
+        end
       end
       if body.to then want_account(body.to) end
     end

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RedisStand } from "../../support/redis-under-test.ts";
 
-/** Calls of the functions as the head of ledger.lua describes them, without the program's own encoding. */
+/** Calls of the functions as the head of the function describes them, without the program's own encoding. */
 
 /** kind, id, account, amount, content, text */
 export type Arguments = readonly [string, string, string, string, string, string];
@@ -43,29 +43,57 @@ export function limitOf(
   return ["a", id, String(account), "", content, `{"limit":${limit}}`];
 }
 
-export function transferOf(
-  postings: readonly (string | number)[],
-  id: string,
-  { content = "", ...more }: Readonly<Record<string, unknown>> & { readonly content?: string } = {},
-): Arguments {
-  return ["t", id, "", "", content, JSON.stringify({ postings, details: "", ...more })];
-}
-
 export function holdOf(
   from: string,
   amount: number,
   id: string,
   { content = "", to = "@world", seconds = 600 } = {},
 ): Arguments {
-  return ["h", id, from, String(amount), content, JSON.stringify({ to, seconds, details: "" })];
+  return ["h", id, from, String(amount), content, `${to} ${seconds} `];
 }
 
-export function captureOf(hold: string, id: string, body: object = {}, content = ""): Arguments {
-  return ["p", id, hold, "", content, JSON.stringify(body)];
+/**
+ * @param postings from, to, amount, one after the other
+ * @param conditions account, what, least, most, likewise
+ */
+export function transferOf(
+  postings: readonly (string | number)[],
+  id: string,
+  {
+    content = "",
+    reverses = "/",
+    conditions = [],
+    details = "",
+  }: {
+    readonly content?: string;
+    readonly reverses?: string;
+    readonly conditions?: readonly (string | number)[];
+    readonly details?: string;
+  } = {},
+): Arguments {
+  const counts = [postings.length / 3, conditions.length / 4, reverses, 0];
+  return ["t", id, "", "", content, [...counts, ...postings, ...conditions, details].join(" ")];
+}
+
+export interface CaptureWords {
+  readonly amount?: number;
+  readonly to?: string;
+  /** To and amount, one after the other. */
+  readonly postings?: readonly (string | number)[];
+}
+
+export function captureOf(
+  hold: string,
+  id: string,
+  { amount, to, postings }: CaptureWords = {},
+  content = "",
+): Arguments {
+  const parts = postings === undefined ? ["/"] : [postings.length / 2, ...postings];
+  return ["p", id, hold, "", content, [amount ?? "/", to ?? "/", ...parts].join(" ")];
 }
 
 export function releaseOf(hold: string, id: string, content = ""): Arguments {
-  return ["r", id, hold, "", content, "{}"];
+  return ["r", id, hold, "", content, ""];
 }
 
 /** Decided as a whole. */
