@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
-import type { Command } from "../ledger/command.ts";
+import { bearerOf, type Command } from "../ledger/command.ts";
+import { contentHash } from "../ledger/content-hash.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
@@ -177,7 +178,7 @@ export class Shard {
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
     const commandArgs: string[] = [];
     for (const { commands, isGroup } of requests) {
-      if (isGroup) commandArgs.push(...GROUP_BEGINS);
+      if (isGroup) commandArgs.push(...groupBegins(commands));
       for (const { command, prepared } of commands) commandArgs.push(...argumentsOf(command, prepared));
       if (isGroup) commandArgs.push(...GROUP_ENDS);
     }
@@ -271,7 +272,12 @@ function weightOf({ command, prepared }: PreparedCommand): number {
   return command.type === "capture" ? 2 + (command.parts?.length ?? 1) : 2;
 }
 
-const GROUP_BEGINS = ["[", "", "", "", "", ""];
+/** With the key that stands for all of it, if there is one. */
+function groupBegins(commands: readonly PreparedCommand[]): readonly string[] {
+  const bearer = bearerOf(commands.map(({ command }) => command));
+  return bearer === null ? ["[", "", "", "", "", ""] : ["[", bearer.id, "", "", contentHash(bearer), ""];
+}
+
 const GROUP_ENDS = ["]", "", "", "", "", ""];
 
 const applyReply = z.array(z.string());

@@ -1,5 +1,5 @@
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
-import { type Command, isClientKey } from "../ledger/command.ts";
+import { bearerOf, type Command, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
 import { formatEvent, timeOf } from "../ledger/event.ts";
 import { endedHold } from "../ledger/event-results.ts";
@@ -68,8 +68,14 @@ export class BatchDecider {
       : { type: "refused", ...decision.refused, replayed: false };
   }
 
-  /** All of them or none. Of a group that is refused, only the refusal itself is remembered. */
+  /** All of them or none. Of a group that is refused, only the refusal itself is remembered: under its key, if it has one. */
   applyAll(commands: readonly Command[]): AllOrNone {
+    const bearer = bearerOf(commands);
+    const known = bearer === null ? null : this.#recall(bearer);
+    if (known?.type === "refused" && known.command !== undefined) {
+      const { refusal, account, index: at, other, command } = known;
+      return { type: "refused", index: command, refused: { refusal, account, index: at, other }, replayed: true };
+    }
     const before = commands.length > 1 ? this.state.savepoint() : null;
     const outcomes: Outcome[] = [];
     for (const [index, command] of commands.entries()) {
@@ -80,7 +86,9 @@ export class BatchDecider {
         const isNoted = this.state.decided.outcomes.get(command.id)?.outcome === outcome;
         if (before !== null) {
           this.state.rollBack(before);
-          if (isNoted) this.#noteRefusal(command, refused);
+          if (bearer !== null && !replayed && refusal !== "key-reused")
+            this.#noteRefusal(bearer, { ...refused, command: index });
+          else if (isNoted) this.#noteRefusal(command, refused);
         }
         return { type: "refused", index, refused, replayed };
       }

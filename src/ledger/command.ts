@@ -172,3 +172,8 @@ function sorted(members: Readonly<Record<string, string | null>>): (readonly [st
 
 /** In place of a command's id, for the accounts that are there from the start. */
 export const INITIAL = "initial";
+
+/** Of the commands of one batch the one whose key stands for all of it; `null` if there is none. */
+export function bearerOf(commands: readonly Command[]): Command | null {
+  return commands.find(({ batch, id }) => batch !== undefined && id.startsWith("key:")) ?? null;
+}

@@ -10,21 +10,27 @@ export interface Refused {
   readonly index: number | null;
   /** Of `hold-not-open` the hold's state, of `already-reversed` the reversal. */
   readonly other: string | null;
+  /** Where a batch was refused as a whole under its key: the command, from 0. */
+  readonly command?: number;
 }
 
-/** As one word: the refusal, and behind slashes account, index and what else there is; empty for what is not there. */
-export function formatRefusal({ refusal, account, index, other }: Refused): string {
-  return `${refusal}/${account ?? ""}/${index ?? ""}/${other ?? ""}`.replace(/\/+$/, "");
+/**
+ * As one word: the refusal, and behind slashes account, index, what else there is, and the command; empty for what is not
+ * there.
+ */
+export function formatRefusal({ refusal, account, index, other, command }: Refused): string {
+  return `${refusal}/${account ?? ""}/${index ?? ""}/${other ?? ""}/${command ?? ""}`.replace(/\/+$/, "");
 }
 
 /** `null` if the text is none. */
 export function parseRefusal(text: string): Refused | null {
-  const [refusal = "", account = "", index = "", other = ""] = text.split("/");
+  const [refusal = "", account = "", index = "", other = "", command = ""] = text.split("/");
   if (!isRefusal(refusal)) return null;
   return {
     refusal,
     account: account || null,
     index: index === "" ? null : Number(index),
     other: other || null,
+    ...(command === "" ? {} : { command: Number(command) }),
   };
 }

@@ -102,7 +102,7 @@ describe("the head of the functions and their body", () => {
     const used = (pattern: RegExp) =>
       unique(
         [...body.matchAll(pattern)].flatMap((match) =>
-          [...String(match[1]).matchAll(/'([a-z]+)'/g)].map((field) => field[1]),
+          [...String(match[1]).matchAll(/'([a-z_]+)'/g)].map((field) => field[1]),
         ),
       );
     expect(used(/redis\.call\('(?:HMGET|HSET)', head,([^)]*)/g)).toEqual(unique(fieldsOf("head")));
@@ -181,7 +181,7 @@ describe("the head of the functions and their body", () => {
   });
 
   test("say for how long ids are remembered", () => {
-    expect(header).toContain("content, a line feed, outcome; for a day");
+    expect(header).toContain("content, a line feed, outcome; for key_seconds");
     expect(body).toContain(`local KEY_SECONDS = ${bounds.idempotency_key_kept_seconds}\n`);
     const seconds = Number(/once the\s+last one is (\d+) s\s+old/.exec(header)?.[1]);
     expect(body).toContain(`local PERIOD_MICROS = ${seconds * 1_000_000}\n`);

@@ -167,6 +167,30 @@ export function batchesSection(api: Client): void {
   });
 
   describe("an atomic batch", () => {
+    test("that is refused under a key is refused just so again, whatever it would be now", async () => {
+      const [a, b] = [await api.funded(10), await api.account()];
+      const [commands, headers] = [[move(a, b, 10), move(b, a, 20)], { "idempotency-key": key() }];
+      const refused = await problem(await send(true, commands, headers), 422, "limit-exceeded");
+      expect(refused).toMatchObject({ account: b, index: 1, posting: 0 });
+      await json(await api.patch(`/v1/accounts/${a}`, { state: "frozen" }), 200);
+      const frozen = await send(true, commands, headers);
+      expect(frozen.headers.get("idempotency-replayed")).toBe("true");
+      expect(await problem(frozen, 422, "limit-exceeded")).toEqual(refused);
+      await json(await api.patch(`/v1/accounts/${a}`, { state: "open", credit_limit: 100 }), 200);
+      await json(await api.patch(`/v1/accounts/${b}`, { credit_limit: 100 }), 200);
+      const open = await send(true, commands, headers);
+      expect(await problem(open, 422, "limit-exceeded")).toEqual(refused);
+      expect(await api.readAccount(a)).toMatchObject({ balance: 10, seq: 1 });
+      // A dry run among them is refused for good, too.
+      const dry = { op: "transaction", body: { postings: [{ from: b, to: a, amount: 500 }], dry_run: true } };
+      const [withDry, other] = [[move(a, b, 1), dry], { "idempotency-key": key() }];
+      await problem(await send(true, withDry, other), 422, "limit-exceeded");
+      await api.move(["@world", b, 1000]);
+      const again = await send(true, withDry, other);
+      expect(await problem(again, 422, "limit-exceeded")).toMatchObject({ account: b, index: 1 });
+      expect(await api.readAccount(a)).toMatchObject({ balance: 10, seq: 1 });
+    });
+
     test("that is refused changes nothing: the first refusal is the answer", async () => {
       const [a, b] = [await api.funded(10), await api.account()];
       const id = `new-${key()}`;

@@ -174,9 +174,28 @@ local function roll_back(batch, saved)
   end
 end
 
+--- The refusal of a group under its key: with the command's place in it behind the fourth slash.
+local function group_refusal(refusal, place)
+  local _, slashes = string.gsub(refusal, '/', '')
+  return refusal .. string.rep('/', 4 - slashes) .. text_of[place]
+end
+
 --- Decides the commands of a group, all or none.
 --- @return where the commands after it begin
 local function decide_group(batch, argv, from, now, full, reply)
+  local key, key_content = argv[from + 1], argv[from + 4]
+  local told, told_place
+  if key_content ~= '' and batch.contents[key] == key_content then
+    told, told_place = string.match(batch.outcomes[key], '^!([^/]+/[^/]*/[^/]*/[^/]*)/(%d+)$')
+  end
+  if told then
+    local at, place = from + FIELDS, 0
+    while argv[at] ~= ']' do
+      reply[#reply + 1] = place == tonumber(told_place) and '?' .. told or '-'
+      at, place = at + FIELDS, place + 1
+    end
+    return at + FIELDS
+  end
   local saved = savepoint(batch)
   local first = #reply + 1
   local refused = nil
@@ -213,7 +232,16 @@ local function decide_group(batch, argv, from, now, full, reply)
       if index ~= place then reply[index] = '-' end
     end
     local answer = reply[place]
-    if string.sub(answer, 1, 2) == '!x' then
+    local refusal = string.match(answer, '^!x %d+ (%S+)') or string.match(answer, '^!(%S+)$')
+    if refusal and refusal ~= 'key-reused' and key_content ~= '' then
+      refusal = group_refusal(refusal, place - first)
+      local event = ('x %s %s %s %s'):format(text_of[now], refusal, key, key_content)
+      reply[place] = '!' .. event
+      add_event(batch, event)
+      batch.outcomes[key] = '!' .. refusal
+      batch.contents[key] = key_content
+      batch.remembered[#batch.remembered + 1] = key
+    elseif string.sub(answer, 1, 2) == '!x' then
       local id, content = argv[refused + 1], argv[refused + 4]
       add_event(batch, string.sub(answer, 2))
       batch.outcomes[id] = '!' .. string.match(answer, '^!x %d+ (%S+)')

@@ -39,7 +39,9 @@ razonete_apply     applies a batch, one command after the other; all checks come
   KEYS   head
   ARGV   epoch, g_min, outbox_max, then for each command six: kind, id, of, amount, content, text
          kind     c credit, d debit (the contest's); o open, a change an account; t transaction (and reversal), h hold,
-                  p capture, r release; x a refusal that needs no decision. All of [ to ] is decided as a whole
+                  p capture, r release; x a refusal that needs no decision. All of [ to ] is decided as a whole; [ has the
+                  key of the whole group and its content, if it has one: then its refusal is remembered under it, with the
+                  place of the command
          id       key:..., bat:... or req:...
          of       the id of the account, or of the hold for p and r
          amount   value for c, d and h, limit for o

@@ -6,7 +6,7 @@ import {
   INITIAL_CREDIT_LIMITS,
   WORLD,
 } from "../../../src/ledger/account.ts";
-import { type Command, contentOf, isClientKey } from "../../../src/ledger/command.ts";
+import { bearerOf, type Command, contentOf, isClientKey } from "../../../src/ledger/command.ts";
 import type { KeptEntry } from "../../../src/ledger/entry.ts";
 import type {
   AccountFilter,
@@ -79,6 +79,12 @@ export class MemoryLedger implements Ledger {
   submitAll(commands: readonly Command[]): Promise<AllOrNone> {
     return this.#answer(() => {
       this.commands.push(...commands);
+      const bearer = bearerOf(commands);
+      const known = bearer === null ? undefined : this.#state.outcomes.get(bearer.id);
+      if (bearer !== null && known?.content === contentOf(bearer) && known.decided.type === "refused") {
+        const { type: _, command: index, ...refused } = known.decided;
+        if (index !== undefined) return { type: "refused", index, refused, replayed: true };
+      }
       const before = structuredClone(this.#state);
       const outcomes: Outcome[] = [];
       for (const [index, command] of commands.entries()) {
@@ -87,10 +93,11 @@ export class MemoryLedger implements Ledger {
         if (outcome.type === "accepted") continue;
         const { type: _, replayed, ...refused } = outcome;
         this.#state = before;
-        if (!replayed && isClientKey(command.id) && refused.refusal !== "key-reused")
-          this.#state.outcomes.set(command.id, {
-            content: contentOf(command),
-            decided: { type: "refused", ...refused },
+        const key = bearer ?? command;
+        if (!replayed && isClientKey(key.id) && refused.refusal !== "key-reused")
+          this.#state.outcomes.set(key.id, {
+            content: contentOf(key),
+            decided: { type: "refused", ...refused, ...(bearer === null ? {} : { command: index }) },
           });
         return { type: "refused", index, refused, replayed };
       }
