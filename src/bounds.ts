@@ -121,6 +121,8 @@ export const bounds = {
   books_answer_milliseconds_max: 7_000,
   /** The same in an API, where a client waits: shorter than the 3 s that the balancer waits for an API. */
   history_milliseconds_max: 1_500,
+  /** Accounts that are looked through for one page of them; it ends there, with fewer of them. */
+  list_accounts_rows_max: 100_000,
   /** Rows of the journal that are looked through for one page of transactions; it ends there, with fewer of them. */
   list_journal_rows_max: 20_000,
   /** As soon as the writer has this many entries, it keeps them without waiting for more. */

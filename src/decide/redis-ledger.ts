@@ -225,7 +225,7 @@ export class RedisLedger implements Ledger {
   }
 
   async accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
-    return this.#fromBooks(this.#books.accounts(filter, page));
+    return this.#fromBooks(this.#books.accounts(filter, page), TOO_LONG);
   }
 
   async transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {
@@ -382,11 +382,11 @@ export class RedisLedger implements Ledger {
     return (await shard.reversalOf(id)) ?? (await this.#fromBooks(this.#books.reversalOf(id)));
   }
 
-  async #fromBooks<T>(read: Promise<T>): Promise<T> {
+  async #fromBooks<T>(read: Promise<T>, more = ""): Promise<T> {
     try {
       return await read;
     } catch (error) {
-      throw new LedgerUnavailable("the books in PostgreSQL cannot be read", "none", { cause: error });
+      throw new LedgerUnavailable(`the books in PostgreSQL cannot be read${more}`, "none", { cause: error });
     }
   }
 
@@ -407,6 +407,9 @@ export class RedisLedger implements Ledger {
     return shard;
   }
 }
+
+/** Where a filter may be what takes the time. */
+const TOO_LONG = `, or not within ${bounds.history_milliseconds_max} ms: then ask for less, such as a longer beginning of a name`;
 
 const AS_IS: Prepared = { type: "as-is" };
 

@@ -8,7 +8,10 @@ import { bounds } from "../bounds.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { formatReached, type Reached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
-/** Accounts by id; keys are ids. */
+/**
+ * Accounts by id; keys are ids. Names and metadata have indexes. Without these a stretch of all accounts is looked
+ * through, so that a page has its bound in time; of one with hardly any that are wanted it may have fewer.
+ */
 export async function listAccounts(
   sql: Queryable,
   filter: AccountFilter,
@@ -26,16 +29,26 @@ export async function listAccounts(
     balanceLessThan === null ? sql`` : sql`AND a.balance < ${balanceLessThan}`,
     balanceGreaterThan === null ? sql`` : sql`AND a.balance > ${balanceGreaterThan}`,
   ];
+  const isSearched = name !== null || Object.keys(metadata).length > 0;
+  const max = bounds.list_accounts_rows_max;
+  const stretch = isSearched
+    ? sql`accounts`
+    : sql`(SELECT * FROM accounts WHERE account > ${after ?? ""} ORDER BY account LIMIT ${max})`;
   const rows = await sql<Account[]>`
     SELECT a.account AS id, a.unit, a.name, a.metadata, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
     FROM (
-      SELECT * FROM accounts AS a WHERE a.account > ${after ?? ""} ${wanted} ORDER BY a.account LIMIT ${count + 1}
+      SELECT * FROM ${stretch} AS a WHERE a.account > ${after ?? ""} ${wanted} ORDER BY a.account LIMIT ${count + 1}
     ) AS a
     LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq
     ORDER BY a.account`;
   const items = rows.slice(0, count).map((row) => ({ ...row }));
-  return { items, next: rows.length > count ? (items.at(-1)?.id ?? null) : null };
+  const last = items.at(-1)?.id ?? null;
+  if (isSearched || rows.length > count) return { items, next: rows.length > count ? last : null };
+  const [end] = await sql<{ id: AccountId }[]>`
+    SELECT account AS id FROM accounts WHERE account > ${after ?? ""} ORDER BY account OFFSET ${max - 1} LIMIT 1`;
+  // Accounts that were opened between the two readings move the end of the stretch back.
+  return { items, next: end === undefined ? null : last !== null && last > end.id ? last : end.id };
 }
 
 /**

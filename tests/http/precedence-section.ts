@@ -63,7 +63,12 @@ export function precedenceSection(api: Client): void {
         [[tooMuch], [unknown, unmet], [404, "account-not-found"], { account: "nobody", index: 0 }],
         [[posting("@world", full), tooMuch], [unmet], [422, "condition-failed"], { index: 0 }],
         [[tooMuch, posting("@world", full)], [met], [422, "limit-exceeded"], { account: poor, index: 0 }],
-        [[posting("@world", full), tooMuch], [met], [422, "balance-out-of-range"], { account: full, index: 0 }],
+        [
+          [posting("@world", full), tooMuch],
+          [met],
+          [422, "balance-out-of-range"],
+          { account: full, index: 0 },
+        ],
         // Of one posting the side that pays.
         [[posting(poor, full)], [], [422, "limit-exceeded"], { account: poor, index: 0 }],
       ];
@@ -105,7 +110,12 @@ export function precedenceSection(api: Client): void {
         [hold.id, { to: usd, amount: 11 }, [422, "unit-mismatch"], {}],
         [
           hold.id,
-          { postings: [{ to: full, amount: 11 }, { to: closed, amount: 1 }] },
+          {
+            postings: [
+              { to: full, amount: 11 },
+              { to: closed, amount: 1 },
+            ],
+          },
           [422, "account-closed"],
           { index: 1 },
         ],

@@ -109,6 +109,27 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     ).toMatchObject([{ id: "b", balance: 20, seq: 1, time: latest?.time ?? 0 }]);
   });
 
+  test("of very many accounts a page looks through some, and the next one goes on after those", async () => {
+    const max = bounds.list_accounts_rows_max;
+    // Ids that come after all others, of which only the last one is wanted.
+    await setup.sql`
+      INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
+      SELECT 'z' || to_char(n, 'FM0000000'), CASE n WHEN ${max + 1}::integer THEN 'RARE' ELSE 'MANY' END, 0, 0, 0, 1, 'req:many'
+      FROM generate_series(1, ${max + 1}::integer) AS n`;
+    const rare = { ...ALL_ACCOUNTS, unit: "RARE" };
+    const first = await setup.books.accounts(rare, { count: 1, after: null });
+    expect(first.items).toEqual([]);
+    expect(first.next).toMatch(/^z0\d+$/);
+    const second = await setup.books.accounts(rare, { count: 1, after: first.next });
+    expect(second).toMatchObject({ items: [{ id: `z0${max + 1}` }], next: null });
+    const exact = await setup.books.accounts(rare, { count: 1, after: "z0000001" });
+    expect(exact).toMatchObject({ items: [{ id: `z0${max + 1}` }], next: `z0${max + 1}` });
+    expect(await setup.books.accounts(rare, { count: 1, after: exact.next })).toEqual({
+      items: [],
+      next: null,
+    });
+  });
+
   test("transactions, newest first: all, of a reference, an account, a time", async () => {
     const { source } = setup;
     const done: { id: string; time: number }[] = [];
