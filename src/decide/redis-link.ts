@@ -95,7 +95,7 @@ export class RedisLink {
   #refusal: string | null = null;
   #unanswered = 0;
   /**
-   * The looks since the last answer at which a call was unanswered. They are counted instead of timed: a process that
+   * The looks since the last answer, be it a refusal, at which a call was unanswered. They are counted instead of timed: a process that
    * was frozen itself must not take its own standstill for Redis's.
    */
   #silentLooks = 0;
@@ -195,6 +195,7 @@ export class RedisLink {
         throw new CallRefused(error.message, { cause: error });
       if (!(error instanceof ErrorReply)) throw new CallLost(messageOf(error), { cause: error });
       const refused = new CallRefused(error.message, { cause: error });
+      if (!WAITING_CODES.has(refused.code)) this.#silentLooks = 0;
       const isGone = error.message.startsWith("ERR Function not found");
       if (!REFUSING_CODES.has(refused.code) && !isGone) {
         this.#closeFence(`the ledger's function failed in Redis (${error.message})`);

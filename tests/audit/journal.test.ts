@@ -10,7 +10,7 @@ import { AuditedCluster, places } from "./support/audited-cluster.ts";
 import { type Damage, DamagedBooks } from "./support/damaged-books.ts";
 
 failOnLeaks();
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
   let system: AuditedCluster;

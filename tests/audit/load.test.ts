@@ -131,7 +131,7 @@ describe.skipIf(serversMissing !== null)(`audits under load (seed ${seed})`, () 
     >`SELECT string_agg(DISTINCT state, ' ' ORDER BY state) AS states, (SELECT count(*) FROM reversals) AS reversals FROM holds`;
     expect(states).toBe("captured expired open released");
     expect(reversals).toBeGreaterThan(10);
-  }, 180_000);
+  }, 400_000);
 
   async function drained(shard: number): Promise<void> {
     const outbox = `razonete:{${shard}}:outbox`;

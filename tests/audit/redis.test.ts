@@ -4,7 +4,7 @@ import { failOnLeaks } from "../support/leaks.ts";
 import { ACCOUNT_3, AuditedCluster, STATEMENT_3 } from "./support/audited-cluster.ts";
 
 failOnLeaks();
-setDefaultTimeout(60_000);
+setDefaultTimeout(240_000);
 
 describe.skipIf(serversMissing !== null)("an audit of a cluster finds in Redis", () => {
   let system: AuditedCluster;

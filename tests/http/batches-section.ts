@@ -172,12 +172,12 @@ export function batchesSection(api: Client): void {
       const [commands, headers] = [[move(a, b, 10), move(b, a, 20)], { "idempotency-key": key() }];
       const refused = await problem(await send(true, commands, headers), 422, "limit-exceeded");
       expect(refused).toMatchObject({ account: b, index: 1, posting: 0 });
-      await json(await api.patch(`/v1/accounts/${a}`, { state: "frozen" }), 200);
+      await json(await api.send("PATCH", `/v1/accounts/${a}`, { state: "frozen" }), 200);
       const frozen = await send(true, commands, headers);
       expect(frozen.headers.get("idempotency-replayed")).toBe("true");
       expect(await problem(frozen, 422, "limit-exceeded")).toEqual(refused);
-      await json(await api.patch(`/v1/accounts/${a}`, { state: "open", credit_limit: 100 }), 200);
-      await json(await api.patch(`/v1/accounts/${b}`, { credit_limit: 100 }), 200);
+      await json(await api.send("PATCH", `/v1/accounts/${a}`, { state: "open", credit_limit: 100 }), 200);
+      await json(await api.send("PATCH", `/v1/accounts/${b}`, { credit_limit: 100 }), 200);
       const open = await send(true, commands, headers);
       expect(await problem(open, 422, "limit-exceeded")).toEqual(refused);
       expect(await api.readAccount(a)).toMatchObject({ balance: 10, seq: 1 });
