@@ -14,6 +14,8 @@ export const bounds = {
   batch_request_commands_max: 500,
   /** Fields of a request that an answer calls wrong; any others are not named. */
   field_errors_told_max: 20,
+  /** Of the name of a member that is not known. */
+  member_characters_told_max: 100,
   /** `descricao`, in code points (contract). */
   contest_description_characters_max: 10,
   /** Of transactions and holds, in code points. */

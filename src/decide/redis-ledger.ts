@@ -2,8 +2,7 @@ import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
-import type { LedgerEvent } from "../ledger/event.ts";
-import { entriesOf, transactionOf } from "../ledger/event-results.ts";
+import { entriesOf } from "../ledger/event-results.ts";
 import {
   type AccountFilter,
   type AllOrNone,
@@ -21,16 +20,16 @@ import {
   type Statement,
   type TransactionFilter,
 } from "../ledger/ledger.ts";
-import { type EventPlace, placeOfEvent } from "../ledger/event-id.ts";
+import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
+import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
 import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
 import {
   changedDetails,
   isLookedUp,
-  oppositeOf,
   refusedAll,
   refusedFor,
   shardOfCommand,
@@ -40,7 +39,7 @@ import {
 import { newAccountIdOn } from "../new-account-id.ts";
 import { RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
-import { SharedReads } from "./shared-reads.ts";
+import { Turns } from "./turns.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
@@ -50,9 +49,6 @@ export interface RedisLedgerOptions extends ShardOptions {
   /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
   readonly onOutage?: (message: string) => void;
 }
-
-/** How often something is begun again that others change meanwhile. */
-const ATTEMPTS_MAX = 5;
 
 /**
  * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
@@ -75,13 +71,15 @@ export class RedisLedger implements Ledger {
    * would keep a reaction for each request that has given up.
    */
   readonly #waitingForAdmission = new Set<() => void>();
-  /** Of the books, by shard and g. */
-  readonly #batches = new SharedReads<readonly LedgerEvent[] | null>();
+  readonly #turns = new Turns();
+  readonly #kept: KeptTransactions;
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
     const { redisUrl: url, books, durable } = options;
     this.#books = books;
+    const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
+    this.#kept = new KeptTransactions(shards, books);
     this.#balancerResends = options.balancerResends;
     this.#link = new RedisLink({
       url,
@@ -121,9 +119,18 @@ export class RedisLedger implements Ledger {
   }
 
   /** @param first what was looked up for it, if anything was */
-  async #decided(command: Command, first: Prepared | null): Promise<Outcome> {
+  #decided(command: Command, first: Prepared | null): Promise<Outcome> {
+    // A change of details is made of what the one before has left, so each waits for its turn.
+    return command.type === "change" && isLookedUp(command)
+      ? this.#turns.take(command.account, () => this.#decide(command, null))
+      : this.#decide(command, first);
+  }
+
+  async #decide(command: Command, first: Prepared | null): Promise<Outcome> {
     const shard = this.#shardOfCommand(command);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    // Another API may change the same details meanwhile.
+    const until = performance.now() + bounds.decision_milliseconds_max;
+    for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
       const prepared =
         (attempt === 0 ? first : null) ?? this.#preparedAtOnce(command) ?? (await this.#prepare(command));
@@ -147,7 +154,8 @@ export class RedisLedger implements Ledger {
     if (apart !== -1)
       return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
     const shard = this.#shardOfCommand(first);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const until = performance.now() + bounds.decision_milliseconds_max;
+    do {
       // At once, so that what they look up is read together.
       const preparing = commands.map(async (command) => ({
         command,
@@ -164,7 +172,7 @@ export class RedisLedger implements Ledger {
         else if (answer.type === "refused") return refusedAll(index, await this.#completed(command, answer));
       }
       return { type: "done", outcomes };
-    }
+    } while (performance.now() < until);
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
   }
 
@@ -191,10 +199,10 @@ export class RedisLedger implements Ledger {
     const shard = this.#shardOf(id);
     const snapshot = await shard.account(id, false);
     if (snapshot === null) return null;
-    const first = await this.#fromBooks(this.#books.entries(id, page));
+    const first = await fromBooks(this.#books.entries(id, page));
     if (first.keptSeq >= snapshot.account.seq) return first.entries;
     const batches = await shard.outbox();
-    const kept = await this.#fromBooks(this.#books.entries(id, page));
+    const kept = await fromBooks(this.#books.entries(id, page));
     const unkept = batches
       .flatMap(({ g, events }) =>
         events.flatMap((event, index) =>
@@ -209,31 +217,31 @@ export class RedisLedger implements Ledger {
 
   async transaction(id: EventId): Promise<KeptTransaction | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const transaction = await this.#transaction(id);
-    return transaction === null ? null : { transaction, reversedBy: await this.#reversalOf(id) };
+    const transaction = await this.#kept.transaction(id);
+    return transaction === null ? null : { transaction, reversedBy: await this.#kept.reversalOf(id) };
   }
 
   async hold(id: EventId): Promise<Hold | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     if (placeOfEvent("h", id) === null) return null;
     const shard = this.#shard(shardOfEvent("h", id, this.#shards.length));
-    return (await shard.hold(id)) ?? (await this.#fromBooks(this.#books.hold(id)));
+    return (await shard.hold(id)) ?? (await fromBooks(this.#books.hold(id)));
   }
 
   async balanceAt(id: AccountId, time: Micros): Promise<BalanceAt | null> {
-    return this.#fromBooks(this.#books.balanceAt(id, time));
+    return fromBooks(this.#books.balanceAt(id, time));
   }
 
   async accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
-    return this.#fromBooks(this.#books.accounts(filter, page), TOO_LONG);
+    return fromBooks(this.#books.accounts(filter, page), TOO_LONG);
   }
 
   async transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {
-    return this.#fromBooks(this.#books.transactions(filter, page));
+    return fromBooks(this.#books.transactions(filter, page));
   }
 
   async holds(filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
-    return this.#fromBooks(this.#books.holds(filter, page));
+    return fromBooks(this.#books.holds(filter, page));
   }
 
   async totals(): Promise<LedgerTotals> {
@@ -244,7 +252,7 @@ export class RedisLedger implements Ledger {
       for (const event of oldest?.events ?? [])
         waiting.push(event.type === "entry" ? event.entry.time : event.time);
     }
-    const { lastTime, ...totals } = await this.#fromBooks(this.#books.totals());
+    const { lastTime, ...totals } = await fromBooks(this.#books.totals());
     const unkept = waiting.filter((time) => time > lastTime);
     const now = Date.now();
     return {
@@ -331,18 +339,7 @@ export class RedisLedger implements Ledger {
         ? AS_IS
         : { type: "details", before, after: changedDetails(before, command) };
     }
-    return command.type === "reversal" ? this.#opposite(command.transaction) : AS_IS;
-  }
-
-  async #opposite(id: EventId): Promise<Prepared> {
-    const transaction = await this.#transaction(id);
-    if (transaction === null) return { type: "refused", refused: refusedFor("transaction-unknown") };
-    if (transaction.reverses !== null) return { type: "refused", refused: refusedFor("not-reversible") };
-    const kept = await this.#fromBooks(this.#books.reversalOf(id));
-    // The command itself may be the one that did.
-    if (kept !== null && (await this.#isOld(kept)))
-      return { type: "refused", refused: refusedFor("already-reversed", null, kept) };
-    return { type: "reversal", postings: oppositeOf(transaction.postings) };
+    return command.type === "reversal" ? this.#kept.opposite(command.transaction) : AS_IS;
   }
 
   /** Of a hold that Redis does not know any more, the books tell how it ended. */
@@ -350,44 +347,8 @@ export class RedisLedger implements Ledger {
     if (outcome.type === "accepted" || outcome.refusal !== "hold-unknown") return outcome;
     if (command.type !== "capture" && command.type !== "release") return outcome;
     const hold =
-      placeOfEvent("h", command.hold) === null ? null : await this.#fromBooks(this.#books.hold(command.hold));
+      placeOfEvent("h", command.hold) === null ? null : await fromBooks(this.#books.hold(command.hold));
     return hold === null ? outcome : { ...outcome, refusal: "hold-not-open", other: hold.state };
-  }
-
-  /** Redis knows the reversals of a day: by those that are older, only the books can tell. */
-  async #isOld(id: EventId): Promise<boolean> {
-    const shard = this.#shard(shardOfEvent("t", id, this.#shards.length));
-    return (await shard.reversalOf(id)) === null;
-  }
-
-  async #transaction(id: EventId): Promise<Transaction | null> {
-    const place = placeOfEvent("t", id);
-    if (place === null || place.shard >= this.#shards.length) return null;
-    const event = await this.#event(place);
-    const transaction = event === undefined ? null : transactionOf(event, place);
-    return transaction?.id === id ? transaction : null;
-  }
-
-  /** An event, from the outbox, or else from the books. */
-  async #event({ shard, g, index }: EventPlace): Promise<LedgerEvent | undefined> {
-    const inOutbox = await this.#shard(shard).event(g, index);
-    if (inOutbox !== null) return inOutbox;
-    // Transactions that are taken back together were often made together.
-    const read = () => this.#fromBooks(this.#books.batch(shard, g));
-    return (await this.#batches.read(`${shard}-${g}`, read))?.[index];
-  }
-
-  async #reversalOf(id: EventId): Promise<EventId | null> {
-    const shard = this.#shard(shardOfEvent("t", id, this.#shards.length));
-    return (await shard.reversalOf(id)) ?? (await this.#fromBooks(this.#books.reversalOf(id)));
-  }
-
-  async #fromBooks<T>(read: Promise<T>, more = ""): Promise<T> {
-    try {
-      return await read;
-    } catch (error) {
-      throw new LedgerUnavailable(`the books in PostgreSQL cannot be read${more}`, "none", { cause: error });
-    }
   }
 
   #shardOfCommand(command: Command): Shard {

@@ -5,22 +5,24 @@ local PERIOD_MICROS = 16000000
 local STEP_MICROS_MAX = 1100000
 
 -- More holds than these are due only where nobody has decided or swept for long: then a reading counts the rest as open.
-local DUE_READ_MAX = 1000
+local DUE_READ_MAX = 20000
 
 local READ = {}
 
 --- What the holds that are due have set aside, by account. They are to be ended, but count no longer.
 local function due_by_account(prefix, now)
   local due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of[now], 'BYSCORE', 'LIMIT', 0, DUE_READ_MAX)
-  local amounts, keys = {}, {}
-  for index, id in ipairs(due) do
-    keys[index] = prefix .. 'hold:' .. id
-  end
-  if #keys == 0 then return amounts end
-  for index, row in ipairs(redis.call('MGET', unpack(keys))) do
-    if row then
-      local hold = hold_of(due[index], row)
-      amounts[hold.from] = (amounts[hold.from] or 0) + hold.amount
+  local amounts = {}
+  for from = 1, #due, VALUES_MAX do
+    local keys = {}
+    for index = from, math.min(from + VALUES_MAX - 1, #due) do
+      keys[#keys + 1] = prefix .. 'hold:' .. due[index]
+    end
+    for offset, row in ipairs(redis.call('MGET', unpack(keys))) do
+      if row then
+        local hold = hold_of(due[from + offset - 1], row)
+        amounts[hold.from] = (amounts[hold.from] or 0) + hold.amount
+      end
     end
   end
   return amounts

@@ -18,7 +18,7 @@ import { newRequestId } from "../request-id.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { openAccount } from "./accounts.ts";
 import { type Answer, answerOf, isDryRun, okJson, problemAnswer, responseOf } from "./answers.ts";
-import { id, list, members, readFields } from "./fields.ts";
+import { id, longList, members, readFields } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
 import { type Operation, unavailableFor } from "./submit.ts";
@@ -94,7 +94,7 @@ const item = z.discriminatedUnion(
 
 const batch = members({
   atomic: z.boolean("must be true or false"),
-  commands: list(item, bounds.batch_request_commands_max),
+  commands: longList(item, bounds.batch_request_commands_max),
 });
 
 export async function postBatch(context: RouteContext, request: RoutedRequest): Promise<Response> {

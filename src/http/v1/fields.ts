@@ -20,7 +20,7 @@ export function readFields<T>(
   if (parsed.success) return { ok: true, value: parsed.data };
   const errors = errorsIn(parsed.error, (path, rule) => ({
     pointer: ["#", ...path.map(pointerPart)].join("/"),
-    detail: `${path.length === 0 ? "the body" : path.map(String).join("/")} ${rule}`,
+    detail: `${path.length === 0 ? "the body" : path.map(shown).join("/")} ${rule}`,
   }));
   return { ok: false, errors };
 }
@@ -39,10 +39,18 @@ export function errorsIn(error: z.ZodError, told: (path: Path, rule: string) => 
   );
 }
 
+/** A client may have chosen it, of any length. */
+function shown(part: PropertyKey): string {
+  const text = String(part);
+  return text.length <= bounds.member_characters_told_max
+    ? text
+    : `${text.slice(0, bounds.member_characters_told_max)}...`;
+}
+
 /** As RFC 6901 has it, in a URI's fragment. */
 function pointerPart(part: PropertyKey): string {
   // A name with a lone surrogate has no form in a URI.
-  const text = String(part).toWellFormed();
+  const text = shown(part).toWellFormed();
   return encodeURIComponent(text.replaceAll("~", "~0").replaceAll("/", "~1"));
 }
 
@@ -67,6 +75,25 @@ export function list<Item>(item: z.ZodType<Item>, max: number): z.ZodType<Item[]
   return z.custom<unknown[]>(isRight, `must be a list of 1 to ${max}`).pipe(z.array(item));
 }
 
+/** The same for long items: it stops where as many errors are found as are told. */
+export function longList<Item>(item: z.ZodType<Item>, max: number): z.ZodType<Item[]> {
+  const isRight = (value: unknown) => Array.isArray(value) && value.length >= 1 && value.length <= max;
+  return z.custom<unknown[]>(isRight, `must be a list of 1 to ${max}`).transform((values, context) => {
+    const items: Item[] = [];
+    let errors = 0;
+    for (const [index, value] of values.entries()) {
+      const parsed = item.safeParse(value);
+      if (parsed.success) items.push(parsed.data);
+      for (const issue of parsed.error?.issues ?? []) {
+        context.addIssue({ ...issue, path: [index, ...issue.path] });
+        errors += 1;
+      }
+      if (errors >= bounds.field_errors_told_max) break;
+    }
+    return items;
+  });
+}
+
 const MAX = Number.MAX_SAFE_INTEGER;
 
 export function integerField(min: number, max: number): z.ZodType<number> {
@@ -76,8 +103,8 @@ export function integerField(min: number, max: number): z.ZodType<number> {
 }
 
 export function integerRule(min: number, max: number): string {
-  const shown = (bound: number) => (bound === MAX ? "2^53 - 1" : bound === -MAX ? "-(2^53 - 1)" : bound);
-  return `must be an integer from ${shown(min)} to ${shown(max)}`;
+  const told = (bound: number) => (bound === MAX ? "2^53 - 1" : bound === -MAX ? "-(2^53 - 1)" : bound);
+  return `must be an integer from ${told(min)} to ${told(max)}`;
 }
 
 export const amount = integerField(1, MAX);
