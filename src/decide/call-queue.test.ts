@@ -137,3 +137,32 @@ test("what is sent again waits for nobody", async () => {
   await calls.answer();
   expect(await others).toEqual(MANY);
 });
+
+test("whose time is over has no answer, on its way or waiting; later ones still wait", async () => {
+  const calls = new Calls();
+  const rejected: number[] = [];
+  const submit = (request: number): void => {
+    calls.queue.submit(request).catch(() => rejected.push(request));
+  };
+  const expireAll = async (before: number): Promise<void> => {
+    calls.queue.expire(before + bounds.decision_milliseconds_max, "too late");
+    await turns();
+  };
+  submit(1);
+  await turns();
+  submit(2);
+  await Bun.sleep(2);
+  const between = performance.now();
+  await Bun.sleep(2);
+  submit(3);
+  await expireAll(between);
+  expect(rejected).toEqual([1, 2]);
+  await calls.lose();
+  while (calls.made.length < 2) await Bun.sleep(1);
+  expect(calls.made).toEqual([[1], [3]]);
+  await expireAll(performance.now());
+  expect(rejected).toEqual([1, 2, 3]);
+  expect(calls.queue.idle).toBe(false);
+  await calls.answer();
+  expect(calls.queue.idle).toBe(true);
+});

@@ -74,7 +74,12 @@ export class BatchDecider {
     const known = bearer === null ? null : this.#recall(bearer);
     if (known?.type === "refused" && known.command !== undefined) {
       const { refusal, account, index: at, other, command } = known;
-      return { type: "refused", index: command, refused: { refusal, account, index: at, other }, replayed: true };
+      return {
+        type: "refused",
+        index: command,
+        refused: { refusal, account, index: at, other },
+        replayed: true,
+      };
     }
     const before = commands.length > 1 ? this.state.savepoint() : null;
     const outcomes: Outcome[] = [];

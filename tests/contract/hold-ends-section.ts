@@ -9,6 +9,7 @@ import {
   held,
   hold,
   moved,
+  open,
   refused,
   release,
   resultOf,
@@ -42,6 +43,18 @@ export function holdEndsSection(the: () => Moves, skips: Skips): void {
       expect(await ledger.account(a)).toMatchObject({ held: 0 });
     }
     expect(await ledger.account(a)).toMatchObject({ balance: 99, seq: 2 });
+  });
+
+  test("it goes to any account, also one whose id is no more than a sign", async () => {
+    const { ledger, account } = the();
+    const a = await account(0, 100);
+    resultOf(await ledger.submit(open(0, { account: "-" })));
+    for (const options of [{ to: "-" }, { parts: [{ to: "-", amount: 10 }] }]) {
+      const { id } = held(await ledger.submit(hold(a, 10)));
+      resultOf(await ledger.submit(capture(id, options)));
+    }
+    expect(await ledger.account("-")).toMatchObject({ balance: 20 });
+    expect(await ledger.account(a)).toMatchObject({ balance: 80, held: 0 });
   });
 
   test("what is no hold has no end", async () => {

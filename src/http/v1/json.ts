@@ -30,37 +30,43 @@ function restOfState(account: AccountState): string {
 /** A transaction as it is after its command, with the accounts as they stand then. */
 export function createdTransactionJson(transaction: Transaction, accounts: readonly AccountState[]): string {
   const states = accounts.map((account) => `"${account.id}":${stateJson(account)}`);
-  return transactionWith(transaction, `"accounts":{${states.join(",")}}`);
+  return `${openTransactionJson(transaction)},"accounts":{${states.join(",")}}}`;
 }
 
 export function keptTransactionJson({ transaction, reversedBy }: KeptTransaction): string {
-  return transactionWith(transaction, `"reversed_by":${idJson(reversedBy)}`);
-}
-
-function transactionWith(transaction: Transaction, member: string): string {
-  return `${transactionJson(transaction).slice(0, -1)},${member}}`;
+  return `${openTransactionJson(transaction)},"reversed_by":${idJson(reversedBy)}}`;
 }
 
 export function transactionJson(transaction: Transaction): string {
+  return `${openTransactionJson(transaction)}}`;
+}
+
+/** Without the brace at the end. */
+function openTransactionJson(transaction: Transaction): string {
   const { id, postings, reverses, hold, time } = transaction;
   const moves = postings.map(({ from, to, amount }) => `{"from":"${from}","to":"${to}","amount":${amount}}`);
   const of = `"reverses":${idJson(reverses)},"hold":${idJson(hold)}`;
   // A dry run has no id.
   const head = `{"id":${idJson(id || null)},"postings":[${moves.join(",")}]`;
-  return `${head},${detailsJson(transaction)},${of},"created_at":"${timestamp(time)}"}`;
+  return `${head},${detailsJson(transaction)},${of},"created_at":"${timestamp(time)}"`;
 }
 
 /** A hold as it is after its command, with its account as it stands then. */
 export function decidedHoldJson(hold: Hold, account: AccountState): string {
-  return `${holdJson(hold).slice(0, -1)},"account":${stateJson(account)}}`;
+  return `${openHoldJson(hold)},"account":${stateJson(account)}}`;
 }
 
 export function holdJson(hold: Hold): string {
+  return `${openHoldJson(hold)}}`;
+}
+
+/** Without the brace at the end. */
+function openHoldJson(hold: Hold): string {
   const { id, state, from, to, amount, captured, expiresAt, time, transaction } = hold;
   const head = `{"id":"${id}","state":"${state}","from":"${from}","to":"${to}","amount":${amount}`;
   const end = `"captured":${captured},"expires_at":"${timestamp(expiresAt)}"`;
   const made = `"created_at":"${timestamp(time)}","transaction":${idJson(transaction)}`;
-  return `${head},${end},${detailsJson(hold)},${made}}`;
+  return `${head},${end},${detailsJson(hold)},${made}`;
 }
 
 function detailsJson({ description, reference, metadata }: Details): string {
