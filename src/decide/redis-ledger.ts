@@ -155,7 +155,7 @@ export class RedisLedger implements Ledger {
       return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
     const shard = this.#shardOfCommand(first);
     const until = performance.now() + bounds.decision_milliseconds_max;
-    do {
+    for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // At once, so that what they look up is read together.
       const preparing = commands.map(async (command) => ({
         command,
@@ -172,7 +172,7 @@ export class RedisLedger implements Ledger {
         else if (answer.type === "refused") return refusedAll(index, await this.#completed(command, answer));
       }
       return { type: "done", outcomes };
-    } while (performance.now() < until);
+    }
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
   }
 
