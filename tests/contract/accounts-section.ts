@@ -238,6 +238,21 @@ export function accountsSection(the: () => Moves): void {
     expect(Object.keys((await ledger.account(id))?.metadata ?? {})).toHaveLength(18);
   });
 
+  test("many changes of one account's details at once are all made", async () => {
+    const { ledger, account } = the();
+    const id = await account(0);
+    const outcomes = await Promise.all(
+      Array.from({ length: 64 }, (_, index) =>
+        ledger.submit(change(id, { metadata: { [`m${index % 20}`]: String(index) } })),
+      ),
+    );
+    for (const outcome of outcomes) resultOf(outcome);
+    const { metadata } = (await ledger.account(id)) ?? { metadata: {} };
+    expect(Object.keys(metadata).toSorted()).toEqual(
+      Array.from({ length: 20 }, (_, index) => `m${index}`).toSorted(),
+    );
+  });
+
   test("keys hold for openings and changes", async () => {
     const { ledger } = the();
     const command = open(7, { account: NOBODY, id: "key:open", ...opening });

@@ -21,6 +21,26 @@ describeWithRedis("the fence", () => {
   });
   afterEach(() => stand[Symbol.asyncDispose]());
 
+  test("Redis that decides and is kept while the two are compared is not older than the books", async () => {
+    const decider = await stand.ledger();
+    const outages: string[] = [];
+    let compared = 0;
+    const books = booksThat(stand.books, {
+      fence: async () => {
+        compared += 1;
+        if (compared === 1) {
+          await decider.submit(credit("1"));
+          await stand.books.keep(0, 1);
+        }
+        return stand.books.fence();
+      },
+    });
+    const ledger = stand.newLedger({ books, onOutage: (message) => outages.push(message) });
+    await eventually("it is ready", () => admitted(ledger));
+    expect(compared).toBe(2);
+    expect(outages.filter((message) => message !== "ready")).toEqual([]);
+  });
+
   const states: readonly { name: string; reason: RegExp; make: () => unknown; mend: () => unknown }[] = [
     {
       name: "Redis is empty",
