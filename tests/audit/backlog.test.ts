@@ -164,7 +164,8 @@ describe.skipIf(serversMissing !== null)(
       await sql.unsafe(`
       CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN UPDATE entries SET description = 'spoiled' WHERE kind = 'debit'; RETURN NEW; END $$;
-      CREATE TRIGGER written_spoiled AFTER UPDATE OF last_g ON cursors FOR EACH ROW EXECUTE FUNCTION spoil()`);
+      CREATE CONSTRAINT TRIGGER written_spoiled AFTER UPDATE OF last_g ON cursors DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION spoil()`);
       await sql.begin(async (transaction) => {
         await transaction`SELECT FROM cursors FOR UPDATE`;
         await Promise.all(writers.map((writer) => writer.start()));
