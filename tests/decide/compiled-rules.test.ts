@@ -187,6 +187,7 @@ const CALLERS_REFUSALS: readonly Refusal[] = [
   "not-reversible",
   "already-reversed",
   "hold-not-open",
+  "metadata-too-large",
   "shards-apart",
 ];
 
