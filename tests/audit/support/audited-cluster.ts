@@ -7,6 +7,7 @@ import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
 import { KeptBooks } from "../../support/kept-books.ts";
 
 export const ACCOUNT_3 = "razonete:{0}:account:3";
+export const DETAILS_3 = "razonete:{0}:details:3";
 export const STATEMENT_3 = "razonete:{0}:statement:3";
 
 const openedReply = z.object({ id: z.string() });
@@ -94,7 +95,7 @@ export class AuditedCluster implements AsyncDisposable {
    */
   async foundWith(damage: readonly (readonly string[])[]): Promise<string[]> {
     const { cluster } = this;
-    const keys = [ACCOUNT_3, STATEMENT_3, "razonete:{0}:head", "razonete:{0}:outbox"];
+    const keys = [ACCOUNT_3, DETAILS_3, STATEMENT_3, "razonete:{0}:head", "razonete:{0}:outbox"];
     for (const key of keys) await cluster.redisCommand("COPY", key, `saved:${key}`, "REPLACE");
     try {
       for (const command of damage) await cluster.redisCommand(...command);
