@@ -43,6 +43,8 @@ export class LedgerSource {
   readonly accounts = new Map<AccountId, SourceAccount>();
   readonly #holds = new Map<EventId, { readonly account: AccountId; readonly amount: number }>();
   g = 0;
+  /** From here its times go on, in µs. */
+  began = 1_700_000_000_000_000;
   /** Entries in all batches so far. */
   entries = 0;
   /** Of the latest event: that of a transaction or a hold is made of its place. */
@@ -236,7 +238,7 @@ export class LedgerSource {
   /** The time of the next event of the batch: later than all before it. */
   #now(): number {
     this.#index += 1;
-    this.#latestTime = 1_700_000_000_000_000 + this.g * 10_000 + this.entries + this.#index;
+    this.#latestTime = this.began + this.g * 10_000 + this.entries + this.#index;
     return this.#latestTime;
   }
 }
