@@ -28,8 +28,10 @@ export class LosesOneUpdate extends LedgerServer {
   override async transact(account: StoredAccount, transaction: StoredEntry): Promise<Answer> {
     if (transaction.tipo === "c") this.#credits += 1;
     if (transaction.tipo === "d" || this.#credits !== 80) return super.transact(account, transaction);
-    const saldo = account.saldo + transaction.valor;
-    await Bun.sleep(100);
+    const before = account.saldo;
+    const saldo = before + transaction.valor;
+    // Until another one was applied meanwhile, which is lost then.
+    for (let waited = 0; account.saldo === before && waited < 1_500; waited += 10) await Bun.sleep(10);
     account.saldo = saldo;
     this.note(account, transaction);
     return { status: 200, body: { limite: account.limite, saldo } };
