@@ -1,5 +1,5 @@
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import type { Attempt, Batch, Command, Reading } from "../clients/history.ts";
+import type { Accepted, Attempt, Batch, Command, Reading, Refused } from "../clients/history.ts";
 import type { BooksSnapshot } from "../system/system-under-test.ts";
 import { BooksCheck } from "./books-check.ts";
 import type { Checker, RoundVerdict } from "./checker-types.ts";
@@ -13,6 +13,7 @@ import { NamedLosses } from "./named-losses.ts";
 import { attemptObservation, readingObservation } from "./observations.ts";
 import { isKnownRefusal } from "./known-refusals.ts";
 import { RoundFindings } from "./round-violations.ts";
+import { isEventShown } from "./shown-check.ts";
 import { answerText, commandText } from "./violation-text.ts";
 
 /**
@@ -162,10 +163,14 @@ function rememberOutcome(command: RegisteredCommand): void {
   command.attempts = [];
 }
 
-/** Whether it is what the journal has. Where answers tell of several outcomes, the others were lost. */
-function isOutcomeOf(command: RegisteredCommand, answer: Attempt["answer"]): boolean {
-  if (command.decision === null) return true;
-  return (answer.type === "accepted") === command.isApplied;
+/**
+ * Whether it is what the journal has. Where answers tell of several outcomes, the others were lost: of a command that was
+ * applied, lost and applied again, too.
+ */
+function isOutcomeOf({ decision, isApplied }: RegisteredCommand, answer: Accepted | Refused): boolean {
+  if (decision === null) return true;
+  if (answer.type === "refused") return !isApplied;
+  return isApplied && isEventShown(answer, decision, decision.after);
 }
 
 /** Of a batch each command counts for its kind. */

@@ -23,6 +23,8 @@ export interface Decision extends PlacedEvent {
 /** A command of a batch: the ones before it, and whether all or none of them happen. */
 export interface GroupPlace {
   readonly batch: Batch;
+  /** The id of the command that bears the key of the batch; null where each has its own. */
+  readonly bearer: string | null;
   readonly index: number;
   readonly members: RegisteredCommand[];
 }
@@ -57,6 +59,11 @@ export class RegisteredCommand {
     return this.attempts.filter(({ answer }) => answer.type === "accepted" || answer.type === "unknown");
   }
 
+  /** The id of the event that refuses it. An atomic batch is refused as a whole, under its key. */
+  get refusalId(): string | null {
+    return this.group?.batch.atomic === true ? (this.group.bearer ?? this.id) : this.id;
+  }
+
   get numbers(): number[] {
     return this.attempts.length > 0 ? this.attempts.map(({ number }) => number) : [this.first];
   }
@@ -85,10 +92,11 @@ export class CommandRegistry {
       return [command];
     }
     const members: RegisteredCommand[] = [];
-    const bearer = operation.commands.findIndex(({ key: own }) => own === null);
+    const bearerAt = operation.commands.findIndex(({ key: own }) => own === null);
+    const bearer = bearerAt === -1 ? null : `key:${key}`;
     for (const [index, { command, key: own }] of operation.commands.entries()) {
-      const id = own !== null ? `key:${own}` : index === bearer ? `key:${key}` : `bat:${index}:${key}`;
-      const registered = this.#command(command, id, { batch: operation, index, members }, number);
+      const id = own !== null ? `key:${own}` : index === bearerAt ? `key:${key}` : `bat:${index}:${key}`;
+      const registered = this.#command(command, id, { batch: operation, bearer, index, members }, number);
       const result = answer.type === "batch" ? answer.results[index] : answer;
       if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, answer: result });
       members.push(registered);
@@ -99,6 +107,8 @@ export class CommandRegistry {
   /** @returns the command whose event this is */
   ofEvent(event: Event & { readonly id: string }, limitChanged: boolean): RegisteredCommand | undefined {
     const known = this.#byId.get(event.id);
+    if (event.type === "refusal" && event.refusal.command !== null)
+      return known?.group?.members[event.refusal.command];
     if (known !== undefined) return known;
     const mark = markOfEvent(event, limitChanged);
     return mark === null ? undefined : this.#byMark.get(mark);

@@ -37,7 +37,8 @@ export function matchEvent(placed: PlacedEvent, context: MatchContext): Register
   }
   if (isDecidedTwice(command, placed, context)) return null;
   command.decision = { ...placed, round, after: shownAfter(placed, history.at(position)) };
-  const isItsId = command.id === null ? event.id.startsWith("req:") : event.id === command.id;
+  const id = event.type === "refusal" ? command.refusalId : command.id;
+  const isItsId = id === null ? event.id.startsWith("req:") : event.id === id;
   if (!isItsId) {
     const detail = `${commandText(command)} is in the journal under the id ${event.id}, which is not its own.`;
     findings.add("unasked", detail, command.numbers);

@@ -93,7 +93,7 @@ export type Event =
       readonly id: string;
     }
   | { readonly type: "expiry"; readonly time: number; readonly hold: string; readonly account: AccountRow }
-  | { readonly type: "refusal"; readonly time: number; readonly refusal: RefusalText; readonly id: string }
+  | { readonly type: "refusal"; readonly time: number; readonly refusal: KeptRefusal; readonly id: string }
   | { readonly type: "missing" };
 
 export interface RefusalText {
@@ -101,6 +101,11 @@ export interface RefusalText {
   readonly account: string | null;
   readonly index: number | null;
   readonly other: string | null;
+}
+
+/** `command`: where an atomic batch was refused under its key, which of its commands was; else null. */
+export interface KeptRefusal extends RefusalText {
+  readonly command: number | null;
 }
 
 /** @throws Error if the text is none */
@@ -198,13 +203,14 @@ const PROBLEMS = new Map([
   ["transaction-unknown", "transaction-not-found"],
 ]);
 
-function refusalOf(text: string): RefusalText {
-  const [name = "", account = "", index = "", other = ""] = text.split("/");
+function refusalOf(text: string): KeptRefusal {
+  const [name = "", account = "", index = "", other = "", command = ""] = text.split("/");
   return {
     problem: PROBLEMS.get(name) ?? name,
     account: account || null,
     index: index === "" ? null : Number(index),
     other: other || null,
+    command: command === "" ? null : Number(command),
   };
 }
 

@@ -46,8 +46,8 @@ const noLock: Alteration = {
 /** Batches are kept whatever the cursor says. */
 const noCursorCheck: Alteration = {
   file: BOOKS,
-  find: "IF found_g <> first_g - 1 THEN\n    RETURN found_g;\n  END IF;",
-  replace: "found_g := first_g - 1;",
+  find: "SET last_g = to_g WHERE c.shard = of_shard AND c.last_g = first_g - 1;",
+  replace: "SET last_g = to_g WHERE c.shard = of_shard;",
 };
 
 export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
@@ -126,7 +126,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "two-writers-bare": [
     noLock,
     noCursorCheck,
-    { file: BOOKS, find: "IF changed <> cardinality(accounts_) THEN", replace: "IF false THEN" },
+    { file: BOOKS, find: "IF changed <> cardinality(account_rows) THEN", replace: "IF false THEN" },
     {
       file: BOOKS,
       find: "  decided_at bigint,\n  PRIMARY KEY (account, seq)\n",
@@ -154,7 +154,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "read-then-write": [
     {
       file: SHARD,
-      find: '    let reply: unknown;\n    try {\n      reply = await this.#link.call("FCALL", "razonete_apply"',
+      find: '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
       replace: [
         "    const all = requests.flatMap(({ commands }) => commands.map(({ command }) => command));",
         '    const known = [...new Set(all.flatMap((one) => (one.type === "transact" ? [one.account] : [])))];',
@@ -165,7 +165,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
         '      const [, balance, , seq] = rows[index][0].split(" ");',
         "      args[2] += ` ${id}=${balance}:${seq}`;",
         "    }",
-        '    let reply: unknown;\n    try {\n      reply = await this.#link.call("FCALL", "razonete_apply"',
+        '      let reply: unknown;\n      try {\n        reply = await this.#link.call("FCALL", "razonete_apply"',
       ].join("\n"),
     },
     {
@@ -214,7 +214,11 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       find: "  if hold.state ~= 'open' then return nil, 'hold-not-open///' .. hold.state end\n",
       replace: "",
     },
-    { file: BOOKS, find: "    IF changed <> wanted THEN", replace: "    IF false THEN" },
+    {
+      file: BOOKS,
+      find: "    IF ended <> cardinality(string_to_array(ends, by_row)) THEN",
+      replace: "    IF false THEN",
+    },
     {
       file: BOOKS,
       find: "  held bigint NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND 9007199254740991),",
@@ -226,28 +230,35 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "postings-one-by-one": [
     {
       file: REDIS_LEDGER,
-      find: "    const shard = this.#shardOfCommand(command);\n    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {\n      // Where",
+      find: "    const shard = this.#shardOfCommand(command);\n    // Another API",
       replace: [
         '    if (command.type === "transaction" && command.postings.length > 1 && !command.isDryRun) {',
-        "      const [first, ...others] = command.postings;",
+        "      const [last, ...others] = command.postings;",
         "      for (const posting of others) {",
         "        const id = `req:${crypto.randomUUID()}`;",
         "        await this.submit({ ...command, id, postings: [posting], conditions: [] });",
         "      }",
-        "      return this.submit({ ...command, postings: [first] });",
+        "      return this.submit({ ...command, postings: [last] });",
         "    }",
-        "    const shard = this.#shardOfCommand(command);\n    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {\n      // Where",
+        "    const shard = this.#shardOfCommand(command);\n    // Another API",
       ].join("\n"),
     },
   ],
 
-  // An atomic batch is not taken back where one of its commands is refused.
+  // Where a command of an atomic batch is refused, only it is taken back, and not those before it.
   "batch-in-part": [
-    { file: APPLY, find: "    roll_back(batch, saved)\n", replace: "" },
     {
       file: APPLY,
-      find: "    if string.sub(answer, 1, 2) == '!x' then\n",
-      replace: "    if false then\n",
+      find: "      if mark ~= '=' and mark ~= '+' and mark ~= '*' then refused = at end\n",
+      replace: [
+        "      if mark ~= '=' and mark ~= '+' and mark ~= '*' then",
+        "        refused = at",
+        "      else",
+        "        keep_group(batch, saved)",
+        "        saved = savepoint(batch)",
+        "      end",
+        "",
+      ].join("\n"),
     },
   ],
 
