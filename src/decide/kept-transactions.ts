@@ -49,7 +49,9 @@ export class KeptTransactions {
   /** `null` if there is none of this id. */
   async transaction(id: EventId): Promise<Transaction | null> {
     const place = placeOfEvent("t", id);
-    if (place === null || place.shard >= this.#shards.count()) return null;
+    const count = this.#shards.count();
+    // Before Redis was found their number is not known.
+    if (place === null || (count > 0 && place.shard >= count)) return null;
     const event = await this.#event(place);
     const transaction = event === undefined ? null : transactionOf(event, place);
     return transaction?.id === id ? transaction : null;

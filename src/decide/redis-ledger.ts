@@ -147,13 +147,13 @@ export class RedisLedger implements Ledger {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const [first] = commands;
     if (first === undefined) return { type: "done", outcomes: [] };
+    const shard = this.#shardOfCommand(first);
     const count = this.#shards.length;
     const apart = commands.findIndex(
       (command) => shardOfCommand(command, count) !== shardOfCommand(first, count),
     );
     if (apart !== -1)
       return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
-    const shard = this.#shardOfCommand(first);
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // At once, so that what they look up is read together.

@@ -1,9 +1,11 @@
-import { booksThat } from "./support/books-that.ts";
+import { NO_DETAILS } from "../../src/ledger/transaction.ts";
+import { booksThat, newest } from "./support/books-that.ts";
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { truncateSync } from "node:fs";
 import { Glob } from "bun";
 import { join } from "node:path";
 import { functionLibrary } from "../../src/decide/function-library.ts";
+import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { admitted, describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
@@ -20,6 +22,23 @@ describeWithRedis("the fence", () => {
     stand = await RedisStand.start();
   });
   afterEach(() => stand[Symbol.asyncDispose]());
+
+  test("whatever is asked where Redis was never found is told so", async () => {
+    await stand.command(["DEL", "razonete:{0}:head"]);
+    const ledger = stand.newLedger();
+    const commands = ["1", "2", "3"].map((account) => credit(account));
+    for (const asked of [
+      ledger.submitAll(commands),
+      ledger.submit(credit("1")),
+      ledger.submit({ type: "reversal", id: "req:r", transaction: "t0-1-0-1", ...NO_DETAILS }),
+      ledger.account("1"),
+      ledger.statement("1"),
+      ledger.entries("1", newest(1)),
+      ledger.transaction("t0-1-0-1"),
+      ledger.hold("h0-1-0-1"),
+    ])
+      expect(await asked.catch((error: unknown) => error)).toBeInstanceOf(LedgerUnavailable);
+  });
 
   test("Redis that decides and is kept while the two are compared is not older than the books", async () => {
     const decider = await stand.ledger();
