@@ -1,6 +1,5 @@
 import type { Account, AccountId, AccountState, AccountStatus } from "../ledger/account.ts";
-import type { Command, CreateTransaction } from "../ledger/command.ts";
-import { isClientKey } from "../ledger/command.ts";
+import { type Command, type CreateTransaction, isClientKey } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
 import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { accountDetailsIn, detailsIn, formatAccountDetails, formatDetails } from "../ledger/details-text.ts";

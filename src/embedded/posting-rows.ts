@@ -1,9 +1,8 @@
 import { type AccountId, type AccountState, type Party, WORLD } from "../ledger/account.ts";
-import type { PostingDone } from "../ledger/transaction.ts";
+import type { Condition, Posting, PostingDone } from "../ledger/transaction.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import type { AccountRow, PostingRow, TransactionRow } from "../ledger/rules.ts";
-import type { Condition, Posting } from "../ledger/transaction.ts";
 
 /** What the rules take for the outside, which they never change. */
 const OUTSIDE: AccountRow = {

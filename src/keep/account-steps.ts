@@ -1,7 +1,6 @@
 import { type AccountId, type AccountState, type AccountStatus, WORLD } from "../ledger/account.ts";
 import type { LedgerEvent } from "../ledger/event.ts";
-import type { PostingDone } from "../ledger/transaction.ts";
-import type { EventId } from "../ledger/transaction.ts";
+import type { EventId, PostingDone } from "../ledger/transaction.ts";
 
 /** What an account is, as far as the books check each event against it. `null`: the event does not say. */
 export interface Standing {

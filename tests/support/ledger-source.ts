@@ -11,9 +11,14 @@ import {
 } from "../../src/ledger/account.ts";
 import type { CommandId } from "../../src/ledger/command.ts";
 import { formatEvent } from "../../src/ledger/event.ts";
-import { type PostingDone } from "../../src/ledger/transaction.ts";
+import {
+  type Details,
+  type EventId,
+  NO_DETAILS,
+  type Posting,
+  type PostingDone,
+} from "../../src/ledger/transaction.ts";
 import { eventId } from "../../src/ledger/event-id.ts";
-import { type Details, type EventId, NO_DETAILS, type Posting } from "../../src/ledger/transaction.ts";
 
 interface SourceAccount {
   unit: string;

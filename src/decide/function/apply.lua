@@ -4,7 +4,10 @@
 local KEY_SECONDS = 86400
 -- As many holds are ended in one call. If more are due, that is all that the call does.
 local EXPIRIES_MAX = 200
+-- What a remembered refusal begins with: !
 local REFUSED = 33
+-- What the event of a transaction in the long form begins with: t
+local TRANSACTION = 116
 
 --- What is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
 local function recall(prefix, argv, kept, period)
@@ -66,7 +69,7 @@ local function decide_one(batch, argv, at, now)
   local short = false
   if kind == 'c' or kind == 'd' then
     event, refusal = decide_entry(batch, kind, id, of, amount, text, now)
-    short = event and string.byte(event) ~= 116
+    short = event and string.byte(event) ~= TRANSACTION
   elseif kind == 'x' then
     refusal = text
   else
