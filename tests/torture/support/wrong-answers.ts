@@ -46,14 +46,14 @@ function wrongAnswer(
 /** Something that was read is replaced. */
 function wrongReading(
   name: string,
-  change: (answer: Attempt["answer"]) => Attempt["answer"] | null,
+  change: (answer: Attempt["answer"], operation: Attempt["operation"]) => Attempt["answer"] | null,
 ): Corruption {
   return {
     name,
     found: ["impossible-statement"],
     do: (rounds, random) => {
       const all = last(rounds).attempts.flatMap((attempt) => {
-        const answer = change(attempt.answer);
+        const answer = change(attempt.answer, attempt.operation);
         return answer === null ? [] : [{ attempt, answer }];
       });
       const picked = pickFrom(random, all);
@@ -169,8 +169,10 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
       ? { ...answer, statement: { ...answer.statement, readAt: "2023-01-01T00:00:00.000000Z" } }
       : null,
   ),
-  wrongReading("an account is not found that was there from the start", (answer) =>
-    answer.type === "statement" ? { ...REFUSED, problem: "account-not-found" } : null,
+  wrongReading("an account is not found that was there from the start", (answer, operation) =>
+    answer.type === "statement" && operation.type === "statement" && /^[1-5]$/.test(operation.account)
+      ? { ...REFUSED, problem: "account-not-found" }
+      : null,
   ),
   {
     name: "an account is read as it was before an answer",
