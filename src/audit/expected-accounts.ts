@@ -5,7 +5,7 @@ import { bounds } from "../bounds.ts";
 import { openingHash } from "../ledger/content-hash.ts";
 import { quote, STATEMENT_OF_ENTRY, statementTexts } from "./events.ts";
 import { detailsText } from "./journal/row-texts.ts";
-import { big, bigOrNull, type Row, type Snapshot } from "./books/books-snapshot.ts";
+import { big, type Row, type Snapshot } from "./books/books-snapshot.ts";
 import type { Findings } from "./findings.ts";
 import type { OutboxEvent } from "./spill/outbox-spill.ts";
 import { integers, texts } from "../keep/pg-array.ts";
@@ -16,13 +16,11 @@ export interface ExpectedAccount {
   balance: bigint;
   limit: bigint;
   readonly unit: string;
-  /** State, what is held, opening, and details: see {@link standingText}. */
+  /** State, limit, what is held, opening, and details: see {@link standingText}. */
   standing: string;
   readonly opening: string;
   details: string;
   readonly openedAt: bigint;
-  /** The limits that were in force while the account was at a seq; at least one. */
-  readonly limitsAt: (seq: number) => readonly bigint[];
   /** By seq, the texts of the entries that the wanted statement may contain. */
   readonly entries: Map<number, string>;
 }
@@ -30,11 +28,6 @@ export interface ExpectedAccount {
 /** An event in the outbox, as far as it is about one account. */
 export interface AccountEvent extends OutboxEvent {
   readonly account: AccountId;
-}
-
-interface LimitVersion {
-  readonly limit: bigint;
-  readonly afterSeq: number;
 }
 
 /**
@@ -50,7 +43,6 @@ export async function expectedAccounts(
   findings: Findings,
 ): Promise<Map<AccountId, ExpectedAccount>> {
   const expected = new Map<AccountId, ExpectedAccount>();
-  const versions = new Map<AccountId, LimitVersion[]>();
   for (const row of await readAccounts(books, accounts)) {
     const account = String(row["account"]);
     const text = row["statement"];
@@ -63,23 +55,14 @@ export async function expectedAccounts(
       opening: String(row["opening"]),
       details: String(row["details"]),
       openedAt: big(row["opened_at"]),
-      limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(typeof text === "string" ? entriesOf(text) : []),
     });
-  }
-  for (const row of await readLimits(books, accounts)) {
-    const account = String(row["account"]);
-    const version = { limit: bigOrNull(row["credit_limit"]) ?? 0n, afterSeq: Number(row["after_seq"]) };
-    versions.set(account, [...(versions.get(account) ?? []), version]);
-    // If the account's own row has another limit, that is a finding about the books. Redis is compared with this one.
-    const state = expected.get(account);
-    if (state !== undefined) state.limit = version.limit;
   }
   const wanted = new Map(accounts.map(({ account, seq }) => [account, seq]));
   for (const { account, g, text } of events) {
     const event = parseEventOrNull(text);
     if (event === null || event.type === "refusal" || event.type === "missing") continue;
-    apply(expected, versions, event, { account, g, text }, findings);
+    apply(expected, event, { account, g, text }, findings);
     // Only the entries of the statement are stored: one account may have a million entries here.
     for (const { account: of, seq, text: entry } of statementTexts(event)) {
       const behind = (wanted.get(account) ?? 0) - seq;
@@ -92,7 +75,6 @@ export async function expectedAccounts(
 
 function apply(
   expected: Map<AccountId, ExpectedAccount>,
-  versions: Map<AccountId, LimitVersion[]>,
   event: Exclude<LedgerEvent, { type: "refusal" | "missing" }>,
   { account, g, text }: AccountEvent,
   findings: Findings,
@@ -104,18 +86,16 @@ function apply(
       return;
     }
     const limit = BigInt(event.creditLimit);
-    versions.set(account, [{ limit, afterSeq: 0 }]);
     const [opening, details] = [openingHash(event), detailsText(event)];
     expected.set(account, {
       seq: 0,
       balance: 0n,
       limit,
       unit: event.unit,
-      standing: standingText("open", 0, opening, details),
+      standing: standingText({ state: "open", creditLimit: limit, held: 0, opening, details }),
       opening,
       details,
       openedAt: BigInt(event.time),
-      limitsAt: (seq) => limitsAt(versions.get(account) ?? [], seq),
       entries: new Map(),
     });
     return;
@@ -144,12 +124,10 @@ function apply(
       );
     }
     if (event.type === "change") state.details = detailsText(event);
-    if (BigInt(after.creditLimit) !== state.limit)
-      versions.get(account)?.push({ limit: BigInt(after.creditLimit), afterSeq: after.seq });
     state.limit = BigInt(after.creditLimit);
     state.seq = after.seq;
     state.balance = BigInt(after.balance);
-    state.standing = standingText(after.state, after.held, state.opening, state.details);
+    state.standing = standingText({ ...state, ...after });
   }
 }
 
@@ -188,20 +166,24 @@ function changeOf(event: LedgerEvent, account: AccountId): bigint {
   return change;
 }
 
-/** What may change of an account without a new entry, besides its limit, and what it was opened with. */
-export function standingText(state: string, held: number | string, opening: string, details: string): string {
-  return `${state} ${held} ${opening} ${details}`;
+/** What may change of an account without a new entry, and what it was opened with. */
+export function standingText(account: {
+  readonly state: string;
+  readonly creditLimit: number | bigint;
+  readonly held: number;
+  readonly opening: string;
+  readonly details: string;
+}): string {
+  const { state, creditLimit, held, opening, details } = account;
+  return `${state} ${creditLimit} ${held} ${opening} ${details}`;
 }
 
-/** SQL for the same of `accounts AS a`. */
-export const STANDING_OF_ACCOUNT = "concat_ws(' ', a.state, a.held, a.opening, a.metadata::text, a.name)";
+/** SQL for the limit of `accounts AS a`. Where its row has another, that is a finding about the books. */
+const LIMIT_OF_ACCOUNT = `coalesce(
+  (SELECT l.credit_limit FROM limits AS l WHERE l.account = a.account ORDER BY l.version DESC LIMIT 1), a.credit_limit)`;
 
-/** The limit for the entry with this seq, and those that were set after it and before the next entry. */
-function limitsAt(versions: readonly LimitVersion[], seq: number): bigint[] {
-  const before = versions.findLast(({ afterSeq }) => afterSeq < seq);
-  const at = versions.filter(({ afterSeq }) => afterSeq === seq);
-  return [...(before === undefined ? [] : [before]), ...at].map(({ limit }) => limit);
-}
+/** SQL for {@link standingText} of `accounts AS a`. */
+export const STANDING_OF_ACCOUNT = `concat_ws(' ', a.state, ${LIMIT_OF_ACCOUNT}, a.held, a.opening, a.metadata::text, a.name)`;
 
 const textsReply = z.array(z.string());
 
@@ -216,7 +198,7 @@ async function readAccounts(
 ): Promise<Row[]> {
   const ten = bounds.statement_entries_max;
   return books.query(
-    `SELECT a.account, a.seq::text, a.balance::text, a.credit_limit::text, a.unit, a.opening,
+    `SELECT a.account, a.seq::text, a.balance::text, ${LIMIT_OF_ACCOUNT}::text AS credit_limit, a.unit, a.opening,
        ${STANDING_OF_ACCOUNT} AS standing, concat_ws(' ', a.metadata::text, a.name) AS details, a.opened_at::text, (
        SELECT json_agg(${STATEMENT_OF_ENTRY})::text FROM entries AS e
        WHERE e.account = a.account AND w.seq > 0 AND e.seq > w.seq - ${ten} AND e.seq <= w.seq
@@ -224,16 +206,5 @@ async function readAccounts(
      FROM unnest($1::text::text[], $2::text::bigint[]) AS w (account, seq)
      JOIN accounts AS a ON a.account = w.account`,
     [texts(accounts, ({ account }) => account), integers(accounts, ({ seq }) => seq)],
-  );
-}
-
-async function readLimits(
-  books: Snapshot,
-  accounts: readonly { readonly account: AccountId }[],
-): Promise<Row[]> {
-  return books.query(
-    `SELECT account, credit_limit::text, after_seq::text FROM limits
-     WHERE account = ANY($1::text::text[]) ORDER BY account, version`,
-    [texts(accounts, ({ account }) => account)],
   );
 }
