@@ -95,6 +95,8 @@ export type Command = (
 ) & {
   /** What the batch asks for under whose key it is, as a hash. The same command in another batch is another one. */
   readonly batch?: string;
+  /** The name of the access key that it came with. It is kept with the event, and is no part of what is asked for. */
+  readonly by?: string;
 };
 
 /**

@@ -1,0 +1,19 @@
+import type { AccessKey } from "./access-key.ts";
+
+/**
+ * The keys that a server takes. It holds them in memory, so that checking one asks nobody, and known keys go on while
+ * their store is away. A revoked or expired one is refused within 5 s.
+ */
+export interface AccessKeys {
+  /** Whether every request is allowed without a key: none was ever made, or the server was told so. */
+  readonly isOpen: boolean;
+  /**
+   * @param token the text after `Bearer `
+   * @returns `null` for a token that is none, unknown, revoked or expired: which of them is not told
+   */
+  find(token: string): AccessKey | null;
+  close(): void;
+}
+
+/** For a server that is open: the contest's submission, and one that was started with `--open`. */
+export const OPEN: AccessKeys = { isOpen: true, find: () => null, close: () => {} };
