@@ -96,11 +96,9 @@ export function compareAccount(
     differs(`Redis has ${which.join("; ")}`);
   }
   if (found.standing !== expected.standing && !observed.stoodSo(found.standing)) {
-    const [has, wanted] =
-      BigInt(state.creditLimit) === expected.limit
-        ? [quote(found.standing), quote(expected.standing)]
-        : [`the limit ${state.creditLimit}`, expected.limit];
-    differs(`Redis has ${has}, books and outbox have ${wanted}`);
+    if (BigInt(state.creditLimit) === expected.limit)
+      differs(`Redis has ${quote(found.standing)}, books and outbox have ${quote(expected.standing)}`);
+    else differs(`Redis has the limit ${state.creditLimit}, books and outbox have ${expected.limit}`, seq);
   }
   compareStatement(account, seq, statement, expected, findings);
 }
