@@ -11,11 +11,11 @@ local ENDED_SECONDS = 86400
 local function cut(text)
   local at = 1
   for _ = 1, DESCRIPTION_CHARACTERS do
-    local byte = string.byte(text, at)
+    local byte = byte(text, at)
     if not byte then return text end
     at = at + (byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4)
   end
-  return string.sub(text, 1, at - 1)
+  return sub(text, 1, at - 1)
 end
 
 --- Notes an entry for the account's statement.
@@ -149,7 +149,7 @@ function decide.o(batch, id, account_id, amount, content, body, now)
   local account = batch.accounts[account_id]
   local details = batch.details[account_id]
   if account then
-    local opening, rest = string.match(details or '', '^(%S*) (.*)$')
+    local opening, rest = match(details or '', '^(%S*) (.*)$')
     if opening ~= body.opening then return nil, 'account-exists/' .. account_id end
     -- It was opened just so before. Only a key has to be remembered.
     if content == '' then return false end
@@ -172,7 +172,7 @@ end
 function decide.a(batch, id, account_id, amount, content, body, now)
   local account = batch.accounts[account_id]
   if not account then return nil, 'account-unknown/' .. account_id end
-  local opening, before = string.match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
+  local opening, before = match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
   -- The details were read before they were changed: whoever asks has to read them again.
   if body.before and body.before ~= before then return nil, '~' end
   if body.unfit and account.state ~= 'closed' then return nil, 'metadata-too-large/' .. account_id end
