@@ -16,7 +16,9 @@ describeWithRedis("thousands of holds that are due at the same moment", () => {
     resultOf(await ledger.submit(transaction([["@world", "a", HOLDS]])));
     const ids: string[] = [];
     while (ids.length < HOLDS) {
-      const some = Array.from({ length: 500 }, () => ledger.submit(hold("a", 1, { expiresInSeconds: 3_000 })));
+      const some = Array.from({ length: 500 }, () =>
+        ledger.submit(hold("a", 1, { expiresInSeconds: 3_000 })),
+      );
       ids.push(...(await Promise.all(some)).map((outcome) => held(outcome).id));
     }
     expect(await ledger.submit(hold("a", 1))).toEqual(refused("limit-exceeded", { account: "a" }));
