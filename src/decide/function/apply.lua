@@ -6,8 +6,6 @@ local KEY_SECONDS = 86400
 local EXPIRIES_MAX = 200
 -- What a remembered refusal begins with: !
 local REFUSED = 33
--- What the event of a transaction in the long form begins with: t
-local TRANSACTION = 116
 
 --- Notes what is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
 local function recall(batch, argv)
@@ -65,11 +63,9 @@ end
 local function decide_one(batch, argv, at, now)
   local kind, id, of, amount, content, text =
     argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
-  local event, refusal, dry
-  local short = false
+  local event, refusal, dry, short
   if kind == 'c' or kind == 'd' then
-    event, refusal = decide_entry(batch, kind, id, of, amount, text, now)
-    short = event and byte(event) ~= TRANSACTION
+    event, refusal, short = decide_entry(batch, kind, id, of, amount, text, now)
   elseif kind == 'x' then
     refusal = text
   else
@@ -82,7 +78,7 @@ local function decide_one(batch, argv, at, now)
     if dry then return event and '=0 0 ' .. event or '!' .. refusal end
   end
   local answer, outcome
-  if event and short then
+  if short then
     answer = '=' .. event
     outcome = sub(answer, 1, #answer - #id - #text - 2)
     add_event(batch, event)

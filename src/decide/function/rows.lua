@@ -175,15 +175,16 @@ local function read_batch(batch, argv, due)
     want(first, prefix .. 'hold:' .. id, holds, id)
   end
   for at = 4, #argv, FIELDS do
-    local kind = argv[at]
-    local body_of_kind = body_of[kind]
-    if body_of_kind then
-      local body = body_of_kind(argv[at + 5])
+    local kind, of = argv[at], argv[at + 2]
+    if argv[at + 4] ~= '' then want(rest, prefix .. argv[at + 1], kept, argv[at + 1]) end
+    if kind == 'c' or kind == 'd' then
+      want_account(of)
+    elseif body_of[kind] then
+      local body = body_of[kind](argv[at + 5])
       batch.bodies[at] = body
-      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. argv[at + 2], holds, argv[at + 2]) end
-      if kind == 'o' or kind == 'a' then
-        want(rest, prefix .. 'details:' .. argv[at + 2], batch.details, argv[at + 2])
-      end
+      if kind == 'o' or kind == 'a' or kind == 'h' then want_account(of) end
+      if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. of, batch.details, of) end
+      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. of, holds, of) end
       if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, batch.reversed, body.reverses) end
       if kind == 't' then
         for index = 1, #body.postings, 3 do
@@ -201,8 +202,6 @@ local function read_batch(batch, argv, due)
       end
       if body.to then want_account(body.to) end
     end
-    if argv[at + 4] ~= '' then want(rest, prefix .. argv[at + 1], kept, argv[at + 1]) end
-    if kind == 'c' or kind == 'd' or kind == 'o' or kind == 'a' or kind == 'h' then want_account(argv[at + 2]) end
   end
   if first.count > 0 then
     read_wanted(first, batch)
