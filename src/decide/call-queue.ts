@@ -6,6 +6,7 @@ interface PendingRequest<Request, Answer> {
   readonly request: Request;
   /** In milliseconds of `performance.now`. */
   readonly deadline: number;
+  readonly weight: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: LedgerUnavailable) => void;
   /** It is in a call now, or was in one whose answer was lost. */
@@ -73,7 +74,8 @@ export class CallQueue<Request, Answer> {
   submit(request: Request): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + bounds.decision_milliseconds_max;
-      const one = { request, deadline, resolve, reject, sent: false, settled: false };
+      const weight = this.#weightOf(request);
+      const one = { request, deadline, weight, resolve, reject, sent: false, settled: false };
       if (this.#abandoned === null) this.#waiting.push(one);
       else this.#giveUp(one, this.#abandoned);
       this.wake();
@@ -172,11 +174,13 @@ export class CallQueue<Request, Answer> {
   /** How many of the waiting requests fit into one call: at least one. */
   #countForCall(): number {
     let weight = 0;
-    for (const [index, { request }] of this.#waiting.entries()) {
-      weight += this.#weightOf(request);
-      if (weight > bounds.call_weight_max) return Math.max(1, index);
+    let count = 0;
+    for (const one of this.#waiting) {
+      weight += one.weight;
+      if (weight > bounds.call_weight_max) return Math.max(1, count);
+      count += 1;
     }
-    return this.#waiting.length;
+    return count;
   }
 
   #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {

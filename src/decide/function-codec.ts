@@ -160,6 +160,8 @@ function notAnAnswer(text: string): Error {
 export function newEvent(answer: string): string | null {
   if (answer.startsWith("!x ")) return answer.slice(1);
   if (!answer.startsWith("=")) return null;
+  // Of an entry of the contest's route it is all that follows.
+  if (answer.charCodeAt(1) > NINE) return answer.slice(1);
   const { g, event } = partsOf(answer.slice(1));
   // A dry run makes none.
   return g === 0 ? null : event;

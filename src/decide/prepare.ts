@@ -37,7 +37,8 @@ export function shardOfCommand(command: Command, shards: number): number | null 
 }
 
 /** The first one is where a refusal is remembered. */
-export function shardsOf(command: Command, shards: number): number[] {
+export function shardsOf(command: Command, shards: number): readonly number[] {
+  if (shards === 1) return ONLY_SHARD;
   const of = (parties: readonly Party[]): number[] =>
     parties.filter((party) => party !== WORLD).map((party) => shardOf(party, shards));
   switch (command.type) {
@@ -62,6 +63,8 @@ export function shardsOf(command: Command, shards: number): number[] {
       return [shardOfEvent("t", command.transaction, shards)];
   }
 }
+
+const ONLY_SHARD = [0];
 
 /** Whether a command alone does not say what it becomes for the function. */
 export function isLookedUp(command: Command): boolean {

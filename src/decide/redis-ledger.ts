@@ -138,7 +138,8 @@ export class RedisLedger implements Ledger {
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
       const answer = await shard.submit({ command, prepared });
-      if (answer.type === "accepted" || answer.type === "refused") return this.#completed(command, answer);
+      if (answer.type === "accepted") return answer;
+      if (answer.type === "refused") return this.#completed(command, answer);
     }
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
   }

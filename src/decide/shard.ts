@@ -83,7 +83,11 @@ export class Shard {
       options.balancerResends ? "all" : "sent",
       mayCall,
       (requests) => this.#decide(requests),
-      ({ commands }) => commands.reduce((sum, command) => sum + weightOf(command), 0),
+      ({ commands }) => {
+        let weight = 0;
+        for (const command of commands) weight += weightOf(command);
+        return weight;
+      },
     );
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
@@ -202,16 +206,20 @@ export class Shard {
 
   /** Notes the batch that a call has made, if it made one, and publishes it. */
   #applied(epoch: string, [g = "", due = "", ...rest]: readonly string[]) {
-    const ended = rest.slice(0, Number(due));
-    const answers = rest.slice(ended.length);
-    const events = [...ended, ...answers.flatMap((answer) => newEvent(answer) ?? [])];
+    const events = rest.slice(0, Number(due));
+    const ended = events.length;
+    const answers = ended === 0 ? rest : rest.slice(ended);
+    for (const answer of answers) {
+      const event = newEvent(answer);
+      if (event !== null) events.push(event);
+    }
     const [event] = events;
     if (event !== undefined) {
       this.#link.sawBatch(this.#number, Number(g), event);
       // After the answers, which are resolved in this turn of the event loop.
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
-    return { answers, ended: ended.length };
+    return { answers, ended };
   }
 
   /** Where Redis's memory is full: the outcomes of commands that were decided before; of the others, that none was. */

@@ -11,7 +11,9 @@ const POINT_OR_MINUS = /(?:^|[\s:,[])(?:-0|-?\d+(?:\.|[eE]-))/;
  * @throws SyntaxError if the text is no JSON
  */
 export function parseJson(text: string): unknown {
-  return POINT_OR_MINUS.test(text) ? JSON.parse(text, withoutRounding) : JSON.parse(text);
+  // The quick look is enough for most.
+  const mayRound = text.includes(".") || text.includes("-");
+  return mayRound && POINT_OR_MINUS.test(text) ? JSON.parse(text, withoutRounding) : JSON.parse(text);
 }
 
 function withoutRounding(_name: string, value: unknown, context?: { readonly source?: string }): unknown {

@@ -23,6 +23,7 @@ import type { OutboxSpill } from "../spill/outbox-spill.ts";
 import { compareAccount, type FoundAccount, parseFound } from "./compare-redis-account.ts";
 import { readOutbox } from "./read-outbox.ts";
 import type { Head, RedisReader } from "./redis-reader.ts";
+import { Versions } from "./versions.ts";
 import { type ProgressEstimate, COMPARISON_COST } from "../progress-estimate.ts";
 
 export interface CompareChangingOptions {
@@ -113,6 +114,7 @@ export class CompareChangingAccounts {
   async #compareSome(accounts: readonly AccountId[]): Promise<boolean> {
     const { redis, sql, system, shard, progress } = this.#options;
     const kept = await this.#kept(accounts);
+    const headBefore = await redis.head(shard);
     const found = await this.#read(accounts);
     const head = await redis.head(shard);
     await readOutbox(redis, shard, this.#options.outbox);
@@ -144,7 +146,7 @@ export class CompareChangingAccounts {
         const observed = {
           account,
           keptSeq: kept.accounts.get(account)?.seq ?? null,
-          stoodSo: (standing: string) => stood.get(account)?.has(standing) ?? false,
+          stoodSo: (standing: string) => stood.get(account)?.mayBe(standing, headBefore?.g ?? 0) ?? false,
           found: found[index] ?? "missing",
         };
         compareAccount(observed, expected.get(account), this.#findings);
@@ -190,41 +192,43 @@ export class CompareChangingAccounts {
     accounts: readonly AccountId[],
     kept: KeptAccounts,
     { books, cursor }: PointInTime,
-  ): Promise<Map<AccountId, Set<string>>> {
-    const stood = new Map<AccountId, Set<string>>();
+  ): Promise<Map<AccountId, Versions>> {
+    const stood = new Map<AccountId, Versions>();
     if (accounts.length === 0) return stood;
     const { shard, outbox } = this.#options;
     const now = new Map<AccountId, { opening: string; details: string }>();
     for (const account of accounts) {
       const { standing, opening = "", details = "{}" } = kept.accounts.get(account) ?? {};
-      stood.set(account, new Set(standing === undefined ? [] : [standing]));
+      const versions = new Versions();
+      if (standing !== undefined) versions.add(kept.cursor, standing);
+      stood.set(account, versions);
       now.set(account, { opening, details });
     }
-    const take = (text: string, of: AccountId | null): void => {
+    const take = (g: number, text: string, of: AccountId | null): void => {
       const event = parseDecision(text);
       if (event === null || event.type === "refusal") return;
       if (event.type === "open") {
         const opened = { opening: openingHash(event), details: detailsText(event) };
         if (!stood.has(event.account)) return;
         now.set(event.account, opened);
-        stood.get(event.account)?.add(standingText({ ...event, ...opened, state: "open", held: 0 }));
+        stood.get(event.account)?.add(g, standingText({ ...event, ...opened, state: "open", held: 0 }));
         return;
       }
       for (const after of accountsAfter(event)) {
         const account = now.get(after.id);
         if (account === undefined || (of !== null && of !== after.id)) continue;
         if (event.type === "change") account.details = detailsText(event);
-        stood.get(after.id)?.add(standingText({ ...account, ...after }));
+        stood.get(after.id)?.add(g, standingText({ ...account, ...after }));
       }
     };
     const rows = await books.query(
-      `SELECT e.text FROM journal AS j, unnest(j.events) WITH ORDINALITY AS e (text, at)
+      `SELECT j.g::text, e.text FROM journal AS j, unnest(j.events) WITH ORDINALITY AS e (text, at)
        WHERE j.shard = ${shard} AND j.g > $1::text::bigint AND left(e.text, 1) NOT IN ('x', 'm') ORDER BY j.g, e.at`,
       [String(kept.cursor)],
     );
-    for (const row of rows) take(String(row["text"]), null);
+    for (const row of rows) take(Number(row["g"]), String(row["text"]), null);
     for (const account of accounts)
-      for (const { text } of outbox.eventsOf(account, cursor, outbox.lastG)) take(text, account);
+      for (const { g, text } of outbox.eventsOf(account, cursor, outbox.lastG)) take(g, text, account);
     return stood;
   }
 

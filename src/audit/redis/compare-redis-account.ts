@@ -11,7 +11,7 @@ export interface AccountObservation {
   readonly account: AccountId;
   /** The seq in the books before Redis was read; `null`: they did not have the account. */
   readonly keptSeq: number | null;
-  /** Whether it stood so at some time since then, see `standingText`. */
+  /** Whether it may have stood so when Redis was read, see `standingText`. */
   readonly stoodSo: (standing: string) => boolean;
   readonly found: FoundAccount;
 }

@@ -6,31 +6,28 @@ local KEY_SECONDS = 86400
 local EXPIRIES_MAX = 200
 -- What a remembered refusal begins with: !
 local REFUSED = 33
--- What the event of a transaction in the long form begins with: t
-local TRANSACTION = 116
 
---- What is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
-local function recall(prefix, argv, kept, period)
-  local outcomes, contents, ids = {}, {}, {}
+--- Notes what is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
+local function recall(batch, argv)
+  local outcomes, kept, ids, count = batch.outcomes, batch.kept, {}, 0
   for at = 4, #argv, FIELDS do
     local id = argv[at + 1]
     if argv[at + 4] == '' then
-      ids[#ids + 1] = id
+      count = count + 1
+      ids[count] = id
     elseif kept[id] then
-      local feed = string.find(kept[id], '\n', 1, true)
-      contents[id] = string.sub(kept[id], 1, feed - 1)
-      outcomes[id] = string.sub(kept[id], feed + 1)
+      local feed = find(kept[id], '\n', 1, true)
+      batch.contents[id] = sub(kept[id], 1, feed - 1)
+      outcomes[id] = sub(kept[id], feed + 1)
     end
   end
-  if #ids > 0 then
-    for age = 0, 1 do
-      local seen = redis.call('HMGET', prefix .. 'seen:' .. text_of[period - age], unpack(ids))
-      for index, outcome in ipairs(seen) do
-        if outcome then outcomes[ids[index]] = outcome end
-      end
+  if count == 0 then return end
+  for age = 0, 1 do
+    local seen = redis.call('HMGET', batch.prefix .. 'seen:' .. text_of[batch.period - age], unpack(ids))
+    for index = 1, count do
+      if seen[index] then outcomes[ids[index]] = seen[index] end
     end
   end
-  return outcomes, contents
 end
 
 --- @return the name of a command that the caller may not use, of those that apply writes with
@@ -48,16 +45,17 @@ end
 
 --- The answer to a command that was decided before. What is remembered of an entry ends before the command's own words.
 local function replayed(outcome, id, text)
-  local rest = string.sub(outcome, 2)
-  if string.byte(outcome) == REFUSED then return '?' .. rest end
-  if string.find(rest, '^[cd] ') then return '+' .. rest .. ' ' .. id .. ' ' .. text end
+  local rest = sub(outcome, 2)
+  if byte(outcome) == REFUSED then return '?' .. rest end
+  if find(rest, '^[cd] ') then return '+' .. rest .. ' ' .. id .. ' ' .. text end
   return '+' .. rest
 end
 
 local function add_event(batch, event)
   local events = batch.events
-  events[#events + 1] = 'e'
-  events[#events + 1] = event
+  local count = #events
+  events[count + 1] = 'e'
+  events[count + 2] = event
 end
 
 --- Decides a command that was not decided before.
@@ -65,26 +63,24 @@ end
 local function decide_one(batch, argv, at, now)
   local kind, id, of, amount, content, text =
     argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
-  local event, refusal, dry
-  local short = false
+  local event, refusal, dry, short
   if kind == 'c' or kind == 'd' then
-    event, refusal = decide_entry(batch, kind, id, of, amount, text, now)
-    short = event and string.byte(event) ~= TRANSACTION
+    event, refusal, short = decide_entry(batch, kind, id, of, amount, text, now)
   elseif kind == 'x' then
     refusal = text
   else
     event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at], now)
     -- An account that was opened just so before: nothing happens, and its row is the answer.
     if event == false then
-      return ('*%s %s'):format(row_of(batch.accounts[of]), string.match(batch.details[of], '^%S* (.*)$'))
+      return ('*%s %s'):format(row_of(batch.accounts[of]), match(batch.details[of], '^%S* (.*)$'))
     end
     if refusal == '~' then return '~' end
     if dry then return event and '=0 0 ' .. event or '!' .. refusal end
   end
   local answer, outcome
-  if event and short then
+  if short then
     answer = '=' .. event
-    outcome = string.sub(answer, 1, #answer - #id - #text - 2)
+    outcome = sub(answer, 1, #answer - #id - #text - 2)
     add_event(batch, event)
   elseif event then
     answer = '=' .. text_of[batch.g] .. ' ' .. text_of[#batch.events / 2] .. ' ' .. event .. (batch.hold_text or '')
@@ -102,8 +98,10 @@ local function decide_one(batch, argv, at, now)
   end
   batch.outcomes[id] = outcome
   if content == '' then
-    batch.seen[#batch.seen + 1] = id
-    batch.seen[#batch.seen + 1] = outcome
+    local seen = batch.seen
+    local count = #seen
+    seen[count + 1] = id
+    seen[count + 2] = outcome
   else
     batch.contents[id] = content
     batch.remembered[#batch.remembered + 1] = id
@@ -179,8 +177,8 @@ end
 
 --- The refusal of a group under its key: with the command's place in it behind the fourth slash.
 local function group_refusal(refusal, place)
-  local _, slashes = string.gsub(refusal, '/', '')
-  return refusal .. string.rep('/', 4 - slashes) .. text_of[place]
+  local _, slashes = gsub(refusal, '/', '')
+  return refusal .. rep('/', 4 - slashes) .. text_of[place]
 end
 
 --- Decides the commands of a group, all or none.
@@ -189,7 +187,7 @@ local function decide_group(batch, argv, from, now, full, reply)
   local key, key_content = argv[from + 1], argv[from + 4]
   local told, told_place
   if key_content ~= '' and batch.contents[key] == key_content then
-    told, told_place = string.match(batch.outcomes[key], '^!([^/]+/[^/]*/[^/]*/[^/]*)/(%d+)$')
+    told, told_place = match(batch.outcomes[key], '^!([^/]+/[^/]*/[^/]*/[^/]*)/(%d+)$')
   end
   if told then
     local at, place = from + FIELDS, 0
@@ -219,7 +217,7 @@ local function decide_group(batch, argv, from, now, full, reply)
       else
         answer = decide_one(batch, argv, at, now)
       end
-      local mark = string.sub(answer, 1, 1)
+      local mark = sub(answer, 1, 1)
       if mark ~= '=' and mark ~= '+' and mark ~= '*' then refused = at end
     end
     reply[#reply + 1] = answer
@@ -235,7 +233,7 @@ local function decide_group(batch, argv, from, now, full, reply)
       if index ~= place then reply[index] = '-' end
     end
     local answer = reply[place]
-    local refusal = string.match(answer, '^!x %d+ (%S+)') or string.match(answer, '^!(%S+)$')
+    local refusal = match(answer, '^!x %d+ (%S+)') or match(answer, '^!(%S+)$')
     if refusal and refusal ~= 'key-reused' and key_content ~= '' then
       refusal = group_refusal(refusal, place - first)
       local event = ('x %s %s %s %s'):format(text_of[now], refusal, key, key_content)
@@ -244,10 +242,10 @@ local function decide_group(batch, argv, from, now, full, reply)
       batch.outcomes[key] = '!' .. refusal
       batch.contents[key] = key_content
       batch.remembered[#batch.remembered + 1] = key
-    elseif string.sub(answer, 1, 2) == '!x' then
+    elseif sub(answer, 1, 2) == '!x' then
       local id, content = argv[refused + 1], argv[refused + 4]
-      add_event(batch, string.sub(answer, 2))
-      batch.outcomes[id] = '!' .. string.match(answer, '^!x %d+ (%S+)')
+      add_event(batch, sub(answer, 2))
+      batch.outcomes[id] = '!' .. match(answer, '^!x %d+ (%S+)')
       batch.contents[id] = content
       batch.remembered[#batch.remembered + 1] = id
     end
@@ -261,8 +259,10 @@ local function write(batch, head, outbox, now)
   local rows, ends, expiries = {}, {}, {}
   for id, account in pairs(batch.accounts) do
     if account and account.changed then
+      local row = row_of(account)
+      account.row = row
       rows[#rows + 1] = prefix .. 'account:' .. id
-      rows[#rows + 1] = row_of(account)
+      rows[#rows + 1] = row
     end
   end
   for name, text in pairs(batch.written) do
@@ -295,6 +295,7 @@ local function write(batch, head, outbox, now)
   end
   set_all(rows)
   for id, account in pairs(batch.accounts) do
+    if account and account.changed then remember_account(id, account) end
     local entries = account and account.entries
     if entries and #entries > 0 then
       local statement = prefix .. 'statement:' .. id
@@ -322,7 +323,7 @@ end
 --- @param full whether nothing new may be decided, only what is due
 local function apply_batch(head, argv, full, may_end)
   new_texts()
-  local prefix = string.sub(head, 1, -5)
+  local prefix = sub(head, 1, -5)
   local outbox = prefix .. 'outbox'
   local state, refused = fence(head, argv[1], argv[2])
   if refused then return refused end
@@ -332,11 +333,14 @@ local function apply_batch(head, argv, full, may_end)
   if may_end and not full then
     due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of[now], 'BYSCORE', 'LIMIT', 0, EXPIRIES_MAX + 1)
   end
-  local batch = read_batch(prefix, argv, due)
-  batch.prefix, batch.shard, batch.g = prefix, tonumber(string.match(prefix, '{(%d+)}')), tonumber(state[2]) + 1
-  batch.period, batch.key_seconds = tonumber(state[6]) or 0, state[7] or KEY_SECONDS
-  batch.outcomes, batch.contents = recall(prefix, argv, batch.kept, batch.period)
-  batch.events, batch.seen, batch.remembered, batch.written, batch.ended = {}, {}, {}, {}, {}
+  local batch = {
+    prefix = prefix, shard = tonumber(match(prefix, '{(%d+)}')), g = tonumber(state[2]) + 1,
+    period = tonumber(state[6]) or 0, key_seconds = state[7] or KEY_SECONDS,
+    accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {}, outcomes = {}, contents = {},
+    events = {}, seen = {}, remembered = {}, written = {}, ended = {},
+  }
+  read_batch(batch, argv, due)
+  recall(batch, argv)
   for index = 1, math.min(#due, EXPIRIES_MAX) do
     local event = expire(batch, due[index], now)
     if event then add_event(batch, event) end

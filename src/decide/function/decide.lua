@@ -11,24 +11,27 @@ local ENDED_SECONDS = 86400
 local function cut(text)
   local at = 1
   for _ = 1, DESCRIPTION_CHARACTERS do
-    local byte = string.byte(text, at)
+    local byte = byte(text, at)
     if not byte then return text end
     at = at + (byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4)
   end
-  return string.sub(text, 1, at - 1)
+  return sub(text, 1, at - 1)
 end
 
 --- Notes an entry for the account's statement.
 --- @param amount as text
+--- @return the text of the entry
 local function note_entry(batch, account, account_id, letter, seq, time, amount, balance, id, description)
   local entries = account.entries
   local count = #entries
   -- Checks the type, since no write may fail later.
   if count == 0 then redis.call('ZCARD', batch.prefix .. 'statement:' .. account_id) end
   local seq_text = text_of[seq]
-  entries[count + 1] = seq_text
-  entries[count + 2] = letter .. ' ' .. account_id .. ' ' .. seq_text .. ' ' .. text_of[time] .. ' ' .. amount .. ' ' ..
+  local entry = letter .. ' ' .. account_id .. ' ' .. seq_text .. ' ' .. text_of[time] .. ' ' .. amount .. ' ' ..
     text_of[balance] .. ' ' .. text_of[account.creditLimit] .. ' ' .. id .. ' ' .. description
+  entries[count + 1] = seq_text
+  entries[count + 2] = entry
+  return entry
 end
 
 local function event_id(batch, letter, now)
@@ -120,7 +123,8 @@ end
 local decide = {}
 local NOTHING = {}
 
---- A transaction of the contest's route. On an account that has no hold and is open its event is short.
+--- A transaction of the contest's route. On an account that has no hold and is open its event is short, which is the third
+--- that is returned.
 local function decide_entry(batch, kind, id, account_id, amount, description, now)
   local account = batch.accounts[account_id]
   if not account then return nil, 'account-unknown/' .. account_id end
@@ -128,10 +132,9 @@ local function decide_entry(batch, kind, id, account_id, amount, description, no
   local refusal = rules.transact(account, ENTRY_KIND[kind], value, now)
   if refusal then return nil, refusal .. '/' .. account_id end
   account.changed = true
-  note_entry(batch, account, account_id, kind, account.seq, account.time, amount, account.balance, id, description)
-  if account.held == 0 and account.state == 'open' then
-    return account.entries[#account.entries]
-  end
+  local entry = note_entry(batch, account, account_id, kind, account.seq, account.time, amount, account.balance, id,
+    description)
+  if account.held == 0 and account.state == 'open' then return entry, nil, true end
   local sides = kind == 'c' and { WORLD, account_id } or { account_id, WORLD }
   local after = kind == 'c' and ('0 0 %d %d'):format(account.seq, account.balance)
     or ('%d %d 0 0'):format(account.seq, account.balance)
@@ -149,7 +152,7 @@ function decide.o(batch, id, account_id, amount, content, body, now)
   local account = batch.accounts[account_id]
   local details = batch.details[account_id]
   if account then
-    local opening, rest = string.match(details or '', '^(%S*) (.*)$')
+    local opening, rest = match(details or '', '^(%S*) (.*)$')
     if opening ~= body.opening then return nil, 'account-exists/' .. account_id end
     -- It was opened just so before. Only a key has to be remembered.
     if content == '' then return false end
@@ -172,7 +175,7 @@ end
 function decide.a(batch, id, account_id, amount, content, body, now)
   local account = batch.accounts[account_id]
   if not account then return nil, 'account-unknown/' .. account_id end
-  local opening, before = string.match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
+  local opening, before = match(batch.details[account_id] or ' ', '^(%S*) (.*)$')
   -- The details were read before they were changed: whoever asks has to read them again.
   if body.before and body.before ~= before then return nil, '~' end
   if body.unfit and account.state ~= 'closed' then return nil, 'metadata-too-large/' .. account_id end

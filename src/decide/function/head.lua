@@ -128,6 +128,10 @@ razonete_load      loads what the books have of a shard that has no head yet, an
 
 local VERSION = '5'
 
+-- Of the library string, which is not there yet while this text is loaded; any text has its functions.
+local byte, find, format, gsub, match, rep, sub =
+  (' ').byte, (' ').find, (' ').format, (' ').gsub, (' ').match, (' ').rep, (' ').sub
+
 -- The texts of numbers, each made once in a call: they are in rows, events and entries, and to format them is what costs
 -- most there.
 local text_of
@@ -135,7 +139,7 @@ local text_of
 local function new_texts()
   text_of = setmetatable({}, {
     __index = function(texts, number)
-      local text = ('%d'):format(number)
+      local text = format('%d', number)
       texts[number] = text
       return text
     end,

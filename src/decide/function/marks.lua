@@ -6,12 +6,12 @@ local function lost(keys, argv)
   local epoch, batch, kept = argv[1], tonumber(argv[2]), argv[3]
   local state = redis.call('HMGET', head, 'epoch', 'g', 'lost')
   if state[1] ~= epoch then return 0 end
-  local outbox = string.sub(head, 1, -5) .. 'outbox'
+  local outbox = sub(head, 1, -5) .. 'outbox'
   local g = tonumber(state[2])
   local gone = batch > g or kept == 'other'
   if tonumber(kept) and not gone then
     local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
-    gone = (first and tonumber(string.match(first[1], '^%d+')) or g + 1) > tonumber(kept) + 1
+    gone = (first and tonumber(match(first[1], '^%d+')) or g + 1) > tonumber(kept) + 1
   end
   if not gone then return 0 end
   redis.call('HSET', head, 'lost', text_of[math.max(batch, tonumber(state[3]) or 0)])

@@ -32,8 +32,8 @@ end
 function READ.a(prefix, id, reading)
   local row = redis.call('MGET', prefix .. 'account:' .. id, prefix .. 'details:' .. id)
   if not row[1] then return false end
-  row[2] = string.match(row[2] or '', '^%S* (.*)$') or ''
-  if not string.find(row[1], '^%d+ %-?%d+ 0 ') then
+  row[2] = match(row[2] or '', '^%S* (.*)$') or ''
+  if not find(row[1], '^%d+ %-?%d+ 0 ') then
     reading.due = reading.due or due_by_account(prefix, reading.now)
     local amount = reading.due[id]
     if amount then
@@ -77,7 +77,7 @@ end
 
 --- An event of the outbox. A batch of which many are asked for is read once.
 function READ.e(prefix, place, reading)
-  local g, index = string.match(place, '^(%d+) (%d+)$')
+  local g, index = match(place, '^(%d+) (%d+)$')
   local batches = reading.batches
   if batches[g] == nil then
     local entry = redis.call('XRANGE', prefix .. 'outbox', g .. '-0', g .. '-0')[1]
@@ -88,7 +88,7 @@ function READ.e(prefix, place, reading)
 end
 
 local function read(keys, argv)
-  local prefix = string.sub(keys[1], 1, -5)
+  local prefix = sub(keys[1], 1, -5)
   local state, refused = fence(keys[1], argv[1], argv[2])
   if refused then return refused end
   new_texts()
@@ -111,7 +111,7 @@ local function sweep(keys, argv)
   local period, age, swept = tonumber(state[2]) or 0, tonumber(state[3]) or 0, tonumber(state[4]) or now
   age = age + math.max(0, math.min(now - swept, STEP_MICROS_MAX))
   if age >= PERIOD_MICROS then
-    redis.call('UNLINK', string.sub(head, 1, -5) .. 'seen:' .. text_of[period - 1])
+    redis.call('UNLINK', sub(head, 1, -5) .. 'seen:' .. text_of[period - 1])
     period, age = period + 1, 0
   end
   redis.call('HSET', head, 'period', text_of[period], 'age', text_of[age], 'swept', text_of[now])
@@ -122,11 +122,11 @@ local function status(keys)
   local head = keys[1]
   local state = redis.call('HMGET', head, 'epoch', 'version', 'shards', 'g', 'lost')
   if not state[1] then return redis.error_reply('EMPTY there is no ledger here') end
-  local outbox = string.sub(head, 1, -5) .. 'outbox'
+  local outbox = sub(head, 1, -5) .. 'outbox'
   local first = redis.call('XRANGE', outbox, '-', '+', 'COUNT', 1)[1]
   local last = redis.call('XREVRANGE', outbox, '+', '-', 'COUNT', 1)[1]
   return {
     state[1], VERSION, state[3], state[4], redis.call('XLEN', outbox),
-    first and string.match(first[1], '^%d+') or '', state[5] or '', last and string.match(last[1], '^%d+') or '',
+    first and match(first[1], '^%d+') or '', state[5] or '', last and match(last[1], '^%d+') or '',
   }
 end

@@ -15,9 +15,32 @@ local function world()
   return { creditLimit = 0, balance = 0, held = 0, seq = 0, time = 0, unit = '', state = 'open' }
 end
 
+-- Accounts as they were last written, with their rows: to read the row of a busy account is what costs most of a
+-- transaction. Only an equal row is taken for one of them, and whoever takes one takes it out: a call that fails leaves
+-- nothing behind that it has changed.
+local known, known_count = {}, 0
+local KNOWN_MAX = 1000
+
+local function remember_account(id, account)
+  if known_count == KNOWN_MAX then
+    known, known_count = {}, 0
+  end
+  if not known[id] then known_count = known_count + 1 end
+  known[id] = account
+end
+
 local function account_of(id, row)
+  local account = known[id]
+  if account then
+    known[id] = nil
+    known_count = known_count - 1
+    if account.row == row then
+      account.first_seq, account.entries, account.changed = account.seq, {}, false
+      return account
+    end
+  end
   local limit, balance, held, seq, time, unit, state, opened =
-    string.match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+) (%S+) (%l+) (%d+)$')
+    match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+) (%S+) (%l+) (%d+)$')
   if not limit then error('account ' .. id .. ' cannot be read: ' .. row) end
   seq = tonumber(seq)
   return {
@@ -34,7 +57,7 @@ end
 
 local function hold_of(id, row)
   local state, from, to, amount, captured, expires, created, transaction, details =
-    string.match(row, '^(%l+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+) ?(.*)$')
+    match(row, '^(%l+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (%S+) ?(.*)$')
   if not state then error('hold ' .. id .. ' cannot be read: ' .. row) end
   return {
     state = state, from = from, to = to, amount = tonumber(amount), captured = tonumber(captured), expires = expires,
@@ -47,37 +70,41 @@ local function hold_row(hold)
     text_of[hold.captured] .. ' ' .. hold.expires .. ' ' .. hold.created .. ' ' .. hold.transaction .. ' ' .. hold.details
 end
 
---- A list of keys, each once, with what they stand for.
+--- A list of keys, each once, with the table that what they stand for goes into, and its name there.
 local function wanted_keys()
-  return { keys = {}, what = {}, names = {}, known = {} }
+  return { count = 0, keys = {}, into = {}, names = {} }
 end
 
-local function want(wanted, key, what, name)
-  if wanted.known[key] then return end
-  wanted.known[key] = true
-  local count = #wanted.keys + 1
+--- Until it is read, the name stands for nothing in the table.
+local function want(wanted, key, into, name)
+  if into[name] ~= nil then return end
+  into[name] = false
+  local count = wanted.count + 1
+  wanted.count = count
   wanted.keys[count] = key
-  wanted.what[count] = what
+  wanted.into[count] = into
   wanted.names[count] = name
 end
 
---- Reads the keys, and puts each into the table of what it is; false where there is none.
-local function read_wanted(wanted, into)
-  local keys = wanted.keys
-  for from = 1, #keys, VALUES_MAX do
+--- Reads the keys, and puts what they are into their tables; false where there is none.
+local function read_wanted(wanted, batch)
+  local keys, into, names = wanted.keys, wanted.into, wanted.names
+  local accounts, holds = batch.accounts, batch.holds
+  for from = 1, wanted.count, VALUES_MAX do
     local absent = {}
-    local rows = redis.call('MGET', unpack(keys, from, math.min(from + VALUES_MAX - 1, #keys)))
-    for offset, row in ipairs(rows) do
-      local index = from + offset - 1
-      local what, name = wanted.what[index], wanted.names[index]
+    local to = math.min(from + VALUES_MAX - 1, wanted.count)
+    local rows = redis.call('MGET', unpack(keys, from, to))
+    for index = from, to do
+      local row, table, name = rows[index - from + 1], into[index], names[index]
       if not row then
         absent[#absent + 1] = keys[index]
-      elseif what == 'accounts' then
-        row = account_of(name, row)
-      elseif what == 'holds' then
-        row = hold_of(name, row)
+      elseif table == accounts then
+        table[name] = account_of(name, row)
+      elseif table == holds then
+        table[name] = hold_of(name, row)
+      else
+        table[name] = row
       end
-      into[what][name] = row
     end
     -- MGET finds nothing where a key is of another type.
     if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
@@ -103,32 +130,32 @@ end
 body_of.a = body_of.o
 
 function body_of.t(text)
-  local count, conditions, reverses, dry, at = string.match(text, '^(%d+) (%d+) (%S+) (%d) ()')
+  local count, conditions, reverses, dry, at = match(text, '^(%d+) (%d+) (%S+) (%d) ()')
   local body = { postings = {}, conditions = {}, reverses = reverses ~= NONE and reverses, dry = dry == '1' }
   local into = body.postings
   for index = 1, 3 * tonumber(count), 3 do
-    into[index], into[index + 1], into[index + 2], at = string.match(text, '^(%S+) (%S+) (%d+) ()', at)
+    into[index], into[index + 1], into[index + 2], at = match(text, '^(%S+) (%S+) (%d+) ()', at)
   end
   into = body.conditions
   for index = 1, 4 * tonumber(conditions), 4 do
-    into[index], into[index + 1], into[index + 2], into[index + 3], at = string.match(text, '^(%S+) (%S+) (%S+) (%S+) ()', at)
+    into[index], into[index + 1], into[index + 2], into[index + 3], at = match(text, '^(%S+) (%S+) (%S+) (%S+) ()', at)
   end
-  body.details = string.sub(text, at)
+  body.details = sub(text, at)
   return body
 end
 
 function body_of.h(text)
-  local to, seconds, details = string.match(text, '^(%S+) (%d+) (.*)$')
+  local to, seconds, details = match(text, '^(%S+) (%d+) (.*)$')
   return { to = to, seconds = seconds, details = details }
 end
 
 function body_of.p(text)
-  local amount, to, count, at = string.match(text, '^(%S+) (%S+) (%S+)()')
+  local amount, to, count, at = match(text, '^(%S+) (%S+) (%S+)()')
   local body = { amount = amount ~= NONE and amount, to = to ~= NONE and to }
   if count == NONE then return body end
   body.parts = {}
   for index = 1, 2 * tonumber(count), 2 do
-    body.parts[index], body.parts[index + 1], at = string.match(text, '^ (%S+) (%d+)()', at)
+    body.parts[index], body.parts[index + 1], at = match(text, '^ (%S+) (%d+)()', at)
   end
   return body
 end
@@ -138,23 +165,27 @@ function body_of.r()
 end
 
 --- Reads all that the commands of a batch and the holds that are due need.
-local function read_batch(prefix, argv, due)
-  local batch = { accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {} }
+local function read_batch(batch, argv, due)
+  local prefix, accounts, holds, kept = batch.prefix, batch.accounts, batch.holds, batch.kept
   local first, rest = wanted_keys(), wanted_keys()
   local function want_account(id)
-    if id ~= WORLD then want(rest, prefix .. 'account:' .. id, 'accounts', id) end
+    if accounts[id] == nil and id ~= WORLD then want(rest, prefix .. 'account:' .. id, accounts, id) end
   end
   for _, id in ipairs(due) do
-    want(first, prefix .. 'hold:' .. id, 'holds', id)
+    want(first, prefix .. 'hold:' .. id, holds, id)
   end
   for at = 4, #argv, FIELDS do
-    local kind = argv[at]
-    if body_of[kind] then
+    local kind, of = argv[at], argv[at + 2]
+    if argv[at + 4] ~= '' then want(rest, prefix .. argv[at + 1], kept, argv[at + 1]) end
+    if kind == 'c' or kind == 'd' then
+      want_account(of)
+    elseif body_of[kind] then
       local body = body_of[kind](argv[at + 5])
       batch.bodies[at] = body
-      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. argv[at + 2], 'holds', argv[at + 2]) end
-      if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. argv[at + 2], 'details', argv[at + 2]) end
-      if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, 'reversed', body.reverses) end
+      if kind == 'o' or kind == 'a' or kind == 'h' then want_account(of) end
+      if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. of, batch.details, of) end
+      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. of, holds, of) end
+      if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, batch.reversed, body.reverses) end
       if kind == 't' then
         for index = 1, #body.postings, 3 do
           want_account(body.postings[index])
@@ -171,17 +202,16 @@ local function read_batch(prefix, argv, due)
       end
       if body.to then want_account(body.to) end
     end
-    if argv[at + 4] ~= '' then want(rest, prefix .. argv[at + 1], 'kept', argv[at + 1]) end
-    if kind == 'c' or kind == 'd' or kind == 'o' or kind == 'a' or kind == 'h' then want_account(argv[at + 2]) end
   end
-  read_wanted(first, batch)
-  for _, hold in pairs(batch.holds) do
-    if hold then
-      want_account(hold.from)
-      want_account(hold.to)
+  if first.count > 0 then
+    read_wanted(first, batch)
+    for _, hold in pairs(holds) do
+      if hold then
+        want_account(hold.from)
+        want_account(hold.to)
+      end
     end
   end
   read_wanted(rest, batch)
-  batch.accounts[WORLD] = world()
-  return batch
+  accounts[WORLD] = world()
 end

@@ -2,7 +2,7 @@
 
 local function begin(keys, argv)
   local head = keys[1]
-  local prefix = string.sub(head, 1, -5)
+  local prefix = sub(head, 1, -5)
   local found = redis.call('EXISTS', head, prefix .. 'outbox')
   for at = 4, #argv, 3 do
     found = found + redis.call('EXISTS', prefix .. 'account:' .. argv[at], prefix .. 'statement:' .. argv[at])
@@ -56,7 +56,7 @@ end
 
 local function load_items(keys, argv)
   local head = keys[1]
-  local prefix = string.sub(head, 1, -5)
+  local prefix = sub(head, 1, -5)
   if redis.call('EXISTS', head) > 0 then return redis.error_reply('NOTEMPTY there is a ledger here already') end
   local at = 1
   while at <= #argv do
