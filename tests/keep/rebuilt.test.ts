@@ -14,6 +14,9 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
   const rebuild = () =>
     rebuildCluster(setup.url, { confirm: async () => true, say: () => {}, onProgress: () => {} });
 
+  /** The event, of a command that came with an access key. */
+  const named = (text: string) => text.replace(/ (?=(?:key|bat|req):\S+ )/, " shop/");
+
   /** All kinds of events, in more batches than are made anew at once. */
   async function fill(): Promise<void> {
     const { source } = setup;
@@ -24,9 +27,9 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
       return text;
     };
     await setup.keep(
-      source.open("a", 50, "Ana", { unit: "USD/2", metadata: { tier: "gold" } }),
-      source.entry("a", 7),
-      source.change("a", { limit: 60 }),
+      named(source.open("a", 50, "Ana", { unit: "USD/2", metadata: { tier: "gold" } })),
+      named(source.entry("a", 7)),
+      named(source.change("a", { limit: 60 })),
       source.change("a", { state: "frozen", name: null }),
     );
     const transfer = source.transaction(
@@ -37,12 +40,12 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
       { description: "a \u0001 b" },
     );
     const { transaction } = source.latest;
-    await setup.keep(transfer, hold("1"), hold("2"), hold("3"), hold("4"));
+    await setup.keep(named(transfer), named(hold("1")), hold("2"), hold("3"), hold("4"));
     await setup.keep(
       source.transaction([["2", "1", 5]], { reverses: transaction }),
-      source.capture(holds[0] ?? "", [["3", 2]]),
-      source.release(holds[1] ?? ""),
-      source.refusal("1"),
+      named(source.capture(holds[0] ?? "", [["3", 2]])),
+      named(source.release(holds[1] ?? "")),
+      named(source.refusal("1")),
     );
     const many = Array.from({ length: bounds.rebuild_page_journal_rows + 5 }, () =>
       source.close([source.entry("5", 2)]),
@@ -50,6 +53,18 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
     await setup.books.keep(0, many);
     await setup.keep(source.expire(holds[2] ?? ""));
     expect(await journalFaults(setup.sql)).toEqual([]);
+    const commands = await setup.sql<{ command: string }[]>`
+      SELECT command FROM accounts UNION SELECT command FROM limits UNION SELECT command FROM entries
+      UNION SELECT command FROM holds`;
+    const ofShop = commands.map(({ command }) => command).filter((command) => command.startsWith("shop/"));
+    expect(ofShop.toSorted()).toEqual([
+      "shop/key:open-a",
+      "shop/req:a-1",
+      "shop/req:change-a",
+      "shop/req:h",
+      "shop/req:p",
+      "shop/req:t",
+    ]);
   }
 
   test("are the same; where they were changed, they are put right", async () => {
