@@ -1,7 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { bounds } from "../../src/bounds.ts";
+import { INITIAL } from "../../src/ledger/command.ts";
+import { parseEvent } from "../../src/ledger/event.ts";
+import { nameIn } from "../../src/ledger/named-id.ts";
 import { rebuildCluster } from "../../src/rebuild/rebuild-cluster.ts";
-import { journalFaults } from "../support/kept-journal.ts";
+import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failure } from "./divergence-section.ts";
 import { booksUnderTest } from "./support/books-under-test.ts";
@@ -66,6 +70,35 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
       "shop/req:t",
     ]);
   }
+
+  test("tell the name of the access key of each event by the query of docs/journal.md", async () => {
+    await fill();
+    // What reads like a name or an id is none where it is not in its place.
+    const { source } = setup;
+    await setup.keep(
+      source.open("key:a", 50, "shop/key:b"),
+      source.refusal("key:a/3"),
+      source.refusal("9").replace(" key:", " till-2/key:k/key:"),
+      source.entry("key:a", 1, "shop/key:c d"),
+    );
+    const query = /<!-- tests\/keep\/rebuilt\.test\.ts runs it -->\s+```sql\n([^]*?)```/.exec(
+      readFileSync("docs/journal.md", "utf8"),
+    )?.[1];
+    const rows: readonly unknown[] = await setup.sql.unsafe(
+      String(query).replace("BETWEEN 1 AND 100", "> 0"),
+    );
+    const wanted = (await journalOf(setup.sql)).flatMap(({ g, shard, events }) =>
+      events.flatMap((text, place) => {
+        const event = parseEvent(text);
+        if (event.type === "missing" || event.type === "expiry") return [];
+        const id = event.type === "entry" ? event.entry.id : event.id;
+        return id === INITIAL ? [] : [{ shard, g, event: place, text, access_key: nameIn(id) }];
+      }),
+    );
+    expect([...rows]).toEqual(wanted);
+    expect(new Set(wanted.map(({ access_key: name }) => name))).toEqual(new Set([null, "shop", "till-2"]));
+    expect(wanted.filter(({ access_key: name }) => name !== null)).toHaveLength(9);
+  });
 
   test("are the same; where they were changed, they are put right", async () => {
     await fill();
