@@ -258,6 +258,13 @@ describeWithRedis("what the function writes", () => {
     }: Record<string, unknown>) => [outbox, statement];
     expect(new Set(namesIn(events(plain)))).toEqual(new Set([" key:", " bat:", " req:"]));
     expect(new Set(namesIn(events(named)))).toEqual(new Set([" shop/key:", " shop/bat:", " shop/req:"]));
+    // So it is asked where nothing can be written.
+    const recall = (...names: string[]) =>
+      stand.call("razonete_recall", ["test", "0", "0", ...commands.flat(), ...names]);
+    const recalled = await recall();
+    expect(recalled).toContainEqual("?limit-exceeded/1");
+    for (const name of ["shop", "other", "-"])
+      expect(await recall(commands.map(() => name).join(" "))).toEqual(recalled);
     expect(await stand.command(["GET", `${prefix}key:plain`])).toBe(
       "c1\n=c 1 1 5000000000000007 50 50 100000",
     );
