@@ -21,6 +21,16 @@ function entryText(description: string): string {
     e.credit_limit, e.command, ${description})`;
 }
 
+/** SQL for whether an id of a command is behind the name of an access key, see `NamedId`. */
+export function isNamedInSql(id: string): string {
+  return `substr(${id}, 4, 1) <> ':'`;
+}
+
+/** SQL for the id of a command without that name. */
+export function idInSql(id: string): string {
+  return `CASE WHEN ${isNamedInSql(id)} THEN substr(${id}, strpos(${id}, '/') + 1) ELSE ${id} END`;
+}
+
 /** Queries the current state of the books, not a snapshot. */
 export type QueryBooks = (query: string, parameters: readonly (string | number | null)[]) => Promise<Row[]>;
 

@@ -186,6 +186,8 @@ export class Shard {
       for (const { command, prepared } of commands) commandArgs.push(...argumentsOf(command, prepared));
       if (isGroup) commandArgs.push(...GROUP_ENDS);
     }
+    const names = namesOf(requests);
+    if (names !== null) commandArgs.push(names);
     for (;;) {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
@@ -278,6 +280,18 @@ function weightOf({ command, prepared }: PreparedCommand): number {
   if (command.type === "transact") return 1;
   if (command.type === "transaction") return 1 + command.postings.length;
   return command.type === "capture" ? 2 + (command.parts?.length ?? 1) : 2;
+}
+
+/** The names of the access keys that the commands came with, as razonete_apply takes them; `null` where none did. */
+function namesOf(requests: readonly Request[]): string | null {
+  if (requests.every(({ commands }) => commands.every(({ command }) => command.by === undefined)))
+    return null;
+  const names = requests.flatMap(({ commands, isGroup }) => {
+    const own = commands.map(({ command }) => command.by ?? "-");
+    if (!isGroup) return own;
+    return [bearerOf(commands.map(({ command }) => command))?.by ?? "-", ...own, "-"];
+  });
+  return names.join(" ");
 }
 
 /** With the key that stands for all of it, if there is one. */

@@ -5,6 +5,7 @@ import { formatEvent, timeOf } from "../ledger/event.ts";
 import { endedHold } from "../ledger/event-results.ts";
 import type { AllOrNone, Outcome } from "../ledger/ledger.ts";
 import type { Refused } from "../ledger/refused.ts";
+import { namedId } from "../ledger/named-id.ts";
 import { endHold } from "../ledger/rules.ts";
 import { BatchState } from "./batch-state.ts";
 import { decideCommand } from "./decide-command.ts";
@@ -146,8 +147,7 @@ export class BatchDecider {
   }
 
   #noteRefusal(command: Command, refusal: Refused): Outcome {
-    const { id } = command;
-    const content = contentHash(command);
+    const [id, content] = [namedId(command), contentHash(command)];
     return this.#note({ type: "refusal", time: this.state.now, refusal, id, content }, command, true);
   }
 

@@ -15,6 +15,7 @@ import { contentHash, openingHash } from "../ledger/content-hash.ts";
 import { endedHold, holdOf, transactionOf } from "../ledger/event-results.ts";
 import type { Result } from "../ledger/ledger.ts";
 import { mergedMetadata } from "../ledger/metadata.ts";
+import { namedId } from "../ledger/named-id.ts";
 import type { Refusal } from "../ledger/refusal.ts";
 import type { Refused } from "../ledger/refused.ts";
 import {
@@ -65,7 +66,8 @@ export function decideCommand(state: BatchState, command: Command): Decision {
 function decideTransact(state: BatchState, command: Transact): Decision {
   const account = state.copy(command.account);
   if (account === null) return refused("account-unknown", command.account);
-  const { kind, value, description, id } = command;
+  const { kind, value, description } = command;
+  const id = namedId(command);
   const refusal = transact(account, kind, value, state.now);
   if (refusal !== null) return refused(refusal, account.id);
   state.decided.accounts.set(account.id, account);
@@ -107,7 +109,7 @@ function decideOpen(state: BatchState, command: OpenAccount): Decision {
     account: command.account ?? newAccountId(),
     time: state.now,
     creditLimit,
-    id,
+    id: namedId(command),
     content: contentIn(command),
     unit,
     name,
@@ -137,7 +139,7 @@ function changeEvent(state: BatchState, command: ChangeAccount | OpenAccount, ac
     type: "change",
     time: Math.max(state.now, account.time),
     account: stateOf(account),
-    id: command.id,
+    id: namedId(command),
     content: contentIn(command),
     name,
     metadata,
@@ -155,13 +157,13 @@ function decideTransaction(
   const rows = transactionRows(postings, conditions, (id) => copies.get(id) ?? state.account(id));
   const refusal = applyTransaction(rows, false, state.now);
   if (refusal !== null) return { type: "refused", refused: refusedAt(refusal, rows, postings, conditions) };
-  const { id, description, reference, metadata } = command;
+  const { description, reference, metadata } = command;
   const event = {
     type: "transaction",
     time: state.now,
     postings: postingsDone(postings, rows),
     accounts: statesOf(copies),
-    id,
+    id: namedId(command),
     content: contentIn(command),
     reverses,
     description,
@@ -195,7 +197,7 @@ function decideReversal(state: BatchState, command: ReverseTransaction): Decisio
 }
 
 function decideHold(state: BatchState, command: CreateHold): Decision {
-  const { id, amount, description, reference, metadata } = command;
+  const { amount, description, reference, metadata } = command;
   const account = state.copy(command.from);
   if (account === null) return refused("account-unknown", command.from);
   const to = command.to === WORLD ? null : state.account(command.to);
@@ -214,7 +216,7 @@ function decideHold(state: BatchState, command: CreateHold): Decision {
     amount,
     expiresAt: state.now + command.expiresInSeconds * 1_000_000,
     account: stateOf(account),
-    id,
+    id: namedId(command),
     content: contentIn(command),
     description,
     reference,
@@ -245,7 +247,7 @@ function decideCapture(state: BatchState, command: CaptureHold): Decision {
     hold: hold.id,
     postings: postingsDone(postings, rows),
     accounts: statesOf(copies),
-    id: command.id,
+    id: namedId(command),
     content: contentIn(command),
     description,
     reference,
@@ -267,7 +269,7 @@ function decideRelease(state: BatchState, command: ReleaseHold): Decision {
     time: state.now,
     hold: hold.id,
     account: stateOf(account),
-    id: command.id,
+    id: namedId(command),
     content: contentIn(command),
   } as const;
   state.decided.holds.set(hold.id, endedHold(hold, event, state.place));

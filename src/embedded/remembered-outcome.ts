@@ -1,7 +1,7 @@
 import { type Account, type AccountId, type Micros, WORLD } from "../ledger/account.ts";
-import type { Command } from "../ledger/command.ts";
+import { type Command, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
-import type { LedgerEvent } from "../ledger/event.ts";
+import { commandIdOf, type LedgerEvent } from "../ledger/event.ts";
 import { holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
 import type { Hold } from "../ledger/transaction.ts";
@@ -31,9 +31,8 @@ export function forgetAt(time: Micros, hours: number): Micros {
 
 /** The id of the command that an event comes from; `null` if it is none of a client. */
 export function clientKeyOf(event: LedgerEvent): string | null {
-  if (event.type === "missing" || event.type === "expiry") return null;
-  const id = event.type === "entry" ? event.entry.id : event.id;
-  return id.startsWith("key:") || id.startsWith("bat:") ? id : null;
+  const id = commandIdOf(event);
+  return id !== null && isClientKey(id) ? id : null;
 }
 
 /**

@@ -32,7 +32,7 @@ test("a statement cuts a longer description to 10 characters, and shows a missin
     value: 1,
     balance: 1,
     description,
-    id: "req:1",
+    id: "req:1" as const,
     time: 1,
   }));
   const shown = JSON.parse(statementJson({ account, entries, readAt: 5 }));

@@ -1,6 +1,6 @@
 import type { KeptEntries } from "../decide/ports.ts";
 import { type AccountId, type Micros, type Party, WORLD } from "../ledger/account.ts";
-import type { EntryKind, KeptEntry } from "../ledger/entry.ts";
+import type { EntryKind, KeptEntry, NamedId } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import type { BalanceAt, EntriesPage, LedgerTotals } from "../ledger/ledger.ts";
 import { eventId } from "../ledger/event-id.ts";
@@ -14,7 +14,7 @@ interface EntryRow {
   readonly value: number;
   readonly balance: number;
   readonly description: string;
-  readonly id: string;
+  readonly id: NamedId;
   readonly time: Micros;
   readonly shard: number;
   readonly g: number;

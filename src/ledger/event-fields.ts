@@ -7,8 +7,10 @@ import {
   WORLD,
 } from "./account.ts";
 import { isAccountId } from "./account-id.ts";
-import { type CommandId, INITIAL } from "./command.ts";
+import { INITIAL } from "./command.ts";
 import { accountDetailsIn, detailsIn } from "./details-text.ts";
+import type { NamedId } from "./entry.ts";
+import { isNamedId } from "./named-id.ts";
 import type { Details, EventId, PostingDone } from "./transaction.ts";
 import { isUnit } from "./unit.ts";
 
@@ -74,11 +76,11 @@ export class Fields {
     return field;
   }
 
-  id(): CommandId {
+  id(): NamedId {
     return this.#asId(this.text());
   }
 
-  idOfOpening(): CommandId | typeof INITIAL {
+  idOfOpening(): NamedId | typeof INITIAL {
     const field = this.text();
     return field === INITIAL ? field : this.#asId(field);
   }
@@ -152,8 +154,8 @@ export class Fields {
     return this.#text.slice(this.#at);
   }
 
-  #asId(field: string): CommandId {
-    if (!isCommandId(field)) throw notAnEvent(this.#text);
+  #asId(field: string): NamedId {
+    if (!isNamedId(field)) throw notAnEvent(this.#text);
     return field;
   }
 }
@@ -167,10 +169,6 @@ const STATES: Readonly<Record<string, AccountStatus>> = { open: "open", frozen: 
 
 export function contentIn(field: string): string | null {
   return field === NONE ? null : field;
-}
-
-function isCommandId(text: string): text is CommandId {
-  return /^(?:key|bat|req):[\x21-\x7e]+$/.test(text);
 }
 
 export function notAnEvent(text: string): Error {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatEvent, parseEvent, timeOf, type LedgerEvent } from "./event.ts";
+import { commandIdOf, formatEvent, parseEvent, timeOf, type LedgerEvent } from "./event.ts";
 
 test("an entry's description is the rest of the text, whatever is in it", () => {
   for (const description of ["x", "a b  c", "\n", "|'\"", " ", "😀 ", ""]) {
@@ -178,6 +178,23 @@ test.each(events)("%s", (text, event) => {
   );
 });
 
+test("an id of a command is behind the name of the access key that it came with", () => {
+  for (const [text, event] of events) {
+    const id = commandIdOf(event);
+    if (id === null) continue;
+    const at = text.lastIndexOf(` ${id} `) + 1;
+    for (const name of ["s", "key", "req", "1-shop-", "s".repeat(32)]) {
+      const named = `${text.slice(0, at)}${name}/${text.slice(at)}`;
+      expect({ ...parseEvent(named), id }).toEqual({ ...event, id });
+      expect(formatEvent(parseEvent(named))).toBe(named);
+      expect(commandIdOf(parseEvent(named))).toBe(id);
+    }
+  }
+  const entry = parseEvent("c 1 1 1 1 1 100 shop/key:a/b c/d");
+  expect(entry).toMatchObject({ entry: { id: "shop/key:a/b", description: "c/d" } });
+  expect(commandIdOf(entry)).toBe("key:a/b");
+});
+
 test("no event is one without its last field, or with a field too many in its middle", () => {
   for (const [text] of events.filter(([each]) => !each.endsWith(" ") && !each.endsWith("}"))) {
     const fields = text.split(" ");
@@ -201,6 +218,13 @@ test.each([
   "c 1 1.5 1 1 1 1 req:a d",
   "c 1 1 1 1 1 1 id d",
   "c 1 1 1 1 1 1 initial d",
+  "c 1 1 1 1 1 1 shop/initial d",
+  "c 1 1 1 1 1 1 /key:a d",
+  "c 1 1 1 1 1 1 -shop/key:a d",
+  "c 1 1 1 1 1 1 Shop/key:a d",
+  "c 1 1 1 1 1 1 shop/till/key:a d",
+  "c 1 1 1 1 1 1 shop/key: d",
+  `c 1 1 1 1 1 1 ${"s".repeat(33)}/key:a d`,
   "c 1 9007199254740993 1 1 1 1 req:a d",
   "o 6 5 100 req:1 -",
   "o 6 5 100 req:1 - BRL/2",

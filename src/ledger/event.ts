@@ -1,8 +1,9 @@
 import type { AccountDetails, AccountId, AccountState, Micros, Party } from "./account.ts";
-import type { CommandId, INITIAL } from "./command.ts";
+import { type CommandId, INITIAL } from "./command.ts";
 import { formatAccountDetails, formatDetails } from "./details-text.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, NamedId } from "./entry.ts";
 import { contentIn, Fields, NONE, notAnEvent } from "./event-fields.ts";
+import { idIn } from "./named-id.ts";
 import { formatRefusal, parseRefusal, type Refused } from "./refused.ts";
 import type { Details, EventId, PostingDone } from "./transaction.ts";
 
@@ -25,7 +26,8 @@ import type { Details, EventId, PostingDone } from "./transaction.ts";
  * `c` and `d` are transactions of one posting from or to the outside on an account that has no hold and is open. A row is
  * what an account is after it: limit, balance, held, seq, time, unit, state, time of opening. `n` postings: from, to,
  * amount, seq and balance of either side after it, 0 for the outside; then `m` accounts. The content is the hash of what
- * the command asked for, `-` where it has no key. Details are JSON.
+ * the command asked for, `-` where it has no key. Details are JSON. The id is behind the name of the access key that the
+ * command came with, see `NamedId`.
  */
 export type LedgerEvent =
   | { readonly type: "entry"; readonly entry: Entry; readonly creditLimit: number }
@@ -35,7 +37,7 @@ export type LedgerEvent =
       readonly time: Micros;
       readonly creditLimit: number;
       /** `initial` for the accounts of the start. */
-      readonly id: CommandId | typeof INITIAL;
+      readonly id: NamedId | typeof INITIAL;
       readonly content: string | null;
       readonly unit: string;
     })
@@ -43,7 +45,7 @@ export type LedgerEvent =
       readonly type: "change";
       readonly time: Micros;
       readonly account: AccountState;
-      readonly id: CommandId;
+      readonly id: NamedId;
       readonly content: string | null;
     })
   | (Details & {
@@ -51,7 +53,7 @@ export type LedgerEvent =
       readonly time: Micros;
       readonly postings: readonly PostingDone[];
       readonly accounts: readonly AccountState[];
-      readonly id: CommandId;
+      readonly id: NamedId;
       readonly content: string | null;
       readonly reverses: EventId | null;
     })
@@ -62,7 +64,7 @@ export type LedgerEvent =
       readonly amount: number;
       readonly expiresAt: Micros;
       readonly account: AccountState;
-      readonly id: CommandId;
+      readonly id: NamedId;
       readonly content: string | null;
     })
   | (Details & {
@@ -72,7 +74,7 @@ export type LedgerEvent =
       readonly postings: readonly PostingDone[];
       /** The account whose hold it is comes first. */
       readonly accounts: readonly AccountState[];
-      readonly id: CommandId;
+      readonly id: NamedId;
       readonly content: string | null;
     })
   | {
@@ -80,7 +82,7 @@ export type LedgerEvent =
       readonly time: Micros;
       readonly hold: EventId;
       readonly account: AccountState;
-      readonly id: CommandId;
+      readonly id: NamedId;
       readonly content: string | null;
     }
   | {
@@ -95,7 +97,7 @@ export type LedgerEvent =
       readonly time: Micros;
       /** With its place, see `formatRefusal`. */
       readonly refusal: Refused;
-      readonly id: CommandId;
+      readonly id: NamedId;
       /** The hash of what the command asked for. */
       readonly content: string;
     }
@@ -324,6 +326,13 @@ export function parseEventOrNull(text: string): LedgerEvent | null {
   } catch {
     return null;
   }
+}
+
+/** The id of the command that it comes from; `null` if it comes from none. */
+export function commandIdOf(event: LedgerEvent): CommandId | null {
+  if (event.type === "missing" || event.type === "expiry") return null;
+  const id = event.type === "entry" ? event.entry.id : event.id;
+  return id === INITIAL ? null : idIn(id);
 }
 
 /** When it was decided. */

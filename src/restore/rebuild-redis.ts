@@ -3,11 +3,18 @@ import { type Account, type AccountId, WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import { formatHold, rememberedOf } from "../decide/function-codec.ts";
 import { headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
-import { type CommandId, INITIAL, isClientKey } from "../ledger/command.ts";
+import { isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
-import { formatEvent, formatRow, type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import {
+  commandIdOf,
+  formatEvent,
+  formatRow,
+  type LedgerEvent,
+  parseEvent,
+  timeOf,
+} from "../ledger/event.ts";
 import { formatAccountDetails } from "../ledger/details-text.ts";
-import type { EntryKind } from "../ledger/entry.ts";
+import type { EntryKind, NamedId } from "../ledger/entry.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
 import { holdColumns, type HoldRow, keptHold } from "../keep/book-holds.ts";
@@ -111,7 +118,7 @@ interface EntryRow {
   readonly balance: number;
   readonly credit_limit: number;
   readonly description: string;
-  readonly command: string;
+  readonly command: NamedId;
   readonly time: number;
 }
 
@@ -185,7 +192,7 @@ async function loadStatements(sql: Sql, loader: Loader): Promise<void> {
 async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number): Promise<void> {
   const keysFrom = now - keySeconds * 1_000_000;
   const requestsFrom = now - REQUEST_IDS_SECONDS * 1_000_000;
-  // In order: where a key was decided anew after its memory was lost, the latest outcome counts.
+  // In order: where a key was decided anew after its memory was lost, the latest outcome counts. An id may be behind a name.
   // What has ended a hold names it third. It is as that has left it, since then it does not change any more.
   const rows = sql<{ shard: number; g: number; place: number; text: string; hold: HoldRow | null }[]>`
     SELECT j.shard, j.g, (e.place - 1)::integer AS place, e.text, to_json(h) AS hold
@@ -197,47 +204,39 @@ async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number
         AND h.g = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 2)::bigint END
         AND h.event = CASE WHEN e.text ~ '^[pr] ' THEN split_part(split_part(e.text, ' ', 3), '-', 3)::integer END
     ) AS h ON true
-    WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '% key:%' OR e.text LIKE '% bat:%')
+    WHERE j.time > ${keysFrom} AND (j.time > ${requestsFrom} OR e.text LIKE '%key:%' OR e.text LIKE '%bat:%')
     ORDER BY j.shard, j.g, e.place`.cursor(bounds.load_rows_max);
   for await (const page of rows) {
     for (const { shard, g, place, text, hold } of page) {
       const event = parseEvent(text);
       if (event.type === "missing" || event.type === "expiry") continue;
-      const asked = askedBy(event);
-      if (asked === null) continue;
-      const { id, content } = asked;
+      const id = commandIdOf(event);
+      if (id === null) continue;
       const outcome = rememberedOf(event, { g, index: place }, hold === null ? null : keptHold(hold));
       if (!isClientKey(id)) {
         if (timeOf(event) > requestsFrom) await loader.add(shard, ["r", id, outcome]);
         continue;
       }
       const seconds = secondsLeft(timeOf(event), now, keySeconds);
-      await loader.add(shard, ["k", id, content ?? "", outcome, seconds]);
+      await loader.add(shard, ["k", id, contentOf(event) ?? "", outcome, seconds]);
     }
   }
 }
 
-/** Id of the command that was decided, and the hash of its content; null where nobody can send it again. */
-function askedBy(
-  event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>,
-): { readonly id: CommandId; readonly content: string | null } | null {
+/** The hash of what the event's command asked for. */
+function contentOf(event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>): string | null {
   switch (event.type) {
-    case "entry": {
-      const { entry } = event;
-      return { id: idOf(entry.id), content: contentHash({ type: "transact", ...entry }) };
-    }
-    case "open": {
-      const { id, content } = event;
-      return id === INITIAL ? null : { id, content };
-    }
+    case "entry":
+      return contentHash({ type: "transact", ...event.entry });
     case "transaction":
-      return { id: event.id, content: event.content ?? contentOfTransact(event) };
+      return event.content ?? contentOfTransact(event);
+    case "open":
     case "change":
     case "hold":
     case "capture":
     case "release":
     case "refusal":
-      return event;
+      return event.content;
   }
 }
 
@@ -251,11 +250,6 @@ function contentOfTransact({
   const { from, to, amount: value } = posting;
   const [account, kind] = from === WORLD ? ([to, "credit"] as const) : ([from, "debit"] as const);
   return contentHash({ type: "transact", account, kind, value, description: description ?? "" });
-}
-
-function idOf(text: string): CommandId {
-  if (text.startsWith("key:")) return `key:${text.slice(4)}`;
-  return text.startsWith("bat:") ? `bat:${text.slice(4)}` : `req:${text.replace(/^req:/, "")}`;
 }
 
 /** As the function in Redis writes it. */

@@ -106,6 +106,19 @@ describe("recoverBatches", () => {
     const decided = "c 1 4 1004 5 35 100 key:a text";
     expect(recovered({ 10: [decided] }, { 10: [refusal] }).batches).toEqual({ 10: [decided] });
     expect(recovered({ 10: [first] }, { 10: [refusal] }).batches).toEqual({ 10: [first, refusal] });
+    // Under whatever access key: the command is the same one.
+    for (const [one, other] of [
+      ["", "shop/"],
+      ["shop/", ""],
+      ["shop/", "till/"],
+    ] as const) {
+      const named = { 10: [`x 1000 limit-exceeded/1 ${one}key:a content`] };
+      const again = { 10: [decided.replace("key:", `${other}key:`)] };
+      expect(recovered(again, named).batches).toEqual(again);
+    }
+    // What only reads like it does not count.
+    const told = { 10: [first.replace(/text$/, "of key:a alone")] };
+    expect(recovered(told, { 10: [refusal] }).batches).toEqual({ 10: [...told[10], refusal] });
   });
 
   test("what stands behind an event that is not kept stays in its place, which its id is made of", () => {

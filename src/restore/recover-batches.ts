@@ -10,7 +10,7 @@ import {
   type Standing,
   stepsOf,
 } from "../keep/account-steps.ts";
-import { formatEvent, parseEvent, timeOf } from "../ledger/event.ts";
+import { commandIdOf, formatEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { eventId } from "../ledger/event-id.ts";
 import type { EventId } from "../ledger/transaction.ts";
 
@@ -108,11 +108,12 @@ export function recoverBatches(sources: RecoverySources, inBooks: InBooks): Reco
     events.length = kept;
     // Redis came back older and decided another batch under this number. The one in the feed was answered as well.
     const displaced = inOutbox === undefined ? [] : (inFeed ?? []).filter((text) => !inOutbox.includes(text));
+    const decided =
+      displaced.length === 0 ? [] : (inOutbox ?? []).map((text) => commandIdOf(parseEvent(text)));
     for (const text of displaced) {
       const event = parseEvent(text);
       // What was refused in it is remembered, unless the same key was decided again.
-      if (event.type === "refusal" && !inOutbox?.some((other) => other.includes(` ${event.id} `)))
-        events.push(text);
+      if (event.type === "refusal" && !decided.includes(commandIdOf(event))) events.push(text);
       if (isChange(event)) noteMissing(missing, event);
     }
     batches.push({ epoch, shard, g, events });

@@ -53,9 +53,10 @@ describe.skipIf(serversMissing !== null)(
           kind === "o" ? opening(account, amount) : "c",
         ];
       });
-      const reply = applyReply.parse(
-        await redis.sendCommand(["FCALL", "razonete_apply", "1", headKey(0), epoch, "0", "1000000", ...args]),
-      );
+      // Every second one comes with an access key.
+      const names = commands.map((_, index) => (index % 2 === 0 ? "shop" : "-")).join(" ");
+      const call = ["FCALL", "razonete_apply", "1", headKey(0), epoch, "0", "1000000", ...args, names];
+      const reply = applyReply.parse(await redis.sendCommand(call));
       expect(reply.filter((outcome) => /^[!?#]/.test(outcome))).toEqual([]);
     }
 

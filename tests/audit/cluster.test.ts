@@ -119,6 +119,17 @@ describe.skipIf(serversMissing !== null)("an audit of a cluster", () => {
     expect(found).toEqual(["command-doubled 3 16", "journal-differs 3 16", "redis-older 3 15"]);
   });
 
+  test("a command twice, the second time under the name of another access key", async () => {
+    const named = (account: string, name: string, id: string) =>
+      `UPDATE entries SET command = '${name}${id}' WHERE account = '${account}' AND seq = 2`;
+    const doubled = async (...damage: string[]) =>
+      (await withBooks(...damage)).filter((found) => found.startsWith("command"));
+    const [mine, till] = [named("3", "", "key:a/b"), named("5", "till-2/", "key:a/b")];
+    expect(await doubled(mine, till)).toEqual(["command-doubled 5 2"]);
+    expect(await doubled(named("3", "shop/", "key:a/b"), till)).toEqual(["command-doubled 5 2"]);
+    expect(await doubled(named("3", "shop/", "key:b"), till)).toEqual([]);
+  });
+
   test("a client's key is one command for as long as was set at the least, and another one after it", async () => {
     const hour = 3600 * 1_000_000;
     const used = (after: number) => [

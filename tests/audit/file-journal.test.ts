@@ -249,6 +249,10 @@ describe("an audit of a data file by its journal", () => {
       expect(await found(inEvents(11, "req:last", "key:debit"), rehash(11), key)).toContain(
         "command-doubled 2 1",
       );
+      const named = "UPDATE entries SET command = 'till-2/key:debit' WHERE account = '2'";
+      expect(await found(inEvents(11, "req:last", "till-2/key:debit"), rehash(11), named)).toContain(
+        "command-doubled 2 1",
+      );
     });
   });
 

@@ -1,4 +1,6 @@
+import { Database } from "bun:sqlite";
 import { join } from "node:path";
+import { z } from "zod";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { ledgerSuite } from "./ledger-suite.ts";
@@ -11,9 +13,17 @@ movesSuite("embedded", start);
 async function start(): Promise<LedgerUnderTest> {
   const folder = temporaryFolder();
   let now = Date.UTC(2024, 0, 17) * 1000;
-  const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db"), clock: () => now });
+  const file = join(folder.path, "razonete.db");
+  const ledger = new EmbeddedLedger({ file, clock: () => now });
   return {
     ledger,
+    events: async () => {
+      using db = new Database(file, { readonly: true });
+      const rows = db
+        .query<{ events: string }, []>("SELECT events FROM journal WHERE g > 0 ORDER BY g")
+        .all();
+      return rows.flatMap(({ events }) => z.array(z.string()).parse(JSON.parse(events)));
+    },
     advanceClock: (seconds) => {
       now += seconds * 1_000_000;
     },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from "bun:test";
+import { accessKeysSection } from "./access-keys-section.ts";
 import { accountsSection } from "./accounts-section.ts";
 import { forgedIdsSection } from "./forged-ids-section.ts";
 import { groupsSection } from "./groups-section.ts";
@@ -32,6 +33,7 @@ export function movesSuite(name: string, start: () => Promise<LedgerUnderTest>, 
       "ends of holds": holdEndsSection,
       groups: groupsSection,
       "forged ids": forgedIdsSection,
+      "access keys": accessKeysSection,
       reads: readsSection,
       lists: listsSection,
     };

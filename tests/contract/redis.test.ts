@@ -38,6 +38,11 @@ async function start(shards: number): Promise<LedgerUnderTest> {
   })();
   return {
     ledger: await stand.ledger(),
+    events: async () => {
+      for (let shard = 0; shard < shards; shard += 1)
+        while ((await stand.outbox(shard)).length > 0) await Bun.sleep(KEEP_MILLISECONDS);
+      return Array.from({ length: shards }, (_, shard) => stand.books.events(shard)).flat();
+    },
     advanceClock: () => {},
     dispose: async () => {
       state.ended = true;

@@ -131,6 +131,13 @@ describe("the head of the functions and their body", () => {
     for (const reader of ["read_batch", "recall"])
       expect(local(reader)).toContain(`for at = ${first}, #argv, FIELDS do`);
     expect(local("apply_batch")).toContain(`local at = ${first}\n`);
+    expect(list("razonete_apply")).toContain(
+      "text\n         and last, if any came with an access key, names\n",
+    );
+    expect(local("take_names")).toContain(
+      `if #argv % FIELDS == ${(first - 1) % names.length} then return names end`,
+    );
+    expect(local("take_names")).toContain(`at = ${first}\n`);
     expect(local("decide_one").replaceAll(/\s+/g, " ")).toContain(
       `local ${names.join(", ")} = argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]`,
     );

@@ -3,7 +3,20 @@ import { z } from "zod";
 import { FUNCTION_VERSION } from "../../src/decide/fence.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
-import { apply, creditOf, debitOf, limitOf, openOf } from "./support/function-calls.ts";
+import {
+  apply,
+  type Arguments,
+  captureOf,
+  creditOf,
+  debitOf,
+  groupOf,
+  holdOf,
+  limitOf,
+  openOf,
+  releaseOf,
+  snapshot,
+  transferOf,
+} from "./support/function-calls.ts";
 
 failOnLeaks();
 setDefaultTimeout(60_000);
@@ -189,6 +202,72 @@ describeWithRedis("what the function writes", () => {
     expect(await stand.outbox()).toEqual([{ g: 1, events }]);
     expect(events[1]).toEndWith(' 5 req:2 - BRL/2 {"name":"a name\\nof two lines"}');
     expect(await stand.command(["GET", `${prefix}details:6`])).toBe('h {"name":"a name\\nof two lines"}');
+  });
+
+  test("with names of access keys it writes what it does without, but for the names before ids in events", async () => {
+    const commands = [
+      creditOf(1, 50, "key:plain", "c1"),
+      debitOf(1, 999_999, "key:refused", "c2"),
+      openOf("6", 5, "key:open", { content: "c3" }),
+      limitOf(6, 9, "req:limit"),
+      transferOf([1, 6, 7], "bat:0:k", { content: "c4", details: '{"description":"d"}' }),
+      holdOf("1", 5, "key:hold", { content: "c5" }),
+      holdOf("1", 6, "req:hold"),
+      creditOf(1, 1, "key:while-held", "c6"),
+      ...groupOf(debitOf(1, 1, "key:a", "c7"), debitOf(1, 999_999, "key:b", "c8")),
+    ];
+    const endings = [captureOf("h0-1-5-7", "key:capture", {}, "c9"), releaseOf("h0-1-6-7", "req:release")];
+    const group: readonly Arguments[] = [
+      ["[", "key:group", "", "", "c10", ""],
+      debitOf(1, 1, "key:group", "c11"),
+      debitOf(1, 999_999, "bat:1:group", "c12"),
+      ["]", "", "", "", "", ""],
+    ];
+    /** Twice, the second time under other names or none; at a time that the clock does not reach. */
+    const decided = async (names: (count: number, again: boolean) => readonly string[] | null) => {
+      await stand.begin();
+      await stand.command(["HSET", `${prefix}head`, "time", "5000000000000007"]);
+      const answers = [];
+      for (const again of [false, true])
+        for (const batch of [commands, endings, group])
+          answers.push(await apply(stand, batch, { names: names(batch.length, again) }));
+      return { answers, ...(await snapshot(stand)) };
+    };
+    const plain = await decided(() => null);
+    const named = await decided((count, again) =>
+      Array.from({ length: count }, () => (again ? "other" : "shop")),
+    );
+    const some = await decided((count, again) =>
+      again ? null : Array.from({ length: count }, () => "shop"),
+    );
+    const mixed = await decided((count) =>
+      Array.from({ length: count }, (_, index) => (index % 2 ? "-" : "shop")),
+    );
+    const withoutNames = (of: unknown) =>
+      JSON.parse(JSON.stringify(of).replaceAll(/ (?:shop|other)\/(?=(?:key|bat|req):)/g, " "));
+    for (const one of [named, some, mixed]) {
+      expect(withoutNames(one)).toEqual(JSON.parse(JSON.stringify(plain)));
+      expect(JSON.stringify(one)).not.toContain("other");
+    }
+    expect(some).toEqual(named);
+    // Each event of a command, and each entry of a statement.
+    const namesIn = (of: unknown) => JSON.stringify(of).match(/ (?:shop\/)?(?:key|bat|req):/g) ?? [];
+    const events = ({
+      [`${prefix}outbox`]: outbox,
+      [`${prefix}statement:1`]: statement,
+    }: Record<string, unknown>) => [outbox, statement];
+    expect(new Set(namesIn(events(plain)))).toEqual(new Set([" key:", " bat:", " req:"]));
+    expect(new Set(namesIn(events(named)))).toEqual(new Set([" shop/key:", " shop/bat:", " shop/req:"]));
+    // So it is asked where nothing can be written.
+    const recall = (...names: string[]) =>
+      stand.call("razonete_recall", ["test", "0", "0", ...commands.flat(), ...names]);
+    const recalled = await recall();
+    expect(recalled).toContainEqual("?limit-exceeded/1");
+    for (const name of ["shop", "other", "-"])
+      expect(await recall(commands.map(() => name).join(" "))).toEqual(recalled);
+    expect(await stand.command(["GET", `${prefix}key:plain`])).toBe(
+      "c1\n=c 1 1 5000000000000007 50 50 100000",
+    );
   });
 
   test("the statement holds the ten latest and at most seven more, over one batch and over many", async () => {

@@ -1,7 +1,11 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { bounds } from "../../src/bounds.ts";
+import { INITIAL } from "../../src/ledger/command.ts";
+import { parseEvent } from "../../src/ledger/event.ts";
+import { nameIn } from "../../src/ledger/named-id.ts";
 import { rebuildCluster } from "../../src/rebuild/rebuild-cluster.ts";
-import { journalFaults } from "../support/kept-journal.ts";
+import { journalFaults, journalOf } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failure } from "./divergence-section.ts";
 import { booksUnderTest } from "./support/books-under-test.ts";
@@ -14,6 +18,9 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
   const rebuild = () =>
     rebuildCluster(setup.url, { confirm: async () => true, say: () => {}, onProgress: () => {} });
 
+  /** The event, of a command that came with an access key. */
+  const named = (text: string) => text.replace(/ (?=(?:key|bat|req):\S+ )/, " shop/");
+
   /** All kinds of events, in more batches than are made anew at once. */
   async function fill(): Promise<void> {
     const { source } = setup;
@@ -24,9 +31,9 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
       return text;
     };
     await setup.keep(
-      source.open("a", 50, "Ana", { unit: "USD/2", metadata: { tier: "gold" } }),
-      source.entry("a", 7),
-      source.change("a", { limit: 60 }),
+      named(source.open("a", 50, "Ana", { unit: "USD/2", metadata: { tier: "gold" } })),
+      named(source.entry("a", 7)),
+      named(source.change("a", { limit: 60 })),
       source.change("a", { state: "frozen", name: null }),
     );
     const transfer = source.transaction(
@@ -37,12 +44,12 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
       { description: "a \u0001 b" },
     );
     const { transaction } = source.latest;
-    await setup.keep(transfer, hold("1"), hold("2"), hold("3"), hold("4"));
+    await setup.keep(named(transfer), named(hold("1")), hold("2"), hold("3"), hold("4"));
     await setup.keep(
       source.transaction([["2", "1", 5]], { reverses: transaction }),
-      source.capture(holds[0] ?? "", [["3", 2]]),
-      source.release(holds[1] ?? ""),
-      source.refusal("1"),
+      named(source.capture(holds[0] ?? "", [["3", 2]])),
+      named(source.release(holds[1] ?? "")),
+      named(source.refusal("1")),
     );
     const many = Array.from({ length: bounds.rebuild_page_journal_rows + 5 }, () =>
       source.close([source.entry("5", 2)]),
@@ -50,7 +57,48 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
     await setup.books.keep(0, many);
     await setup.keep(source.expire(holds[2] ?? ""));
     expect(await journalFaults(setup.sql)).toEqual([]);
+    const commands = await setup.sql<{ command: string }[]>`
+      SELECT command FROM accounts UNION SELECT command FROM limits UNION SELECT command FROM entries
+      UNION SELECT command FROM holds`;
+    const ofShop = commands.map(({ command }) => command).filter((command) => command.startsWith("shop/"));
+    expect(ofShop.toSorted()).toEqual([
+      "shop/key:open-a",
+      "shop/req:a-1",
+      "shop/req:change-a",
+      "shop/req:h",
+      "shop/req:p",
+      "shop/req:t",
+    ]);
   }
+
+  test("tell the name of the access key of each event by the query of docs/journal.md", async () => {
+    await fill();
+    // What reads like a name or an id is none where it is not in its place.
+    const { source } = setup;
+    await setup.keep(
+      source.open("key:a", 50, "shop/key:b"),
+      source.refusal("key:a/3"),
+      source.refusal("9").replace(" key:", " till-2/key:k/key:"),
+      source.entry("key:a", 1, "shop/key:c d"),
+    );
+    const query = /<!-- tests\/keep\/rebuilt\.test\.ts runs it -->\s+```sql\n([^]*?)```/.exec(
+      readFileSync("docs/journal.md", "utf8"),
+    )?.[1];
+    const rows: readonly unknown[] = await setup.sql.unsafe(
+      String(query).replace("BETWEEN 1 AND 100", "> 0"),
+    );
+    const wanted = (await journalOf(setup.sql)).flatMap(({ g, shard, events }) =>
+      events.flatMap((text, place) => {
+        const event = parseEvent(text);
+        if (event.type === "missing" || event.type === "expiry") return [];
+        const id = event.type === "entry" ? event.entry.id : event.id;
+        return id === INITIAL ? [] : [{ shard, g, event: place, text, access_key: nameIn(id) }];
+      }),
+    );
+    expect([...rows]).toEqual(wanted);
+    expect(new Set(wanted.map(({ access_key: name }) => name))).toEqual(new Set([null, "shop", "till-2"]));
+    expect(wanted.filter(({ access_key: name }) => name !== null)).toHaveLength(9);
+  });
 
   test("are the same; where they were changed, they are put right", async () => {
     await fill();

@@ -15,6 +15,7 @@ const NO_TRANSACTION = "t0-9999999-0-1";
 export class Drafting {
   readonly #model: Model;
   readonly #sent: Command[] = [];
+  #requests = 0;
   #count = 0;
 
   constructor(model: Model) {
@@ -24,13 +25,22 @@ export class Drafting {
   /** In the model's names; `null` where the draft resends and there was nothing. */
   command(draft: Draft): Command | null {
     if (draft.type === "resend") {
-      return this.#sent.filter(({ id }) => id.startsWith("key:")).at(-1 - draft.back) ?? null;
+      const known = this.#sent.filter(({ id }) => id.startsWith("key:")).at(-1 - draft.back);
+      return known === undefined ? null : this.#named(known);
     }
-    this.#count += 1;
-    const id: CommandId = draft.key === null ? `req:${this.#count}` : `key:${draft.key}`;
+    this.#requests += 1;
+    const id: CommandId = draft.key === null ? `req:${this.#requests}` : `key:${draft.key}`;
     const command = draft.type === "again" ? this.#again(draft.back, id) : this.#new(draft, id);
-    if (command !== null) this.#sent.push(command);
-    return command;
+    if (command === null) return null;
+    this.#sent.push(command);
+    return this.#named(command);
+  }
+
+  /** Each time as it comes: with this access key, another one, or none. */
+  #named(command: Command): Command {
+    this.#count += 1;
+    const by = [undefined, undefined, "shop", "till-2"][this.#count % 4];
+    return by === undefined ? command : { ...command, by };
   }
 
   /** The id of the `number`th account that was opened; one that no account has, if it is not told or not opened. */

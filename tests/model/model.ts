@@ -158,14 +158,15 @@ export class Model {
     }
   }
 
-  #transact({ account, kind, value, description, id }: Of<"transact">): Result {
+  #transact(command: Of<"transact">): Result {
+    const { account, kind, value, description } = command;
     const book = this.#book(account, null);
     if (book.state === "closed") throw new No("account-closed", account);
     if (kind === "debit" && book.state === "frozen") throw new No("account-frozen", account);
     const [from, to] = kind === "credit" ? [WORLD, account] : [account, WORLD];
     const details = { description: description || null, reference: null, metadata: {} };
     const move: Move = { from, to, amount: value };
-    const made = this.#make({ postings: [move], ...details, hold: null, reverses: null }, id, null);
+    const made = this.#make({ postings: [move], ...details, hold: null, reverses: null }, command, null);
     const { creditLimit, balance, seq, time } = this.#state.accountState(book);
     // It is as old as its entry.
     this.#state.transactions.splice(-1, 1, { ...made, time });
@@ -209,7 +210,7 @@ export class Model {
   }
 
   #transaction(command: Of<"transaction">): Result {
-    const { postings, conditions, description, reference, metadata, id, isDryRun } = command;
+    const { postings, conditions, description, reference, metadata, isDryRun } = command;
     for (const [index, posting] of postings.entries()) this.#checkSides(posting, index, false);
     for (const [index, { account, what, least, most }] of conditions.entries()) {
       const { balance, seq } = this.#state.accountState(this.#book(account, index));
@@ -220,7 +221,7 @@ export class Model {
     }
     const before = this.#state.copy();
     const details = { description, reference, metadata };
-    const made = this.#make({ postings, ...details, hold: null, reverses: null }, id, 0);
+    const made = this.#make({ postings, ...details, hold: null, reverses: null }, command, 0);
     const accounts = this.#accountsOf(postings);
     if (isDryRun) this.#state = before;
     else this.#decidedAt(this.#now);
@@ -252,7 +253,8 @@ export class Model {
     return { type: "hold", hold, account: this.#state.accountState(this.#book(from, null)) };
   }
 
-  #capture({ hold: id, amount, to, parts, id: command }: Of<"capture">): Result {
+  #capture(command: Of<"capture">): Result {
+    const { hold: id, amount, to, parts } = command;
     const hold = this.#openHold(id);
     const { from, description, reference, metadata } = hold;
     const whole = [{ to: to ?? hold.to, amount: amount ?? hold.amount }];
@@ -268,7 +270,8 @@ export class Model {
     return { type: "hold", hold: ended, account: this.#state.accountState(this.#book(from, null)) };
   }
 
-  #reverse({ transaction: of, id, description, reference, metadata }: Of<"reversal">): Result {
+  #reverse(command: Of<"reversal">): Result {
+    const { transaction: of, description, reference, metadata } = command;
     const original = this.#state.transaction(of)?.transaction ?? null;
     if (original === null) throw new No("transaction-unknown", null);
     if (original.reverses !== null) throw new No("not-reversible", null);
@@ -278,13 +281,13 @@ export class Model {
     const postings = turned.toReversed();
     for (const [index, posting] of postings.entries()) this.#checkSides(posting, index, false);
     const asked = { postings, description, reference, metadata, hold: null, reverses: of };
-    const transaction = this.#make(asked, id, 0);
+    const transaction = this.#make(asked, command, 0);
     this.#decidedAt(this.#now);
     return { type: "transaction", transaction, accounts: this.#accountsOf(postings) };
   }
 
   /** Moves the money. @param first the place of the first posting, where places are told */
-  #make(asked: Omit<Transaction, "id" | "time">, command: string, first: number | null): Transaction {
+  #make(asked: Omit<Transaction, "id" | "time">, command: Command, first: number | null): Transaction {
     const id = this.names.next("t");
     for (const [at, { from, to, amount }] of asked.postings.entries()) {
       const index = first === null ? null : first + at;
@@ -307,7 +310,7 @@ export class Model {
           kind,
           value: amount,
           balance: Number(after),
-          id: command,
+          id: command.by === undefined ? command.id : `${command.by}/${command.id}`,
           seq: book.entries.length + 1,
           time: this.#now > last ? this.#now : last + 1,
           description: asked.description ?? "",
@@ -375,7 +378,7 @@ function openingOf({ unit, creditLimit, name, metadata }: Omit<Of<"open">, "type
 }
 
 function contentOf(command: Command): string {
-  return text({ ...command, id: null });
+  return text({ ...command, id: null, by: null });
 }
 
 /** Equal for equal contents, in whatever order their members were written. */

@@ -83,7 +83,10 @@ describe.skipIf(serversMissing !== null)("a restore that is interrupted", () => 
       // Keys are remembered from this one on, and it is too long ago for the ids of requests.
       if (index === 35) source.began = JUST_NOW - AN_HOUR * 1_000_000;
       const at = source.began + (source.g + 1) * 10_000;
-      if (index % 10 === 5) return source.close([`x ${at} limit-exceeded/1 key:x-${shard}-${index} content`]);
+      // Every second one with the name of an access key: it is under its key all the same.
+      const named = index % 20 === 15 ? "shop/" : "";
+      if (index % 10 === 5)
+        return source.close([`x ${at} limit-exceeded/1 ${named}key:x-${shard}-${index} content`]);
       if (index % 10 !== 0) return source.batch(own[index % own.length] ?? "", 30, -10, 5);
       const account = letters.map((letter) => `${letter}${index}`).find(onShard) ?? "";
       return source.close([

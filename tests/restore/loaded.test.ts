@@ -30,6 +30,7 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
   let books: Books;
   let epoch: string;
   let requests = 0;
+  let named = 0;
 
   beforeAll(async () => {
     [postgres, redisServer] = await Promise.all([startPostgres(), startRedis()]);
@@ -55,11 +56,16 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
 
   const replies = z.array(z.string());
 
-  /** @returns what the function answers to each, and the id that a transaction or a hold of it has */
+  /**
+   * Each comes with another access key, or none: also what is sent again.
+   *
+   * @returns what the function answers to each, and the id that a transaction or a hold of it has
+   */
   async function decide(...commands: readonly (readonly [Command, Prepared?])[]): Promise<string[]> {
     const args = commands.flatMap(([command, prepared]) =>
       argumentsOf(command, prepared ?? { type: "as-is" }),
     );
+    const names = commands.map(() => ["shop", "-", "till-2", "shop"][(named += 1) % 4]).join(" ");
     const reply = replies.parse(
       await redis.sendCommand([
         "FCALL",
@@ -70,6 +76,7 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
         "0",
         "100000",
         ...args,
+        names,
       ]),
     );
     return reply.slice(2 + Number(reply[1]));
@@ -215,6 +222,8 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
     expect(await journalFaults(sql)).toEqual([]);
 
     const before = await everything();
+    const ids = JSON.stringify(before).match(/(?<=[ {"])[a-z0-9-]*\/?(?:key|bat|req):/g);
+    for (const id of ["shop/key:", "till-2/req:", "key:", "req:"]) expect(ids).toContain(id);
     expect(
       Object.keys(before).filter((key) => key.endsWith(" lasts") && before[key] === DAY_SECONDS),
     ).not.toEqual([]);

@@ -115,6 +115,14 @@ export class TestBooks implements BooksReader {
     this.#kept.add(shard, g, events);
   }
 
+  /** Those of the batches that it has kept. */
+  events(shard: number): readonly string[] {
+    return Array.from(
+      { length: this.lastG[shard] ?? 0 },
+      (_, index) => this.#kept.texts(shard, index + 1) ?? [],
+    ).flat();
+  }
+
   #answering(): KeptEvents {
     if (this.away) throw new Error("the books are away");
     return this.#kept;

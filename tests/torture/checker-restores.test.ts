@@ -67,8 +67,8 @@ describe("a refusal under a key that was forgotten", () => {
     const ask = async (operation: Operation, key: string | null): Promise<Attempt> => {
       number += 1;
       ledger.now = number * 10;
-      const answer = await ledger.ask(operation, key);
-      return { number, operation, key, sentAt: ledger.now, endedAt: ledger.now + 5, answer };
+      const answer = await ledger.ask(operation, key, null);
+      return { number, operation, key, by: null, sentAt: ledger.now, endedAt: ledger.now + 5, answer };
     };
     await ledger.save();
     const first = { attempts: [await ask(debit, "k")], books: ledger.books(), restores: [] };

@@ -112,7 +112,15 @@ function tries(corruption: Corruption, of: typeof histories): { done: number; mi
 test("two commands with one mark are not taken", () => {
   const operation = { type: "open", account: null, unit: "TOKENS", name: "same", creditLimit: 1 } as const;
   const answer = { type: "unknown", reason: "" } as const;
-  const attempts = [1, 2].map((number) => ({ number, operation, key: null, sentAt: 1, endedAt: 2, answer }));
+  const attempts = [1, 2].map((number) => ({
+    number,
+    operation,
+    key: null,
+    by: null,
+    sentAt: 1,
+    endedAt: 2,
+    answer,
+  }));
   const books = { accounts: [], entries: [], holds: [], reversals: [], journal: [] };
   expect(() => check([{ attempts, books, restores: [] }])).toThrow('the mark "name same"');
 });

@@ -117,6 +117,7 @@ describe("the outage of a fault", () => {
       number: index + 1,
       operation,
       key: null,
+      by: null,
       sentAt: 0,
       endedAt: 9 - index,
       answer,

@@ -1,5 +1,5 @@
 import type { Accepted, Answer, Attempt, Batch, Command, Operation, Refused } from "../clients/history.ts";
-import type { Event } from "./journal-events.ts";
+import { commandIn, type Event } from "./journal-events.ts";
 import type { PlacedEvent } from "./journal-replay.ts";
 import type { LedgerView } from "./ledger-history.ts";
 
@@ -39,6 +39,8 @@ export class RegisteredCommand {
   readonly first: number;
   /** Attempts of this round. */
   attempts: Try[] = [];
+  /** The names of the access keys that its attempts came with, of all rounds; null where one came with none. */
+  readonly names = new Set<string | null>();
   /** From an earlier round. */
   knownOutcome: KnownOutcome | null = null;
   /** An attempt of an earlier round ended without an outcome: it may still be applied. */
@@ -85,10 +87,11 @@ export class CommandRegistry {
    * @throws Error where the client gave two commands the same key or mark
    */
   attempt(attempt: Attempt, operation: Command | Batch): RegisteredCommand[] {
-    const { number, sentAt, endedAt, answer, key } = attempt;
+    const { number, sentAt, endedAt, answer, key, by } = attempt;
     if (operation.type !== "batch") {
       const command = this.#command(operation, key === null ? null : `key:${key}`, null, number);
       command.attempts.push({ number, sentAt, endedAt, answer });
+      command.names.add(by);
       return [command];
     }
     const members: RegisteredCommand[] = [];
@@ -99,6 +102,7 @@ export class CommandRegistry {
       const registered = this.#command(command, id, { batch: operation, bearer, index, members }, number);
       const result = answer.type === "batch" ? answer.results[index] : answer;
       if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, answer: result });
+      registered.names.add(by);
       members.push(registered);
     }
     return members;
@@ -106,7 +110,7 @@ export class CommandRegistry {
 
   /** @returns the command whose event this is */
   ofEvent(event: Event & { readonly id: string }, limitChanged: boolean): RegisteredCommand | undefined {
-    const known = this.#byId.get(event.id);
+    const known = this.#byId.get(commandIn(event.id).id);
     if (event.type === "refusal" && event.refusal.command !== null)
       return known?.group?.members[event.refusal.command];
     if (known !== undefined) return known;

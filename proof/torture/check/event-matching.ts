@@ -1,7 +1,7 @@
 import { type Command, type Posting, WORLD } from "../clients/history.ts";
 import { NOT_YET_KNOWN, oppositeOf, Trial } from "./command-model.ts";
 import type { CommandRegistry, RegisteredCommand } from "./command-registry.ts";
-import type { AccountRow, Event, RefusalText } from "./journal-events.ts";
+import { type AccountRow, commandIn, type Event, type RefusalText } from "./journal-events.ts";
 import type { PlacedEvent } from "./journal-replay.ts";
 import type { LedgerHistory, LedgerView } from "./ledger-history.ts";
 import type { RoundFindings } from "./round-violations.ts";
@@ -38,9 +38,15 @@ export function matchEvent(placed: PlacedEvent, context: MatchContext): Register
   if (isDecidedTwice(command, placed, context)) return null;
   command.decision = { ...placed, round, after: shownAfter(placed, history.at(position)) };
   const id = event.type === "refusal" ? command.refusalId : command.id;
-  const isItsId = id === null ? event.id.startsWith("req:") : event.id === id;
+  const found = commandIn(event.id);
+  const isItsId = id === null ? found.id.startsWith("req:") : found.id === id;
   if (!isItsId) {
-    const detail = `${commandText(command)} is in the journal under the id ${event.id}, which is not its own.`;
+    const detail = `${commandText(command)} is in the journal under the id ${found.id}, which is not its own.`;
+    findings.add("unasked", detail, command.numbers);
+  }
+  if (!command.names.has(found.by)) {
+    const name = found.by === null ? "no access key" : `the access key ${found.by}`;
+    const detail = `${commandText(command)} is in the journal with ${name}, with which nobody sent it.`;
     findings.add("unasked", detail, command.numbers);
   }
   if (event.type === "refusal") checkRefusal(command, event.refusal, before, context);

@@ -30,7 +30,7 @@ interface Details {
   readonly reverses: string | null;
 }
 
-/** `id`: that of the command; of the accounts of the start `initial`. */
+/** `id`: that of the command, as it is written, see `commandIn`; of the accounts of the start `initial`. */
 export type Event =
   | {
       readonly type: "entry";
@@ -106,6 +106,12 @@ export interface RefusalText {
 /** `command`: where an atomic batch was refused under its key, which of its commands was; else null. */
 export interface KeptRefusal extends RefusalText {
   readonly command: number | null;
+}
+
+/** The id of a command, and the name of the access key that it is behind; null for none. */
+export function commandIn(written: string): { readonly id: string; readonly by: string | null } {
+  const [, by, id] = /^([^:/]+)\/(.*)$/.exec(written) ?? [];
+  return by === undefined || id === undefined ? { id: written, by: null } : { id, by };
 }
 
 /** @throws Error if the text is none */

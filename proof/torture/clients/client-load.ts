@@ -148,7 +148,7 @@ export class ClientLoad {
       endedAt: performance.now(),
     }));
     const answer = decodeAnswer(operation, outcome);
-    this.#attempts.push({ number, operation, key, sentAt, endedAt, answer });
+    this.#attempts.push({ number, operation, key, by: null, sentAt, endedAt, answer });
     this.#note(operation, answer, endedAt);
     return answer;
   }

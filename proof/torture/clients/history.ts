@@ -97,6 +97,8 @@ export interface Attempt {
   readonly operation: Operation;
   /** The Idempotency-Key, null for none. Without one, only an opening under an id of the client's is sent again. */
   readonly key: string | null;
+  /** The name of the access key that it came with; null for none. It may be another one with each attempt. */
+  readonly by: string | null;
   /** performance.now() of the clients' process, before the first byte was sent. */
   readonly sentAt: number;
   /** The same, after the last byte of the answer came or the request was given up. */

@@ -5,6 +5,7 @@ import { type Row, type Snapshot } from "./books-snapshot.ts";
 import { LIMIT_IN_FORCE } from "./books-chains.ts";
 import type { Findings } from "../findings.ts";
 import { MARK_SHIFT } from "../duplicate-detector.ts";
+import { idInSql } from "../events.ts";
 import type { TextHash } from "../journal/text-hash.ts";
 
 /** Compares these accounts with their latest entry and limit, and their limits with account and entries. */
@@ -99,15 +100,16 @@ export async function checkCommands(
   findings: Findings,
 ): Promise<void> {
   if (marks.size === 0) return;
-  const markOfCommand = `(${hash.inSql("command")} >> ${MARK_SHIFT})`;
+  const id = idInSql("command");
+  const markOfCommand = `(${hash.inSql(id)} >> ${MARK_SHIFT})`;
   const query = `
     WITH effects AS (
-      SELECT min(account) AS account, min(seq) AS seq, command, min(time) AS time FROM entries
+      SELECT min(account) AS account, min(seq) AS seq, ${id} AS command, min(time) AS time FROM entries
       WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
-      GROUP BY command, shard, g, event
-      UNION ALL SELECT account, NULL, command, changed_at FROM limits
+      GROUP BY entries.command, shard, g, event
+      UNION ALL SELECT account, NULL, ${id}, changed_at FROM limits
       WHERE command <> 'initial' AND ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
-      UNION ALL SELECT account, NULL, command, time FROM holds
+      UNION ALL SELECT account, NULL, ${id}, time FROM holds
       WHERE ${markOfCommand} IN (SELECT unnest($1::text::bigint[]))
     )
     SELECT account, seq::text, command, account_before, seq_before::text FROM (

@@ -1,6 +1,7 @@
 import type { BooksSize, Snapshot } from "./books-snapshot.ts";
 import type { AccountTable } from "./account-table.ts";
 import { DuplicateDetector } from "../duplicate-detector.ts";
+import { idInSql, isNamedInSql } from "../events.ts";
 import type { CompareJournal } from "../journal/compare-journal.ts";
 import { EntryHash } from "../journal/entry-hash.ts";
 import { ACCOUNT, DETAILS, ENTRY, HOLD, HOLD_END, LIMIT, REVERSAL, STANDING } from "../journal/row-sums.ts";
@@ -53,10 +54,14 @@ export async function scanBooks(
   };
   const account = hash.inSql("account");
   await books.scan("accounts", [account, "seq"], (row) => scanned.latestSeq(row));
-  await books.scan("entries", entryHash.columns, (entry) => {
+  // A command under another name is the same one. Where it has none, the hash of the entry has that of its id already.
+  const [namedId, id] = [idInSql("e.command"), idInSql("command")];
+  const ofNamed = `CASE WHEN ${isNamedInSql("e.command")} THEN ${hash.inSql(namedId)} ELSE -1 END`;
+  await books.scan("entries", [...entryHash.columns, ofNamed], (entry) => {
     entryHash.setRow(entry);
     scanned.entry(entry, entryHash);
-    if (entry[10] !== event || entry[9] !== g || entry[8] !== shard) commands.addHash(entry[6] ?? 0);
+    if (entry[10] !== event || entry[9] !== g || entry[8] !== shard)
+      commands.addHash((entry[12] === -1 ? entry[6] : entry[12]) ?? 0);
     shard = entry[8] ?? 0;
     g = entry[9] ?? 0;
     event = entry[10] ?? 0;
@@ -78,7 +83,7 @@ export async function scanBooks(
   const limitText = hash.inSql(sourceOf(LIMIT).text);
   const limitColumns = [account, "version::bigint", "credit_limit", "after_seq", limitText];
   // The limits of the initial accounts have no command.
-  const command = `CASE WHEN command <> 'initial' THEN ${hash.inSql("command")} ELSE -1 END`;
+  const command = `CASE WHEN command <> 'initial' THEN ${hash.inSql(id)} ELSE -1 END`;
   await books.scan("limits", [...limitColumns, command], (limit) => {
     scanned.limit(limit);
     journal.takeRow(LIMIT, limit[0] ?? 0, limit[1] ?? 0, limit[4] ?? 0);
@@ -88,17 +93,13 @@ export async function scanBooks(
   });
   const [hold, end, reversal] = [sourceOf(HOLD), sourceOf(HOLD_END), sourceOf(REVERSAL)];
   const ended = `CASE WHEN ${end.where} THEN ${hash.inSql(end.text)} ELSE -1 END`;
-  await books.scan(
-    "holds",
-    [hash.inSql(hold.key), hash.inSql(hold.text), ended, hash.inSql("command")],
-    (row) => {
-      const [key = 0, text = 0, by = -1] = row;
-      commands.addHash(row[3] ?? 0);
-      journal.takeRow(HOLD, key, 0, text);
-      if (by !== -1) journal.takeRow(HOLD_END, key, 0, by);
-      countRow();
-    },
-  );
+  await books.scan("holds", [hash.inSql(hold.key), hash.inSql(hold.text), ended, hash.inSql(id)], (row) => {
+    const [key = 0, text = 0, by = -1] = row;
+    commands.addHash(row[3] ?? 0);
+    journal.takeRow(HOLD, key, 0, text);
+    if (by !== -1) journal.takeRow(HOLD_END, key, 0, by);
+    countRow();
+  });
   await books.scan(
     "reversals",
     [hash.inSql(reversal.key), hash.inSql(reversal.text)],

@@ -2,8 +2,7 @@ import type { Database } from "bun:sqlite";
 import { readKeyHours } from "../../embedded/key-hours.ts";
 import { forgetAt } from "../../embedded/remembered-outcome.ts";
 import type { AccountId } from "../../ledger/account.ts";
-import { timeOf } from "../../ledger/event.ts";
-import { INITIAL } from "../../ledger/command.ts";
+import { commandIdOf, timeOf } from "../../ledger/event.ts";
 import { hash53, markOf } from "../duplicate-detector.ts";
 import type { Findings } from "../findings.ts";
 import { type FileEvent, readEvents } from "./journal-rows.ts";
@@ -19,9 +18,7 @@ interface Effect {
 
 /** The id of the command that changed something by an event; `null` if none did. */
 export function commandOf(event: FileEvent): string | null {
-  if (event.type === "refusal" || event.type === "expiry") return null;
-  const id = event.type === "entry" ? event.entry.id : event.id;
-  return id === INITIAL ? null : id;
+  return event.type === "refusal" ? null : commandIdOf(event);
 }
 
 /** Reads the commands with a candidate's hash again. If all is well, there are seldom candidates. */

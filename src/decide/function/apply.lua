@@ -7,6 +7,19 @@ local EXPIRIES_MAX = 200
 -- What a remembered refusal begins with: !
 local REFUSED = 33
 
+--- What is before the ids of commands in their events, by where the command begins; nothing where none has a name.
+--- Takes the names off the arguments.
+local function take_names(argv)
+  local names = {}
+  if #argv % FIELDS == 3 then return names end
+  local at = 4
+  for name in gmatch(table.remove(argv), '%S+') do
+    if name ~= '-' then names[at] = name .. '/' end
+    at = at + FIELDS
+  end
+  return names
+end
+
 --- Notes what is remembered for the ids of the batch: id -> outcome, and for client keys id -> content.
 local function recall(batch, argv)
   local outcomes, kept, ids, count = batch.outcomes, batch.kept, {}, 0
@@ -63,13 +76,15 @@ end
 local function decide_one(batch, argv, at, now)
   local kind, id, of, amount, content, text =
     argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
+  local name = batch.names[at]
+  local named = name and name .. id or id
   local event, refusal, dry, short
   if kind == 'c' or kind == 'd' then
-    event, refusal, short = decide_entry(batch, kind, id, of, amount, text, now)
+    event, refusal, short = decide_entry(batch, kind, named, of, amount, text, now)
   elseif kind == 'x' then
     refusal = text
   else
-    event, refusal, dry = decide[kind](batch, id, of, amount, content, batch.bodies[at], now)
+    event, refusal, dry = decide[kind](batch, named, of, amount, content, batch.bodies[at], now)
     -- An account that was opened just so before: nothing happens, and its row is the answer.
     if event == false then
       return ('*%s %s'):format(row_of(batch.accounts[of]), match(batch.details[of], '^%S* (.*)$'))
@@ -80,7 +95,7 @@ local function decide_one(batch, argv, at, now)
   local answer, outcome
   if short then
     answer = '=' .. event
-    outcome = sub(answer, 1, #answer - #id - #text - 2)
+    outcome = sub(answer, 1, #answer - #named - #text - 2)
     add_event(batch, event)
   elseif event then
     answer = '=' .. text_of[batch.g] .. ' ' .. text_of[#batch.events / 2] .. ' ' .. event .. (batch.hold_text or '')
@@ -91,7 +106,7 @@ local function decide_one(batch, argv, at, now)
     answer = '!' .. refusal
     outcome = answer
     if content ~= '' then
-      event = 'x ' .. text_of[now] .. ' ' .. refusal .. ' ' .. id .. ' ' .. content
+      event = 'x ' .. text_of[now] .. ' ' .. refusal .. ' ' .. named .. ' ' .. content
       answer = '!' .. event
       add_event(batch, event)
     end
@@ -236,7 +251,7 @@ local function decide_group(batch, argv, from, now, full, reply)
     local refusal = match(answer, '^!x %d+ (%S+)') or match(answer, '^!(%S+)$')
     if refusal and refusal ~= 'key-reused' and key_content ~= '' then
       refusal = group_refusal(refusal, place - first)
-      local event = ('x %s %s %s %s'):format(text_of[now], refusal, key, key_content)
+      local event = ('x %s %s %s%s %s'):format(text_of[now], refusal, batch.names[from] or '', key, key_content)
       reply[place] = '!' .. event
       add_event(batch, event)
       batch.outcomes[key] = '!' .. refusal
@@ -327,6 +342,7 @@ local function apply_batch(head, argv, full, may_end)
   local outbox = prefix .. 'outbox'
   local state, refused = fence(head, argv[1], argv[2])
   if refused then return refused end
+  local names = take_names(argv)
   full = full or redis.call('XLEN', outbox) >= tonumber(argv[3])
   local now = now_micros(state[4])
   local due = {}
@@ -334,7 +350,7 @@ local function apply_batch(head, argv, full, may_end)
     due = redis.call('ZRANGE', prefix .. 'expiries', '-inf', text_of[now], 'BYSCORE', 'LIMIT', 0, EXPIRIES_MAX + 1)
   end
   local batch = {
-    prefix = prefix, shard = tonumber(match(prefix, '{(%d+)}')), g = tonumber(state[2]) + 1,
+    names = names, prefix = prefix, shard = tonumber(match(prefix, '{(%d+)}')), g = tonumber(state[2]) + 1,
     period = tonumber(state[6]) or 0, key_seconds = state[7] or KEY_SECONDS,
     accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {}, outcomes = {}, contents = {},
     events = {}, seen = {}, remembered = {}, written = {}, ended = {},

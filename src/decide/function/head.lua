@@ -30,14 +30,15 @@ forget the ids that it has just seen: from one sweep to the next, the age of a p
 seen:<n> does not expire by the clock. Only the keys of clients do: a jump by a day forgets them.
 
 An event is one text, see src/ledger/event.ts. An outcome is "=" and the event, or "!" and the refusal. Where it is
-remembered, the event ends before the command's id, since whoever asks for it again says all that follows. A refusal
-under a client's key is an event, too, since the key is remembered with it.
+remembered, the event of the contest's route ends before the command's id, since whoever asks for it again says all that
+follows. A refusal under a client's key is an event, too, since the key is remembered with it.
 Integers are exact up to 2^53. They are formatted with %d, since Lua's own conversion keeps only 14 digits.
 
 razonete_apply     applies a batch, one command after the other; all checks come before the first write. Holds that are
                    due end first
   KEYS   head
   ARGV   epoch, g_min, outbox_max, then for each command six: kind, id, of, amount, content, text
+         and last, if any came with an access key, names
          kind     c credit, d debit (the contest's); o open, a change an account; t transaction (and reversal), h hold,
                   p capture, r release; x a refusal that needs no decision. All of [ to ] is decided as a whole; [ has the
                   key of the whole group and its content, if it has one: then its refusal is remembered under it, with the
@@ -55,6 +56,8 @@ razonete_apply     applies a batch, one command after the other; all checks come
                      posting from, to, amount; for each condition account, what, least, most; details
                   h  to, seconds, details
                   p  amount, to, number of parts; for each part to, amount
+         names    that of the access key for each six, - for none, with a space between them. It is before the id in events,
+                  and nowhere else: a command under another name is the same one
   REPLY  g of the batch in the outbox ("" if it made no event), the number of holds that were due, their events, then
          for each command its outcome: for c and d "=" and the event, for others "=", g, a space, the place of the event
          in the batch, a space, the event, for p and r a line feed and the hold; "!" and the refusal, or its event if it is one. With "+" instead of "=" and
@@ -129,8 +132,8 @@ razonete_load      loads what the books have of a shard that has no head yet, an
 local VERSION = '5'
 
 -- Of the library string, which is not there yet while this text is loaded; any text has its functions.
-local byte, find, format, gsub, match, rep, sub =
-  (' ').byte, (' ').find, (' ').format, (' ').gsub, (' ').match, (' ').rep, (' ').sub
+local byte, find, format, gmatch, gsub, match, rep, sub =
+  (' ').byte, (' ').find, (' ').format, (' ').gmatch, (' ').gsub, (' ').match, (' ').rep, (' ').sub
 
 -- The texts of numbers, each made once in a call: they are in rows, events and entries, and to format them is what costs
 -- most there.

@@ -107,9 +107,15 @@ const replyOfApply = z.tuple([z.string(), z.coerce.number()]).rest(z.string());
 export async function apply(
   stand: RedisStand,
   commands: readonly Arguments[],
-  { epoch = "test", gMin = 0, outboxMax = 1_000 } = {},
+  { epoch = "test", gMin = 0, outboxMax = 1_000, names = null as readonly string[] | null } = {},
 ): Promise<{ readonly g: string; readonly ended: readonly string[]; readonly outcomes: readonly string[] }> {
-  const args = [epoch, String(gMin), String(outboxMax), ...commands.flat()];
+  const args = [
+    epoch,
+    String(gMin),
+    String(outboxMax),
+    ...commands.flat(),
+    ...(names === null ? [] : [names.join(" ")]),
+  ];
   const [g, due, ...rest] = replyOfApply.parse(await stand.call("razonete_apply", args));
   return { g, ended: rest.slice(0, due), outcomes: rest.slice(due) };
 }

@@ -25,6 +25,8 @@ import {
 /** A ledger as it is at the start, with nobody else on it. */
 export interface LedgerUnderTest {
   readonly ledger: Ledger;
+  /** Those of the journal, but for what it began with, in their order. */
+  events(): Promise<readonly string[]>;
   /** Moves the ledger's clock. */
   advanceClock(seconds: number): void;
   /** Closes it, if that was not done, and removes what it left. */

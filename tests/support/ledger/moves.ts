@@ -7,6 +7,7 @@ import { accepted, type LedgerUnderTest, open, resultOf, type Skips, transaction
 export interface Moves {
   readonly ledger: Ledger;
   readonly skips: Skips;
+  readonly events: () => Promise<readonly string[]>;
   readonly advanceClock: (seconds: number) => void;
   /** Lets so many seconds pass, in whichever way. */
   readonly pass: (seconds: number) => Promise<void>;
@@ -27,6 +28,7 @@ export function movesOf(subject: LedgerUnderTest, skips: Skips): Moves {
   return {
     ledger,
     skips,
+    events: () => subject.events(),
     advanceClock: (seconds) => subject.advanceClock(seconds),
     pass: async (seconds) => {
       if (skips.clock === undefined) subject.advanceClock(seconds);

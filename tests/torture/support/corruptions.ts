@@ -53,7 +53,7 @@ export function own(rounds: readonly Round[]): Own[] {
     if (answer.type !== "accepted" || answer.replayed) return [];
     if (operation.type === "open" && operation.account !== null) return [];
     if (key !== null && tries.get(key) !== 1) return [];
-    const mark = key === null ? markOf(operation) : ` key:${key} `;
+    const mark = key === null ? markOf(operation) : `key:${key} `;
     const event = events.find(({ text }) => mark !== null && /^[^px]/.test(text) && text.includes(mark));
     return event === undefined ? [] : [{ attempt: { ...attempt, answer }, operation, ...event }];
   });

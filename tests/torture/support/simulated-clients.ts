@@ -33,6 +33,8 @@ interface Event {
 const CLIENTS = 8;
 /** How many of the attempts of a round are lost. */
 const LOST = 15;
+/** The access keys that requests come with, in turn: what is sent again may have another one. */
+const NAMES = [null, "shop", "till-2"];
 
 /** Clients of a simulated ledger, in simulated time: answers that come late, or never, and clients that send again. */
 export async function simulate(world: World): Promise<Round[]> {
@@ -139,9 +141,11 @@ class Simulation {
     this.#number += 1;
     const number = this.#number;
     const sentAt = this.#ledger.now;
+    const by = NAMES[number % NAMES.length] ?? null;
+    const ask = () => this.#ledger.ask(operation, key, by);
     const end = (answer: Answer) => {
       this.#waiting -= 1;
-      this.#attempts.push({ number, operation, key, sentAt, endedAt: this.#ledger.now, answer });
+      this.#attempts.push({ number, operation, key, by, sentAt, endedAt: this.#ledger.now, answer });
       this.#known.learn({ operation, answer });
       this.#sendAgain(sent, answer);
       goOn();
@@ -151,19 +155,15 @@ class Simulation {
     if (fate <= 15) {
       this.#later(random.integer(1, 20), () => end({ type: "unknown", reason: "the connection broke" }));
       // It may be applied, before its end or long after it.
-      if (random.chance(60)) this.#later(random.integer(0, 400), async () => void (await this.#ask(sent)));
+      if (random.chance(60)) this.#later(random.integer(0, 400), async () => void (await ask()));
       return;
     }
     this.#later(random.integer(0, 15), async () => {
-      const answer = await this.#ask(sent);
+      const answer = await ask();
       // The balancer sent it twice: the second answer is the one that comes back.
-      const last = random.chance(3) && key !== null ? await this.#ask(sent) : answer;
+      const last = random.chance(3) && key !== null ? await ask() : answer;
       this.#later(random.integer(0, 15), () => end(last));
     });
-  }
-
-  #ask({ operation, key }: ClientRequest): Promise<Answer> {
-    return this.#ledger.ask(operation, key);
   }
 
   #sendAgain(sent: ClientRequest, answer: Answer): void {

@@ -6,6 +6,7 @@ import { readFileBooks } from "../../../proof/torture/system/read-books.ts";
 import type { BooksSnapshot } from "../../../proof/torture/system/system-under-test.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
+import type { Command } from "../../../src/ledger/command.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -27,12 +28,15 @@ export class SimulatedLedger implements AsyncDisposable {
   #running: { readonly ledger: EmbeddedLedger; readonly server: HttpServer };
   /** In milliseconds. */
   now = 0;
+  /** The access key that the request under way came with: one is asked after the other. */
+  #by: string | null = null;
 
   constructor() {
     this.#running = this.#start();
   }
 
-  async ask(operation: Operation, key: string | null): Promise<Answer> {
+  async ask(operation: Operation, key: string | null, by: string | null): Promise<Answer> {
+    this.#by = by;
     const { method, path, body } = requestPartsOf(operation);
     const response = await fetch(`${this.#running.server.url}${path}`, {
       method,
@@ -87,6 +91,15 @@ export class SimulatedLedger implements AsyncDisposable {
 
   #start() {
     const ledger = new EmbeddedLedger({ file: this.#file, clock: () => BEGAN + Math.floor(this.now * 1000) });
+    const named = (command: Command): Command => (this.#by === null ? command : { ...command, by: this.#by });
+    const [submit, submitEach, submitAll] = [
+      ledger.submit.bind(ledger),
+      ledger.submitEach.bind(ledger),
+      ledger.submitAll.bind(ledger),
+    ];
+    ledger.submit = (command, ...rest) => submit(named(command), ...rest);
+    ledger.submitEach = (commands, ...rest) => submitEach(commands.map(named), ...rest);
+    ledger.submitAll = (commands, ...rest) => submitAll(commands.map(named), ...rest);
     const server = startHttpServer(ledger, {
       address: { host: "127.0.0.1", port: 0 },
       onDefect: (message) => {

@@ -220,7 +220,7 @@ export const WRONG_ANSWERS: readonly Corruption[] = [
       const end = Math.max(...attempts.map(({ endedAt }) => endedAt));
       const mark = { value: random.integer(1, 9), description: "refused" };
       const operation = { type: "transact", account: "4", kind: "debit", ...mark } as const;
-      add(rounds, { operation, key: null, sentAt: end + 1, endedAt: end + 2, answer: REFUSED });
+      add(rounds, { operation, key: null, by: null, sentAt: end + 1, endedAt: end + 2, answer: REFUSED });
       return true;
     },
   },

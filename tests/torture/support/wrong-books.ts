@@ -65,20 +65,29 @@ export const WRONG_BOOKS: readonly Corruption[] = [
   wrongEvent(
     "an event under another command's id",
     ["unasked"],
-    (text) => [text.replace(/ key:\S+ /, " key:another ")],
-    (text) => /^[cd] .* key:\S+ /.test(text),
+    (text) => [text.replace(/([ /])key:\S+ /, "$1key:another ")],
+    (text) => /^[cd] .*[ /]key:\S+ /.test(text),
+  ),
+  wrongEvent("an event has the name of an access key that nobody used", ["unasked"], (text) => [
+    text.replace(/ (?:[a-z0-9-]+\/)?((?:key|bat|req):\S+ )/, " nobody/$1"),
+  ]),
+  wrongEvent(
+    "an event lacks the name of the access key that its command came with",
+    ["unasked"],
+    (text) => [text.replace(/ (?:shop|till-2)\//, " ")],
+    (text) => / (?:shop|till-2)\//.test(text),
   ),
   wrongEvent(
     "an event that nobody asked for",
     ["unasked"],
-    (text) => [text, text.replace(/ (key|req):\S+ .*$/, " req:none nobody")],
+    (text) => [text, text.replace(/ (\S+\/)?(key|req):\S+ .*$/, " req:none nobody")],
     (text) => /^[cd] /.test(text),
   ),
   wrongEvent(
     "an accepted command is in the journal as refused",
     ["other-outcome"],
-    (text) => [text.replace(/^[cd] .* (key:\S+) .*$/, "x 1 limit-exceeded/1 $1 content")],
-    (text) => /^[cd] .* key:\S+ /.test(text),
+    (text) => [text.replace(/^[cd] .* (\S*\bkey:\S+) .*$/, "x 1 limit-exceeded/1 $1 content")],
+    (text) => /^[cd] .*[ /]key:\S+ /.test(text),
   ),
   {
     name: "an answered refusal under a key is missing",
@@ -223,9 +232,9 @@ export const WRONG_BOOKS: readonly Corruption[] = [
 ];
 
 function isRefusalOf(text: string, key: string | undefined): boolean {
-  return text.startsWith("x ") && text.includes(` key:${key} `);
+  return text.startsWith("x ") && new RegExp(`[ /]key:${key} `).test(text);
 }
 
 function isOfBatch(text: string, key: string | null | undefined): boolean {
-  return new RegExp(` (key|bat:\\d+):${key} `).test(text);
+  return new RegExp(`[ /](key|bat:\\d+):${key} `).test(text);
 }
