@@ -1,7 +1,8 @@
 import { Database, SQLiteError } from "bun:sqlite";
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { bounds } from "../bounds.ts";
+import { syncFile } from "../embedded/data-file.ts";
 import { messageOf, StartError } from "../errors.ts";
 import schema from "./key-file.sql" with { type: "text" };
 import {
@@ -147,6 +148,29 @@ export class KeyFileSource implements AccessKeySource {
     this.#open = null;
     this.#version = -1;
   }
+}
+
+/**
+ * Copies the keys of a ledger beside a copy of it, whole or not at all; nothing where there are none. On disk when it
+ * returns.
+ */
+export function copyKeyFile(from: string, to: string): void {
+  if (!existsSync(from)) return;
+  const partial = `${to}.partial`;
+  explained(from, () => {
+    rmSync(partial, { force: true });
+    createFile(partial);
+    const db = openKeys(from, bounds.access_key_file_busy_milliseconds);
+    try {
+      // Into the empty file that is there, which SQLite would make for everyone to read.
+      db.run("VACUUM INTO ?", [partial]);
+    } finally {
+      db.close();
+    }
+    syncFile(partial);
+    renameSync(partial, to);
+    syncFile(dirname(to));
+  });
 }
 
 /** Only its owner may read it. Made by root, it belongs to whom the ledger belongs, whose server has to read it. */

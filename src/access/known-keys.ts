@@ -96,8 +96,16 @@ export class KnownKeys implements AccessKeys {
   }
 
   async #lookAgain(): Promise<void> {
+    const wasKnown = this.#valid !== null;
     try {
       await this.look();
+      if (!wasKnown && !this.#wasMade) {
+        this.#report(
+          this.isOpen
+            ? "no access key was made, so every request is taken until there is one."
+            : "no access key was made, so every request is refused until there is one (razonete keys create).",
+        );
+      }
       if (this.#failing) this.#report("the access keys can be read again.");
       this.#failing = false;
     } catch (error) {

@@ -2,6 +2,9 @@ import { type OpenSetting } from "../config.ts";
 import { StartError } from "../errors.ts";
 import type { KnownKeys } from "./known-keys.ts";
 
+/** What is said of how to make the first key: one for everything, by which its owner can try all. */
+export const FIRST_KEY = "--name admin --scopes admin";
+
 /** Where a server listens, as far as it matters for who may use it. */
 export interface Reach {
   /** Whether only this machine can reach it: it listens on a loopback address or a unix socket. */
@@ -39,9 +42,13 @@ export function decideAccess(
   }
   if (keys.wasMade === null)
     return [...reached, "The access keys are not known yet: until then every request waits."];
-  if (keys.wasMade) return [...reached, "Requests need an access key (razonete keys list)."];
+  return [...reached, ...describeAccess(keys.wasMade, create)];
+}
+
+/** For the banner of a server that may be open. */
+export function describeAccess(wasMade: boolean, create: string): string[] {
+  if (wasMade) return ["Requests need an access key (razonete keys list)."];
   return [
-    ...reached,
     "Open: no access key was made, so whoever reaches it can change every balance. It closes within 5 s of the first one:",
     `  ${create}`,
   ];

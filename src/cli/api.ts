@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { OPEN } from "../access/access-keys.ts";
 import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
-import { decideAccess } from "../access/start-rules.ts";
+import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
 import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
@@ -76,7 +76,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
       .catch((error: unknown) => warn(`the access keys cannot be read yet (${messageOf(error)}).`));
     const common = { address: config.address, onDefect: warn, access: keys ?? OPEN };
     server = startHttpServer(ledger, requestIdHeader === undefined ? common : { ...common, requestIdHeader });
-    const create = "razonete keys create --name shop --scopes accounts:read,transactions:write";
+    const create = `razonete keys create ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();

@@ -3,12 +3,13 @@ import { Command } from "commander";
 import { OPEN } from "../access/access-keys.ts";
 import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
-import { decideAccess } from "../access/start-rules.ts";
+import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { shellWord } from "../stack/shell-word.ts";
 import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
@@ -51,7 +52,7 @@ async function serve(config: ServeConfig): Promise<void> {
   try {
     await keys?.look();
     server = startHttpServer(ledger, { address: config.address, onDefect: warn, access: keys ?? OPEN });
-    const create = `razonete keys create --data ${dirname(file)} --name shop --scopes accounts:read,transactions:write`;
+    const create = `razonete keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();
@@ -64,7 +65,7 @@ async function serve(config: ServeConfig): Promise<void> {
     `Razonete listens on ${server.url}`,
     `Data, durable:      ${file}`,
     ...access,
-    ...firstSteps(server.url, hasInitial),
+    ...firstSteps(server.url, hasInitial, keys?.isOpen === false),
   ].join("\n");
   await runServer(server, banner, config.drainMilliseconds, close);
 }
