@@ -10,7 +10,8 @@ import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, serveToTheEnd, startServer } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { createKey, razonete } from "./support/razonete.ts";
+import { createKey } from "./support/create-key.ts";
+import { razonete } from "./support/razonete.ts";
 
 /** Access keys of the embedded ledger, as processes. */
 
@@ -34,7 +35,7 @@ describe("without a key", () => {
     await eventually(
       "it is closed",
       () => server.output().stderr === CLOSED,
-      server.output,
+      () => server.output(),
       WITHIN_MILLISECONDS,
     );
     await server.stop();
@@ -88,7 +89,7 @@ describe("without a key", () => {
     await eventually(
       "it is closed",
       () => server.output().stderr === CLOSED,
-      server.output,
+      () => server.output(),
       WITHIN_MILLISECONDS,
     );
     expect(server.output().stdout).toMatch(/\nOther machines can reach it: .*\nOpen: no access key was made/);
@@ -145,7 +146,11 @@ describe("keys that cannot be read", () => {
     await using server = await startServer({ data });
     rmSync(join(data, "razonete.db-keys"));
     const said = /^razonete: the access keys cannot be read \(.* is gone\): those that are known go on\.\n$/;
-    await eventually("it says so", () => said.test(server.output().stderr), server.output);
+    await eventually(
+      "it says so",
+      () => said.test(server.output().stderr),
+      () => server.output(),
+    );
   });
 });
 
@@ -153,9 +158,9 @@ describe("under load", () => {
   /** Transactions with a key on several connections until `until` resolves; how many were answered, and the slowest. */
   async function load(server: RunningServer, token: string, until: Promise<void>) {
     const seen = { answered: 0, failed: 0, slowest: 0 };
-    let isOver = false;
+    const over = new AbortController();
     const client = async (account: number): Promise<void> => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const startedAt = performance.now();
         const response = await fetch(`${server.url}/clientes/${account}/transacoes`, {
           method: "POST",
@@ -171,7 +176,7 @@ describe("under load", () => {
     };
     const clients = Promise.all([1, 2, 3, 4, 5].map(client));
     await until;
-    isOver = true;
+    over.abort();
     await clients;
     return seen;
   }

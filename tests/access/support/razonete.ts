@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { z } from "zod";
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 
@@ -21,16 +20,4 @@ export function razonete(
     stderr: "pipe",
   });
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
-}
-
-/** @returns the token of the new key */
-export function createKey(
-  target: readonly string[],
-  name = "shop",
-  environment: Readonly<Record<string, string>> = {},
-): string {
-  const args = ["keys", "create", "--name", name, "--scopes", "accounts:read", "--json", ...target];
-  const { exitCode, stdout, stderr } = razonete(args, environment);
-  if (exitCode !== 0) throw new Error(`razonete keys create: ${stderr}`);
-  return z.object({ key: z.string() }).parse(JSON.parse(stdout)).key;
 }
