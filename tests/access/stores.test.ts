@@ -107,13 +107,6 @@ function storeSection(stores: () => Stores): void {
     ]);
     expect(await names()).toBeNull();
   });
-
-  test("a scope of a later version allows nothing here", async () => {
-    const { store } = stores();
-    // @ts-expect-error: not yet
-    await store.create(keyNamed("shop", { scopes: new Set(["accounts:read", "moon:land"]) }));
-    expect(await store.list()).toMatchObject([{ scopes: new Set(["accounts:read"]) }]);
-  });
 }
 
 describe("in a file", () => {
