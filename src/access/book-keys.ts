@@ -12,6 +12,7 @@ import {
 } from "./kept-key.ts";
 
 const UNDEFINED_TABLE = "42P01";
+const NO_TABLE = "the books have no place for access keys yet: run razonete init";
 
 /** The access keys of a cluster, in its books. All methods throw StartError where PostgreSQL does not answer. */
 export class BookKeys implements AccessKeyStore {
@@ -62,10 +63,7 @@ export class BookKeySource implements AccessKeySource {
   }
 
   async readChanged(): Promise<readonly KeptKey[] | null> {
-    const [row] = await this.#inTime(this.#sql<{ state: string }[]>`
-      SELECT concat_ws(' ', count(*), count(revoked_at), max(greatest(created_at, revoked_at))) AS state
-      FROM access_keys`);
-    const state = row?.state ?? "";
+    const state = await this.#readState();
     if (state === this.#state) return null;
     const keys = await this.#inTime(readKeys(this.#sql));
     this.#state = state;
@@ -74,6 +72,17 @@ export class BookKeySource implements AccessKeySource {
 
   async close(): Promise<void> {
     await this.#sql.end({ timeout: 0 });
+  }
+
+  async #readState(): Promise<string> {
+    try {
+      const [row] = await this.#inTime(this.#sql<{ state: string }[]>`
+        SELECT concat_ws(' ', count(*), count(revoked_at), max(greatest(created_at, revoked_at))) AS state
+        FROM access_keys`);
+      return row?.state ?? "";
+    } catch (error) {
+      throw codeOf(error) === UNDEFINED_TABLE ? new StartError(NO_TABLE) : error;
+    }
   }
 
   #inTime<T>(query: PromiseLike<T>): Promise<T> {
@@ -99,7 +108,7 @@ async function explained<T>(answer: PromiseLike<T>): Promise<T> {
     return await withTimeout(answer, () => {});
   } catch (error) {
     if (codeOf(error) === UNDEFINED_TABLE) {
-      throw new StartError("the books have no place for access keys yet: run razonete init.");
+      throw new StartError(`${NO_TABLE}.`);
     }
     const reason = messageOf(error) || codeOf(error);
     throw new StartError(`PostgreSQL (DATABASE_URL) cannot be asked: ${reason.replace(/\.$/, "")}.`);

@@ -81,6 +81,28 @@ export class KnownKeys implements AccessKeys {
       this.#report("an access key was made: from now on every request needs one.");
   }
 
+  /** Looks once. Where that fails, it is reported, once, and so is that it works again. */
+  async lookOrReport(): Promise<void> {
+    const wasKnown = this.#valid !== null;
+    try {
+      await this.look();
+    } catch (error) {
+      const effect = wasKnown ? "those that are known go on" : "every request is answered 503 until they can";
+      if (!this.#failing && !this.#closed)
+        this.#report(`the access keys cannot be read (${messageOf(error)}): ${effect}.`);
+      this.#failing = true;
+      return;
+    }
+    if (!this.#failing) return;
+    this.#failing = false;
+    const effect = this.isOpen ? "every request is taken" : "every request is refused";
+    this.#report(
+      wasKnown || this.#wasMade
+        ? "the access keys can be read again."
+        : `no access key was made (razonete keys create): ${effect} until there is one.`,
+    );
+  }
+
   /** Looks again and again until it is closed. */
   watch(): void {
     const delay =
@@ -96,25 +118,7 @@ export class KnownKeys implements AccessKeys {
   }
 
   async #lookAgain(): Promise<void> {
-    const wasKnown = this.#valid !== null;
-    try {
-      await this.look();
-      if (!wasKnown && !this.#wasMade) {
-        this.#report(
-          this.isOpen
-            ? "no access key was made, so every request is taken until there is one."
-            : "no access key was made, so every request is refused until there is one (razonete keys create).",
-        );
-      }
-      if (this.#failing) this.#report("the access keys can be read again.");
-      this.#failing = false;
-    } catch (error) {
-      const effect =
-        this.#valid === null ? "every request is answered 503 until they can" : "those that are known go on";
-      if (!this.#failing && !this.#closed)
-        this.#report(`the access keys cannot be read (${messageOf(error)}): ${effect}.`);
-      this.#failing = true;
-    }
+    await this.lookOrReport();
     if (!this.#closed) this.watch();
   }
 

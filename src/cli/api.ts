@@ -9,7 +9,6 @@ import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { bounds } from "../bounds.ts";
-import { messageOf } from "../errors.ts";
 import { OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
@@ -71,9 +70,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
   let access: string[];
   try {
     // Without PostgreSQL it starts all the same, and answers nothing until it knows the keys.
-    await keys
-      ?.look()
-      .catch((error: unknown) => warn(`the access keys cannot be read yet (${messageOf(error)}).`));
+    await keys?.lookOrReport();
     const common = { address: config.address, onDefect: warn, access: keys ?? OPEN };
     server = startHttpServer(ledger, requestIdHeader === undefined ? common : { ...common, requestIdHeader });
     const create = `razonete keys create ${FIRST_KEY}`;

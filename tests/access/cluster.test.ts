@@ -137,7 +137,9 @@ describe.skipIf(serversMissing !== null)("an API", () => {
       expect(await ready.text()).toContain("the access keys are not known yet");
       await server.process.start();
       const effect = host === "127.0.0.1" ? "taken until" : "refused until";
-      await api.says(`no access key was made, so every request is ${effect} there is one`);
+      await api.says(
+        `no access key was made (razonete keys create): every request is ${effect} there is one.`,
+      );
     });
   }
 });
