@@ -8,12 +8,21 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { copyFileSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { Database } from "bun:sqlite";
 import { BookKeys, BookKeySource } from "../../src/access/book-keys.ts";
 import type { AccessKeySource, AccessKeyStore, KeptKey } from "../../src/access/kept-key.ts";
-import { KeyFile, KeyFileSource } from "../../src/access/key-file.ts";
+import { copyKeyFile, KeyFile, KeyFileSource } from "../../src/access/key-file.ts";
 import { hashOf, newToken } from "../../src/access/token.ts";
 import { StartError } from "../../src/errors.ts";
 import { migrate } from "../../src/keep/migrate.ts";
@@ -133,6 +142,16 @@ describe("in a file", () => {
     expect(bytes.includes("shop")).toBe(true);
     expect(bytes.includes(token.slice(3))).toBe(false);
     expect(bytes.includes(Buffer.from(token.slice(3), "base64url"))).toBe(false);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("made by root, it belongs to whom its folder belongs", async () => {
+    const data = dirname(path);
+    mkdirSync(data);
+    chownSync(data, 65_534, 65_534);
+    await new KeyFile(path).create(keyNamed("a"));
+    copyKeyFile(path, join(data, "copy-keys"));
+    for (const file of [path, join(data, "copy-keys")])
+      expect(statSync(file)).toMatchObject({ uid: 65_534, gid: 65_534 });
   });
 
   test("while another process writes it a server does not wait, and reads it afterwards", async () => {
