@@ -198,6 +198,11 @@ export function namesCluster(environment: Environment = process.env): boolean {
   return (environment["DATABASE_URL"] ?? "") !== "";
 }
 
+/** The folder of the data file that the environment names. */
+export function namedDataFolder(environment: Environment = process.env): string | undefined {
+  return environment["DATA_DIR"] || undefined;
+}
+
 export interface ApiConfig {
   readonly address: HttpAddress;
   readonly open: OpenSetting;

@@ -175,7 +175,7 @@ export function copyKeyFile(from: string, to: string): void {
 
 /** Only its owner may read it. Made by root, it belongs to whom the ledger belongs, whose server has to read it. */
 function createFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {

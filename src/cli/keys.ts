@@ -23,8 +23,8 @@ Keys are kept in the books of a cluster, or in a file beside the data file of an
 yet; servers may run meanwhile. What was made or revoked counts everywhere within 5 s. Nothing is ever deleted: the name of
 a key means that key for good.
 
-Without --stack or --data it takes the first that is there: the cluster of DATABASE_URL, the running stack in data/stack,
-the data file in data.
+Without --stack or --data it takes the first that is there: the cluster of DATABASE_URL, the data file of DATA_DIR, the
+running stack in data/stack, the data file in data.
 
 Scopes: ${SCOPES.join(", ")}.
 world:write is for postings from and to @world, admin is all of it.`;

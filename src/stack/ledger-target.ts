@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
+import { namedDataFolder, namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { readStackFile } from "./stack-file.ts";
 
@@ -20,8 +20,8 @@ const STACK_FOLDER = "data/stack";
 const DATA_FOLDER = "data";
 
 /**
- * The ledger that the flags name. Without flags, the first that exists of: the cluster in the environment, the stack,
- * the data file.
+ * The ledger that the flags name. Without flags, the first that there is of: the cluster in the environment, the data file
+ * of DATA_DIR, the stack, the data file.
  *
  * @returns null if there is none
  * @throws StartError if the flags contradict each other, or name a stack that does not run
@@ -32,6 +32,8 @@ export function chooseLedgerTarget({ stack, data }: LedgerTargetFlags): LedgerTa
   if (stack !== undefined) return ofStack(stack === true ? STACK_FOLDER : stack);
   if (data !== undefined) return fileTarget(data);
   if (namesCluster()) return ofEnvironment();
+  const named = namedDataFolder();
+  if (named !== undefined) return fileTarget(named);
   if (existsSync(stackFile(STACK_FOLDER))) return ofStack(STACK_FOLDER);
   const file = fileTarget();
   return existsSync(file.path) ? file : null;

@@ -143,8 +143,9 @@ describe("on a data file that is not there yet", () => {
     expect(JSON.parse(keys("list", "--json").stdout).keys).toHaveLength(2);
   });
 
-  test("without a flag, those of the folder data", () => {
+  test("without a flag, those of the folder data, or of DATA_DIR", () => {
     expect(razonete(["keys", "list"], {}, folder.path).stdout).toMatch(/\nall +valid/);
+    expect(razonete(["keys", "list"], { DATA_DIR: data }).stdout).toMatch(/\nall +valid/);
   });
 });
 
