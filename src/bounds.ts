@@ -97,6 +97,17 @@ export const bounds = {
   fence_look_milliseconds: 250,
   /** After so many of these looks without any answer to what was asked, some 2 s, an API is not ready. */
   fence_silent_looks_max: 9,
+  /** How often an API looks in the books for access keys that were made or revoked. A revoked one is refused within 5 s. */
+  access_keys_look_milliseconds: 2_000,
+  /** The same for the embedded ledger, whose keys are in a file. */
+  access_key_file_look_milliseconds: 1_000,
+  /** Between attempts to read them while that fails, and how long one may take. */
+  access_keys_retry_milliseconds: 200,
+  access_keys_answer_milliseconds_max: 1_500,
+  /** How long `razonete keys` waits for the file of another one that is just writing. */
+  access_key_file_busy_milliseconds: 5_000,
+  /** Requests a second that a key may be given. */
+  access_key_rate_max: 1_000_000,
   /** How often APIs and writer look at the settings of the servers that they rely on. */
   settings_look_milliseconds: 500,
   /** A batch whose answer was lost is sent again after this time. */
@@ -233,4 +244,11 @@ assert(
 assert(bounds.feed_pace_milliseconds < bounds.feed_patience_milliseconds);
 assert(bounds.books_statement_milliseconds_max < bounds.books_answer_milliseconds_max);
 
+// A look may come just before a key is revoked, and the next one may fail late and be done again.
+assert(
+  bounds.access_keys_look_milliseconds +
+    bounds.access_keys_answer_milliseconds_max +
+    bounds.access_keys_retry_milliseconds <
+    5_000,
+);
 assert(bounds.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

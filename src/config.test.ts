@@ -24,6 +24,7 @@ test("the defaults: this machine only, port 9999, ./data", () => {
     drainMilliseconds: 500,
     initialAccounts: true,
     keyHours: null,
+    open: "loopback",
   });
 });
 
@@ -35,6 +36,7 @@ test("a flag counts over its variable, a variable over the default, an empty var
     drainMilliseconds: 500,
     initialAccounts: true,
     keyHours: null,
+    open: "loopback",
   });
 });
 
@@ -55,7 +57,7 @@ test.each(["", " ", "my host"])(
     if (host === "") return;
     for (const read of [
       () => readServeConfig({}, { HOST: host }),
-      () => readApiConfig({ DATABASE_URL, HOST: host }),
+      () => readApiConfig({}, { DATABASE_URL, HOST: host }),
     ]) {
       expect(read).toThrow(new StartError(`the variable HOST ${reason}`));
     }

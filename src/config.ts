@@ -18,6 +18,7 @@ export interface ServeFlags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly data?: string | undefined;
+  readonly open?: boolean | undefined;
   /** False: `--no-initial-accounts`. */
   readonly initialAccounts?: boolean | undefined;
 }
@@ -30,10 +31,24 @@ export interface LedgerSettings {
   readonly keyHours: number | null;
 }
 
+/** Where requests need no access key as long as none was made, or `always`. */
+export type OpenSetting = "loopback" | "anywhere" | "always";
+
+const OPEN_SETTINGS = { "0": "loopback", "until-keys": "anywhere", "1": "always" } as const;
+const open = z
+  .enum(["0", "until-keys", "1"], "must be 0, 1 or until-keys")
+  .transform((text): OpenSetting => OPEN_SETTINGS[text]);
+
+/** @param flag that of `--open` */
+function openSetting(environment: Environment, flag?: boolean): Setting {
+  return setting(environment, "OPEN", "0", { name: "--open", text: flag === true ? "1" : undefined });
+}
+
 export interface ServeConfig extends LedgerSettings {
   readonly address: TcpAddress;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
+  readonly open: OpenSetting;
   /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
   readonly drainMilliseconds: number;
 }
@@ -50,6 +65,7 @@ const serveSettings = z.object({
   PORT: integer(0, 65_535),
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
+  OPEN: open,
   ...ledgerSettings,
 });
 
@@ -74,6 +90,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
+    OPEN: openSetting(environment, flags.open),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   };
   const settings = parse(serveSettings, given);
@@ -81,6 +98,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
   return {
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
+    open: settings.OPEN,
     drainMilliseconds: DRAIN_MS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
@@ -180,8 +198,14 @@ export function namesCluster(environment: Environment = process.env): boolean {
   return (environment["DATABASE_URL"] ?? "") !== "";
 }
 
+/** The folder of the data file that the environment names. */
+export function namedDataFolder(environment: Environment = process.env): string | undefined {
+  return environment["DATA_DIR"] || undefined;
+}
+
 export interface ApiConfig {
   readonly address: HttpAddress;
+  readonly open: OpenSetting;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
@@ -199,13 +223,17 @@ const apiSettings = z.object({
   PORT: integer(0, 65_535),
   SOCKET: z.string(),
   DRAIN_MS: integer(0, 60_000),
+  OPEN: open,
   DURABILITY: durability,
   OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
   REQUEST_ID_HEADER: z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header"),
 });
 
 /** @throws StartError that names every setting that is wrong */
-export function readApiConfig(environment: Environment = process.env): ApiConfig {
+export function readApiConfig(
+  flags: Pick<ServeFlags, "open"> = {},
+  environment: Environment = process.env,
+): ApiConfig {
   const given = {
     ...serverSettings(environment),
     HOST: setting(environment, "HOST", SERVE_DEFAULTS.HOST),
@@ -213,6 +241,7 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
     SOCKET: setting(environment, "SOCKET"),
     // Long enough for a balancer that checks /readyz every 200 ms to see it fail twice.
     DRAIN_MS: setting(environment, "DRAIN_MS", "1000"),
+    OPEN: openSetting(environment, flags.open),
     DURABILITY: setting(environment, "DURABILITY", "strict"),
     OUTBOX_BATCHES_MAX: setting(environment, "OUTBOX_BATCHES_MAX", "100000"),
     REQUEST_ID_HEADER: setting(environment, "REQUEST_ID_HEADER"),
@@ -222,6 +251,7 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
   const tcp = { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from };
   return {
     address: socket === "" ? tcp : { socket },
+    open: settings.OPEN,
     databaseUrl: settings.DATABASE_URL,
     redisUrl: settings.REDIS_URL,
     natsUrl: settings.NATS_URL,

@@ -3,6 +3,8 @@ import type { AccessKey } from "./access-key.ts";
 /**
  * The keys that a server takes. It holds them in memory, so that checking one asks nobody, and known keys go on while
  * their store is away. A revoked or expired one is refused within 5 s.
+ *
+ * `isOpen` and `find` throw LedgerUnavailable as long as the store could not be read since the start.
  */
 export interface AccessKeys {
   /** Whether every request is allowed without a key: none was ever made, or the server was told so. */

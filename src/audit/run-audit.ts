@@ -1,4 +1,4 @@
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { formatHeads, type JournalHead, parseHeads } from "../ledger/journal.ts";
 import { auditCluster } from "./audit-cluster.ts";
 import type { AuditOptions } from "./audit-options.ts";
@@ -6,10 +6,10 @@ import { auditFile } from "./embedded/audit-file.ts";
 import { ProgressBar } from "./progress.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { describeReport } from "./report/report-text.ts";
-import { chooseAuditTarget, type AuditTarget, type AuditTargetFlags } from "./audit-target.ts";
+import { chooseLedgerTarget, type LedgerTarget, type LedgerTargetFlags } from "../stack/ledger-target.ts";
 import { CANNOT_AUDIT } from "./unreachable-server.ts";
 
-export interface AuditFlags extends AuditTargetFlags {
+export interface AuditFlags extends LedgerTargetFlags {
   readonly json?: boolean;
   /** Prints where the journal ends, to be noted elsewhere. */
   readonly head?: boolean;
@@ -25,7 +25,7 @@ export interface AuditFlags extends AuditTargetFlags {
  */
 export async function runAudit(flags: AuditFlags): Promise<boolean> {
   const since = flags.since === undefined ? null : headsIn(flags.since);
-  const target = chooseAuditTarget(flags);
+  const target = chooseTarget(flags);
   const progress = new ProgressBar();
   let report: AuditReport;
   try {
@@ -42,6 +42,22 @@ export async function runAudit(flags: AuditFlags): Promise<boolean> {
   return report.agreed;
 }
 
+/** @throws StartError with exit code 2 if there is nothing to audit */
+function chooseTarget(flags: LedgerTargetFlags): LedgerTarget {
+  let target: LedgerTarget | null;
+  try {
+    target = chooseLedgerTarget(flags);
+  } catch (error) {
+    throw new StartError(messageOf(error), CANNOT_AUDIT);
+  }
+  if (target !== null) return target;
+  throw new StartError(
+    "there is nothing to audit here: set DATABASE_URL (REDIS_URL, NATS_URL) for a cluster, or give --stack <folder> " +
+      "for a running stack, or --data <folder> for a data file.",
+    CANNOT_AUDIT,
+  );
+}
+
 /** @throws StartError with exit code 2 if the text is not what `--head` prints */
 function headsIn(text: string): readonly JournalHead[] {
   const heads = parseHeads(text);
@@ -52,7 +68,7 @@ function headsIn(text: string): readonly JournalHead[] {
   );
 }
 
-function audit(target: AuditTarget, options: AuditOptions): Promise<AuditReport> {
+function audit(target: LedgerTarget, options: AuditOptions): Promise<AuditReport> {
   switch (target.type) {
     case "cluster":
       return auditCluster({ ...target.servers, ...options });

@@ -1,18 +1,24 @@
 import { Command } from "commander";
+import { OPEN } from "../access/access-keys.ts";
+import { BookKeySource } from "../access/book-keys.ts";
+import { KnownKeys } from "../access/known-keys.ts";
+import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, readApiConfig } from "../config.ts";
+import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { bounds } from "../bounds.ts";
+import { OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
-import { reachableFromOutside, runServer } from "./run-server.ts";
+import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
 
 export function apiCommand(): Command {
   return new Command("api")
     .description("serve the ledger of a cluster: one of its APIs, behind a balancer")
+    .option("--open", `${OPEN_OPTION} (OPEN=1)`)
     .addHelpText(
       "after",
       [
@@ -28,9 +34,10 @@ export function apiCommand(): Command {
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
+        ...OPEN_VARIABLE,
       ].join("\n"),
     )
-    .action(async () => serveApi(readApiConfig()));
+    .action(async (flags: Pick<ServeFlags, "open">) => serveApi(readApiConfig(flags)));
 }
 
 async function serveApi(config: ApiConfig): Promise<void> {
@@ -53,20 +60,34 @@ async function serveApi(config: ApiConfig): Promise<void> {
     balancerResends,
     onOutage: warn,
   });
+  const keys = config.open === "always" ? null : keysOf(url);
   const close = async (): Promise<void> => {
+    keys?.close();
     await ledger.close();
     await Promise.all([feed.close(), books.close()]);
   };
-  let server: HttpServer;
+  let server: HttpServer | null = null;
+  let access: string[];
   try {
-    const common = { address: config.address, onDefect: warn };
+    // Without PostgreSQL it starts all the same, and answers nothing until it knows the keys.
+    await keys?.lookOrReport();
+    const common = { address: config.address, onDefect: warn, access: keys ?? OPEN };
     server = startHttpServer(ledger, requestIdHeader === undefined ? common : { ...common, requestIdHeader });
+    const create = `razonete keys create ${FIRST_KEY}`;
+    access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
+    await server?.stop();
     await close();
     throw error;
   }
-  const banner = [`Razonete API listens on ${server.url}`, ...reachableFromOutside(server, config.address)];
+  keys?.watch();
+  const banner = [`Razonete API listens on ${server.url}`, ...access];
   await runServer(server, banner.join("\n"), config.drainMilliseconds, close);
+}
+
+function keysOf(databaseUrl: string): KnownKeys {
+  const source = new BookKeySource(databaseUrl);
+  return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
 }
 
 function warn(message: string): void {

@@ -13,8 +13,8 @@ place that who changes the ledger cannot change:
   razonete audit --head > head.txt
   razonete audit --since "$(cat head.txt)"
 
-Without an option it takes the first that is there: the cluster of DATABASE_URL, REDIS_URL and NATS_URL, the running
-stack in data/stack, the data file in data.
+Without an option it takes the first that is there: the cluster of DATABASE_URL, REDIS_URL and NATS_URL, the data file of
+DATA_DIR, the running stack in data/stack, the data file in data.
 
 Exit code: 0 where all agrees, 1 where something does not, 2 where it could not look.`;
 

@@ -7,6 +7,7 @@ import { type Commands, LEDGER, runProgram } from "./run-program.ts";
 const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
   ["init", async () => (await import("./init.ts")).initCommand()],
+  ["keys", async () => (await import("./keys.ts")).keysCommand()],
   ["backup", async () => (await import("./backup.ts")).backupCommand()],
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],

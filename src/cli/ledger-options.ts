@@ -3,6 +3,15 @@ import { bounds } from "../bounds.ts";
 /** What the help says of `--no-initial-accounts`. */
 export const NO_INITIAL_ACCOUNTS = "begin without the contest's accounts 1 to 5; those that are there stay";
 
+/** What the help says of `--open`. */
+export const OPEN_OPTION = "ask for no access key, wherever it listens";
+
+/** What the help says of the variable OPEN. */
+export const OPEN_VARIABLE: readonly string[] = [
+  "  OPEN               who needs no access key: 0, nobody, but everyone on loopback or a unix socket until the first",
+  "                     key is made (default); until-keys, everyone everywhere until then; 1, everyone for good",
+];
+
 /** What the help says of the variables that a ledger of either shape has. */
 export const LEDGER_VARIABLES: readonly string[] = [
   "  INITIAL_ACCOUNTS   none begins without the contest's accounts 1 to 5, which have credit limits (default contest);",

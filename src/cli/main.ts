@@ -5,6 +5,7 @@ const COMMANDS: Commands = new Map([
   ["serve", async () => (await import("./serve.ts")).serveCommand()],
   ["stack", async () => (await import("./stack.ts")).stackCommand()],
   ["init", async () => (await import("./init.ts")).initCommand()],
+  ["keys", async () => (await import("./keys.ts")).keysCommand()],
   ["backup", async () => (await import("./backup.ts")).backupCommand()],
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { Reach } from "../access/start-rules.ts";
 import type { HttpAddress, HttpServer } from "../http/server.ts";
 import { watchOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
@@ -36,11 +37,9 @@ export async function runServer(
   process.exit(0);
 }
 
-/** For the banner: a warning where other machines can reach the server, otherwise nothing. */
-export function reachableFromOutside(server: HttpServer, address: HttpAddress): string[] {
-  if (server.onlyThisMachine || "socket" in address) return [];
-  return [
-    `Other machines can reach it: its host, ${address.host}, comes from ${address.hostFrom ?? "the caller"}. ` +
-      `There is no authentication: whoever reaches it can change every balance.`,
-  ];
+/** Who can reach the server. */
+export function reachOf({ onlyThisMachine }: HttpServer, address: HttpAddress): Reach {
+  const host =
+    "socket" in address ? address.socket : `${address.host}, comes from ${address.hostFrom ?? "the caller"}`;
+  return { onlyThisMachine, host };
 }

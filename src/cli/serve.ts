@@ -1,12 +1,18 @@
+import { dirname } from "node:path";
 import { Command } from "commander";
+import { OPEN } from "../access/access-keys.ts";
+import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
+import { KnownKeys } from "../access/known-keys.ts";
+import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS } from "./ledger-options.ts";
+import { shellWord } from "../stack/shell-word.ts";
+import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
-import { reachableFromOutside, runServer } from "./run-server.ts";
+import { reachOf, runServer } from "./run-server.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -17,6 +23,7 @@ export function serveCommand(): Command {
     )
     .option("--port <number>", `port to listen on, 0 for a free one (PORT, default ${SERVE_DEFAULTS.PORT})`)
     .option("--data <folder>", `folder of the data file (DATA_DIR, default ${SERVE_DEFAULTS.DATA_DIR})`)
+    .option("--open", `${OPEN_OPTION} (OPEN=1)`)
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
     .addHelpText(
       "after",
@@ -24,6 +31,7 @@ export function serveCommand(): Command {
         "",
         "The names in capitals are environment variables; a flag counts over its variable. There are also:",
         "  DRAIN_MS           how long /readyz says 503 before a stop takes no more connections (default 500)",
+        ...OPEN_VARIABLE,
         ...LEDGER_VARIABLES,
       ].join("\n"),
     )
@@ -34,25 +42,37 @@ async function serve(config: ServeConfig): Promise<void> {
   requireOpenFiles(bounds.open_files_min);
   const { dataFile: file, initialAccounts, keyHours } = config;
   const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
-  let server: HttpServer;
-  try {
-    server = startHttpServer(ledger, { address: config.address, onDefect: warn });
-  } catch (error) {
+  const keys = config.open === "always" ? null : keysOf(file);
+  const close = async (): Promise<void> => {
+    keys?.close();
     await ledger.close();
+  };
+  let server: HttpServer | null = null;
+  let access: string[];
+  try {
+    await keys?.look();
+    server = startHttpServer(ledger, { address: config.address, onDefect: warn, access: keys ?? OPEN });
+    const create = `razonete keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
+    access = decideAccess(keys, config.open, reachOf(server, config.address), create);
+  } catch (error) {
+    await server?.stop();
+    await close();
     throw error;
   }
+  keys?.watch();
   const hasInitial = (await ledger.account("1")) !== null;
-  await runServer(server, banner(server, config, hasInitial), config.drainMilliseconds, () => ledger.close());
+  const banner = [
+    `Razonete listens on ${server.url}`,
+    `Data, durable:      ${file}`,
+    ...access,
+    ...firstSteps(server.url, hasInitial, keys?.isOpen === false),
+  ].join("\n");
+  await runServer(server, banner, config.drainMilliseconds, close);
 }
 
-function banner(server: HttpServer, { address, dataFile }: ServeConfig, hasInitial: boolean): string {
-  const { url } = server;
-  return [
-    `Razonete listens on ${url}`,
-    ...reachableFromOutside(server, address),
-    `Data, durable:      ${dataFile}`,
-    ...firstSteps(url, hasInitial),
-  ].join("\n");
+function keysOf(dataFile: string): KnownKeys {
+  const source = new KeyFileSource(keyFileOf(dataFile));
+  return new KnownKeys({ source, lookMilliseconds: bounds.access_key_file_look_milliseconds, report: warn });
 }
 
 function warn(message: string): void {

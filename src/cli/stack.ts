@@ -3,6 +3,7 @@ import { StartError } from "../errors.ts";
 import { environmentOfStack } from "../config.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
+import { shellWord } from "../stack/shell-word.ts";
 import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
@@ -88,12 +89,8 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
 
 /** How to start the same stack with a restore first, for a shell. */
 function restoreCommand(given: readonly string[]): string {
-  const flags = given.filter((flag) => !FLAGS_OF_ONE_START.includes(flag)).map(quoted);
+  const flags = given.filter((flag) => !FLAGS_OF_ONE_START.includes(flag)).map(shellWord);
   return ["npm run stack --", ...flags, "--restore"].join(" ");
-}
-
-function quoted(text: string): string {
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function integer(min: number, max: number): (text: string) => number {

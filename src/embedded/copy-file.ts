@@ -2,6 +2,7 @@ import { constants, Database } from "bun:sqlite";
 import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { copyKeyFile, keyFileOf } from "../access/key-file.ts";
 import { messageOf, StartError } from "../errors.ts";
 import {
   damaged,
@@ -29,7 +30,8 @@ export interface RestoredFile extends CopiedFile {
 
 /**
  * Copies a ledger's file into a new one, also while a ledger uses it, and after a crash. The copy is of one moment, has
- * no log, is checked, and is on disk when this returns. Killed before, it leaves at most `<to>.partial`.
+ * no log, is checked, and is on disk when this returns. Access keys are copied beside it. Killed
+ * before, it leaves at most `<to>.partial` and those.
  *
  * @throws StartError if there is no whole ledger, or `to` exists or cannot be written
  */
@@ -38,7 +40,7 @@ export function backUpFile(path: string, to: string): CopiedFile {
   const target = resolve(to);
   if (target.startsWith(`${resolve(path)}-`))
     throw new StartError(`${target} is a name of the ledger's own: give another --to.`);
-  for (const taken of [target, `${target}-wal`]) {
+  for (const taken of [target, `${target}-wal`, keyFileOf(target)]) {
     if (existsSync(taken))
       throw new StartError(`${taken} exists already: give another --to, or remove it first.`);
   }
@@ -52,6 +54,8 @@ export function backUpFile(path: string, to: string): CopiedFile {
   try {
     const partial = `${target}.partial`;
     const copied = copyChecked(file, lock === null, partial);
+    // First the keys: a copy without those that it had would be open to everyone.
+    copyKeyFile(keyFileOf(file), keyFileOf(target));
     renameSync(partial, target);
     syncFile(dirname(target));
     return copied;
@@ -92,6 +96,8 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
     }
     attemptIn(folder, () => {
       for (const name of old) keep(name, before);
+      // Those that are there stay: some may have been revoked since.
+      if (!existsSync(keyFileOf(file))) copyKeyFile(keyFileOf(source), keyFileOf(file));
       // From here on the new file is the ledger. The old log does not fit it, which every start sees.
       renameSync(unfinished, file);
       syncFile(folder);

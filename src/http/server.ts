@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { isIP } from "node:net";
+import { type AccessKeys, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
@@ -27,6 +28,8 @@ export interface HttpOptions {
    * writes the same id. Nobody else may be able to set this header.
    */
   readonly requestIdHeader?: string;
+  /** Who may use it; by default everyone. */
+  readonly access?: AccessKeys;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -57,9 +60,10 @@ const DEFECT: Problem = { name: "internal-error", detail: "Report this with what
  * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
+  const { access = OPEN } = options;
   let draining = false;
   const readiness = (): Readiness =>
-    draining ? { ready: false, reason: "this one is stopping" } : ledger.readiness();
+    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => server.pendingRequests);
   const routes: Record<string, Handler> = {};
@@ -82,6 +86,16 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
       clearTimeout(forced);
     },
   };
+}
+
+/** @returns null if it is known which keys it takes */
+function unknownKeys(access: AccessKeys): Readiness | null {
+  try {
+    void access.isOpen;
+    return null;
+  } catch (error) {
+    return { ready: false, reason: messageOf(error) };
+  }
 }
 
 function listen(

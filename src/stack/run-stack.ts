@@ -1,7 +1,9 @@
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
+import { describeAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { firstSteps } from "../first-steps.ts";
+import { connectPostgres } from "../keep/postgres-client.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
@@ -16,6 +18,7 @@ import {
   type StackPlan,
 } from "./stack-plan.ts";
 import { PROGRAM_NAMES } from "./server-programs.ts";
+import { shellWord } from "./shell-word.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
 
@@ -113,8 +116,16 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       say(
         `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
       );
-      const steps = firstSteps(plan.url, await hasInitialAccounts(plan.url));
-      for (const line of [...stack.describe(), ...steps, "Ctrl-C stops everything; the data stays."])
+      const { hasInitialAccounts, hasKeys } = await lookIntoBooks(plan.databaseUrl);
+      const create = `npm run razonete -- keys create --stack ${shellWord(folder.path)} ${FIRST_KEY}`;
+      const access = describeAccess(hasKeys, create);
+      const steps = firstSteps(plan.url, hasInitialAccounts, hasKeys);
+      for (const line of [
+        ...stack.describe(),
+        ...access,
+        ...steps,
+        "Ctrl-C stops everything; the data stays.",
+      ])
         say(line);
       await aborted(signals.stop);
       return 0;
@@ -151,12 +162,19 @@ function maintenanceLines({ databaseUrl, redisUrl, natsUrl }: StackPlan): string
   ];
 }
 
-/** The data may be from before the option was given, or the other way round: so the ledger is asked. */
-async function hasInitialAccounts(url: string): Promise<boolean> {
+/** The data may be from before the option was given, or the other way round: so the books are asked. */
+async function lookIntoBooks(url: string): Promise<{ hasInitialAccounts: boolean; hasKeys: boolean }> {
+  const sql = connectPostgres({ url, name: "razonete stack", connections_max: 1 });
+  const nothing = { hasInitialAccounts: false, hasKeys: false };
   try {
-    return (await fetch(`${url}/v1/accounts/1`)).ok;
+    const [found] = await sql<(typeof nothing)[]>`
+      SELECT EXISTS (SELECT FROM accounts WHERE account = '1') AS "hasInitialAccounts",
+        EXISTS (SELECT FROM access_keys) AS "hasKeys"`;
+    return found ?? nothing;
   } catch {
-    return false;
+    return nothing;
+  } finally {
+    await sql.end({ timeout: 1 });
   }
 }
 

@@ -56,6 +56,7 @@ test("says its version, and has the commands of servers alone", () => {
   expect(commands).toEqual([
     "serve",
     "init",
+    "keys",
     "backup",
     "restore",
     "rebuild",

@@ -109,7 +109,7 @@ describe("a start that cannot be", () => {
 
 describe("who can reach it is said at the start", () => {
   const WARNING =
-    /Other machines can reach it: its host, (\S+), comes from (.+)\. There is no authentication/;
+    /Other machines can reach it: its host, (\S+), comes from (.+)\.\nOpen, as it was told: .* whoever reaches it can/;
 
   for (const [host, said] of [
     ["0.0.0.0", true],
@@ -122,9 +122,12 @@ describe("who can reach it is said at the start", () => {
       using folder = temporaryFolder();
       await using byVariable = await startServer({
         data: join(folder.path, "a"),
-        environment: { HOST: host },
+        environment: { HOST: host, OPEN: "1" },
       });
-      await using byFlag = await startServer({ data: join(folder.path, "b"), flags: ["--host", host] });
+      await using byFlag = await startServer({
+        data: join(folder.path, "b"),
+        flags: ["--host", host, "--open"],
+      });
       await Promise.all([byVariable.stop(), byFlag.stop()]);
       const warnings = [byVariable, byFlag].map((server) => WARNING.exec(server.output().stdout)?.slice(1));
       expect(warnings).toEqual(

@@ -1,7 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { Books } from "../../src/keep/books.ts";
 import { Divergence } from "../../src/keep/divergence.ts";
-import { migrate, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
+import { migrate, MIGRATIONS, SCHEMA_VERSION } from "../../src/keep/migrate.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { journalHash } from "../../src/ledger/journal.ts";
 import { journalFaults, journalOf } from "../support/kept-journal.ts";
@@ -13,12 +13,15 @@ import { page } from "./support/pages.ts";
 
 setDefaultTimeout(60_000);
 
+/** Those before the first were other programs'. */
+const ALL_VERSIONS = MIGRATIONS.map((_, index) => SCHEMA_VERSION - MIGRATIONS.length + 1 + index);
+
 describe.skipIf(serversMissing !== null)("the books", () => {
   const setup = booksUnderTest();
 
   test("migrating again changes nothing; a newer schema is refused in one sentence", async () => {
     await migrate(setup.sql);
-    expect(await versionsOf(setup.sql)).toEqual([SCHEMA_VERSION]);
+    expect(await versionsOf(setup.sql)).toEqual(ALL_VERSIONS);
     await setup.sql`INSERT INTO migrations (version) VALUES (99)`;
     expect(migrate(setup.sql)).rejects.toThrow(
       `the books have schema version 99, this program knows versions up to ${SCHEMA_VERSION}: start the newer program that wrote them.`,
@@ -44,8 +47,39 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     });
   }
 
+  test("books of each version since the first are brought up to date, with what is in them", async () => {
+    for (const [index, version] of ALL_VERSIONS.entries()) {
+      const old = connectPostgres({
+        url: await setup.server.createDatabase(),
+        name: "old",
+        connections_max: 1,
+      });
+      await old`CREATE TABLE migrations (version integer PRIMARY KEY, applied_at timestamptz DEFAULT now())`;
+      for (const [at, migration] of MIGRATIONS.slice(0, index + 1).entries()) {
+        await old.unsafe(migration);
+        await old`INSERT INTO migrations (version) VALUES (${(ALL_VERSIONS[0] ?? 0) + at})`;
+      }
+      await old`INSERT INTO system (epoch, shards, loaded) VALUES (${`of ${version}`}, 1, true)`;
+      await migrate(old);
+      expect(await versionsOf(old)).toEqual(ALL_VERSIONS);
+      expect(await old`SELECT epoch, loaded FROM system`).toMatchObject([
+        { epoch: `of ${version}`, loaded: true },
+      ]);
+      expect(await tablesOf(old)).toEqual(await tablesOf(setup.sql));
+      await old.end();
+    }
+  });
+
+  async function tablesOf(database: Sql): Promise<object[]> {
+    return [
+      ...(await database`
+        SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'
+        ORDER BY table_name, column_name`),
+    ];
+  }
+
   async function versionsOf(database: Sql): Promise<number[]> {
-    return (await database<{ version: number }[]>`SELECT version FROM migrations`).map(
+    return (await database<{ version: number }[]>`SELECT version FROM migrations ORDER BY version`).map(
       ({ version }) => version,
     );
   }
@@ -54,7 +88,7 @@ describe.skipIf(serversMissing !== null)("the books", () => {
     const fresh = await setup.server.createDatabase();
     const both = [1, 2].map((name) => connectPostgres({ url: fresh, name: `m${name}`, connections_max: 1 }));
     await Promise.all(both.map((each) => migrate(each)));
-    expect(await Promise.all(both.map(versionsOf))).toEqual([[SCHEMA_VERSION], [SCHEMA_VERSION]]);
+    expect(await Promise.all(both.map(versionsOf))).toEqual([ALL_VERSIONS, ALL_VERSIONS]);
     await Promise.all(both.map((each) => each.end()));
   });
 

@@ -23,6 +23,7 @@ const service = z.object({
   command: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
   volumes: z.array(z.string()).default([]),
+  ports: z.array(z.string()).default([]),
   depends_on: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).default([]),
 });
 const compose = z
@@ -147,12 +148,15 @@ test("hands our own processes the same settings, but for where an API listens", 
   });
   const addressless = (environment: Readonly<Record<string, string>>): string[] =>
     Object.keys(environment)
-      .filter((name) => !["SOCKET", "HOST", "PORT", ...settings].includes(name))
+      .filter((name) => !["SOCKET", "HOST", "PORT", "OPEN", ...settings].includes(name))
       .toSorted();
   for (const { name, kind, environment } of processes) {
     if (kind !== "api" && kind !== "writer" && kind !== "init") continue;
     expect(addressless(serviceOf(name).environment)).toEqual(addressless(environment));
   }
+  // Only this machine reaches the published port, but the APIs listen where they cannot know that.
+  expect(serviceOf("haproxy").ports).toEqual(["127.0.0.1:${RAZONETE_PORT:-9999}:9999"]);
+  expect(serviceOf("api-1").environment["OPEN"]).toBe("${RAZONETE_OPEN:-until-keys}");
   const [api] = plan.apis;
   for (const name of ["DRAIN_MS", "REQUEST_ID_HEADER"]) {
     expect(serviceOf("api-1").environment[name]).toBe(api?.environment[name] ?? "");

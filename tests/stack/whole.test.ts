@@ -68,6 +68,34 @@ describe.skipIf(serversMissing !== null)("razonete stack", () => {
     await eventually("the books have it", async () => (await books(stack)).entries === now);
   });
 
+  test("without an access key it is open, and says so; the first one, made while it runs, closes every API", async () => {
+    using folder = temporaryFolder();
+    const data = join(folder.path, "data");
+    {
+      await using stack = await startStack({ data, real: true });
+      expect(stack.output()).toContain("Accounts 1 to 5, with overdrafts");
+      const [, command = ""] =
+        /\nOpen: no access key was made, .*\n {2}npm run razonete -- (keys create .*)\n/.exec(
+          stack.output(),
+        ) ?? [];
+      const main = join(import.meta.dir, "../../src/cli/main.ts");
+      const made = Bun.spawnSync([process.execPath, main, ...command.split(" ")], { stderr: "pipe" });
+      expect(made.stderr.toString()).toBe("");
+      expect(made.stdout.toString()).toContain(`Made the access key admin for the stack in ${data}.`);
+      for (const api of ["api-1", "api-2"]) {
+        const log = Bun.file(join(data, "logs", `${api}.log`));
+        const said = async () =>
+          (await log.text()).includes("an access key was made: from now on every request");
+        await eventually(`${api} is closed`, said, () => "", 5_000);
+      }
+      expect(await stack.stop()).toBe(0);
+    }
+    await using stack = await startStack({ data, real: true });
+    expect(stack.output()).toContain("\nRequests need an access key");
+    expect(stack.output()).toContain('\n  curl -H "Authorization: Bearer $KEY" -d ');
+    expect(stack.output()).toContain("Accounts 1 to 5, with overdrafts");
+  });
+
   test("says what is wrong with its flags", async () => {
     for (const [flag, value, bounds] of [
       ["--apis", "9", "1 to 8"],
