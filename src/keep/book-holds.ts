@@ -4,7 +4,7 @@ import type { HoldFilter, Listed, ListPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { isOwnHold } from "../ledger/own-accounts.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
-import { fillOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
+import { fewAccounts, fillOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { formatReached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
@@ -72,25 +72,27 @@ export async function readHold(sql: Queryable, id: EventId): Promise<Hold | null
 }
 
 /** Newest first; keys say how far each shard was read, see {@link Reached}. */
-export function listHolds(sql: Queryable, filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
-  if (filter.idBeginning === "") return readHolds(sql, filter, page);
+export async function listHolds(sql: Queryable, filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
+  const { idBeginning, account } = filter;
+  if (idBeginning === "") return readHolds(sql, filter, null, page);
+  const accounts = account === null ? await fewAccounts(sql, idBeginning) : null;
   return fillOwn(
     page,
-    (part) => readHolds(sql, filter, part),
-    (hold) => isOwnHold(filter.idBeginning, hold),
+    (part) => readHolds(sql, filter, accounts, part),
+    (hold) => isOwnHold(idBeginning, hold),
   );
 }
 
-/** With a beginning of ids some may be of other accounts. */
+/** @param ofAccounts of these only, some of them perhaps for others; `null`: whatever the ids begin with */
 async function readHolds(
   sql: Queryable,
-  { idBeginning, account, state }: HoldFilter,
+  { account, state }: HoldFilter,
+  ofAccounts: Parameters<typeof reachedAccounts>[1] | null,
   { count, after }: ListPage,
 ): Promise<Listed<Hold>> {
   const reached = await reachedIn(sql, { account, fromTime: null, beforeTime: null }, after);
   if (reached === null) return { items: [], next: null };
-  const isOfAll = idBeginning === "" || account !== null;
-  const accounts = isOfAll ? null : await reachedAccounts(sql, idBeginning, reached);
+  const accounts = ofAccounts === null ? null : await reachedAccounts(sql, ofAccounts, reached);
   const from = accounts === null ? reachedRows(sql, reached) : reachedAccountRows(sql, accounts);
   const rows = await sql<HoldRow[]>`
     SELECT ${holdColumns(sql)}

@@ -6,7 +6,7 @@ import { placeOfEvent } from "../ledger/event-id.ts";
 import { isOwnTransaction } from "../ledger/own-accounts.ts";
 import type { EventId, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
-import { fillOwn, isOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
+import { fewAccounts, fillOwn, isOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { formatReached, type Reached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
@@ -66,7 +66,7 @@ export function listTransactions(
   page: ListPage,
 ): Promise<Listed<Transaction>> {
   const { idBeginning, reference, account } = filter;
-  const isOwnOne = (transaction: Transaction) => isOwnTransaction(idBeginning, transaction);
+  const isOwnOne = (one: Transaction) => isOwnTransaction(idBeginning, one);
   const read =
     reference !== null
       ? (part: ListPage) => byReference(sql, filter, reference, part)
@@ -74,7 +74,7 @@ export function listTransactions(
         ? (part: ListPage) => byAccount(sql, filter, account, part)
         : null;
   if (idBeginning === "") return read?.(page) ?? fromJournal(sql, filter, page);
-  return fillOwn(page, read ?? ((part) => ownTransactions(sql, filter, part)), isOwnOne);
+  return read === null ? listOwn(sql, filter, page) : fillOwn(page, read, isOwnOne);
 }
 
 /** A transaction's event, with its place. */
@@ -114,22 +114,33 @@ async function byReference(
   return listed(rows, count, (items) => formatReached(reachedAfter(reached, items)));
 }
 
-/** The same, of the accounts with one beginning; some of the transactions may be of others as well. */
-async function ownTransactions(
+/** Of the accounts with one beginning. */
+async function listOwn(
   sql: Queryable,
   filter: TransactionFilter,
+  page: ListPage,
+): Promise<Listed<Transaction>> {
+  const accounts = await fewAccounts(sql, filter.idBeginning);
+  if (accounts === null) return fromJournal(sql, filter, page);
+  const isOwnOne = (one: Transaction) => isOwnTransaction(filter.idBeginning, one);
+  return fillOwn(page, (part) => byAccounts(sql, filter, accounts, part), isOwnOne);
+}
+
+/** Of these; some may be of others as well. Keys say how far each shard was read, see {@link Reached}. */
+async function byAccounts(
+  sql: Queryable,
+  { fromTime, beforeTime }: TransactionFilter,
+  accounts: Parameters<typeof reachedAccounts>[1],
   { count, after }: ListPage,
 ): Promise<Listed<Transaction>> {
-  const { fromTime, beforeTime, idBeginning } = filter;
   const reached = await reachedIn(sql, { account: null, fromTime, beforeTime }, after);
   if (reached === null) return NONE;
-  const accounts = await reachedAccounts(sql, idBeginning, reached);
-  if (accounts === null) return fromJournal(sql, filter, { count, after });
+  const reachedEach = await reachedAccounts(sql, accounts, reached);
   // Of the entries that a transaction made of an account, the first. An entry may be somewhat later than its transaction.
   const rows = await sql<(EventRow & { readonly time: Micros })[]>`
     SELECT q.*, j.events[q.event + 1] AS text
     FROM (
-      SELECT DISTINCT e.time, e.shard, e.g, e.event FROM ${reachedAccountRows(sql, accounts)}
+      SELECT DISTINCT e.time, e.shard, e.g, e.event FROM ${reachedAccountRows(sql, reachedEach)}
       CROSS JOIN LATERAL (
         SELECT e.shard, e.g, e.event, coalesce(e.decided_at, e.time) AS time FROM entries AS e
         WHERE e.account = p.account AND (e.g, e.event) < (p.g, p.event) AND e.g >= p.from_g

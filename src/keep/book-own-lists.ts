@@ -20,16 +20,21 @@ interface ReachedAccount extends Omit<Reached, "shard"> {
   readonly time: Micros | null;
 }
 
+type OwnAccount = Pick<ReachedAccount, "account" | "seq">;
+
 /** The accounts that begin so; `null` if they are many. */
+export async function fewAccounts(sql: Queryable, beginning: string): Promise<readonly OwnAccount[] | null> {
+  const max = bounds.list_own_accounts_max;
+  const accounts = await sql<OwnAccount[]>`
+    SELECT account, seq FROM accounts WHERE ${isOwn(sql, sql`account`, beginning)} ORDER BY account LIMIT ${max + 1}`;
+  return accounts.length > max ? null : accounts;
+}
+
 export async function reachedAccounts(
   sql: Queryable,
-  beginning: string,
+  accounts: readonly OwnAccount[],
   reached: readonly Reached[],
-): Promise<ReachedAccount[] | null> {
-  const max = bounds.list_own_accounts_max;
-  const accounts = await sql<{ account: AccountId; seq: number }[]>`
-    SELECT account, seq FROM accounts WHERE ${isOwn(sql, sql`account`, beginning)} ORDER BY account LIMIT ${max + 1}`;
-  if (accounts.length > max) return null;
+): Promise<ReachedAccount[]> {
   const times = await sql<{ shard: number; time: Micros | null }[]>`
     SELECT p.shard, j.time FROM ${reachedRows(sql, reached)} LEFT JOIN journal AS j ON j.shard = p.shard AND j.g = p.g`;
   return accounts.flatMap(({ account, seq }) => {
