@@ -22,6 +22,7 @@ test("the defaults: this machine only, port 9999, ./data", () => {
     },
     dataFile: resolve("data/razonete.db"),
     drainMilliseconds: 500,
+    ratePerAddress: null,
     initialAccounts: true,
     keyHours: null,
   });
@@ -33,6 +34,7 @@ test("a flag counts over its variable, a variable over the default, an empty var
     address: { host: "0.0.0.0", hostFrom: "the variable HOST", port: 2000, portFrom: "--port" },
     dataFile: "/var/lib/razonete/razonete.db",
     drainMilliseconds: 500,
+    ratePerAddress: null,
     initialAccounts: true,
     keyHours: null,
   });

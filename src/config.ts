@@ -36,6 +36,8 @@ export interface ServeConfig extends LedgerSettings {
   readonly dataFile: string;
   /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
   readonly drainMilliseconds: number;
+  /** Requests a second; see `Limits`. */
+  readonly ratePerAddress: number | null;
 }
 
 export const SERVE_DEFAULTS = { HOST: "127.0.0.1", PORT: "9999", DATA_DIR: "data", DRAIN_MS: "500" } as const;
@@ -50,6 +52,7 @@ const serveSettings = z.object({
   PORT: integer(0, 65_535),
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
+  RATE_PER_ADDRESS: optionalInteger(0, 1_000_000),
   ...ledgerSettings,
 });
 
@@ -74,6 +77,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
+    RATE_PER_ADDRESS: setting(environment, "RATE_PER_ADDRESS"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   };
   const settings = parse(serveSettings, given);
@@ -82,6 +86,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
+    ratePerAddress: settings.RATE_PER_ADDRESS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
   };

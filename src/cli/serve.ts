@@ -24,6 +24,8 @@ export function serveCommand(): Command {
         "",
         "The names in capitals are environment variables; a flag counts over its variable. There are also:",
         "  DRAIN_MS           how long /readyz says 503 before a stop takes no more connections (default 500)",
+        "  RATE_PER_ADDRESS   requests a second that one address may send, 0 for any number (default",
+        `                     ${bounds.address_requests_per_second}, and any number where only this machine can reach it)`,
         ...LEDGER_VARIABLES,
       ].join("\n"),
     )
@@ -36,7 +38,11 @@ async function serve(config: ServeConfig): Promise<void> {
   const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
   let server: HttpServer;
   try {
-    server = startHttpServer(ledger, { address: config.address, onDefect: warn });
+    server = startHttpServer(ledger, {
+      address: config.address,
+      limits: { perAddress: config.ratePerAddress },
+      onDefect: warn,
+    });
   } catch (error) {
     await ledger.close();
     throw error;
