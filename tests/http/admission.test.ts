@@ -188,6 +188,17 @@ describe("limits", () => {
     expect((await flood(30, () => get(`Bearer ${TOKEN}`))).refused).toEqual([]);
   });
 
+  test("of wrong keys: one that was revoked counts as any other", async () => {
+    await start({ perAddress: null });
+    keys.add("former", ["accounts:read"]);
+    await json(await get("Bearer former-token"), 200);
+    keys.revoke("former");
+    await Bun.sleep(bounds.access_key_known_milliseconds + 50);
+    for (let index = 0; index < bounds.wrong_keys_per_address; index += 1)
+      await problem(await get("Bearer former-token"), 401, "key-invalid");
+    await problem(await get("Bearer former-token"), 429, "too-many-requests");
+  });
+
   test("of wrong keys: after some, none is looked at that was not let in before, right or wrong", async () => {
     await start({ perAddress: null });
     await json(await get(`Bearer ${TOKEN}`), 200);
