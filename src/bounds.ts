@@ -45,6 +45,17 @@ export const bounds = {
   statement_entries_max: 10,
   /** As many characters of a description are in a statement. */
   statement_description_characters: 10,
+  /** An access key that was found right is not looked at again for so long. */
+  access_key_known_milliseconds: 500,
+  access_keys_known_max: 1_000,
+  /** Of one address, where other machines can reach the server; see RATE_PER_ADDRESS. */
+  address_requests_per_second: 1_000,
+  /** Addresses, or keys, whose requests are counted at once; twice as many are in memory. */
+  limited_addresses_max: 10_000,
+  limited_keys_max: 10_000,
+  /** Wrong access keys from one address within so many seconds; after them, what is not known is not looked at. */
+  wrong_keys_per_address: 10,
+  wrong_keys_seconds: 60,
   list_items_default: 50,
   list_items_max: 100,
   /** Commands in one commit of the embedded ledger; the others wait for the next commit. */
@@ -138,6 +149,16 @@ export const bounds = {
   list_accounts_rows_max: 100_000,
   /** Rows of the journal that are looked through for one page of transactions; it ends there, with fewer of them. */
   list_journal_rows_max: 20_000,
+  /**
+   * What an access key sees that is bound to a beginning of account ids is put together of its accounts, as long as there
+   * are no more than this; else it is looked for in all there is.
+   */
+  list_own_accounts_max: 500,
+  /** For a page of that, so many rows are looked through; in a cluster rows of the journal. It ends there, with fewer. */
+  list_own_rows_max: 20_000,
+  list_own_journal_rows_max: 2_000,
+  /** In a cluster: so many times as many are read as the page still lacks. */
+  list_own_reads_max: 20,
   /** As soon as the writer has this many entries, it keeps them without waiting for more. */
   keep_entries_target: 5_000,
   /** Minimum time between two transactions of a writer that is not behind: fewer, larger ones cost less. */

@@ -51,6 +51,8 @@ export interface ServeConfig extends LedgerSettings {
   readonly open: OpenSetting;
   /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
   readonly drainMilliseconds: number;
+  /** Requests a second; see `Limits`. */
+  readonly ratePerAddress: number | null;
 }
 
 export const SERVE_DEFAULTS = { HOST: "127.0.0.1", PORT: "9999", DATA_DIR: "data", DRAIN_MS: "500" } as const;
@@ -66,6 +68,7 @@ const serveSettings = z.object({
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
   OPEN: open,
+  RATE_PER_ADDRESS: optionalInteger(0, 1_000_000),
   ...ledgerSettings,
 });
 
@@ -91,6 +94,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
     OPEN: openSetting(environment, flags.open),
+    RATE_PER_ADDRESS: setting(environment, "RATE_PER_ADDRESS"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   };
   const settings = parse(serveSettings, given);
@@ -100,6 +104,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     open: settings.OPEN,
     drainMilliseconds: DRAIN_MS,
+    ratePerAddress: settings.RATE_PER_ADDRESS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
   };

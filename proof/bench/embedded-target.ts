@@ -31,7 +31,8 @@ export function startBareServer({ group }: TargetLocation): Promise<BenchTarget>
   return startServer("bare", "bare", [...(group?.commandPrefix ?? []), process.execPath, source]);
 }
 
-async function startServer(name: string, process: string, command: readonly string[]) {
+/** @param command see startMeasuredServer */
+export async function startServer(name: string, process: string, command: readonly string[]) {
   const server = await startMeasuredServer(command);
   return {
     name,

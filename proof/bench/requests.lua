@@ -1,4 +1,4 @@
--- wrk: requests to the ledger. Arguments: what, number of accounts, order (turn or random).
+-- wrk: requests to the ledger. Arguments: what, number of accounts, order (turn or random), access key.
 -- transactions, statements: on the contest's routes, of the accounts as in filled-account-id.ts. Transactions are two credits
 --   to each debit, so that none is refused. With the order "turn", the values repeat after 60 requests.
 -- transfers, holds, batches: on /v1, between the accounts of open-accounts.ts, at random. Each hold is captured as soon as
@@ -89,6 +89,8 @@ function init(args)
   local what = args[1] or "transactions"
   accounts = tonumber(args[2] or "5")
   random = args[3] == "random"
+  JSON["Authorization"] = args[4] and "Bearer " .. args[4]
+  wrk.headers["Authorization"] = JSON["Authorization"]
   math.randomseed(os.time())
   next_request = made_request
   if what == "transfers" then

@@ -16,6 +16,8 @@ export interface WrkLoad {
   readonly accounts?: number;
   /** Default: in turn. */
   readonly order?: "turn" | "random";
+  /** The access key that each request bears. Default: none. */
+  readonly token?: string;
   /** Ends the run early, with an error. */
   readonly signal?: AbortSignal;
 }
@@ -51,14 +53,37 @@ export function ensureWrk(): void {
  * @throws StartError if any request was answered with an error: then the figures would be meaningless
  */
 export async function runWrk(load: WrkLoad): Promise<WrkResult> {
-  const { url, connections, seconds, what = "transactions", accounts = 5, order = "turn", signal } = load;
+  const {
+    url,
+    connections,
+    seconds,
+    what = "transactions",
+    accounts = 5,
+    order = "turn",
+    token,
+    signal,
+  } = load;
   const script = fileURLToPath(new URL("requests.lua", import.meta.url));
   const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
-  const wrk = Bun.spawn(["wrk", ...how, "--script", script, url, "--", what, String(accounts), order], {
-    stdout: "pipe",
-    stderr: "inherit",
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const wrk = Bun.spawn(
+    [
+      "wrk",
+      ...how,
+      "--script",
+      script,
+      url,
+      "--",
+      what,
+      String(accounts),
+      order,
+      ...(token === undefined ? [] : [token]),
+    ],
+    {
+      stdout: "pipe",
+      stderr: "inherit",
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
   const output = await new Response(wrk.stdout).text();
   const code = await wrk.exited;
   signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { type AccessBenchOptions, benchAccess } from "../bench/access.ts";
 import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
 import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { type BatchesBenchOptions, benchBatches } from "../bench/batches.ts";
@@ -40,6 +41,7 @@ export function benchCommand(): Command {
     .addCommand(cluster())
     .addCommand(moves())
     .addCommand(batches())
+    .addCommand(access())
     .addCommand(large())
     .addCommand(lag())
     .addCommand(drain())
@@ -94,6 +96,17 @@ function batches(): Command {
     .option(...JSON_OPTION)
     .action((options: BatchesBenchOptions & OutputOptions) =>
       run(options, (context) => benchBatches(options, context)),
+    );
+}
+
+function access(): Command {
+  return measuring("access", 9, 3)
+    .description("transactions on an embedded ledger that asks for an access key, beside one that is open")
+    .option("--connections <list>", "connections to measure with", parseList, [32])
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...JSON_OPTION)
+    .action((options: AccessBenchOptions & OutputOptions) =>
+      run(options, (context) => benchAccess(options, context)),
     );
 }
 

@@ -18,3 +18,8 @@ export interface AccessKey {
 export function mayUse(key: AccessKey, account: AccountId): boolean {
   return account.startsWith(key.accounts);
 }
+
+/** Whether it has this scope. */
+export function hasScope({ scopes }: AccessKey, scope: Scope): boolean {
+  return scopes.has(scope) || scopes.has("admin");
+}

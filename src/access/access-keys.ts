@@ -19,3 +19,15 @@ export interface AccessKeys {
 
 /** For a server that is open: the contest's submission, and one that was started with `--open`. */
 export const OPEN: AccessKeys = { isOpen: true, find: () => null, close: () => {} };
+
+/** Who asks for what needs no key. */
+export const NOBODY: AccessKey = { name: "", scopes: new Set(), accounts: "", expiresAt: null, rate: null };
+
+/** Who asks a server that is open: whoever it is may do everything, and is remembered under no name. */
+export const ANYBODY: AccessKey = {
+  name: "",
+  scopes: new Set(["admin"]),
+  accounts: "",
+  expiresAt: null,
+  rate: null,
+};

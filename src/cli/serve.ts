@@ -32,6 +32,8 @@ export function serveCommand(): Command {
         "The names in capitals are environment variables; a flag counts over its variable. There are also:",
         "  DRAIN_MS           how long /readyz says 503 before a stop takes no more connections (default 500)",
         ...OPEN_VARIABLE,
+        "  RATE_PER_ADDRESS   requests a second that one address may send, 0 for any number (default",
+        `                     ${bounds.address_requests_per_second}, and any number where only this machine can reach it)`,
         ...LEDGER_VARIABLES,
       ].join("\n"),
     )
@@ -51,7 +53,12 @@ async function serve(config: ServeConfig): Promise<void> {
   let access: string[];
   try {
     await keys?.look();
-    server = startHttpServer(ledger, { address: config.address, onDefect: warn, access: keys ?? OPEN });
+    server = startHttpServer(ledger, {
+      address: config.address,
+      access: keys ?? OPEN,
+      limits: { perAddress: config.ratePerAddress },
+      onDefect: warn,
+    });
     const create = `razonete keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {

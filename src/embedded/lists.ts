@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { bounds } from "../bounds.ts";
-import type { Account } from "../ledger/account.ts";
+import type { Account, AccountId } from "../ledger/account.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { AccountFilter, HoldFilter, Listed, ListPage, TransactionFilter } from "../ledger/ledger.ts";
+import { isOwnHold, isOwnTransaction } from "../ledger/own-accounts.ts";
 import type { Hold, Transaction } from "../ledger/transaction.ts";
 import { type EventAt, SHARD, type TableReader } from "./read-tables.ts";
 
@@ -13,23 +14,33 @@ interface Chunk<Item> {
   readonly found: readonly { readonly key: string; readonly item: Item }[];
   /** The key of the last row; `null` if there are no more. */
   readonly last: string | null;
+  /** How many were read. */
+  readonly rows: number;
 }
 
 /**
  * Reads a list until the page is full. Many rows may not be what is asked for, so a few are read at a time, and between
  * them the ledger decides.
+ *
+ * @param beginning what the ids begin with of the accounts that it is of. Most rows may then be other ones', and the page
+ * ends after so many of them, with fewer items
  */
 async function fillPage<Item>(
   { count, after }: ListPage,
-  read: (after: string | null) => Chunk<Item>,
+  beginning: string,
+  read: (after: string | null) => Promise<Chunk<Item>> | Chunk<Item>,
 ): Promise<Listed<Item>> {
   const found: { readonly key: string; readonly item: Item }[] = [];
   let last = after;
+  let rows = 0;
   for (;;) {
-    const chunk = read(last);
+    const chunk = await read(last);
     found.push(...chunk.found);
     last = chunk.last;
+    rows += chunk.rows;
     if (found.length > count || last === null) break;
+    if (beginning !== "" && rows >= bounds.list_own_rows_max)
+      return { items: found.map(({ item }) => item), next: last };
     await nextTurn();
   }
   const items = found.slice(0, count).map(({ item }) => item);
@@ -42,10 +53,11 @@ export function listAccounts(
   filter: AccountFilter,
   page: ListPage,
 ): Promise<Listed<Account>> {
-  return fillPage(page, (after) => {
-    const rows = read().accountsAfter(after ?? "", bounds.list_chunk_rows);
+  return fillPage(page, filter.idBeginning, (after) => {
+    const rows = read().accountsAfter(after, filter.idBeginning, bounds.list_chunk_rows);
     const found = rows.filter((account) => isAsked(account, filter));
     return {
+      rows: rows.length,
       found: found.map((item) => ({ key: item.id, item })),
       last: rows.length < bounds.list_chunk_rows ? null : (rows.at(-1)?.id ?? null),
     };
@@ -69,20 +81,50 @@ function isAsked(account: Account, filter: AccountFilter): boolean {
 /** Newest first. */
 export function listHolds(
   read: () => TableReader,
-  { account, state }: HoldFilter,
+  { idBeginning, account, state }: HoldFilter,
   page: ListPage,
 ): Promise<Listed<Hold>> {
-  return fillPage(page, (after) => {
-    const rows = read().holdsDown(account, placeIn(after) ?? END, bounds.list_chunk_rows);
+  const few = account === null ? fewAccounts(read(), idBeginning) : null;
+  const size = few === null ? bounds.list_chunk_rows : page.count + 1;
+  return fillPage(page, idBeginning, async (after) => {
+    const before = placeIn(after) ?? END;
+    const rows =
+      few === null
+        ? read().holdsDown(account, before, size)
+        : await newestOf(few, size, (id) => read().holdsDown(id, before, size));
     const last = rows.at(-1);
     return {
+      rows: rows.length,
       found: rows
-        .filter(({ hold }) => state === null || hold.state === state)
+        .filter(({ hold }) => (state === null || hold.state === state) && isOwnHold(idBeginning, hold))
         .map((row) => ({ key: keyOf(row), item: row.hold })),
-      last: rows.length < bounds.list_chunk_rows || last === undefined ? null : keyOf(last),
+      last: rows.length < size || last === undefined ? null : keyOf(last),
     };
   });
 }
+
+/** The accounts that begin so, if they are few; `null` if they are many, or all. */
+function fewAccounts(read: TableReader, beginning: string): readonly AccountId[] | null {
+  if (beginning === "") return null;
+  const ids = read.accountIds(beginning, bounds.list_own_accounts_max + 1);
+  return ids.length > bounds.list_own_accounts_max ? null : ids;
+}
+
+/** The newest of several accounts together, of each of which as many are read; in between the ledger decides. */
+async function newestOf<Row extends EventAt>(
+  accounts: readonly AccountId[],
+  count: number,
+  rowsOf: (account: AccountId) => readonly Row[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [index, account] of accounts.entries()) {
+    rows.push(...rowsOf(account));
+    if (index % ACCOUNTS_AT_ONCE === ACCOUNTS_AT_ONCE - 1) await nextTurn();
+  }
+  return rows.toSorted((a, b) => b.g - a.g || b.event - a.event).slice(0, count);
+}
+
+const ACCOUNTS_AT_ONCE = 20;
 
 /**
  * Newest first. Those of a reference or an account are found by their entries, all others by reading the journal
@@ -100,18 +142,20 @@ export function listTransactions(
   // Rows of the journal are in the order of their times, which are those of the last of their events.
   const firstRow = fromTime === null ? 0 : read().journalFrom(fromTime, lastRow);
   const end = beforeTime === null ? END : { g: read().journalFrom(beforeTime, lastRow) + 1, event: 0 };
-  return fillPage(page, (after) => {
+  const { reference, account, idBeginning } = filter;
+  const few = reference === null && account === null ? fewAccounts(read(), idBeginning) : null;
+  return fillPage(page, idBeginning, async (after) => {
     const before = earlier(placeIn(after) ?? END, end);
     const chunk =
-      filter.reference !== null
-        ? byEntries(
-            read(),
-            read().placesOfReference(filter.reference, before, bounds.list_chunk_transactions),
-          )
-        : filter.account !== null
-          ? ofAccount(read(), filter.account, before)
-          : ofJournal(read(), before, page.count + 1);
+      reference !== null
+        ? byEntries(read(), read().placesOfReference(reference, before, bounds.list_chunk_transactions))
+        : account !== null
+          ? byEntries(read(), placesOf(read(), account, before))
+          : few !== null
+            ? await ofAccounts(read, few, before)
+            : ofJournal(read(), idBeginning, before, page.count + 1);
     return {
+      rows: chunk.rows,
       found: chunk.found
         .filter(({ item, place }) => place.g >= firstRow && isInside(item, filter))
         .map(keyed),
@@ -123,6 +167,7 @@ export function listTransactions(
 interface TransactionChunk {
   readonly found: readonly { readonly place: EventAt; readonly item: Transaction }[];
   readonly last: EventAt | null;
+  readonly rows: number;
 }
 
 function byEntries(read: TableReader, places: readonly EventAt[]): TransactionChunk {
@@ -134,20 +179,36 @@ function byEntries(read: TableReader, places: readonly EventAt[]): TransactionCh
     const item = read.transactionAt(place);
     if (item !== null) found.push({ place, item });
   }
-  return { found, last: places.length < bounds.list_chunk_transactions ? null : (places.at(-1) ?? null) };
+  const last = places.length < bounds.list_chunk_transactions ? null : (places.at(-1) ?? null);
+  return { found, last, rows: places.length };
 }
 
-function ofAccount(read: TableReader, id: string, before: EventAt): TransactionChunk {
+function placesOf(read: TableReader, id: AccountId, before: EventAt): EventAt[] {
   const account = read.account(id);
-  if (account === null) return { found: [], last: null };
-  return byEntries(read, read.placesOfAccount(id, account.seq, before, bounds.list_chunk_transactions));
+  if (account === null) return [];
+  return read.placesOfAccount(id, account.seq, before, bounds.list_chunk_transactions);
 }
 
-/** @param enough so many are read at most */
-function ofJournal(read: TableReader, before: EventAt, enough: number): TransactionChunk {
+async function ofAccounts(
+  read: () => TableReader,
+  accounts: readonly AccountId[],
+  before: EventAt,
+): Promise<TransactionChunk> {
+  const places = await newestOf(accounts, bounds.list_chunk_transactions, (id) =>
+    placesOf(read(), id, before),
+  );
+  return byEntries(read(), places);
+}
+
+/**
+ * @param beginning rows without it are passed over
+ * @param enough so many are read at most
+ */
+function ofJournal(read: TableReader, beginning: string, before: EventAt, enough: number): TransactionChunk {
   const found: { readonly place: EventAt; readonly item: Transaction }[] = [];
   const rows = read.journalDown(before.event === 0 ? before.g - 1 : before.g, bounds.list_chunk_journal_rows);
   for (const { g, events } of rows) {
+    if (!events.includes(beginning)) continue;
     const texts: unknown = JSON.parse(events);
     if (!Array.isArray(texts)) continue;
     for (let event = texts.length - 1; event >= 0; event -= 1) {
@@ -156,16 +217,22 @@ function ofJournal(read: TableReader, before: EventAt, enough: number): Transact
         continue;
       const item = transactionOf(parseEvent(text), { shard: SHARD, g, index: event });
       if (item !== null) found.push({ place: { g, event }, item });
-      if (found.length === enough) return { found, last: { g, event } };
+      if (found.length === enough) return { found, last: { g, event }, rows: rows.length };
     }
   }
   const last = rows.at(-1);
-  return { found, last: last === undefined || last.g === 0 ? null : { g: last.g, event: 0 } };
+  return {
+    found,
+    last: last === undefined || last.g === 0 ? null : { g: last.g, event: 0 },
+    rows: rows.length,
+  };
 }
 
-function isInside(transaction: Transaction, { account, fromTime, beforeTime }: TransactionFilter): boolean {
+function isInside(transaction: Transaction, filter: TransactionFilter): boolean {
+  const { idBeginning, account, fromTime, beforeTime } = filter;
   const { time, postings } = transaction;
   return (
+    isOwnTransaction(idBeginning, transaction) &&
     (fromTime === null || time >= fromTime) &&
     (beforeTime === null || time < beforeTime) &&
     (account === null || postings.some(({ from, to }) => from === account || to === account))

@@ -13,6 +13,7 @@ import { accountDetailsIn, detailsIn } from "../ledger/details-text.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { BalanceAt, EntriesPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
+import { endOfOwn } from "../ledger/own-accounts.ts";
 import type { EventId, Hold, HoldStatus, Transaction } from "../ledger/transaction.ts";
 import type { RememberedPlace } from "./remembered-outcome.ts";
 
@@ -74,8 +75,11 @@ export function prepareReads(db: Database) {
   return {
     account: db.prepare<AccountRow, [AccountId]>(`${ACCOUNTS} WHERE a.account = ?`),
     opening: db.prepare<{ opening: string }, [AccountId]>("SELECT opening FROM accounts WHERE account = ?"),
-    accountsAfter: db.prepare<AccountRow, [string, number]>(
-      `${ACCOUNTS} WHERE a.account > ? ORDER BY a.account LIMIT ?`,
+    accountsFrom: db.prepare<AccountRow, [string, string, number]>(
+      `${ACCOUNTS} WHERE a.account >= ? AND a.account < ? ORDER BY a.account LIMIT ?`,
+    ),
+    accountIds: db.prepare<{ account: AccountId }, [string, string, number]>(
+      "SELECT account FROM accounts WHERE account >= ? AND account < ? ORDER BY account LIMIT ?",
     ),
     statement: db.prepare<Entry, [AccountId, number, number]>(
       `SELECT ${ENTRY} FROM entries WHERE account = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
@@ -140,9 +144,16 @@ export class TableReader {
     return this.#sql.opening.get(id)?.opening ?? null;
   }
 
-  /** Up to `count` accounts in the order of their ids, after this one. */
-  accountsAfter(id: AccountId, count: number): Account[] {
-    return this.#sql.accountsAfter.all(id, count).map(accountOf);
+  /** Up to `count` accounts in the order of their ids, which begin so, after this one. */
+  accountsAfter(id: AccountId | null, beginning: string, count: number): Account[] {
+    // No id has a space, or anything before it.
+    const from = id === null ? beginning : `${id} `;
+    return this.#sql.accountsFrom.all(from, endOfOwn(beginning), count).map(accountOf);
+  }
+
+  /** Up to `count` ids of accounts that begin so. */
+  accountIds(beginning: string, count: number): AccountId[] {
+    return this.#sql.accountIds.all(beginning, endOfOwn(beginning), count).map(({ account }) => account);
   }
 
   /** Up to `count` entries with a seq below `before`, newest first. */

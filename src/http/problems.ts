@@ -8,6 +8,9 @@ import type { LedgerUnavailable } from "../ledger/ledger.ts";
 export const PROBLEMS = {
   "invalid-json": { status: 400, title: "The body is not JSON" },
   "invalid-idempotency-key": { status: 400, title: "The Idempotency-Key is not valid" },
+  "key-missing": { status: 401, title: "The request has no access key" },
+  "key-invalid": { status: 401, title: "The access key is not valid" },
+  "scope-missing": { status: 403, title: "The access key may not do this" },
   "route-not-found": { status: 404, title: "There is no such route" },
   "account-not-found": { status: 404, title: "There is no such account" },
   "transaction-not-found": { status: 404, title: "There is no such transaction" },
@@ -29,6 +32,7 @@ export const PROBLEMS = {
   "shards-apart": { status: 422, title: "The accounts are on several shards" },
   "unit-mismatch": { status: 422, title: "The accounts have different units" },
   "idempotency-key-reused": { status: 422, title: "The Idempotency-Key was used for another request" },
+  "too-many-requests": { status: 429, title: "There are too many requests" },
   "internal-error": { status: 500, title: "The server has a defect" },
   "ledger-unavailable": { status: 503, title: "The ledger cannot answer now" },
   "not-ready": { status: 503, title: "The server takes no new requests" },

@@ -1,11 +1,22 @@
+import type { AccessKey } from "../access/access-key.ts";
+import type { Needs } from "../access/needs.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
-export type Handler = (request: RoutedRequest) => Promise<Response> | Response;
+/** @param key the access key that the request came with; `ANYBODY` where the server is open */
+export type Handler = (request: RoutedRequest, key: AccessKey) => Promise<Response> | Response;
 
-/** The handlers of each path, by method. GET also serves HEAD. */
-export type Routes = Readonly<Record<string, Readonly<Partial<Record<"GET" | "POST" | "PATCH", Handler>>>>>;
+export type Method = "GET" | "POST" | "PATCH";
+
+/** What a method of a path needs, and what answers it. */
+export interface Route {
+  readonly needs: Needs;
+  readonly handle: Handler;
+}
+
+/** Each path's methods. GET also serves HEAD. */
+export type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Route>>>>>;
 
 /** What the handlers of the routes need. */
 export interface RouteContext {

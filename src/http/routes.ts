@@ -1,3 +1,4 @@
+import { type AccessKey, mayUse } from "../access/access-key.ts";
 import { bounds } from "../bounds.ts";
 import type { AccountId } from "../ledger/account.ts";
 import { isAccountId } from "../ledger/account-id.ts";
@@ -10,6 +11,7 @@ import { ACCOUNT_NOT_FOUND, problemOf, REPLAYED } from "./refusal-problems.ts";
 import { statementJson, transactionJson } from "./response-json.ts";
 import type { RouteContext, RoutedRequest, Routes } from "./route.ts";
 import { v1Routes } from "./v1/routes.ts";
+import { cameWith } from "./v1/submit.ts";
 
 // Shared by all answers: Bun copies it, and making one for each answer would cost more than the rest of the answer.
 const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
@@ -18,33 +20,45 @@ const REPLAYED_INIT: ResponseInit = { headers: { "content-type": "application/js
 /** Every route with its methods: the contest's two, those of `/v1`, and the server's health. */
 export function routesOf(context: RouteContext): Routes {
   return {
-    "/clientes/:id/transacoes": { POST: (request) => postTransaction(context, request) },
-    "/clientes/:id/extrato": { GET: (request) => getStatement(context, request) },
-    ...v1Routes(context),
-    "/livez": { GET: () => ok('{"status":"alive"}') },
-    "/readyz": {
-      GET: () => {
-        const state = context.readiness();
-        if (state.ready) return ok('{"status":"ready"}');
-        return toResponse({
-          name: "not-ready",
-          detail: `Send requests to another instance: ${state.reason}.`,
-        });
+    "/clientes/:id/transacoes": {
+      // Money comes from the outside, and goes there.
+      POST: {
+        needs: { all: ["transactions:write", "world:write"] },
+        handle: (request, key) => postTransaction(context, request, key),
       },
     },
+    "/clientes/:id/extrato": {
+      GET: {
+        needs: { all: ["accounts:read"] },
+        handle: (request, key) => getStatement(context, request, key),
+      },
+    },
+    ...v1Routes(context),
+    "/livez": { GET: { needs: null, handle: () => ok('{"status":"alive"}') } },
+    "/readyz": { GET: { needs: null, handle: () => getReadiness(context) } },
   };
 }
 
-async function postTransaction(context: RouteContext, request: RoutedRequest): Promise<Response> {
+function getReadiness({ readiness }: RouteContext): Response {
+  const state = readiness();
+  if (state.ready) return ok('{"status":"ready"}');
+  return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${state.reason}.` });
+}
+
+async function postTransaction(
+  context: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const account = request.params["id"] ?? "";
-  if (!isAccountId(account)) return toResponse(ACCOUNT_NOT_FOUND);
+  if (!isAccountId(account) || !mayUse(key, account)) return toResponse(ACCOUNT_NOT_FOUND);
   const parsed = await readCommand(context, request);
   if (!parsed.ok) return refuseFor(context.ledger, account, parsed.problem);
 
   const { id, body } = parsed.value;
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
-  const outcome = await context.ledger.submit(command, context.ended.watch(request));
+  const outcome = await context.ledger.submit(cameWith(key, command), context.ended.watch(request));
   if (outcome.type === "refused") {
     const problem = problemOf(outcome);
     return toResponse(outcome.replayed ? { ...problem, headers: REPLAYED } : problem);
@@ -53,9 +67,13 @@ async function postTransaction(context: RouteContext, request: RoutedRequest): P
   return ok(transactionJson(outcome.result.account), outcome.replayed);
 }
 
-async function getStatement({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+async function getStatement(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const id = request.params["id"] ?? "";
-  const statement = isAccountId(id) ? await ledger.statement(id) : null;
+  const statement = isAccountId(id) && mayUse(key, id) ? await ledger.statement(id) : null;
   return statement === null ? toResponse(ACCOUNT_NOT_FOUND) : ok(statementJson(statement));
 }
 

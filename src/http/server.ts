@@ -1,12 +1,13 @@
 import { rmSync } from "node:fs";
 import { isIP } from "node:net";
-import { type AccessKeys, OPEN } from "../access/access-keys.ts";
+import { type AccessKeys, NOBODY, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import type { Handler, RoutedRequest } from "./route.ts";
+import type { Route, RoutedRequest } from "./route.ts";
 import { routesOf } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -28,8 +29,10 @@ export interface HttpOptions {
    * writes the same id. Nobody else may be able to set this header.
    */
   readonly requestIdHeader?: string;
-  /** Who may use it; by default everyone. */
+  /** Default: it is open. */
   readonly access?: AccessKeys;
+  /** Default: none, as behind a balancer, which has them. */
+  readonly limits?: Limits;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -66,15 +69,20 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => server.pendingRequests);
-  const routes: Record<string, Handler> = {};
+  const admission = new Admission(access, options.limits ?? null, (request) => {
+    return server.requestIP(request)?.address ?? null;
+  });
+  const routes: Record<string, BunHandler> = {};
   const context = { ledger, readiness, ended, requestIdHeader: options.requestIdHeader };
   for (const [path, methods] of Object.entries(routesOf(context))) {
-    routes[path] = dispatch(new Map(Object.entries(methods)), ended, options.onDefect);
+    routes[path] = dispatch(new Map(Object.entries(methods)), admission, ended, options.onDefect);
   }
-  const server = listen(options, routes, ended);
+  const server = listen(options, routes, admission, ended);
+  const onlyThisMachine = "socket" in options.address || isLoopback(server);
+  admission.listensFor(onlyThisMachine);
   return {
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
-    onlyThisMachine: "socket" in options.address || isLoopback(server),
+    onlyThisMachine,
     drain: () => {
       draining = true;
     },
@@ -98,17 +106,20 @@ function unknownKeys(access: AccessKeys): Readiness | null {
   }
 }
 
+type BunHandler = (request: RoutedRequest) => Promise<Response>;
+
 function listen(
   options: HttpOptions,
-  routes: Record<string, Handler>,
+  routes: Record<string, BunHandler>,
+  admission: Admission,
   ended: EndedRequests,
 ): Bun.Server<undefined> {
   const { address } = options;
   const common = {
     routes,
-    fetch: () => {
+    fetch: (request: Request) => {
       ended.addStarted();
-      return toResponse(ROUTE_NOT_FOUND);
+      return toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
     },
     error: (error: Error) => {
       report(error, options.onDefect);
@@ -170,10 +181,11 @@ function isLoopback(server: object): boolean {
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
 function dispatch(
-  methods: ReadonlyMap<string, Handler>,
+  methods: ReadonlyMap<string, Route>,
+  admission: Admission,
   ended: EndedRequests,
   onDefect: (message: string) => void,
-): Handler {
+): BunHandler {
   const allow = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
@@ -185,10 +197,16 @@ function dispatch(
   return async (request: RoutedRequest) => {
     ended.addStarted();
     // Bun itself omits the body of an answer to HEAD.
-    const handler = methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (handler === undefined) return toResponse(refused);
+    const route = methods.get(request.method === "HEAD" ? "GET" : request.method);
+    if (route === undefined) return toResponse(admission.refusalOfAddress(request) ?? refused);
     try {
-      return await handler(request);
+      // Whoever asks whether it is alive is neither counted nor asked for a key.
+      if (route.needs === null) return await route.handle(request, NOBODY);
+      const tooMany = admission.refusalOfAddress(request);
+      if (tooMany !== null) return toResponse(tooMany);
+      const admitted = admission.admit(request, route.needs);
+      if (!admitted.ok) return toResponse(admitted.problem);
+      return await route.handle(request, admitted.value);
     } catch (error) {
       if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
       report(error, onDefect);

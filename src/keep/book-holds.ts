@@ -2,7 +2,9 @@ import { type AccountId, type Micros, type Party, WORLD } from "../ledger/accoun
 import { detailsIn } from "../ledger/details-text.ts";
 import type { HoldFilter, Listed, ListPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
+import { isOwnHold } from "../ledger/own-accounts.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
+import { fewAccounts, fillOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { formatReached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
@@ -70,24 +72,39 @@ export async function readHold(sql: Queryable, id: EventId): Promise<Hold | null
 }
 
 /** Newest first; keys say how far each shard was read, see {@link Reached}. */
-export async function listHolds(
+export async function listHolds(sql: Queryable, filter: HoldFilter, page: ListPage): Promise<Listed<Hold>> {
+  const { idBeginning, account } = filter;
+  if (idBeginning === "") return readHolds(sql, filter, null, page);
+  const accounts = account === null ? await fewAccounts(sql, idBeginning) : null;
+  return fillOwn(
+    page,
+    (part) => readHolds(sql, filter, accounts, part),
+    (hold) => isOwnHold(idBeginning, hold),
+  );
+}
+
+/** @param ofAccounts of these only, some of them perhaps for others; `null`: whatever the ids begin with */
+async function readHolds(
   sql: Queryable,
   { account, state }: HoldFilter,
+  ofAccounts: Parameters<typeof reachedAccounts>[1] | null,
   { count, after }: ListPage,
 ): Promise<Listed<Hold>> {
   const reached = await reachedIn(sql, { account, fromTime: null, beforeTime: null }, after);
   if (reached === null) return { items: [], next: null };
+  const accounts = ofAccounts === null ? null : await reachedAccounts(sql, ofAccounts, reached);
+  const from = accounts === null ? reachedRows(sql, reached) : reachedAccountRows(sql, accounts);
   const rows = await sql<HoldRow[]>`
     SELECT ${holdColumns(sql)}
-    FROM ${reachedRows(sql, reached)}
+    FROM ${from}
     CROSS JOIN LATERAL (
       SELECT * FROM holds AS h
-      WHERE h.shard = p.shard AND (h.g, h.event) < (p.g, p.event)
+      WHERE ${accounts === null ? sql`h.shard = p.shard` : sql`h.account = p.account`} AND (h.g, h.event) < (p.g, p.event)
         ${account === null ? sql`` : sql`AND h.account = ${account}`}
         ${state === null ? sql`` : sql`AND h.state = ${state}`}
       ORDER BY h.g DESC, h.event DESC LIMIT ${count + 1}
     ) AS h
-    ORDER BY h.time DESC, h.shard DESC, h.g DESC, h.event DESC`;
+    ORDER BY h.time DESC, h.shard DESC, h.g DESC, h.event DESC LIMIT ${count + 1}`;
   const items = rows.slice(0, count);
   const next = rows.length > count ? formatReached(reachedAfter(reached, items)) : null;
   return { items: items.map(keptHold), next };

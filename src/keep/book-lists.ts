@@ -3,21 +3,25 @@ import { parseEvent } from "../ledger/event.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { AccountFilter, Listed, ListPage, TransactionFilter } from "../ledger/ledger.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
+import { isOwnTransaction } from "../ledger/own-accounts.ts";
 import type { EventId, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
+import { fewAccounts, fillOwn, isOwn, reachedAccountRows, reachedAccounts } from "./book-own-lists.ts";
 import type { Queryable } from "./postgres-client.ts";
 import { formatReached, type Reached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
 /**
- * Accounts by id; keys are ids. Names and metadata have indexes. Without these a stretch of all accounts is looked
- * through, so that a page has its bound in time; of one with hardly any that are wanted it may have fewer.
+ * Accounts by id; keys are ids. Names and metadata have indexes, over all accounts. Without these, or of the accounts with
+ * one beginning, a stretch of accounts is looked through, so that a page has its bound in time; of one with hardly any that
+ * are wanted it may have fewer.
  */
 export async function listAccounts(
   sql: Queryable,
   filter: AccountFilter,
   { count, after }: ListPage,
 ): Promise<Listed<Account>> {
-  const { unit, state, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  const { idBeginning, unit, state, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  const within = sql`account > ${after ?? ""} ${idBeginning === "" ? sql`` : sql`AND ${isOwn(sql, sql`account`, idBeginning)}`}`;
   const wanted = [
     unit === null ? sql`` : sql`AND a.unit = ${unit}`,
     state === null ? sql`` : sql`AND a.state = ${state}`,
@@ -29,11 +33,11 @@ export async function listAccounts(
     balanceLessThan === null ? sql`` : sql`AND a.balance < ${balanceLessThan}`,
     balanceGreaterThan === null ? sql`` : sql`AND a.balance > ${balanceGreaterThan}`,
   ];
-  const isSearched = name !== null || Object.keys(metadata).length > 0;
+  const isSearched = idBeginning === "" && (name !== null || Object.keys(metadata).length > 0);
   const max = bounds.list_accounts_rows_max;
   const stretch = isSearched
     ? sql`accounts`
-    : sql`(SELECT * FROM accounts WHERE account > ${after ?? ""} ORDER BY account LIMIT ${max})`;
+    : sql`(SELECT * FROM accounts WHERE ${within} ORDER BY account LIMIT ${max})`;
   const rows = await sql<Account[]>`
     SELECT a.account AS id, a.unit, a.name, a.metadata, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
@@ -46,7 +50,7 @@ export async function listAccounts(
   const last = items.at(-1)?.id ?? null;
   if (isSearched || rows.length > count) return { items, next: rows.length > count ? last : null };
   const [end] = await sql<{ id: AccountId }[]>`
-    SELECT account AS id FROM accounts WHERE account > ${after ?? ""} ORDER BY account OFFSET ${max - 1} LIMIT 1`;
+    SELECT account AS id FROM accounts WHERE ${within} ORDER BY account OFFSET ${max - 1} LIMIT 1`;
   // Accounts that were opened between the two readings move the end of the stretch back.
   return { items, next: end === undefined ? null : last !== null && last > end.id ? last : end.id };
 }
@@ -61,9 +65,16 @@ export function listTransactions(
   filter: TransactionFilter,
   page: ListPage,
 ): Promise<Listed<Transaction>> {
-  if (filter.reference !== null) return byReference(sql, filter, filter.reference, page);
-  if (filter.account !== null) return byAccount(sql, filter, filter.account, page);
-  return fromJournal(sql, filter, page);
+  const { idBeginning, reference, account } = filter;
+  const isOwnOne = (one: Transaction) => isOwnTransaction(idBeginning, one);
+  const read =
+    reference !== null
+      ? (part: ListPage) => byReference(sql, filter, reference, part)
+      : account !== null
+        ? (part: ListPage) => byAccount(sql, filter, account, part)
+        : null;
+  if (idBeginning === "") return read?.(page) ?? fromJournal(sql, filter, page);
+  return read === null ? listOwn(sql, filter, page) : fillOwn(page, read, isOwnOne);
 }
 
 /** A transaction's event, with its place. */
@@ -95,6 +106,52 @@ async function byReference(
           ${fromTime === null ? sql`` : sql`AND coalesce(decided_at, time) >= ${fromTime}`}
           ${beforeTime === null ? sql`` : sql`AND coalesce(decided_at, time) < ${beforeTime}`}
         ORDER BY g DESC, event DESC LIMIT ${count + 1}
+      ) AS e
+      ORDER BY e.time DESC, e.shard DESC, e.g DESC, e.event DESC LIMIT ${count + 1}
+    ) AS q
+    JOIN journal AS j ON j.shard = q.shard AND j.g = q.g
+    ORDER BY q.time DESC, q.shard DESC, q.g DESC, q.event DESC`;
+  return listed(rows, count, (items) => formatReached(reachedAfter(reached, items)));
+}
+
+/** Of the accounts with one beginning. */
+async function listOwn(
+  sql: Queryable,
+  filter: TransactionFilter,
+  page: ListPage,
+): Promise<Listed<Transaction>> {
+  const accounts = await fewAccounts(sql, filter.idBeginning);
+  if (accounts === null) return fromJournal(sql, filter, page);
+  const isOwnOne = (one: Transaction) => isOwnTransaction(filter.idBeginning, one);
+  return fillOwn(page, (part) => byAccounts(sql, filter, accounts, part), isOwnOne);
+}
+
+/** Of these; some may be of others as well. Keys say how far each shard was read, see {@link Reached}. */
+async function byAccounts(
+  sql: Queryable,
+  { fromTime, beforeTime }: TransactionFilter,
+  accounts: Parameters<typeof reachedAccounts>[1],
+  { count, after }: ListPage,
+): Promise<Listed<Transaction>> {
+  const reached = await reachedIn(sql, { account: null, fromTime, beforeTime }, after);
+  if (reached === null) return NONE;
+  const reachedEach = await reachedAccounts(sql, accounts, reached);
+  // Of the entries that a transaction made of an account, the first. An entry may be somewhat later than its transaction.
+  const rows = await sql<(EventRow & { readonly time: Micros })[]>`
+    SELECT q.*, j.events[q.event + 1] AS text
+    FROM (
+      SELECT DISTINCT e.time, e.shard, e.g, e.event FROM ${reachedAccountRows(sql, reachedEach)}
+      CROSS JOIN LATERAL (
+        SELECT e.shard, e.g, e.event, coalesce(e.decided_at, e.time) AS time FROM entries AS e
+        WHERE e.account = p.account AND (e.g, e.event) < (p.g, p.event) AND e.g >= p.from_g
+          AND e.seq < CASE WHEN p.time IS NULL THEN p.seq + 1
+            ELSE first_seq(p.account, p.seq, p.time + ${ENTRY_LATER_MICROS_MAX}) END
+          ${fromTime === null ? sql`` : sql`AND coalesce(e.decided_at, e.time) >= ${fromTime}`}
+          ${beforeTime === null ? sql`` : sql`AND coalesce(e.decided_at, e.time) < ${beforeTime}`}
+          AND NOT EXISTS (
+            SELECT FROM entries AS b WHERE b.account = e.account AND b.seq = e.seq - 1 AND b.g = e.g AND b.event = e.event
+          )
+        ORDER BY e.seq DESC LIMIT ${count + 1}
       ) AS e
       ORDER BY e.time DESC, e.shard DESC, e.g DESC, e.event DESC LIMIT ${count + 1}
     ) AS q
@@ -142,9 +199,10 @@ async function byAccount(
 /** Keys say how far each shard was read, see {@link Reached}. */
 async function fromJournal(
   sql: Queryable,
-  { fromTime, beforeTime }: TransactionFilter,
+  { idBeginning, fromTime, beforeTime }: TransactionFilter,
   { count, after }: ListPage,
 ): Promise<Listed<Transaction>> {
+  const rowsMax = idBeginning === "" ? bounds.list_journal_rows_max : bounds.list_own_journal_rows_max;
   let reached = await reachedIn(sql, { account: null, fromTime, beforeTime }, after);
   if (reached === null) return NONE;
   const found: Transaction[] = [];
@@ -157,10 +215,11 @@ async function fromJournal(
       for (let event = row.g === g ? before - 1 : events.length - 1; event >= 0; event -= 1) {
         const text = events[event] ?? "";
         // What is none of them is not parsed.
-        const transaction = /^[cdtp] /.test(text)
-          ? transactionOf(parseEvent(text), { ...row, index: event })
-          : null;
-        if (transaction === null) continue;
+        const transaction =
+          /^[cdtp] /.test(text) && text.includes(idBeginning)
+            ? transactionOf(parseEvent(text), { ...row, index: event })
+            : null;
+        if (transaction === null || !isOwnTransaction(idBeginning, transaction)) continue;
         const { time } = transaction;
         if (time < (fromTime ?? 0) || time >= (beforeTime ?? Number.MAX_SAFE_INTEGER)) continue;
         if (found.length === count) return { items: found, next };
@@ -171,7 +230,7 @@ async function fromJournal(
     }
     read += rows.length;
     if (rows.length < size) return { items: found, next: null };
-    if (read >= bounds.list_journal_rows_max) return { items: found, next: formatReached(reached) };
+    if (read >= rowsMax) return { items: found, next: formatReached(reached) };
   }
 }
 

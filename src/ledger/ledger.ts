@@ -58,7 +58,9 @@ export interface KeptTransaction {
   readonly reversedBy: EventId | null;
 }
 
+/** What lists are of. `idBeginning`: only of accounts whose ids begin so, see own-accounts.ts; empty for all. */
 export interface AccountFilter {
+  readonly idBeginning: string;
   readonly unit: string | null;
   readonly state: AccountStatus | null;
   /** What its name begins with. */
@@ -69,6 +71,7 @@ export interface AccountFilter {
 }
 
 export interface TransactionFilter {
+  readonly idBeginning: string;
   readonly reference: string | null;
   readonly account: AccountId | null;
   readonly fromTime: Micros | null;
@@ -76,6 +79,7 @@ export interface TransactionFilter {
 }
 
 export interface HoldFilter {
+  readonly idBeginning: string;
   readonly account: AccountId | null;
   readonly state: HoldStatus | null;
 }

@@ -23,6 +23,7 @@ import {
 import type { Moves } from "../support/ledger/moves.ts";
 
 const ALL_ACCOUNTS: AccountFilter = {
+  idBeginning: "",
   unit: null,
   state: null,
   name: null,
@@ -31,12 +32,13 @@ const ALL_ACCOUNTS: AccountFilter = {
   balanceGreaterThan: null,
 };
 const ALL_TRANSACTIONS: TransactionFilter = {
+  idBeginning: "",
   reference: null,
   account: null,
   fromTime: null,
   beforeTime: null,
 };
-const ALL_HOLDS: HoldFilter = { account: null, state: null };
+const ALL_HOLDS: HoldFilter = { idBeginning: "", account: null, state: null };
 
 /** Lists may be a second behind. */
 export function listsSection(the: () => Moves): void {

@@ -6,6 +6,7 @@ import { groupsSection } from "./groups-section.ts";
 import { holdEndsSection } from "./hold-ends-section.ts";
 import { holdsSection } from "./holds-section.ts";
 import { listsSection } from "./lists-section.ts";
+import { ownListsSection } from "./own-lists-section.ts";
 import { readsSection } from "./reads-section.ts";
 import { refusalsSection } from "./refusals-section.ts";
 import { reversalsSection } from "./reversals-section.ts";
@@ -36,6 +37,7 @@ export function movesSuite(name: string, start: () => Promise<LedgerUnderTest>, 
       "access keys": accessKeysSection,
       reads: readsSection,
       lists: listsSection,
+      "lists of one's own": ownListsSection,
     };
     for (const [section, define] of Object.entries(sections))
       describe(section, () => define(() => moves, skips));

@@ -230,14 +230,21 @@ describe(`money that moves in a data file (seed ${seed})`, () => {
       ),
     );
     await Promise.all(openings);
-    const filter = { unit: null, state: null, name: null, balanceLessThan: null, balanceGreaterThan: null };
+    const filter = {
+      idBeginning: "",
+      unit: null,
+      state: null,
+      name: null,
+      balanceLessThan: null,
+      balanceGreaterThan: null,
+    };
     const { items, next } = await ledger.accounts(
       { ...filter, metadata: { n: "1999" } },
       { count: 1, after: null },
     );
     expect(items.map(({ id }) => id)).toEqual(["a01999"]);
     expect(next).toBeNull();
-    const all = { reference: null, account: null, fromTime: null, beforeTime: null };
+    const all = { idBeginning: "", reference: null, account: null, fromTime: null, beforeTime: null };
     accepted(await ledger.submit(transact("1", "credit", 1)));
     for (let index = 0; index < 60; index += 1) await ledger.submit(change("1", { name: String(index) }));
     expect((await ledger.transactions(all, { count: 5, after: null })).items).toHaveLength(1);

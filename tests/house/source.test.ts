@@ -22,7 +22,8 @@ describe("source", () => {
   test("the HTTP edge knows the ports, not what is behind them", () => {
     const edge = sources.filter((file) => file.startsWith("src/http/"));
     expect(edge.length).toBeGreaterThan(10);
-    const known = /^src\/(?:(?:http|ledger)\/|access\/(?:access-keys?|scope)\.ts$|(?:bounds|errors)\.ts$)/;
+    const known =
+      /^src\/(?:(?:http|ledger)\/|access\/(?:access-keys?|denial|needs|network|scope|token-buckets)\.ts$|(?:bounds|errors)\.ts$)/;
     expect(edge.filter((file) => importsOf(file).some((path) => !known.test(path)))).toEqual([]);
   });
 

@@ -12,9 +12,10 @@ import type { Model } from "./model.ts";
 /** What the lists ought to have, whole. Filters and order know accounts by the ids that the ledger gave. */
 
 export function listAccounts({ state, names }: Model, filter: AccountFilter): Account[] {
-  const { unit, state: status, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  const { idBeginning, unit, state: status, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
   return state.accountIds
     .flatMap((id) => state.account(id) ?? [])
+    .filter(({ id }) => names.told(id).startsWith(idBeginning))
     .filter((account) => unit === null || account.unit === unit)
     .filter((account) => status === null || account.state === status)
     .filter((account) => name === null || account.name?.startsWith(name) === true)
@@ -25,8 +26,13 @@ export function listAccounts({ state, names }: Model, filter: AccountFilter): Ac
 }
 
 export function listTransactions({ state, names }: Model, filter: TransactionFilter): Transaction[] {
-  const { reference, account, fromTime, beforeTime } = filter;
+  const { idBeginning, reference, account, fromTime, beforeTime } = filter;
   return state.transactions
+    .filter(({ postings }) =>
+      postings.every(
+        ({ from, to }) => begins(names.told(from), idBeginning) && begins(names.told(to), idBeginning),
+      ),
+    )
     .filter((one) => reference === null || one.reference === reference)
     .filter(
       ({ postings }) =>
@@ -39,11 +45,18 @@ export function listTransactions({ state, names }: Model, filter: TransactionFil
     .toReversed();
 }
 
-export function listHolds({ state, names }: Model, { account, state: status }: HoldFilter): Hold[] {
+export function listHolds({ state, names }: Model, filter: HoldFilter): Hold[] {
+  const { idBeginning, account, state: status } = filter;
   return state.holds
+    .filter(({ from, to }) => begins(names.told(from), idBeginning) && begins(names.told(to), idBeginning))
     .filter(({ from }) => account === null || names.told(from) === account)
     .filter((hold) => status === null || hold.state === status)
     .toReversed();
+}
+
+/** The outside is nobody's. */
+function begins(party: string, beginning: string): boolean {
+  return party === "@world" || party.startsWith(beginning);
 }
 
 /** All of a list, in pages of so many. */

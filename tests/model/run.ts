@@ -162,7 +162,9 @@ export class Run implements AsyncDisposable {
     const account = this.#told(id);
     const edge = (off: number | null): number | null =>
       off === null || id === null ? off : (model.state.account(id)?.balance ?? 0) + off;
+    const { idBeginning } = step;
     const accounts = {
+      idBeginning,
       unit,
       state: status,
       name,
@@ -177,12 +179,12 @@ export class Run implements AsyncDisposable {
     const timeOf = (back: number | null): Micros | null =>
       back === null ? null : (model.state.transactions.at(-1 - back)?.time ?? this.now);
     const times = { fromTime: timeOf(step.fromBack), beforeTime: timeOf(step.beforeBack) };
-    const transactions = { reference, account, ...times };
+    const transactions = { idBeginning, reference, account, ...times };
     await this.#compare(
       (ledger) => pageThrough(count, (page) => ledger.transactions(transactions, page)),
       listTransactions(model, transactions),
     );
-    const holds = { account, state: holdStatus };
+    const holds = { idBeginning, account, state: holdStatus };
     await this.#compare(
       (ledger) => pageThrough(count, (page) => ledger.holds(holds, page)),
       listHolds(model, holds),
@@ -264,6 +266,7 @@ const EVERYTHING: ReadingStep = {
   type: "reading",
   count: 7,
   account: null,
+  idBeginning: "",
   unit: null,
   status: null,
   name: null,

@@ -29,6 +29,8 @@ export interface ReadingStep {
   readonly type: "reading";
   /** In a page. */
   readonly count: number;
+  /** Empty for all. */
+  readonly idBeginning: string;
   readonly account: number | null;
   readonly unit: string | null;
   readonly status: AccountStatus | null;
@@ -312,6 +314,7 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
       arbitrary: fc.record({
         type: fc.constant("reading"),
         count: fc.integer({ min: 1, max: 20 }),
+        idBeginning: fc.constantFrom("", "", "1", "a", "{t}"),
         account: fc.option(account),
         unit: rarely(fc.constantFrom("BRL/2", "POINTS", "NONE")),
         status: rarely(fc.constantFrom("open", "frozen", "closed")),

@@ -20,6 +20,7 @@ import type {
   ListPage,
   TransactionFilter,
 } from "../../src/ledger/ledger.ts";
+import { isOwnAccount, isOwnHold, isOwnTransaction } from "../../src/ledger/own-accounts.ts";
 import type { EventId, Hold, Transaction } from "../../src/ledger/transaction.ts";
 
 /** Books in memory that a test can send away, or set to what it likes; {@link keep} does what the writer does. */
@@ -210,6 +211,7 @@ class KeptEvents {
     const { unit, state, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
     const wanted = [...this.#accounts.values()].filter(
       (account) =>
+        isOwnAccount(filter.idBeginning, account.id) &&
         (unit === null || account.unit === unit) &&
         (state === null || account.state === state) &&
         (name === null || (account.name?.startsWith(name) ?? false)) &&
@@ -227,6 +229,7 @@ class KeptEvents {
     const { reference, account, fromTime, beforeTime } = filter;
     const wanted = this.transactions.filter(
       ({ time, postings, ...transaction }) =>
+        isOwnTransaction(filter.idBeginning, { postings }) &&
         (reference === null || transaction.reference === reference) &&
         (account === null || postings.some(({ from, to }) => from === account || to === account)) &&
         time >= (fromTime ?? 0) &&
@@ -235,9 +238,12 @@ class KeptEvents {
     return pageOf(wanted.toReversed(), page);
   }
 
-  listHolds({ account, state }: HoldFilter, page: ListPage): Listed<Hold> {
+  listHolds({ idBeginning, account, state }: HoldFilter, page: ListPage): Listed<Hold> {
     const wanted = [...this.holds.values()].filter(
-      (hold) => (account === null || hold.from === account) && (state === null || hold.state === state),
+      (hold) =>
+        isOwnHold(idBeginning, hold) &&
+        (account === null || hold.from === account) &&
+        (state === null || hold.state === state),
     );
     return pageOf(wanted.toReversed(), page);
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type AccessKey, mayUse } from "../../access/access-key.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
 import { toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
@@ -62,11 +63,15 @@ export const changeAccount: Operation<z.infer<typeof change>> = {
   }),
 };
 
-export async function getAccount({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function getAccount(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
-  const account = isAccountId(id) ? await ledger.account(id) : null;
+  const account = isAccountId(id) && mayUse(key, id) ? await ledger.account(id) : null;
   return account === null ? toResponse(ACCOUNT_NOT_FOUND) : okJson(accountJson(account));
 }
 
@@ -82,11 +87,16 @@ const listing = z.strictObject({
   balance_gt: anyBalance.optional(),
 });
 
-export async function listAccounts({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function listAccounts(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseQuery(listing, request, "metadata");
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
   const filter = {
+    idBeginning: key.accounts,
     unit: value.unit ?? null,
     state: value.state ?? null,
     name: value.name ?? null,

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import type { AccessKey } from "../../access/access-key.ts";
+import { ANYBODY } from "../../access/access-keys.ts";
+import { denialOf } from "../../access/denial.ts";
 import { bounds } from "../../bounds.ts";
 import {
   type Command,
@@ -10,6 +13,7 @@ import {
 import { textHash } from "../../ledger/content-hash.ts";
 import type { AllOrNone, Ledger, LedgerUnavailable, Outcome } from "../../ledger/ledger.ts";
 import type { Refused } from "../../ledger/refused.ts";
+import { denialProblem } from "../access-problems.ts";
 import { readJson } from "../body.ts";
 import { isKey, type Parsed, parseCommandId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse, unavailable } from "../problems.ts";
@@ -21,7 +25,7 @@ import { type Answer, answerOf, isDryRun, okJson, problemAnswer, responseOf } fr
 import { id, longList, members, readFields } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
-import { type Operation, unavailableFor } from "./submit.ts";
+import { cameWith, type Operation, unavailableFor } from "./submit.ts";
 import { createTransaction, reverseTransaction } from "./transactions.ts";
 
 const NO_ID = "must be left out: this creates something";
@@ -97,15 +101,19 @@ const batch = members({
   commands: longList(item, bounds.batch_request_commands_max),
 });
 
-export async function postBatch(context: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function postBatch(
+  context: RouteContext,
+  request: RoutedRequest,
+  accessKey: AccessKey,
+): Promise<Response> {
   const { ledger } = context;
   const isAborted = context.ended.watch(request);
-  const body = await readBatch(ledger, request);
+  const body = await readBatch(ledger, request, accessKey);
   if (!body.ok) return toResponse(body.problem);
   const parsed = parseCommandId(request, context.requestIdHeader);
   if (!parsed.ok) return toResponse(parsed.problem);
   const { atomic, commands: items } = body.value;
-  const commands = commandsOf(items, atomic, parsed.value);
+  const commands = commandsOf(items, atomic, parsed.value).map((command) => cameWith(accessKey, command));
   if (!atomic) return eachResponse(ledger, commands, isAborted);
   const outcome = await ledger.submitAll(commands, isAborted);
   if (outcome.type === "refused") return responseOf(refusalOfAll(commands, outcome));
@@ -118,17 +126,38 @@ export async function postBatch(context: RouteContext, request: RoutedRequest): 
   );
 }
 
-async function readBatch(ledger: Ledger, request: RoutedRequest): Promise<Parsed<z.infer<typeof batch>>> {
+async function readBatch(
+  ledger: Ledger,
+  request: RoutedRequest,
+  accessKey: AccessKey,
+): Promise<Parsed<z.infer<typeof batch>>> {
   const json = await readJson(request, bounds.batch_body_bytes_max);
   if (!json.ok) return json;
   const query = parseNoQuery(request);
   if (!query.ok) return query;
   const body = readFields(batch, json.value);
   if (!body.ok) return { ok: false, problem: wrongCommands(body.errors) };
+  const denied = accessKey === ANYBODY ? null : await denialIn(accessKey, ledger, body.value.commands);
+  if (denied !== null) return { ok: false, problem: denied };
   const errors = await checkItems(ledger, body.value.commands);
   return errors.length === 0
     ? { ok: true, value: body.value }
     : { ok: false, problem: wrongCommands(errors) };
+}
+
+/** Nothing is done where one of them is not for the access key: `index` is the first. */
+async function denialIn(
+  accessKey: AccessKey,
+  ledger: Ledger,
+  items: readonly Item[],
+): Promise<Problem | null> {
+  const denials = await Promise.all(items.map(({ content }) => denialOf(accessKey, ledger, content)));
+  const index = denials.findIndex((denial) => denial !== null);
+  const denial = denials[index] ?? null;
+  if (denial === null) return null;
+  const problem = denialProblem(denial);
+  const place = denial.type === "not-there" ? placeIn(items[index]?.content, denial.refused) : {};
+  return { ...problem, members: { ...problem.members, index, ...place } };
 }
 
 async function checkItems(ledger: Ledger, items: readonly Item[]): Promise<FieldError[]> {
@@ -234,13 +263,17 @@ function refusalOfAll(
   { index, refused, replayed }: Extract<AllOrNone, { readonly type: "refused" }>,
 ): Answer {
   const problem = problemOf(refused);
-  const place = refused.index === null ? {} : { [placeName(commands[index], refused)]: refused.index };
+  const place = placeIn(commands[index], refused);
   return problemAnswer({ ...problem, members: { ...problem.members, index, ...place } }, replayed);
+}
+
+function placeIn(command: CommandContent | undefined, refused: Refused): Readonly<Record<string, number>> {
+  return refused.index === null ? {} : { [placeName(command, refused)]: refused.index };
 }
 
 /** An unknown account may be named by either; its postings come first. */
 function placeName(
-  command: Command | undefined,
+  command: CommandContent | undefined,
   { refusal, account, index }: Refused,
 ): "posting" | "condition" {
   if (refusal === "condition-failed") return "condition";

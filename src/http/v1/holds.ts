@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { type AccessKey, mayUse } from "../../access/access-key.ts";
 import { bounds } from "../../bounds.ts";
 import { WORLD } from "../../ledger/account.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { isOwnHold } from "../../ledger/own-accounts.ts";
 import type { EventId } from "../../ledger/transaction.ts";
 import { type FieldError, toResponse } from "../problems.ts";
 import { HOLD_NOT_FOUND } from "../refusal-problems.ts";
@@ -21,7 +23,7 @@ import {
   party,
 } from "./fields.ts";
 import { holdJson } from "./json.ts";
-import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { cursorOf, listName, listResponse, NOTHING, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery } from "./query.ts";
 import type { Operation } from "./submit.ts";
 
@@ -104,12 +106,17 @@ export const releaseHold: Operation<z.infer<typeof release>> = {
   commandOf: (_, hold) => ({ type: "release", hold }),
 };
 
-export async function getHold({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function getHold(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
   const hold = isId(id) ? await ledger.hold(id) : null;
-  return hold === null ? toResponse(HOLD_NOT_FOUND) : okJson(holdJson(hold));
+  if (hold === null || !isOwnHold(key.accounts, hold)) return toResponse(HOLD_NOT_FOUND);
+  return okJson(holdJson(hold));
 }
 
 const listing = z.strictObject({
@@ -118,14 +125,20 @@ const listing = z.strictObject({
   state: holdStatus.optional(),
 });
 
-export async function listHolds({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function listHolds(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseQuery(listing, request);
   if (!query.ok) return toResponse(query.problem);
-  const filter = { account: query.value.account ?? null, state: query.value.state ?? null };
+  const { account = null, state = null } = query.value;
+  const filter = { idBeginning: key.accounts, account, state };
   const name = listName("holds", filter);
   const page = pageOf(name, query.value);
   if (!page.ok) return toResponse(page.problem);
-  const { items, next } = await ledger.holds(filter, page.value);
+  const isOwn = account === null || mayUse(key, account);
+  const { items, next } = isOwn ? await ledger.holds(filter, page.value) : NOTHING;
   const cursor = next === null ? null : cursorOf(name, next);
   return listResponse("/v1/holds", request, items.map(holdJson), cursor);
 }

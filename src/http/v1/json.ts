@@ -87,12 +87,15 @@ function metadataJson(metadata: Metadata): string {
   return "{}";
 }
 
-export function entryJson(entry: KeptEntry) {
+export type EntryJson = ReturnType<typeof entryJson>;
+
+/** @param isShown whether the counterparty is for who asks; an account of somebody else is not named */
+export function entryJson(entry: KeptEntry, isShown: boolean) {
   return {
     seq: entry.seq,
     amount: entry.kind === "credit" ? entry.value : -entry.value,
     balance: entry.balance,
-    counterparty: entry.counterparty,
+    counterparty: isShown ? entry.counterparty : null,
     transaction: entry.transaction,
     description: entry.description || null,
     reference: entry.reference,

@@ -40,6 +40,9 @@ export function pageOf(
 /** An id, or numbers that tell a place. */
 const KEY_FORM = /^[A-Za-z0-9._:{}-]{1,2000}$/;
 
+/** Where what is asked for is not there, or not for who asks. */
+export const NOTHING = { items: [], next: null } as const;
+
 /** Names a list by its route and its filter. */
 export function listName(route: string, filter: object): string {
   return JSON.stringify([route, filter]);

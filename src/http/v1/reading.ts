@@ -1,15 +1,17 @@
 import { z } from "zod";
+import { type AccessKey, mayUse } from "../../access/access-key.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
 import type { AccountId, Micros } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import type { BalanceAt, EntriesPage, Ledger } from "../../ledger/ledger.ts";
+import { isOwnParty } from "../../ledger/own-accounts.ts";
 import { toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { timestamp } from "../timestamp.ts";
 import { okJson } from "./answers.ts";
 import { csvOf } from "./csv.ts";
-import { accountPath, entryJson } from "./json.ts";
+import { accountPath, type EntryJson, entryJson } from "./json.ts";
 import { cursorOf, linkTo, listName, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 
@@ -23,7 +25,11 @@ const entriesQuery = z.strictObject({
 /** A page goes on at a seq. */
 const SEQ_FORM = /^[1-9]\d{0,14}$/;
 
-export async function listEntries({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function listEntries(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseQuery(entriesQuery, request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
@@ -36,11 +42,12 @@ export async function listEntries({ ledger }: RouteContext, request: RoutedReque
   const bound = order === "asc" ? { from: seq, before: null } : { from: null, before: seq };
   // One more than is shown tells whether there is a next page.
   const asked: EntriesPage = { count: count + 1, order, ...bound, fromTime, beforeTime };
-  const found = isAccountId(id) ? await ledger.entries(id, asked) : null;
+  const found = isAccountId(id) && mayUse(key, id) ? await ledger.entries(id, asked) : null;
   if (found === null) return toResponse(ACCOUNT_NOT_FOUND);
   const entries = found.slice(0, count);
   const cursor = found.length > count ? cursorOf(list, nextSeq(entries, order)) : null;
-  return entriesResponse(accountPath(id), request, entries, cursor);
+  const rows = entries.map((entry) => entryJson(entry, isOwnParty(key.accounts, entry.counterparty)));
+  return entriesResponse(accountPath(id), request, rows, cursor);
 }
 
 /** Where the next page begins (`asc`), or what it ends before (`desc`). */
@@ -63,11 +70,10 @@ const CSV_COLUMNS = [
 function entriesResponse(
   path: string,
   request: Request,
-  entries: readonly KeptEntry[],
+  rows: readonly EntryJson[],
   cursor: string | null,
 ): Response {
   const link = linkTo(`${path}/entries`, request, cursor);
-  const rows = entries.map(entryJson);
   const wantsCsv = prefersCsv(request.headers.get("accept") ?? "");
   const type = wantsCsv ? "text/csv; charset=utf-8; header=present" : "application/json";
   const body = wantsCsv ? csvOf(CSV_COLUMNS, rows) : JSON.stringify({ data: rows, next: cursor });
@@ -93,11 +99,16 @@ function qualityOf(type: string, accept: string): number {
 
 const balanceQuery = z.strictObject({ at: timeParameter.optional() });
 
-export async function getBalance({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function getBalance(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseQuery(balanceQuery, request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
-  const found = isAccountId(id) ? await balanceAt(ledger, id, query.value.at ?? null) : null;
+  const found =
+    isAccountId(id) && mayUse(key, id) ? await balanceAt(ledger, id, query.value.at ?? null) : null;
   if (found === null) return toResponse(ACCOUNT_NOT_FOUND);
   const { unit, balance, seq, at } = found;
   return okJson(JSON.stringify({ id, unit, balance, seq, at: timestamp(at) }));

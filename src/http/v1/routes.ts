@@ -1,38 +1,80 @@
-import type { RouteContext, Routes } from "../route.ts";
+import type { Handler, RouteContext, Routes } from "../route.ts";
 import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts.ts";
 import { postBatch } from "./batches.ts";
 import { captureHold, createHold, getHold, listHolds, releaseHold } from "./holds.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
-import { submitOne } from "./submit.ts";
+import { type Operation, submitOne } from "./submit.ts";
 import { createTransaction, getTransaction, listTransactions, reverseTransaction } from "./transactions.ts";
 
-/** The routes of the product's own API. */
+/** The routes of the product's own API, each with what an access key needs for it. */
 export function v1Routes(context: RouteContext): Routes {
+  const submits = <Body>(operation: Operation<Body>): Handler => {
+    return (request, key) => submitOne(context, request, key, operation);
+  };
   return {
     "/v1/accounts": {
-      POST: (request) => submitOne(context, request, openAccount),
-      GET: (request) => listAccounts(context, request),
+      POST: { needs: { all: ["accounts:write"] }, handle: submits(openAccount) },
+      GET: {
+        needs: { all: ["accounts:read"] },
+        handle: (request, key) => listAccounts(context, request, key),
+      },
     },
     "/v1/accounts/:id": {
-      GET: (request) => getAccount(context, request),
-      PATCH: (request) => submitOne(context, request, changeAccount),
+      GET: { needs: { all: ["accounts:read"] }, handle: (request, key) => getAccount(context, request, key) },
+      PATCH: { needs: { all: ["accounts:write"] }, handle: submits(changeAccount) },
     },
-    "/v1/accounts/:id/entries": { GET: (request) => listEntries(context, request) },
-    "/v1/accounts/:id/balance": { GET: (request) => getBalance(context, request) },
+    "/v1/accounts/:id/entries": {
+      GET: {
+        needs: { all: ["accounts:read"] },
+        handle: (request, key) => listEntries(context, request, key),
+      },
+    },
+    "/v1/accounts/:id/balance": {
+      GET: { needs: { all: ["accounts:read"] }, handle: (request, key) => getBalance(context, request, key) },
+    },
     "/v1/transactions": {
-      POST: (request) => submitOne(context, request, createTransaction),
-      GET: (request) => listTransactions(context, request),
+      POST: { needs: { all: ["transactions:write"] }, handle: submits(createTransaction) },
+      GET: {
+        needs: { all: ["transactions:read"] },
+        handle: (request, key) => listTransactions(context, request, key),
+      },
     },
-    "/v1/transactions/:id": { GET: (request) => getTransaction(context, request) },
-    "/v1/transactions/:id/reversal": { POST: (request) => submitOne(context, request, reverseTransaction) },
+    "/v1/transactions/:id": {
+      GET: {
+        needs: { all: ["transactions:read"] },
+        handle: (request, key) => getTransaction(context, request, key),
+      },
+    },
+    "/v1/transactions/:id/reversal": {
+      POST: { needs: { all: ["transactions:write"] }, handle: submits(reverseTransaction) },
+    },
     "/v1/holds": {
-      POST: (request) => submitOne(context, request, createHold),
-      GET: (request) => listHolds(context, request),
+      POST: { needs: { all: ["holds:write"] }, handle: submits(createHold) },
+      GET: {
+        needs: { all: ["transactions:read"] },
+        handle: (request, key) => listHolds(context, request, key),
+      },
     },
-    "/v1/holds/:id": { GET: (request) => getHold(context, request) },
-    "/v1/holds/:id/capture": { POST: (request) => submitOne(context, request, captureHold) },
-    "/v1/holds/:id/release": { POST: (request) => submitOne(context, request, releaseHold) },
-    "/v1/batches": { POST: (request) => postBatch(context, request) },
-    "/v1/ledger": { GET: (request) => getTotals(context, request) },
+    "/v1/holds/:id": {
+      GET: {
+        needs: { all: ["transactions:read"] },
+        handle: (request, key) => getHold(context, request, key),
+      },
+    },
+    "/v1/holds/:id/capture": { POST: { needs: { all: ["holds:write"] }, handle: submits(captureHold) } },
+    "/v1/holds/:id/release": { POST: { needs: { all: ["holds:write"] }, handle: submits(releaseHold) } },
+    // Each of its commands needs its own scope.
+    "/v1/batches": {
+      POST: {
+        needs: { all: [], any: ["transactions:write", "holds:write", "accounts:write"] },
+        handle: (request, key) => postBatch(context, request, key),
+      },
+    },
+    "/v1/ledger": {
+      GET: {
+        needs: { all: ["ledger:read"], everyAccount: true },
+        handle: (request) => getTotals(context, request),
+      },
+    },
   };
 }

@@ -1,7 +1,11 @@
 import type { z } from "zod";
+import type { AccessKey } from "../../access/access-key.ts";
+import { ANYBODY } from "../../access/access-keys.ts";
+import { denialOf } from "../../access/denial.ts";
 import { bounds } from "../../bounds.ts";
-import type { CommandContent, CommandId } from "../../ledger/command.ts";
+import type { Command, CommandContent, CommandId } from "../../ledger/command.ts";
 import { type Ledger, LedgerUnavailable } from "../../ledger/ledger.ts";
+import { denialProblem } from "../access-problems.ts";
 import { readJson } from "../body.ts";
 import { type Parsed, parseCommandId, requestId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse } from "../problems.ts";
@@ -26,11 +30,12 @@ export interface Operation<Body> {
 
 /**
  * Answers a request to do one thing. What is wrong is looked for in the order that docs/errors.md tells: the body, its
- * fields, the key; only then the ledger decides.
+ * fields, whether they are for the access key, the Idempotency-Key; only then the ledger decides.
  */
 export async function submitOne<Body>(
   context: RouteContext,
   request: RoutedRequest,
+  key: AccessKey,
   operation: Operation<Body>,
 ): Promise<Response> {
   const { notFound, check, commandOf } = operation;
@@ -39,20 +44,29 @@ export async function submitOne<Body>(
   if (!body.ok) return toResponse(body.problem);
   const isAborted = context.ended.watch(request);
   const canExist = notFound === null || isId(of);
+  const content = commandOf(body.value, of);
+  // Before anything is told that the ledger has.
+  const denial = key === ANYBODY || !canExist ? null : await denialOf(key, context.ledger, content);
+  if (denial !== null) return toResponse(denialProblem(denial));
   const errors = canExist ? ((await check?.(context.ledger, body.value, of)) ?? []) : [];
   if (errors.length > 0) return toResponse(invalidFields(errors));
 
-  const content = commandOf(body.value, of);
   const id: Parsed<CommandId> = isDryRun(content)
     ? { ok: true, value: requestId(request.headers, context.requestIdHeader) }
     : parseCommandId(request, context.requestIdHeader);
   if (!id.ok) return toResponse(id.problem);
   if (!canExist) return toResponse(notFound);
 
-  const outcome = await context.ledger.submit({ ...content, id: id.value }, isAborted).catch((reason) => {
+  const command = cameWith(key, { ...content, id: id.value });
+  const outcome = await context.ledger.submit(command, isAborted).catch((reason) => {
     throw unavailableFor(content, reason);
   });
   return responseOf(answerOf(content, outcome));
+}
+
+/** The command with the name of its access key. */
+export function cameWith(key: AccessKey, command: Command): Command {
+  return key === ANYBODY ? command : { ...command, by: key.name };
 }
 
 async function readFields<Body>(

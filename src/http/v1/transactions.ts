@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { type AccessKey, mayUse } from "../../access/access-key.ts";
 import { bounds } from "../../bounds.ts";
+import { isOwnTransaction } from "../../ledger/own-accounts.ts";
 import type { Condition } from "../../ledger/transaction.ts";
 import { toResponse } from "../problems.ts";
 import { TRANSACTION_NOT_FOUND } from "../refusal-problems.ts";
@@ -18,7 +20,7 @@ import {
   reference,
 } from "./fields.ts";
 import { keptTransactionJson, transactionJson } from "./json.ts";
-import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { cursorOf, listName, listResponse, NOTHING, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 import type { Operation } from "./submit.ts";
 
@@ -84,12 +86,17 @@ export const reverseTransaction: Operation<z.infer<typeof reversal>> = {
   commandOf: (body, transaction) => ({ type: "reversal", transaction, ...detailsOf(body) }),
 };
 
-export async function getTransaction({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function getTransaction(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
   const id = request.params["id"] ?? "";
   const kept = isId(id) ? await ledger.transaction(id) : null;
-  if (kept === null) return toResponse(TRANSACTION_NOT_FOUND);
+  if (kept === null || !isOwnTransaction(key.accounts, kept.transaction))
+    return toResponse(TRANSACTION_NOT_FOUND);
   return okJson(keptTransactionJson(kept));
 }
 
@@ -101,11 +108,16 @@ const listing = z.strictObject({
   to: timeParameter.optional(),
 });
 
-export async function listTransactions({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
+export async function listTransactions(
+  { ledger }: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+): Promise<Response> {
   const query = parseQuery(listing, request);
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
   const filter = {
+    idBeginning: key.accounts,
     reference: value.reference ?? null,
     account: value.account ?? null,
     fromTime: value.from ?? null,
@@ -114,7 +126,8 @@ export async function listTransactions({ ledger }: RouteContext, request: Routed
   const name = listName("transactions", filter);
   const page = pageOf(name, value);
   if (!page.ok) return toResponse(page.problem);
-  const { items, next } = await ledger.transactions(filter, page.value);
+  const isOwn = filter.account === null || mayUse(key, filter.account);
+  const { items, next } = isOwn ? await ledger.transactions(filter, page.value) : NOTHING;
   const cursor = next === null ? null : cursorOf(name, next);
   return listResponse("/v1/transactions", request, items.map(transactionJson), cursor);
 }

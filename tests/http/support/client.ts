@@ -4,14 +4,25 @@ import { PROBLEMS, type ProblemName } from "../../../src/http/problems.ts";
 /** Speaks to the API at a URL, the way a client would. */
 export class Client {
   readonly #url: () => string;
+  readonly #token: string | null;
 
-  /** @param url asked for at each request, so that a client can be made before its server listens */
-  constructor(url: () => string) {
+  /**
+   * @param url asked for at each request, so that a client can be made before its server listens
+   * @param token its access key, if it has one
+   */
+  constructor(url: () => string, token: string | null = null) {
     this.#url = url;
+    this.#token = token;
   }
 
   get(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(this.#url() + path, init);
+    const headers = new Headers(init.headers);
+    for (const [name, value] of Object.entries(this.#key())) headers.set(name, value);
+    return fetch(this.#url() + path, { ...init, headers });
+  }
+
+  #key(): Record<string, string> {
+    return this.#token === null ? {} : { authorization: `Bearer ${this.#token}` };
   }
 
   /** @param body sent as it is where it is a text, else as JSON; without it there is none */
@@ -24,7 +35,7 @@ export class Client {
     return fetch(this.#url() + path, {
       method,
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      headers: { "content-type": "application/json", ...headers },
+      headers: { "content-type": "application/json", ...this.#key(), ...headers },
     });
   }
 

@@ -24,6 +24,7 @@ import type {
   Statement,
   TransactionFilter,
 } from "../../../src/ledger/ledger.ts";
+import { isOwnAccount, isOwnHold, isOwnTransaction } from "../../../src/ledger/own-accounts.ts";
 import type { Hold, Transaction } from "../../../src/ledger/transaction.ts";
 import { type Decided, MemoryDecider, type MemoryState } from "./memory-decider.ts";
 
@@ -163,6 +164,7 @@ export class MemoryLedger implements Ledger {
         .flatMap((id) => this.#decider().account(id) ?? [])
         .filter(
           (account) =>
+            isOwnAccount(filter.idBeginning, account.id) &&
             (filter.unit === null || account.unit === filter.unit) &&
             (filter.state === null || account.state === filter.state) &&
             (filter.name === null || account.name?.startsWith(filter.name) === true) &&
@@ -180,6 +182,7 @@ export class MemoryLedger implements Ledger {
         .toReversed()
         .filter(
           ({ reference, postings, time }) =>
+            isOwnTransaction(filter.idBeginning, { postings }) &&
             (filter.reference === null || reference === filter.reference) &&
             (filter.account === null || postings.some((posting) => names(posting, filter.account ?? ""))) &&
             time >= (filter.fromTime ?? 0) &&
@@ -194,7 +197,8 @@ export class MemoryLedger implements Ledger {
       const all = [...this.#state.holds.values()]
         .toReversed()
         .filter(
-          ({ from, state }) =>
+          ({ from, to, state }) =>
+            isOwnHold(filter.idBeginning, { from, to }) &&
             (filter.account === null || from === filter.account) &&
             (filter.state === null || state === filter.state),
         );

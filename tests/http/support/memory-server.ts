@@ -1,4 +1,4 @@
-import { type HttpServer, startHttpServer } from "../../../src/http/server.ts";
+import { type HttpOptions, type HttpServer, startHttpServer } from "../../../src/http/server.ts";
 import { Client } from "./client.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 
@@ -9,19 +9,20 @@ export class MemoryServer implements AsyncDisposable {
   readonly defects: string[] = [];
   readonly #server: HttpServer;
 
-  private constructor(ledger: MemoryLedger) {
+  private constructor(ledger: MemoryLedger, options: Partial<HttpOptions>) {
     this.ledger = ledger;
     this.#server = startHttpServer(ledger, {
       address: { host: "127.0.0.1", port: 0 },
       requestIdHeader: "x-request-id",
       onDefect: (message) => this.defects.push(message),
+      ...options,
     });
     this.client = new Client(() => this.url);
   }
 
   /** With the accounts 1 to 5. */
-  static async start(): Promise<MemoryServer> {
-    return new MemoryServer(await MemoryLedger.withInitialAccounts());
+  static async start(options: Partial<HttpOptions> = {}): Promise<MemoryServer> {
+    return new MemoryServer(await MemoryLedger.withInitialAccounts(), options);
   }
 
   get url(): string {

@@ -9,6 +9,7 @@ import type {
 } from "../../../src/ledger/ledger.ts";
 
 export const ALL_ACCOUNTS: AccountFilter = {
+  idBeginning: "",
   unit: null,
   state: null,
   name: null,
@@ -17,12 +18,13 @@ export const ALL_ACCOUNTS: AccountFilter = {
   balanceGreaterThan: null,
 };
 export const ALL_TRANSACTIONS: TransactionFilter = {
+  idBeginning: "",
   reference: null,
   account: null,
   fromTime: null,
   beforeTime: null,
 };
-export const ALL_HOLDS: HoldFilter = { account: null, state: null };
+export const ALL_HOLDS: HoldFilter = { idBeginning: "", account: null, state: null };
 
 export function page(changes: Partial<EntriesPage> = {}): EntriesPage {
   const none = { from: null, before: null, fromTime: null, beforeTime: null };

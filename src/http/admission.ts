@@ -1,0 +1,132 @@
+import { type AccessKey } from "../access/access-key.ts";
+import { type AccessKeys, ANYBODY } from "../access/access-keys.ts";
+import { missingScope, type Needs } from "../access/needs.ts";
+import { networkOf } from "../access/network.ts";
+import { TokenBuckets } from "../access/token-buckets.ts";
+import { bounds } from "../bounds.ts";
+import {
+  forEveryAccount,
+  KEY_INVALID,
+  KEY_MISSING,
+  scopeMissing,
+  tooManyRequests,
+} from "./access-problems.ts";
+import type { Parsed } from "./parse.ts";
+import type { Problem } from "./problems.ts";
+
+/** How much a server takes, where no balancer in front of it looks after that. */
+export interface Limits {
+  /** Requests a second; 0: any number. `null`: any number where only this machine can reach it, else the default. */
+  readonly perAddress: number | null;
+}
+
+/** Found right before, and when: in milliseconds. */
+interface Known {
+  readonly admitted: { readonly ok: true; readonly value: AccessKey };
+  at: number;
+}
+
+const EVERYTHING = { ok: true, value: ANYBODY } as const;
+
+/** As RFC 6750 has it; the scheme's case does not matter. */
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+
+/**
+ * Lets requests in, or says why not. In this order: the address sends too many; the key is missing or wrong; it sends too
+ * many; it lacks a scope.
+ *
+ * What was found right is remembered by the whole header for half a second, so that the key of a busy client is not hashed
+ * for each request. Where many wrong keys come from an address, those that are not remembered are no longer looked at: a
+ * right one is then answered like a wrong one, so that guessing is slow and learns nothing, and who was let in before
+ * goes on.
+ */
+export class Admission {
+  readonly #keys: AccessKeys;
+  readonly #limits: Limits | null;
+  readonly #addressOf: (request: Request) => string | null;
+  readonly #known = new Map<string, Known>();
+  readonly #perKey = new TokenBuckets(1, bounds.limited_keys_max);
+  readonly #perAddress = new TokenBuckets(1, bounds.limited_addresses_max);
+  readonly #wrong = new TokenBuckets(bounds.wrong_keys_seconds, bounds.limited_addresses_max);
+  #addressRate = 0;
+
+  /** @param addressOf `null`: it has none, as behind a unix socket */
+  constructor(keys: AccessKeys, limits: Limits | null, addressOf: (request: Request) => string | null) {
+    this.#keys = keys;
+    this.#limits = limits;
+    this.#addressOf = addressOf;
+  }
+
+  /** To be called as soon as the server knows it. */
+  listensFor(onlyThisMachine: boolean): void {
+    if (this.#limits === null) return;
+    const byDefault = onlyThisMachine ? 0 : bounds.address_requests_per_second;
+    this.#addressRate = this.#limits.perAddress ?? byDefault;
+  }
+
+  /** Whatever it asks for. `null`: it may go on. */
+  refusalOfAddress(request: Request): Problem | null {
+    const rate = this.#addressRate;
+    if (rate === 0) return null;
+    const wait = this.#perAddress.take(this.#networkOf(request), rate);
+    return wait === 0 ? null : tooManyRequests("address", rate, 1, wait);
+  }
+
+  /** The access key that a request came with, if that is good for what it asks for. */
+  admit(request: Request, needs: NonNullable<Needs>): Parsed<AccessKey> {
+    if (this.#keys.isOpen) return EVERYTHING;
+    const header = request.headers.get("authorization");
+    if (header === null || header === "") return { ok: false, problem: KEY_MISSING };
+    const admitted = this.#find(header, request);
+    if (!admitted.ok) return admitted;
+    const key = admitted.value;
+    if (key.rate !== null && this.#limits !== null) {
+      const wait = this.#perKey.take(key.name, key.rate);
+      if (wait > 0) return { ok: false, problem: tooManyRequests("key", key.rate, 1, wait) };
+    }
+    const missing = missingScope(key, needs);
+    if (missing !== null) return { ok: false, problem: scopeMissing(missing) };
+    if (needs.everyAccount === true && key.accounts !== "")
+      return { ok: false, problem: forEveryAccount(key.accounts) };
+    return admitted;
+  }
+
+  #find(header: string, request: Request): Parsed<AccessKey> {
+    const known = this.#known.get(header);
+    const now = performance.now();
+    if (known !== undefined && now - known.at < bounds.access_key_known_milliseconds) return known.admitted;
+    const network = this.#limits === null ? null : this.#networkOf(request);
+    const count = bounds.wrong_keys_per_address;
+    if (known === undefined && network !== null) {
+      const wait = this.#wrong.wait(network, count);
+      if (wait > 0)
+        return {
+          ok: false,
+          problem: tooManyRequests("wrong-keys", count, bounds.wrong_keys_seconds, wait),
+        };
+    }
+    const token = BEARER.exec(header)?.[1];
+    const key = token === undefined ? null : this.#keys.find(token);
+    if (key === null) {
+      this.#known.delete(header);
+      if (network !== null) this.#wrong.take(network, count);
+      return { ok: false, problem: KEY_INVALID };
+    }
+    return this.#remember(header, key, now);
+  }
+
+  #remember(header: string, key: AccessKey, at: number): Known["admitted"] {
+    const admitted = { ok: true, value: key } as const;
+    this.#known.delete(header);
+    if (this.#known.size >= bounds.access_keys_known_max) {
+      const [oldest] = this.#known.keys();
+      if (oldest !== undefined) this.#known.delete(oldest);
+    }
+    this.#known.set(header, { admitted, at });
+    return admitted;
+  }
+
+  #networkOf(request: Request): string {
+    return networkOf(this.#addressOf(request) ?? "");
+  }
+}
