@@ -5,7 +5,7 @@ import { Holds } from "./holds.ts";
 import type { Sent, Unsettled } from "./outcome.ts";
 import { Transactions } from "./transactions.ts";
 import type { DecidedHold, Totals } from "./types.ts";
-import { type Captured, type Used, withHold, type WithHoldOptions } from "./with-hold.ts";
+import { type Captured, type ResultOf, type Used, withHold, type WithHoldOptions } from "./with-hold.ts";
 
 /**
  * A client of a Razonete ledger. Every command gets its idempotency key before its first attempt, and is sent again
@@ -44,12 +44,12 @@ export class Razonete {
    * Holds the amount, runs the work, and captures what the work returns; releases the hold where the work throws. See
    * {@link withHold}.
    */
-  withHold<T = undefined>(
+  withHold<Work extends Used>(
     account: string,
     amount: number,
-    work: (hold: DecidedHold, signal: AbortSignal | undefined) => Used<T> | Promise<Used<T>>,
+    work: (hold: DecidedHold, signal: AbortSignal | undefined) => Work | Promise<Work>,
     options?: WithHoldOptions,
-  ): Promise<Captured<T>> {
+  ): Promise<Captured<ResultOf<Work>>> {
     return withHold(this.holds, account, amount, work, options);
   }
 }
@@ -76,4 +76,4 @@ export {
 export type { ProblemName } from "./problem.ts";
 export type { Transactions } from "./transactions.ts";
 export type * from "./types.ts";
-export { type Captured, HoldError, type Used, type WithHoldOptions } from "./with-hold.ts";
+export { type Captured, HoldError, type ResultOf, type Used, type WithHoldOptions } from "./with-hold.ts";

@@ -5,6 +5,11 @@ import type { Problem } from "./types.ts";
 /** The first pause is this long, each further one twice as long, up to the longest; by chance up to twice that. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 4000;
+/**
+ * As long as nothing is in doubt, an attempt is begun only where this is left for its answer, or a quarter of short
+ * deadlines: one that is cut off by the deadline would make `unknown` of what is known to be not done.
+ */
+const LAST_ATTEMPT_MS = 1000;
 
 export interface Sending {
   readonly fetch: typeof fetch;
@@ -84,7 +89,8 @@ export async function send(request: HttpRequest, sending: Sending): Promise<End>
         last = told;
         break;
     }
-    const wait = pauseWithin(remaining(), pause, waitMs);
+    const reserved = inDoubt ? 0 : Math.min(LAST_ATTEMPT_MS, sending.deadlineMs / 4);
+    const wait = pauseWithin(remaining() - reserved, pause, waitMs);
     if (wait === null || !(await slept(wait, signal))) break;
   }
   const { detail, problem } = signal?.aborted ? { detail: "it was aborted", problem: null } : last;

@@ -4,15 +4,19 @@ import type { Holds } from "./holds.ts";
 import { type NotDone, RazoneteError, type Refused, type Unknown } from "./outcome.ts";
 import type { Capture, DecidedHold, NewHold } from "./types.ts";
 
-/** What the work used: an amount, or how it is split, and what is to be handed through. */
-export type Used<T> = number | (UsedPart & { readonly result?: T });
-type UsedPart =
-  { readonly amount: number; readonly to?: string } | { readonly postings: NonNullable<Capture["postings"]> };
+/** What the work used: an amount, or how it is split; and what is to be handed through. */
+export type Used =
+  | number
+  | { readonly amount: number; readonly to?: string; readonly result?: unknown }
+  | { readonly postings: NonNullable<Capture["postings"]>; readonly result?: unknown };
 
-export interface Captured<T> {
+/** The `result` in it. */
+export type ResultOf<Work> = Work extends { readonly result: infer Result } ? Result : undefined;
+
+export interface Captured<Result> {
   /** After its capture. */
   readonly hold: DecidedHold;
-  readonly result: T | undefined;
+  readonly result: Result;
 }
 
 export interface WithHoldOptions extends ReadOptions, Omit<NewHold, "from" | "amount"> {
@@ -31,13 +35,13 @@ export class HoldError extends RazoneteError {
   readonly hold: DecidedHold;
   readonly outcome: Refused | NotDone | Unknown<DecidedHold>;
   /** What the work returned; of a release nothing, and `cause` is what the work threw. */
-  readonly used: Used<unknown> | undefined;
+  readonly used: Used | undefined;
 
   constructor(
     step: "capture" | "release",
     hold: DecidedHold,
     outcome: Refused | NotDone | Unknown<DecidedHold>,
-    of: { readonly used?: Used<unknown>; readonly cause?: unknown },
+    of: { readonly used?: Used; readonly cause?: unknown },
   ) {
     super(messageOf(step, hold, outcome), "cause" in of ? { cause: of.cause } : undefined);
     this.step = step;
@@ -55,17 +59,17 @@ export class HoldError extends RazoneteError {
  * @throws RefusedError, NotDoneError, UnknownError where there is no hold, and the work was not run (of an unknown hold
  * nothing is captured, and it ends by itself); HoldError; what the work throws
  */
-export async function withHold<T>(
+export async function withHold<Work extends Used>(
   holds: Holds,
   account: string,
   amount: number,
-  work: (hold: DecidedHold, signal: AbortSignal | undefined) => Used<T> | Promise<Used<T>>,
+  work: (hold: DecidedHold, signal: AbortSignal | undefined) => Work | Promise<Work>,
   { key, signal, deadlineMs, ...more }: WithHoldOptions = {},
-): Promise<Captured<T>> {
+): Promise<Captured<ResultOf<Work>>> {
   if (key !== undefined) checkKey(keyOf(key, "capture"));
   const made = holds.create({ ...more, from: account, amount }, { key, signal, deadlineMs });
   const hold = await made;
-  let used: Used<T>;
+  let used: Work;
   let capture: Capture;
   try {
     used = await work(hold, signal);
@@ -79,7 +83,7 @@ export async function withHold<T>(
     .capture(hold.id, capture, { key: keyOf(made.key, "capture"), deadlineMs })
     .outcome();
   if (captured.type !== "done") throw new HoldError("capture", hold, captured, { used });
-  return { hold: captured.value, result: typeof used === "number" ? undefined : used.result };
+  return { hold: captured.value, result: Object(used).result };
 }
 
 function keyOf(key: string, step: string): string {
@@ -87,7 +91,7 @@ function keyOf(key: string, step: string): string {
 }
 
 /** @throws RangeError: what is no amount must not become the capture of all, as a body without one would */
-function captureOf(used: Used<unknown>): Capture {
+function captureOf(used: Used): Capture {
   if (typeof used === "number") return captureOf({ amount: used });
   if (typeof used === "object" && used !== null && "postings" in used) {
     const { postings } = used;

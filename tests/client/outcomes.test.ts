@@ -15,7 +15,7 @@ import {
 failOnLeaks();
 
 const MOVE = { postings: [{ from: "@world", to: "acme", amount: 5 }] };
-const SOON = { deadlineMs: 700, attemptMs: 300 };
+const SOON = { deadlineMs: 1200, attemptMs: 400 };
 
 async function outcomeOf(steps: readonly Step[], options: object = SOON) {
   await using server = await ScriptedServer.start(...steps);
@@ -87,6 +87,19 @@ describe("an attempt that is not the end", () => {
     const { outcome, requests } = await outcomeOf([step]);
     expect(outcome.type).toBe(name === "503 none" || name === "429" ? "not-done" : "unknown");
     expect(requests.length).toBeGreaterThan(1);
+  });
+
+  test("shortly before the deadline is not followed by another one, which would leave in doubt what is not", async () => {
+    await using server = await ScriptedServer.start(unavailable("none"), "hang");
+    const answer = { ...unavailable("none"), headers: { "retry-after": "1" } };
+    await using busy = await ScriptedServer.start(answer, "hang");
+    const outcome = async ({ url }: ScriptedServer) =>
+      new Razonete({ url, deadlineMs: 1300 }).transactions.create(MOVE).outcome();
+    expect((await outcome(busy)).type).toBe("not-done");
+    expect(busy.requests.length).toBe(1);
+    // With enough time there is one, and it counts.
+    expect((await outcome(server)).type).toBe("unknown");
+    expect(server.requests.length).toBeGreaterThan(1);
   });
 
   test("and then a refusal: it was refused", async () => {

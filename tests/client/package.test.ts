@@ -5,7 +5,16 @@ import { findChromium, openChromium } from "../support/chromium.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
-import { complaints, makeProject, pack, run, STORY_END, typeCheck, WRONG } from "./support/projects.ts";
+import {
+  complaintOfExamples,
+  complaints,
+  makeProject,
+  pack,
+  run,
+  STORY_END,
+  typeCheck,
+  WRONG,
+} from "./support/projects.ts";
 
 /** The package as it would be published: packed, installed into empty projects, and run there against a ledger. */
 
@@ -73,9 +82,14 @@ describe("the package", () => {
   test("and wrong calls do not", () => {
     const told = complaints(project);
     for (const [index, [, complaint]] of WRONG.entries()) {
-      expect(told).toContain(`wrong.ts(${index + 2},`);
+      expect(told).toContain(`checked.ts(${index + 2},`);
       expect(told).toContain(complaint);
     }
+  });
+
+  test("the examples of its README do", async () => {
+    const readme = await Bun.file(join(project, "node_modules/razonete-client/README.md")).text();
+    expect(complaintOfExamples(project, readme)).toBe("");
   });
 
   test("runs in Node", () => {

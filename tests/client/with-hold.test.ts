@@ -11,7 +11,7 @@ const hold = (state: string): Reply => ({ status: 200, body: { ...BODY, state } 
 const BODY = { id: "h1", from: "acme", amount: 100, expires_at: "2026-11-26T10:00:00.000000Z", account: {} };
 const held: Reply = { status: 201, body: { ...BODY, state: "open" } };
 const ended = (state: string) => problem(422, "hold-not-open", { state });
-const SOON = { deadlineMs: 500, attemptMs: 200 };
+const SOON = { deadlineMs: 1200, attemptMs: 400 };
 
 interface Ran {
   readonly value: unknown;
@@ -22,8 +22,8 @@ interface Ran {
 }
 
 /** @param answers to what comes after the hold */
-async function run<T>(
-  work: () => Used<T> | Promise<Used<T>>,
+async function run(
+  work: () => Used | Promise<Used>,
   answers: readonly Step[],
   options: object = {},
 ): Promise<Ran> {
@@ -142,7 +142,7 @@ describe("where the work fails", () => {
     ];
     wrong.push({ postings: [] }, { postings: [{ to: "shop", amount: 0 }] }, { postings: [{ to: "shop" }] });
     for (const used of wrong) {
-      const work: () => Used<unknown> = () => Object({ used }).used;
+      const work: () => Used = () => Object({ used }).used;
       const { error, sent } = await run(work, [hold("released")]);
       expect([used, error]).toEqual([used, expect.any(RangeError)]);
       expect(sent).toEqual(["release {}"]);

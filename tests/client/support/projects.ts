@@ -96,11 +96,35 @@ export const WRONG: readonly (readonly [call: string, told: string])[] = [
 
 /** What tsc says of these calls; the first is in line 2. */
 export function complaints(folder: string): string {
-  const file = join(folder, "src/wrong.ts");
   const head =
     'import { Razonete } from "razonete-client"; const ledger = new Razonete({ url: "http://x" });';
   const calls = WRONG.map(([call], index) => `export const wrong${index} = ${call};`);
-  writeFileSync(file, [head, ...calls].join("\n"));
+  return complaint(folder, [head, ...calls].join("\n"));
+}
+
+/** What the examples of the README take for given. */
+const GIVEN = `import { Razonete, RefusedError, type Used } from "razonete-client";
+declare const ledger: Razonete;
+declare const [accessKey, prompt, account]: readonly [string, string, string];
+declare const model: { ask(prompt: string): Promise<{ readonly cost: number; readonly text: string }> };
+declare const postings: readonly { readonly from: string; readonly to: string; readonly amount: number }[];
+declare const amount: number;
+declare const work: () => Used;
+declare function show(text: string): void;
+`;
+
+/** What tsc says of the examples in a document; nothing where all is well. */
+export function complaintOfExamples(folder: string, document: string): string {
+  const blocks = [...document.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
+  if (blocks.length === 0) throw new Error("the document has no examples");
+  const bodies = blocks.map((code) => code.replaceAll(/^import .*$/gm, ""));
+  const examples = bodies.map((code, index) => `export async function example${index}() {\n${code}}`);
+  return complaint(folder, GIVEN + examples.join("\n"));
+}
+
+function complaint(folder: string, code: string): string {
+  const file = join(folder, "src/checked.ts");
+  writeFileSync(file, code);
   try {
     typeCheck(folder, { module: "node16", moduleResolution: "node16" });
     return "";
