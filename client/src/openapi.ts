@@ -250,33 +250,6 @@ export interface components {
       readonly units: readonly { readonly unit: string; readonly balances: string; readonly world: string }[];
       readonly books: { readonly lag_ms: number };
     };
-    /** RFC 9457. `type` is `urn:razonete:problem:` and a name. */
-    readonly Problem: {
-      readonly type: string;
-      readonly title: string;
-      readonly status: number;
-      /** What to do, for people. */
-      readonly detail: string;
-      /** The account because of which it was refused. */
-      readonly account?: string;
-      /** The place of the posting, condition or command, from 0. */
-      readonly index?: number;
-      /** Of an atomic batch: the place in its command. */
-      readonly posting?: number;
-      readonly condition?: number;
-      /** Of `hold-not-open`: how it ended. */
-      readonly state?: "captured" | "released" | "expired";
-      /** Of `already-reversed`. */
-      readonly reversal?: string;
-      /** Of `ledger-unavailable`. */
-      readonly outcome?: "none" | "unknown";
-      /** Of `invalid-fields`. */
-      readonly errors?: readonly {
-        readonly detail: string;
-        readonly pointer?: string;
-        readonly parameter?: string;
-      }[];
-    };
   };
 }
 

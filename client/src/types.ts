@@ -1,4 +1,4 @@
-import type { components, paths } from "./openapi.ts";
+import type { paths } from "./openapi.ts";
 
 /** Names for what the routes take and give. All of them come from the document, by its routes. */
 
@@ -25,7 +25,7 @@ type WithDates<Parameters, Names extends keyof Parameters> = {
 export type Account = Answer<paths["/v1/accounts/{id}"]["get"], 200>;
 export type NewAccount = Body<paths["/v1/accounts"]["post"]>;
 export type AccountChange = Body<paths["/v1/accounts/{id}"]["patch"]>;
-export type AccountFilter = Query<paths["/v1/accounts"]["get"]> & {
+export type AccountFilter = Omit<Query<paths["/v1/accounts"]["get"]>, "metadata"> & {
   /** Only accounts whose metadata have these texts. */
   readonly metadata?: Readonly<Record<string, string>>;
 };
@@ -46,11 +46,37 @@ export type Capture = Body<paths["/v1/holds/{id}/capture"]["post"]>;
 export type HoldFilter = Query<paths["/v1/holds"]["get"]>;
 
 export type BatchCommand = Body<paths["/v1/batches"]["post"]>["commands"][number];
-export type BatchResults = Answer<paths["/v1/batches"]["post"], 200>;
 
 export type Entry = Item<Answer<paths["/v1/accounts/{id}/entries"]["get"], 200>>;
 export type EntryFilter = WithDates<Query<paths["/v1/accounts/{id}/entries"]["get"]>, "from" | "to">;
 export type BalanceAt = Answer<paths["/v1/accounts/{id}/balance"]["get"], 200>;
 export type Totals = Answer<paths["/v1/ledger"]["get"], 200>;
 
-export type Problem = components["schemas"]["Problem"];
+/** What was answered in place of what was asked for (RFC 9457), by the ledger or by what is before it. */
+export interface Problem {
+  /** `urn:razonete:problem:` and a name; something else is not from Razonete. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** For people: what to do. */
+  readonly detail: string;
+  /** The account because of which it was refused. */
+  readonly account?: string;
+  /** The place of the posting, condition or command, from 0. */
+  readonly index?: number;
+  /** Of an atomic batch: the place in its command. */
+  readonly posting?: number;
+  readonly condition?: number;
+  /** Of `hold-not-open`: how it ended. */
+  readonly state?: "captured" | "released" | "expired";
+  /** Of `already-reversed`. */
+  readonly reversal?: string;
+  /** Of `ledger-unavailable`. */
+  readonly outcome?: "none" | "unknown";
+  /** Of `invalid-fields`. */
+  readonly errors?: readonly {
+    readonly detail: string;
+    readonly pointer?: string;
+    readonly parameter?: string;
+  }[];
+}

@@ -8,7 +8,12 @@ import type { Capture, DecidedHold, NewHold } from "./types.ts";
 export type Used =
   | number
   | { readonly amount: number; readonly to?: string; readonly result?: unknown }
-  | { readonly postings: NonNullable<Capture["postings"]>; readonly result?: unknown };
+  | { readonly postings: readonly UsedPart[]; readonly result?: unknown };
+
+export interface UsedPart {
+  readonly to: string;
+  readonly amount: number;
+}
 
 /** The `result` in it. */
 export type ResultOf<Work> = Work extends { readonly result: infer Result } ? Result : undefined;
