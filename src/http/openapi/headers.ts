@@ -48,7 +48,6 @@ export const HEADERS = {
     description: "After so many seconds it may be sent again.",
     schema: { type: "string", pattern: "^[0-9]+$" },
     example: "1",
-    required: true,
   },
   "Cache-Control": {
     description: "Where a balancer answers by itself, or with a document that may change.",
@@ -59,7 +58,6 @@ export const HEADERS = {
     description: "That an access key is asked for, as RFC 6750 has it.",
     schema: text,
     example: 'Bearer realm="razonete"',
-    required: true,
   },
   RateLimit: {
     description: "What is left of the limit, and in how many seconds it is whole again.",

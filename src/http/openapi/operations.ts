@@ -196,13 +196,7 @@ export const OPERATIONS = {
     description: "It counts against `available` at once, until it is captured, released, or expires.",
     body: { schema: "NewHold", ...small },
     answers: [{ status: 201, description: "The hold.", schema: "DecidedHold", headers: created }],
-    problems: [
-      "account-not-found",
-      "account-closed",
-      "account-frozen",
-      "limit-exceeded",
-      "balance-out-of-range",
-    ],
+    problems: [...POSTING, "account-frozen"],
     kind: "command",
   },
   listHolds: {

@@ -3,7 +3,7 @@ import type { Micros } from "../../ledger/account.ts";
 import { parseJson } from "../parse-json.ts";
 import type { Parsed } from "../parse.ts";
 import { invalidFields } from "../problems.ts";
-import { parseTimestamp, TIMESTAMP_RULE } from "../timestamp.ts";
+import { parseTimestamp, RFC_3339, TIMESTAMP_RULE } from "../timestamp.ts";
 import type { JsonSchema } from "./documented.ts";
 import { errorsIn, integerRule } from "./fields.ts";
 
@@ -96,4 +96,5 @@ export function integerIn(text: string): number | null {
 export const timeParameter: z.ZodType<Micros, string> = parsedText(parseTimestamp, TIMESTAMP_RULE, {
   type: "string",
   format: "date-time",
+  pattern: RFC_3339.source,
 });
