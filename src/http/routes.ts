@@ -9,18 +9,22 @@ import { type Problem, toResponse } from "./problems.ts";
 import { ACCOUNT_NOT_FOUND, problemOf, REPLAYED } from "./refusal-problems.ts";
 import { statementJson, transactionJson } from "./response-json.ts";
 import type { RouteContext, RoutedRequest, Routes } from "./route.ts";
+import { docsRoutes } from "./docs/routes.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { v1Routes } from "./v1/routes.ts";
 
 // Shared by all answers: Bun copies it, and making one for each answer would cost more than the rest of the answer.
 const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
 const REPLAYED_INIT: ResponseInit = { headers: { "content-type": "application/json", ...REPLAYED } };
 
-/** Every route with its methods: the contest's two, those of `/v1`, and the server's health. */
+/** Every route with its methods: the contest's two, those of `/v1`, the document of both, and the server's health. */
 export function routesOf(context: RouteContext): Routes {
   return {
     "/clientes/:id/transacoes": { POST: (request) => postTransaction(context, request) },
     "/clientes/:id/extrato": { GET: (request) => getStatement(context, request) },
     ...v1Routes(context),
+    ...openApiRoutes,
+    ...docsRoutes,
     "/livez": { GET: () => ok('{"status":"alive"}') },
     "/readyz": {
       GET: () => {

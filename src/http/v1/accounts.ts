@@ -72,7 +72,7 @@ export async function getAccount({ ledger }: RouteContext, request: RoutedReques
 
 const anyBalance = integerParameter(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 
-const listing = z.strictObject({
+export const accountsQuery = z.strictObject({
   ...pageParameters,
   unit: unit.optional(),
   state: accountStatus.optional(),
@@ -83,7 +83,7 @@ const listing = z.strictObject({
 });
 
 export async function listAccounts({ ledger }: RouteContext, request: RoutedRequest): Promise<Response> {
-  const query = parseQuery(listing, request, "metadata");
+  const query = parseQuery(accountsQuery, request, "metadata");
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
   const filter = {

@@ -1,8 +1,10 @@
 import { expect } from "bun:test";
 import { PROBLEMS, type ProblemName } from "../../../src/http/problems.ts";
+import { Conformity } from "./conformity.ts";
 
-/** Speaks to the API at a URL, the way a client would. */
+/** Speaks to the API at a URL, the way a client would. Holds everything to the OpenAPI document. */
 export class Client {
+  readonly conformity = new Conformity();
   readonly #url: () => string;
 
   /** @param url asked for at each request, so that a client can be made before its server listens */
@@ -11,7 +13,7 @@ export class Client {
   }
 
   get(path: string, init: RequestInit = {}): Promise<Response> {
-    return fetch(this.#url() + path, init);
+    return this.#fetch(path, { method: "GET", ...init });
   }
 
   /** @param body sent as it is where it is a text, else as JSON; without it there is none */
@@ -21,11 +23,25 @@ export class Client {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    return fetch(this.#url() + path, {
+    return this.#fetch(path, {
       method,
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       headers: { "content-type": "application/json", ...headers },
     });
+  }
+
+  async #fetch(path: string, init: RequestInit & { readonly method: string }): Promise<Response> {
+    const reply = await fetch(this.#url() + path, init);
+    const { method, body = "", headers } = init;
+    // What is no text is sent by tests of what is no JSON.
+    if (typeof body === "string") {
+      const key = new Headers(headers).get("idempotency-key");
+      const text = await reply.clone().text();
+      const url = new URL(this.#url() + path);
+      const answered = { status: reply.status, headers: new Map(reply.headers), text };
+      this.conformity.check({ method, path: url.pathname + url.search, key, body, ...answered });
+    }
+    return reply;
   }
 
   post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
