@@ -1,303 +1,1284 @@
-/**
- * The routes of `/v1`, in the form that openapi-typescript gives them (with `--immutable`). Written by hand until it is
- * made of the server's own document; `types.ts` names what is used of it.
- */
+/** The routes of `/v1`. Made of the server's document by `npm run types`: never changed by hand. */
 
 export interface paths {
-  "/v1/accounts": {
-    readonly get: Read<components["schemas"]["AccountPage"], AccountsQuery>;
-    readonly post: Command<components["schemas"]["NewAccount"], 201, components["schemas"]["Account"]>;
+  readonly "/v1/accounts": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List accounts
+     * @description By id. Up to a second behind.
+     */
+    readonly get: operations["listAccounts"];
+    readonly put?: never;
+    /**
+     * Open an account
+     * @description The same id with the same content again is answered 200, with the account as it stands.
+     */
+    readonly post: operations["openAccount"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/accounts/{id}": {
-    readonly get: Read<components["schemas"]["Account"]>;
-    readonly patch: Command<components["schemas"]["AccountChange"], 200, components["schemas"]["Account"]>;
+  readonly "/v1/accounts/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read an account */
+    readonly get: operations["readAccount"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    /**
+     * Change an account
+     * @description What is left out stays. `null` takes `name`, or a member of `metadata`, away.
+     */
+    readonly patch: operations["changeAccount"];
+    readonly trace?: never;
   };
-  "/v1/accounts/{id}/entries": {
-    readonly get: Read<components["schemas"]["EntryPage"], EntriesQuery>;
+  readonly "/v1/accounts/{id}/entries": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List an account's entries
+     * @description Newest first, or `order=asc`. With `Accept: text/csv` as CSV with a header line.
+     */
+    readonly get: operations["listEntries"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/accounts/{id}/balance": {
-    readonly get: Read<components["schemas"]["BalanceAt"], { readonly at?: string }>;
+  readonly "/v1/accounts/{id}/balance": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read an account's balance as it stood at a time */
+    readonly get: operations["readBalance"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/transactions": {
-    readonly get: Read<components["schemas"]["TransactionPage"], TransactionsQuery>;
-    readonly post: Command<
-      components["schemas"]["NewTransaction"],
-      201,
-      components["schemas"]["CreatedTransaction"]
-    >;
+  readonly "/v1/transactions": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List transactions
+     * @description Newest first. Up to a second behind.
+     */
+    readonly get: operations["listTransactions"];
+    readonly put?: never;
+    /**
+     * Move money between accounts
+     * @description All postings or none, in their order. `@world` is the outside, where money comes from and goes to: postings from and to it need the scope `world:write`, too.
+     */
+    readonly post: operations["createTransaction"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/transactions/{id}": {
-    readonly get: Read<components["schemas"]["KeptTransaction"]>;
+  readonly "/v1/transactions/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a transaction */
+    readonly get: operations["readTransaction"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/transactions/{id}/reversal": {
-    readonly post: Command<
-      components["schemas"]["Details"],
-      201,
-      components["schemas"]["CreatedTransaction"]
-    >;
+  readonly "/v1/transactions/{id}/reversal": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Take a transaction back
+     * @description A transaction with the opposite postings in the opposite order. Once. Where one of them is from or to `@world`, it needs the scope `world:write`, too.
+     */
+    readonly post: operations["reverseTransaction"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/holds": {
-    readonly get: Read<components["schemas"]["HoldPage"], HoldsQuery>;
-    readonly post: Command<components["schemas"]["NewHold"], 201, components["schemas"]["DecidedHold"]>;
+  readonly "/v1/holds": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List holds
+     * @description Newest first. Up to a second behind.
+     */
+    readonly get: operations["listHolds"];
+    readonly put?: never;
+    /**
+     * Hold an amount
+     * @description It counts against `available` at once, until it is captured, released, or expires.
+     */
+    readonly post: operations["createHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/holds/{id}": {
-    readonly get: Read<components["schemas"]["Hold"]>;
+  readonly "/v1/holds/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a hold */
+    readonly get: operations["readHold"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/holds/{id}/capture": {
-    readonly post: Command<components["schemas"]["Capture"], 200, components["schemas"]["DecidedHold"]>;
+  readonly "/v1/holds/{id}/capture": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Capture a hold
+     * @description What was used moves, the rest is free again. Without a body all of it moves. What goes to `@world` needs the scope `world:write`, too.
+     */
+    readonly post: operations["captureHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/holds/{id}/release": {
-    readonly post: Command<Readonly<Record<string, never>>, 200, components["schemas"]["DecidedHold"]>;
+  readonly "/v1/holds/{id}/release": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /** Release a hold */
+    readonly post: operations["releaseHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/batches": {
-    readonly post: Command<components["schemas"]["NewBatch"], 200, components["schemas"]["BatchResults"]>;
+  readonly "/v1/batches": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Send many commands at once
+     * @description Each by itself, with a result of its own, or with `atomic` all or none. A key needs the scopes of each command.
+     */
+    readonly post: operations["sendBatch"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
-  "/v1/ledger": {
-    readonly get: Read<components["schemas"]["Totals"]>;
+  readonly "/v1/ledger": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * Read the trial balance
+     * @description For each unit all balances and what the outside holds, together 0. Up to a second behind.
+     */
+    readonly get: operations["readLedger"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
   };
 }
-
+export type webhooks = Record<string, never>;
 export interface components {
-  readonly schemas: {
-    readonly Metadata: { readonly [name: string]: string };
-    /** An account as other objects show it. Amounts are integers in the unit's smallest part. */
-    readonly AccountState: {
-      readonly id: string;
+  schemas: {
+    readonly NewAccount: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly id?: string | null;
+      /** @description must be a unit, such as TOKENS, or BRL/2 with the number of its decimals */
       readonly unit: string;
+      /** @description must be an integer from 0 to 2^53 - 1 */
+      readonly credit_limit?: number | null;
+      /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+      readonly name?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    readonly AccountChange: {
+      /** @description must be an integer from 0 to 2^53 - 1 */
+      readonly credit_limit?: number;
+      /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+      readonly name?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      };
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
+      readonly state?: "open" | "frozen" | "closed";
+    };
+    readonly NewTransaction: {
+      /** @description must be a list of 1 to 20 */
+      readonly postings: readonly components["schemas"]["Posting"][];
+      /** @description must be a list of 1 to 10 */
+      readonly conditions?: readonly components["schemas"]["Condition"][] | null;
+      /** @description must be true or false */
+      readonly dry_run?: boolean | null;
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have two different sides, from and to */
+    readonly Posting: {
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly from: string;
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly to: string;
+      /** @description must be an integer from 1 to 2^53 - 1 */
+      readonly amount: number;
+    };
+    /** @description must have one of "balance", "available" and "seq" */
+    readonly Condition: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly account: string;
+      readonly balance?: components["schemas"]["Comparison"] | null;
+      readonly available?: components["schemas"]["Comparison"] | null;
+      readonly seq?: components["schemas"]["Comparison"] | null;
+    } & (
+      | {
+          readonly balance: unknown;
+        }
+      | {
+          readonly available: unknown;
+        }
+      | {
+          readonly seq: unknown;
+        }
+    );
+    /** @description must have one of "eq", "gte" and "lte" */
+    readonly Comparison: {
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly eq?: number | null;
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly gte?: number | null;
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly lte?: number | null;
+    } & (
+      | {
+          readonly eq: unknown;
+        }
+      | {
+          readonly gte: unknown;
+        }
+      | {
+          readonly lte: unknown;
+        }
+    );
+    readonly Reversal: {
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have two different sides, from and to */
+    readonly NewHold: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly from: string;
+      /** @description must be an integer from 1 to 2^53 - 1 */
+      readonly amount: number;
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly to?: string | null;
+      /** @description must be an integer from 1 to 2592000 */
+      readonly expires_in?: number | null;
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have either postings, or amount and to */
+    readonly Capture:
+      | {
+          /** @description must be an integer from 0 to 2^53 - 1 */
+          readonly amount?: number | null;
+          /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+          readonly to?: string | null;
+          /** @description must be a list of 1 to 20 */
+          readonly postings?:
+            | readonly {
+                /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+                readonly from?: string | null;
+                /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+                readonly to: string;
+                /** @description must be an integer from 1 to 2^53 - 1 */
+                readonly amount: number;
+              }[]
+            | null;
+        }
+      | {
+          readonly postings?: null;
+        }
+      | {
+          readonly amount?: null;
+          readonly to?: null;
+        };
+    readonly Release: Record<string, never>;
+    readonly Batch: {
+      /** @description must be true or false */
+      readonly atomic: boolean;
+      /** @description must be a list of 1 to 500 */
+      readonly commands: readonly (
+        | {
+            /** @constant */
+            readonly op: "transaction";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewTransaction"];
+          }
+        | {
+            /** @constant */
+            readonly op: "hold";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewHold"];
+          }
+        | {
+            /** @constant */
+            readonly op: "capture";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Capture"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "release";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Release"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "reversal";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Reversal"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "account";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewAccount"];
+          }
+      )[];
+    };
+    readonly Account: {
+      /** @description The id of an account. */
+      readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
+      readonly unit: string;
+      readonly name: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
       readonly state: "open" | "frozen" | "closed";
       readonly credit_limit: number;
       readonly balance: number;
-      /** The sum of its open holds. */
+      /** @description The sum of its open holds. */
       readonly held: number;
-      /** What may still go out: balance + credit_limit - held. */
+      /** @description balance + credit_limit - held: what may still go out, told up to 2^53 - 1. */
       readonly available: number;
-      /** The number of its latest entry. */
+      /** @description Of its latest entry; 0 before the first. */
       readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly opened_at: string;
     };
-    readonly Account: components["schemas"]["AccountState"] & {
-      readonly name: string | null;
-      readonly metadata: components["schemas"]["Metadata"];
-    };
-    readonly AccountPage: Page<components["schemas"]["Account"]>;
-    readonly NewAccount: {
-      /** Yours; left out, the ledger makes one. */
-      readonly id?: string | null;
-      /** What it counts, and how many decimals people are shown: `BRL/2`, `USD/2`, `CREDITS/6`, `TOKENS`. */
+    /** @description An account as others show it: without name and metadata. */
+    readonly AccountState: {
+      /** @description The id of an account. */
+      readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
       readonly unit: string;
-      /** How far under 0 it may go. Left out: 0. */
-      readonly credit_limit?: number | null;
-      readonly name?: string | null;
-      readonly metadata?: components["schemas"]["Metadata"] | null;
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
+      readonly state: "open" | "frozen" | "closed";
+      readonly credit_limit: number;
+      readonly balance: number;
+      /** @description The sum of its open holds. */
+      readonly held: number;
+      /** @description balance + credit_limit - held: what may still go out, told up to 2^53 - 1. */
+      readonly available: number;
+      /** @description Of its latest entry; 0 before the first. */
+      readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly opened_at: string;
     };
-    readonly AccountChange: {
-      readonly credit_limit?: number;
-      /** `null` removes it. */
-      readonly name?: string | null;
-      /** Members are changed one by one; `null` removes one. */
-      readonly metadata?: { readonly [name: string]: string | null };
-      readonly state?: "open" | "frozen" | "closed";
-    };
-    readonly Details: {
-      readonly description?: string | null;
-      /** Yours, up to 64 visible ASCII characters; it can be searched for. */
-      readonly reference?: string | null;
-      readonly metadata?: components["schemas"]["Metadata"] | null;
-    };
-    readonly Posting: {
-      /** An account, or `@world`, the outside. */
-      readonly from: string;
-      readonly to: string;
-      readonly amount: number;
-    };
-    readonly Comparison: { readonly eq: number } | { readonly gte: number } | { readonly lte: number };
-    readonly Condition: { readonly account: string } & (
-      | { readonly balance: components["schemas"]["Comparison"] }
-      | { readonly available: components["schemas"]["Comparison"] }
-      | { readonly seq: components["schemas"]["Comparison"] }
-    );
-    readonly NewTransaction: components["schemas"]["Details"] & {
-      readonly postings: readonly components["schemas"]["Posting"][];
-      /** All must hold before the first posting. */
-      readonly conditions?: readonly components["schemas"]["Condition"][] | null;
-      readonly dry_run?: boolean | null;
+    readonly AccountList: {
+      readonly data: readonly components["schemas"]["Account"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
     };
     readonly Transaction: {
+      /** @description The id of a transaction. */
       readonly id: string;
-      readonly postings: readonly components["schemas"]["Posting"][];
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
       readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
       readonly reference: string | null;
-      readonly metadata: components["schemas"]["Metadata"];
-      /** The transaction that this one takes back. */
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
       readonly reverses: string | null;
-      /** The hold that this one is the capture of. */
+      /** @description The hold whose capture it is. */
       readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly created_at: string;
     };
-    readonly CreatedTransaction: components["schemas"]["Transaction"] & {
-      /** Each account that is named, as it stands after it. */
-      readonly accounts: { readonly [id: string]: components["schemas"]["AccountState"] };
+    readonly CreatedTransaction: {
+      /** @description The id of a transaction. */
+      readonly id: string;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Each account that it names, but `@world`, as it stands after it. */
+      readonly accounts: {
+        readonly [key: string]: components["schemas"]["AccountState"];
+      };
     };
-    readonly KeptTransaction: components["schemas"]["Transaction"] & {
+    readonly TriedTransaction: {
+      readonly id: null;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Each account that it names, but `@world`, as it stands after it. */
+      readonly accounts: {
+        readonly [key: string]: components["schemas"]["AccountState"];
+      };
+    };
+    readonly KeptTransaction: {
+      /** @description The id of a transaction. */
+      readonly id: string;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description The reversal that took it back. */
       readonly reversed_by: string | null;
     };
-    readonly TransactionPage: Page<components["schemas"]["Transaction"]>;
-    readonly NewHold: components["schemas"]["Details"] & {
-      readonly from: string;
-      readonly amount: number;
-      /** Where it goes if its capture does not say otherwise. Left out: `@world`. */
-      readonly to?: string | null;
-      /** Seconds, 1 to 2,592,000 (30 days). Left out: 600. */
-      readonly expires_in?: number | null;
+    readonly TransactionList: {
+      readonly data: readonly components["schemas"]["Transaction"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
     };
     readonly Hold: {
+      /** @description The id of a hold. */
       readonly id: string;
+      /**
+       * @description must be "open", "captured", "released" or "expired"
+       * @enum {string}
+       */
       readonly state: "open" | "captured" | "released" | "expired";
+      /** @description The id of an account. */
       readonly from: string;
+      /** @description The id of an account, or `@world`, the outside. */
       readonly to: string;
       readonly amount: number;
-      /** What was moved in all. */
+      /** @description What was moved in all. */
       readonly captured: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly expires_at: string;
       readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
       readonly reference: string | null;
-      readonly metadata: components["schemas"]["Metadata"];
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly created_at: string;
+      /** @description Its capture, where that moved anything. */
       readonly transaction: string | null;
     };
-    readonly DecidedHold: components["schemas"]["Hold"] & {
-      /** As it stands after it. */
+    readonly DecidedHold: {
+      /** @description The id of a hold. */
+      readonly id: string;
+      /**
+       * @description must be "open", "captured", "released" or "expired"
+       * @enum {string}
+       */
+      readonly state: "open" | "captured" | "released" | "expired";
+      /** @description The id of an account. */
+      readonly from: string;
+      /** @description The id of an account, or `@world`, the outside. */
+      readonly to: string;
+      readonly amount: number;
+      /** @description What was moved in all. */
+      readonly captured: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly expires_at: string;
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Its capture, where that moved anything. */
+      readonly transaction: string | null;
       readonly account: components["schemas"]["AccountState"];
     };
-    readonly HoldPage: Page<components["schemas"]["Hold"]>;
-    readonly Capture: {
-      /** Left out: all of it. It may be less, also 0, or more, as far as the account has it. */
-      readonly amount?: number | null;
-      readonly to?: string | null;
-      /** In place of amount and to. */
-      readonly postings?:
-        readonly { readonly from?: string | null; readonly to: string; readonly amount: number }[] | null;
-    };
-    readonly BatchCommand:
-      | {
-          readonly op: "account";
-          readonly key?: string | null;
-          readonly body: components["schemas"]["NewAccount"];
-        }
-      | {
-          readonly op: "transaction";
-          readonly key?: string | null;
-          readonly body: components["schemas"]["NewTransaction"];
-        }
-      | {
-          readonly op: "hold";
-          readonly key?: string | null;
-          readonly body: components["schemas"]["NewHold"];
-        }
-      | {
-          readonly op: "capture";
-          readonly key?: string | null;
-          readonly id: string;
-          readonly body?: components["schemas"]["Capture"] | null;
-        }
-      | {
-          readonly op: "release";
-          readonly key?: string | null;
-          readonly id: string;
-          readonly body?: Readonly<Record<string, never>> | null;
-        }
-      | {
-          readonly op: "reversal";
-          readonly key?: string | null;
-          readonly id: string;
-          readonly body?: components["schemas"]["Details"] | null;
-        };
-    readonly NewBatch: {
-      readonly atomic: boolean;
-      readonly commands: readonly components["schemas"]["BatchCommand"][];
-    };
-    readonly BatchResults: {
-      readonly results: readonly {
-        readonly status: number;
-        readonly body: unknown;
-        readonly replayed?: true;
-      }[];
+    readonly HoldList: {
+      readonly data: readonly components["schemas"]["Hold"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
     };
     readonly Entry: {
       readonly seq: number;
-      /** Less than 0: it went out. */
+      /** @description Less than 0: it went out. */
       readonly amount: number;
-      /** After it. */
+      /** @description After it. */
       readonly balance: number;
+      /** @description The id of an account, or `@world`, the outside. */
       readonly counterparty: string;
+      /** @description The id of a transaction. */
       readonly transaction: string;
       readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
       readonly reference: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly created_at: string;
     };
-    readonly EntryPage: Page<components["schemas"]["Entry"]>;
+    readonly EntryList: {
+      readonly data: readonly components["schemas"]["Entry"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
     readonly BalanceAt: {
+      /** @description The id of an account. */
       readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
       readonly unit: string;
       readonly balance: number;
+      /** @description The number of an account's entry, from 1 without a gap; 0 before the first. */
       readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
       readonly at: string;
     };
-    readonly Totals: {
+    readonly Ledger: {
       readonly accounts: number;
       readonly transactions: number;
-      /** Sums are texts, as they may be over 2^53. */
-      readonly units: readonly { readonly unit: string; readonly balances: string; readonly world: string }[];
-      readonly books: { readonly lag_ms: number };
+      readonly units: readonly {
+        /** @description What is counted, and the number of decimals that people are shown, if any. */
+        readonly unit: string;
+        /** @description The sum of all balances. */
+        readonly balances: string;
+        /** @description What the outside holds: the same with the other sign. */
+        readonly world: string;
+      }[];
+      readonly books: {
+        /** @description How far the books are behind. */
+        readonly lag_ms: number;
+      };
+    };
+    readonly BatchResults: {
+      readonly results: readonly {
+        /** @description That the command by itself would have been answered with. */
+        readonly status: number;
+        /** @description The same. */
+        readonly body:
+          | components["schemas"]["Account"]
+          | components["schemas"]["CreatedTransaction"]
+          | components["schemas"]["TriedTransaction"]
+          | components["schemas"]["DecidedHold"];
+        /**
+         * @description Its key was known.
+         * @constant
+         */
+        readonly replayed?: true;
+      }[];
     };
   };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
 }
-
-interface Page<Item> {
-  readonly data: readonly Item[];
-  readonly next: string | null;
-}
-
-interface PageQuery {
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-interface AccountsQuery extends PageQuery {
-  readonly unit?: string;
-  readonly state?: "open" | "frozen" | "closed";
-  /** The beginning of one. */
-  readonly name?: string;
-  readonly balance_lt?: number;
-  readonly balance_gt?: number;
-}
-
-interface TransactionsQuery extends PageQuery {
-  readonly reference?: string;
-  readonly account?: string;
-  readonly from?: string;
-  readonly to?: string;
-}
-
-interface HoldsQuery extends PageQuery {
-  readonly account?: string;
-  readonly state?: "open" | "captured" | "released" | "expired";
-}
-
-interface EntriesQuery extends PageQuery {
-  readonly from?: string;
-  readonly to?: string;
-  readonly order?: "desc" | "asc";
-}
-
-interface Read<Answer, Query = never> {
-  readonly parameters: { readonly query?: Query };
-  readonly responses: { readonly 200: { readonly content: { readonly "application/json": Answer } } };
-}
-
-interface Command<Body, Status extends number, Answer> {
-  readonly requestBody?: { readonly content: { readonly "application/json": Body } };
-  readonly responses: {
-    readonly [status in Status]: { readonly content: { readonly "application/json": Answer } };
+export type $defs = Record<string, never>;
+export interface operations {
+  readonly listAccounts: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a unit, such as TOKENS, or BRL/2 with the number of its decimals */
+        readonly unit?: string;
+        /** @description must be "open", "frozen" or "closed" */
+        readonly state?: "open" | "frozen" | "closed";
+        /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+        readonly name?: string;
+        /** @description Parameters of the names `metadata.<name>`: accounts that have each of these texts. Together they must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all. */
+        readonly metadata?: {
+          readonly [key: string]: string;
+        };
+        /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+        readonly balance_lt?: number;
+        /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+        readonly balance_gt?: number;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["AccountList"];
+        };
+      };
+    };
+  };
+  readonly openAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewAccount"];
+      };
+    };
+    readonly responses: {
+      /** @description It was opened before. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+      /** @description The account is open. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly readAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The account. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly changeAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["AccountChange"];
+      };
+    };
+    readonly responses: {
+      /** @description The account after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly listEntries: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly from?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly to?: string;
+        /** @description must be "asc" or "desc" */
+        readonly order?: "asc" | "desc";
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["EntryList"];
+        };
+      };
+    };
+  };
+  readonly readBalance: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly at?: string;
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The balance. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["BalanceAt"];
+        };
+      };
+    };
+  };
+  readonly listTransactions: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a text of up to 64 visible ASCII characters */
+        readonly reference?: string;
+        /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+        readonly account?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly from?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly to?: string;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["TransactionList"];
+        };
+      };
+    };
+  };
+  readonly createTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewTransaction"];
+      };
+    };
+    readonly responses: {
+      /** @description A dry run: all but the change. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["TriedTransaction"];
+        };
+      };
+      /** @description It is done. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["CreatedTransaction"];
+        };
+      };
+    };
+  };
+  readonly readTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the transaction, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The transaction. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["KeptTransaction"];
+        };
+      };
+    };
+  };
+  readonly reverseTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the transaction, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Reversal"];
+      };
+    };
+    readonly responses: {
+      /** @description The reversal. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["CreatedTransaction"];
+        };
+      };
+    };
+  };
+  readonly listHolds: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+        readonly account?: string;
+        /** @description must be "open", "captured", "released" or "expired" */
+        readonly state?: "open" | "captured" | "released" | "expired";
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["HoldList"];
+        };
+      };
+    };
+  };
+  readonly createHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewHold"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly readHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The hold. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Hold"];
+        };
+      };
+    };
+  };
+  readonly captureHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Capture"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly releaseHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Release"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly sendBatch: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 262144 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Batch"];
+      };
+    };
+    readonly responses: {
+      /** @description The results, in order. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["BatchResults"];
+        };
+      };
+    };
+  };
+  readonly readLedger: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The trial balance. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Ledger"];
+        };
+      };
+    };
   };
 }
