@@ -7,3 +7,24 @@ declare module "*.lua" {
   const text: string;
   export default text;
 }
+
+/** Imported as files: their paths. */
+declare module "*.htm" {
+  const path: string;
+  export default path;
+}
+
+declare module "*.css" {
+  const path: string;
+  export default path;
+}
+
+declare module "*/page.js" {
+  const path: string;
+  export default path;
+}
+
+declare module "swagger-ui-dist/*" {
+  const path: string;
+  export default path;
+}

@@ -37,6 +37,9 @@ export function isKey(text: string): boolean {
   return isVisibleAscii(text, bounds.idempotency_key_characters_max);
 }
 
+/** The same for the OpenAPI document. */
+export const KEY = { minLength: 1, maxLength: bounds.idempotency_key_characters_max, pattern: "^[!-~]+$" };
+
 const INVALID_KEY: Problem = {
   name: "invalid-idempotency-key",
   detail: `Send an Idempotency-Key of 1 to ${bounds.idempotency_key_characters_max} visible ASCII characters, or none.`,

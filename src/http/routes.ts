@@ -10,6 +10,8 @@ import { type Problem, toResponse } from "./problems.ts";
 import { ACCOUNT_NOT_FOUND, problemOf, REPLAYED } from "./refusal-problems.ts";
 import { statementJson, transactionJson } from "./response-json.ts";
 import type { RouteContext, RoutedRequest, Routes } from "./route.ts";
+import { docsRoutes } from "./docs/routes.ts";
+import { openApiRoutes } from "./openapi/routes.ts";
 import { v1Routes } from "./v1/routes.ts";
 import { cameWith } from "./v1/submit.ts";
 
@@ -17,7 +19,7 @@ import { cameWith } from "./v1/submit.ts";
 const JSON_INIT: ResponseInit = { headers: { "content-type": "application/json" } };
 const REPLAYED_INIT: ResponseInit = { headers: { "content-type": "application/json", ...REPLAYED } };
 
-/** Every route with its methods: the contest's two, those of `/v1`, and the server's health. */
+/** Every route with its methods: the contest's two, those of `/v1`, the document of both, and the server's health. */
 export function routesOf(context: RouteContext): Routes {
   return {
     "/clientes/:id/transacoes": {
@@ -34,6 +36,8 @@ export function routesOf(context: RouteContext): Routes {
       },
     },
     ...v1Routes(context),
+    ...openApiRoutes,
+    ...docsRoutes,
     "/livez": { GET: { needs: null, handle: () => ok('{"status":"alive"}') } },
     "/readyz": { GET: { needs: null, handle: () => getReadiness(context) } },
   };

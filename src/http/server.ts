@@ -51,7 +51,7 @@ const ROUTE_NOT_FOUND: Problem = {
   name: "route-not-found",
   detail:
     "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches or /v1/ledger and what is under them, " +
-    "/clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz.",
+    "/clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz. GET /docs shows them all.",
 };
 
 /** Outside of a route. */

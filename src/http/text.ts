@@ -6,6 +6,9 @@ export function isText(value: unknown, min: 0 | 1, max: number): value is string
   return !value.includes("\0") && value.isWellFormed();
 }
 
+/** The same for the OpenAPI document, beside the lengths. */
+export const TEXT_PATTERN = "^[^\\u0000\\ud800-\\udfff]*$";
+
 export function textRule(min: 0 | 1, max: number): string {
   const length = min === 0 ? `up to ${max}` : `1 to ${max}`;
   return `must be a text of ${length} characters, without U+0000 and lone surrogates`;

@@ -20,7 +20,8 @@ export function timestamp(time: Micros): string {
 export const TIMESTAMP_RULE =
   "must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z";
 
-const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+export const RFC_3339 =
+  /^(\d{4}-\d\d-\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
 /**
  * The time that the text says, exact to the microsecond, which `Date` is not. One before 1970 is 1970, and one that no

@@ -8,10 +8,16 @@ import { files, read, sources } from "../support/repository-files.ts";
 /** Documents and package agree with the code. */
 
 describe("dependencies", () => {
-  const packages = files.filter((file) => basename(file) === "package.json").map((file) => dirname(file));
+  const all = files.filter((file) => basename(file) === "package.json").map((file) => dirname(file));
+  const packages = all.filter((folder) => folder !== "client");
+
+  test("the client has none", () => {
+    const { dependencies, devDependencies, peerDependencies } = JSON.parse(read("client/package.json"));
+    expect([dependencies, devDependencies, peerDependencies]).toEqual([undefined, undefined, undefined]);
+  });
 
   test("are pinned exactly", () => {
-    expect(packages.toSorted()).toEqual([".", "scripts/rules-compiler"]);
+    expect(packages.toSorted()).toEqual([".", "scripts/client-types", "scripts/rules-compiler"]);
     for (const folder of packages) {
       const { dependencies, devDependencies } = JSON.parse(read(join(folder, "package.json")));
       const versions = Object.entries<string>({ ...dependencies, ...devDependencies });

@@ -7,7 +7,7 @@ import { files, importsOf, read, sources } from "../support/repository-files.ts"
 setDefaultTimeout(30_000);
 
 const ROOT = join(import.meta.dir, "../..");
-const HOUSES = ["src", "proof", "tests", "deploy", "scripts"];
+const HOUSES = ["src", "proof", "tests", "client", "deploy", "scripts"];
 const FILES_MAX = 30;
 /** Folders that may hold one file: a migration is added, never changed. */
 const GROWS = /\/migrations$/;

@@ -106,6 +106,13 @@ export function hostileSuite(name: string, requests: number, start: () => Promis
           connection.send(request.bytes, request.ends);
           const answer = await connection.answer(request.head);
           seen.check(request, answer);
+          if (request.asked !== null && answer !== null)
+            api.conformity.check({
+              ...request.asked,
+              ...answer,
+              body: textOf(request.asked.body),
+              text: answer.body,
+            });
         } catch (error) {
           throw new Error(`after ${JSON.stringify(request.bytes.toString("latin1").slice(0, 5_000))}`, {
             cause: error,
@@ -249,6 +256,14 @@ class Seen implements KnownIds {
       if (!STATUSES.has(status)) throw new Error(`status ${status} in a batch: ${JSON.stringify(body)}`);
       if (status >= 400) this.#problemName(body, status);
     }
+  }
+}
+
+function textOf(body: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(body);
+  } catch {
+    return "no UTF-8, so no JSON";
   }
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "bun:test";
 import { accountsSection } from "./accounts-section.ts";
 import { batchKeysSection } from "./batch-keys-section.ts";
 import { batchesSection } from "./batches-section.ts";
+import { documentSection } from "./document-section.ts";
 import { contractSection } from "./contest-routes-section.ts";
 import { cursorsSection } from "./cursors-section.ts";
 import { fieldsSection } from "./fields-section.ts";
@@ -44,5 +45,6 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     keysSection(client);
     precedenceSection(client);
     framingSection(client, () => server.url);
+    documentSection(client);
   });
 }

@@ -15,8 +15,8 @@ function filesBelow(folder: string): string[] {
 }
 
 export const files: readonly string[] = filesBelow(".");
-/** The product and its proof, with the tests beside their code. */
-export const sources: readonly string[] = files.filter((file) => /^(src|proof)\/.*\.ts$/.test(file));
+/** The product, its proof and its client, with the tests beside their code. */
+export const sources: readonly string[] = files.filter((file) => /^(src|proof|client)\/.*\.ts$/.test(file));
 
 export const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 

@@ -77,7 +77,7 @@ export async function getAccount(
 
 const anyBalance = integerParameter(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 
-const listing = z.strictObject({
+export const accountsQuery = z.strictObject({
   ...pageParameters,
   unit: unit.optional(),
   state: accountStatus.optional(),
@@ -92,7 +92,7 @@ export async function listAccounts(
   request: RoutedRequest,
   key: AccessKey,
 ): Promise<Response> {
-  const query = parseQuery(listing, request, "metadata");
+  const query = parseQuery(accountsQuery, request, "metadata");
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
   const filter = {

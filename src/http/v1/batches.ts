@@ -15,14 +15,15 @@ import type { AllOrNone, Ledger, LedgerUnavailable, Outcome } from "../../ledger
 import type { Refused } from "../../ledger/refused.ts";
 import { denialProblem } from "../access-problems.ts";
 import { readJson } from "../body.ts";
-import { isKey, type Parsed, parseCommandId } from "../parse.ts";
+import { isKey, KEY, type Parsed, parseCommandId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse, unavailable } from "../problems.ts";
 import { problemOf } from "../refusal-problems.ts";
 import { newRequestId } from "../request-id.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { openAccount } from "./accounts.ts";
 import { type Answer, answerOf, isDryRun, okJson, problemAnswer, responseOf } from "./answers.ts";
-import { id, longList, members, readFields } from "./fields.ts";
+import { documentAs } from "./documented.ts";
+import { flag, id, longList, members, readFields, textField } from "./fields.ts";
 import { captureHold, createHold, releaseHold } from "./holds.ts";
 import { parseNoQuery } from "./query.ts";
 import { cameWith, type Operation, unavailableFor } from "./submit.ts";
@@ -30,9 +31,10 @@ import { createTransaction, reverseTransaction } from "./transactions.ts";
 
 const NO_ID = "must be left out: this creates something";
 
-const key = z.custom<string>(
-  (value) => typeof value === "string" && isKey(value),
+const key = textField(
+  isKey,
   `must be a key of 1 to ${bounds.idempotency_key_characters_max} visible ASCII characters`,
+  KEY,
 );
 
 /** A command of a batch, before it has its id. */
@@ -57,11 +59,14 @@ function acting<Op extends string, Body>(op: Op, operation: Operation<Body>) {
     op: z.literal(op),
     key: key.nullish(),
     id,
-    body: z
-      .unknown()
-      .optional()
-      .transform((body): unknown => body ?? {})
-      .pipe(operation.schema),
+    body: documentAs(
+      z
+        .unknown()
+        .optional()
+        .transform((body): unknown => body ?? {})
+        .pipe(operation.schema),
+      operation.schema.nullish(),
+    ),
   }).transform((command) => itemOf(operation, command.key, command.body, command.id));
 }
 
@@ -96,8 +101,8 @@ const item = z.discriminatedUnion(
   },
 );
 
-const batch = members({
-  atomic: z.boolean("must be true or false"),
+export const batch = members({
+  atomic: flag,
   commands: longList(item, bounds.batch_request_commands_max),
 });
 

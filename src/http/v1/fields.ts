@@ -3,11 +3,15 @@ import { bounds } from "../../bounds.ts";
 import { type Metadata, WORLD } from "../../ledger/account.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
 import { isUnit } from "../../ledger/unit.ts";
+import { documentAs, type JsonSchema } from "./documented.ts";
 import type { Parsed } from "../parse.ts";
 import { type FieldError, invalidFields } from "../problems.ts";
-import { isText, isVisibleAscii, textRule } from "../text.ts";
+import { isText, isVisibleAscii, TEXT_PATTERN, textRule } from "../text.ts";
 
-/** The fields of `/v1`, as schemas whose messages complete the sentence "<field> ...". */
+/**
+ * The fields of `/v1`, as schemas whose messages complete the sentence "<field> ...". What the OpenAPI document says of
+ * each is beside its rule; a test holds both together.
+ */
 
 type Path = readonly PropertyKey[];
 
@@ -54,12 +58,21 @@ function pointerPart(part: PropertyKey): string {
   return encodeURIComponent(text.replaceAll("~", "~0").replaceAll("/", "~1"));
 }
 
-function field<T>(isValid: (value: unknown) => value is T, rule: string): z.ZodType<T> {
-  return z.custom<T>(isValid, rule);
+function field<T>(
+  isValid: (value: unknown) => value is T,
+  rule: string,
+  documented: JsonSchema,
+): z.ZodType<T> {
+  return z.custom<T>(isValid, rule).meta({ ...documented, description: rule });
 }
 
-function textField(isValid: (text: string) => boolean, rule: string): z.ZodType<string> {
-  return field((value): value is string => typeof value === "string" && isValid(value), rule);
+export function textField(
+  isValid: (text: string) => boolean,
+  rule: string,
+  documented: JsonSchema,
+): z.ZodType<string> {
+  const isRight = (value: unknown): value is string => typeof value === "string" && isValid(value);
+  return field(isRight, rule, { type: "string", ...documented });
 }
 
 /** An object with these members, and no other. */
@@ -71,27 +84,40 @@ export function members<Shape extends z.core.$ZodLooseShape>(
 
 /** Its length is looked at first, so that nothing is said of each item of one that is far too long. */
 export function list<Item>(item: z.ZodType<Item>, max: number): z.ZodType<Item[]> {
-  const isRight = (value: unknown) => Array.isArray(value) && value.length >= 1 && value.length <= max;
-  return z.custom<unknown[]>(isRight, `must be a list of 1 to ${max}`).pipe(z.array(item));
+  return documentAs(listOf(max).pipe(z.array(item)), documentedList(item, max));
 }
 
 /** The same for long items: it stops where as many errors are found as are told. */
 export function longList<Item>(item: z.ZodType<Item>, max: number): z.ZodType<Item[]> {
-  const isRight = (value: unknown) => Array.isArray(value) && value.length >= 1 && value.length <= max;
-  return z.custom<unknown[]>(isRight, `must be a list of 1 to ${max}`).transform((values, context) => {
-    const items: Item[] = [];
+  const items = listOf(max).transform((values, context) => {
+    const parsedItems: Item[] = [];
     let errors = 0;
     for (const [index, value] of values.entries()) {
       const parsed = item.safeParse(value);
-      if (parsed.success) items.push(parsed.data);
+      if (parsed.success) parsedItems.push(parsed.data);
       for (const issue of parsed.error?.issues ?? []) {
         context.addIssue({ ...issue, path: [index, ...issue.path] });
         errors += 1;
       }
       if (errors >= bounds.field_errors_told_max) break;
     }
-    return items;
+    return parsedItems;
   });
+  return documentAs(items, documentedList(item, max));
+}
+
+function listOf(max: number): z.ZodType<unknown[]> {
+  const isRight = (value: unknown) => Array.isArray(value) && value.length >= 1 && value.length <= max;
+  return z.custom<unknown[]>(isRight, listRule(max));
+}
+
+function listRule(max: number): string {
+  return `must be a list of 1 to ${max}`;
+}
+
+function documentedList(item: z.ZodType, max: number): z.ZodType {
+  const items = z.array(item).min(1).max(max);
+  return items.meta({ description: listRule(max) });
 }
 
 const MAX = Number.MAX_SAFE_INTEGER;
@@ -99,7 +125,7 @@ const MAX = Number.MAX_SAFE_INTEGER;
 export function integerField(min: number, max: number): z.ZodType<number> {
   const isValid = (value: unknown): value is number =>
     Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
-  return field(isValid, integerRule(min, max));
+  return field(isValid, integerRule(min, max), { type: "integer", minimum: min, maximum: max });
 }
 
 export function integerRule(min: number, max: number): string {
@@ -112,6 +138,9 @@ export const amountOrZero = integerField(0, MAX);
 /** A balance, or what is compared with one. */
 export const anyAmount = integerField(-MAX, MAX);
 
+/** Of ids; and of `@world` in place of one. */
+const ID = { pattern: "^(?!\\.{1,2}$)[A-Za-z0-9._:{}-]{1,64}$" };
+const PARTY = { pattern: `^${WORLD}$|${ID.pattern}` };
 const ID_FORM = "1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points";
 
 /** Ids of accounts, and those that the ledger makes, have one form. */
@@ -119,34 +148,47 @@ export function isId(text: string): boolean {
   return isAccountId(text);
 }
 
-export const id = textField(isId, `must be an id: ${ID_FORM}`);
-export const accountId = textField(isAccountId, `must be the id of an account: ${ID_FORM}`);
+export const id = textField(isId, `must be an id: ${ID_FORM}`, ID);
+export const accountId = textField(isAccountId, `must be the id of an account: ${ID_FORM}`, ID);
 export const party = textField(
   (text) => text === WORLD || isAccountId(text),
   `must be ${WORLD} or the id of an account: ${ID_FORM}`,
+  PARTY,
 );
+
+export const SIDES_RULE = "must have two different sides, from and to";
 
 export const unit = textField(
   isUnit,
   "must be a unit, such as TOKENS, or BRL/2 with the number of its decimals",
+  { pattern: "^[A-Z][A-Z0-9_]{0,15}(?:/[0-9]{1,2})?$" },
 );
-export const accountStatus = z.enum(["open", "frozen", "closed"], 'must be "open", "frozen" or "closed"');
-export const holdStatus = z.enum(
+export const accountStatus = oneOf(["open", "frozen", "closed"], 'must be "open", "frozen" or "closed"');
+export const holdStatus = oneOf(
   ["open", "captured", "released", "expired"],
   'must be "open", "captured", "released" or "expired"',
 );
 
+export function oneOf<const Text extends string>(texts: readonly Text[], rule: string): z.ZodType<Text> {
+  return z.enum(texts, rule).meta({ description: rule });
+}
+
+export const flag = z.boolean("must be true or false").meta({ description: "must be true or false" });
+
 export const name = textField(
   (text) => isText(text, 1, bounds.name_characters_max),
   textRule(1, bounds.name_characters_max),
+  { minLength: 1, maxLength: bounds.name_characters_max, pattern: TEXT_PATTERN },
 );
 export const description = textField(
   (text) => isText(text, 0, bounds.description_characters_max),
   textRule(0, bounds.description_characters_max),
+  { maxLength: bounds.description_characters_max, pattern: TEXT_PATTERN },
 );
 export const reference = textField(
   (text) => text === "" || isVisibleAscii(text, bounds.reference_characters_max),
   `must be a text of up to ${bounds.reference_characters_max} visible ASCII characters`,
+  { maxLength: bounds.reference_characters_max, pattern: "^[!-~]*$" },
 );
 
 /** Members that are `null` are none, or are taken away. */
@@ -157,7 +199,16 @@ export const METADATA_RULE =
   `${bounds.metadata_name_characters_max} and texts of up to ${bounds.metadata_text_characters_max} characters, ` +
   `${bounds.metadata_bytes_max} bytes in all`;
 
-export const metadata = field<MetadataPatch>(isMetadata, METADATA_RULE);
+/** How many texts there may be, and their bytes, stand in the rule only: members that are `null` do not count. */
+export const metadata = field<MetadataPatch>(isMetadata, METADATA_RULE, {
+  type: "object",
+  propertyNames: { minLength: 1, maxLength: bounds.metadata_name_characters_max, pattern: TEXT_PATTERN },
+  additionalProperties: {
+    type: ["string", "null"],
+    maxLength: bounds.metadata_text_characters_max,
+    pattern: TEXT_PATTERN,
+  },
+});
 
 function isMetadata(value: unknown): value is MetadataPatch {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

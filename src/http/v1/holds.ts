@@ -21,6 +21,7 @@ import {
   list,
   members,
   party,
+  SIDES_RULE,
 } from "./fields.ts";
 import { holdJson } from "./json.ts";
 import { cursorOf, listName, listResponse, NOTHING, pageOf, pageParameters } from "./page.ts";
@@ -33,7 +34,9 @@ const creation = members({
   to: party.nullish(),
   expires_in: integerField(1, bounds.hold_seconds_max).nullish(),
   ...detailFields,
-}).refine(({ from, to }) => from !== to, { error: "must have two different sides, from and to" });
+})
+  .refine(({ from, to }) => from !== to, { error: SIDES_RULE })
+  .meta({ description: SIDES_RULE });
 
 export const createHold: Operation<z.infer<typeof creation>> = {
   schema: creation,
@@ -51,13 +54,23 @@ export const createHold: Operation<z.infer<typeof creation>> = {
 
 const part = members({ from: accountId.nullish(), to: party, amount });
 
+const CAPTURE_RULE = "must have either postings, or amount and to";
+
 const capture = members({
   amount: amountOrZero.nullish(),
   to: party.nullish(),
   postings: list(part, bounds.transaction_postings_max).nullish(),
-}).refine(({ amount: all, to, postings }) => !postings || ((all ?? null) === null && !to), {
-  error: "must have either postings, or amount and to",
-});
+})
+  .refine(({ amount: all, to, postings }) => !postings || ((all ?? null) === null && !to), {
+    error: CAPTURE_RULE,
+  })
+  .meta({
+    description: CAPTURE_RULE,
+    anyOf: [
+      { properties: { postings: { type: "null" } } },
+      { properties: { amount: { type: "null" }, to: { type: "null" } } },
+    ],
+  });
 
 export const captureHold: Operation<z.infer<typeof capture>> = {
   schema: capture,
@@ -119,7 +132,7 @@ export async function getHold(
   return okJson(holdJson(hold));
 }
 
-const listing = z.strictObject({
+export const holdsQuery = z.strictObject({
   ...pageParameters,
   account: accountId.optional(),
   state: holdStatus.optional(),
@@ -130,7 +143,7 @@ export async function listHolds(
   request: RoutedRequest,
   key: AccessKey,
 ): Promise<Response> {
-  const query = parseQuery(listing, request);
+  const query = parseQuery(holdsQuery, request);
   if (!query.ok) return toResponse(query.problem);
   const { account = null, state = null } = query.value;
   const filter = { idBeginning: key.accounts, account, state };

@@ -4,13 +4,20 @@ import { textHash } from "../../ledger/content-hash.ts";
 import type { ListPage } from "../../ledger/ledger.ts";
 import type { Parsed } from "../parse.ts";
 import { invalidFields } from "../problems.ts";
+import { integerRule } from "./fields.ts";
 import { integerParameter, queryOf } from "./query.ts";
 
 /** Pages of lists, and the cursors that lead from one to the next. */
 
+const CURSOR_RULE = "must be one that this list gave, with the same other parameters";
+
 export const pageParameters = {
-  limit: integerParameter(1, bounds.list_items_max).optional(),
-  cursor: z.string().optional(),
+  limit: integerParameter(1, bounds.list_items_max)
+    .optional()
+    .meta({
+      description: `${integerRule(1, bounds.list_items_max)}; ${bounds.list_items_default} if left out`,
+    }),
+  cursor: z.string().meta({ description: CURSOR_RULE }).optional(),
 };
 
 interface PageQuery {
@@ -33,7 +40,7 @@ export function pageOf(
   if (cursor === undefined) return { ok: true, value: { count, after: null } };
   const after = keyOf(list, cursor);
   if (after !== null && keyForm.test(after)) return { ok: true, value: { count, after } };
-  const detail = "cursor must be one that this list gave, with the same other parameters";
+  const detail = `cursor ${CURSOR_RULE}`;
   return { ok: false, problem: invalidFields([{ parameter: "cursor", detail }]) };
 }
 

@@ -3,7 +3,8 @@ import type { Micros } from "../../ledger/account.ts";
 import { parseJson } from "../parse-json.ts";
 import type { Parsed } from "../parse.ts";
 import { invalidFields } from "../problems.ts";
-import { parseTimestamp, TIMESTAMP_RULE } from "../timestamp.ts";
+import { parseTimestamp, RFC_3339, TIMESTAMP_RULE } from "../timestamp.ts";
+import type { JsonSchema } from "./documented.ts";
 import { errorsIn, integerRule } from "./fields.ts";
 
 /** The query's parameters. Unlike a body's fields they are texts. */
@@ -54,13 +55,20 @@ export function parseNoQuery(request: Request): Parsed<unknown> {
   return request.url.includes("?") ? parseQuery(NOTHING, request) : { ok: true, value: null };
 }
 
-function parsedText<T>(parse: (text: string) => T | null, rule: string): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
-    const value = parse(text);
-    if (value !== null) return value;
-    context.addIssue(rule);
-    return z.NEVER;
-  });
+function parsedText<T>(
+  parse: (text: string) => T | null,
+  rule: string,
+  documented: JsonSchema,
+): z.ZodType<T, string> {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = parse(text);
+      if (value !== null) return value;
+      context.addIssue(rule);
+      return z.NEVER;
+    })
+    .meta({ ...documented, description: rule });
 }
 
 export function integerParameter(min: number, max: number): z.ZodType<number, string> {
@@ -70,6 +78,7 @@ export function integerParameter(min: number, max: number): z.ZodType<number, st
       return value !== null && value >= min && value <= max ? value : null;
     },
     integerRule(min, max),
+    { type: "integer", minimum: min, maximum: max },
   );
 }
 
@@ -84,4 +93,8 @@ export function integerIn(text: string): number | null {
   }
 }
 
-export const timeParameter: z.ZodType<Micros, string> = parsedText(parseTimestamp, TIMESTAMP_RULE);
+export const timeParameter: z.ZodType<Micros, string> = parsedText(parseTimestamp, TIMESTAMP_RULE, {
+  type: "string",
+  format: "date-time",
+  pattern: RFC_3339.source,
+});

@@ -11,15 +11,16 @@ import type { RouteContext, RoutedRequest } from "../route.ts";
 import { timestamp } from "../timestamp.ts";
 import { okJson } from "./answers.ts";
 import { csvOf } from "./csv.ts";
+import { oneOf } from "./fields.ts";
 import { accountPath, type EntryJson, entryJson } from "./json.ts";
 import { cursorOf, linkTo, listName, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 
-const entriesQuery = z.strictObject({
+export const entriesQuery = z.strictObject({
   ...pageParameters,
   from: timeParameter.optional(),
   to: timeParameter.optional(),
-  order: z.enum(["asc", "desc"], 'must be "asc" or "desc"').optional(),
+  order: oneOf(["asc", "desc"], 'must be "asc" or "desc"').optional(),
 });
 
 /** A page goes on at a seq. */
@@ -97,7 +98,7 @@ function qualityOf(type: string, accept: string): number {
   return Number.isNaN(quality) ? 0 : quality;
 }
 
-const balanceQuery = z.strictObject({ at: timeParameter.optional() });
+export const balanceQuery = z.strictObject({ at: timeParameter.optional() });
 
 export async function getBalance(
   { ledger }: RouteContext,

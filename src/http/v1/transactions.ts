@@ -7,6 +7,7 @@ import { toResponse } from "../problems.ts";
 import { TRANSACTION_NOT_FOUND } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { okJson } from "./answers.ts";
+import type { JsonSchema } from "./documented.ts";
 import {
   accountId,
   amount,
@@ -17,41 +18,52 @@ import {
   list,
   members,
   party,
+  flag,
   reference,
+  SIDES_RULE,
 } from "./fields.ts";
 import { keptTransactionJson, transactionJson } from "./json.ts";
 import { cursorOf, listName, listResponse, NOTHING, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery, timeParameter } from "./query.ts";
 import type { Operation } from "./submit.ts";
 
-const posting = members({ from: party, to: party, amount }).refine(({ from, to }) => from !== to, {
-  error: "must have two different sides, from and to",
-});
+export const posting = members({ from: party, to: party, amount })
+  .refine(({ from, to }) => from !== to, { error: SIDES_RULE })
+  .meta({ description: SIDES_RULE });
 
 const COMPARISON_RULE = 'must have one of "eq", "gte" and "lte"';
-const comparison = members({
+const CONDITION_RULE = 'must have one of "balance", "available" and "seq"';
+export const comparison = members({
   eq: anyAmount.nullish(),
   gte: anyAmount.nullish(),
   lte: anyAmount.nullish(),
-}).refine(({ eq, gte, lte }) => isOne([eq, gte, lte]), { error: COMPARISON_RULE });
+})
+  .refine(({ eq, gte, lte }) => isOne([eq, gte, lte]), { error: COMPARISON_RULE })
+  .meta({ description: COMPARISON_RULE, ...documentedOne(["eq", "gte", "lte"]) });
 
-const condition = members({
+export const condition = members({
   account: accountId,
   balance: comparison.nullish(),
   available: comparison.nullish(),
   seq: comparison.nullish(),
-}).refine(({ balance, available, seq }) => isOne([balance, available, seq]), {
-  error: 'must have one of "balance", "available" and "seq"',
-});
+})
+  .refine(({ balance, available, seq }) => isOne([balance, available, seq]), { error: CONDITION_RULE })
+  .meta({ description: CONDITION_RULE, ...documentedOne(["balance", "available", "seq"]) });
 
 function isOne(values: readonly unknown[]): boolean {
   return values.filter((value) => value !== undefined && value !== null).length === 1;
 }
 
+/** One of them is there, and not `null`. */
+function documentedOne(names: readonly string[]): JsonSchema {
+  const isThere = (name: string) => ({ required: [name], properties: { [name]: { not: { type: "null" } } } });
+  return { oneOf: names.map(isThere) };
+}
+
 const creation = members({
   postings: list(posting, bounds.transaction_postings_max),
   conditions: list(condition, bounds.transaction_conditions_max).nullish(),
-  dry_run: z.boolean("must be true or false").nullish(),
+  dry_run: flag.nullish(),
   ...detailFields,
 });
 
@@ -100,7 +112,7 @@ export async function getTransaction(
   return okJson(keptTransactionJson(kept));
 }
 
-const listing = z.strictObject({
+export const transactionsQuery = z.strictObject({
   ...pageParameters,
   reference: reference.optional(),
   account: accountId.optional(),
@@ -113,7 +125,7 @@ export async function listTransactions(
   request: RoutedRequest,
   key: AccessKey,
 ): Promise<Response> {
-  const query = parseQuery(listing, request);
+  const query = parseQuery(transactionsQuery, request);
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
   const filter = {

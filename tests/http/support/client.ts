@@ -1,8 +1,10 @@
 import { expect } from "bun:test";
 import { PROBLEMS, type ProblemName } from "../../../src/http/problems.ts";
+import { Conformity } from "./conformity.ts";
 
-/** Speaks to the API at a URL, the way a client would. */
+/** Speaks to the API at a URL, the way a client would. Holds everything to the OpenAPI document. */
 export class Client {
+  readonly conformity = new Conformity();
   readonly #url: () => string;
   readonly #token: string | null;
 
@@ -18,7 +20,7 @@ export class Client {
   get(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     for (const [name, value] of Object.entries(this.#key())) headers.set(name, value);
-    return fetch(this.#url() + path, { ...init, headers });
+    return this.#fetch(path, { method: "GET", ...init, headers });
   }
 
   #key(): Record<string, string> {
@@ -32,11 +34,25 @@ export class Client {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<Response> {
-    return fetch(this.#url() + path, {
+    return this.#fetch(path, {
       method,
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       headers: { "content-type": "application/json", ...this.#key(), ...headers },
     });
+  }
+
+  async #fetch(path: string, init: RequestInit & { readonly method: string }): Promise<Response> {
+    const reply = await fetch(this.#url() + path, init);
+    const { method, body = "", headers } = init;
+    // What is no text is sent by tests of what is no JSON.
+    if (typeof body === "string") {
+      const key = new Headers(headers).get("idempotency-key");
+      const text = await reply.clone().text();
+      const url = new URL(this.#url() + path);
+      const answered = { status: reply.status, headers: new Map(reply.headers), text };
+      this.conformity.check({ method, path: url.pathname + url.search, key, body, ...answered });
+    }
+    return reply;
   }
 
   post(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {

@@ -9,6 +9,13 @@ export interface HostileRequest {
   readonly head: boolean;
   /** The client closes its side of the connection afterwards. */
   readonly ends: boolean;
+  /** What it asks for, where it is held to the OpenAPI document. */
+  readonly asked: {
+    readonly method: string;
+    readonly path: string;
+    readonly key: string | null;
+    readonly body: Buffer;
+  } | null;
   /** A transaction for an account that exists, whatever its body is. */
   readonly transaction: {
     readonly account: string;
@@ -17,7 +24,7 @@ export interface HostileRequest {
   } | null;
 }
 
-const COMMON = { isHttp: true, head: false, ends: false, transaction: null } as const;
+const COMMON = { isHttp: true, head: false, ends: false, asked: null, transaction: null } as const;
 
 export function hostileRequest(random: Random, known: KnownIds): HostileRequest {
   const dice = random.integer(1, 1_000);
@@ -60,13 +67,16 @@ function transaction(random: Random, valid: boolean): HostileRequest {
     headers.push("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13");
   const path = `/clientes/${random.chance(3) ? `%3${account}` : account}/transacoes${random.pick(["", "", "", "?x=1"])}`;
   const bytes = message(random, "POST", path, headers, body);
-  return { ...COMMON, bytes, transaction: { account, body, key } };
+  const asked = { method: "POST", path, key, body };
+  return { ...COMMON, bytes, asked, transaction: { account, body, key } };
 }
 
 function command(random: Random, known: KnownIds): HostileRequest {
   const { method, path, body } = v1Command(random, known);
-  const headers = random.chance(15) ? [`Idempotency-Key: ${random.pick([...KEYS, ...ODD_KEYS])}`] : [];
-  return { ...COMMON, bytes: message(random, method, path, headers, body) };
+  const key = random.chance(15) ? random.pick<string>([...KEYS, ...ODD_KEYS]) : null;
+  const headers = key === null ? [] : [`Idempotency-Key: ${key}`];
+  const asked = { method, path, key, body };
+  return { ...COMMON, bytes: message(random, method, path, headers, body), asked };
 }
 
 function reading(random: Random, known: KnownIds): HostileRequest {
@@ -83,7 +93,9 @@ function reading(random: Random, known: KnownIds): HostileRequest {
     ? [`Accept: ${random.pick(["text/csv", "text/csv;q=0.5", "*/*", "\u00ff"])}`]
     : [];
   const body = random.chance(10) ? hostileBody(random) : null;
-  return { ...COMMON, bytes: message(random, head ? "HEAD" : "GET", path, accept, body), head };
+  const method = head ? "HEAD" : "GET";
+  const asked = { method, path, key: null, body: Buffer.alloc(0) };
+  return { ...COMMON, bytes: message(random, method, path, accept, body), head, asked };
 }
 
 const IDS = [

@@ -1,0 +1,30 @@
+import { batchResultsIn } from "./batch-result.ts";
+import type { Flaw } from "./send.ts";
+
+/** Whether an answer is one: what is between here and the ledger may answer 200 with anything. */
+
+/** @param member one that the answer always has */
+export function flawOf(member: string, json: unknown): Flaw | null {
+  if (typeof json === "object" && json !== null && Object.hasOwn(json, member)) return null;
+  return { detail: "an answer that is not the ledger's", waitMs: 0, isPart: false };
+}
+
+export function flawOfCommand(path: string, json: unknown): Flaw | null {
+  if (path !== "/v1/batches") return flawOf("id", json);
+  return flawOf("results", json) ?? undecidedIn(Object(json).results);
+}
+
+/** A batch that is not atomic is answered 200, also where some of its commands could not be decided yet. */
+function undecidedIn(results: unknown): Flaw | null {
+  if (!Array.isArray(results))
+    return { detail: "an answer that is not the ledger's", waitMs: 0, isPart: false };
+  const undecided = results.filter((result) => Object(result).status >= 500).length;
+  if (undecided === 0) return null;
+  // As long as a 503 of the ledger says in Retry-After.
+  return { detail: `${undecided} of the batch's commands are not decided`, waitMs: 1000, isPart: true };
+}
+
+/** What an answer is to the caller. From here on the document's word is taken for its type. */
+export function valueIn(path: string, json: unknown) {
+  return Object(path === "/v1/batches" ? batchResultsIn(json) : json);
+}

@@ -1,0 +1,1284 @@
+/** The routes of `/v1`. Made of the server's document by `npm run types`: never changed by hand. */
+
+export interface paths {
+  readonly "/v1/accounts": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List accounts
+     * @description By id. Up to a second behind.
+     */
+    readonly get: operations["listAccounts"];
+    readonly put?: never;
+    /**
+     * Open an account
+     * @description The same id with the same content again is answered 200, with the account as it stands.
+     */
+    readonly post: operations["openAccount"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/accounts/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read an account */
+    readonly get: operations["readAccount"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    /**
+     * Change an account
+     * @description What is left out stays. `null` takes `name`, or a member of `metadata`, away.
+     */
+    readonly patch: operations["changeAccount"];
+    readonly trace?: never;
+  };
+  readonly "/v1/accounts/{id}/entries": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List an account's entries
+     * @description Newest first, or `order=asc`. With `Accept: text/csv` as CSV with a header line.
+     */
+    readonly get: operations["listEntries"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/accounts/{id}/balance": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read an account's balance as it stood at a time */
+    readonly get: operations["readBalance"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/transactions": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List transactions
+     * @description Newest first. Up to a second behind.
+     */
+    readonly get: operations["listTransactions"];
+    readonly put?: never;
+    /**
+     * Move money between accounts
+     * @description All postings or none, in their order. `@world` is the outside, where money comes from and goes to: postings from and to it need the scope `world:write`, too.
+     */
+    readonly post: operations["createTransaction"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/transactions/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a transaction */
+    readonly get: operations["readTransaction"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/transactions/{id}/reversal": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Take a transaction back
+     * @description A transaction with the opposite postings in the opposite order. Once. Where one of them is from or to `@world`, it needs the scope `world:write`, too.
+     */
+    readonly post: operations["reverseTransaction"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/holds": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List holds
+     * @description Newest first. Up to a second behind.
+     */
+    readonly get: operations["listHolds"];
+    readonly put?: never;
+    /**
+     * Hold an amount
+     * @description It counts against `available` at once, until it is captured, released, or expires.
+     */
+    readonly post: operations["createHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/holds/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a hold */
+    readonly get: operations["readHold"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/holds/{id}/capture": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Capture a hold
+     * @description What was used moves, the rest is free again. Without a body all of it moves. What goes to `@world` needs the scope `world:write`, too.
+     */
+    readonly post: operations["captureHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/holds/{id}/release": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /** Release a hold */
+    readonly post: operations["releaseHold"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/batches": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Send many commands at once
+     * @description Each by itself, with a result of its own, or with `atomic` all or none. A key needs the scopes of each command.
+     */
+    readonly post: operations["sendBatch"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/ledger": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * Read the trial balance
+     * @description For each unit all balances and what the outside holds, together 0. Up to a second behind.
+     */
+    readonly get: operations["readLedger"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+  schemas: {
+    readonly NewAccount: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly id?: string | null;
+      /** @description must be a unit, such as TOKENS, or BRL/2 with the number of its decimals */
+      readonly unit: string;
+      /** @description must be an integer from 0 to 2^53 - 1 */
+      readonly credit_limit?: number | null;
+      /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+      readonly name?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    readonly AccountChange: {
+      /** @description must be an integer from 0 to 2^53 - 1 */
+      readonly credit_limit?: number;
+      /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+      readonly name?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      };
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
+      readonly state?: "open" | "frozen" | "closed";
+    };
+    readonly NewTransaction: {
+      /** @description must be a list of 1 to 20 */
+      readonly postings: readonly components["schemas"]["Posting"][];
+      /** @description must be a list of 1 to 10 */
+      readonly conditions?: readonly components["schemas"]["Condition"][] | null;
+      /** @description must be true or false */
+      readonly dry_run?: boolean | null;
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have two different sides, from and to */
+    readonly Posting: {
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly from: string;
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly to: string;
+      /** @description must be an integer from 1 to 2^53 - 1 */
+      readonly amount: number;
+    };
+    /** @description must have one of "balance", "available" and "seq" */
+    readonly Condition: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly account: string;
+      readonly balance?: components["schemas"]["Comparison"] | null;
+      readonly available?: components["schemas"]["Comparison"] | null;
+      readonly seq?: components["schemas"]["Comparison"] | null;
+    } & (
+      | {
+          readonly balance: unknown;
+        }
+      | {
+          readonly available: unknown;
+        }
+      | {
+          readonly seq: unknown;
+        }
+    );
+    /** @description must have one of "eq", "gte" and "lte" */
+    readonly Comparison: {
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly eq?: number | null;
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly gte?: number | null;
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly lte?: number | null;
+    } & (
+      | {
+          readonly eq: unknown;
+        }
+      | {
+          readonly gte: unknown;
+        }
+      | {
+          readonly lte: unknown;
+        }
+    );
+    readonly Reversal: {
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have two different sides, from and to */
+    readonly NewHold: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly from: string;
+      /** @description must be an integer from 1 to 2^53 - 1 */
+      readonly amount: number;
+      /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly to?: string | null;
+      /** @description must be an integer from 1 to 2592000 */
+      readonly expires_in?: number | null;
+      /** @description must be a text of up to 140 characters, without U+0000 and lone surrogates */
+      readonly description?: string | null;
+      /** @description must be a text of up to 64 visible ASCII characters */
+      readonly reference?: string | null;
+      /** @description must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all */
+      readonly metadata?: {
+        readonly [key: string]: string | null;
+      } | null;
+    };
+    /** @description must have either postings, or amount and to */
+    readonly Capture:
+      | {
+          /** @description must be an integer from 0 to 2^53 - 1 */
+          readonly amount?: number | null;
+          /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+          readonly to?: string | null;
+          /** @description must be a list of 1 to 20 */
+          readonly postings?:
+            | readonly {
+                /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+                readonly from?: string | null;
+                /** @description must be @world or the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+                readonly to: string;
+                /** @description must be an integer from 1 to 2^53 - 1 */
+                readonly amount: number;
+              }[]
+            | null;
+        }
+      | {
+          readonly postings?: null;
+        }
+      | {
+          readonly amount?: null;
+          readonly to?: null;
+        };
+    readonly Release: Record<string, never>;
+    readonly Batch: {
+      /** @description must be true or false */
+      readonly atomic: boolean;
+      /** @description must be a list of 1 to 500 */
+      readonly commands: readonly (
+        | {
+            /** @constant */
+            readonly op: "transaction";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewTransaction"];
+          }
+        | {
+            /** @constant */
+            readonly op: "hold";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewHold"];
+          }
+        | {
+            /** @constant */
+            readonly op: "capture";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Capture"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "release";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Release"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "reversal";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            /** @description must be an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+            readonly id: string;
+            readonly body?: components["schemas"]["Reversal"] | null;
+          }
+        | {
+            /** @constant */
+            readonly op: "account";
+            /** @description must be a key of 1 to 255 visible ASCII characters */
+            readonly key?: string | null;
+            readonly id?: null;
+            readonly body: components["schemas"]["NewAccount"];
+          }
+      )[];
+    };
+    readonly Account: {
+      /** @description The id of an account. */
+      readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
+      readonly unit: string;
+      readonly name: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
+      readonly state: "open" | "frozen" | "closed";
+      readonly credit_limit: number;
+      readonly balance: number;
+      /** @description The sum of its open holds. */
+      readonly held: number;
+      /** @description balance + credit_limit - held: what may still go out, told up to 2^53 - 1. */
+      readonly available: number;
+      /** @description Of its latest entry; 0 before the first. */
+      readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly opened_at: string;
+    };
+    /** @description An account as others show it: without name and metadata. */
+    readonly AccountState: {
+      /** @description The id of an account. */
+      readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
+      readonly unit: string;
+      /**
+       * @description must be "open", "frozen" or "closed"
+       * @enum {string}
+       */
+      readonly state: "open" | "frozen" | "closed";
+      readonly credit_limit: number;
+      readonly balance: number;
+      /** @description The sum of its open holds. */
+      readonly held: number;
+      /** @description balance + credit_limit - held: what may still go out, told up to 2^53 - 1. */
+      readonly available: number;
+      /** @description Of its latest entry; 0 before the first. */
+      readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly opened_at: string;
+    };
+    readonly AccountList: {
+      readonly data: readonly components["schemas"]["Account"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Transaction: {
+      /** @description The id of a transaction. */
+      readonly id: string;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+    };
+    readonly CreatedTransaction: {
+      /** @description The id of a transaction. */
+      readonly id: string;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Each account that it names, but `@world`, as it stands after it. */
+      readonly accounts: {
+        readonly [key: string]: components["schemas"]["AccountState"];
+      };
+    };
+    readonly TriedTransaction: {
+      readonly id: null;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Each account that it names, but `@world`, as it stands after it. */
+      readonly accounts: {
+        readonly [key: string]: components["schemas"]["AccountState"];
+      };
+    };
+    readonly KeptTransaction: {
+      /** @description The id of a transaction. */
+      readonly id: string;
+      readonly postings: readonly {
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly from: string;
+        /** @description The id of an account, or `@world`, the outside. */
+        readonly to: string;
+        readonly amount: number;
+      }[];
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /** @description The transaction that it takes back. */
+      readonly reverses: string | null;
+      /** @description The hold whose capture it is. */
+      readonly hold: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description The reversal that took it back. */
+      readonly reversed_by: string | null;
+    };
+    readonly TransactionList: {
+      readonly data: readonly components["schemas"]["Transaction"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Hold: {
+      /** @description The id of a hold. */
+      readonly id: string;
+      /**
+       * @description must be "open", "captured", "released" or "expired"
+       * @enum {string}
+       */
+      readonly state: "open" | "captured" | "released" | "expired";
+      /** @description The id of an account. */
+      readonly from: string;
+      /** @description The id of an account, or `@world`, the outside. */
+      readonly to: string;
+      readonly amount: number;
+      /** @description What was moved in all. */
+      readonly captured: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly expires_at: string;
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Its capture, where that moved anything. */
+      readonly transaction: string | null;
+    };
+    readonly DecidedHold: {
+      /** @description The id of a hold. */
+      readonly id: string;
+      /**
+       * @description must be "open", "captured", "released" or "expired"
+       * @enum {string}
+       */
+      readonly state: "open" | "captured" | "released" | "expired";
+      /** @description The id of an account. */
+      readonly from: string;
+      /** @description The id of an account, or `@world`, the outside. */
+      readonly to: string;
+      readonly amount: number;
+      /** @description What was moved in all. */
+      readonly captured: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly expires_at: string;
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      readonly metadata: {
+        readonly [key: string]: string;
+      };
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description Its capture, where that moved anything. */
+      readonly transaction: string | null;
+      readonly account: components["schemas"]["AccountState"];
+    };
+    readonly HoldList: {
+      readonly data: readonly components["schemas"]["Hold"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Entry: {
+      readonly seq: number;
+      /** @description Less than 0: it went out. */
+      readonly amount: number;
+      /** @description After it. */
+      readonly balance: number;
+      /** @description The id of an account, or `@world`, the outside. */
+      readonly counterparty: string;
+      /** @description The id of a transaction. */
+      readonly transaction: string;
+      readonly description: string | null;
+      /** @description The client's own; it need not be unique. */
+      readonly reference: string | null;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+    };
+    readonly EntryList: {
+      readonly data: readonly components["schemas"]["Entry"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly BalanceAt: {
+      /** @description The id of an account. */
+      readonly id: string;
+      /** @description What is counted, and the number of decimals that people are shown, if any. */
+      readonly unit: string;
+      readonly balance: number;
+      /** @description The number of an account's entry, from 1 without a gap; 0 before the first. */
+      readonly seq: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly at: string;
+    };
+    readonly Ledger: {
+      readonly accounts: number;
+      readonly transactions: number;
+      readonly units: readonly {
+        /** @description What is counted, and the number of decimals that people are shown, if any. */
+        readonly unit: string;
+        /** @description The sum of all balances. */
+        readonly balances: string;
+        /** @description What the outside holds: the same with the other sign. */
+        readonly world: string;
+      }[];
+      readonly books: {
+        /** @description How far the books are behind. */
+        readonly lag_ms: number;
+      };
+    };
+    readonly BatchResults: {
+      readonly results: readonly {
+        /** @description That the command by itself would have been answered with. */
+        readonly status: number;
+        /** @description The same. */
+        readonly body:
+          | components["schemas"]["Account"]
+          | components["schemas"]["CreatedTransaction"]
+          | components["schemas"]["TriedTransaction"]
+          | components["schemas"]["DecidedHold"];
+        /**
+         * @description Its key was known.
+         * @constant
+         */
+        readonly replayed?: true;
+      }[];
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+  readonly listAccounts: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a unit, such as TOKENS, or BRL/2 with the number of its decimals */
+        readonly unit?: string;
+        /** @description must be "open", "frozen" or "closed" */
+        readonly state?: "open" | "frozen" | "closed";
+        /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
+        readonly name?: string;
+        /** @description Parameters of the names `metadata.<name>`: accounts that have each of these texts. Together they must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all. */
+        readonly metadata?: {
+          readonly [key: string]: string;
+        };
+        /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+        readonly balance_lt?: number;
+        /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+        readonly balance_gt?: number;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["AccountList"];
+        };
+      };
+    };
+  };
+  readonly openAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewAccount"];
+      };
+    };
+    readonly responses: {
+      /** @description It was opened before. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+      /** @description The account is open. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly readAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The account. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly changeAccount: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["AccountChange"];
+      };
+    };
+    readonly responses: {
+      /** @description The account after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Account"];
+        };
+      };
+    };
+  };
+  readonly listEntries: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly from?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly to?: string;
+        /** @description must be "asc" or "desc" */
+        readonly order?: "asc" | "desc";
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["EntryList"];
+        };
+      };
+    };
+  };
+  readonly readBalance: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly at?: string;
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the account, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The balance. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["BalanceAt"];
+        };
+      };
+    };
+  };
+  readonly listTransactions: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be a text of up to 64 visible ASCII characters */
+        readonly reference?: string;
+        /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+        readonly account?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly from?: string;
+        /** @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z */
+        readonly to?: string;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["TransactionList"];
+        };
+      };
+    };
+  };
+  readonly createTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewTransaction"];
+      };
+    };
+    readonly responses: {
+      /** @description A dry run: all but the change. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["TriedTransaction"];
+        };
+      };
+      /** @description It is done. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["CreatedTransaction"];
+        };
+      };
+    };
+  };
+  readonly readTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the transaction, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The transaction. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["KeptTransaction"];
+        };
+      };
+    };
+  };
+  readonly reverseTransaction: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the transaction, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Reversal"];
+      };
+    };
+    readonly responses: {
+      /** @description The reversal. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["CreatedTransaction"];
+        };
+      };
+    };
+  };
+  readonly listHolds: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+        readonly account?: string;
+        /** @description must be "open", "captured", "released" or "expired" */
+        readonly state?: "open" | "captured" | "released" | "expired";
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["HoldList"];
+        };
+      };
+    };
+  };
+  readonly createHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewHold"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly readHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The hold. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Hold"];
+        };
+      };
+    };
+  };
+  readonly captureHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Capture"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly releaseHold: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the hold, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Release"];
+      };
+    };
+    readonly responses: {
+      /** @description The hold after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DecidedHold"];
+        };
+      };
+    };
+  };
+  readonly sendBatch: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 262144 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Batch"];
+      };
+    };
+    readonly responses: {
+      /** @description The results, in order. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["BatchResults"];
+        };
+      };
+    };
+  };
+  readonly readLedger: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The trial balance. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Ledger"];
+        };
+      };
+    };
+  };
+}

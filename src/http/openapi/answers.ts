@@ -1,0 +1,163 @@
+import { z } from "zod";
+import { accountStatus, holdStatus } from "../v1/fields.ts";
+
+/**
+ * What is answered, as schemas: the same that v1/json.ts and response-json.ts write by hand. The suites of tests/http hold
+ * every answer to them.
+ */
+
+const told = (description: string) => ({ description });
+
+const id = z.string().min(1).max(64);
+const accountId = id.meta(told("The id of an account."));
+const party = z.string().meta(told("The id of an account, or `@world`, the outside."));
+const unit = z
+  .string()
+  .meta(told("What is counted, and the number of decimals that people are shown, if any."));
+const integer = z.int();
+const amount = integer.min(0);
+const time = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+  .meta({ format: "date-time", description: "RFC 3339, UTC, with microseconds." });
+const seq = integer
+  .min(0)
+  .meta(told("The number of an account's entry, from 1 without a gap; 0 before the first."));
+const integerText = z
+  .string()
+  .regex(/^-?\d+$/)
+  .meta(told("An integer as a text, since it may be over 2^53."));
+
+const details = {
+  description: z.string().nullable(),
+  reference: z.string().nullable().meta(told("The client's own; it need not be unique.")),
+  metadata: z.record(z.string(), z.string()),
+};
+
+const state = {
+  state: accountStatus,
+  credit_limit: amount,
+  balance: integer,
+  held: amount.meta(told("The sum of its open holds.")),
+  available: integer.meta(told("balance + credit_limit - held: what may still go out, told up to 2^53 - 1.")),
+  seq: seq.meta(told("Of its latest entry; 0 before the first.")),
+  opened_at: time,
+};
+
+const accountState = z
+  .object({ id: accountId, unit, ...state })
+  .meta(told("An account as others show it: without name and metadata."));
+
+const account = z.object({
+  id: accountId,
+  unit,
+  name: z.string().nullable(),
+  metadata: details.metadata,
+  ...state,
+});
+
+const transactionId = id.meta(told("The id of a transaction."));
+const transactionMembers = {
+  id: transactionId,
+  postings: z.array(z.object({ from: party, to: party, amount: integer.min(1) })),
+  ...details,
+  reverses: transactionId.nullable().meta(told("The transaction that it takes back.")),
+  hold: id.nullable().meta(told("The hold whose capture it is.")),
+  created_at: time,
+};
+const accounts = z
+  .record(z.string(), accountState)
+  .meta(told("Each account that it names, but `@world`, as it stands after it."));
+const transaction = z.object(transactionMembers);
+const createdTransaction = z.object({ ...transactionMembers, accounts });
+const triedTransaction = z.object({ ...transactionMembers, id: z.null(), accounts });
+const keptTransaction = z.object({
+  ...transactionMembers,
+  reversed_by: transactionId.nullable().meta(told("The reversal that took it back.")),
+});
+
+const holdMembers = {
+  id: id.meta(told("The id of a hold.")),
+  state: holdStatus,
+  from: accountId,
+  to: party,
+  amount: integer.min(1),
+  captured: amount.meta(told("What was moved in all.")),
+  expires_at: time,
+  ...details,
+  created_at: time,
+  transaction: transactionId.nullable().meta(told("Its capture, where that moved anything.")),
+};
+const hold = z.object(holdMembers);
+const decidedHold = z.object({ ...holdMembers, account: accountState });
+
+const entry = z.object({
+  seq: integer.min(1),
+  amount: integer.meta(told("Less than 0: it went out.")),
+  balance: integer.meta(told("After it.")),
+  counterparty: party,
+  transaction: transactionId,
+  description: details.description,
+  reference: details.reference,
+  created_at: time,
+});
+
+function listOf(item: z.ZodType) {
+  return z.object({
+    data: z.array(item),
+    next: z.string().nullable().meta(told("The `cursor` of the next page; `null` after the last one.")),
+  });
+}
+
+const balanceAt = z.object({ id: accountId, unit, balance: integer, seq, at: time });
+
+const ledger = z.object({
+  accounts: amount,
+  transactions: amount,
+  units: z.array(
+    z.object({
+      unit,
+      balances: integerText.meta(told("The sum of all balances.")),
+      world: integerText.meta(told("What the outside holds: the same with the other sign.")),
+    }),
+  ),
+  books: z.object({ lag_ms: amount.meta(told("How far the books are behind.")) }),
+});
+
+const contestTransaction = z.object({ limite: integer, saldo: integer });
+const contestStatement = z.object({
+  saldo: z.object({ total: integer, data_extrato: time, limite: integer }),
+  ultimas_transacoes: z.array(
+    z.object({
+      valor: integer.min(1),
+      tipo: z.enum(["c", "d"]),
+      descricao: z.string().max(10),
+      realizada_em: time,
+    }),
+  ),
+});
+
+/** By their names in the document. What a batch is answered is put together there, since it has problems in it. */
+export const ANSWERS = {
+  Account: account,
+  AccountState: accountState,
+  AccountList: listOf(account),
+  Transaction: transaction,
+  CreatedTransaction: createdTransaction,
+  TriedTransaction: triedTransaction,
+  KeptTransaction: keptTransaction,
+  TransactionList: listOf(transaction),
+  Hold: hold,
+  DecidedHold: decidedHold,
+  HoldList: listOf(hold),
+  Entry: entry,
+  EntryList: listOf(entry),
+  BalanceAt: balanceAt,
+  Ledger: ledger,
+  ContestTransaction: contestTransaction,
+  ContestStatement: contestStatement,
+  Liveness: z.object({ status: z.literal("alive") }),
+  Readiness: z.object({ status: z.literal("ready") }),
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+export type AnswerName = keyof typeof ANSWERS | "BatchResults" | "OpenApiDocument";

@@ -1,0 +1,83 @@
+import { bounds } from "../../bounds.ts";
+import { KEY } from "../parse.ts";
+import type { JsonSchema } from "../v1/documented.ts";
+
+/** The header of every command, as a parameter. */
+export const IDEMPOTENCY_KEY: JsonSchema = {
+  name: "Idempotency-Key",
+  in: "header",
+  description:
+    `Of the client's choice: ${bounds.idempotency_key_characters_max} visible ASCII characters at most. The same key with the ` +
+    "same content again, within 24 hours where nothing else is set, is done once, and answered as the first time.",
+  schema: { type: "string", ...KEY },
+  example: "order-1017",
+};
+
+const text: JsonSchema = { type: "string" };
+
+/** The headers of answers, by their names. */
+export const HEADERS = {
+  "Idempotency-Replayed": {
+    description: "Where the outcome is that of an earlier request with the same key.",
+    schema: { type: "string", const: "true" },
+    example: "true",
+  },
+  Location: {
+    description: "The path of what was created.",
+    schema: { type: "string", format: "uri-reference" },
+    example: "/v1/accounts/acme",
+    required: true,
+  },
+  Link: {
+    description: 'The path of the next page, `rel="next"`; none after the last one.',
+    schema: text,
+    example: '</v1/accounts?limit=2&cursor=OC1hYmMxMjM>; rel="next"',
+  },
+  Vary: {
+    description: "The form of the answer depends on `Accept`.",
+    schema: { type: "string", const: "accept" },
+    example: "accept",
+  },
+  Allow: {
+    description: "The methods that the path has.",
+    schema: text,
+    example: "POST, GET, HEAD",
+    required: true,
+  },
+  "Retry-After": {
+    description: "After so many seconds it may be sent again.",
+    schema: { type: "string", pattern: "^[0-9]+$" },
+    example: "1",
+  },
+  "Cache-Control": {
+    description: "Where a balancer answers by itself, or with a document that may change.",
+    schema: text,
+    example: "no-store",
+  },
+  "WWW-Authenticate": {
+    description: "That an access key is asked for, as RFC 6750 has it.",
+    schema: text,
+    example: 'Bearer realm="razonete"',
+  },
+  RateLimit: {
+    description: "What is left of the limit, and in how many seconds it is whole again.",
+    schema: text,
+    example: '"key";r=0;t=1',
+  },
+  "RateLimit-Policy": {
+    description: "The limit: how many requests in how many seconds.",
+    schema: text,
+    example: '"key";q=500;w=1',
+  },
+} as const satisfies Readonly<Record<string, JsonSchema>>;
+
+export type HeaderName = keyof typeof HEADERS;
+
+/** That any answer of this status may have, whatever the operation. */
+export const HEADERS_OF_PROBLEMS: Readonly<Record<number, readonly HeaderName[]>> = {
+  401: ["WWW-Authenticate"],
+  403: ["WWW-Authenticate"],
+  405: ["Allow"],
+  429: ["Retry-After", "RateLimit", "RateLimit-Policy", "Cache-Control"],
+  503: ["Retry-After", "Cache-Control"],
+};

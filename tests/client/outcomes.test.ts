@@ -1,0 +1,203 @@
+import { describe, expect, test } from "bun:test";
+import { NotDoneError, Razonete, RefusedError, UnknownError } from "../../client/src/razonete.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import {
+  created,
+  problem,
+  replayed,
+  ScriptedServer,
+  type Step,
+  unavailable,
+} from "./support/scripted-server.ts";
+
+/** What became of a command, by what its attempts met. */
+
+failOnLeaks();
+
+const MOVE = { postings: [{ from: "@world", to: "acme", amount: 5 }] };
+const SOON = { deadlineMs: 1200, attemptMs: 400 };
+
+async function outcomeOf(steps: readonly Step[], options: object = SOON) {
+  await using server = await ScriptedServer.start(...steps);
+  const ledger = new Razonete({ url: server.url, ...options });
+  const outcome = await ledger.transactions.create(MOVE).outcome();
+  return { outcome, requests: server.requests, keys: server.keys };
+}
+
+const refused = problem(422, "limit-exceeded", { account: "acme", index: 0 });
+const redirected = { status: 307, headers: { location: "/elsewhere" } };
+
+describe("one attempt", () => {
+  test.each<[string, Step, "done" | "refused"]>([
+    ["201", created, "done"],
+    ["200", { status: 200, body: { id: "t1" } }, "done"],
+    ["422 of the ledger", refused, "refused"],
+    ["404 account-not-found", problem(404, "account-not-found"), "refused"],
+    ["409 account-exists", problem(409, "account-exists"), "refused"],
+    ["422 invalid-fields", problem(422, "invalid-fields"), "refused"],
+    ["422 idempotency-key-reused", problem(422, "idempotency-key-reused"), "refused"],
+    ["400 invalid-json", problem(400, "invalid-json"), "refused"],
+    ["401 key-missing", problem(401, "key-missing"), "refused"],
+    ["403 scope-missing", problem(403, "scope-missing"), "refused"],
+    ["404 of a proxy", { status: 404, body: "<html>" }, "refused"],
+    ["405", problem(405, "method-not-allowed"), "refused"],
+    ["413", problem(413, "body-too-large"), "refused"],
+    ["a bare 400", { status: 400 }, "refused"],
+    ["501", { status: 501 }, "refused"],
+    ["505", { status: 505 }, "refused"],
+    ["a redirection", redirected, "refused"],
+  ])("%s is the end", async (_, step, type) => {
+    const { outcome, requests } = await outcomeOf([step]);
+    expect(outcome.type).toBe(type);
+    expect(requests.map(({ path }) => path)).toEqual(["/v1/transactions"]);
+  });
+});
+
+describe("an attempt that is not the end", () => {
+  const again: [string, Step][] = [
+    ["503 none", unavailable("none")],
+    ["503 unknown", unavailable("unknown")],
+    ["503 of a proxy", { status: 503, body: "<html>" }],
+    ["408", { status: 408, body: "<html>" }],
+    ["429", problem(429, "too-many-requests")],
+    ["500", problem(500, "internal-error")],
+    ["502", { status: 502 }],
+    ["504", { status: 504 }],
+    ["a connection that is closed without an answer", "close"],
+    ["an answer that is cut off", "cut"],
+    ["a 201 that is no JSON", { status: 201, body: "<html>" }],
+    ["a 200 of something else", { status: 200, body: { hello: "world" } }],
+    ["no answer in time", "hang"],
+  ];
+
+  test.each(again)("%s: the same is sent again, with its key", async (_, step) => {
+    const { outcome, requests, keys } = await outcomeOf([step, replayed], { attemptMs: 300 });
+    expect(outcome).toEqual({
+      type: "done",
+      value: Object({ id: "t1" }),
+      replayed: true,
+      key: String(keys[0]),
+    });
+    expect(keys).toEqual([outcome.key, outcome.key]);
+    expect(requests[1]?.body).toBe(JSON.stringify(MOVE));
+    expect(requests[0]?.body).toBe(JSON.stringify(MOVE));
+  });
+
+  test.each(again)("%s until the deadline", async (name, step) => {
+    const { outcome, requests } = await outcomeOf([step]);
+    expect(outcome.type).toBe(name === "503 none" || name === "429" ? "not-done" : "unknown");
+    expect(requests.length).toBeGreaterThan(1);
+  });
+
+  test("shortly before the deadline is not followed by another one, which would leave in doubt what is not", async () => {
+    await using server = await ScriptedServer.start(unavailable("none"), "hang");
+    const answer = { ...unavailable("none"), headers: { "retry-after": "1" } };
+    await using busy = await ScriptedServer.start(answer, "hang");
+    const outcome = async ({ url }: ScriptedServer) =>
+      new Razonete({ url, deadlineMs: 1300 }).transactions.create(MOVE).outcome();
+    expect((await outcome(busy)).type).toBe("not-done");
+    expect(busy.requests.length).toBe(1);
+    // With enough time there is one, and it counts.
+    expect((await outcome(server)).type).toBe("unknown");
+    expect(server.requests.length).toBeGreaterThan(1);
+  });
+
+  test("and then a refusal: it was refused", async () => {
+    const { outcome } = await outcomeOf(["close", refused]);
+    expect(outcome).toMatchObject({
+      type: "refused",
+      reason: "limit-exceeded",
+      problem: { account: "acme", index: 0 },
+    });
+  });
+
+  test("what may have been applied stays unknown, whatever later attempts are told of themselves", async () => {
+    for (const later of [unavailable("none"), problem(429, "too-many-requests")]) {
+      expect((await outcomeOf(["close", later])).outcome.type).toBe("unknown");
+      expect((await outcomeOf([later, unavailable("unknown"), later])).outcome.type).toBe("unknown");
+    }
+  });
+
+  test.each([
+    ["401", problem(401, "key-invalid")],
+    ["403", problem(403, "scope-missing")],
+    ["404 of a route", problem(404, "route-not-found")],
+    ["404 of a proxy", { status: 404 }],
+    ["a bare 400", { status: 400 }],
+    ["a redirection", redirected],
+  ])("and then %s, which tells nothing of it: unknown, at once", async (_, step) => {
+    const { outcome, requests } = await outcomeOf(["close", step], {});
+    expect(outcome).toMatchObject({ type: "unknown", problem: { status: step.status } });
+    expect(requests.length).toBe(2);
+  });
+
+  test("and then what comes of the content alone: it was refused", async () => {
+    expect((await outcomeOf(["close", problem(422, "invalid-fields")])).outcome.type).toBe("refused");
+  });
+});
+
+describe("what is unknown", () => {
+  test("can be settled later, from what was stored of it", async () => {
+    await using server = await ScriptedServer.start("close");
+    const ledger = new Razonete({ url: server.url, ...SOON });
+    const outcome = await ledger.transactions.create(MOVE, { key: "order-7" }).outcome();
+    if (outcome.type !== "unknown") throw new Error(outcome.type);
+    expect(outcome.request).toEqual({
+      method: "POST",
+      path: "/v1/transactions",
+      body: JSON.stringify(MOVE),
+      key: "order-7",
+    });
+    const stored: typeof outcome.request = JSON.parse(JSON.stringify(outcome.request));
+    await using later = await ScriptedServer.start(replayed);
+    const settled = await new Razonete({ url: later.url }).settle(stored).outcome();
+    expect(settled).toMatchObject({ type: "done", replayed: true, key: "order-7" });
+    expect(later.requests).toMatchObject([{ method: "POST", path: "/v1/transactions", body: stored.body }]);
+    expect(later.keys).toEqual(["order-7"]);
+  });
+
+  test("stays so where the settling is told nothing of it", async () => {
+    const request = {
+      method: "POST",
+      path: "/v1/transactions",
+      body: JSON.stringify(MOVE),
+      key: "k",
+    } as const;
+    for (const step of [unavailable("none"), problem(401, "key-invalid")]) {
+      await using server = await ScriptedServer.start(step);
+      const ledger = new Razonete({ url: server.url, ...SOON });
+      expect((await ledger.settle(request).outcome()).type).toBe("unknown");
+    }
+    await using server = await ScriptedServer.start(refused);
+    expect((await new Razonete({ url: server.url }).settle(request).outcome()).type).toBe("refused");
+  });
+});
+
+describe("awaited, a command is its answer, or throws", () => {
+  test("what was refused, with all that the problem tells", async () => {
+    await using server = await ScriptedServer.start(refused);
+    const sent = new Razonete({ url: server.url }).transactions.create(MOVE);
+    const error: unknown = await sent.catch((reason: unknown) => reason);
+    if (!(error instanceof RefusedError)) throw error;
+    expect(error).toMatchObject({ reason: "limit-exceeded", status: 422, account: "acme", index: 0 });
+    expect(error.message).toContain("acme");
+    expect(error.outcome.key).toBe(sent.key);
+  });
+
+  test("what was not done, and what is unknown, with what to do", async () => {
+    await using none = await ScriptedServer.start(unavailable("none"));
+    await using lost = await ScriptedServer.start("close");
+    const send = ({ url }: ScriptedServer) => new Razonete({ url, ...SOON }).transactions.create(MOVE);
+    expect(send(none)).rejects.toBeInstanceOf(NotDoneError);
+    const sent = send(lost);
+    const error: unknown = await sent.catch((reason: unknown) => reason);
+    if (!(error instanceof UnknownError)) throw error;
+    expect(error.message).toContain(sent.key);
+    expect(error.request.key).toBe(sent.key);
+  });
+
+  test("the answer itself", async () => {
+    await using server = await ScriptedServer.start(created);
+    expect(await new Razonete({ url: server.url }).transactions.create(MOVE)).toEqual(Object({ id: "t1" }));
+  });
+});

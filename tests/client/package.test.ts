@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { findChromium, openChromium } from "../support/chromium.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
+import {
+  complaintOfExamples,
+  complaints,
+  makeProject,
+  pack,
+  run,
+  STORY_END,
+  typeCheck,
+  WRONG,
+} from "./support/projects.ts";
+
+/** The package as it would be published: packed, installed into empty projects, and run there against a ledger. */
+
+failOnLeaks();
+setDefaultTimeout(180_000);
+
+const ROOT = join(import.meta.dir, "../..");
+/** Of all of it, bundled and minified. client/README.md tells it. */
+const GZIP_BYTES_MAX = 6000;
+
+const chromium = await findChromium();
+if (!chromium.found) console.error(`SKIPPED: the client was not run in a browser: ${chromium.reason}`);
+
+describe("the package", () => {
+  let folder: TemporaryFolder;
+  let server: RunningServer;
+  let tarball: string;
+  let project: string;
+
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    server = await startServer({ data: join(folder.path, "data"), flags: ["--no-initial-accounts"] });
+    tarball = pack(folder.path);
+    project = join(folder.path, "node");
+    makeProject(project, ["npm", "install", "--offline", "--no-audit", "--no-fund", tarball]);
+  });
+
+  afterAll(async () => {
+    await server.stop();
+    folder[Symbol.dispose]();
+  });
+
+  test("has what it needs, and nothing else", () => {
+    const files = run(folder.path, ["tar", "-tzf", tarball]).trim().split("\n");
+    for (const file of ["package.json", "README.md", "LICENSE", "dist/razonete.js", "dist/razonete.d.ts"])
+      expect(files).toContain(`package/${file}`);
+    expect(
+      files.filter(
+        (file) => !/^package\/(package\.json|README\.md|LICENSE|dist\/[a-z-]+(\.d\.ts|\.js))$/.test(file),
+      ),
+    ).toEqual([]);
+    const packages = readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith("."));
+    expect(packages).toEqual(["razonete-client"]);
+  });
+
+  test.each<[string, Record<string, unknown>]>([
+    ["bundler", { module: "esnext", moduleResolution: "bundler" }],
+    ["node16", { module: "node16", moduleResolution: "node16" }],
+    [
+      "node16 with the types of Node in place of a browser's",
+      {
+        module: "node16",
+        moduleResolution: "node16",
+        lib: ["es2022"],
+        types: ["node"],
+        typeRoots: [join(ROOT, "node_modules/@types")],
+        // Those of Node are not ours to check.
+        skipLibCheck: true,
+      },
+    ],
+  ])("type-checks under strict, moduleResolution %s", (_, options) => {
+    typeCheck(project, options);
+  });
+
+  test("and wrong calls do not", () => {
+    const told = complaints(project);
+    for (const [index, [, complaint]] of WRONG.entries()) {
+      expect(told).toContain(`checked.ts(${index + 2},`);
+      expect(told).toContain(complaint);
+    }
+  });
+
+  test("the examples of its README do", async () => {
+    const readme = await Bun.file(join(project, "node_modules/razonete-client/README.md")).text();
+    expect(complaintOfExamples(project, readme)).toBe("");
+  });
+
+  test("runs in Node", () => {
+    typeCheck(project, { module: "node16", moduleResolution: "node16" }, true);
+    expect(run(project, ["node", "out/main.js", server.url, "node"]).trim()).toBe(STORY_END);
+  });
+
+  test("runs in Bun, installed by Bun", () => {
+    const bun = join(folder.path, "bun");
+    makeProject(bun, [process.execPath, "add", tarball]);
+    expect(run(bun, [process.execPath, "src/main.ts", server.url, "bun"]).trim()).toBe(STORY_END);
+  });
+
+  test("is small", async () => {
+    const whole = await bundled(join(project, "node_modules/razonete-client/dist/razonete.js"));
+    const bytes = Bun.gzipSync(whole, { level: 9 }).byteLength;
+    expect(bytes).toBeLessThan(GZIP_BYTES_MAX);
+  });
+
+  test.skipIf(!chromium.found)(
+    "runs in a browser, bundled, from the ledger's own origin; from another it gets no answer",
+    async () => {
+      if (!chromium.found) return;
+      const script = await bundled(join(project, "src/page.ts"));
+      await using proxy = pageBeside(server.url, script);
+      const browser = await openChromium(chromium.path);
+      try {
+        const page = await browser.context.newPage();
+        await page.goto(proxy.url);
+        const told = await page.evaluate("story(location.origin, 'browser')");
+        expect(told).toBe(STORY_END);
+        // Other origins are not answered: client/README.md says what to do instead.
+        const direct = `new Razonete({ url: "${server.url}", deadlineMs: 500 }).accounts.open({ unit: "CREDITS" }).outcome()`;
+        expect(await page.evaluate(direct)).toMatchObject({ type: "unknown" });
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+});
+
+async function bundled(entry: string): Promise<string> {
+  const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser", minify: true });
+  return (await outputs[0]?.text()) ?? "";
+}
+
+/** A page of the ledger's origin: what is under /v1 is handed on to the ledger. */
+function pageBeside(ledger: string, script: string): AsyncDisposable & { readonly url: string } {
+  const html = '<!doctype html><script type="module" src="/page.js"></script>';
+  const proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) => {
+      const { pathname, search } = new URL(request.url);
+      if (pathname === "/page.js")
+        return new Response(script, { headers: { "content-type": "text/javascript" } });
+      if (!pathname.startsWith("/v1/"))
+        return new Response(html, { headers: { "content-type": "text/html" } });
+      const { method, headers } = request;
+      const body = method === "GET" ? null : await request.text();
+      return fetch(`${ledger}${pathname}${search}`, { method, headers, body });
+    },
+  });
+  return { url: proxy.url.href, [Symbol.asyncDispose]: () => proxy.stop(true) };
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from "bun:test";
+import { openApiDocument } from "../../src/http/openapi/document.ts";
+import { type Client, credit, json, problem } from "./support/client.ts";
+import { documentedOutcomes } from "./support/conformity.ts";
+
+const MAX = Number.MAX_SAFE_INTEGER;
+
+/** Only a server in trouble answers these, or one that asks for keys, or several shards: other suites see them. */
+const OF_OTHERS =
+  / (?:key-missing|key-invalid|scope-missing|too-many-requests|malformed-request|request-timeout|internal-error|ledger-unavailable|not-ready|shards-apart)$/;
+
+/** Has to be the last: it looks at what the other sections have asked. */
+export function documentSection(api: Client): void {
+  describe("the OpenAPI document", () => {
+    test("is served", async () => {
+      expect(await json(await api.get("/openapi.json"), 200)).toEqual({ ...openApiDocument() });
+    });
+
+    test("is right of what any command may be refused for", async () => {
+      const a = await api.funded(5);
+      for (const [method, path, body] of [
+        ["POST", "/v1/accounts", { unit: "BRL/2" }],
+        ["PATCH", `/v1/accounts/${a}`, {}],
+        ["POST", "/v1/transactions", { postings: [{ from: "@world", to: a, amount: 1 }] }],
+        ["POST", "/v1/transactions/nothing/reversal", {}],
+        ["POST", "/v1/holds", { from: a, amount: 1 }],
+        ["POST", "/v1/holds/nothing/capture", {}],
+        ["POST", "/v1/holds/nothing/release", {}],
+      ] as const) {
+        const key = { "idempotency-key": "no key" };
+        await problem(await api.send(method, path, body, key), 400, "invalid-idempotency-key");
+        await problem(await api.send(method, path, " ".repeat(8193)), 413, "body-too-large");
+      }
+      expect(await api.readAccount(a)).toMatchObject({ balance: 5, held: 0, seq: 1 });
+    });
+
+    test("is right of a balance, or what is held, that would be out of range", async () => {
+      const rich = await api.account(MAX);
+      const spent = await api.move(["@world", rich, MAX]);
+      await problem(await api.transact(rich, credit(1)), 422, "balance-out-of-range");
+      await api.hold(rich, MAX);
+      const held = await api.post("/v1/holds", { from: rich, amount: 1 });
+      await problem(held, 422, "balance-out-of-range");
+      const other = await api.account();
+      const { id } = await api.move([rich, other, 1]);
+      await api.move(["@world", rich, 1]);
+      const reversal = await api.post(`/v1/transactions/${id}/reversal`);
+      await problem(reversal, 422, "balance-out-of-range");
+      expect(spent.accounts[rich]).toMatchObject({ balance: MAX });
+    });
+
+    test("is right of an atomic batch's refusals", async () => {
+      const a = await api.account();
+      const atomic = (command: object) => api.post("/v1/batches", { atomic: true, commands: [command] });
+      const opened = await atomic({ op: "account", body: { id: a, unit: "USD/2" } });
+      expect(await problem(opened, 409, "account-exists")).toMatchObject({ index: 0, account: a });
+      const reversed = await atomic({ op: "reversal", id: "nothing" });
+      expect(await problem(reversed, 404, "transaction-not-found")).toMatchObject({ index: 0 });
+    });
+
+    test("has no operation, success or refusal that this suite has not seen", () => {
+      const missing = documentedOutcomes().filter(
+        (outcome) => !api.conformity.seen.has(outcome) && !OF_OTHERS.test(outcome),
+      );
+      expect(missing).toEqual([]);
+    });
+  });
+}
