@@ -3,6 +3,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import packageJson from "../../package.json" with { type: "json" };
 import { buildExecutable } from "../../src/build/build-executable.ts";
+import { openApiDocument } from "../../src/http/openapi/document.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -83,12 +84,23 @@ test("takes neither settings nor code from the folder that it is run in", async 
   expect(codeHasRun()).toBe(false);
 });
 
-test("serves from one data file, with the texts that it brings along", async () => {
+test("serves from one data file, with the texts and the page that it brings along", async () => {
   const data = join(folder, "data");
   const server = start("serve", { DRAIN_MS: "0" }, "--port", "0", "--data", data);
   try {
     const url = /listens on (\S+)/.exec(await firstWords(server))?.[1] ?? "";
     expect(await credit(url)).toEqual([200, { limite: 100_000, saldo: 7 }]);
+    expect(await (await fetch(`${url}/openapi.json`)).json()).toEqual({ ...openApiDocument() });
+    for (const [path, begins] of [
+      ["/docs", "<!doctype html>"],
+      ["/docs/page.css", "/*"],
+      ["/docs/page.js", "//"],
+      ["/docs/swagger-ui.css", "."],
+      ["/docs/swagger-ui-bundle.js", "/*!"],
+      ["/docs/license.txt", "\n"],
+    ] as const) {
+      expect(await (await fetch(url + path)).text()).toStartWith(begins);
+    }
   } finally {
     server.kill();
     expect(await server.exited).toBe(0);

@@ -10,10 +10,26 @@ const OF_OTHERS =
   / (?:key-missing|key-invalid|scope-missing|too-many-requests|malformed-request|request-timeout|internal-error|ledger-unavailable|not-ready|shards-apart)$/;
 
 /** Has to be the last: it looks at what the other sections have asked. */
-export function documentSection(api: Client): void {
+export function documentSection(api: Client, url: () => string): void {
   describe("the OpenAPI document", () => {
     test("is served", async () => {
       expect(await json(await api.get("/openapi.json"), 200)).toEqual({ ...openApiDocument() });
+    });
+
+    test("is shown by a page that comes from the same server, with all that it needs", async () => {
+      // These are no JSON, and not in the document: the client of these tests does not know them.
+      const read = async (path: string) => {
+        const reply = await fetch(url() + path);
+        expect([path, reply.status]).toEqual([path, 200]);
+        expect(reply.headers.get("content-security-policy")).toStartWith("default-src 'none';");
+        return { type: reply.headers.get("content-type"), text: await reply.text() };
+      };
+      const { type, text } = await read("/docs");
+      expect(type).toBe("text/html; charset=utf-8");
+      const needed = [...text.matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map(([, path]) => `/${path}`);
+      expect(needed.length).toBe(5);
+      for (const path of needed) expect((await read(path)).text.length).toBeGreaterThan(100);
+      expect(text).not.toMatch(/https?:|<script>|<style>| style="/);
     });
 
     test("is right of what any command may be refused for", async () => {

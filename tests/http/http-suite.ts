@@ -45,6 +45,6 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     keysSection(client);
     precedenceSection(client);
     framingSection(client, () => server.url);
-    documentSection(client);
+    documentSection(client, () => server.url);
   });
 }

@@ -2,15 +2,14 @@ import { bounds } from "../../bounds.ts";
 import { KEY } from "../parse.ts";
 import type { JsonSchema } from "../v1/documented.ts";
 
-/** The header of every command, as a parameter. */
+/** The header of every command, as a parameter. Its example is in words: the page would send one for every command. */
 export const IDEMPOTENCY_KEY: JsonSchema = {
   name: "Idempotency-Key",
   in: "header",
   description:
     `Of the client's choice: ${bounds.idempotency_key_characters_max} visible ASCII characters at most. The same key with the ` +
-    "same content again, within 24 hours where nothing else is set, is done once, and answered as the first time.",
+    "same content again, within 24 hours where nothing else is set, is done once, and answered as the first time. For example `order-1017`.",
   schema: { type: "string", ...KEY },
-  example: "order-1017",
 };
 
 const text: JsonSchema = { type: "string" };

@@ -20,10 +20,9 @@ function metadataParameter({ description, additionalProperties }: JsonSchema): J
   return {
     name: "metadata",
     in: "query",
-    description: `Parameters of the names \`metadata.<name>\`: accounts that have each of these texts. Together they ${String(description)}.`,
+    description: `Parameters of the names \`metadata.<name>\`, such as \`metadata.plan=pro\`: accounts that have each of these texts. Together they ${String(description)}.`,
     style: "form",
     explode: true,
     schema: { type: "object", patternProperties: { "^metadata\\.": text }, additionalProperties: false },
-    example: { "metadata.plan": "pro" },
   };
 }
