@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
+import type { RolePasswords } from "./keep/roles.ts";
 
 /**
  * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
@@ -110,12 +111,16 @@ export interface InitConfig extends LedgerSettings {
   readonly redisUrl: string;
   /** `null`: not set. */
   readonly shards: number | null;
+  /** Of the roles of APIs and writers in PostgreSQL. */
+  readonly rolePasswords: RolePasswords;
 }
 
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
   SHARDS: optionalInteger(1, bounds.shards_max),
+  DATABASE_API_PASSWORD: z.string(),
+  DATABASE_WRITER_PASSWORD: z.string(),
   ...ledgerSettings,
 });
 
@@ -129,12 +134,18 @@ export function readInitConfig(
     DATABASE_URL,
     REDIS_URL,
     SHARDS: setting(environment, "SHARDS"),
+    DATABASE_API_PASSWORD: setting(environment, "DATABASE_API_PASSWORD"),
+    DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
     databaseUrl: settings.DATABASE_URL,
     redisUrl: settings.REDIS_URL,
     shards: settings.SHARDS,
+    rolePasswords: {
+      api: settings.DATABASE_API_PASSWORD || null,
+      writer: settings.DATABASE_WRITER_PASSWORD || null,
+    },
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
   };
