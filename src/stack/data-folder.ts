@@ -26,7 +26,7 @@ export interface DataFolder {
   readonly nats: string;
   readonly postgres: string;
   readonly stackFile: string;
-  /** The password of Redis, NATS and PostgreSQL, which every user of the machine can reach over loopback. */
+  /** The operator's, for Redis, NATS and PostgreSQL, which every user of the machine can reach over loopback. */
   readonly password: string;
   /** Releases the lock, so that another stack can use the folder. */
   release(): void;
