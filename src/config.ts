@@ -245,7 +245,25 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
 
 function url(...schemes: readonly string[]) {
   const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
-  return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
+  return z
+    .string()
+    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { message, abort: true })
+    .refine(isWhole, "must be a whole URL, with what is no letter or digit in its password percent-encoded");
+}
+
+/** Clients would refuse any other one, with an error that shows it, password and all. */
+function isWhole(url: string): boolean {
+  // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
+  const parsed = URL.parse(
+    url.replace(/^unix:\/\/([^/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
+  );
+  if (parsed === null) return false;
+  try {
+    decodeURIComponent(parsed.username + parsed.password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Variables that every process of a stack inherits from the process that starts the stack. */
@@ -367,11 +385,14 @@ function parse<Settings>(schema: z.ZodType<Settings>, given: Readonly<Record<str
     const { text, from } = given[name] ?? { text: "", from: name };
     // Without a default, what is not given is a variable that is not set.
     if (text === "" && !from.startsWith("--")) return `the variable ${name} ${issue.message}, but is not set`;
-    return `${from} ${issue.message}, not "${withoutPassword(text)}"`;
+    return `${from} ${issue.message}, not "${name.endsWith("_URL") ? urlWithoutPassword(text) : text}"`;
   });
   throw new StartError(`${errors.join("; ")}.`);
 }
 
-function withoutPassword(text: string): string {
-  return text.replace(/:[^:@/]*@/, ":***@");
+/** Of what should be a URL, and may have a password at any place where it is wrong, only what surely is none. */
+function urlWithoutPassword(text: string): string {
+  const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? "";
+  const host = scheme === "" ? undefined : URL.parse(text)?.host;
+  return host === undefined || host === "" ? `${scheme}...` : `${scheme}...${host}`;
 }

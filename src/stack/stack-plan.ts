@@ -66,6 +66,9 @@ export interface ProcessPlan {
   readonly probe: Probe;
 }
 
+/** Where the servers are, in the environment of one of our own processes. */
+export type Addresses = Readonly<Record<"REDIS_URL" | "NATS_URL" | "DATABASE_URL", string>>;
+
 export interface StackPlan {
   readonly url: string;
   readonly databaseUrl: string;
@@ -73,6 +76,8 @@ export interface StackPlan {
   readonly natsUrl: string;
   /** The same three servers as each of our own processes uses them. The three above are the operator's. */
   readonly urlsOf: Readonly<Record<StackUser, ServerUrls>>;
+  /** For a process that is to be the operator: what the others have of their own in their environment. */
+  readonly operatorAddresses: Addresses;
   readonly haproxy: ProcessPlan;
   readonly apis: readonly ProcessPlan[];
   readonly redis: ProcessPlan;
@@ -126,15 +131,19 @@ export function planStack(options: PlanOptions): StackPlan {
   };
   const url = `http://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
-  const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
-    const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urlsOf[user];
+  const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => {
+    const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urls;
     // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
     const REDIS_URL = isSocketPath(redisSocket)
-      ? `unix://${user}:${credentials[user]}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
+      ? `unix://${name}:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
       : overLoopback;
-    const addresses = { REDIS_URL, NATS_URL, DATABASE_URL };
+    return { REDIS_URL, NATS_URL, DATABASE_URL };
+  };
+  const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
+    const addresses = addressesOf(user, credentials[user], urlsOf[user]);
     return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
   };
+  const operator = { redisUrl, natsUrl, databaseUrl };
   const apis = apiPorts.map((port, index) =>
     planApi(`api-${index + 1}`, port, folder, own, environmentOf("api")),
   );
@@ -145,6 +154,7 @@ export function planStack(options: PlanOptions): StackPlan {
     redisUrl,
     natsUrl,
     urlsOf,
+    operatorAddresses: addressesOf("default", credentials.operator, operator),
     haproxy: {
       name: "haproxy",
       kind: "haproxy",
