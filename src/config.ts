@@ -255,7 +255,7 @@ function url(...schemes: readonly string[]) {
 function isWhole(url: string): boolean {
   // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
   const parsed = URL.parse(
-    url.replace(/^unix:\/\/([^/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
+    url.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
   );
   if (parsed === null) return false;
   try {
@@ -393,6 +393,5 @@ function parse<Settings>(schema: z.ZodType<Settings>, given: Readonly<Record<str
 /** Of what should be a URL, and may have a password at any place where it is wrong, only what surely is none. */
 function urlWithoutPassword(text: string): string {
   const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? "";
-  const host = scheme === "" ? undefined : URL.parse(text)?.host;
-  return host === undefined || host === "" ? `${scheme}...` : `${scheme}...${host}`;
+  return `${scheme}...${scheme === "" ? "" : (URL.parse(text)?.host ?? "")}`;
 }
