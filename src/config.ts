@@ -252,10 +252,10 @@ function url(...schemes: readonly string[]) {
 }
 
 /** Clients would refuse any other one, with an error that shows it, password and all. */
-function isWhole(url: string): boolean {
+function isWhole(text: string): boolean {
   // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
   const parsed = URL.parse(
-    url.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
+    text.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
   );
   if (parsed === null) return false;
   try {
