@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
@@ -8,12 +8,13 @@ import { natsOptions } from "../../src/carry/nats-address.ts";
 import { STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { headKey, outboxKey } from "../../src/decide/redis-client.ts";
-import { STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
+import { redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
 import { DEPLOY } from "../../src/stack/stack-plan.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";
 import { type RedisServer, startRedis } from "../support/servers/redis.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /**
  * What each process of a cluster must not do in Redis and NATS, tried with its own user. That these users can do their
@@ -158,6 +159,26 @@ describe.skipIf(serversMissing !== null)("users of Redis", () => {
     expect([...functions].filter((name) => !all.includes(`+${name}`))).toEqual([]);
     expect(all.filter((rule) => rule.includes("@") || rule === "~*" || rule.startsWith("&"))).toEqual([]);
   });
+});
+
+test("a container's Redis gets the same users as a stack's, from a file that only it can read", () => {
+  using folder = temporaryFolder();
+  const entrypoint = '#!/bin/sh\nfor file in "$@"; do :; done\nstat -c %a "$file"\ncat "$file"\n';
+  writeFileSync(join(folder.path, "docker-entrypoint.sh"), entrypoint, { mode: 0o755 });
+  const credentials = { operator: "p0", admin: "p1", api: "p2", writer: "p3" };
+  const { stdout, exitCode } = Bun.spawnSync(["sh", join(DEPLOY, "start-redis.sh"), "redis-server"], {
+    env: {
+      PATH: `${folder.path}:${process.env["PATH"]}`,
+      TMPDIR: folder.path,
+      REDIS_DATA: folder.path,
+      REDIS_PASSWORD: credentials.operator,
+      REDIS_ADMIN_PASSWORD: credentials.admin,
+      REDIS_API_PASSWORD: credentials.api,
+      REDIS_WRITER_PASSWORD: credentials.writer,
+    },
+  });
+  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
+  expect([exitCode, stdout.toString()]).toEqual([0, `600\n${users.replaceAll(/^#.*\n/gm, "")}`]);
 });
 
 /** What a user does to NATS. */
