@@ -32,7 +32,7 @@ BEGIN
       CONTINUE WHEN relation = 'access_keys' AND role <> 'razonete_api';
       EXECUTE format('GRANT SELECT ON %I TO %I', relation, role);
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION note_seen TO %I', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION entries_of, first_g, first_seq, note_seen TO %I', role);
     IF role = 'razonete_writer' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches TO %I', role);
     END IF;

@@ -160,6 +160,25 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
     ]);
   });
 
+  test("what they may call they may not only because everyone may: a server may begin with that taken from all", async () => {
+    const granted = await as(
+      databaseUrl,
+      (sql) => sql`
+      SELECT p.proname AS name, string_agg(a.grantee::regrole::text, ' ' ORDER BY a.grantee::regrole::text) AS to
+      FROM pg_proc AS p, aclexplode(p.proacl) AS a
+      WHERE p.pronamespace = 'public'::regnamespace AND a.grantee::regrole::text LIKE 'razonete\\_%'
+      GROUP BY 1 ORDER BY 1`,
+    );
+    const both = "razonete_api razonete_writer";
+    expect(granted.map((row) => [row["name"], row["to"]])).toEqual([
+      ["entries_of", both],
+      ["first_g", both],
+      ["first_seq", both],
+      ["keep_batches", "razonete_writer"],
+      ["note_seen", both],
+    ]);
+  });
+
   test("every table of the books is one that roles.sql knows, so that none is forgotten or given by chance", async () => {
     const tables = await as(
       databaseUrl,
