@@ -86,7 +86,7 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
   expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
     new StartError(
       "the variable DATABASE_URL must be a URL that begins with postgres:// or postgresql://, but is not set; " +
-        'the variable REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://me:***@redis".',
+        'the variable REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://...redis".',
     ),
   );
 });
@@ -165,4 +165,49 @@ test("what npm kept for itself is found, also a flag that says no", () => {
   expect(flagsKeptByNpm(flags, npm).kept).toEqual([]);
   expect(flagsKeptByNpm(flags, { ...npm, npm_config_initial_accounts: "" }).kept).toEqual([flags[1] ?? ""]);
   expect(flagsKeptByNpm(flags, { ...npm, npm_config_port: "true" }).kept).toEqual(["--port"]);
+});
+
+test("the error of a wrong URL never shows its password", () => {
+  const wrong = [
+    "http://me:secret@host/books",
+    "me:secret@host/books",
+    "host=books password=secret",
+    "postgres:/me:secret@host/books",
+    "postgres://me:sec/secret@host/books",
+    "postgres://me:secret@ho st/books",
+    "postgres://me:secret@host:99999/books",
+    "postgres://me:secret%@host/books",
+    "postgres://me:secret",
+    "redis://:secret@host:port",
+    "unix://:sec@ret@/run/secret",
+    "nats://me:secret@@@",
+    "tls://me@secret:4222:1",
+  ];
+  for (const url of wrong) {
+    for (const name of ["DATABASE_URL", "REDIS_URL", "NATS_URL"]) {
+      const environment = { DATABASE_URL, [name]: url };
+      let message = "";
+      try {
+        readWriterConfig(environment);
+      } catch (error) {
+        message = String(error);
+      }
+      expect([url, message]).toEqual([url, expect.stringContaining(`the variable ${name} must be a`)]);
+      expect([url, message]).toEqual([url, expect.not.stringContaining("secret")]);
+    }
+  }
+});
+
+test("a URL may have all that a client takes", () => {
+  for (const [name, url] of [
+    ["DATABASE_URL", "postgres://me:p%2Fw@one:5432,two:5433/books?sslmode=verify-full"],
+    ["DATABASE_URL", "postgresql:///books"],
+    ["DATABASE_URL", "postgres://[::1]:5432/books"],
+    ["REDIS_URL", "unix://:password@/run/redis/redis.sock"],
+    ["REDIS_URL", "unix://api:p%40w@/run/a%20folder/redis.sock"],
+    ["REDIS_URL", "unix:///run/redis.sock"],
+    ["REDIS_URL", "rediss://default:password@host:6380/0"],
+    ["NATS_URL", "tls://me:password@host:4222"],
+  ] as const)
+    expect(Object.values(readWriterConfig({ DATABASE_URL, [name]: url }))).toContain(url);
 });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
+import type { RolePasswords } from "./keep/roles.ts";
 
 /**
  * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
@@ -133,12 +134,16 @@ export interface InitConfig extends LedgerSettings {
   readonly redisUrl: string;
   /** `null`: not set. */
   readonly shards: number | null;
+  /** Of the roles of APIs and writers in PostgreSQL. */
+  readonly rolePasswords: RolePasswords;
 }
 
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
   SHARDS: optionalInteger(1, bounds.shards_max),
+  DATABASE_API_PASSWORD: z.string(),
+  DATABASE_WRITER_PASSWORD: z.string(),
   ...ledgerSettings,
 });
 
@@ -152,12 +157,18 @@ export function readInitConfig(
     DATABASE_URL,
     REDIS_URL,
     SHARDS: setting(environment, "SHARDS"),
+    DATABASE_API_PASSWORD: setting(environment, "DATABASE_API_PASSWORD"),
+    DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
     databaseUrl: settings.DATABASE_URL,
     redisUrl: settings.REDIS_URL,
     shards: settings.SHARDS,
+    rolePasswords: {
+      api: settings.DATABASE_API_PASSWORD || null,
+      writer: settings.DATABASE_WRITER_PASSWORD || null,
+    },
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
   };
@@ -269,7 +280,25 @@ export function readApiConfig(
 
 function url(...schemes: readonly string[]) {
   const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
-  return z.string().refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), message);
+  return z
+    .string()
+    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { message, abort: true })
+    .refine(isWhole, "must be a whole URL, with what is no letter or digit in its password percent-encoded");
+}
+
+/** Clients would refuse any other one, with an error that shows it, password and all. */
+function isWhole(text: string): boolean {
+  // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
+  const parsed = URL.parse(
+    text.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
+  );
+  if (parsed === null) return false;
+  try {
+    decodeURIComponent(parsed.username + parsed.password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Variables that every process of a stack inherits from the process that starts the stack. */
@@ -391,11 +420,13 @@ function parse<Settings>(schema: z.ZodType<Settings>, given: Readonly<Record<str
     const { text, from } = given[name] ?? { text: "", from: name };
     // Without a default, what is not given is a variable that is not set.
     if (text === "" && !from.startsWith("--")) return `the variable ${name} ${issue.message}, but is not set`;
-    return `${from} ${issue.message}, not "${withoutPassword(text)}"`;
+    return `${from} ${issue.message}, not "${name.endsWith("_URL") ? urlWithoutPassword(text) : text}"`;
   });
   throw new StartError(`${errors.join("; ")}.`);
 }
 
-function withoutPassword(text: string): string {
-  return text.replace(/:[^:@/]*@/, ":***@");
+/** Of what should be a URL, and may have a password at any place where it is wrong, only what surely is none. */
+function urlWithoutPassword(text: string): string {
+  const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? "";
+  return `${scheme}...${scheme === "" ? "" : (URL.parse(text)?.host ?? "")}`;
 }

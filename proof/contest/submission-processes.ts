@@ -39,13 +39,18 @@ export function withSubmissionSettings(
       environment: { ...service.environment, ...planned.environment },
     };
   };
+  // In the submission one user does everything, and the writer the work of init, too.
+  const ownProcess = (planned: ProcessPlan): ProcessPlan => {
+    const made = process(planned);
+    return { ...made, environment: { ...made.environment, ...plan.operatorAddresses } };
+  };
   return {
     ...plan,
     haproxy: process(plan.haproxy),
-    apis: plan.apis.map(process),
+    apis: plan.apis.map(ownProcess),
     redis: process(plan.redis),
     nats: process(plan.nats),
-    writers: plan.writers.map((writer) => ({ ...process(writer), probe: writerProbe(plan.databaseUrl) })),
+    writers: plan.writers.map((writer) => ({ ...ownProcess(writer), probe: writerProbe(plan.databaseUrl) })),
     postgres: process(plan.postgres),
   };
 }

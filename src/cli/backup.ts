@@ -19,6 +19,8 @@ The copy is one file, of one moment, and checked. "razonete restore --data <fold
 A cluster is backed up with PostgreSQL's own tools.`,
     )
     .action(({ data, to }: BackupFlags) => {
+      // What it writes is for its user alone.
+      process.umask(0o077);
       const { accounts, entries, bytes } = backUpFile(readServeConfig({ data }).dataFile, to);
       console.log(`Backed up and checked: ${accounts} accounts, ${entries} entries, ${bytes} bytes in ${to}`);
     });

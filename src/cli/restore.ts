@@ -45,6 +45,8 @@ Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxe
 fsync before it answers.`,
     )
     .action(async (flags: RestoreFlags) => {
+      // What it writes is for its user alone.
+      process.umask(0o077);
       if (flags.data === undefined && flags.from === undefined) return restoreCluster(flags);
       if (flags.data === undefined || flags.from === undefined) {
         throw new StartError("--data and --from go together: the folder of the data file, and its backup.");

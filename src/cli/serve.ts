@@ -41,6 +41,8 @@ export function serveCommand(): Command {
 }
 
 async function serve(config: ServeConfig): Promise<void> {
+  // What it writes is for its user alone.
+  process.umask(0o077);
   requireOpenFiles(bounds.open_files_min);
   const { dataFile: file, initialAccounts, keyHours } = config;
   const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });

@@ -53,7 +53,8 @@ export function stackCommand(): Command {
       `
 Every process that dies is started again within a second. Ctrl-C stops all of them in order; a second one at once.
 Both lose nothing that was answered. All but HAProxy is on ports and sockets of its own, which stay the same.
-While it runs, stack.json in the data folder says what runs where, and logs/ holds what each process says.
+While it runs, stack.json in the data folder says what runs where, logs/ holds what each process says, and
+operator.env has the servers' URLs and passwords for a shell (. data/stack/operator.env).
 
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.
@@ -67,6 +68,8 @@ ${LEDGER_VARIABLES.join("\n")}`,
 async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackFlags): Promise<void> {
   if ((yes || dryRun) && !restore) throw new StartError("--yes and --dry-run are for --restore.");
   if (restore && flags.maintenance) throw new StartError("--restore and --maintenance exclude each other.");
+  // What it and its processes write is for its user alone.
+  process.umask(0o077);
   requireOpenFiles(stackBounds.open_files_min);
   const { stop, kill } = listenForStop((signal) =>
     console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),

@@ -79,7 +79,7 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
   if (!existsSync(from)) throw new StartError(`there is no backup: ${from} does not exist.`);
   const source = resolveFile(from);
   const folder = dirname(path);
-  attemptIn(folder, () => mkdirSync(folder, { recursive: true }));
+  attemptIn(folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   const file = resolveFile(path);
   if (source === file) throw new StartError("--from is the data file itself: give the backup.");
   const lock = attempt(file, () => tryLock(file));
@@ -170,7 +170,7 @@ function damagedBackup(file: string, finding: string): StartError {
 }
 
 function keep(name: string, folder: string): void {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const kept = join(folder, basename(name));
   try {
     linkSync(name, kept);

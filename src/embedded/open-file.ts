@@ -68,7 +68,7 @@ export function openFile<Statements>(
 
 function createFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StartError(
       `the data folder ${folder} cannot be created (${messageOf(error)}): choose another one with --data.`,

@@ -10,6 +10,7 @@ import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "./post
 import { callAddChanges } from "./call-keep-batches.ts";
 import { migrate } from "./migrate.ts";
 import { netChanges } from "./net-changes.ts";
+import { type RolePasswords, setUpRoles } from "./roles.ts";
 import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
 import { connectRedis, headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
@@ -25,6 +26,8 @@ export interface InitOptions {
   readonly keyHours?: number | null;
   /** The source text of the Redis functions. */
   readonly library: string;
+  /** Of the roles of APIs and writers, which are made where a password is given; by default none is made. */
+  readonly rolePasswords?: RolePasswords;
 }
 
 /** `begun`: this call completed the first start. `there`: the ledger already existed. */
@@ -47,8 +50,8 @@ interface System {
 /**
  * Creates a ledger, or completes a creation that was interrupted. First come the schema, the accounts of the start and an
  * epoch in the books; then Redis is filled; then the books note that it was. After that note this function never fills Redis
- * again, since an empty Redis has lost what it had decided. If the ledger already exists, only the schema, the Redis
- * functions and the time for which keys are remembered are brought up to date.
+ * again, since an empty Redis has lost what it had decided. If the ledger already exists, only the schema, what the roles
+ * may do, the Redis functions and the time for which keys are remembered are brought up to date.
  *
  * @throws StartError if books and Redis do not belong together, or a server cannot be reached
  */
@@ -66,6 +69,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     await migrate(sql);
     // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
+    await setUpRoles(sql, options.rolePasswords ?? { api: null, writer: null });
     return await begin(sql, redis, options);
   } catch (error) {
     if (codeOf(error) === "" && !(error instanceof ErrorReply)) throw error;

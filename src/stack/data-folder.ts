@@ -1,5 +1,6 @@
 import { Database, SQLiteError } from "bun:sqlite";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -26,7 +27,9 @@ export interface DataFolder {
   readonly nats: string;
   readonly postgres: string;
   readonly stackFile: string;
-  /** The password of Redis, NATS and PostgreSQL, which every user of the machine can reach over loopback. */
+  /** What the operator's tools need of the environment; a shell reads it. */
+  readonly operatorFile: string;
+  /** The operator's, for Redis, NATS and PostgreSQL, which every user of the machine can reach over loopback. */
   readonly password: string;
   /** Releases the lock, so that another stack can use the folder. */
   release(): void;
@@ -60,9 +63,10 @@ export async function openDataFolder(
       nats: join(path, "nats"),
       postgres: join(path, "postgres"),
       stackFile: join(path, "stack.json"),
+      operatorFile: join(path, "operator.env"),
     };
     for (const part of [paths.logs, run, paths.redis, paths.nats]) mkdirSync(part, { recursive: true });
-    rmSync(paths.stackFile, { force: true });
+    for (const file of [paths.stackFile, paths.operatorFile]) rmSync(file, { force: true });
     return { ...paths, password: readOrCreatePassword(join(path, "password")), release: () => lock.close() };
   } catch (error) {
     lock.close();
@@ -77,7 +81,7 @@ export function isStackFolder(folder: string): boolean {
 
 function createOrRecognise(folder: string): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { recursive: true });
     const path = realpathSync(folder);
     if (!existsSync(join(path, MARKER))) {
       if (readdirSync(path).length > 0) {
@@ -87,6 +91,8 @@ function createOrRecognise(folder: string): string {
       }
       writeFileSync(join(path, MARKER), MARKER_TEXT);
     }
+    // Whoever made it, and with whatever rights: its user alone may enter it.
+    chmodSync(path, 0o700);
     return path;
   } catch (error) {
     if (error instanceof StartError) throw error;

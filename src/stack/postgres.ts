@@ -16,6 +16,7 @@ import {
 import { join } from "node:path";
 import { stackBounds } from "./stack-bounds.ts";
 import { StartError } from "../errors.ts";
+import { scramVerifier } from "../keep/roles.ts";
 import type { ProgramPaths } from "./server-programs.ts";
 
 /**
@@ -98,10 +99,13 @@ async function createDatabaseFolder(draft: string, options: BooksOptions): Promi
     await run([initdb, "-D", path, ...how], "", folder, options);
     // Of a physical copy (pg_basebackup), too.
     const clients = ["all", "replication"].map((what) => `host ${what} all 127.0.0.1/32 scram-sha-256\n`);
-    writeFileSync(join(draft, "pg_hba.conf"), clients.join(""), { mode: 0o644 });
-    // In this mode PostgreSQL does not listen. The password is sent over the standard input, since every user can see
-    // command lines.
-    const statements = `ALTER ROLE ${BOOKS} PASSWORD '${options.password}'\nCREATE DATABASE ${BOOKS}\n`;
+    const access = join(draft, "pg_hba.conf");
+    writeFileSync(access, clients.join(""));
+    // PostgreSQL's user reads it, in a folder that nobody else can enter.
+    chmodSync(access, 0o644);
+    // In this mode PostgreSQL does not listen. An error would show the statements: so they have no password.
+    const verifier = scramVerifier(options.password);
+    const statements = `ALTER ROLE ${BOOKS} PASSWORD '${verifier}'\nCREATE DATABASE ${BOOKS}\n`;
     await run([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
   } finally {
     closeSync(folder);

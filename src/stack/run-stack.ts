@@ -107,7 +107,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     try {
       if (maintenance) {
         await stack.startMaintenance(signals.stop);
-        for (const line of maintenanceLines(plan)) say(line);
+        for (const line of maintenanceLines(plan, folder.operatorFile)) say(line);
         await aborted(signals.stop);
         return 0;
       }
@@ -152,12 +152,14 @@ function restoreFlags({ yes, dryRun }: { readonly yes: boolean; readonly dryRun:
   return [...(yes ? ["--yes"] : []), ...(dryRun ? ["--dry-run"] : [])];
 }
 
-function maintenanceLines({ databaseUrl, redisUrl, natsUrl }: StackPlan): string[] {
+function maintenanceLines(plan: StackPlan, operatorFile: string): string[] {
+  const at = (url: string): string => new URL(url).host;
   return [
     "PostgreSQL, Redis and NATS run, and nothing that uses them:",
-    `  DATABASE_URL=${databaseUrl}`,
-    `  REDIS_URL=${redisUrl}`,
-    `  NATS_URL=${natsUrl}`,
+    `  postgres  ${at(plan.databaseUrl)}`,
+    `  redis     ${at(plan.redisUrl)}`,
+    `  nats      ${at(plan.natsUrl)}`,
+    `Their URLs and passwords, for a shell: . ${operatorFile}`,
     "Ctrl-C stops everything; the data stays.",
   ];
 }

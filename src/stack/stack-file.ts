@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
+import type { ServerUrls } from "../config.ts";
 
 /** The content of `<data>/stack.json`, which describes a running stack to other tools and to tests. */
 export interface StackDescription {
@@ -14,8 +15,14 @@ export interface StackDescription {
 
 /** Replaces the file in one step: a reader sees the old content or the new. Only its owner may read it. */
 export function writeStackFile(path: string, description: StackDescription): void {
+  replaceFile(path, `${JSON.stringify(description, null, 2)}\n`);
+}
+
+function replaceFile(path: string, text: string): void {
   const next = `${path}.next`;
-  writeFileSync(next, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
+  // The mode counts only for a new file.
+  rmSync(next, { force: true });
+  writeFileSync(next, text, { mode: 0o600 });
   renameSync(next, path);
 }
 
@@ -30,6 +37,29 @@ const description = z.object({
 /** Reads the file of a running stack. Throws if it cannot be read or does not describe a stack. */
 export function readStackFile(path: string): StackDescription {
   return description.parse(JSON.parse(readFileSync(path, "utf8")));
+}
+
+/**
+ * What the tools of the three servers, and razonete's own, read of the environment, for a shell (`. operator.env`). So no
+ * password is on a command line, where every user of the machine sees it.
+ */
+export function writeOperatorFile(path: string, urls: ServerUrls): void {
+  const books = new URL(urls.databaseUrl);
+  const redis = new URL(urls.redisUrl);
+  const variables = {
+    DATABASE_URL: urls.databaseUrl,
+    REDIS_URL: urls.redisUrl,
+    NATS_URL: urls.natsUrl,
+    PGHOST: books.hostname,
+    PGPORT: books.port,
+    PGUSER: books.username,
+    PGPASSWORD: books.password,
+    PGDATABASE: books.pathname.slice(1),
+    REDISCLI_AUTH: redis.password,
+    REDIS_PORT: redis.port,
+  };
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
+  replaceFile(path, lines.join(""));
 }
 
 export function removeStackFile(path: string): void {

@@ -1,7 +1,10 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
+import type { ServerUrls } from "../config.ts";
+import { BOOKS_ROLES } from "../keep/roles.ts";
+import { credentialsOf, redisUsers, type StackUser } from "./credentials.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
@@ -63,11 +66,18 @@ export interface ProcessPlan {
   readonly probe: Probe;
 }
 
+/** Where the servers are, in the environment of one of our own processes. */
+export type Addresses = Readonly<Record<"REDIS_URL" | "NATS_URL" | "DATABASE_URL", string>>;
+
 export interface StackPlan {
   readonly url: string;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
+  /** The same three servers as each of our own processes uses them. The three above are the operator's. */
+  readonly urlsOf: Readonly<Record<StackUser, ServerUrls>>;
+  /** For a process that is to be the operator: what the others have of their own in their environment. */
+  readonly operatorAddresses: Addresses;
   readonly haproxy: ProcessPlan;
   readonly apis: readonly ProcessPlan[];
   readonly redis: ProcessPlan;
@@ -105,27 +115,46 @@ export const PORTS_BESIDE_APIS = 3;
 
 export function planStack(options: PlanOptions): StackPlan {
   const { folder, programs, environment, own } = options;
-  const { password } = folder;
+  const credentials = credentialsOf(folder.password);
   const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
-  // With its user: redis-cli takes an empty one for a name.
-  const redisUrl = `redis://default:${password}@127.0.0.1:${redisPort}`;
-  const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
-  const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
+  const urlsFor = (password: string, redis: string, nats: string, books: string): ServerUrls => ({
+    redisUrl: `redis://${redis}:${password}@127.0.0.1:${redisPort}`,
+    natsUrl: `nats://${nats}:${password}@127.0.0.1:${natsPort}`,
+    databaseUrl: `postgres://${books}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`,
+  });
+  const { redisUrl, natsUrl, databaseUrl } = urlsFor(credentials.operator, "default", BOOKS, BOOKS);
+  const urlsOf = {
+    // It makes tables and roles, so it has the books' owner.
+    admin: { ...urlsFor(credentials.admin, "admin", "admin", ""), databaseUrl },
+    api: urlsFor(credentials.api, "api", "api", BOOKS_ROLES.api),
+    writer: urlsFor(credentials.writer, "writer", "writer", BOOKS_ROLES.writer),
+  };
   const url = `http://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
-  // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
-  const ownRedisUrl = isSocketPath(redisSocket)
-    ? `unix://:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
-    : redisUrl;
-  const addresses = { REDIS_URL: ownRedisUrl, NATS_URL: natsUrl, DATABASE_URL: databaseUrl };
-  const ownEnvironment = { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
-  const apis = apiPorts.map((port, index) => planApi(`api-${index + 1}`, port, folder, own, ownEnvironment));
+  const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => {
+    const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urls;
+    // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
+    const REDIS_URL = isSocketPath(redisSocket)
+      ? `unix://${name}:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
+      : overLoopback;
+    return { REDIS_URL, NATS_URL, DATABASE_URL };
+  };
+  const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
+    const addresses = addressesOf(user, credentials[user], urlsOf[user]);
+    return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
+  };
+  const operator = { redisUrl, natsUrl, databaseUrl };
+  const apis = apiPorts.map((port, index) =>
+    planApi(`api-${index + 1}`, port, folder, own, environmentOf("api")),
+  );
 
   return {
     url,
     databaseUrl,
     redisUrl,
     natsUrl,
+    urlsOf,
+    operatorAddresses: addressesOf("default", credentials.operator, operator),
     haproxy: {
       name: "haproxy",
       kind: "haproxy",
@@ -147,7 +176,7 @@ export function planStack(options: PlanOptions): StackPlan {
         "bind 127.0.0.1",
         `port ${redisPort}`,
         `dir ${JSON.stringify(folder.redis)}`,
-        `requirepass ${password}`,
+        redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials),
         // With room for the copies that it makes of pages while it rewrites its log.
         ...(options.redisMegabytes === null ? [] : [`maxmemory ${options.redisMegabytes}mb`]),
         ...(isSocketPath(redisSocket)
@@ -173,7 +202,10 @@ export function planStack(options: PlanOptions): StackPlan {
         NATS_PORT: String(natsPort),
         // In quotes: the parser of the file would take a value that begins with a digit for a number.
         NATS_USER: JSON.stringify(BOOKS),
-        NATS_PASSWORD: JSON.stringify(password),
+        NATS_PASSWORD: JSON.stringify(credentials.operator),
+        NATS_ADMIN_PASSWORD: JSON.stringify(credentials.admin),
+        NATS_API_PASSWORD: JSON.stringify(credentials.api),
+        NATS_WRITER_PASSWORD: JSON.stringify(credentials.writer),
         NATS_STORE_DIR: JSON.stringify(folder.nats),
       },
       probe: natsProbe(natsUrl),
@@ -182,7 +214,7 @@ export function planStack(options: PlanOptions): StackPlan {
       name: `writer-${index + 1}`,
       kind: "writer" as const,
       command: own.writer,
-      environment: ownEnvironment,
+      environment: environmentOf("writer"),
       probe: alwaysReady,
     })),
     postgres: planPostgres(options, postgresPort, databaseUrl),
@@ -193,10 +225,20 @@ export function planStack(options: PlanOptions): StackPlan {
             name: "restore",
             kind: "init",
             command: [...own.restore, ...options.restore],
-            environment: ownEnvironment,
+            environment: environmentOf("admin"),
             probe: alwaysReady,
           },
-    init: { name: "init", kind: "init", command: own.init, environment: ownEnvironment, probe: alwaysReady },
+    init: {
+      name: "init",
+      kind: "init",
+      command: own.init,
+      environment: {
+        ...environmentOf("admin"),
+        DATABASE_API_PASSWORD: credentials.api,
+        DATABASE_WRITER_PASSWORD: credentials.writer,
+      },
+      probe: alwaysReady,
+    },
   };
 }
 

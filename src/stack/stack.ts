@@ -4,7 +4,7 @@ import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, StackPlan } from "./stack-plan.ts";
-import { removeStackFile, writeStackFile } from "./stack-file.ts";
+import { removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
@@ -128,7 +128,7 @@ export class Stack {
     if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
     this.#described = false;
-    removeStackFile(this.#folder.stackFile);
+    for (const file of [this.#folder.stackFile, this.#folder.operatorFile]) removeStackFile(file);
   }
 
   /** Ends everything at once; a `stop` in progress resolves soon after. */
@@ -253,6 +253,7 @@ export class Stack {
     );
     try {
       writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+      writeOperatorFile(this.#folder.operatorFile, this.#plan);
     } catch (error) {
       // The processes matter more than their description, which is written anew at the next start of one.
       this.#say(`stack.json could not be written: ${messageOf(error)}.`);

@@ -44,6 +44,7 @@ const folder: DataFolder = {
   nats: "/data/nats",
   postgres: "/data/postgres",
   stackFile: "/data/stack.json",
+  operatorFile: "/data/operator.env",
   password: "secret",
   release: () => {},
 };
@@ -103,7 +104,7 @@ test("reads the same configuration files", () => {
   );
   for (const file of mounted) expect(existsSync(join(ROOT, file))).toBe(true);
   // What it does the stack does by itself; see aof-repair.test.ts for both.
-  shared.push("./deploy/start-redis.sh");
+  shared.push("./deploy/start-redis.sh", "./deploy/redis-users.acl");
   expect(mounted.toSorted()).toEqual(
     shared.map((file) => (file.includes("/haproxy/") ? "./deploy/haproxy" : file)).toSorted(),
   );
@@ -118,9 +119,9 @@ test("mounts only volumes that it declares", () => {
 
 test("sets the variables that the configuration files read, and the stack the same", () => {
   const natsNames = new Set(
-    [...read("deploy/nats.conf").matchAll(/^[^#\n]*\$(\w+)/gm)].map(([, name]) => String(name)),
+    [...read("deploy/nats.conf").matchAll(/^[^#"\n]*\$(\w+)/gm)].map(([, name]) => String(name)),
   );
-  expect(natsNames.size).toBe(5);
+  expect(natsNames.size).toBe(8);
   expect(new Set(Object.keys(serviceOf("nats").environment))).toEqual(natsNames);
   expect(new Set(Object.keys(plan.nats.environment))).toEqual(natsNames);
 

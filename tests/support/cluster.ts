@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
+import { BOOKS_ROLES } from "../../src/keep/roles.ts";
+import type { StackUser } from "../../src/stack/credentials.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
@@ -11,6 +13,7 @@ import { ServerProcess } from "./servers/server-process.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { eventually } from "./eventually.ts";
 
+const ROLE_PASSWORDS = { DATABASE_API_PASSWORD: "unused", DATABASE_WRITER_PASSWORD: "unused" };
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 export interface ClusterOptions {
@@ -30,7 +33,8 @@ export interface ClusterOptions {
 }
 
 /**
- * The whole system as real processes, without a supervisor: what a test kills stays dead until the test starts it.
+ * The whole system as real processes, each with no more rights than it has in a stack, without a supervisor: what a test kills stays
+ * dead until the test starts it.
  */
 export class Cluster implements AsyncDisposable {
   readonly redis: RedisServer;
@@ -114,7 +118,7 @@ export class Cluster implements AsyncDisposable {
   /** Runs a command of the program to its end. */
   run(name: "audit" | "init" | "restore", ...flags: readonly string[]) {
     const command = name === "init" ? this.#own.init : [process.execPath, MAIN, name];
-    return Bun.spawnSync([...command, ...flags], { env: this.#settings(0), stderr: "pipe" });
+    return Bun.spawnSync([...command, ...flags], { env: this.#settings(0, "admin"), stderr: "pipe" });
   }
 
   async redisCommand(...args: readonly string[]): Promise<unknown> {
@@ -148,13 +152,17 @@ export class Cluster implements AsyncDisposable {
     await Promise.all([this.redis, this.nats, this.postgres].map((server) => server.process.dispose()));
   }
 
-  #settings(port: number): Record<string, string> {
+  #settings(port: number, user: StackUser): Record<string, string> {
+    const databaseUrl = new URL(this.databaseUrl);
+    if (user !== "admin") databaseUrl.username = BOOKS_ROLES[user];
     return {
       PATH: process.env["PATH"] ?? "",
       PORT: String(port),
-      DATABASE_URL: this.databaseUrl,
-      REDIS_URL: this.redis.url,
-      NATS_URL: this.nats.url,
+      DATABASE_URL: databaseUrl.href,
+      REDIS_URL: this.redis.urlOf(user),
+      NATS_URL: this.nats.urlOf(user),
+      // PostgreSQL asks nobody here, but the roles have to be there.
+      ...(user === "admin" ? ROLE_PASSWORDS : {}),
       REQUEST_ID_HEADER: "x-request-id",
       DRAIN_MS: "1000",
       SHARDS: String(this.#shards),
@@ -175,11 +183,11 @@ export class Cluster implements AsyncDisposable {
 
   async #spawn(
     name: string,
-    command: keyof OwnCommands,
+    command: "api" | "writer",
     isReady: (port: number) => Promise<boolean>,
   ): Promise<ServerProcess> {
     const settings = (port: number) =>
-      Object.entries(this.#settings(port)).map(([key, value]) => `${key}=${value}`);
+      Object.entries(this.#settings(port, command)).map(([key, value]) => `${key}=${value}`);
     const server = await ServerProcess.start({
       name,
       folder: temporaryFolder(name).path,

@@ -173,10 +173,10 @@ function withFaultyLinks(
     environment: Readonly<Record<string, string>>,
   ): ProcessPlan => ({ ...planned, environment: { ...planned.environment, ...environment } });
   const ofApi = {
-    REDIS_URL: links["api-redis"].through(plan.redisUrl),
-    NATS_URL: links["api-nats"].through(plan.natsUrl),
+    REDIS_URL: links["api-redis"].through(plan.urlsOf.api.redisUrl),
+    NATS_URL: links["api-nats"].through(plan.urlsOf.api.natsUrl),
   };
-  const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.databaseUrl) };
+  const ofWriter = { DATABASE_URL: links["writer-postgres"].through(plan.urlsOf.writer.databaseUrl) };
   return {
     ...plan,
     // So that both APIs decide at the same time, always.

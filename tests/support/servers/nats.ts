@@ -1,31 +1,50 @@
-import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { credentialsOf, type StackUser } from "../../../src/stack/credentials.ts";
+import { DEPLOY } from "../../../src/stack/stack-plan.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 export interface NatsServer {
+  /** Of the operator, who may do everything, without a password. */
   readonly url: string;
+  /** Of one who may do what a process of the cluster needs; see deploy/nats.conf. */
+  urlOf(user: StackUser): string;
   readonly process: ServerProcess;
   /** Removes what JetStream has on disk; for a server that is not running. */
   forget(): void;
 }
 
-/** A NATS with JetStream. */
+/** A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator. */
 export async function startNats(): Promise<NatsServer> {
   const program = pathOf("nats");
   const folder = temporaryFolder("nats").path;
   const store = join(folder, "jetstream");
+  const { operator, ...others } = credentialsOf("of the tests");
+  const config = join(folder, "nats.conf");
+  // It takes the path from the folder of the file that includes another one.
+  const deployed = JSON.stringify(relative(folder, join(DEPLOY, "nats.conf")));
+  writeFileSync(config, `include ${deployed}\nno_auth_user: razonete\n`);
+  const settings = (port: number): readonly string[] => [
+    "NATS_HOST=127.0.0.1",
+    `NATS_PORT=${port}`,
+    "NATS_USER=razonete",
+    `NATS_PASSWORD="${operator}"`,
+    ...Object.entries(others).map(([user, password]) => `NATS_${user.toUpperCase()}_PASSWORD="${password}"`),
+    `NATS_STORE_DIR="${store}"`,
+  ];
   const server = await ServerProcess.start({
     name: "nats-server",
     folder,
-    command: (port) => [program, "-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store],
+    command: (port) => ["/usr/bin/env", ...settings(port), program, "-c", config],
     isReady: async (port) => (await exchange(port, "")).startsWith("INFO"),
     stopSignal: "SIGTERM",
     orphanSignal: "KILL",
   });
   return {
     url: `nats://127.0.0.1:${server.port}`,
+    urlOf: (user) => `nats://${user}:${others[user]}@127.0.0.1:${server.port}`,
     process: server,
     forget: () => rmSync(store, { recursive: true, force: true }),
   };

@@ -1,11 +1,16 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { credentialsOf, redisUsers, type StackUser } from "../../../src/stack/credentials.ts";
+import { DEPLOY } from "../../../src/stack/stack-plan.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 
 export interface RedisServer {
+  /** Of the operator, who may do everything, without a password. */
   readonly url: string;
+  /** Of one who may do what a process of the cluster needs; see deploy/redis-users.acl. */
+  urlOf(user: StackUser): string;
   readonly process: ServerProcess;
   /** Of its append-only files. */
   readonly log: string;
@@ -28,12 +33,17 @@ export async function startRedis(environment: Readonly<Record<string, string>> =
   const program = pathOf("redis");
   const folder = temporaryFolder("redis").path;
   const log = join(folder, "appendonlydir");
+  const credentials = credentialsOf("of the tests");
+  const aclfile = join(folder, "users.acl");
+  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
+  writeFileSync(aclfile, users.replaceAll(/^#.*\n/gm, "").replace(/^(user default on) #\S+/m, "$1 nopass"));
   const settings: Record<string, string> = {
     bind: "127.0.0.1",
     dir: folder,
     appendonly: "yes",
     appendfsync: "always",
     save: "",
+    aclfile,
   };
   const server = await ServerProcess.start({
     name: "redis-server",
@@ -51,6 +61,7 @@ export async function startRedis(environment: Readonly<Record<string, string>> =
   const forget = (): void => rmSync(log, { recursive: true, force: true });
   return {
     url: `redis://127.0.0.1:${server.port}`,
+    urlOf: (user) => `redis://${user}:${credentials[user]}@127.0.0.1:${server.port}`,
     process: server,
     log,
     settings,

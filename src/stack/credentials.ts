@@ -1,0 +1,40 @@
+import { createHash, createHmac } from "node:crypto";
+
+/**
+ * Who uses the servers of a stack, each with rights and a password of its own. `admin` is init, restore and audit; the
+ * operator, whose password the data folder has, may do everything.
+ */
+export const STACK_USERS = ["admin", "api", "writer"] as const;
+
+export type StackUser = (typeof STACK_USERS)[number];
+
+export type Credentials = Readonly<Record<StackUser | "operator", string>>;
+
+/**
+ * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
+ * them, too. Nobody finds one of them from another, nor the operator's.
+ */
+export function credentialsOf(operator: string): Credentials {
+  const passwordOf = (user: StackUser): string =>
+    createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
+  return { operator, admin: passwordOf("admin"), api: passwordOf("api"), writer: passwordOf("writer") };
+}
+
+/**
+ * The users of Redis as lines of its configuration.
+ *
+ * @param users the text of deploy/redis-users.acl
+ */
+export function redisUsers(users: string, credentials: Credentials): string {
+  const passwordOf: Readonly<Record<string, string>> = {
+    REDIS_PASSWORD: credentials.operator,
+    REDIS_ADMIN_PASSWORD: credentials.admin,
+    REDIS_API_PASSWORD: credentials.api,
+    REDIS_WRITER_PASSWORD: credentials.writer,
+  };
+  return users.replaceAll(/^(user \S+ on #)(\w+)/gm, (_, begin: string, name: string) => {
+    const password = passwordOf[name];
+    if (password === undefined) throw new Error(`redis-users.acl names ${name}`);
+    return begin + createHash("sha256").update(password).digest("hex");
+  });
+}
