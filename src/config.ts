@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
+import { withCa } from "./tls/server-trust.ts";
 
 /**
  * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
@@ -94,6 +95,7 @@ const servers = {
   DATABASE_URL: url("postgres", "postgresql"),
   REDIS_URL: url("redis", "rediss", "unix"),
   NATS_URL: url("nats", "tls"),
+  CA_FILE: z.string(),
 };
 
 /** The URL of each server as it is set, or else its default; "" if there is neither. */
@@ -102,6 +104,16 @@ function serverSettings(environment: Environment): Record<keyof typeof servers, 
     DATABASE_URL: setting(environment, "DATABASE_URL"),
     REDIS_URL: setting(environment, "REDIS_URL", SERVER_DEFAULTS.REDIS_URL),
     NATS_URL: setting(environment, "NATS_URL", SERVER_DEFAULTS.NATS_URL),
+    CA_FILE: setting(environment, "CA_FILE"),
+  };
+}
+
+function serverUrls(settings: z.infer<z.ZodObject<typeof servers>>): ServerUrls {
+  const { DATABASE_URL, REDIS_URL, NATS_URL, CA_FILE } = settings;
+  return {
+    databaseUrl: withCa(DATABASE_URL, CA_FILE),
+    redisUrl: withCa(REDIS_URL, CA_FILE),
+    natsUrl: withCa(NATS_URL, CA_FILE),
   };
 }
 
@@ -115,6 +127,7 @@ export interface InitConfig extends LedgerSettings {
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
+  CA_FILE: servers.CA_FILE,
   SHARDS: optionalInteger(1, bounds.shards_max),
   ...ledgerSettings,
 });
@@ -124,16 +137,17 @@ export function readInitConfig(
   flags: Pick<ServeFlags, "initialAccounts"> = {},
   environment: Environment = process.env,
 ): InitConfig {
-  const { DATABASE_URL, REDIS_URL } = serverSettings(environment);
+  const { DATABASE_URL, REDIS_URL, CA_FILE } = serverSettings(environment);
   const settings = parse(initSettings, {
     DATABASE_URL,
     REDIS_URL,
+    CA_FILE,
     SHARDS: setting(environment, "SHARDS"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
+    databaseUrl: withCa(settings.DATABASE_URL, settings.CA_FILE),
+    redisUrl: withCa(settings.REDIS_URL, settings.CA_FILE),
     shards: settings.SHARDS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
@@ -143,7 +157,7 @@ export function readInitConfig(
 /** DURABILITY: whether servers that answer before it is on disk are refused. */
 const durability = z.enum(["strict", "relaxed"], "must be strict or relaxed");
 
-/** Where the three servers are. */
+/** Where the three servers are. The URL of one with TLS has its CAs' file as a parameter. */
 export interface ServerUrls {
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -168,9 +182,7 @@ export function readWriterConfig(environment: Environment = process.env): Writer
     DURABILITY: setting(environment, "DURABILITY", "strict"),
   });
   return {
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
-    natsUrl: settings.NATS_URL,
+    ...serverUrls(settings),
     durable: settings.DURABILITY === "strict",
   };
 }
@@ -180,11 +192,8 @@ export function namesCluster(environment: Environment = process.env): boolean {
   return (environment["DATABASE_URL"] ?? "") !== "";
 }
 
-export interface ApiConfig {
+export interface ApiConfig extends ServerUrls {
   readonly address: HttpAddress;
-  readonly databaseUrl: string;
-  readonly redisUrl: string;
-  readonly natsUrl: string;
   readonly drainMilliseconds: number;
   /** False accepts servers that answer before it is on disk, see docs/operations.md. */
   readonly durable: boolean;
@@ -222,9 +231,7 @@ export function readApiConfig(environment: Environment = process.env): ApiConfig
   const tcp = { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from };
   return {
     address: socket === "" ? tcp : { socket },
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
-    natsUrl: settings.NATS_URL,
+    ...serverUrls(settings),
     drainMilliseconds: settings.DRAIN_MS,
     durable: settings.DURABILITY === "strict",
     outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,

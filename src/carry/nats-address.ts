@@ -1,13 +1,19 @@
+import { type ServerTrust, serverTrust } from "../tls/server-trust.ts";
+
 /** The parts of a URL as options of the NATS client, which does not read user and password from a URL itself. */
 export interface NatsAddress {
   readonly servers: string;
+  /** With it, the client refuses a server without TLS before it sends anything. */
+  readonly tls?: ServerTrust;
   readonly user?: string;
   readonly pass?: string;
 }
 
-/** @param url such as nats://127.0.0.1:4222 or nats://user:password@127.0.0.1:4222 */
+/** @param url such as nats://127.0.0.1:4222, or tls://user:password@nats.example:4222 for TLS */
 export function natsOptions(url: string): NatsAddress {
   const { host, username, password } = new URL(url);
-  if (username === "") return { servers: host };
-  return { servers: host, user: decodeURIComponent(username), pass: decodeURIComponent(password) };
+  const trust = serverTrust(url);
+  const address = { servers: host, ...(trust === null ? {} : { tls: trust }) };
+  if (username === "") return address;
+  return { ...address, user: decodeURIComponent(username), pass: decodeURIComponent(password) };
 }

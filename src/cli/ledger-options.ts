@@ -3,6 +3,12 @@ import { bounds } from "../bounds.ts";
 /** What the help says of `--no-initial-accounts`. */
 export const NO_INITIAL_ACCOUNTS = "begin without the contest's accounts 1 to 5; those that are there stay";
 
+/** What the help says of TLS with the cluster's servers. */
+export const TLS_VARIABLES: readonly string[] = [
+  "  CA_FILE            the CAs, in PEM, that the servers' certificates may be from, where a URL asks for TLS:",
+  "                     rediss://, tls:// and ?sslmode=verify-full; a URL may name its own as ?sslrootcert=",
+];
+
 /** What the help says of the variables that a ledger of either shape has. */
 export const LEDGER_VARIABLES: readonly string[] = [
   "  INITIAL_ACCOUNTS   none begins without the contest's accounts 1 to 5, which have credit limits (default contest);",
