@@ -3,6 +3,7 @@ import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import { StartError } from "./errors.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
+import { type CertificateFiles, certificateFiles } from "./tls/certificate.ts";
 import { withCa } from "./tls/server-trust.ts";
 
 /**
@@ -15,7 +16,7 @@ import { withCa } from "./tls/server-trust.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The flags as the command line gives them: text, or nothing. */
-export interface ServeFlags {
+export interface ServeFlags extends TlsFlags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly data?: string | undefined;
@@ -33,6 +34,8 @@ export interface LedgerSettings {
 
 export interface ServeConfig extends LedgerSettings {
   readonly address: TcpAddress;
+  /** `null`: without TLS. */
+  readonly tls: CertificateFiles | null;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
   /** On a stop: how long /readyz answers 503 before the server closes, so that a balancer can notice it. */
@@ -46,11 +49,29 @@ const ledgerSettings = {
   IDEMPOTENCY_HOURS: optionalInteger(1, bounds.idempotency_hours_max),
 };
 
+const tlsSettings = { TLS_CERT: z.string(), TLS_KEY: z.string() };
+
+export interface TlsFlags {
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+}
+
+function givenTls(
+  environment: Environment,
+  { tlsCert, tlsKey }: TlsFlags,
+): Record<keyof typeof tlsSettings, Setting> {
+  return {
+    TLS_CERT: setting(environment, "TLS_CERT", "", { name: "--tls-cert", text: tlsCert }),
+    TLS_KEY: setting(environment, "TLS_KEY", "", { name: "--tls-key", text: tlsKey }),
+  };
+}
+
 const serveSettings = z.object({
   HOST: host(),
   PORT: integer(0, 65_535),
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
+  ...tlsSettings,
   ...ledgerSettings,
 });
 
@@ -75,12 +96,14 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
+    ...givenTls(environment, flags),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   };
   const settings = parse(serveSettings, given);
   const { HOST, PORT, DATA_DIR, DRAIN_MS } = settings;
   return {
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
+    tls: certificateFiles(given.TLS_CERT, given.TLS_KEY),
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",

@@ -3,6 +3,16 @@ import { bounds } from "../bounds.ts";
 /** What the help says of `--no-initial-accounts`. */
 export const NO_INITIAL_ACCOUNTS = "begin without the contest's accounts 1 to 5; those that are there stay";
 
+/** For both shapes. */
+export const TLS_CERT_FLAG = [
+  "--tls-cert <file>",
+  "serve HTTPS with this certificate, in PEM (TLS_CERT)",
+] as const;
+export const TLS_KEY_FLAG = [
+  "--tls-key <file>",
+  "its private key, in PEM; both are read again when they change (TLS_KEY)",
+] as const;
+
 /** What the help says of TLS with the cluster's servers. */
 export const TLS_VARIABLES: readonly string[] = [
   "  CA_FILE            the CAs, in PEM, that the servers' certificates may be from, where a URL asks for TLS:",
