@@ -49,21 +49,20 @@ const ledgerSettings = {
   IDEMPOTENCY_HOURS: optionalInteger(1, bounds.idempotency_hours_max),
 };
 
-const tlsSettings = { TLS_CERT: z.string(), TLS_KEY: z.string() };
-
 export interface TlsFlags {
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
 }
 
-function givenTls(
-  environment: Environment,
+/** @throws StartError where one of the two is given without the other */
+export function readTlsFiles(
   { tlsCert, tlsKey }: TlsFlags,
-): Record<keyof typeof tlsSettings, Setting> {
-  return {
-    TLS_CERT: setting(environment, "TLS_CERT", "", { name: "--tls-cert", text: tlsCert }),
-    TLS_KEY: setting(environment, "TLS_KEY", "", { name: "--tls-key", text: tlsKey }),
-  };
+  environment: Environment = process.env,
+): CertificateFiles | null {
+  return certificateFiles(
+    setting(environment, "TLS_CERT", "", { name: "--tls-cert", text: tlsCert }),
+    setting(environment, "TLS_KEY", "", { name: "--tls-key", text: tlsKey }),
+  );
 }
 
 const serveSettings = z.object({
@@ -71,7 +70,6 @@ const serveSettings = z.object({
   PORT: integer(0, 65_535),
   DATA_DIR: z.string().regex(/\S/, "must be the path of a folder"),
   DRAIN_MS: integer(0, 60_000),
-  ...tlsSettings,
   ...ledgerSettings,
 });
 
@@ -96,14 +94,13 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT, { name: "--port", text: flags.port }),
     DATA_DIR: setting(environment, "DATA_DIR", SERVE_DEFAULTS.DATA_DIR, { name: "--data", text: flags.data }),
     DRAIN_MS: setting(environment, "DRAIN_MS", SERVE_DEFAULTS.DRAIN_MS),
-    ...givenTls(environment, flags),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   };
   const settings = parse(serveSettings, given);
   const { HOST, PORT, DATA_DIR, DRAIN_MS } = settings;
   return {
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
-    tls: certificateFiles(given.TLS_CERT, given.TLS_KEY),
+    tls: readTlsFiles(flags, environment),
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     drainMilliseconds: DRAIN_MS,
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",

@@ -68,6 +68,8 @@ export interface StackPlan {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
+  /** The socket for commands to HAProxy; null where the folder is too deep for one. */
+  readonly haproxyAdmin: string | null;
   readonly haproxy: ProcessPlan;
   readonly apis: readonly ProcessPlan[];
   readonly redis: ProcessPlan;
@@ -79,6 +81,13 @@ export interface StackPlan {
   readonly restore: ProcessPlan | null;
 }
 
+/** Where HAProxy turns clients away; `undefined`: nowhere. */
+export interface Limits {
+  readonly addressConnections?: number | undefined;
+  readonly addressRate?: number | undefined;
+  readonly keyRate?: number | undefined;
+}
+
 export interface PlanOptions {
   readonly folder: DataFolder;
   readonly programs: ProgramPaths;
@@ -88,6 +97,9 @@ export interface PlanOptions {
   readonly restore: readonly string[] | null;
   /** HAProxy's port. */
   readonly port: number;
+  /** Of the certificate for clients, with its key; default: without TLS. */
+  readonly certificateFile?: string | null;
+  readonly limits?: Limits;
   readonly apis: number;
   readonly writers: number;
   /** Of memory that Redis may use, in MB; null: as its configuration file says. */
@@ -111,7 +123,7 @@ export function planStack(options: PlanOptions): StackPlan {
   const redisUrl = `redis://default:${password}@127.0.0.1:${redisPort}`;
   const natsUrl = `nats://${BOOKS}:${password}@127.0.0.1:${natsPort}`;
   const databaseUrl = `postgres://${BOOKS}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
-  const url = `http://127.0.0.1:${options.port}`;
+  const url = `${options.certificateFile ? "https" : "http"}://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
   // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
   const ownRedisUrl = isSocketPath(redisSocket)
@@ -121,11 +133,14 @@ export function planStack(options: PlanOptions): StackPlan {
   const ownEnvironment = { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
   const apis = apiPorts.map((port, index) => planApi(`api-${index + 1}`, port, folder, own, ownEnvironment));
 
+  const adminSocket = join(folder.run, "haproxy.sock");
+  const haproxyAdmin = isSocketPath(adminSocket) ? adminSocket : null;
   return {
     url,
     databaseUrl,
     redisUrl,
     natsUrl,
+    haproxyAdmin,
     haproxy: {
       name: "haproxy",
       kind: "haproxy",
@@ -134,6 +149,7 @@ export function planStack(options: PlanOptions): StackPlan {
         ...environment,
         HAPROXY_BIND: `127.0.0.1:${options.port}`,
         REQUEST_ID_HEADER,
+        ...haproxySettings(options, haproxyAdmin),
         ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
       },
       probe: httpProbe(`${url}/readyz`),
@@ -198,6 +214,23 @@ export function planStack(options: PlanOptions): StackPlan {
           },
     init: { name: "init", kind: "init", command: own.init, environment: ownEnvironment, probe: alwaysReady },
   };
+}
+
+/** Those of its variables that may be left out. */
+function haproxySettings(
+  { certificateFile = null, limits = {} }: PlanOptions,
+  admin: string | null,
+): Record<string, string> {
+  const settings = {
+    HAPROXY_TLS: certificateFile ?? undefined,
+    HAPROXY_ADMIN: admin ?? undefined,
+    HAPROXY_ADDRESS_CONNECTIONS: limits.addressConnections,
+    HAPROXY_ADDRESS_RATE: limits.addressRate,
+    HAPROXY_KEY_RATE: limits.keyRate,
+  };
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
 }
 
 /**
