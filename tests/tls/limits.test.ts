@@ -56,9 +56,14 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
 
   test("by key: who asks too often is told when to come again, and others are answered", async () => {
     const port = await limited({ HAPROXY_KEY_RATE: "20", HAPROXY_ADMIN: admin });
-    const answers = await many(port, 100, { authorization: "Bearer secret-of-a" });
+    // Written in another way, it is the same key.
+    const written = ["Bearer secret-of-a", "bearer   secret-of-a", "Bearer  secret-of-a"];
+    const begunAt = performance.now();
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, (_, index) => ask(port, { authorization: written[index % 3] ?? "" })),
+    );
     const refused = answers.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThanOrEqual(100 - 2 * 20);
+    expect(refused.length).toBeGreaterThanOrEqual(120 - mayPass(20, begunAt));
     expect(refused[0]?.headers).toMatchObject({
       "content-type": "application/problem+json",
       "retry-after": "1",
@@ -69,8 +74,6 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
       type: "urn:razonete:problem:too-many-requests",
       status: 429,
     });
-    // Written in another way, it is the same key.
-    expect((await ask(port, { authorization: "bearer   secret-of-a" })).status).toBe(429);
     const other = await ask(port, { authorization: "Bearer secret-of-b" });
     expect([other.status, other.headers["ratelimit-policy"], other.headers["ratelimit"]]).toEqual([
       200,
@@ -91,22 +94,24 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
   test("by key: what was refused does not count, so who goes on asking is answered at the rate", async () => {
     const port = await limited({ HAPROXY_KEY_RATE: "20" });
     let answered = 0;
-    const until = performance.now() + 4 * SECOND;
+    const begunAt = performance.now();
+    const until = begunAt + 4 * SECOND;
     while (performance.now() < until) {
       const { status } = await ask(port, { authorization: "Bearer a" });
       if (status === 200) answered += 1;
     }
-    expect(answered).toBeGreaterThan(3 * 20 * 0.7);
-    expect(answered).toBeLessThan(6 * 20);
+    expect(answered).toBeGreaterThan(2 * 20);
+    expect(answered).toBeLessThanOrEqual(mayPass(20, begunAt));
   });
 
   test("by key: its own rate is what an API tells with an answer, and no client sees that", async () => {
     const port = await limited({});
     const first = await ask(port, { authorization: "Bearer own-rate" });
     expect(first.headers["razonete-key-rate"]).toBeUndefined();
+    const begunAt = performance.now();
     const answers = await many(port, 50, { authorization: "Bearer own-rate" });
     const refused = answers.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThanOrEqual(50 - 2 * OWN_RATE);
+    expect(refused.length).toBeGreaterThanOrEqual(50 - mayPass(OWN_RATE, begunAt));
     expect(refused[0]?.headers["ratelimit-policy"]).toBe(`"key";q=${OWN_RATE};w=1`);
     expect((await many(port, 50, { authorization: "Bearer a" })).every(({ status }) => status === 200)).toBe(
       true,
@@ -115,9 +120,10 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
 
   test("by address: one that asks too often is refused, others are answered", async () => {
     const port = await limited({ HAPROXY_ADDRESS_RATE: "20" });
+    const begunAt = performance.now();
     const answers = await many(port, 100, {}, "127.0.0.2");
     const refused = answers.filter(({ status }) => status === 429);
-    expect(refused.length).toBeGreaterThanOrEqual(100 - 2 * 20);
+    expect(refused.length).toBeGreaterThanOrEqual(100 - mayPass(20, begunAt));
     expect(refused[0]?.headers).toMatchObject({
       "retry-after": "1",
       "ratelimit-policy": '"address";q=20;w=1',
@@ -139,6 +145,11 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
     await eventually("it is let in again", async () => (await ask(port, {}, "127.0.0.2")).status === 200);
   });
 });
+
+/** How many requests may have been let through since then; a burst may have begun in the middle of a second. */
+function mayPass(rate: number, begunAt: number): number {
+  return rate * (Math.ceil((performance.now() - begunAt) / 1000) + 1);
+}
 
 interface Answer {
   readonly status: number;
@@ -178,6 +189,8 @@ function opened(port: number, localAddress: string): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect({ host: "127.0.0.1", port, localAddress });
     socket.once("connect", () => resolve(socket));
+    // It may be turned away before this process has noticed that it was let in.
+    socket.once("close", () => resolve(socket));
     socket.on("error", () => {});
     socket.resume();
   });

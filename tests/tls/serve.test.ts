@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CertificateFiles, TestCa } from "../support/certificates.ts";
+import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serveToTheEnd, startServer } from "../support/server.ts";

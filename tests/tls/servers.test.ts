@@ -6,7 +6,7 @@ import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { freePorts } from "../../src/stack/ports.ts";
 import { withCa } from "../../src/tls/server-trust.ts";
-import { TestCa } from "../support/certificates.ts";
+import { TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type CertificateFiles, TestCa } from "../support/certificates.ts";
+import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningStack, stackToTheEnd, startStack } from "../support/running-stack.ts";

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { CertificateFiles } from "../certificates.ts";
+import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";

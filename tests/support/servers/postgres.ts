@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import type { CertificateFiles } from "../certificates.ts";
+import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
 import { ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
