@@ -37,6 +37,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     const limits = {
       HAPROXY_ADDRESS_CONNECTIONS: "2000",
       HAPROXY_ADDRESS_RATE: "1000",
+      HAPROXY_KEY_LIMITS: "yes",
       HAPROXY_KEY_RATE: "100",
       HAPROXY_ADMIN: "/tmp/admin.sock",
     };

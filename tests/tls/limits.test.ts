@@ -55,7 +55,7 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
   });
 
   test("by key: who asks too often is told when to come again, and others are answered", async () => {
-    const port = await limited({ HAPROXY_KEY_RATE: "20", HAPROXY_ADMIN: admin });
+    const port = await limited({ HAPROXY_KEY_LIMITS: "yes", HAPROXY_KEY_RATE: "20", HAPROXY_ADMIN: admin });
     // Written in another way, it is the same key.
     const written = ["Bearer secret-of-a", "bearer   secret-of-a", "Bearer  secret-of-a"];
     const begunAt = performance.now();
@@ -92,7 +92,7 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
   });
 
   test("by key: what was refused does not count, so who goes on asking is answered at the rate", async () => {
-    const port = await limited({ HAPROXY_KEY_RATE: "20" });
+    const port = await limited({ HAPROXY_KEY_LIMITS: "yes", HAPROXY_KEY_RATE: "20" });
     let answered = 0;
     const begunAt = performance.now();
     const until = begunAt + 4 * SECOND;
@@ -105,7 +105,7 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
   });
 
   test("by key: its own rate is what an API tells with an answer, and no client sees that", async () => {
-    const port = await limited({});
+    const port = await limited({ HAPROXY_KEY_LIMITS: "yes" });
     const first = await ask(port, { authorization: "Bearer own-rate" });
     expect(first.headers["razonete-key-rate"]).toBeUndefined();
     const begunAt = performance.now();
