@@ -129,6 +129,16 @@ export const bounds = {
   stop_milliseconds_max: 10_000,
   /** An idle connection is closed after this time. Longer than common balancers keep idle connections (60 s). */
   connection_idle_seconds_max: 120,
+  /** The body of a request has to come within this time, as through HAProxy. Bun itself bounds the time of its head. */
+  body_milliseconds_max: 10_000,
+  /** Connections of clients to the embedded ledger at once; fewer where fewer files may be open. */
+  connections_max: 10_000,
+  connections_look_milliseconds: 250,
+  /**
+   * How long the listener with the certificate before goes on beside the new one, for clients that keep a connection:
+   * until the idle ones among them were closed.
+   */
+  certificate_overlap_milliseconds: 130_000,
   /**
    * A process that serves does not start where fewer files may be open: a balancer sends 500 requests to one API at once,
    * and clients of the embedded ledger keep connections open.
@@ -272,4 +282,5 @@ assert(
     bounds.access_keys_retry_milliseconds <
     5_000,
 );
+assert(bounds.certificate_overlap_milliseconds > bounds.connection_idle_seconds_max * 1000);
 assert(bounds.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -20,6 +20,7 @@ test("the defaults: this machine only, port 9999, ./data", () => {
       port: 9999,
       portFrom: "the default of --port",
     },
+    tls: null,
     dataFile: resolve("data/razonete.db"),
     drainMilliseconds: 500,
     ratePerAddress: null,
@@ -33,6 +34,7 @@ test("a flag counts over its variable, a variable over the default, an empty var
   const environment = { PORT: "1000", HOST: "0.0.0.0", DATA_DIR: "/var/lib/razonete", DRAIN_MS: "" };
   expect(readServeConfig({ port: "2000" }, environment)).toEqual({
     address: { host: "0.0.0.0", hostFrom: "the variable HOST", port: 2000, portFrom: "--port" },
+    tls: null,
     dataFile: "/var/lib/razonete/razonete.db",
     drainMilliseconds: 500,
     ratePerAddress: null,

@@ -1,9 +1,20 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { bounds } from "./bounds.ts";
-import { StartError } from "./errors.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
 import type { RolePasswords } from "./keep/roles.ts";
+import {
+  type Environment,
+  host,
+  integer,
+  optionalInteger,
+  parse,
+  type Setting,
+  setting,
+  url,
+} from "./settings.ts";
+import { type CertificateFiles, certificateFiles } from "./tls/certificate.ts";
+import { withCa } from "./tls/server-trust.ts";
 
 /**
  * The only file that reads the environment. A command-line flag overrides its environment variable, and the variable
@@ -12,10 +23,8 @@ import type { RolePasswords } from "./keep/roles.ts";
  * checked alike, and an error names which of them it was.
  */
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** The flags as the command line gives them: text, or nothing. */
-export interface ServeFlags {
+export interface ServeFlags extends TlsFlags {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly data?: string | undefined;
@@ -47,6 +56,8 @@ function openSetting(environment: Environment, flag?: boolean): Setting {
 
 export interface ServeConfig extends LedgerSettings {
   readonly address: TcpAddress;
+  /** `null`: without TLS. */
+  readonly tls: CertificateFiles | null;
   /** The data file of the embedded ledger, as an absolute path. */
   readonly dataFile: string;
   readonly open: OpenSetting;
@@ -62,6 +73,22 @@ const ledgerSettings = {
   INITIAL_ACCOUNTS: z.enum(["contest", "none"], "must be contest or none"),
   IDEMPOTENCY_HOURS: optionalInteger(1, bounds.idempotency_hours_max),
 };
+
+export interface TlsFlags {
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+}
+
+/** @throws StartError where one of the two is given without the other */
+export function readTlsFiles(
+  { tlsCert, tlsKey }: TlsFlags,
+  environment: Environment = process.env,
+): CertificateFiles | null {
+  return certificateFiles(
+    setting(environment, "TLS_CERT", "", { name: "--tls-cert", text: tlsCert }),
+    setting(environment, "TLS_KEY", "", { name: "--tls-key", text: tlsKey }),
+  );
+}
 
 const serveSettings = z.object({
   HOST: host(),
@@ -102,6 +129,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
   const { HOST, PORT, DATA_DIR, DRAIN_MS } = settings;
   return {
     address: { host: HOST, hostFrom: given.HOST.from, port: PORT, portFrom: given.PORT.from },
+    tls: readTlsFiles(flags, environment),
     dataFile: join(resolve(DATA_DIR), "razonete.db"),
     open: settings.OPEN,
     drainMilliseconds: DRAIN_MS,
@@ -118,6 +146,7 @@ const servers = {
   DATABASE_URL: url("postgres", "postgresql"),
   REDIS_URL: url("redis", "rediss", "unix"),
   NATS_URL: url("nats", "tls"),
+  CA_FILE: z.string(),
 };
 
 /** The URL of each server as it is set, or else its default; "" if there is neither. */
@@ -126,6 +155,16 @@ function serverSettings(environment: Environment): Record<keyof typeof servers, 
     DATABASE_URL: setting(environment, "DATABASE_URL"),
     REDIS_URL: setting(environment, "REDIS_URL", SERVER_DEFAULTS.REDIS_URL),
     NATS_URL: setting(environment, "NATS_URL", SERVER_DEFAULTS.NATS_URL),
+    CA_FILE: setting(environment, "CA_FILE"),
+  };
+}
+
+function serverUrls(settings: z.infer<z.ZodObject<typeof servers>>): ServerUrls {
+  const { DATABASE_URL, REDIS_URL, NATS_URL, CA_FILE } = settings;
+  return {
+    databaseUrl: withCa(DATABASE_URL, CA_FILE),
+    redisUrl: withCa(REDIS_URL, CA_FILE),
+    natsUrl: withCa(NATS_URL, CA_FILE),
   };
 }
 
@@ -141,6 +180,7 @@ export interface InitConfig extends LedgerSettings {
 const initSettings = z.object({
   DATABASE_URL: servers.DATABASE_URL,
   REDIS_URL: servers.REDIS_URL,
+  CA_FILE: servers.CA_FILE,
   SHARDS: optionalInteger(1, bounds.shards_max),
   DATABASE_API_PASSWORD: z.string(),
   DATABASE_WRITER_PASSWORD: z.string(),
@@ -152,18 +192,19 @@ export function readInitConfig(
   flags: Pick<ServeFlags, "initialAccounts"> = {},
   environment: Environment = process.env,
 ): InitConfig {
-  const { DATABASE_URL, REDIS_URL } = serverSettings(environment);
+  const { DATABASE_URL, REDIS_URL, CA_FILE } = serverSettings(environment);
   const settings = parse(initSettings, {
     DATABASE_URL,
     REDIS_URL,
+    CA_FILE,
     SHARDS: setting(environment, "SHARDS"),
     DATABASE_API_PASSWORD: setting(environment, "DATABASE_API_PASSWORD"),
     DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
+    databaseUrl: withCa(settings.DATABASE_URL, settings.CA_FILE),
+    redisUrl: withCa(settings.REDIS_URL, settings.CA_FILE),
     shards: settings.SHARDS,
     rolePasswords: {
       api: settings.DATABASE_API_PASSWORD || null,
@@ -177,7 +218,7 @@ export function readInitConfig(
 /** DURABILITY: whether servers that answer before it is on disk are refused. */
 const durability = z.enum(["strict", "relaxed"], "must be strict or relaxed");
 
-/** Where the three servers are. */
+/** Where the three servers are. The URL of one with TLS has its CAs' file as a parameter. */
 export interface ServerUrls {
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -202,9 +243,7 @@ export function readWriterConfig(environment: Environment = process.env): Writer
     DURABILITY: setting(environment, "DURABILITY", "strict"),
   });
   return {
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
-    natsUrl: settings.NATS_URL,
+    ...serverUrls(settings),
     durable: settings.DURABILITY === "strict",
   };
 }
@@ -219,12 +258,9 @@ export function namedDataFolder(environment: Environment = process.env): string 
   return environment["DATA_DIR"] || undefined;
 }
 
-export interface ApiConfig {
+export interface ApiConfig extends ServerUrls {
   readonly address: HttpAddress;
   readonly open: OpenSetting;
-  readonly databaseUrl: string;
-  readonly redisUrl: string;
-  readonly natsUrl: string;
   readonly drainMilliseconds: number;
   /** False accepts servers that answer before it is on disk, see docs/operations.md. */
   readonly durable: boolean;
@@ -268,37 +304,12 @@ export function readApiConfig(
   return {
     address: socket === "" ? tcp : { socket },
     open: settings.OPEN,
-    databaseUrl: settings.DATABASE_URL,
-    redisUrl: settings.REDIS_URL,
-    natsUrl: settings.NATS_URL,
+    ...serverUrls(settings),
     drainMilliseconds: settings.DRAIN_MS,
     durable: settings.DURABILITY === "strict",
     outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,
     requestIdHeader: settings.REQUEST_ID_HEADER || undefined,
   };
-}
-
-function url(...schemes: readonly string[]) {
-  const message = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
-  return z
-    .string()
-    .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { message, abort: true })
-    .refine(isWhole, "must be a whole URL, with what is no letter or digit in its password percent-encoded");
-}
-
-/** Clients would refuse any other one, with an error that shows it, password and all. */
-function isWhole(text: string): boolean {
-  // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
-  const parsed = URL.parse(
-    text.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
-  );
-  if (parsed === null) return false;
-  try {
-    decodeURIComponent(parsed.username + parsed.password);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Variables that every process of a stack inherits from the process that starts the stack. */
@@ -345,22 +356,6 @@ export function environmentOfStack(
   return { all: pick(STACK_VARIABLES), own };
 }
 
-function integer(min: number, max: number) {
-  const message = `must be an integer from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message);
-}
-
-/** A setting that may be left out. */
-function optionalInteger(min: number, max: number) {
-  return z.union([z.literal("").transform(() => null), integer(min, max)], {
-    error: `must be an integer from ${min} to ${max}`,
-  });
-}
-
 /** Names that npm has options of, too. They may be in its configuration for other reasons, and do no harm where lost. */
 const FLAGS_OF_NPM_TOO = ["--json", "--yes"];
 
@@ -385,48 +380,4 @@ export function flagsKeptByNpm(
     flag.startsWith("--no-") ? valueOf(flag.slice("--no-".length)) === "" : Boolean(valueOf(flag.slice(2)));
   const kept = flags.filter((flag) => isKept(flag) && !FLAGS_OF_NPM_TOO.includes(flag));
   return { kept, script };
-}
-
-function host() {
-  return z.string().regex(/^\S+$/, "must be an IP address or a name of this machine");
-}
-
-/** A setting as it was given, and what gave it, in words for a message: "--port", "the variable PORT". */
-interface Setting {
-  readonly text: string;
-  readonly from: string;
-}
-
-/** @param fallback where neither flag nor variable is set; "" for a setting without a default */
-function setting(
-  environment: Environment,
-  name: string,
-  fallback = "",
-  flag?: { readonly name: string; readonly text: string | undefined },
-): Setting {
-  if (flag?.text !== undefined) return { text: flag.text, from: flag.name };
-  const text = environment[name];
-  if (text) return { text, from: `the variable ${name}` };
-  return { text: fallback, from: `the default of ${flag?.name ?? name}` };
-}
-
-function parse<Settings>(schema: z.ZodType<Settings>, given: Readonly<Record<string, Setting>>): Settings {
-  const result = schema.safeParse(
-    Object.fromEntries(Object.entries(given).map(([name, { text }]) => [name, text])),
-  );
-  if (result.success) return result.data;
-  const errors = result.error.issues.map((issue) => {
-    const name = String(issue.path[0]);
-    const { text, from } = given[name] ?? { text: "", from: name };
-    // Without a default, what is not given is a variable that is not set.
-    if (text === "" && !from.startsWith("--")) return `the variable ${name} ${issue.message}, but is not set`;
-    return `${from} ${issue.message}, not "${name.endsWith("_URL") ? urlWithoutPassword(text) : text}"`;
-  });
-  throw new StartError(`${errors.join("; ")}.`);
-}
-
-/** Of what should be a URL, and may have a password at any place where it is wrong, only what surely is none. */
-function urlWithoutPassword(text: string): string {
-  const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? "";
-  return `${scheme}...${scheme === "" ? "" : (URL.parse(text)?.host ?? "")}`;
 }

@@ -7,6 +7,7 @@ import { ProgressBar } from "./progress.ts";
 import type { AuditReport } from "./report/audit-report.ts";
 import { describeReport } from "./report/report-text.ts";
 import { chooseLedgerTarget, type LedgerTarget, type LedgerTargetFlags } from "../stack/ledger-target.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
 import { CANNOT_AUDIT } from "./unreachable-server.ts";
 
 export interface AuditFlags extends LedgerTargetFlags {
@@ -68,9 +69,10 @@ function headsIn(text: string): readonly JournalHead[] {
   );
 }
 
-function audit(target: LedgerTarget, options: AuditOptions): Promise<AuditReport> {
+async function audit(target: LedgerTarget, options: AuditOptions): Promise<AuditReport> {
   switch (target.type) {
     case "cluster":
+      await requireTrusted(target.servers, CANNOT_AUDIT);
       return auditCluster({ ...target.servers, ...options });
     case "file":
       return auditFile(target.path, options);

@@ -112,7 +112,6 @@ export class Feed {
       try {
         const connection = await connect({
           ...natsOptions(url),
-          ...(url.startsWith("tls:") ? { tls: {} } : {}),
           name,
           maxReconnectAttempts: -1,
           reconnectTimeWait: bounds.feed_reconnect_milliseconds,

@@ -16,7 +16,6 @@ const STREAM_NOT_FOUND = 10_059;
 export async function readStream(url: string, onBatch: (batch: Batch) => void): Promise<void> {
   const connection = await connect({
     ...natsOptions(url),
-    ...(url.startsWith("tls:") ? { tls: {} } : {}),
     name: "razonete restore",
     timeout: bounds.stream_silence_milliseconds_max,
     reconnect: false,

@@ -8,8 +8,9 @@ import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
-import { OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
+import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
@@ -27,6 +28,7 @@ export function apiCommand(): Command {
         "  DATABASE_URL        the books in PostgreSQL",
         "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379; or unix://:password@/path)",
         "  NATS_URL            where batches are published (default nats://127.0.0.1:4222)",
+        ...TLS_VARIABLES,
         "  HOST, PORT          what to listen on (default 127.0.0.1, 9999), or",
         "  SOCKET              the path of a unix socket",
         "  REQUEST_ID_HEADER   the header in which the balancer, and nobody else, stamps an id on each request;",
@@ -42,6 +44,7 @@ export function apiCommand(): Command {
 
 async function serveApi(config: ApiConfig): Promise<void> {
   requireOpenFiles(bounds.open_files_min);
+  await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax, requestIdHeader } = config;
   const books = new Books({
     url,

@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { readInitConfig, type ServeFlags } from "../config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { initialise } from "../keep/init.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS } from "./ledger-options.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
+import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_VARIABLES } from "./ledger-options.ts";
 
 export function initCommand(): Command {
   return new Command("init")
@@ -19,6 +20,7 @@ export function initCommand(): Command {
         "Settings, from the environment:",
         "  DATABASE_URL       the books in PostgreSQL",
         "  REDIS_URL          where Redis decides (default redis://127.0.0.1:6379)",
+        ...TLS_VARIABLES,
         "  DATABASE_API_PASSWORD, DATABASE_WRITER_PASSWORD",
         "                     if set, the roles razonete_api and razonete_writer are made with these passwords. Roles of these",
         "                     names are granted what APIs and writers need of the books, and nothing else",
@@ -27,7 +29,9 @@ export function initCommand(): Command {
       ].join("\n"),
     )
     .action(async (flags: ServeFlags) => {
-      const done = await initialise({ ...readInitConfig(flags), library: functionLibrary });
+      const config = readInitConfig(flags);
+      await requireTrusted(config);
+      const done = await initialise({ ...config, library: functionLibrary });
       const shards = done.shards === 1 ? "1 shard" : `${done.shards} shards`;
       const accounts = done.initialAccounts ? "begun with the accounts 1 to 5" : "begun without accounts";
       const type = done.type === "begun" ? "made" : "there";

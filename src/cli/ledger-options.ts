@@ -12,6 +12,22 @@ export const OPEN_VARIABLE: readonly string[] = [
   "                     key is made (default); until-keys, everyone everywhere until then; 1, everyone for good",
 ];
 
+/** For both shapes. */
+export const TLS_CERT_FLAG = [
+  "--tls-cert <file>",
+  "serve HTTPS with this certificate, in PEM (TLS_CERT)",
+] as const;
+export const TLS_KEY_FLAG = [
+  "--tls-key <file>",
+  "its private key, in PEM; both are read again when they change (TLS_KEY)",
+] as const;
+
+/** What the help says of TLS with the cluster's servers. */
+export const TLS_VARIABLES: readonly string[] = [
+  "  CA_FILE            the CAs, in PEM, that the servers' certificates may be from, where a URL asks for TLS:",
+  "                     rediss://, tls:// and ?sslmode=verify-full; a URL may name its own as ?sslrootcert=",
+];
+
 /** What the help says of the variables that a ledger of either shape has. */
 export const LEDGER_VARIABLES: readonly string[] = [
   "  INITIAL_ACCOUNTS   none begins without the contest's accounts 1 to 5, which have credit limits (default contest);",

@@ -17,12 +17,16 @@ function openFilesMax(): number | null {
   return Number(text) || null;
 }
 
-/** @throws StartError if this process, and those that it starts, may open fewer files than `min` */
-export function requireOpenFiles(min: number): void {
+/**
+ * @returns how many files this process may open
+ * @throws StartError if this process, and those that it starts, may open fewer files than `min`
+ */
+export function requireOpenFiles(min: number): number {
   const max = openFilesMax();
   if (max !== null && max < min) {
     throw new StartError(`only ${max} files may be open here, and it needs ${min}: raise it with ulimit -n.`);
   }
+  return max ?? min;
 }
 
 /** From now on, says when the limit is reached, and when no longer: one line for each change. */

@@ -4,6 +4,7 @@ import { readServeConfig, readWriterConfig } from "../config.ts";
 import { rebuildCluster, type RebuildOptions } from "../rebuild/rebuild-cluster.ts";
 import { rebuildFile } from "../rebuild/rebuild-file.ts";
 import { changeLines, type RebuildReport } from "../rebuild/rebuild-report.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
 import { ask } from "./ask.ts";
 
 interface RebuildFlags {
@@ -52,7 +53,7 @@ async function run(flags: RebuildFlags): Promise<void> {
   try {
     report =
       flags.data === undefined
-        ? await rebuildCluster(readWriterConfig().databaseUrl, options)
+        ? await rebuildCluster(await databaseUrl(), options)
         : await rebuildFile(readServeConfig({ data: flags.data }).dataFile, options);
   } finally {
     progress.stop();
@@ -60,6 +61,12 @@ async function run(flags: RebuildFlags): Promise<void> {
   console.log(SENTENCES[report.type]);
   if (report.type !== "declined") process.exit(0);
   process.exit(flags.dryRun ? NEEDED_EXIT_CODE : 1);
+}
+
+async function databaseUrl(): Promise<string> {
+  const { databaseUrl: url } = readWriterConfig();
+  await requireTrusted({ databaseUrl: url });
+  return url;
 }
 
 const SENTENCES: Readonly<Record<RebuildReport["type"], string>> = {

@@ -6,6 +6,7 @@ import { restoreFile } from "../embedded/copy-file.ts";
 import { StartError } from "../errors.ts";
 import { restore } from "../restore/restore.ts";
 import { doneLines } from "../restore/messages.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
 import { ask } from "./ask.ts";
 
 interface RestoreFlags {
@@ -73,6 +74,7 @@ async function restoreCluster({ yes, json, dryRun, force }: RestoreFlags): Promi
     return yes || ask("Restore now?", "nothing was restored");
   };
   const config = readWriterConfig();
+  await requireTrusted(config);
   const { databaseUrl, redisUrl } = config;
   const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
   const report = await restore({ ...config, force, library: functionLibrary, audit, confirm, say });

@@ -11,17 +11,19 @@ import { listenForStop } from "./stop-signals.ts";
  * @param banner printed when the server listens
  * @param drainMilliseconds how long /readyz answers 503 before no more connections are accepted
  * @param close closes the ledger when no more requests come
+ * @param onHangUp what SIGHUP asks for, where it is not that of a terminal that was closed; default: a stop
  */
 export async function runServer(
   server: HttpServer,
   banner: string,
   drainMilliseconds: number,
   close: () => Promise<void>,
+  onHangUp?: () => void,
 ): Promise<never> {
   // Before the banner: whoever reads the banner may stop the server immediately after it.
   const signals = listenForStop((signal) => {
     console.log(`\n${signal}: completing what was begun (again to end at once) ...`);
-  });
+  }, onHangUp);
   signals.kill.addEventListener("abort", () => {
     // The exit code that a shell reports for a process that the signal ended.
     process.exit(signals.kill.reason === "SIGINT" ? 130 : 143);

@@ -8,9 +8,24 @@ import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
+import { boundConnections } from "../http/bound-connections.ts";
+import { openKernelSockets } from "../http/kernel-sockets.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { shellWord } from "../stack/shell-word.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, OPEN_OPTION, OPEN_VARIABLE } from "./ledger-options.ts";
+import {
+  type Certificate,
+  type CertificateFiles,
+  CertificateWatch,
+  readCertificate,
+} from "../tls/certificate.ts";
+import {
+  LEDGER_VARIABLES,
+  NO_INITIAL_ACCOUNTS,
+  OPEN_OPTION,
+  OPEN_VARIABLE,
+  TLS_CERT_FLAG,
+  TLS_KEY_FLAG,
+} from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
@@ -23,6 +38,8 @@ export function serveCommand(): Command {
     )
     .option("--port <number>", `port to listen on, 0 for a free one (PORT, default ${SERVE_DEFAULTS.PORT})`)
     .option("--data <folder>", `folder of the data file (DATA_DIR, default ${SERVE_DEFAULTS.DATA_DIR})`)
+    .option(...TLS_CERT_FLAG)
+    .option(...TLS_KEY_FLAG)
     .option("--open", `${OPEN_OPTION} (OPEN=1)`)
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
     .addHelpText(
@@ -43,7 +60,8 @@ export function serveCommand(): Command {
 async function serve(config: ServeConfig): Promise<void> {
   // What it writes is for its user alone.
   process.umask(0o077);
-  requireOpenFiles(bounds.open_files_min);
+  const filesMax = requireOpenFiles(bounds.open_files_min);
+  const certificate = config.tls === null ? null : readCertificate(config.tls);
   const { dataFile: file, initialAccounts, keyHours } = config;
   const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
   const keys = config.open === "always" ? null : keysOf(file);
@@ -59,6 +77,7 @@ async function serve(config: ServeConfig): Promise<void> {
       address: config.address,
       access: keys ?? OPEN,
       limits: { perAddress: config.ratePerAddress },
+      ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
     });
     const create = `razonete keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
@@ -69,6 +88,9 @@ async function serve(config: ServeConfig): Promise<void> {
     throw error;
   }
   keys?.watch();
+  for (const warning of certificate?.warnings ?? []) warn(warning);
+  const watch = config.tls === null ? null : watchCertificate(config.tls, server);
+  keepOthersIn(server, filesMax);
   const hasInitial = (await ledger.account("1")) !== null;
   const banner = [
     `Razonete listens on ${server.url}`,
@@ -76,13 +98,35 @@ async function serve(config: ServeConfig): Promise<void> {
     ...access,
     ...firstSteps(server.url, hasInitial, keys?.isOpen === false),
   ].join("\n");
-  await runServer(server, banner, config.drainMilliseconds, close);
+  const onHangUp = watch === null ? undefined : () => void watch.renew();
+  await runServer(server, banner, config.drainMilliseconds, close, onHangUp);
 }
 
 function keysOf(dataFile: string): KnownKeys {
   const source = new KeyFileSource(keyFileOf(dataFile));
   return new KnownKeys({ source, lookMilliseconds: bounds.access_key_file_look_milliseconds, report: warn });
 }
+
+function watchCertificate(files: CertificateFiles, server: HttpServer): CertificateWatch {
+  const renew = (next: Certificate): void => {
+    if (server.renew(next)) return;
+    warn(
+      "this system cannot hand over to another listener: connections that were being opened may have been reset.",
+    );
+  };
+  return new CertificateWatch(files, renew, warn);
+}
+
+/** @param filesMax that may be open; some are for the data file and what the system needs */
+function keepOthersIn(server: HttpServer, filesMax: number): void {
+  const sockets = openKernelSockets();
+  if (sockets === null || server.port === null) return;
+  const max = Math.min(bounds.connections_max, Math.floor(filesMax * CONNECTIONS_SHARE));
+  boundConnections(sockets, server.port, max, warn);
+}
+
+/** Of the files that may be open: what comes between two looks needs room. */
+const CONNECTIONS_SHARE = 0.6;
 
 function warn(message: string): void {
   console.error(`razonete: ${message}`);

@@ -1,20 +1,23 @@
 import { Command, InvalidArgumentError } from "commander";
 import { StartError } from "../errors.ts";
-import { environmentOfStack } from "../config.ts";
+import { environmentOfStack, readTlsFiles, type TlsFlags } from "../config.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { shellWord } from "../stack/shell-word.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS } from "./ledger-options.ts";
+import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_CERT_FLAG, TLS_KEY_FLAG } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
-interface StackFlags {
+interface StackFlags extends TlsFlags {
   readonly data: string;
   readonly fresh: boolean;
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
   readonly redisMemory?: number;
+  readonly addressConnections: number;
+  readonly addressRate?: number;
+  readonly keyRate?: number;
   readonly restore: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
@@ -42,6 +45,24 @@ export function stackCommand(): Command {
       "--redis-memory <megabytes>",
       "memory that Redis may use; then transactions get 503 (default: half of the machine's)",
       integer(stackBounds.redis_megabytes_min, stackBounds.redis_megabytes_max),
+    )
+    .option(...TLS_CERT_FLAG)
+    .option(...TLS_KEY_FLAG)
+    .option(
+      "--address-connections <number>",
+      "connections that one address may have at once",
+      integer(1, stackBounds.connections_max),
+      stackBounds.address_connections,
+    )
+    .option(
+      "--address-rate <number>",
+      "requests a second that one address may send, then 429 (default: no limit)",
+      integer(1, stackBounds.rate_max),
+    )
+    .option(
+      "--key-rate <number>",
+      "the same for an access key that was not given a rate of its own (default: no limit)",
+      integer(1, stackBounds.rate_max),
     )
     .option("--restore", "run razonete restore first, which asks here", false)
     .option("--yes", "with --restore: do not ask", false)
@@ -71,13 +92,17 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
   // What it and its processes write is for its user alone.
   process.umask(0o077);
   requireOpenFiles(stackBounds.open_files_min);
-  const { stop, kill } = listenForStop((signal) =>
-    console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
+  const tls = readTlsFiles(flags);
+  const { stop, kill } = listenForStop(
+    (signal) => console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
+    // The files of the certificate are looked at twice a second.
+    tls === null ? undefined : () => {},
   );
   const { all, own } = environmentOfStack({ initialAccounts });
   const code = await runStack(
     {
       ...flags,
+      tls,
       environment: all,
       ownEnvironment: own,
       say: (line) => console.log(line),

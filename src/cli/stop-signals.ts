@@ -15,8 +15,11 @@ const SAME_PRESS_MILLISECONDS = 250;
 /**
  * From now on the first SIGINT, SIGTERM or SIGHUP aborts `stop`, and a later one `kill`; none ends the process. A SIGHUP
  * that was ignored when the process was started stays so: nohup asks for that.
+ *
+ * @param onHangUp in place of a stop, called for each SIGHUP of a process without a terminal: there it is a request to
+ * read files again, as other servers have it
  */
-export function listenForStop(onStop: (signal: NodeJS.Signals) => void): StopSignals {
+export function listenForStop(onStop: (signal: NodeJS.Signals) => void, onHangUp?: () => void): StopSignals {
   const stop = new AbortController();
   const kill = new AbortController();
   let first: number | null = null;
@@ -30,7 +33,9 @@ export function listenForStop(onStop: (signal: NodeJS.Signals) => void): StopSig
     }
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
-  if (!isIgnored("SIGHUP")) process.on("SIGHUP", onSignal);
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  if (onHangUp !== undefined && !hasTerminal) process.on("SIGHUP", onHangUp);
+  else if (!isIgnored("SIGHUP")) process.on("SIGHUP", onSignal);
   return { stop: stop.signal, kill: kill.signal };
 }
 

@@ -5,6 +5,8 @@ import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
 import { Writer } from "../keep/writer.ts";
 import { StartError } from "../errors.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
+import { TLS_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
@@ -13,6 +15,7 @@ export function writerCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
+        `${TLS_VARIABLES.join("\n")}\n` +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )
@@ -20,9 +23,11 @@ export function writerCommand(): Command {
 }
 
 async function write({ init }: { readonly init: boolean }): Promise<void> {
+  const config = readWriterConfig();
+  await requireTrusted(config);
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
   if (init) await initialise({ ...readInitConfig(), library: functionLibrary });
-  const writer = new Writer(readWriterConfig(), (line) => console.error(`razonete writer: ${line}`));
+  const writer = new Writer(config, (line) => console.error(`razonete writer: ${line}`));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
   try {
     await writer.run();

@@ -1,6 +1,7 @@
 import { createClient } from "@redis/client";
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
+import { serverTrust } from "../tls/server-trust.ts";
 
 /** What all processes of the ledger share when they use Redis: the client, the keys, and the form of the outbox. */
 
@@ -14,12 +15,14 @@ export type Redis = ReturnType<typeof connectRedis>;
  * @param onError called with each failure to connect and each loss of the connection
  */
 export function connectRedis(url: string, onError: (error: Error) => void) {
+  const trust = serverTrust(url);
   const client = createClient({
     url,
     RESP: 2,
     disableOfflineQueue: true,
     pingInterval: bounds.redis_ping_milliseconds,
     socket: {
+      ...(trust === null ? {} : { ...trust, tls: true }),
       connectTimeout: bounds.redis_connect_milliseconds_max,
       socketTimeout: bounds.redis_silence_milliseconds_max,
       reconnectStrategy: (attempts) => Math.min(20 * 2 ** attempts, bounds.redis_reconnect_milliseconds_max),

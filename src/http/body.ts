@@ -1,10 +1,18 @@
 import type { Parsed } from "./parse.ts";
+import { bounds } from "../bounds.ts";
 import { parseJson } from "./parse-json.ts";
 import type { Problem } from "./problems.ts";
 
 const INVALID_JSON: Problem = {
   name: "invalid-json",
   detail: "Send one JSON value in UTF-8, whatever the content type says.",
+};
+
+/** What follows of the body would be taken for the next request. */
+const TOO_SLOW: Problem = {
+  name: "request-timeout",
+  detail: `The body did not come within ${bounds.body_milliseconds_max / 1000} s. Nothing was changed: send it again.`,
+  headers: { connection: "close" },
 };
 
 function tooLarge(bytesMax: number): Problem {
@@ -33,7 +41,12 @@ export async function readJson(
   if (length !== null && Number(length) > bytesMax) return { ok: false, problem: tooLarge(bytesMax) };
   let bytes: Uint8Array | null;
   try {
-    bytes = length === null ? await readBounded(request, bytesMax) : await request.bytes();
+    const received = length === null ? readBounded(request, bytesMax) : request.bytes();
+    // Most bodies are there with their head, and need no timer.
+    const inTime = Bun.peek.status(received) === "fulfilled" ? received : withinTime(received);
+    const outcome = await inTime;
+    if (outcome === LATE) return { ok: false, problem: TOO_SLOW };
+    bytes = outcome;
   } catch {
     // The client disconnected in the middle of the body, or it is malformed; nobody will read this answer.
     return { ok: false, problem: INVALID_JSON };
@@ -44,6 +57,18 @@ export async function readJson(
     return { ok: true, value: parseJson(utf8.decode(bytes)) };
   } catch {
     return { ok: false, problem: INVALID_JSON };
+  }
+}
+
+const LATE = Symbol("the body did not come in time");
+
+async function withinTime(received: Promise<Uint8Array | null>): Promise<Uint8Array | null | typeof LATE> {
+  const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
+  const timer = setTimeout(() => resolve(LATE), bounds.body_milliseconds_max);
+  try {
+    return await Promise.race([received, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

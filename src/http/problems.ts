@@ -16,6 +16,7 @@ export const PROBLEMS = {
   "transaction-not-found": { status: 404, title: "There is no such transaction" },
   "hold-not-found": { status: 404, title: "There is no such hold" },
   "method-not-allowed": { status: 405, title: "The route does not have this method" },
+  "request-timeout": { status: 408, title: "The request came too slowly" },
   "account-exists": { status: 409, title: "The account was opened with another content" },
   "body-too-large": { status: 413, title: "The body is too large" },
   "invalid-fields": { status: 422, title: "The request has fields that are not valid" },

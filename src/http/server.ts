@@ -6,6 +6,8 @@ import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger
 import { messageOf, StartError } from "../errors.ts";
 import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
+import { openKernelSockets } from "./kernel-sockets.ts";
+import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
 import type { Route, RoutedRequest } from "./route.ts";
 import { routesOf } from "./routes.ts";
@@ -29,6 +31,8 @@ export interface HttpOptions {
    * writes the same id. Nobody else may be able to set this header.
    */
   readonly requestIdHeader?: string;
+  /** Clients have to speak TLS, 1.2 or later. Only for a host and a port. */
+  readonly certificate?: TlsCertificate;
   /** Default: it is open. */
   readonly access?: AccessKeys;
   /** Default: none, as behind a balancer, which has them. */
@@ -41,6 +45,15 @@ export interface HttpServer {
   readonly url: string;
   /** Whether only this machine can reach it: it listens on a loopback address or a unix socket. */
   readonly onlyThisMachine: boolean;
+  /** `null` on a unix socket. */
+  readonly port: number | null;
+  /**
+   * From now on clients are shown this certificate. No request is lost.
+   *
+   * @returns whether that is so; false on systems that cannot hand over to another listener, where a connection that is
+   * being opened at this moment may be reset
+   */
+  renew(certificate: TlsCertificate): boolean;
   /** From now on /readyz answers 503, so that no new requests come. Requests are still answered. */
   drain(): void;
   /** Accepts no new connections and completes the requests in flight, for at most `stop_milliseconds_max`. */
@@ -68,29 +81,37 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   const readiness = (): Readiness =>
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
-  const ended = new EndedRequests(() => server.pendingRequests);
+  const ended = new EndedRequests(() => listeners.pendingRequests);
   const admission = new Admission(access, options.limits ?? null, (request) => {
-    return server.requestIP(request)?.address ?? null;
+    return listeners.current.requestIP(request)?.address ?? null;
   });
   const routes: Record<string, BunHandler> = {};
   const context = { ledger, readiness, ended, requestIdHeader: options.requestIdHeader };
   for (const [path, methods] of Object.entries(routesOf(context))) {
     routes[path] = dispatch(new Map(Object.entries(methods)), admission, ended, options.onDefect);
   }
-  const server = listen(options, routes, admission, ended);
+  const { certificate = null } = options;
+  const listeners = new Listeners(
+    (tls) => listen(options, routes, admission, ended, tls),
+    certificate,
+    certificate === null ? null : openKernelSockets(),
+  );
+  const server = listeners.current;
   const onlyThisMachine = "socket" in options.address || isLoopback(server);
   admission.listensFor(onlyThisMachine);
   return {
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
     onlyThisMachine,
+    port: server.port ?? null,
+    renew: (next) => listeners.renew(next),
     drain: () => {
       draining = true;
     },
     stop: async () => {
       const forced = setTimeout(() => {
-        server.stop(true).catch(() => {});
+        listeners.stop(true).catch(() => {});
       }, bounds.stop_milliseconds_max);
-      await server.stop();
+      await listeners.stop();
       clearTimeout(forced);
     },
   };
@@ -113,14 +134,16 @@ function listen(
   routes: Record<string, BunHandler>,
   admission: Admission,
   ended: EndedRequests,
+  tls: TlsPlace | null,
 ): Bun.Server<undefined> {
   const { address } = options;
-  const common = {
-    routes,
-    fetch: (request: Request) => {
-      ended.addStarted();
-      return toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
-    },
+  const fallback = (request: Request): Response => {
+    ended.addStarted();
+    return toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
+  };
+  const common: CommonOptions = {
+    routes: tls === null ? routes : endingWhenRetired(routes, tls.isRetired),
+    fetch: tls === null ? fallback : (request) => endIfRetired(fallback(request), tls.isRetired),
     error: (error: Error) => {
       report(error, options.onDefect);
       return toResponse(DEFECT);
@@ -128,7 +151,7 @@ function listen(
     development: false,
     // body.ts has the real bound, and answers with a problem. Bun's own bound would answer with an empty page.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-  } as const;
+  };
   try {
     if ("socket" in address) {
       // A killed process leaves its socket file, and while the file exists nobody can listen on it.
@@ -138,6 +161,7 @@ function listen(
       Object.assign(onSocket, { idleTimeout: bounds.connection_idle_seconds_max });
       return Bun.serve(onSocket);
     }
+    if (tls !== null) return listenWithTls(address, tls, common);
     // `development: false` would turn reusePort on. Then a second server could start on the same port, and each of the
     // two would get some of the requests.
     return Bun.serve({
@@ -150,6 +174,50 @@ function listen(
   } catch (error) {
     throw cannotListen(address, error);
   }
+}
+
+interface CommonOptions {
+  readonly routes: Record<string, BunHandler>;
+  readonly fetch: (request: Request) => Response;
+  readonly error: (error: Error) => Response;
+  readonly development: false;
+  readonly maxRequestBodySize: number;
+}
+
+/** Several may listen on its port, one after the other, but none of another process. */
+function listenWithTls(
+  { host: hostname, port: wanted }: TcpAddress,
+  { certificate, port: taken }: TlsPlace,
+  common: CommonOptions,
+): Bun.Server<undefined> {
+  const { cert, key } = certificate;
+  const options = { hostname, idleTimeout: bounds.connection_idle_seconds_max, ...common };
+  let port = taken;
+  if (port === null) {
+    const first = Bun.serve({ ...options, port: wanted, reusePort: false });
+    port = first.port ?? wanted;
+    // Nobody has been told of it yet.
+    first.stop(true).catch(() => {});
+  }
+  return Bun.serve({ ...options, port, reusePort: true, tls: { cert, key } });
+}
+
+function endingWhenRetired(
+  routes: Readonly<Record<string, BunHandler>>,
+  isRetired: () => boolean,
+): Record<string, BunHandler> {
+  return Object.fromEntries(
+    Object.entries(routes).map(([path, handler]): [string, BunHandler] => [
+      path,
+      async (request) => endIfRetired(await handler(request), isRetired),
+    ]),
+  );
+}
+
+/** The client's next request then comes on a connection with the certificate of now. */
+function endIfRetired(response: Response, isRetired: () => boolean): Response {
+  if (isRetired()) response.headers.set("connection", "close");
+  return response;
 }
 
 function cannotListen(address: HttpAddress, error: unknown): StartError {

@@ -1,6 +1,7 @@
 import assert from "node:assert";
 import postgres from "postgres";
 import { bounds } from "../bounds.ts";
+import { CA_PARAMETER, serverTrust } from "../tls/server-trust.ts";
 
 /** Reads bigint columns as numbers, and throws if a value is beyond 2^53. */
 const exactBigint = {
@@ -36,7 +37,9 @@ export interface PoolOptions {
  * flight at the loss is rejected; whether it took effect is unknown.
  */
 export function connectPostgres({ url, name, connections_max, onClose }: PoolOptions): Sql {
-  return postgres(url, {
+  const trust = serverTrust(url);
+  return postgres(trust === null ? url : withoutTlsParameters(url), {
+    ...(trust === null ? {} : { ssl: { ...trust } }),
     max: connections_max,
     // By default a connection is closed after about half an hour, and locks that are held on it are released.
     max_lifetime: null,
@@ -57,6 +60,14 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
       default_transaction_isolation: "read committed",
     },
   });
+}
+
+/** The client would hand them on to the server, which does not know them. */
+function withoutTlsParameters(url: string): string {
+  const bare = new URL(url);
+  bare.searchParams.delete("sslmode");
+  bare.searchParams.delete(CA_PARAMETER);
+  return bare.href;
 }
 
 /** The first of the two keys of this program's advisory locks ("Razo"), which keeps them apart from others'. */

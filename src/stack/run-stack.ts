@@ -1,9 +1,17 @@
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import { describeAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { firstSteps } from "../first-steps.ts";
 import { connectPostgres } from "../keep/postgres-client.ts";
+import {
+  type Certificate,
+  type CertificateFiles,
+  CertificateWatch,
+  readCertificate,
+} from "../tls/certificate.ts";
+import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
@@ -46,6 +54,12 @@ export interface StackOptions {
   readonly restoreCommand: string;
   /** PostgreSQL, Redis and NATS alone. */
   readonly maintenance?: boolean;
+  /** The certificate for clients; default none, and no TLS. */
+  readonly tls?: CertificateFiles | null;
+  /** Connections at once, and requests a second, of one address; of one access key. Default: no limits. */
+  readonly addressConnections?: number | undefined;
+  readonly addressRate?: number | undefined;
+  readonly keyRate?: number | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -64,6 +78,9 @@ export interface StackSignals {
  */
 export async function runStack(options: StackOptions, signals: StackSignals): Promise<number> {
   const { say, restore, restoreCommand, maintenance = false } = options;
+  const { tls = null } = options;
+  const certificate = tls === null ? null : readCertificate(tls);
+  for (const warning of certificate?.warnings ?? []) say(warning);
   const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
   const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
@@ -87,7 +104,11 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
     });
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, port);
+    const certificateFile = join(folder.path, "certificate.pem");
+    if (certificate !== null) writeCertificate(certificateFile, certificate);
     const plan = planStack({
+      certificateFile: certificate === null ? null : certificateFile,
+      limits: options,
       folder,
       programs,
       postgresUser,
@@ -102,6 +123,19 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       ownEnvironment,
     });
     const stack = new Stack(plan, folder, say, undefined, restoreCommand);
+    const watch =
+      tls === null
+        ? null
+        : new CertificateWatch(
+            tls,
+            async (next) => {
+              // First the file, which HAProxy reads where it is started again.
+              writeCertificate(certificateFile, next);
+              if (plan.haproxyAdmin === null) throw new Error(NO_ADMIN);
+              await setCertificate(plan.haproxyAdmin, certificateFile, pemOf(next));
+            },
+            say,
+          );
     const onKill = (): void => stack.kill();
     signals.kill.addEventListener("abort", onKill);
     try {
@@ -134,12 +168,26 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       if (!(error instanceof StartInterrupted)) throw error;
       return 0;
     } finally {
+      watch?.close();
       await stack.stop();
       signals.kill.removeEventListener("abort", onKill);
     }
   } finally {
     folder.release();
   }
+}
+
+const NO_ADMIN = "the data folder is too deep for HAProxy's socket: start the stack again to show it.";
+
+/** HAProxy wants both in one file. */
+function pemOf({ cert, key }: Certificate): string {
+  return `${cert.trimEnd()}\n${key.trimEnd()}\n`;
+}
+
+function writeCertificate(file: string, certificate: Certificate): void {
+  rmSync(`${file}.next`, { force: true });
+  writeFileSync(`${file}.next`, pemOf(certificate), { mode: 0o600 });
+  renameSync(`${file}.next`, file);
 }
 
 /** Half: while Redis rewrites its log, it may need a copy of most of what it holds. */

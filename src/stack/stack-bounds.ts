@@ -12,6 +12,12 @@ export const stackBounds = {
   stop_milliseconds_max: 20_000,
   /** How long a stop waits for the writer to keep the batches in the outbox; the rest is kept after the next start. */
   keep_milliseconds_max: 10_000,
+  /** HAProxy's maxconn. */
+  connections_max: 4_000,
+  /** Half of them, for one address. */
+  address_connections: 2_000,
+  /** Requests a second; more than one HAProxy handles. */
+  rate_max: 1_000_000,
   /** HAProxy's maxconn of 4000 needs two for each client, and some of its own. */
   open_files_min: 8_192,
   /** What Redis may be given. With less it has no room beside its own buffers. */

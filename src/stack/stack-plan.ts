@@ -78,6 +78,8 @@ export interface StackPlan {
   readonly urlsOf: Readonly<Record<StackUser, ServerUrls>>;
   /** For a process that is to be the operator: what the others have of their own in their environment. */
   readonly operatorAddresses: Addresses;
+  /** The socket for commands to HAProxy; null where the folder is too deep for one. */
+  readonly haproxyAdmin: string | null;
   readonly haproxy: ProcessPlan;
   readonly apis: readonly ProcessPlan[];
   readonly redis: ProcessPlan;
@@ -89,6 +91,13 @@ export interface StackPlan {
   readonly restore: ProcessPlan | null;
 }
 
+/** Where HAProxy turns clients away; `undefined`: nowhere. */
+export interface Limits {
+  readonly addressConnections?: number | undefined;
+  readonly addressRate?: number | undefined;
+  readonly keyRate?: number | undefined;
+}
+
 export interface PlanOptions {
   readonly folder: DataFolder;
   readonly programs: ProgramPaths;
@@ -98,6 +107,9 @@ export interface PlanOptions {
   readonly restore: readonly string[] | null;
   /** HAProxy's port. */
   readonly port: number;
+  /** Of the certificate for clients, with its key; default: without TLS. */
+  readonly certificateFile?: string | null;
+  readonly limits?: Limits;
   readonly apis: number;
   readonly writers: number;
   /** Of memory that Redis may use, in MB; null: as its configuration file says. */
@@ -122,6 +134,7 @@ export function planStack(options: PlanOptions): StackPlan {
     natsUrl: `nats://${nats}:${password}@127.0.0.1:${natsPort}`,
     databaseUrl: `postgres://${books}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`,
   });
+  // With its user: redis-cli takes an empty one for a name.
   const { redisUrl, natsUrl, databaseUrl } = urlsFor(credentials.operator, "default", BOOKS, BOOKS);
   const urlsOf = {
     // It makes tables and roles, so it has the books' owner.
@@ -129,7 +142,7 @@ export function planStack(options: PlanOptions): StackPlan {
     api: urlsFor(credentials.api, "api", "api", BOOKS_ROLES.api),
     writer: urlsFor(credentials.writer, "writer", "writer", BOOKS_ROLES.writer),
   };
-  const url = `http://127.0.0.1:${options.port}`;
+  const url = `${options.certificateFile ? "https" : "http"}://127.0.0.1:${options.port}`;
   const redisSocket = join(folder.run, "redis.sock");
   const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => {
     const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urls;
@@ -148,6 +161,8 @@ export function planStack(options: PlanOptions): StackPlan {
     planApi(`api-${index + 1}`, port, folder, own, environmentOf("api")),
   );
 
+  const adminSocket = join(folder.run, "haproxy.sock");
+  const haproxyAdmin = isSocketPath(adminSocket) ? adminSocket : null;
   return {
     url,
     databaseUrl,
@@ -155,6 +170,7 @@ export function planStack(options: PlanOptions): StackPlan {
     natsUrl,
     urlsOf,
     operatorAddresses: addressesOf("default", credentials.operator, operator),
+    haproxyAdmin,
     haproxy: {
       name: "haproxy",
       kind: "haproxy",
@@ -163,6 +179,7 @@ export function planStack(options: PlanOptions): StackPlan {
         ...environment,
         HAPROXY_BIND: `127.0.0.1:${options.port}`,
         REQUEST_ID_HEADER,
+        ...haproxySettings(options, haproxyAdmin),
         ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
       },
       probe: httpProbe(`${url}/readyz`),
@@ -240,6 +257,24 @@ export function planStack(options: PlanOptions): StackPlan {
       probe: alwaysReady,
     },
   };
+}
+
+/** Those of its variables that may be left out. */
+function haproxySettings(
+  { certificateFile = null, limits = {} }: PlanOptions,
+  admin: string | null,
+): Record<string, string> {
+  const settings = {
+    HAPROXY_TLS: certificateFile ?? undefined,
+    HAPROXY_ADMIN: admin ?? undefined,
+    HAPROXY_ADDRESS_CONNECTIONS: limits.addressConnections,
+    HAPROXY_ADDRESS_RATE: limits.addressRate,
+    HAPROXY_KEY_LIMITS: "yes",
+    HAPROXY_KEY_RATE: limits.keyRate,
+  };
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
 }
 
 /**

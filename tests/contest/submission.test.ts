@@ -108,10 +108,11 @@ test("runs our own commands, in the one image of the repository; the writer does
   }
 });
 
-test("sets what the root's docker-compose.yml sets, but for where an API listens", () => {
+test("sets what the root's docker-compose.yml sets, but for where an API listens, TLS and limits", () => {
+  const left = /^(SOCKET|HOST|PORT|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
   const names = (of: Readonly<Record<string, string>>): string[] =>
     Object.keys(of)
-      .filter((name) => !/^(SOCKET|HOST|PORT|HAPROXY_DNS|HAPROXY_ROUND_ROBIN|BUN_.*|GO.*)$/.test(name))
+      .filter((name) => !left.test(name))
       // One user does everything here.
       .filter((name) => !/^(REDIS|NATS)_(ADMIN|API|WRITER)_PASSWORD$|^REDIS_PASSWORD$/.test(name))
       .toSorted();

@@ -34,6 +34,17 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     const names = { ...base, HAPROXY_BIND: "*:9999", HAPROXY_API_1: "localhost:8080", HAPROXY_DNS: "yes" };
     expect(check(names)).toEqual({ exitCode: 0, stderr: "" });
     expect(check({ ...socket, HAPROXY_ROUND_ROBIN: "yes" })).toEqual({ exitCode: 0, stderr: "" });
+    const limits = {
+      HAPROXY_ADDRESS_CONNECTIONS: "2000",
+      HAPROXY_ADDRESS_RATE: "1000",
+      HAPROXY_KEY_LIMITS: "yes",
+      HAPROXY_KEY_RATE: "100",
+      HAPROXY_ADMIN: "/tmp/admin.sock",
+    };
+    expect(check({ ...socket, ...limits })).toEqual({ exitCode: 0, stderr: "" });
+    // As docker compose has them where they are not set.
+    const empty = Object.fromEntries([...Object.keys(limits), "HAPROXY_TLS"].map((name) => [name, ""]));
+    expect(check({ ...names, ...empty })).toEqual({ exitCode: 0, stderr: "" });
   });
 
   test("has a place for every API that a stack may have", () => {
@@ -62,6 +73,10 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       expect(head).toStartWith(`HTTP/1.1 ${status} `);
       expect(documented).toContain(`\`${type.replace("urn:razonete:problem:", "")}\``);
     }
+    // It has headers of the moment, which HAProxy adds.
+    const tooMany = readFileSync(join(CONFIG, "../too-many-requests.json"), "utf8");
+    expect(problem.parse(JSON.parse(tooMany)).status).toBe(429);
+    expect(documented).toContain("`too-many-requests`");
     const outcomes = ["no-answer", "no-instance"].map((name) => {
       const file = readFileSync(join(CONFIG, `../${name}.http`), "utf8");
       return problem.parse(JSON.parse(file.split("\r\n\r\n")[1] ?? "")).outcome;

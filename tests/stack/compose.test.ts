@@ -125,7 +125,7 @@ test("sets the variables that the configuration files read, and the stack the sa
   expect(new Set(Object.keys(serviceOf("nats").environment))).toEqual(natsNames);
   expect(new Set(Object.keys(plan.nats.environment))).toEqual(natsNames);
 
-  const haproxyNames = [...read("deploy/haproxy/haproxy.cfg").matchAll(/\$\{(\w+)\}|defined\((\w+)\)/g)];
+  const haproxyNames = [...read("deploy/haproxy/haproxy.cfg").matchAll(/\$\{?(\w+)\}?|defined\((\w+)\)/g)];
   const known = new Set(haproxyNames.map(([, name, condition]) => name ?? condition));
   for (const environment of [serviceOf("haproxy").environment, plan.haproxy.environment]) {
     expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);

@@ -25,7 +25,6 @@ export async function readFeed(
 ): Promise<void> {
   const connection = await connect({
     ...natsOptions(url),
-    ...(url.startsWith("tls:") ? { tls: {} } : {}),
     name: "razonete audit",
     timeout: bounds.audit_connect_milliseconds_max,
     reconnect: false,

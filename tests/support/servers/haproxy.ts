@@ -9,8 +9,13 @@ const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg
  * The balancer as it is deployed, in front of APIs on these ports.
  *
  * @param roundRobin each API gets its share, so that several decide at once; else the first one gets all that it can take
+ * @param environment further variables that its configuration names
  */
-export async function startHaproxy(apiPorts: readonly number[], roundRobin: boolean): Promise<ServerProcess> {
+export async function startHaproxy(
+  apiPorts: readonly number[],
+  roundRobin: boolean,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   const program = pathOf("haproxy");
   const apis = apiPorts.map((port, index) => `HAPROXY_API_${index + 1}=127.0.0.1:${port}`);
   return ServerProcess.start({
@@ -22,12 +27,16 @@ export async function startHaproxy(apiPorts: readonly number[], roundRobin: bool
       "REQUEST_ID_HEADER=x-request-id",
       ...(roundRobin ? ["HAPROXY_ROUND_ROBIN=yes"] : []),
       ...apis,
+      ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
       program,
       "-db",
       "-f",
       CONFIGURATION,
     ],
-    isReady: async (port) => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+    isReady: async (port) => {
+      const scheme = environment["HAPROXY_TLS"] === undefined ? "http" : "https";
+      return (await fetch(`${scheme}://127.0.0.1:${port}/readyz`, { tls: { rejectUnauthorized: false } })).ok;
+    },
     stopSignal: "SIGUSR1",
     orphanSignal: "KILL",
   });

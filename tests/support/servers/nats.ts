@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { credentialsOf, type StackUser } from "../../../src/stack/credentials.ts";
 import { DEPLOY } from "../../../src/stack/stack-plan.ts";
+import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -16,8 +17,12 @@ export interface NatsServer {
   forget(): void;
 }
 
-/** A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator. */
-export async function startNats(): Promise<NatsServer> {
+/**
+ * A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator.
+ *
+ * @param tls it asks every client for TLS
+ */
+export async function startNats(tls?: CertificateFiles): Promise<NatsServer> {
   const program = pathOf("nats");
   const folder = temporaryFolder("nats").path;
   const store = join(folder, "jetstream");
@@ -25,7 +30,11 @@ export async function startNats(): Promise<NatsServer> {
   const config = join(folder, "nats.conf");
   // It takes the path from the folder of the file that includes another one.
   const deployed = JSON.stringify(relative(folder, join(DEPLOY, "nats.conf")));
-  writeFileSync(config, `include ${deployed}\nno_auth_user: razonete\n`);
+  const secure =
+    tls === undefined
+      ? ""
+      : `tls { cert_file: ${JSON.stringify(tls.cert)}, key_file: ${JSON.stringify(tls.key)} }\n`;
+  writeFileSync(config, `include ${deployed}\nno_auth_user: razonete\n${secure}`);
   const settings = (port: number): readonly string[] => [
     "NATS_HOST=127.0.0.1",
     `NATS_PORT=${port}`,

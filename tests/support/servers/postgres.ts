@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
+import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
 import { ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
@@ -28,18 +29,29 @@ let databases = 0;
  * A PostgreSQL of its own.
  *
  * @param durable with fsync: only where a test is about it
+ * @param tls it takes connections with TLS, too
  */
-export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  durable = false,
+  tls = null as CertificateFiles | null,
+} = {}): Promise<PostgresServer> {
   const program = pathOf("postgres");
   const folder = temporaryFolder("postgres").path;
   const data = join(folder, "data");
   cpSync(emptyCluster(), data, { recursive: true });
+  if (tls !== null) {
+    cpSync(tls.cert, join(folder, "tls.pem"));
+    cpSync(tls.key, join(folder, "tls.key"));
+  }
   const asOwner = giveAway(folder);
   const settings = {
     listen_addresses: "127.0.0.1",
     unix_socket_directories: folder,
     // By default it is on. Said here, it could not be changed while the server runs.
     ...(durable ? {} : { fsync: "off" }),
+    ...(tls === null
+      ? {}
+      : { ssl: "on", ssl_cert_file: join(folder, "tls.pem"), ssl_key_file: join(folder, "tls.key") }),
     shared_buffers: "16MB",
     max_connections: "50",
     log_min_messages: "fatal",
