@@ -251,7 +251,7 @@ export interface paths {
     };
     /**
      * Read the trial balance
-     * @description For each unit all balances and what the outside holds, together 0. Up to a second behind.
+     * @description For each unit all balances and what the outside holds, together 0. Up to a second behind. Only for keys of every account.
      */
     readonly get: operations["readLedger"];
     readonly put?: never;
@@ -727,8 +727,8 @@ export interface components {
       readonly amount: number;
       /** @description After it. */
       readonly balance: number;
-      /** @description The id of an account, or `@world`, the outside. */
-      readonly counterparty: string;
+      /** @description The other side. `null`: an account that the access key is not for. */
+      readonly counterparty: string | null;
       /** @description The id of a transaction. */
       readonly transaction: string;
       readonly description: string | null;
@@ -814,7 +814,7 @@ export interface operations {
         readonly state?: "open" | "frozen" | "closed";
         /** @description must be a text of 1 to 100 characters, without U+0000 and lone surrogates */
         readonly name?: string;
-        /** @description Parameters of the names `metadata.<name>`: accounts that have each of these texts. Together they must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all. */
+        /** @description Parameters of the names `metadata.<name>`, such as `metadata.plan=pro`: accounts that have each of these texts. Together they must be a flat object of at most 20 texts, with names of 1 to 40 and texts of up to 200 characters, 1024 bytes in all. */
         readonly metadata?: {
           readonly [key: string]: string;
         };

@@ -5,13 +5,19 @@ import type { EndedRequests } from "./ended-requests.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 /** @param key the access key that the request came with; `ANYBODY` where the server is open */
-export type Handler = (request: RoutedRequest, key: AccessKey) => Promise<Response> | Response;
+export type Handler = (
+  context: RouteContext,
+  request: RoutedRequest,
+  key: AccessKey,
+) => Promise<Response> | Response;
 
 export type Method = "GET" | "POST" | "PATCH";
 
 /** What a method of a path needs, and what answers it. */
 export interface Route {
   readonly needs: Needs;
+  /** Whoever asks whether the server is alive is not counted. */
+  readonly isHealth?: true;
   readonly handle: Handler;
 }
 

@@ -9,8 +9,8 @@ import { EndedRequests } from "./ended-requests.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import type { Route, RoutedRequest } from "./route.ts";
-import { routesOf } from "./routes.ts";
+import type { Route, RouteContext, RoutedRequest } from "./route.ts";
+import { ROUTES } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
 export type HttpAddress = TcpAddress | { readonly socket: string };
@@ -87,8 +87,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   });
   const routes: Record<string, BunHandler> = {};
   const context = { ledger, readiness, ended, requestIdHeader: options.requestIdHeader };
-  for (const [path, methods] of Object.entries(routesOf(context))) {
-    routes[path] = dispatch(new Map(Object.entries(methods)), admission, ended, options.onDefect);
+  for (const [path, methods] of Object.entries(ROUTES)) {
+    routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }
   const { certificate = null } = options;
   const listeners = new Listeners(
@@ -250,8 +250,8 @@ function isLoopback(server: object): boolean {
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
 function dispatch(
   methods: ReadonlyMap<string, Route>,
+  context: RouteContext,
   admission: Admission,
-  ended: EndedRequests,
   onDefect: (message: string) => void,
 ): BunHandler {
   const allow = [...methods.keys()]
@@ -263,18 +263,17 @@ function dispatch(
     headers: { allow },
   };
   return async (request: RoutedRequest) => {
-    ended.addStarted();
+    context.ended.addStarted();
     // Bun itself omits the body of an answer to HEAD.
     const route = methods.get(request.method === "HEAD" ? "GET" : request.method);
     if (route === undefined) return toResponse(admission.refusalOfAddress(request) ?? refused);
     try {
-      // Whoever asks whether it is alive is neither counted nor asked for a key.
-      if (route.needs === null) return await route.handle(request, NOBODY);
-      const tooMany = admission.refusalOfAddress(request);
+      const tooMany = route.isHealth === true ? null : admission.refusalOfAddress(request);
       if (tooMany !== null) return toResponse(tooMany);
+      if (route.needs === null) return await route.handle(context, request, NOBODY);
       const admitted = admission.admit(request, route.needs);
       if (!admitted.ok) return toResponse(admitted.problem);
-      return await route.handle(request, admitted.value);
+      return await route.handle(context, request, admitted.value);
     } catch (error) {
       if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
       report(error, onDefect);

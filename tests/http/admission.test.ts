@@ -164,6 +164,8 @@ describe("limits", () => {
     await expectTooMany(elsewhere.refused[0], '"address";q=20;w=1', "1");
     const wrongMethod = await flood(60, () => server.client.send("PUT", PATH));
     await expectTooMany(wrongMethod.refused[0], '"address";q=20;w=1', "1");
+    const document = await flood(60, () => get(null, "/openapi.json"));
+    await expectTooMany(document.refused[0], '"address";q=20;w=1', "1");
     for (const path of ["/livez", "/readyz"])
       expect((await flood(60, () => get(null, path))).refused).toEqual([]);
     await Bun.sleep(200);

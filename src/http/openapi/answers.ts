@@ -95,7 +95,9 @@ const entry = z.object({
   seq: integer.min(1),
   amount: integer.meta(told("Less than 0: it went out.")),
   balance: integer.meta(told("After it.")),
-  counterparty: party,
+  counterparty: party
+    .nullable()
+    .meta(told("The other side. `null`: an account that the access key is not for.")),
   transaction: transactionId,
   description: details.description,
   reference: details.reference,

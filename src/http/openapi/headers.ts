@@ -54,19 +54,26 @@ export const HEADERS = {
     example: "no-store",
   },
   "WWW-Authenticate": {
-    description: "That an access key is asked for, as RFC 6750 has it.",
-    schema: text,
-    example: 'Bearer realm="razonete"',
+    description:
+      "That an access key is asked for, and what was wrong with the one that came, as RFC 6750 has it.",
+    schema: { type: "string", pattern: "^Bearer" },
+    example: 'Bearer error="invalid_token"',
+    required: true,
   },
   RateLimit: {
-    description: "What is left of the limit, and in how many seconds it is whole again.",
+    description:
+      "What is left of the limit, and in how many seconds it is whole again. In front of a cluster other answers may have it, too.",
     schema: text,
     example: '"key";r=0;t=1',
+    required: true,
   },
   "RateLimit-Policy": {
-    description: "The limit: how many requests in how many seconds.",
+    description:
+      'The limit that `RateLimit` is about: how many requests in how many seconds, of one access key (`"key"`), of one ' +
+      'address (`"address"`), or with a wrong key from one address (`"wrong-keys"`).',
     schema: text,
     example: '"key";q=500;w=1',
+    required: true,
   },
 } as const satisfies Readonly<Record<string, JsonSchema>>;
 
@@ -77,6 +84,6 @@ export const HEADERS_OF_PROBLEMS: Readonly<Record<number, readonly HeaderName[]>
   401: ["WWW-Authenticate"],
   403: ["WWW-Authenticate"],
   405: ["Allow"],
-  429: ["Retry-After", "RateLimit", "RateLimit-Policy", "Cache-Control"],
+  429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
   503: ["Retry-After", "Cache-Control"],
 };

@@ -1,11 +1,13 @@
+import type { Needs } from "../../access/needs.ts";
+import { CONTEST_ROUTES } from "../contest-routes.ts";
 import type { JsonSchema } from "../v1/documented.ts";
 import { id as anyId } from "../v1/fields.ts";
+import { V1_ROUTES } from "../v1/routes.ts";
 import { type Example, EXAMPLES } from "./examples.ts";
 import { HEADERS_OF_PROBLEMS, type HeaderName, IDEMPOTENCY_KEY } from "./headers.ts";
 import { type DocumentedOperation, type OperationId, PROBLEMS_OF_KIND } from "./operations.ts";
 import { ALL_PROBLEMS, anyProblem, type DocumentedProblem } from "./problem-schemas.ts";
 import { queryParameters } from "./parameters.ts";
-import { SCOPES_OF } from "./scopes.ts";
 import { type NamedSchemas, reference, toJsonSchema } from "./to-json-schema.ts";
 
 /** One operation, as OpenAPI describes it. */
@@ -15,7 +17,6 @@ export function operationObject(
   named: NamedSchemas,
 ): JsonSchema {
   const { tag, summary, description, query, body } = operation;
-  const scopes = SCOPES_OF[id];
   const parameters = [
     ...(operation.of === undefined ? [] : [pathParameter(operation.of, named)]),
     ...(query === undefined ? [] : queryParameters(query, named)),
@@ -26,11 +27,28 @@ export function operationObject(
     tags: [tag],
     summary,
     ...(description === undefined ? {} : { description }),
-    security: scopes === null ? [] : [{ accessKey: scopes }],
+    security: securityOf(needsOf(operation)),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: requestBody(id, body) }),
     responses: { ...successes(id, operation), ...problems(id, operation) },
   };
+}
+
+const ROUTES_WITH_KEYS = { ...CONTEST_ROUTES, ...V1_ROUTES };
+
+function needsOf({ kind, path, method }: DocumentedOperation): Needs {
+  if (kind === "server") return null;
+  const methods = ROUTES_WITH_KEYS[path.replaceAll(/\{(\w+)\}/g, ":$1")];
+  const route = Object.entries(methods ?? {}).find(([name]) => name.toLowerCase() === method)?.[1];
+  if (route === undefined) throw new Error(`there is no route ${method} ${path}`);
+  return route.needs;
+}
+
+/** One of these has to be met, each with all that it names. */
+function securityOf(needs: Needs): JsonSchema[] {
+  if (needs === null) return [];
+  const { all, any } = needs;
+  return any === undefined ? [{ accessKey: all }] : any.map((scope) => ({ accessKey: [...all, scope] }));
 }
 
 /** What is answered where no operation is meant. */
@@ -87,10 +105,7 @@ function successes(id: OperationId, { answers }: DocumentedOperation): Record<st
 }
 
 function problems(id: OperationId, { kind, problems: own }: DocumentedOperation): Record<string, JsonSchema> {
-  const isOpen = SCOPES_OF[id] === null;
-  const names = [...new Set([...PROBLEMS_OF_KIND[kind], ...own])].filter(
-    (name) => !(isOpen && ALL_PROBLEMS[name].status === 401),
-  );
+  const names = [...new Set([...PROBLEMS_OF_KIND[kind], ...own])];
   const byStatus = Map.groupBy(names, (name) => ALL_PROBLEMS[name].status);
   const responses = [...byStatus].map(([status, ofStatus]) => {
     const isDecided = kind === "command" && [404, 409, 422].includes(status);

@@ -274,7 +274,8 @@ export const OPERATIONS = {
     path: "/v1/ledger",
     tag: "Reading",
     summary: "Read the trial balance",
-    description: "For each unit all balances and what the outside holds, together 0. Up to a second behind.",
+    description:
+      "For each unit all balances and what the outside holds, together 0. Up to a second behind. Only for keys of every account.",
     answers: [{ status: 200, description: "The trial balance.", schema: "Ledger" }],
     problems: [],
     kind: "read",

@@ -1,15 +1,14 @@
+import { SCOPES } from "../../access/scope.ts";
 import type { JsonSchema } from "../v1/documented.ts";
 import { PROBLEMS } from "../problems.ts";
-import { ACCESS_PROBLEMS } from "./access-problems.ts";
 import { reference } from "./to-json-schema.ts";
 
 /** What HAProxy answers by itself, where there is one: the files in deploy/haproxy. */
 const BALANCER_PROBLEMS = {
   "malformed-request": { status: 400, title: "The request is not HTTP" },
-  "request-timeout": { status: 408, title: "The request came too slowly" },
 } as const;
 
-export const ALL_PROBLEMS = { ...BALANCER_PROBLEMS, ...PROBLEMS, ...ACCESS_PROBLEMS } as const;
+export const ALL_PROBLEMS = { ...BALANCER_PROBLEMS, ...PROBLEMS } as const;
 
 export type DocumentedProblem = keyof typeof ALL_PROBLEMS;
 
@@ -28,13 +27,13 @@ const PLACE: Members["properties"] = {
     description:
       "The place of the posting or condition, from 0; in an answer to a whole batch that of the command.",
   },
-  posting: { ...place, description: "Of an atomic batch: the place of the posting in the command." },
+  posting: { ...place, description: "Of a batch: the place of the posting in the command." },
 };
 const CONDITION: Members["properties"] = {
-  condition: { ...place, description: "Of an atomic batch: the place of the condition in the command." },
+  condition: { ...place, description: "Of a batch: the place of the condition in the command." },
 };
 const INDEX: Members["properties"] = {
-  index: { ...place, description: "Of an atomic batch: the place of the command, from 0." },
+  index: { ...place, description: "Of a batch: the place of the command, from 0." },
 };
 const NOTHING: Members = { properties: {} };
 const REFUSAL: Members = { properties: PLACE };
@@ -126,8 +125,8 @@ const MEMBERS: Readonly<Record<DocumentedProblem, Members>> = {
   "key-invalid": NOTHING,
   "scope-missing": {
     properties: {
-      scope: { type: "string", description: "The scope that is missing." },
-      account: { type: "string", description: "The account that the key is not for." },
+      scope: { enum: SCOPES, description: "The scope that is missing, if it is one." },
+      index: { ...place, description: "Of a batch: the first command for which it is missing, from 0." },
     },
   },
   "too-many-requests": NOTHING,
