@@ -28,6 +28,9 @@ interface Known {
 
 const EVERYTHING = { ok: true, value: ANYBODY } as const;
 
+/** Tells a balancer how many requests a second a key may send. HAProxy takes it out, see deploy/haproxy/haproxy.cfg. */
+const KEY_RATE = "razonete-key-rate";
+
 /** As RFC 6750 has it; the scheme's case does not matter. */
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 
@@ -44,17 +47,27 @@ export class Admission {
   readonly #keys: AccessKeys;
   readonly #limits: Limits | null;
   readonly #addressOf: (request: Request) => string | null;
+  readonly #tellsRates: boolean;
   readonly #known = new Map<string, Known>();
   readonly #perKey = new TokenBuckets(1, bounds.limited_keys_max);
   readonly #perAddress = new TokenBuckets(1, bounds.limited_addresses_max);
   readonly #wrong = new TokenBuckets(bounds.wrong_keys_seconds, bounds.limited_addresses_max);
   #addressRate = 0;
 
-  /** @param addressOf `null`: it has none, as behind a unix socket */
-  constructor(keys: AccessKeys, limits: Limits | null, addressOf: (request: Request) => string | null) {
+  /**
+   * @param addressOf `null`: it has none, as behind a unix socket
+   * @param tellsRates to a balancer, which looks after them
+   */
+  constructor(
+    keys: AccessKeys,
+    limits: Limits | null,
+    addressOf: (request: Request) => string | null,
+    tellsRates = false,
+  ) {
     this.#keys = keys;
     this.#limits = limits;
     this.#addressOf = addressOf;
+    this.#tellsRates = tellsRates;
   }
 
   /** To be called as soon as the server knows it. */
@@ -85,10 +98,21 @@ export class Admission {
       if (wait > 0) return { ok: false, problem: tooManyRequests("key", key.rate, 1, wait) };
     }
     const missing = missingScope(key, needs);
-    if (missing !== null) return { ok: false, problem: scopeMissing(missing) };
+    if (missing !== null) return this.#refuse(key, scopeMissing(missing));
     if (needs.everyAccount === true && key.accounts !== "")
-      return { ok: false, problem: forEveryAccount(key.accounts) };
+      return this.#refuse(key, forEveryAccount(key.accounts));
     return admitted;
+  }
+
+  /** An answer to a request that was let in, for who counts the key's requests in front of this server. */
+  answered({ rate }: AccessKey, answer: Response): Response {
+    if (rate !== null && this.#tellsRates) answer.headers.set(KEY_RATE, String(rate));
+    return answer;
+  }
+
+  #refuse({ rate }: AccessKey, problem: Problem): Parsed<AccessKey> {
+    if (rate === null || !this.#tellsRates) return { ok: false, problem };
+    return { ok: false, problem: { ...problem, headers: { ...problem.headers, [KEY_RATE]: String(rate) } } };
   }
 
   #find(header: string, request: Request): Parsed<AccessKey> {

@@ -28,7 +28,8 @@ export interface HttpOptions {
   readonly address: HttpAddress;
   /**
    * The header in which a trusted balancer writes an id for each request. When the balancer sends a request again, it
-   * writes the same id. Nobody else may be able to set this header.
+   * writes the same id. Nobody else may be able to set this header. Without `limits`, answers tell the balancer the rate of
+   * a key that has one of its own, in the header Razonete-Key-Rate.
    */
   readonly requestIdHeader?: string;
   /** Clients have to speak TLS, 1.2 or later. Only for a host and a port. */
@@ -82,11 +83,15 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
-  const admission = new Admission(access, options.limits ?? null, (request) => {
-    return listeners.current.requestIP(request)?.address ?? null;
-  });
+  const { limits = null, requestIdHeader } = options;
+  const admission = new Admission(
+    access,
+    limits,
+    (request) => listeners.current.requestIP(request)?.address ?? null,
+    limits === null && requestIdHeader !== undefined,
+  );
   const routes: Record<string, BunHandler> = {};
-  const context = { ledger, readiness, ended, requestIdHeader: options.requestIdHeader };
+  const context = { ledger, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }
@@ -273,7 +278,7 @@ function dispatch(
       if (route.needs === null) return await route.handle(context, request, NOBODY);
       const admitted = admission.admit(request, route.needs);
       if (!admitted.ok) return toResponse(admitted.problem);
-      return await route.handle(context, request, admitted.value);
+      return admission.answered(admitted.value, await route.handle(context, request, admitted.value));
     } catch (error) {
       if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
       report(error, onDefect);

@@ -190,6 +190,25 @@ describe("limits", () => {
     expect((await flood(30, () => get(`Bearer ${TOKEN}`))).refused).toEqual([]);
   });
 
+  test("of a key: behind a balancer, which looks after it, the balancer is told, also where the key may not do it", async () => {
+    await start(null);
+    const slow = keys.add("slow", ["accounts:read"], { rate: 5 });
+    const told = async (token: string, path: string): Promise<[number, string | null]> => {
+      // What only a balancer sees is not in the document, to which the client of these tests holds all answers.
+      const reply = await fetch(server.url + path, { headers: { authorization: `Bearer ${token}` } });
+      await reply.text();
+      return [reply.status, reply.headers.get("razonete-key-rate")];
+    };
+    for (let index = 0; index < 20; index += 1) expect(await told(slow, PATH)).toEqual([200, "5"]);
+    expect(await told(slow, "/v1/accounts/nobody")).toEqual([404, "5"]);
+    expect(await told(slow, "/v1/ledger")).toEqual([403, "5"]);
+    expect(await told(TOKEN, PATH)).toEqual([200, null]);
+    expect(await told("wrong", PATH)).toEqual([401, null]);
+    await server[Symbol.asyncDispose]();
+    await start({ perAddress: null });
+    expect(await told(slow, PATH)).toEqual([200, null]);
+  });
+
   test("of wrong keys: one that was revoked counts as any other", async () => {
     await start({ perAddress: null });
     keys.add("former", ["accounts:read"]);
