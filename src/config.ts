@@ -267,7 +267,11 @@ export interface ApiConfig extends ServerUrls {
   readonly outboxBatchesMax: number;
   /** The header with a trusted balancer's request id; `undefined` if there is no such balancer. */
   readonly requestIdHeader: string | undefined;
+  /** The one with the client's address, where such a balancer sets it. */
+  readonly clientAddressHeader: string | undefined;
 }
+
+const headerName = z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header");
 
 const apiSettings = z.object({
   ...servers,
@@ -278,7 +282,8 @@ const apiSettings = z.object({
   OPEN: open,
   DURABILITY: durability,
   OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
-  REQUEST_ID_HEADER: z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header"),
+  REQUEST_ID_HEADER: headerName,
+  CLIENT_ADDRESS_HEADER: headerName,
 });
 
 /** @throws StartError that names every setting that is wrong */
@@ -297,6 +302,7 @@ export function readApiConfig(
     DURABILITY: setting(environment, "DURABILITY", "strict"),
     OUTBOX_BATCHES_MAX: setting(environment, "OUTBOX_BATCHES_MAX", "100000"),
     REQUEST_ID_HEADER: setting(environment, "REQUEST_ID_HEADER"),
+    CLIENT_ADDRESS_HEADER: setting(environment, "CLIENT_ADDRESS_HEADER"),
   };
   const settings = parse(apiSettings, given);
   const { HOST, PORT, SOCKET: socket } = settings;
@@ -309,6 +315,7 @@ export function readApiConfig(
     durable: settings.DURABILITY === "strict",
     outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,
     requestIdHeader: settings.REQUEST_ID_HEADER || undefined,
+    clientAddressHeader: settings.CLIENT_ADDRESS_HEADER || undefined,
   };
 }
 

@@ -33,6 +33,8 @@ export function apiCommand(): Command {
         "  SOCKET              the path of a unix socket",
         "  REQUEST_ID_HEADER   the header in which the balancer, and nobody else, stamps an id on each request;",
         "                      needed where it sends a request again when an API died",
+        "  CLIENT_ADDRESS_HEADER  the header in which that balancer, and nobody else, writes the client's address: who sends",
+        "                      many wrong access keys from one is slowed down",
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
@@ -45,7 +47,8 @@ export function apiCommand(): Command {
 async function serveApi(config: ApiConfig): Promise<void> {
   requireOpenFiles(bounds.open_files_min);
   await requireTrusted(config);
-  const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax, requestIdHeader } = config;
+  const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
+  const { requestIdHeader, clientAddressHeader } = config;
   const books = new Books({
     url,
     name: "razonete api",
@@ -74,8 +77,13 @@ async function serveApi(config: ApiConfig): Promise<void> {
   try {
     // Without PostgreSQL it starts all the same, and answers nothing until it knows the keys.
     await keys?.lookOrReport();
-    const common = { address: config.address, onDefect: warn, access: keys ?? OPEN };
-    server = startHttpServer(ledger, requestIdHeader === undefined ? common : { ...common, requestIdHeader });
+    server = startHttpServer(ledger, {
+      address: config.address,
+      onDefect: warn,
+      access: keys ?? OPEN,
+      ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
+      ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
+    });
     const create = `razonete keys create ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {

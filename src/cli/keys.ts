@@ -7,6 +7,7 @@ import type { AccessKeyStore, KeptKey } from "../access/kept-key.ts";
 import { SCOPES } from "../access/scope.ts";
 import { hashOf, newToken } from "../access/token.ts";
 import { StartError } from "../errors.ts";
+import { requireTrusted } from "../tls/require-trusted.ts";
 import {
   chooseLedgerTarget,
   fileTarget,
@@ -115,6 +116,7 @@ async function withStore(
 ): Promise<void> {
   // Keys may be made before the ledger: else one that other machines reach would have to begin without.
   const target = chooseLedgerTarget(flags) ?? fileTarget();
+  if (target.type === "cluster") await requireTrusted({ databaseUrl: target.servers.databaseUrl });
   const store = storeOf(target);
   try {
     await action(store, target.where);

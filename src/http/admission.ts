@@ -55,7 +55,7 @@ export class Admission {
   #addressRate = 0;
 
   /**
-   * @param addressOf `null`: it has none, as behind a unix socket
+   * @param addressOf `null`: it is not known, so that wrong keys are not counted by it
    * @param tellsRates to a balancer, which looks after them
    */
   constructor(
@@ -81,7 +81,7 @@ export class Admission {
   refusalOfAddress(request: Request): Problem | null {
     const rate = this.#addressRate;
     if (rate === 0) return null;
-    const wait = this.#perAddress.take(this.#networkOf(request), rate);
+    const wait = this.#perAddress.take(networkOf(this.#addressOf(request) ?? ""), rate);
     return wait === 0 ? null : tooManyRequests("address", rate, 1, wait);
   }
 
@@ -119,7 +119,8 @@ export class Admission {
     const known = this.#known.get(header);
     const now = performance.now();
     if (known !== undefined && now - known.at < bounds.access_key_known_milliseconds) return known.admitted;
-    const network = this.#limits === null ? null : this.#networkOf(request);
+    const address = this.#addressOf(request);
+    const network = address === null ? null : networkOf(address);
     const count = bounds.wrong_keys_per_address;
     if (known === undefined && network !== null) {
       const wait = this.#wrong.wait(network, count);
@@ -148,9 +149,5 @@ export class Admission {
     }
     this.#known.set(header, { admitted, at });
     return admitted;
-  }
-
-  #networkOf(request: Request): string {
-    return networkOf(this.#addressOf(request) ?? "");
   }
 }

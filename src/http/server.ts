@@ -32,6 +32,8 @@ export interface HttpOptions {
    * a key that has one of its own, in the header Razonete-Key-Rate.
    */
   readonly requestIdHeader?: string;
+  /** The header in which that balancer writes a client's address; default: it does not, and wrong keys are not counted. */
+  readonly clientAddressHeader?: string;
   /** Clients have to speak TLS, 1.2 or later. Only for a host and a port. */
   readonly certificate?: TlsCertificate;
   /** Default: it is open. */
@@ -83,11 +85,14 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
-  const { limits = null, requestIdHeader } = options;
+  const { limits = null, requestIdHeader, clientAddressHeader } = options;
   const admission = new Admission(
     access,
     limits,
-    (request) => listeners.current.requestIP(request)?.address ?? null,
+    (request) => {
+      if (clientAddressHeader !== undefined) return request.headers.get(clientAddressHeader);
+      return limits === null ? null : (listeners.current.requestIP(request)?.address ?? null);
+    },
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};

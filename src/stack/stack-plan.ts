@@ -20,6 +20,9 @@ export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 /** The header in which HAProxy passes the id of a request to the APIs. */
 export const REQUEST_ID_HEADER = "Razonete-Request-Id";
 
+/** The header in which HAProxy passes the client's address to the APIs. */
+const CLIENT_ADDRESS_HEADER = "Razonete-Client-Address";
+
 /**
  * How long a stopping API answers 503 on /readyz before it stops. Even on a busy machine, this is longer than HAProxy
  * needs to notice it, which is two checks 200 ms apart.
@@ -292,7 +295,8 @@ function planApi(
   own: OwnCommands,
   environment: Readonly<Record<string, string>>,
 ): { readonly plan: ProcessPlan; readonly address: string } {
-  const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), REQUEST_ID_HEADER };
+  const headers = { REQUEST_ID_HEADER, CLIENT_ADDRESS_HEADER };
+  const common = { ...environment, DRAIN_MS: String(DRAIN_MILLISECONDS), ...headers };
   const socket = join(folder.run, `${name}.sock`);
   const base = { name, kind: "api", command: own.api } as const;
   if (!isSocketPath(socket)) {

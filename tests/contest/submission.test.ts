@@ -109,7 +109,8 @@ test("runs our own commands, in the one image of the repository; the writer does
 });
 
 test("sets what the root's docker-compose.yml sets, but for where an API listens, TLS and limits", () => {
-  const left = /^(SOCKET|HOST|PORT|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
+  const left =
+    /^(SOCKET|HOST|PORT|CLIENT_ADDRESS_HEADER|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
   const names = (of: Readonly<Record<string, string>>): string[] =>
     Object.keys(of)
       .filter((name) => !left.test(name))

@@ -220,6 +220,21 @@ describe("limits", () => {
     await problem(await get("Bearer former-token"), 429, "too-many-requests");
   });
 
+  test("of wrong keys: behind a balancer by the address that it tells, and by none where it does not", async () => {
+    server = await MemoryServer.start({ access: keys, clientAddressHeader: "x-client" });
+    const from = (address: string | null, token = "wrong") => {
+      const client = address === null ? {} : { "x-client": address };
+      return server.client.get(PATH, { headers: { authorization: `Bearer ${token}`, ...client } });
+    };
+    for (let index = 0; index < bounds.wrong_keys_per_address; index += 1)
+      await problem(await from("2001:db8::1"), 401, "key-invalid");
+    await problem(await from("2001:db8::2"), 429, "too-many-requests");
+    await problem(await from("2001:db8::2", keys.add("late", ["accounts:read"])), 429, "too-many-requests");
+    await problem(await from("192.0.2.1"), 401, "key-invalid");
+    for (let index = 0; index < bounds.wrong_keys_per_address + 2; index += 1)
+      await problem(await from(null), 401, "key-invalid");
+  });
+
   test("of wrong keys: after some, none is looked at that was not let in before, right or wrong", async () => {
     await start({ perAddress: null });
     await json(await get(`Bearer ${TOKEN}`), 200);

@@ -159,7 +159,7 @@ test("hands our own processes the same settings, but for where an API listens", 
   expect(serviceOf("haproxy").ports).toEqual(["127.0.0.1:${RAZONETE_PORT:-9999}:9999"]);
   expect(serviceOf("api-1").environment["OPEN"]).toBe("${RAZONETE_OPEN:-until-keys}");
   const [api] = plan.apis;
-  for (const name of ["DRAIN_MS", "REQUEST_ID_HEADER"]) {
+  for (const name of ["DRAIN_MS", "REQUEST_ID_HEADER", "CLIENT_ADDRESS_HEADER"]) {
     expect(serviceOf("api-1").environment[name]).toBe(api?.environment[name] ?? "");
   }
 });

@@ -30,7 +30,8 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
       port: 0,
       fetch: ({ headers }) => {
         const isOwn = headers.get("authorization")?.endsWith("own-rate");
-        return new Response("{}", isOwn ? { headers: { "Razonete-Key-Rate": String(OWN_RATE) } } : {});
+        const body = JSON.stringify({ client: headers.get("razonete-client-address") });
+        return new Response(body, isOwn ? { headers: { "Razonete-Key-Rate": String(OWN_RATE) } } : {});
       },
     });
   });
@@ -116,6 +117,17 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
     expect((await many(port, 50, { authorization: "Bearer a" })).every(({ status }) => status === 200)).toBe(
       true,
     );
+  });
+
+  test("by address: an API is told the client's, whatever the client writes; without such limits it is not", async () => {
+    const written = { "Razonete-Client-Address": "192.0.2.1" };
+    const told = async (environment: Readonly<Record<string, string>>): Promise<unknown> => {
+      const port = await limited({ HAPROXY_KEY_LIMITS: "yes", ...environment });
+      return JSON.parse((await ask(port, written, "127.0.0.2")).body);
+    };
+    expect(await told({ HAPROXY_ADDRESS_CONNECTIONS: "100" })).toEqual({ client: "127.0.0.2" });
+    expect(await told({ HAPROXY_ADDRESS_RATE: "100" })).toEqual({ client: "127.0.0.2" });
+    expect(await told({})).toEqual({ client: null });
   });
 
   test("by address: one that asks too often is refused, others are answered", async () => {

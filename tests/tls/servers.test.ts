@@ -18,7 +18,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
-const programs = ["init", "api", "writer", "audit", "restore", "rebuild"] as const;
+const programs = ["init", "api", "writer", "audit", "restore", "rebuild", "keys list"] as const;
 
 describe.skipIf(serversMissing !== null)("TLS with the cluster's servers", () => {
   const folder = temporaryFolder("tls");
@@ -84,6 +84,7 @@ describe.skipIf(serversMissing !== null)("TLS with the cluster's servers", () =>
         const { data } = Object(await (await fetch(`${url}/v1/accounts?unit=TOKENS`)).json());
         return data.length === 1;
       });
+      expect(await toTheEnd("keys list", environment)).toMatchObject({ code: 0 });
       expect(await toTheEnd("audit", environment)).toMatchObject({ code: 0 });
       expect(await toTheEnd("restore", environment, "--dry-run")).toMatchObject({ code: 0 });
       expect(await toTheEnd("rebuild", environment, "--dry-run")).toMatchObject({ code: 0 });
@@ -93,8 +94,8 @@ describe.skipIf(serversMissing !== null)("TLS with the cluster's servers", () =>
   });
 
   describe.each(programs)("razonete %s", (program) => {
-    // Only the books are the rebuild's. Each server in turn is the wrong one, the others are as they should be.
-    const wrong = program === "rebuild" ? (["DATABASE_URL"] as const) : servers(program);
+    // Each server in turn is the wrong one, the others are as they should be.
+    const wrong = servers(program);
 
     test("refuses a server whose certificate is from another CA, and says what to do", async () => {
       await all(wrong, async (name) => {
@@ -190,6 +191,7 @@ async function all<Item>(items: readonly Item[], check: (item: Item) => Promise<
 }
 
 function servers(program: string): readonly (typeof ALL)[number][] {
+  if (program === "rebuild" || program === "keys list") return ["DATABASE_URL"];
   return program === "init" ? ["DATABASE_URL", "REDIS_URL"] : ALL;
 }
 
@@ -202,7 +204,7 @@ function trusting(urls: Urls, file: string): Urls {
 }
 
 function start(program: string, environment: Readonly<Record<string, string>>, ...flags: readonly string[]) {
-  return Bun.spawn([...SOURCE_PROGRAM, program, ...flags], {
+  return Bun.spawn([...SOURCE_PROGRAM, ...program.split(" "), ...flags], {
     env: { PATH: process.env["PATH"] ?? "", ...environment },
     stdin: "ignore",
     stdout: "pipe",

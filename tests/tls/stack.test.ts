@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { bounds } from "../../src/bounds.ts";
+import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -94,6 +96,36 @@ describe.skipIf(serversMissing !== null)("razonete stack with TLS", () => {
     const { code, output } = await stackToTheEnd({ data: join(other.path, "data"), real: true, flags });
     expect(output).toMatch(/^razonete: the key in \S+ is not that of the certificate in \S+: [^\n]+\.\n$/);
     expect(code).toBe(1);
+  });
+});
+
+describe.skipIf(serversMissing !== null)("razonete stack and access keys", () => {
+  test("one with a rate of its own is let through at that rate, and who tries wrong ones is slowed down", async () => {
+    using folder = temporaryFolder("stack-keys");
+    const data = join(folder.path, "data");
+    await using stack = await startStack({ data, real: true });
+    const flags = ["--name", "slow", "--scopes", "accounts:read", "--rate", "5", "--json"];
+    const { stdout } = Bun.spawnSync([...SOURCE_PROGRAM, "keys", "create", "--stack", data, ...flags]);
+    const { key }: { key: string } = JSON.parse(stdout.toString());
+    const ask = async (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${stack.url}/v1/accounts/1`, { headers });
+      await answer.text();
+      return { status: answer.status, told: answer.headers, policy: answer.headers.get("ratelimit-policy") };
+    };
+    await eventually("wrong keys are refused", async () => (await ask("wrong")).status === 401);
+    expect((await ask(key)).told.get("razonete-key-rate")).toBeNull();
+    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(key)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(20);
+    expect(new Set(answers.map(({ policy }) => policy))).toEqual(new Set(['"key";q=5;w=1']));
+
+    const tried = await Promise.all(Array.from({ length: 30 }, (_, index) => ask(`wrong-${index}`)));
+    const policy = `"wrong-keys";q=${bounds.wrong_keys_per_address};w=${bounds.wrong_keys_seconds}`;
+    const slowed = tried.filter(({ status }) => status === 429);
+    expect(slowed.length).toBeGreaterThan(10);
+    expect(new Set(slowed.map((one) => one.policy))).toEqual(new Set([policy]));
+    await eventually("the right one goes on", async () => (await ask(key)).status === 200);
   });
 });
 
