@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
-import { startHttpServer } from "../../src/http/server.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { startHttpServer } from "../../../src/http/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { accessSuite } from "./access-suite.ts";
-import { MemoryServer } from "./support/memory-server.ts";
+import { MemoryServer } from "../support/memory-server.ts";
 
 accessSuite("a ledger in memory", async (access) => {
   const server = await MemoryServer.start({ access });

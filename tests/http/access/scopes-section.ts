@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { SCOPES, type Scope } from "../../src/access/scope.ts";
-import { docsRoutes } from "../../src/http/docs/routes.ts";
-import { ROUTES } from "../../src/http/routes.ts";
+import { SCOPES, type Scope } from "../../../src/access/scope.ts";
+import { docsRoutes } from "../../../src/http/docs/routes.ts";
+import { ROUTES } from "../../../src/http/routes.ts";
 import type { Keyed } from "./access-suite.ts";
-import { credit, json, problem } from "./support/client.ts";
+import { credit, json, problem } from "../support/client.ts";
 
 /** Every route by its methods, with the scopes that it needs; `null`: no key. Of a list in a list, any is enough. */
 const NEEDS: Readonly<Record<string, readonly (Scope | readonly Scope[])[] | null>> = {

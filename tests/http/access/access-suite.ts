@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import type { AccessKeys } from "../../src/access/access-keys.ts";
+import type { AccessKeys } from "../../../src/access/access-keys.ts";
 import { boundKeysSection } from "./bound-keys-section.ts";
 import { scopesSection } from "./scopes-section.ts";
-import { Client } from "./support/client.ts";
-import { TestKeys } from "./support/test-keys.ts";
+import { Client } from "../support/client.ts";
+import { TestKeys } from "../support/test-keys.ts";
 
 export interface KeyedServer {
   readonly url: string;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { bounds } from "../../src/bounds.ts";
-import { RawConnection } from "../support/raw-connection.ts";
-import { Client, credit, json, problem } from "./support/client.ts";
-import { MemoryServer } from "./support/memory-server.ts";
-import { TestKeys } from "./support/test-keys.ts";
+import { bounds } from "../../../src/bounds.ts";
+import { RawConnection } from "../../support/raw-connection.ts";
+import { Client, credit, json, problem } from "../support/client.ts";
+import { MemoryServer } from "../support/memory-server.ts";
+import { TestKeys } from "../support/test-keys.ts";
 
 const keys = new TestKeys();
 const TOKEN = keys.add("shop", ["accounts:read", "transactions:write", "world:write"]);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { SCOPES } from "../../src/access/scope.ts";
+import { SCOPES } from "../../../src/access/scope.ts";
 import type { Keyed } from "./access-suite.ts";
 import {
   type AccountBody,
@@ -10,7 +10,7 @@ import {
   type ListBody,
   nextOf,
   problem,
-} from "./support/client.ts";
+} from "../support/client.ts";
 
 const ALL = SCOPES.filter((scope) => scope !== "admin");
 
