@@ -9,7 +9,7 @@ export const INTRODUCTION = `- Amounts, balances and limits are integers in the 
 - Errors are \`application/problem+json\` (RFC 9457). Programs may depend on \`type\` and \`status\`.
 - Lists come in pages: \`cursor\` takes the \`next\` of the page before, and the header \`Link\` has its path.
 - A GET may be a HEAD as well. A path that is not here is answered as the response \`RouteNotFound\`, a method that a path
-  does not have as \`MethodNotAllowed\`.
+  does not have as \`MethodNotAllowed\`, and both as \`TooManyRequests\` to who sends too many.
 - Answers may get further members: ignore those that you do not know.`;
 
 export const TAGS = [

@@ -56,6 +56,7 @@ export function unmatchedResponses(): JsonSchema {
   return {
     RouteNotFound: problemResponse(404, ["route-not-found"], [], []),
     MethodNotAllowed: problemResponse(405, ["method-not-allowed"], [], []),
+    TooManyRequests: problemResponse(429, ["too-many-requests"], [], []),
   };
 }
 

@@ -105,14 +105,10 @@ export class Conformity {
   #wrong(exchange: Exchange): string | null {
     const pathname = exchange.path.split("?", 1)[0] ?? "";
     const template = Object.keys(document.paths).find((one) => matches(one, pathname));
-    if (template === undefined) {
-      return exchange.status === 404 ? wrongAnswer(UNMATCHED("RouteNotFound"), exchange) : "the path";
-    }
+    if (template === undefined) return wrongUnmatched(exchange, { 404: "RouteNotFound" }, "the path");
     const method = exchange.method === "HEAD" ? "get" : exchange.method.toLowerCase();
     const operation = document.paths[template]?.[method];
-    if (operation === undefined) {
-      return exchange.status === 405 ? wrongAnswer(UNMATCHED("MethodNotAllowed"), exchange) : "the method";
-    }
+    if (operation === undefined) return wrongUnmatched(exchange, { 405: "MethodNotAllowed" }, "the method");
     const status = String(exchange.status);
     if (operation.responses[status] === undefined) return `${operation.operationId} has no ${status}`;
     const place = ["paths", template, method];
@@ -124,7 +120,17 @@ export class Conformity {
   }
 }
 
-const UNMATCHED = (name: string) => ["components", "responses", name];
+/** @param missing what is not in the document where it is answered in another way */
+function wrongUnmatched(
+  exchange: Exchange,
+  responses: Readonly<Record<number, string>>,
+  missing: string,
+): string | null {
+  const name = new Map([...Object.entries(responses), ["429", "TooManyRequests"]]).get(
+    String(exchange.status),
+  );
+  return name === undefined ? missing : wrongAnswer(["components", "responses", name], exchange);
+}
 
 /** What a complete suite would have seen. */
 export function documentedOutcomes(): string[] {
