@@ -64,10 +64,12 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
 
 /** The client would hand them on to the server, which does not know them. */
 function withoutTlsParameters(url: string): string {
-  const bare = new URL(url);
-  bare.searchParams.delete("sslmode");
-  bare.searchParams.delete(CA_PARAMETER);
-  return bare.href;
+  // It may name several hosts, which URL does not take.
+  const [bare = "", query] = url.split("?", 2);
+  const parameters = new URLSearchParams(query);
+  parameters.delete("sslmode");
+  parameters.delete(CA_PARAMETER);
+  return parameters.size === 0 ? bare : `${bare}?${parameters.toString()}`;
 }
 
 /** The first of the two keys of this program's advisory locks ("Razo"), which keeps them apart from others'. */

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { namedDataFolder, namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { eachHost } from "../tls/server-trust.ts";
 import { readStackFile } from "./stack-file.ts";
 
 /** The flags as the command line gives them. */
@@ -47,7 +48,8 @@ export function fileTarget(folder: string = DATA_FOLDER): LedgerTarget & { reado
 
 function ofEnvironment(): LedgerTarget {
   const servers = readWriterConfig();
-  return { type: "cluster", servers, where: `the cluster at ${new URL(servers.databaseUrl).host}` };
+  const hosts = eachHost(servers.databaseUrl).map(({ host }) => host);
+  return { type: "cluster", servers, where: `the cluster at ${hosts.join(",")}` };
 }
 
 function ofStack(folder: string): LedgerTarget {

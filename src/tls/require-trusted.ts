@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { bounds } from "../bounds.ts";
 import { StartError } from "../errors.ts";
-import { bareHost, type ServerTrust, serverTrust } from "./server-trust.ts";
+import { bareHost, eachHost, type ServerTrust, serverTrust } from "./server-trust.ts";
 
 /** By the parts of a configuration that have its URL: each server's variable, and how TLS begins there. */
 const SERVERS = {
@@ -33,8 +33,10 @@ export async function requireTrusted(
     if (!isServer(server)) continue;
     const trust = serverTrust(url);
     if (trust === null) continue;
-    const reason = await whyRefused(server, new URL(url), trust);
-    if (reason !== null) throw new StartError(reason, exitCode);
+    for (const one of eachHost(url)) {
+      const reason = await whyRefused(server, one, trust);
+      if (reason !== null) throw new StartError(reason, exitCode);
+    }
   }
 }
 

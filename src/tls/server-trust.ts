@@ -24,16 +24,28 @@ export interface ServerTrust {
 export function serverTrust(url: string): ServerTrust | null {
   // A unix socket's URL may have no host, which URL does not take. It does not leave this machine.
   if (url.startsWith("unix:") || (url.startsWith("postgres") && !url.includes("sslmode="))) return null;
-  const { protocol, hostname, searchParams } = new URL(url);
-  if (!usesTls(protocol, searchParams.get("sslmode"))) return null;
-  const file = searchParams.get(CA_PARAMETER);
+  const hosts = eachHost(url);
+  const [first = new URL(url)] = hosts;
+  if (!usesTls(first.protocol, first.searchParams.get("sslmode"))) return null;
+  const file = first.searchParams.get(CA_PARAMETER);
   return {
     ...(file === null ? {} : { ca: readCertificates(file) }),
     minVersion: "TLSv1.2",
     rejectUnauthorized: true,
     // Clients that first open a plain connection forget the host where it is an address, and would check another name.
-    checkServerIdentity: (_, certificate) => checkServerIdentity(bareHost(hostname), certificate),
+    // Which of several it is they do not tell: each of them is trusted.
+    checkServerIdentity: (_, certificate) => {
+      const errors = hosts.map(({ hostname }) => checkServerIdentity(bareHost(hostname), certificate));
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
   };
+}
+
+/** The URL once for each of its hosts: PostgreSQL's may name several, which URL does not take. */
+export function eachHost(url: string): URL[] {
+  const [, head = "", hosts = "", tail = ""] =
+    /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)(.*)$/.exec(url) ?? [];
+  return hosts === "" ? [new URL(url)] : hosts.split(",").map((host) => new URL(head + host + tail));
 }
 
 /**
@@ -45,10 +57,9 @@ export function serverTrust(url: string): ServerTrust | null {
 export function withCa(url: string, file: string): string {
   const trust = serverTrust(url);
   if (trust === null || trust.ca !== undefined || file === "") return url;
-  const named = new URL(url);
-  named.searchParams.set(CA_PARAMETER, resolve(file));
-  serverTrust(named.href);
-  return named.href;
+  const named = `${url}${url.includes("?") ? "&" : "?"}${CA_PARAMETER}=${encodeURIComponent(resolve(file))}`;
+  serverTrust(named);
+  return named;
 }
 
 function usesTls(protocol: string, sslmode: string | null): boolean {

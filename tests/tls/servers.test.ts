@@ -165,6 +165,19 @@ describe.skipIf(serversMissing !== null)("TLS with the cluster's servers", () =>
         expect([what, await natsWorks(NATS_URL)]).toEqual([what, works]);
     });
 
+    test("of PostgreSQL take the right one of several; one of another name is told at the start", async () => {
+      const { host } = new URL(urls.DATABASE_URL);
+      const [port = 0] = await freePorts(1);
+      const several = trusting(
+        { ...urls, DATABASE_URL: urls.DATABASE_URL.replace(host, `127.0.0.1:${port},${host}`) },
+        ours.file,
+      );
+      expect(await postgresWorks(several.DATABASE_URL)).toBe(true);
+      const renamed = several.DATABASE_URL.replaceAll("127.0.0.1", "localhost");
+      const { stderr } = await toTheEnd("keys list", { ...several, DATABASE_URL: renamed });
+      expect(stderr).toMatch(/^razonete: the certificate of localhost:\d+ \(DATABASE_URL\) is for 127.0.0.1/);
+    });
+
     test("of PostgreSQL take the right server, and no other", async () => {
       for (const [what, { DATABASE_URL }, works] of variants())
         expect([what, await postgresWorks(DATABASE_URL)]).toEqual([what, works]);
