@@ -326,6 +326,33 @@ describe("a data file that is not the ledger's, or no longer", () => {
     expect(readFileSync(`${file}-wal`).equals(log)).toBe(true);
   });
 
+  test("any column of another name: one sentence", async () => {
+    using folder = temporaryFolder();
+    const path = await ledgerFile(folder.path);
+    const sound = readFileSync(path);
+    const db = new Database(path, { readonly: true });
+    const columns = db
+      .query<{ table: string; column: string }, []>(
+        `SELECT t.name AS "table", c.name AS "column" FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+         WHERE t.type = 'table'`,
+      )
+      .all();
+    db.close(true);
+    expect(columns.length).toBeGreaterThan(30);
+    const file = join(folder.path, "again", "razonete.db");
+    mkdirSync(join(folder.path, "again"));
+    for (const { table, column } of columns) {
+      const bytes = Buffer.from(sound);
+      const start = bytes.indexOf(`CREATE TABLE ${table} `);
+      const at = bytes.toString("latin1", start).search(new RegExp(`\\b${column} [A-Z]`));
+      expect(at).toBeGreaterThan(0);
+      bytes.write("_", start + at);
+      writeFileSync(file, bytes);
+      const error = await openOnce(file);
+      expect({ table, column, error }).toEqual({ table, column, error: expect.any(StartError) });
+    }
+  });
+
   test(`bytes overwritten anywhere: it starts, or says in one sentence why not (seed ${seed})`, async () => {
     using folder = temporaryFolder();
     const random = new Random(seed);

@@ -119,6 +119,7 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     expect((await ask("GET", path, undefined, {}, "api-2")).body).toEqual(changed.body);
     expect((await ask("PATCH", path, { colour: "red" })).status).toBe(422);
 
+    await listed("/v1/accounts?unit=CREDITS%2F2", 2);
     const page = await listed("/v1/accounts?unit=CREDITS%2F2&limit=1", 1);
     const [, next = ""] = /^<(.+)>; rel="next"$/.exec(page.headers.get("link") ?? "") ?? [];
     expect(next).toEndWith(`cursor=${String(page.body["next"])}`);
