@@ -69,10 +69,18 @@ export class BatchDecider {
       : { type: "refused", ...decision.refused, replayed: false };
   }
 
-  /** All of them or none. Of a group that is refused, only the refusal itself is remembered: under its key, if it has one. */
+  /**
+   * All of them or none. Of a group that is refused, only the refusal itself is remembered: under its key, if it has one,
+   * and never in place of what is remembered there.
+   */
   applyAll(commands: readonly Command[]): AllOrNone {
     const bearer = bearerOf(commands);
     const known = bearer === null ? null : this.#recall(bearer);
+    if (bearer !== null && known === KEY_REUSED) {
+      const { refusal, account, index, other, replayed } = KEY_REUSED;
+      const refused = { refusal, account, index, other };
+      return { type: "refused", index: commands.indexOf(bearer), refused, replayed };
+    }
     if (known?.type === "refused" && known.command !== undefined) {
       const { refusal, account, index: at, other, command } = known;
       return {
@@ -92,7 +100,7 @@ export class BatchDecider {
         const isNoted = this.state.decided.outcomes.get(command.id)?.outcome === outcome;
         if (before !== null) {
           this.state.rollBack(before);
-          if (bearer !== null && !replayed && refusal !== "key-reused")
+          if (bearer !== null && known === null && !replayed && refusal !== "key-reused")
             this.#noteRefusal(bearer, { ...refused, command: index });
           else if (isNoted) this.#noteRefusal(command, refused);
         }
@@ -157,7 +165,7 @@ export class BatchDecider {
   }
 }
 
-const KEY_REUSED: Outcome = {
+const KEY_REUSED: Extract<Outcome, { readonly type: "refused" }> = {
   type: "refused",
   refusal: "key-reused",
   account: null,

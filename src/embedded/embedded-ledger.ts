@@ -83,7 +83,7 @@ export class EmbeddedLedger implements Ledger {
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
-    this.#nextDue = this.#store.read.nextDue();
+    this.#nextDue = this.#store.firstDue;
     this.#timer = setInterval(() => this.#endDue(), bounds.expiry_look_milliseconds);
     this.#timer.unref();
   }

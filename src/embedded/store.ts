@@ -40,6 +40,8 @@ function prepare(db: Database) {
 export class Store {
   /** What is committed, and in a transaction also what was written in it. */
   readonly read: TableReader;
+  /** When the next open hold expired or will, as the file was opened. */
+  readonly firstDue: Micros;
   readonly #file: OpenFile<ReturnType<typeof prepare>>;
   readonly #sql: ReturnType<typeof prepare>;
   readonly #keeper: EventKeeper;
@@ -59,8 +61,14 @@ export class Store {
     this.#sql = this.#file.statements;
     this.read = new TableReader(this.#sql);
     this.#keeper = new EventKeeper(this.#sql);
-    this.#head = this.#readHead();
-    this.#keyHours = this.#setKeyHours(this.#head.g + 1, keyHours);
+    try {
+      this.#head = this.#readHead();
+      this.firstDue = this.read.nextDue();
+      this.#keyHours = this.#setKeyHours(this.#head.g + 1, keyHours);
+    } catch (error) {
+      this.close();
+      throw explain(error, this.#file.db.filename);
+    }
   }
 
   /** Where the journal ends. Throws SQLiteError. */
@@ -149,14 +157,9 @@ export class Store {
     const { db } = this.#file;
     const hours = readKeyHours(db)(fromG);
     if (wanted === null || wanted === hours) return hours;
-    try {
-      this.begin();
-      db.run("INSERT OR REPLACE INTO key_hours (from_g, hours) VALUES (?, ?)", [fromG, wanted]);
-      this.commit();
-    } catch (error) {
-      this.close();
-      throw explain(error, db.filename);
-    }
+    this.begin();
+    db.run("INSERT OR REPLACE INTO key_hours (from_g, hours) VALUES (?, ?)", [fromG, wanted]);
+    this.commit();
     return wanted;
   }
 

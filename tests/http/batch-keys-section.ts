@@ -100,6 +100,34 @@ export function batchKeysSection(api: Client): void {
     });
   }
 
+  test("what a key is remembered for stays, whatever else a batch under that key is refused for", async () => {
+    const [a, own, ownPart] = [await api.account(), key(), key()];
+    const first = await json(await api.post("/v1/transactions", body(a, 1), { "idempotency-key": own }), 201);
+    // It would be refused, and stands before the command that bears the batch's key.
+    const debit = {
+      op: "transaction",
+      key: ownPart,
+      body: { postings: [{ from: a, to: "@world", amount: 5 }] },
+    };
+    expect(await reused(await send(true, [debit, credit(a, 2)], own))).toMatchObject({ index: 1 });
+    const again = await api.post("/v1/transactions", body(a, 1), { "idempotency-key": own });
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect(await json(again, 201)).toEqual(first);
+    // Nor was the part looked at.
+    await api.move(["@world", a, 10]);
+    await json(await api.post("/v1/transactions", debit.body, { "idempotency-key": ownPart }), 201);
+
+    // A dry run is decided each time.
+    const [dryKey, dry] = [key(), { op: "transaction", body: { ...debit.body, dry_run: true } }];
+    const [done] = await results(await send(true, [credit(a, 1), dry], dryKey));
+    await api.move([a, "@world", 7]);
+    await problem(await send(true, [credit(a, 1), dry], dryKey), 422, "limit-exceeded");
+    await api.move(["@world", a, 7]);
+    const [redone] = await results(await send(true, [credit(a, 1), dry], dryKey));
+    expect(redone).toMatchObject({ ...done, replayed: true });
+    expect(await api.readAccount(a)).toMatchObject({ balance: 7 });
+  });
+
   test("two other batches at once under one key: one of them is done", async () => {
     const [a, own] = [await api.account(), key()];
     const [small, large] = [

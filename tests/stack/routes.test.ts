@@ -1,6 +1,7 @@
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { z } from "zod";
 import { bounds } from "../../src/bounds.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningStack, startStack } from "../support/running-stack.ts";
@@ -119,6 +120,7 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     expect((await ask("GET", path, undefined, {}, "api-2")).body).toEqual(changed.body);
     expect((await ask("PATCH", path, { colour: "red" })).status).toBe(422);
 
+    await listed("/v1/accounts?unit=CREDITS%2F2", 2);
     const page = await listed("/v1/accounts?unit=CREDITS%2F2&limit=1", 1);
     const [, next = ""] = /^<(.+)>; rel="next"$/.exec(page.headers.get("link") ?? "") ?? [];
     expect(next).toEndWith(`cursor=${String(page.body["next"])}`);
@@ -270,16 +272,21 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
   });
 
   test("stopped and started again, without saying so: still none of the contest's accounts, and the same hours", async () => {
-    const before = (await get("/v1/accounts")).body;
+    // Not how they stand: a hold may expire meanwhile.
+    const ids = async () => accounts.parse((await get("/v1/accounts")).body).data.map(({ id }) => id);
+    const before = await ids();
     expect(await stack.stop()).toBe(0);
     stack = await startStack({ data: stack.data, real: true });
-    expect((await get("/v1/accounts")).body).toEqual(before);
+    expect(await ids()).toEqual(before);
+    expect(before.length).toBeGreaterThan(2);
     expect((await get("/clientes/1/extrato")).status).toBe(404);
     expect(await Bun.file(join(stack.data, "logs", "init.log")).text()).toContain(
       `begun without accounts; keys are remembered for ${KEY_HOURS} hours`,
     );
   });
 });
+
+const accounts = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 /** Sent without a length. */
 function chunks(text: string): ReadableStream<Uint8Array> {

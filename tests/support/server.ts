@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -118,4 +119,15 @@ class Collector {
     const decoder = new TextDecoder();
     for await (const chunk of stream) this.text += decoder.decode(chunk, { stream: true });
   }
+}
+
+/** What the person reads who cannot start it: one sentence, no stack; and exit code 1. */
+export async function expectRefusal(
+  options: Parameters<typeof serveToTheEnd>[0],
+  about: RegExp,
+): Promise<void> {
+  const { code, stdout, stderr } = await serveToTheEnd(options);
+  expect(stderr).toMatch(/^razonete: [^\n]+\.\n$/);
+  expect(stderr).toMatch(about);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
 }

@@ -200,8 +200,18 @@ end
 --- @return where the commands after it begin
 local function decide_group(batch, argv, from, now, full, reply)
   local key, key_content = argv[from + 1], argv[from + 4]
+  local known = key_content ~= '' and batch.contents[key]
+  if known and known ~= key_content then
+    local at = from + FIELDS
+    while argv[at] ~= ']' do
+      local bears = argv[at + 1] == key and argv[at + 4] == key_content
+      reply[#reply + 1] = bears and '!key-reused' or '-'
+      at = at + FIELDS
+    end
+    return at + FIELDS
+  end
   local told, told_place
-  if key_content ~= '' and batch.contents[key] == key_content then
+  if known then
     told, told_place = match(batch.outcomes[key], '^!([^/]+/[^/]*/[^/]*/[^/]*)/(%d+)$')
   end
   if told then
@@ -249,7 +259,7 @@ local function decide_group(batch, argv, from, now, full, reply)
     end
     local answer = reply[place]
     local refusal = match(answer, '^!x %d+ (%S+)') or match(answer, '^!(%S+)$')
-    if refusal and refusal ~= 'key-reused' and key_content ~= '' then
+    if refusal and refusal ~= 'key-reused' and key_content ~= '' and not known then
       refusal = group_refusal(refusal, place - first)
       local event = ('x %s %s %s%s %s'):format(text_of[now], refusal, batch.names[from] or '', key, key_content)
       reply[place] = '!' .. event

@@ -11,9 +11,9 @@ local ENDED_SECONDS = 86400
 local function cut(text)
   local at = 1
   for _ = 1, DESCRIPTION_CHARACTERS do
-    local byte = byte(text, at)
-    if not byte then return text end
-    at = at + (byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4)
+    local first = byte(text, at)
+    if not first then return text end
+    at = at + (first < 128 and 1 or first < 224 and 2 or first < 240 and 3 or 4)
   end
   return sub(text, 1, at - 1)
 end

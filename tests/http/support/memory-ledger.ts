@@ -82,7 +82,11 @@ export class MemoryLedger implements Ledger {
       this.commands.push(...commands);
       const bearer = bearerOf(commands);
       const known = bearer === null ? undefined : this.#state.outcomes.get(bearer.id);
-      if (bearer !== null && known?.content === contentOf(bearer) && known.decided.type === "refused") {
+      if (bearer !== null && known !== undefined && known.content !== contentOf(bearer)) {
+        const refused = { refusal: "key-reused", account: null, index: null, other: null } as const;
+        return { type: "refused", index: commands.indexOf(bearer), refused, replayed: false };
+      }
+      if (known?.decided.type === "refused") {
         const { type: _, command: index, ...refused } = known.decided;
         if (index !== undefined) return { type: "refused", index, refused, replayed: true };
       }
@@ -94,11 +98,11 @@ export class MemoryLedger implements Ledger {
         if (outcome.type === "accepted") continue;
         const { type: _, replayed, ...refused } = outcome;
         this.#state = before;
-        const key = bearer ?? command;
+        const key = known === undefined && bearer !== null ? bearer : command;
         if (!replayed && isClientKey(key.id) && refused.refusal !== "key-reused")
           this.#state.outcomes.set(key.id, {
             content: contentOf(key),
-            decided: { type: "refused", ...refused, ...(bearer === null ? {} : { command: index }) },
+            decided: { type: "refused", ...refused, ...(key === bearer ? { command: index } : {}) },
           });
         return { type: "refused", index, refused, replayed };
       }

@@ -175,6 +175,11 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
     },
     {
       file: ROWS,
+      find: "    if account.row == row then\n",
+      replace: "    if account.row == row and not balances[id] then\n",
+    },
+    {
+      file: ROWS,
       find: "  seq = tonumber(seq)\n",
       replace: "  balance = balances[id] or balance\n  seq = seqs[id] or tonumber(seq)\n",
     },
