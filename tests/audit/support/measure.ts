@@ -12,6 +12,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { functionLibrary } from "../../../src/decide/function-library.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
+import { CONTEST_UNIT } from "../../../src/ledger/account.ts";
+import { openingHash } from "../../../src/ledger/content-hash.ts";
 import { journalHash, NO_HASH } from "../../../src/ledger/journal.ts";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { initialise } from "../../../src/keep/init.ts";
@@ -19,11 +21,14 @@ import { startNats } from "../../support/servers/nats.ts";
 import { startPostgres } from "../../support/servers/postgres.ts";
 import { startRedis } from "../../support/servers/redis.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { rebuildCluster } from "../../../src/rebuild/rebuild-cluster.ts";
 import { rebuildFile } from "../../../src/rebuild/rebuild-file.ts";
 import { connectRedis, headKey, type Redis } from "../../../src/decide/redis-client.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 const FILL_ACCOUNTS = 10_000;
+/** All tables are made of the journal. */
+const REBUILD = { confirm: async () => true, say: () => {}, onProgress: () => {} };
 /** Events in a row of a data file's journal. */
 const FILE_BATCH = Number(process.env["FILE_BATCH"] ?? 10);
 const BATCH_ENTRIES = 50;
@@ -34,16 +39,6 @@ const BALANCE = "s / 2 * 100 + CASE s % 2 WHEN 1 THEN 1000 ELSE 0 END";
 
 /** An id as long as a made one, and its digits before the number. */
 const ID = "'a0mc3k9d2' || lpad(a::text, 12, '0')";
-
-const FILL_BOOKS = (accounts: number, each: number): string => `
-  TRUNCATE accounts, limits, entries;
-  INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command)
-  SELECT ${ID}, 'BRL/2', 100000, ${BALANCE}, s, 1, 'initial' FROM generate_series(1, ${accounts}::bigint) AS a, (SELECT ${each}::bigint) AS e (s);
-  INSERT INTO limits SELECT ${ID}, 1, 100000, 0, 'initial', 1 FROM generate_series(1, ${accounts}) AS a;
-  UPDATE totals SET accounts = ${accounts}, transactions = ${accounts} * ${each}::bigint, balances = ${accounts} * t.balance,
-    world = -${accounts} * t.balance
-  FROM (SELECT ${BALANCE} AS balance FROM (SELECT ${each}::bigint) AS e (s)) AS t;
-  ANALYZE`;
 
 /** Batches of fifty entries. In the order of each account's entries, as the tables of the books are. */
 const FILL_JOURNAL = (accounts: number, each: number): string => `
@@ -91,16 +86,9 @@ const FILL_REDIS = `
     end
     redis.call('SET', 'razonete:{0}:account:' .. id, table.concat({ '100000', text(balance(each)), '0', text(each),
       text(1700000000000000 + each * accounts + a), 'BRL/2', 'open', '1' }, ' '))
+    redis.call('SET', 'razonete:{0}:details:' .. id, ARGV[5] .. ' {}')
     redis.call('ZADD', 'razonete:{0}:statement:' .. id, unpack(entries))
   end`;
-
-/** The entries that the journal has, in its order. */
-const FILL_ENTRIES = `
-  INSERT INTO entries (
-    seq, value, balance, credit_limit, time, g, shard, event, account, kind, description, command
-  )
-  SELECT e.seq, e.value, e.balance, e.credit_limit, e.time, j.g, j.shard, e.event, e.account, e.kind, e.description, e.command
-  FROM journal AS j, LATERAL entries_of(j.events) AS e`;
 
 const [system, accountsText, eachText, waitingText = "0"] = process.argv.slice(2);
 const accounts = Number(accountsText);
@@ -117,9 +105,8 @@ async function measureCluster(): Promise<void> {
     await initialise({ databaseUrl, redisUrl: redis.url, shards: 1, library: functionLibrary });
     const sql = connectPostgres({ url: databaseUrl, name: "measure", connections_max: 1 });
     await sql`SET statement_timeout = 0`;
-    await sql.unsafe(FILL_BOOKS(accounts, each));
     await sql.unsafe(FILL_JOURNAL(accounts, each));
-    await sql.unsafe(FILL_ENTRIES);
+    await rebuildCluster(databaseUrl, REBUILD);
     await sql.unsafe("VACUUM ANALYZE");
     const [cursor] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors`;
     const lastG = cursor?.last_g ?? 0;
@@ -127,9 +114,10 @@ async function measureCluster(): Promise<void> {
     const client = connectRedis(redis.url, () => {});
     await client.connect();
     await client.sendCommand(["CONFIG", "SET", "appendonly", "no"]);
+    const opening = openingHash({ unit: CONTEST_UNIT, creditLimit: 100_000, name: null, metadata: {} });
     for (let from = 1; from <= accounts; from += FILL_ACCOUNTS) {
       const to = Math.min(accounts, from + FILL_ACCOUNTS - 1);
-      await client.sendCommand(["EVAL", FILL_REDIS, "0", ...[from, to, accounts, each].map(String)]);
+      await client.sendCommand(["EVAL", FILL_REDIS, "0", ...[from, to, accounts, each, opening].map(String)]);
     }
     await client.sendCommand(["DEL", ...[1, 2, 3, 4, 5].map((a) => `razonete:{0}:account:${a}`)]);
     await client.sendCommand(["HSET", headKey(0), "g", String(lastG)]);
@@ -176,7 +164,7 @@ async function measureFile(): Promise<void> {
   db.run("DELETE FROM journal");
   fillJournal(db);
   db.close(true);
-  await rebuildFile(file, { confirm: async () => true, say: () => {}, onProgress: () => {} });
+  await rebuildFile(file, REBUILD);
   await audit(["--data", folder.path], {});
 }
 
