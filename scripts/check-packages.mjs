@@ -5,13 +5,12 @@
 // runs with the ledger none may be "moderate" or worse, in what only tests and tools use none "high" or worse.
 // Without a registry that can be asked, this says so and goes on: the hashes are checked all the same.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const folders =
-  process.argv.length > 2 ? process.argv.slice(2) : [root, join(root, "scripts/rules-compiler")];
+const folders = process.argv.length > 2 ? process.argv.slice(2) : foldersWithLock();
 const LEVELS = ["info", "low", "moderate", "high", "critical"];
 const LEVEL_OF = { product: "moderate", tools: "high" };
 const SECONDS_MAX = 20;
@@ -30,6 +29,12 @@ if (!answers) {
 }
 for (const fault of faults) console.error(`packages: ${fault}`);
 process.exit(faults.length === 0 ? 0 : 1);
+
+/** The project, and each tool in scripts/ that has packages of its own. */
+function foldersWithLock() {
+  const scripts = readdirSync(join(root, "scripts")).map((name) => join(root, "scripts", name));
+  return [root, ...scripts].filter((folder) => existsSync(join(folder, "package-lock.json")));
+}
 
 function faultsOfLock(folder, packages) {
   return Object.entries(packages).flatMap(([path, { integrity, resolved, link }]) => {

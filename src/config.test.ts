@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import {
+  commandLine,
   environmentOfStack,
   flagsKeptByNpm,
   readApiConfig,
@@ -212,4 +213,16 @@ test("a URL may have all that a client takes", () => {
     ["NATS_URL", "tls://me:password@host:4222"],
   ] as const)
     expect(Object.values(readWriterConfig({ DATABASE_URL, [name]: url }))).toContain(url);
+});
+
+test("who was started by npm is told commands of npm", () => {
+  const npm = { npm_package_name: "razonete" };
+  for (const event of ["start", "razonete"])
+    expect(commandLine({ ...npm, npm_lifecycle_event: event })).toBe("npm run razonete --");
+  for (const environment of [
+    {},
+    { ...npm, npm_lifecycle_event: "test" },
+    { npm_package_name: "other", npm_lifecycle_event: "start" },
+  ])
+    expect(commandLine(environment)).toBe("razonete");
 });

@@ -363,6 +363,12 @@ export function environmentOfStack(
   return { all: pick(STACK_VARIABLES), own };
 }
 
+/** How the person who started this reaches the command line: by npm, if npm started it. */
+export function commandLine(environment: Environment = process.env): string {
+  const isByNpm = ["start", "razonete"].includes(environment["npm_lifecycle_event"] ?? "");
+  return isByNpm && environment["npm_package_name"] === "razonete" ? "npm run razonete --" : "razonete";
+}
+
 /** Names that npm has options of, too. They may be in its configuration for other reasons, and do no harm where lost. */
 const FLAGS_OF_NPM_TOO = ["--json", "--yes"];
 

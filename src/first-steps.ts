@@ -2,6 +2,7 @@
 export function firstSteps(url: string, hasInitialAccounts: boolean, needsKey: boolean): readonly string[] {
   const curl = needsKey ? 'curl -H "Authorization: Bearer $KEY"' : "curl";
   return [
+    `The API, to be read and tried in a browser: ${url}/docs`,
     "Open an account, credit it, hold a part of it:",
     `  ${curl} -d '{"id": "acme", "unit": "CREDITS"}' ${url}/v1/accounts`,
     `  ${curl} -d '{"postings": [{"from": "@world", "to": "acme", "amount": 5000}]}' ${url}/v1/transactions`,

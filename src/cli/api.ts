@@ -4,7 +4,7 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, commandLine, readApiConfig, type ServeFlags } from "../config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
@@ -85,7 +85,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
     });
-    const create = `razonete keys create ${FIRST_KEY}`;
+    const create = `${commandLine()} keys create ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();

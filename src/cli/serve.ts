@@ -5,7 +5,13 @@ import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
-import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
+import {
+  commandLine,
+  readServeConfig,
+  SERVE_DEFAULTS,
+  type ServeConfig,
+  type ServeFlags,
+} from "../config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
@@ -80,7 +86,7 @@ async function serve(config: ServeConfig): Promise<void> {
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
     });
-    const create = `razonete keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
+    const create = `${commandLine()} keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();

@@ -126,6 +126,27 @@ describe.skipIf(serversMissing !== null)("an API", () => {
     await byVariable.says("Open, as it was told");
   });
 
+  test("while PostgreSQL is away it tells a key that it knows from one that it does not", async () => {
+    await makeBooks();
+    const token = createKey([], "shop", { DATABASE_URL: url });
+    await using api = spawnApi({});
+    await api.listening();
+    // Without Redis there is nothing to read, but what the key may not read is known.
+    const asked = async (key: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${key}` };
+      return (await fetch(`${api.url()}/v1/ledger`, { headers })).status;
+    };
+    expect([await asked(token), await asked("wrong")]).toEqual([403, 401]);
+    await server.process.kill();
+    await api.says("the access keys cannot be read");
+    await Bun.sleep(2 * bounds.access_key_known_milliseconds);
+    expect([await asked(token), await asked("wrong")]).toEqual([403, 401]);
+    await server.process.start();
+    razonete(["keys", "revoke", "shop"], { DATABASE_URL: url });
+    const isRefused = async () => (await asked(token)) === 401;
+    await eventually("it is refused", isRefused, () => "", WITHIN_MILLISECONDS);
+  });
+
   for (const host of ["127.0.0.1", "0.0.0.0"]) {
     test(`on ${host} without PostgreSQL it is not ready, and neither open nor closed, until it knows the keys`, async () => {
       await makeBooks();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findChromium, openChromium } from "../support/chromium.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -95,6 +95,22 @@ describe("the package", () => {
   test("runs in Node", () => {
     typeCheck(project, { module: "node16", moduleResolution: "node16" }, true);
     expect(run(project, ["node", "out/main.js", server.url, "node"]).trim()).toBe(STORY_END);
+  });
+
+  test("runs as the README shows it, in ten lines, with the access key that it makes", async () => {
+    const readme = await Bun.file(join(ROOT, "README.md")).text();
+    const [, create = ""] = /^\$ npm run -s razonete -- (keys create .*)$/m.exec(readme) ?? [];
+    const [, program = ""] = /^```js\n(import .*?)^```$/ms.exec(readme) ?? [];
+    const [, printed = ""] = /^\$ node pay\.mjs\n(.*?)^```$/ms.exec(readme) ?? [];
+    expect(program.trim().split("\n").length).toBeLessThanOrEqual(10);
+    const data = join(folder.path, "keyed");
+    const razonete = `exec "$0" src/cli/main.ts ${create} --json --data "$1"`;
+    const { key }: { key: string } = JSON.parse(run(ROOT, ["sh", "-c", razonete, process.execPath, data]));
+    await using keyed = await startServer({ data });
+    writeFileSync(join(project, "pay.mjs"), program.replace("http://127.0.0.1:9999", keyed.url));
+    expect(run(project, ["env", `KEY=${key}`, "node", "pay.mjs"])).toBe(printed);
+    // Without it nothing is done.
+    expect(() => run(project, ["env", "-u", "KEY", "node", "pay.mjs"])).toThrow("key-missing");
   });
 
   test("runs in Bun, installed by Bun", () => {

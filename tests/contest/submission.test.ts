@@ -120,7 +120,9 @@ test("sets what the root's docker-compose.yml sets, but for where an API listens
   for (const [name, { environment }] of Object.entries(compose.services))
     expect([name, ...names(environment)]).toEqual([name, ...names(ofRoot.services[name]?.environment ?? {})]);
   for (const name of ["api-1", "api-2"]) {
-    const { SOCKET = "", DRAIN_MS, REQUEST_ID_HEADER } = compose.services[name]?.environment ?? {};
+    const { SOCKET = "", OPEN = "", DRAIN_MS, REQUEST_ID_HEADER } = compose.services[name]?.environment ?? {};
+    // The contest's clients have no access key.
+    expect([name, OPEN]).toEqual([name, "1"]);
     const number = name.slice("api-".length);
     expect(compose.services["haproxy"]?.environment[`HAPROXY_API_${number}`]).toBe(`unix@${SOCKET}`);
     expect(ofRoot.services[name]?.environment).toMatchObject({

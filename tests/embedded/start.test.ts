@@ -116,3 +116,13 @@ describe("who can reach it is said at the start", () => {
     });
   }
 });
+
+test("where the API can be read and tried is said at the start, once, and it is there", async () => {
+  using folder = temporaryFolder();
+  await using server = await startServer({ data: folder.path });
+  const page = await fetch(`${server.url}/docs`);
+  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  await server.stop();
+  expect(server.output().stdout.split("/docs")).toHaveLength(2);
+  expect(server.output().stdout).toContain(`: ${server.url}/docs\n`);
+});

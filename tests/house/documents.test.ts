@@ -80,6 +80,28 @@ describe("documents", () => {
     expect(documented).toEqual([...REFUSALS]);
   });
 
+  test("every setting and flag is in the README or in docs/operations.md", () => {
+    const told = read("README.md") + read("docs/operations.md");
+    const found = (file: string, pattern: RegExp): string[] =>
+      [...read(file).matchAll(pattern)].map(([all, name = all]) => name);
+    const names = new Set([
+      ...found("src/config.ts", /setting\(environment, "([A-Z_]+)"/g),
+      ...found("deploy/haproxy/haproxy.cfg", /\b(HAPROXY_[A-Z_]+[A-Z])\b/g),
+      ...["serve", "stack", "api", "keys", "ledger-options"].flatMap((name) =>
+        found(`src/cli/${name}.ts`, /^ *(?:\.option\()?\s*"(--[a-z-]+)[ "]/gm),
+      ),
+    ]);
+    expect(names.size).toBeGreaterThan(50);
+    const isTold = (name: string) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(told);
+    expect([...names].filter((name) => !isTold(name))).toEqual([]);
+    // Those of docker compose are in its head.
+    const compose = "docker-compose.yml";
+    const described = new Set(
+      found(compose, /^# .*$/gm).flatMap((line) => line.match(/RAZONETE_\w+/g) ?? []),
+    );
+    expect(found(compose, /\$\{(RAZONETE_[A-Z_]+)/g).filter((name) => !described.has(name))).toEqual([]);
+  });
+
   test("the README shows every command of the command line, and every npm script", () => {
     const readme = read("README.md");
     const commands = sources

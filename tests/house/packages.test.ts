@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { files } from "../support/repository-files.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /** `npm run check` looks at the packages: with an npm of the test's own in place of the one that asks a registry. */
 
 const ROOT = join(import.meta.dir, "../..");
+const NOTHING = '{"vulnerabilities": {}}';
 const UNREACHABLE = '{"message": "request failed", "error": {"summary": "", "detail": ""}}';
 
 interface Lock {
@@ -13,21 +15,27 @@ interface Lock {
 }
 
 /** @param told what npm tells; by default of no vulnerability */
-function check(alter: (lock: Lock) => void, told = '{"vulnerabilities": {}}') {
+function check(alter: (lock: Lock) => void, told = NOTHING) {
   using folder = temporaryFolder();
   const lock = join(folder.path, "package-lock.json");
   cpSync(join(ROOT, "package-lock.json"), lock);
   const altered: Lock = JSON.parse(readFileSync(lock, "utf8"));
   alter(altered);
   writeFileSync(lock, JSON.stringify(altered));
-  const npm = join(folder.path, "npm");
+  const { exitCode, stderr } = run(folder.path, told, folder.path);
+  return [exitCode, stderr.replaceAll(folder.path, "")];
+}
+
+/** @param folder where the test's own npm is put */
+function run(folder: string, told: string, ...args: readonly string[]) {
+  const npm = join(folder, "npm");
   writeFileSync(npm, `#!/bin/sh\ncat <<'END'\n${told}\nEND\nexit 1\n`);
   chmodSync(npm, 0o755);
-  const { exitCode, stderr } = Bun.spawnSync(
-    ["node", join(ROOT, "scripts/check-packages.mjs"), folder.path],
-    { env: { ...process.env, PATH: `${folder.path}:${process.env["PATH"]}` }, stderr: "pipe" },
-  );
-  return [exitCode, stderr.toString().replaceAll(folder.path, "")];
+  const { exitCode, stderr } = Bun.spawnSync(["node", join(ROOT, "scripts/check-packages.mjs"), ...args], {
+    env: { ...process.env, PATH: `${folder}:${process.env["PATH"]}` },
+    stderr: "pipe",
+  });
+  return { exitCode, stderr: stderr.toString() };
 }
 
 function vulnerability(name: string, severity: string): string {
@@ -35,6 +43,15 @@ function vulnerability(name: string, severity: string): string {
 }
 
 describe("the packages", () => {
+  test("of every lock are looked at", () => {
+    using folder = temporaryFolder();
+    const { stderr } = run(folder.path, vulnerability("anything", "critical"));
+    const looked = [...stderr.matchAll(/see npm audit in (\S+),/g)].map(([, where = ""]) => where);
+    const locks = files.filter((file) => basename(file) === "package-lock.json");
+    expect(locks.length).toBeGreaterThan(1);
+    expect(looked.toSorted()).toEqual(locks.map((lock) => dirname(join(ROOT, lock))).toSorted());
+  });
+
   test("of the lock as it is are in order", () => {
     expect(check(() => {})).toEqual([0, ""]);
   });

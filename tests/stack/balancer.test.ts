@@ -23,7 +23,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     return locate("haproxy", process.env["PATH"] ?? "") ?? "haproxy";
   };
   const check = (environment: Record<string, string>) => {
-    const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-q", "-f", CONFIG], { env: environment });
+    const { exitCode, stderr } = Bun.spawnSync([program(), "-c", "-f", CONFIG], { env: environment });
     return { exitCode, stderr: stderr.toString() };
   };
   const base = { HAPROXY_BIND: "127.0.0.1:9999", REQUEST_ID_HEADER: HEADER };

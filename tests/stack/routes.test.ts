@@ -91,8 +91,10 @@ describe.skipIf(serversMissing !== null)("every route of a whole stack", () => {
     }
   }
 
-  test("it begins without accounts, and says how to open one", async () => {
+  test("it begins without accounts, and says how to open one, and where the API can be read", async () => {
     expect(stack.output()).toContain(`${stack.url}/v1/accounts`);
+    expect(stack.output()).toContain(`: ${stack.url}/docs\n`);
+    expect((await get("/docs")).text).toStartWith("<!doctype html>");
     expect(stack.output()).not.toContain("Accounts 1 to 5, with overdrafts, are open");
     expect((await get("/v1/accounts")).body).toEqual({ data: [], next: null });
     expect((await get("/v1/ledger")).body).toMatchObject({ accounts: 0, transactions: 0, units: [] });
