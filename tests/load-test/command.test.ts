@@ -110,7 +110,8 @@ test("--json: the standard output is the result, and nothing else", async () => 
   const { stdout, stderr } = await rinha(["--url", url, ...SHORT, "--out", "out", "--json"]);
   const written: unknown = JSON.parse(stdout);
   expect(written).toEqual(resultIn(join(folder, "out")));
-  expect(stderr).toContain("The contest would pay");
+  // After its fines alone, where this machine itself was too slow.
+  expect(stderr).toMatch(/the contest would pay/i);
 });
 
 test("Ctrl-C ends the run with what was measured so far", async () => {
