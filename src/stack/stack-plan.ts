@@ -185,6 +185,7 @@ export function planStack(options: PlanOptions): StackPlan {
         ...haproxySettings(options, haproxyAdmin),
         ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
       },
+      ...(haproxyAdmin === null ? {} : { socket: haproxyAdmin }),
       probe: httpProbe(`${url}/readyz`),
     },
     apis: apis.map(({ plan }) => plan),
