@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import { ROUTES } from "../../src/http/routes.ts";
+import { OTHER, type Stage } from "./support/stage.ts";
+
+/** What is open to all, or was forgotten to be closed. */
+export function spyingSection(stage: Stage): void {
+  describe("spying", () => {
+    test("pages that need no key, for anything that is secret", async () => {
+      const open = Object.entries(ROUTES).flatMap(([path, methods]) =>
+        Object.values(methods).some(({ needs }) => needs === null) ? [path] : [],
+      );
+      expect(open).toContain("/readyz");
+      const caller = stage.withToken(null);
+      for (const path of open) {
+        const { status, body } = await caller.get(path);
+        expect([path, status]).toEqual([path, 200]);
+        for (const secret of [
+          ...Object.values(stage.tokens),
+          "globex",
+          "acme:a",
+          "postgres://",
+          "redis://",
+          "/tmp/",
+        ])
+          expect([path, body.includes(secret)]).toEqual([path, false]);
+      }
+    });
+
+    test("pages that others often have: metrics, statistics, configuration, keys, files beside the page", async () => {
+      const paths = [
+        "/metrics",
+        "/stats",
+        "/haproxy?stats",
+        "/;csv",
+        "/health",
+        "/debug/pprof",
+        "/server-status",
+        "/.env",
+        "/.git/config",
+        "/stack.json",
+        "/data/razonete.db",
+        "/razonete.db-keys",
+        "/v1/keys",
+        "/v1/access-keys",
+        "/keys",
+        "/admin",
+        "/docs/",
+        "/docs/routes.ts",
+        "/docs/../page.htm",
+        "/docs/..%2f..%2f..%2fpackage.json",
+        "/docs/%2e%2e/%2e%2e/server.ts",
+        "/docs/page.js/../../../../etc/passwd",
+        "/openapi.json/../v1/keys",
+        "/etc/passwd",
+        "/_bun/",
+        "/src/cli/main.ts",
+      ];
+      for (const path of paths)
+        for (const caller of [stage.withToken(null), stage.with("admin")]) {
+          const { status, problem } = await caller.get(path);
+          expect([path, status, problem]).toEqual([path, 404, "route-not-found"]);
+        }
+    });
+
+    test("the names of keys, in what they have done and in what they are refused", async () => {
+      // Every answer of all these tests is looked through for them; here are those that are about a key.
+      const made = await stage.with("within").post("/v1/transactions", {
+        postings: [{ from: "acme:a", to: "acme:b", amount: 1 }],
+      });
+      expect(made.status).toBe(201);
+      const id = String(made.json["id"]);
+      for (const path of [
+        `/v1/transactions/${id}`,
+        "/v1/accounts/acme:a/entries",
+        "/v1/transactions?account=acme:a",
+        "/clientes/acme:a/extrato",
+      ])
+        expect((await stage.with("acme").get(path)).status).toBe(200);
+      expect((await stage.with("events").get("/v1/accounts")).status).toBe(403);
+      expect((await stage.with("acme").get("/v1/ledger")).status).toBe(403);
+    });
+
+    test("header lines in what an answer repeats: cursors, ids, addresses of the next page", async () => {
+      const injected = "%0d%0aSet-Cookie:%20stolen=1%0d%0a";
+      const admin = stage.with("admin");
+      for (const path of [
+        `/v1/accounts?limit=1&name=${injected}`,
+        `/v1/accounts?limit=1&metadata.${injected}=x`,
+        `/v1/transactions?limit=1&account=${OTHER}&reference=${injected}`,
+        `/v1/accounts/${injected}`,
+        `/v1/accounts/${OTHER}/entries?limit=1&cursor=${injected}`,
+        `/${injected}`,
+      ]) {
+        const { status, headers } = await admin.get(path, { "idempotency-key": "a\u00e9" });
+        expect([path, status > 0, headers.has("set-cookie")]).toEqual([path, true, false]);
+      }
+      const list = await admin.get(`/v1/transactions?limit=1&from=2024-01-01T00:00:00Z%0d`);
+      expect(list.status).toBe(422);
+    });
+  });
+}
