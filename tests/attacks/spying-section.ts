@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { ROUTES } from "../../src/http/routes.ts";
+import { eventually } from "../support/eventually.ts";
 import { OTHER, type Stage } from "./support/stage.ts";
 
 /** What is open to all, or was forgotten to be closed. */
@@ -94,8 +95,15 @@ export function spyingSection(stage: Stage): void {
         const { status, headers } = await admin.get(path, { "idempotency-key": "a\u00e9" });
         expect([path, status > 0, headers.has("set-cookie")]).toEqual([path, true, false]);
       }
-      const list = await admin.get(`/v1/transactions?limit=1&from=2024-01-01T00:00:00Z%0d`);
-      expect(list.status).toBe(422);
+      // Where there is a next page, its address has what was asked for.
+      const name = decodeURIComponent(injected);
+      for (const id of ["acme:header-1", "acme:header-2"])
+        await stage.made("/v1/accounts", { id, unit: "BRL/2", name });
+      await eventually("the list has both", async () => {
+        const { headers } = await admin.get(`/v1/accounts?limit=1&name=${injected}`);
+        expect(headers.has("set-cookie")).toBe(false);
+        return headers.get("link")?.includes("name=%0D%0ASet-Cookie") === true;
+      });
     });
   });
 }
