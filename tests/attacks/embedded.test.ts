@@ -30,13 +30,13 @@ attackSuite("the embedded ledger", async () => {
       return rows.flatMap(({ events }): string[] => JSON.parse(events));
     },
     end: async () => {
-      expect(await server.stop()).toBe(0);
-      expect(server.output().stderr).toBe(
-        "razonete: an access key was made: from now on every request needs one.\n",
-      );
+      const code = await server.stop();
       const report = await auditFile(file, { since: null, onProgress: () => {} });
       folder[Symbol.dispose]();
-      expect([report.agreed, report.findings]).toEqual([true, []]);
+      expect([code, report.agreed, report.findings]).toEqual([0, true, []]);
+      // The keys cannot be read in the moment in which one of them is written.
+      const said = server.output().stderr.replaceAll(/^razonete: the access keys can.*\n/gm, "");
+      expect(said).toBe("razonete: an access key was made: from now on every request needs one.\n");
     },
   };
 });
