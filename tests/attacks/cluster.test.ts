@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout } from "bun:test";
 import { BookKeys } from "../../src/access/book-keys.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
+import { stackBounds } from "../../src/stack/stack-bounds.ts";
 import { Cluster } from "../support/cluster.ts";
 import { journalOf } from "../support/kept-journal.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -21,7 +22,7 @@ describe.skipIf(serversMissing !== null)("through HAProxy", () => {
     const haproxy = await startHaproxy(
       cluster.apis.map(({ port }) => port),
       true,
-      { HAPROXY_KEY_LIMITS: "yes", HAPROXY_ADDRESS_CONNECTIONS: "2000" },
+      { HAPROXY_KEY_LIMITS: "yes", HAPROXY_ADDRESS_CONNECTIONS: String(stackBounds.address_connections) },
     );
     const sql = connectPostgres({ url: cluster.databaseUrl, name: "test", connections_max: 1 });
     return {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { ROUTES } from "../../src/http/routes.ts";
 import { eventually } from "../support/eventually.ts";
+import { SlowClients } from "./support/slow-clients.ts";
 import { OTHER, type Stage } from "./support/stage.ts";
 
 /** What is open to all, or was forgotten to be closed. */
@@ -25,6 +26,22 @@ export function spyingSection(stage: Stage): void {
         ])
           expect([path, body.includes(secret)]).toEqual([path, false]);
       }
+    });
+
+    test("a thousand connections that read a page slowly, or stall in a long body, to take all that the APIs have", async () => {
+      const page = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+      const body = `POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n${" ".repeat(9_000)}`;
+      for (const text of [page, body]) {
+        using slow = new SlowClients(stage.port(), stage.freshAddress());
+        await slow.open(1_100, text);
+        const { status } = await stage.with("reader").get("/v1/accounts/acme:a");
+        expect([text.slice(0, 20), status]).toEqual([text.slice(0, 20), 200]);
+      }
+      // Pages have few places of their own, also where they are read from many addresses.
+      using all = new DisposableStack();
+      for (let address = 0; address < 110; address += 1)
+        await all.use(new SlowClients(stage.port(), stage.freshAddress())).open(10, page);
+      expect((await stage.with("reader").get("/v1/accounts/acme:a")).status).toBe(200);
     });
 
     test("pages that others often have: metrics, statistics, configuration, keys, files beside the page", async () => {

@@ -28,6 +28,8 @@ const KEYS = {
   late: { scopes: READ },
   revoked: { scopes: ALL, revokedAt: 1_700_000_000_000_000 },
   expired: { scopes: ALL, expiresAt: 1_700_000_000_000_000 },
+  /** Made after the others: a server that knows it knows all. */
+  last: { scopes: READ },
 } satisfies Record<string, Made>;
 
 export type Tokens = Readonly<Record<keyof typeof KEYS, string>>;
@@ -50,7 +52,7 @@ export async function makeKeys(store: AccessKeyStore): Promise<Tokens> {
     if (!isNew) throw new Error(`there was a key ${name} before`);
     return token;
   };
-  const { admin, acme, globex, reader, within, events, slow, late, revoked, expired } = KEYS;
+  const { admin, acme, globex, reader, within, events, slow, late, revoked, expired, last } = KEYS;
   return {
     admin: await make("admin", admin),
     acme: await make("acme", acme),
@@ -62,5 +64,6 @@ export async function makeKeys(store: AccessKeyStore): Promise<Tokens> {
     late: await make("late", late),
     revoked: await make("revoked", revoked),
     expired: await make("expired", expired),
+    last: await make("last", last),
   };
 }

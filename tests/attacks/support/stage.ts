@@ -53,7 +53,7 @@ export class Stage {
   /** One that nobody else has used: wrong keys count by address. */
   freshAddress(): string {
     this.#wrongAddresses += 1;
-    return `127.0.7.${this.#wrongAddresses}`;
+    return `127.0.${7 + Math.floor(this.#wrongAddresses / 250)}.${1 + (this.#wrongAddresses % 250)}`;
   }
 
   async set(tokens: Tokens): Promise<void> {
