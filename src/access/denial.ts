@@ -3,6 +3,7 @@ import type { CommandContent } from "../ledger/command.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { isOwnHold, isOwnParty, isOwnTransaction } from "../ledger/own-accounts.ts";
 import type { Refused } from "../ledger/refused.ts";
+import type { Hold } from "../ledger/transaction.ts";
 import { type AccessKey, hasScope, mayUse } from "./access-key.ts";
 import type { Scope } from "./scope.ts";
 
@@ -13,6 +14,9 @@ export type Denial =
   | { readonly type: "opening"; readonly accounts: string }
   /** It names what is not for the key, and is answered as if that did not exist. */
   | { readonly type: "not-there"; readonly refused: Refused };
+
+/** What is looked at. */
+type Looked = Pick<Ledger, "hold" | "transaction">;
 
 /** What a key needs for a command, beside what it needs because of `@world`. */
 export function scopeOf({ type }: CommandContent): Scope {
@@ -42,7 +46,7 @@ export function scopeOf({ type }: CommandContent): Scope {
  */
 export async function denialOf(
   key: AccessKey,
-  ledger: Ledger,
+  ledger: Looked,
   command: CommandContent,
 ): Promise<Denial | null> {
   const scope = scopeOf(command);
@@ -76,11 +80,11 @@ export async function denialOf(
       return denialOfCapture(key, ledger, command);
     case "release":
       if (key.accounts === "") return null;
-      return (await ownHold(key, ledger, command.hold)) === undefined ? notThere("hold-unknown") : null;
+      return (await ownHold(key, ledger, command.hold)) === null ? notThere("hold-unknown") : null;
     case "reversal": {
       const kept = await ledger.transaction(command.transaction);
-      const isOwn = kept !== null && isOwnTransaction(key.accounts, kept.transaction);
-      if (!isOwn) return key.accounts === "" ? null : notThere("transaction-unknown");
+      if (kept === null || !isOwnTransaction(key.accounts, kept.transaction))
+        return notThere("transaction-unknown");
       return denialOfParties(
         key,
         kept.transaction.postings.flatMap(({ from, to }) => [[from, null] as const, [to, null] as const]),
@@ -104,28 +108,29 @@ function denialOfParties(
 /** What a capture says nothing of goes to where the hold says: only the hold tells whether that is the outside. */
 async function denialOfCapture(
   key: AccessKey,
-  ledger: Ledger,
+  ledger: Looked,
   command: Extract<CommandContent, { readonly type: "capture" }>,
 ): Promise<Denial | null> {
   const { amount, to, parts } = command;
   const hold = await ownHold(key, ledger, command.hold);
-  if (hold === undefined) return notThere("hold-unknown");
+  if (hold === null) return notThere("hold-unknown");
   if (parts !== null)
     return denialOfParties(
       key,
       parts.map((part, index) => [part.to, index]),
     );
-  const target = to ?? hold?.to;
   // Of nothing nothing moves: that only frees the hold.
-  if (target === undefined || (amount === 0 && to === null)) return null;
-  return denialOfParties(key, [[target, null]]);
+  if (amount === 0 && to === null) return null;
+  return denialOfParties(key, [[to ?? hold.to, null]]);
 }
 
-/** `undefined`: there is none for this key. `null`: there is none at all, which the ledger says better. */
-async function ownHold(key: AccessKey, ledger: Ledger, id: string) {
+/**
+ * One that is not there now may be there when the ledger decides, since ids can be told before: so nobody may go on with
+ * one that could not be looked at.
+ */
+async function ownHold(key: AccessKey, ledger: Looked, id: string): Promise<Hold | null> {
   const hold = await ledger.hold(id);
-  if (key.accounts === "") return hold;
-  return hold !== null && isOwnHold(key.accounts, hold) ? hold : undefined;
+  return hold !== null && isOwnHold(key.accounts, hold) ? hold : null;
 }
 
 function notThere(

@@ -9,6 +9,15 @@ export const KEY_MISSING: Problem = {
   headers: { "www-authenticate": "Bearer" },
 };
 
+/** Where none was made yet: what a browser on this machine shows is not for it. */
+export const KEY_FOR_PAGES: Problem = {
+  name: "key-missing",
+  detail:
+    "Make an access key (razonete keys create) and send it: as long as there is none, the ledger is asked by an IP address or " +
+    "a name without a dot, and not by the pages of other sites.",
+  headers: { "www-authenticate": "Bearer" },
+};
+
 /** One for all that is wrong with a key: which of it is nobody's business. */
 export const KEY_INVALID: Problem = {
   name: "key-invalid",

@@ -1,16 +1,18 @@
 import { type AccessKey } from "../access/access-key.ts";
-import { type AccessKeys, ANYBODY } from "../access/access-keys.ts";
+import { type AccessKeys, ANYBODY, OPEN } from "../access/access-keys.ts";
 import { missingScope, type Needs } from "../access/needs.ts";
 import { networkOf } from "../access/network.ts";
 import { TokenBuckets } from "../access/token-buckets.ts";
 import { bounds } from "../bounds.ts";
 import {
   forEveryAccount,
+  KEY_FOR_PAGES,
   KEY_INVALID,
   KEY_MISSING,
   scopeMissing,
   tooManyRequests,
 } from "./access-problems.ts";
+import { isOfAnotherSite } from "./another-site.ts";
 import type { Parsed } from "./parse.ts";
 import type { Problem } from "./problems.ts";
 
@@ -87,7 +89,11 @@ export class Admission {
 
   /** The access key that a request came with, if that is good for what it asks for. */
   admit(request: Request, needs: NonNullable<Needs>): Parsed<AccessKey> {
-    if (this.#keys.isOpen) return EVERYTHING;
+    if (this.#keys.isOpen) {
+      // Who tells a server to be open, lets everyone in.
+      const isForeign = this.#keys !== OPEN && isOfAnotherSite(request.headers);
+      return isForeign ? { ok: false, problem: KEY_FOR_PAGES } : EVERYTHING;
+    }
     const header = request.headers.get("authorization");
     if (header === null || header === "") return { ok: false, problem: KEY_MISSING };
     const admitted = this.#find(header, request);

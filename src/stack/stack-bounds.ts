@@ -14,8 +14,8 @@ export const stackBounds = {
   keep_milliseconds_max: 10_000,
   /** HAProxy's maxconn. */
   connections_max: 4_000,
-  /** Half of them, for one address. */
-  address_connections: 2_000,
+  /** For one address: fewer than one API takes at once (500), so that slow clients there leave some of it to others. */
+  address_connections: 400,
   /** Requests a second; more than one HAProxy handles. */
   rate_max: 1_000_000,
   /** HAProxy's maxconn of 4000 needs two for each client, and some of its own. */

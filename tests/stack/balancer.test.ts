@@ -53,7 +53,8 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       `127.0.0.1:${8001 + index}`,
     ]);
     expect(check({ ...base, ...Object.fromEntries(eight) })).toEqual({ exitCode: 0, stderr: "" });
-    expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(8);
+    // In both of its backends.
+    expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(2 * 8);
   });
 
   test("each answer of its own is a problem, says how long it is, and is described in docs/errors.md", () => {
@@ -77,6 +78,8 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     const tooMany = readFileSync(join(CONFIG, "../too-many-requests.json"), "utf8");
     expect(problem.parse(JSON.parse(tooMany)).status).toBe(429);
     expect(documented).toContain("`too-many-requests`");
+    const noMethod = readFileSync(join(CONFIG, "../method-not-allowed.json"), "utf8");
+    expect(problem.parse(JSON.parse(noMethod)).status).toBe(405);
     const outcomes = ["no-answer", "no-instance"].map((name) => {
       const file = readFileSync(join(CONFIG, `../${name}.http`), "utf8");
       return problem.parse(JSON.parse(file.split("\r\n\r\n")[1] ?? "")).outcome;

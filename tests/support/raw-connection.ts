@@ -16,8 +16,9 @@ export class RawConnection implements Disposable {
   #closed = false;
   #awake: () => void = () => {};
 
-  constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  /** @param localAddress whom the server takes it to come from */
+  constructor(port: number, localAddress = "127.0.0.1") {
+    this.#socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     this.#socket.on("data", (bytes: Buffer) => {
       this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
       this.#awake();

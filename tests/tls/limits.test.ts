@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { statSync } from "node:fs";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { askHaproxy } from "../../src/stack/haproxy-admin.ts";
 import { eventually } from "../support/eventually.ts";
@@ -14,6 +15,9 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 failOnLeaks();
 setDefaultTimeout(60_000);
 
+const hasIpv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((one) => one?.address === "::1");
 /** The rate that the stand-in for an API tells of the key of this name. */
 const OWN_RATE = 5;
 const SECOND = 1_100;
@@ -144,6 +148,19 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
     const other = await ask(port, {}, "127.0.0.3");
     expect([other.status, other.headers["ratelimit"]]).toEqual([200, '"address";r=19;t=1']);
   });
+
+  test.skipIf(!hasIpv6)(
+    "by address: of IPv6 the first 64 bits count, since who has one has all of them",
+    async () => {
+      const port = await limited({
+        HAPROXY_BIND: "127.0.0.1:{port},[::1]:{port}",
+        HAPROXY_ADDRESS_RATE: "100",
+        HAPROXY_ADMIN: admin,
+      });
+      expect((await fetch(`http://[::1]:${port}/x`, { keepalive: false })).status).toBe(200);
+      expect(await askHaproxy(admin, "show table addresses")).toMatch(/key=:: /);
+    },
+  );
 
   test("by address: one that opens too many connections is let in no more, others are", async () => {
     const port = await limited({ HAPROXY_ADDRESS_CONNECTIONS: "10" });

@@ -9,7 +9,7 @@ const CONFIGURATION = join(import.meta.dir, "../../../deploy/haproxy/haproxy.cfg
  * The balancer as it is deployed, in front of APIs on these ports.
  *
  * @param roundRobin each API gets its share, so that several decide at once; else the first one gets all that it can take
- * @param environment further variables that its configuration names
+ * @param environment further variables that its configuration names; `{port}` in one is the port
  */
 export async function startHaproxy(
   apiPorts: readonly number[],
@@ -27,7 +27,9 @@ export async function startHaproxy(
       "REQUEST_ID_HEADER=x-request-id",
       ...(roundRobin ? ["HAPROXY_ROUND_ROBIN=yes"] : []),
       ...apis,
-      ...Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+      ...Object.entries(environment).map(
+        ([name, value]) => `${name}=${value.replaceAll("{port}", `${port}`)}`,
+      ),
       program,
       "-db",
       "-f",
