@@ -16,6 +16,12 @@ const exactBigint = {
   },
 };
 
+/**
+ * A session that has begun as read-only would stay so, whatever the server's default is by then. As a text: the client's
+ * types want `false`, but it sends nothing that is false.
+ */
+const READ_WRITE: object = { default_transaction_read_only: "off" };
+
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type Transaction = postgres.TransactionSql<{ bigint: number }>;
 export type Queryable = Sql | Transaction;
@@ -61,8 +67,7 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
       statement_timeout: bounds.books_statement_milliseconds_max,
       // After a commit, batches are removed from the outbox. So it must be on disk, whatever the server's default is.
       synchronous_commit: "on",
-      // A session that has begun as read-only would stay so, whatever the server's default is by then.
-      default_transaction_read_only: false,
+      ...READ_WRITE,
       default_transaction_isolation: "read committed",
     },
   });
