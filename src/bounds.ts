@@ -147,6 +147,8 @@ export const bounds = {
   /** For each shard, the writer has its own connection to PostgreSQL. */
   shards_max: 64,
   books_connect_seconds_max: 5,
+  /** Where DATABASE_URL names several hosts, a silent one holds up the next for so long. */
+  books_next_host_milliseconds: 250,
   /** Between attempts to connect to PostgreSQL. */
   books_reconnect_milliseconds: 100,
   /** After this time PostgreSQL itself ends a statement, for example one that waits for a lock. */

@@ -13,6 +13,9 @@ system and injects faults, waits until the system has recovered, and compares ev
   net    connections that are cut or hang, replies that are lost
   disk   full disks; NATS's stream truncated or gone; Redis's log cut, zeroed or gone (then razonete restore)
 
+Requests come with access keys, of which one is revoked on the way and another one made; with every third seed the system
+is open.
+
 Exit code: 0 if nothing was found, 1 if something was, 2 if it could not run, 130 if it was interrupted.
 If something was found, the folder is kept, with data, logs and history, and shown with the seed.
 Ctrl-C ends the run and removes what it started; a second one ends it at once.`;

@@ -5,6 +5,8 @@ import { decisionsOf, outageOf } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
 import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
+import { exchangeKey } from "./access.ts";
+import type { ClientKeys } from "./clients/client-keys.ts";
 import type { ClientLoad } from "./clients/client-load.ts";
 import type { TortureProgress, TortureOptions } from "./options.ts";
 import { planRun, type RoundPlan } from "./plan/plan-run.ts";
@@ -16,6 +18,8 @@ import { FaultStatistics } from "./report/fault-statistics.ts";
 export interface RoundsOptions {
   readonly system: SystemUnderTest;
   readonly load: ClientLoad;
+  /** That its requests come with; `null`: with none. */
+  readonly keys: ClientKeys | null;
   readonly folder: RunFolder;
   readonly options: TortureOptions;
 }
@@ -39,6 +43,7 @@ export class Rounds {
   readonly restores: TortureResult["restores"] = [];
   readonly #system: SystemUnderTest;
   readonly #load: ClientLoad;
+  readonly #keys: ClientKeys | null;
   readonly #folder: RunFolder;
   readonly #options: TortureOptions;
   readonly #checker: Checker;
@@ -58,9 +63,10 @@ export class Rounds {
   #phase: Phase = "load";
   #phaseAt = 0;
 
-  constructor({ system, load, folder, options }: RoundsOptions) {
+  constructor({ system, load, keys, folder, options }: RoundsOptions) {
     this.#system = system;
     this.#load = load;
+    this.#keys = keys;
     this.#folder = folder;
     this.#options = options;
     this.#checker = options.dependencies.createChecker();
@@ -114,9 +120,12 @@ export class Rounds {
    * for that has passed.
    */
   async #injectUnderLoad({ faults, milliseconds }: RoundPlan): Promise<readonly FaultRecord[]> {
-    const beganAt = performance.now();
     this.#enterPhase("load");
     this.#load.start();
+    // In the second round, if there is one: before it nothing is harmed, so that the time of the promise counts.
+    if (this.#keys !== null && this.ended === Math.min(1, this.#plans.length - 1))
+      await this.#unlessInterrupted(exchangeKey(this.#system, this.#load, this.#keys));
+    const beganAt = performance.now();
     const records = await this.#unlessInterrupted(
       Promise.all(faults.map((fault) => this.#inject(fault, beganAt))),
     );

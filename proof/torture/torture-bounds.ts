@@ -11,6 +11,7 @@ export const tortureBounds = {
   operator_milliseconds_max: 20_000,
   restore_milliseconds_max: 120_000,
   audit_milliseconds_max: 120_000,
+  keys_milliseconds_max: 30_000,
   /** Sizes of the servers' disks in memory, if disks are to be filled; only what is used takes memory. */
   redis_disk_bytes: 1024 * 1024 * 1024,
   nats_disk_bytes: 512 * 1024 * 1024,
@@ -30,6 +31,10 @@ export const tortureBounds = {
   pause_milliseconds_max: 200,
   /** After this a client gives up a request; longer than HAProxy takes to try every API. */
   answer_milliseconds_max: 10_000,
+  /** Within this time a new access key counts everywhere, and a revoked one is refused (the product's promise). */
+  key_known_milliseconds_max: 5_000,
+  /** Between two requests with a revoked one: ten a minute would pass for guessing. */
+  revoked_key_milliseconds: 7_000,
   /** How often a client sends one command, at most. */
   attempts_max: 5,
   /** An outage counts for a fault if it begins within this time after the fault's end. */

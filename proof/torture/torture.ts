@@ -6,7 +6,8 @@ import { tortureBounds } from "./torture-bounds.ts";
 import type { Violation } from "./check/checker-types.ts";
 import { ClientLoad } from "./clients/client-load.ts";
 import type { TortureOptions } from "./options.ts";
-import { APIS, WRITERS } from "./plan/plan-run.ts";
+import { makeKeys } from "./access.ts";
+import { APIS, asksForKeys, WRITERS } from "./plan/plan-run.ts";
 import { RESULT_FORMAT, type TortureResult } from "./report/torture-result.ts";
 import { Rounds } from "./rounds.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -64,8 +65,10 @@ async function tortureSystem(
   startedAt: string,
 ): Promise<TortureResult> {
   const { seconds, seed, kinds, embedded } = options;
-  const load = new ClientLoad({ target: await findTarget(system.url), seed });
-  const rounds = new Rounds({ system, load, folder, options });
+  const target = await findTarget(system.url);
+  const keys = asksForKeys(seed) ? await makeKeys(system, seed) : null;
+  const load = new ClientLoad({ target, seed, ...(keys === null ? {} : { keys }) });
+  const rounds = new Rounds({ system, load, keys, folder, options });
   await rounds.run();
   const { found } = rounds;
   return {

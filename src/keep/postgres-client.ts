@@ -1,7 +1,8 @@
 import assert from "node:assert";
 import postgres from "postgres";
 import { bounds } from "../bounds.ts";
-import { CA_PARAMETER, serverTrust } from "../tls/server-trust.ts";
+import { CA_PARAMETER, eachHost } from "../tls/server-trust.ts";
+import { PostgresSockets } from "./postgres-sockets.ts";
 
 /** Reads bigint columns as numbers, and throws if a value is beyond 2^53. */
 const exactBigint = {
@@ -14,6 +15,12 @@ const exactBigint = {
     return value;
   },
 };
+
+/**
+ * A session that has begun as read-only would stay so, whatever the server's default is by then. As a text: the client's
+ * types want `false`, but it sends nothing that is false.
+ */
+const READ_WRITE: object = { default_transaction_read_only: "off" };
 
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type Transaction = postgres.TransactionSql<{ bigint: number }>;
@@ -33,13 +40,18 @@ export interface PoolOptions {
 }
 
 /**
- * Creates a pool that connects when it is first used, and again after each loss of the connection. A query that was in
- * flight at the loss is rejected; whether it took effect is unknown.
+ * Creates a pool that connects when it is first used, and again after each loss of the connection, to any of the URL's
+ * hosts. A query that was in flight at the loss is rejected; whether it took effect is unknown. So is one that none of the
+ * hosts took a connection for. Once `end` has resolved, no connection is left.
  */
 export function connectPostgres({ url, name, connections_max, onClose }: PoolOptions): Sql {
-  const trust = serverTrust(url);
-  return postgres(trust === null ? url : withoutTlsParameters(url), {
-    ...(trust === null ? {} : { ssl: { ...trust } }),
+  const hosts = eachHost(url);
+  const [first = new URL(url)] = hosts;
+  const sockets = new PostgresSockets(hosts);
+  // Its types do not know of `socket`.
+  const connections = { socket: () => sockets.open() };
+  const sql = postgres(withoutTlsParameters(first), {
+    ...connections,
     max: connections_max,
     // By default a connection is closed after about half an hour, and locks that are held on it are released.
     max_lifetime: null,
@@ -55,21 +67,28 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
       statement_timeout: bounds.books_statement_milliseconds_max,
       // After a commit, batches are removed from the outbox. So it must be on disk, whatever the server's default is.
       synchronous_commit: "on",
-      // A session that has begun as read-only would stay so, whatever the server's default is by then.
-      default_transaction_read_only: false,
+      ...READ_WRITE,
       default_transaction_isolation: "read committed",
+    },
+  });
+  const end = sql.end.bind(sql);
+  return Object.assign(sql, {
+    end: async (...options: Parameters<typeof end>) => {
+      try {
+        await end(...options);
+      } finally {
+        sockets.close();
+      }
     },
   });
 }
 
 /** The client would hand them on to the server, which does not know them. */
-function withoutTlsParameters(url: string): string {
-  // It may name several hosts, which URL does not take.
-  const [bare = "", query] = url.split("?", 2);
-  const parameters = new URLSearchParams(query);
-  parameters.delete("sslmode");
-  parameters.delete(CA_PARAMETER);
-  return parameters.size === 0 ? bare : `${bare}?${parameters.toString()}`;
+function withoutTlsParameters(url: URL): string {
+  const bare = new URL(url);
+  bare.searchParams.delete("sslmode");
+  bare.searchParams.delete(CA_PARAMETER);
+  return bare.href;
 }
 
 /** The first of the two keys of this program's advisory locks ("Razo"), which keeps them apart from others'. */

@@ -40,13 +40,18 @@ export function natsProbe(url: string): Probe {
   });
 }
 
-/** @param socket the unix socket, if the server listens on one; then only the path of `url` counts */
-export function httpProbe(url: string, socket?: string): Probe {
+/**
+ * @param socket the unix socket, if the server listens on one; then only the path of `url` counts
+ * @param token of an access key, where the path needs one
+ */
+export function httpProbe(url: string, socket?: string, token?: string): Probe {
   return reasonOf(async () => {
     const signal = AbortSignal.timeout(PROBE_MILLISECONDS);
     // Its certificate may be for other names than this address. It is a process of this stack, and gets no secret.
     const tls = { rejectUnauthorized: false };
-    const response = await fetch(url, socket === undefined ? { signal, tls } : { signal, unix: socket });
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const where = socket === undefined ? { tls } : { unix: socket };
+    const response = await fetch(url, { signal, headers, ...where });
     const body = await response.text();
     if (!response.ok) throw new Error(detailOf(body) ?? `it answers ${response.status}`);
   });

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { bounds } from "../bounds.ts";
 import { StartError } from "../errors.ts";
+import { askPostgres, firstBytes } from "./first-bytes.ts";
 import { bareHost, eachHost, type ServerTrust, serverTrust } from "./server-trust.ts";
 
 /** By the parts of a configuration that have its URL: each server's variable, and how TLS begins there. */
@@ -31,10 +32,11 @@ export async function requireTrusted(
 ): Promise<void> {
   for (const [server, url] of Object.entries(urls)) {
     if (!isServer(server)) continue;
-    const trust = serverTrust(url);
-    if (trust === null) continue;
+    // A unix socket's URL may have no host.
+    if (serverTrust(url) === null) continue;
     for (const one of eachHost(url)) {
-      const reason = await whyRefused(server, one, trust);
+      const trust = serverTrust(one.href);
+      const reason = trust === null ? null : await whyRefused(server, one, trust);
       if (reason !== null) throw new StartError(reason, exitCode);
     }
   }
@@ -91,25 +93,9 @@ async function onConnection(
   }
 }
 
-/** @returns null if there was no answer */
-async function askPostgres(socket: Socket): Promise<boolean | null> {
-  socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]));
-  const answer = await firstBytes(socket);
-  return answer === null ? null : answer.startsWith("S");
-}
-
 async function askNats(socket: Socket): Promise<boolean | null> {
   const greeting = await firstBytes(socket);
   return greeting === null ? null : /"tls_(required|available)":\s*true/.test(greeting);
-}
-
-async function firstBytes(socket: Socket): Promise<string | null> {
-  const { promise, resolve } = Promise.withResolvers<string | null>();
-  socket.once("data", (bytes: Buffer) => resolve(bytes.toString("latin1")));
-  socket.once("close", () => resolve(null));
-  const bytes = await promise;
-  socket.removeAllListeners("data");
-  return bytes;
 }
 
 async function shakeHands(socket: Socket, trust: ServerTrust, told: Told): Promise<string | null> {

@@ -16,7 +16,8 @@ export interface ServerTrust {
 }
 
 /**
- * Whether, and how, the server of a URL is asked for its certificate: rediss://, tls:// and sslmode=verify-full.
+ * Whether, and how, the server of a URL is asked for its certificate: rediss://, tls:// and sslmode=verify-full. Of a URL
+ * that names several hosts, it is for the first: see {@link eachHost}.
  *
  * @returns null for a connection without TLS
  * @throws StartError if the URL wants less than a checked certificate, or its CAs cannot be read
@@ -24,8 +25,7 @@ export interface ServerTrust {
 export function serverTrust(url: string): ServerTrust | null {
   // A unix socket's URL may have no host, which URL does not take. It does not leave this machine.
   if (url.startsWith("unix:") || (url.startsWith("postgres") && !url.includes("sslmode="))) return null;
-  const hosts = eachHost(url);
-  const [first = new URL(url)] = hosts;
+  const [first = new URL(url)] = eachHost(url);
   if (!usesTls(first.protocol, first.searchParams.get("sslmode"))) return null;
   const file = first.searchParams.get(CA_PARAMETER);
   return {
@@ -33,11 +33,7 @@ export function serverTrust(url: string): ServerTrust | null {
     minVersion: "TLSv1.2",
     rejectUnauthorized: true,
     // Clients that first open a plain connection forget the host where it is an address, and would check another name.
-    // Which of several it is they do not tell: each of them is trusted.
-    checkServerIdentity: (_, certificate) => {
-      const errors = hosts.map(({ hostname }) => checkServerIdentity(bareHost(hostname), certificate));
-      return errors.includes(undefined) ? undefined : errors[0];
-    },
+    checkServerIdentity: (_, certificate) => checkServerIdentity(bareHost(first.hostname), certificate),
   };
 }
 

@@ -116,7 +116,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Runs a command of the program to its end. */
-  run(name: "audit" | "init" | "restore", ...flags: readonly string[]) {
+  run(name: "audit" | "init" | "keys" | "restore", ...flags: readonly string[]) {
     const command = name === "init" ? this.#own.init : [process.execPath, MAIN, name];
     return Bun.spawnSync([...command, ...flags], { env: this.#settings(0, "admin"), stderr: "pipe" });
   }

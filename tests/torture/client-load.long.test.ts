@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { findTarget } from "../../proof/load-test/http/load-target.ts";
+import { findTarget, type LoadTarget } from "../../proof/load-test/http/load-target.ts";
 import { requestPartsOf } from "../../proof/torture/clients/http-codec.ts";
 import { KnownThings } from "../../proof/torture/clients/known-things.ts";
 import type { Attempt } from "../../proof/torture/clients/history.ts";
+import { ClientKeys } from "../../proof/torture/clients/client-keys.ts";
 import { ClientLoad } from "../../proof/torture/clients/client-load.ts";
 import { Random } from "../../proof/torture/plan/random.ts";
+import { tortureBounds } from "../../proof/torture/torture-bounds.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { testSeed } from "../support/random.ts";
 import { eventually } from "../support/eventually.ts";
@@ -21,11 +23,12 @@ const PAUSE = { min: 1, max: 20 };
 
 describe(`the clients of the torture (seed ${seed})`, () => {
   let ledger: StandInLedger;
+  let target: LoadTarget;
   let load: ClientLoad;
 
   beforeEach(async () => {
     ledger = new StandInLedger();
-    const target = await findTarget(await ledger.start());
+    target = await findTarget(await ledger.start());
     ledger.connections = 0;
     load = new ClientLoad({
       target,
@@ -178,6 +181,51 @@ describe(`the clients of the torture (seed ${seed})`, () => {
     expect(commands.size).toBeGreaterThan(500);
     for (const mark of commands.keys())
       if (!mark.startsWith("/")) expect(Array.from(mark).length).toBeLessThanOrEqual(10);
+  });
+
+  test("come with access keys, also with the revoked one, whose refusal they hold to", async () => {
+    const tokens = new Map([
+      ["one", "rz_1"],
+      ["two", "rz_2"],
+      ["three", "rz_3"],
+    ]);
+    const keys = new ClientKeys(
+      new Random(seed),
+      [...tokens].map(([name, token]) => ({ name, token })),
+    );
+    load.close();
+    load = new ClientLoad({ target, seed, keys, clients: CLIENTS, pause: PAUSE });
+    const before = await round(400);
+    const namesSent = (attempts: readonly Attempt[]) =>
+      countsOf(attempts.map(({ operation, by }) => `${markOf(operation)} ${tokens.get(by ?? "")}`));
+    const received = () => countsOf(ledger.received.map(({ mark, token }) => `${mark} ${token}`));
+    expect(received()).toEqual(namesSent(before));
+    expect(new Set(before.map(({ by }) => by))).toEqual(new Set(tokens.keys()));
+    // Sent again, with another key.
+    const names = Map.groupBy(
+      before.filter(({ key }) => key !== null),
+      ({ key }) => key,
+    );
+    const changed = [...names.values()].filter((tries) => new Set(tries.map(({ by }) => by)).size > 1);
+    expect(changed.length).toBeGreaterThan(5);
+
+    const { name, token } = keys.isRevoked();
+    ledger.denied.add(token);
+    keys.wasRevoked(performance.now() - 2 * tortureBounds.key_known_milliseconds_max);
+    load.start();
+    await load.useRevoked();
+    const after = [...(await load.stop()), ...(await round(300))];
+    expect(received()).toEqual(namesSent([...before, ...after]));
+    const refused = after.filter(({ by }) => by === name).map(({ answer }) => answer.type);
+    expect(refused.length).toBeGreaterThan(1);
+    expect(new Set(refused)).toEqual(new Set(["not-done"]));
+    expect(after.filter(({ answer }) => answer.type === "odd")).toEqual([]);
+
+    ledger.denied.clear();
+    await load.useRevoked();
+    expect((await load.stop()).map(({ answer }) => answer)).toEqual([
+      { type: "odd", reason: expect.stringMatching(/^the access key one was taken \d+\.\d s after/) },
+    ]);
   });
 
   test("prove that the system answers, or say what it answered instead", async () => {

@@ -319,6 +319,29 @@ describe.skipIf(serversMissing !== null)("the cluster under test", () => {
     expect(skipped).toBe("there is no writer-9");
   });
 
+  // Nothing is let in without one afterwards.
+  test("makes access keys, asks with the first of them, and revokes others", async () => {
+    const [first, other] = [await system.createKey("operator"), await system.createKey("shop")];
+    const statuses = async (token: string): Promise<ReadonlySet<number>> => {
+      const headers = { authorization: `Bearer ${token}` };
+      const asked = Array.from({ length: 8 }, () =>
+        fetch(`${system.url}/v1/accounts/1`, { headers, keepalive: false }),
+      );
+      return new Set((await Promise.all(asked)).map(({ status }) => status));
+    };
+    const only = (status: number, token: string) =>
+      eventually(`all is answered with ${status}`, async () => {
+        const found = await statuses(token);
+        return found.size === 1 && found.has(status);
+      });
+    await only(401, "none");
+    await only(200, other);
+    await system.revokeKey("shop");
+    await only(401, other);
+    await only(200, first);
+    expect(await system.recover()).toEqual([]);
+  });
+
   // The last one.
   test("leaves nothing but its folder", async () => {
     const going = inject({ type: "stop", processes: ["postgres"] }, 50_000);

@@ -105,6 +105,20 @@ describe("the embedded ledger under test", () => {
     ]);
   });
 
+  test("makes access keys, and revokes them", async () => {
+    const keys = [await system.createKey("one"), await system.createKey("two")];
+    const status = async (token: string | undefined): Promise<number> =>
+      (await fetch(`${system.url}/v1/accounts/1`, { headers: { authorization: `Bearer ${token}` } })).status;
+    await eventually("it asks for a key", async () => (await status("none")) === 401);
+    expect([await status(keys[0]), await status(keys[1])]).toEqual([200, 200]);
+    await system.revokeKey("one");
+    await eventually("it is refused", async () => (await status(keys[0])) === 401);
+    expect(await status(keys[1])).toBe(200);
+    expect(system.revokeKey("none")).rejects.toThrow(
+      /^razonete keys ended with 1: .*no access key named none/,
+    );
+  });
+
   // The last one.
   test("leaves nothing but its folder", async () => {
     await system.stop();

@@ -278,8 +278,8 @@ test("calls odd whatever the contract does not know", () => {
 test("writes each request as the contract has it, with the key where there is one", () => {
   const address = { host: "127.0.0.1", port: 1 };
   const target = { url: "http://x:1", address, hostHeader: "x:1", basePath: "" };
-  const written = (operation: Operation, key: string | null) =>
-    Buffer.from(encodeRequest(operation, key, target)).toString();
+  const written = (operation: Operation, key: string | null, token: string | null = null) =>
+    Buffer.from(encodeRequest(operation, key, target, token)).toString();
   const transact = written(TRANSACT, "k1");
   expect(transact).toStartWith("POST /clientes/3/transacoes HTTP/1.1\r\nHost: x:1\r\n");
   expect(transact).toContain("Idempotency-Key: k1\r\n");
@@ -287,6 +287,8 @@ test("writes each request as the contract has it, with the key where there is on
   expect(transact).toContain(`Content-Length: ${Buffer.byteLength(body)}\r\n`);
   expect(transact).toEndWith(`\r\n\r\n${body}`);
   expect(written(OPEN, null)).not.toContain("Idempotency-Key");
+  expect(transact).not.toContain("Authorization");
+  expect(written(STATEMENT, null, "rz_secret")).toContain("\r\nAuthorization: Bearer rz_secret\r\n");
   const split = { ...CAPTURE, parts: [{ to: "@world", amount: 2 }] };
   for (const [operation, line, json] of [
     [OPEN, "POST /v1/accounts", '{"unit":"TOKENS","credit_limit":900,"name":"1-2"}'],

@@ -4,7 +4,7 @@ import type { PlacedEvent } from "./journal-replay.ts";
 import type { LedgerView } from "./ledger-history.ts";
 
 /** What an attempt came to for one command: of a batch, for one of its commands. */
-export interface Try extends Pick<Attempt, "number" | "sentAt" | "endedAt"> {
+export interface Try extends Pick<Attempt, "number" | "sentAt" | "endedAt" | "by"> {
   readonly answer: Answer;
 }
 
@@ -39,7 +39,9 @@ export class RegisteredCommand {
   readonly first: number;
   /** Attempts of this round. */
   attempts: Try[] = [];
-  /** The names of the access keys that its attempts came with, of all rounds; null where one came with none. */
+  /**
+   * The names of the access keys of all attempts that may have decided it, of all rounds; null where one came with none.
+   */
   readonly names = new Set<string | null>();
   /** From an earlier round. */
   knownOutcome: KnownOutcome | null = null;
@@ -59,6 +61,12 @@ export class RegisteredCommand {
   /** Attempts of this round that may have applied it. */
   get causes(): Try[] {
     return this.attempts.filter(({ answer }) => answer.type === "accepted" || answer.type === "unknown");
+  }
+
+  /** The names of which its event has to bear one. An answer that is not a replay says that this attempt decided it. */
+  get namesOfDecision(): ReadonlySet<string | null> {
+    const own = this.attempts.filter(({ answer }) => "replayed" in answer && !answer.replayed);
+    return own.length > 0 ? new Set(own.map(({ by }) => by)) : this.names;
   }
 
   /** The id of the event that refuses it. An atomic batch is refused as a whole, under its key. */
@@ -90,8 +98,8 @@ export class CommandRegistry {
     const { number, sentAt, endedAt, answer, key, by } = attempt;
     if (operation.type !== "batch") {
       const command = this.#command(operation, key === null ? null : `key:${key}`, null, number);
-      command.attempts.push({ number, sentAt, endedAt, answer });
-      command.names.add(by);
+      command.attempts.push({ number, sentAt, endedAt, by, answer });
+      if (answer.type !== "not-done") command.names.add(by);
       return [command];
     }
     const members: RegisteredCommand[] = [];
@@ -101,8 +109,8 @@ export class CommandRegistry {
       const id = own !== null ? `key:${own}` : index === bearerAt ? `key:${key}` : `bat:${index}:${key}`;
       const registered = this.#command(command, id, { batch: operation, bearer, index, members }, number);
       const result = answer.type === "batch" ? answer.results[index] : answer;
-      if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, answer: result });
-      registered.names.add(by);
+      if (result !== undefined) registered.attempts.push({ number, sentAt, endedAt, by, answer: result });
+      if (answer.type !== "not-done") registered.names.add(by);
       members.push(registered);
     }
     return members;

@@ -44,14 +44,20 @@ export function matchEvent(placed: PlacedEvent, context: MatchContext): Register
     const detail = `${commandText(command)} is in the journal under the id ${found.id}, which is not its own.`;
     findings.add("unasked", detail, command.numbers);
   }
-  if (!command.names.has(found.by)) {
-    const name = found.by === null ? "no access key" : `the access key ${found.by}`;
-    const detail = `${commandText(command)} is in the journal with ${name}, with which nobody sent it.`;
+  // What was lost may have been decided again, by another attempt than the one that was answered first.
+  const names = context.isLossNamed ? command.names : command.namesOfDecision;
+  if (!names.has(found.by)) {
+    const right = [...names].map(nameText).join(" or ") || "none that was let in";
+    const detail = `${commandText(command)} is in the journal with ${nameText(found.by)}, and was decided with ${right}.`;
     findings.add("unasked", detail, command.numbers);
   }
   if (event.type === "refusal") checkRefusal(command, event.refusal, before, context);
   else checkAcceptance(command, placed, context);
   return command;
+}
+
+function nameText(name: string | null): string {
+  return name === null ? "no access key" : `the access key ${name}`;
 }
 
 function isDecidedTwice(command: RegisteredCommand, placed: PlacedEvent, context: MatchContext): boolean {

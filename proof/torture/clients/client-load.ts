@@ -2,6 +2,7 @@ import { Client } from "../../load-test/http/client.ts";
 import type { Outcome } from "../../load-test/http/connection.ts";
 import type { LoadTarget } from "../../load-test/http/load-target.ts";
 import { tortureBounds } from "../torture-bounds.ts";
+import type { ClientKey, ClientKeys } from "./client-keys.ts";
 import { KnownThings, HOT_ACCOUNTS } from "./known-things.ts";
 import { type Pause, TortureClient } from "./torture-client.ts";
 import { decodeAnswer, encodeRequest, isReading } from "./http-codec.ts";
@@ -12,6 +13,8 @@ import { type ClientRequest, OperationGenerator } from "./operation-generator.ts
 export interface ClientLoadOptions {
   readonly target: LoadTarget;
   readonly seed: number;
+  /** Not given: the system is open, and asks for none. */
+  readonly keys?: ClientKeys;
   readonly clients?: number;
   /** After this time a request is given up. */
   readonly answerMilliseconds?: number;
@@ -38,6 +41,7 @@ export class ClientLoad {
   readonly #clients: readonly TortureClient[];
   readonly #known = new KnownThings();
   readonly #target: LoadTarget;
+  readonly #keys: ClientKeys | null;
   #stop = new AbortController();
   #rounds: readonly Promise<void>[] = [];
   #attempts: Attempt[] = [];
@@ -49,6 +53,7 @@ export class ClientLoad {
   constructor({ target, seed, clients = tortureBounds.clients, ...options }: ClientLoadOptions) {
     const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
+    this.#keys = options.keys ?? null;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);
     this.#clients = Array.from({ length: clients }, (_, client) => {
@@ -109,6 +114,14 @@ export class ClientLoad {
     return null;
   }
 
+  /** A request with the key that was revoked. */
+  async useRevoked(): Promise<void> {
+    const key = this.#keys?.revoked;
+    if (key === undefined || key === null) throw new Error("no key was revoked");
+    const [{ account }] = HOT_ACCOUNTS;
+    await this.#send({ operation: { type: "statement", account }, key: null }, this.#onOwn, key);
+  }
+
   /** Gives up all requests that are in progress. */
   close(): void {
     this.#stop.abort();
@@ -138,17 +151,23 @@ export class ClientLoad {
   async #send(
     { operation, key }: ClientRequest,
     exchange: (request: Uint8Array) => Promise<Outcome>,
+    accessKey: ClientKey | null = this.#keys?.next(performance.now()) ?? null,
   ): Promise<Answer> {
     this.#sent += 1;
     const number = this.#sent;
-    const request = encodeRequest(operation, key, this.#target);
+    const request = encodeRequest(operation, key, this.#target, accessKey?.token);
     const sentAt = performance.now();
     const { outcome, endedAt } = await exchange(request).then((ended) => ({
       outcome: ended,
       endedAt: performance.now(),
     }));
-    const answer = decodeAnswer(operation, outcome);
-    this.#attempts.push({ number, operation, key, by: null, sentAt, endedAt, answer });
+    const said = decodeAnswer(operation, outcome);
+    const answer =
+      accessKey === null || this.#keys === null
+        ? said
+        : this.#keys.answerTo(accessKey, sentAt, outcome, said);
+    const by = accessKey?.name ?? null;
+    this.#attempts.push({ number, operation, key, by, sentAt, endedAt, answer });
     this.#note(operation, answer, endedAt);
     return answer;
   }

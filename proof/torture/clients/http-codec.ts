@@ -34,13 +34,22 @@ interface Parts {
   readonly body: object | null;
 }
 
-/** @param key the Idempotency-Key, null for none */
-export function encodeRequest(operation: Operation, key: string | null, target: LoadTarget): Uint8Array {
+/**
+ * @param key the Idempotency-Key, null for none
+ * @param token of the access key, null for none
+ */
+export function encodeRequest(
+  operation: Operation,
+  key: string | null,
+  target: LoadTarget,
+  token: string | null = null,
+): Uint8Array {
   const { method, path, body } = requestPartsOf(operation);
   const keyHeader = key === null ? "" : `Idempotency-Key: ${key}\r\n`;
+  const accessHeader = token === null ? "" : `Authorization: Bearer ${token}\r\n`;
   const head =
     `${method} ${target.basePath}${path} HTTP/1.1\r\nHost: ${target.hostHeader}\r\n` +
-    `User-Agent: razonete-torture\r\n${keyHeader}`;
+    `User-Agent: razonete-torture\r\n${keyHeader}${accessHeader}`;
   if (body === null) return Buffer.from(`${head}\r\n`);
   const text = JSON.stringify(body);
   const length = Buffer.byteLength(text);

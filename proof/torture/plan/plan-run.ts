@@ -7,6 +7,11 @@ import { Random } from "./random.ts";
 export const APIS = 2;
 export const WRITERS = 2;
 
+/** Every third seed is of a system that is open; in the others requests come with access keys. */
+export function asksForKeys(seed: number): boolean {
+  return seed % 3 !== 0;
+}
+
 export interface RoundPlan {
   readonly milliseconds: number;
   readonly faults: readonly Fault[];

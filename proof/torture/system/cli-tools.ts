@@ -8,6 +8,7 @@ import { OWN_COMMANDS, type OwnCommands } from "../../../src/stack/stack-plan.ts
 export interface CommandsUnderTest extends OwnCommands {
   readonly restore: readonly string[];
   readonly audit: readonly string[];
+  readonly keys: readonly string[];
   /** The embedded ledger. */
   readonly serve: readonly string[];
 }
@@ -16,6 +17,7 @@ export const COMMANDS_UNDER_TEST: CommandsUnderTest = {
   ...OWN_COMMANDS,
   restore: [...SOURCE_PROGRAM, "restore"],
   audit: [...SOURCE_PROGRAM, "audit"],
+  keys: [...SOURCE_PROGRAM, "keys"],
   serve: [...SOURCE_PROGRAM, "serve"],
 };
 
@@ -54,6 +56,44 @@ export async function runAudit(command: readonly string[], environment: Environm
   const { findings, findingsInAll } = report.data;
   const shown = findings.map(({ name, detail }) => `${name}: ${detail}`);
   return [`${findingsInAll} findings`, ...shown].join("\n");
+}
+
+/**
+ * Makes an access key for everything.
+ *
+ * @param target flags that name the ledger, where the environment does not
+ * @returns its secret
+ * @throws Error with its output, if it is not made
+ */
+export async function createKey(
+  command: readonly string[],
+  name: string,
+  environment: Environment,
+  target: readonly string[] = [],
+): Promise<string> {
+  const made = await runKeys(
+    [...command, "create", "--name", name, "--scopes", "admin", ...target],
+    environment,
+  );
+  const key = keyJson.safeParse(made);
+  if (!key.success) throw new Error(`razonete keys create said something else than a key: ${made}`);
+  return key.data.key;
+}
+
+/** @throws Error with its output, if it is not revoked */
+export async function revokeKey(
+  command: readonly string[],
+  name: string,
+  environment: Environment,
+  target: readonly string[] = [],
+): Promise<void> {
+  await runKeys([...command, "revoke", name, ...target], environment);
+}
+
+async function runKeys(command: readonly string[], environment: Environment): Promise<string> {
+  const ended = await run([...command, "--json"], environment, tortureBounds.keys_milliseconds_max);
+  if (ended.code !== 0) throw new Error(`razonete keys ended with ${ended.code}: ${ended.said}`);
+  return ended.stdout;
 }
 
 async function run(
@@ -120,6 +160,8 @@ const restoreReportJson = json<RestoreReport>(
     }),
   }),
 );
+
+const keyJson = json(z.object({ key: z.string() }));
 
 const auditReportJson = json(
   z.object({

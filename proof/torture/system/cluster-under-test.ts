@@ -10,7 +10,14 @@ import { FaultsInProgress } from "../faults/faults-in-progress.ts";
 import { waitForRecovery } from "./wait-for-recovery.ts";
 import { SimulatedOperator } from "./simulated-operator.ts";
 import { NatsStoreCorruptor } from "../faults/nats-store-corruption.ts";
-import { runAudit, runRestore, COMMANDS_UNDER_TEST, type CommandsUnderTest } from "./cli-tools.ts";
+import {
+  COMMANDS_UNDER_TEST,
+  type CommandsUnderTest,
+  createKey,
+  revokeKey,
+  runAudit,
+  runRestore,
+} from "./cli-tools.ts";
 import { readBooks } from "./read-books.ts";
 import { AofCorruptor } from "../faults/aof-corruption.ts";
 import type { BooksSnapshot, SystemUnderTest } from "./system-under-test.ts";
@@ -149,6 +156,16 @@ export class ClusterUnderTest implements SystemUnderTest {
 
   audit(): Promise<string | null> {
     return runAudit(this.#commands.audit, this.plan.init.environment);
+  }
+
+  async createKey(name: string): Promise<string> {
+    const token = await createKey(this.#commands.keys, name, this.plan.init.environment);
+    this.#operator.token ??= token;
+    return token;
+  }
+
+  revokeKey(name: string): Promise<void> {
+    return revokeKey(this.#commands.keys, name, this.plan.init.environment);
   }
 
   stop(): Promise<void> {

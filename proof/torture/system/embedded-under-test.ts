@@ -7,7 +7,7 @@ import { freePorts } from "../../../src/stack/ports.ts";
 import { httpProbe } from "../../../src/stack/probes.ts";
 import type { Fault, FaultRecord, FaultKind, FaultAction } from "../plan/fault.ts";
 import { FaultsInProgress } from "../faults/faults-in-progress.ts";
-import { runAudit, COMMANDS_UNDER_TEST, type CommandsUnderTest } from "./cli-tools.ts";
+import { COMMANDS_UNDER_TEST, type CommandsUnderTest, createKey, revokeKey, runAudit } from "./cli-tools.ts";
 import { freezeFor, killFor } from "../faults/process-fault-injection.ts";
 import { readFileBooks } from "./read-books.ts";
 import { SmallDisk, whyNoDisks } from "../faults/small-disk.ts";
@@ -113,6 +113,14 @@ export class EmbeddedUnderTest implements SystemUnderTest {
 
   audit(): Promise<string | null> {
     return runAudit(this.#auditCommand, this.#environment);
+  }
+
+  createKey(name: string): Promise<string> {
+    return createKey(COMMANDS_UNDER_TEST.keys, name, this.#environment, ["--data", this.#data]);
+  }
+
+  revokeKey(name: string): Promise<void> {
+    return revokeKey(COMMANDS_UNDER_TEST.keys, name, this.#environment, ["--data", this.#data]);
   }
 
   stop(): Promise<void> {

@@ -20,6 +20,8 @@ export class SimulatedOperator {
   readonly #restore: () => Promise<RestoreReport>;
   #reports: RestoreReport[] = [];
   #fencedChecks = 0;
+  /** Of the access key that it asks with; null as long as the APIs ask for none. */
+  token: string | null = null;
   /** Why the latest restore failed; null if it did not. */
   restoreError: string | null = null;
 
@@ -41,7 +43,7 @@ export class SimulatedOperator {
     const readiness = await Promise.all(
       this.#apis.map(async (api) => ({
         name: api.name,
-        reason: (await api.probe()) ?? (await whyNotAnswering(api)),
+        reason: (await api.probe()) ?? (await whyNotAnswering(api, this.token)),
       })),
     );
     const problems = readiness.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
@@ -74,7 +76,7 @@ export class SimulatedOperator {
  * Why the API does not show an account; null if it does. An API also calls itself ready when it has just lost Redis and
  * does not know yet what comes back: only an answer proves that it works.
  */
-function whyNotAnswering({ socket, environment }: ProcessPlan): Promise<string | null> {
+function whyNotAnswering({ socket, environment }: ProcessPlan, token: string | null): Promise<string | null> {
   const address = socket === undefined ? `127.0.0.1:${environment["PORT"]}` : "api";
-  return httpProbe(`http://${address}/clientes/1/extrato`, socket)();
+  return httpProbe(`http://${address}/clientes/1/extrato`, socket, token ?? undefined)();
 }

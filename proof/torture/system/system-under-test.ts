@@ -28,6 +28,15 @@ export interface SystemUnderTest {
   books(): Promise<BooksSnapshot>;
   /** What the audit finds in the current state; null if it finds nothing. */
   audit(): Promise<string | null>;
+  /**
+   * Makes an access key for everything. The first one is also what the system's own checks ask with.
+   *
+   * @returns its secret
+   * @throws Error if it cannot be made
+   */
+  createKey(name: string): Promise<string>;
+  /** @throws Error if it cannot be revoked */
+  revokeKey(name: string): Promise<void>;
   /** Ends every process. The folder stays. */
   stop(): Promise<void>;
 }

@@ -16,6 +16,7 @@ failOnLeaks();
 setDefaultTimeout(150_000);
 
 const made = z.object({ id: z.string() });
+const madeKey = z.object({ key: z.string() });
 const shownAccount = z.object({ balance: z.int(), available: z.int() });
 const shownStatement = z.object({ saldo: z.object({ total: z.int() }) });
 
@@ -33,6 +34,8 @@ interface Case {
   readonly missing?: string | null;
   /** With the bug all is well, too. */
   readonly harmless?: boolean;
+  /** It makes access keys, so that nothing else can be done without one on that cluster afterwards. */
+  readonly closes?: boolean;
 }
 
 const CREDITS_AT_ONCE = 40;
@@ -59,6 +62,7 @@ const CASES: Readonly<Record<BugName, Case>> = {
   "postings-one-by-one": { scenarios: [secondPostingRefused], options: { apis: 1 } },
   "batch-in-part": { scenarios: [secondCommandRefused], options: { apis: 1 } },
   "reversed-twice": { scenarios: [takenBackTwice], options: { apis: 1 } },
+  "names-of-another": { scenarios: [severalNames], options: { apis: 1 }, closes: true },
 };
 
 describe.skipIf(serversMissing !== null)("a bug that is built in", () => {
@@ -92,13 +96,19 @@ describe.skipIf(serversMissing !== null)("a bug that is built in", () => {
     const recorded = recordIn(folder.path);
     await using cluster = await Cluster.start({ apis: 2, writers: 2, ...recorded.options });
     await answersPlainRequests(cluster);
-    const possible = BUG_NAMES.filter((bug) => (CASES[bug].missing ?? null) === null);
+    const possible = BUG_NAMES.filter((bug) => (CASES[bug].missing ?? null) === null && !CASES[bug].closes);
     const scenarios = [...new Set(possible.flatMap((bug) => CASES[bug].scenarios))];
     // Those that leave a Redis behind that is not to be asked come last.
     const last = CASES["fence-off"].scenarios;
     for (const scenario of [...scenarios.filter((one) => !last.includes(one)), ...last]) {
       expect(await scenario(cluster, recorded.folder), scenario.name).toBeNull();
     }
+  });
+
+  test("nor in the one that makes access keys", async () => {
+    await using cluster = await Cluster.start({ apis: 1 });
+    await answersPlainRequests(cluster);
+    expect(await severalNames(cluster)).toBeNull();
   });
 
   test("that the program does not know ends the process", () => {
@@ -289,6 +299,39 @@ async function takenBackTwice({ url }: Cluster): Promise<string | null> {
   await call(url, "POST", path);
   const { status } = await call(url, "POST", path);
   return status === 422 ? null : `the second reversal was answered with ${status}`;
+}
+
+/** Credits of two clients with a key each, at once. */
+async function severalNames(cluster: Cluster): Promise<string | null> {
+  const tokens = ["one", "two"].map((name) => {
+    const flags = ["create", "--name", name, "--scopes", "admin", "--json"];
+    return madeKey.parse(JSON.parse(cluster.run("keys", ...flags).stdout.toString())).key;
+  });
+  await eventually("it asks for a key", async () => (await statementOf(cluster.url)) === null);
+  const send = async (token: string, descricao: string): Promise<number> => {
+    const { status } = await fetch(`${cluster.url}/clientes/1/transacoes`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ valor: 1, tipo: "c", descricao }),
+    });
+    return status;
+  };
+  await eventually("both keys count", async () =>
+    (await Promise.all(tokens.map((token) => send(token, "first")))).every((status) => status === 200),
+  );
+  const credits = Array.from({ length: 100 }, () =>
+    tokens.map((token, index) => send(token, index === 0 ? "one" : "two")),
+  );
+  const statuses = await Promise.all(credits.flat());
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  return withBooks(cluster, async (books) => {
+    await books.drained();
+    const [found] = await books.sql<{ all: number; wrong: number }[]>`
+      SELECT count(*) AS all, count(*) FILTER (WHERE NOT starts_with(command, description || '/')) AS wrong
+      FROM entries WHERE description IN ('one', 'two')`;
+    expect(found?.all).toBe(statuses.length);
+    return found?.wrong === 0 ? null : `${found?.wrong} credits have the name of another's key`;
+  });
 }
 
 async function held(url: string, amount: number, seconds: number): Promise<string> {

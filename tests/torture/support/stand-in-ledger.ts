@@ -21,6 +21,8 @@ export interface Received {
   /** Of the command, see `markOfRequest`. */
   readonly mark: string;
   readonly key: string | null;
+  /** Of the access key; empty for none. */
+  readonly token: string;
   readonly trouble: Trouble | null;
   /** Of the TCP connection. */
   readonly connection: number;
@@ -45,6 +47,8 @@ export class StandInLedger {
   /** What goes wrong with the next request. */
   trouble: () => Trouble | null = () => null;
   connections = 0;
+  /** Access keys that it refuses. All others, and none, are good. */
+  readonly denied = new Set<string>();
   #inner: { readonly server: HttpServer; readonly stop: () => Promise<void> } | null = null;
   readonly #connections = new WeakMap<object, number>();
   readonly #server: Server = createServer((request, response) => {
@@ -102,8 +106,10 @@ export class StandInLedger {
     const trouble = this.trouble();
     const connection = this.#connections.get(request.socket) ?? 0;
     const mark = text === "" ? "" : markOfRequest(path, JSON.parse(text));
-    this.received.push({ mark, key, trouble, connection });
+    const token = (request.headers.authorization ?? "").replace("Bearer ", "");
+    this.received.push({ mark, key, token, trouble, connection });
 
+    if (this.denied.has(token)) return problem(response, 401, "key-invalid", {});
     if (trouble === "closed-before") return void request.socket.destroy();
     if (trouble === "not-done") return unavailable(response, "none");
     const answer = await fetch(`${this.#inner?.server.url}${path}`, {

@@ -48,6 +48,14 @@ export class StandInSystem implements SystemUnderTest {
     return this.failure === "audit" ? "account 3: the balance is off by one" : null;
   }
 
+  createKey(): Promise<string> {
+    return Promise.reject(new Error("it is open"));
+  }
+
+  revokeKey(): Promise<void> {
+    return Promise.reject(new Error("it is open"));
+  }
+
   async stop(): Promise<void> {
     this.stops += 1;
     await this.ledger.stop();

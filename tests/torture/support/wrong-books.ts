@@ -77,6 +77,30 @@ export const WRONG_BOOKS: readonly Corruption[] = [
     (text) => [text.replace(/ (?:shop|till-2)\//, " ")],
     (text) => / (?:shop|till-2)\//.test(text),
   ),
+  {
+    name: "an event has the name of the access key of another attempt, which did not decide it",
+    found: ["unasked"],
+    do: (rounds, random) => {
+      const { attempts } = last(rounds);
+      const names = attempts.flatMap(({ key, by, operation, answer }) => {
+        const isDecided = answer.type === "accepted" && !answer.replayed && by !== null;
+        if (!isDecided || key === null || operation.type === "batch") return [];
+        const others = attempts.flatMap((other) =>
+          other.key === key && other.by !== by && other.by !== null && other.answer.type !== "not-done"
+            ? [other.by]
+            : [],
+        );
+        return others.map((other) => ({ was: ` ${by}/key:${key} `, is: ` ${other}/key:${key} ` }));
+      });
+      const one = pickFrom(random, names);
+      const row = newRows(rounds).find(({ events }) =>
+        events.some((text) => text.includes(one?.was ?? "\n")),
+      );
+      if (one === undefined || row === undefined) return false;
+      setEvents(rounds, row.g, (events) => events.map((text) => text.replace(one.was, one.is)));
+      return true;
+    },
+  },
   wrongEvent(
     "an event that nobody asked for",
     ["unasked"],

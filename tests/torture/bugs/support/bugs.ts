@@ -20,6 +20,7 @@ export const BUG_NAMES = [
   "postings-one-by-one",
   "batch-in-part",
   "reversed-twice",
+  "names-of-another",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
@@ -278,6 +279,15 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       file: BOOKS,
       find: '  reversed text COLLATE "C" PRIMARY KEY,',
       replace: '  reversed text COLLATE "C",',
+    },
+  ],
+
+  // All that is decided by one call gets the name of its first command's access key. One request alone is right.
+  "names-of-another": [
+    {
+      file: SHARD,
+      find: '    const own = commands.map(({ command }) => command.by ?? "-");',
+      replace: '    const own = commands.map(() => requests[0]?.commands[0]?.command.by ?? "-");',
     },
   ],
 };

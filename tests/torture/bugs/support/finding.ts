@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { OwnCommands } from "../../../../src/stack/stack-plan.ts";
 import type { FaultKind } from "../../../../proof/torture/plan/fault.ts";
+import { asksForKeys } from "../../../../proof/torture/plan/plan-run.ts";
 import { testSeed } from "../../../support/random.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 import { type BugName, BUG_NAMES } from "./bugs.ts";
@@ -50,7 +51,11 @@ const WANTED: Readonly<Record<BugName, Wanted>> = {
   "postings-one-by-one": { kinds: ["kill"], faultTypes: [] },
   "batch-in-part": { kinds: ["kill"], faultTypes: [] },
   "reversed-twice": { kinds: ["kill"], faultTypes: [] },
+  "names-of-another": { kinds: ["kill"], faultTypes: [] },
 };
+
+/** Only where requests come with access keys. */
+const NEEDS_KEYS: readonly BugName[] = ["names-of-another"];
 
 /** The bug that is none: the defence behind it holds. */
 const HARMLESS: readonly BugName[] = ["two-writers-lock-only"];
@@ -77,6 +82,7 @@ export function testThatEachIsFound(torture: TortureRun, faultTypesOf: FaultType
     const harmless = HARMLESS.includes(bug);
     const seconds = harmless ? HARMLESS_SECONDS : SECONDS;
     const seed = seedWith(from, (one) => {
+      if (NEEDS_KEYS.includes(bug) && !asksForKeys(one)) return false;
       const planned =
         faultTypes.length === 0
           ? []
