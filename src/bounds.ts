@@ -131,6 +131,8 @@ export const bounds = {
   connection_idle_seconds_max: 120,
   /** The body of a request has to come within this time, as through HAProxy. Bun itself bounds the time of its head. */
   body_milliseconds_max: 10_000,
+  /** It ends so much later at most. */
+  body_look_milliseconds: 500,
   /** Connections of clients to the embedded ledger at once; fewer where fewer files may be open. */
   connections_max: 10_000,
   connections_look_milliseconds: 250,

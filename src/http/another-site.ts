@@ -5,6 +5,9 @@ const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|\[::1\]|(?:[a-z0-9-]+\.)*localhost)$/i;
 /** Names that nobody can register. */
 const OF_NO_SITE = /^[^.]+$|\.(?:localhost|internal)$/i;
 
+/** Nearly all requests name the same host. */
+let latestOfNoSite: string | null = null;
+
 /**
  * Whether a request may come from a page of another site, which a browser shows on a machine that reaches this server.
  * Browsers send what such a page wants to send, to loopback as well; the page only does not see the answer. It does see it
@@ -13,7 +16,10 @@ const OF_NO_SITE = /^[^.]+$|\.(?:localhost|internal)$/i;
  */
 export function isOfAnotherSite(headers: Headers): boolean {
   const host = headers.get("host");
-  if (host !== null && !isOfNoSite(nameIn(host))) return true;
+  if (host !== latestOfNoSite && host !== null) {
+    if (!isOfNoSite(nameIn(host))) return true;
+    latestOfNoSite = host;
+  }
   const origin = headers.get("origin");
   if (origin === null) return false;
   const from = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];

@@ -1,5 +1,6 @@
 import type { Parsed } from "./parse.ts";
 import { bounds } from "../bounds.ts";
+import { inTime, LATE } from "./in-time.ts";
 import { parseJson } from "./parse-json.ts";
 import type { Problem } from "./problems.ts";
 
@@ -42,9 +43,7 @@ export async function readJson(
   let bytes: Uint8Array | null;
   try {
     const received = length === null ? readBounded(request, bytesMax) : request.bytes();
-    // Most bodies are there with their head, and need no timer.
-    const inTime = Bun.peek.status(received) === "fulfilled" ? received : withinTime(received);
-    const outcome = await inTime;
+    const outcome = await inTime(received);
     if (outcome === LATE) return { ok: false, problem: TOO_SLOW };
     bytes = outcome;
   } catch {
@@ -57,18 +56,6 @@ export async function readJson(
     return { ok: true, value: parseJson(utf8.decode(bytes)) };
   } catch {
     return { ok: false, problem: INVALID_JSON };
-  }
-}
-
-const LATE = Symbol("the body did not come in time");
-
-async function withinTime(received: Promise<Uint8Array | null>): Promise<Uint8Array | null | typeof LATE> {
-  const { promise: late, resolve } = Promise.withResolvers<typeof LATE>();
-  const timer = setTimeout(() => resolve(LATE), bounds.body_milliseconds_max);
-  try {
-    return await Promise.race([received, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
