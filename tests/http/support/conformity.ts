@@ -52,8 +52,25 @@ export interface Exchange {
 
 const ROOT = "https://razonete.test/openapi.json";
 const document: Document = JSON.parse(JSON.stringify(openApiDocument()));
-const ajv = new Ajv2020({ strict: false, allErrors: false, validateFormats: false });
+const ajv = new Ajv2020({
+  strict: false,
+  allErrors: false,
+  logger: false,
+  formats: { "date-time": isDateTime },
+});
 ajv.addSchema({ $id: ROOT, ...Object(closed(document)) });
+
+/** What its pattern does not tell: whether there is such a day, and such a time of day. */
+function isDateTime(text: string): boolean {
+  const [, year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] =
+    /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)/i.exec(text)?.map(Number) ?? [];
+  const [, offsetHour = 0, offsetMinute = 0] = /[+-](\d\d):(\d\d)$/.exec(text)?.map(Number) ?? [];
+  const midnight = new Date(0);
+  midnight.setUTCFullYear(year, month - 1, day);
+  const isDay = midnight.getUTCMonth() === month - 1 && midnight.getUTCDate() === day;
+  const isTime = hour < 24 && minute < 60 && second < 60;
+  return isDay && isTime && offsetHour < 24 && offsetMinute < 60;
+}
 
 /** Clients have to ignore members that they do not know; here one that is not in the document is a fault. */
 function closed(json: unknown): unknown {
