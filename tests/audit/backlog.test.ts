@@ -163,7 +163,7 @@ describe.skipIf(serversMissing !== null)(
       // The writer comes up, and is held before it has kept anything; what it keeps of the opened accounts is then made
       // wrong.
       await sql.unsafe(`
-      CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$
+      CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
         BEGIN UPDATE entries SET description = 'spoiled' WHERE kind = 'debit'; RETURN NEW; END $$;
       CREATE CONSTRAINT TRIGGER written_spoiled AFTER UPDATE OF last_g ON cursors DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION spoil()`);
@@ -186,7 +186,7 @@ describe.skipIf(serversMissing !== null)(
         isKept = true;
         for (const writer of writers) writer.signal("SIGCONT");
         const kept = [process.execPath, UNTIL_KEPT, system.cluster.databaseUrl, String(g)];
-        expect(Bun.spawnSync(kept, { timeout: 120_000 }).exitCode).toBe(0);
+        expect(Bun.spawnSync(kept, { timeout: 30_000 }).exitCode).toBe(0);
       };
       const report = await system.audit({ onProgress });
       expect(waiting).toBeGreaterThan(SMALL_BATCHES);
@@ -205,7 +205,6 @@ describe.skipIf(serversMissing !== null)(
       const afterwards = await system.audit();
       expect(afterwards.findings).toEqual([]);
       expect(afterwards.counts).toMatchObject({ accounts: 5 + ACCOUNTS, outboxEntries: 0 });
-      // A slow machine takes its time to keep the backlog.
-    }, 240_000);
+    });
   },
 );
