@@ -11,7 +11,7 @@ test("the example of docs/retrying.md sends the same again until its outcome is 
   const { send } = await import(file);
 
   const sent: unknown[] = [];
-  await using server = Bun.serve({
+  using server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request) {
