@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { basename, dirname, join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { SCOPES } from "../../src/access/scope.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import { REFUSALS } from "../../src/ledger/refusal.ts";
 import { stackCommand } from "../../src/cli/stack.ts";
@@ -79,6 +80,11 @@ describe("documents", () => {
     expect(Object.fromEntries(described.map(([, name, status]) => [name, Number(status)]))).toEqual(
       Object.fromEntries(Object.entries(PROBLEMS).map(([name, { status }]) => [name, status])),
     );
+  });
+
+  test("docs/security.md describes each scope", () => {
+    const table = /^\| scope .*?\n\n/ms.exec(read("docs/security.md"))?.[0] ?? "";
+    expect([...table.matchAll(/^\| `([a-z:]+)`/gm)].map((match) => String(match[1]))).toEqual([...SCOPES]);
   });
 
   test("ARCHITECTURE names tests that there are, in each row of its table of faults", () => {
