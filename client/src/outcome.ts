@@ -69,18 +69,23 @@ export class RefusedError extends RazoneteError {
   readonly account: string | undefined;
   /** The place of the posting, condition or command because of which it was refused, from 0. */
   readonly index: number | undefined;
-  readonly outcome: Refused;
+  readonly key: string;
 
-  constructor(outcome: Refused) {
-    const { problem } = outcome;
+  constructor({ problem, key }: Refused) {
     const whose = problem.account === undefined ? "" : ` (${problem.account})`;
     super(`${problem.title}${whose}. ${problem.detail}`);
-    this.outcome = outcome;
     this.reason = nameOf(problem);
     this.problem = problem;
+    this.key = key;
     this.status = problem.status;
     this.account = problem.account;
     this.index = problem.index;
+  }
+
+  /** No member of its own: whoever prints the error would read all of it twice. */
+  get outcome(): Refused {
+    const { type, reason, problem, key } = this;
+    return { type, reason, problem, key };
   }
 }
 

@@ -5,9 +5,7 @@ import { EXECUTABLE } from "../build/programs.ts";
 
 export function buildCommand(): Command {
   return new Command("build")
-    .description(
-      "make a single-file executable of the servers' commands: serve, init, backup, restore, rebuild, api, writer, audit",
-    )
+    .description("make a single-file executable, with all commands but stack and build")
     .option("--out <file>", "where it goes", EXECUTABLE)
     .action(({ out }: { readonly out: string }) => {
       buildExecutable(out);

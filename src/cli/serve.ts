@@ -98,10 +98,12 @@ async function serve(config: ServeConfig): Promise<void> {
   const watch = config.tls === null ? null : watchCertificate(config.tls, server);
   keepOthersIn(server, filesMax);
   const hasInitial = (await ledger.account("1")) !== null;
+  const inClear = config.tls === null && keys !== null && !server.onlyThisMachine;
   const banner = [
     `Razonete listens on ${server.url}`,
     `Data, durable:      ${file}`,
     ...access,
+    ...(inClear ? ["Without TLS (--tls-cert): whoever is on the way can read access keys and amounts."] : []),
     ...firstSteps(server.url, hasInitial, keys?.isOpen === false),
   ].join("\n");
   const onHangUp = watch === null ? undefined : () => void watch.renew();

@@ -1,7 +1,7 @@
 import { type AccessKey } from "../access/access-key.ts";
 import { type AccessKeys, ANYBODY, OPEN } from "../access/access-keys.ts";
-import { missingScope, type Needs } from "../access/needs.ts";
 import { networkOf } from "../access/network.ts";
+import { missingScope, type Needs } from "../access/required-scopes.ts";
 import { TokenBuckets } from "../access/token-buckets.ts";
 import { bounds } from "../bounds.ts";
 import {

@@ -1,5 +1,5 @@
 import type { AccessKey } from "../access/access-key.ts";
-import type { Needs } from "../access/needs.ts";
+import type { Needs } from "../access/required-scopes.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inspect } from "node:util";
 import { NotDoneError, Razonete, RefusedError, UnknownError } from "../../client/src/razonete.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import {
@@ -181,7 +182,13 @@ describe("awaited, a command is its answer, or throws", () => {
     if (!(error instanceof RefusedError)) throw error;
     expect(error).toMatchObject({ reason: "limit-exceeded", status: 422, account: "acme", index: 0 });
     expect(error.message).toContain("acme");
-    expect(error.outcome.key).toBe(sent.key);
+    expect(error.outcome).toEqual({
+      type: "refused",
+      reason: "limit-exceeded",
+      problem: error.problem,
+      key: sent.key,
+    });
+    expect(inspect(error).split("urn:razonete:problem:limit-exceeded").length).toBe(2);
   });
 
   test("what was not done, and what is unknown, with what to do", async () => {

@@ -1,8 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { basename, dirname, join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { SCOPES } from "../../src/access/scope.ts";
 import { PROBLEMS } from "../../src/http/problems.ts";
 import { REFUSALS } from "../../src/ledger/refusal.ts";
+import { stackCommand } from "../../src/cli/stack.ts";
+import { stackBounds } from "../../src/stack/stack-bounds.ts";
 import { files, read, sources } from "../support/repository-files.ts";
 
 /** Documents and package agree with the code. */
@@ -52,11 +55,36 @@ describe("documents", () => {
     expect(broken).toEqual([]);
   });
 
+  test("links to headings lead to one", () => {
+    const withoutCode = (file: string) => read(file).replaceAll(/```.*?```/gs, "");
+    const anchors = (file: string) =>
+      [...withoutCode(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+        heading
+          .toLowerCase()
+          .replaceAll(/[^\p{L}\d\- ]/gu, "")
+          .replaceAll(" ", "-"),
+      );
+    const broken = documents.flatMap((file) =>
+      [...withoutCode(file).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+        .map(
+          ([, path = "", anchor = ""]) => [path === "" ? file : join(dirname(file), path), anchor] as const,
+        )
+        .filter(([target, anchor]) => !anchors(target).includes(anchor))
+        .map(([target, anchor]) => `${file} -> ${target}#${anchor}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
   test("docs/errors.md describes each problem, with its status, and no other", () => {
     const described = [...read("docs/errors.md").matchAll(/^### `([a-z-]+)` \((\d{3})\)$/gm)];
     expect(Object.fromEntries(described.map(([, name, status]) => [name, Number(status)]))).toEqual(
       Object.fromEntries(Object.entries(PROBLEMS).map(([name, { status }]) => [name, status])),
     );
+  });
+
+  test("docs/security.md describes each scope", () => {
+    const table = /^\| scope .*?\n\n/ms.exec(read("docs/security.md"))?.[0] ?? "";
+    expect([...table.matchAll(/^\| `([a-z:]+)`/gm)].map((match) => String(match[1]))).toEqual([...SCOPES]);
   });
 
   test("ARCHITECTURE names tests that there are, in each row of its table of faults", () => {
@@ -100,6 +128,29 @@ describe("documents", () => {
       found(compose, /^# .*$/gm).flatMap((line) => line.match(/RAZONETE_\w+/g) ?? []),
     );
     expect(found(compose, /\$\{(RAZONETE_[A-Z_]+)/g).filter((name) => !described.has(name))).toEqual([]);
+  });
+
+  test("defaults of a stack's flags are those that docs/operations.md tells, docker compose's among them", () => {
+    const operations = read("docs/operations.md");
+    const defaults = new Map(stackCommand().options.map(({ long, defaultValue }) => [long, defaultValue]));
+    const told = [...operations.matchAll(/`(--[a-z-]+)` \((\d[\d,]*)\)/g)];
+    expect(told.length).toBeGreaterThan(1);
+    for (const [, flag, number = ""] of told)
+      expect(`${flag} ${number.replace(",", "")}`).toBe(`${flag} ${String(defaults.get(flag))}`);
+    const connections = String(stackBounds.address_connections);
+    expect(operations).toContain(`HAPROXY_ADDRESS_CONNECTIONS=${connections} `);
+    expect(read("docker-compose.yml")).toContain(`\${RAZONETE_ADDRESS_CONNECTIONS-${connections}}`);
+    expect(read("docker-compose.yml")).toContain(`RAZONETE_ADDRESS_CONNECTIONS (${connections})`);
+  });
+
+  test("the client names each problem that a command may end with", () => {
+    const [, union = ""] = /type ProblemName =(.*?)\/\*\*/s.exec(read("client/src/problem.ts")) ?? [];
+    const named = [...union.matchAll(/"([a-z-]+)"/g)].map(([, name = ""]) => name);
+    // After the others it sends again.
+    const ending = Object.entries(PROBLEMS).filter(
+      ([, { status }]) => ![408, 429, 500, 503].includes(status),
+    );
+    expect(named.toSorted()).toEqual(ending.map(([name]) => name).toSorted());
   });
 
   test("the README shows every command of the command line, and every npm script", () => {

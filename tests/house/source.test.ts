@@ -23,7 +23,7 @@ describe("source", () => {
     const edge = sources.filter((file) => file.startsWith("src/http/"));
     expect(edge.length).toBeGreaterThan(10);
     // Of access keys what they allow, and the port that knows them; neither where they are kept nor who makes them.
-    const keys = "access/(?:access-keys?|denial|needs|network|scope|token-buckets)\\.ts$";
+    const keys = "access/(?:access-keys?|denial|network|required-scopes|scope|token-buckets)\\.ts$";
     const known = new RegExp(`^src/(?:http/|ledger/|${keys}|(?:bounds|errors)\\.ts$)|^package\\.json$`);
     const strange = edge.flatMap((file) =>
       importsOf(file)

@@ -97,7 +97,7 @@ test("a system that was used: one sentence, exit code 2, no folder, and not one 
   const { exitCode, stdout, stderr } = await rinha(["--url", url, ...SHORT, "--out", "out"]);
   expect(stderr).toBe(
     "razonete: the load test needs a fresh system, with a balance of 0 in each account, but account 3 has -1500: " +
-      "nothing was sent; start it with an empty data folder (see the README).\n",
+      "nothing was sent; start it with an empty data folder (see docs/performance.md).\n",
   );
   expect(exitCode).toBe(2);
   expect(stdout).not.toContain("FAILED");

@@ -98,7 +98,7 @@ export class PreflightChecks {
     if (used.length > 0) {
       throw new StartError(
         `the load test needs a fresh system, with a balance of 0 in each account, but ${used.join(", ")}: ` +
-          "nothing was sent; start it with an empty data folder (see the README).",
+          "nothing was sent; start it with an empty data folder (see docs/performance.md).",
         2,
       );
     }

@@ -52,7 +52,7 @@ export function openApiDocument(): JsonSchema {
           type: "http",
           scheme: "bearer",
           description:
-            "An access key, as `razonete keys create` shows it once. A server that was started without keys takes every request.",
+            "An access key, as `razonete keys create` shows it once. A server that is open (on loopback until the first key is made, or started with `--open`) needs none.",
         },
       },
     },

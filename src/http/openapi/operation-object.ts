@@ -1,4 +1,4 @@
-import type { Needs } from "../../access/needs.ts";
+import type { Needs } from "../../access/required-scopes.ts";
 import { CONTEST_ROUTES } from "../contest-routes.ts";
 import type { JsonSchema } from "../v1/documented.ts";
 import { id as anyId } from "../v1/fields.ts";
