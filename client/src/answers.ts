@@ -3,10 +3,17 @@ import type { Flaw } from "./send.ts";
 
 /** Whether an answer is one: what is between here and the ledger may answer 200 with anything. */
 
-/** @param member one that the answer always has */
+const NOT_THE_LEDGERS: Flaw = { detail: "an answer that is not the ledger's", waitMs: 0, isPart: false };
+
+/** @param member one that the answer always has; `data` is that of a page */
 export function flawOf(member: string, json: unknown): Flaw | null {
-  if (typeof json === "object" && json !== null && Object.hasOwn(json, member)) return null;
-  return { detail: "an answer that is not the ledger's", waitMs: 0, isPart: false };
+  const isOne = typeof json === "object" && json !== null && Object.hasOwn(json, member);
+  return isOne && (member !== "data" || isPage(json)) ? null : NOT_THE_LEDGERS;
+}
+
+function isPage(json: object): boolean {
+  const { data, next }: { data?: unknown; next?: unknown } = json;
+  return Array.isArray(data) && (next === null || (typeof next === "string" && next !== ""));
 }
 
 export function flawOfCommand(path: string, json: unknown): Flaw | null {
@@ -16,8 +23,7 @@ export function flawOfCommand(path: string, json: unknown): Flaw | null {
 
 /** A batch that is not atomic is answered 200, also where some of its commands could not be decided yet. */
 function undecidedIn(results: unknown): Flaw | null {
-  if (!Array.isArray(results))
-    return { detail: "an answer that is not the ledger's", waitMs: 0, isPart: false };
+  if (!Array.isArray(results)) return NOT_THE_LEDGERS;
   const undecided = results.filter((result) => Object(result).status >= 500).length;
   if (undecided === 0) return null;
   // As long as a 503 of the ledger says in Retry-After.

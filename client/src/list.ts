@@ -1,4 +1,12 @@
 import type { Connection, Query, ReadOptions } from "./connection.ts";
+import { NotDoneError } from "./outcome.ts";
+
+const SAME_PAGE = {
+  type: "not-done",
+  detail: "the list leads back to the same page, so its server is not the ledger",
+  problem: null,
+  key: "",
+} as const;
 
 /** Of a list. */
 export interface Page<Item> {
@@ -28,6 +36,8 @@ export class List<Item> implements AsyncIterable<Item> {
     do {
       const page = await this.#read(cursor);
       yield page;
+      // Else it would be walked through for ever.
+      if (page.next !== null && page.next === cursor) throw new NotDoneError(SAME_PAGE);
       cursor = page.next ?? undefined;
     } while (cursor !== undefined);
   }

@@ -5,6 +5,8 @@ import type { Problem } from "./types.ts";
 /** The first pause is this long, each further one twice as long, up to the longest; by chance up to twice that. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 4000;
+/** A longer timer ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /**
  * As long as nothing is in doubt, an attempt is begun only where this is left for its answer, or a quarter of short
  * deadlines: one that is cut off by the deadline would make `unknown` of what is known to be not done.
@@ -62,7 +64,7 @@ export async function send(request: HttpRequest, sending: Sending): Promise<End>
     problem: null,
   };
   for (let pause = FIRST_PAUSE_MS; remaining() > 0; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    const timeoutMs = Math.ceil(Math.min(sending.attemptMs, remaining()));
+    const timeoutMs = Math.ceil(Math.min(sending.attemptMs, remaining(), LONGEST_TIMER_MS));
     const told = await attempt(request, { fetch: sending.fetch, timeoutMs, signal });
     let waitMs = 0;
     switch (told.type) {
@@ -113,7 +115,7 @@ async function slept(ms: number, signal: AbortSignal | undefined): Promise<boole
       signal?.removeEventListener("abort", end);
       resolve(!signal?.aborted);
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, Math.min(ms, LONGEST_TIMER_MS));
     signal?.addEventListener("abort", end, { once: true });
   });
 }

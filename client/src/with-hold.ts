@@ -1,7 +1,7 @@
 import { checkKey } from "./check.ts";
 import type { ReadOptions } from "./connection.ts";
 import type { Holds } from "./holds.ts";
-import { type NotDone, RazoneteError, type Refused, type Unknown } from "./outcome.ts";
+import { type NotDone, RazoneteError, type Refused, type Sent, type Unknown } from "./outcome.ts";
 import type { Capture, DecidedHold, NewHold } from "./types.ts";
 
 /** What the work used: an amount, or how it is split; and what is to be handed through. */
@@ -75,18 +75,17 @@ export async function withHold<Work extends Used>(
   const made = holds.create({ ...more, from: account, amount }, { key, signal, deadlineMs });
   const hold = await made;
   let used: Work;
-  let capture: Capture;
+  let capture: Sent<DecidedHold>;
   try {
     used = await work(hold, signal);
-    capture = captureOf(used);
+    // It throws what the work returned and cannot be sent.
+    capture = holds.capture(hold.id, captureOf(used), { key: keyOf(made.key, "capture"), deadlineMs });
   } catch (error) {
     const released = await holds.release(hold.id, { key: keyOf(made.key, "release"), deadlineMs }).outcome();
     if (released.type === "done" || isFree(released)) throw error;
     throw new HoldError("release", hold, released, { cause: error });
   }
-  const captured = await holds
-    .capture(hold.id, capture, { key: keyOf(made.key, "capture"), deadlineMs })
-    .outcome();
+  const captured = await capture.outcome();
   if (captured.type !== "done") throw new HoldError("capture", hold, captured, { used });
   return { hold: captured.value, result: Object(used).result };
 }
@@ -129,6 +128,8 @@ function messageOf(step: "capture" | "release", hold: DecidedHold, outcome: Hold
       return `${open}: it was not ${PAST[step]} (${outcome.detail}).`;
     case "refused": {
       const { title, state } = outcome.problem;
+      if (outcome.reason === "idempotency-key-reused")
+        return `The ${step} of the ${which} was refused, since its key was used before: an earlier run with that key ended the hold in another way, with another amount perhaps. ledger.holds.get("${hold.id}") tells how.`;
       if (state === "expired")
         return `The ${which} expired before its capture, so nothing was charged: hold for longer (expires_in), and charge what was used by a transaction of its own.`;
       if (state !== undefined)

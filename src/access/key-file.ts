@@ -105,7 +105,8 @@ export class KeyFile implements AccessKeyStore {
 /** The same file as a running server reads it: it never waits, and asks one number where nothing has changed. */
 export class KeyFileSource implements AccessKeySource {
   readonly #path: string;
-  #open: { readonly db: Database; readonly inode: number } | null = null;
+  /** `file`: which one it is, and when it was last written. */
+  #open: { readonly db: Database; readonly file: string } | null = null;
   /** SQLite's `data_version` at the last reading. */
   #version = -1;
   #wasRead = false;
@@ -115,18 +116,19 @@ export class KeyFileSource implements AccessKeySource {
   }
 
   async readChanged(): Promise<readonly KeptKey[] | null> {
-    const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
-    if (inode === undefined) {
+    const stat = statSync(this.#path, { throwIfNoEntry: false });
+    if (stat === undefined) {
       if (this.#open !== null) throw new Error(`${this.#path} is gone`);
       if (this.#wasRead) return null;
       this.#wasRead = true;
       return [];
     }
     return explained(this.#path, () => {
-      // A copy may have been put in place of the file.
-      if (this.#open?.inode !== inode) {
+      // A copy may have been put in place of the file, or written over it: then SQLite's number may be the same again.
+      const file = `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+      if (this.#open?.file !== file) {
         this.#close();
-        this.#open = { db: openKeys(this.#path, 0), inode };
+        this.#open = { db: openKeys(this.#path, 0), file };
       }
       const { db } = this.#open;
       const version = db.query<{ data_version: number }, []>("PRAGMA data_version").get()?.data_version ?? -1;

@@ -40,6 +40,9 @@ test.each([
   ["1d", NOW + DAY],
   ["2030-01-31", NOW + 30 * DAY],
   ["2030-01-01T00:00:00.000001Z", NOW + 1],
+  // The last time that is told exactly: PostgreSQL's integers are longer, and no API reads a longer one.
+  ["99999d", Number.MAX_SAFE_INTEGER],
+  ["9999-12-31", Number.MAX_SAFE_INTEGER],
 ])("it expires %s", (expires, at) => {
   expect(parse({ expires }).expiresAt).toBe(at);
 });

@@ -82,7 +82,9 @@ function parsePrefix(text: string): string | null {
 
 function parseExpiry(text: string, now: Micros): Micros | null {
   const [, count, unit] = /^([1-9]\d{0,4})([hd])$/.exec(text) ?? [];
-  if (count !== undefined) return now + Number(count) * UNITS[unit === "h" ? "h" : "d"];
+  // No further than the last time that is told exactly: none of the cluster's processes reads an integer beyond that.
+  if (count !== undefined)
+    return Math.min(now + Number(count) * UNITS[unit === "h" ? "h" : "d"], Number.MAX_SAFE_INTEGER);
   const at = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text);
   return at !== null && at > now ? at : null;
 }

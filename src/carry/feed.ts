@@ -194,6 +194,9 @@ export class Feed {
           discard: DiscardPolicy.Old,
           max_age: nanos(bounds.feed_kept_seconds * 1000),
           max_bytes: bounds.feed_kept_bytes_max,
+          // NATS sends its answers to where the sender says, with rights of its own: also to what empties the stream.
+          deny_delete: true,
+          deny_purge: true,
         }),
       )
       // JetStream is not available, or not yet: the next interval tries again.

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { BookKeys } from "../access/book-keys.ts";
 import { KeyFile, keyFileOf } from "../access/key-file.ts";
@@ -6,7 +7,7 @@ import { describeKey, describeKeys, keyAsJson, shortTime } from "../access/key-r
 import type { AccessKeyStore, KeptKey } from "../access/kept-key.ts";
 import { SCOPES } from "../access/scope.ts";
 import { hashOf, newToken } from "../access/token.ts";
-import { StartError } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import {
   chooseLedgerTarget,
@@ -69,22 +70,34 @@ async function create(flags: KeyFlags & CommonFlags): Promise<void> {
         `${where} has had an access key named ${key.name}, and a name is never used again: give another --name.`,
       );
     }
-    if (flags.json === true) {
-      console.log(JSON.stringify({ ...keyAsJson(key), key: token }, null, 2));
-      return;
+    const shown =
+      flags.json === true
+        ? JSON.stringify({ ...keyAsJson(key), key: token }, null, 2)
+        : describeNew(key, token, where);
+    try {
+      // Unlike the console it says where that fails: on a full disk, or where nobody reads.
+      writeFileSync(STANDARD_OUTPUT, `${shown}\n`);
+    } catch (error) {
+      await store.revoke(key.name, Date.now() * 1000);
+      throw new StartError(
+        `the key could not be shown (${messageOf(error)}), so it was revoked: make another one, with another --name.`,
+      );
     }
-    console.log(
-      [
-        `Made the access key ${key.name} for ${where}. It is shown only now, so keep it:`,
-        "",
-        `  ${token}`,
-        "",
-        describeKey(key),
-        "",
-        `Servers take it within 5 s, in each request's header "Authorization: Bearer ${token.slice(0, 3)}...".`,
-      ].join("\n"),
-    );
   });
+}
+
+const STANDARD_OUTPUT = 1;
+
+function describeNew(key: KeptKey, token: string, where: string): string {
+  return [
+    `Made the access key ${key.name} for ${where}. It is shown only now, so keep it:`,
+    "",
+    `  ${token}`,
+    "",
+    describeKey(key),
+    "",
+    `Servers take it within 5 s, in each request's header "Authorization: Bearer ${token.slice(0, 3)}...".`,
+  ].join("\n");
 }
 
 async function list(flags: CommonFlags): Promise<void> {

@@ -25,6 +25,8 @@ BEGIN
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role);
     -- Everyone may fill the server's disk with temporary tables at first.
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    -- And, in a database that began before PostgreSQL 15, put functions beside the books', which would run as their owner.
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC, %I', schema, role);
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, role);
     FOREACH relation IN ARRAY books LOOP
       CONTINUE WHEN to_regclass(format('%I.%I', schema, relation)) IS NULL;

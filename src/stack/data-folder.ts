@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -126,9 +127,19 @@ function empty(path: string): void {
   }
 }
 
+/** All passwords follow from it, so that of an empty file everybody would know them. */
 function readOrCreatePassword(file: string): string {
-  if (existsSync(file)) return readFileSync(file, "utf8").trim();
+  if (existsSync(file)) {
+    const password = readFileSync(file, "utf8").trim();
+    if (/^[\w-]{24,}$/.test(password)) return password;
+    throw new StartError(
+      `${file} has no password: write the one of PostgreSQL's owner into it, 24 letters and digits or more, or remove the ` +
+        "file where this stack has never been started.",
+    );
+  }
   const password = Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString("base64url");
-  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  // In one step, or a full disk would leave an empty one.
+  writeFileSync(`${file}.next`, `${password}\n`, { mode: 0o600 });
+  renameSync(`${file}.next`, file);
   return password;
 }

@@ -33,5 +33,8 @@ export async function setCertificate(socketPath: string, file: string, pem: stri
     await askHaproxy(socketPath, `commit ssl cert ${file}`),
   ];
   if (!answers.at(-1)?.includes("Success!"))
-    throw new Error(answers.join(" ").replaceAll(/\s+/g, " ").trim());
+    throw new Error(
+      `HAProxy does not take it (${answers.join(" ").replaceAll(/\s+/g, " ").trim()}): it does where it is started again; ` +
+        "while it runs, certificates and key may have some 8,000 characters together.",
+    );
 }

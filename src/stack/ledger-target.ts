@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { namedDataFolder, namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { eachHost } from "../tls/server-trust.ts";
+import { isStackFolder } from "./data-folder.ts";
 import { readStackFile } from "./stack-file.ts";
 
 /** The flags as the command line gives them. */
@@ -31,6 +32,10 @@ export function chooseLedgerTarget({ stack, data }: LedgerTargetFlags): LedgerTa
   if (stack !== undefined && data !== undefined)
     throw new StartError("--stack and --data name two ledgers: give one of them.");
   if (stack !== undefined) return ofStack(stack === true ? STACK_FOLDER : stack);
+  if (data !== undefined && isStackFolder(data))
+    throw new StartError(
+      `${data} is the data folder of a stack: give it with --stack in place of --data, while the stack runs.`,
+    );
   if (data !== undefined) return fileTarget(data);
   if (namesCluster()) return ofEnvironment();
   const named = namedDataFolder();

@@ -114,6 +114,8 @@ export class CertificateWatch {
   readonly #timer: Timer;
   #taken: string;
   #failures = 0;
+  /** What takes a certificate may need longer than from one look to the next. */
+  #isLooking = false;
 
   constructor(
     files: CertificateFiles,
@@ -139,14 +141,15 @@ export class CertificateWatch {
   }
 
   async #look(): Promise<void> {
-    const before = this.#taken;
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     try {
       const state = stateOf(this.#files);
-      if (state === before) return;
+      if (state === this.#taken) return;
       const certificate = readCertificate(this.#files);
+      await this.#take(certificate);
       this.#taken = state;
       this.#failures = 0;
-      await this.#take(certificate);
       for (const warning of certificate.warnings) this.#say(warning);
       this.#say(`the certificate in ${this.#files.certFile} is shown to clients from now on.`);
     } catch (error) {
@@ -154,6 +157,8 @@ export class CertificateWatch {
       if (this.#failures === PATIENCE_LOOKS) {
         this.#say(`the certificate was not renewed, the one before stays: ${messageOf(error)}`);
       }
+    } finally {
+      this.#isLooking = false;
     }
   }
 }

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { BookKeys } from "../../src/access/book-keys.ts";
 import { KeyFile } from "../../src/access/key-file.ts";
 import { hashOf } from "../../src/access/token.ts";
+import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { migrate } from "../../src/keep/migrate.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -141,6 +142,31 @@ describe("on a data file that is not there yet", () => {
       expect(stderr).toMatch(about);
     }
     expect(JSON.parse(keys("list", "--json").stdout).keys).toHaveLength(2);
+  });
+
+  test("a key that cannot be shown is revoked, and that is said: nobody would know it", () => {
+    const create = ["keys", "create", "--name", "unseen", "--scopes", "admin", "--data", data];
+    const { exitCode, stderr } = Bun.spawnSync(
+      ["sh", "-c", 'exec "$@" >/dev/full', "sh", ...SOURCE_PROGRAM, ...create],
+      { env: { PATH: process.env["PATH"] ?? "" }, stderr: "pipe" },
+    );
+    expect([exitCode, stderr.toString()]).toEqual([
+      1,
+      expect.stringMatching(/^razonete: the key could not be shown \(.*\), so it was revoked: [^\n]*\.\n$/),
+    ]);
+    expect(keys("list").stdout).toMatch(/\nunseen +revoked /);
+  });
+
+  test("the folder of a stack: one sentence, and no keys are made that no server reads", () => {
+    const stack = join(folder.path, "of-a-stack");
+    mkdirSync(stack);
+    writeFileSync(join(stack, "razonete-stack"), "");
+    expect(razonete(["keys", "create", "--name", "x", "--scopes", "admin", "--data", stack])).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr: `razonete: ${stack} is the data folder of a stack: give it with --stack in place of --data, while the stack runs.\n`,
+    });
+    expect(readdirSync(stack)).toEqual(["razonete-stack"]);
   });
 
   test("without a flag, those of the folder data, or of DATA_DIR", () => {

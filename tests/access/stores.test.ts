@@ -180,6 +180,17 @@ describe("in a file", () => {
     expect(await source.readChanged()).toBeNull();
   });
 
+  test("a copy that is written over it is read, too, also over one that was emptied", async () => {
+    await new KeyFile(path).create(keyNamed("a"));
+    const copy = readFileSync(path);
+    expect(await source.readChanged()).toMatchObject([{ name: "a" }]);
+    writeFileSync(path, "");
+    expect(await source.readChanged()).toEqual([]);
+    writeFileSync(path, copy);
+    expect(await source.readChanged()).toMatchObject([{ name: "a" }]);
+    expect(await source.readChanged()).toBeNull();
+  });
+
   test("one that is just being made has no keys yet", async () => {
     await new KeyFile(path).create(keyNamed("a"));
     truncateSync(path, 0);

@@ -54,6 +54,27 @@ describe("a list", () => {
     ]);
   });
 
+  test("of a server that leads back to the same page is not walked through for ever", async () => {
+    await using server = await ScriptedServer.start(page(["a"], "c1"));
+    const all = new Razonete({ url: server.url }).accounts.list().all();
+    expect(all).rejects.toMatchObject({ type: "not-done", message: expect.stringMatching(/same page/) });
+    await all.catch(() => {});
+    expect(server.requests.length).toBe(2);
+  });
+
+  test.each([
+    { data: null, next: null },
+    { data: "abc", next: null },
+    { data: [], next: "" },
+    { data: [], next: 5 },
+    { data: [] },
+  ])("is none where the answer is %j", async (body) => {
+    await using server = await ScriptedServer.start({ status: 200, body }, page(["a"], null));
+    const ids = await new Razonete({ url: server.url }).accounts.list().all();
+    expect(ids.map(({ id }) => id)).toEqual(["a"]);
+    expect(server.requests.length).toBe(2);
+  });
+
   test("that cannot be read throws where it is walked through", async () => {
     await using server = await ScriptedServer.start(problem(404, "account-not-found"));
     expect(new Razonete({ url: server.url }).accounts.entries("nobody").all()).rejects.toMatchObject({

@@ -70,6 +70,22 @@ describe("pauses", () => {
   });
 });
 
+test("a deadline, an attempt and a pause of months are waited for, and are not over at once", async () => {
+  const soon = new AbortController();
+  const busy = { ...problem(429, "too-many-requests"), headers: { "retry-after": "3000000" } };
+  await using server = await ScriptedServer.start(
+    Bun.sleep(50).then(() => created),
+    busy,
+  );
+  const ledger = new Razonete({ url: server.url, deadlineMs: 2 ** 40, attemptMs: 2 ** 33 });
+  await ledger.transactions.create(MOVE);
+  expect(server.requests.length).toBe(1);
+  const sent = ledger.transactions.create(MOVE, { signal: soon.signal });
+  setTimeout(() => soon.abort(), 100);
+  expect(await sent.outcome()).toMatchObject({ type: "not-done", detail: "it was aborted" });
+  expect(server.requests.length).toBe(2);
+});
+
 describe("an abort", () => {
   test("before: nothing is sent", async () => {
     await using server = await ScriptedServer.start(created);

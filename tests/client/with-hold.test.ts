@@ -150,6 +150,16 @@ describe("where the work fails", () => {
   });
 });
 
+test("what it returns and cannot be sent is a failure, too: the hold is released", async () => {
+  const cycle: { to?: unknown } = {};
+  cycle.to = cycle;
+  for (const to of [7n, Number.NaN, cycle]) {
+    const work: () => Used = () => Object({ amount: 1, to });
+    const { error, sent } = await run(work, [hold("released")]);
+    expect([error instanceof HoldError, error instanceof Error, sent]).toEqual([false, true, ["release {}"]]);
+  }
+});
+
 describe("where the capture fails", () => {
   test.each<[string, Step, string, RegExp]>([
     [
@@ -160,6 +170,12 @@ describe("where the capture fails", () => {
     ],
     ["it was released meanwhile", ended("released"), "refused", /had been released before its capture/],
     ["more was used than there is", problem(422, "limit-exceeded"), "refused", /still open.*hold\.amount/],
+    [
+      "an earlier run with its key captured another amount",
+      problem(422, "idempotency-key-reused"),
+      "refused",
+      /key was used before.*holds\.get/,
+    ],
     ["nothing could be done", unavailable("none"), "not-done", /still open/],
     ["it is not known", "close", "unknown", /settle outcome\.request/],
   ])("since %s: that is told, with what the work returned", async (_, answer, type, message) => {

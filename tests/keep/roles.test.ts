@@ -211,6 +211,19 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
     expect(await privileges()).toEqual(before);
   });
 
+  test("a schema in which everyone may make things, as before PostgreSQL 15, is closed by init", async () => {
+    const made = () =>
+      as(urlOf("api"), (sql) =>
+        sql.unsafe("CREATE FUNCTION mine() RETURNS integer LANGUAGE sql AS 'SELECT 1'").then(
+          () => "made",
+          (error: unknown) => Object(error).code,
+        ),
+      );
+    await as(databaseUrl, (sql) => sql`GRANT CREATE ON SCHEMA public TO PUBLIC`);
+    await init();
+    expect(await made()).toBe(FORBIDDEN);
+  });
+
   test("what is sent for a password is what PostgreSQL makes of it, and another each time", async () => {
     // In place of a login: the tests' server asks nobody for a password.
     const kept = async () =>

@@ -108,6 +108,18 @@ describe.skipIf(serversMissing !== null)("a stack's data", () => {
     expect(await works(two)).toBe(true);
   });
 
+  test("with a password that is none, as of a full disk or a slip, is not started with one that anybody knows", async () => {
+    for (const text of ["", "short\n", "'; DROP\n' of-24-letters-or-more"]) {
+      using folder = temporaryFolder();
+      writeFileSync(join(folder.path, "razonete-stack"), "");
+      const file = join(folder.path, "password");
+      writeFileSync(file, text);
+      const { code, output } = await stackToTheEnd({ data: folder.path });
+      expect([code, output]).toEqual([1, expect.stringMatching(/^\S+\/password has no password: .*\.\n$/)]);
+      expect(readdirSync(folder.path)).not.toContain("postgres");
+    }
+  });
+
   test("of someone else is never touched", async () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, "letter.txt"), "dear");

@@ -5,7 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createClient } from "@redis/client";
 import { natsOptions } from "../../src/carry/nats-address.ts";
-import { STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { Feed, STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { headKey, outboxKey } from "../../src/decide/redis-client.ts";
 import { redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
@@ -219,7 +219,10 @@ describe.skipIf(serversMissing !== null)("users of NATS", () => {
     nats = await startNats();
     operator = await connect(natsOptions(nats.url));
     const manager = await jetstreamManager(operator);
-    await manager.streams.add({ name: STREAM, subjects: ["razonete.batches.*"] });
+    const api = new Feed({ url: nats.urlOf("api"), name: "test" });
+    const isThere = () => manager.streams.info(STREAM).then(Boolean, () => false);
+    await eventually("an API has made the stream", isThere);
+    await api.close();
     operator.publish(subjectOf(0), "kept");
     await operator.flush();
   });
@@ -258,6 +261,29 @@ describe.skipIf(serversMissing !== null)("users of NATS", () => {
       expect(
         connect({ servers: `127.0.0.1:${port}`, user, pass: "guessed", reconnect: false }),
       ).rejects.toThrow(/authorization/i);
+  });
+
+  // NATS publishes its answer to a batch where the sender says, whatever the sender may publish. It has a `seq`, which a
+  // purge takes for its end.
+  test("what it answers to an API's batch changes nothing where it is sent to the stream's own subjects", async () => {
+    const connection = await connect({ ...natsOptions(nats.urlOf("api")), reconnect: false });
+    const asked = new Set<unknown>();
+    const audit = operator.subscribe("$JS.EVENT.ADVISORY.API", {
+      callback: (_, message) => void asked.add(Object(message.json()).subject),
+    });
+    try {
+      await operator.flush();
+      for (const what of ["PURGE", "MSG.DELETE", "DELETE", "UPDATE"]) {
+        const reply = `$JS.API.STREAM.${what}.${STREAM}`;
+        connection.publish(subjectOf(0), "{}", { reply });
+        await eventually(`${reply} was asked`, () => asked.has(reply));
+      }
+      const { state } = await (await jetstreamManager(operator)).streams.info(STREAM);
+      expect([state.first_seq, state.num_deleted ?? 0]).toEqual([1, 0]);
+    } finally {
+      audit.unsubscribe();
+      await connection.close();
+    }
   });
 });
 

@@ -96,6 +96,21 @@ describe.skipIf(serversMissing !== null)("HAProxy's limits", () => {
     expect((await ask(port, { authorization: "Bearer secret-of-a" })).status).toBe(200);
   });
 
+  test.each([{ HAPROXY_KEY_LIMITS: "yes", HAPROXY_KEY_RATE: "1" }, { HAPROXY_ADDRESS_RATE: "1" }])(
+    "of one request a second: who comes again when it was told to is answered: %j",
+    async (limits) => {
+      const port = await limited(limits);
+      const come = () => ask(port, { authorization: "Bearer a" });
+      for (let round = 0; round < 3; round += 1) {
+        let answer = await come();
+        if (answer.status === 200) answer = await come();
+        expect([answer.status, answer.headers["retry-after"]]).toEqual([429, "1"]);
+        await Bun.sleep(SECOND);
+        expect((await come()).status).toBe(200);
+      }
+    },
+  );
+
   test("by key: what was refused does not count, so who goes on asking is answered at the rate", async () => {
     const port = await limited({ HAPROXY_KEY_LIMITS: "yes", HAPROXY_KEY_RATE: "20" });
     let answered = 0;

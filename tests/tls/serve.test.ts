@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync, copyFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
+import { CertificateWatch } from "../../src/tls/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serveToTheEnd, startServer } from "../support/server.ts";
@@ -152,4 +153,29 @@ describe("razonete serve with TLS", () => {
       "razonete: --tls-cert is given without --tls-key: TLS needs the certificate and its key, both as PEM files.\n",
     ]);
   });
+});
+
+test("a certificate that is not taken, as by a balancer that is just starting, is tried again, and that is said once", async () => {
+  using own = temporaryFolder();
+  const issuer = new TestCa(own.path, "test");
+  const { cert: certFile, key: keyFile } = issuer.issue("DNS:first.example");
+  const said: string[] = [];
+  let attempts = 0;
+  const take = async (): Promise<void> => {
+    attempts += 1;
+    if (attempts <= 11) throw new Error("not now.");
+  };
+  const watch = new CertificateWatch({ certFile, keyFile }, take, (line) => said.push(line));
+  try {
+    const next = issuer.issue("DNS:second.example");
+    copyFileSync(next.cert, certFile);
+    copyFileSync(next.key, keyFile);
+    await eventually("it is taken", () => said.some((line) => line.includes("is shown to clients")));
+    expect(said).toEqual([
+      "the certificate was not renewed, the one before stays: not now.",
+      `the certificate in ${certFile} is shown to clients from now on.`,
+    ]);
+  } finally {
+    watch.close();
+  }
 });
