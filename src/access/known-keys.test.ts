@@ -95,7 +95,11 @@ test("is closed at first, open where it may be until a key is made, and never ag
   store.content = [];
   await keys.look();
   expect(keys.isOpen).toBe(false);
-  expect(said).toHaveLength(1);
+  expect(said.slice(1)).toEqual([
+    "the access keys are gone: every request is refused until they are put back, or one is made.",
+  ]);
+  await keys.look();
+  expect(said).toHaveLength(2);
 });
 
 test("as long as the store was never read it is neither open nor closed: nothing is answered", async () => {

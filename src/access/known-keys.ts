@@ -30,6 +30,8 @@ export class KnownKeys implements AccessKeys {
   readonly #clock: () => Micros;
   /** Those that are not revoked, by their hashes; null: the store was not read yet. */
   #valid: ReadonlyMap<string, KeptKey> | null = null;
+  /** How many the store had, revoked ones too. */
+  #kept = 0;
   #wasMade = false;
   #mayBeOpen = false;
   #failing = false;
@@ -75,6 +77,12 @@ export class KnownKeys implements AccessKeys {
     const keys = await this.#source.readChanged();
     if (keys === null) return;
     const wasOpen = this.#valid !== null && this.isOpen;
+    // Also a revoked one stays in the store.
+    if (keys.length === 0 && this.#kept > 0)
+      this.#report(
+        "the access keys are gone: every request is refused until they are put back, or one is made.",
+      );
+    this.#kept = keys.length;
     this.#wasMade ||= keys.length > 0;
     this.#valid = new Map(keys.filter(({ revokedAt }) => revokedAt === null).map((key) => [key.hash, key]));
     if (wasOpen && this.#wasMade)
