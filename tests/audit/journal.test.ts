@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "@nats-io/transport-node";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { subjectOf } from "../../src/carry/feed.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { AuditedCluster, places } from "./support/audited-cluster.ts";
 import { type Damage, DamagedBooks } from "./support/damaged-books.ts";
+import { cutFeed } from "./support/cut-feed.ts";
 
 failOnLeaks();
 setDefaultTimeout(240_000);
@@ -320,7 +320,6 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       const { sql } = system.books;
       const [{ epoch } = { epoch: "" }] = await sql<{ epoch: string }[]>`SELECT epoch FROM system`;
       const connection = await connect(natsOptions(system.cluster.nats.url));
-      const manager = await jetstreamManager(connection);
       connection.publish(subjectOf(0), JSON.stringify({ epoch, shard: 0, g: 4, events: [refusal] }));
       await connection.flush();
       const missing = await system.audit();
@@ -330,8 +329,7 @@ describe.skipIf(serversMissing !== null)("the journal in an audit", () => {
       await sql`UPDATE journal SET events = array_append(events, ${refusal}) WHERE g = 4`;
       const there = await system.audit();
       await sql`UPDATE journal SET events = events[1:1] WHERE g = 4`;
-      const { state } = await manager.streams.info(STREAM);
-      await manager.streams.deleteMessage(STREAM, state.last_seq);
+      await cutFeed(connection, 1);
       await connection.close();
       expect(places(missing)).toEqual(["feed-differs - -"]);
       expect(missing.findings[0]?.detail).toBe(
