@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { noteSchema } from "./log-link.ts";
 import schema from "./schema.sql" with { type: "text" };
 
 /** The one schema version (`user_version`) that this program writes and reads. Those before had no transactions between accounts. */
@@ -14,5 +15,6 @@ export function createSchema(db: Database, fill: () => void): void {
     db.run(schema);
     db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     fill();
+    noteSchema(db);
   }).immediate();
 }
