@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { ROUTES } from "../../src/http/routes.ts";
 import { cursorOf, listName } from "../../src/http/v1/page.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "../support/ledger/filters.ts";
 import { type Answer, told } from "./support/caller.ts";
 import { NOBODY, OTHER, type Stage } from "./support/stage.ts";
 
@@ -218,23 +219,9 @@ export function bindingSection(stage: Stage): void {
 
     test("a cursor that was made up, or is another's, to page through the lists of others", async () => {
       const filters = {
-        "/v1/accounts": {
-          idBeginning: "acme:",
-          unit: null,
-          state: null,
-          name: null,
-          metadata: {},
-          balanceLessThan: null,
-          balanceGreaterThan: null,
-        },
-        "/v1/transactions": {
-          idBeginning: "acme:",
-          reference: null,
-          account: null,
-          fromTime: null,
-          beforeTime: null,
-        },
-        "/v1/holds": { idBeginning: "acme:", account: null, state: null },
+        "/v1/accounts": { ...ALL_ACCOUNTS, idBeginning: "acme:" },
+        "/v1/transactions": { ...ALL_TRANSACTIONS, idBeginning: "acme:" },
+        "/v1/holds": { ...ALL_HOLDS, idBeginning: "acme:" },
       };
       const places = ["", "0", "acme:b", "acmf", "globex:", OTHER, "~", stage.other, stage.otherHold, "0.0"];
       for (const [path, filter] of Object.entries(filters)) {

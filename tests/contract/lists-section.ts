@@ -20,25 +20,8 @@ import {
   transact,
   transaction,
 } from "../support/ledger/commands.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "../support/ledger/filters.ts";
 import type { Moves } from "../support/ledger/moves.ts";
-
-const ALL_ACCOUNTS: AccountFilter = {
-  idBeginning: "",
-  unit: null,
-  state: null,
-  name: null,
-  metadata: {},
-  balanceLessThan: null,
-  balanceGreaterThan: null,
-};
-const ALL_TRANSACTIONS: TransactionFilter = {
-  idBeginning: "",
-  reference: null,
-  account: null,
-  fromTime: null,
-  beforeTime: null,
-};
-const ALL_HOLDS: HoldFilter = { idBeginning: "", account: null, state: null };
 
 /** Lists may be a second behind. */
 export function listsSection(the: () => Moves): void {

@@ -9,6 +9,7 @@ import type {
 } from "../../src/ledger/ledger.ts";
 import { eventually } from "../support/eventually.ts";
 import { accepted, capture, held, hold, moved, open, transaction } from "../support/ledger/commands.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "../support/ledger/filters.ts";
 import type { Moves } from "../support/ledger/moves.ts";
 
 /** All are of the tag of the suite's accounts, so on one shard with them. */
@@ -33,27 +34,18 @@ export function ownListsSection(the: () => Moves): void {
   }
 
   const accountFilter = (changes: Partial<AccountFilter>): AccountFilter => ({
+    ...ALL_ACCOUNTS,
     idBeginning: OWN,
-    unit: null,
-    state: null,
-    name: null,
-    metadata: {},
-    balanceLessThan: null,
-    balanceGreaterThan: null,
     ...changes,
   });
   const transactionFilter = (changes: Partial<TransactionFilter>): TransactionFilter => ({
+    ...ALL_TRANSACTIONS,
     idBeginning: OWN,
-    reference: null,
-    account: null,
-    fromTime: null,
-    beforeTime: null,
     ...changes,
   });
   const holdFilter = (changes: Partial<HoldFilter>): HoldFilter => ({
+    ...ALL_HOLDS,
     idBeginning: OWN,
-    account: null,
-    state: null,
     ...changes,
   });
 

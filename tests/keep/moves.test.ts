@@ -8,7 +8,8 @@ import { journalFaults } from "../support/kept-journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { failure } from "./divergence-section.ts";
 import { booksUnderTest } from "./support/books-under-test.ts";
-import { ALL_ACCOUNTS, ALL_HOLDS, page } from "./support/pages.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS } from "../support/ledger/filters.ts";
+import { page } from "./support/pages.ts";
 
 setDefaultTimeout(60_000);
 

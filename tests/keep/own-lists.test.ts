@@ -6,7 +6,7 @@ import type { Hold, Transaction } from "../../src/ledger/transaction.ts";
 import { LedgerSource } from "../support/ledger-source.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { booksUnderTest } from "./support/books-under-test.ts";
-import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "./support/pages.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "../support/ledger/filters.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,7 +3,8 @@ import type { AccountFilter, HoldFilter, TransactionFilter } from "../../src/led
 import { bounds } from "../../src/bounds.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { booksUnderTest } from "./support/books-under-test.ts";
-import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS, page, whole } from "./support/pages.ts";
+import { ALL_ACCOUNTS, ALL_HOLDS, ALL_TRANSACTIONS } from "../support/ledger/filters.ts";
+import { page, whole } from "./support/pages.ts";
 
 setDefaultTimeout(60_000);
 

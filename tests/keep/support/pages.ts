@@ -1,30 +1,5 @@
 import { expect } from "bun:test";
-import type {
-  AccountFilter,
-  EntriesPage,
-  HoldFilter,
-  Listed,
-  ListPage,
-  TransactionFilter,
-} from "../../../src/ledger/ledger.ts";
-
-export const ALL_ACCOUNTS: AccountFilter = {
-  idBeginning: "",
-  unit: null,
-  state: null,
-  name: null,
-  metadata: {},
-  balanceLessThan: null,
-  balanceGreaterThan: null,
-};
-export const ALL_TRANSACTIONS: TransactionFilter = {
-  idBeginning: "",
-  reference: null,
-  account: null,
-  fromTime: null,
-  beforeTime: null,
-};
-export const ALL_HOLDS: HoldFilter = { idBeginning: "", account: null, state: null };
+import type { EntriesPage, Listed, ListPage } from "../../../src/ledger/ledger.ts";
 
 export function page(changes: Partial<EntriesPage> = {}): EntriesPage {
   const none = { from: null, before: null, fromTime: null, beforeTime: null };
