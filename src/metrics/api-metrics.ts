@@ -1,25 +1,11 @@
+import type { FenceState } from "../decide/redis-link.ts";
 import type { Readiness } from "../ledger/ledger.ts";
 import type { BooksLook } from "./books-look.ts";
 import type { RedisLook, ShardState } from "./redis-look.ts";
 import { type Metrics, one, type Sample } from "./registry.ts";
 
-/** What the ledger of an API tells of itself. */
-export interface ObservedLedger {
-  readiness(): Readiness;
-  readonly fence: Fence;
-}
-
-export interface Fence {
-  /** Whether Redis is asked for decisions. */
-  readonly isOpen: boolean;
-  /** Of the Redis that it was last open to. */
-  readonly epoch: string | null;
-  /** Whether Redis refused the latest commands: its memory is full, for one. */
-  readonly isRefused: boolean;
-}
-
 export interface ApiSources {
-  readonly ledger: ObservedLedger;
+  readonly ledger: { readonly fence: FenceState };
   readonly readiness: () => Readiness;
   readonly redis: RedisLook;
   readonly books: BooksLook;

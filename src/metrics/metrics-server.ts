@@ -1,11 +1,6 @@
 import { messageOf, StartError } from "../errors.ts";
+import type { TcpAddress } from "../http/server.ts";
 import type { Metrics } from "./registry.ts";
-
-/** Where a process of the cluster shows what it measures. */
-export interface MetricsAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface MetricsServer {
   readonly url: string;
@@ -18,16 +13,14 @@ export interface MetricsServer {
  *
  * @throws StartError if it cannot listen there
  */
-export function serveMetrics(metrics: Metrics, { host, port }: MetricsAddress): MetricsServer {
-  const answer = async (): Promise<Response> =>
-    new Response(await metrics.text(), { headers: { "content-type": metrics.contentType } });
+export function serveMetrics(metrics: Metrics, { host, port }: TcpAddress): MetricsServer {
   try {
     const server = Bun.serve({
       hostname: host,
       port,
       reusePort: false,
       development: false,
-      routes: { "/metrics": { GET: answer } },
+      routes: { "/metrics": { GET: () => metrics.response() } },
       fetch: () => new Response("Use GET /metrics.\n", { status: 404 }),
       error: (error) => new Response(`${messageOf(error)}\n`, { status: 500 }),
     });

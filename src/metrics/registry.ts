@@ -73,8 +73,8 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  get contentType(): string {
-    return this.#registry.contentType;
+  async response(): Promise<Response> {
+    return new Response(await this.text(), { headers: { "content-type": this.#registry.contentType } });
   }
 
   #register(name: string, type: string, help: string, values: () => Promise<Value[]>): void {
