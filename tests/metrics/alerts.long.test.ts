@@ -50,7 +50,10 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
       await system[Symbol.asyncDispose]();
       folder[Symbol.dispose]();
     });
-    beforeEach(() => system.alerts.forget());
+    beforeEach(async () => {
+      await system.settled();
+      system.alerts.forget();
+    });
     afterEach(async () => {
       await traffic?.stop();
       traffic = null;
@@ -78,7 +81,6 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
     });
 
     test("ApiDown: one of two APIs stands still", async () => {
-      withTraffic();
       const [api] = cluster().apis;
       api?.signal("SIGSTOP");
       await alerts().fires("ApiDown");
