@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { credentialsOf } from "../../../src/stack/credentials.ts";
@@ -108,8 +108,7 @@ function startExporter(name: string, command: (port: number) => readonly string[
 function startPrometheus(targets: readonly MetricsTarget[]): Promise<ServerProcess> {
   const folder = temporaryFolder("prometheus").path;
   const read = (file: string): string => readFileSync(join(DEPLOY, "observe", file), "utf8");
-  mkdirSync(join(folder, "targets"));
-  writeFileSync(join(folder, "targets", "test.json"), targetsFile(targets));
+  writeFileSync(join(folder, "targets.json"), targetsFile(targets));
   writeFileSync(join(folder, "rules.yml"), withShorterWaits(read("rules.yml")));
   const often = read("prometheus.yml")
     .replace("scrape_interval: 5s", "scrape_interval: 2s")
