@@ -4,18 +4,22 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
+import { readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
 import { EventHub } from "../events/event-hub.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { MetricsServer } from "../metrics/metrics-server.ts";
 import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
-import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { readersMax, requireOpenFiles } from "./open-files.ts";
+import { METRICS_VARIABLES, OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
@@ -45,6 +49,7 @@ export function apiCommand(): Command {
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
+        ...METRICS_VARIABLES,
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
@@ -53,6 +58,7 @@ export function apiCommand(): Command {
 
 async function serveApi(config: ApiConfig): Promise<void> {
   const filesMax = requireOpenFiles(bounds.open_files_min);
+  const observe = readObserveConfig(ENVIRONMENT);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
   const { requestIdHeader, clientAddressHeader } = config;
@@ -63,6 +69,8 @@ async function serveApi(config: ApiConfig): Promise<void> {
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
+  const counters = new EdgeCounters();
+  const measures = new DecideMeasures();
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
@@ -71,6 +79,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
     durable,
     outboxBatchesMax,
     balancerResends,
+    measures,
     onOutage: warn,
   });
   // Connections of its own, so that readers take none from those who wait for an answer.
@@ -80,10 +89,12 @@ async function serveApi(config: ApiConfig): Promise<void> {
   const close = async (): Promise<void> => {
     keys?.close();
     await events.close();
+    await metrics?.stop();
     await ledger.close();
     await Promise.all([feed.close(), books.close()]);
   };
   let server: HttpServer | null = null;
+  let metrics: MetricsServer | null = null;
   let access: string[];
   try {
     // Without PostgreSQL it starts all the same, and answers nothing until it knows the keys.
@@ -92,11 +103,26 @@ async function serveApi(config: ApiConfig): Promise<void> {
       address: config.address,
       onDefect: warn,
       events,
+      counters,
       access: keys ?? OPEN,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
     });
     const create = `${commandLine()} keys create ${FIRST_KEY}`;
+    if (observe.metrics !== null) {
+      const { observeApi } = await import("../metrics/observe-api.ts");
+      const { readiness } = server;
+      const observed = {
+        ledger,
+        readiness,
+        redisUrl,
+        databaseUrl: url,
+        outboxBatchesMax,
+        counters,
+        measures,
+      };
+      metrics = observeApi(observe.metrics, observed);
+    }
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();

@@ -13,6 +13,9 @@ import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
@@ -72,8 +75,17 @@ async function serve(config: ServeConfig): Promise<void> {
   const { dataFile: file, initialAccounts, keyHours } = config;
   const journal = new FileJournal(file, "here");
   const onCommitted = journal.committed;
-  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn, onCommitted });
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
+  const counters = new EdgeCounters();
+  const measures = new DecideMeasures();
+  const ledger = new EmbeddedLedger({
+    file,
+    initialAccounts,
+    keyHours,
+    measures,
+    onOutage: warn,
+    onCommitted,
+  });
   const keys = config.open === "always" ? null : keysOf(file);
   const close = async (): Promise<void> => {
     keys?.close();
@@ -82,6 +94,16 @@ async function serve(config: ServeConfig): Promise<void> {
     await ledger.close();
   };
   let server: HttpServer | null = null;
+  let observed: Metrics | null = null;
+  const metrics = async (): Promise<Response> => {
+    // Nobody who does not look at them pays for them.
+    const { observeEmbedded } = await import("../metrics/observe-embedded.ts");
+    const readiness = () => server?.readiness() ?? ledger.readiness();
+    const certificateFile = config.tls?.certFile ?? null;
+    const about = { ledger, readiness, dataFile: file, counters, measures, certificateFile };
+    observed ??= observeEmbedded(about);
+    return observed.response();
+  };
   let access: string[];
   try {
     await keys?.look();
@@ -92,6 +114,8 @@ async function serve(config: ServeConfig): Promise<void> {
       limits: { perAddress: config.ratePerAddress },
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
+      counters,
+      metrics,
     });
     const create = `${commandLine()} keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);

@@ -2,6 +2,7 @@ import type { AccessKey } from "../access/access-key.ts";
 import type { Needs } from "../access/required-scopes.ts";
 import type { EventSource } from "../events/event-source.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
+import type { EdgeCounters } from "../metrics/edge-counters.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 import type { KeyWatch } from "./key-watch.ts";
 
@@ -35,6 +36,7 @@ export interface RouteContext {
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;
+  readonly counters: EdgeCounters;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }

@@ -7,6 +7,8 @@ import packageJson from "../../package.json" with { type: "json" };
 import { EXECUTABLE } from "../../src/build/programs.ts";
 import { environmentOfStack } from "../../src/config.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
+import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
+import { OTHER_PORTS } from "../../src/stack/ports.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
 /**
@@ -20,6 +22,8 @@ const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const service = z.object({
   image: z.string(),
   build: z.string().optional(),
+  /** It runs only where the profile is asked for. */
+  profiles: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
   volumes: z.array(z.string()).default([]),
@@ -64,6 +68,7 @@ const plan: StackPlan = planStack({
   writers: 1,
   redisMegabytes: null,
   ports: [1, 2, 3, 4, 5],
+  otherPorts: (name) => 100 + OTHER_PORTS.indexOf(name),
   environment: {},
   ownEnvironment: {},
   restore: null,
@@ -78,8 +83,42 @@ const processes = [
   plan.init,
 ];
 
+/** Services without a profile, and those of one. */
+const servicesOf = (profile?: string) =>
+  Object.entries(compose.services).filter(([, { profiles }]) =>
+    profile === undefined ? profiles.length === 0 : profiles.includes(profile),
+  );
+
 test("has the same parts", () => {
-  expect(Object.keys(compose.services).toSorted()).toEqual(processes.map(({ name }) => name).toSorted());
+  const names = servicesOf().map(([name]) => name);
+  expect(names.toSorted()).toEqual(processes.map(({ name }) => name).toSorted());
+});
+
+test("has the same observers in a profile of their own, which ask the same of the same, and Grafana", () => {
+  const observers = planObservers({
+    plan,
+    programs: { prometheus: "", redisExporter: "", postgresExporter: "" },
+    folder,
+    ports: (name) => 100 + OTHER_PORTS.indexOf(name),
+    environment: {},
+  });
+  const names = servicesOf("observe").map(([name]) => name);
+  expect(names.toSorted()).toEqual([...observers.map(({ name }) => name), "grafana"].toSorted());
+  for (const name of ["redis-exporter", "postgres-exporter"]) {
+    const planned = observers.find((observer) => observer.name === name);
+    expect(Object.keys(serviceOf(name).environment)).toEqual(
+      expect.arrayContaining(Object.keys(planned?.environment ?? {})),
+    );
+  }
+  const groups = z
+    .array(z.object({ targets: z.array(z.string()), labels: z.record(z.string(), z.string()) }))
+    .parse(JSON.parse(read("deploy/observe/targets.json")));
+  const ofStack = targetsOf(plan, () => 0).map(({ job, process }) => ({ job, instance: process }));
+  expect(groups.map(({ labels }) => labels)).toEqual(ofStack);
+  for (const { targets } of groups) serviceOf(String(targets[0]?.split(":")[0]));
+  for (const [, { volumes }] of servicesOf("observe"))
+    for (const volume of volumes.filter((each) => each.startsWith("./")))
+      expect(existsSync(join(ROOT, String(volume.split(":")[0])))).toBe(true);
 });
 
 test("runs the same commands of our own, in an image of this repository", () => {
@@ -99,7 +138,7 @@ test("runs the same commands of our own, in an image of this repository", () => 
 test("reads the same configuration files", () => {
   const ofStack = processes.flatMap(({ command }) => command.filter((word) => word.startsWith(DEPLOY)));
   const shared = [...ofStack, join(DEPLOY, "postgresql.conf")].map((file) => `./${relative(ROOT, file)}`);
-  const mounted = Object.values(compose.services).flatMap(({ volumes }) =>
+  const mounted = servicesOf().flatMap(([, { volumes }]) =>
     volumes.flatMap((volume) => (volume.startsWith("./") ? [String(volume.split(":")[0])] : [])),
   );
   for (const file of mounted) expect(existsSync(join(ROOT, file))).toBe(true);
@@ -121,7 +160,7 @@ test("sets the variables that the configuration files read, and the stack the sa
   const natsNames = new Set(
     [...read("deploy/nats.conf").matchAll(/^[^#"\n]*\$(\w+)/gm)].map(([, name]) => String(name)),
   );
-  expect(natsNames.size).toBe(8);
+  expect(natsNames.size).toBe(9);
   expect(new Set(Object.keys(serviceOf("nats").environment))).toEqual(natsNames);
   expect(new Set(Object.keys(plan.nats.environment))).toEqual(natsNames);
 
