@@ -1,0 +1,103 @@
+import type { Micros } from "../ledger/account.ts";
+import type { LedgerTotals } from "../ledger/ledger.ts";
+import { timestamp } from "../http/timestamp.ts";
+import { type Activity, doneBetween, secondOf } from "./activity.ts";
+import type { ConsoleStatus } from "./console-status.ts";
+import { parseMetrics } from "./metric-text.ts";
+import { PartStates } from "./part-states.ts";
+import { activityOf, webhooksIn } from "./read-samples.ts";
+import { PACE, type Pace, Rounds } from "./rounds.ts";
+import type { StatusSource } from "./status-source.ts";
+
+export interface EmbeddedStatusOptions {
+  readonly version: string;
+  readonly ledger: {
+    totals(): Promise<Pick<LedgerTotals, "units">>;
+    /** Why commits fail at present; `null`: they do not. */
+    readonly trouble: string | null;
+  };
+  /** What the server measures, as it shows it to Prometheus. */
+  readonly metrics: () => Promise<string>;
+  readonly lastAudit: () => Promise<ConsoleStatus["audit"]>;
+  readonly pace?: Pace;
+  readonly clock?: () => Micros;
+}
+
+/** The status of the embedded server, in its own process. Nothing is done for it but a seldom reading while nobody looks. */
+export class EmbeddedStatus implements StatusSource {
+  readonly #options: EmbeddedStatusOptions;
+  readonly #clock: () => Micros;
+  readonly #rounds: Rounds;
+  readonly #parts = new PartStates();
+  #activity: Activity | null = null;
+  #second = secondOf([]);
+  #webhooks = webhooksIn([]);
+  #audit: ConsoleStatus["audit"] = null;
+  #units: ConsoleStatus["units"] = [];
+  #addingUp = false;
+
+  constructor(options: EmbeddedStatusOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? (() => Date.now() * 1000);
+    this.#rounds = new Rounds(() => this.#look(), options.pace ?? PACE);
+    this.#parts.saw("server", "up", null, this.#clock());
+    this.#sawFile();
+  }
+
+  async status(): Promise<ConsoleStatus> {
+    await this.#rounds.looked();
+    this.#sawFile();
+    return {
+      at: timestamp(this.#clock()),
+      shape: "embedded",
+      version: this.#options.version,
+      second: this.#second,
+      books: { lag_ms: 0, batches: 0 },
+      outbox: null,
+      parts: this.#parts.list(),
+      audit: this.#audit,
+      units: this.#units,
+      webhooks: this.#webhooks,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#rounds.close();
+  }
+
+  async #look(): Promise<void> {
+    this.#sawFile();
+    this.#addUp();
+    const { metrics, lastAudit } = this.#options;
+    const [text, audit] = await Promise.all([metrics().catch(() => ""), lastAudit().catch(() => null)]);
+    this.#audit = audit;
+    const samples = parseMetrics(text);
+    this.#webhooks = webhooksIn(samples);
+    const activity = activityOf(samples, performance.now());
+    if (activity === null) return;
+    this.#second = secondOf(this.#activity === null ? [] : [doneBetween(this.#activity, activity)]);
+    this.#activity = activity;
+  }
+
+  #sawFile(): void {
+    const { trouble } = this.#options.ledger;
+    this.#parts.saw("data file", trouble === null ? "up" : "troubled", trouble, this.#clock());
+  }
+
+  /** The first time the ledger adds up its tables, which may take long; from then on it knows. */
+  #addUp(): void {
+    if (this.#addingUp) return;
+    this.#addingUp = true;
+    const done = (): void => {
+      this.#addingUp = false;
+    };
+    this.#options.ledger.totals().then(({ units }) => {
+      this.#units = units.map(({ unit, balances, world }) => ({
+        unit,
+        balances: String(balances),
+        world: String(world),
+      }));
+      done();
+    }, done);
+  }
+}
