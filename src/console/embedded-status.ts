@@ -67,7 +67,7 @@ export class EmbeddedStatus implements StatusSource {
 
   async #look(): Promise<void> {
     this.#sawFile();
-    this.#addUp();
+    this.#addUp().catch(() => {});
     const { metrics, lastAudit } = this.#options;
     const [text, audit] = await Promise.all([metrics().catch(() => ""), lastAudit().catch(() => null)]);
     this.#audit = audit;
@@ -84,20 +84,22 @@ export class EmbeddedStatus implements StatusSource {
     this.#parts.saw("data file", trouble === null ? "up" : "troubled", trouble, this.#clock());
   }
 
-  /** The first time the ledger adds up its tables, which may take long; from then on it knows. */
-  #addUp(): void {
+  /**
+   * The first time the ledger adds up its tables, which may take long; from then on it knows. Where it fails, what was known
+   * stays, and the next round tries again.
+   */
+  async #addUp(): Promise<void> {
     if (this.#addingUp) return;
     this.#addingUp = true;
-    const done = (): void => {
-      this.#addingUp = false;
-    };
-    this.#options.ledger.totals().then(({ units }) => {
+    try {
+      const { units } = await this.#options.ledger.totals();
       this.#units = units.map(({ unit, balances, world }) => ({
         unit,
         balances: String(balances),
         world: String(world),
       }));
-      done();
-    }, done);
+    } finally {
+      this.#addingUp = false;
+    }
   }
 }

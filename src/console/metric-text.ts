@@ -34,8 +34,9 @@ function parseSample(line: string): Sample | null {
     let isMore = true;
     while (line[at] !== "}") {
       const label: Match | null = isMore ? match(LABEL, line, at) : null;
-      const [, key = "", escaped = "", comma = ""] = label?.groups ?? [];
-      if (label === null || Object.hasOwn(labels, key)) return null;
+      if (label === null) return null;
+      const [, key = "", escaped = "", comma = ""]: string[] = label.groups;
+      if (Object.hasOwn(labels, key)) return null;
       labels[key] = escaped.replaceAll(/\\(.)/g, (_, one: string) => (one === "n" ? "\n" : one));
       isMore = comma === ",";
       at = label.end;

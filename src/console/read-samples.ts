@@ -30,34 +30,56 @@ export function activityOf(samples: readonly Sample[], at: number): Activity | n
   return { at, transactions, refusals: sumOf(samples, "razonete_refusals_total") ?? 0, latency };
 }
 
-const TROUBLES: readonly {
-  readonly name: string;
-  readonly isBad: (value: number) => boolean;
-  readonly detail: string;
-}[] = [
-  { name: "razonete_diverged", isBad: (value) => value > 0, detail: "The books and the outbox differ." },
-  {
-    name: "razonete_lost_batches",
-    isBad: (value) => value > 0,
-    detail: "Batches that were answered are lost.",
-  },
-  {
-    name: "razonete_fence_open",
-    isBad: (value) => value === 0,
-    detail: "The fence is shut: it decides nothing.",
-  },
-  { name: "razonete_ready", isBad: (value) => value === 0, detail: "It is not ready." },
-];
-
 /** What a process that answers tells of itself. */
 export function stateIn(samples: readonly Sample[]): Pick<Part, "state" | "detail"> {
-  const trouble = TROUBLES.find(({ name, isBad }) => {
-    const value = sumOf(samples, name);
-    return value !== null && isBad(value);
-  });
-  return trouble === undefined
-    ? { state: "up", detail: null }
-    : { state: "troubled", detail: trouble.detail };
+  if (sumOf(samples, "razonete_fence_open") === 0)
+    return {
+      state: "troubled",
+      detail: "Its fence is shut: it decides nothing until it trusts Redis again.",
+    };
+  if (sumOf(samples, "razonete_ready") === 0)
+    return { state: "troubled", detail: "It is not ready: GET /readyz says why." };
+  const isWaiting = sumOf(samples, "razonete_writer_active") === 0;
+  return { state: "up", detail: isWaiting ? "It stands by." : null };
+}
+
+/** What all APIs tell alike of the servers behind them, as far as it is known; `null`: nobody tells it now. */
+export interface Behind {
+  readonly lagMilliseconds: number | null;
+  /** Batches that the books lack. */
+  readonly lagBatches: number | null;
+  readonly outbox: ConsoleStatus["outbox"];
+  /** Whether a writer stopped because outbox and books differ. */
+  readonly isDiverged: boolean;
+  /** Whether batches are gone that were answered. */
+  readonly isLost: boolean;
+}
+
+export function behindIn(samples: readonly Sample[]): Behind {
+  const batches = greatestByShard(samples, "razonete_outbox_batches");
+  const max = greatestByShard(samples, "razonete_outbox_batches_max");
+  // Where the books do not tell how far they are, what they lack is still in the outbox.
+  const lagBatches = greatestByShard(samples, "razonete_books_lag_batches") ?? batches;
+  const seconds = samples.flatMap(({ name, value }) =>
+    name === "razonete_books_lag_seconds" ? [value] : [],
+  );
+  return {
+    lagMilliseconds: lagBatches === null ? null : lagBatches === 0 ? 0 : Math.max(0, ...seconds) * 1000,
+    lagBatches,
+    outbox: batches === null || max === null ? null : { batches, max },
+    isDiverged: (sumOf(samples, "razonete_diverged") ?? 0) > 0,
+    isLost: (sumOf(samples, "razonete_lost_batches") ?? 0) > 0,
+  };
+}
+
+/** Several processes tell of the same shard. */
+function greatestByShard(samples: readonly Sample[], wanted: string): number | null {
+  const greatest = new Map<string, number>();
+  for (const { name, labels, value } of samples) {
+    const { shard = "" } = labels;
+    if (name === wanted) greatest.set(shard, Math.max(greatest.get(shard) ?? value, value));
+  }
+  return greatest.size === 0 ? null : [...greatest.values()].reduce((sum, value) => sum + value, 0);
 }
 
 export function webhooksIn(samples: readonly Sample[]): ConsoleStatus["webhooks"] {

@@ -6,16 +6,11 @@ import type { ConsoleStatus } from "./console-status.ts";
 
 /** What the console reads from the books. Rejects where they do not answer in time. */
 export interface StatusBooks {
-  look(): Promise<BooksLook>;
+  /** Also tells whether they are there. */
+  lastAudit(): Promise<ConsoleStatus["audit"]>;
   /** Adds up every account. */
   units(): Promise<ConsoleStatus["units"]>;
   close(): Promise<void>;
-}
-
-export interface BooksLook {
-  /** By shard: the batch that was kept last. */
-  readonly kept: readonly number[];
-  readonly audit: ConsoleStatus["audit"];
 }
 
 const UNDEFINED_TABLE = "42P01";
@@ -32,11 +27,8 @@ export class PostgresStatusBooks implements StatusBooks {
     this.#sums = new Pool({ url, name: "razonete console sums", connections_max: 1 }, UNITS_MILLISECONDS_MAX);
   }
 
-  async look(): Promise<BooksLook> {
-    const cursors = await this.#looks.ask(
-      (sql) => sql<{ kept: number }[]>`SELECT last_g AS kept FROM cursors ORDER BY shard`,
-    );
-    return { kept: cursors.map(({ kept }) => kept), audit: await this.#looks.ask(readAudit) };
+  lastAudit(): Promise<ConsoleStatus["audit"]> {
+    return this.#looks.ask(readAudit);
   }
 
   async units(): Promise<ConsoleStatus["units"]> {
@@ -57,7 +49,8 @@ export class PostgresStatusBooks implements StatusBooks {
 async function readAudit(sql: Sql): Promise<ConsoleStatus["audit"]> {
   try {
     const [last] = await sql<{ at: number; agreed: boolean; findings: number }[]>`
-      SELECT finished_at AS at, agreed, findings FROM audits ORDER BY finished_at DESC LIMIT 1`;
+      SELECT (extract(epoch FROM finished_at) * 1000000)::bigint AS at, agreed, findings
+      FROM audits ORDER BY audit DESC LIMIT 1`;
     return last === undefined ? null : { ...last, at: timestamp(last.at) };
   } catch (error) {
     if (codeOf(error) === UNDEFINED_TABLE) return null;

@@ -6,8 +6,8 @@ import type { EndedRequests } from "./ended-requests.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 /** @param key the access key that the request came with; `ANYBODY` where the server is open */
-export type Handler = (
-  context: RouteContext,
+export type Handler<Context = RouteContext> = (
+  context: Context,
   request: RoutedRequest,
   key: AccessKey,
 ) => Promise<Response> | Response;
@@ -15,24 +15,30 @@ export type Handler = (
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** What a method of a path needs, and what answers it. */
-export interface Route {
+export interface Route<Context = RouteContext> {
   readonly needs: Needs;
   /** Whoever asks whether the server is alive is not counted. */
   readonly isHealth?: true;
-  readonly handle: Handler;
+  readonly handle: Handler<Context>;
 }
 
 /** Each path's methods. GET also serves HEAD. */
-export type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Route>>>>>;
+export type Routes<Context = RouteContext> = Readonly<
+  Record<string, Readonly<Partial<Record<Method, Route<Context>>>>>
+>;
 
-/** What the handlers of the routes need. */
-export interface RouteContext {
+/** What any server has for its handlers. */
+export interface ServerContext {
+  /** The readiness of the whole server, which includes the ledger's, if it has one. */
+  readonly readiness: () => Readiness;
+  readonly ended: EndedRequests;
+}
+
+/** What the handlers of the ledger's routes need. */
+export interface RouteContext extends ServerContext {
   readonly ledger: Ledger;
   /** `null`: this server gives none. */
   readonly events: EventSource | null;
-  /** The readiness of the whole server, which includes the ledger's. */
-  readonly readiness: () => Readiness;
-  readonly ended: EndedRequests;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }

@@ -10,7 +10,7 @@ import { EndedRequests } from "./ended-requests.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import type { Route, RouteContext, RoutedRequest } from "./route.ts";
+import type { Route, RoutedRequest, Routes, ServerContext } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -43,6 +43,8 @@ export interface HttpOptions {
   readonly limits?: Limits;
   /** What clients follow the ledger by; closed with the server. Default: nothing. */
   readonly events?: EventSource;
+  /** Beside those of the ledger. */
+  readonly routes?: Routes;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -82,10 +84,30 @@ const DEFECT: Problem = { name: "internal-error", detail: "Report this with what
  * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
+  const { events = null, requestIdHeader, routes = {} } = options;
+  return serveRoutes(
+    { ...ROUTES, ...routes },
+    () => ledger.readiness(),
+    (server) => ({ ...server, ledger, events, requestIdHeader }),
+    options,
+  );
+}
+
+/**
+ * The same server, of any routes: also of a process that has no ledger.
+ *
+ * @throws StartError if it cannot listen on the address
+ */
+export function serveRoutes<Context extends ServerContext>(
+  all: Routes<Context>,
+  isReady: () => Readiness,
+  contextOf: (server: ServerContext) => Context,
+  options: HttpOptions,
+): HttpServer {
   const { access = OPEN } = options;
   let draining = false;
   const readiness = (): Readiness =>
-    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
+    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? isReady());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
   const { limits = null, requestIdHeader, clientAddressHeader, events = null } = options;
@@ -99,8 +121,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const context = { ledger, events, readiness, ended, requestIdHeader };
-  for (const [path, methods] of Object.entries(ROUTES)) {
+  const context = contextOf({ readiness, ended });
+  for (const [path, methods] of Object.entries(all)) {
     routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }
   const { certificate = null } = options;
@@ -263,9 +285,9 @@ function isLoopback(server: object): boolean {
 }
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
-function dispatch(
-  methods: ReadonlyMap<string, Route>,
-  context: RouteContext,
+function dispatch<Context extends ServerContext>(
+  methods: ReadonlyMap<string, Route<Context>>,
+  context: Context,
   admission: Admission,
   onDefect: (message: string) => void,
 ): BunHandler {
