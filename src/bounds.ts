@@ -256,6 +256,8 @@ export const bounds = {
   rebuild_retry_milliseconds: 500,
 
   /** How often a process looks for new rows of the journal in PostgreSQL, while somebody follows them. */
+  /** How often metrics add up all accounts. */
+  unit_sum_look_milliseconds: 60_000,
   events_poll_milliseconds: 30,
   /** The same for a data file that another process writes. */
   events_file_look_milliseconds: 50,

@@ -11,6 +11,9 @@ import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
@@ -67,13 +70,25 @@ async function serve(config: ServeConfig): Promise<void> {
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
   const { dataFile: file, initialAccounts, keyHours } = config;
-  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
+  const counters = new EdgeCounters();
+  const measures = new DecideMeasures();
+  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, measures, onOutage: warn });
   const keys = config.open === "always" ? null : keysOf(file);
   const close = async (): Promise<void> => {
     keys?.close();
     await ledger.close();
   };
   let server: HttpServer | null = null;
+  let observed: Metrics | null = null;
+  const metrics = async (): Promise<Response> => {
+    // Nobody who does not look at them pays for them.
+    const { observeEmbedded } = await import("../metrics/observe-embedded.ts");
+    const readiness = () => server?.readiness() ?? ledger.readiness();
+    const certificateFile = config.tls?.certFile ?? null;
+    const about = { ledger, readiness, dataFile: file, counters, measures, certificateFile };
+    observed ??= observeEmbedded(about);
+    return observed.response();
+  };
   let access: string[];
   try {
     await keys?.look();
@@ -83,6 +98,8 @@ async function serve(config: ServeConfig): Promise<void> {
       limits: { perAddress: config.ratePerAddress },
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
+      counters,
+      metrics,
     });
     const create = `${commandLine()} keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);

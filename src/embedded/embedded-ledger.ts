@@ -1,5 +1,6 @@
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry, KeptEntry } from "../ledger/entry.ts";
@@ -41,6 +42,8 @@ export interface EmbeddedLedgerOptions {
   readonly onOutage?: (message: string) => void;
   /** Called after each commit, before what it decided is answered. */
   readonly onCommitted?: () => void;
+  /** Default: nobody looks at them. */
+  readonly measures?: DecideMeasures;
 }
 
 /**
@@ -66,6 +69,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #clock: () => Micros;
   readonly #onOutage: (message: string) => void;
   readonly #onCommitted: () => void;
+  readonly #measures: DecideMeasures;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -84,6 +88,7 @@ export class EmbeddedLedger implements Ledger {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
     this.#onCommitted = options.onCommitted ?? (() => {});
+    this.#measures = options.measures ?? new DecideMeasures();
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
@@ -264,6 +269,7 @@ export class EmbeddedLedger implements Ledger {
 
   /** @throws LedgerUnavailable */
   #commit(batch: readonly Waiting[]): "done" | "more-due" {
+    const begunAt = performance.now();
     const now = this.#now();
     const isDue = now >= this.#nextDue;
     let decider: BatchDecider;
@@ -280,17 +286,29 @@ export class EmbeddedLedger implements Ledger {
       this.#store.rollback();
       throw this.#unavailable(error, "none");
     }
+    const decidedAt = performance.now();
     try {
       this.#store.commit();
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
+    this.#measure(isAll ? batch : [], begunAt, decidedAt);
     // An entry's time may be some microseconds after the clock, and no later row of the journal is of an earlier time.
     this.#time = Math.max(this.#time, this.#store.head.time);
     this.#nextDue = nextDue;
     this.#totals?.since.add(decider.state);
     this.#updateCache(decider.state.decided.accounts);
     return isAll ? "done" : "more-due";
+  }
+
+  #measure(batch: readonly Waiting[], begunAt: number, decidedAt: number): void {
+    const { commands, seconds, fsyncSeconds } = this.#measures;
+    const now = performance.now();
+    let count = 0;
+    for (const { size } of batch) count += size;
+    commands.observe(count);
+    seconds.observe((now - begunAt) / 1000);
+    fsyncSeconds.observe((now - decidedAt) / 1000);
   }
 
   #updateCache(changed: ReadonlyMap<AccountId, Account>): void {

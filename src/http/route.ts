@@ -2,6 +2,7 @@ import type { AccessKey } from "../access/access-key.ts";
 import type { Needs } from "../access/required-scopes.ts";
 import type { EventSource } from "../events/event-source.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
+import type { EdgeCounters } from "../metrics/edge-counters.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
@@ -32,6 +33,7 @@ export interface ServerContext {
   /** The readiness of the whole server, which includes the ledger's, if it has one. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;
+  readonly counters: EdgeCounters;
 }
 
 /** What the handlers of the ledger's routes need. */

@@ -2,11 +2,12 @@
 -- all of it. There need not be such roles: then nothing is granted.
 --
 -- razonete_api       reads the books, and notes what it has seen answered (note_seen)
--- razonete_writer    reads them, but for access keys, notes the same, and adds what was decided (keep_batches)
+-- razonete_writer    reads them, but for access keys, notes the same, adds what was decided (keep_batches), and notes
+--                    where that does not fit (note_divergence)
 -- razonete_dispatch  reads them
 -- razonete_console   reads them
 --
--- None may change a row in any other way: those two functions run with the rights of their owner. Whoever could put
+-- None may change a row in any other way: those functions run with the rights of their owner. Whoever could put
 -- tables of the same names before the books' own would run them on those, so they look nowhere else. To everyone else they
 -- are closed, as functions are open to all at first.
 DO $$
@@ -14,14 +15,15 @@ DECLARE
   schema constant text := current_schema();
   books constant text[] := ARRAY[
     'access_keys', 'accounts', 'cursors', 'entries', 'holds', 'journal', 'limits', 'migrations', 'restores', 'reversals',
-    'system'
+    'system', 'audits', 'divergences'
   ];
   role text;
   relation text;
 BEGIN
   EXECUTE format('ALTER FUNCTION keep_batches SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
   EXECUTE format('ALTER FUNCTION note_seen SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
-  REVOKE EXECUTE ON FUNCTION add_changes, keep_batches, note_seen FROM PUBLIC;
+  EXECUTE format('ALTER FUNCTION note_divergence SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
+  REVOKE EXECUTE ON FUNCTION add_changes, keep_batches, note_divergence, note_seen FROM PUBLIC;
 
   FOREACH role IN ARRAY ARRAY['razonete_api', 'razonete_writer', 'razonete_dispatch', 'razonete_console'] LOOP
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role);
@@ -41,7 +43,7 @@ BEGIN
       EXECUTE format('GRANT EXECUTE ON FUNCTION note_seen TO %I', role);
     END IF;
     IF role = 'razonete_writer' THEN
-      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches TO %I', role);
+      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches, note_divergence TO %I', role);
     END IF;
   END LOOP;
 END

@@ -26,8 +26,10 @@ describe("source", () => {
     const keys = "access/(?:access-keys?|denial|network|required-scopes|scope|token-buckets)\\.ts$";
     // Of events what they are, and the port that has them; not where they are read.
     const events = "events/(?:public-event|event-source|cursor|event-json)\\.ts$";
+    // What counts on the way of a request: increments, and nothing of what shows them.
+    const counters = "metrics/(?:edge-counters|hot-histogram)\\.ts$";
     const known = new RegExp(
-      `^src/(?:http/|ledger/|${keys}|${events}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
+      `^src/(?:http/|ledger/|${keys}|${events}|${counters}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
     );
     const strange = edge.flatMap((file) =>
       importsOf(file)
@@ -35,6 +37,15 @@ describe("source", () => {
         .map((path) => `${file} -> ${path}`),
     );
     expect(strange).toEqual([]);
+  });
+
+  test("what counts on the way of a request imports nothing but the ledger's names", () => {
+    const counting = ["src/metrics/edge-counters.ts", "src/metrics/hot-histogram.ts"];
+    const strange = counting
+      .flatMap(importsOf)
+      .filter((path) => !path.startsWith("src/ledger/") && !counting.includes(path));
+    expect(strange).toEqual([]);
+    expect(offenders(counting, (text) => /from "[^.]/.test(text))).toEqual([]);
   });
 
   test("SQL that makes tables is in .sql files", () => {

@@ -37,6 +37,8 @@ const FORBIDDEN_TO_ALL = [
   "UPDATE system SET epoch = 'another'",
   "DELETE FROM restores",
   "INSERT INTO migrations (version) VALUES (99)",
+  "INSERT INTO audits (finished_at, agreed, findings, seconds) VALUES (now(), true, 0, 0)",
+  "DELETE FROM divergences",
   "SELECT add_changes(0, 'ab', '{}', '', '', '', '')",
   "DROP TABLE entries",
   "ALTER TABLE entries ADD COLUMN more text",
@@ -53,13 +55,14 @@ const FORBIDDEN_TO_ALL = [
 
 const KEEPING = "SELECT keep_batches(0, 'e', 1, 1, '', '', 'ab', '{}', '', '', '', '')";
 const NOTING = "SELECT note_seen(0, 'e', 1)";
+const STOPPING = "SELECT note_divergence(0, 1, 'none')";
 const NAMES = ["api", "writer", "dispatch", "console"] as const satisfies readonly BooksRole[];
 
 const FORBIDDEN_TO: Readonly<Record<BooksRole, readonly string[]>> = {
-  api: [...FORBIDDEN_TO_ALL, KEEPING],
+  api: [...FORBIDDEN_TO_ALL, KEEPING, STOPPING],
   writer: FORBIDDEN_TO_ALL,
-  dispatch: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
-  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
+  dispatch: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, STOPPING],
+  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, STOPPING],
 };
 
 describe.skipIf(serversMissing !== null)("the roles of our processes in the books", () => {
