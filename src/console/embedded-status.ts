@@ -1,11 +1,11 @@
 import type { Micros } from "../ledger/account.ts";
 import type { LedgerTotals } from "../ledger/ledger.ts";
+import type { EdgeCounters } from "../metrics/edge-counters.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
-import { parseMetrics } from "./metric-text.ts";
 import { PartStates } from "./part-states.ts";
-import { activityOf, webhooksIn } from "./read-samples.ts";
+import { activityNow, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
 import type { StatusSource } from "./status-source.ts";
 
@@ -16,9 +16,8 @@ export interface EmbeddedStatusOptions {
     /** Why commits fail at present; `null`: they do not. */
     readonly trouble: string | null;
   };
-  /** What the server measures, as it shows it to Prometheus. */
-  readonly metrics: () => Promise<string>;
-  readonly lastAudit: () => Promise<ConsoleStatus["audit"]>;
+  readonly counters: EdgeCounters;
+  readonly lastAudit: () => ConsoleStatus["audit"];
   readonly pace?: Pace;
   readonly clock?: () => Micros;
 }
@@ -31,7 +30,6 @@ export class EmbeddedStatus implements StatusSource {
   readonly #parts = new PartStates();
   #activity: Activity | null = null;
   #second = secondOf([]);
-  #webhooks = webhooksIn([]);
   #audit: ConsoleStatus["audit"] = null;
   #units: ConsoleStatus["units"] = [];
   #addingUp = false;
@@ -57,7 +55,7 @@ export class EmbeddedStatus implements StatusSource {
       parts: this.#parts.list(),
       audit: this.#audit,
       units: this.#units,
-      webhooks: this.#webhooks,
+      webhooks: webhooksIn([]),
     };
   }
 
@@ -68,13 +66,9 @@ export class EmbeddedStatus implements StatusSource {
   async #look(): Promise<void> {
     this.#sawFile();
     this.#addUp().catch(() => {});
-    const { metrics, lastAudit } = this.#options;
-    const [text, audit] = await Promise.all([metrics().catch(() => ""), lastAudit().catch(() => null)]);
-    this.#audit = audit;
-    const samples = parseMetrics(text);
-    this.#webhooks = webhooksIn(samples);
-    const activity = activityOf(samples, performance.now());
-    if (activity === null) return;
+    const { counters, lastAudit } = this.#options;
+    this.#audit = lastAudit();
+    const activity = activityNow(counters);
     this.#second = secondOf(this.#activity === null ? [] : [doneBetween(this.#activity, activity)]);
     this.#activity = activity;
   }

@@ -1,3 +1,4 @@
+import { COMMAND_TYPES, type EdgeCounters, GROUPS } from "../metrics/edge-counters.ts";
 import type { Activity } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { type Sample, sumOf } from "./metric-text.ts";
@@ -6,9 +7,9 @@ import type { Part } from "./part-states.ts";
 /** What the samples of a process tell of what the console shows. */
 
 /** Commands that make a transaction. */
-const MOVES = ["transact", "transaction", "capture", "reversal"];
+const MOVES: readonly string[] = ["transact", "transaction", "capture", "reversal"];
 /** Requests that decide something. */
-const DECIDING = ["contest", "command", "batch"];
+const DECIDING: readonly string[] = ["contest", "command", "batch"];
 
 /** @returns `null` of a process that decides nothing */
 export function activityOf(samples: readonly Sample[], at: number): Activity | null {
@@ -28,6 +29,32 @@ export function activityOf(samples: readonly Sample[], at: number): Activity | n
   }
   const latency = [...counts].toSorted(([a], [b]) => a - b).map(([seconds, count]) => ({ seconds, count }));
   return { at, transactions, refusals: sumOf(samples, "razonete_refusals_total") ?? 0, latency };
+}
+
+/** The same of this process's own counters. */
+export function activityNow(counters: EdgeCounters): Activity {
+  const counts = new Map<number, number>();
+  for (const [group, name] of GROUPS.entries()) {
+    const histogram = counters.seconds[group];
+    if (histogram === undefined || !DECIDING.includes(name)) continue;
+    let below = 0;
+    for (const [bucket, count] of histogram.counts.entries()) {
+      below += count;
+      const seconds = histogram.bounds[bucket] ?? Infinity;
+      counts.set(seconds, (counts.get(seconds) ?? 0) + below);
+    }
+  }
+  return {
+    at: performance.now(),
+    // Two places for each command: decided now, and decided before.
+    transactions: MOVES.reduce((sum, command) => sum + (counters.accepted[placeOf(command) * 2] ?? 0), 0),
+    refusals: counters.refused.reduce((sum, count) => sum + count, 0),
+    latency: [...counts].map(([seconds, count]) => ({ seconds, count })),
+  };
+}
+
+function placeOf(command: string): number {
+  return COMMAND_TYPES.findIndex((type) => type === command);
 }
 
 /** What a process that answers tells of itself. */
