@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { messageOf } from "../errors.ts";
+import { bareHost } from "../tls/server-trust.ts";
 import { parseMetrics, type Sample } from "./metric-text.ts";
 import type { Part } from "./part-states.ts";
 import { stateIn } from "./read-samples.ts";
@@ -64,7 +65,7 @@ function greet(url: URL, milliseconds: number): Promise<Seen> {
   const isRedis = url.protocol === "redis:";
   const port = Number(url.port || (isRedis ? 6379 : 4222));
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname, port });
+    const socket = connect({ host: bareHost(url.hostname), port });
     const timer = setTimeout(
       () => socket.destroy(new Error(`nothing within ${milliseconds} ms`)),
       milliseconds,
