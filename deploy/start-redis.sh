@@ -17,6 +17,7 @@ if [ -n "$REDIS_API_PASSWORD" ]; then
       -e "s/ #REDIS_ADMIN_PASSWORD / #$(hash "$REDIS_ADMIN_PASSWORD") /" \
       -e "s/ #REDIS_API_PASSWORD / #$(hash "$REDIS_API_PASSWORD") /" \
       -e "s/ #REDIS_WRITER_PASSWORD / #$(hash "$REDIS_WRITER_PASSWORD") /" \
+      -e "s/ #REDIS_OBSERVER_PASSWORD / #$(hash "$REDIS_OBSERVER_PASSWORD") /" \
       "$(dirname "$0")/redis-users.acl" >"$users" || exit 1
   if [ "$(id -u)" = 0 ] && id redis >/dev/null 2>&1; then chown redis "$users"; fi
   set -- "$@" --aclfile "$users"

@@ -189,6 +189,7 @@ const initSettings = z.object({
   DATABASE_WRITER_PASSWORD: z.string(),
   DATABASE_DISPATCH_PASSWORD: z.string(),
   DATABASE_CONSOLE_PASSWORD: z.string(),
+  DATABASE_OBSERVER_PASSWORD: z.string(),
   ...ledgerSettings,
 });
 
@@ -207,6 +208,7 @@ export function readInitConfig(
     DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
     DATABASE_DISPATCH_PASSWORD: setting(environment, "DATABASE_DISPATCH_PASSWORD"),
     DATABASE_CONSOLE_PASSWORD: setting(environment, "DATABASE_CONSOLE_PASSWORD"),
+    DATABASE_OBSERVER_PASSWORD: setting(environment, "DATABASE_OBSERVER_PASSWORD"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
@@ -218,6 +220,7 @@ export function readInitConfig(
       writer: settings.DATABASE_WRITER_PASSWORD || null,
       dispatch: settings.DATABASE_DISPATCH_PASSWORD || null,
       console: settings.DATABASE_CONSOLE_PASSWORD || null,
+      observer: settings.DATABASE_OBSERVER_PASSWORD || null,
     },
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,

@@ -22,6 +22,7 @@ interface StackFlags extends TlsFlags {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly maintenance: boolean;
+  readonly observe: boolean;
   readonly initialAccounts: boolean;
 }
 
@@ -64,6 +65,7 @@ export function stackCommand(): Command {
       "the same for an access key that was not given a rate of its own (default: no limit)",
       integer(1, stackBounds.rate_max),
     )
+    .option("--observe", "run Prometheus beside it, with alerts; see docs/observe.md", false)
     .option("--restore", "run razonete restore first, which asks here", false)
     .option("--yes", "with --restore: do not ask", false)
     .option("--dry-run", "with --restore: only say what it would do, and stop", false)

@@ -10,10 +10,13 @@ export const BOOKS_ROLES = {
   console: "razonete_console",
 } as const;
 
+/** Who looks after PostgreSQL itself, and sees nothing of the books. */
+export const OBSERVER_ROLE = "razonete_observer";
+
 export type BooksRole = keyof typeof BOOKS_ROLES;
 
 /** `null`, or none: whoever set up the server makes the role, or there is none. */
-export type RolePasswords = Readonly<Partial<Record<BooksRole, string | null>>>;
+export type RolePasswords = Readonly<Partial<Record<BooksRole | "observer", string | null>>>;
 
 const SCRAM_ITERATIONS = 4096;
 
@@ -23,11 +26,13 @@ const SCRAM_ITERATIONS = 4096;
  */
 export async function setUpRoles(sql: Sql, passwords: RolePasswords): Promise<void> {
   await sql.begin(async (transaction) => {
-    for (const [name, role] of Object.entries(BOOKS_ROLES)) {
+    for (const [name, role] of Object.entries({ ...BOOKS_ROLES, observer: OBSERVER_ROLE })) {
       const password = new Map(Object.entries(passwords)).get(name) ?? null;
       if (password !== null) await makeRole(transaction, role, password);
     }
     await transaction.unsafe(grants);
+    if ((passwords.observer ?? null) !== null)
+      await transaction.unsafe(`GRANT pg_monitor TO ${OBSERVER_ROLE}`);
   });
 }
 

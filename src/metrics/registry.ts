@@ -151,7 +151,7 @@ export function addEdge(metrics: Metrics, counters: EdgeCounters): void {
       STATUSES.map((status, place) => ({
         value: counters.requests[route * STATUSES.length + place] ?? 0,
         labels: { route: path, method, status: status === 0 ? "other" : status },
-      })).filter(({ value, labels }) => value > 0 || labels.status === 200),
+      })).filter(({ value, labels }) => value > 0 || (labels.status === 200 && method !== "other")),
     ),
   );
   metrics.addHistograms(

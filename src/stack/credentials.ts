@@ -11,16 +11,19 @@ export type StackUser = (typeof STACK_USERS)[number];
 /** Who uses PostgreSQL alone. */
 export const BOOKS_USERS = ["dispatch", "console"] as const;
 
+/** Who looks after Redis and PostgreSQL, and sees nothing of the ledger in them. */
+type Observer = "observer";
+
 export type BooksUser = (typeof BOOKS_USERS)[number];
 
-export type Credentials = Readonly<Record<StackUser | BooksUser | "operator", string>>;
+export type Credentials = Readonly<Record<StackUser | BooksUser | Observer | "operator", string>>;
 
 /**
  * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
  * them, too. Nobody finds one of them from another, nor the operator's.
  */
 export function credentialsOf(operator: string): Credentials {
-  const passwordOf = (user: StackUser | BooksUser): string =>
+  const passwordOf = (user: StackUser | BooksUser | Observer): string =>
     createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
   return {
     operator,
@@ -29,6 +32,7 @@ export function credentialsOf(operator: string): Credentials {
     writer: passwordOf("writer"),
     dispatch: passwordOf("dispatch"),
     console: passwordOf("console"),
+    observer: passwordOf("observer"),
   };
 }
 
@@ -43,6 +47,7 @@ export function redisUsers(users: string, credentials: Omit<Credentials, BooksUs
     REDIS_ADMIN_PASSWORD: credentials.admin,
     REDIS_API_PASSWORD: credentials.api,
     REDIS_WRITER_PASSWORD: credentials.writer,
+    REDIS_OBSERVER_PASSWORD: credentials.observer,
   };
   return users.replaceAll(/^(user \S+ on #)(\w+)/gm, (_, begin: string, name: string) => {
     const password = passwordOf[name];

@@ -29,7 +29,7 @@ apt install --no-install-recommends "$@"
 
 # The services must not start at the next boot either.
 if command -v systemctl >/dev/null; then
-  for unit in redis-server nats-server haproxy postgresql; do
+  for unit in redis-server nats-server haproxy postgresql prometheus prometheus-redis-exporter prometheus-postgres-exporter prometheus-node-exporter; do
     case " $* " in *" $unit "*) systemctl disable --quiet "$unit" || true ;; esac
   done
 fi

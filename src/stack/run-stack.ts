@@ -25,7 +25,9 @@ import {
   PORTS_BESIDE_APIS,
   type StackPlan,
 } from "./stack-plan.ts";
-import { PROGRAM_NAMES } from "./server-programs.ts";
+import { withConsole } from "./plan-console.ts";
+import { type ObserverOptions, planObservers, targetsOf, writeObserved } from "./plan-observers.ts";
+import { OBSERVER_NAMES, type ObserverName, PROGRAM_NAMES, type ProgramPaths } from "./server-programs.ts";
 import { shellWord } from "./shell-word.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
@@ -41,6 +43,8 @@ export interface StackOptions {
   readonly apis: number;
   /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
+  /** Runs Prometheus, too, with what tells it of Redis and PostgreSQL. */
+  readonly observe?: boolean;
   /** Of memory that Redis may use, in MB; by default half of what this machine, or its control group, has. */
   readonly redisMemory?: number;
   /** The environment of every process, including PATH. */
@@ -81,7 +85,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const { tls = null } = options;
   const certificate = tls === null ? null : readCertificate(tls);
   for (const warning of certificate?.warnings ?? []) say(warning);
-  const programs = ensurePrograms(PROGRAM_NAMES, { path: options.environment["PATH"] ?? "", say });
+  const install = { path: options.environment["PATH"] ?? "", say };
+  const programs = ensurePrograms(PROGRAM_NAMES, install);
+  const observers = options.observe === true ? ensurePrograms(OBSERVER_NAMES, install) : null;
   const startedAt = performance.now();
   const postgresUser = choosePostgresUser();
   if (restore !== undefined && !isStackFolder(options.data)) {
@@ -107,7 +113,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
     const certificateFile = join(folder.path, "certificate.pem");
     if (certificate !== null) writeCertificate(certificateFile, certificate);
-    const plan = planStack({
+    const ledger = planStack({
       certificateFile: certificate === null ? null : certificateFile,
       limits: options,
       folder,
@@ -124,6 +130,10 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
       ownEnvironment,
     });
+    const beside = { ports: otherPorts, environment };
+    // A test may have no stand-in for the console.
+    const shown = own.console.length === 0 ? ledger : withConsole({ plan: ledger, own, ...beside });
+    const plan = observers === null ? shown : observed(shown, observers, { folder, ...beside });
     const stack = new Stack(plan, folder, say, undefined, restoreCommand);
     const watch =
       tls === null
@@ -177,6 +187,20 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   } finally {
     folder.release();
   }
+}
+
+function observed(
+  plan: StackPlan,
+  programs: ProgramPaths<ObserverName>,
+  where: Pick<ObserverOptions, "folder" | "ports" | "environment">,
+): StackPlan {
+  writeObserved(where.folder, targetsOf(plan, where.ports));
+  const observers = planObservers({ plan, programs, ...where });
+  return {
+    ...plan,
+    others: [...plan.others, ...observers],
+    prometheusUrl: `http://127.0.0.1:${where.ports("prometheus")}`,
+  };
 }
 
 const NO_ADMIN = "the data folder is too deep for HAProxy's socket: start the stack again to show it.";

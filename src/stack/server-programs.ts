@@ -8,13 +8,22 @@ export const PROGRAMS = {
   nats: { file: "nats-server", debianPackage: "nats-server" },
   postgres: { file: "postgres", debianPackage: "postgresql" },
   initdb: { file: "initdb", debianPackage: "postgresql" },
+  prometheus: { file: "prometheus", debianPackage: "prometheus" },
+  redisExporter: { file: "prometheus-redis-exporter", debianPackage: "prometheus-redis-exporter" },
+  postgresExporter: { file: "prometheus-postgres-exporter", debianPackage: "prometheus-postgres-exporter" },
 } as const;
 
 export type ProgramName = keyof typeof PROGRAMS;
-export const PROGRAM_NAMES: readonly ProgramName[] = ["haproxy", "redis", "nats", "postgres", "initdb"];
+/** Without which there is no ledger. */
+export const PROGRAM_NAMES = ["haproxy", "redis", "nats", "postgres", "initdb"] as const;
+/** With which it is looked after. */
+export const OBSERVER_NAMES = ["prometheus", "redisExporter", "postgresExporter"] as const;
+export type ObserverName = (typeof OBSERVER_NAMES)[number];
 
 /** Absolute paths. */
-export type ProgramPaths<Name extends ProgramName = ProgramName> = Readonly<Record<Name, string>>;
+export type ProgramPaths<Name extends ProgramName = (typeof PROGRAM_NAMES)[number]> = Readonly<
+  Record<Name, string>
+>;
 
 const DEBIAN_POSTGRES = "/usr/lib/postgresql";
 // Folders of programs for administrators, which are not on the PATH of every user.

@@ -11,6 +11,10 @@ export interface StackDescription {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
+  /** Where each process tells what it measures. */
+  readonly metrics?: readonly { readonly process: string; readonly url: string }[] | undefined;
+  /** Where Prometheus runs, too. */
+  readonly prometheusUrl?: string | undefined;
 }
 
 /** Replaces the file in one step: a reader sees the old content or the new. Only its owner may read it. */
@@ -32,6 +36,8 @@ const description = z.object({
   databaseUrl: z.string(),
   redisUrl: z.string(),
   natsUrl: z.string(),
+  metrics: z.array(z.object({ process: z.string(), url: z.string() })).optional(),
+  prometheusUrl: z.string().optional(),
 });
 
 /** Reads the file of a running stack. Throws if it cannot be read or does not describe a stack. */

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
 import type { ServerUrls } from "../config.ts";
-import { BOOKS_ROLES } from "../keep/roles.ts";
+import { BOOKS_ROLES, OBSERVER_ROLE } from "../keep/roles.ts";
 import { type BooksUser, credentialsOf, redisUsers, type StackUser } from "./credentials.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { metricsSettings, type MetricsTarget, metricsTargets } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
 import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
@@ -22,7 +23,7 @@ export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 export const REQUEST_ID_HEADER = "Razonete-Request-Id";
 
 /** The header in which HAProxy passes the client's address to the APIs. */
-const CLIENT_ADDRESS_HEADER = "Razonete-Client-Address";
+export const CLIENT_ADDRESS_HEADER = "Razonete-Client-Address";
 
 /**
  * How long a stopping API answers 503 on /readyz before it stops. Even on a busy machine, this is longer than HAProxy
@@ -47,7 +48,7 @@ export interface OwnCommands {
  * Settings of Bun's memory allocator. Its thread that returns memory to the system takes a twentieth of a busy process's
  * time, and the same memory is soon needed again.
  */
-const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
+export const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
 
 export const OWN_COMMANDS: OwnCommands = {
   init: [...SOURCE_PROGRAM, "init"],
@@ -86,6 +87,12 @@ export interface StackPlan {
   readonly urlsOf: Readonly<Record<StackUser, ServerUrls>>;
   /** The books of the processes that use nothing else. */
   readonly booksUrlOf: Readonly<Record<BooksUser, string>>;
+  /** By which an observer looks after both, and sees nothing of the ledger in them. */
+  readonly observerUrls: { readonly redis: string; readonly postgres: string };
+  /** Where the processes tell what they measure; empty where there are no ports for that. */
+  readonly metrics: readonly MetricsTarget[];
+  /** `null`: it does not run. */
+  readonly prometheusUrl: string | null;
   /** For a process that is to be the operator: what the others have of their own in their environment. */
   readonly operatorAddresses: Addresses;
   /** The socket for commands to HAProxy; null where the folder is too deep for one. */
@@ -173,9 +180,30 @@ export function planStack(options: PlanOptions): StackPlan {
     return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
   };
   const operator = { redisUrl, natsUrl, databaseUrl };
-  const apis = apiPorts.map((port, index) =>
-    planApi(`api-${index + 1}`, port, folder, own, environmentOf("api")),
-  );
+  const otherPorts = options.otherPorts ?? null;
+  const metricsOf = (name: string, user: StackUser) => ({
+    ...environmentOf(user),
+    ...metricsSettings(name, otherPorts),
+  });
+  const apis = apiPorts.map((port, index) => {
+    const name = `api-${index + 1}`;
+    return planApi(name, port, folder, own, metricsOf(name, "api"));
+  });
+  const natsMonitor = otherPorts === null ? null : `127.0.0.1:${otherPorts("nats-monitor")}`;
+  const ofWriters = {
+    ...(natsMonitor === null ? {} : { NATS_MONITOR_URL: `http://${natsMonitor}` }),
+    ...(options.certificateFile ? { METRICS_CERTIFICATE: options.certificateFile } : {}),
+  };
+  const writers = Array.from({ length: options.writers }, (_, index) => {
+    const name = `writer-${index + 1}`;
+    return {
+      name,
+      kind: "writer" as const,
+      command: own.writer,
+      environment: { ...metricsOf(name, "writer"), ...ofWriters },
+      probe: alwaysReady,
+    };
+  });
 
   const adminSocket = join(folder.run, "haproxy.sock");
   const haproxyAdmin = isSocketPath(adminSocket) ? adminSocket : null;
@@ -189,6 +217,12 @@ export function planStack(options: PlanOptions): StackPlan {
       dispatch: booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
       console: booksUrl(BOOKS_ROLES.console, credentials.console),
     },
+    observerUrls: {
+      redis: `redis://observer:${credentials.observer}@127.0.0.1:${redisPort}`,
+      postgres: `${booksUrl(OBSERVER_ROLE, credentials.observer)}?sslmode=disable`,
+    },
+    prometheusUrl: null,
+    metrics: otherPorts === null ? [] : metricsTargets(otherPorts, apis.length, writers.length),
     operatorAddresses: addressesOf("default", credentials.operator, operator),
     haproxyAdmin,
     haproxy: {
@@ -200,6 +234,7 @@ export function planStack(options: PlanOptions): StackPlan {
         HAPROXY_BIND: `127.0.0.1:${options.port}`,
         REQUEST_ID_HEADER,
         ...haproxySettings(options, haproxyAdmin),
+        ...(otherPorts === null ? {} : { HAPROXY_METRICS: `127.0.0.1:${otherPorts("haproxy-metrics")}` }),
         ...Object.fromEntries(apis.map(({ address }, index) => [`HAPROXY_API_${index + 1}`, address])),
       },
       ...(haproxyAdmin === null ? {} : { socket: haproxyAdmin }),
@@ -244,17 +279,12 @@ export function planStack(options: PlanOptions): StackPlan {
         NATS_ADMIN_PASSWORD: JSON.stringify(credentials.admin),
         NATS_API_PASSWORD: JSON.stringify(credentials.api),
         NATS_WRITER_PASSWORD: JSON.stringify(credentials.writer),
+        NATS_MONITOR: natsMonitor === null ? "0" : JSON.stringify(natsMonitor),
         NATS_STORE_DIR: JSON.stringify(folder.nats),
       },
       probe: natsProbe(natsUrl),
     },
-    writers: Array.from({ length: options.writers }, (_, index) => ({
-      name: `writer-${index + 1}`,
-      kind: "writer" as const,
-      command: own.writer,
-      environment: environmentOf("writer"),
-      probe: alwaysReady,
-    })),
+    writers,
     postgres: planPostgres(options, postgresPort, databaseUrl),
     others: [],
     restore:
@@ -277,6 +307,7 @@ export function planStack(options: PlanOptions): StackPlan {
         DATABASE_WRITER_PASSWORD: credentials.writer,
         DATABASE_DISPATCH_PASSWORD: credentials.dispatch,
         DATABASE_CONSOLE_PASSWORD: credentials.console,
+        DATABASE_OBSERVER_PASSWORD: credentials.observer,
       },
       probe: alwaysReady,
     },

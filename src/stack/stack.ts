@@ -153,6 +153,7 @@ export class Stack {
       `  redis     ${at(redisUrl)}, decides`,
       `  nats      ${at(natsUrl)}, carries`,
       `  postgres  ${at(databaseUrl)}, keeps, by ${writers}`,
+      ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
     ];
   }
 
@@ -260,12 +261,21 @@ export class Stack {
 
   #describe(): void {
     if (!this.#described) return;
-    const { url, databaseUrl, redisUrl, natsUrl } = this.#plan;
+    const { url, databaseUrl, redisUrl, natsUrl, metrics: targets, prometheusUrl } = this.#plan;
+    const metrics = targets.map(({ process, address }) => ({ process, url: `http://${address}/metrics` }));
     const processes = this.#all().flatMap(({ plan, pid }) =>
       pid === null ? [] : [{ name: plan.name, pid }],
     );
     try {
-      writeStackFile(this.#folder.stackFile, { url, processes, databaseUrl, redisUrl, natsUrl });
+      writeStackFile(this.#folder.stackFile, {
+        url,
+        processes,
+        databaseUrl,
+        redisUrl,
+        natsUrl,
+        metrics,
+        ...(prometheusUrl === null ? {} : { prometheusUrl }),
+      });
       writeOperatorFile(this.#folder.operatorFile, this.#plan);
     } catch (error) {
       // The processes matter more than their description, which is written anew at the next start of one.

@@ -165,7 +165,7 @@ test("a container's Redis gets the same users as a stack's, from a file that onl
   using folder = temporaryFolder();
   const entrypoint = '#!/bin/sh\nfor file in "$@"; do :; done\nstat -c %a "$file"\ncat "$file"\n';
   writeFileSync(join(folder.path, "docker-entrypoint.sh"), entrypoint, { mode: 0o755 });
-  const credentials = { operator: "p0", admin: "p1", api: "p2", writer: "p3" };
+  const credentials = { operator: "p0", admin: "p1", api: "p2", writer: "p3", observer: "p4" };
   const { stdout, exitCode } = Bun.spawnSync(["sh", join(DEPLOY, "start-redis.sh"), "redis-server"], {
     env: {
       PATH: `${folder.path}:${process.env["PATH"]}`,
@@ -175,6 +175,7 @@ test("a container's Redis gets the same users as a stack's, from a file that onl
       REDIS_ADMIN_PASSWORD: credentials.admin,
       REDIS_API_PASSWORD: credentials.api,
       REDIS_WRITER_PASSWORD: credentials.writer,
+      REDIS_OBSERVER_PASSWORD: credentials.observer,
     },
   });
   const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);

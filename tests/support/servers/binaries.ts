@@ -1,5 +1,5 @@
 import { ensurePrograms } from "../../../src/stack/install-servers.ts";
-import { PROGRAM_NAMES, type ProgramName, type ProgramPaths } from "../../../src/stack/server-programs.ts";
+import { PROGRAM_NAMES, type ProgramPaths } from "../../../src/stack/server-programs.ts";
 import { StartError } from "../../../src/errors.ts";
 
 const found: ProgramPaths | StartError = findPrograms();
@@ -9,7 +9,7 @@ const found: ProgramPaths | StartError = findPrograms();
  *
  * @throws StartError that names the missing packages
  */
-export function pathOf(program: ProgramName): string {
+export function pathOf(program: keyof ProgramPaths): string {
   if (found instanceof StartError) throw found;
   return found[program];
 }

@@ -41,6 +41,7 @@ export async function startNats(tls?: CertificateFiles): Promise<NatsServer> {
     "NATS_USER=razonete",
     `NATS_PASSWORD="${operator}"`,
     ...Object.entries(others).map(([user, password]) => `NATS_${user.toUpperCase()}_PASSWORD="${password}"`),
+    "NATS_MONITOR=0",
     `NATS_STORE_DIR="${store}"`,
   ];
   const server = await ServerProcess.start({
