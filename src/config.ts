@@ -48,12 +48,12 @@ export interface LedgerSettings {
 export type OpenSetting = "loopback" | "anywhere" | "always";
 
 const OPEN_SETTINGS = { "0": "loopback", "until-keys": "anywhere", "1": "always" } as const;
-const open = z
+export const open = z
   .enum(["0", "until-keys", "1"], "must be 0, 1 or until-keys")
   .transform((text): OpenSetting => OPEN_SETTINGS[text]);
 
 /** @param flag that of `--open` */
-function openSetting(environment: Environment, flag?: boolean): Setting {
+export function openSetting(environment: Environment, flag?: boolean): Setting {
   return setting(environment, "OPEN", "0", { name: "--open", text: flag === true ? "1" : undefined });
 }
 
@@ -283,7 +283,7 @@ export interface ApiConfig extends ServerUrls {
   readonly clientAddressHeader: string | undefined;
 }
 
-const headerName = z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header");
+export const headerName = z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header");
 
 const apiSettings = z.object({
   ...servers,

@@ -12,6 +12,7 @@ const COMMANDS: Commands = new Map([
   ["restore", async () => (await import("./restore.ts")).restoreCommand()],
   ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
+  ["console", async () => (await import("./console.ts")).consoleCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
 ]);

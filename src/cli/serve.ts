@@ -1,14 +1,19 @@
 import { dirname } from "node:path";
 import { Command } from "commander";
+import { version } from "../../package.json" with { type: "json" };
 import { OPEN } from "../access/access-keys.ts";
 import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
+import { lastAuditOf } from "../audit/audit-note.ts";
 import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
 import { EventHub } from "../events/event-hub.ts";
 import { FileJournal } from "../events/file-journal.ts";
+import type { ConsoleStatus } from "../console/console-status.ts";
+import { EmbeddedStatus } from "../console/embedded-status.ts";
+import { consoleRoutes } from "../console/routes.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
@@ -17,6 +22,7 @@ import { EdgeCounters } from "../metrics/edge-counters.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { timestamp } from "../http/timestamp.ts";
 import { openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
 import {
@@ -87,10 +93,12 @@ async function serve(config: ServeConfig): Promise<void> {
     onCommitted,
   });
   const keys = config.open === "always" ? null : keysOf(file);
+  const status = new EmbeddedStatus({ version, ledger, counters, lastAudit: () => auditBeside(file) });
   const close = async (): Promise<void> => {
     keys?.close();
     // Before the ledger, see FileJournal.
     await events.close();
+    await status.close();
     await ledger.close();
   };
   let server: HttpServer | null = null;
@@ -116,6 +124,7 @@ async function serve(config: ServeConfig): Promise<void> {
       onDefect: warn,
       counters,
       metrics,
+      routes: consoleRoutes(status),
     });
     const create = `${commandLine()} keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
@@ -139,6 +148,13 @@ async function serve(config: ServeConfig): Promise<void> {
   ].join("\n");
   const onHangUp = watch === null ? undefined : () => void watch.renew();
   await runServer(server, banner, config.drainMilliseconds, close, onHangUp);
+}
+
+function auditBeside(dataFile: string): ConsoleStatus["audit"] {
+  const last = lastAuditOf(dataFile);
+  if (last === null) return null;
+  const { finishedAt, agreed, findings } = last;
+  return { at: timestamp(Math.round(finishedAt * 1e6)), agreed, findings };
 }
 
 function keysOf(dataFile: string): KnownKeys {

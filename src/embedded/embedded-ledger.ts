@@ -80,7 +80,7 @@ export class EmbeddedLedger implements Ledger {
   #nextDue: Micros;
   /** Of the tables and all batches since; null until somebody asks. */
   #totals: { readonly since: Totals; readonly tables: Promise<Totals> } | null = null;
-  #failing = false;
+  #trouble: string | null = null;
   #closed = false;
 
   /** @throws StartError if the file cannot be used */
@@ -178,6 +178,11 @@ export class EmbeddedLedger implements Ledger {
     return this.#closed ? { ready: false, reason: "the ledger is closed" } : { ready: true };
   }
 
+  /** Why the latest batch could not be written; `null`: it was. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -259,8 +264,8 @@ export class EmbeddedLedger implements Ledger {
       this.#reportOutage(error);
       return error;
     }
-    if (this.#failing) {
-      this.#failing = false;
+    if (this.#trouble !== null) {
+      this.#trouble = null;
       this.#onOutage("the data file can be written again");
     }
     this.#onCommitted();
@@ -330,8 +335,9 @@ export class EmbeddedLedger implements Ledger {
   }
 
   #reportOutage(error: LedgerUnavailable): void {
-    if (!this.#failing) this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
-    this.#failing = true;
+    if (this.#trouble === null)
+      this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
+    this.#trouble = error.message;
   }
 
   /** The ledger's time, which never goes back: not behind what was decided before, also by an earlier process. */

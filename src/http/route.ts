@@ -8,8 +8,8 @@ import type { KeyWatch } from "./key-watch.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 /** @param key the access key that the request came with; `ANYBODY` where the server is open */
-export type Handler = (
-  context: RouteContext,
+export type Handler<Context = RouteContext> = (
+  context: Context,
   request: RoutedRequest,
   key: AccessKey,
 ) => Promise<Response> | Response;
@@ -17,26 +17,32 @@ export type Handler = (
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** What a method of a path needs, and what answers it. */
-export interface Route {
+export interface Route<Context = RouteContext> {
   readonly needs: Needs;
   /** Whoever asks whether the server is alive is not counted. */
   readonly isHealth?: true;
-  readonly handle: Handler;
+  readonly handle: Handler<Context>;
 }
 
 /** Each path's methods. GET also serves HEAD. */
-export type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Route>>>>>;
+export type Routes<Context = RouteContext> = Readonly<
+  Record<string, Readonly<Partial<Record<Method, Route<Context>>>>>
+>;
 
-/** What the handlers of the routes need. */
-export interface RouteContext {
-  readonly ledger: Ledger;
-  /** `null`: this server gives none. */
-  readonly events: EventSource | null;
-  readonly keyWatch: KeyWatch;
-  /** The readiness of the whole server, which includes the ledger's. */
+/** What any server has for its handlers. */
+export interface ServerContext {
+  /** The readiness of the whole server, which includes the ledger's, if it has one. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;
   readonly counters: EdgeCounters;
+  readonly keyWatch: KeyWatch;
+}
+
+/** What the handlers of the ledger's routes need. */
+export interface RouteContext extends ServerContext {
+  readonly ledger: Ledger;
+  /** `null`: this server gives none. */
+  readonly events: EventSource | null;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }

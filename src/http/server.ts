@@ -12,7 +12,7 @@ import { KeyWatch } from "./key-watch.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import type { Method, Route, RouteContext, RoutedRequest, Routes } from "./route.ts";
+import type { Method, Route, RoutedRequest, Routes, ServerContext } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -45,6 +45,8 @@ export interface HttpOptions {
   readonly limits?: Limits;
   /** What clients follow the ledger by; closed with the server. Default: nothing. */
   readonly events?: EventSource;
+  /** Beside those of the ledger. */
+  readonly routes?: Routes;
   /** What is counted of requests and of what was decided. Default: nobody looks at it. */
   readonly counters?: EdgeCounters;
   /** A path of its own for `GET /metrics`. Default: there is none, as where metrics have a port of their own. */
@@ -90,10 +92,31 @@ const DEFECT: Problem = { name: "internal-error", detail: "Report this with what
  * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
+  const { events = null, requestIdHeader, routes = {}, metrics } = options;
+  const more = metrics === undefined ? routes : { ...routes, "/metrics": metricsRoute(metrics) };
+  return serveRoutes(
+    { ...ROUTES, ...more },
+    () => ledger.readiness(),
+    (server) => ({ ...server, ledger, events, requestIdHeader }),
+    options,
+  );
+}
+
+/**
+ * The same server, of any routes: also of a process that has no ledger.
+ *
+ * @throws StartError if it cannot listen on the address
+ */
+export function serveRoutes<Context extends ServerContext>(
+  all: Routes<Context>,
+  isReady: () => Readiness,
+  contextOf: (server: ServerContext) => Context,
+  options: HttpOptions,
+): HttpServer {
   const { access = OPEN } = options;
   let draining = false;
   const readiness = (): Readiness =>
-    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
+    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? isReady());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
   const { limits = null, requestIdHeader, clientAddressHeader, events = null } = options;
@@ -107,10 +130,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const keyWatch = new KeyWatch(admission);
-  const { counters = new EdgeCounters(), metrics } = options;
-  const context = { ledger, events, keyWatch, readiness, ended, counters, requestIdHeader };
-  const all = metrics === undefined ? ROUTES : { ...ROUTES, "/metrics": metricsRoute(metrics) };
+  const { counters = new EdgeCounters() } = options;
+  const context = contextOf({ readiness, ended, counters, keyWatch: new KeyWatch(admission) });
   for (const [path, methods] of Object.entries(all)) {
     routes[path] = dispatch(path, methods, context, admission, options.onDefect);
   }
@@ -297,20 +318,20 @@ function groupOf(path: string, method: string): RouteGroup | null {
 }
 
 /** A route with its number for what is counted. */
-interface NumberedRoute extends Route {
+interface NumberedRoute<Context> extends Route<Context> {
   readonly number: number;
 }
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
-function dispatch(
+function dispatch<Context extends ServerContext>(
   path: string,
-  routes: Routes[string],
-  context: RouteContext,
+  routes: Routes<Context>[string],
+  context: Context,
   admission: Admission,
   onDefect: (message: string) => void,
 ): BunHandler {
   const { counters } = context;
-  const methods: ReadonlyMap<string, NumberedRoute> = new Map(
+  const methods: ReadonlyMap<string, NumberedRoute<Context>> = new Map(
     Object.entries(routes ?? {}).map(([method, route]) => [
       method,
       { ...route, number: counters.add(path, method, groupOf(path, method)) },

@@ -25,6 +25,7 @@ import {
   PORTS_BESIDE_APIS,
   type StackPlan,
 } from "./stack-plan.ts";
+import { withConsole } from "./plan-console.ts";
 import { type ObserverOptions, planObservers, targetsOf, writeObserved } from "./plan-observers.ts";
 import { OBSERVER_NAMES, type ObserverName, PROGRAM_NAMES, type ProgramPaths } from "./server-programs.ts";
 import { shellWord } from "./shell-word.ts";
@@ -129,8 +130,10 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
       ownEnvironment,
     });
-    const plan =
-      observers === null ? ledger : observed(ledger, observers, { folder, ports: otherPorts, environment });
+    const beside = { ports: otherPorts, environment };
+    // A test may have no stand-in for the console.
+    const shown = own.console.length === 0 ? ledger : withConsole({ plan: ledger, own, ...beside });
+    const plan = observers === null ? shown : observed(shown, observers, { folder, ...beside });
     const stack = new Stack(plan, folder, say, undefined, restoreCommand);
     const watch =
       tls === null

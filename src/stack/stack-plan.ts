@@ -23,7 +23,7 @@ export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 export const REQUEST_ID_HEADER = "Razonete-Request-Id";
 
 /** The header in which HAProxy passes the client's address to the APIs. */
-const CLIENT_ADDRESS_HEADER = "Razonete-Client-Address";
+export const CLIENT_ADDRESS_HEADER = "Razonete-Client-Address";
 
 /**
  * How long a stopping API answers 503 on /readyz before it stops. Even on a busy machine, this is longer than HAProxy
@@ -48,7 +48,7 @@ export interface OwnCommands {
  * Settings of Bun's memory allocator. Its thread that returns memory to the system takes a twentieth of a busy process's
  * time, and the same memory is soon needed again.
  */
-const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
+export const RUNTIME_SETTINGS = { MIMALLOC_SCAVENGER: "0", MIMALLOC_PURGE_HOLES: "0" } as const;
 
 export const OWN_COMMANDS: OwnCommands = {
   init: [...SOURCE_PROGRAM, "init"],

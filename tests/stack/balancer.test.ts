@@ -41,11 +41,19 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       HAPROXY_KEY_LIMITS: "yes",
       HAPROXY_KEY_RATE: "100",
       HAPROXY_ADMIN: "/tmp/admin.sock",
+      HAPROXY_CONSOLE: "127.0.0.1:8081",
     };
     expect(check({ ...socket, ...limits })).toEqual({ exitCode: 0, stderr: "" });
     // As docker compose has them where they are not set.
     const empty = Object.fromEntries([...Object.keys(limits), "HAPROXY_TLS"].map((name) => [name, ""]));
     expect(check({ ...names, ...empty })).toEqual({ exitCode: 0, stderr: "" });
+  });
+
+  test("hands the console its page and what is under /console, and nothing else", () => {
+    const text = readFileSync(CONFIG, "utf8");
+    expect([...text.matchAll(/^ *use_backend console .*$/gm)].map(([line]) => line.trim())).toEqual([
+      "use_backend console if { path / } or { path_beg /console }",
+    ]);
   });
 
   test("has a place for every API that a stack may have", () => {
@@ -65,6 +73,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     expect(answers.toSorted()).toEqual([
       "malformed-request.http",
       "no-answer.http",
+      "no-console.http",
       "no-instance.http",
       "request-timeout.http",
     ]);
@@ -83,11 +92,11 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     expect(documented).toContain("`too-many-requests`");
     const noMethod = readFileSync(join(CONFIG, "../method-not-allowed.json"), "utf8");
     expect(problem.parse(JSON.parse(noMethod)).status).toBe(405);
-    const outcomes = ["no-answer", "no-instance"].map((name) => {
+    const outcomes = ["no-answer", "no-instance", "no-console"].map((name) => {
       const file = readFileSync(join(CONFIG, `../${name}.http`), "utf8");
       return problem.parse(JSON.parse(file.split("\r\n\r\n")[1] ?? "")).outcome;
     });
-    expect(outcomes).toEqual(["unknown", "none"]);
+    expect(outcomes).toEqual(["unknown", "none", "none"]);
   });
 });
 

@@ -6,9 +6,12 @@ import { z } from "zod";
 import packageJson from "../../package.json" with { type: "json" };
 import { EXECUTABLE } from "../../src/build/programs.ts";
 import { environmentOfStack } from "../../src/config.ts";
+import { readConsoleConfig } from "../../src/config/console-config.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
 import { OTHER_PORTS } from "../../src/stack/ports.ts";
+import { withConsole } from "../../src/stack/plan-console.ts";
+import type { ProcessKind } from "../../src/stack/process-kinds.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
 /**
@@ -52,7 +55,7 @@ const folder: DataFolder = {
   password: "secret",
   release: () => {},
 };
-const plan: StackPlan = planStack({
+const ledger: StackPlan = planStack({
   folder,
   programs: {
     haproxy: "haproxy",
@@ -73,6 +76,7 @@ const plan: StackPlan = planStack({
   ownEnvironment: {},
   restore: null,
 });
+const plan = withConsole({ plan: ledger, own: OWN_COMMANDS, ports: () => 9, environment: {} });
 const processes = [
   plan.haproxy,
   ...plan.apis,
@@ -81,7 +85,9 @@ const processes = [
   ...plan.writers,
   plan.postgres,
   plan.init,
+  ...plan.others,
 ];
+const OWN_KINDS: readonly ProcessKind[] = ["api", "writer", "init", "console"];
 
 /** Services without a profile, and those of one. */
 const servicesOf = (profile?: string) =>
@@ -123,7 +129,7 @@ test("has the same observers in a profile of their own, which ask the same of th
 
 test("runs the same commands of our own, in an image of this repository", () => {
   for (const { name, kind, command } of processes) {
-    if (kind !== "api" && kind !== "writer" && kind !== "init") continue;
+    if (!OWN_KINDS.includes(kind)) continue;
     expect(serviceOf(name)).toMatchObject({ build: ".", command: [command.at(-1)] });
   }
   const dockerfile = read("Dockerfile");
@@ -188,10 +194,13 @@ test("hands our own processes the same settings, but for where an API listens", 
   });
   const addressless = (environment: Readonly<Record<string, string>>): string[] =>
     Object.keys(environment)
-      .filter((name) => !["SOCKET", "HOST", "PORT", "OPEN", ...settings].includes(name))
+      .filter(
+        (name) =>
+          !["SOCKET", "HOST", "PORT", "METRICS_HOST", "METRICS_PORT", "OPEN", ...settings].includes(name),
+      )
       .toSorted();
   for (const { name, kind, environment } of processes) {
-    if (kind !== "api" && kind !== "writer" && kind !== "init") continue;
+    if (!OWN_KINDS.includes(kind)) continue;
     expect(addressless(serviceOf(name).environment)).toEqual(addressless(environment));
   }
   // Only this machine reaches the published port, but the APIs listen where they cannot know that.
@@ -201,6 +210,21 @@ test("hands our own processes the same settings, but for where an API listens", 
   for (const name of ["DRAIN_MS", "REQUEST_ID_HEADER", "CLIENT_ADDRESS_HEADER"]) {
     expect(serviceOf("api-1").environment[name]).toBe(api?.environment[name] ?? "");
   }
+});
+
+test("the console asks each part that can be asked, where it listens", () => {
+  const { targets } = readConsoleConfig({ ...serviceOf("console").environment, OPEN: "" });
+  const names = targets.map(({ name }) => name);
+  expect(names).toEqual(["api-1", "api-2", "redis", "nats", "writer-1"]);
+  for (const { name, url } of targets) {
+    expect(url.hostname).toBe(name);
+    if (url.protocol === "http:") expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
+  }
+  const { PORT } = serviceOf("console").environment;
+  expect(serviceOf("haproxy").environment["HAPROXY_CONSOLE"]).toBe(`console:${PORT}`);
+  // Of a stack it is the same: no password goes there.
+  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
+  expect(ofStack.map(({ url }) => url.href)).toEqual(["redis://127.0.0.1:1", "nats://127.0.0.1:2"]);
 });
 
 test("waits only for services that there are", () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { EventType } from "../../events/public-event.ts";
+import { SCOPES } from "../../access/scope.ts";
 import { accountStatus, holdStatus } from "../v1/fields.ts";
 
 /**
@@ -160,6 +161,14 @@ const ledger = z.object({
   books: z.object({ lag_ms: amount.meta(told("How far the books are behind.")) }),
 });
 
+const key = z.object({
+  name: z.string().nullable().meta(told("`null`: the server is open, and asks for none.")),
+  scopes: z.array(z.enum(SCOPES)),
+  accounts: z.string().meta(told("What the ids of its accounts begin with, and a `*`.")),
+  expires_at: time.nullable(),
+  rate: integer.nullable().meta(told("Requests a second, where it has a rate of its own.")),
+});
+
 const contestTransaction = z.object({ limite: integer, saldo: integer });
 const contestStatement = z.object({
   saldo: z.object({ total: integer, data_extrato: time, limite: integer }),
@@ -192,6 +201,7 @@ export const ANSWERS = {
   EventPage: eventPage,
   BalanceAt: balanceAt,
   Ledger: ledger,
+  Key: key,
   ContestTransaction: contestTransaction,
   ContestStatement: contestStatement,
   Liveness: z.object({ status: z.literal("alive") }),

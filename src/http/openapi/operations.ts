@@ -22,6 +22,16 @@ export const OPERATIONS = {
     problems: [],
     kind: "read",
   },
+  readKey: {
+    method: "get",
+    path: "/v1/key",
+    tag: "Server",
+    summary: "Read what the access key of the request is for",
+    description: "Any key may ask. Nothing of its text is told.",
+    answers: [{ status: 200, description: "What it may do.", schema: "Key" }],
+    problems: [],
+    kind: "read",
+  },
   transacionar: {
     method: "post",
     path: "/clientes/{id}/transacoes",

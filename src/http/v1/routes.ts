@@ -3,6 +3,7 @@ import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts
 import { postBatch } from "./batches.ts";
 import { EVENTS_NEEDS, getEvents } from "./events.ts";
 import { captureHold, createHold, getHold, listHolds, releaseHold } from "./holds.ts";
+import { getKey } from "./key.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
 import { type Operation, submitOne } from "./submit.ts";
 import { createTransaction, getTransaction, listTransactions, reverseTransaction } from "./transactions.ts";
@@ -58,5 +59,9 @@ export const V1_ROUTES: Routes = {
   },
   "/v1/ledger": {
     GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: getTotals },
+  },
+  // Any key may ask what it is for.
+  "/v1/key": {
+    GET: { needs: { all: [] }, handle: getKey },
   },
 };

@@ -1,0 +1,55 @@
+import type { OtherPorts } from "./ports.ts";
+import { httpProbe } from "./probes.ts";
+import { CLIENT_ADDRESS_HEADER, type OwnCommands, RUNTIME_SETTINGS, type StackPlan } from "./stack-plan.ts";
+
+export interface ConsoleOptions {
+  readonly plan: StackPlan;
+  readonly own: Pick<OwnCommands, "console">;
+  readonly ports: OtherPorts;
+  /** The environment of every process. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The stack with its console, a process that HAProxy hands nothing of the ledger's own. */
+export function withConsole({ plan, own, ports, environment }: ConsoleOptions): StackPlan {
+  const port = ports("console");
+  const address = `127.0.0.1:${port}`;
+  const console = {
+    name: "console",
+    kind: "console",
+    command: own.console,
+    environment: {
+      ...environment,
+      ...RUNTIME_SETTINGS,
+      DATABASE_URL: plan.booksUrlOf.console,
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      CLIENT_ADDRESS_HEADER,
+      METRICS_TARGETS: targetsOf(plan).join(","),
+    },
+    probe: httpProbe(`http://${address}/livez`),
+  } as const;
+  const { haproxy } = plan;
+  return {
+    ...plan,
+    haproxy: { ...haproxy, environment: { ...haproxy.environment, HAPROXY_CONSOLE: address } },
+    others: [...plan.others, console],
+  };
+}
+
+/** In the order in which a request meets them. */
+function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
+  const measured = (job: string, path = "/metrics"): string[] =>
+    metrics
+      .filter((target) => target.job === job)
+      .map(({ process, address }) => `${process}=http://${address}${path}`);
+  return [
+    // All of its servers would be a long text.
+    ...measured("haproxy", "/metrics?scope=global"),
+    ...measured("razonete-api"),
+    // Without the passwords.
+    `redis=redis://${new URL(redisUrl).host}`,
+    `nats=nats://${new URL(natsUrl).host}`,
+    ...measured("razonete-writer"),
+  ];
+}
