@@ -7,6 +7,7 @@ import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
 import {
@@ -39,6 +40,8 @@ export interface ShardOptions {
    * even of a command that it never sent: another process may have sent it.
    */
   readonly balancerResends: boolean;
+  /** Default: none. */
+  readonly tracing?: Tracing | null;
 }
 
 /** A command, with what it becomes for the function. */
@@ -70,6 +73,7 @@ export class Shard {
   readonly #link: RedisLink;
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
+  readonly #tracing: Tracing | null;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
@@ -78,6 +82,7 @@ export class Shard {
     this.#link = link;
     this.#feed = options.feed;
     this.#outboxBatchesMax = options.outboxBatchesMax;
+    this.#tracing = options.tracing ?? null;
     const mayCall = () => link.admission !== null;
     this.#commands = new CallQueue(
       options.balancerResends ? "all" : "sent",
@@ -192,14 +197,19 @@ export class Shard {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
       const args = [epoch, g, String(this.#outboxBatchesMax), ...commandArgs];
-      let reply: unknown;
+      const span = this.#tracing?.batch("redis razonete_apply", firstOf(requests), {
+        "razonete.shard": this.#number,
+      });
+      let reply: readonly string[];
       try {
-        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
+        reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
+        span?.end({ "razonete.g": Number(reply[0]) });
       } catch (error) {
+        span?.fail(error);
         if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
         return this.#recall(requests, args, error.message);
       }
-      const { answers, ended } = this.#applied(epoch, applyReply.parse(reply));
+      const { answers, ended } = this.#applied(epoch, reply);
       // Where more holds were due than one call ends, that is all that it did. Each such call leaves fewer of them.
       if (ended > 0 && answers.length > 0 && answers.every((answer) => answer === "~")) continue;
       return this.#answersOf(requests, answers, "the books are too far behind");
@@ -272,6 +282,11 @@ export class Shard {
     const [time, ...rows] = reply;
     return requests.map((_, index) => ({ row: rows[index] ?? null, readAt: Number(time) }));
   }
+}
+
+/** Of each request its first command, by which traces know the request. */
+function firstOf(requests: readonly Request[]): (Command | undefined)[] {
+  return requests.map(({ commands: [first] }) => first?.command);
 }
 
 /** What deciding it costs Redis, about, in transactions of the contest's route. */

@@ -20,16 +20,26 @@ export interface TransactionBody {
  *
  * @param stampHeader the header into which a trusted balancer writes an id; if there is such a balancer
  */
-export function parseCommandId({ headers }: Request, stampHeader: string | undefined): Parsed<CommandId> {
-  const key = headers.get("idempotency-key");
-  if (key === null) return accept(requestId(headers, stampHeader));
+export function parseCommandId(request: NumberedRequest, stampHeader: string | undefined): Parsed<CommandId> {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return accept(requestId(request, stampHeader));
   return isKey(key) ? accept<CommandId>(`key:${key}`) : reject(INVALID_KEY);
 }
 
-/** The same, whatever key there is. */
-export function requestId(headers: Headers, stampHeader: string | undefined): CommandId {
-  const stamp = stampHeader === undefined ? null : headers.get(stampHeader);
-  return stamp !== null && isKey(stamp) ? `req:${stamp}` : newRequestId();
+/** A request, with the id that was made for it, as soon as somebody has asked for one. */
+export type NumberedRequest = Request & { madeId?: CommandId };
+
+/** The request's own id, whatever key it has: always the same for one request. */
+export function requestId(request: NumberedRequest, stampHeader: string | undefined): CommandId {
+  const stamp = stampHeader === undefined ? null : request.headers.get(stampHeader);
+  if (stamp !== null && isKey(stamp)) return `req:${stamp}`;
+  request.madeId ??= newRequestId();
+  return request.madeId;
+}
+
+/** The same as clients and operators are told it. */
+export function toldRequestId(request: NumberedRequest, stampHeader: string | undefined): string {
+  return requestId(request, stampHeader).slice("req:".length);
 }
 
 /** Whether the text can be an Idempotency-Key. */

@@ -1,5 +1,6 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
+import type { Report } from "../log/report.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
@@ -12,14 +13,14 @@ import { messageOf } from "../errors.ts";
 /** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
   readonly #config: WriterConfig;
-  readonly #report: (line: string) => void;
+  readonly #report: Report;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
   /** @param report called with one line for each change of state */
-  constructor(config: WriterConfig, report: (line: string) => void) {
+  constructor(config: WriterConfig, report: Report) {
     this.#config = config;
     this.#report = report;
     this.#outages = new OutageLog(report);

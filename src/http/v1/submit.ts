@@ -52,7 +52,7 @@ export async function submitOne<Body>(
   if (errors.length > 0) return toResponse(invalidFields(errors));
 
   const id: Parsed<CommandId> = isDryRun(content)
-    ? { ok: true, value: requestId(request.headers, context.requestIdHeader) }
+    ? { ok: true, value: requestId(request, context.requestIdHeader) }
     : parseCommandId(request, context.requestIdHeader);
   if (!id.ok) return toResponse(id.problem);
   if (!canExist) return toResponse(notFound);
