@@ -200,16 +200,17 @@ export class Shard {
       const span = this.#tracing?.batch("redis razonete_apply", firstOf(requests), {
         "razonete.shard": this.#number,
       });
-      let reply: readonly string[];
+      let reply: unknown;
       try {
-        reply = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
-        span?.end({ "razonete.g": Number(reply[0]) });
+        reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
       } catch (error) {
         span?.fail(error);
         if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
         return this.#recall(requests, args, error.message);
       }
-      const { answers, ended } = this.#applied(epoch, reply);
+      const told = applyReply.parse(reply);
+      span?.end({ "razonete.g": Number(told[0]) });
+      const { answers, ended } = this.#applied(epoch, told);
       // Where more holds were due than one call ends, that is all that it did. Each such call leaves fewer of them.
       if (ended > 0 && answers.length > 0 && answers.every((answer) => answer === "~")) continue;
       return this.#answersOf(requests, answers, "the books are too far behind");

@@ -21,6 +21,7 @@ import {
   type TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { BatchDecider } from "./decide-batch.ts";
 import { listAccounts, listHolds, listTransactions } from "./lists.ts";
 import { Pending, type Waiting } from "./pending.ts";
@@ -41,6 +42,8 @@ export interface EmbeddedLedgerOptions {
   readonly onOutage?: (message: string) => void;
   /** Called after each commit, before what it decided is answered. */
   readonly onCommitted?: () => void;
+  /** Default: none. */
+  readonly tracing?: Tracing | null;
 }
 
 /**
@@ -66,6 +69,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #clock: () => Micros;
   readonly #onOutage: (message: string) => void;
   readonly #onCommitted: () => void;
+  readonly #tracing: Tracing | null;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -84,6 +88,7 @@ export class EmbeddedLedger implements Ledger {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
     this.#onCommitted = options.onCommitted ?? (() => {});
+    this.#tracing = options.tracing ?? null;
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
@@ -93,7 +98,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome> {
-    return this.#decided(1, (batch) => batch.apply(command), isAborted);
+    return this.#decided([command], (batch) => batch.apply(command), isAborted);
   }
 
   submitEach(
@@ -104,7 +109,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone> {
-    return this.#decided(commands.length, (batch) => batch.applyAll(commands), isAborted);
+    return this.#decided(commands, (batch) => batch.applyAll(commands), isAborted);
   }
 
   // The reads are `async`, so that errors of the store reach the caller as rejections.
@@ -193,13 +198,13 @@ export class EmbeddedLedger implements Ledger {
 
   /** Resolves when the batch is committed in which it was decided. */
   #decided<Result>(
-    size: number,
+    commands: readonly Command[],
     decide: (batch: BatchDecider) => Result,
     isAborted: (() => boolean) | undefined,
   ): Promise<Result> {
     if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
     return new Promise((resolve, reject) => {
-      const pending = new Pending(size, decide, isAborted, resolve, reject);
+      const pending = new Pending(commands, decide, isAborted, resolve, reject);
       if (this.#pending.push(pending) === 1) setImmediate(() => this.#answerPending());
     });
   }
@@ -210,7 +215,7 @@ export class EmbeddedLedger implements Ledger {
     let size = 0;
     let taken = 0;
     for (const pending of this.#pending) {
-      size += pending.size;
+      size += pending.commands.length;
       if (size > bounds.batch_commands_max && taken > 0) break;
       taken += 1;
       if (pending.isAborted?.() === true)
@@ -246,10 +251,17 @@ export class EmbeddedLedger implements Ledger {
 
   /** @returns `more-due` if only holds were ended, and more of them are due. If it failed, nothing of it is in the cache */
   #tryCommit(batch: readonly Waiting[]): "done" | "more-due" | LedgerUnavailable {
+    const span = this.#tracing?.batch(
+      "sqlite commit",
+      batch.map(({ commands: [first] }) => first),
+      {},
+    );
     let committed: "done" | "more-due";
     try {
       committed = this.#commit(batch);
+      span?.end({ "razonete.g": this.#store.head.g });
     } catch (error) {
+      span?.fail(error);
       if (!(error instanceof LedgerUnavailable)) throw error;
       this.#reportOutage(error);
       return error;

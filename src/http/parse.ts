@@ -2,7 +2,7 @@ import { bounds } from "../bounds.ts";
 import type { CommandId } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import { type FieldError, invalidFields, type Problem } from "./problems.ts";
-import { newRequestId } from "./request-id.ts";
+import { type NumberedRequest, requestId } from "./request-id.ts";
 import { isText, isVisibleAscii, textRule } from "./text.ts";
 
 /** What is read from a request: the value, or the problem to answer with. */
@@ -24,22 +24,6 @@ export function parseCommandId(request: NumberedRequest, stampHeader: string | u
   const key = request.headers.get("idempotency-key");
   if (key === null) return accept(requestId(request, stampHeader));
   return isKey(key) ? accept<CommandId>(`key:${key}`) : reject(INVALID_KEY);
-}
-
-/** A request, with the id that was made for it, as soon as somebody has asked for one. */
-export type NumberedRequest = Request & { madeId?: CommandId };
-
-/** The request's own id, whatever key it has: always the same for one request. */
-export function requestId(request: NumberedRequest, stampHeader: string | undefined): CommandId {
-  const stamp = stampHeader === undefined ? null : request.headers.get(stampHeader);
-  if (stamp !== null && isKey(stamp)) return `req:${stamp}`;
-  request.madeId ??= newRequestId();
-  return request.madeId;
-}
-
-/** The same as clients and operators are told it. */
-export function toldRequestId(request: NumberedRequest, stampHeader: string | undefined): string {
-  return requestId(request, stampHeader).slice("req:".length);
 }
 
 /** Whether the text can be an Idempotency-Key. */

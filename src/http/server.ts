@@ -5,11 +5,14 @@ import { bounds } from "../bounds.ts";
 import type { EventSource } from "../events/event-source.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
+import type { Report } from "../log/report.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
-import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
+import { type Problem, toResponse } from "./problems.ts";
+import { describeDefect, RequestIds } from "./request-id.ts";
 import type { Route, RouteContext, RoutedRequest } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -44,7 +47,11 @@ export interface HttpOptions {
   /** What clients follow the ledger by; closed with the server. Default: nothing. */
   readonly events?: EventSource;
   /** Called with one line for each error that should not happen. */
-  readonly onDefect: (message: string) => void;
+  readonly onDefect: Report;
+  /** Called with a line for requests that got 503, but not for very many. Default: nobody wants to know. */
+  readonly onUnavailable?: Report;
+  /** Default: requests are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface HttpServer {
@@ -99,13 +106,19 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
+  const { tracing = null } = options;
+  const ids = new RequestIds(requestIdHeader, options.onDefect, options.onUnavailable ?? null);
   const context = { ledger, events, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
-    routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
+    const handle = dispatch(path, new Map(Object.entries(methods)), admission, ids);
+    routes[path] =
+      tracing === null
+        ? (request) => handle(request, context)
+        : (request) => traced(tracing, path, request, context, ids, handle);
   }
   const { certificate = null } = options;
   const listeners = new Listeners(
-    (tls) => listen(options, routes, admission, ended, tls),
+    (tls) => listen(options, routes, admission, ended, ids, tls),
     certificate,
     certificate === null ? null : openKernelSockets(),
   );
@@ -143,24 +156,26 @@ function unknownKeys(access: AccessKeys): Readiness | null {
 }
 
 type BunHandler = (request: RoutedRequest) => Promise<Response>;
+type RequestHandler = (request: RoutedRequest, context: RouteContext) => Promise<Response>;
 
 function listen(
   options: HttpOptions,
   routes: Record<string, BunHandler>,
   admission: Admission,
   ended: EndedRequests,
+  ids: RequestIds,
   tls: TlsPlace | null,
 ): Bun.Server<undefined> {
   const { address } = options;
   const fallback = (request: Request): Response => {
     ended.addStarted();
-    return toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
+    return ids.told(request, toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND));
   };
   const common: CommonOptions = {
     routes: tls === null ? routes : endingWhenRetired(routes, tls.isRetired),
     fetch: tls === null ? fallback : (request) => endIfRetired(fallback(request), tls.isRetired),
     error: (error: Error) => {
-      report(error, options.onDefect);
+      options.onDefect(describeDefect(error), { status: 500 });
       return toResponse(DEFECT);
     },
     development: false,
@@ -264,11 +279,11 @@ function isLoopback(server: object): boolean {
 
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
 function dispatch(
+  path: string,
   methods: ReadonlyMap<string, Route>,
-  context: RouteContext,
   admission: Admission,
-  onDefect: (message: string) => void,
-): BunHandler {
+  ids: RequestIds,
+): RequestHandler {
   const allow = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
@@ -277,26 +292,42 @@ function dispatch(
     detail: `Use one of: ${allow}.`,
     headers: { allow },
   };
-  return async (request: RoutedRequest) => {
+  // To tell it costs more than all else that is done for an answer of the contest's routes.
+  const isTold = (answer: Response): boolean => path.startsWith("/v1/") || !answer.ok;
+  const told = (request: RoutedRequest, answer: Response): Response =>
+    isTold(answer) ? ids.told(request, answer) : answer;
+  return async (request, context) => {
     context.ended.addStarted();
     // Bun itself omits the body of an answer to HEAD.
     const route = methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (route === undefined) return toResponse(admission.refusalOfAddress(request) ?? refused);
+    if (route === undefined) return told(request, toResponse(admission.refusalOfAddress(request) ?? refused));
     try {
       const tooMany = route.isHealth === true ? null : admission.refusalOfAddress(request);
-      if (tooMany !== null) return toResponse(tooMany);
-      if (route.needs === null) return await route.handle(context, request, NOBODY);
+      if (tooMany !== null) return told(request, toResponse(tooMany));
+      if (route.needs === null) return told(request, await route.handle(context, request, NOBODY));
       const admitted = admission.admit(request, route.needs);
-      if (!admitted.ok) return toResponse(admitted.problem);
-      return admission.answered(admitted.value, await route.handle(context, request, admitted.value));
+      if (!admitted.ok) return told(request, toResponse(admitted.problem));
+      const answer = await route.handle(context, request, admitted.value);
+      return admission.answered(admitted.value, told(request, answer));
     } catch (error) {
-      if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
-      report(error, onDefect);
-      return toResponse(internalError(askedBy(request)));
+      const isOutage = error instanceof LedgerUnavailable;
+      const answer = isOutage ? ids.unavailable(request, path, error) : ids.defect(request, path, error);
+      return told(request, answer);
     }
   };
 }
 
-function report(error: unknown, onDefect: (message: string) => void): void {
-  onDefect(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+async function traced(
+  tracing: Tracing,
+  path: string,
+  request: RoutedRequest,
+  context: RouteContext,
+  ids: RequestIds,
+  handle: RequestHandler,
+): Promise<Response> {
+  const span = tracing.request(request.method, path, request.headers);
+  if (span === null) return handle(request, context);
+  const answer = await handle(request, { ...context, ledger: span.ledger(context.ledger) });
+  span.end(answer.status, ids.of(request));
+  return answer;
 }

@@ -1,6 +1,7 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
 import type { Report } from "../log/report.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
@@ -16,13 +17,15 @@ export class Writer {
   readonly #report: Report;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
+  readonly #tracing: Tracing | null;
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
   /** @param report called with one line for each change of state */
-  constructor(config: WriterConfig, report: Report) {
+  constructor(config: WriterConfig, report: Report, tracing: Tracing | null = null) {
     this.#config = config;
     this.#report = report;
+    this.#tracing = tracing;
     this.#outages = new OutageLog(report);
   }
 
@@ -39,7 +42,8 @@ export class Writer {
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
-        const options = { shard, databaseUrl, books, outbox, durable, report: this.#report };
+        const common = { databaseUrl, books, outbox, durable, report: this.#report };
+        const options = { ...common, shard, tracing: this.#tracing };
         const writer = new ShardWriter(options);
         feed.subscribe(shard, (batch) => writer.offer(batch));
         return writer;

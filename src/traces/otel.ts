@@ -83,7 +83,7 @@ export class OtelTracing implements Tracing {
       ledger: (ledger) => this.#tracedLedger(ledger, span),
       end: (status, requestId) => {
         span.setAttribute("http.response.status_code", status);
-        if (requestId !== null) span.setAttribute("razonete.request_id", requestId);
+        span.setAttribute("razonete.request_id", requestId);
         if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
         span.end();
       },

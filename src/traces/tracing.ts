@@ -34,8 +34,7 @@ export interface Span {
 export interface RequestSpan {
   /** The ledger for this request: what it is asked for is known to be of this request. */
   ledger(ledger: Ledger): Ledger;
-  /** @param requestId `null` where none was given out */
-  end(status: number, requestId: string | null): void;
+  end(status: number, requestId: string): void;
 }
 
 export interface TraceSettings {
