@@ -4,25 +4,28 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
+import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
-import { openLog } from "../log/log.ts";
+import { type Log, openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
+import { openTracing } from "../traces/open-tracing.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
-const { warn } = openLog("razonete", "people");
 
 export function apiCommand(): Command {
   return new Command("api")
     .description("serve the ledger of a cluster: one of its APIs, behind a balancer")
     .option("--open", `${OPEN_OPTION} (OPEN=1)`)
+    .option(...LOG_FORMAT_FLAG)
     .addHelpText(
       "after",
       [
@@ -45,10 +48,13 @@ export function apiCommand(): Command {
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
-    .action(async (flags: Pick<ServeFlags, "open">) => serveApi(readApiConfig(flags)));
+    .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>
+      serveApi(readApiConfig(flags), readObserveConfig(ENVIRONMENT, flags)),
+    );
 }
 
-async function serveApi(config: ApiConfig): Promise<void> {
+async function serveApi(config: ApiConfig, { logFormat, traces }: ObserveConfig): Promise<void> {
+  const log = openLog("razonete", logFormat, "razonete api");
   requireOpenFiles(bounds.open_files_min);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
@@ -59,7 +65,8 @@ async function serveApi(config: ApiConfig): Promise<void> {
     connections_max: BOOKS_CONNECTIONS_MAX,
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
-  const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
+  const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: log.report });
+  const tracing = await openTracing("api", traces);
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
@@ -68,13 +75,14 @@ async function serveApi(config: ApiConfig): Promise<void> {
     durable,
     outboxBatchesMax,
     balancerResends,
-    onOutage: warn,
+    tracing,
+    onOutage: log.report,
   });
-  const keys = config.open === "always" ? null : keysOf(url);
+  const keys = config.open === "always" ? null : keysOf(url, log);
   const close = async (): Promise<void> => {
     keys?.close();
     await ledger.close();
-    await Promise.all([feed.close(), books.close()]);
+    await Promise.all([feed.close(), books.close(), tracing?.close()]);
   };
   let server: HttpServer | null = null;
   let access: string[];
@@ -83,7 +91,9 @@ async function serveApi(config: ApiConfig): Promise<void> {
     await keys?.lookOrReport();
     server = startHttpServer(ledger, {
       address: config.address,
-      onDefect: warn,
+      onDefect: log.alarm,
+      ...(logFormat === "json" ? { onUnavailable: log.warn } : {}),
+      tracing,
       access: keys ?? OPEN,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
@@ -97,10 +107,11 @@ async function serveApi(config: ApiConfig): Promise<void> {
   }
   keys?.watch();
   const banner = [`Razonete API listens on ${server.url}`, ...access];
-  await runServer(server, banner.join("\n"), config.drainMilliseconds, close);
+  const about = { access: access.map((line) => line.trim()).join(" ") };
+  await runServer(server, log, banner.join("\n"), about, config.drainMilliseconds, close);
 }
 
-function keysOf(databaseUrl: string): KnownKeys {
+function keysOf(databaseUrl: string, { warn }: Log): KnownKeys {
   const source = new BookKeySource(databaseUrl);
   return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
 }

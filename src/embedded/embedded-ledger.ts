@@ -21,6 +21,7 @@ import {
   type TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { Report } from "../log/report.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { BatchDecider } from "./decide-batch.ts";
 import { listAccounts, listHolds, listTransactions } from "./lists.ts";
@@ -39,7 +40,7 @@ export interface EmbeddedLedgerOptions {
   /** For how long clients' keys are remembered that are decided from now on; by default as before, at first 24. */
   readonly keyHours?: number | null;
   /** Called once when commits begin to fail, and once when they work again. */
-  readonly onOutage?: (message: string) => void;
+  readonly onOutage?: Report;
   /** Called after each commit, before what it decided is answered. */
   readonly onCommitted?: () => void;
   /** Default: none. */
@@ -67,7 +68,7 @@ export interface EmbeddedLedgerOptions {
 export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
-  readonly #onOutage: (message: string) => void;
+  readonly #onOutage: Report;
   readonly #onCommitted: () => void;
   readonly #tracing: Tracing | null;
   /** Accounts as committed; the one that was changed longest ago comes first. */
@@ -268,7 +269,7 @@ export class EmbeddedLedger implements Ledger {
     }
     if (this.#failing) {
       this.#failing = false;
-      this.#onOutage("the data file can be written again");
+      this.#onOutage("the data file can be written again", { server: "data file" });
     }
     this.#onCommitted();
     return committed;
@@ -324,7 +325,10 @@ export class EmbeddedLedger implements Ledger {
   }
 
   #reportOutage(error: LedgerUnavailable): void {
-    if (!this.#failing) this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
+    if (!this.#failing) {
+      const about = { server: "data file", outage: "not written" };
+      this.#onOutage(`${error.message}: transactions are answered 503 until it can`, about);
+    }
     this.#failing = true;
   }
 

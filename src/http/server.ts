@@ -111,8 +111,10 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   const context = { ledger, events, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
     const handle = dispatch(path, new Map(Object.entries(methods)), admission, ids);
+    // A balancer asks five times a second whether it is ready.
+    const isHealth = Object.values(methods).some((route) => route.isHealth);
     routes[path] =
-      tracing === null
+      tracing === null || isHealth
         ? (request) => handle(request, context)
         : (request) => traced(tracing, path, request, context, ids, handle);
   }
