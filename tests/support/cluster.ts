@@ -96,6 +96,7 @@ export class Cluster implements AsyncDisposable {
       cluster.haproxy = await startHaproxy(
         cluster.apis.map((api) => api.port),
         roundRobin,
+        { HAPROXY_REQUEST_ID: "yes" },
       );
       cluster.#started.push(cluster.haproxy);
     } catch (error) {
