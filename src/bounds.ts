@@ -286,6 +286,16 @@ export const bounds = {
   /** Of events that a reader names. */
   event_types_max: 8,
 
+  /** Lines about single requests that got 503, in a second; of the others only how many there were. */
+  unavailable_told_a_second: 10,
+  /** Spans that wait for a collector of traces; more are dropped. */
+  trace_spans_waiting_max: 2_048,
+  /** They are sent so often, or when there are many, and given up where that takes too long. */
+  trace_export_milliseconds: 1_000,
+  trace_export_milliseconds_max: 5_000,
+  /** How long a process that ends waits for its last ones to be taken. */
+  trace_close_milliseconds_max: 1_000,
+
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,
 } as const;

@@ -340,6 +340,11 @@ const STACK_OWN_VARIABLES = [
   "OUTBOX_BATCHES_MAX",
   "INITIAL_ACCOUNTS",
   "IDEMPOTENCY_HOURS",
+  "LOG_FORMAT",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_TRACES_SAMPLER",
+  "OTEL_TRACES_SAMPLER_ARG",
 ];
 
 const stackSettings = z.object({
@@ -355,7 +360,7 @@ const stackSettings = z.object({
  * @throws StartError that names every variable that they would refuse
  */
 export function environmentOfStack(
-  flags: Pick<ServeFlags, "initialAccounts"> = {},
+  flags: Pick<ServeFlags, "initialAccounts"> & { readonly logFormat?: string | undefined } = {},
   environment: Environment = process.env,
 ): {
   readonly all: Readonly<Record<string, string>>;
@@ -372,5 +377,6 @@ export function environmentOfStack(
     Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
   const own = pick(STACK_OWN_VARIABLES);
   if (flags.initialAccounts === false) own["INITIAL_ACCOUNTS"] = given.INITIAL_ACCOUNTS.text;
+  if (flags.logFormat !== undefined) own["LOG_FORMAT"] = flags.logFormat;
   return { all: pick(STACK_VARIABLES), own };
 }

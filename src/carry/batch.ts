@@ -36,3 +36,8 @@ export function parseBatch(text: string): Batch | null {
   const result = message.safeParse(json);
   return result.success ? result.data : null;
 }
+
+/** How many decisions they bear. */
+export function eventCountOf(batches: readonly Batch[]): number {
+  return batches.reduce((sum, { events }) => sum + events.length, 0);
+}

@@ -2,6 +2,7 @@ import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@
 import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
 import { bounds } from "../bounds.ts";
 import { natsOptions } from "./nats-address.ts";
+import type { Report } from "../log/report.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
 import { messageOf } from "../errors.ts";
 
@@ -17,8 +18,10 @@ export interface FeedOptions {
   /** The name under which NATS shows this process. */
   readonly name: string;
   /** Called once when NATS cannot be reached, and once when it can be again. */
-  readonly onOutage?: (message: string) => void;
+  readonly onOutage?: Report;
 }
+
+const AWAY = { server: "NATS", outage: "away" } as const;
 
 /**
  * Publishes batches to NATS and receives them from there. Nobody waits for NATS, and nothing depends on what it stores:
@@ -119,14 +122,14 @@ export class Feed {
           ignoreAuthErrorAbort: true,
           noAsyncTraces: true,
         });
-        if (attempt > 0) onOutage?.("NATS is back");
+        if (attempt > 0) onOutage?.("NATS is back", { server: "NATS" });
         attempt = 0;
         await this.#use(connection);
         // The client reconnects for ever, so this is reached only after close(), or after something unforeseen.
         this.#connected = false;
         clearInterval(this.#streamTimer);
       } catch (error) {
-        if (attempt === 0) onOutage?.(`NATS cannot be reached (${messageOf(error)})`);
+        if (attempt === 0) onOutage?.(`NATS cannot be reached (${messageOf(error)})`, AWAY);
         attempt += 1;
         await Bun.sleep(bounds.feed_reconnect_milliseconds);
       }
@@ -144,9 +147,9 @@ export class Feed {
     for await (const status of connection.status()) {
       if (status.type === "disconnect" && this.#connected) {
         this.#connected = false;
-        this.#options.onOutage?.("NATS is away");
+        this.#options.onOutage?.("NATS is away", AWAY);
       } else if (status.type === "reconnect") {
-        this.#options.onOutage?.("NATS is back");
+        this.#options.onOutage?.("NATS is back", { server: "NATS" });
         this.#reconnected(connection);
       }
     }

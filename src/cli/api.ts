@@ -6,7 +6,7 @@ import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
 import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
-import { readObserveConfig } from "../config/observe-config.ts";
+import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
 import { EventHub } from "../events/event-hub.ts";
@@ -15,21 +15,22 @@ import { Books } from "../keep/books.ts";
 import { EdgeCounters } from "../metrics/edge-counters.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import type { MetricsServer } from "../metrics/metrics-server.ts";
-import { openLog } from "../log/log.ts";
+import { type Log, openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
-import { readersMax, requireOpenFiles } from "./open-files.ts";
+import { openTracing } from "../traces/open-tracing.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { METRICS_VARIABLES, OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
+import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
-const log = openLog("razonete", "people");
-const { warn } = log;
 
 export function apiCommand(): Command {
   return new Command("api")
     .description("serve the ledger of a cluster: one of its APIs, behind a balancer")
     .option("--open", `${OPEN_OPTION} (OPEN=1)`)
+    .option(...LOG_FORMAT_FLAG)
     .addHelpText(
       "after",
       [
@@ -53,12 +54,15 @@ export function apiCommand(): Command {
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
-    .action(async (flags: Pick<ServeFlags, "open">) => serveApi(readApiConfig(flags)));
+    .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>
+      serveApi(readApiConfig(flags), readObserveConfig(ENVIRONMENT, flags)),
+    );
 }
 
-async function serveApi(config: ApiConfig): Promise<void> {
+async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void> {
+  const { logFormat, traces } = observe;
+  const log = openLog("razonete", logFormat, "razonete api");
   const filesMax = requireOpenFiles(bounds.open_files_min);
-  const observe = readObserveConfig(ENVIRONMENT);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
   const { requestIdHeader, clientAddressHeader } = config;
@@ -68,9 +72,10 @@ async function serveApi(config: ApiConfig): Promise<void> {
     connections_max: BOOKS_CONNECTIONS_MAX,
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
-  const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
+  const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: log.report });
   const counters = new EdgeCounters();
   const measures = new DecideMeasures();
+  const tracing = await openTracing("api", traces);
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
@@ -80,18 +85,19 @@ async function serveApi(config: ApiConfig): Promise<void> {
     outboxBatchesMax,
     balancerResends,
     measures,
-    onOutage: warn,
+    tracing,
+    onOutage: log.report,
   });
   // Connections of its own, so that readers take none from those who wait for an answer.
   const journal = new BookJournal(url, "razonete api events");
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
-  const keys = config.open === "always" ? null : keysOf(url);
+  const keys = config.open === "always" ? null : keysOf(url, log);
   const close = async (): Promise<void> => {
     keys?.close();
     await events.close();
     await metrics?.stop();
     await ledger.close();
-    await Promise.all([feed.close(), books.close()]);
+    await Promise.all([feed.close(), books.close(), tracing?.close()]);
   };
   let server: HttpServer | null = null;
   let metrics: MetricsServer | null = null;
@@ -101,7 +107,9 @@ async function serveApi(config: ApiConfig): Promise<void> {
     await keys?.lookOrReport();
     server = startHttpServer(ledger, {
       address: config.address,
-      onDefect: warn,
+      onDefect: log.alarm,
+      ...(logFormat === "json" ? { onUnavailable: log.warn } : {}),
+      tracing,
       events,
       counters,
       access: keys ?? OPEN,
@@ -131,10 +139,11 @@ async function serveApi(config: ApiConfig): Promise<void> {
   }
   keys?.watch();
   const banner = [`Razonete API listens on ${server.url}`, ...access];
-  await runServer(server, banner.join("\n"), config.drainMilliseconds, close);
+  const about = { access: access.map((line) => line.trim()).join(" ") };
+  await runServer(server, log, banner.join("\n"), about, config.drainMilliseconds, close);
 }
 
-function keysOf(databaseUrl: string): KnownKeys {
+function keysOf(databaseUrl: string, { warn }: Log): KnownKeys {
   const source = new BookKeySource(databaseUrl);
   return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
 }

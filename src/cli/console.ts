@@ -13,17 +13,18 @@ import { consoleRoutes } from "../console/routes.ts";
 import { PostgresStatusBooks } from "../console/status-books.ts";
 import { HEALTH_ROUTES } from "../http/routes.ts";
 import { type HttpServer, serveRoutes } from "../http/server.ts";
-import { openLog } from "../log/log.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
+import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
+import { type Log, openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { reachOf, runServer } from "./run-server.ts";
-
-const { warn } = openLog("razonete", "people");
 
 export function consoleCommand(): Command {
   return new Command("console")
     .description("serve the console of a cluster, behind its balancer: the page, and how the parts are")
     .option("--open", `${OPEN_OPTION} (OPEN=1)`)
+    .option(...LOG_FORMAT_FLAG)
     .addHelpText(
       "after",
       [
@@ -40,13 +41,16 @@ export function consoleCommand(): Command {
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
-    .action(async (flags: Pick<ServeFlags, "open">) => serveConsole(readConsoleConfig(ENVIRONMENT, flags)));
+    .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>
+      serveConsole(readConsoleConfig(ENVIRONMENT, flags), readObserveConfig(ENVIRONMENT, flags)),
+    );
 }
 
-async function serveConsole(config: ConsoleConfig): Promise<void> {
+async function serveConsole(config: ConsoleConfig, { logFormat }: ObserveConfig): Promise<void> {
+  const log = openLog("razonete", logFormat, "razonete console");
   const { databaseUrl, targets, clientAddressHeader } = config;
   await requireTrusted({ databaseUrl });
-  const keys = config.open === "always" ? null : keysOf(databaseUrl);
+  const keys = config.open === "always" ? null : keysOf(databaseUrl, log);
   const status = new ClusterStatus({ version, targets, books: new PostgresStatusBooks(databaseUrl) });
   const close = async (): Promise<void> => {
     keys?.close();
@@ -63,7 +67,7 @@ async function serveConsole(config: ConsoleConfig): Promise<void> {
       (context) => context,
       {
         address: config.address,
-        onDefect: warn,
+        onDefect: log.alarm,
         access: keys ?? OPEN,
         ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
       },
@@ -78,10 +82,11 @@ async function serveConsole(config: ConsoleConfig): Promise<void> {
   keys?.watch();
   status.start();
   const banner = [`Razonete console listens on ${server.url}`, ...access];
-  await runServer(server, banner.join("\n"), config.drainMilliseconds, close);
+  const about = { access: access.map((line) => line.trim()).join(" ") };
+  await runServer(server, log, banner.join("\n"), about, config.drainMilliseconds, close);
 }
 
-function keysOf(databaseUrl: string): KnownKeys {
+function keysOf(databaseUrl: string, { warn }: Log): KnownKeys {
   const source = new BookKeySource(databaseUrl);
   return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
 }

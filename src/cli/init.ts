@@ -1,14 +1,18 @@
 import { Command } from "commander";
-import { readInitConfig, type ServeFlags } from "../config.ts";
+import { ENVIRONMENT, readInitConfig, type ServeFlags } from "../config.ts";
+import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { initialise } from "../keep/init.ts";
+import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_VARIABLES } from "./ledger-options.ts";
 
 export function initCommand(): Command {
   return new Command("init")
     .description("make the ledger of a cluster, or bring one that is there up to date")
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
+    .option(...LOG_FORMAT_FLAG)
     .addHelpText(
       "after",
       [
@@ -29,15 +33,16 @@ export function initCommand(): Command {
         ...LEDGER_VARIABLES,
       ].join("\n"),
     )
-    .action(async (flags: ServeFlags) => {
+    .action(async (flags: ServeFlags & LogFlags) => {
+      const { logFormat } = readObserveConfig(ENVIRONMENT, flags);
       const config = readInitConfig(flags);
       await requireTrusted(config);
       const done = await initialise({ ...config, library: functionLibrary });
       const shards = done.shards === 1 ? "1 shard" : `${done.shards} shards`;
       const accounts = done.initialAccounts ? "begun with the accounts 1 to 5" : "begun without accounts";
       const type = done.type === "begun" ? "made" : "there";
-      console.log(
-        `The ledger is ${type}, with ${shards}, ${accounts}; keys are remembered for ${done.keyHours} hours.`,
-      );
+      const line = `The ledger is ${type}, with ${shards}, ${accounts}; keys are remembered for ${done.keyHours} hours.`;
+      if (logFormat === "people") console.log(line);
+      else openLog("razonete init", logFormat).say(line, { shards: done.shards });
     });
 }

@@ -2,6 +2,8 @@ import { Command, type Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { flagsKeptByNpm } from "../config/npm.ts";
 import { StartError } from "../errors.ts";
+import { openLog } from "../log/log.ts";
+import { logOf } from "./command-log.ts";
 
 /** Commands by name, in the order in which the help lists them. The code of each is loaded only when it is needed. */
 export type Commands = ReadonlyMap<string, () => Promise<Command>>;
@@ -24,14 +26,18 @@ export async function runProgram(name: string, description: string, commands: Co
   // Only the wanted command is loaded: the code of the others would cost a server 20 MB that it never uses.
   const wanted = commands.get(process.argv[2] ?? "");
   for (const load of wanted === undefined ? commands.values() : [wanted]) program.addCommand(await load());
-  program.hook("preAction", (_, command) => refuseEmptyValues(command));
+  let log = openLog("razonete", "people");
+  program.hook("preAction", (_, command) => {
+    refuseEmptyValues(command);
+    log = logOf(command);
+  });
 
   try {
     refuseFlagsKeptByNpm(program, process.argv.slice(2));
     await program.parseAsync();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    console.error(`razonete: ${error.message}`);
+    log.alarm(error.message, { exit_code: error.exitCode });
     process.exit(error.exitCode);
   }
 }

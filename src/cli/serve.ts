@@ -7,13 +7,20 @@ import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { lastAuditOf } from "../audit/audit-note.ts";
 import { bounds } from "../bounds.ts";
-import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
+import {
+  ENVIRONMENT,
+  readServeConfig,
+  SERVE_DEFAULTS,
+  type ServeConfig,
+  type ServeFlags,
+} from "../config.ts";
 import { commandLine } from "../config/npm.ts";
 import { EventHub } from "../events/event-hub.ts";
 import { FileJournal } from "../events/file-journal.ts";
 import type { ConsoleStatus } from "../console/console-status.ts";
 import { EmbeddedStatus } from "../console/embedded-status.ts";
 import { consoleRoutes } from "../console/routes.ts";
+import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
@@ -23,7 +30,7 @@ import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { timestamp } from "../http/timestamp.ts";
-import { openLog } from "../log/log.ts";
+import { type Log, openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
 import {
   type Certificate,
@@ -31,6 +38,8 @@ import {
   CertificateWatch,
   readCertificate,
 } from "../tls/certificate.ts";
+import { openTracing } from "../traces/open-tracing.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import {
   LEDGER_VARIABLES,
   NO_INITIAL_ACCOUNTS,
@@ -41,9 +50,6 @@ import {
 } from "./ledger-options.ts";
 import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
-
-const log = openLog("razonete", "people");
-const { warn } = log;
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -57,6 +63,7 @@ export function serveCommand(): Command {
     .option(...TLS_CERT_FLAG)
     .option(...TLS_KEY_FLAG)
     .option("--open", `${OPEN_OPTION} (OPEN=1)`)
+    .option(...LOG_FORMAT_FLAG)
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
     .addHelpText(
       "after",
@@ -70,12 +77,15 @@ export function serveCommand(): Command {
         ...LEDGER_VARIABLES,
       ].join("\n"),
     )
-    .action(async (flags: ServeFlags) => serve(readServeConfig(flags)));
+    .action(async (flags: ServeFlags & LogFlags) =>
+      serve(readServeConfig(flags), readObserveConfig(ENVIRONMENT, flags)),
+    );
 }
 
-async function serve(config: ServeConfig): Promise<void> {
+async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig): Promise<void> {
   // What it writes is for its user alone.
   process.umask(0o077);
+  const log = openLog("razonete", logFormat, "razonete serve");
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
   const { dataFile: file, initialAccounts, keyHours } = config;
@@ -84,15 +94,17 @@ async function serve(config: ServeConfig): Promise<void> {
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const counters = new EdgeCounters();
   const measures = new DecideMeasures();
+  const tracing = await openTracing("serve", traces);
   const ledger = new EmbeddedLedger({
     file,
     initialAccounts,
     keyHours,
     measures,
-    onOutage: warn,
+    tracing,
+    onOutage: log.report,
     onCommitted,
   });
-  const keys = config.open === "always" ? null : keysOf(file);
+  const keys = config.open === "always" ? null : keysOf(file, log);
   const status = new EmbeddedStatus({ version, ledger, counters, lastAudit: () => auditBeside(file) });
   const close = async (): Promise<void> => {
     keys?.close();
@@ -100,6 +112,7 @@ async function serve(config: ServeConfig): Promise<void> {
     await events.close();
     await status.close();
     await ledger.close();
+    await tracing?.close();
   };
   let server: HttpServer | null = null;
   let observed: Metrics | null = null;
@@ -121,7 +134,9 @@ async function serve(config: ServeConfig): Promise<void> {
       events,
       limits: { perAddress: config.ratePerAddress },
       ...(certificate === null ? {} : { certificate }),
-      onDefect: warn,
+      onDefect: log.alarm,
+      ...(logFormat === "json" ? { onUnavailable: log.warn } : {}),
+      tracing,
       counters,
       metrics,
       routes: consoleRoutes(status),
@@ -134,9 +149,9 @@ async function serve(config: ServeConfig): Promise<void> {
     throw error;
   }
   keys?.watch();
-  for (const warning of certificate?.warnings ?? []) warn(warning);
-  const watch = config.tls === null ? null : watchCertificate(config.tls, server);
-  keepOthersIn(server, filesMax);
+  for (const warning of certificate?.warnings ?? []) log.warn(warning);
+  const watch = config.tls === null ? null : watchCertificate(config.tls, server, log);
+  keepOthersIn(server, filesMax, log);
   const hasInitial = (await ledger.account("1")) !== null;
   const inClear = config.tls === null && keys !== null && !server.onlyThisMachine;
   const banner = [
@@ -147,7 +162,8 @@ async function serve(config: ServeConfig): Promise<void> {
     ...firstSteps(server.url, hasInitial, keys?.isOpen === false),
   ].join("\n");
   const onHangUp = watch === null ? undefined : () => void watch.renew();
-  await runServer(server, banner, config.drainMilliseconds, close, onHangUp);
+  const about = { data: file, access: access.map((line) => line.trim()).join(" ") };
+  await runServer(server, log, banner, about, config.drainMilliseconds, close, onHangUp);
 }
 
 function auditBeside(dataFile: string): ConsoleStatus["audit"] {
@@ -157,12 +173,12 @@ function auditBeside(dataFile: string): ConsoleStatus["audit"] {
   return { at: timestamp(Math.round(finishedAt * 1e6)), agreed, findings };
 }
 
-function keysOf(dataFile: string): KnownKeys {
+function keysOf(dataFile: string, { warn }: Log): KnownKeys {
   const source = new KeyFileSource(keyFileOf(dataFile));
   return new KnownKeys({ source, lookMilliseconds: bounds.access_key_file_look_milliseconds, report: warn });
 }
 
-function watchCertificate(files: CertificateFiles, server: HttpServer): CertificateWatch {
+function watchCertificate(files: CertificateFiles, server: HttpServer, { warn }: Log): CertificateWatch {
   const renew = (next: Certificate): void => {
     if (server.renew(next)) return;
     warn(
@@ -173,7 +189,7 @@ function watchCertificate(files: CertificateFiles, server: HttpServer): Certific
 }
 
 /** @param filesMax that may be open; some are for the data file and what the system needs */
-function keepOthersIn(server: HttpServer, filesMax: number): void {
+function keepOthersIn(server: HttpServer, filesMax: number, { warn }: Log): void {
   const sockets = openKernelSockets();
   if (sockets === null || server.port === null) return;
   const max = Math.min(bounds.connections_max, Math.floor(filesMax * CONNECTIONS_SHARE));

@@ -1,14 +1,18 @@
 import { Command, InvalidArgumentError } from "commander";
 import { StartError } from "../errors.ts";
-import { environmentOfStack, readTlsFiles, type TlsFlags } from "../config.ts";
+import { ENVIRONMENT, environmentOfStack, readTlsFiles, type TlsFlags } from "../config.ts";
+import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
+import { openLog } from "../log/log.ts";
+import type { Report } from "../log/report.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { shellWord } from "../stack/shell-word.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_CERT_FLAG, TLS_KEY_FLAG } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
-interface StackFlags extends TlsFlags {
+interface StackFlags extends TlsFlags, LogFlags {
   readonly data: string;
   readonly fresh: boolean;
   readonly port: number;
@@ -70,6 +74,7 @@ export function stackCommand(): Command {
     .option("--yes", "with --restore: do not ask", false)
     .option("--dry-run", "with --restore: only say what it would do, and stop", false)
     .option("--maintenance", "PostgreSQL, Redis and NATS alone, to put a backup back", false)
+    .option(...LOG_FORMAT_FLAG)
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
     .addHelpText(
       "after",
@@ -95,25 +100,30 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
   process.umask(0o077);
   requireOpenFiles(stackBounds.open_files_min);
   const tls = readTlsFiles(flags);
+  const { logFormat } = readObserveConfig(ENVIRONMENT, flags);
+  const isForPeople = logFormat === "people";
+  const log = openLog("razonete", logFormat, "razonete stack");
+  const say: Report = isForPeople ? (line) => console.log(line) : log.report;
   const { stop, kill } = listenForStop(
-    (signal) => console.log(`\n${signal}: stopping everything in order (again to end at once) ...`),
+    (signal) =>
+      say(`${isForPeople ? "\n" : ""}${signal}: stopping everything in order (again to end at once) ...`),
     // The files of the certificate are looked at twice a second.
     tls === null ? undefined : () => {},
   );
-  const { all, own } = environmentOfStack({ initialAccounts });
+  const { all, own } = environmentOfStack({ initialAccounts, logFormat: flags.logFormat });
   const code = await runStack(
     {
       ...flags,
       tls,
       environment: all,
       ownEnvironment: own,
-      say: (line) => console.log(line),
+      say,
       restoreCommand: restoreCommand(process.argv.slice(3)),
       ...(restore ? { restore: { yes, dryRun } } : {}),
     },
     { stop, kill },
   );
-  console.log(kill.aborted ? "Killed. Everything that was answered is on disk." : "Stopped.");
+  say(kill.aborted ? "Killed. Everything that was answered is on disk." : "Stopped.");
   process.exit(kill.aborted ? 130 : code);
 }
 

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { ENVIRONMENT, readInitConfig, readWriterConfig } from "../config.ts";
-import { readObserveConfig } from "../config/observe-config.ts";
+import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { Divergence, DIVERGENCE_EXIT_CODE, noteDivergence } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
@@ -8,12 +8,15 @@ import { Writer } from "../keep/writer.ts";
 import { StartError } from "../errors.ts";
 import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
+import { openTracing } from "../traces/open-tracing.ts";
+import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { METRICS_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
     .description("keep in PostgreSQL what Redis has decided; several may run, one of them is active")
     .option("--init", "first do what `razonete init` does, where no process of its own is to do it", false)
+    .option(...LOG_FORMAT_FLAG)
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
@@ -27,13 +30,14 @@ export function writerCommand(): Command {
     .action(write);
 }
 
-async function write({ init }: { readonly init: boolean }): Promise<void> {
+async function write({ init, ...flags }: LogFlags & { readonly init: boolean }): Promise<void> {
   const config = readWriterConfig();
-  const observe = readObserveConfig(ENVIRONMENT);
+  const observe = readObserveConfig(ENVIRONMENT, flags);
   await requireTrusted(config);
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
   if (init) await initialise({ ...readInitConfig(), library: functionLibrary });
-  const writer = new Writer(config, openLog("razonete writer", "people").warn);
+  const tracing = await openTracing("writer", observe.traces);
+  const writer = new Writer(config, openLog("razonete writer", observe.logFormat).report, tracing);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
   if (observe.metrics !== null) {
     const { observeWriter } = await import("../metrics/observe-writer.ts");
@@ -57,5 +61,6 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
       DIVERGENCE_EXIT_CODE,
     );
   }
+  await tracing?.close();
   process.exit(0);
 }

@@ -1,13 +1,14 @@
 import type { Readiness } from "../ledger/ledger.ts";
+import type { Report } from "../log/report.ts";
 
 /** One line whenever a ledger's readiness changes, and for each new reason why it is not ready. */
 export class OutageReports {
-  readonly #report: (message: string) => void;
+  readonly #report: Report;
   /** The reasons that were reported since the ledger was last ready. That a start is not ready at once is none. */
   readonly #reasons = new Set<string>();
   #refusal: string | null = null;
 
-  constructor(atStart: Readiness, report: (message: string) => void) {
+  constructor(atStart: Readiness, report: Report) {
     this.#report = report;
     if (!atStart.ready) this.#reasons.add(atStart.reason);
   }
@@ -16,7 +17,7 @@ export class OutageReports {
   look(state: Readiness, refusal: string | null): void {
     if (!state.ready && !this.#reasons.has(state.reason)) {
       this.#reasons.add(state.reason);
-      this.#report(`not ready: ${state.reason}`);
+      this.#report(`not ready: ${state.reason}`, { outage: "not ready" });
     } else if (state.ready && this.#reasons.size > 0) {
       this.#reasons.clear();
       this.#report("ready");
@@ -25,6 +26,7 @@ export class OutageReports {
       this.#refusal = refusal;
       this.#report(
         refusal === null ? "Redis takes transactions again" : `Redis refuses transactions: ${refusal}`,
+        refusal === null ? { server: "Redis" } : { server: "Redis", outage: "refuses" },
       );
     }
   }

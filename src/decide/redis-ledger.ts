@@ -36,6 +36,7 @@ import {
   shardOfEvent,
   shardsOf,
 } from "./prepare.ts";
+import type { Report } from "../log/report.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
 import { type FenceState, RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
@@ -47,7 +48,7 @@ export interface RedisLedgerOptions extends ShardOptions {
   /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
   /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
-  readonly onOutage?: (message: string) => void;
+  readonly onOutage?: Report;
 }
 
 /**

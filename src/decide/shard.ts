@@ -7,6 +7,7 @@ import type { Entry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -42,6 +43,8 @@ export interface ShardOptions {
   readonly balancerResends: boolean;
   /** Default: nobody looks at them. */
   readonly measures?: DecideMeasures;
+  /** Default: none. */
+  readonly tracing?: Tracing | null;
 }
 
 /** A command, with what it becomes for the function. */
@@ -74,6 +77,7 @@ export class Shard {
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
   readonly #measures: DecideMeasures;
+  readonly #tracing: Tracing | null;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
@@ -83,6 +87,7 @@ export class Shard {
     this.#feed = options.feed;
     this.#outboxBatchesMax = options.outboxBatchesMax;
     this.#measures = options.measures ?? new DecideMeasures();
+    this.#tracing = options.tracing ?? null;
     const mayCall = () => link.admission !== null;
     this.#commands = new CallQueue(
       options.balancerResends ? "all" : "sent",
@@ -200,16 +205,22 @@ export class Shard {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
       const args = [epoch, g, String(this.#outboxBatchesMax), ...commandArgs];
+      const span = this.#tracing?.batch("redis razonete_apply", firstOf(requests), {
+        "razonete.shard": this.#number,
+      });
       let reply: unknown;
       const calledAt = performance.now();
       try {
         reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
         this.#measures.seconds.observe((performance.now() - calledAt) / 1000);
       } catch (error) {
+        span?.fail(error);
         if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
         return this.#recall(requests, args, error.message);
       }
-      const { answers, ended } = this.#applied(epoch, applyReply.parse(reply));
+      const told = applyReply.parse(reply);
+      span?.end({ "razonete.g": Number(told[0]) });
+      const { answers, ended } = this.#applied(epoch, told);
       // Where more holds were due than one call ends, that is all that it did. Each such call leaves fewer of them.
       if (ended > 0 && answers.length > 0 && answers.every((answer) => answer === "~")) continue;
       return this.#answersOf(requests, answers, "the books are too far behind");
@@ -282,6 +293,11 @@ export class Shard {
     const [time, ...rows] = reply;
     return requests.map((_, index) => ({ row: rows[index] ?? null, readAt: Number(time) }));
   }
+}
+
+/** Of each request its first command, by which traces know the request. */
+function firstOf(requests: readonly Request[]): (Command | undefined)[] {
+  return requests.map(({ commands: [first] }) => first?.command);
 }
 
 /** What deciding it costs Redis, about, in transactions of the contest's route. */

@@ -22,6 +22,8 @@ import {
   type TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { Report } from "../log/report.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { BatchDecider } from "./decide-batch.ts";
 import { listAccounts, listHolds, listTransactions } from "./lists.ts";
 import { Pending, type Waiting } from "./pending.ts";
@@ -39,11 +41,13 @@ export interface EmbeddedLedgerOptions {
   /** For how long clients' keys are remembered that are decided from now on; by default as before, at first 24. */
   readonly keyHours?: number | null;
   /** Called once when commits begin to fail, and once when they work again. */
-  readonly onOutage?: (message: string) => void;
+  readonly onOutage?: Report;
   /** Called after each commit, before what it decided is answered. */
   readonly onCommitted?: () => void;
   /** Default: nobody looks at them. */
   readonly measures?: DecideMeasures;
+  /** Default: none. */
+  readonly tracing?: Tracing | null;
 }
 
 /**
@@ -67,9 +71,10 @@ export interface EmbeddedLedgerOptions {
 export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
-  readonly #onOutage: (message: string) => void;
+  readonly #onOutage: Report;
   readonly #onCommitted: () => void;
   readonly #measures: DecideMeasures;
+  readonly #tracing: Tracing | null;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -89,6 +94,7 @@ export class EmbeddedLedger implements Ledger {
     this.#onOutage = options.onOutage ?? (() => {});
     this.#onCommitted = options.onCommitted ?? (() => {});
     this.#measures = options.measures ?? new DecideMeasures();
+    this.#tracing = options.tracing ?? null;
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
@@ -98,7 +104,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   submit(command: Command, isAborted?: () => boolean): Promise<Outcome> {
-    return this.#decided(1, (batch) => batch.apply(command), isAborted);
+    return this.#decided([command], (batch) => batch.apply(command), isAborted);
   }
 
   submitEach(
@@ -109,7 +115,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   submitAll(commands: readonly Command[], isAborted?: () => boolean): Promise<AllOrNone> {
-    return this.#decided(commands.length, (batch) => batch.applyAll(commands), isAborted);
+    return this.#decided(commands, (batch) => batch.applyAll(commands), isAborted);
   }
 
   // The reads are `async`, so that errors of the store reach the caller as rejections.
@@ -203,13 +209,13 @@ export class EmbeddedLedger implements Ledger {
 
   /** Resolves when the batch is committed in which it was decided. */
   #decided<Result>(
-    size: number,
+    commands: readonly Command[],
     decide: (batch: BatchDecider) => Result,
     isAborted: (() => boolean) | undefined,
   ): Promise<Result> {
     if (this.#closed) return Promise.reject(new LedgerUnavailable("the ledger is closed", "none"));
     return new Promise((resolve, reject) => {
-      const pending = new Pending(size, decide, isAborted, resolve, reject);
+      const pending = new Pending(commands, decide, isAborted, resolve, reject);
       if (this.#pending.push(pending) === 1) setImmediate(() => this.#answerPending());
     });
   }
@@ -220,7 +226,7 @@ export class EmbeddedLedger implements Ledger {
     let size = 0;
     let taken = 0;
     for (const pending of this.#pending) {
-      size += pending.size;
+      size += pending.commands.length;
       if (size > bounds.batch_commands_max && taken > 0) break;
       taken += 1;
       if (pending.isAborted?.() === true)
@@ -256,17 +262,20 @@ export class EmbeddedLedger implements Ledger {
 
   /** @returns `more-due` if only holds were ended, and more of them are due. If it failed, nothing of it is in the cache */
   #tryCommit(batch: readonly Waiting[]): "done" | "more-due" | LedgerUnavailable {
+    const span = this.#tracing?.batch("sqlite commit", firstOf(batch), {});
     let committed: "done" | "more-due";
     try {
       committed = this.#commit(batch);
+      span?.end({ "razonete.g": this.#store.head.g });
     } catch (error) {
+      span?.fail(error);
       if (!(error instanceof LedgerUnavailable)) throw error;
       this.#reportOutage(error);
       return error;
     }
     if (this.#trouble !== null) {
       this.#trouble = null;
-      this.#onOutage("the data file can be written again");
+      this.#onOutage("the data file can be written again", { server: "data file" });
     }
     this.#onCommitted();
     return committed;
@@ -297,23 +306,13 @@ export class EmbeddedLedger implements Ledger {
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
-    this.#measure(isAll ? batch : [], begunAt, decidedAt);
+    this.#measures.decided(isAll ? countOf(batch) : 0, begunAt, decidedAt);
     // An entry's time may be some microseconds after the clock, and no later row of the journal is of an earlier time.
     this.#time = Math.max(this.#time, this.#store.head.time);
     this.#nextDue = nextDue;
     this.#totals?.since.add(decider.state);
     this.#updateCache(decider.state.decided.accounts);
     return isAll ? "done" : "more-due";
-  }
-
-  #measure(batch: readonly Waiting[], begunAt: number, decidedAt: number): void {
-    const { commands, seconds, fsyncSeconds } = this.#measures;
-    const now = performance.now();
-    let count = 0;
-    for (const { size } of batch) count += size;
-    commands.observe(count);
-    seconds.observe((now - begunAt) / 1000);
-    fsyncSeconds.observe((now - decidedAt) / 1000);
   }
 
   #updateCache(changed: ReadonlyMap<AccountId, Account>): void {
@@ -335,8 +334,10 @@ export class EmbeddedLedger implements Ledger {
   }
 
   #reportOutage(error: LedgerUnavailable): void {
-    if (this.#trouble === null)
-      this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
+    if (this.#trouble === null) {
+      const about = { server: "data file", outage: "not written" };
+      this.#onOutage(`${error.message}: transactions are answered 503 until it can`, about);
+    }
     this.#trouble = error.message;
   }
 
@@ -387,4 +388,12 @@ function shortened(entry: Entry): Entry {
   if (description.length <= bounds.contest_description_characters_max) return entry;
   const characters = Array.from(description).slice(0, bounds.contest_description_characters_max);
   return { ...entry, description: characters.join("") };
+}
+
+const firstOf = (batch: readonly Waiting[]) => batch.map(({ commands: [first] }) => first);
+
+function countOf(batch: readonly Waiting[]): number {
+  let count = 0;
+  for (const { commands } of batch) count += commands.length;
+  return count;
 }

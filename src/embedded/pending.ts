@@ -1,10 +1,11 @@
+import type { Command } from "../ledger/command.ts";
 import type { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { BatchDecider } from "./decide-batch.ts";
 
 /** What waits for its batch, whatever it comes to. */
 export interface Waiting {
-  /** How many commands it has. */
-  readonly size: number;
+  /** One, or a group. */
+  readonly commands: readonly Command[];
   readonly isAborted: (() => boolean) | undefined;
   readonly reject: (reason: LedgerUnavailable) => void;
   decide(batch: BatchDecider): void;
@@ -14,7 +15,7 @@ export interface Waiting {
 
 /** One command, or a group of them. */
 export class Pending<Result> implements Waiting {
-  readonly size: number;
+  readonly commands: readonly Command[];
   readonly isAborted: (() => boolean) | undefined;
   readonly reject: (reason: LedgerUnavailable) => void;
   readonly #decide: (batch: BatchDecider) => Result;
@@ -22,13 +23,13 @@ export class Pending<Result> implements Waiting {
   #result: Result | null = null;
 
   constructor(
-    size: number,
+    commands: readonly Command[],
     decide: (batch: BatchDecider) => Result,
     isAborted: (() => boolean) | undefined,
     resolve: (result: Result) => void,
     reject: (reason: LedgerUnavailable) => void,
   ) {
-    this.size = size;
+    this.commands = commands;
     this.isAborted = isAborted;
     this.reject = reject;
     this.#decide = decide;

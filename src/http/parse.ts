@@ -2,7 +2,7 @@ import { bounds } from "../bounds.ts";
 import type { CommandId } from "../ledger/command.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import { type FieldError, invalidFields, type Problem } from "./problems.ts";
-import { newRequestId } from "./request-id.ts";
+import { type NumberedRequest, requestId } from "./request-id.ts";
 import { isText, isVisibleAscii, textRule } from "./text.ts";
 
 /** What is read from a request: the value, or the problem to answer with. */
@@ -20,16 +20,10 @@ export interface TransactionBody {
  *
  * @param stampHeader the header into which a trusted balancer writes an id; if there is such a balancer
  */
-export function parseCommandId({ headers }: Request, stampHeader: string | undefined): Parsed<CommandId> {
-  const key = headers.get("idempotency-key");
-  if (key === null) return accept(requestId(headers, stampHeader));
+export function parseCommandId(request: NumberedRequest, stampHeader: string | undefined): Parsed<CommandId> {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return accept(requestId(request, stampHeader));
   return isKey(key) ? accept<CommandId>(`key:${key}`) : reject(INVALID_KEY);
-}
-
-/** The same, whatever key there is. */
-export function requestId(headers: Headers, stampHeader: string | undefined): CommandId {
-  const stamp = stampHeader === undefined ? null : headers.get(stampHeader);
-  return stamp !== null && isKey(stamp) ? `req:${stamp}` : newRequestId();
 }
 
 /** Whether the text can be an Idempotency-Key. */

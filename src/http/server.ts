@@ -1,17 +1,21 @@
 import { rmSync } from "node:fs";
 import { isIP } from "node:net";
-import { type AccessKeys, NOBODY, OPEN } from "../access/access-keys.ts";
+import { type AccessKeys, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
 import type { EventSource } from "../events/event-source.ts";
-import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
+import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
-import { EdgeCounters, type RouteGroup } from "../metrics/edge-counters.ts";
+import type { Report } from "../log/report.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import type { RequestSpan, Tracing } from "../traces/tracing.ts";
 import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
 import { KeyWatch } from "./key-watch.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
-import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
+import { dispatch, traced } from "./dispatch.ts";
+import { toResponse, type Problem } from "./problems.ts";
+import { describeDefect, RequestIds } from "./request-id.ts";
 import type { Method, Route, RoutedRequest, Routes, ServerContext } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -52,7 +56,11 @@ export interface HttpOptions {
   /** A path of its own for `GET /metrics`. Default: there is none, as where metrics have a port of their own. */
   readonly metrics?: () => Promise<Response>;
   /** Called with one line for each error that should not happen. */
-  readonly onDefect: (message: string) => void;
+  readonly onDefect: Report;
+  /** Called with a line for requests that got 503, but not for very many. Default: nobody wants to know. */
+  readonly onUnavailable?: Report;
+  /** Default: requests are not traced. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface HttpServer {
@@ -99,6 +107,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     () => ledger.readiness(),
     (server) => ({ ...server, ledger, events, requestIdHeader }),
     options,
+    (context, span) => ({ ...context, ledger: span.ledger(context.ledger) }),
   );
 }
 
@@ -112,6 +121,7 @@ export function serveRoutes<Context extends ServerContext>(
   isReady: () => Readiness,
   contextOf: (server: ServerContext) => Context,
   options: HttpOptions,
+  withSpan: ((context: Context, span: RequestSpan) => Context) | null = null,
 ): HttpServer {
   const { access = OPEN } = options;
   let draining = false;
@@ -130,10 +140,16 @@ export function serveRoutes<Context extends ServerContext>(
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const { counters = new EdgeCounters() } = options;
+  const { counters = new EdgeCounters(), tracing = null } = options;
+  const ids = new RequestIds(requestIdHeader, options.onDefect, options.onUnavailable ?? null);
   const context = contextOf({ readiness, ended, counters, keyWatch: new KeyWatch(admission) });
   for (const [path, methods] of Object.entries(all)) {
-    routes[path] = dispatch(path, methods, context, admission, options.onDefect);
+    const handle = dispatch(path, methods, counters, admission, ids);
+    // A balancer asks five times a second whether it is ready.
+    const isHealth = Object.values(methods).some((route) => route.isHealth);
+    const isTraced = tracing !== null && withSpan !== null && !isHealth;
+    const around = isTraced ? traced(tracing, path, handle, withSpan, ids) : handle;
+    routes[path] = (request) => around(request, context);
   }
   const { certificate = null } = options;
   // However many paths clients make up, they are one.
@@ -142,7 +158,7 @@ export function serveRoutes<Context extends ServerContext>(
     ended.addStarted();
     const response = toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
     counters.answered(unknown, response.status, 0);
-    return response;
+    return ids.told(request, response);
   };
   const listeners = new Listeners(
     (tls) => listen(options, routes, fallback, tls),
@@ -203,7 +219,7 @@ function listen(
     routes: tls === null ? routes : endingWhenRetired(routes, tls.isRetired),
     fetch: tls === null ? fallback : (request) => endIfRetired(fallback(request), tls.isRetired),
     error: (error: Error) => {
-      report(error, options.onDefect);
+      options.onDefect(describeDefect(error), { status: 500 });
       return toResponse(DEFECT);
     },
     development: false,
@@ -307,77 +323,4 @@ function isLoopback(server: object): boolean {
 
 function metricsRoute(answer: () => Promise<Response>): Readonly<Partial<Record<Method, Route>>> {
   return { GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: answer } };
-}
-
-/** What its requests are timed with; `null`: they take as long as their reader wants, or ask nothing of the ledger. */
-function groupOf(path: string, method: string): RouteGroup | null {
-  if (path.startsWith("/clientes/")) return method === "POST" ? "contest" : "read";
-  if (!path.startsWith("/v1/") || path === "/v1/events") return null;
-  if (path === "/v1/batches") return "batch";
-  return method === "GET" ? "read" : "command";
-}
-
-/** A route with its number for what is counted. */
-interface NumberedRoute<Context> extends Route<Context> {
-  readonly number: number;
-}
-
-/** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
-function dispatch<Context extends ServerContext>(
-  path: string,
-  routes: Routes<Context>[string],
-  context: Context,
-  admission: Admission,
-  onDefect: (message: string) => void,
-): BunHandler {
-  const { counters } = context;
-  const methods: ReadonlyMap<string, NumberedRoute<Context>> = new Map(
-    Object.entries(routes ?? {}).map(([method, route]) => [
-      method,
-      { ...route, number: counters.add(path, method, groupOf(path, method)) },
-    ]),
-  );
-  const wrongMethod = counters.add(path, "other", null);
-  const allow = [...methods.keys()]
-    .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
-    .join(", ");
-  const refused: Problem = {
-    name: "method-not-allowed",
-    detail: `Use one of: ${allow}.`,
-    headers: { allow },
-  };
-  const counted = (number: number, response: Response, startedAt: number): Response => {
-    counters.answered(number, response.status, startedAt);
-    return response;
-  };
-  return async (request: RoutedRequest) => {
-    const startedAt = performance.now();
-    context.ended.addStarted();
-    // Bun itself omits the body of an answer to HEAD.
-    const route = methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (route === undefined) {
-      return counted(wrongMethod, toResponse(admission.refusalOfAddress(request) ?? refused), startedAt);
-    }
-    const { number, needs } = route;
-    try {
-      const tooMany = route.isHealth === true ? null : admission.refusalOfAddress(request);
-      if (tooMany !== null) return counted(number, toResponse(tooMany), startedAt);
-      if (needs === null) return counted(number, await route.handle(context, request, NOBODY), startedAt);
-      const admitted = admission.admit(request, needs);
-      if (!admitted.ok) return counted(number, toResponse(admitted.problem), startedAt);
-      const { value: key } = admitted;
-      const response = admission.answered(key, await route.handle(context, request, key));
-      return counted(number, response, startedAt);
-    } catch (error) {
-      if (error instanceof LedgerUnavailable) {
-        return counted(number, toResponse(unavailable(askedBy(request), error)), startedAt);
-      }
-      report(error, onDefect);
-      return counted(number, toResponse(internalError(askedBy(request))), startedAt);
-    }
-  };
-}
-
-function report(error: unknown, onDefect: (message: string) => void): void {
-  onDefect(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

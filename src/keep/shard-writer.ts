@@ -1,8 +1,11 @@
-import type { Batch } from "../carry/batch.ts";
+import { type Batch, eventCountOf } from "../carry/batch.ts";
 import { bounds } from "../bounds.ts";
 import { parseEventOrNull } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { REPLICA_FAULT } from "../decide/redis-settings.ts";
+import type { Report } from "../log/report.ts";
+import { traceKeep } from "../traces/trace-keep.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { writerLock } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
@@ -20,7 +23,8 @@ export interface ShardWriterOptions {
   /** False keeps in a PostgreSQL that may lose committed rows when the machine loses its power. */
   readonly durable: boolean;
   /** Called with a line for the operator at each change of state. */
-  readonly report: (line: string) => void;
+  readonly report: Report;
+  readonly tracing: Tracing | null;
 }
 
 /**
@@ -39,7 +43,7 @@ export interface ShardWriterOptions {
  */
 export class ShardWriter {
   readonly #options: ShardWriterOptions;
-  readonly #report: (line: string) => void;
+  readonly #report: Report;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
   /** By g: batches from the feed that are not kept yet. */
@@ -65,7 +69,8 @@ export class ShardWriter {
 
   constructor(options: ShardWriterOptions) {
     this.#options = options;
-    this.#report = (line) => options.report(`shard ${options.shard}: ${line}`);
+    const { shard } = options;
+    this.#report = (line, about) => options.report(`shard ${shard}: ${line}`, { ...about, shard });
     this.#outages = new OutageLog(this.#report);
   }
 
@@ -238,7 +243,7 @@ export class ShardWriter {
     const read = await redisAnswer(outbox.read(this.#epoch ?? "", shard, first, this.#readBatches));
     const until = read.findIndex((batch, index) => batch.g !== first + index);
     const batches = until === -1 ? read : read.slice(0, until);
-    const entries = entriesOf(batches);
+    const entries = eventCountOf(batches);
     if (entries > 0) {
       const wanted = Math.ceil((bounds.keep_entries_target * batches.length) / entries);
       this.#readBatches = Math.min(wanted, bounds.outbox_read_batches_max);
@@ -247,13 +252,14 @@ export class ShardWriter {
   }
 
   async #keep(batches: readonly Batch[]): Promise<void> {
-    const { books, shard } = this.#options;
+    const { books, shard, tracing } = this.#options;
     this.#keptAt = performance.now();
-    const kept = await booksAnswer(books.keep(shard, batches));
+    const keep = () => booksAnswer(books.keep(shard, batches));
+    const kept = await traceKeep(tracing, shard, batches, keep);
     this.#lastG = kept.lastG;
     this.#dropKept();
     const isFull = batches.length === bounds.outbox_read_batches_max;
-    this.#behind = isFull || entriesOf(batches) >= bounds.keep_entries_target;
+    this.#behind = isFull || eventCountOf(batches) >= bounds.keep_entries_target;
   }
 
   #dropKept(): void {
@@ -388,8 +394,4 @@ function latestOf(epoch: string | null, batches: Iterable<Batch>): Batch | null 
     if (isLater && batch.events.every((text) => parseEventOrNull(text) !== null)) latest = batch;
   }
   return latest;
-}
-
-function entriesOf(batches: readonly Batch[]): number {
-  return batches.reduce((sum, { events }) => sum + events.length, 0);
 }

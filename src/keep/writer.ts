@@ -1,5 +1,7 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
+import type { Report } from "../log/report.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
@@ -13,17 +15,19 @@ import { measuredBooks, WriterMeasures } from "../metrics/writer-measures.ts";
 /** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
   readonly #config: WriterConfig;
-  readonly #report: (line: string) => void;
+  readonly #report: Report;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
   readonly measures = new WriterMeasures();
+  readonly #tracing: Tracing | null;
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
   /** @param report called with one line for each change of state */
-  constructor(config: WriterConfig, report: (line: string) => void) {
+  constructor(config: WriterConfig, report: Report, tracing: Tracing | null = null) {
     this.#config = config;
     this.#report = report;
+    this.#tracing = tracing;
     this.#outages = new OutageLog(report);
   }
 
@@ -40,8 +44,8 @@ export class Writer {
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
-        const measured = measuredBooks(books, this.measures);
-        const options = { shard, databaseUrl, books: measured, outbox, durable, report: this.#report };
+        const common = { databaseUrl, books: measuredBooks(books, this.measures), outbox, durable };
+        const options = { ...common, shard, report: this.#report, tracing: this.#tracing };
         const writer = new ShardWriter(options);
         feed.subscribe(shard, (batch) => writer.offer(batch));
         return writer;

@@ -39,4 +39,12 @@ export class DecideMeasures {
   readonly seconds = new HotHistogram(SECONDS);
   /** The part of it that makes it durable, where that is a call of its own. */
   readonly fsyncSeconds = new HotHistogram(SECONDS);
+
+  /** A batch, now. The times are those of `performance.now()`. */
+  decided(commands: number, begunAt: number, decidedAt: number): void {
+    const now = performance.now();
+    this.commands.observe(commands);
+    this.seconds.observe((now - begunAt) / 1000);
+    this.fsyncSeconds.observe((now - decidedAt) / 1000);
+  }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import { describeAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { firstSteps } from "../first-steps.ts";
+import type { Report } from "../log/report.ts";
 import { connectPostgres } from "../keep/postgres-client.ts";
 import {
   type Certificate,
@@ -64,7 +65,7 @@ export interface StackOptions {
   readonly addressConnections?: number | undefined;
   readonly addressRate?: number | undefined;
   readonly keyRate?: number | undefined;
-  readonly say: (line: string) => void;
+  readonly say: Report;
 }
 
 export interface StackSignals {

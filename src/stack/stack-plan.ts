@@ -326,6 +326,7 @@ function haproxySettings(
     HAPROXY_ADDRESS_RATE: limits.addressRate,
     HAPROXY_EVENTS: "yes",
     HAPROXY_KEY_LIMITS: "yes",
+    HAPROXY_REQUEST_ID: "yes",
     HAPROXY_KEY_RATE: limits.keyRate,
   };
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 import { stackBounds } from "./stack-bounds.ts";
 import { messageOf, StartError } from "../errors.ts";
+import type { Report } from "../log/report.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
@@ -42,7 +43,7 @@ export class DryRunEnded extends Error {
 export class Stack {
   readonly #plan: StackPlan;
   readonly #folder: DataFolder;
-  readonly #say: (line: string) => void;
+  readonly #say: Report;
   readonly #restoreCommand: string;
   readonly #onReady: (name: string, milliseconds: number) => void;
   readonly #haproxy: SupervisedProcess;
@@ -66,7 +67,7 @@ export class Stack {
   constructor(
     plan: StackPlan,
     folder: DataFolder,
-    say: (line: string) => void,
+    say: Report,
     onReady: (name: string, milliseconds: number) => void = () => {},
     restoreCommand = "npm run stack -- --restore",
   ) {

@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
+import type { Report } from "../log/report.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { STOP_SIGNALS } from "./process-kinds.ts";
@@ -113,7 +114,7 @@ export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): stri
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
   readonly #folder: DataFolder;
-  readonly #say: (line: string) => void;
+  readonly #say: Report;
   readonly #onStart: () => void;
   #child: Bun.Subprocess | null = null;
   #startedAt = 0;
@@ -128,10 +129,10 @@ export class SupervisedProcess {
   readonly #stopped = Promise.withResolvers<void>();
 
   /** @param onStart called after each start, when `pid` is the new one */
-  constructor(plan: ProcessPlan, folder: DataFolder, say: (line: string) => void, onStart: () => void) {
+  constructor(plan: ProcessPlan, folder: DataFolder, say: Report, onStart: () => void) {
     this.plan = plan;
     this.#folder = folder;
-    this.#say = say;
+    this.#say = (line, about) => say(line, { ...about, process: plan.name });
     this.#onStart = onStart;
   }
 
@@ -185,7 +186,7 @@ export class SupervisedProcess {
   #startLater(what: string): void {
     const delay = Math.min(FIRST_DELAY_MILLISECONDS * 2 ** (this.#crashesInARow - 1), DELAY_MILLISECONDS_MAX);
     this.#pause = setTimeout(() => this.start(), delay);
-    this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`);
+    this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`, { outage: "ended" });
   }
 
   #tellAlarm(): void {
@@ -193,7 +194,9 @@ export class SupervisedProcess {
     if (now - this.#alarmToldAt < ALARM_TOLD_EVERY_MILLISECONDS) return;
     this.#alarmToldAt = now;
     const every = ALARM_DELAY_MILLISECONDS / 1000;
-    this.#say(`${this.plan.name} needs you; until then it is tried every ${every} s. ${this.lastWords()}`);
+    this.#say(`${this.plan.name} needs you; until then it is tried every ${every} s. ${this.lastWords()}`, {
+      outage: "alarm",
+    });
   }
 
   /** Lets the process complete its work, and kills it after a time-out. Resolves when it has ended. */

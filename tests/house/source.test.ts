@@ -28,8 +28,10 @@ describe("source", () => {
     const events = "events/(?:public-event|event-source|cursor|event-json)\\.ts$";
     // What counts on the way of a request: increments, and nothing of what shows them.
     const counters = "metrics/(?:edge-counters|hot-histogram)\\.ts$";
+    // Of what happens where it is told, not to whom.
+    const told = "log/report\\.ts$|traces/tracing\\.ts$";
     const known = new RegExp(
-      `^src/(?:http/|ledger/|${keys}|${events}|${counters}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
+      `^src/(?:http/|ledger/|${keys}|${events}|${counters}|${told}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
     );
     const strange = edge.flatMap((file) =>
       importsOf(file)

@@ -182,6 +182,22 @@ test("sets the variables that the configuration files read, and the stack the sa
   });
 });
 
+/** How our own processes tell of themselves. A stack hands them on where they are set. */
+const OBSERVED = [
+  "LOG_FORMAT",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_TRACES_SAMPLER",
+  "OTEL_TRACES_SAMPLER_ARG",
+];
+
+test("lets our own processes tell of themselves as they do in a stack", () => {
+  const set = Object.fromEntries(OBSERVED.map((name) => [name, "people"]));
+  expect(Object.keys(environmentOfStack({}, set).own)).toEqual(OBSERVED);
+  for (const name of ["init", "api-1", "api-2", "writer-1"])
+    expect(Object.keys(serviceOf(name).environment)).toEqual(expect.arrayContaining(OBSERVED));
+});
+
 test("hands our own processes the same settings, but for where an API listens", () => {
   // A stack hands these to all of them, if they are set. Only init reads them.
   const settings = ["INITIAL_ACCOUNTS", "IDEMPOTENCY_HOURS"];
@@ -196,7 +212,16 @@ test("hands our own processes the same settings, but for where an API listens", 
     Object.keys(environment)
       .filter(
         (name) =>
-          !["SOCKET", "HOST", "PORT", "METRICS_HOST", "METRICS_PORT", "OPEN", ...settings].includes(name),
+          ![
+            "SOCKET",
+            "HOST",
+            "PORT",
+            "METRICS_HOST",
+            "METRICS_PORT",
+            "OPEN",
+            ...settings,
+            ...OBSERVED,
+          ].includes(name),
       )
       .toSorted();
   for (const { name, kind, environment } of processes) {

@@ -109,7 +109,10 @@ export class Cluster implements AsyncDisposable {
       cluster.haproxy = await startHaproxy(
         cluster.apis.map((api) => api.port),
         roundRobin,
-        observed ? { HAPROXY_METRICS: `127.0.0.1:${haproxyMetrics}` } : {},
+        {
+          HAPROXY_REQUEST_ID: "yes",
+          ...(observed ? { HAPROXY_METRICS: `127.0.0.1:${haproxyMetrics}` } : {}),
+        },
       );
       if (observed) cluster.#tells("haproxy", "haproxy", haproxyMetrics);
       cluster.#started.push(cluster.haproxy);

@@ -41,7 +41,8 @@ export async function startServer(options: ServeOptions): Promise<RunningServer>
     return code;
   });
   while (true) {
-    const url = /listens on (https?:\S+)/.exec(server.output().stdout)?.[1];
+    const { stdout, stderr } = server.output();
+    const url = (/listens on (https?:\S+)/.exec(stdout) ?? /"listening","url":"([^"]+)"/.exec(stderr))?.[1];
     if (url !== undefined) return { ...server, url, port: Number(new URL(url).port) };
     if (over) throw new Error(`the server ended with ${await ended}: ${server.output().stderr}`);
     if (performance.now() > deadline) {

@@ -84,6 +84,12 @@ export const HEADERS = {
     example: '"key";q=500;w=1',
     required: true,
   },
+  "Request-Id": {
+    description:
+      "The request's id, by which the server's log knows it, and the journal where it came without a key. The embedded server leaves it out where it would cost the most: in the successes of the contest's two routes, and outside of `/v1`.",
+    schema: { type: "string", ...KEY },
+    example: "Pq3vZ0y1hJtN-2s",
+  },
 } as const satisfies Readonly<Record<string, JsonSchema>>;
 
 export type HeaderName = keyof typeof HEADERS;

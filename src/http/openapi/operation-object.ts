@@ -140,9 +140,11 @@ function problemResponse(
   };
 }
 
-function headersOf(names: readonly HeaderName[]): { readonly headers?: JsonSchema } {
-  if (names.length === 0) return {};
-  const references = names.map((name) => [name, { $ref: `#/components/headers/${name}` }] as const);
+/** With the one that every answer may have. */
+function headersOf(names: readonly HeaderName[]): { readonly headers: JsonSchema } {
+  const references = [...names, "Request-Id"].map(
+    (name) => [name, { $ref: `#/components/headers/${name}` }] as const,
+  );
   return { headers: Object.fromEntries(references) };
 }
 

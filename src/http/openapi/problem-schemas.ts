@@ -36,6 +36,13 @@ const INDEX: Members["properties"] = {
   index: { ...place, description: "Of a batch: the place of the command, from 0." },
 };
 const NOTHING: Members = { properties: {} };
+/** Where the balancer answers by itself, only its header has it. */
+const REQUEST_ID: Members["properties"] = {
+  request_id: {
+    type: "string",
+    description: "The same as the header `Request-Id`: name it where you report this.",
+  },
+};
 const REFUSAL: Members = { properties: PLACE };
 
 const FIELD_ERROR: JsonSchema = {
@@ -115,10 +122,11 @@ const MEMBERS: Readonly<Record<DocumentedProblem, Members>> = {
   "shards-apart": REFUSAL,
   "unit-mismatch": REFUSAL,
   "idempotency-key-reused": { properties: INDEX },
-  "internal-error": NOTHING,
+  "internal-error": { properties: REQUEST_ID },
   "ledger-unavailable": {
     required: ["outcome"],
     properties: {
+      ...REQUEST_ID,
       outcome: {
         enum: ["none", "unknown"],
         description:

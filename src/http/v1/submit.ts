@@ -7,8 +7,9 @@ import type { Command, CommandContent, CommandId } from "../../ledger/command.ts
 import { type Ledger, LedgerUnavailable } from "../../ledger/ledger.ts";
 import { denialProblem } from "../access-problems.ts";
 import { readJson } from "../body.ts";
-import { type Parsed, parseCommandId, requestId } from "../parse.ts";
+import { type Parsed, parseCommandId } from "../parse.ts";
 import { type FieldError, invalidFields, type Problem, toResponse } from "../problems.ts";
+import { requestId } from "../request-id.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { answerOf, isDryRun, responseOf } from "./answers.ts";
 import { isId, parseFields } from "./fields.ts";
@@ -52,7 +53,7 @@ export async function submitOne<Body>(
   if (errors.length > 0) return toResponse(invalidFields(errors));
 
   const id: Parsed<CommandId> = isDryRun(content)
-    ? { ok: true, value: requestId(request.headers, context.requestIdHeader) }
+    ? { ok: true, value: requestId(request, context.requestIdHeader) }
     : parseCommandId(request, context.requestIdHeader);
   if (!id.ok) return toResponse(id.problem);
   if (!canExist) return toResponse(notFound);
