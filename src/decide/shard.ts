@@ -208,8 +208,8 @@ export class Shard {
       const span = this.#tracing?.batch("redis razonete_apply", firstOf(requests), {
         "razonete.shard": this.#number,
       });
-      let reply: unknown;
       const calledAt = performance.now();
+      let reply: unknown;
       try {
         reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
         this.#measures.seconds.observe((performance.now() - calledAt) / 1000);

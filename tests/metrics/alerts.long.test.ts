@@ -77,7 +77,7 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
     test("none under load, where nothing is wrong", async () => {
       withTraffic();
       await Bun.sleep(60_000);
-      expect(alerts().fired).toEqual([]);
+      alerts().holdsNoOther("none", []);
     });
 
     test("ApiDown: one of two APIs stands still", async () => {
@@ -190,9 +190,7 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
 
     test("UnitSumNotZero: what an account has from others is changed by hand", async () => {
       await inBooks("UPDATE accounts SET from_others = 1 WHERE account = '2'");
-      // It is added up once a minute, and at first.
-      for (const writer of cluster().writers) await writer.kill();
-      for (const writer of cluster().writers) await writer.start();
+      // It is added up once a minute.
       await alerts().fires("UnitSumNotZero");
       await inBooks("UPDATE accounts SET from_others = NULL WHERE account = '2'");
       await system.settled();
@@ -229,17 +227,16 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
 
     test("LatencyHigh: Redis answers late", async () => {
       withTraffic();
-      let isOver = false;
+      const over = new AbortController();
       const late = (async () => {
-        while (!isOver) {
+        while (!over.signal.aborted) {
           await cluster().redisCommand("CLIENT", "PAUSE", "400", "ALL");
           await Bun.sleep(450);
         }
       })();
       await alerts().fires("LatencyHigh");
-      isOver = true;
+      over.abort();
       await late;
-      // What was slow counts for two minutes.
       await system.settled();
       alerts().holdsNoOther("LatencyHigh", []);
     });
