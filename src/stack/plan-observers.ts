@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DataFolder } from "./data-folder.ts";
 import { type MetricsTarget, targetsFile } from "./metrics-targets.ts";
@@ -85,11 +85,10 @@ export function targetsOf(plan: Pick<StackPlan, "metrics">, ports: OtherPorts): 
  */
 export function writeObserved(folder: Pick<DataFolder, "path">, targets: readonly MetricsTarget[]): void {
   const observed = observedFolder(folder);
-  rmSync(join(observed, "targets"), { recursive: true, force: true });
-  mkdirSync(join(observed, "targets"), { recursive: true });
+  mkdirSync(observed, { recursive: true });
   for (const file of ["prometheus.yml", "rules.yml"])
     cpSync(join(DEPLOY, "observe", file), join(observed, file));
-  writeFileSync(join(observed, "targets", "stack.json"), targetsFile(targets));
+  writeFileSync(join(observed, "targets.json"), targetsFile(targets));
 }
 
 function observedFolder({ path }: Pick<DataFolder, "path">): string {

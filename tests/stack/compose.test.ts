@@ -10,6 +10,8 @@ import { readConsoleConfig } from "../../src/config/console-config.ts";
 import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import type { ProcessKind } from "../../src/stack/process-kinds.ts";
+import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
+import { OTHER_PORTS } from "../../src/stack/ports.ts";
 import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
 /**
@@ -23,6 +25,8 @@ const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const service = z.object({
   image: z.string(),
   build: z.string().optional(),
+  /** It runs only where the profile is asked for. */
+  profiles: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
   environment: z.record(z.string(), z.string()).default({}),
   volumes: z.array(z.string()).default([]),
@@ -67,6 +71,7 @@ const ledger: StackPlan = planStack({
   writers: 1,
   redisMegabytes: null,
   ports: [1, 2, 3, 4, 5],
+  otherPorts: (name) => 100 + OTHER_PORTS.indexOf(name),
   environment: {},
   ownEnvironment: {},
   restore: null,
@@ -84,8 +89,42 @@ const processes = [
 ];
 const OWN_KINDS: readonly ProcessKind[] = ["api", "writer", "init", "console"];
 
+/** Services without a profile, and those of one. */
+const servicesOf = (profile?: string) =>
+  Object.entries(compose.services).filter(([, { profiles }]) =>
+    profile === undefined ? profiles.length === 0 : profiles.includes(profile),
+  );
+
 test("has the same parts", () => {
-  expect(Object.keys(compose.services).toSorted()).toEqual(processes.map(({ name }) => name).toSorted());
+  const names = servicesOf().map(([name]) => name);
+  expect(names.toSorted()).toEqual(processes.map(({ name }) => name).toSorted());
+});
+
+test("has the same observers in a profile of their own, which ask the same of the same, and Grafana", () => {
+  const observers = planObservers({
+    plan,
+    programs: { prometheus: "", redisExporter: "", postgresExporter: "" },
+    folder,
+    ports: (name) => 100 + OTHER_PORTS.indexOf(name),
+    environment: {},
+  });
+  const names = servicesOf("observe").map(([name]) => name);
+  expect(names.toSorted()).toEqual([...observers.map(({ name }) => name), "grafana"].toSorted());
+  for (const name of ["redis-exporter", "postgres-exporter"]) {
+    const planned = observers.find((observer) => observer.name === name);
+    expect(Object.keys(serviceOf(name).environment)).toEqual(
+      expect.arrayContaining(Object.keys(planned?.environment ?? {})),
+    );
+  }
+  const groups = z
+    .array(z.object({ targets: z.array(z.string()), labels: z.record(z.string(), z.string()) }))
+    .parse(JSON.parse(read("deploy/observe/targets.json")));
+  const ofStack = targetsOf(plan, () => 0).map(({ job, process }) => ({ job, instance: process }));
+  expect(groups.map(({ labels }) => labels)).toEqual(ofStack);
+  for (const { targets } of groups) serviceOf(String(targets[0]?.split(":")[0]));
+  for (const [, { volumes }] of servicesOf("observe"))
+    for (const volume of volumes.filter((each) => each.startsWith("./")))
+      expect(existsSync(join(ROOT, String(volume.split(":")[0])))).toBe(true);
 });
 
 test("runs the same commands of our own, in an image of this repository", () => {
@@ -105,7 +144,7 @@ test("runs the same commands of our own, in an image of this repository", () => 
 test("reads the same configuration files", () => {
   const ofStack = processes.flatMap(({ command }) => command.filter((word) => word.startsWith(DEPLOY)));
   const shared = [...ofStack, join(DEPLOY, "postgresql.conf")].map((file) => `./${relative(ROOT, file)}`);
-  const mounted = Object.values(compose.services).flatMap(({ volumes }) =>
+  const mounted = servicesOf().flatMap(([, { volumes }]) =>
     volumes.flatMap((volume) => (volume.startsWith("./") ? [String(volume.split(":")[0])] : [])),
   );
   for (const file of mounted) expect(existsSync(join(ROOT, file))).toBe(true);
@@ -127,7 +166,7 @@ test("sets the variables that the configuration files read, and the stack the sa
   const natsNames = new Set(
     [...read("deploy/nats.conf").matchAll(/^[^#"\n]*\$(\w+)/gm)].map(([, name]) => String(name)),
   );
-  expect(natsNames.size).toBe(8);
+  expect(natsNames.size).toBe(9);
   expect(new Set(Object.keys(serviceOf("nats").environment))).toEqual(natsNames);
   expect(new Set(Object.keys(plan.nats.environment))).toEqual(natsNames);
 
@@ -175,17 +214,18 @@ test("hands our own processes the same settings, but for where an API listens", 
 
 test("the console asks each part that can be asked, where it listens", () => {
   const { targets } = readConsoleConfig({ ...serviceOf("console").environment, OPEN: "" });
-  const names = targets.map(({ name }) => name);
-  expect(names).toEqual(["api-1", "api-2", "redis", "nats", "writer-1"]);
-  for (const { name, url } of targets) {
-    expect(url.hostname).toBe(name);
-    if (url.protocol === "http:") expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
-  }
+  for (const { name, url } of targets) expect(url.hostname).toBe(name);
+  // The same as in a stack, in the same way. No password goes there.
+  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
+  const how = (all: typeof targets) =>
+    all.map(({ name, url }) => [name, url.protocol, url.pathname, url.search, url.username]);
+  expect(how(targets)).toEqual(how(ofStack));
+  expect(ofStack.map(({ name }) => name)).toEqual(["haproxy", "api-1", "api-2", "redis", "nats", "writer-1"]);
+  for (const { name, url } of targets.filter(({ name: one }) => /^(?:api|writer)-/.test(one)))
+    expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
+  expect(serviceOf("haproxy").environment["HAPROXY_METRICS"]).toBe("*:8405");
   const { PORT } = serviceOf("console").environment;
   expect(serviceOf("haproxy").environment["HAPROXY_CONSOLE"]).toBe(`console:${PORT}`);
-  // Of a stack it is the same: no password goes there.
-  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
-  expect(ofStack.map(({ url }) => url.href)).toEqual(["redis://127.0.0.1:1", "nats://127.0.0.1:2"]);
 });
 
 test("waits only for services that there are", () => {

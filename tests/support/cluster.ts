@@ -4,6 +4,8 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { BOOKS_ROLES } from "../../src/keep/roles.ts";
 import { BOOKS_USERS, type BooksUser, type StackUser } from "../../src/stack/credentials.ts";
+import { freePorts } from "../../src/stack/ports.ts";
+import type { MetricsTarget } from "../../src/stack/metrics-targets.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
@@ -37,6 +39,8 @@ export interface ClusterOptions {
   readonly redisEnvironment?: Readonly<Record<string, string>>;
   /** The balancer gives each API its share of the requests; default true, so that several decide at once. */
   readonly roundRobin?: boolean;
+  /** Each process tells what it measures, on a port of its own. */
+  readonly observed?: boolean;
 }
 
 /**
@@ -53,11 +57,14 @@ export class Cluster implements AsyncDisposable {
   readonly #durable: boolean;
   readonly #started: ServerProcess[] = [];
   #shards = 1;
+  #observed = false;
   apis: readonly ServerProcess[] = [];
   writers: readonly ServerProcess[] = [];
   /** By the names of the options. */
   others: ReadonlyMap<BooksUser, ServerProcess> = new Map();
   haproxy: ServerProcess | null = null;
+  /** Where the processes tell what they measure. */
+  readonly metrics: MetricsTarget[] = [];
 
   private constructor(
     servers: readonly [RedisServer, NatsServer, PostgresServer, string],
@@ -74,13 +81,19 @@ export class Cluster implements AsyncDisposable {
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { apis = 2, writers = 1, shards = 1, environment = {}, durable = false } = options;
     const { own = OWN_COMMANDS, redisEnvironment = {}, roundRobin = true, others = [] } = options;
+    const { observed = false } = options;
+    const [natsMonitor = 0, haproxyMetrics = 0] = observed ? await freePorts(2) : [];
     const [redis, nats, postgres] = await Promise.all([
       startRedis(redisEnvironment),
-      startNats(),
+      startNats(undefined, observed ? natsMonitor : undefined),
       startPostgres({ durable }),
     ]);
     const databaseUrl = await postgres.createDatabase();
-    const cluster = new Cluster([redis, nats, postgres, databaseUrl], environment, own, durable);
+    const watched = observed
+      ? { ...environment, NATS_MONITOR_URL: `http://127.0.0.1:${natsMonitor}` }
+      : environment;
+    const cluster = new Cluster([redis, nats, postgres, databaseUrl], watched, own, durable);
+    cluster.#observed = observed;
     try {
       cluster.#shards = shards;
       const init = cluster.run("init");
@@ -96,7 +109,9 @@ export class Cluster implements AsyncDisposable {
       cluster.haproxy = await startHaproxy(
         cluster.apis.map((api) => api.port),
         roundRobin,
+        observed ? { HAPROXY_METRICS: `127.0.0.1:${haproxyMetrics}` } : {},
       );
+      if (observed) cluster.#tells("haproxy", "haproxy", haproxyMetrics);
       cluster.#started.push(cluster.haproxy);
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -187,6 +202,10 @@ export class Cluster implements AsyncDisposable {
     };
   }
 
+  #tells(job: string, process: string, port: number): void {
+    this.metrics.push({ job, process, address: `127.0.0.1:${port}` });
+  }
+
   async #api(number: number): Promise<ServerProcess> {
     return this.#spawn(`api-${number}`, "api", answersReady);
   }
@@ -204,8 +223,12 @@ export class Cluster implements AsyncDisposable {
     command: "api" | "writer" | BooksUser,
     isReady: (port: number) => Promise<boolean>,
   ): Promise<ServerProcess> {
+    const [metricsPort = 0] = this.#observed ? await freePorts(1) : [];
+    const metrics = this.#observed ? { METRICS_PORT: String(metricsPort) } : {};
     const settings = (port: number) =>
-      Object.entries(this.#settings(port, command)).map(([key, value]) => `${key}=${value}`);
+      Object.entries({ ...this.#settings(port, command), ...metrics }).map(
+        ([key, value]) => `${key}=${value}`,
+      );
     const server = await ServerProcess.start({
       name,
       folder: temporaryFolder(name).path,
@@ -215,6 +238,7 @@ export class Cluster implements AsyncDisposable {
       orphanSignal: "KILL",
     });
     this.#started.push(server);
+    if (this.#observed) this.#tells(`razonete-${command}`, name, metricsPort);
     return server;
   }
 }

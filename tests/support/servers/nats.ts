@@ -21,8 +21,9 @@ export interface NatsServer {
  * A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator.
  *
  * @param tls it asks every client for TLS
+ * @param monitorPort where it tells of itself; default: nowhere
  */
-export async function startNats(tls?: CertificateFiles): Promise<NatsServer> {
+export async function startNats(tls?: CertificateFiles, monitorPort?: number): Promise<NatsServer> {
   const program = pathOf("nats");
   const folder = temporaryFolder("nats").path;
   const store = join(folder, "jetstream");
@@ -41,7 +42,7 @@ export async function startNats(tls?: CertificateFiles): Promise<NatsServer> {
     "NATS_USER=razonete",
     `NATS_PASSWORD="${operator}"`,
     ...Object.entries(others).map(([user, password]) => `NATS_${user.toUpperCase()}_PASSWORD="${password}"`),
-    "NATS_MONITOR=0",
+    monitorPort === undefined ? "NATS_MONITOR=0" : `NATS_MONITOR="127.0.0.1:${monitorPort}"`,
     `NATS_STORE_DIR="${store}"`,
   ];
   const server = await ServerProcess.start({

@@ -1,0 +1,259 @@
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import postgres from "postgres";
+import { call } from "../support/api.ts";
+import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { TestCa } from "../support/servers/certificates.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { ObservedCluster } from "./support/observed-cluster.ts";
+import { observersMissing } from "./support/observer-programs.ts";
+import { startTraffic, type Traffic } from "./support/traffic.ts";
+
+failOnLeaks();
+setDefaultTimeout(240_000);
+
+const OUTBOX_BATCHES_MAX = 200;
+/** For each alert that a fault here leads to: what else may fire because of the same fault. */
+const WRITER_STANDS = ["NoActiveWriter"];
+
+describe.skipIf((serversMissing ?? observersMissing) !== null)(
+  "an alert fires by its fault, and only then",
+  () => {
+    const folder = temporaryFolder();
+    let system: ObservedCluster;
+    let ca: TestCa;
+    let traffic: Traffic | null = null;
+    const certificate = join(folder.path, "shown.pem");
+
+    beforeAll(async () => {
+      ca = new TestCa(folder.path, "alerts");
+      cpSync(ca.issue("DNS:localhost", 300).cert, certificate);
+      const environment = {
+        OUTBOX_BATCHES_MAX: String(OUTBOX_BATCHES_MAX),
+        METRICS_CERTIFICATE: certificate,
+      };
+      system = await ObservedCluster.start({ apis: 2, writers: 2, environment, durable: true });
+    });
+    afterAll(async () => {
+      await system[Symbol.asyncDispose]();
+      folder[Symbol.dispose]();
+    });
+    beforeEach(async () => {
+      await system.settled();
+      system.alerts.forget();
+    });
+    afterEach(async () => {
+      await traffic?.stop();
+      traffic = null;
+    });
+
+    const alerts = () => system.alerts;
+    const cluster = () => system.cluster;
+    const withTraffic = (): void => {
+      traffic = startTraffic(cluster().url);
+    };
+    const writers = (signal: NodeJS.Signals): void => {
+      for (const writer of cluster().writers) writer.signal(signal);
+    };
+    /** As the owner of the books, who may do anything. */
+    async function inBooks(statement: string): Promise<void> {
+      const sql = postgres(cluster().databaseUrl, { max: 1 });
+      await sql.unsafe(statement);
+      await sql.end();
+    }
+
+    test("none under load, where nothing is wrong", async () => {
+      withTraffic();
+      await Bun.sleep(60_000);
+      alerts().holdsNoOther("none", []);
+    });
+
+    test("ApiDown: one of two APIs stands still", async () => {
+      const [api] = cluster().apis;
+      api?.signal("SIGSTOP");
+      await alerts().fires("ApiDown");
+      api?.signal("SIGCONT");
+      await system.settled();
+      alerts().holdsNoOther("ApiDown", []);
+    });
+
+    test("LedgerNotReady: no API runs", async () => {
+      for (const api of cluster().apis) await api.kill();
+      await alerts().fires("LedgerNotReady", ["ApiDown"]);
+      for (const api of cluster().apis) await api.start();
+      await system.settled();
+    });
+
+    test("RedisDown: Redis killed", async () => {
+      await cluster().redis.process.kill();
+      await alerts().fires("RedisDown", ["LedgerNotReady"]);
+      await cluster().redis.process.start();
+      await system.settled();
+      alerts().holdsNoOther("RedisDown", ["LedgerNotReady"]);
+    });
+
+    test("PostgresDown: PostgreSQL killed", async () => {
+      await cluster().postgres.process.kill();
+      // A writer is active by a lock in PostgreSQL.
+      await alerts().fires("PostgresDown", WRITER_STANDS);
+      await cluster().postgres.process.start();
+      await system.settled();
+      alerts().holdsNoOther("PostgresDown", WRITER_STANDS);
+    });
+
+    test("NatsDown: NATS killed under load, which nothing else notices", async () => {
+      withTraffic();
+      await cluster().nats.process.kill();
+      await alerts().fires("NatsDown");
+      await cluster().nats.process.start();
+      await system.settled();
+      alerts().holdsNoOther("NatsDown", []);
+    });
+
+    test("NoActiveWriter: all writers killed", async () => {
+      for (const writer of cluster().writers) await writer.kill();
+      await alerts().fires("NoActiveWriter");
+      for (const writer of cluster().writers) await writer.start();
+      await system.settled();
+      alerts().holdsNoOther("NoActiveWriter", []);
+    });
+
+    test("BooksBehind: the writers stand still, and something was decided", async () => {
+      writers("SIGSTOP");
+      expect((await call(cluster().url, "POST", "/clientes/1/transacoes", CREDIT)).status).toBe(200);
+      await alerts().fires("BooksBehind", WRITER_STANDS);
+      writers("SIGCONT");
+      await system.settled();
+      alerts().holdsNoOther("BooksBehind", WRITER_STANDS);
+    });
+
+    test("OutboxFilling: the writers stand still under load", async () => {
+      writers("SIGSTOP");
+      for (let sent = 0; sent <= OUTBOX_BATCHES_MAX / 2; sent += 1)
+        expect((await call(cluster().url, "POST", "/clientes/1/transacoes", CREDIT)).status).toBe(200);
+      await alerts().fires("OutboxFilling", ["BooksBehind", ...WRITER_STANDS]);
+      writers("SIGCONT");
+      await system.settled();
+      alerts().holdsNoOther("OutboxFilling", ["BooksBehind", ...WRITER_STANDS]);
+    });
+
+    test("HoldsOverdue: the writers stand still, and nobody asks for anything", async () => {
+      const held = await call(cluster().url, "POST", "/v1/holds", HOLD);
+      expect(held.status).toBe(201);
+      await Bun.sleep(500);
+      writers("SIGSTOP");
+      await alerts().fires("HoldsOverdue", WRITER_STANDS);
+      writers("SIGCONT");
+      await system.settled();
+      alerts().holdsNoOther("HoldsOverdue", WRITER_STANDS);
+    });
+
+    test("RedisMemoryHigh: Redis may have little more than it has", async () => {
+      const memory = String(await cluster().redisCommand("INFO", "memory"));
+      const used = Number(/used_memory:(\d+)/.exec(memory)?.[1]);
+      withTraffic();
+      await cluster().redisCommand("CONFIG", "SET", "maxmemory", String(Math.round(used * 1.1) + 2 ** 18));
+      await alerts().fires("RedisMemoryHigh");
+      await cluster().redisCommand("CONFIG", "SET", "maxmemory", "0");
+      await system.settled();
+      alerts().holdsNoOther("RedisMemoryHigh", []);
+    });
+
+    test("RefusingByMemory: Redis has more than it may", async () => {
+      withTraffic();
+      await cluster().redisCommand("CONFIG", "SET", "maxmemory", "100kb");
+      await alerts().fires("RefusingByMemory", ["RedisMemoryHigh"]);
+      await cluster().redisCommand("CONFIG", "SET", "maxmemory", "0");
+      await system.settled();
+      alerts().holdsNoOther("RefusingByMemory", ["RedisMemoryHigh"]);
+    });
+
+    test("CertificateExpires: the one that clients are shown is of two days", async () => {
+      cpSync(ca.issue("DNS:localhost", 2).cert, certificate);
+      await alerts().fires("CertificateExpires");
+      cpSync(ca.issue("DNS:localhost", 300).cert, certificate);
+      await system.settled();
+      alerts().holdsNoOther("CertificateExpires", []);
+    });
+
+    test("UnitSumNotZero: what an account has from others is changed by hand", async () => {
+      await inBooks("UPDATE accounts SET from_others = 1 WHERE account = '2'");
+      // It is added up once a minute.
+      await alerts().fires("UnitSumNotZero");
+      await inBooks("UPDATE accounts SET from_others = NULL WHERE account = '2'");
+      await system.settled();
+      alerts().holdsNoOther("UnitSumNotZero", []);
+    });
+
+    test("AuditFailed: a balance is changed by hand; AuditOld: the audit before is of last week", async () => {
+      await inBooks("UPDATE accounts SET balance = balance + 1 WHERE account = '3'");
+      expect(cluster().run("audit").exitCode).toBe(1);
+      await alerts().fires("AuditFailed");
+      await inBooks("UPDATE accounts SET balance = balance - 1 WHERE account = '3'");
+      expect(cluster().run("audit").exitCode).toBe(0);
+      await system.settled();
+      alerts().holdsNoOther("AuditFailed", []);
+      alerts().forget();
+      await inBooks("UPDATE audits SET finished_at = finished_at - interval '9 days'");
+      await alerts().fires("AuditOld");
+      expect(cluster().run("audit").exitCode).toBe(0);
+      await system.settled();
+    });
+
+    test("WriterDiverged: a balance is changed by hand, and the account is used", async () => {
+      await inBooks("UPDATE accounts SET balance = balance + 1 WHERE account = '3'");
+      expect((await call(cluster().url, "POST", "/clientes/3/transacoes", CREDIT)).status).toBe(200);
+      await alerts().fires("WriterDiverged", ["BooksBehind", ...WRITER_STANDS]);
+      await inBooks("UPDATE accounts SET balance = balance - 1 WHERE account = '3'");
+      for (const writer of cluster().writers) {
+        await writer.exited;
+        await writer.start();
+      }
+      await system.settled();
+      alerts().holdsNoOther("WriterDiverged", ["BooksBehind", ...WRITER_STANDS]);
+    });
+
+    test("LatencyHigh: Redis answers late", async () => {
+      withTraffic();
+      let isOver = false;
+      const late = (async () => {
+        while (!isOver) {
+          await cluster().redisCommand("CLIENT", "PAUSE", "400", "ALL");
+          await Bun.sleep(450);
+        }
+      })();
+      await alerts().fires("LatencyHigh");
+      isOver = true;
+      await late;
+      // What was slow counts for two minutes.
+      await system.settled();
+      alerts().holdsNoOther("LatencyHigh", []);
+    });
+
+    test("FenceShut: Redis emptied", async () => {
+      await eventually("the outbox is empty", async () => {
+        return Number(await cluster().redisCommand("XLEN", "razonete:{0}:outbox")) === 0;
+      });
+      await cluster().redisCommand("FLUSHALL");
+      await alerts().fires("FenceShut", ["LedgerNotReady"]);
+      expect(cluster().run("restore", "--yes").exitCode).toBe(0);
+      await system.settled();
+      alerts().holdsNoOther("FenceShut", ["LedgerNotReady"]);
+    });
+  },
+);
+
+const CREDIT = { valor: 1, tipo: "c", descricao: "alerts" };
+const HOLD = { from: "1", amount: 1, expires_in: 1 };

@@ -1,0 +1,130 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { files, read } from "../support/repository-files.ts";
+import { observersMissing, promtool } from "./support/observer-programs.ts";
+import { withShorterWaits } from "./support/alerts.ts";
+
+setDefaultTimeout(60_000);
+
+const FOLDER = "deploy/observe";
+const path = (file: string): string => join(import.meta.dir, "../..", FOLDER, file);
+
+const ruleFile = z.object({
+  groups: z.array(
+    z.object({
+      rules: z.array(
+        z.object({
+          alert: z.string(),
+          expr: z.string(),
+          labels: z.object({ severity: z.enum(["page", "ticket"]) }),
+          annotations: z.object({ summary: z.string(), runbook: z.string() }),
+        }),
+      ),
+    }),
+  ),
+});
+const rules = ruleFile.parse(parse(read(`${FOLDER}/rules.yml`))).groups.flatMap((group) => group.rules);
+const names = rules.map(({ alert }) => alert);
+
+const dashboard = z
+  .object({
+    panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })) })),
+  })
+  .parse(JSON.parse(read(`${FOLDER}/ledger.json`)));
+
+describe.skipIf(observersMissing !== null)("the rules", () => {
+  test("are rules, and Prometheus takes its configuration", () => {
+    for (const args of [
+      ["check", "rules", path("rules.yml")],
+      ["check", "config", path("prometheus.yml")],
+    ]) {
+      const { exitCode, stderr } = promtool(...args);
+      expect([exitCode, stderr.toString()]).toEqual([0, ""]);
+    }
+  });
+
+  test("fire when their time has come, and not before", () => {
+    const { exitCode, stdout } = promtool("test", "rules", path("rules.test.yml"));
+    expect([exitCode, stdout.toString()]).toEqual([0, expect.stringContaining("SUCCESS")]);
+  });
+
+  test("each is tried there, and on the day when nothing is wrong", () => {
+    const tried = z
+      .object({
+        tests: z.array(
+          z.object({
+            alert_rule_test: z.array(z.object({ alertname: z.string(), exp_alerts: z.array(z.unknown()) })),
+          }),
+        ),
+      })
+      .parse(parse(read(`${FOLDER}/rules.test.yml`))).tests;
+    const firing = tried.flatMap(({ alert_rule_test: all }) =>
+      all.filter((one) => one.exp_alerts.length > 0),
+    );
+    expect(new Set(firing.map(({ alertname }) => alertname))).toEqual(new Set(names));
+    const quiet = tried.at(-1)?.alert_rule_test.map(({ alertname }) => alertname);
+    expect(new Set(quiet)).toEqual(new Set(names));
+  });
+});
+
+test("each alert has its paragraph in docs/operations.md, and no other has", () => {
+  const [, section = ""] = /\n## Alerts\n([^]*?)(?=\n## |$(?![^]))/.exec(read("docs/operations.md")) ?? [];
+  const paragraphs = section
+    .split("\n### ")
+    .slice(1)
+    .map((paragraph) => /^(\w+)\n\n([^]+)$/.exec(paragraph) ?? []);
+  expect(new Set(paragraphs.map(([, name]) => String(name)))).toEqual(new Set(names));
+  for (const [, name, text = ""] of paragraphs)
+    expect([name, text]).toEqual([name, expect.stringContaining("_Do_")]);
+  for (const { alert, annotations } of rules)
+    expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+});
+
+/** Those of the exporters that the rules and the dashboard use. */
+const OF_EXPORTERS = [
+  "up",
+  "redis_up",
+  "redis_memory_used_bytes",
+  "redis_memory_max_bytes",
+  "pg_up",
+  "haproxy_backend_active_servers",
+];
+
+test("rules and dashboard ask for metrics that there are", () => {
+  const source = files
+    .filter((file) => /^src\/metrics\/[^.]*\.ts$/.test(file))
+    .map(read)
+    .join("\n");
+  const told = read("docs/observe.md");
+  const asked = [
+    ...rules.map(({ expr }) => expr),
+    ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
+  ]
+    .join("\n")
+    .matchAll(/\b(razonete|process|nats|redis|pg|haproxy|up)(_[a-z_]+)?(?=[{[\s)]|$)/gm);
+  const unknown = new Set<string>();
+  let count = 0;
+  for (const [name] of asked) {
+    count += 1;
+    if (OF_EXPORTERS.includes(name)) continue;
+    const own = name.replace(/^razonete_/, "").replace(/_(bucket|sum|count)$/, "");
+    const whole = name.replace(/^razonete_/, "");
+    const isMade = [own, whole].some((each) => source.includes(`"${each}"`));
+    const isTold = [own, whole].some((each) => told.includes(each));
+    if (!isMade && !OF_OTHERS.has(whole)) unknown.add(name);
+    if (!isTold && !name.startsWith("nats_") && !OF_OTHERS.has(whole)) unknown.add(name);
+  }
+  expect(count).toBeGreaterThan(40);
+  expect([...unknown]).toEqual([]);
+});
+
+/** Made by the dispatcher. */
+const OF_OTHERS = new Set(["dispatch_active", "webhook_failing", "webhook_parked_deliveries"]);
+
+test("a test's shorter waits are a tenth, and a second at least", () => {
+  expect(withShorterWaits("for: 5m\nfor: 30s\nfor: 10s\nrate(a[2m])")).toBe(
+    "for: 30s\nfor: 3s\nfor: 1s\nrate(a[2m])",
+  );
+});
