@@ -15,7 +15,7 @@ describe("METRICS_TARGETS", () => {
     expect(targetsOf(text)).toEqual([
       ["api-1", "http://[::1]:9101/metrics?a=b"],
       ["redis", "redis://cache:6379"],
-      ["x", "unix:///run/api.sock"],
+      ["x", "unix:/run/api.sock"],
       ["nats", "nats://n:4222"],
     ]);
   });
