@@ -25,7 +25,10 @@ export function bindingSection(stage: Stage): void {
       ["account", (id) => acme().post("/v1/accounts", { id, unit: "BRL/2", credit_limit: 100 })],
       ["account", (id) => acme().post("/v1/accounts", { id, unit: "USD/2" })],
     ],
-    "GET /v1/accounts": [["account", (id) => acme().get(`/v1/accounts?name=${id}`)]],
+    "GET /v1/accounts": [
+      ["account", (id) => acme().get(`/v1/accounts?name=${id}`)],
+      ["account", (id) => acme().get(`/v1/accounts?prefix=${id}`)],
+    ],
     "GET /v1/accounts/:id": [
       ["account", (id) => acme().get(`/v1/accounts/${id}`)],
       ["account", (id) => acme().send("HEAD", `/v1/accounts/${id}`)],
@@ -79,6 +82,8 @@ export function bindingSection(stage: Stage): void {
     }),
     // It is of all accounts at once: nobody's in particular.
     "GET /v1/ledger": [["account", () => acme().get("/v1/ledger")]],
+    // It is of the key itself.
+    "GET /v1/key": [["account", (id) => acme().get(`/v1/key?account=${id}`)]],
   };
 
   describe("binding", () => {

@@ -239,17 +239,18 @@ test("hands our own processes the same settings, but for where an API listens", 
 
 test("the console asks each part that can be asked, where it listens", () => {
   const { targets } = readConsoleConfig({ ...serviceOf("console").environment, OPEN: "" });
-  const names = targets.map(({ name }) => name);
-  expect(names).toEqual(["api-1", "api-2", "redis", "nats", "writer-1"]);
-  for (const { name, url } of targets) {
-    expect(url.hostname).toBe(name);
-    if (url.protocol === "http:") expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
-  }
+  for (const { name, url } of targets) expect(url.hostname).toBe(name);
+  // The same as in a stack, in the same way. No password goes there.
+  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
+  const how = (all: typeof targets) =>
+    all.map(({ name, url }) => [name, url.protocol, url.pathname, url.search, url.username]);
+  expect(how(targets)).toEqual(how(ofStack));
+  expect(ofStack.map(({ name }) => name)).toEqual(["haproxy", "api-1", "api-2", "redis", "nats", "writer-1"]);
+  for (const { name, url } of targets.filter(({ name: one }) => /^(?:api|writer)-/.test(one)))
+    expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
+  expect(serviceOf("haproxy").environment["HAPROXY_METRICS"]).toBe("*:8405");
   const { PORT } = serviceOf("console").environment;
   expect(serviceOf("haproxy").environment["HAPROXY_CONSOLE"]).toBe(`console:${PORT}`);
-  // Of a stack it is the same: no password goes there.
-  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
-  expect(ofStack.map(({ url }) => url.href)).toEqual(["redis://127.0.0.1:1", "nats://127.0.0.1:2"]);
 });
 
 test("waits only for services that there are", () => {
