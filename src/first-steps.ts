@@ -2,6 +2,7 @@
 export function firstSteps(url: string, hasInitialAccounts: boolean, needsKey: boolean): readonly string[] {
   const curl = needsKey ? 'curl -H "Authorization: Bearer $KEY"' : "curl";
   return [
+    `See it live: ${url}/`,
     `The API, to be read and tried in a browser: ${url}/docs`,
     "Open an account, credit it, hold a part of it:",
     `  ${curl} -d '{"id": "acme", "unit": "CREDITS"}' ${url}/v1/accounts`,

@@ -24,6 +24,11 @@ declare module "*/page.js" {
   export default path;
 }
 
+declare module "*/console.js" {
+  const path: string;
+  export default path;
+}
+
 declare module "swagger-ui-dist/*" {
   const path: string;
   export default path;

@@ -262,6 +262,26 @@ export interface paths {
     readonly patch?: never;
     readonly trace?: never;
   };
+  readonly "/v1/key": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * Read what the access key of the request is for
+     * @description Any key may ask. Nothing of its text is told.
+     */
+    readonly get: operations["readKey"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -775,6 +795,31 @@ export interface components {
         readonly lag_ms: number;
       };
     };
+    readonly Key: {
+      /** @description `null`: the server is open, and asks for none. */
+      readonly name: string | null;
+      readonly scopes: readonly (
+        | "accounts:read"
+        | "accounts:write"
+        | "transactions:read"
+        | "transactions:write"
+        | "holds:write"
+        | "events:read"
+        | "webhooks:write"
+        | "ledger:read"
+        | "world:write"
+        | "admin"
+      )[];
+      /** @description What the ids of its accounts begin with, and a `*`. */
+      readonly accounts: string;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly expires_at: string | null;
+      /** @description Requests a second, where it has a rate of its own. */
+      readonly rate: number | null;
+    };
     readonly BatchResults: {
       readonly results: readonly {
         /** @description That the command by itself would have been answered with. */
@@ -808,6 +853,8 @@ export interface operations {
         readonly limit?: number;
         /** @description must be one that this list gave, with the same other parameters */
         readonly cursor?: string;
+        /** @description must be the beginning of ids of accounts: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } - */
+        readonly prefix?: string;
         /** @description must be a unit, such as TOKENS, or BRL/2 with the number of its decimals */
         readonly unit?: string;
         /** @description must be "open", "frozen" or "closed" */
@@ -1277,6 +1324,26 @@ export interface operations {
         };
         content: {
           readonly "application/json": components["schemas"]["Ledger"];
+        };
+      };
+    };
+  };
+  readonly readKey: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description What it may do. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Key"];
         };
       };
     };

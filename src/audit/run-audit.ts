@@ -1,6 +1,7 @@
 import { messageOf, StartError } from "../errors.ts";
 import { formatHeads, type JournalHead, parseHeads } from "../ledger/journal.ts";
 import { auditCluster } from "./audit-cluster.ts";
+import { type AuditNote, noteBesideFile, noteInBooks } from "./audit-note.ts";
 import type { AuditOptions } from "./audit-options.ts";
 import { auditFile } from "./embedded/audit-file.ts";
 import { ProgressBar } from "./progress.ts";
@@ -34,6 +35,7 @@ export async function runAudit(flags: AuditFlags): Promise<boolean> {
   } finally {
     progress.stop();
   }
+  await note(target, report);
   const heads = formatHeads(report.heads);
   if (flags.json === true) console.log(JSON.stringify({ ...report, heads }, null, 2));
   else if (flags.head !== true) console.log(describeReport(report, target.where));
@@ -41,6 +43,20 @@ export async function runAudit(flags: AuditFlags): Promise<boolean> {
   // The head of a journal that does not agree is not one to be trusted later.
   else console.error(describeReport(report, target.where));
   return report.agreed;
+}
+
+/** For those who look after the ledger. What the audit found counts, whether it can be noted or not. */
+async function note(target: LedgerTarget, report: AuditReport): Promise<void> {
+  const { agreed, findingsInAll: findings, seconds } = report;
+  const about: AuditNote = { finishedAt: Date.now() / 1000, agreed, findings, seconds };
+  try {
+    if (target.type === "file") noteBesideFile(target.path, about);
+    else await noteInBooks(target.servers.databaseUrl, about);
+  } catch (error) {
+    console.error(
+      `razonete audit: that there was this audit could not be noted (${messageOf(error)}): metrics tell of the one before.`,
+    );
+  }
 }
 
 /** @throws StartError with exit code 2 if there is nothing to audit */

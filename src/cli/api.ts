@@ -4,17 +4,24 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, commandLine, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
+import { commandLine } from "../config/npm.ts";
+import { readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { MetricsServer } from "../metrics/metrics-server.ts";
+import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
-import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
+const { warn } = openLog("razonete", "people");
 
 export function apiCommand(): Command {
   return new Command("api")
@@ -39,6 +46,7 @@ export function apiCommand(): Command {
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
+        ...METRICS_VARIABLES,
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
@@ -46,6 +54,7 @@ export function apiCommand(): Command {
 }
 
 async function serveApi(config: ApiConfig): Promise<void> {
+  const observe = readObserveConfig(ENVIRONMENT);
   requireOpenFiles(bounds.open_files_min);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
@@ -57,6 +66,8 @@ async function serveApi(config: ApiConfig): Promise<void> {
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: warn });
+  const counters = new EdgeCounters();
+  const measures = new DecideMeasures();
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
@@ -65,15 +76,18 @@ async function serveApi(config: ApiConfig): Promise<void> {
     durable,
     outboxBatchesMax,
     balancerResends,
+    measures,
     onOutage: warn,
   });
   const keys = config.open === "always" ? null : keysOf(url);
   const close = async (): Promise<void> => {
     keys?.close();
+    await metrics?.stop();
     await ledger.close();
     await Promise.all([feed.close(), books.close()]);
   };
   let server: HttpServer | null = null;
+  let metrics: MetricsServer | null = null;
   let access: string[];
   try {
     // Without PostgreSQL it starts all the same, and answers nothing until it knows the keys.
@@ -81,11 +95,26 @@ async function serveApi(config: ApiConfig): Promise<void> {
     server = startHttpServer(ledger, {
       address: config.address,
       onDefect: warn,
+      counters,
       access: keys ?? OPEN,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
     });
     const create = `${commandLine()} keys create ${FIRST_KEY}`;
+    if (observe.metrics !== null) {
+      const { observeApi } = await import("../metrics/observe-api.ts");
+      const { readiness } = server;
+      const observed = {
+        ledger,
+        readiness,
+        redisUrl,
+        databaseUrl: url,
+        outboxBatchesMax,
+        counters,
+        measures,
+      };
+      metrics = observeApi(observe.metrics, observed);
+    }
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {
     await server?.stop();
@@ -100,8 +129,4 @@ async function serveApi(config: ApiConfig): Promise<void> {
 function keysOf(databaseUrl: string): KnownKeys {
   const source = new BookKeySource(databaseUrl);
   return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
-}
-
-function warn(message: string): void {
-  console.error(`razonete: ${message}`);
 }

@@ -5,7 +5,8 @@ import { messageOf, StartError } from "../errors.ts";
 const HELP = `
 Looks at every account: its entries without a gap, each balance the one before and the value, none under its limit; and
 in a cluster, that Redis, its outbox, the feed and PostgreSQL say the same; and that all of it is what the journal makes
-of it, whose rows are chained by hashes. Changes nothing, and may run at any time.
+of it, whose rows are chained by hashes. Changes nothing of that, and may run at any time. When it was, and whether all
+agreed, is noted for metrics: in the books, or beside the data file.
 
 A journal that was cut off at its end, or written anew as a whole, shows only against a head that was noted earlier, in a
 place that who changes the ledger cannot change:

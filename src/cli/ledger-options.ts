@@ -12,6 +12,12 @@ export const OPEN_VARIABLE: readonly string[] = [
   "                     key is made (default); until-keys, everyone everywhere until then; 1, everyone for good",
 ];
 
+/** What the help of a cluster's processes says of metrics. */
+export const METRICS_VARIABLES: readonly string[] = [
+  "  METRICS_HOST, METRICS_PORT",
+  "                      where GET /metrics tells Prometheus what it does (default 127.0.0.1, and no port: nowhere)",
+];
+
 /** For both shapes. */
 export const TLS_CERT_FLAG = [
   "--tls-cert <file>",

@@ -1,22 +1,27 @@
 import { dirname } from "node:path";
 import { Command } from "commander";
+import { version } from "../../package.json" with { type: "json" };
 import { OPEN } from "../access/access-keys.ts";
 import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
+import { lastAuditOf } from "../audit/audit-note.ts";
 import { bounds } from "../bounds.ts";
-import {
-  commandLine,
-  readServeConfig,
-  SERVE_DEFAULTS,
-  type ServeConfig,
-  type ServeFlags,
-} from "../config.ts";
+import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
+import { commandLine } from "../config/npm.ts";
+import type { ConsoleStatus } from "../console/console-status.ts";
+import { EmbeddedStatus } from "../console/embedded-status.ts";
+import { consoleRoutes } from "../console/routes.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { timestamp } from "../http/timestamp.ts";
+import { openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
 import {
   type Certificate,
@@ -34,6 +39,8 @@ import {
 } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
+
+const { warn } = openLog("razonete", "people");
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -69,13 +76,27 @@ async function serve(config: ServeConfig): Promise<void> {
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
   const { dataFile: file, initialAccounts, keyHours } = config;
-  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
+  const counters = new EdgeCounters();
+  const measures = new DecideMeasures();
+  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, measures, onOutage: warn });
   const keys = config.open === "always" ? null : keysOf(file);
+  const status = new EmbeddedStatus({ version, ledger, counters, lastAudit: () => auditBeside(file) });
   const close = async (): Promise<void> => {
     keys?.close();
+    await status.close();
     await ledger.close();
   };
   let server: HttpServer | null = null;
+  let observed: Metrics | null = null;
+  const metrics = async (): Promise<Response> => {
+    // Nobody who does not look at them pays for them.
+    const { observeEmbedded } = await import("../metrics/observe-embedded.ts");
+    const readiness = () => server?.readiness() ?? ledger.readiness();
+    const certificateFile = config.tls?.certFile ?? null;
+    const about = { ledger, readiness, dataFile: file, counters, measures, certificateFile };
+    observed ??= observeEmbedded(about);
+    return observed.response();
+  };
   let access: string[];
   try {
     await keys?.look();
@@ -85,6 +106,9 @@ async function serve(config: ServeConfig): Promise<void> {
       limits: { perAddress: config.ratePerAddress },
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
+      counters,
+      metrics,
+      routes: consoleRoutes(status),
     });
     const create = `${commandLine()} keys create --data ${shellWord(dirname(file))} ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
@@ -108,6 +132,13 @@ async function serve(config: ServeConfig): Promise<void> {
   ].join("\n");
   const onHangUp = watch === null ? undefined : () => void watch.renew();
   await runServer(server, banner, config.drainMilliseconds, close, onHangUp);
+}
+
+function auditBeside(dataFile: string): ConsoleStatus["audit"] {
+  const last = lastAuditOf(dataFile);
+  if (last === null) return null;
+  const { finishedAt, agreed, findings } = last;
+  return { at: timestamp(Math.round(finishedAt * 1e6)), agreed, findings };
 }
 
 function keysOf(dataFile: string): KnownKeys {
@@ -135,7 +166,3 @@ function keepOthersIn(server: HttpServer, filesMax: number): void {
 
 /** Of the files that may be open: what comes between two looks needs room. */
 const CONNECTIONS_SHARE = 0.6;
-
-function warn(message: string): void {
-  console.error(`razonete: ${message}`);
-}

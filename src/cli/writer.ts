@@ -1,12 +1,14 @@
 import { Command } from "commander";
-import { readInitConfig, readWriterConfig } from "../config.ts";
+import { ENVIRONMENT, readInitConfig, readWriterConfig } from "../config.ts";
+import { readObserveConfig } from "../config/observe-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
-import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
+import { Divergence, DIVERGENCE_EXIT_CODE, noteDivergence } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
 import { Writer } from "../keep/writer.ts";
 import { StartError } from "../errors.ts";
+import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
-import { TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
@@ -16,6 +18,9 @@ export function writerCommand(): Command {
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
         `${TLS_VARIABLES.join("\n")}\n` +
+        `${METRICS_VARIABLES.join("\n")}\n` +
+        "  NATS_MONITOR_URL    http://..., of NATS's monitoring, and\n" +
+        "  METRICS_CERTIFICATE a file with the certificate that clients are shown: it tells of these, too\n" +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )
@@ -24,15 +29,23 @@ export function writerCommand(): Command {
 
 async function write({ init }: { readonly init: boolean }): Promise<void> {
   const config = readWriterConfig();
+  const observe = readObserveConfig(ENVIRONMENT);
   await requireTrusted(config);
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
   if (init) await initialise({ ...readInitConfig(), library: functionLibrary });
-  const writer = new Writer(config, (line) => console.error(`razonete writer: ${line}`));
+  const writer = new Writer(config, openLog("razonete writer", "people").warn);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
+  if (observe.metrics !== null) {
+    const { observeWriter } = await import("../metrics/observe-writer.ts");
+    const { measures } = writer;
+    const { databaseUrl } = config;
+    observeWriter(observe.metrics, { ...observe, databaseUrl, measures, active: () => writer.active });
+  }
   try {
     await writer.run();
   } catch (error) {
     if (!(error instanceof Divergence)) throw error;
+    await noteDivergence(config.databaseUrl, error);
     // Where a whole batch is missing, the message says what to do itself.
     const wayOn =
       error.account === null

@@ -37,7 +37,7 @@ import {
   shardsOf,
 } from "./prepare.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
-import { RedisLink } from "./redis-link.ts";
+import { type FenceState, RedisLink } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
 import { Turns } from "./turns.ts";
 
@@ -264,6 +264,10 @@ export class RedisLedger implements Ledger {
 
   readiness(): Readiness {
     return this.#link.readiness();
+  }
+
+  get fence(): FenceState {
+    return this.#link.fence;
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,16 @@ export interface RedisLinkOptions extends FenceOptions {
   readonly onAdmitted: (shards: number, newEpoch: boolean) => void;
 }
 
+/** What those see who look after it. */
+export interface FenceState {
+  /** Whether Redis is asked for decisions. */
+  readonly isOpen: boolean;
+  /** Of the Redis that it was last open to; `null`: to none yet. */
+  readonly epoch: string | null;
+  /** Whether Redis refused the latest commands: its memory is full, for one. */
+  readonly isRefused: boolean;
+}
+
 const NO_ANSWER = "Redis does not answer";
 
 /** The call got no answer: it may have been executed or not. */
@@ -159,6 +169,11 @@ export class RedisLink {
   /** Why Redis refuses transactions, though it may answer reads: its memory is full, for one. Null if it does not. */
   get refusal(): string | null {
     return this.#admitted ? this.#refusal : null;
+  }
+
+  get fence(): FenceState {
+    const epoch = this.#lastAdmission?.epoch ?? null;
+    return { isOpen: this.#admitted && !this.#isSilent(), epoch, isRefused: this.refusal !== null };
   }
 
   /**

@@ -8,6 +8,7 @@ import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import { CallQueue } from "./call-queue.ts";
 import {
   accountOfRow,
@@ -39,6 +40,8 @@ export interface ShardOptions {
    * even of a command that it never sent: another process may have sent it.
    */
   readonly balancerResends: boolean;
+  /** Default: nobody looks at them. */
+  readonly measures?: DecideMeasures;
 }
 
 /** A command, with what it becomes for the function. */
@@ -70,6 +73,7 @@ export class Shard {
   readonly #link: RedisLink;
   readonly #feed: BatchFeed;
   readonly #outboxBatchesMax: number;
+  readonly #measures: DecideMeasures;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
@@ -78,6 +82,7 @@ export class Shard {
     this.#link = link;
     this.#feed = options.feed;
     this.#outboxBatchesMax = options.outboxBatchesMax;
+    this.#measures = options.measures ?? new DecideMeasures();
     const mayCall = () => link.admission !== null;
     this.#commands = new CallQueue(
       options.balancerResends ? "all" : "sent",
@@ -181,20 +186,25 @@ export class Shard {
 
   async #decide(requests: readonly Request[]): Promise<readonly (readonly Answer[] | LedgerUnavailable)[]> {
     const commandArgs: string[] = [];
+    let count = 0;
     for (const { commands, isGroup } of requests) {
+      count += commands.length;
       if (isGroup) commandArgs.push(...groupBegins(commands));
       for (const { command, prepared } of commands) commandArgs.push(...argumentsOf(command, prepared));
       if (isGroup) commandArgs.push(...GROUP_ENDS);
     }
     const names = namesOf(requests);
     if (names !== null) commandArgs.push(names);
+    this.#measures.commands.observe(count);
     for (;;) {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
       const args = [epoch, g, String(this.#outboxBatchesMax), ...commandArgs];
       let reply: unknown;
+      const calledAt = performance.now();
       try {
         reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
+        this.#measures.seconds.observe((performance.now() - calledAt) / 1000);
       } catch (error) {
         if (!(error instanceof CallRefused) || error.code !== "OOM") throw error;
         return this.#recall(requests, args, error.message);

@@ -1,5 +1,6 @@
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import { DecideMeasures } from "../metrics/hot-histogram.ts";
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import type { Command } from "../ledger/command.ts";
 import type { Entry, KeptEntry } from "../ledger/entry.ts";
@@ -39,6 +40,10 @@ export interface EmbeddedLedgerOptions {
   readonly keyHours?: number | null;
   /** Called once when commits begin to fail, and once when they work again. */
   readonly onOutage?: (message: string) => void;
+  /** Called after each commit, before what it decided is answered. */
+  readonly onCommitted?: () => void;
+  /** Default: nobody looks at them. */
+  readonly measures?: DecideMeasures;
 }
 
 /**
@@ -63,6 +68,8 @@ export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
   readonly #onOutage: (message: string) => void;
+  readonly #onCommitted: () => void;
+  readonly #measures: DecideMeasures;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -73,13 +80,15 @@ export class EmbeddedLedger implements Ledger {
   #nextDue: Micros;
   /** Of the tables and all batches since; null until somebody asks. */
   #totals: { readonly since: Totals; readonly tables: Promise<Totals> } | null = null;
-  #failing = false;
+  #trouble: string | null = null;
   #closed = false;
 
   /** @throws StartError if the file cannot be used */
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
+    this.#onCommitted = options.onCommitted ?? (() => {});
+    this.#measures = options.measures ?? new DecideMeasures();
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
@@ -169,6 +178,11 @@ export class EmbeddedLedger implements Ledger {
     return this.#closed ? { ready: false, reason: "the ledger is closed" } : { ready: true };
   }
 
+  /** Why the latest batch could not be written; `null`: it was. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -250,15 +264,17 @@ export class EmbeddedLedger implements Ledger {
       this.#reportOutage(error);
       return error;
     }
-    if (this.#failing) {
-      this.#failing = false;
+    if (this.#trouble !== null) {
+      this.#trouble = null;
       this.#onOutage("the data file can be written again");
     }
+    this.#onCommitted();
     return committed;
   }
 
   /** @throws LedgerUnavailable */
   #commit(batch: readonly Waiting[]): "done" | "more-due" {
+    const begunAt = performance.now();
     const now = this.#now();
     const isDue = now >= this.#nextDue;
     let decider: BatchDecider;
@@ -275,17 +291,29 @@ export class EmbeddedLedger implements Ledger {
       this.#store.rollback();
       throw this.#unavailable(error, "none");
     }
+    const decidedAt = performance.now();
     try {
       this.#store.commit();
     } catch (error) {
       throw this.#unavailable(error, this.#store.eraseFailedCommit() ? "none" : "unknown");
     }
+    this.#measure(isAll ? batch : [], begunAt, decidedAt);
     // An entry's time may be some microseconds after the clock, and no later row of the journal is of an earlier time.
     this.#time = Math.max(this.#time, this.#store.head.time);
     this.#nextDue = nextDue;
     this.#totals?.since.add(decider.state);
     this.#updateCache(decider.state.decided.accounts);
     return isAll ? "done" : "more-due";
+  }
+
+  #measure(batch: readonly Waiting[], begunAt: number, decidedAt: number): void {
+    const { commands, seconds, fsyncSeconds } = this.#measures;
+    const now = performance.now();
+    let count = 0;
+    for (const { size } of batch) count += size;
+    commands.observe(count);
+    seconds.observe((now - begunAt) / 1000);
+    fsyncSeconds.observe((now - decidedAt) / 1000);
   }
 
   #updateCache(changed: ReadonlyMap<AccountId, Account>): void {
@@ -307,8 +335,9 @@ export class EmbeddedLedger implements Ledger {
   }
 
   #reportOutage(error: LedgerUnavailable): void {
-    if (!this.#failing) this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
-    this.#failing = true;
+    if (this.#trouble === null)
+      this.#onOutage(`${error.message}: transactions are answered 503 until it can`);
+    this.#trouble = error.message;
   }
 
   /** The ledger's time, which never goes back: not behind what was decided before, also by an earlier process. */

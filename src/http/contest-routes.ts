@@ -41,6 +41,7 @@ async function postTransaction(
   const { kind, valor, descricao } = body;
   const command = { type: "transact", id, account, kind, value: valor, description: descricao } as const;
   const outcome = await context.ledger.submit(cameWith(key, command), context.ended.watch(request));
+  context.counters.decided(command.type, outcome);
   if (outcome.type === "refused") {
     const problem = problemOf(outcome);
     return toResponse(outcome.replayed ? { ...problem, headers: REPLAYED } : problem);

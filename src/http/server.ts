@@ -2,14 +2,16 @@ import { rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { type AccessKeys, NOBODY, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
+import type { EventSource } from "../events/event-source.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { EdgeCounters, type RouteGroup } from "../metrics/edge-counters.ts";
 import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
-import type { Route, RouteContext, RoutedRequest } from "./route.ts";
+import type { Method, Route, RoutedRequest, Routes, ServerContext } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
 /** A host and a port (0 takes a free one), or the path of a unix socket. */
@@ -40,6 +42,14 @@ export interface HttpOptions {
   readonly access?: AccessKeys;
   /** Default: none, as behind a balancer, which has them. */
   readonly limits?: Limits;
+  /** What clients follow the ledger by; closed with the server. Default: nothing. */
+  readonly events?: EventSource;
+  /** Beside those of the ledger. */
+  readonly routes?: Routes;
+  /** What is counted of requests and of what was decided. Default: nobody looks at it. */
+  readonly counters?: EdgeCounters;
+  /** A path of its own for `GET /metrics`. Default: there is none, as where metrics have a port of their own. */
+  readonly metrics?: () => Promise<Response>;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -50,6 +60,8 @@ export interface HttpServer {
   readonly onlyThisMachine: boolean;
   /** `null` on a unix socket. */
   readonly port: number | null;
+  /** What /readyz answers. */
+  readonly readiness: () => Readiness;
   /**
    * From now on clients are shown this certificate. No request is lost.
    *
@@ -79,13 +91,34 @@ const DEFECT: Problem = { name: "internal-error", detail: "Report this with what
  * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
+  const { events = null, requestIdHeader, routes = {}, metrics } = options;
+  const more = metrics === undefined ? routes : { ...routes, "/metrics": metricsRoute(metrics) };
+  return serveRoutes(
+    { ...ROUTES, ...more },
+    () => ledger.readiness(),
+    (server) => ({ ...server, ledger, events, requestIdHeader }),
+    options,
+  );
+}
+
+/**
+ * The same server, of any routes: also of a process that has no ledger.
+ *
+ * @throws StartError if it cannot listen on the address
+ */
+export function serveRoutes<Context extends ServerContext>(
+  all: Routes<Context>,
+  isReady: () => Readiness,
+  contextOf: (server: ServerContext) => Context,
+  options: HttpOptions,
+): HttpServer {
   const { access = OPEN } = options;
   let draining = false;
   const readiness = (): Readiness =>
-    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
+    draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? isReady());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
-  const { limits = null, requestIdHeader, clientAddressHeader } = options;
+  const { limits = null, requestIdHeader, clientAddressHeader, events = null } = options;
   const admission = new Admission(
     access,
     limits,
@@ -96,13 +129,22 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const context = { ledger, readiness, ended, requestIdHeader };
-  for (const [path, methods] of Object.entries(ROUTES)) {
-    routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
+  const { counters = new EdgeCounters() } = options;
+  const context = contextOf({ readiness, ended, counters });
+  for (const [path, methods] of Object.entries(all)) {
+    routes[path] = dispatch(path, methods, context, admission, options.onDefect);
   }
   const { certificate = null } = options;
+  // However many paths clients make up, they are one.
+  const unknown = counters.add("other", "other", null);
+  const fallback = (request: Request): Response => {
+    ended.addStarted();
+    const response = toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
+    counters.answered(unknown, response.status, 0);
+    return response;
+  };
   const listeners = new Listeners(
-    (tls) => listen(options, routes, admission, ended, tls),
+    (tls) => listen(options, routes, fallback, tls),
     certificate,
     certificate === null ? null : openKernelSockets(),
   );
@@ -113,6 +155,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
     onlyThisMachine,
     port: server.port ?? null,
+    readiness,
     renew: (next) => listeners.renew(next),
     drain: () => {
       draining = true;
@@ -121,6 +164,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
       const forced = setTimeout(() => {
         listeners.stop(true).catch(() => {});
       }, bounds.stop_milliseconds_max);
+      // The streams of those who follow the ledger end only so.
+      await events?.close();
       await listeners.stop();
       clearTimeout(forced);
     },
@@ -142,15 +187,10 @@ type BunHandler = (request: RoutedRequest) => Promise<Response>;
 function listen(
   options: HttpOptions,
   routes: Record<string, BunHandler>,
-  admission: Admission,
-  ended: EndedRequests,
+  fallback: (request: Request) => Response,
   tls: TlsPlace | null,
 ): Bun.Server<undefined> {
   const { address } = options;
-  const fallback = (request: Request): Response => {
-    ended.addStarted();
-    return toResponse(admission.refusalOfAddress(request) ?? ROUTE_NOT_FOUND);
-  };
   const common: CommonOptions = {
     routes: tls === null ? routes : endingWhenRetired(routes, tls.isRetired),
     fetch: tls === null ? fallback : (request) => endIfRetired(fallback(request), tls.isRetired),
@@ -257,13 +297,39 @@ function isLoopback(server: object): boolean {
   return /^(::ffff:)?127\.|^::1$/.test(String(bound.address));
 }
 
+function metricsRoute(answer: () => Promise<Response>): Readonly<Partial<Record<Method, Route>>> {
+  return { GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: answer } };
+}
+
+/** What its requests are timed with; `null`: they take as long as their reader wants, or ask nothing of the ledger. */
+function groupOf(path: string, method: string): RouteGroup | null {
+  if (path.startsWith("/clientes/")) return method === "POST" ? "contest" : "read";
+  if (!path.startsWith("/v1/") || path === "/v1/events") return null;
+  if (path === "/v1/batches") return "batch";
+  return method === "GET" ? "read" : "command";
+}
+
+/** A route with its number for what is counted. */
+interface NumberedRoute<Context> extends Route<Context> {
+  readonly number: number;
+}
+
 /** One handler for all methods of a path, to answer a wrong method with 405 and only an unknown path with 404. */
-function dispatch(
-  methods: ReadonlyMap<string, Route>,
-  context: RouteContext,
+function dispatch<Context extends ServerContext>(
+  path: string,
+  routes: Routes<Context>[string],
+  context: Context,
   admission: Admission,
   onDefect: (message: string) => void,
 ): BunHandler {
+  const { counters } = context;
+  const methods: ReadonlyMap<string, NumberedRoute<Context>> = new Map(
+    Object.entries(routes ?? {}).map(([method, route]) => [
+      method,
+      { ...route, number: counters.add(path, method, groupOf(path, method)) },
+    ]),
+  );
+  const wrongMethod = counters.add(path, "other", null);
   const allow = [...methods.keys()]
     .flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]))
     .join(", ");
@@ -272,22 +338,34 @@ function dispatch(
     detail: `Use one of: ${allow}.`,
     headers: { allow },
   };
+  const counted = (number: number, response: Response, startedAt: number): Response => {
+    counters.answered(number, response.status, startedAt);
+    return response;
+  };
   return async (request: RoutedRequest) => {
+    const startedAt = performance.now();
     context.ended.addStarted();
     // Bun itself omits the body of an answer to HEAD.
     const route = methods.get(request.method === "HEAD" ? "GET" : request.method);
-    if (route === undefined) return toResponse(admission.refusalOfAddress(request) ?? refused);
+    if (route === undefined) {
+      return counted(wrongMethod, toResponse(admission.refusalOfAddress(request) ?? refused), startedAt);
+    }
+    const { number, needs } = route;
     try {
       const tooMany = route.isHealth === true ? null : admission.refusalOfAddress(request);
-      if (tooMany !== null) return toResponse(tooMany);
-      if (route.needs === null) return await route.handle(context, request, NOBODY);
-      const admitted = admission.admit(request, route.needs);
-      if (!admitted.ok) return toResponse(admitted.problem);
-      return admission.answered(admitted.value, await route.handle(context, request, admitted.value));
+      if (tooMany !== null) return counted(number, toResponse(tooMany), startedAt);
+      if (needs === null) return counted(number, await route.handle(context, request, NOBODY), startedAt);
+      const admitted = admission.admit(request, needs);
+      if (!admitted.ok) return counted(number, toResponse(admitted.problem), startedAt);
+      const { value: key } = admitted;
+      const response = admission.answered(key, await route.handle(context, request, key));
+      return counted(number, response, startedAt);
     } catch (error) {
-      if (error instanceof LedgerUnavailable) return toResponse(unavailable(askedBy(request), error));
+      if (error instanceof LedgerUnavailable) {
+        return counted(number, toResponse(unavailable(askedBy(request), error)), startedAt);
+      }
       report(error, onDefect);
-      return toResponse(internalError(askedBy(request)));
+      return counted(number, toResponse(internalError(askedBy(request))), startedAt);
     }
   };
 }

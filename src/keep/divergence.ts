@@ -1,4 +1,6 @@
 import type { AccountId } from "../ledger/account.ts";
+import { connectPostgres } from "./postgres-client.ts";
+import { withTimeout } from "./query-timeout.ts";
 
 /**
  * The books and the outbox contradict each other. No program may choose between them: the one that finds this stops,
@@ -28,3 +30,18 @@ export class Divergence extends Error {
 
 /** The exit code of a process that stopped at a divergence: if it were restarted, it would find the same one. */
 export const DIVERGENCE_EXIT_CODE = 65;
+
+/**
+ * Notes in the books where a writer stopped: it ends now, and cannot tell anybody later. The alarm is a line of its log;
+ * so where this does not succeed, nothing more is said.
+ */
+export async function noteDivergence(databaseUrl: string, { shard, g, message }: Divergence): Promise<void> {
+  const sql = connectPostgres({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
+  try {
+    await withTimeout(sql`SELECT note_divergence(${shard}, ${g}, ${message})`, () => {});
+  } catch {
+    // PostgreSQL is away, too.
+  } finally {
+    await sql.end({ timeout: 0 });
+  }
+}

@@ -3,10 +3,11 @@ import { bounds } from "../bounds.ts";
 import { parseEventOrNull } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { REPLICA_FAULT } from "../decide/redis-settings.ts";
-import type { Books } from "./books.ts";
+import { writerLock } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
 import { Leadership } from "./leader-election.ts";
+import type { KeptBooks } from "../metrics/writer-measures.ts";
 import { booksAnswer, booksAway, MustWait, redisAnswer } from "./must-wait.ts";
 import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
@@ -14,7 +15,7 @@ import { WakeableSleep } from "./wakeable-sleep.ts";
 export interface ShardWriterOptions {
   readonly shard: number;
   readonly databaseUrl: string;
-  readonly books: Books;
+  readonly books: KeptBooks;
   readonly outbox: Outbox;
   /** False keeps in a PostgreSQL that may lose committed rows when the machine loses its power. */
   readonly durable: boolean;
@@ -68,6 +69,11 @@ export class ShardWriter {
     this.#outages = new OutageLog(this.#report);
   }
 
+  /** Whether it is this writer that keeps the shard's batches. */
+  get isActive(): boolean {
+    return this.#epoch !== null;
+  }
+
   /** Takes a batch from the feed. It may be any batch, at any time. */
   offer(batch: Batch): void {
     if (batch.epoch !== this.#epoch || batch.g <= this.#lastG) return;
@@ -84,7 +90,8 @@ export class ShardWriter {
   async run(): Promise<void> {
     while (!this.#stopped) {
       const { databaseUrl, shard } = this.#options;
-      const leadership = new Leadership(databaseUrl, shard, () => this.#sleep.wake());
+      const work = { name: `razonete writer ${shard}`, lock: writerLock(shard) };
+      const leadership = new Leadership(databaseUrl, work, () => this.#sleep.wake());
       try {
         if (await this.#standBy(leadership)) await this.#lead(leadership);
       } finally {

@@ -8,6 +8,7 @@ import { ShardWriter } from "./shard-writer.ts";
 import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
 import { messageOf } from "../errors.ts";
+import { measuredBooks, WriterMeasures } from "../metrics/writer-measures.ts";
 
 /** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
@@ -15,6 +16,7 @@ export class Writer {
   readonly #report: (line: string) => void;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
+  readonly measures = new WriterMeasures();
   #shardWriters: readonly ShardWriter[] = [];
   #stopped = false;
 
@@ -38,7 +40,8 @@ export class Writer {
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {
-        const options = { shard, databaseUrl, books, outbox, durable, report: this.#report };
+        const measured = measuredBooks(books, this.measures);
+        const options = { shard, databaseUrl, books: measured, outbox, durable, report: this.#report };
         const writer = new ShardWriter(options);
         feed.subscribe(shard, (batch) => writer.offer(batch));
         return writer;
@@ -50,6 +53,11 @@ export class Writer {
       outbox.close();
       await books.close();
     }
+  }
+
+  /** Of each shard, whether this writer is the active one. */
+  get active(): readonly boolean[] {
+    return this.#shardWriters.map(({ isActive }) => isActive);
   }
 
   stop(): void {

@@ -22,6 +22,12 @@ export function isOwnHold(beginning: string, { from, to }: Pick<Hold, "from" | "
   return isOwnParty(beginning, from) && isOwnParty(beginning, to);
 }
 
+/** The beginning of the ids that begin with both; `null`: there are none. */
+export function narrower(one: string, other: string): string | null {
+  if (one.startsWith(other)) return one;
+  return other.startsWith(one) ? other : null;
+}
+
 /** Behind all ids with this beginning, before all others that are behind it: no id has a tilde. */
 export function endOfOwn(beginning: string): string {
   return `${beginning}~`;

@@ -24,13 +24,28 @@ describe("source", () => {
     expect(edge.length).toBeGreaterThan(10);
     // Of access keys what they allow, and the port that knows them; neither where they are kept nor who makes them.
     const keys = "access/(?:access-keys?|denial|network|required-scopes|scope|token-buckets)\\.ts$";
-    const known = new RegExp(`^src/(?:http/|ledger/|${keys}|(?:bounds|errors)\\.ts$)|^package\\.json$`);
+    // Of events what they are, and the port that has them; not where they are read.
+    const events = "events/(?:public-event|event-source|cursor|event-json)\\.ts$";
+    // What counts on the way of a request: increments, and nothing of what shows them.
+    const counters = "metrics/(?:edge-counters|hot-histogram)\\.ts$";
+    const known = new RegExp(
+      `^src/(?:http/|ledger/|${keys}|${events}|${counters}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
+    );
     const strange = edge.flatMap((file) =>
       importsOf(file)
         .filter((path) => !known.test(path))
         .map((path) => `${file} -> ${path}`),
     );
     expect(strange).toEqual([]);
+  });
+
+  test("what counts on the way of a request imports nothing but the ledger's names", () => {
+    const counting = ["src/metrics/edge-counters.ts", "src/metrics/hot-histogram.ts"];
+    const strange = counting
+      .flatMap(importsOf)
+      .filter((path) => !path.startsWith("src/ledger/") && !counting.includes(path));
+    expect(strange).toEqual([]);
+    expect(offenders(counting, (text) => /from "[^.]/.test(text))).toEqual([]);
   });
 
   test("SQL that makes tables is in .sql files", () => {

@@ -206,6 +206,12 @@ export function accountsSection(api: Client): void {
       expect(await found("&balance_gt=0")).toEqual([b, c]);
       expect(await found("&balance_lt=200&balance_gt=-1e2")).toEqual([a, b]);
 
+      const prefixes = [a, `${mark}:`, `${a}x`, "."];
+      const counts = await Promise.all(
+        prefixes.map(async (prefix) => (await found(`&prefix=${encodeURIComponent(prefix)}`)).length),
+      );
+      expect(counts).toEqual([1, 3, 0, 0]);
+
       const pages: string[][] = [];
       let next: string | null = `/v1/accounts?metadata.mark=${mark}&limit=2`;
       while (next !== null) {
@@ -226,6 +232,11 @@ export function accountsSection(api: Client): void {
       ["limit=1&limit=1", "limit"],
       ["cursor=", "cursor"],
       ["cursor=abc", "cursor"],
+      ["prefix=", "prefix"],
+      ["prefix=a%20b", "prefix"],
+      ["prefix=%40world", "prefix"],
+      [`prefix=${"a".repeat(65)}`, "prefix"],
+      ["prefix=a&prefix=a", "prefix"],
       ["unit=brl", "unit"],
       ["state=gone", "state"],
       ["name=", "name"],
@@ -237,6 +248,17 @@ export function accountsSection(api: Client): void {
       ["Limit=1", "Limit"],
     ])("a list with %s is 422", async (query, parameter) => {
       expect(await wrongFields(await api.get(`/v1/accounts?${query}`))).toEqual([parameter]);
+    });
+  });
+
+  test("an open server has no key to tell of", async () => {
+    expect(await wrongFields(await api.get("/v1/key?name=x"))).toEqual(["name"]);
+    expect(await json(await api.get("/v1/key"), 200)).toEqual({
+      name: null,
+      scopes: ["admin"],
+      accounts: "*",
+      expires_at: null,
+      rate: null,
     });
   });
 

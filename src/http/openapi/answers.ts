@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SCOPES } from "../../access/scope.ts";
 import { accountStatus, holdStatus } from "../v1/fields.ts";
 
 /**
@@ -126,6 +127,14 @@ const ledger = z.object({
   books: z.object({ lag_ms: amount.meta(told("How far the books are behind.")) }),
 });
 
+const key = z.object({
+  name: z.string().nullable().meta(told("`null`: the server is open, and asks for none.")),
+  scopes: z.array(z.enum(SCOPES)),
+  accounts: z.string().meta(told("What the ids of its accounts begin with, and a `*`.")),
+  expires_at: time.nullable(),
+  rate: integer.nullable().meta(told("Requests a second, where it has a rate of its own.")),
+});
+
 const contestTransaction = z.object({ limite: integer, saldo: integer });
 const contestStatement = z.object({
   saldo: z.object({ total: integer, data_extrato: time, limite: integer }),
@@ -156,6 +165,7 @@ export const ANSWERS = {
   EntryList: listOf(entry),
   BalanceAt: balanceAt,
   Ledger: ledger,
+  Key: key,
   ContestTransaction: contestTransaction,
   ContestStatement: contestStatement,
   Liveness: z.object({ status: z.literal("alive") }),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type AccessKey, mayUse } from "../../access/access-key.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
+import { narrower } from "../../ledger/own-accounts.ts";
 import { toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
@@ -9,6 +10,7 @@ import {
   accountId,
   accountStatus,
   amountOrZero,
+  idBeginning,
   members,
   metadata,
   metadataOf,
@@ -16,7 +18,7 @@ import {
   unit,
 } from "./fields.ts";
 import { accountJson } from "./json.ts";
-import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
+import { cursorOf, listName, listResponse, NOTHING, pageOf, pageParameters } from "./page.ts";
 import { integerParameter, parseNoQuery, parseQuery } from "./query.ts";
 import type { Operation } from "./submit.ts";
 
@@ -79,6 +81,7 @@ const anyBalance = integerParameter(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_IN
 
 export const accountsQuery = z.strictObject({
   ...pageParameters,
+  prefix: idBeginning.optional(),
   unit: unit.optional(),
   state: accountStatus.optional(),
   name: name.optional(),
@@ -95,8 +98,9 @@ export async function listAccounts(
   const query = parseQuery(accountsQuery, request, "metadata");
   if (!query.ok) return toResponse(query.problem);
   const { value } = query;
+  const beginning = narrower(key.accounts, value.prefix ?? "");
   const filter = {
-    idBeginning: key.accounts,
+    idBeginning: beginning ?? "",
     unit: value.unit ?? null,
     state: value.state ?? null,
     name: value.name ?? null,
@@ -107,7 +111,7 @@ export async function listAccounts(
   const list = listName("accounts", filter);
   const page = pageOf(list, value);
   if (!page.ok) return toResponse(page.problem);
-  const { items, next } = await ledger.accounts(filter, page.value);
+  const { items, next } = beginning === null ? NOTHING : await ledger.accounts(filter, page.value);
   const cursor = next === null ? null : cursorOf(list, next);
   return listResponse("/v1/accounts", request, items.map(accountJson), cursor);
 }

@@ -111,7 +111,7 @@ export async function postBatch(
   request: RoutedRequest,
   accessKey: AccessKey,
 ): Promise<Response> {
-  const { ledger } = context;
+  const { ledger, counters } = context;
   const isAborted = context.ended.watch(request);
   const body = await readBatch(ledger, request, accessKey);
   if (!body.ok) return toResponse(body.problem);
@@ -119,13 +119,22 @@ export async function postBatch(
   if (!parsed.ok) return toResponse(parsed.problem);
   const { atomic, commands: items } = body.value;
   const commands = commandsOf(items, atomic, parsed.value).map((command) => cameWith(accessKey, command));
-  if (!atomic) return eachResponse(ledger, commands, isAborted);
+  const count = (command: Command, one: Outcome): void => {
+    if (!isDryRun(command)) counters.decided(command.type, one);
+  };
+  if (!atomic) return eachResponse(ledger, commands, isAborted, count);
   const outcome = await ledger.submitAll(commands, isAborted);
-  if (outcome.type === "refused") return responseOf(refusalOfAll(commands, outcome));
+  if (outcome.type === "refused") {
+    const { index, refused, replayed } = outcome;
+    const first = commands[index];
+    if (first !== undefined) count(first, { type: "refused", ...refused, replayed });
+    return responseOf(refusalOfAll(commands, outcome));
+  }
   return resultsResponse(
     commands.map((command, index) => {
       const one = outcome.outcomes[index];
       if (one === undefined) throw new Error("a command of a batch has no outcome");
+      count(command, one);
       return answerOf(command, one);
     }),
   );
@@ -220,6 +229,7 @@ async function eachResponse(
   ledger: Ledger,
   commands: readonly Command[],
   isAborted: () => boolean,
+  count: (command: Command, outcome: Outcome) => void,
 ): Promise<Response> {
   const bearer = commands.findIndex((command) => command.batch !== undefined);
   const settled =
@@ -229,7 +239,10 @@ async function eachResponse(
   const failures: LedgerUnavailable[] = [];
   const answers = commands.map((command, index): Answer => {
     const one = settled[index];
-    if (one?.status === "fulfilled") return answerOf(command, one.value);
+    if (one?.status === "fulfilled") {
+      count(command, one.value);
+      return answerOf(command, one.value);
+    }
     const failure = unavailableFor(command, one?.reason);
     failures.push(failure);
     return problemAnswer(unavailable(isClientKey(command.id) ? "with-key" : "without-key", failure));

@@ -150,6 +150,11 @@ export function isId(text: string): boolean {
 
 export const id = textField(isId, `must be an id: ${ID_FORM}`, ID);
 export const accountId = textField(isAccountId, `must be the id of an account: ${ID_FORM}`, ID);
+export const idBeginning = textField(
+  (text) => /^[A-Za-z0-9._:{}-]{1,64}$/.test(text),
+  "must be the beginning of ids of accounts: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -",
+  { pattern: "^[A-Za-z0-9._:{}-]{1,64}$" },
+);
 export const party = textField(
   (text) => text === WORLD || isAccountId(text),
   `must be ${WORLD} or the id of an account: ${ID_FORM}`,

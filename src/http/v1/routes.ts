@@ -2,6 +2,7 @@ import type { Handler, Routes } from "../route.ts";
 import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts.ts";
 import { postBatch } from "./batches.ts";
 import { captureHold, createHold, getHold, listHolds, releaseHold } from "./holds.ts";
+import { getKey } from "./key.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
 import { type Operation, submitOne } from "./submit.ts";
 import { createTransaction, getTransaction, listTransactions, reverseTransaction } from "./transactions.ts";
@@ -54,5 +55,9 @@ export const V1_ROUTES: Routes = {
   },
   "/v1/ledger": {
     GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: getTotals },
+  },
+  // Any key may ask what it is for.
+  "/v1/key": {
+    GET: { needs: { all: [] }, handle: getKey },
   },
 };

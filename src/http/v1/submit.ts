@@ -61,6 +61,7 @@ export async function submitOne<Body>(
   const outcome = await context.ledger.submit(command, isAborted).catch((reason) => {
     throw unavailableFor(content, reason);
   });
+  if (!isDryRun(content)) context.counters.decided(content.type, outcome);
   return responseOf(answerOf(content, outcome));
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import type { AccessKeys } from "../../../src/access/access-keys.ts";
 import { boundKeysSection } from "./bound-keys-section.ts";
+import { keySection } from "./key-section.ts";
 import { scopesSection } from "./scopes-section.ts";
 import { Client } from "../support/client.ts";
 import { TestKeys } from "../support/test-keys.ts";
@@ -36,5 +37,6 @@ export function accessSuite(name: string, start: (access: AccessKeys) => Promise
 
     scopesSection(keyed);
     boundKeysSection(keyed);
+    keySection(keyed);
   });
 }

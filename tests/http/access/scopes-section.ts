@@ -26,6 +26,7 @@ const NEEDS: Readonly<Record<string, readonly (Scope | readonly Scope[])[] | nul
   "POST /v1/holds/:id/release": ["holds:write"],
   "POST /v1/batches": [["transactions:write", "holds:write", "accounts:write"]],
   "GET /v1/ledger": ["ledger:read"],
+  "GET /v1/key": [],
   "GET /openapi.json": null,
   "GET /livez": null,
   "GET /readyz": null,
