@@ -50,8 +50,10 @@ export function observeAnswers(observer: (response: Response | null) => void): v
   observe = observer;
 }
 
+type Asked = Omit<RequestInit, "headers"> & { readonly headers?: Readonly<Record<string, string>> };
+
 /** @throws where no answer came, and where it was given up */
-export async function ask(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
+export async function ask(path: string, init: Asked = {}): Promise<Response> {
   const key = accessKey();
   const headers = { ...init.headers, ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
   try {
@@ -74,7 +76,7 @@ export async function send<T>({ method, path, body }: Command, key: string): Pro
   return answer(path, { method, headers, ...(body === null ? {} : { body: JSON.stringify(body) }) });
 }
 
-async function answer<T>(path: string, init: Parameters<typeof ask>[1]): Promise<Answer<T>> {
+async function answer<T>(path: string, init: Asked): Promise<Answer<T>> {
   let response: Response;
   try {
     response = await ask(path, init);

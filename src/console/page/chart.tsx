@@ -1,6 +1,7 @@
+import { h } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { locale } from "./words.ts";
+import { locale, t } from "./words.ts";
 
 export interface Line {
   readonly label: string;
@@ -56,6 +57,8 @@ export function Chart({ label, times, lines, format, height = 180, span }: Chart
 
   useEffect(() => {
     plot.current?.setData(dataOf({ times, lines }));
+    if (typeof plot.current?.cursor.idx !== "number")
+      plot.current?.setLegend({ idx: times.length - 1 }, false);
   }, [times, lines]);
 
   return <div class="chart" role="img" aria-label={label} ref={place} />;
@@ -75,13 +78,25 @@ function optionsOf(
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
-  const axis = { stroke: colour("soft"), font, ticks: { show: false } };
+  const axis = { stroke: colour("soft"), font, ticks: { show: false }, size: 24, gap: 4 };
   const stepped = uPlot.paths.stepped?.({ align: 1 });
   return {
     width,
     height,
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-    legend: { live: true },
+    legend: {
+      live: true,
+      markers: { width: 0, fill: (_plot, at) => colour(lines[at - 1]?.colour ?? "soft") },
+    },
+    // Where nobody points, the latest.
+    hooks: {
+      setLegend: [
+        (plot) => {
+          const last = plot.data[0].length - 1;
+          if (plot.legend.idx === null && last >= 0) plot.setLegend({ idx: last }, false);
+        },
+      ],
+    },
     scales: {
       x: { range: (_plot, min, max) => [span === undefined ? min : Math.min(min, max - span), max] },
       y: { range: (_plot, min, max) => rangeOf(min, max) },
@@ -99,10 +114,11 @@ function optionsOf(
         size: (_plot, values) => 14 + 6.4 * Math.max(2, ...(values ?? []).map((value) => value.length)),
         values: (_plot, ticks) => ticks.map(format),
         space: 32,
+        incrs: STEPS,
       },
     ],
     series: [
-      { value: (_plot, at) => (at === null ? "" : fullTime(at)) },
+      { label: t("entries.time"), value: (_plot, at) => (at === null ? "" : fullTime(at)) },
       ...lines.map(({ label, colour: name, fill = false, stepped: steps = false }) => ({
         label,
         stroke: colour(name),
@@ -116,11 +132,16 @@ function optionsOf(
   };
 }
 
+/** What is counted are whole things, amounts in their smallest part among them. */
+const STEPS = Array.from({ length: 17 }, (_none, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
+
 /** With 0 in it, and some room above. */
 function rangeOf(min: number, max: number): [number, number] {
   const low = Math.min(0, min ?? 0);
   const high = Math.max(0, max ?? 0);
-  if (low === high) return [0, 1];
+  if (low === high) return [0, 4];
   const room = (high - low) * 0.08;
   return [low < 0 ? low - room : 0, high > 0 ? high + room : 0];
 }
@@ -133,13 +154,17 @@ function timeOf(tick: number, ticks: readonly number[]): string {
     whole > 86_400 * 2
       ? { day: "numeric", month: "short" }
       : step < 60
-        ? { timeStyle: "medium" }
-        : { timeStyle: "short" };
+        ? { timeStyle: "medium", hourCycle: "h23" }
+        : { timeStyle: "short", hourCycle: "h23" };
   return new Intl.DateTimeFormat(locale(), style).format(tick * 1_000);
 }
 
 function fullTime(at: number): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "short", timeStyle: "medium" }).format(at * 1_000);
+  return new Intl.DateTimeFormat(locale(), {
+    dateStyle: "short",
+    timeStyle: "medium",
+    hourCycle: "h23",
+  }).format(at * 1_000);
 }
 
 /** The latest values as a small line, without axes. */

@@ -1,3 +1,4 @@
+import { beside } from "./beside.ts";
 import { eventsIn } from "../../../client/src/event-stream.ts";
 import { ask, pathOf } from "./api.ts";
 import { missingOf, session } from "./session.ts";
@@ -45,7 +46,7 @@ export function followLedger(): void {
     const wanted = session.value.type === "in" && document.visibilityState === "visible";
     if (wanted && running === null) {
       running = new AbortController();
-      void listen(running.signal);
+      beside(listen(running.signal));
     } else if (!wanted && running !== null) {
       running.abort();
       running = null;

@@ -1,4 +1,5 @@
-import { render } from "preact";
+import { beside } from "./beside.ts";
+import { Fragment, h, render } from "preact";
 import { useEffect } from "preact/hooks";
 import { openAccount } from "./forms/account-forms.tsx";
 import { newHold, newTransaction } from "./forms/money-forms.tsx";
@@ -9,12 +10,7 @@ import { hrefOf, type Place, usePlace } from "./routes.ts";
 import { reachable, type Session, session, signOut, startSession } from "./session.ts";
 import { followStatus, latestOf, told } from "./status.ts";
 import { Store, useStore } from "./store.ts";
-import "./style/base.css";
-import "./style/frame.css";
-import "./style/views.css";
-import "./style/forms.css";
 import type { KeyFacts } from "./types.ts";
-import "uplot/dist/uPlot.min.css";
 import { AccountView } from "./views/account.tsx";
 import { Accounts } from "./views/accounts.tsx";
 import { New } from "./views/beginning.tsx";
@@ -48,6 +44,7 @@ function Console() {
       <Bar place={place} session={now} />
       <main id="content" tabIndex={-1}>
         <Away />
+        {now.type === "starting" && <p class="soft">{t("frame.starting")}</p>}
         {now.type === "signed-out" && <SignIn why={now.why} />}
         {now.type === "in" && <View place={place} />}
       </main>
@@ -101,7 +98,7 @@ function Bar({ place, session: now }: { readonly place: Place; readonly session:
         Razonete
       </a>
       {now.type === "in" && (
-        <>
+        <Fragment>
           <nav aria-label={t("frame.views")}>
             <NavLink
               href={hrefOf.overview}
@@ -140,7 +137,7 @@ function Bar({ place, session: now }: { readonly place: Place; readonly session:
               {t("new.account")}
             </Action>
           </div>
-        </>
+        </Fragment>
       )}
       <div class="bar-foot">
         {now.type === "in" && <Live />}
@@ -256,4 +253,4 @@ const root = document.getElementById("console");
 if (root !== null) render(<Console />, root);
 followLedger();
 followStatus();
-void startSession();
+beside(startSession());

@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, h } from "preact";
 import type { Problem } from "./api.ts";
 import { money, moneyOf } from "./money.ts";
 import { hrefOf } from "./routes.ts";
@@ -12,7 +12,7 @@ export const WORLD = "@world";
 
 export function Amount({ amount, unit, both = false }: AmountOptions) {
   return (
-    <span class={amount < 0 ? "amount negative" : "amount"}>
+    <span class={amount < 0 && !both ? "amount negative" : "amount"}>
       {money(amount, unit, both ? "both" : "minus")}
     </span>
   );
@@ -21,7 +21,7 @@ export function Amount({ amount, unit, both = false }: AmountOptions) {
 interface AmountOptions {
   readonly amount: number;
   readonly unit: string | null;
-  /** Whether what is over 0 has a sign, too. */
+  /** What moved: also over 0 it has a sign, and under 0 it is nothing to be warned of. */
   readonly both?: boolean;
 }
 

@@ -1,3 +1,4 @@
+import { beside } from "./beside.ts";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type Answer, type Problem, read } from "./api.ts";
 import { onLive, type Told } from "./live.ts";
@@ -24,14 +25,16 @@ export function useRead<T>(path: string | null): Read<T> {
   useEffect(() => {
     if (path === null) return;
     const given = new AbortController();
-    void read<T>(path, given.signal).then((answer) => {
-      if (given.signal.aborted) return;
-      setState((before) => {
-        // What was read stays on the page while the server is away: the page says so by itself.
-        const away = !answer.ok && (answer.problem.status === 0 || answer.problem.status >= 500);
-        return away && before.path === path && before.answer?.ok === true ? before : { path, answer };
-      });
-    });
+    beside(
+      read<T>(path, given.signal).then((answer) => {
+        if (given.signal.aborted) return;
+        setState((before) => {
+          // What was read stays on the page while the server is away: the page says so by itself.
+          const away = !answer.ok && (answer.problem.status === 0 || answer.problem.status >= 500);
+          return away && before.path === path && before.answer?.ok === true ? before : { path, answer };
+        });
+      }),
+    );
     return () => given.abort();
   }, [path, turn]);
   const reload = useCallback(() => setTurn((now) => now + 1), []);
@@ -112,7 +115,7 @@ export function usePages<Item>(path: string | null, pages = 1): Pages<Item> {
 
   useEffect(() => {
     given.current = new AbortController();
-    void load({ path: null, items: [], next: null }, pages, given.current.signal);
+    beside(load({ path: null, items: [], next: null }, pages, given.current.signal));
     return () => given.current.abort();
   }, [path, turn]);
 
@@ -121,7 +124,7 @@ export function usePages<Item>(path: string | null, pages = 1): Pages<Item> {
     items: current ? state.items : null,
     problem: current ? null : problem,
     loading,
-    more: current && state.next !== null ? () => void load(state, pages, given.current.signal) : null,
+    more: current && state.next !== null ? () => beside(load(state, pages, given.current.signal)) : null,
     reload: useCallback(() => setTurn((now) => now + 1), []),
     change: useCallback((by) => setState((before) => ({ ...before, items: by(before.items) })), []),
   };

@@ -1,3 +1,4 @@
+import { beside } from "./beside.ts";
 import { accessKey, observeAnswers, type Problem, read, setAccessKey } from "./api.ts";
 import { Store, useStore } from "./store.ts";
 import { noteClock } from "./time.ts";
@@ -42,7 +43,7 @@ export async function startSession(): Promise<void> {
   } else if (problem.status === 404) {
     session.set({ type: "in", key: OPEN });
   } else {
-    setTimeout(() => void startSession(), AGAIN_MILLISECONDS);
+    setTimeout(() => beside(startSession()), AGAIN_MILLISECONDS);
   }
 }
 
@@ -54,7 +55,7 @@ export async function signIn(key: string): Promise<void> {
 export function signOut(): void {
   setAccessKey(null);
   session.set({ type: "starting" });
-  void startSession();
+  beside(startSession());
 }
 
 /** @returns the first of the scopes that the key has not; null where it has them all */

@@ -1,3 +1,4 @@
+import { beside } from "./beside.ts";
 import type { ConsoleStatus } from "../console-status.ts";
 import { type Problem, read } from "./api.ts";
 import { session } from "./session.ts";
@@ -44,8 +45,8 @@ export function followStatus(): void {
   };
   session.listen(() => {
     told.set({ points: [], problem: null });
-    void look();
+    beside(look());
   });
-  document.addEventListener("visibilitychange", () => void look());
-  setInterval(() => void look(), ASK_MILLISECONDS);
+  document.addEventListener("visibilitychange", () => beside(look()));
+  setInterval(() => beside(look()), ASK_MILLISECONDS);
 }

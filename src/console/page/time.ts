@@ -32,13 +32,33 @@ export function useSeconds(): number {
 }
 
 export function dateTime(time: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(
-    Date.parse(time),
-  );
+  return new Intl.DateTimeFormat(locale(), {
+    dateStyle: "medium",
+    timeStyle: "medium",
+    hourCycle: "h23",
+  }).format(Date.parse(time));
+}
+
+/** Without the year, where it is this one. */
+export function shortTime(time: string): string {
+  const at = new Date(time);
+  const year = at.getFullYear() === new Date(serverNow()).getFullYear() ? {} : ({ year: "numeric" } as const);
+  const format = new Intl.DateTimeFormat(locale(), {
+    day: "numeric",
+    month: "short",
+    ...year,
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
+  return format.format(at);
 }
 
 export function clock(time: string): string {
-  return new Intl.DateTimeFormat(locale(), { timeStyle: "medium" }).format(Date.parse(time));
+  return new Intl.DateTimeFormat(locale(), { timeStyle: "medium", hourCycle: "h23" }).format(
+    Date.parse(time),
+  );
 }
 
 export function ago(time: string, now: number): string {

@@ -11,9 +11,9 @@ let chosen: Language = stored() ?? preferred(navigator.languages);
 
 /** The first of the browser's languages that the console has. */
 function preferred(languages: readonly string[]): Language {
-  for (const language of languages) {
-    if (/^pt\b/i.test(language)) return "pt";
-    if (/^en\b/i.test(language)) return "en";
+  for (const wanted of languages) {
+    if (/^pt\b/i.test(wanted)) return "pt";
+    if (/^en\b/i.test(wanted)) return "en";
   }
   return "en";
 }

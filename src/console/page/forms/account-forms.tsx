@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { moneyOf, plainMoney } from "../money.ts";
@@ -69,14 +70,14 @@ function OpenForm() {
 
 function DoneAccount({ account, text }: { readonly account: Account; readonly text: string }) {
   return (
-    <>
+    <Fragment>
       <p>{text}</p>
       <p>
         <a class="id" href={hrefOf.account(account.id)} onClick={closePanel}>
           {account.id}
         </a>
       </p>
-    </>
+    </Fragment>
   );
 }
 

@@ -1,4 +1,5 @@
-import type { ComponentChildren } from "preact";
+import { beside } from "../beside.ts";
+import { type ComponentChildren, h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { accessKey, type Command, newKey, type Problem, send } from "../api.ts";
 import { closePanel } from "../panel.tsx";
@@ -65,7 +66,7 @@ export function CommandForm<T>({
     if (state.type === "sending") return;
     if (wrong.size > 0 && state.type === "editing")
       setState({ type: "editing", faults: wrong, problem: null });
-    else void ask();
+    else beside(ask());
   };
 
   useEffect(() => {
@@ -161,7 +162,7 @@ function Curl({ command, keyOf }: { readonly command: Command; readonly keyOf: s
         <h3>{t("form.curl")}</h3>
         {/* Browsers give pages the clipboard on secure origins alone. */}
         {navigator.clipboard !== undefined && (
-          <button type="button" class="button small" onClick={() => void copy()}>
+          <button type="button" class="button small" onClick={() => beside(copy())}>
             {t(copied ? "form.copied" : "form.copy")}
           </button>
         )}

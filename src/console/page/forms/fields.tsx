@@ -1,4 +1,5 @@
-import type { ComponentChildren } from "preact";
+import { beside } from "../beside.ts";
+import { type ComponentChildren, h } from "preact";
 import { useContext, useEffect, useId, useState } from "preact/hooks";
 import { pathOf, read } from "../api.ts";
 import { moneyOf, parseMoney } from "../money.ts";
@@ -109,7 +110,7 @@ export function AccountField({ label, pointer, value, set, found, world = true }
       const answer = await listed;
       if (answer.ok && !given.signal.aborted) setList(answer.value.data.map((one) => one.id));
     };
-    void look();
+    beside(look());
     return () => given.abort();
   }, [id]);
   const hint =

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { money, moneyOf, plainMoney } from "../money.ts";
@@ -127,14 +128,14 @@ function TransactionForm({ begin }: { readonly begin: { readonly from?: string; 
 
 function DoneTransaction({ id }: { readonly id: string }) {
   return (
-    <>
+    <Fragment>
       <p>{t("form.moved")}</p>
       <p>
         <a class="id" href={hrefOf.transaction(id)} onClick={closePanel}>
           {id}
         </a>
       </p>
-    </>
+    </Fragment>
   );
 }
 
@@ -211,14 +212,14 @@ function HoldForm({ from: begin }: { readonly from: string }) {
 
 function DoneHold({ id, text }: { readonly id: string; readonly text: string }) {
   return (
-    <>
+    <Fragment>
       <p>{text}</p>
       <p>
         <a class="id" href={hrefOf.hold(id)} onClick={closePanel}>
           {id}
         </a>
       </p>
-    </>
+    </Fragment>
   );
 }
 

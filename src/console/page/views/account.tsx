@@ -1,9 +1,10 @@
+import { Fragment, h } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { Chart } from "../chart.tsx";
 import { changeLimit, changeName, changeState } from "../forms/account-forms.tsx";
 import { newHold, newTransaction } from "../forms/money-forms.tsx";
-import { money, moneyOf, partsOf, shortMoney } from "../money.ts";
+import { money, partsOf, shortMoney } from "../money.ts";
 import { Action, Card, Details, Empty, Tag, Trouble } from "../parts.tsx";
 import { useLive, usePages, useRead } from "../reads.ts";
 import { serverNow } from "../time.ts";
@@ -36,14 +37,14 @@ export function AccountView({ id }: { readonly id: string }) {
   );
   if (account.problem !== null)
     return (
-      <>
+      <Fragment>
         <Title id={id} />
         <Trouble problem={account.problem} />
-      </>
+      </Fragment>
     );
   if (value === null) return <Title id={id} />;
   return (
-    <>
+    <Fragment>
       <Title id={id} account={value} />
       <Actions account={value} />
       <div class="columns">
@@ -61,7 +62,7 @@ export function AccountView({ id }: { readonly id: string }) {
           <Entries account={value} entries={entries} />
         </div>
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -76,7 +77,11 @@ function Title({ id, account }: { readonly id: string; readonly account?: Accoun
       </div>
       {account !== undefined && (
         <div class="title-aside">
-          <Tag state={account.state} />
+          <strong class={account.balance < 0 ? "balance negative" : "balance"}>
+            {money(account.balance, account.unit)}
+          </strong>
+          <span class="soft">{partsOf(account.unit).code}</span>
+          {account.state !== "open" && <Tag state={account.state} />}
         </div>
       )}
     </div>
@@ -128,17 +133,10 @@ function Actions({ account }: { readonly account: Account }) {
 }
 
 function Facts({ account }: { readonly account: Account }) {
-  const { unit, balance, held, available, credit_limit: limit } = account;
+  const { unit } = account;
   return (
     <Details
       rows={[
-        [
-          t("account.balance"),
-          <strong class={balance < 0 ? "negative" : undefined}>{moneyOf(balance, unit)}</strong>,
-        ],
-        [t("account.held"), moneyOf(held, unit)],
-        [t("account.available"), moneyOf(available, unit)],
-        [t("account.limit"), moneyOf(limit, unit)],
         [t("account.unit"), unit],
         [t("account.opened"), dateTime(account.opened_at)],
         [t("account.entries-count"), String(account.seq)],

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { openAccount } from "../forms/account-forms.tsx";
@@ -39,7 +40,7 @@ export function Accounts() {
   const isSorted = order.by !== "id" || order.down;
 
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <h1>{t("accounts.title")}</h1>
         <Action needs={["accounts:write"]} kind="main" onClick={() => openAccount()}>
@@ -85,20 +86,23 @@ export function Accounts() {
                     <th scope="row" class="clip">
                       <AccountLink id={account.id} />
                     </th>
-                    <td class="clip" title={account.name ?? undefined}>
+                    <td class="clip name" title={account.name ?? undefined}>
                       {account.name}
                     </td>
-                    <td class="soft">{partsOf(account.unit).code}</td>
-                    <td class="number" data-label={t("account.balance")}>
+                    <td class="soft unit">{partsOf(account.unit).code}</td>
+                    <td class="number main">
                       <Amount amount={account.balance} unit={account.unit} />
                     </td>
-                    <td class={account.held === 0 ? "number faint" : "number"} data-label={t("account.held")}>
+                    <td
+                      class={account.held === 0 ? "number faint wide-only" : "number held"}
+                      data-label={t("account.held")}
+                    >
                       {money(account.held, account.unit)}
                     </td>
-                    <td class="number" data-label={t("account.available")}>
+                    <td class="number second" data-label={t("account.available")}>
                       {money(account.available, account.unit)}
                     </td>
-                    <td>{account.state !== "open" && <Tag state={account.state} />}</td>
+                    <td class="state">{account.state !== "open" && <Tag state={account.state} />}</td>
                   </tr>
                 ))}
               </tbody>
@@ -114,7 +118,7 @@ export function Accounts() {
         )}
         <More more={more} loading={loading} />
       </section>
-    </>
+    </Fragment>
   );
 }
 

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { openAccount } from "../forms/account-forms.tsx";
 import { newHold, newTransaction } from "../forms/money-forms.tsx";
 import { Action } from "../parts.tsx";
@@ -6,12 +7,12 @@ import { t } from "../words.ts";
 /** What can be made new. On a ledger with nothing in it also the way to begin. */
 export function New() {
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <h1>{t("new.title")}</h1>
       </div>
       <Choices />
-    </>
+    </Fragment>
   );
 }
 

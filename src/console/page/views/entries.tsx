@@ -1,9 +1,11 @@
+import { beside } from "../beside.ts";
+import { Fragment, h } from "preact";
 import { useState } from "preact/hooks";
 import { ask, pathOf, problemIn, type Problem } from "../api.ts";
 import { AccountLink, Amount, Card, Empty, More, sayProblem } from "../parts.tsx";
 import type { Pages } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
-import { dateTime } from "../time.ts";
+import { shortTime } from "../time.ts";
 import type { Account, Entry } from "../types.ts";
 import { t } from "../words.ts";
 
@@ -12,15 +14,25 @@ interface EntriesOptions {
   readonly entries: Pages<Entry>;
 }
 
+/** More are drawn as they are asked for. */
+const ROWS = 50;
+
 export function Entries({ account, entries }: EntriesOptions) {
   const [filter, setFilter] = useState("");
   const { items, more, loading } = entries;
-  const shown = items?.filter((entry) => matches(entry, filter)) ?? null;
+  const [rows, setRows] = useState(ROWS);
+  const found = items?.filter((entry) => matches(entry, filter)) ?? null;
+  const shown = found?.slice(0, rows) ?? null;
+  const hidden = (found?.length ?? 0) > rows;
+  const showMore = (): void => {
+    setRows((before) => before + ROWS);
+    if (!hidden) more?.();
+  };
   return (
     <Card
       title={t("entries.title")}
       aside={
-        <>
+        <Fragment>
           <input
             class="small-input"
             type="search"
@@ -30,7 +42,7 @@ export function Entries({ account, entries }: EntriesOptions) {
             onInput={(event) => setFilter(event.currentTarget.value)}
           />
           <Csv id={account.id} />
-        </>
+        </Fragment>
       }
     >
       {entries.problem !== null && <Empty>{sayProblem(entries.problem)}</Empty>}
@@ -54,10 +66,10 @@ export function Entries({ account, entries }: EntriesOptions) {
             <tbody>
               {shown.map((entry) => (
                 <tr key={entry.seq}>
-                  <td class="number faint">{entry.seq}</td>
+                  <td class="number faint wide-only">{entry.seq}</td>
                   <td>
                     <a href={hrefOf.transaction(entry.transaction)} class="plain-link">
-                      <time dateTime={entry.created_at}>{dateTime(entry.created_at)}</time>
+                      <time dateTime={entry.created_at}>{shortTime(entry.created_at)}</time>
                     </a>
                   </td>
                   <td class="clip">
@@ -67,10 +79,10 @@ export function Entries({ account, entries }: EntriesOptions) {
                     {entry.description}{" "}
                     {entry.reference !== null && <span class="soft small">{entry.reference}</span>}
                   </td>
-                  <td class={entry.amount > 0 ? "number in" : "number"} data-label={t("entries.amount")}>
+                  <td class={entry.amount > 0 ? "number main in" : "number main"}>
                     <Amount amount={entry.amount} unit={account.unit} both />
                   </td>
-                  <td class="number" data-label={t("account.balance")}>
+                  <td class="number second" data-label={t("account.balance")}>
                     <Amount amount={entry.balance} unit={account.unit} />
                   </td>
                 </tr>
@@ -82,7 +94,7 @@ export function Entries({ account, entries }: EntriesOptions) {
       {filter !== "" && items !== null && (
         <p class="foot soft">{t("entries.of-loaded", { count: items.length })}</p>
       )}
-      <More more={more} loading={loading} />
+      <More more={hidden || more !== null ? showMore : null} loading={loading} />
     </Card>
   );
 }
@@ -107,8 +119,13 @@ function Csv({ id }: { readonly id: string }) {
     }
   };
   return (
-    <>
-      <button type="button" class="button plain" disabled={state === "loading"} onClick={() => void load()}>
+    <Fragment>
+      <button
+        type="button"
+        class="button plain"
+        disabled={state === "loading"}
+        onClick={() => beside(load())}
+      >
         {t(state === "loading" ? "list.loading" : "entries.csv")}
       </button>
       {typeof state === "object" && (
@@ -116,7 +133,7 @@ function Csv({ id }: { readonly id: string }) {
           {sayProblem(state)}
         </span>
       )}
-    </>
+    </Fragment>
   );
 }
 

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { pathOf } from "../api.ts";
 import { captureHold, releaseHold } from "../forms/money-forms.tsx";
 import { money } from "../money.ts";
@@ -91,7 +92,7 @@ export function HoldView({ id }: { readonly id: string }) {
   }, reload);
   const unit = account.value?.unit ?? null;
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <div class="title">
           <p class="soft small">{t("holds.hold")}</p>
@@ -101,7 +102,7 @@ export function HoldView({ id }: { readonly id: string }) {
       </div>
       {problem !== null && <Trouble problem={problem} />}
       {hold !== null && (
-        <>
+        <Fragment>
           {hold.state === "open" && (
             <div class="actions">
               <Action needs={captureNeeds(hold)} kind="main" onClick={() => captureHold(hold, unit)}>
@@ -144,9 +145,9 @@ export function HoldView({ id }: { readonly id: string }) {
               metadata={hold.metadata}
             />
           </Card>
-        </>
+        </Fragment>
       )}
-    </>
+    </Fragment>
   );
 }
 

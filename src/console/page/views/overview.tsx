@@ -1,7 +1,8 @@
+import { Fragment, h } from "preact";
 import type { ConsoleStatus } from "../../console-status.ts";
 import { Chart, Spark } from "../chart.tsx";
 import { recentEvents } from "../live.ts";
-import { money, partsOf } from "../money.ts";
+import { money } from "../money.ts";
 import { Ago, Card, Empty, Tag, Trouble } from "../parts.tsx";
 import { latestOf, type Point, told } from "../status.ts";
 import { useStore } from "../store.ts";
@@ -10,7 +11,8 @@ import { locale } from "../words.ts";
 import { Beginning } from "./beginning.tsx";
 import { Happenings } from "./happenings.tsx";
 
-const SPAN_SECONDS = 300;
+/** Of the chart, at least: it grows with what is known. */
+const SPAN_SECONDS = 60;
 
 export function Overview() {
   const now = useStore(told);
@@ -19,7 +21,7 @@ export function Overview() {
   const mayNot = now.problem?.status === 403;
   const empty = status !== null && status.units.length === 0 && events.length === 0;
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <h1>{t("overview.title")}</h1>
         {status !== null && (
@@ -35,7 +37,7 @@ export function Overview() {
         <div class="column wide">
           {status !== null && <Rates points={now.points} />}
           <Card title={t("overview.happenings")}>
-            <Happenings events={events.slice(0, 14)} empty={t("overview.nothing-yet")} />
+            <Happenings />
           </Card>
         </div>
         {status !== null && (
@@ -47,7 +49,7 @@ export function Overview() {
           </div>
         )}
       </div>
-    </>
+    </Fragment>
   );
 }
 
@@ -186,35 +188,28 @@ function Parts({ status }: { readonly status: ConsoleStatus }) {
 function Sums({ status }: { readonly status: ConsoleStatus }) {
   return (
     <Card title={t("overview.sums")}>
-      {status.units.length === 0 ? (
-        <Empty>{t("overview.no-units")}</Empty>
-      ) : (
-        <div class="table-frame">
-          <table id="sums">
-            <thead>
-              <tr>
-                <th>{t("account.unit")}</th>
-                <th class="number">{t("overview.balances")}</th>
-                <th class="number">{t("account.world")}</th>
-                <th class="number">{t("overview.total")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {status.units.map(({ unit, balances, world }) => {
-                const sum = BigInt(balances) + BigInt(world);
-                return (
-                  <tr key={unit}>
-                    <th scope="row">{partsOf(unit).code}</th>
-                    <td class="number">{money(balances, unit)}</td>
-                    <td class="number">{money(world, unit)}</td>
-                    <td class={sum === 0n ? "number good" : "number bad"}>{money(sum, unit)}</td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {status.units.length === 0 && <Empty>{t("overview.no-units")}</Empty>}
+      <ul class="rows" id="sums">
+        {status.units.map(({ unit, balances, world }) => {
+          const sum = BigInt(balances) + BigInt(world);
+          return (
+            <li key={unit}>
+              <div class="sum-head">
+                <span class="id">{unit}</span>
+                <span class={sum === 0n ? "good" : "bad"}>
+                  {t("overview.total", { sum: money(sum, unit) })}
+                </span>
+              </div>
+              <dl class="sum">
+                <dt>{t("overview.balances")}</dt>
+                <dd>{money(balances, unit)}</dd>
+                <dt>{t("account.world")}</dt>
+                <dd>{money(world, unit)}</dd>
+              </dl>
+            </li>
+          );
+        })}
+      </ul>
     </Card>
   );
 }

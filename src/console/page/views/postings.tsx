@@ -1,3 +1,4 @@
+import { h } from "preact";
 import { money, partsOf } from "../money.ts";
 import { AccountLink } from "../parts.tsx";
 import { t } from "../words.ts";

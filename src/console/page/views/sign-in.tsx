@@ -1,3 +1,5 @@
+import { beside } from "../beside.ts";
+import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "../api.ts";
 import { sayProblem } from "../parts.tsx";
@@ -16,7 +18,7 @@ export function SignIn({ why }: { readonly why: Problem | null }) {
     event.preventDefault();
     if (key.trim() === "") return;
     setAsking(true);
-    void signIn(key.trim());
+    beside(signIn(key.trim()));
   };
   return (
     <section class="sign-in card">

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { money, partsOf } from "../money.ts";
 import type { AccountState } from "../types.ts";
 import { t, type Word } from "../words.ts";
@@ -31,15 +32,15 @@ export function TAccount({ account }: { readonly account: AccountState }) {
       <Blocks blocks={left} x={0} total={total} unit={unit} />
       <Blocks blocks={right} x={MIDDLE + GAP} total={total} unit={unit} />
       <path class="t-lines" d={`M0 ${TOP - 4}H${WIDTH}M${MIDDLE} ${TOP - 4}V${BOTTOM + 6}`} />
-      <text class="t-sum" x={MIDDLE - GAP - PAD} y={BOTTOM + 22} text-anchor="end">
+      <text class="t-sum" x={MIDDLE - GAP - PAD} y={BOTTOM + 21} text-anchor="end">
         {money(sum(left), unit)}
       </text>
-      <text class="t-sum" x={WIDTH - PAD} y={BOTTOM + 22} text-anchor="end">
+      <text class="t-sum" x={WIDTH - PAD} y={BOTTOM + 21} text-anchor="end">
         {money(sum(right), unit)} <tspan class="t-unit">{partsOf(unit).code}</tspan>
       </text>
       <path
         class="t-double"
-        d={`M${PAD} ${BOTTOM + 29}H${MIDDLE - GAP - PAD}M${PAD} ${BOTTOM + 32}H${MIDDLE - GAP - PAD}M${MIDDLE + GAP + PAD} ${BOTTOM + 29}H${WIDTH - PAD}M${MIDDLE + GAP + PAD} ${BOTTOM + 32}H${WIDTH - PAD}`}
+        d={`M${PAD} ${BOTTOM + 28.5}H${MIDDLE - GAP - PAD}M${PAD} ${BOTTOM + 32}H${MIDDLE - GAP - PAD}M${MIDDLE + GAP + PAD} ${BOTTOM + 28.5}H${WIDTH - PAD}M${MIDDLE + GAP + PAD} ${BOTTOM + 32}H${WIDTH - PAD}`}
       />
     </svg>
   );
@@ -66,7 +67,7 @@ function Blocks({ blocks, x, total, unit }: BlocksOptions) {
   const heights = heightsOf(blocks, total);
   let y = BOTTOM;
   return (
-    <>
+    <Fragment>
       {blocks.map(({ word, kind, amount }, at) => {
         const height = heights[at] ?? 0;
         y -= height;
@@ -87,7 +88,7 @@ function Blocks({ blocks, x, total, unit }: BlocksOptions) {
           {t("t.nothing")}
         </text>
       )}
-    </>
+    </Fragment>
   );
 }
 

@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { pathOf } from "../api.ts";
 import { reverseTransaction } from "../forms/money-forms.tsx";
 import { recentEvents } from "../live.ts";
@@ -24,19 +25,21 @@ export function TransactionView({ id }: { readonly id: string }) {
   }, reload);
   const unit = units.get(id) ?? null;
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <div class="title">
           <p class="soft small">
-            {t(value?.reverses == null ? "transaction.transaction" : "transaction.reversal")}
+            {t((value?.reverses ?? null) === null ? "transaction.transaction" : "transaction.reversal")}
           </p>
           <h1 class="id">{id}</h1>
         </div>
-        {value?.reversed_by != null && <span class="tag reversed">{t("transaction.reversed")}</span>}
+        {(value?.reversed_by ?? null) !== null && (
+          <span class="tag reversed">{t("transaction.reversed")}</span>
+        )}
       </div>
       {problem !== null && <Trouble problem={problem} />}
       {value !== null && (
-        <>
+        <Fragment>
           {value.reverses === null && value.reversed_by === null && (
             <div class="actions">
               <Action needs={reversalNeeds(value)} onClick={() => reverseTransaction(value, unit)}>
@@ -64,9 +67,9 @@ export function TransactionView({ id }: { readonly id: string }) {
               <pre tabIndex={0}>{JSON.stringify(value, null, 2)}</pre>
             </details>
           </Card>
-        </>
+        </Fragment>
       )}
-    </>
+    </Fragment>
   );
 }
 

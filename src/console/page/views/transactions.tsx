@@ -1,3 +1,4 @@
+import { Fragment, h } from "preact";
 import { useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { newTransaction } from "../forms/money-forms.tsx";
@@ -7,7 +8,7 @@ import { AccountLink, Action, Empty, More, Trouble } from "../parts.tsx";
 import { useLive, usePages, useSettled } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
 import { useStore } from "../store.ts";
-import { dateTime } from "../time.ts";
+import { shortTime } from "../time.ts";
 import type { LedgerEvent, Transaction } from "../types.ts";
 import { t } from "../words.ts";
 import { Arrow } from "./happenings.tsx";
@@ -39,7 +40,7 @@ export function Transactions() {
   }, reload);
   const units = useUnits(items ?? [], events);
   return (
-    <>
+    <Fragment>
       <div class="view-head">
         <h1>{t("transactions.title")}</h1>
         <Action needs={["transactions:write"]} kind="main" onClick={() => newTransaction({})}>
@@ -99,7 +100,7 @@ export function Transactions() {
         )}
         <More more={more} loading={loading} />
       </section>
-    </>
+    </Fragment>
   );
 }
 
@@ -110,10 +111,10 @@ function Row({ transaction, unit }: { readonly transaction: Transaction; readonl
     <tr>
       <td>
         <a href={hrefOf.transaction(id)} class="plain-link">
-          <time dateTime={created}>{dateTime(created)}</time>
+          <time dateTime={created}>{shortTime(created)}</time>
         </a>
       </td>
-      <td class="clip">
+      <td class="clip whole">
         {first !== undefined && (
           <span class="who">
             <AccountLink id={first.from} />
@@ -129,7 +130,7 @@ function Row({ transaction, unit }: { readonly transaction: Transaction; readonl
         {reverses !== null && <span class="tag reversal">{t("transaction.is-reversal")}</span>} {description}
       </td>
       <td class="clip soft small">{reference}</td>
-      <td class="number" data-label={t("entries.amount")}>
+      <td class="number main">
         {first !== undefined && money(first.amount, unit)}{" "}
         <span class="soft small">{unit !== null && partsOf(unit).code}</span>
       </td>

@@ -1,3 +1,4 @@
+import { beside } from "../beside.ts";
 import { useEffect, useState } from "preact/hooks";
 import { pathOf, read } from "../api.ts";
 import { WORLD } from "../parts.tsx";
@@ -25,7 +26,7 @@ export function useUnits(
       if (answer.ok) known.set(id, answer.value.unit);
       else known.delete(id);
     };
-    void Promise.all([...missing].slice(0, AT_ONCE_MAX).map(load)).then(() => draw({}));
+    beside(Promise.all([...missing].slice(0, AT_ONCE_MAX).map(load)).then(() => draw({})));
   }, [transactions]);
   return new Map(
     transactions.flatMap((transaction) => {
