@@ -3,7 +3,7 @@ import { pathOf } from "../api.ts";
 import { recentEvents } from "../live.ts";
 import { money, partsOf } from "../money.ts";
 import { AccountLink, Empty } from "../parts.tsx";
-import { useRead } from "../reads.ts";
+import { useLive, useRead } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
 import { useStore } from "../store.ts";
 import { clock } from "../time.ts";
@@ -18,6 +18,7 @@ const NONE: readonly Transaction[] = [];
 export function Happenings() {
   const events = useStore(recentEvents);
   const past = useRead<List<Transaction>>(pathOf(["v1", "transactions"], { limit: String(SHOWN) }));
+  useLive(() => {}, past.reload);
   const before = past.value?.data ?? NONE;
   const units = useUnits(before, events);
   const heard = new Set(events.map(({ data }) => data.id));
