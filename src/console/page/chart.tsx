@@ -1,0 +1,195 @@
+import { h } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { locale, t } from "./words.ts";
+
+export interface Line {
+  readonly label: string;
+  /** One for each time; null: a gap. */
+  readonly values: readonly (number | null)[];
+  /** A colour of the style sheet. */
+  readonly colour: string;
+  readonly fill?: boolean;
+  readonly stepped?: boolean;
+}
+
+interface ChartOptions {
+  /** What it shows, in words, for who does not see it. */
+  readonly label: string;
+  /** Seconds since 1970, ascending. */
+  readonly times: readonly number[];
+  readonly lines: readonly Line[];
+  readonly format: (value: number) => string;
+  readonly height?: number;
+  /** Of the axis of times, at least; in seconds, up to the last time. */
+  readonly span?: number;
+}
+
+/** Lines over time. Drawn anew for another width, colour scheme or set of lines; else only fed. */
+export function Chart({ label, times, lines, format, height = 180, span }: ChartOptions) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const latest = useRef({ times, lines });
+  latest.current = { times, lines };
+  const shape = lines.map(({ label: name, colour }) => `${name} ${colour}`).join("|");
+
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const make = (): void => {
+      plot.current?.destroy();
+      const { clientWidth: width } = element;
+      const options = optionsOf(latest.current.lines, format, width, height, span);
+      plot.current = new uPlot(options, dataOf(latest.current), element);
+    };
+    make();
+    const sized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height }));
+    sized.observe(element);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", make);
+    return () => {
+      sized.disconnect();
+      scheme.removeEventListener("change", make);
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [shape, height, span]);
+
+  useEffect(() => {
+    plot.current?.setData(dataOf({ times, lines }));
+    if (typeof plot.current?.cursor.idx !== "number")
+      plot.current?.setLegend({ idx: times.length - 1 }, false);
+  }, [times, lines]);
+
+  return <div class="chart" role="img" aria-label={label} ref={place} />;
+}
+
+function dataOf({ times, lines }: Pick<ChartOptions, "times" | "lines">): uPlot.AlignedData {
+  return [[...times], ...lines.map(({ values }) => [...values])];
+}
+
+function optionsOf(
+  lines: readonly Line[],
+  format: (value: number) => string,
+  width: number,
+  height: number,
+  span: number | undefined,
+): uPlot.Options {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+  const axis = { stroke: colour("soft"), font, ticks: { show: false }, size: 24, gap: 4 };
+  const stepped = uPlot.paths.stepped?.({ align: 1 });
+  return {
+    width,
+    height,
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    legend: {
+      live: true,
+      markers: { width: 0, fill: (_plot, at) => colour(lines[at - 1]?.colour ?? "soft") },
+    },
+    // Where nobody points, the latest.
+    hooks: {
+      setLegend: [
+        (plot) => {
+          const last = plot.data[0].length - 1;
+          if (plot.legend.idx === null && last >= 0) plot.setLegend({ idx: last }, false);
+        },
+      ],
+    },
+    scales: {
+      x: { range: (_plot, min, max) => [span === undefined ? min : Math.min(min, max - span), max] },
+      y: { range: (_plot, min, max) => rangeOf(min, max) },
+    },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        space: 80,
+        values: (_plot, ticks) => ticks.map((tick) => timeOf(tick, ticks)),
+      },
+      {
+        ...axis,
+        grid: { stroke: colour("grid"), width: 1 },
+        size: (_plot, values) => 14 + 6.4 * Math.max(2, ...(values ?? []).map((value) => value.length)),
+        values: (_plot, ticks) => ticks.map(format),
+        space: 32,
+        incrs: STEPS,
+      },
+    ],
+    series: [
+      { label: t("entries.time"), value: (_plot, at) => (at === null ? "" : fullTime(at)) },
+      ...lines.map(({ label, colour: name, fill = false, stepped: steps = false }) => ({
+        label,
+        stroke: colour(name),
+        width: 1.6,
+        points: { show: false },
+        value: (_plot: uPlot, value: number | null) => (value === null ? "\u2013" : format(value)),
+        ...(fill ? { fill: `${colour(name)}1f` } : {}),
+        ...(steps && stepped !== undefined ? { paths: stepped } : {}),
+      })),
+    ],
+  };
+}
+
+/** What is counted are whole things, amounts in their smallest part among them. */
+const STEPS = Array.from({ length: 17 }, (_none, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
+
+/** With 0 in it, and some room above. */
+function rangeOf(min: number, max: number): [number, number] {
+  const low = Math.min(0, min ?? 0);
+  const high = Math.max(0, max ?? 0);
+  if (low === high) return [0, 4];
+  const room = (high - low) * 0.08;
+  return [low < 0 ? low - room : 0, high > 0 ? high + room : 0];
+}
+
+function timeOf(tick: number, ticks: readonly number[]): string {
+  const first = ticks[0] ?? tick;
+  const whole = (ticks.at(-1) ?? tick) - first;
+  const step = (ticks[1] ?? tick) - first;
+  const style: Intl.DateTimeFormatOptions =
+    whole > 86_400 * 2
+      ? { day: "numeric", month: "short" }
+      : step < 60
+        ? { timeStyle: "medium", hourCycle: "h23" }
+        : { timeStyle: "short", hourCycle: "h23" };
+  return new Intl.DateTimeFormat(locale(), style).format(tick * 1_000);
+}
+
+function fullTime(at: number): string {
+  return new Intl.DateTimeFormat(locale(), {
+    dateStyle: "short",
+    timeStyle: "medium",
+    hourCycle: "h23",
+  }).format(at * 1_000);
+}
+
+/** The latest values as a small line, without axes. */
+export function Spark({ values, colour }: { readonly values: readonly number[]; readonly colour: string }) {
+  const width = 120;
+  const height = 28;
+  const most = Math.max(1e-9, ...values);
+  const step = width / Math.max(1, POINTS - 1);
+  const shown = values.slice(-POINTS);
+  const left = width - (shown.length - 1) * step;
+  const points = shown.map(
+    (value, at) =>
+      `${(left + at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`,
+  );
+  return (
+    <svg
+      class={`spark ${colour}`}
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
+      <polygon points={`${left.toFixed(1)},${height} ${points.join(" ")} ${width},${height}`} />
+      <polyline points={points.join(" ")} />
+    </svg>
+  );
+}
+
+const POINTS = 60;

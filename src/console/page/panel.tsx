@@ -1,0 +1,56 @@
+import { type ComponentChildren, h } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Store, useStore } from "./store.ts";
+import { t } from "./words.ts";
+
+/** One form at a time, beside the page. The browser keeps the focus in it, and gives it back at its end. */
+
+interface Shown {
+  readonly title: string;
+  readonly children: ComponentChildren;
+}
+
+const shown = new Store<Shown | null>(null);
+
+export function openPanel(title: string, children: ComponentChildren): void {
+  shown.set({ title, children });
+}
+
+export function closePanel(): void {
+  shown.set(null);
+}
+
+export function Panel() {
+  const now = useStore(shown);
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (now !== null && dialog.current?.open === false) dialog.current.showModal();
+    if (now === null && dialog.current?.open === true) dialog.current.close();
+  }, [now]);
+  return (
+    <dialog
+      class="panel"
+      aria-labelledby="panel-title"
+      ref={dialog}
+      onClose={closePanel}
+      onMouseDown={(event) => {
+        // The dialog itself is what is around its content.
+        if (event.target === dialog.current) closePanel();
+      }}
+    >
+      {now !== null && (
+        <div class="panel-inside">
+          <header class="panel-head">
+            <h2 id="panel-title">{now.title}</h2>
+            <button type="button" class="close" aria-label={t("form.close")} onClick={closePanel}>
+              <svg viewBox="0 0 16 16" aria-hidden="true">
+                <path d="M3.5 3.5l9 9M12.5 3.5l-9 9" />
+              </svg>
+            </button>
+          </header>
+          {now.children}
+        </div>
+      )}
+    </dialog>
+  );
+}

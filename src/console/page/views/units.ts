@@ -1,0 +1,46 @@
+import { beside } from "../beside.ts";
+import { useEffect, useState } from "preact/hooks";
+import { pathOf, read } from "../api.ts";
+import { WORLD } from "../parts.tsx";
+import { type Account, type LedgerEvent, statesIn, type Transaction } from "../types.ts";
+
+/** An account's unit never changes, so that each is asked for once. Bounded by the transactions that a page shows. */
+const known = new Map<string, string | null>();
+const KNOWN_MAX = 5_000;
+
+/** The units of transactions, by their ids: transactions themselves do not tell. */
+export function useUnits(
+  transactions: readonly Pick<Transaction, "id" | "postings">[],
+  events: readonly LedgerEvent[],
+): ReadonlyMap<string, string> {
+  const [, draw] = useState<object>({});
+  for (const { id, unit } of events.flatMap(statesIn)) known.set(id, unit);
+  useEffect(() => {
+    if (known.size > KNOWN_MAX) known.clear();
+    const missing = new Set(transactions.map(accountIn).filter((id) => id !== null && !known.has(id)));
+    if (missing.size === 0) return;
+    const load = async (id: string | null): Promise<void> => {
+      if (id === null) return;
+      known.set(id, null);
+      const answer = await read<Account>(pathOf(["v1", "accounts", id]));
+      if (answer.ok) known.set(id, answer.value.unit);
+      else known.delete(id);
+    };
+    beside(Promise.all([...missing].slice(0, AT_ONCE_MAX).map(load)).then(() => draw({})));
+  }, [transactions]);
+  return new Map(
+    transactions.flatMap((transaction) => {
+      const unit = known.get(accountIn(transaction) ?? "") ?? null;
+      return unit === null ? [] : [[transaction.id, unit] as const];
+    }),
+  );
+}
+
+const AT_ONCE_MAX = 20;
+
+/** One of its accounts: all have the same unit, and the outside has none. */
+function accountIn({ postings }: Pick<Transaction, "postings">): string | null {
+  const [first] = postings;
+  if (first === undefined) return null;
+  return first.from === WORLD ? first.to : first.from;
+}

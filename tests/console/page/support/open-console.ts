@@ -1,0 +1,68 @@
+import axe from "axe-core";
+import type { BrowserContext, Page } from "playwright-core";
+import { eventually } from "../../../support/eventually.ts";
+
+/** The console in a real browser, with what tests need to know about it. */
+export interface OpenedConsole {
+  readonly page: Page;
+  /** What the browser complained about: errors, warnings, what the page's policy forbids. */
+  readonly troubles: string[];
+  /** The origins that were asked for anything. */
+  readonly hosts: ReadonlySet<string>;
+  /** Goes to one of its views: `#/accounts`. */
+  go(hash: string): Promise<void>;
+  /** Waits until the element has this text in it. */
+  shows(selector: string, text: string | RegExp): Promise<void>;
+  /** What keeps people out, by the rules of WCAG 2 AA and good practice. */
+  barriers(): Promise<readonly string[]>;
+  /** By how many pixels the page is too wide. */
+  tooWide(): Promise<number>;
+}
+
+/** As people read it; pictures have no such text. */
+function textsOf(selector: string): string {
+  const all = `[...document.querySelectorAll(${JSON.stringify(selector)})]`;
+  return `${all}.map((one) => one.innerText ?? one.textContent)`;
+}
+
+export async function openConsole(context: BrowserContext, url: string): Promise<OpenedConsole> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(45_000);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  const troubles: string[] = [];
+  const hosts = new Set<string>();
+  page.on("console", (message) => troubles.push(message.text()));
+  page.on("pageerror", (error) => troubles.push(error.message));
+  page.on("request", (request) => {
+    if (/^https?:/.test(request.url())) hosts.add(new URL(request.url()).origin);
+  });
+  await page.goto(url);
+  return {
+    page,
+    troubles,
+    hosts,
+    go: async (hash) => {
+      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+    },
+    shows: async (selector, text) => {
+      let seen = "";
+      const isThere = async (): Promise<boolean> => {
+        // Spaces of numbers and units do not break.
+        const found = await page.evaluate<string[]>(textsOf(selector));
+        seen = found.join("\n").replaceAll(/[\u00a0\u202f]/g, " ");
+        return typeof text === "string" ? seen.includes(text) : text.test(seen);
+      };
+      await eventually(`${selector} shows ${String(text)}`, isThere, () => seen);
+    },
+    barriers: async () => {
+      await page.evaluate(axe.source);
+      return page.evaluate<string[]>(
+        `axe.run().then(({ violations }) => violations
+          .filter(({ impact }) => impact !== "minor")
+          .flatMap(({ id, nodes }) => nodes.map(({ html, any }) =>
+            id + " " + html.slice(0, 160) + " " + any.map(({ message }) => message))))`,
+      );
+    },
+    tooWide: () => page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+  };
+}
