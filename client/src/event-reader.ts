@@ -99,11 +99,16 @@ export class EventReader {
   }
 }
 
+/** What all runtimes' readers of a body have. */
+interface ByteReader {
+  read(): Promise<{ readonly value?: Uint8Array | undefined }>;
+}
+
 /** @returns a text where there are no more, which says why */
-async function nextBytes(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | string> {
+async function nextBytes(reader: ByteReader): Promise<Uint8Array | string> {
   try {
-    const { done, value } = await reader.read();
-    return done ? "the stream was ended" : value;
+    const { value } = await reader.read();
+    return value ?? "the stream was ended";
   } catch (error) {
     return `the connection was lost (${told(error)})`;
   }
