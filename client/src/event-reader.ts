@@ -1,6 +1,6 @@
 import { jsonIn, lost, told } from "./attempt.ts";
 import { EventStreamParser, type StreamEvent } from "./event-stream.ts";
-import type { StreamedEvent } from "./event-types.ts";
+import type { StreamedEvent } from "./types.ts";
 import { refusedError } from "./outcome.ts";
 import { slept } from "./send.ts";
 import { type Opened, stopWith, within } from "./stream-attempt.ts";

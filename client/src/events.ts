@@ -1,7 +1,7 @@
 import type { Connection, ReadOptions } from "./connection.ts";
 import { EventReader } from "./event-reader.ts";
 import { stopWith } from "./stream-attempt.ts";
-import type { EventPage, EventType, StreamedEvent } from "./event-types.ts";
+import type { EventPage, EventType, StreamedEvent } from "./types.ts";
 
 export interface EventFilter {
   /** Only what touches this account. */

@@ -52,6 +52,15 @@ export type EntryFilter = WithDates<Query<paths["/v1/accounts/{id}/entries"]["ge
 export type BalanceAt = Answer<paths["/v1/accounts/{id}/balance"]["get"], 200>;
 export type Totals = Answer<paths["/v1/ledger"]["get"], 200>;
 
+/** One decision of the ledger. `type` tells what its `data` are. */
+export type LedgerEvent = Item<Answer<paths["/v1/events"]["get"], 200>>;
+export type EventType = LedgerEvent["type"];
+export type EventPage = Answer<paths["/v1/events"]["get"], 200>;
+/** An event with the place after it, to go on from. */
+export type StreamedEvent = LedgerEvent & { readonly cursor: string };
+/** An account without its name and metadata. */
+export type AccountState = CreatedTransaction["accounts"][string];
+
 /** What was answered in place of what was asked for (RFC 9457), by the ledger or by what is before it. */
 export interface Problem {
   /** `urn:razonete:problem:` and a name; something else is not from Razonete. */

@@ -1,6 +1,6 @@
 import { pathOf } from "./check.ts";
 import type { CommandOptions, Connection, ReadOptions } from "./connection.ts";
-import type { NewWatch, PageFilter, Watch, WatchCrossed } from "./event-types.ts";
+import type { NewWatch, PageFilter, Watch, WatchCrossed } from "./webhook-types.ts";
 import { List } from "./list.ts";
 import type { Sent } from "./outcome.ts";
 

@@ -9,7 +9,7 @@ import type {
   Webhook,
   WebhookChange,
   WebhookWithSecret,
-} from "./event-types.ts";
+} from "./webhook-types.ts";
 import { List } from "./list.ts";
 import type { Sent } from "./outcome.ts";
 

@@ -1,66 +1,18 @@
-import type { Account, CreatedTransaction, Hold } from "./types.ts";
-
-/** What is told by `/v1/events` and by webhooks. */
-
-/** An account without its name and metadata. */
-export type AccountState = CreatedTransaction["accounts"][string];
-/** By id. Of a key that is bound to some accounts, those alone. */
-type States = Readonly<Record<string, AccountState>>;
-/** `null` is an account that the access key may not see. */
-type Seen<Postings extends readonly object[]> = readonly {
-  readonly [Name in keyof Postings[number]]: Name extends "from" | "to"
-    ? Postings[number][Name] | null
-    : Postings[number][Name];
-}[];
-
-type SeenTransaction = Omit<CreatedTransaction, "postings"> & {
-  readonly postings: Seen<CreatedTransaction["postings"]>;
-};
-type SeenHold = Omit<Hold, "to"> & { readonly to: string | null; readonly accounts: States };
-
-interface EventOf<Type extends string, Data> {
-  /** The same at every reader and every attempt. */
-  readonly id: string;
-  readonly type: Type;
-  /** When it was decided: RFC 3339, UTC, with microseconds. */
-  readonly at: string;
-  /** The object, and its accounts as they stood after it. */
-  readonly data: Data;
-}
-
-/** One decision of the ledger. `type` tells what its `data` are. */
-export type LedgerEvent =
-  | EventOf<"account.opened", Account>
-  | EventOf<"account.changed", Account>
-  | EventOf<"transaction.created", SeenTransaction>
-  | EventOf<"hold.created", SeenHold>
-  /** With what was moved; nothing where the capture was one of 0. */
-  | EventOf<"hold.captured", SeenHold & { readonly postings: Seen<CreatedTransaction["postings"]> }>
-  | EventOf<"hold.released", SeenHold>
-  | EventOf<"hold.expired", SeenHold>;
-
-export type EventType = LedgerEvent["type"];
-
-/** An event with the place after it, to go on from. */
-export type StreamedEvent = LedgerEvent & { readonly cursor: string };
-
-export interface EventPage {
-  readonly data: readonly LedgerEvent[];
-  /** Where the next page begins; there always is one. */
-  readonly next: string;
-}
+import type { AccountState, LedgerEvent } from "./types.ts";
 
 /** An event that a webhook alone is sent: what may go out of an account has fallen under a watch's bound. */
-export type WatchCrossed = EventOf<
-  "watch.crossed",
-  {
+export interface WatchCrossed {
+  readonly id: string;
+  readonly type: "watch.crossed";
+  readonly at: string;
+  readonly data: {
     readonly watch: string;
     /** As it stood after the event. */
     readonly account: AccountState;
     /** The id of the event that did it. */
     readonly event: string;
-  }
->;
+  };
+}
 
 /** What a webhook is sent. */
 export type WebhookEvent = LedgerEvent | WatchCrossed;
