@@ -6,7 +6,7 @@ import { CommandMix } from "./support/command-mix.ts";
 import { CuttingProxy } from "./support/cutting-proxy.ts";
 
 const ACCOUNTS = ["{m}:a", "{m}:b", "{m}:c", "{m}:d"];
-const READERS = 24;
+const READERS = 40;
 /** Some two events of a transaction, so that most connections come some way. */
 const CUT_BYTES_MAX = 3000;
 
