@@ -6,7 +6,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "../../..");
 const TSC = join(ROOT, "node_modules/.bin/tsc");
 
-/** What each of them runs: a hold and a capture, a refusal, and a walk through a list. */
+/** What each of them runs: a hold and a capture, a refusal, a walk through a list, and the events of it all. */
 const STORY = `import { HoldError, Razonete, RefusedError, type Outcome, type Hold } from "razonete-client";
 
 export async function story(url: string, id: string): Promise<string> {
@@ -22,12 +22,17 @@ export async function story(url: string, id: string): Promise<string> {
   const state = outcome.type === "refused" ? outcome.problem.state : outcome.type;
   const entries: number[] = [];
   for await (const entry of ledger.accounts.entries(id)) entries.push(entry.amount);
-  return JSON.stringify([hold.state, hold.account.available, result, reason, state, entries, typeof HoldError]);
+  const types: string[] = [];
+  for await (const event of ledger.events.stream({ account: id })) {
+    if (types.push(event.type) === 4) break;
+  }
+  return JSON.stringify([types, hold.state, hold.account.available, result, reason, state, entries, typeof HoldError]);
 }
 `;
 
 const ENTRIES = [-1234, 5000];
 export const STORY_END = JSON.stringify([
+  ["account.opened", "transaction.created", "hold.created", "hold.captured"],
   "captured",
   3766,
   "answer for 3000",
