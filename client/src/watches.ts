@@ -1,6 +1,6 @@
 import { pathOf } from "./check.ts";
 import type { CommandOptions, Connection, ReadOptions } from "./connection.ts";
-import type { NewWatch, PageFilter, Watch, WatchCrossed } from "./webhook-types.ts";
+import type { Crossing, NewWatch, PageFilter, Watch } from "./webhook-types.ts";
 import { List } from "./list.ts";
 import type { Sent } from "./outcome.ts";
 
@@ -29,7 +29,7 @@ export class Watches {
   }
 
   /** Each time that it was crossed. */
-  crossings(id: string, filter: PageFilter = {}, options?: ReadOptions): List<WatchCrossed> {
+  crossings(id: string, filter: PageFilter = {}, options?: ReadOptions): List<Crossing> {
     return new List(this.#connection, pathOf`/v1/watches/${id}/crossings`, { ...filter }, options);
   }
 }

@@ -47,8 +47,11 @@ export interface Webhook {
   readonly created_at: string;
 }
 
-/** Shown when it is made or rotated, and never again. */
-export type WebhookWithSecret = Webhook & { readonly secret: string };
+/**
+ * With the secret that its requests are signed with. It is answered once: `null` where the answer to an earlier attempt
+ * was lost, which had it. `rotate` makes a new one.
+ */
+export type WebhookWithSecret = Webhook & { readonly secret: string | null };
 
 /** Where to begin again: after a cursor, or with the events from a time on. */
 export type Replay = { readonly after: string } | { readonly from: Date | string };
@@ -84,6 +87,15 @@ export interface Watch {
   readonly created_at: string;
   /** Whether it looks already: within a moment after it was made. */
   readonly armed: boolean;
+}
+
+/** One time that a watch was crossed. */
+export interface Crossing {
+  /** The id of the event that did it. */
+  readonly event: string;
+  readonly at: string;
+  /** As it stood after it. */
+  readonly account: AccountState;
 }
 
 export interface PageFilter {
