@@ -5,6 +5,8 @@ import type { Random } from "../../support/random.ts";
 export class CuttingProxy implements AsyncDisposable {
   /** Connections that it has cut. */
   cuts = 0;
+  /** That were made to it, in all. */
+  connections = 0;
   /** What it connects to; may change. */
   port: number;
   readonly #random: Random;
@@ -33,19 +35,25 @@ export class CuttingProxy implements AsyncDisposable {
     return `http://127.0.0.1:${port}`;
   }
 
+  /** Cuts all that are open. */
+  cutAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** From now on whole connections, and the new ones too. */
   stopCutting(): void {
     this.#cutting = false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    this.cutAll();
     await new Promise((resolve) => {
       this.#server.close(resolve);
     });
   }
 
   #take(client: Socket): void {
+    this.connections += 1;
     const server = connect(this.port, "127.0.0.1");
     let left = this.#random.integer(1, this.#bytes_max);
     const end = (): void => {
