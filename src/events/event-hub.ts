@@ -14,7 +14,7 @@ import type {
   ShownEvent,
 } from "./event-source.ts";
 import type { JournalSource } from "./journal-source.ts";
-import { walkJournal, type Walked } from "./journal-walk.ts";
+import { isAhead, walkJournal, type Walked } from "./journal-walk.ts";
 import { endOf, firstGone, LiveEvents } from "./live-events.ts";
 import type { PublicEvent } from "./public-event.ts";
 import { firstChunk, quietChunk, sseOf } from "./sse.ts";
@@ -111,8 +111,9 @@ export class EventHub implements EventSource {
     if (signal.aborted) giveUp();
     try {
       while (found.length === 0 && !reader.isOver) {
-        if (await this.#catchUp(reader, take)) continue;
-        if (!this.#takeFromRing(reader, take)) await reader.sleep();
+        const past = await this.#catchUp(reader, take);
+        if (found.length > 0 || (!past && this.#takeFromRing(reader, take))) continue;
+        if (!past || this.#isAhead(reader)) await reader.sleep();
       }
     } finally {
       clearTimeout(timer);
@@ -260,7 +261,7 @@ export class EventHub implements EventSource {
         reader.noteSent();
         return chunk ?? quietChunk(reader.news());
       }
-      if (!past) await reader.sleep();
+      if (!past || this.#isAhead(reader)) await reader.sleep();
     }
     return null;
   }
@@ -354,7 +355,9 @@ export class EventHub implements EventSource {
       const end = live.position;
       const number = live.ring.end;
       const walked = await this.#walk(reader.filter, place.cursor, end, bounds.event_turn_rows_max, take);
-      const isThere = walked.isDone && live === this.#live && number >= live.ring.first;
+      const shards = shardsFor(reader.filter, end.length);
+      const isReached = walked.isDone && !isAhead(walked.cursor, end, shards);
+      const isThere = isReached && live === this.#live && number >= live.ring.first;
       reader.moveTo(
         isThere
           ? { in: "ring", number, cursor: formatCursor(end) }
@@ -368,6 +371,16 @@ export class EventHub implements EventSource {
       }
     }
     return true;
+  }
+
+  /**
+   * Whether a reader has seen what is not in the ring yet: the ring is behind the journal by a moment, and a reader may come
+   * with a cursor that another process gave it.
+   */
+  #isAhead({ place, filter }: EventReader): boolean {
+    if (place.in === "ring" || this.#live === null) return false;
+    const { position } = this.#live;
+    return isAhead(place.cursor, position, shardsFor(filter, position.length));
   }
 
   #walk(
