@@ -255,6 +255,25 @@ export const bounds = {
   /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
   rebuild_retry_milliseconds: 500,
 
+  /** How often a process looks for new rows of the journal in PostgreSQL, while somebody follows them. */
+  events_poll_milliseconds: 30,
+  /** The same for a data file that another process writes. */
+  events_file_look_milliseconds: 50,
+  /** Streams of events of one server at once. */
+  event_readers_max: 2_000,
+  /** How long a page of events may be waited for. */
+  event_wait_seconds_max: 20,
+  /** A stream without events has a comment so often. */
+  event_comment_milliseconds: 15_000,
+  /** Of the latest events, kept for all streams; who falls behind them is cut. */
+  event_ring_bytes_max: 32 * 1024 * 1024,
+  /** Streams and pages that read the past at once. */
+  event_catch_ups_max: 4,
+  /** Rows of the journal that are looked through for one page of events; it ends there, with fewer. */
+  event_rows_looked_max: 20_000,
+  /** Of events that a reader names. */
+  event_types_max: 8,
+
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,
 } as const;

@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import {
-  commandLine,
   environmentOfStack,
-  flagsKeptByNpm,
   readApiConfig,
   readInitConfig,
   readServeConfig,
   readWriterConfig,
 } from "./config.ts";
+import { commandLine, flagsKeptByNpm } from "./config/npm.ts";
 import { StartError } from "./errors.ts";
 
 const DATABASE_URL = "postgres://books@db/ledger";

@@ -23,6 +23,9 @@ import { withCa } from "./tls/server-trust.ts";
  * checked alike, and an error names which of them it was.
  */
 
+/** For the readers in src/config/, which are given it. */
+export const ENVIRONMENT: Environment = process.env;
+
 /** The flags as the command line gives them: text, or nothing. */
 export interface ServeFlags extends TlsFlags {
   readonly host?: string | undefined;
@@ -173,7 +176,7 @@ export interface InitConfig extends LedgerSettings {
   readonly redisUrl: string;
   /** `null`: not set. */
   readonly shards: number | null;
-  /** Of the roles of APIs and writers in PostgreSQL. */
+  /** Of the roles in PostgreSQL by which the others use the books. */
   readonly rolePasswords: RolePasswords;
 }
 
@@ -184,6 +187,8 @@ const initSettings = z.object({
   SHARDS: optionalInteger(1, bounds.shards_max),
   DATABASE_API_PASSWORD: z.string(),
   DATABASE_WRITER_PASSWORD: z.string(),
+  DATABASE_DISPATCH_PASSWORD: z.string(),
+  DATABASE_CONSOLE_PASSWORD: z.string(),
   ...ledgerSettings,
 });
 
@@ -200,6 +205,8 @@ export function readInitConfig(
     SHARDS: setting(environment, "SHARDS"),
     DATABASE_API_PASSWORD: setting(environment, "DATABASE_API_PASSWORD"),
     DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
+    DATABASE_DISPATCH_PASSWORD: setting(environment, "DATABASE_DISPATCH_PASSWORD"),
+    DATABASE_CONSOLE_PASSWORD: setting(environment, "DATABASE_CONSOLE_PASSWORD"),
     ...givenLedgerSettings(environment, flags.initialAccounts),
   });
   return {
@@ -209,6 +216,8 @@ export function readInitConfig(
     rolePasswords: {
       api: settings.DATABASE_API_PASSWORD || null,
       writer: settings.DATABASE_WRITER_PASSWORD || null,
+      dispatch: settings.DATABASE_DISPATCH_PASSWORD || null,
+      console: settings.DATABASE_CONSOLE_PASSWORD || null,
     },
     initialAccounts: settings.INITIAL_ACCOUNTS === "contest",
     keyHours: settings.IDEMPOTENCY_HOURS,
@@ -361,36 +370,4 @@ export function environmentOfStack(
   const own = pick(STACK_OWN_VARIABLES);
   if (flags.initialAccounts === false) own["INITIAL_ACCOUNTS"] = given.INITIAL_ACCOUNTS.text;
   return { all: pick(STACK_VARIABLES), own };
-}
-
-/** How the person who started this reaches the command line: by npm, if npm started it. */
-export function commandLine(environment: Environment = process.env): string {
-  const isByNpm = ["start", "razonete"].includes(environment["npm_lifecycle_event"] ?? "");
-  return isByNpm && environment["npm_package_name"] === "razonete" ? "npm run razonete --" : "razonete";
-}
-
-/** Names that npm has options of, too. They may be in its configuration for other reasons, and do no harm where lost. */
-const FLAGS_OF_NPM_TOO = ["--json", "--yes"];
-
-/**
- * Which of these flags ("--port") npm has kept for itself, as it does where `--` is missing: of `npm start --port 8080`
- * the script only sees the 8080.
- *
- * @returns them, and how the script was called ("npm start")
- */
-export function flagsKeptByNpm(
-  flags: readonly string[],
-  environment: Environment = process.env,
-): { readonly kept: readonly string[]; readonly script: string } {
-  const event = environment["npm_lifecycle_event"];
-  const script = event === "start" ? "npm start" : `npm run ${event}`;
-  // Another package's script that runs the ledger may have options of these names for itself.
-  if (environment["npm_package_name"] !== "razonete") return { kept: [], script };
-  const valueOf = (name: string): string | undefined =>
-    environment[`npm_config_${name.replaceAll("-", "_")}`];
-  // Of --no-x npm makes an empty x.
-  const isKept = (flag: string): boolean =>
-    flag.startsWith("--no-") ? valueOf(flag.slice("--no-".length)) === "" : Boolean(valueOf(flag.slice(2)));
-  const kept = flags.filter((flag) => isKept(flag) && !FLAGS_OF_NPM_TOO.includes(flag));
-  return { kept, script };
 }

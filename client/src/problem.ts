@@ -11,6 +11,7 @@ export type ProblemName =
   | "balance-out-of-range"
   | "body-too-large"
   | "condition-failed"
+  | "cursor-gone"
   | "hold-not-found"
   | "hold-not-open"
   | "idempotency-key-reused"
@@ -28,6 +29,8 @@ export type ProblemName =
   | "shards-apart"
   | "transaction-not-found"
   | "unit-mismatch"
+  | "watch-not-found"
+  | "webhook-not-found"
   /** A later server may have others; and it may be something else that answers in its place. */
   | (string & {});
 

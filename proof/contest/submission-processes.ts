@@ -12,8 +12,9 @@ import { submissionFileFor, serviceNamed, type Submission } from "./submission.t
  */
 export function ownCommands(submission: Submission, program: readonly string[]): OwnCommands {
   const commandOf = (name: string): string[] => [...program, ...serviceNamed(submission, name).command];
-  // The submission has no service for `init`: its writer does that work. `restore` is never run.
-  return { init: ["true"], restore: ["false"], api: commandOf("api-1"), writer: commandOf("writer-1") };
+  // The submission has no service for `init`: its writer does that work. The rest is never run.
+  const never = { restore: ["false"], dispatch: ["false"], console: ["false"] };
+  return { ...never, init: ["true"], api: commandOf("api-1"), writer: commandOf("writer-1") };
 }
 
 /**

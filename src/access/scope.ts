@@ -6,6 +6,7 @@ export const SCOPES = [
   "transactions:write",
   "holds:write",
   "events:read",
+  "webhooks:write",
   "ledger:read",
   /** Postings from and to `@world`, and whatever moves money so: captures, reversals, the contest's transactions. */
   "world:write",

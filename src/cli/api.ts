@@ -4,10 +4,12 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, commandLine, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
+import { commandLine } from "../config/npm.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
+import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
 import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
@@ -15,6 +17,7 @@ import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
+const { warn } = openLog("razonete", "people");
 
 export function apiCommand(): Command {
   return new Command("api")
@@ -100,8 +103,4 @@ async function serveApi(config: ApiConfig): Promise<void> {
 function keysOf(databaseUrl: string): KnownKeys {
   const source = new BookKeySource(databaseUrl);
   return new KnownKeys({ source, lookMilliseconds: bounds.access_keys_look_milliseconds, report: warn });
-}
-
-function warn(message: string): void {
-  console.error(`razonete: ${message}`);
 }

@@ -1,6 +1,6 @@
 import { Command, type Option } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
-import { flagsKeptByNpm } from "../config.ts";
+import { flagsKeptByNpm } from "../config/npm.ts";
 import { StartError } from "../errors.ts";
 
 /** Commands by name, in the order in which the help lists them. The code of each is loaded only when it is needed. */

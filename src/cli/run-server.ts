@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Reach } from "../access/start-rules.ts";
 import type { HttpAddress, HttpServer } from "../http/server.ts";
+import { openLog } from "../log/log.ts";
 import { watchOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
@@ -28,7 +29,7 @@ export async function runServer(
     // The exit code that a shell reports for a process that the signal ended.
     process.exit(signals.kill.reason === "SIGINT" ? 130 : 143);
   });
-  watchOpenFiles((line) => console.error(`razonete: ${line}`));
+  watchOpenFiles(openLog("razonete", "people").warn);
   console.log(banner);
   await once(signals.stop, "abort");
   server.drain();

@@ -5,18 +5,14 @@ import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
-import {
-  commandLine,
-  readServeConfig,
-  SERVE_DEFAULTS,
-  type ServeConfig,
-  type ServeFlags,
-} from "../config.ts";
+import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
+import { commandLine } from "../config/npm.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
+import { openLog } from "../log/log.ts";
 import { shellWord } from "../stack/shell-word.ts";
 import {
   type Certificate,
@@ -34,6 +30,8 @@ import {
 } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
+
+const { warn } = openLog("razonete", "people");
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -135,7 +133,3 @@ function keepOthersIn(server: HttpServer, filesMax: number): void {
 
 /** Of the files that may be open: what comes between two looks needs room. */
 const CONNECTIONS_SHARE = 0.6;
-
-function warn(message: string): void {
-  console.error(`razonete: ${message}`);
-}

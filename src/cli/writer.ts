@@ -5,6 +5,7 @@ import { Divergence, DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
 import { Writer } from "../keep/writer.ts";
 import { StartError } from "../errors.ts";
+import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { TLS_VARIABLES } from "./ledger-options.ts";
 
@@ -27,7 +28,7 @@ async function write({ init }: { readonly init: boolean }): Promise<void> {
   await requireTrusted(config);
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.
   if (init) await initialise({ ...readInitConfig(), library: functionLibrary });
-  const writer = new Writer(config, (line) => console.error(`razonete writer: ${line}`));
+  const writer = new Writer(config, openLog("razonete writer", "people").warn);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => writer.stop());
   try {
     await writer.run();

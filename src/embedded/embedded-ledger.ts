@@ -39,6 +39,8 @@ export interface EmbeddedLedgerOptions {
   readonly keyHours?: number | null;
   /** Called once when commits begin to fail, and once when they work again. */
   readonly onOutage?: (message: string) => void;
+  /** Called after each commit, before what it decided is answered. */
+  readonly onCommitted?: () => void;
 }
 
 /**
@@ -63,6 +65,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #store: Store;
   readonly #clock: () => Micros;
   readonly #onOutage: (message: string) => void;
+  readonly #onCommitted: () => void;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -80,6 +83,7 @@ export class EmbeddedLedger implements Ledger {
   constructor(options: EmbeddedLedgerOptions) {
     this.#clock = options.clock ?? (() => Date.now() * 1000);
     this.#onOutage = options.onOutage ?? (() => {});
+    this.#onCommitted = options.onCommitted ?? (() => {});
     const { file, initialAccounts = true, keyHours = null } = options;
     this.#store = new Store(file, this.#clock(), initialAccounts, keyHours);
     this.#time = this.#store.head.time;
@@ -254,6 +258,7 @@ export class EmbeddedLedger implements Ledger {
       this.#failing = false;
       this.#onOutage("the data file can be written again");
     }
+    this.#onCommitted();
     return committed;
   }
 

@@ -1,5 +1,6 @@
 import type { AccessKey } from "../access/access-key.ts";
 import type { Needs } from "../access/required-scopes.ts";
+import type { EventSource } from "../events/event-source.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 
@@ -11,7 +12,7 @@ export type Handler = (
   key: AccessKey,
 ) => Promise<Response> | Response;
 
-export type Method = "GET" | "POST" | "PATCH";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** What a method of a path needs, and what answers it. */
 export interface Route {
@@ -27,6 +28,8 @@ export type Routes = Readonly<Record<string, Readonly<Partial<Record<Method, Rou
 /** What the handlers of the routes need. */
 export interface RouteContext {
   readonly ledger: Ledger;
+  /** `null`: this server gives none. */
+  readonly events: EventSource | null;
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;

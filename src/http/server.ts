@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { isIP } from "node:net";
 import { type AccessKeys, NOBODY, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
+import type { EventSource } from "../events/event-source.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { Admission, type Limits } from "./admission.ts";
@@ -40,6 +41,8 @@ export interface HttpOptions {
   readonly access?: AccessKeys;
   /** Default: none, as behind a balancer, which has them. */
   readonly limits?: Limits;
+  /** What clients follow the ledger by; closed with the server. Default: nothing. */
+  readonly events?: EventSource;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -85,7 +88,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
-  const { limits = null, requestIdHeader, clientAddressHeader } = options;
+  const { limits = null, requestIdHeader, clientAddressHeader, events = null } = options;
   const admission = new Admission(
     access,
     limits,
@@ -96,7 +99,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const context = { ledger, readiness, ended, requestIdHeader };
+  const context = { ledger, events, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }
@@ -121,6 +124,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
       const forced = setTimeout(() => {
         listeners.stop(true).catch(() => {});
       }, bounds.stop_milliseconds_max);
+      // The streams of those who follow the ledger end only so.
+      await events?.close();
       await listeners.stop();
       clearTimeout(forced);
     },

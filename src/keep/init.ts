@@ -69,7 +69,7 @@ export async function initialise(options: InitOptions): Promise<Initialised> {
     await migrate(sql);
     // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
-    await setUpRoles(sql, options.rolePasswords ?? { api: null, writer: null });
+    await setUpRoles(sql, options.rolePasswords ?? {});
     return await begin(sql, redis, options);
   } catch (error) {
     if (codeOf(error) === "" && !(error instanceof ErrorReply)) throw error;

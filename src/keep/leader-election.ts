@@ -1,29 +1,37 @@
 import { bounds } from "../bounds.ts";
-import { connectPostgres, LOCK_CLASS, type Sql, writerLock } from "./postgres-client.ts";
+import { connectPostgres, LOCK_CLASS, type Sql } from "./postgres-client.ts";
 import { withTimeout } from "./query-timeout.ts";
 
+/** What only one process may do at a time. */
+export interface LedWork {
+  /** Of the connection, as PostgreSQL shows it. */
+  readonly name: string;
+  /** The number of its lock, within LOCK_CLASS. */
+  readonly lock: number;
+}
+
 /**
- * The leadership among the writers of a shard. It is a session lock (an advisory lock) in PostgreSQL, on a connection
+ * The leadership among processes that could all do the same work, as the writers of a shard. It is a session lock (an advisory lock) in PostgreSQL, on a connection
  * that is used for nothing else. When the connection ends, for whatever reason, PostgreSQL releases the lock, and
  * another process can take it. After a loss, this object never holds the lock again: a new one has to be created.
  *
- * The lock only prevents two writers from doing the same work. It does not ensure that no batch is kept twice, since
- * until a writer notices the loss of its lock, two of them may believe that they are the leader. The cursor ensures it.
+ * The lock only prevents two processes from doing the same work. It does not ensure that nothing is done twice, since
+ * until one notices the loss of its lock, two of them may believe that they are the leader. For batches the cursor ensures it.
  */
 export class Leadership {
   readonly #sql: Sql;
-  readonly #shard: number;
+  readonly #lock: number;
   readonly #onLost: () => void;
   #state: "standing by" | "held" | "lost" = "standing by";
   #proof: ReturnType<typeof setInterval> | undefined;
   #proving = false;
 
-  constructor(databaseUrl: string, shard: number, onLost: () => void) {
-    this.#shard = shard;
+  constructor(databaseUrl: string, { name, lock }: LedWork, onLost: () => void) {
+    this.#lock = lock;
     this.#onLost = onLost;
     this.#sql = connectPostgres({
       url: databaseUrl,
-      name: `razonete writer ${shard}`,
+      name,
       connections_max: 1,
       onClose: () => this.#lose(),
     });
@@ -40,7 +48,7 @@ export class Leadership {
   async tryTake(): Promise<boolean> {
     const [row] = await withTimeout(
       this.#sql<{ taken: boolean }[]>`
-        SELECT pg_try_advisory_lock(${LOCK_CLASS}::int, ${writerLock(this.#shard)}::int) AS taken`,
+        SELECT pg_try_advisory_lock(${LOCK_CLASS}::int, ${this.#lock}::int) AS taken`,
       () => this.#lose(),
     );
     // The connection may have been lost since PostgreSQL answered.

@@ -3,9 +3,11 @@ import { LOCK_CLASS, MIGRATION_LOCK, type Sql } from "./postgres-client.ts";
 import versions from "./migrations/000_versions.sql" with { type: "text" };
 import books from "./migrations/005_books.sql" with { type: "text" };
 import accessKeys from "./migrations/006_access_keys.sql" with { type: "text" };
+import webhooks from "./migrations/007_webhooks.sql" with { type: "text" };
+import audits from "./migrations/008_audits.sql" with { type: "text" };
 
 /** In the order in which they are applied. Append only: a released migration is never changed. */
-export const MIGRATIONS: readonly string[] = [books, accessKeys];
+export const MIGRATIONS: readonly string[] = [books, accessKeys, webhooks, audits];
 
 /** The first migration's. Versions before it had no journal, numbers for accounts, or no holds: they are not carried over. */
 const FIRST_VERSION = 5;

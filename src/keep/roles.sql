@@ -1,10 +1,12 @@
 -- What the processes of a cluster may do with the books. Run by each `razonete init`, as the owner of the books, who may do
 -- all of it. There need not be such roles: then nothing is granted.
 --
--- razonete_api     reads the books, and notes what it has seen answered (note_seen)
--- razonete_writer  reads them, but for access keys, notes the same, and adds what was decided (keep_batches)
+-- razonete_api       reads the books, and notes what it has seen answered (note_seen)
+-- razonete_writer    reads them, but for access keys, notes the same, and adds what was decided (keep_batches)
+-- razonete_dispatch  reads them
+-- razonete_console   reads them
 --
--- Neither may change a row in any other way: those two functions run with the rights of their owner. Whoever could put
+-- None may change a row in any other way: those two functions run with the rights of their owner. Whoever could put
 -- tables of the same names before the books' own would run them on those, so they look nowhere else. To everyone else they
 -- are closed, as functions are open to all at first.
 DO $$
@@ -21,7 +23,7 @@ BEGIN
   EXECUTE format('ALTER FUNCTION note_seen SECURITY DEFINER SET search_path TO %I, pg_temp', schema);
   REVOKE EXECUTE ON FUNCTION add_changes, keep_batches, note_seen FROM PUBLIC;
 
-  FOREACH role IN ARRAY ARRAY['razonete_api', 'razonete_writer'] LOOP
+  FOREACH role IN ARRAY ARRAY['razonete_api', 'razonete_writer', 'razonete_dispatch', 'razonete_console'] LOOP
     CONTINUE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role);
     -- Everyone may fill the server's disk with temporary tables at first.
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
@@ -31,10 +33,13 @@ BEGIN
     FOREACH relation IN ARRAY books LOOP
       CONTINUE WHEN to_regclass(format('%I.%I', schema, relation)) IS NULL;
       EXECUTE format('REVOKE ALL ON %I FROM %I', relation, role);
-      CONTINUE WHEN relation = 'access_keys' AND role <> 'razonete_api';
+      CONTINUE WHEN relation = 'access_keys' AND role = 'razonete_writer';
       EXECUTE format('GRANT SELECT ON %I TO %I', relation, role);
     END LOOP;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION entries_of, first_g, first_seq, note_seen TO %I', role);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION entries_of, first_g, first_seq TO %I', role);
+    IF role IN ('razonete_api', 'razonete_writer') THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION note_seen TO %I', role);
+    END IF;
     IF role = 'razonete_writer' THEN
       EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches TO %I', role);
     END IF;

@@ -2,13 +2,18 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import type { Queryable, Sql } from "./postgres-client.ts";
 import grants from "./roles.sql" with { type: "text" };
 
-/** The roles in PostgreSQL by which APIs and writers use the books; see roles.sql. */
-export const BOOKS_ROLES = { api: "razonete_api", writer: "razonete_writer" } as const;
+/** The roles in PostgreSQL by which the processes of a cluster use the books; see roles.sql. */
+export const BOOKS_ROLES = {
+  api: "razonete_api",
+  writer: "razonete_writer",
+  dispatch: "razonete_dispatch",
+  console: "razonete_console",
+} as const;
 
 export type BooksRole = keyof typeof BOOKS_ROLES;
 
-/** `null`: whoever set up the server makes the role, or there is none. */
-export type RolePasswords = Readonly<Record<BooksRole, string | null>>;
+/** `null`, or none: whoever set up the server makes the role, or there is none. */
+export type RolePasswords = Readonly<Partial<Record<BooksRole, string | null>>>;
 
 const SCRAM_ITERATIONS = 4096;
 
@@ -18,8 +23,10 @@ const SCRAM_ITERATIONS = 4096;
  */
 export async function setUpRoles(sql: Sql, passwords: RolePasswords): Promise<void> {
   await sql.begin(async (transaction) => {
-    if (passwords.api !== null) await makeRole(transaction, BOOKS_ROLES.api, passwords.api);
-    if (passwords.writer !== null) await makeRole(transaction, BOOKS_ROLES.writer, passwords.writer);
+    for (const [name, role] of Object.entries(BOOKS_ROLES)) {
+      const password = new Map(Object.entries(passwords)).get(name) ?? null;
+      if (password !== null) await makeRole(transaction, role, password);
+    }
     await transaction.unsafe(grants);
   });
 }

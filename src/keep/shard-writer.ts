@@ -4,6 +4,7 @@ import { parseEventOrNull } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { REPLICA_FAULT } from "../decide/redis-settings.ts";
 import type { Books } from "./books.ts";
+import { writerLock } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
 import type { Head, Outbox } from "./outbox.ts";
 import { Leadership } from "./leader-election.ts";
@@ -84,7 +85,8 @@ export class ShardWriter {
   async run(): Promise<void> {
     while (!this.#stopped) {
       const { databaseUrl, shard } = this.#options;
-      const leadership = new Leadership(databaseUrl, shard, () => this.#sleep.wake());
+      const work = { name: `razonete writer ${shard}`, lock: writerLock(shard) };
+      const leadership = new Leadership(databaseUrl, work, () => this.#sleep.wake());
       try {
         if (await this.#standBy(leadership)) await this.#lead(leadership);
       } finally {

@@ -13,14 +13,17 @@ export interface EventPlace {
 
 const MICROS_OF_ID = 1_000_000;
 
-/** @param letter `t` for a transaction, `h` for a hold */
-export function eventId(letter: "t" | "h", shard: number, g: number, index: number, time: Micros): EventId {
+/** `t` for a transaction, `h` for a hold, `e` for the event itself, as those see it who follow the ledger. */
+type Letter = "t" | "h" | "e";
+
+export function eventId(letter: Letter, shard: number, g: number, index: number, time: Micros): EventId {
   return `${letter}${shard}-${g}-${index}-${time % MICROS_OF_ID}`;
 }
 
 /** `null` if the text is not the id of such an event. */
-export function placeOfEvent(letter: "t" | "h", id: EventId): EventPlace | null {
-  const [, kind, shard, g, index, micros] = /^([th])(\d{1,4})-(\d{1,16})-(\d{1,5})-(\d{1,6})$/.exec(id) ?? [];
+export function placeOfEvent(letter: Letter, id: EventId): EventPlace | null {
+  const [, kind, shard, g, index, micros] =
+    /^([the])(\d{1,4})-(\d{1,16})-(\d{1,5})-(\d{1,6})$/.exec(id) ?? [];
   if (kind !== letter) return null;
   return { shard: Number(shard), g: Number(g), index: Number(index), micros: Number(micros) };
 }

@@ -8,16 +8,28 @@ export const STACK_USERS = ["admin", "api", "writer"] as const;
 
 export type StackUser = (typeof STACK_USERS)[number];
 
-export type Credentials = Readonly<Record<StackUser | "operator", string>>;
+/** Who uses PostgreSQL alone. */
+export const BOOKS_USERS = ["dispatch", "console"] as const;
+
+export type BooksUser = (typeof BOOKS_USERS)[number];
+
+export type Credentials = Readonly<Record<StackUser | BooksUser | "operator", string>>;
 
 /**
  * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
  * them, too. Nobody finds one of them from another, nor the operator's.
  */
 export function credentialsOf(operator: string): Credentials {
-  const passwordOf = (user: StackUser): string =>
+  const passwordOf = (user: StackUser | BooksUser): string =>
     createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
-  return { operator, admin: passwordOf("admin"), api: passwordOf("api"), writer: passwordOf("writer") };
+  return {
+    operator,
+    admin: passwordOf("admin"),
+    api: passwordOf("api"),
+    writer: passwordOf("writer"),
+    dispatch: passwordOf("dispatch"),
+    console: passwordOf("console"),
+  };
 }
 
 /**
@@ -25,7 +37,7 @@ export function credentialsOf(operator: string): Credentials {
  *
  * @param users the text of deploy/redis-users.acl
  */
-export function redisUsers(users: string, credentials: Credentials): string {
+export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser>): string {
   const passwordOf: Readonly<Record<string, string>> = {
     REDIS_PASSWORD: credentials.operator,
     REDIS_ADMIN_PASSWORD: credentials.admin,

@@ -2,6 +2,30 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { z } from "zod";
 import { StartError } from "../errors.ts";
+import { stackBounds } from "./stack-bounds.ts";
+
+/** What has a port beside the ledger's own. Append only: a data folder has its ports by their places. */
+export const OTHER_PORTS = [
+  "console",
+  "console-metrics",
+  "dispatch-metrics",
+  "haproxy-metrics",
+  "nats-monitor",
+  "prometheus",
+  "redis-exporter",
+  "postgres-exporter",
+  ...numbered("api-metrics", stackBounds.apis_max),
+  ...numbered("writer-metrics", stackBounds.writers_max),
+] as const;
+
+export type OtherPort = (typeof OTHER_PORTS)[number];
+
+/** The port of each. */
+export type OtherPorts = (name: OtherPort) => number;
+
+function numbered<Name extends string>(name: Name, count: number): `${Name}-${number}`[] {
+  return Array.from({ length: count }, (_, index) => `${name}-${index + 1}` as const);
+}
 
 // Below the range from which Linux takes the local ports of outgoing connections, so that no connection takes a server's
 // port while the server restarts.
@@ -27,21 +51,28 @@ async function freePort(except: readonly number[]): Promise<number> {
  * them down.
  *
  * @param file where they are kept
- * @param except a port that is none of them
+ * @param except ports that are none of them
  */
-export async function keptPorts(file: string, count: number, except: number): Promise<number[]> {
+export async function keptPorts(file: string, count: number, except: readonly number[]): Promise<number[]> {
   const kept = readPorts(file);
   const ports: number[] = [];
   for (let index = 0; index < count; index += 1) {
     const port = kept[index];
-    const isUsable = port !== undefined && port !== except && !ports.includes(port) && (await isFree(port));
-    ports.push(isUsable ? port : await freePort([...kept, ...ports, except]));
+    const isUsable =
+      port !== undefined && !except.includes(port) && !ports.includes(port) && (await isFree(port));
+    ports.push(isUsable ? port : await freePort([...kept, ...ports, ...except]));
   }
   // A stack with fewer APIs leaves the ports of the others to them.
   const next = [...ports, ...kept.slice(count)];
   writeFileSync(`${file}.next`, `${JSON.stringify(next)}\n`);
   renameSync(`${file}.next`, file);
   return ports;
+}
+
+/** Those of {@link OTHER_PORTS}, in a file of their own. */
+export async function keptOtherPorts(file: string, except: readonly number[]): Promise<OtherPorts> {
+  const ports = await keptPorts(file, OTHER_PORTS.length, except);
+  return (name) => ports[OTHER_PORTS.indexOf(name)] ?? 0;
 }
 
 const portList = z.array(z.int().min(1).max(65_535));

@@ -3,7 +3,18 @@
  * to complete its work: first there are no new requests, then the answers in flight are completed, then the rest of the
  * outbox goes into the books. `init` runs only at the start and ends by itself.
  */
-export const PROCESS_KINDS = ["haproxy", "init", "api", "writer", "nats", "redis", "postgres"] as const;
+export const PROCESS_KINDS = [
+  "haproxy",
+  "dispatch",
+  "console",
+  "observer",
+  "init",
+  "api",
+  "writer",
+  "nats",
+  "redis",
+  "postgres",
+] as const;
 export type ProcessKind = (typeof PROCESS_KINDS)[number];
 
 interface Signals {
@@ -17,6 +28,9 @@ const own: Signals = { stop: "SIGTERM", kill: "SIGKILL" };
 
 export const STOP_SIGNALS: Readonly<Record<ProcessKind, Signals>> = {
   haproxy: { stop: "SIGUSR1", kill: "SIGKILL" },
+  dispatch: own,
+  console: own,
+  observer: own,
   init: own,
   api: own,
   writer: own,

@@ -15,7 +15,7 @@ import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
-import { choosePort, keptPorts } from "./ports.ts";
+import { choosePort, keptOtherPorts, keptPorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import {
   DEPLOY,
@@ -103,7 +103,8 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       password: folder.password,
       environment,
     });
-    const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, port);
+    const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
+    const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
     const certificateFile = join(folder.path, "certificate.pem");
     if (certificate !== null) writeCertificate(certificateFile, certificate);
     const plan = planStack({
@@ -119,6 +120,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       writers,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
+      otherPorts,
       environment,
       ownEnvironment,
     });

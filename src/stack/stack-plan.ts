@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
 import type { ServerUrls } from "../config.ts";
 import { BOOKS_ROLES } from "../keep/roles.ts";
-import { credentialsOf, redisUsers, type StackUser } from "./credentials.ts";
+import { type BooksUser, credentialsOf, redisUsers, type StackUser } from "./credentials.ts";
 import type { DataFolder } from "./data-folder.ts";
+import type { OtherPorts } from "./ports.ts";
 import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
@@ -38,6 +39,8 @@ export interface OwnCommands {
   readonly restore: readonly string[];
   readonly api: readonly string[];
   readonly writer: readonly string[];
+  readonly dispatch: readonly string[];
+  readonly console: readonly string[];
 }
 
 /**
@@ -51,6 +54,8 @@ export const OWN_COMMANDS: OwnCommands = {
   restore: [...SOURCE_PROGRAM, "restore"],
   api: [...SOURCE_PROGRAM, "api"],
   writer: [...SOURCE_PROGRAM, "writer"],
+  dispatch: [...SOURCE_PROGRAM, "dispatch"],
+  console: [...SOURCE_PROGRAM, "console"],
 };
 
 export interface ProcessPlan {
@@ -79,6 +84,8 @@ export interface StackPlan {
   readonly natsUrl: string;
   /** The same three servers as each of our own processes uses them. The three above are the operator's. */
   readonly urlsOf: Readonly<Record<StackUser, ServerUrls>>;
+  /** The books of the processes that use nothing else. */
+  readonly booksUrlOf: Readonly<Record<BooksUser, string>>;
   /** For a process that is to be the operator: what the others have of their own in their environment. */
   readonly operatorAddresses: Addresses;
   /** The socket for commands to HAProxy; null where the folder is too deep for one. */
@@ -89,6 +96,8 @@ export interface StackPlan {
   readonly nats: ProcessPlan;
   readonly writers: readonly ProcessPlan[];
   readonly postgres: ProcessPlan;
+  /** What no transaction needs: where one of them does not start, the rest does. */
+  readonly others: readonly ProcessPlan[];
   readonly init: ProcessPlan;
   /** To be run before `init`, on the terminal; null for no restore. */
   readonly restore: ProcessPlan | null;
@@ -119,6 +128,8 @@ export interface PlanOptions {
   readonly redisMegabytes: number | null;
   /** Free ports on loopback: `PORTS_BESIDE_APIS`, and one more for each API. */
   readonly ports: readonly number[];
+  /** For what is beside the ledger; where there are none, it does not run. */
+  readonly otherPorts?: OtherPorts | null;
   /** The environment of every process. */
   readonly environment: Readonly<Record<string, string>>;
   /** Additional variables for our own processes. */
@@ -132,10 +143,12 @@ export function planStack(options: PlanOptions): StackPlan {
   const { folder, programs, environment, own } = options;
   const credentials = credentialsOf(folder.password);
   const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
+  const booksUrl = (role: string, password: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
   const urlsFor = (password: string, redis: string, nats: string, books: string): ServerUrls => ({
     redisUrl: `redis://${redis}:${password}@127.0.0.1:${redisPort}`,
     natsUrl: `nats://${nats}:${password}@127.0.0.1:${natsPort}`,
-    databaseUrl: `postgres://${books}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`,
+    databaseUrl: booksUrl(books, password),
   });
   // With its user: redis-cli takes an empty one for a name.
   const { redisUrl, natsUrl, databaseUrl } = urlsFor(credentials.operator, "default", BOOKS, BOOKS);
@@ -172,6 +185,10 @@ export function planStack(options: PlanOptions): StackPlan {
     redisUrl,
     natsUrl,
     urlsOf,
+    booksUrlOf: {
+      dispatch: booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
+      console: booksUrl(BOOKS_ROLES.console, credentials.console),
+    },
     operatorAddresses: addressesOf("default", credentials.operator, operator),
     haproxyAdmin,
     haproxy: {
@@ -239,6 +256,7 @@ export function planStack(options: PlanOptions): StackPlan {
       probe: alwaysReady,
     })),
     postgres: planPostgres(options, postgresPort, databaseUrl),
+    others: [],
     restore:
       options.restore === null
         ? null
@@ -257,6 +275,8 @@ export function planStack(options: PlanOptions): StackPlan {
         ...environmentOf("admin"),
         DATABASE_API_PASSWORD: credentials.api,
         DATABASE_WRITER_PASSWORD: credentials.writer,
+        DATABASE_DISPATCH_PASSWORD: credentials.dispatch,
+        DATABASE_CONSOLE_PASSWORD: credentials.console,
       },
       probe: alwaysReady,
     },

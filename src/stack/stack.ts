@@ -30,11 +30,12 @@ export class DryRunEnded extends Error {
  * All processes of one cluster on this machine.
  *
  * The start has these steps, and each waits until the one before is ready: PostgreSQL, Redis and NATS; `init`, which
- * ends by itself; writers and APIs; HAProxy. After that stack.json exists. Every process that ends is started again on
+ * ends by itself; writers and APIs; HAProxy. What no transaction needs (the plan's `others`) is started before HAProxy, and
+ * not waited for. After that stack.json exists. Every process that ends is started again on
  * its own (supervised-process.ts): the others can wait for it.
  *
  * The stop has the opposite order. No process is stopped while another one that needs it still runs. HAProxy accepts no
- * more requests and completes those it has; the APIs complete their work; the writers get time to keep what is in the
+ * more requests and completes those it has; what no transaction needs stops; the APIs complete their work; the writers get time to keep what is in the
  * outbox; then NATS, Redis and PostgreSQL stop. What is not kept by then is not lost: it stays in the outbox in Redis,
  * and is kept after the next start.
  */
@@ -50,6 +51,7 @@ export class Stack {
   readonly #nats: SupervisedProcess;
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: SupervisedProcess;
+  readonly #others: readonly SupervisedProcess[];
   /** The process that runs to its end during the start: `restore` or `init`. */
   #oneShot: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
@@ -81,6 +83,7 @@ export class Stack {
     this.#nats = supervised(plan.nats);
     this.#writers = plan.writers.map(supervised);
     this.#postgres = supervised(plan.postgres);
+    this.#others = plan.others.map(supervised);
   }
 
   /**
@@ -95,6 +98,7 @@ export class Stack {
     await this.#runRestore(interrupted);
     await this.#runInit(interrupted);
     await this.#startTogether([...this.#writers, ...this.#apis], interrupted);
+    for (const process of this.#others) process.start();
     await this.#startTogether([this.#haproxy], interrupted);
     this.#described = true;
     this.#describe();
@@ -119,6 +123,7 @@ export class Stack {
   async stop(): Promise<void> {
     if (this.#oneShot !== null) this.#oneShot.kill();
     await this.#haproxy.stop();
+    await stopAll(this.#others);
     await stopAll(this.#apis);
     await this.#keepOutbox();
     await stopAll(this.#writers);
@@ -242,7 +247,15 @@ export class Stack {
 
   /** In the order in which they are listed in stack.json. */
   #all(): SupervisedProcess[] {
-    return [this.#haproxy, ...this.#apis, this.#redis, this.#nats, ...this.#writers, this.#postgres];
+    return [
+      this.#haproxy,
+      ...this.#apis,
+      this.#redis,
+      this.#nats,
+      ...this.#writers,
+      this.#postgres,
+      ...this.#others,
+    ];
   }
 
   #describe(): void {

@@ -114,6 +114,9 @@ describe("documents", () => {
       [...read(file).matchAll(pattern)].map(([all, name = all]) => name);
     const names = new Set([
       ...found("src/config.ts", /setting\(environment, "([A-Z_]+)"/g),
+      ...sources
+        .filter((file) => file.startsWith("src/config/"))
+        .flatMap((file) => found(file, /setting\(environment, "([A-Z_]+)"/g)),
       ...found("deploy/haproxy/haproxy.cfg", /\b(HAPROXY_[A-Z_]+[A-Z])\b/g),
       ...["serve", "stack", "api", "keys", "ledger-options"].flatMap((name) =>
         found(`src/cli/${name}.ts`, /^ *(?:\.option\()?\s*"(--[a-z-]+)[ "]/gm),

@@ -16,8 +16,8 @@ setDefaultTimeout(60_000);
 const ROLES = Object.values(BOOKS_ROLES);
 const FORBIDDEN = "42501";
 
-/** What neither of them may do. */
-const FORBIDDEN_TO_BOTH = [
+/** What none of them may do. */
+const FORBIDDEN_TO_ALL = [
   "UPDATE accounts SET balance = 0",
   "UPDATE accounts SET credit_limit = 9007199254740991",
   "INSERT INTO accounts (account, unit, credit_limit, balance, seq, opened_at, command) VALUES ('x', 'X', 0, 0, 0, 0, 'x')",
@@ -51,12 +51,18 @@ const FORBIDDEN_TO_BOTH = [
   "SELECT rolpassword FROM pg_authid",
 ];
 
+const KEEPING = "SELECT keep_batches(0, 'e', 1, 1, '', '', 'ab', '{}', '', '', '', '')";
+const NOTING = "SELECT note_seen(0, 'e', 1)";
+const NAMES = ["api", "writer", "dispatch", "console"] as const satisfies readonly BooksRole[];
+
 const FORBIDDEN_TO: Readonly<Record<BooksRole, readonly string[]>> = {
-  api: [...FORBIDDEN_TO_BOTH, "SELECT keep_batches(0, 'e', 1, 1, '', '', 'ab', '{}', '', '', '', '')"],
-  writer: FORBIDDEN_TO_BOTH,
+  api: [...FORBIDDEN_TO_ALL, KEEPING],
+  writer: FORBIDDEN_TO_ALL,
+  dispatch: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
+  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
 };
 
-describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the books", () => {
+describe.skipIf(serversMissing !== null)("the roles of our processes in the books", () => {
   let server: PostgresServer;
   let redis: RedisServer;
   let databaseUrl: string;
@@ -66,7 +72,12 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
       redisUrl: redis.url,
       shards: null,
       library: functionLibrary,
-      rolePasswords: { api: "of the api", writer: "of the writer" },
+      rolePasswords: {
+        api: "of the api",
+        writer: "of the writer",
+        dispatch: "of the dispatcher",
+        console: "of the console",
+      },
     });
   const urlOf = (role: BooksRole): string => {
     const url = new URL(databaseUrl);
@@ -98,7 +109,7 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
     }
   }
 
-  for (const role of ["api", "writer"] as const) {
+  for (const role of NAMES) {
     for (const statement of FORBIDDEN_TO[role]) {
       test(`${BOOKS_ROLES[role]} is refused: ${statement}`, async () => {
         const refused = await as(urlOf(role), (sql) =>
@@ -170,10 +181,11 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
       GROUP BY 1 ORDER BY 1`,
     );
     const both = "razonete_api razonete_writer";
+    const all = "razonete_api razonete_console razonete_dispatch razonete_writer";
     expect(granted.map((row) => [row["name"], row["to"]])).toEqual([
-      ["entries_of", both],
-      ["first_g", both],
-      ["first_seq", both],
+      ["entries_of", all],
+      ["first_g", all],
+      ["first_seq", all],
       ["keep_batches", "razonete_writer"],
       ["note_seen", both],
     ]);
@@ -185,12 +197,20 @@ describe.skipIf(serversMissing !== null)("the roles of APIs and writers in the b
       (sql) => sql`
       SELECT relname AS name,
         has_table_privilege(${BOOKS_ROLES.api}, oid, 'SELECT') AS api,
-        has_table_privilege(${BOOKS_ROLES.writer}, oid, 'SELECT') AS writer
+        has_table_privilege(${BOOKS_ROLES.writer}, oid, 'SELECT') AS writer,
+        has_table_privilege(${BOOKS_ROLES.dispatch}, oid, 'SELECT') AS dispatch,
+        has_table_privilege(${BOOKS_ROLES.console}, oid, 'SELECT') AS console
       FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1`,
     );
     expect(tables.length).toBeGreaterThan(9);
-    for (const { name, api, writer } of tables)
-      expect([name, api, writer]).toEqual([name, true, name !== "access_keys"]);
+    for (const { name, api, writer, dispatch, console } of tables)
+      expect([name, api, writer, dispatch, console]).toEqual([
+        name,
+        true,
+        name !== "access_keys",
+        true,
+        true,
+      ]);
   });
 
   test("init grants them again each time: what was taken from them, and what else they were given", async () => {

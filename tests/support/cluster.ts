@@ -3,7 +3,7 @@ import { createClient } from "@redis/client";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { BOOKS_ROLES } from "../../src/keep/roles.ts";
-import type { StackUser } from "../../src/stack/credentials.ts";
+import { BOOKS_USERS, type BooksUser, type StackUser } from "../../src/stack/credentials.ts";
 import { OWN_COMMANDS, type OwnCommands } from "../../src/stack/stack-plan.ts";
 import { serversDown, startHaproxy } from "./servers/haproxy.ts";
 import { type NatsServer, startNats } from "./servers/nats.ts";
@@ -13,12 +13,19 @@ import { ServerProcess } from "./servers/server-process.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 import { eventually } from "./eventually.ts";
 
-const ROLE_PASSWORDS = { DATABASE_API_PASSWORD: "unused", DATABASE_WRITER_PASSWORD: "unused" };
+const ROLE_PASSWORDS = {
+  DATABASE_API_PASSWORD: "unused",
+  DATABASE_WRITER_PASSWORD: "unused",
+  DATABASE_DISPATCH_PASSWORD: "unused",
+  DATABASE_CONSOLE_PASSWORD: "unused",
+};
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 
 export interface ClusterOptions {
   readonly apis?: number;
   readonly writers?: number;
+  /** What no transaction needs; each is asked for `/readyz` on its port. */
+  readonly others?: readonly BooksUser[];
   readonly shards?: number;
   /** Further settings of the APIs. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -48,6 +55,8 @@ export class Cluster implements AsyncDisposable {
   #shards = 1;
   apis: readonly ServerProcess[] = [];
   writers: readonly ServerProcess[] = [];
+  /** By the names of the options. */
+  others: ReadonlyMap<BooksUser, ServerProcess> = new Map();
   haproxy: ServerProcess | null = null;
 
   private constructor(
@@ -64,7 +73,7 @@ export class Cluster implements AsyncDisposable {
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
     const { apis = 2, writers = 1, shards = 1, environment = {}, durable = false } = options;
-    const { own = OWN_COMMANDS, redisEnvironment = {}, roundRobin = true } = options;
+    const { own = OWN_COMMANDS, redisEnvironment = {}, roundRobin = true, others = [] } = options;
     const [redis, nats, postgres] = await Promise.all([
       startRedis(redisEnvironment),
       startNats(),
@@ -76,9 +85,12 @@ export class Cluster implements AsyncDisposable {
       cluster.#shards = shards;
       const init = cluster.run("init");
       if (init.exitCode !== 0) throw new Error(`razonete init: ${init.stderr.toString()}`);
-      [cluster.writers, cluster.apis] = await Promise.all([
+      [cluster.writers, cluster.apis, cluster.others] = await Promise.all([
         Promise.all(numbers(writers).map((number) => cluster.#writer(number))),
         Promise.all(numbers(apis).map((number) => cluster.#api(number))),
+        Promise.all(others.map(async (name) => [name, await cluster.#other(name)] as const)).then(
+          (started) => new Map(started),
+        ),
       ]);
       if (apis === 0) return cluster;
       cluster.haproxy = await startHaproxy(
@@ -152,9 +164,13 @@ export class Cluster implements AsyncDisposable {
     await Promise.all([this.redis, this.nats, this.postgres].map((server) => server.process.dispose()));
   }
 
-  #settings(port: number, user: StackUser): Record<string, string> {
+  #settings(port: number, user: StackUser | BooksUser): Record<string, string> {
     const databaseUrl = new URL(this.databaseUrl);
     if (user !== "admin") databaseUrl.username = BOOKS_ROLES[user];
+    if (isBooksUser(user)) {
+      const PATH = process.env["PATH"] ?? "";
+      return { PATH, PORT: String(port), DATABASE_URL: databaseUrl.href, ...this.#environment };
+    }
     return {
       PATH: process.env["PATH"] ?? "",
       PORT: String(port),
@@ -172,9 +188,11 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #api(number: number): Promise<ServerProcess> {
-    return this.#spawn(`api-${number}`, "api", async (port) => {
-      return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
-    });
+    return this.#spawn(`api-${number}`, "api", answersReady);
+  }
+
+  #other(name: BooksUser): Promise<ServerProcess> {
+    return this.#spawn(name, name, answersReady);
   }
 
   #writer(number: number): Promise<ServerProcess> {
@@ -183,7 +201,7 @@ export class Cluster implements AsyncDisposable {
 
   async #spawn(
     name: string,
-    command: "api" | "writer",
+    command: "api" | "writer" | BooksUser,
     isReady: (port: number) => Promise<boolean>,
   ): Promise<ServerProcess> {
     const settings = (port: number) =>
@@ -199,6 +217,14 @@ export class Cluster implements AsyncDisposable {
     this.#started.push(server);
     return server;
   }
+}
+
+async function answersReady(port: number): Promise<boolean> {
+  return (await fetch(`http://127.0.0.1:${port}/readyz`)).ok;
+}
+
+function isBooksUser(user: StackUser | BooksUser): user is BooksUser {
+  return BOOKS_USERS.some((name) => name === user);
 }
 
 function numbers(count: number): number[] {

@@ -17,6 +17,8 @@ export const TAGS = [
   { name: "Transactions", description: "Money from account to account." },
   { name: "Holds", description: "Amounts set aside, to be captured or released." },
   { name: "Batches", description: "Many commands in one request." },
+  { name: "Events", description: "What was decided, in order, as it happens." },
+  { name: "Webhooks", description: "Who is told of events, and of balances that cross a line." },
   { name: "Reading", description: "History and totals." },
   { name: "Contest", description: "The two routes of Rinha de Backend 2024/Q1, for every account." },
   { name: "Server", description: "Health, and this document." },

@@ -61,8 +61,14 @@ const MEMBERS: Readonly<Record<DocumentedProblem, Members>> = {
   "account-not-found": { properties: { ...PLACE, ...CONDITION } },
   "transaction-not-found": { properties: INDEX },
   "hold-not-found": { properties: INDEX },
+  "webhook-not-found": NOTHING,
+  "watch-not-found": NOTHING,
   "method-not-allowed": NOTHING,
   "account-exists": REFUSAL,
+  "cursor-gone": {
+    required: ["shard"],
+    properties: { shard: { ...place, description: "The shard whose journal has another past." } },
+  },
   "body-too-large": NOTHING,
   "invalid-fields": {
     required: ["errors"],

@@ -42,7 +42,7 @@ export function transactionJson(transaction: Transaction): string {
 }
 
 /** Without the brace at the end. */
-function openTransactionJson(transaction: Transaction): string {
+export function openTransactionJson(transaction: Transaction): string {
   const { id, postings, reverses, hold, time } = transaction;
   const moves = postings.map(({ from, to, amount }) => `{"from":"${from}","to":"${to}","amount":${amount}}`);
   const of = `"reverses":${idJson(reverses)},"hold":${idJson(hold)}`;
@@ -61,7 +61,7 @@ export function holdJson(hold: Hold): string {
 }
 
 /** Without the brace at the end. */
-function openHoldJson(hold: Hold): string {
+export function openHoldJson(hold: Hold): string {
   const { id, state, from, to, amount, captured, expiresAt, time, transaction } = hold;
   const head = `{"id":"${id}","state":"${state}","from":"${from}","to":"${to}","amount":${amount}`;
   const end = `"captured":${captured},"expires_at":"${timestamp(expiresAt)}"`;

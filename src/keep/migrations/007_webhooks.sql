@@ -1,0 +1,1 @@
+-- Webhooks and watches, and how far each has come.
