@@ -18,7 +18,13 @@ describe("lanes", () => {
   });
 
   test("what is in flight, or not due, holds up its own accounts alone", () => {
-    const all = [waiting("1", "a", 0, true), waiting("2", "a"), waiting("3", "b", 9), waiting("4", "b"), waiting("5", "c")];
+    const all = [
+      waiting("1", "a", 0, true),
+      waiting("2", "a"),
+      waiting("3", "b", 9),
+      waiting("4", "b"),
+      waiting("5", "c"),
+    ];
     expect(mayGo(all, 5, 8).map(({ name }) => name)).toEqual(["5"]);
     expect(nextDue(all.slice(0, 4))).toBe(9);
     expect(nextDue(all.slice(0, 2))).toBeNull();

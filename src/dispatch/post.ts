@@ -45,7 +45,9 @@ export function post(options: PostOptions): Promise<Posted> {
     };
     const timer = setTimeout(() => fail(`no answer within ${milliseconds / 1000} s`), milliseconds);
     let head = "";
-    socket.on(url.protocol === "https:" ? "secureConnect" : "connect", () => socket.write(requestOf(options)));
+    socket.on(url.protocol === "https:" ? "secureConnect" : "connect", () =>
+      socket.write(requestOf(options)),
+    );
     socket.on("data", (bytes: Buffer) => {
       head += bytes.toString("latin1");
       const answer = parseHead(head);
@@ -98,7 +100,10 @@ function parseHead(text: string): Posted | null {
   if (status === 0) return null;
   if (status < 200) return parseHead(text.slice(end + 4));
   const field = fields.find((each) => /^retry-after:/i.test(each));
-  return { status, retryAfter: field === undefined ? null : waitOf(field.slice(field.indexOf(":") + 1).trim()) };
+  return {
+    status,
+    retryAfter: field === undefined ? null : waitOf(field.slice(field.indexOf(":") + 1).trim()),
+  };
 }
 
 /** Seconds, or a date. */

@@ -90,15 +90,18 @@ const REFUSED_URLS = [
 const refused = { refused: expect.any(String) };
 
 describe("where webhooks may go", () => {
-  test.each(INNER_ADDRESSES)("not to %s, by itself, as the answer for a name, or as one of several", async (address) => {
-    const inUrl = address.includes(":") ? `[${address.replace(/%.*/, "")}]` : address;
-    expect(parseTarget(`https://${inUrl}/`, false)).toEqual(refused);
-    const ask = (addresses: readonly string[]) =>
-      allowedAddresses("https://hooks.example.com/", async () => addresses, false);
-    expect(await ask([address])).toEqual(refused);
-    expect(await ask([...PUBLIC, address])).toEqual(refused);
-    expect(await ask([address, ...PUBLIC])).toEqual(refused);
-  });
+  test.each(INNER_ADDRESSES)(
+    "not to %s, by itself, as the answer for a name, or as one of several",
+    async (address) => {
+      const inUrl = address.includes(":") ? `[${address.replace(/%.*/, "")}]` : address;
+      expect(parseTarget(`https://${inUrl}/`, false)).toEqual(refused);
+      const ask = (addresses: readonly string[]) =>
+        allowedAddresses("https://hooks.example.com/", async () => addresses, false);
+      expect(await ask([address])).toEqual(refused);
+      expect(await ask([...PUBLIC, address])).toEqual(refused);
+      expect(await ask([address, ...PUBLIC])).toEqual(refused);
+    },
+  );
 
   test.each(REFUSED_URLS)("not to %p, and its name is not even resolved", async (url) => {
     let asked = 0;
@@ -123,7 +126,8 @@ describe("where webhooks may go", () => {
 
   test("each attempt asks for the name anew, and goes by that answer", async () => {
     const answers = [PUBLIC, ["127.0.0.1"]];
-    const ask = () => allowedAddresses("https://hooks.example.com/", async () => answers.shift() ?? [], false);
+    const ask = () =>
+      allowedAddresses("https://hooks.example.com/", async () => answers.shift() ?? [], false);
     expect(await ask()).toEqual(PUBLIC);
     expect(await ask()).toEqual(refused);
     expect(await ask()).toEqual(refused);

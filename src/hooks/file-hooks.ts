@@ -34,7 +34,9 @@ export class FileHooks implements HookDatabase {
   }
 
   all<Row extends object>(sql: string, values: readonly Value[] = []): Promise<readonly Row[]> {
-    return this.#inTurn(() => (existsSync(this.#path) ? queriesOf(this.#database()).all<Row>(sql, values) : []));
+    return this.#inTurn(() =>
+      existsSync(this.#path) ? queriesOf(this.#database()).all<Row>(sql, values) : [],
+    );
   }
 
   change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {

@@ -68,7 +68,8 @@ export interface Watch extends WatchContent {
 
 export interface Crossing {
   readonly event: string;
-  readonly at: Micros;
+  /** As RFC 3339 has it. */
+  readonly at: string;
   /** JSON of the account as it stood then. */
   readonly account: string;
 }
@@ -107,8 +108,7 @@ export interface HookAnswer {
 }
 
 export type HookSubmitted =
-  | ({ readonly type: "answered"; readonly replayed: boolean } & HookAnswer)
-  | { readonly type: "key-reused" };
+  ({ readonly type: "answered"; readonly replayed: boolean } & HookAnswer) | { readonly type: "key-reused" };
 
 export interface HookRequest {
   readonly owner: HookOwner;

@@ -57,11 +57,14 @@ describe("a delivery's request", () => {
     expect(headers["content-type"]).toBe("application/json");
   });
 
-  test.each(["other.example.com", "127.0.0.1"])("sends nothing where the certificate is not for %s", async (name) => {
-    const before = receiver.received.length;
-    await expect(send(`https://${name}:${receiver.port}/`)).rejects.toThrow("altnames");
-    expect(receiver.received.length).toBe(before);
-  });
+  test.each(["other.example.com", "127.0.0.1"])(
+    "sends nothing where the certificate is not for %s",
+    async (name) => {
+      const before = receiver.received.length;
+      await expect(send(`https://${name}:${receiver.port}/`)).rejects.toThrow("altnames");
+      expect(receiver.received.length).toBe(before);
+    },
+  );
 
   test("sends nothing where nobody trusted has signed the certificate", async () => {
     const before = receiver.received.length;

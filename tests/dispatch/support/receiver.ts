@@ -26,7 +26,9 @@ export class Receiver implements AsyncDisposable {
       port: 0,
       ...(certificate === null
         ? {}
-        : { tls: { cert: readFileSync(certificate.cert, "utf8"), key: readFileSync(certificate.key, "utf8") } }),
+        : {
+            tls: { cert: readFileSync(certificate.cert, "utf8"), key: readFileSync(certificate.key, "utf8") },
+          }),
       fetch: async (request) => {
         const body = await request.text();
         const { pathname: path } = new URL(request.url);
