@@ -1,3 +1,4 @@
+import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
 import { codeOf, connectPostgres, type Queryable, type Sql } from "../keep/postgres-client.ts";
 import { withTimeout } from "../keep/query-timeout.ts";
@@ -24,6 +25,12 @@ export class BookHooks implements HookDatabase {
   change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {
     const made = this.#sql.begin((transaction) => make(queriesOf(transaction)));
     return this.#inTime(made.then((result) => result as T));
+  }
+
+  /** For how long clients' keys are remembered that are decided from now on. */
+  async keyHours(): Promise<number> {
+    const [row] = await this.all<{ key_hours: number }>("SELECT key_hours FROM system");
+    return row?.key_hours ?? bounds.idempotency_key_kept_seconds / 3600;
   }
 
   async close(): Promise<void> {
