@@ -51,10 +51,12 @@ describe("a delivery's request", () => {
 
   test("goes to the address that was looked at, with the certificate checked by the URL's name", async () => {
     expect(await send(`${receiver.url}?a=b`)).toEqual({ status: 204, retryAfter: null });
-    const { headers, ...sent } = receiver.received[0] ?? { headers: {} };
-    expect(sent).toEqual({ id: "e0-1-0-5", body: '{"data":"é"}', path: "/hook" });
-    expect(headers["host"]).toBe(`hooks.example.com:${receiver.port}`);
-    expect(headers["content-type"]).toBe("application/json");
+    expect(receiver.received[0]).toMatchObject({
+      id: "e0-1-0-5",
+      body: '{"data":"é"}',
+      path: "/hook",
+      headers: { host: `hooks.example.com:${receiver.port}`, "content-type": "application/json" },
+    });
   });
 
   test.each(["other.example.com", "127.0.0.1"])(
