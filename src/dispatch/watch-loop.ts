@@ -46,6 +46,7 @@ export class WatchLoop {
   readonly #options: WatchLoopOptions;
   #cursor: Cursor | null = null;
   #below: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  readonly #armed = new Map<string, readonly number[]>();
 
   constructor(options: WatchLoopOptions) {
     this.#options = options;
@@ -54,6 +55,7 @@ export class WatchLoop {
   /** After a failure: what is in the tables counts. */
   forget(): void {
     this.#cursor = null;
+    this.#armed.clear();
   }
 
   /**
@@ -69,10 +71,14 @@ export class WatchLoop {
     const { tables } = this.#options;
     const touched = new Set<string>();
     this.#cursor ??= await this.#begin();
-    const fresh = watches.filter(({ armed }) => armed === null);
+    const fresh = watches.filter(({ id, armed }) => armed === null && !this.#armed.has(id));
     for (const watch of fresh) await this.#arm(watch);
     if (fresh.length > 0) this.#below = await tables.below();
-    const armed = watches.filter((watch) => watch.armed !== null);
+    // What was read of the definitions may be older than what was armed here.
+    const armed = watches.map((watch) => ({
+      ...watch,
+      armed: watch.armed ?? this.#armed.get(watch.id) ?? null,
+    }));
     for (;;) {
       const rows = await this.#read();
       if (rows.length === 0) return touched;
@@ -95,6 +101,7 @@ export class WatchLoop {
     const { tables, books } = this.#options;
     const { accounts, ends } = await books.below(watch);
     await tables.arm(watch.id, ends, accounts);
+    this.#armed.set(watch.id, ends);
   }
 
   async #read(): Promise<readonly ReadRow[]> {
@@ -119,7 +126,11 @@ export class WatchLoop {
         if (event === null) continue;
         for (const account of statesAfter(event)) {
           for (const watch of watches) {
-            if (row.g <= (watch.armed?.[row.shard] ?? 0) || !isWatched(watch, account.id)) continue;
+            if (
+              row.g <= (watch.armed?.[row.shard] ?? Number.POSITIVE_INFINITY) ||
+              !isWatched(watch, account.id)
+            )
+              continue;
             const isBelow = availableOf(account) < watch.availableLessThan;
             const known = below.getOrInsertComputed(watch.id, () => new Set());
             if (isBelow === known.has(account.id)) continue;
