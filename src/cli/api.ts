@@ -11,17 +11,19 @@ import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
 import { BookHooks } from "../hooks/book-hooks.ts";
 import { HookTables } from "../hooks/hook-tables.ts";
+import { EventHub } from "../events/event-hub.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
 import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
-import { requireOpenFiles } from "./open-files.ts";
+import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
-const { warn } = openLog("razonete", "people");
+const log = openLog("razonete", "people");
+const { warn } = log;
 
 export function apiCommand(): Command {
   return new Command("api")
@@ -53,7 +55,7 @@ export function apiCommand(): Command {
 }
 
 async function serveApi(config: ApiConfig): Promise<void> {
-  requireOpenFiles(bounds.open_files_min);
+  const filesMax = requireOpenFiles(bounds.open_files_min);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
   const { requestIdHeader, clientAddressHeader } = config;
@@ -74,8 +76,10 @@ async function serveApi(config: ApiConfig): Promise<void> {
     balancerResends,
     onOutage: warn,
   });
+  // Connections of its own, so that readers take none from those who wait for an answer.
+  const journal = new BookJournal(url, "razonete api events");
+  const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(url);
-  const journal = new BookJournal(url, "razonete api webhooks");
   const hookBooks = new BookHooks(url, "razonete api webhooks");
   const hooks = new HookTables({
     database: hookBooks,
@@ -85,8 +89,9 @@ async function serveApi(config: ApiConfig): Promise<void> {
   });
   const close = async (): Promise<void> => {
     keys?.close();
+    await events.close();
     await ledger.close();
-    await Promise.all([feed.close(), books.close(), hooks.close(), journal.close()]);
+    await Promise.all([feed.close(), books.close(), hooks.close()]);
   };
   let server: HttpServer | null = null;
   let access: string[];
@@ -96,6 +101,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
     server = startHttpServer(ledger, {
       address: config.address,
       onDefect: warn,
+      events,
       access: keys ?? OPEN,
       hooks,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),

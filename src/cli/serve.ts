@@ -16,6 +16,7 @@ import {
 import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
 import { DispatchChild } from "../dispatch/dispatch-child.ts";
+import { EventHub } from "../events/event-hub.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { FileJournal } from "../events/file-journal.ts";
 import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
@@ -40,7 +41,7 @@ import {
   TLS_CERT_FLAG,
   TLS_KEY_FLAG,
 } from "./ledger-options.ts";
-import { requireOpenFiles } from "./open-files.ts";
+import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const log = openLog("razonete", "people");
@@ -81,9 +82,11 @@ async function serve(config: ServeConfig): Promise<void> {
   const certificate = config.tls === null ? null : readCertificate(config.tls);
   const webhooks = readWebhookSettings(ENVIRONMENT);
   const { dataFile: file, initialAccounts, keyHours } = config;
-  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
-  const keys = config.open === "always" ? null : keysOf(file);
   const journal = new FileJournal(file, "here");
+  const onCommitted = journal.committed;
+  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn, onCommitted });
+  const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
+  const keys = config.open === "always" ? null : keysOf(file);
   const hooks = new HookTables({
     database: new FileHooks(hookFileOf(file)),
     journal,
@@ -94,7 +97,9 @@ async function serve(config: ServeConfig): Promise<void> {
   const close = async (): Promise<void> => {
     keys?.close();
     await dispatching?.stop();
-    await Promise.all([hooks.close(), journal.close()]);
+    await hooks.close();
+    // Before the ledger, see FileJournal.
+    await events.close();
     await ledger.close();
   };
   let server: HttpServer | null = null;
@@ -104,6 +109,7 @@ async function serve(config: ServeConfig): Promise<void> {
     server = startHttpServer(ledger, {
       address: config.address,
       access: keys ?? OPEN,
+      events,
       limits: { perAddress: config.ratePerAddress },
       hooks,
       ...(certificate === null ? {} : { certificate }),

@@ -24,6 +24,8 @@ import { TurnQueue } from "./turn-queue.ts";
 export interface EventHubOptions {
   readonly journal: JournalSource;
   readonly log: Log;
+  /** Streams, and pages waited for, at once. */
+  readonly readers_max?: number;
   /** How often a stream without events has a comment. */
   readonly commentMilliseconds?: number;
 }
@@ -50,6 +52,7 @@ const CHUNKS_MAX = 32;
 export class EventHub implements EventSource {
   readonly #journal: JournalSource;
   readonly #log: Log;
+  readonly #readers_max: number;
   readonly #commentMilliseconds: number;
   readonly #readers = new Set<EventReader>();
   readonly #catchUps = new TurnQueue(bounds.event_catch_ups_max);
@@ -62,15 +65,20 @@ export class EventHub implements EventSource {
   #closed = false;
   #readersCut = 0;
 
-  constructor({ journal, log, commentMilliseconds }: EventHubOptions) {
+  constructor({ journal, log, readers_max, commentMilliseconds }: EventHubOptions) {
     this.#journal = journal;
     this.#log = log;
+    this.#readers_max = Math.min(readers_max ?? Infinity, bounds.event_readers_max);
     this.#commentMilliseconds = commentMilliseconds ?? bounds.event_comment_milliseconds;
     this.#events = new PublicEvents(journal);
   }
 
   get readers(): number {
     return this.#readers.size;
+  }
+
+  get isFull(): boolean {
+    return this.#readers.size >= this.#readers_max;
   }
 
   get readersCut(): number {
@@ -118,11 +126,15 @@ export class EventHub implements EventSource {
     filter: EventFilter,
     after: After,
     signal: AbortSignal,
+    onEnd: () => void = () => {},
   ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign> {
     const start = await this.#start(after);
     if ("type" in start) return start;
     let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
-    const reader = await this.#follow(filter, start.from, () => controller?.close());
+    const reader = await this.#follow(filter, start.from, () => {
+      controller?.close();
+      onEnd();
+    });
     const end = (): void => reader.end();
     signal.addEventListener("abort", end, { once: true });
     let isFirst = true;
@@ -150,7 +162,7 @@ export class EventHub implements EventSource {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#endAll();
+    this.endReaders();
     await this.#journal.close();
   }
 
@@ -193,7 +205,7 @@ export class EventHub implements EventSource {
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
             this.#events = new PublicEvents(this.#journal);
-            this.#endAll();
+            this.endReaders();
           },
         });
         this.#live = live;
@@ -215,7 +227,7 @@ export class EventHub implements EventSource {
     this.#chunks.clear();
   }
 
-  #endAll(): void {
+  endReaders(): void {
     for (const reader of this.#readers) reader.end();
     this.#stopLive();
   }

@@ -4,6 +4,7 @@ import type { EventSource } from "../events/event-source.ts";
 import type { HookStore } from "../hooks/hook-store.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
+import type { KeyWatch } from "./key-watch.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 /** @param key the access key that the request came with; `ANYBODY` where the server is open */
@@ -33,6 +34,7 @@ export interface RouteContext {
   readonly events: EventSource | null;
   /** Webhooks and watches; `null`: this server has none. */
   readonly hooks: HookStore | null;
+  readonly keyWatch: KeyWatch;
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;

@@ -2,6 +2,7 @@ import type { Needs } from "../../access/required-scopes.ts";
 import type { Handler, Routes } from "../route.ts";
 import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts.ts";
 import { postBatch } from "./batches.ts";
+import { EVENTS_NEEDS, getEvents } from "./events.ts";
 import { captureHold, createHold, getHold, listHolds, releaseHold } from "./holds.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
 import { type Operation, submitOne } from "./submit.ts";
@@ -88,6 +89,9 @@ export const V1_ROUTES: Routes = {
     DELETE: { needs: HOOKS, handle: deleteWatch },
   },
   "/v1/watches/:id/crossings": { GET: { needs: HOOKS, handle: listCrossings } },
+  "/v1/events": {
+    GET: { needs: EVENTS_NEEDS, handle: getEvents },
+  },
   "/v1/ledger": {
     GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: getTotals },
   },
