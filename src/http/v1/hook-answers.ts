@@ -68,7 +68,7 @@ export async function submitChange<Body>(
   const submitted = await hooksOf(context).submit(change.value, {
     owner: ownerOf(key),
     key: header !== null && isKey(header) ? header : null,
-    answerOf: (outcome) => answerOf(outcome, status),
+    answerOf: (outcome) => answerOf(change.value.type, outcome, status),
   });
   if (submitted.type === "key-reused") return toResponse(KEY_REUSED);
   const isProblem = submitted.status >= 400;
@@ -95,14 +95,12 @@ function idIn(body: string): string {
   return withId.parse(JSON.parse(body)).id;
 }
 
-function answerOf(outcome: HookOutcome, status: number): HookAnswer {
+function answerOf(change: HookChange["type"], outcome: HookOutcome, status: number): HookAnswer {
   switch (outcome.type) {
     case "webhook": {
       const { webhook, secret } = outcome;
-      return {
-        status,
-        body: JSON.stringify({ ...webhookJson(webhook), ...(status === 202 ? {} : { secret }) }),
-      };
+      const isTold = change === "create-webhook" || change === "rotate-secret";
+      return { status, body: JSON.stringify({ ...webhookJson(webhook), ...(isTold ? { secret } : {}) }) };
     }
     case "watch":
       return { status, body: JSON.stringify(watchJson(outcome.watch)) };
