@@ -337,6 +337,8 @@ const STACK_OWN_VARIABLES = [
   "OUTBOX_BATCHES_MAX",
   "INITIAL_ACCOUNTS",
   "IDEMPOTENCY_HOURS",
+  "WEBHOOK_INNER",
+  "WEBHOOK_CA_FILE",
 ];
 
 const stackSettings = z.object({

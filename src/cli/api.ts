@@ -4,10 +4,13 @@ import { BookKeySource } from "../access/book-keys.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
-import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
+import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
+import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
+import { BookHooks } from "../hooks/book-hooks.ts";
+import { HookTables } from "../hooks/hook-tables.ts";
 import { EventHub } from "../events/event-hub.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
@@ -77,11 +80,18 @@ async function serveApi(config: ApiConfig): Promise<void> {
   const journal = new BookJournal(url, "razonete api events");
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(url);
+  const hookBooks = new BookHooks(url, "razonete api webhooks");
+  const hooks = new HookTables({
+    database: hookBooks,
+    journal,
+    innerAllowed: readWebhookSettings(ENVIRONMENT).innerAllowed,
+    keyHours: () => hookBooks.keyHours(),
+  });
   const close = async (): Promise<void> => {
     keys?.close();
     await events.close();
     await ledger.close();
-    await Promise.all([feed.close(), books.close()]);
+    await Promise.all([feed.close(), books.close(), hooks.close()]);
   };
   let server: HttpServer | null = null;
   let access: string[];
@@ -93,6 +103,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
       onDefect: warn,
       events,
       access: keys ?? OPEN,
+      hooks,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
     });

@@ -5,11 +5,22 @@ import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
 import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
-import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
+import { ownProgram } from "../build/programs.ts";
+import {
+  ENVIRONMENT,
+  readServeConfig,
+  SERVE_DEFAULTS,
+  type ServeConfig,
+  type ServeFlags,
+} from "../config.ts";
+import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
+import { DispatchChild } from "../dispatch/dispatch-child.ts";
 import { EventHub } from "../events/event-hub.ts";
-import { FileJournal } from "../events/file-journal.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
+import { FileJournal } from "../events/file-journal.ts";
+import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
+import { HookTables } from "../hooks/hook-tables.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
@@ -69,14 +80,24 @@ async function serve(config: ServeConfig): Promise<void> {
   process.umask(0o077);
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
+  const webhooks = readWebhookSettings(ENVIRONMENT);
   const { dataFile: file, initialAccounts, keyHours } = config;
   const journal = new FileJournal(file, "here");
   const onCommitted = journal.committed;
   const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn, onCommitted });
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(file);
+  const hooks = new HookTables({
+    database: new FileHooks(hookFileOf(file)),
+    journal,
+    innerAllowed: webhooks.innerAllowed,
+    keyHours: async () => keyHours ?? bounds.idempotency_key_kept_seconds / 3600,
+  });
+  let dispatching: DispatchChild | null = null;
   const close = async (): Promise<void> => {
     keys?.close();
+    await dispatching?.stop();
+    await hooks.close();
     // Before the ledger, see FileJournal.
     await events.close();
     await ledger.close();
@@ -90,6 +111,7 @@ async function serve(config: ServeConfig): Promise<void> {
       access: keys ?? OPEN,
       events,
       limits: { perAddress: config.ratePerAddress },
+      hooks,
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,
     });
@@ -101,6 +123,8 @@ async function serve(config: ServeConfig): Promise<void> {
     throw error;
   }
   keys?.watch();
+  const command = [...ownProgram(), "dispatch", "--until-input-ends", "--data", dirname(file)];
+  dispatching = new DispatchChild(command, hookFileOf(file), log);
   for (const warning of certificate?.warnings ?? []) warn(warning);
   const watch = config.tls === null ? null : watchCertificate(config.tls, server);
   keepOthersIn(server, filesMax);

@@ -1,6 +1,7 @@
 import type { AccessKey } from "../access/access-key.ts";
 import type { Needs } from "../access/required-scopes.ts";
 import type { EventSource } from "../events/event-source.ts";
+import type { HookStore } from "../hooks/hook-store.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
 import type { KeyWatch } from "./key-watch.ts";
@@ -31,6 +32,8 @@ export interface RouteContext {
   readonly ledger: Ledger;
   /** `null`: this server gives none. */
   readonly events: EventSource | null;
+  /** Webhooks and watches; `null`: this server has none. */
+  readonly hooks: HookStore | null;
   readonly keyWatch: KeyWatch;
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { type AccessKeys, NOBODY, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
 import type { EventSource } from "../events/event-source.ts";
+import type { HookStore } from "../hooks/hook-store.ts";
 import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { Admission, type Limits } from "./admission.ts";
@@ -44,6 +45,8 @@ export interface HttpOptions {
   readonly limits?: Limits;
   /** What clients follow the ledger by; closed with the server. Default: nothing. */
   readonly events?: EventSource;
+  /** Webhooks and watches. Default: none. */
+  readonly hooks?: HookStore;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: (message: string) => void;
 }
@@ -89,7 +92,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     draining ? { ready: false, reason: "this one is stopping" } : (unknownKeys(access) ?? ledger.readiness());
 
   const ended = new EndedRequests(() => listeners.pendingRequests);
-  const { limits = null, requestIdHeader, clientAddressHeader, events = null } = options;
+  const { limits = null, requestIdHeader, clientAddressHeader, events = null, hooks = null } = options;
   const admission = new Admission(
     access,
     limits,
@@ -101,7 +104,7 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
   );
   const routes: Record<string, BunHandler> = {};
   const keyWatch = new KeyWatch(admission);
-  const context = { ledger, events, keyWatch, readiness, ended, requestIdHeader };
+  const context = { ledger, events, hooks, keyWatch, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }

@@ -41,6 +41,8 @@ export interface StackOptions {
   readonly apis: number;
   /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
+  /** 0 to `stackBounds.dispatchers_max`: one sends webhooks, the others wait to take over. Default: none. */
+  readonly dispatchers?: number;
   /** Of memory that Redis may use, in MB; by default half of what this machine, or its control group, has. */
   readonly redisMemory?: number;
   /** The environment of every process, including PATH. */
@@ -118,6 +120,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       port,
       apis,
       writers,
+      dispatchers: options.dispatchers ?? 0,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
       otherPorts,

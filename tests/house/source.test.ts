@@ -26,8 +26,9 @@ describe("source", () => {
     const keys = "access/(?:access-keys?|denial|network|required-scopes|scope|token-buckets)\\.ts$";
     // Of events what they are, and the port that has them; not where they are read.
     const events = "events/(?:public-event|event-source|cursor|event-json)\\.ts$";
+    const hooks = "hooks/hook-store\\.ts$";
     const known = new RegExp(
-      `^src/(?:http/|ledger/|${keys}|${events}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
+      `^src/(?:http/|ledger/|${keys}|${events}|${hooks}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
     );
     const strange = edge.flatMap((file) =>
       importsOf(file)

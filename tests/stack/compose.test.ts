@@ -62,6 +62,7 @@ const plan: StackPlan = planStack({
   port: 9999,
   apis: 2,
   writers: 1,
+  dispatchers: 1,
   redisMegabytes: null,
   ports: [1, 2, 3, 4, 5],
   environment: {},
@@ -75,6 +76,7 @@ const processes = [
   plan.nats,
   ...plan.writers,
   plan.postgres,
+  ...plan.others,
   plan.init,
 ];
 
