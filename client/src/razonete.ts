@@ -68,7 +68,6 @@ export type { BatchResult } from "./batch-result.ts";
 export type { Batches, BatchResults } from "./batches.ts";
 export type { ClientOptions, CommandOptions, ReadOptions } from "./connection.ts";
 export type { EventFilter, EventQuery, Events, StreamOptions } from "./events.ts";
-export type * from "./webhook-types.ts";
 export type { Holds } from "./holds.ts";
 export type { List, Page } from "./list.ts";
 export {

@@ -1,5 +1,5 @@
 import { jsonIn } from "./attempt.ts";
-import type { WebhookEvent } from "./webhook-types.ts";
+import type { WebhookEvent } from "./types.ts";
 
 /** How old a request may be, and how far the clocks may differ, as Standard Webhooks says. */
 const TOLERANCE_SECONDS = 300;

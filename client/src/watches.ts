@@ -1,6 +1,6 @@
 import { pathOf } from "./check.ts";
 import type { CommandOptions, Connection, ReadOptions } from "./connection.ts";
-import type { Crossing, NewWatch, PageFilter, Watch } from "./webhook-types.ts";
+import type { Crossing, NewWatch, PageFilter, Watch } from "./types.ts";
 import { List } from "./list.ts";
 import type { Sent } from "./outcome.ts";
 

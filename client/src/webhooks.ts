@@ -9,7 +9,7 @@ import type {
   Webhook,
   WebhookChange,
   WebhookWithSecret,
-} from "./webhook-types.ts";
+} from "./types.ts";
 import { List } from "./list.ts";
 import type { Sent } from "./outcome.ts";
 
