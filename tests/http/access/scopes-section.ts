@@ -33,6 +33,7 @@ const NEEDS: Readonly<Record<string, readonly (Scope | readonly Scope[])[] | nul
       ...["DELETE /v1/watches/:id", "GET /v1/watches/:id/crossings"],
     ].map((route) => [route, ["events:read", "webhooks:write"] as const]),
   ),
+  "GET /v1/events": ["events:read"],
   "GET /v1/ledger": ["ledger:read"],
   "GET /openapi.json": null,
   "GET /livez": null,
