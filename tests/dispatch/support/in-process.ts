@@ -24,6 +24,11 @@ export interface Sent {
   };
 }
 
+interface InProcessOptions {
+  readonly resolve?: () => Promise<readonly string[]>;
+  readonly isReal?: boolean;
+}
+
 export const EVERYONE: HookOwner = { name: "", beginning: "" };
 
 /** An embedded ledger with its dispatcher in this process, whose clock stands until it is moved, and which sends nothing. */
@@ -47,6 +52,14 @@ export class InProcess implements AsyncDisposable {
   answer: (sent: Sent) => number | Promise<number> = () => 204;
   #dispatcher: Dispatcher | null = null;
   #running: Promise<void> = Promise.resolve();
+  readonly #resolve: () => Promise<readonly string[]>;
+  readonly #isReal: boolean;
+
+  /** @param isReal whether it sends, over the network */
+  constructor({ resolve = async () => ["93.184.215.14"], isReal = false }: InProcessOptions = {}) {
+    this.#resolve = resolve;
+    this.#isReal = isReal;
+  }
 
   start(): void {
     const keys = new KeyFileSource(keyFileOf(this.file));
@@ -58,11 +71,11 @@ export class InProcess implements AsyncDisposable {
       books: new FileBooks(this.file),
       keys,
       reach: {
-        resolve: async () => ["93.184.215.14"],
+        resolve: this.#resolve,
         innerAllowed: false,
         authorities: null,
         milliseconds: 10_000,
-        send: (options) => this.#send(options),
+        ...(this.#isReal ? {} : { send: (options: PostOptions) => this.#send(options) }),
       },
       log: { say: () => {}, warn: () => {}, alarm: (line) => void this.alarms.push(line) },
       clock: { now: () => this.now, chance: () => 0.5 },
