@@ -295,6 +295,32 @@ export const bounds = {
   trace_export_milliseconds_max: 5_000,
   /** How long a process that ends waits for its last ones to be taken. */
   trace_close_milliseconds_max: 1_000,
+  /** How long who writes the file of webhooks waits for another process that writes it. */
+  hook_file_busy_milliseconds: 2_000,
+  /** Of one access key. */
+  webhooks_max: 100,
+  /** Of one access key. */
+  watches_max: 1_000,
+  /** Names and beginnings of accounts of one webhook. */
+  webhook_accounts_max: 100,
+  webhook_url_characters_max: 2_000,
+  /** Deliveries of a webhook that wait, before more of the journal is read for it. */
+  webhook_waiting_max: 10_000,
+  /** Requests at once to one target. */
+  webhook_requests_max: 8,
+  /** And to all of them together. */
+  dispatch_requests_max: 200,
+  webhook_answer_milliseconds_max: 10_000,
+  /** How often the dispatcher looks what webhooks and watches there are. */
+  dispatch_look_milliseconds: 500,
+  /** What became of deliveries is noted together, so often. */
+  dispatch_note_milliseconds: 100,
+  /** After so many failures in a row a target is taken to be down, and only its oldest delivery is tried. */
+  webhook_failures_max: 5,
+  /** Of a delivery, that are kept to be shown. */
+  delivery_attempts_kept: 20,
+  /** A killed dispatcher of the embedded server is started again after this time. */
+  dispatch_restart_milliseconds: 1_000,
 
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,

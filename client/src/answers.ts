@@ -16,7 +16,9 @@ function isPage(json: object): boolean {
   return Array.isArray(data) && (next === null || (typeof next === "string" && next !== ""));
 }
 
-export function flawOfCommand(path: string, json: unknown): Flaw | null {
+export function flawOfCommand(method: string, path: string, json: unknown): Flaw | null {
+  // It is answered without a body.
+  if (method === "DELETE") return json === null ? null : NOT_THE_LEDGERS;
   if (path !== "/v1/batches") return flawOf("id", json);
   return flawOf("results", json) ?? undecidedIn(Object(json).results);
 }

@@ -4,22 +4,29 @@ import type { Problem } from "./types.ts";
 /** What one attempt came to. */
 export type Attempt =
   | { readonly type: "answered"; readonly json: unknown; readonly replayed: boolean }
-  | { readonly type: "refused"; readonly problem: Problem }
-  | {
-      readonly type: "again";
-      /** Whether this attempt may have changed something. */
-      readonly mayBeDone: boolean;
-      /** How long the server asks to wait. */
-      readonly waitMs: number;
-      /** For people, without a point. */
-      readonly detail: string;
-      readonly problem: Problem | null;
-    }
+  | Refusal
+  | Again
   /** By the caller. `mayBeDone`: it had been sent. */
   | { readonly type: "aborted"; readonly mayBeDone: boolean };
 
+export interface Refusal {
+  readonly type: "refused";
+  readonly problem: Problem;
+}
+
+export interface Again {
+  readonly type: "again";
+  /** Whether this attempt may have changed something. */
+  readonly mayBeDone: boolean;
+  /** How long the server asks to wait. */
+  readonly waitMs: number;
+  /** For people, without a point. */
+  readonly detail: string;
+  readonly problem: Problem | null;
+}
+
 export interface HttpRequest {
-  readonly method: "GET" | "POST" | "PATCH";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
@@ -73,12 +80,12 @@ async function exchange(
  * Also where the connection was refused: the request may have gone out on an earlier one, which was lost, and some fetch
  * send it again by themselves.
  */
-function lost(detail: string): Attempt {
+export function lost(detail: string): Again {
   return { type: "again", mayBeDone: true, waitMs: 0, detail, problem: null };
 }
 
 /** Only texts: an error of a fetch may bear its request, with the access key in it. */
-function told(error: unknown): string {
+export function told(error: unknown): string {
   const { message, cause } = Object(error);
   const { code = "", message: reason = "" } = Object(cause);
   return [message, code || reason].filter((text) => typeof text === "string" && text !== "").join(": ");
@@ -86,18 +93,21 @@ function told(error: unknown): string {
 
 function understand(response: Response, text: string): Attempt {
   const { status } = response;
-  const json = jsonIn(text);
-  if (response.ok) {
-    // Cut off on its way, or from something else than the ledger.
-    if (json === undefined) return lost(`an answer with the status ${status} that is not JSON`);
-    return { type: "answered", json, replayed: response.headers.get("idempotency-replayed") === "true" };
-  }
-  const problem = problemIn(status, json);
+  if (!response.ok) return understandProblem(response, text);
+  const json = status === 204 ? null : jsonIn(text);
+  // Cut off on its way, or from something else than the ledger.
+  if (json === undefined) return lost(`an answer with the status ${status} that is not JSON`);
+  return { type: "answered", json, replayed: response.headers.get("idempotency-replayed") === "true" };
+}
+
+/** What an answer says that is no success. */
+export function understandProblem({ status, headers }: Response, text: string): Refusal | Again {
+  const problem = problemIn(status, jsonIn(text));
   if (!isSentAgain(status)) return { type: "refused", problem };
   return {
     type: "again",
     mayBeDone: !isNothingDone(problem),
-    waitMs: retryAfterMs(response.headers.get("retry-after")),
+    waitMs: retryAfterMs(headers.get("retry-after")),
     detail: `${problem.title} (${status})`,
     problem,
   };
@@ -113,7 +123,7 @@ function isNothingDone({ status, type, outcome }: Problem): boolean {
   return status === 429 || outcome === "none" || type === "urn:razonete:problem:request-timeout";
 }
 
-function jsonIn(text: string): unknown {
+export function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,8 +1,9 @@
 import { flawOf, flawOfCommand, valueIn } from "./answers.ts";
 import { checkAccessKey, checkKey, checkMilliseconds, checkNumbers, checkUrl } from "./check.ts";
-import { NotDoneError, type Outcome, RefusedError, type Sent, type Unsettled, valueOf } from "./outcome.ts";
+import { NotDoneError, type Outcome, refusedError, type Sent, type Unsettled, valueOf } from "./outcome.ts";
 import { nameOf } from "./problem.ts";
 import { send } from "./send.ts";
+import { type Opened, openStream } from "./stream-attempt.ts";
 
 export interface ClientOptions {
   /** The ledger's address, such as `http://127.0.0.1:9999`; in a page of the same origin `location.origin`. */
@@ -61,18 +62,33 @@ export class Connection {
 
   /** @throws TypeError where it is no request that an outcome had */
   settle<T>({ method, path, body, key }: Unsettled<T>, options: ReadOptions = {}): Sent<T> {
-    const isOne = (method === "POST" || method === "PATCH") && /^\/v1\/[^?#]+$/.test(path);
+    const isOne = /^(POST|PATCH|DELETE)$/.test(method) && /^\/v1\/[^?#]+$/.test(path);
     if (!isOne || typeof body !== "string")
       throw new TypeError("this is no request to settle: give the one of an outcome that is unknown");
     return this.#sent({ method, path, body, key: checkKey(key) }, "settle", options);
   }
 
+  /** Takes something away. Done also where that had been done by an attempt whose answer was lost. */
+  remove(path: string, options: ReadOptions = {}): Sent<void> {
+    return this.#sent({ method: "DELETE", path, body: "", key: newKey() }, "command", options);
+  }
+
   /**
    * @param member one that the answer always has
+   * @param waitMs how long the ledger is asked to wait before it answers
    * @throws RefusedError, NotDoneError; the signal's reason where it was aborted
    */
-  read<T>(path: string, query: Query, member: string, options: ReadOptions = {}): Promise<T> {
-    return this.#read<T>({ method: "GET", path: path + queryText(query), body: null }, member, options);
+  read<T>(path: string, query: Query, member: string, options: ReadOptions = {}, waitMs = 0): Promise<T> {
+    const request = { method: "GET", path: path + queryText(query), body: null } as const;
+    return this.#read<T>(request, member, options, waitMs);
+  }
+
+  /** Asks once for a stream of events. @param cursor what it is to begin after, in place of what the query says */
+  stream(path: string, query: Query, cursor: string | undefined, signal: AbortSignal): Promise<Opened> {
+    const resumed = cursor === undefined ? {} : { "last-event-id": cursor };
+    const headers = { ...this.#headers(null), accept: "text/event-stream", ...resumed };
+    const limits = { fetch: this.#fetch, timeoutMs: this.#attemptMs, signal };
+    return openStream({ url: this.#url + path + queryText(query), headers }, limits);
   }
 
   /** A command that changes nothing, and needs no key. As `read`. */
@@ -101,18 +117,24 @@ export class Connection {
     options: ReadOptions,
   ): Promise<Outcome<T>> {
     const { method, path, body, key } = request;
+    const url = this.#url + path;
+    const isRemoval = method === "DELETE";
     const end = await send(
-      { method, url: this.#url + path, headers: { ...this.#headers(body), "idempotency-key": key }, body },
-      { ...this.#limits(options), purpose, flawOf: (json) => flawOfCommand(path, json) },
+      isRemoval
+        ? { method, url, headers: this.#headers(null), body: null }
+        : { method, url, headers: { ...this.#headers(body), "idempotency-key": key }, body },
+      { ...this.#limits(options), purpose, flawOf: (json) => flawOfCommand(method, path, json) },
     );
     switch (end.type) {
       case "answered":
         return { type: "done", value: valueIn(path, end.json), replayed: end.replayed, key };
       case "refused":
+        if (isRemoval && end.wasInDoubt && end.problem.status === 404)
+          return { type: "done", value: valueIn(path, null), replayed: true, key };
         return { type: "refused", reason: nameOf(end.problem), problem: end.problem, key };
       case "given-up": {
         const { problem, inDoubt } = end;
-        const detail = this.#withoutAccessKey(end.detail);
+        const detail = this.withoutAccessKey(end.detail);
         if (!inDoubt) return { type: "not-done", detail, problem, key };
         const partly = end.partly === null ? null : valueIn(path, end.partly);
         return { type: "unknown", detail, problem, key, request, partly };
@@ -124,22 +146,30 @@ export class Connection {
     { method, path, body }: { method: "GET" | "POST"; path: string; body: string | null },
     member: string,
     options: ReadOptions,
+    waitMs = 0,
   ): Promise<T> {
+    const limits = this.#limits(options);
     const end = await send(
       { method, url: this.#url + path, headers: this.#headers(body), body },
-      { ...this.#limits(options), purpose: "read", flawOf: (json) => flawOf(member, json) },
+      {
+        ...limits,
+        deadlineMs: limits.deadlineMs + waitMs,
+        attemptMs: limits.attemptMs + waitMs,
+        purpose: "read",
+        flawOf: (json) => flawOf(member, json),
+      },
     );
     if (end.type === "answered") return valueIn(path, end.json);
     const { problem } = end;
     const key = "";
-    if (end.type === "refused")
-      throw new RefusedError({ type: "refused", reason: nameOf(end.problem), problem: end.problem, key });
+    if (end.type === "refused") throw refusedError(end.problem, key);
     options.signal?.throwIfAborted();
-    throw new NotDoneError({ type: "not-done", detail: this.#withoutAccessKey(end.detail), problem, key });
+    throw new NotDoneError({ type: "not-done", detail: this.withoutAccessKey(end.detail), problem, key });
   }
 
   #headers(body: string | null): Record<string, string> {
     return {
+      accept: "application/json",
       ...(this.#accessKey === undefined ? {} : { authorization: `Bearer ${this.#accessKey}` }),
       ...(body === null ? {} : { "content-type": "application/json" }),
     };
@@ -155,7 +185,7 @@ export class Connection {
   }
 
   /** The message of a fetch's error may tell the headers. */
-  #withoutAccessKey(text: string): string {
+  withoutAccessKey(text: string): string {
     return this.#accessKey === undefined ? text : text.replaceAll(this.#accessKey, "(the access key)");
   }
 }

@@ -262,6 +262,168 @@ export interface paths {
     readonly patch?: never;
     readonly trace?: never;
   };
+  readonly "/v1/webhooks": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** List webhooks */
+    readonly get: operations["listWebhooks"];
+    readonly put?: never;
+    /**
+     * Make a webhook
+     * @description From now on each event that is for it is sent to its `url`, signed as Standard Webhooks says, in order for each account, and again for 72 hours until it is answered with 2xx. Of a key for some accounts it is told what is theirs.
+     */
+    readonly post: operations["createWebhook"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/webhooks/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a webhook */
+    readonly get: operations["readWebhook"];
+    readonly put?: never;
+    readonly post?: never;
+    /** Delete a webhook */
+    readonly delete: operations["deleteWebhook"];
+    readonly options?: never;
+    readonly head?: never;
+    /**
+     * Change, pause or continue a webhook
+     * @description What is left out stays. `null` for `types` or `accounts` means all. Set `active`, it goes on where it was, and what was parked is tried anew.
+     */
+    readonly patch: operations["changeWebhook"];
+    readonly trace?: never;
+  };
+  readonly "/v1/webhooks/{id}/secret": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Give a webhook a new secret
+     * @description For 24 hours deliveries bear two signatures, one by each secret.
+     */
+    readonly post: operations["rotateSecret"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/webhooks/{id}/replay": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly get?: never;
+    readonly put?: never;
+    /**
+     * Send a webhook what followed a cursor or a time
+     * @description Events that were delivered before are sent again under the same ids. It is active from then on.
+     */
+    readonly post: operations["replayWebhook"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/webhooks/{id}/deliveries": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List a webhook's deliveries with their attempts
+     * @description Newest first. What was delivered is kept for 3 days.
+     */
+    readonly get: operations["listDeliveries"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/watches": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** List watches */
+    readonly get: operations["listWatches"];
+    readonly put?: never;
+    /**
+     * Be told when an account has little available
+     * @description Webhooks get one event `watch.crossed` each time that an account comes to have less available than `available_lt`: the account named, or each whose id begins with `prefix`.
+     */
+    readonly post: operations["createWatch"];
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/watches/{id}": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** Read a watch */
+    readonly get: operations["readWatch"];
+    readonly put?: never;
+    readonly post?: never;
+    /** Delete a watch */
+    readonly delete: operations["deleteWatch"];
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
+  readonly "/v1/watches/{id}/crossings": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * List when a watch was crossed
+     * @description Newest first.
+     */
+    readonly get: operations["listCrossings"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
   readonly "/v1/ledger": {
     readonly parameters: {
       readonly query?: never;
@@ -510,6 +672,73 @@ export interface components {
             readonly body: components["schemas"]["NewAccount"];
           }
       )[];
+    };
+    readonly NewWebhook: {
+      /**
+       * Format: uri
+       * @description must be a URL of up to 2000 characters
+       */
+      readonly url: string;
+      /** @description must be a list of 1 to 8 */
+      readonly types?:
+        | readonly (
+            | "account.opened"
+            | "account.changed"
+            | "transaction.created"
+            | "hold.created"
+            | "hold.captured"
+            | "hold.released"
+            | "hold.expired"
+            | "watch.crossed"
+          )[]
+        | null;
+      /** @description must be a list of 1 to 100 */
+      readonly accounts?: readonly string[] | null;
+    };
+    readonly WebhookChange: {
+      /**
+       * Format: uri
+       * @description must be a URL of up to 2000 characters
+       */
+      readonly url?: string;
+      /** @description must be a list of 1 to 8 */
+      readonly types?:
+        | readonly (
+            | "account.opened"
+            | "account.changed"
+            | "transaction.created"
+            | "hold.created"
+            | "hold.captured"
+            | "hold.released"
+            | "hold.expired"
+            | "watch.crossed"
+          )[]
+        | null;
+      /** @description must be a list of 1 to 100 */
+      readonly accounts?: readonly string[] | null;
+      /**
+       * @description must be "active" or "paused"
+       * @enum {string}
+       */
+      readonly state?: "active" | "paused";
+    };
+    readonly NoFields: Record<string, never>;
+    readonly Replay: {
+      /** @description must be a cursor */
+      readonly after?: string;
+      /**
+       * Format: date-time
+       * @description must be a time of RFC 3339 with up to six digits of the second, such as 2024-01-17T02:34:41.217753Z
+       */
+      readonly from?: string;
+    };
+    readonly NewWatch: {
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly account?: string | null;
+      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      readonly prefix?: string | null;
+      /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
+      readonly available_lt: number;
     };
     readonly Account: {
       /** @description The id of an account. */
@@ -950,6 +1179,132 @@ export interface components {
       readonly data: readonly components["schemas"]["Event"][];
       /** @description The `after` of the next page, also where there is nothing yet. */
       readonly next: string;
+    };
+    readonly Webhook: {
+      /** @description The id of a webhook. */
+      readonly id: string;
+      readonly url: string;
+      /** @description `null`: all. */
+      readonly types: readonly string[] | null;
+      /** @description Ids, and beginnings of ids with a `*` behind. `null`: all that the access key may see. */
+      readonly accounts: readonly string[] | null;
+      /** @enum {string} */
+      readonly state: "active" | "paused" | "parked";
+      /** @description Why it is not active. */
+      readonly reason: ("asked" | "gone" | "key-revoked" | "history-changed" | "failed") | null;
+      /**
+       * Format: date-time
+       * @description Since when its target takes nothing.
+       */
+      readonly failing_since: string | null;
+      /** @description A cursor of `/v1/events`: everything before it was delivered, parked, or is not for it. */
+      readonly delivered_until: string;
+      /** @description How many deliveries wait that were read from the journal so far. */
+      readonly backlog: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+    };
+    readonly ToldWebhook: {
+      /** @description The id of a webhook. */
+      readonly id: string;
+      readonly url: string;
+      /** @description `null`: all. */
+      readonly types: readonly string[] | null;
+      /** @description Ids, and beginnings of ids with a `*` behind. `null`: all that the access key may see. */
+      readonly accounts: readonly string[] | null;
+      /** @enum {string} */
+      readonly state: "active" | "paused" | "parked";
+      /** @description Why it is not active. */
+      readonly reason: ("asked" | "gone" | "key-revoked" | "history-changed" | "failed") | null;
+      /**
+       * Format: date-time
+       * @description Since when its target takes nothing.
+       */
+      readonly failing_since: string | null;
+      /** @description A cursor of `/v1/events`: everything before it was delivered, parked, or is not for it. */
+      readonly delivered_until: string;
+      /** @description How many deliveries wait that were read from the journal so far. */
+      readonly backlog: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description What deliveries are signed with. Told here and never again; `null` in a replayed or other answer. */
+      readonly secret: string | null;
+    };
+    readonly WebhookList: {
+      readonly data: readonly components["schemas"]["Webhook"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Delivery: {
+      /** @description The id of the event, which is `webhook-id` of each attempt. */
+      readonly event: string;
+      readonly type: string;
+      /** @enum {string} */
+      readonly state: "waiting" | "delivered" | "parked";
+      /** @description The last 20, the oldest first. */
+      readonly attempts: readonly {
+        /**
+         * Format: date-time
+         * @description RFC 3339, UTC, with microseconds.
+         */
+        readonly at: string;
+        /** @description `null`: there was no answer. */
+        readonly status: number | null;
+        readonly error: string | null;
+        readonly ms: number;
+      }[];
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly next_attempt_at: string | null;
+    };
+    readonly DeliveryList: {
+      readonly data: readonly components["schemas"]["Delivery"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Watch: {
+      /** @description The id of a watch. */
+      readonly id: string;
+      /** @description The id of an account. */
+      readonly account: string | null;
+      /** @description What the ids of its accounts begin with. */
+      readonly prefix: string | null;
+      readonly available_lt: number;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly created_at: string;
+      /** @description From then on each crossing is told. What was below before is none. */
+      readonly armed: boolean;
+    };
+    readonly WatchList: {
+      readonly data: readonly components["schemas"]["Watch"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
+    };
+    readonly Crossing: {
+      /** @description The event by which the account came below. */
+      readonly event: string;
+      /**
+       * Format: date-time
+       * @description RFC 3339, UTC, with microseconds.
+       */
+      readonly at: string;
+      readonly account: components["schemas"]["AccountState"];
+    };
+    readonly CrossingList: {
+      readonly data: readonly components["schemas"]["Crossing"][];
+      /** @description The `cursor` of the next page; `null` after the last one. */
+      readonly next: string | null;
     };
     readonly BalanceAt: {
       /** @description The id of an account. */
@@ -1521,6 +1876,336 @@ export interface operations {
         };
         content: {
           readonly "application/json": components["schemas"]["EventPage"];
+        };
+      };
+    };
+  };
+  readonly listWebhooks: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["WebhookList"];
+        };
+      };
+    };
+  };
+  readonly createWebhook: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewWebhook"];
+      };
+    };
+    readonly responses: {
+      /** @description It is there. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["ToldWebhook"];
+        };
+      };
+    };
+  };
+  readonly readWebhook: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The webhook. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Webhook"];
+        };
+      };
+    };
+  };
+  readonly deleteWebhook: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description It is gone. */
+      readonly 204: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  readonly changeWebhook: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["WebhookChange"];
+      };
+    };
+    readonly responses: {
+      /** @description The webhook after it. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Webhook"];
+        };
+      };
+    };
+  };
+  readonly rotateSecret: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. It may be empty. */
+    readonly requestBody?: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NoFields"];
+      };
+    };
+    readonly responses: {
+      /** @description The webhook, with its new secret. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["ToldWebhook"];
+        };
+      };
+    };
+  };
+  readonly replayWebhook: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["Replay"];
+      };
+    };
+    readonly responses: {
+      /** @description It begins. */
+      readonly 202: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Webhook"];
+        };
+      };
+    };
+  };
+  readonly listDeliveries: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+        /** @description must be "waiting", "delivered" or "parked" */
+        readonly state?: "waiting" | "delivered" | "parked";
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the webhook, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["DeliveryList"];
+        };
+      };
+    };
+  };
+  readonly listWatches: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["WatchList"];
+        };
+      };
+    };
+  };
+  readonly createWatch: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /** @description JSON in UTF-8, at most 8192 bytes. */
+    readonly requestBody: {
+      readonly content: {
+        readonly "application/json": components["schemas"]["NewWatch"];
+      };
+    };
+    readonly responses: {
+      /** @description It is there. */
+      readonly 201: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Watch"];
+        };
+      };
+    };
+  };
+  readonly readWatch: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the watch, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description The watch. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["Watch"];
+        };
+      };
+    };
+  };
+  readonly deleteWatch: {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the watch, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description It is gone. */
+      readonly 204: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  readonly listCrossings: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description must be one that this list gave, with the same other parameters */
+        readonly cursor?: string;
+      };
+      readonly header?: never;
+      readonly path: {
+        /** @description The id of the watch, percent-encoded. What an id: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points. */
+        readonly id: string;
+      };
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["CrossingList"];
         };
       };
     };

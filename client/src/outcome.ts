@@ -44,9 +44,9 @@ export interface Unknown<T> {
 
 /** A command that may have been sent, with all that it takes to send it again. Plain JSON: it can be stored. */
 export interface Unsettled<T> {
-  readonly method: "POST" | "PATCH";
+  readonly method: "POST" | "PATCH" | "DELETE";
   readonly path: string;
-  /** JSON. */
+  /** JSON; of a DELETE an empty text. */
   readonly body: string;
   readonly key: string;
   /** Never there: what its answer would be. */
@@ -59,7 +59,7 @@ export abstract class RazoneteError extends Error {
 }
 
 export class RefusedError extends RazoneteError {
-  override readonly name = "RefusedError";
+  override readonly name: string = "RefusedError";
   readonly type = "refused";
   readonly reason: ProblemName;
   readonly problem: Problem;
@@ -87,6 +87,15 @@ export class RefusedError extends RazoneteError {
     const { type, reason, problem, key } = this;
     return { type, reason, problem, key };
   }
+}
+
+/**
+ * The place that a reader of events would go on from is no more: the books were put back to an older state, and not all
+ * that had come after it could be recovered. Read anew what was made of the events, and go on from `after: "latest"`, or
+ * from the beginning, without `after`.
+ */
+export class CursorGoneError extends RefusedError {
+  override readonly name = "CursorGoneError";
 }
 
 /** Nothing was changed, or nothing could be read, until the deadline. */
@@ -120,13 +129,19 @@ export class UnknownError extends RazoneteError {
   }
 }
 
+export function refusedError(problem: Problem, key: string): RefusedError {
+  const reason = nameOf(problem);
+  const refused: Refused = { type: "refused", reason, problem, key };
+  return reason === "cursor-gone" ? new CursorGoneError(refused) : new RefusedError(refused);
+}
+
 /** @throws RefusedError, NotDoneError, UnknownError */
 export function valueOf<T>(outcome: Outcome<T>): T {
   switch (outcome.type) {
     case "done":
       return outcome.value;
     case "refused":
-      throw new RefusedError(outcome);
+      throw refusedError(outcome.problem, outcome.key);
     case "not-done":
       throw new NotDoneError(outcome);
     case "unknown":

@@ -1,10 +1,13 @@
 import { Accounts } from "./accounts.ts";
 import { Batches } from "./batches.ts";
 import { type ClientOptions, Connection, type ReadOptions } from "./connection.ts";
+import { Events } from "./events.ts";
 import { Holds } from "./holds.ts";
 import type { Sent, Unsettled } from "./outcome.ts";
 import { Transactions } from "./transactions.ts";
 import type { DecidedHold, Totals } from "./types.ts";
+import { Watches } from "./watches.ts";
+import { Webhooks } from "./webhooks.ts";
 import { type Captured, type ResultOf, type Used, withHold, type WithHoldOptions } from "./with-hold.ts";
 
 /**
@@ -16,6 +19,9 @@ export class Razonete {
   readonly transactions: Transactions;
   readonly holds: Holds;
   readonly batches: Batches;
+  readonly events: Events;
+  readonly webhooks: Webhooks;
+  readonly watches: Watches;
   readonly #connection: Connection;
 
   /** @throws TypeError, RangeError where an option cannot be */
@@ -25,6 +31,9 @@ export class Razonete {
     this.transactions = new Transactions(this.#connection);
     this.holds = new Holds(this.#connection);
     this.batches = new Batches(this.#connection);
+    this.events = new Events(this.#connection);
+    this.webhooks = new Webhooks(this.#connection);
+    this.watches = new Watches(this.#connection);
   }
 
   /** The trial balance: for each unit all balances and the outside, together 0. */
@@ -58,9 +67,11 @@ export type { Accounts } from "./accounts.ts";
 export type { BatchResult } from "./batch-result.ts";
 export type { Batches, BatchResults } from "./batches.ts";
 export type { ClientOptions, CommandOptions, ReadOptions } from "./connection.ts";
+export type { EventFilter, EventQuery, Events, StreamOptions } from "./events.ts";
 export type { Holds } from "./holds.ts";
 export type { List, Page } from "./list.ts";
 export {
+  CursorGoneError,
   type Done,
   type NotDone,
   NotDoneError,
@@ -76,4 +87,7 @@ export {
 export type { ProblemName } from "./problem.ts";
 export type { Transactions } from "./transactions.ts";
 export type * from "./types.ts";
+export { verifyWebhook, WebhookError, type WebhookHeaders } from "./verify-webhook.ts";
+export type { Watches } from "./watches.ts";
+export type { Webhooks } from "./webhooks.ts";
 export { type Captured, HoldError, type ResultOf, type Used, type WithHoldOptions } from "./with-hold.ts";

@@ -36,7 +36,12 @@ export interface Flaw {
 /** What all attempts came to. */
 export type End =
   | { readonly type: "answered"; readonly json: unknown; readonly replayed: boolean }
-  | { readonly type: "refused"; readonly problem: Problem }
+  | {
+      readonly type: "refused";
+      readonly problem: Problem;
+      /** Whether an earlier attempt may have been applied, which led to this answer. */
+      readonly wasInDoubt: boolean;
+    }
   | {
       readonly type: "given-up";
       /** Whether one of the attempts may have been, or may still be, applied. */
@@ -79,7 +84,7 @@ export async function send(request: HttpRequest, sending: Sending): Promise<End>
       }
       case "refused": {
         const { problem } = told;
-        if (!inDoubt || settles(problem)) return told;
+        if (!inDoubt || settles(problem)) return { type: "refused", problem, wasInDoubt: inDoubt };
         return { type: "given-up", inDoubt, detail: `${problem.title} (${problem.status})`, problem, partly };
       }
       case "aborted":
@@ -107,7 +112,7 @@ function pauseWithin(remaining: number, pause: number, waitMs: number): number |
 }
 
 /** @returns false where it was aborted */
-async function slept(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
+export async function slept(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
   if (signal?.aborted) return false;
   return new Promise((resolve) => {
     const end = () => {

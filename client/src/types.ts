@@ -52,6 +52,52 @@ export type EntryFilter = WithDates<Query<paths["/v1/accounts/{id}/entries"]["ge
 export type BalanceAt = Answer<paths["/v1/accounts/{id}/balance"]["get"], 200>;
 export type Totals = Answer<paths["/v1/ledger"]["get"], 200>;
 
+/** One decision of the ledger. `type` tells what its `data` are. */
+export type LedgerEvent = Item<Answer<paths["/v1/events"]["get"], 200>>;
+export type EventType = LedgerEvent["type"];
+export type EventPage = Answer<paths["/v1/events"]["get"], 200>;
+/** An event with the place after it, to go on from. */
+export type StreamedEvent = LedgerEvent & { readonly cursor: string };
+/** An account without its name and metadata. */
+export type AccountState = CreatedTransaction["accounts"][string];
+
+export type NewWebhook = Body<paths["/v1/webhooks"]["post"]>;
+export type WebhookChange = Body<paths["/v1/webhooks/{id}"]["patch"]>;
+export type Webhook = Answer<paths["/v1/webhooks/{id}"]["get"], 200>;
+/**
+ * With the secret that its requests are signed with. It is answered once: `null` where the answer to an earlier attempt
+ * was lost, which had it. `rotate` makes a new one.
+ */
+export type WebhookWithSecret = Answer<paths["/v1/webhooks"]["post"], 201>;
+/** After a cursor, or the events from a time on. */
+export type Replay = WithDates<Body<paths["/v1/webhooks/{id}/replay"]["post"]>, "from">;
+export type Delivery = Item<Answer<paths["/v1/webhooks/{id}/deliveries"]["get"], 200>>;
+export type DeliveryFilter = Query<paths["/v1/webhooks/{id}/deliveries"]["get"]>;
+
+export type NewWatch = Body<paths["/v1/watches"]["post"]>;
+export type Watch = Answer<paths["/v1/watches/{id}"]["get"], 200>;
+export type Crossing = Item<Answer<paths["/v1/watches/{id}/crossings"]["get"], 200>>;
+
+/** What webhooks alone are sent: what an account has available has fallen under a watch's bound. */
+export interface WatchCrossed {
+  readonly id: string;
+  readonly type: "watch.crossed";
+  readonly at: string;
+  readonly data: {
+    /** The id of the watch. */
+    readonly watch: string;
+    /** As it stood after the event. */
+    readonly account: AccountState;
+    /** The id of the event that did it. */
+    readonly event: string;
+  };
+}
+/** What a webhook is sent. */
+export type WebhookEvent = LedgerEvent | WatchCrossed;
+
+/** Of a list without a filter: how many at once, and where to go on. */
+export type PageFilter = Query<paths["/v1/webhooks"]["get"]>;
+
 /** What was answered in place of what was asked for (RFC 9457), by the ledger or by what is before it. */
 export interface Problem {
   /** `urn:razonete:problem:` and a name; something else is not from Razonete. */

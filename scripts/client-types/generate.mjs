@@ -34,7 +34,7 @@ function reduced(item) {
     const { operationId, summary, description, parameters = [], requestBody, responses } = operation;
     const successes = Object.entries(responses).filter(([status]) => status.startsWith("2"));
     const json = ({ description: told, content }) => {
-      const body = content["application/json"];
+      const body = content?.["application/json"];
       return { description: told, content: { "application/json": body } };
     };
     const kept = { operationId, summary, description, requestBody };

@@ -13,3 +13,11 @@ export const SOURCE_PROGRAM: readonly string[] = [
   "--config=/dev/null",
   fileURLToPath(new URL("../cli/main.ts", import.meta.url)),
 ];
+
+/** This program, however it runs: from its source, or as the single-file executable. */
+export function ownProgram(): readonly string[] {
+  return Bun.main.startsWith(IN_EXECUTABLE) ? [process.execPath] : SOURCE_PROGRAM;
+}
+
+/** Where the executable has its files, as it sees them itself. */
+const IN_EXECUTABLE = "/$bunfs/";

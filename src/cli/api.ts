@@ -5,10 +5,13 @@ import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { Feed } from "../carry/feed.ts";
 import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
+import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
 import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
+import { BookHooks } from "../hooks/book-hooks.ts";
+import { HookTables } from "../hooks/hook-tables.ts";
 import { EventHub } from "../events/event-hub.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
@@ -92,12 +95,19 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
   const journal = new BookJournal(url, "razonete api events");
   const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(url, log);
+  const hookBooks = new BookHooks(url, "razonete api webhooks");
+  const hooks = new HookTables({
+    database: hookBooks,
+    journal,
+    innerAllowed: readWebhookSettings(ENVIRONMENT).innerAllowed,
+    keyHours: () => hookBooks.keyHours(),
+  });
   const close = async (): Promise<void> => {
     keys?.close();
     await events.close();
     await metrics?.stop();
     await ledger.close();
-    await Promise.all([feed.close(), books.close(), tracing?.close()]);
+    await Promise.all([feed.close(), books.close(), hooks.close(), tracing?.close()]);
   };
   let server: HttpServer | null = null;
   let metrics: MetricsServer | null = null;
@@ -113,6 +123,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
       events,
       counters,
       access: keys ?? OPEN,
+      hooks,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
     });

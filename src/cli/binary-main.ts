@@ -14,6 +14,7 @@ const COMMANDS: Commands = new Map([
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["console", async () => (await import("./console.ts")).consoleCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
+  ["dispatch", async () => (await import("./dispatch.ts")).dispatchCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
 ]);
 

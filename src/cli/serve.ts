@@ -7,6 +7,7 @@ import { KnownKeys } from "../access/known-keys.ts";
 import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { lastAuditOf } from "../audit/audit-note.ts";
 import { bounds } from "../bounds.ts";
+import { ownProgram } from "../build/programs.ts";
 import {
   ENVIRONMENT,
   readServeConfig,
@@ -14,14 +15,18 @@ import {
   type ServeConfig,
   type ServeFlags,
 } from "../config.ts";
+import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
+import { DispatchChild } from "../dispatch/dispatch-child.ts";
 import { EventHub } from "../events/event-hub.ts";
-import { FileJournal } from "../events/file-journal.ts";
 import type { ConsoleStatus } from "../console/console-status.ts";
 import { EmbeddedStatus } from "../console/embedded-status.ts";
 import { consoleRoutes } from "../console/routes.ts";
 import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
+import { FileJournal } from "../events/file-journal.ts";
+import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
+import { HookTables } from "../hooks/hook-tables.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
@@ -88,6 +93,7 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
   const log = openLog("razonete", logFormat, "razonete serve");
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
+  const webhooks = readWebhookSettings(ENVIRONMENT);
   const { dataFile: file, initialAccounts, keyHours } = config;
   const journal = new FileJournal(file, "here");
   const onCommitted = journal.committed;
@@ -106,8 +112,17 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
   });
   const keys = config.open === "always" ? null : keysOf(file, log);
   const status = new EmbeddedStatus({ version, ledger, counters, lastAudit: () => auditBeside(file) });
+  const hooks = new HookTables({
+    database: new FileHooks(hookFileOf(file)),
+    journal,
+    innerAllowed: webhooks.innerAllowed,
+    keyHours: async () => keyHours ?? bounds.idempotency_key_kept_seconds / 3600,
+  });
+  let dispatching: DispatchChild | null = null;
   const close = async (): Promise<void> => {
     keys?.close();
+    await dispatching?.stop();
+    await hooks.close();
     // Before the ledger, see FileJournal.
     await events.close();
     await status.close();
@@ -133,6 +148,7 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
       access: keys ?? OPEN,
       events,
       limits: { perAddress: config.ratePerAddress },
+      hooks,
       ...(certificate === null ? {} : { certificate }),
       onDefect: log.alarm,
       ...(logFormat === "json" ? { onUnavailable: log.warn } : {}),
@@ -149,6 +165,16 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
     throw error;
   }
   keys?.watch();
+  const command = [
+    ...ownProgram(),
+    "dispatch",
+    "--until-input-ends",
+    "--log-format",
+    logFormat,
+    "--data",
+    dirname(file),
+  ];
+  dispatching = new DispatchChild(command, hookFileOf(file), log);
   for (const warning of certificate?.warnings ?? []) log.warn(warning);
   const watch = config.tls === null ? null : watchCertificate(config.tls, server, log);
   keepOthersIn(server, filesMax, log);

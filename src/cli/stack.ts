@@ -18,6 +18,7 @@ interface StackFlags extends TlsFlags, LogFlags {
   readonly port: number;
   readonly apis: number;
   readonly writers: number;
+  readonly dispatchers: number;
   readonly redisMemory?: number;
   readonly addressConnections: number;
   readonly addressRate?: number;
@@ -44,6 +45,12 @@ export function stackCommand(): Command {
       "--writers <number>",
       "writers into PostgreSQL: one works, others wait to take over",
       integer(1, stackBounds.writers_max),
+      1,
+    )
+    .option(
+      "--dispatchers <number>",
+      "who sends webhooks: one works, others wait to take over; 0 for none",
+      integer(0, stackBounds.dispatchers_max),
       1,
     )
     .option(
@@ -87,7 +94,7 @@ operator.env has the servers' URLs and passwords for a shell (. data/stack/opera
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.
 
-SHARDS, DURABILITY and OUTBOX_BATCHES_MAX are handed on to the ledger's own processes, and so are
+SHARDS, DURABILITY, OUTBOX_BATCHES_MAX, WEBHOOK_INNER and WEBHOOK_CA_FILE are handed on to the ledger's own processes, and so are
 ${LEDGER_VARIABLES.join("\n")}`,
     )
     .action(stack);

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { copyKeyFile, keyFileOf } from "../access/key-file.ts";
 import { messageOf, StartError } from "../errors.ts";
+import { copyHookFile, hookFileOf } from "../hooks/file-hooks.ts";
 import {
   damaged,
   explain,
@@ -30,7 +31,7 @@ export interface RestoredFile extends CopiedFile {
 
 /**
  * Copies a ledger's file into a new one, also while a ledger uses it, and after a crash. The copy is of one moment, has
- * no log, is checked, and is on disk when this returns. Access keys are copied beside it. Killed
+ * no log, is checked, and is on disk when this returns. Access keys and webhooks are copied beside it. Killed
  * before, it leaves at most `<to>.partial` and those.
  *
  * @throws StartError if there is no whole ledger, or `to` exists or cannot be written
@@ -40,7 +41,7 @@ export function backUpFile(path: string, to: string): CopiedFile {
   const target = resolve(to);
   if (target.startsWith(`${resolve(path)}-`))
     throw new StartError(`${target} is a name of the ledger's own: give another --to.`);
-  for (const taken of [target, `${target}-wal`, keyFileOf(target)]) {
+  for (const taken of [target, `${target}-wal`, keyFileOf(target), hookFileOf(target)]) {
     if (existsSync(taken))
       throw new StartError(`${taken} exists already: give another --to, or remove it first.`);
   }
@@ -56,6 +57,7 @@ export function backUpFile(path: string, to: string): CopiedFile {
     const copied = copyChecked(file, lock === null, partial);
     // First the keys: a copy without those that it had would be open to everyone.
     copyKeyFile(keyFileOf(file), keyFileOf(target));
+    copyHookFile(hookFileOf(file), hookFileOf(target));
     renameSync(partial, target);
     syncFile(dirname(target));
     return copied;
@@ -98,6 +100,8 @@ export function restoreFile(path: string, from: string, now: Date, dryRun: boole
       for (const name of old) keep(name, before);
       // Those that are there stay: some may have been revoked since.
       if (!existsSync(keyFileOf(file))) copyKeyFile(keyFileOf(source), keyFileOf(file));
+      // And those know what they have sent since.
+      if (!existsSync(hookFileOf(file))) copyHookFile(hookFileOf(source), hookFileOf(file));
       // From here on the new file is the ledger. The old log does not fit it, which every start sees.
       renameSync(unfinished, file);
       syncFile(folder);

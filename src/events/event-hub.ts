@@ -17,7 +17,7 @@ import type { JournalSource } from "./journal-source.ts";
 import { isAhead, walkJournal, type Walked } from "./journal-walk.ts";
 import { endOf, firstGone, LiveEvents } from "./live-events.ts";
 import type { PublicEvent } from "./public-event.ts";
-import { quietChunk, RETRY_CHUNK, sseOf } from "./sse.ts";
+import { firstChunk, quietChunk, sseOf } from "./sse.ts";
 import { PublicEvents } from "./to-public-events.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
@@ -146,7 +146,7 @@ export class EventHub implements EventSource {
           if (signal.aborted) end();
         },
         pull: async (of) => {
-          const chunk = isFirst ? RETRY_CHUNK : await this.#nextChunk(reader);
+          const chunk = isFirst ? firstChunk(reader.news()) : await this.#nextChunk(reader);
           isFirst = false;
           if (chunk !== null && !reader.isOver) of.enqueue(chunk);
         },

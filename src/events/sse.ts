@@ -4,8 +4,14 @@ import type { EventType } from "./public-event.ts";
 
 const encoder = new TextEncoder();
 
-/** How soon a client comes again that was cut off. At once would only meet the same trouble. */
-export const RETRY_CHUNK = encoder.encode("retry: 1000\n\n");
+/**
+ * What a stream begins with. How soon a client comes again that was cut off: at once would only meet the same trouble. And
+ * where the stream begins: who asked for the latest and is cut off before any event comes again from there, and not from
+ * what is the latest then.
+ */
+export function firstChunk(cursor: string | null): Uint8Array {
+  return encoder.encode(`retry: 1000\n${cursor === null ? "" : `id: ${cursor}\n`}\n`);
+}
 
 /** @param json without a line break, as JSON.stringify makes it */
 export function sseOf(cursor: string, type: EventType, json: string): Uint8Array {

@@ -1,6 +1,7 @@
 import type { AccessKey } from "../access/access-key.ts";
 import type { Needs } from "../access/required-scopes.ts";
 import type { EventSource } from "../events/event-source.ts";
+import type { HookStore } from "../hooks/hook-store.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EdgeCounters } from "../metrics/edge-counters.ts";
 import type { EndedRequests } from "./ended-requests.ts";
@@ -43,6 +44,8 @@ export interface RouteContext extends ServerContext {
   readonly ledger: Ledger;
   /** `null`: this server gives none. */
   readonly events: EventSource | null;
+  /** Webhooks and watches; `null`: this server has none. */
+  readonly hooks: HookStore | null;
   /** See HttpOptions. */
   readonly requestIdHeader: string | undefined;
 }

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { type AccessKeys, OPEN } from "../access/access-keys.ts";
 import { bounds } from "../bounds.ts";
 import type { EventSource } from "../events/event-source.ts";
+import type { HookStore } from "../hooks/hook-store.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import { messageOf, StartError } from "../errors.ts";
 import type { Report } from "../log/report.ts";
@@ -55,6 +56,8 @@ export interface HttpOptions {
   readonly counters?: EdgeCounters;
   /** A path of its own for `GET /metrics`. Default: there is none, as where metrics have a port of their own. */
   readonly metrics?: () => Promise<Response>;
+  /** Webhooks and watches. Default: none. */
+  readonly hooks?: HookStore;
   /** Called with one line for each error that should not happen. */
   readonly onDefect: Report;
   /** Called with a line for requests that got 503, but not for very many. Default: nobody wants to know. */
@@ -100,12 +103,12 @@ const DEFECT: Problem = { name: "internal-error", detail: "Report this with what
  * @throws StartError if it cannot listen on the address
  */
 export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServer {
-  const { events = null, requestIdHeader, routes = {}, metrics } = options;
+  const { events = null, hooks = null, requestIdHeader, routes = {}, metrics } = options;
   const more = metrics === undefined ? routes : { ...routes, "/metrics": metricsRoute(metrics) };
   return serveRoutes(
     { ...ROUTES, ...more },
     () => ledger.readiness(),
-    (server) => ({ ...server, ledger, events, requestIdHeader }),
+    (server) => ({ ...server, ledger, events, hooks, requestIdHeader }),
     options,
     (context, span) => ({ ...context, ledger: span.ledger(context.ledger) }),
   );

@@ -95,6 +95,7 @@ function withoutTlsParameters(url: URL): string {
 export const LOCK_CLASS = 0x52617a6f;
 export const MIGRATION_LOCK = 0;
 export const INIT_LOCK = 1;
+export const DISPATCH_LOCK = 2;
 
 /** The writer that holds this lock is the shard's leader. */
 export function writerLock(shard: number): number {

@@ -1,13 +1,13 @@
 -- What the processes of a cluster may do with the books. Run by each `razonete init`, as the owner of the books, who may do
 -- all of it. There need not be such roles: then nothing is granted.
 --
--- razonete_api       reads the books, and notes what it has seen answered (note_seen)
+-- razonete_api       reads the books, notes what it has seen answered (note_seen), and makes webhooks and watches
 -- razonete_writer    reads them, but for access keys, notes the same, adds what was decided (keep_batches), and notes
 --                    where that does not fit (note_divergence)
--- razonete_dispatch  reads them
+-- razonete_dispatch  reads them, and carries webhooks and watches on; it alone may read the secrets of webhooks
 -- razonete_console   reads them
 --
--- None may change a row in any other way: those functions run with the rights of their owner. Whoever could put
+-- None may change a row of the ledger in any other way: those functions run with the rights of their owner. Whoever could put
 -- tables of the same names before the books' own would run them on those, so they look nowhere else. To everyone else they
 -- are closed, as functions are open to all at first.
 DO $$
@@ -16,6 +16,9 @@ DECLARE
   books constant text[] := ARRAY[
     'access_keys', 'accounts', 'cursors', 'entries', 'holds', 'journal', 'limits', 'migrations', 'restores', 'reversals',
     'system', 'audits', 'divergences'
+  ];
+  hooks constant text[] := ARRAY[
+    'crossings', 'deliveries', 'hook_requests', 'watch_below', 'watch_position', 'watches', 'webhook_secrets', 'webhooks'
   ];
   role text;
   relation text;
@@ -37,6 +40,17 @@ BEGIN
       EXECUTE format('REVOKE ALL ON %I FROM %I', relation, role);
       CONTINUE WHEN relation = 'access_keys' AND role = 'razonete_writer';
       EXECUTE format('GRANT SELECT ON %I TO %I', relation, role);
+    END LOOP;
+    FOREACH relation IN ARRAY hooks LOOP
+      CONTINUE WHEN to_regclass(format('%I.%I', schema, relation)) IS NULL;
+      EXECUTE format('REVOKE ALL ON %I FROM %I', relation, role);
+      CONTINUE WHEN role NOT IN ('razonete_api', 'razonete_dispatch');
+      IF relation = 'webhook_secrets' AND role = 'razonete_api' THEN
+        -- It makes them and sets the end of former ones, and never reads one.
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE, SELECT (webhook, until) ON %I TO %I', relation, role);
+      ELSE
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO %I', relation, role);
+      END IF;
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION entries_of, first_g, first_seq TO %I', role);
     IF role IN ('razonete_api', 'razonete_writer') THEN

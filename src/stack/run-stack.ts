@@ -46,6 +46,8 @@ export interface StackOptions {
   readonly writers: number;
   /** Runs Prometheus, too, with what tells it of Redis and PostgreSQL. */
   readonly observe?: boolean;
+  /** 0 to `stackBounds.dispatchers_max`: one sends webhooks, the others wait to take over. Default: none. */
+  readonly dispatchers?: number;
   /** Of memory that Redis may use, in MB; by default half of what this machine, or its control group, has. */
   readonly redisMemory?: number;
   /** The environment of every process, including PATH. */
@@ -125,6 +127,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       port,
       apis,
       writers,
+      dispatchers: options.dispatchers ?? 0,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
       otherPorts,

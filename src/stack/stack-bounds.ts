@@ -6,6 +6,7 @@ export const stackBounds = {
   /** APIs behind one balancer: as many as deploy/haproxy/haproxy.cfg lists. */
   apis_max: 8,
   writers_max: 8,
+  dispatchers_max: 8,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
   /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */

@@ -8,6 +8,7 @@ import { type BooksUser, credentialsOf, redisUsers, type StackUser } from "./cre
 import type { DataFolder } from "./data-folder.ts";
 import { metricsSettings, type MetricsTarget, metricsTargets } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
+import { planDispatchers } from "./plan-dispatch.ts";
 import type { ProcessKind } from "./process-kinds.ts";
 import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
 import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
@@ -131,6 +132,8 @@ export interface PlanOptions {
   readonly limits?: Limits;
   readonly apis: number;
   readonly writers: number;
+  /** Who sends webhooks; default: none. */
+  readonly dispatchers?: number;
   /** Of memory that Redis may use, in MB; null: as its configuration file says. */
   readonly redisMegabytes: number | null;
   /** Free ports on loopback: `PORTS_BESIDE_APIS`, and one more for each API. */
@@ -286,7 +289,11 @@ export function planStack(options: PlanOptions): StackPlan {
     },
     writers,
     postgres: planPostgres(options, postgresPort, databaseUrl),
-    others: [],
+    others: planDispatchers(options.dispatchers ?? 0, own.dispatch, {
+      ...environment,
+      ...options.ownEnvironment,
+      DATABASE_URL: booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
+    }),
     restore:
       options.restore === null
         ? null

@@ -13,7 +13,13 @@ function read(chunks: readonly Uint8Array[]): [StreamEvent[], string, number | n
 const event = (data: string, id = "", type = "message"): StreamEvent => ({ id, type, data });
 
 /** Texts, and the events, the last id and the time to wait that they give. */
-const STREAMS: readonly [name: string, text: string, events: StreamEvent[], id?: string, retry?: number | null][] = [
+const STREAMS: readonly [
+  name: string,
+  text: string,
+  events: StreamEvent[],
+  id?: string,
+  retry?: number | null,
+][] = [
   [
     "an event with everything",
     "id: c1\nevent: hold.created\ndata: {}\n\n",

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Webhook } from "standardwebhooks";
 import { findChromium, openChromium } from "../support/chromium.ts";
+import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
@@ -23,7 +25,7 @@ setDefaultTimeout(180_000);
 
 const ROOT = join(import.meta.dir, "../..");
 /** Of all of it, bundled and minified. client/README.md tells it. */
-const GZIP_BYTES_MAX = 6000;
+const GZIP_BYTES_MAX = 9000;
 
 const chromium = await findChromium();
 if (!chromium.found) console.error(`SKIPPED: the client was not run in a browser: ${chromium.reason}`);
@@ -100,15 +102,22 @@ describe("the package", () => {
   test("runs as the README shows it, in ten lines, with the access key that it makes", async () => {
     const readme = await Bun.file(join(ROOT, "README.md")).text();
     const [, create = ""] = /^\$ npm run -s razonete -- (keys create .*)$/m.exec(readme) ?? [];
-    const [, program = ""] = /^```js\n(import .*?)^```$/ms.exec(readme) ?? [];
-    const [, printed = ""] = /^\$ node pay\.mjs\n(.*?)^```$/ms.exec(readme) ?? [];
-    expect(program.trim().split("\n").length).toBeLessThanOrEqual(10);
+    const programs = [...readme.matchAll(/^```js\n(import .*?)^```$/gms)].map(([, program = ""]) => program);
+    const [pay = "", follow = "", receive = ""] = programs;
+    const printed = (file: string) =>
+      new RegExp(`^\\$ node ${file}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1] ?? "";
+    expect(programs.length).toBe(3);
+    for (const program of programs) expect(program.trim().split("\n").length).toBeLessThanOrEqual(10);
     const data = join(folder.path, "keyed");
     const razonete = `exec "$0" src/cli/main.ts ${create} --json --data "$1"`;
     const { key }: { key: string } = JSON.parse(run(ROOT, ["sh", "-c", razonete, process.execPath, data]));
     await using keyed = await startServer({ data });
-    writeFileSync(join(project, "pay.mjs"), program.replace("http://127.0.0.1:9999", keyed.url));
-    expect(run(project, ["env", `KEY=${key}`, "node", "pay.mjs"])).toBe(printed);
+    for (const [file, program] of Object.entries({ "pay.mjs": pay, "follow.mjs": follow })) {
+      writeFileSync(join(project, file), program.replace("http://127.0.0.1:9999", keyed.url));
+      expect(run(project, ["env", `KEY=${key}`, "node", file])).toBe(printed(file));
+    }
+    writeFileSync(join(project, "receive.mjs"), receive);
+    await receives(project);
     // Without it nothing is done.
     expect(() => run(project, ["env", "-u", "KEY", "node", "pay.mjs"])).toThrow("key-missing");
   });
@@ -146,6 +155,35 @@ describe("the package", () => {
     },
   );
 });
+
+/** The receiver in Node takes what is signed with its secret, once, and nothing else. */
+async function receives(project: string): Promise<void> {
+  const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+  const probe = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  const { port } = probe;
+  probe.stop();
+  const environment = ["env", `SECRET=${secret}`, `PORT=${port}`];
+  const receiver = Bun.spawn([...environment, "node", "receive.mjs"], { cwd: project });
+  try {
+    const body = JSON.stringify({ id: "e0-1-0-17", type: "hold.expired", at: "", data: { name: "ação" } });
+    const now = new Date();
+    const post = async (of: string): Promise<number> => {
+      const headers = {
+        "webhook-id": "e0-1-0-17",
+        "webhook-timestamp": String(Math.floor(now.getTime() / 1000)),
+        "webhook-signature": new Webhook(of).sign("e0-1-0-17", now, body),
+      };
+      const { status } = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", headers, body });
+      return status;
+    };
+    const other = `whsec_${Buffer.alloc(32, 8).toString("base64")}`;
+    await eventually("the receiver listens", async () => (await post(other)) === 401);
+    expect(await post(secret)).toBe(204);
+  } finally {
+    receiver.kill();
+  }
+  expect(await new Response(receiver.stdout).text()).toBe("hold.expired e0-1-0-17\n");
+}
 
 async function bundled(entry: string): Promise<string> {
   const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser", minify: true });

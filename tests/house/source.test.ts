@@ -30,8 +30,10 @@ describe("source", () => {
     const counters = "metrics/(?:edge-counters|hot-histogram)\\.ts$";
     // Of what happens where it is told, not to whom.
     const told = "log/report\\.ts$|traces/tracing\\.ts$";
+    const hooks = "hooks/hook-store\\.ts$";
+    const others = `${events}|${counters}|${told}|${hooks}`;
     const known = new RegExp(
-      `^src/(?:http/|ledger/|${keys}|${events}|${counters}|${told}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
+      `^src/(?:http/|ledger/|${keys}|${others}|(?:bounds|errors)\\.ts$)|^package\\.json$`,
     );
     const strange = edge.flatMap((file) =>
       importsOf(file)

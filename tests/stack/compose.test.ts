@@ -69,6 +69,7 @@ const ledger: StackPlan = planStack({
   port: 9999,
   apis: 2,
   writers: 1,
+  dispatchers: 1,
   redisMegabytes: null,
   ports: [1, 2, 3, 4, 5],
   otherPorts: (name) => 100 + OTHER_PORTS.indexOf(name),
@@ -84,6 +85,7 @@ const processes = [
   plan.nats,
   ...plan.writers,
   plan.postgres,
+  ...plan.others,
   plan.init,
   ...plan.others,
 ];

@@ -182,6 +182,68 @@ const contestStatement = z.object({
   ),
 });
 
+const webhookMembers = {
+  id: id.meta(told("The id of a webhook.")),
+  url: z.string(),
+  types: z.array(z.string()).nullable().meta(told("`null`: all.")),
+  accounts: z
+    .array(z.string())
+    .nullable()
+    .meta(told("Ids, and beginnings of ids with a `*` behind. `null`: all that the access key may see.")),
+  state: z.enum(["active", "paused", "parked"]),
+  reason: z
+    .enum(["asked", "gone", "key-revoked", "history-changed", "failed"])
+    .nullable()
+    .meta(told("Why it is not active.")),
+  failing_since: time.nullable().meta(told("Since when its target takes nothing.")),
+  delivered_until: z
+    .string()
+    .meta(told("A cursor of `/v1/events`: everything before it was delivered, parked, or is not for it.")),
+  backlog: amount.meta(told("How many deliveries wait that were read from the journal so far.")),
+  created_at: time,
+};
+const webhook = z.object(webhookMembers);
+const toldWebhook = z.object({
+  ...webhookMembers,
+  secret: z
+    .string()
+    .nullable()
+    .meta(
+      told(
+        "What deliveries are signed with. Told here and never again; `null` in a replayed or other answer.",
+      ),
+    ),
+});
+const delivery = z.object({
+  event: z.string().meta(told("The id of the event, which is `webhook-id` of each attempt.")),
+  type: z.string(),
+  state: z.enum(["waiting", "delivered", "parked"]),
+  attempts: z
+    .array(
+      z.object({
+        at: time,
+        status: integer.nullable().meta(told("`null`: there was no answer.")),
+        error: z.string().nullable(),
+        ms: integer,
+      }),
+    )
+    .meta(told("The last 20, the oldest first.")),
+  next_attempt_at: time.nullable(),
+});
+const watch = z.object({
+  id: id.meta(told("The id of a watch.")),
+  account: accountId.nullable(),
+  prefix: z.string().nullable().meta(told("What the ids of its accounts begin with.")),
+  available_lt: integer,
+  created_at: time,
+  armed: z.boolean().meta(told("From then on each crossing is told. What was below before is none.")),
+});
+const crossing = z.object({
+  event: id.meta(told("The event by which the account came below.")),
+  at: time,
+  account: accountState,
+});
+
 /** By their names in the document. What a batch is answered is put together there, since it has problems in it. */
 export const ANSWERS = {
   Account: account,
@@ -199,6 +261,15 @@ export const ANSWERS = {
   EntryList: listOf(entry),
   Event: event,
   EventPage: eventPage,
+  Webhook: webhook,
+  ToldWebhook: toldWebhook,
+  WebhookList: listOf(webhook),
+  Delivery: delivery,
+  DeliveryList: listOf(delivery),
+  Watch: watch,
+  WatchList: listOf(watch),
+  Crossing: crossing,
+  CrossingList: listOf(crossing),
   BalanceAt: balanceAt,
   Ledger: ledger,
   Key: key,

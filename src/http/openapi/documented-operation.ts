@@ -21,7 +21,7 @@ export interface DocumentedOperation {
   readonly summary: string;
   readonly description?: string;
   /** What `id` is, where the path has one. */
-  readonly of?: "account" | "transaction" | "hold";
+  readonly of?: "account" | "transaction" | "hold" | "webhook" | "watch";
   readonly query?: z.ZodObject;
   readonly body?: {
     readonly schema: RequestName;
@@ -36,9 +36,10 @@ export interface DocumentedOperation {
 }
 
 interface DocumentedAnswer {
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202 | 204;
   readonly description: string;
-  readonly schema: AnswerName;
+  /** `null`: there is no body. */
+  readonly schema: AnswerName | null;
   readonly headers?: readonly HeaderName[];
   /** The same as CSV, where the client prefers that. */
   readonly csv?: true;

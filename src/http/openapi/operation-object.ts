@@ -97,11 +97,15 @@ function successes(id: OperationId, { answers }: DocumentedOperation): Record<st
     const response = {
       description: answer.description,
       ...headersOf(answer.headers ?? []),
-      content: {
-        "application/json": { schema: reference(answer.schema), ...json },
-        ...(answer.stream === undefined ? {} : { "text/event-stream": streamOf(answer.stream) }),
-        ...(answer.csv ? { "text/csv": { schema: { type: "string" }, ...csv } } : {}),
-      },
+      ...(answer.schema === null
+        ? {}
+        : {
+            content: {
+              "application/json": { schema: reference(answer.schema), ...json },
+              ...(answer.stream === undefined ? {} : { "text/event-stream": streamOf(answer.stream) }),
+              ...(answer.csv ? { "text/csv": { schema: { type: "string" }, ...csv } } : {}),
+            },
+          }),
     };
     return [String(answer.status), response] as const;
   });

@@ -5,6 +5,8 @@ import { changeAccount, openAccount } from "../v1/accounts.ts";
 import { batch } from "../v1/batches.ts";
 import { captureHold, createHold, releaseHold } from "../v1/holds.ts";
 import { comparison, condition, createTransaction, posting, reverseTransaction } from "../v1/transactions.ts";
+import { newWatch } from "../v1/watches.ts";
+import { newWebhook, noFields, replay, webhookChange } from "../v1/webhooks.ts";
 
 /** By hand, as parse.ts parses it. A test holds both together. */
 const contestBody = z
@@ -35,6 +37,11 @@ export const REQUESTS = {
   Capture: captureHold.schema,
   Release: releaseHold.schema,
   Batch: batch,
+  NewWebhook: newWebhook,
+  WebhookChange: webhookChange,
+  NoFields: noFields,
+  Replay: replay,
+  NewWatch: newWatch,
   ContestBody: contestBody,
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 

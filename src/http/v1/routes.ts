@@ -1,3 +1,4 @@
+import type { Needs } from "../../access/required-scopes.ts";
 import type { Handler, Routes } from "../route.ts";
 import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts.ts";
 import { postBatch } from "./batches.ts";
@@ -6,11 +7,25 @@ import { captureHold, createHold, getHold, listHolds, releaseHold } from "./hold
 import { getKey } from "./key.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
 import { type Operation, submitOne } from "./submit.ts";
+import { createWatch, deleteWatch, getWatch, listCrossings, listWatches } from "./watches.ts";
+import {
+  changeWebhook,
+  createWebhook,
+  deleteWebhook,
+  getWebhook,
+  listDeliveries,
+  listWebhooks,
+  replayWebhook,
+  rotateSecret,
+} from "./webhooks.ts";
 import { createTransaction, getTransaction, listTransactions, reverseTransaction } from "./transactions.ts";
 
 function submits<Body>(operation: Operation<Body>): Handler {
   return (context, request, key) => submitOne(context, request, key, operation);
 }
+
+/** They tell of accounts and what happens to them, and are sent wherever who makes one says. */
+const HOOKS: Needs = { all: ["events:read", "webhooks:write"] };
 
 /** The routes of the product's own API, each with what an access key needs for it. */
 export const V1_ROUTES: Routes = {
@@ -54,6 +69,27 @@ export const V1_ROUTES: Routes = {
       handle: postBatch,
     },
   },
+  "/v1/webhooks": {
+    POST: { needs: HOOKS, handle: createWebhook },
+    GET: { needs: HOOKS, handle: listWebhooks },
+  },
+  "/v1/webhooks/:id": {
+    GET: { needs: HOOKS, handle: getWebhook },
+    PATCH: { needs: HOOKS, handle: changeWebhook },
+    DELETE: { needs: HOOKS, handle: deleteWebhook },
+  },
+  "/v1/webhooks/:id/secret": { POST: { needs: HOOKS, handle: rotateSecret } },
+  "/v1/webhooks/:id/replay": { POST: { needs: HOOKS, handle: replayWebhook } },
+  "/v1/webhooks/:id/deliveries": { GET: { needs: HOOKS, handle: listDeliveries } },
+  "/v1/watches": {
+    POST: { needs: HOOKS, handle: createWatch },
+    GET: { needs: HOOKS, handle: listWatches },
+  },
+  "/v1/watches/:id": {
+    GET: { needs: HOOKS, handle: getWatch },
+    DELETE: { needs: HOOKS, handle: deleteWatch },
+  },
+  "/v1/watches/:id/crossings": { GET: { needs: HOOKS, handle: listCrossings } },
   "/v1/events": {
     GET: { needs: EVENTS_NEEDS, handle: getEvents },
   },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 const ROOT = join(import.meta.dir, "../../..");
 const TSC = join(ROOT, "node_modules/.bin/tsc");
 
-/** What each of them runs: a hold and a capture, a refusal, and a walk through a list. */
+/** What each of them runs: a hold and a capture, a refusal, a walk through a list, and the events of it all. */
 const STORY = `import { HoldError, Razonete, RefusedError, type Outcome, type Hold } from "razonete-client";
 
 export async function story(url: string, id: string): Promise<string> {
@@ -22,12 +22,17 @@ export async function story(url: string, id: string): Promise<string> {
   const state = outcome.type === "refused" ? outcome.problem.state : outcome.type;
   const entries: number[] = [];
   for await (const entry of ledger.accounts.entries(id)) entries.push(entry.amount);
-  return JSON.stringify([hold.state, hold.account.available, result, reason, state, entries, typeof HoldError]);
+  const types: string[] = [];
+  for await (const event of ledger.events.stream({ account: id })) {
+    if (types.push(event.type) === 4) break;
+  }
+  return JSON.stringify([types, hold.state, hold.account.available, result, reason, state, entries, typeof HoldError]);
 }
 `;
 
 const ENTRIES = [-1234, 5000];
 export const STORY_END = JSON.stringify([
+  ["account.opened", "transaction.created", "hold.created", "hold.captured"],
   "captured",
   3766,
   "answer for 3000",
@@ -92,6 +97,11 @@ export const WRONG: readonly (readonly [call: string, told: string])[] = [
     "Property 'value' does not exist",
   ],
   ['ledger.withHold("acme", 1, () => undefined)', "'undefined' is not assignable"],
+  ['ledger.events.stream({ types: ["hold.gone"] })', "'\"hold.gone\"' is not assignable"],
+  [
+    '(await ledger.events.list()).data.map((one) => one.type === "account.opened" && one.data.accounts)',
+    "Property 'accounts' does not exist",
+  ],
 ];
 
 /** What tsc says of these calls; the first is in line 2. */
@@ -103,7 +113,7 @@ export function complaints(folder: string): string {
 }
 
 /** What the examples of the README take for given. */
-const GIVEN = `import { Razonete, RefusedError, type Used } from "razonete-client";
+const GIVEN = `import { Razonete, RefusedError, type Used, verifyWebhook, type WebhookHeaders } from "razonete-client";
 declare const ledger: Razonete;
 declare const [accessKey, prompt, account]: readonly [string, string, string];
 declare const model: { ask(prompt: string): Promise<{ readonly cost: number; readonly text: string }> };
@@ -111,6 +121,14 @@ declare const postings: readonly { readonly from: string; readonly to: string; r
 declare const amount: number;
 declare const work: () => Used;
 declare function show(text: string): void;
+declare const copy: { readonly cursor?: string };
+declare function save(row: Readonly<Record<"balance" | "available" | "seq", number>> & { readonly cursor: string }): Promise<void>;
+declare function once(id: string, work: () => void): Promise<void>;
+declare const secret: string;
+interface Incoming { readonly headers: WebhookHeaders }
+interface Outgoing { writeHead(status: number): { end(): void } }
+declare function createServer(listener: (request: Incoming, response: Outgoing) => Promise<void>): unknown;
+declare function text(request: Incoming): Promise<string>;
 `;
 
 /** What tsc says of the examples in a document; nothing where all is well. */

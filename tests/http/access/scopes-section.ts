@@ -25,6 +25,14 @@ const NEEDS: Readonly<Record<string, readonly (Scope | readonly Scope[])[] | nul
   "POST /v1/holds/:id/capture": ["holds:write"],
   "POST /v1/holds/:id/release": ["holds:write"],
   "POST /v1/batches": [["transactions:write", "holds:write", "accounts:write"]],
+  ...Object.fromEntries(
+    [
+      ...["POST /v1/webhooks", "GET /v1/webhooks", "GET /v1/webhooks/:id", "PATCH /v1/webhooks/:id"],
+      ...["DELETE /v1/webhooks/:id", "POST /v1/webhooks/:id/secret", "POST /v1/webhooks/:id/replay"],
+      ...["GET /v1/webhooks/:id/deliveries", "POST /v1/watches", "GET /v1/watches", "GET /v1/watches/:id"],
+      ...["DELETE /v1/watches/:id", "GET /v1/watches/:id/crossings"],
+    ].map((route) => [route, ["events:read", "webhooks:write"] as const]),
+  ),
   "GET /v1/events": ["events:read"],
   "GET /v1/ledger": ["ledger:read"],
   "GET /v1/key": [],

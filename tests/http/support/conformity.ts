@@ -199,6 +199,7 @@ function wrongAnswer(place: readonly string[], exchange: Exchange): string | nul
   );
   if (missing !== undefined) return `an answer without the header ${missing}`;
   if (exchange.method === "HEAD") return null;
+  if (response.content === undefined) return exchange.text === "" ? null : "a body";
   const type = (exchange.headers.get("content-type") ?? "").split(";", 1)[0] ?? "";
   if (!(type in response.content)) return `the type ${type}`;
   const isValid = validator(...place, "content", type, "schema");

@@ -1,0 +1,49 @@
+import { existsSync } from "node:fs";
+import { bounds } from "../bounds.ts";
+import type { Log } from "../log/log.ts";
+
+/** What is being sent may end in this time; it is sent again after the next start if it does not. */
+const STOP_MILLISECONDS = 2_000;
+
+/**
+ * `razonete dispatch` as a child of the embedded server, so that the server's thread sends nothing itself. It is started
+ * once there is a file of webhooks, and again where it ended by itself. It ends when its standard input does, whatever
+ * becomes of the server.
+ */
+export class DispatchChild {
+  readonly #command: readonly string[];
+  readonly #file: string;
+  readonly #log: Log;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #child: Bun.Subprocess<"pipe", "ignore", "inherit"> | null = null;
+
+  /** @param file of the webhooks, which need not be there */
+  constructor(command: readonly string[], file: string, log: Log) {
+    this.#command = command;
+    this.#file = file;
+    this.#log = log;
+    this.#timer = setInterval(() => this.#look(), bounds.dispatch_restart_milliseconds);
+    this.#look();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    const child = this.#child;
+    if (child === null) return;
+    await child.stdin.end();
+    const kill = setTimeout(() => child.kill("SIGKILL"), STOP_MILLISECONDS);
+    await child.exited;
+    clearTimeout(kill);
+  }
+
+  #look(): void {
+    if (this.#child !== null) {
+      const { exitCode, signalCode } = this.#child;
+      if (exitCode === null && signalCode === null) return;
+      this.#log.warn(`razonete dispatch ended (${signalCode ?? `code ${exitCode}`}); it is started again`);
+      this.#child = null;
+    }
+    if (!existsSync(this.#file)) return;
+    this.#child = Bun.spawn([...this.#command], { stdin: "pipe", stdout: "ignore", stderr: "inherit" });
+  }
+}

@@ -1,0 +1,60 @@
+import { eventJson, shownTo } from "../events/event-json.ts";
+import type { JournalSource, KeptRow } from "../events/journal-source.ts";
+import type { PublicEvent } from "../events/public-event.ts";
+import type { PublicEvents } from "../events/to-public-events.ts";
+
+/** A row of the journal with what it says; `null` for what is no event, so that places stay those of the journal. */
+export interface ReadRow {
+  readonly row: KeptRow;
+  readonly events: readonly (PublicEvent | null)[];
+}
+
+/** Of the last rows, for all webhooks: several read the same ones, and each event is sent soon after it was read. */
+const ROWS_KEPT = 256;
+
+/** The journal as deliveries are made of it. All methods reject with LedgerUnavailable. */
+export class EventReader {
+  readonly #journal: JournalSource;
+  readonly #events: Pick<PublicEvents, "of">;
+  readonly #kept = new Map<string, ReadRow>();
+
+  constructor(journal: JournalSource, events: Pick<PublicEvents, "of">) {
+    this.#journal = journal;
+    this.#events = events;
+  }
+
+  async rows(shard: number, from: number, count: number): Promise<readonly ReadRow[]> {
+    const read: ReadRow[] = [];
+    for (const row of await this.#journal.rows(shard, from, count)) read.push(await this.#readRow(row));
+    return read;
+  }
+
+  /** `null`: there is no such event. */
+  async event(shard: number, g: number, index: number): Promise<PublicEvent | null> {
+    const known = this.#kept.get(`${shard} ${g}`);
+    const [found] = known === undefined ? await this.rows(shard, g, 1) : [known];
+    return found?.row.g === g ? (found.events[index] ?? null) : null;
+  }
+
+  /** What was read is forgotten: the books may be others by now. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  async #readRow(row: KeptRow): Promise<ReadRow> {
+    const key = `${row.shard} ${row.g}`;
+    const known = this.#kept.get(key);
+    if (known !== undefined && Buffer.compare(known.row.hash, row.hash) === 0) return known;
+    const read = { row, events: await this.#events.of(row) };
+    this.#kept.delete(key);
+    this.#kept.set(key, read);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > ROWS_KEPT && oldest !== undefined) this.#kept.delete(oldest);
+    return read;
+  }
+}
+
+/** What is sent of an event to who may see the accounts with this beginning; `null`: nothing. */
+export function bodyOf(event: PublicEvent, beginning: string): string | null {
+  return beginning === "" ? eventJson(event) : shownTo(beginning, event);
+}

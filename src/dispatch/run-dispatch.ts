@@ -1,0 +1,123 @@
+import { lookup } from "node:dns/promises";
+import { BookKeySource } from "../access/book-keys.ts";
+import { KeyFileSource, keyFileOf } from "../access/key-file.ts";
+import { bounds } from "../bounds.ts";
+import type { DispatchConfig } from "../config/dispatch-config.ts";
+import { tryLock } from "../embedded/data-file.ts";
+import { messageOf } from "../errors.ts";
+import { BookJournal } from "../events/book-journal.ts";
+import { FileJournal } from "../events/file-journal.ts";
+import { PublicEvents } from "../events/to-public-events.ts";
+import { BookHooks } from "../hooks/book-hooks.ts";
+import { DispatchTables } from "../hooks/dispatch-tables.ts";
+import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
+import { Leadership } from "../keep/leader-election.ts";
+import { DISPATCH_LOCK } from "../keep/postgres-client.ts";
+import type { Log } from "../log/log.ts";
+import { ClusterBooks, FileBooks } from "./books-now.ts";
+import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+
+/** Its lock, while it is held. */
+interface Lock {
+  release(): Promise<void>;
+}
+
+/**
+ * Dispatches until it is told to stop. Of several such processes one has the lock and works; another takes over when that
+ * one ends.
+ */
+export async function runDispatch(config: DispatchConfig, log: Log, stop: AbortSignal): Promise<void> {
+  let wasTold = false;
+  while (!stop.aborted) {
+    let dispatcher: Dispatcher | null = null;
+    let isLost = false;
+    const lock = await tryTake(config, log, () => {
+      isLost = true;
+      dispatcher?.stop();
+    });
+    if (lock === null) {
+      if (!wasTold) log.say("stands by: another one dispatches");
+      wasTold = true;
+      await pause(bounds.role_look_milliseconds, stop);
+      continue;
+    }
+    wasTold = false;
+    log.say("dispatches webhooks");
+    const parts = open(config);
+    const active = new Dispatcher({ ...parts, reach: reachOf(config), log });
+    dispatcher = active;
+    const end = (): void => active.stop();
+    stop.addEventListener("abort", end);
+    if (stop.aborted || isLost) end();
+    try {
+      await active.run();
+    } finally {
+      stop.removeEventListener("abort", end);
+      await Promise.all([parts.tables, parts.journal, parts.books, parts.keys].map((part) => part.close()));
+      await lock.release();
+    }
+  }
+}
+
+async function tryTake({ ledger }: DispatchConfig, log: Log, onLost: () => void): Promise<Lock | null> {
+  if (ledger.type === "file") {
+    const lock = tryLock(hookFileOf(ledger.dataFile));
+    return lock === null ? null : { release: async () => lock.close() };
+  }
+  const leadership = new Leadership(
+    ledger.databaseUrl,
+    { name: "razonete dispatch lock", lock: DISPATCH_LOCK },
+    onLost,
+  );
+  try {
+    if (await leadership.tryTake()) return leadership;
+  } catch (error) {
+    log.warn(`PostgreSQL cannot be used (${messageOf(error)})`);
+  }
+  await leadership.release();
+  return null;
+}
+
+type Parts = Omit<DispatcherOptions, "reach" | "log" | "clock">;
+
+function open({ ledger }: DispatchConfig): Parts {
+  if (ledger.type === "file") {
+    const { dataFile } = ledger;
+    const journal = new FileJournal(dataFile, "elsewhere");
+    return {
+      tables: new DispatchTables(new FileHooks(hookFileOf(dataFile))),
+      journal,
+      events: new PublicEvents(journal),
+      books: new FileBooks(dataFile),
+      keys: new KeyFileSource(keyFileOf(dataFile)),
+    };
+  }
+  const { databaseUrl } = ledger;
+  const journal = new BookJournal(databaseUrl, "razonete dispatch journal");
+  return {
+    tables: new DispatchTables(new BookHooks(databaseUrl, "razonete dispatch")),
+    journal,
+    events: new PublicEvents(journal),
+    books: new ClusterBooks(databaseUrl),
+    keys: new BookKeySource(databaseUrl),
+  };
+}
+
+function reachOf({ innerAllowed, authorities }: DispatchConfig): DispatcherOptions["reach"] {
+  return {
+    resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+    innerAllowed,
+    authorities,
+    milliseconds: bounds.webhook_answer_milliseconds_max,
+  };
+}
+
+async function pause(milliseconds: number, stop: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    stop.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,385 @@
+import { bounds } from "../bounds.ts";
+import { messageOf } from "../errors.ts";
+import type { Cursor } from "../events/cursor.ts";
+import type { JournalSource } from "../events/journal-source.ts";
+import type {
+  DispatchedWebhook,
+  DispatchTables,
+  Outcome,
+  PendingDelivery,
+} from "../hooks/dispatch-tables.ts";
+import type { WebhookReason, WebhookState } from "../hooks/hook-store.ts";
+import { goneShard } from "../hooks/replay-start.ts";
+import { WakeableSleep } from "../keep/wakeable-sleep.ts";
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import type { Log } from "../log/log.ts";
+import { attempt, type Attempted, isDelivered, type Reach } from "./attempt.ts";
+import { bodyOf, type EventReader } from "./event-reader.ts";
+import { mayGo, nextDue } from "./lanes.ts";
+import type { Permits } from "./permits.ts";
+import { nextAttempt, TRIED_FOR } from "./retry-plan.ts";
+import { takeNext } from "./taker.ts";
+
+/** What a worker shares with all others. */
+export interface WorkerContext {
+  readonly tables: DispatchTables;
+  readonly journal: JournalSource;
+  readonly reader: EventReader;
+  readonly permits: Permits;
+  readonly reach: Reach;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+export interface Clock {
+  /** In milliseconds. */
+  readonly now: () => number;
+  /** From 0 to 1. */
+  readonly chance: () => number;
+}
+
+type Lane = Mutable<PendingDelivery> & { inFlight: boolean };
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+/** It looks again after this time, whatever else happens. */
+const IDLE_MILLISECONDS = 60_000;
+/** A cursor that moved without deliveries is noted so often: to read that stretch again costs little. */
+const NOTE_CURSOR_MILLISECONDS = 1_000;
+const LOOK_MILLISECONDS = 10;
+const UNAVAILABLE_MILLISECONDS = 1_000;
+/** While its target is down, it is tried at least so often, so that it soon goes on after that. */
+const PROBE_MILLISECONDS_MAX = 600_000;
+
+/**
+ * One webhook. It reads the journal on behind its cursor, makes deliveries of what is for it, and sends those in order of
+ * each account; what failed is tried again by the plan. What waits is in memory as it is in the tables.
+ *
+ * A cursor and its deliveries are kept together before anything of them is sent, and that something was sent is noted
+ * after it: killed at any point, nothing is skipped, and what was sent last may be sent again under the same id.
+ *
+ * Where several deliveries in a row fail, the target is taken to be down. Then only one at a time is tried, those that were
+ * tried least first, until one is taken.
+ */
+export class WebhookWorker {
+  readonly #webhook: DispatchedWebhook;
+  readonly #context: WorkerContext;
+  readonly #sleep = new WakeableSleep();
+  #waiting = new Map<string, Lane>();
+  #isLoaded = false;
+  /** What is in the tables, and how far it has read. */
+  #stored: Cursor;
+  #read: Cursor;
+  #storedAt = 0;
+  #inFlight = 0;
+  readonly #outcomes = new Map<string, Outcome>();
+  #noting: Promise<void> | null = null;
+  /** The deliveries that failed since one was taken. */
+  readonly #failed = new Set<string>();
+  #failingSince: number | null;
+  #probes = 0;
+  #probeAt = 0;
+  #stopped = false;
+  #isTroubled = false;
+
+  constructor(webhook: DispatchedWebhook, context: WorkerContext) {
+    this.#webhook = webhook;
+    this.#context = context;
+    this.#stored = webhook.taken;
+    this.#read = webhook.taken;
+    this.#failingSince = webhook.failingSince;
+  }
+
+  get isFailing(): boolean {
+    return this.#failingSince !== null;
+  }
+
+  /** Something may have happened: new rows, a free permit, another time. */
+  wake(): void {
+    this.#sleep.wake();
+  }
+
+  /** Deliveries were added by somebody else. */
+  reload(): void {
+    this.#isLoaded = false;
+    this.wake();
+  }
+
+  /** What is being sent is completed. */
+  stop(): void {
+    this.#stopped = true;
+    this.wake();
+  }
+
+  /** Until it is stopped, or has to stop itself. */
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (!this.#isLoaded) await this.#load();
+        const isMore = this.#stopped ? false : await this.#take();
+        this.#send();
+        this.#recover();
+        if (!isMore) await this.#sleep.for(this.#pause());
+      } catch (error) {
+        await this.#waitForServers(error);
+      }
+    }
+    while (this.#inFlight > 0) await this.#sleep.for(IDLE_MILLISECONDS);
+    await this.#note();
+  }
+
+  async #load(): Promise<void> {
+    const { tables, journal } = this.#context;
+    // Loaded once more while some are being sent, those would be sent twice.
+    while (this.#inFlight > 0) await this.#sleep.for(IDLE_MILLISECONDS);
+    await this.#note();
+    this.#isLoaded = true;
+    try {
+      const gone = await goneShard(journal, this.#stored);
+      if (gone !== null) return await this.#end("paused", "history-changed");
+      const waiting = await tables.waiting(this.#webhook.id);
+      this.#waiting = new Map(waiting.map((delivery) => [keyOf(delivery), { ...delivery, inFlight: false }]));
+    } catch (error) {
+      this.#isLoaded = false;
+      throw error;
+    }
+  }
+
+  /** @returns whether there may be more of the journal */
+  async #take(): Promise<boolean> {
+    if (this.#waiting.size >= bounds.webhook_waiting_max) return false;
+    const { tables, reader, clock } = this.#context;
+    const deliveries: PendingDelivery[] = [];
+    const next = [];
+    for (const position of this.#read) {
+      const taken = await takeNext(reader, this.#webhook, position, clock.now() * 1000);
+      if (taken !== null) deliveries.push(...taken.deliveries);
+      next.push(taken?.position ?? position);
+    }
+    const isMore = next.some((position, index) => position !== this.#read[index]);
+    const isDue = this.#read !== this.#stored && clock.now() - this.#storedAt > NOTE_CURSOR_MILLISECONDS;
+    if (!isMore && !isDue) return false;
+    this.#read = next;
+    if (deliveries.length === 0 && !isDue) return isMore;
+    if (!(await tables.take(this.#webhook, this.#stored, next, deliveries))) {
+      // It was changed or deleted: the dispatcher is about to see that.
+      this.#stopped = true;
+      return false;
+    }
+    this.#stored = next;
+    this.#storedAt = clock.now();
+    for (const delivery of deliveries) {
+      const key = keyOf(delivery);
+      if (!this.#waiting.has(key)) this.#waiting.set(key, { ...delivery, inFlight: false });
+    }
+    return isMore;
+  }
+
+  #send(): void {
+    if (this.#stopped || !this.#isLoaded) return;
+    for (const delivery of this.#next()) {
+      if (!this.#context.permits.tryTake(() => this.wake())) return;
+      delivery.inFlight = true;
+      this.#inFlight += 1;
+      void this.#deliver(delivery);
+    }
+  }
+
+  #next(): readonly Lane[] {
+    const now = this.#context.clock.now();
+    if (this.#failingSince === null)
+      return mayGo(this.#waiting.values(), now * 1000, bounds.webhook_requests_max - this.#inFlight);
+    if (this.#inFlight > 0 || now < this.#probeAt) return [];
+    const heads = mayGo(this.#waiting.values(), Number.POSITIVE_INFINITY, bounds.webhook_waiting_max);
+    const [probe] = heads.toSorted((one, other) => one.tried - other.tried);
+    return probe === undefined ? [] : [probe];
+  }
+
+  async #deliver(delivery: Lane): Promise<void> {
+    const { clock, permits, log, reach } = this.#context;
+    const began = clock.now();
+    let attempted: Attempted | null = null;
+    try {
+      const body = await this.#bodyOf(delivery);
+      if (body === null) await this.#end("paused", "history-changed");
+      else attempted = await attempt(reach, this.#webhook, delivery.id, body, delivery.tried);
+    } catch (error) {
+      if (error instanceof LedgerUnavailable) {
+        // Its body could not be read: that is no attempt.
+        this.#isLoaded = false;
+      } else {
+        log.alarm(`webhook ${this.#webhook.id}, event ${delivery.id}: ${messageOf(error)}`);
+        attempted = { status: null, error: "a defect of the dispatcher", retryAfter: null };
+      }
+    } finally {
+      permits.release();
+      this.#inFlight -= 1;
+      delivery.inFlight = false;
+    }
+    if (attempted !== null) this.#settle(delivery, attempted, began);
+    this.#send();
+    this.wake();
+  }
+
+  async #bodyOf({ shard, g, event: index, sub, id, accounts }: PendingDelivery): Promise<string | null> {
+    const { tables, reader } = this.#context;
+    if (sub !== "")
+      return tables.crossingBody({
+        watch: sub.split(" ")[0] ?? "",
+        shard,
+        g,
+        event: index,
+        account: accounts[0] ?? "",
+      });
+    const event = await reader.event(shard, g, index);
+    return event?.id === id ? bodyOf(event, this.#webhook.beginning) : null;
+  }
+
+  #settle(delivery: Lane, { status, error, retryAfter }: Attempted, began: number): void {
+    const { clock, log } = this.#context;
+    const now = clock.now();
+    const key = keyOf(delivery);
+    const { firstAt = began * 1000, tried: before } = delivery;
+    const tried = before + 1;
+    const made = { at: began * 1000, status, error, milliseconds: now - began };
+    const attempts = [...delivery.attempts, made].slice(-bounds.delivery_attempts_kept);
+    const settled = { ...delivery, tried, attempts, firstAt: firstAt ?? began * 1000 };
+    if (isDelivered(status)) {
+      this.#waiting.delete(key);
+      this.#outcomes.set(key, { delivery: settled, state: "delivered", doneAt: now * 1000 });
+      this.#succeed(now);
+    } else {
+      this.#fail(key, now);
+      const failure = { attempts: tried, firstAt: settled.firstAt / 1000, now, retryAfter };
+      const next = nextAttempt(failure, clock.chance());
+      if (next === null) {
+        log.alarm(
+          `webhook ${this.#webhook.id}: event ${delivery.id} was not taken within 72 hours (${error ?? ""}) and is parked: ` +
+            "mend the target, then set the webhook active again, or replay it.",
+        );
+        this.#waiting.delete(key);
+        this.#outcomes.set(key, { delivery: settled, state: "parked", doneAt: now * 1000 });
+      } else {
+        const later = { ...settled, nextAt: next * 1000 };
+        Object.assign(delivery, later);
+        this.#outcomes.set(key, { delivery: later, state: "waiting", doneAt: null });
+      }
+      if (status === GONE) void this.#end("paused", "gone");
+    }
+    this.#noteSoon();
+  }
+
+  #succeed(now: number): void {
+    this.#failed.clear();
+    if (this.#failingSince === null) return;
+    this.#failingSince = null;
+    this.#probes = 0;
+    this.#context.log.say(`webhook ${this.#webhook.id}: its target takes deliveries again`);
+    for (const delivery of this.#waiting.values()) delivery.nextAt = Math.min(delivery.nextAt, now * 1000);
+  }
+
+  #fail(key: string, now: number): void {
+    this.#failed.add(key);
+    if (this.#failingSince === null && this.#failed.size >= bounds.webhook_failures_max) {
+      this.#failingSince = now * 1000;
+      this.#context.log.warn(
+        `webhook ${this.#webhook.id}: its target takes nothing; it is tried now and then`,
+      );
+    }
+    if (this.#failingSince === null) return;
+    this.#probes += 1;
+    const failure = { attempts: this.#probes, firstAt: now, now, retryAfter: null };
+    const planned = nextAttempt(failure, this.#context.clock.chance()) ?? 0;
+    this.#probeAt = Math.min(planned, now + PROBE_MILLISECONDS_MAX);
+    if (now - this.#failingSince / 1000 >= TRIED_FOR) void this.#end("parked", "failed");
+  }
+
+  /** The webhook stops until somebody sets it going again. */
+  async #end(state: WebhookState, reason: WebhookReason): Promise<void> {
+    this.#stopped = true;
+    const { tables, log } = this.#context;
+    const { id } = this.#webhook;
+    try {
+      if (await tables.stop(this.#webhook, state, reason)) log.alarm(`webhook ${id}: ${ENDINGS[reason]}.`);
+    } catch (error) {
+      // The dispatcher starts it again, which comes here again.
+      log.warn(`webhook ${id} could not be stopped: ${messageOf(error)}`);
+    }
+    this.wake();
+  }
+
+  #noteSoon(): void {
+    this.#noting ??= Bun.sleep(bounds.dispatch_note_milliseconds).then(async () => {
+      this.#noting = null;
+      try {
+        await this.#note();
+      } catch (error) {
+        // Nothing is lost: what is noted late may be sent again after a crash.
+        if (!(error instanceof LedgerUnavailable)) throw error;
+        this.#noteSoon();
+      }
+    });
+  }
+
+  /** What became of the attempts so far. What is not noted here is noted the next time. */
+  async #note(): Promise<void> {
+    const outcomes = [...this.#outcomes];
+    if (outcomes.length === 0) return;
+    await this.#context.tables.note(
+      this.#webhook.id,
+      outcomes.map(([, outcome]) => outcome),
+      this.#failingSince,
+    );
+    for (const [key, outcome] of outcomes) {
+      if (this.#outcomes.get(key) === outcome) this.#outcomes.delete(key);
+    }
+  }
+
+  /** How long there is nothing to do; what is sent, or read from the journal, ends it sooner. */
+  #pause(): number {
+    const now = this.#context.clock.now();
+    if (this.#failingSince !== null) {
+      const isWaiting = this.#waiting.size > 0 && this.#inFlight === 0;
+      return isWaiting ? Math.max(0, Math.min(this.#probeAt - now, IDLE_MILLISECONDS)) : IDLE_MILLISECONDS;
+    }
+    const idle = this.#read === this.#stored ? IDLE_MILLISECONDS : NOTE_CURSOR_MILLISECONDS;
+    if (this.#inFlight >= bounds.webhook_requests_max) return idle;
+    const due = nextDue(this.#waiting.values());
+    return due === null ? idle : Math.max(LOOK_MILLISECONDS, Math.min(due / 1000 - now, idle));
+  }
+
+  async #waitForServers(error: unknown): Promise<void> {
+    const { log, reader } = this.#context;
+    this.#isLoaded = false;
+    this.#read = this.#stored;
+    reader.forget();
+    if (!this.#isTroubled) log.warn(`webhook ${this.#webhook.id} waits: ${messageOf(error)}`);
+    this.#isTroubled = true;
+    await this.#sleep.for(UNAVAILABLE_MILLISECONDS);
+  }
+
+  #recover(): void {
+    if (this.#isTroubled) this.#context.log.say(`webhook ${this.#webhook.id} goes on`);
+    this.#isTroubled = false;
+  }
+}
+
+const GONE = 410;
+
+const ENDINGS: Readonly<Record<WebhookReason, string>> = {
+  asked: "it is paused, as was asked",
+  gone: "its target answered 410, so it is paused",
+  "key-revoked": "the access key that made it is revoked or has expired, so it is paused",
+  "history-changed":
+    "the journal that it had read is not there any more, or is another one, so it is paused: replay it from where its target stands",
+  failed:
+    "its target took nothing for 72 hours, so it is parked: mend the target, then set the webhook active again",
+};
+
+/** As ENDINGS has it, for whoever stops a webhook. */
+export function endingOf(reason: WebhookReason): string {
+  return ENDINGS[reason];
+}
+
+function keyOf({ shard, g, event, sub }: PendingDelivery): string {
+  return `${shard} ${g} ${event} ${sub}`;
+}

@@ -1,0 +1,72 @@
+import { bounds } from "../bounds.ts";
+import { messageOf } from "../errors.ts";
+import { codeOf, connectPostgres, type Queryable, type Sql } from "../keep/postgres-client.ts";
+import { withTimeout } from "../keep/query-timeout.ts";
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import type { HookDatabase, HookQueries, Value } from "./hook-database.ts";
+
+const UNDEFINED_TABLE = "42P01";
+
+/** Webhooks and watches of a cluster, in its books, on a connection of their own. */
+export class BookHooks implements HookDatabase {
+  readonly #url: string;
+  readonly #name: string;
+  #pool: Sql | null = null;
+
+  constructor(url: string, name: string) {
+    this.#url = url;
+    this.#name = name;
+  }
+
+  all<Row extends object>(sql: string, values: readonly Value[] = []): Promise<readonly Row[]> {
+    return this.#inTime(queriesOf(this.#sql).all<Row>(sql, values));
+  }
+
+  change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {
+    const made = this.#sql.begin((transaction) => make(queriesOf(transaction)));
+    return this.#inTime(made.then((result) => result as T));
+  }
+
+  /** For how long clients' keys are remembered that are decided from now on. */
+  async keyHours(): Promise<number> {
+    const [row] = await this.all<{ key_hours: number }>("SELECT key_hours FROM system");
+    return row?.key_hours ?? bounds.idempotency_key_kept_seconds / 3600;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.end({ timeout: 1 });
+  }
+
+  /** Opened by the first use: an API without webhooks needs no connection. */
+  get #sql(): Sql {
+    this.#pool ??= connectPostgres({ url: this.#url, name: this.#name, connections_max: 1 });
+    return this.#pool;
+  }
+
+  async #inTime<T>(answer: PromiseLike<T>): Promise<T> {
+    const pool = this.#pool;
+    const giveUp = (): void => {
+      if (this.#pool === pool) this.#pool = null;
+      pool?.end({ timeout: 0 }).catch(() => {});
+    };
+    try {
+      return await withTimeout(answer, giveUp);
+    } catch (error) {
+      if (error instanceof LedgerUnavailable) throw error;
+      const reason =
+        codeOf(error) === UNDEFINED_TABLE
+          ? "the books have no place for webhooks yet: run razonete init"
+          : `PostgreSQL: ${messageOf(error) || codeOf(error)}`;
+      throw new LedgerUnavailable(reason, "unknown", { cause: error });
+    }
+  }
+}
+
+function queriesOf(sql: Queryable): HookQueries {
+  return {
+    all: async <Row extends object>(text: string, values: readonly Value[] = []) => {
+      const rows = await sql.unsafe<Row[]>(text, [...values]);
+      return [...rows];
+    },
+  };
+}

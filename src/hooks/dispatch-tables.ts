@@ -1,0 +1,339 @@
+import { formatCursor, type Cursor } from "../events/cursor.ts";
+import { type HookDatabase, insertRows, type Value } from "./hook-database.ts";
+import {
+  attemptsIn,
+  cursorIn,
+  type DeliveryRow,
+  textsIn,
+  type WatchRow,
+  type WebhookRow,
+} from "./hook-rows.ts";
+import type { Attempt, DeliveryState, WebhookReason, WebhookState } from "./hook-store.ts";
+
+/** A webhook, as the dispatcher needs it. */
+export interface DispatchedWebhook {
+  readonly id: string;
+  readonly owner: string;
+  readonly beginning: string;
+  readonly url: string;
+  readonly types: ReadonlySet<string> | null;
+  readonly accounts: readonly string[] | null;
+  readonly state: WebhookState;
+  readonly failingSince: number | null;
+  readonly taken: Cursor;
+  readonly version: number;
+  /** That are in force, the newest first. */
+  readonly secrets: readonly string[];
+}
+
+export interface DispatchedWatch {
+  readonly id: string;
+  readonly beginning: string;
+  readonly account: string | null;
+  readonly prefix: string | null;
+  readonly availableLessThan: number;
+  /** Up to which batch of each shard it has no crossings; `null`: it is not armed yet. */
+  readonly armed: readonly number[] | null;
+}
+
+export interface Definitions {
+  readonly webhooks: readonly DispatchedWebhook[];
+  readonly watches: readonly DispatchedWatch[];
+}
+
+/** A delivery on its way. Times are in microseconds. */
+export interface PendingDelivery {
+  readonly shard: number;
+  readonly g: number;
+  readonly event: number;
+  /** Empty, or the watch that was crossed and the account. */
+  readonly sub: string;
+  readonly id: string;
+  readonly type: string;
+  readonly accounts: readonly string[];
+  /** See placeText. */
+  readonly before: string;
+  readonly tried: number;
+  readonly firstAt: number | null;
+  readonly nextAt: number;
+  readonly attempts: readonly Attempt[];
+}
+
+/** What became of an attempt. */
+export interface Outcome {
+  readonly delivery: PendingDelivery;
+  readonly state: DeliveryState;
+  readonly doneAt: number | null;
+}
+
+export interface NewCrossing {
+  readonly watch: string;
+  readonly shard: number;
+  readonly g: number;
+  readonly event: number;
+  readonly account: string;
+  readonly body: string;
+}
+
+const DAY_MICROS = 86_400_000_000;
+const DELIVERED_KEPT_MICROS = 3 * DAY_MICROS;
+const DELIVERED_KEPT_MAX = 10_000;
+
+/** Webhooks and watches, as the dispatcher reads and carries them on. All methods reject with LedgerUnavailable. */
+export class DispatchTables {
+  readonly #db: HookDatabase;
+
+  constructor(database: HookDatabase) {
+    this.#db = database;
+  }
+
+  async definitions(now: number): Promise<Definitions> {
+    const webhooks = await this.#db.all<WebhookRow>("SELECT * FROM webhooks ORDER BY id");
+    const watches = await this.#db.all<WatchRow>("SELECT * FROM watches ORDER BY id");
+    const secrets =
+      webhooks.length === 0
+        ? []
+        : await this.#db.all<{ webhook: string; secret: string }>(
+            `SELECT webhook, secret FROM webhook_secrets WHERE until IS NULL OR until > $1
+            ORDER BY CASE WHEN until IS NULL THEN 0 ELSE 1 END, until DESC`,
+            [now],
+          );
+    const secretsOf = Map.groupBy(secrets, ({ webhook }) => webhook);
+    return {
+      webhooks: webhooks.map((row) => ({
+        id: row.id,
+        owner: row.owner,
+        beginning: row.beginning,
+        url: row.url,
+        types: row.types === null ? null : new Set(textsIn(row.types)),
+        accounts: row.accounts === null ? null : textsIn(row.accounts),
+        state: row.state,
+        failingSince: row.failing_since,
+        taken: cursorIn(row.taken),
+        version: row.version,
+        secrets: (secretsOf.get(row.id) ?? []).map(({ secret }) => secret),
+      })),
+      watches: watches.map((row) => ({
+        id: row.id,
+        beginning: row.beginning,
+        account: row.account,
+        prefix: row.prefix,
+        availableLessThan: row.available_lt,
+        armed: row.armed === null ? null : row.armed.split(" ").map(Number),
+      })),
+    };
+  }
+
+  /** In the order of the journal of each shard. */
+  async waiting(webhook: string): Promise<readonly PendingDelivery[]> {
+    const rows = await this.#db.all<DeliveryRow>(
+      `SELECT * FROM deliveries WHERE webhook = $1 AND state = 'waiting' ORDER BY shard, g, event, sub`,
+      [webhook],
+    );
+    return rows.map(pendingOf);
+  }
+
+  /**
+   * Makes events deliveries of a webhook and moves its cursor behind them. Those that were delivered before, as a replay
+   * asks, wait again.
+   *
+   * @returns false if the webhook is not as it was read: it was changed, or is gone. Then nothing was changed
+   */
+  take(
+    webhook: DispatchedWebhook,
+    from: Cursor,
+    until: Cursor,
+    deliveries: readonly PendingDelivery[],
+  ): Promise<boolean> {
+    return this.#db.change(async (queries) => {
+      const moved = await queries.all(
+        `UPDATE webhooks SET taken = $4 WHERE id = $1 AND version = $2 AND taken = $3 AND state = 'active' RETURNING id`,
+        [webhook.id, webhook.version, formatCursor(from), formatCursor(until)],
+      );
+      if (moved.length === 0) return false;
+      await insertRows(
+        queries,
+        "deliveries",
+        deliveries.map((delivery) => rowOf(webhook.id, delivery)),
+        `ON CONFLICT (webhook, shard, g, event, sub) DO UPDATE SET
+          state = 'waiting', tried = 0, first_at = NULL, next_at = excluded.next_at, done_at = NULL
+        WHERE deliveries.state <> 'waiting'`,
+      );
+      return true;
+    });
+  }
+
+  /** @param failingSince of the webhook, from now on */
+  note(webhook: string, outcomes: readonly Outcome[], failingSince: number | null): Promise<void> {
+    return this.#db.change(async (queries) => {
+      await queries.all(
+        "UPDATE webhooks SET failing_since = $2 WHERE id = $1 AND failing_since IS DISTINCT FROM $2",
+        [webhook, failingSince],
+      );
+      const updates = outcomes.map(({ delivery, state, doneAt }) =>
+        queries.all(
+          `UPDATE deliveries SET state = $6, tried = $7, first_at = $8, next_at = $9, done_at = $10, attempts = $11
+          WHERE webhook = $1 AND shard = $2 AND g = $3 AND event = $4 AND sub = $5`,
+          [
+            webhook,
+            delivery.shard,
+            delivery.g,
+            delivery.event,
+            delivery.sub,
+            state,
+            delivery.tried,
+            delivery.firstAt,
+            delivery.nextAt,
+            doneAt,
+            JSON.stringify(delivery.attempts),
+          ],
+        ),
+      );
+      await Promise.all(updates);
+    });
+  }
+
+  /** @returns false if it is not as it was read any more */
+  async stop(
+    webhook: Pick<DispatchedWebhook, "id" | "version">,
+    state: WebhookState,
+    reason: WebhookReason,
+  ): Promise<boolean> {
+    const stopped = await this.#db.change((queries) =>
+      queries.all(
+        `UPDATE webhooks SET state = $3, reason = $4, version = version + 1
+        WHERE id = $1 AND version = $2 AND state = 'active' RETURNING id`,
+        [webhook.id, webhook.version, state, reason],
+      ),
+    );
+    return stopped.length > 0;
+  }
+
+  /** Deliveries by state, of all webhooks. */
+  async counts(): Promise<{ readonly waiting: number; readonly parked: number }> {
+    const rows = await this.#db.all<{ state: DeliveryState; count: number }>(
+      "SELECT state, count(*) AS count FROM deliveries WHERE state <> 'delivered' GROUP BY state",
+    );
+    const of = (state: DeliveryState) => rows.find((row) => row.state === state)?.count ?? 0;
+    return { waiting: of("waiting"), parked: of("parked") };
+  }
+
+  /** What was delivered long ago, and what a webhook left that was deleted meanwhile. */
+  async prune(now: number): Promise<void> {
+    const webhooks = await this.#db.all<{ id: string }>("SELECT id FROM webhooks");
+    await this.#db.change(async (queries) => {
+      await queries.all("DELETE FROM deliveries WHERE state = 'delivered' AND done_at < $1", [
+        now - DELIVERED_KEPT_MICROS,
+      ]);
+      for (const { id } of webhooks) {
+        await queries.all(
+          `DELETE FROM deliveries WHERE webhook = $1 AND state = 'delivered' AND done_at < (
+            SELECT done_at FROM deliveries WHERE webhook = $1 AND state = 'delivered'
+            ORDER BY done_at DESC LIMIT 1 OFFSET $2
+          )`,
+          [id, DELIVERED_KEPT_MAX],
+        );
+      }
+      await queries.all("DELETE FROM deliveries WHERE webhook NOT IN (SELECT id FROM webhooks)");
+      await queries.all("DELETE FROM webhook_secrets WHERE until < $1", [now]);
+    });
+  }
+
+  async watchPosition(): Promise<Cursor | null> {
+    const [row] = await this.#db.all<{ taken: string }>("SELECT taken FROM watch_position");
+    return row === undefined ? null : cursorIn(row.taken);
+  }
+
+  async below(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const rows = await this.#db.all<{ watch: string; account: string }>(
+      "SELECT watch, account FROM watch_below",
+    );
+    const byWatch = Map.groupBy(rows, ({ watch }) => watch);
+    return new Map([...byWatch].map(([watch, of]) => [watch, new Set(of.map(({ account }) => account))]));
+  }
+
+  /** @param armed up to which batch of each shard `accounts` are those that are below already */
+  arm(watch: string, armed: readonly number[], accounts: readonly string[]): Promise<void> {
+    return this.#db.change(async (queries) => {
+      const found = await queries.all(
+        "UPDATE watches SET armed = $2 WHERE id = $1 AND armed IS NULL RETURNING id",
+        [watch, armed.join(" ")],
+      );
+      if (found.length === 0) return;
+      await insertRows(
+        queries,
+        "watch_below",
+        accounts.map((account) => [watch, account]),
+        "ON CONFLICT DO NOTHING",
+      );
+    });
+  }
+
+  /** What watches saw in the events before the cursor, with the deliveries that it makes for webhooks. */
+  cross(
+    until: Cursor,
+    changes: readonly { readonly watch: string; readonly account: string; readonly isBelow: boolean }[],
+    crossings: readonly NewCrossing[],
+    deliveries: readonly { readonly webhook: string; readonly delivery: PendingDelivery }[],
+  ): Promise<void> {
+    return this.#db.change(async (queries) => {
+      await queries.all(
+        "INSERT INTO watch_position VALUES (1, $1) ON CONFLICT (only_one) DO UPDATE SET taken = excluded.taken",
+        [formatCursor(until)],
+      );
+      for (const { watch, account, isBelow } of changes) {
+        await queries.all(
+          isBelow
+            ? "INSERT INTO watch_below VALUES ($1, $2) ON CONFLICT DO NOTHING"
+            : "DELETE FROM watch_below WHERE watch = $1 AND account = $2",
+          [watch, account],
+        );
+      }
+      const rows = crossings.map(({ watch, shard, g, event, account, body }) => [
+        watch,
+        shard,
+        g,
+        event,
+        account,
+        body,
+      ]);
+      await insertRows(queries, "crossings", rows, "ON CONFLICT DO NOTHING");
+      await insertRows(
+        queries,
+        "deliveries",
+        deliveries.map(({ webhook, delivery }) => rowOf(webhook, delivery)),
+        "ON CONFLICT DO NOTHING",
+      );
+    });
+  }
+
+  async crossingBody({ watch, shard, g, event, account }: Omit<NewCrossing, "body">): Promise<string | null> {
+    const [row] = await this.#db.all<{ body: string }>(
+      "SELECT body FROM crossings WHERE watch = $1 AND shard = $2 AND g = $3 AND event = $4 AND account = $5",
+      [watch, shard, g, event, account],
+    );
+    return row?.body ?? null;
+  }
+
+  close(): Promise<void> {
+    return this.#db.close();
+  }
+}
+
+function pendingOf(row: DeliveryRow): PendingDelivery {
+  const { shard, g, event, sub, id, type, before, tried } = row;
+  return {
+    ...{ shard, g, event, sub, id, type, before, tried },
+    accounts: textsIn(row.accounts),
+    firstAt: row.first_at,
+    nextAt: row.next_at,
+    attempts: attemptsIn(row.attempts),
+  };
+}
+
+function rowOf(webhook: string, delivery: PendingDelivery): readonly Value[] {
+  const { shard, g, event, sub, id, type, accounts, before, tried, firstAt, nextAt } = delivery;
+  const attempts = JSON.stringify(delivery.attempts);
+  const place = [webhook, shard, g, event, sub, id, type, JSON.stringify(accounts), before];
+  return [...place, "waiting", tried, firstAt, nextAt, null, attempts];
+}
