@@ -81,9 +81,10 @@ export class InProcess implements AsyncDisposable {
       clock: { now: () => this.now, chance: () => 0.5 },
     });
     this.#dispatcher = dispatcher;
-    this.#running = dispatcher.run().finally(async () => {
+    this.#running = (async () => {
+      await dispatcher.run();
       await Promise.all([tables.close(), keys.close()]);
-    });
+    })();
   }
 
   async stop(): Promise<void> {
