@@ -44,6 +44,9 @@ BEGIN
     FOREACH relation IN ARRAY hooks LOOP
       CONTINUE WHEN to_regclass(format('%I.%I', schema, relation)) IS NULL;
       EXECUTE format('REVOKE ALL ON %I FROM %I', relation, role);
+      IF role = 'razonete_console' AND relation IN ('deliveries', 'watches', 'webhooks') THEN
+        EXECUTE format('GRANT SELECT ON %I TO %I', relation, role);
+      END IF;
       CONTINUE WHEN role NOT IN ('razonete_api', 'razonete_dispatch');
       IF relation = 'webhook_secrets' AND role = 'razonete_api' THEN
         -- It makes them and sets the end of former ones, and never reads one.

@@ -17,6 +17,31 @@ interface MadeWebhook {
   readonly delivered_until: string;
 }
 
+const text = z.string().catch("");
+
+/** What any of the routes may answer, as far as these tests look at it. */
+const answered = z.looseObject({
+  id: text,
+  secret: text,
+  state: text,
+  reason: z.string().nullable().catch(null),
+  backlog: z.number().catch(-1),
+  delivered_until: text,
+  armed: z.boolean().catch(false),
+  next: z.string().nullable().catch(null),
+  data: z
+    .array(
+      z.looseObject({
+        id: text,
+        event: text,
+        attempts: z.array(z.looseObject({ status: z.number().nullable() })).catch([]),
+        account: z.looseObject({ available: z.number() }).catch({ available: 0 }),
+      }),
+    )
+    .catch([]),
+});
+type Answered = z.infer<typeof answered>;
+
 const made = z.looseObject({ id: z.string(), secret: z.string() });
 
 function asWebhook(json: unknown): { readonly id: string; readonly secret: string } {
@@ -65,7 +90,7 @@ export function dispatchSuite(
       path: string,
       body?: object,
       token = shape.tokens.admin,
-    ): Promise<any> => (await send(method, path, body, {}, token)).json();
+    ): Promise<Answered> => answered.parse(await (await send(method, path, body, {}, token)).json());
     const make = (receiver: Receiver, more: object = {}, token = shape.tokens.admin): Promise<MadeWebhook> =>
       ask("POST", "/v1/webhooks", { url: receiver.url, ...more }, token);
     const shown = ({ id }: MadeWebhook): Promise<MadeWebhook> => ask("GET", `/v1/webhooks/${id}`);
@@ -140,7 +165,7 @@ export function dispatchSuite(
       do {
         const query: string = cursor === null ? "" : `&cursor=${cursor}`;
         const page = await ask("GET", `/v1/webhooks/${webhook.id}/deliveries?limit=2${query}`);
-        events.push(...page.data.map(({ event }: { event: string }) => event));
+        events.push(...page.data.map(({ event }) => event));
         cursor = page.next;
       } while (cursor !== null);
       expect(events).toEqual(receiver.received.map(({ id }) => id).toReversed());
@@ -228,7 +253,7 @@ export function dispatchSuite(
       await ask("POST", "/v1/accounts", { id: `${account}-low`, unit: "BRL/2" });
       await eventually("the books have it", async () =>
         (await ask("GET", `/v1/accounts?unit=BRL/2&limit=100`)).data.some(
-          ({ id }: { id: string }) => id === `${account}-low`,
+          ({ id }) => id === `${account}-low`,
         ),
       );
       const webhook = await make(receiver, { types: ["watch.crossed"] });
@@ -237,7 +262,7 @@ export function dispatchSuite(
       await eventually("it is armed", () => by(watch.id));
       const crossings = async (): Promise<number[]> =>
         (await ask("GET", `/v1/watches/${watch.id}/crossings`)).data
-          .map(({ account: { available } }: any) => available)
+          .map(({ account }) => account.available)
           .toReversed();
       const move = (amount: number) =>
         ask("POST", "/v1/transactions", { postings: [{ from: account, to: "@world", amount }] });
@@ -266,9 +291,9 @@ export function dispatchSuite(
       const chances = new Random(seed);
       const webhook = await make(receiver);
       const answered: string[] = [];
-      let isOver = false;
+      const over = new AbortController();
       const load = [1, 2, 3].map(async (client) => {
-        while (!isOver) {
+        while (!over.signal.aborted) {
           const { id } = await credit(String(client));
           answered.push(id);
           await Bun.sleep(100);
@@ -280,7 +305,7 @@ export function dispatchSuite(
         await Bun.sleep(chances.integer(0, 150));
         await shape.killDispatcher();
       }
-      isOver = true;
+      over.abort();
       await Promise.all(load);
       const ids = () => new Set(receiver.received.map(({ body }) => JSON.parse(body).data.id));
       await eventually(

@@ -58,11 +58,35 @@ const NOTING = "SELECT note_seen(0, 'e', 1)";
 const STOPPING = "SELECT note_divergence(0, 1, 'none')";
 const NAMES = ["api", "writer", "dispatch", "console"] as const satisfies readonly BooksRole[];
 
+/** Of webhooks: the API makes their secrets and never reads one; the others have nothing to do with them. */
+const READING_SECRETS = [
+  "SELECT secret FROM webhook_secrets",
+  "SELECT * FROM webhook_secrets",
+  "UPDATE webhook_secrets SET until = 1 WHERE secret = 'a'",
+  "INSERT INTO webhook_secrets VALUES ('w', 's', NULL) RETURNING secret",
+  "COPY webhook_secrets TO STDOUT",
+];
+const SHOWN_HOOK_TABLES = new Set(["deliveries", "watches", "webhooks"]);
+const HOOK_TABLES = new Set([
+  ...SHOWN_HOOK_TABLES,
+  "crossings",
+  "hook_requests",
+  "watch_below",
+  "watch_position",
+  "webhook_secrets",
+]);
+const CHANGING_WEBHOOKS = [
+  "UPDATE webhooks SET url = 'https://elsewhere.example'",
+  "DELETE FROM deliveries",
+  "INSERT INTO watch_below VALUES ('c', '1')",
+  "SELECT body FROM hook_requests",
+];
+
 const FORBIDDEN_TO: Readonly<Record<BooksRole, readonly string[]>> = {
-  api: [...FORBIDDEN_TO_ALL, KEEPING, STOPPING],
-  writer: FORBIDDEN_TO_ALL,
+  api: [...FORBIDDEN_TO_ALL, KEEPING, STOPPING, ...READING_SECRETS],
+  writer: [...FORBIDDEN_TO_ALL, ...READING_SECRETS, ...CHANGING_WEBHOOKS],
   dispatch: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, STOPPING],
-  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, STOPPING],
+  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, STOPPING, ...READING_SECRETS, ...CHANGING_WEBHOOKS],
 };
 
 describe.skipIf(serversMissing !== null)("the roles of our processes in the books", () => {
@@ -211,10 +235,10 @@ describe.skipIf(serversMissing !== null)("the roles of our processes in the book
     for (const { name, api, writer, dispatch, console } of tables)
       expect([name, api, writer, dispatch, console]).toEqual([
         name,
+        name !== "webhook_secrets",
+        name !== "access_keys" && !HOOK_TABLES.has(String(name)),
         true,
-        name !== "access_keys",
-        true,
-        true,
+        !HOOK_TABLES.has(String(name)) || SHOWN_HOOK_TABLES.has(String(name)),
       ]);
   });
 

@@ -39,7 +39,7 @@ export class InProcess implements AsyncDisposable {
   readonly #folder = temporaryFolder("dispatch");
   readonly file = join(this.#folder.path, "razonete.db");
   readonly journal = new FileJournal(this.file, "here");
-  readonly ledger = new EmbeddedLedger({ file: this.file, onCommitted: () => this.journal.committed() });
+  readonly ledger = new EmbeddedLedger({ file: this.file, onCommitted: this.journal.committed });
   readonly hooks = new HookTables({
     database: new FileHooks(hookFileOf(this.file)),
     journal: this.journal,
@@ -84,9 +84,10 @@ export class InProcess implements AsyncDisposable {
       clock: { now: () => this.now, chance: () => 0.5 },
     });
     this.#dispatcher = dispatcher;
-    this.#running = dispatcher.run().finally(async () => {
+    this.#running = (async () => {
+      await dispatcher.run();
       await Promise.all([tables.close(), keys.close()]);
-    });
+    })();
   }
 
   async stop(): Promise<void> {
