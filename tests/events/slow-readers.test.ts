@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startServer } from "../support/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { follow, Follower } from "./support/event-client.ts";
+import { Follower } from "./support/event-client.ts";
 
 failOnLeaks();
 setDefaultTimeout(240_000);
@@ -25,14 +25,19 @@ async function decideMany(url: string, count: number): Promise<void> {
 }
 
 /** Asks for a stream and reads nothing of it. */
-async function stalledReader(port: number) {
+async function stalledReader(port: number): Promise<Socket> {
+  const socket = await connected(port);
+  socket.pause();
+  socket.write("GET /v1/events?after=latest HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+  return socket;
+}
+
+async function connected(port: number): Promise<Socket> {
   const socket = connect({ port, host: "127.0.0.1" });
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.once("connect", () => resolve());
   socket.on("error", () => {});
   await promise;
-  socket.pause();
-  socket.write("GET /v1/events?after=latest HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
   return socket;
 }
 
@@ -47,12 +52,12 @@ test.skipIf(process.platform !== "linux")(
     await using server = await startServer({ data: folder.path });
     // What the ring takes, it takes once: it is full before anybody stalls.
     const reader = new Follower(() => server.url, "after=latest");
-    await decideMany(server.url, 20_000);
-    await eventually("the reader has all", () => reader.events.length >= 20_000);
+    await decideMany(server.url, 10_000);
+    await eventually("the reader has all", () => reader.events.length >= 10_000);
     const stalled = await Promise.all(Array.from({ length: 20 }, () => stalledReader(server.port)));
     const before = residentBytes(server.pid);
-    await decideMany(server.url, 50_000);
-    await eventually("the reader goes on", () => reader.events.length >= 70_000);
+    await decideMany(server.url, 40_000);
+    await eventually("the reader goes on", () => reader.events.length >= 50_000);
     // A buffer for each of them would have taken 64 MB, twenty times.
     expect(residentBytes(server.pid) - before).toBeLessThan(200 * MEGABYTE);
     await reader.stop();
@@ -79,32 +84,34 @@ test.skipIf(process.platform !== "linux")(
 test("a thousand readers of one server have all, in order", async () => {
   using folder = temporaryFolder();
   await using server = await startServer({ data: folder.path });
-  const stop = new AbortController();
-  const seen = Array.from({ length: 1_000 }, () => ({ count: 0, last: 0, isOrdered: true }));
-  const done = seen.map((reader) =>
-    follow(server.url, {
-      query: "account=1&type=transaction.created",
-      signal: stop.signal,
-      onEvent: ({ data }) => {
-        const { seq } = Object(data["accounts"])["1"];
-        reader.isOrdered &&= seq === reader.last + 1;
-        reader.last = seq;
-        reader.count += 1;
-      },
-    }),
-  );
+  // Sockets: `fetch` has no more than 256 requests under way.
+  const readers: { socket: Socket; text: string }[] = [];
+  const query = "account=1&type=transaction.created";
+  for (let n = 0; n < 1_000; n += 1) {
+    const socket = await connected(server.port);
+    const reader = { socket, text: "" };
+    socket.on("data", (bytes: Buffer) => (reader.text += bytes.toString("latin1")));
+    socket.write(`GET /v1/events?${query} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n`);
+    readers.push(reader);
+  }
+  const credit = { valor: 1, tipo: "c", descricao: "x" };
   for (let n = 0; n < 100; n += 1)
-    expect(
-      (await call(server.url, "POST", "/clientes/1/transacoes", { valor: 1, tipo: "c", descricao: "x" }))
-        .status,
-    ).toBe(200);
+    expect((await call(server.url, "POST", "/clientes/1/transacoes", credit)).status).toBe(200);
+  const seqs = ({ text }: { readonly text: string }): number[] =>
+    // Without the frames of chunks.
+    [...text.replaceAll(/\r\n[0-9a-f]+\r\n/g, "").matchAll(/"seq":(\d+)/g)].map(([, seq]) => Number(seq));
+  const waiting = new Set(readers);
   await eventually(
     "all have all",
-    () => seen.every(({ count }) => count >= 100),
-    () => Math.min(...seen.map(({ count }) => count)),
-    120_000,
+    () => {
+      for (const reader of waiting)
+        if (seqs({ text: reader.text.slice(-2_000) }).at(-1) === 100) waiting.delete(reader);
+      return waiting.size === 0;
+    },
+    () => waiting.size,
+    110_000,
   );
-  expect(seen.filter(({ count, isOrdered }) => count !== 100 || !isOrdered)).toEqual([]);
-  stop.abort();
-  await Promise.all(done);
+  const all = Array.from({ length: 100 }, (_, n) => n + 1);
+  expect(readers.filter((reader) => seqs(reader).join() !== all.join())).toEqual([]);
+  for (const { socket } of readers) socket.destroy();
 });
