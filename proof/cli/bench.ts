@@ -7,6 +7,7 @@ import { benchEmbedded, type EmbeddedBenchOptions } from "../bench/embedded.ts";
 import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
+import { benchMetrics, type MetricsBenchOptions } from "../bench/metrics/metrics.ts";
 import { benchMoves, type MovesBenchOptions } from "../bench/moves.ts";
 import { type Shape, SHAPES } from "../bench/shapes.ts";
 import { describeMachine } from "../bench/machine-noise.ts";
@@ -42,6 +43,7 @@ export function benchCommand(): Command {
     .addCommand(moves())
     .addCommand(batches())
     .addCommand(access())
+    .addCommand(metrics())
     .addCommand(large())
     .addCommand(lag())
     .addCommand(drain())
@@ -107,6 +109,17 @@ function access(): Command {
     .option(...JSON_OPTION)
     .action((options: AccessBenchOptions & OutputOptions) =>
       run(options, (context) => benchAccess(options, context)),
+    );
+}
+
+function metrics(): Command {
+  return measuring("metrics", 9, 3)
+    .description("transactions on an embedded ledger whose metrics are read, beside one that nobody looks at")
+    .option("--connections <list>", "connections to measure with", parseList, [1, 32])
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...JSON_OPTION)
+    .action((options: MetricsBenchOptions & OutputOptions) =>
+      run(options, (context) => benchMetrics(options, context)),
     );
 }
 

@@ -200,8 +200,8 @@ export class Shard {
       const epoch = this.#link.admission?.epoch ?? "";
       const g = String(this.#link.latestG(this.#number));
       const args = [epoch, g, String(this.#outboxBatchesMax), ...commandArgs];
-      let reply: unknown;
       const calledAt = performance.now();
+      let reply: unknown;
       try {
         reply = await this.#link.call("FCALL", "razonete_apply", this.#number, args);
         this.#measures.seconds.observe((performance.now() - calledAt) / 1000);

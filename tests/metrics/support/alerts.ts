@@ -43,6 +43,11 @@ export class AlertWatch {
     return this.latest;
   }
 
+  /** But for those that are of the machine. */
+  async wrong(): Promise<readonly string[]> {
+    return (await this.now()).filter((told) => !OF_THE_MACHINE.some((name) => told.startsWith(name)));
+  }
+
   get fired(): readonly string[] {
     return [...this.#fired].toSorted();
   }

@@ -63,11 +63,11 @@ export class ObservedCluster implements AsyncDisposable {
     }
   }
 
-  /** Until every target answers, and no alert is pending or fires. */
+  /** Until every target answers, and no alert is pending or fires but those that are of the machine. */
   async settled(): Promise<void> {
     await eventually(
       "every target is up, and nothing is wrong",
-      async () => (await this.targetsDown()).length === 0 && (await this.alerts.now()).length === 0,
+      async () => (await this.targetsDown()).length === 0 && (await this.alerts.wrong()).length === 0,
       () => this.alerts.latest,
       120_000,
     );
