@@ -8,7 +8,7 @@ export function keySection({ keys, admin, with: withKey }: Keyed): void {
     test("tells a key what it is for, and nothing of its text", async () => {
       const token = keys.add("teller", ["ledger:read", "accounts:read"]);
       const reply = await withKey(token).get("/v1/key");
-      const body = await json<Record<string, unknown>>(reply, 200);
+      const body = await json(reply, 200);
       expect(body).toEqual({
         name: "teller",
         scopes: ["accounts:read", "ledger:read"],
