@@ -15,7 +15,7 @@ import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
 import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
+import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
@@ -46,6 +46,7 @@ export function apiCommand(): Command {
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
         ...OPEN_VARIABLE,
+        ...TRACE_VARIABLES,
       ].join("\n"),
     )
     .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>

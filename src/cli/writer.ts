@@ -10,7 +10,7 @@ import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { TLS_VARIABLES } from "./ledger-options.ts";
+import { TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
@@ -20,7 +20,7 @@ export function writerCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
-        `${TLS_VARIABLES.join("\n")}\n` +
+        `${[...TLS_VARIABLES, ...TRACE_VARIABLES].join("\n")}\n` +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )

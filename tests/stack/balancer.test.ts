@@ -39,6 +39,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       HAPROXY_ADDRESS_RATE: "1000",
       HAPROXY_KEY_LIMITS: "yes",
       HAPROXY_KEY_RATE: "100",
+      HAPROXY_REQUEST_ID: "yes",
       HAPROXY_ADMIN: "/tmp/admin.sock",
     };
     expect(check({ ...socket, ...limits })).toEqual({ exitCode: 0, stderr: "" });
