@@ -23,7 +23,13 @@ import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
 import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { METRICS_VARIABLES, OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
+import {
+  METRICS_VARIABLES,
+  OPEN_OPTION,
+  OPEN_VARIABLE,
+  TLS_VARIABLES,
+  TRACE_VARIABLES,
+} from "./ledger-options.ts";
 import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
@@ -55,6 +61,7 @@ export function apiCommand(): Command {
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
         ...METRICS_VARIABLES,
         ...OPEN_VARIABLE,
+        ...TRACE_VARIABLES,
       ].join("\n"),
     )
     .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>

@@ -34,6 +34,13 @@ export const TLS_VARIABLES: readonly string[] = [
   "                     rediss://, tls:// and ?sslmode=verify-full; a URL may name its own as ?sslrootcert=",
 ];
 
+/** What the help says of traces. */
+export const TRACE_VARIABLES: readonly string[] = [
+  "  OTEL_EXPORTER_OTLP_ENDPOINT",
+  "                     a collector that traces go to; without it nowhere. OTEL_TRACES_SAMPLER_ARG is the share of requests",
+  "                     that are traced (default 0.01)",
+];
+
 /** What the help says of the variables that a ledger of either shape has. */
 export const LEDGER_VARIABLES: readonly string[] = [
   "  INITIAL_ACCOUNTS   none begins without the contest's accounts 1 to 5, which have credit limits (default contest);",

@@ -52,6 +52,7 @@ import {
   OPEN_VARIABLE,
   TLS_CERT_FLAG,
   TLS_KEY_FLAG,
+  TRACE_VARIABLES,
 } from "./ledger-options.ts";
 import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
@@ -80,6 +81,7 @@ export function serveCommand(): Command {
         "  RATE_PER_ADDRESS   requests a second that one address may send, 0 for any number (default",
         `                     ${bounds.address_requests_per_second}, and any number where only this machine can reach it)`,
         ...LEDGER_VARIABLES,
+        ...TRACE_VARIABLES,
       ].join("\n"),
     )
     .action(async (flags: ServeFlags & LogFlags) =>

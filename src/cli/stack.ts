@@ -8,7 +8,13 @@ import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { shellWord } from "../stack/shell-word.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_CERT_FLAG, TLS_KEY_FLAG } from "./ledger-options.ts";
+import {
+  LEDGER_VARIABLES,
+  NO_INITIAL_ACCOUNTS,
+  TLS_CERT_FLAG,
+  TLS_KEY_FLAG,
+  TRACE_VARIABLES,
+} from "./ledger-options.ts";
 import { requireOpenFiles } from "./open-files.ts";
 import { listenForStop } from "./stop-signals.ts";
 
@@ -95,7 +101,7 @@ Servers that are missing are installed on Debian (as root, or with a sudo that a
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.
 
 SHARDS, DURABILITY, OUTBOX_BATCHES_MAX, WEBHOOK_INNER and WEBHOOK_CA_FILE are handed on to the ledger's own processes, and so are
-${LEDGER_VARIABLES.join("\n")}`,
+${[...LEDGER_VARIABLES, ...TRACE_VARIABLES].join("\n")}`,
     )
     .action(stack);
 }

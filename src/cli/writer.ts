@@ -10,7 +10,7 @@ import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { METRICS_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
@@ -20,10 +20,10 @@ export function writerCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
-        `${TLS_VARIABLES.join("\n")}\n` +
-        `${METRICS_VARIABLES.join("\n")}\n` +
+        `${[...TLS_VARIABLES, ...METRICS_VARIABLES].join("\n")}\n` +
         "  NATS_MONITOR_URL    http://..., of NATS's monitoring, and\n" +
         "  METRICS_CERTIFICATE a file with the certificate that clients are shown: it tells of these, too\n" +
+        `${TRACE_VARIABLES.join("\n")}\n` +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )

@@ -40,6 +40,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       HAPROXY_EVENTS: "yes",
       HAPROXY_KEY_LIMITS: "yes",
       HAPROXY_KEY_RATE: "100",
+      HAPROXY_REQUEST_ID: "yes",
       HAPROXY_ADMIN: "/tmp/admin.sock",
       HAPROXY_CONSOLE: "127.0.0.1:8081",
     };
