@@ -131,9 +131,7 @@ describe.skipIf(!chromium.found)(
 
     test("a key that is bound to some accounts sees those alone", async () => {
       const { page } = console;
-      await enter(
-        create("bound", "accounts:read,accounts:write,transactions:read,events:read", "--accounts", "acme:*"),
-      );
+      await enter(bound);
       await page.click(".key summary");
       await console.shows(".key", "For accounts acme:*");
       await console.go("#/accounts");
