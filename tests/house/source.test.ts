@@ -60,7 +60,7 @@ describe("source", () => {
     expect(sources.filter((file) => /\/(index|utils?|helpers?|common)\.ts$/.test(file))).toEqual([]);
     expect(
       offenders(sources, (text) =>
-        /from "\.{1,2}\/[^"]*(?<!\.(ts|sql|json|lua|css|js|html?|txt))"/.test(text),
+        /from "\.{1,2}\/[^"]*(?<!\.(tsx?|sql|json|lua|css|js|html?|txt))"/.test(text),
       ),
     ).toEqual([]);
   });
@@ -71,7 +71,9 @@ describe("source", () => {
 
   test("no lint rule is switched off in the code, and no type error silenced", () => {
     const silenced = /(oxlint|eslint|prettier)-(disable|ignore)|@ts-(ignore|expect-error|nocheck)/;
-    const code = files.filter((file) => /\.(ts|mjs|js)$/.test(file) && file !== "tests/house/source.test.ts");
+    const code = files.filter(
+      (file) => /\.(tsx?|mjs|js)$/.test(file) && file !== "tests/house/source.test.ts",
+    );
     expect(offenders(code, (text) => silenced.test(text))).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ function filesBelow(folder: string): string[] {
 
 export const files: readonly string[] = filesBelow(".");
 /** The product, its proof and its client, with the tests beside their code. */
-export const sources: readonly string[] = files.filter((file) => /^(src|proof|client)\/.*\.ts$/.test(file));
+export const sources: readonly string[] = files.filter((file) => /^(src|proof|client)\/.*\.tsx?$/.test(file));
 
 export const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 

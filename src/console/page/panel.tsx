@@ -32,7 +32,10 @@ export function Panel() {
       class="panel"
       aria-labelledby="panel-title"
       ref={dialog}
-      onClose={closePanel}
+      onClose={() => {
+        // Told late: by then another form may be open.
+        if (dialog.current?.open === false) closePanel();
+      }}
       onMouseDown={(event) => {
         // The dialog itself is what is around its content.
         if (event.target === dialog.current) closePanel();

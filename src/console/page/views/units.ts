@@ -4,7 +4,7 @@ import { pathOf, read } from "../api.ts";
 import { WORLD } from "../parts.tsx";
 import { type Account, type LedgerEvent, statesIn, type Transaction } from "../types.ts";
 
-/** An account's unit never changes, so that each is asked for once. Bounded by the transactions that a page shows. */
+/** An account's unit never changes, so that each is asked for once. Bounded, as a ledger may have any number. */
 const known = new Map<string, string | null>();
 const KNOWN_MAX = 5_000;
 
@@ -15,8 +15,12 @@ export function useUnits(
 ): ReadonlyMap<string, string> {
   const [, draw] = useState<object>({});
   for (const { id, unit } of events.flatMap(statesIn)) known.set(id, unit);
+  // The oldest go.
+  for (const id of known.keys()) {
+    if (known.size <= KNOWN_MAX) break;
+    known.delete(id);
+  }
   useEffect(() => {
-    if (known.size > KNOWN_MAX) known.clear();
     const missing = new Set(transactions.map(accountIn).filter((id) => id !== null && !known.has(id)));
     if (missing.size === 0) return;
     const load = async (id: string | null): Promise<void> => {

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
+import { type RunningServer, startServer } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { call } from "./support/ledger-calls.ts";
+import { type OpenedConsole, openConsole } from "./support/open-console.ts";
+
+/** With access keys: the console asks for one, shows what it allows, and lets go of one that is revoked. */
+
+setDefaultTimeout(120_000);
+
+const chromium = await findChromium();
+const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
+
+describe.skipIf(!chromium.found)(
+  `the console with keys (${chromium.found ? "there" : chromium.reason})`,
+  () => {
+    using folder = temporaryFolder("console");
+    const data = folder.path;
+    let server: RunningServer;
+    let browser: Browser;
+    let console: OpenedConsole;
+    let admin: string;
+    let reader: string;
+    let bound: string;
+    let short: string;
+
+    const keys = (...args: readonly string[]): string => {
+      const ran = Bun.spawnSync([process.execPath, MAIN, "keys", ...args, "--data", data, "--json"], {
+        stderr: "pipe",
+      });
+      if (ran.exitCode !== 0) throw new Error(ran.stderr.toString());
+      return ran.stdout.toString();
+    };
+    const create = (name: string, scopes: string, ...more: readonly string[]): string => {
+      const told: unknown = JSON.parse(keys("create", "--name", name, "--scopes", scopes, ...more));
+      return z.object({ key: z.string() }).parse(told).key;
+    };
+    const enter = async (key: string): Promise<void> => {
+      await console.shows(".sign-in h1", "An access key, please");
+      await console.page.fill("#access-key", key);
+      await console.page.click(".sign-in button");
+    };
+    const leave = async (): Promise<void> => {
+      if ((await console.page.locator(".key[open]").count()) === 0) await console.page.click(".key summary");
+      await console.page.click(".key button");
+    };
+
+    beforeAll(async () => {
+      if (!chromium.found) return;
+      // Before its start: a server that runs learns of a new key a few seconds later.
+      admin = create("admin", "admin");
+      reader = create("reader", "accounts:read,transactions:read,events:read");
+      bound = create(
+        "bound",
+        "accounts:read,accounts:write,transactions:read,events:read",
+        "--accounts",
+        "acme:*",
+      );
+      short = create("short", "admin");
+      server = await startServer({ data, flags: ["--no-initial-accounts"] });
+      for (const id of ["acme:1", "other:1"]) {
+        await call(server.url, "/v1/accounts", { id, unit: "BRL/2" }, { key: admin });
+        await call(
+          server.url,
+          "/v1/transactions",
+          { postings: [{ from: "@world", to: id, amount: 100 }] },
+          { key: admin },
+        );
+      }
+      browser = await openChromium(chromium.path);
+      console = await openConsole(browser.context, server.url);
+    });
+    afterAll(async () => {
+      await browser?.close();
+      await server?.stop();
+    });
+
+    test("it asks for a key, and tells where one is wrong", async () => {
+      await console.shows(".sign-in h1", "An access key, please");
+      expect(await console.barriers()).toEqual([]);
+      await enter("rzk_wrong");
+      await console.shows(".sign-in .fault", "not valid");
+      expect(await console.barriers()).toEqual([]);
+      await enter(admin);
+      await console.shows("#sums", /BRL\/2\s+together 0.00/);
+      await console.shows(".key", "admin");
+    });
+
+    test("the key stays in the tab, and is in no address and in no line of curl", async () => {
+      const { page } = console;
+      await page.reload();
+      await console.shows("h1", "Overview");
+      await page.click(".bar-new button:has-text('Move money')");
+      await console.shows(".curl pre", `-H "Authorization: Bearer $KEY"`);
+      expect(await page.content()).not.toContain(admin);
+      expect(await page.evaluate<string>("JSON.stringify(localStorage)")).not.toContain(admin);
+      await page.keyboard.press("Escape");
+      await leave();
+      await console.shows(".sign-in h1", "An access key, please");
+      expect(await page.evaluate<number>("sessionStorage.length")).toBe(0);
+    });
+
+    test("with few scopes the rest is shown as what the key may not do", async () => {
+      const { page } = console;
+      await enter(reader);
+      await console.shows(".trouble", "ledger:read");
+      await console.shows(".key", "reader");
+      await page.click(".key summary");
+      await console.shows(".scopes", /accounts:read\s+transactions:read/);
+      for (const [name, scope] of [
+        ["Move money", "transactions:write"],
+        ["Hold an amount", "holds:write"],
+        ["Open an account", "accounts:write"],
+      ]) {
+        const button = page.locator(`.bar-new button:has-text('${name}')`);
+        expect([name, await button.isDisabled(), await button.innerText()]).toEqual([
+          name,
+          true,
+          expect.stringContaining(String(scope)),
+        ]);
+      }
+      await console.go("#/accounts/acme:1");
+      await console.shows(".balance", "1.00");
+      expect(await page.locator(".actions button:not(:disabled)").count()).toBe(0);
+      expect(await console.barriers()).toEqual([]);
+      await leave();
+    });
+
+    test("a key that is bound to some accounts sees those alone", async () => {
+      const { page } = console;
+      await enter(bound);
+      await page.click(".key summary");
+      await console.shows(".key", "For accounts acme:*");
+      await console.go("#/accounts");
+      await console.shows("#accounts", "acme:1");
+      await console.shows("#accounts tbody", /^(?!.*other:1)/s);
+      await console.go("#/accounts/other:1");
+      await console.shows(".trouble", "No account has this id");
+      await leave();
+    });
+
+    test("a key that is revoked while it is used is let go of", async () => {
+      await enter(short);
+      await console.shows(".key", "short");
+      keys("revoke", "short");
+      await console.shows(".sign-in .fault", "not valid, or not any more");
+      expect(await console.page.evaluate<number>("sessionStorage.length")).toBe(0);
+    });
+  },
+);
