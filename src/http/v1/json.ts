@@ -1,4 +1,4 @@
-import type { Account, AccountId, AccountState, Metadata } from "../../ledger/account.ts";
+import type { Account, AccountId, AccountState, Metadata, Party } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import type { KeptTransaction } from "../../ledger/ledger.ts";
 import { availableOf } from "../../ledger/rules.ts";
@@ -41,14 +41,31 @@ export function transactionJson(transaction: Transaction): string {
   return `${openTransactionJson(transaction)}}`;
 }
 
+/** What is shown of a party: `null` where it is an account of somebody else. */
+type SeenParty = Party | null;
+
+interface SeenPosting {
+  readonly from: SeenParty;
+  readonly to: SeenParty;
+  readonly amount: number;
+}
+
 /** Without the brace at the end. */
-export function openTransactionJson(transaction: Transaction): string {
+export function openTransactionJson(
+  transaction: Omit<Transaction, "postings"> & { readonly postings: readonly SeenPosting[] },
+): string {
   const { id, postings, reverses, hold, time } = transaction;
-  const moves = postings.map(({ from, to, amount }) => `{"from":"${from}","to":"${to}","amount":${amount}}`);
   const of = `"reverses":${idJson(reverses)},"hold":${idJson(hold)}`;
   // A dry run has no id.
-  const head = `{"id":${idJson(id || null)},"postings":[${moves.join(",")}]`;
+  const head = `{"id":${idJson(id || null)},"postings":${postingsJson(postings)}`;
   return `${head},${detailsJson(transaction)},${of},"created_at":"${timestamp(time)}"`;
+}
+
+export function postingsJson(postings: readonly SeenPosting[]): string {
+  const moves = postings.map(
+    ({ from, to, amount }) => `{"from":${idJson(from)},"to":${idJson(to)},"amount":${amount}}`,
+  );
+  return `[${moves.join(",")}]`;
 }
 
 /** A hold as it is after its command, with its account as it stands then. */
@@ -61,9 +78,9 @@ export function holdJson(hold: Hold): string {
 }
 
 /** Without the brace at the end. */
-export function openHoldJson(hold: Hold): string {
+export function openHoldJson(hold: Omit<Hold, "to"> & { readonly to: SeenParty }): string {
   const { id, state, from, to, amount, captured, expiresAt, time, transaction } = hold;
-  const head = `{"id":"${id}","state":"${state}","from":"${from}","to":"${to}","amount":${amount}`;
+  const head = `{"id":"${id}","state":"${state}","from":"${from}","to":${idJson(to)},"amount":${amount}`;
   const end = `"captured":${captured},"expires_at":"${timestamp(expiresAt)}"`;
   const made = `"created_at":"${timestamp(time)}","transaction":${idJson(transaction)}`;
   return `${head},${end},${detailsJson(hold)},${made}`;
@@ -78,7 +95,7 @@ function textJson(text: string | null): string {
   return text === null ? "null" : JSON.stringify(text);
 }
 
-function idJson(id: EventId | null): string {
+function idJson(id: EventId | Party | null): string {
   return id === null ? "null" : `"${id}"`;
 }
 
