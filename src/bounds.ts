@@ -269,6 +269,16 @@ export const bounds = {
   event_ring_bytes_max: 32 * 1024 * 1024,
   /** Streams and pages that read the past at once. */
   event_catch_ups_max: 4,
+  /** Events that are given to a stream at once, unless one alone is longer. */
+  event_chunk_bytes_max: 64 * 1024,
+  /** While the journal cannot be read, streams that are open wait so long between attempts. */
+  event_retry_milliseconds: 500,
+  /** How often it is looked which streams had nothing for long. */
+  event_look_milliseconds: 1_000,
+  /** Rows of the journal that a stream looks through before others have their turn. */
+  event_turn_rows_max: 2_000,
+  /** How often it is looked whether the access keys of open streams are still right. */
+  event_keys_look_milliseconds: 2_000,
   /** Rows of the journal that are looked through for one page of events; it ends there, with fewer. */
   event_rows_looked_max: 20_000,
   /** Of events that a reader names. */
@@ -305,5 +315,8 @@ assert(
     bounds.access_keys_retry_milliseconds <
     5_000,
 );
+// A stream ends within 5 s after its key was revoked: one look for keys, and one at the streams.
+assert(bounds.access_keys_look_milliseconds + bounds.event_keys_look_milliseconds < 5_000);
+assert(bounds.event_comment_milliseconds < bounds.connection_idle_seconds_max * 1000);
 assert(bounds.certificate_overlap_milliseconds > bounds.connection_idle_seconds_max * 1000);
 assert(bounds.connection_idle_seconds_max <= 255, "Bun.serve takes at most 255 s");

@@ -30,8 +30,15 @@ export interface CursorGone {
   readonly shard: number;
 }
 
+/** The cursor has another number of shards: it is of another ledger. */
+export interface CursorForeign {
+  readonly type: "foreign";
+}
+
 export type EventPage =
-  { readonly type: "page"; readonly events: readonly ShownEvent[]; readonly next: string } | CursorGone;
+  | { readonly type: "page"; readonly events: readonly ShownEvent[]; readonly next: string }
+  | CursorGone
+  | CursorForeign;
 
 export interface EventSource {
   /**
@@ -55,9 +62,11 @@ export interface EventSource {
     filter: EventFilter,
     after: After,
     signal: AbortSignal,
-  ): Promise<ReadableStream<Uint8Array> | CursorGone>;
-  /** How many streams are open. */
+  ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign>;
+  /** How many streams are open, and pages waited for. */
   readonly readers: number;
+  /** How many streams were ended since they read too slowly. */
+  readonly readersCut: number;
   /** Ends all streams. Before the server is stopped, which would wait for them. */
   close(): Promise<void>;
 }

@@ -1,0 +1,373 @@
+import { bounds } from "../bounds.ts";
+import { LedgerUnavailable } from "../ledger/ledger.ts";
+import type { Log } from "../log/log.ts";
+import { type Cursor, formatCursor, startOf } from "./cursor.ts";
+import { seesAll, shardsFor, viewFor } from "./event-filter.ts";
+import { EventReader } from "./event-reader.ts";
+import type {
+  After,
+  CursorForeign,
+  CursorGone,
+  EventFilter,
+  EventPage,
+  EventSource,
+  ShownEvent,
+} from "./event-source.ts";
+import type { JournalSource } from "./journal-source.ts";
+import { walkJournal, type Walked } from "./journal-walk.ts";
+import { endOf, firstGone, LiveEvents } from "./live-events.ts";
+import type { PublicEvent } from "./public-event.ts";
+import { quietChunk, RETRY_CHUNK, sseOf } from "./sse.ts";
+import { PublicEvents } from "./to-public-events.ts";
+import { TurnQueue } from "./turn-queue.ts";
+
+export interface EventHubOptions {
+  readonly journal: JournalSource;
+  readonly log: Log;
+  /** How often a stream without events has a comment. */
+  readonly commentMilliseconds?: number;
+}
+
+/** What readers with one filter are sent of the ring from one number on: made once for all of them. */
+interface RingChunk {
+  /** `null`: nothing of it is for them. */
+  readonly bytes: Uint8Array | null;
+  readonly number: number;
+  readonly cursor: string;
+}
+
+const CHUNKS_MAX = 32;
+
+/**
+ * Events of a journal for all readers of one process.
+ *
+ * New events are made once and kept in a ring. A reader pulls: whatever its connection takes next is put together then, so
+ * that nobody who reads slowly, or not at all, makes anything grow. Who is so slow that its next event is no longer in the
+ * ring is cut off; it comes again with the id that it saw last, and reads on from the journal, as all do who begin in the
+ * past. From there it changes to the ring at a number whose cursor it has reached, so that nothing is missing, and nothing
+ * comes twice.
+ */
+export class EventHub implements EventSource {
+  readonly #journal: JournalSource;
+  readonly #log: Log;
+  readonly #commentMilliseconds: number;
+  readonly #readers = new Set<EventReader>();
+  readonly #catchUps = new TurnQueue(bounds.event_catch_ups_max);
+  readonly #chunks = new Map<string, RingChunk>();
+  #events: PublicEvents;
+  /** Only while there are readers. */
+  #live: LiveEvents | null = null;
+  #starting: Promise<LiveEvents> | null = null;
+  #looks: Timer | undefined;
+  #closed = false;
+  #readersCut = 0;
+
+  constructor({ journal, log, commentMilliseconds }: EventHubOptions) {
+    this.#journal = journal;
+    this.#log = log;
+    this.#commentMilliseconds = commentMilliseconds ?? bounds.event_comment_milliseconds;
+    this.#events = new PublicEvents(journal);
+  }
+
+  get readers(): number {
+    return this.#readers.size;
+  }
+
+  get readersCut(): number {
+    return this.#readersCut;
+  }
+
+  async page(
+    filter: EventFilter,
+    after: After,
+    count: number,
+    waitMilliseconds: number,
+    signal: AbortSignal,
+  ): Promise<EventPage> {
+    const start = await this.#start(after);
+    if ("type" in start) return start;
+    const found: ShownEvent[] = [];
+    const take = (event: PublicEvent, cursor: () => string): boolean => {
+      const view = viewFor(filter, event);
+      if (view !== null) found.push({ cursor: cursor(), ...view });
+      return found.length < count;
+    };
+    const { from, end } = start;
+    const walked = await this.#walk(filter, from, end, bounds.event_rows_looked_max, take);
+    if (found.length > 0 || waitMilliseconds === 0 || !walked.isDone)
+      return { type: "page", events: found, next: formatCursor(walked.cursor) };
+    const reader = await this.#follow(filter, walked.cursor, () => {});
+    const giveUp = (): void => reader.end();
+    const timer = setTimeout(giveUp, waitMilliseconds);
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    try {
+      while (found.length === 0 && !reader.isOver) {
+        if (await this.#catchUp(reader, take)) continue;
+        if (!this.#takeFromRing(reader, take)) await reader.sleep();
+      }
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", giveUp);
+      reader.end();
+    }
+    return { type: "page", events: found, next: found.at(-1)?.cursor ?? reader.cursor };
+  }
+
+  async stream(
+    filter: EventFilter,
+    after: After,
+    signal: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign> {
+    const start = await this.#start(after);
+    if ("type" in start) return start;
+    let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+    const reader = await this.#follow(filter, start.from, () => controller?.close());
+    const end = (): void => reader.end();
+    signal.addEventListener("abort", end, { once: true });
+    let isFirst = true;
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (of) => {
+          controller = of;
+          if (signal.aborted) end();
+        },
+        pull: async (of) => {
+          const chunk = isFirst ? RETRY_CHUNK : await this.#nextChunk(reader);
+          isFirst = false;
+          if (chunk !== null && !reader.isOver) of.enqueue(chunk);
+        },
+        cancel: () => {
+          // It is closed already.
+          controller = null;
+          end();
+        },
+      },
+      // Whatever is put into the stream's own queue would be there for each reader.
+      { highWaterMark: 0 },
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#endAll();
+    await this.#journal.close();
+  }
+
+  /** @throws LedgerUnavailable */
+  async #start(after: After): Promise<{ from: Cursor; end: Cursor } | CursorGone | CursorForeign> {
+    const end = await endOf(this.#journal);
+    if (after === "latest") return { from: end, end };
+    if (after === "first") return { from: startOf(end.length), end };
+    if (after.length !== end.length) return { type: "foreign" };
+    const gone = await firstGone(this.#journal, after);
+    return gone === null ? { from: after, end } : { type: "gone", shard: gone.shard };
+  }
+
+  /** @param onOver called before the reader is awake */
+  async #follow(filter: EventFilter, from: Cursor, onOver: () => void): Promise<EventReader> {
+    const reader: EventReader = new EventReader(filter, from, () => {
+      this.#readers.delete(reader);
+      onOver();
+      if (this.#readers.size === 0) this.#stopLive();
+    });
+    this.#readers.add(reader);
+    try {
+      await this.#run();
+    } catch (error) {
+      reader.end();
+      throw error;
+    }
+    if (this.#closed) reader.end();
+    return reader;
+  }
+
+  /** @throws LedgerUnavailable */
+  async #run(): Promise<LiveEvents> {
+    if (this.#live !== null) return this.#live;
+    this.#starting ??= (async () => {
+      try {
+        const from = await endOf(this.#journal);
+        const live = new LiveEvents(this.#journal, this.#events, from, {
+          onEvents: () => this.#wakeReaders(),
+          onLost: (why) => {
+            this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
+            this.#events = new PublicEvents(this.#journal);
+            this.#endAll();
+          },
+        });
+        this.#live = live;
+        this.#looks = setInterval(() => this.#wakeQuiet(), bounds.event_look_milliseconds);
+        // All may be gone by now.
+        if (this.#readers.size === 0) this.#stopLive();
+        return live;
+      } finally {
+        this.#starting = null;
+      }
+    })();
+    return this.#starting;
+  }
+
+  #stopLive(): void {
+    clearInterval(this.#looks);
+    this.#live?.stop();
+    this.#live = null;
+    this.#chunks.clear();
+  }
+
+  #endAll(): void {
+    for (const reader of this.#readers) reader.end();
+    this.#stopLive();
+  }
+
+  #wakeReaders(): void {
+    this.#chunks.clear();
+    const first = this.#live?.ring.first ?? 0;
+    for (const reader of this.#readers) {
+      if (reader.place.in === "ring" && reader.place.number < first) this.#cut(reader);
+      else reader.wake();
+    }
+  }
+
+  /** For a comment. Who reads slowly is not asleep, and gets none. */
+  #wakeQuiet(): void {
+    for (const reader of this.#readers) if (reader.hasWaited(this.#commentMilliseconds)) reader.wake();
+  }
+
+  #cut(reader: EventReader): void {
+    this.#readersCut += 1;
+    reader.end();
+  }
+
+  /** @returns `null` when the reader is over */
+  async #nextChunk(reader: EventReader): Promise<Uint8Array | null> {
+    while (!reader.isOver) {
+      const past = reader.place.in === "journal";
+      const chunk = past ? await this.#chunkOfPast(reader) : this.#chunkOfRing(reader);
+      if (chunk !== null || reader.hasWaited(this.#commentMilliseconds)) {
+        reader.noteSent();
+        return chunk ?? quietChunk(reader.news());
+      }
+      if (!past) await reader.sleep();
+    }
+    return null;
+  }
+
+  /** @returns `null` if there was nothing for the reader; then it has come further */
+  async #chunkOfPast(reader: EventReader): Promise<Uint8Array | null> {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    await this.#catchUp(reader, (event, cursor) => {
+      const view = viewFor(reader.filter, event);
+      if (view === null) return true;
+      const part = sseOf(cursor(), view.type, view.json);
+      parts.push(part);
+      bytes += part.length;
+      return bytes < bounds.event_chunk_bytes_max;
+    });
+    return parts.length === 0 ? null : Buffer.concat(parts);
+  }
+
+  /** @returns `null` if there is nothing for the reader; then it is at the ring's end */
+  #chunkOfRing(reader: EventReader): Uint8Array | null {
+    const { place } = reader;
+    if (place.in !== "ring") return null;
+    const name = `${place.number} ${reader.key}`;
+    let chunk = this.#chunks.get(name);
+    if (chunk === undefined) {
+      const parts: Uint8Array[] = [];
+      let bytes = 0;
+      const end = this.#eachOfRing(place.number, place.cursor, ({ cursor, event, sse }) => {
+        const part = seesAll(reader.filter) ? sse : this.#partFor(reader.filter, cursor, event);
+        if (part === null) return true;
+        parts.push(part);
+        bytes += part.length;
+        return bytes < bounds.event_chunk_bytes_max;
+      });
+      if (this.#chunks.size >= CHUNKS_MAX) this.#chunks.clear();
+      chunk = { bytes: parts.length === 0 ? null : Buffer.concat(parts), ...end };
+      this.#chunks.set(name, chunk);
+    }
+    reader.moveTo({ in: "ring", number: chunk.number, cursor: chunk.cursor });
+    return chunk.bytes;
+  }
+
+  #partFor(filter: EventFilter, cursor: string, event: PublicEvent): Uint8Array | null {
+    const view = viewFor(filter, event);
+    return view === null ? null : sseOf(cursor, view.type, view.json);
+  }
+
+  /** @returns whether it took one */
+  #takeFromRing(reader: EventReader, take: (event: PublicEvent, cursor: () => string) => boolean): boolean {
+    const { place } = reader;
+    if (place.in !== "ring") return false;
+    const end = this.#eachOfRing(place.number, place.cursor, ({ event, cursor }) =>
+      take(event, () => cursor),
+    );
+    reader.moveTo({ in: "ring", ...end });
+    return end.number > place.number;
+  }
+
+  /** @param take returns whether it takes more */
+  #eachOfRing(
+    from: number,
+    before: string,
+    take: (entry: NonNullable<ReturnType<LiveEvents["ring"]["at"]>>) => boolean,
+  ): { readonly number: number; readonly cursor: string } {
+    let number = from;
+    let cursor = before;
+    for (;;) {
+      const entry = this.#live?.ring.at(number);
+      if (entry === undefined) return { number, cursor };
+      number += 1;
+      ({ cursor } = entry);
+      if (!take(entry)) return { number, cursor };
+    }
+  }
+
+  /**
+   * Brings a reader on from where it is in the journal, as far as the ring.
+   *
+   * @returns whether it was there
+   */
+  async #catchUp(
+    reader: EventReader,
+    take: (event: PublicEvent, cursor: () => string) => boolean,
+  ): Promise<boolean> {
+    const { place } = reader;
+    if (place.in === "ring") return false;
+    try {
+      const live = await this.#run();
+      // Both are of one moment: whoever has come to this place has seen all before this number.
+      const end = live.position;
+      const number = live.ring.end;
+      const walked = await this.#walk(reader.filter, place.cursor, end, bounds.event_turn_rows_max, take);
+      const isThere = walked.isDone && live === this.#live && number >= live.ring.first;
+      reader.moveTo(
+        isThere
+          ? { in: "ring", number, cursor: formatCursor(end) }
+          : { in: "journal", cursor: walked.cursor },
+      );
+    } catch (error) {
+      if (error instanceof LedgerUnavailable) await Bun.sleep(bounds.event_retry_milliseconds);
+      else {
+        this.#log.alarm(`events: what the journal holds cannot be told (${String(error)}).`);
+        reader.end();
+      }
+    }
+    return true;
+  }
+
+  #walk(
+    filter: EventFilter,
+    from: Cursor,
+    to: Cursor,
+    rowsMax: number,
+    take: (event: PublicEvent, cursor: () => string) => boolean,
+  ): Promise<Walked> {
+    const shards = shardsFor(filter, to.length);
+    return this.#catchUps.run(() =>
+      walkJournal(this.#journal, this.#events, { from, to, shards, rowsMax, take }),
+    );
+  }
+}
