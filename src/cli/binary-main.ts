@@ -13,6 +13,7 @@ const COMMANDS: Commands = new Map([
   ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
+  ["export", async () => (await import("./export.ts")).exportCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
 ]);
 

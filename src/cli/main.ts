@@ -11,6 +11,7 @@ const COMMANDS: Commands = new Map([
   ["rebuild", async () => (await import("./rebuild.ts")).rebuildCommand()],
   ["api", async () => (await import("./api.ts")).apiCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
+  ["export", async () => (await import("./export.ts")).exportCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
   ["build", async () => (await import("./build.ts")).buildCommand()],
 ]);
