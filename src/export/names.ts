@@ -64,7 +64,7 @@ export class UnitNames {
 export function ledgerUnits(): UnitNames {
   return new UnitNames(
     (name) => (/^[A-Z]+$/.test(name) ? name : `"${name}"`),
-    (unit) => `"${unit}"`,
+    (unit) => (unit.includes("/") ? `"${unit}"` : `"${unit}/N"`),
   );
 }
 

@@ -12,7 +12,7 @@ export interface Since {
   /** The place before them. */
   readonly reached: Cursor;
   /** How many of the events of this row are before. */
-  before(row: KeptRow): number;
+  readonly before: (row: KeptRow) => number;
 }
 
 /**
