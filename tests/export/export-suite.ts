@@ -9,7 +9,7 @@ import type { Account, AccountId } from "../../src/ledger/account.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
 import { transact } from "../support/ledger/commands.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { programsMissing, type ReadBalances, READERS, run } from "./support/programs.ts";
 import { allAccounts, fillAtRandom } from "./support/random-ledger.ts";
 
@@ -37,11 +37,12 @@ export function exportSuite(name: string, start: () => Promise<ExportedLedger>):
   const seed = testSeed();
   describe(`exports of ${name} (TEST_SEED=${seed})`, () => {
     const random = new Random(seed);
-    const folder = temporaryFolder("export");
+    let folder: TemporaryFolder;
     let subject: ExportedLedger;
     let accounts: readonly Account[];
 
     beforeAll(async () => {
+      folder = temporaryFolder("export");
       subject = await start();
       await fillAtRandom(subject.ledger, random, COMMANDS);
       await subject.kept();
@@ -76,7 +77,7 @@ export function exportSuite(name: string, start: () => Promise<ExportedLedger>):
 
     test("the run has all that an export could stumble over", async () => {
       const types = new Set((await lines()).map((line) => String(JSON.parse(line).type)));
-      expect([...types].toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      expect([...types].toSorted(byText)).toEqual([
         "account.opened",
         "hold.captured",
         "hold.created",
@@ -115,6 +116,48 @@ export function exportSuite(name: string, start: () => Promise<ExportedLedger>):
         120_000,
       );
     }
+
+    test.skipIf(programsMissing !== null)(
+      "hledger reads each description and each reference, and nothing of them as anything else",
+      async () => {
+        const file = written("texts.ledger", await exported("ledger"));
+        const told = (...query: readonly string[]) => [
+          ...new Set(
+            run("hledger", "-f", file, ...query)
+              .split("\n")
+              .filter(Boolean),
+          ),
+        ];
+        const transactions = (await lines())
+          .map((line) => JSON.parse(line))
+          .flatMap(({ type, data }) => {
+            if (type === "transaction.created") return [data];
+            return type === "hold.captured" && data.postings.length > 0 ? [data] : [];
+          });
+        const texts = (values: readonly unknown[]) => [
+          ...new Set(values.filter((value) => value !== null && value !== "").map(String)),
+        ];
+        const descriptions = transactions.map(({ description }) =>
+          String(description ?? "")
+            .split(";")
+            .join(",")
+            .split(/[\s\p{Cc}]+/u)
+            .join(" ")
+            .trim(),
+        );
+        expect(told("descriptions").toSorted(byText)).toEqual(texts(descriptions).toSorted(byText));
+        const references = transactions.map(({ reference }) =>
+          reference === null
+            ? null
+            : encodeURI(String(reference))
+                .replaceAll(",", "%2C")
+                .replaceAll("%22", '"')
+                .replaceAll("%5C", "\\"),
+        );
+        const found = told("tags", "reference", "--values");
+        expect(found.toSorted(byText)).toEqual(texts(references).toSorted(byText));
+      },
+    );
 
     test.skipIf(programsMissing !== null)(
       `Python reads the csv: each account's entries without a gap, each balance the one before and the amount`,
@@ -211,6 +254,10 @@ print(json.dumps(rows))`;
       }
     }, 60_000);
   });
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }
 
 /** The same accounts, each with as much, in a unit that has another name than all others. */
