@@ -242,6 +242,26 @@ export interface paths {
     readonly patch?: never;
     readonly trace?: never;
   };
+  readonly "/v1/events": {
+    readonly parameters: {
+      readonly query?: never;
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    /**
+     * Follow what is decided
+     * @description One event for each decision, gapless from any cursor on: in order for each account, and for each shard. With `Accept: text/event-stream` a stream that goes on; else pages, which may wait for the first event. Without a cursor it begins with the first event that is kept. A key for some accounts is told what is theirs, and the other side of a posting not.
+     */
+    readonly get: operations["readEvents"];
+    readonly put?: never;
+    readonly post?: never;
+    readonly delete?: never;
+    readonly options?: never;
+    readonly head?: never;
+    readonly patch?: never;
+    readonly trace?: never;
+  };
   readonly "/v1/ledger": {
     readonly parameters: {
       readonly query?: never;
@@ -744,6 +764,172 @@ export interface components {
       readonly data: readonly components["schemas"]["Entry"][];
       /** @description The `cursor` of the next page; `null` after the last one. */
       readonly next: string | null;
+    };
+    /** @description What was decided, with the accounts as they stand after it. */
+    readonly Event:
+      | {
+          /** @description The id of the event: the same whenever it is told. */
+          readonly id: string;
+          /** @enum {string} */
+          readonly type: "account.opened" | "account.changed";
+          /**
+           * Format: date-time
+           * @description When it was decided.
+           */
+          readonly at: string;
+          readonly data: components["schemas"]["Account"];
+        }
+      | {
+          /** @description The id of the event: the same whenever it is told. */
+          readonly id: string;
+          /** @enum {string} */
+          readonly type: "transaction.created";
+          /**
+           * Format: date-time
+           * @description When it was decided.
+           */
+          readonly at: string;
+          readonly data: {
+            /** @description The id of a transaction. */
+            readonly id: string;
+            readonly postings: readonly {
+              /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+              readonly from: string | null;
+              /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+              readonly to: string | null;
+              readonly amount: number;
+            }[];
+            readonly description: string | null;
+            /** @description The client's own; it need not be unique. */
+            readonly reference: string | null;
+            readonly metadata: {
+              readonly [key: string]: string;
+            };
+            /** @description The transaction that it takes back. */
+            readonly reverses: string | null;
+            /** @description The hold whose capture it is. */
+            readonly hold: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, with microseconds.
+             */
+            readonly created_at: string;
+            /** @description Each account that it names, but `@world`, as it stands after it. */
+            readonly accounts: {
+              readonly [key: string]: components["schemas"]["AccountState"];
+            };
+          };
+        }
+      | {
+          /** @description The id of the event: the same whenever it is told. */
+          readonly id: string;
+          /** @enum {string} */
+          readonly type: "hold.created" | "hold.released" | "hold.expired";
+          /**
+           * Format: date-time
+           * @description When it was decided.
+           */
+          readonly at: string;
+          readonly data: {
+            /** @description The id of a hold. */
+            readonly id: string;
+            /**
+             * @description must be "open", "captured", "released" or "expired"
+             * @enum {string}
+             */
+            readonly state: "open" | "captured" | "released" | "expired";
+            /** @description The id of an account. */
+            readonly from: string;
+            /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+            readonly to: string | null;
+            readonly amount: number;
+            /** @description What was moved in all. */
+            readonly captured: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, with microseconds.
+             */
+            readonly expires_at: string;
+            readonly description: string | null;
+            /** @description The client's own; it need not be unique. */
+            readonly reference: string | null;
+            readonly metadata: {
+              readonly [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, with microseconds.
+             */
+            readonly created_at: string;
+            /** @description Its capture, where that moved anything. */
+            readonly transaction: string | null;
+            /** @description Each account that it names, but `@world`, as it stands after it. */
+            readonly accounts: {
+              readonly [key: string]: components["schemas"]["AccountState"];
+            };
+          };
+        }
+      | {
+          /** @description The id of the event: the same whenever it is told. */
+          readonly id: string;
+          /** @enum {string} */
+          readonly type: "hold.captured";
+          /**
+           * Format: date-time
+           * @description When it was decided.
+           */
+          readonly at: string;
+          readonly data: {
+            /** @description The id of a hold. */
+            readonly id: string;
+            /**
+             * @description must be "open", "captured", "released" or "expired"
+             * @enum {string}
+             */
+            readonly state: "open" | "captured" | "released" | "expired";
+            /** @description The id of an account. */
+            readonly from: string;
+            /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+            readonly to: string | null;
+            readonly amount: number;
+            /** @description What was moved in all. */
+            readonly captured: number;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, with microseconds.
+             */
+            readonly expires_at: string;
+            readonly description: string | null;
+            /** @description The client's own; it need not be unique. */
+            readonly reference: string | null;
+            readonly metadata: {
+              readonly [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC, with microseconds.
+             */
+            readonly created_at: string;
+            /** @description Its capture, where that moved anything. */
+            readonly transaction: string | null;
+            /** @description Each account that it names, but `@world`, as it stands after it. */
+            readonly accounts: {
+              readonly [key: string]: components["schemas"]["AccountState"];
+            };
+            /** @description What its capture moved. */
+            readonly postings: readonly {
+              /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+              readonly from: string | null;
+              /** @description An account, or `@world`. `null`: an account that the access key is not for. */
+              readonly to: string | null;
+              readonly amount: number;
+            }[];
+          };
+        };
+    readonly EventPage: {
+      readonly data: readonly components["schemas"]["Event"][];
+      /** @description The `after` of the next page, also where there is nothing yet. */
+      readonly next: string;
     };
     readonly BalanceAt: {
       /** @description The id of an account. */
@@ -1257,6 +1443,37 @@ export interface operations {
         };
         content: {
           readonly "application/json": components["schemas"]["BatchResults"];
+        };
+      };
+    };
+  };
+  readonly readEvents: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+        readonly account?: string;
+        /** @description Only these types: must be types of events with commas between them: account.opened, account.changed, transaction.created, hold.created, hold.captured, hold.released, hold.expired */
+        readonly type?: string;
+        /** @description What comes after this cursor, the `id` of an event of the stream or the `next` of a page; `latest`: only what comes from now on */
+        readonly after?: string;
+        /** @description Of a page: must be an integer from 1 to 100; 50 if left out */
+        readonly limit?: number;
+        /** @description Of a page: so many seconds it waits for the first event, where there is none. must be an integer from 0 to 20; 0 if left out */
+        readonly wait?: number;
+      };
+      readonly header?: never;
+      readonly path?: never;
+      readonly cookie?: never;
+    };
+    readonly requestBody?: never;
+    readonly responses: {
+      /** @description A page, or the stream. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown;
+        };
+        content: {
+          readonly "application/json": components["schemas"]["EventPage"];
         };
       };
     };

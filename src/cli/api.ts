@@ -7,17 +7,20 @@ import { Feed } from "../carry/feed.ts";
 import { type ApiConfig, readApiConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
+import { BookJournal } from "../events/book-journal.ts";
+import { EventHub } from "../events/event-hub.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { Books } from "../keep/books.ts";
 import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { bounds } from "../bounds.ts";
 import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
-import { requireOpenFiles } from "./open-files.ts";
+import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 const BOOKS_CONNECTIONS_MAX = 2;
-const { warn } = openLog("razonete", "people");
+const log = openLog("razonete", "people");
+const { warn } = log;
 
 export function apiCommand(): Command {
   return new Command("api")
@@ -49,7 +52,7 @@ export function apiCommand(): Command {
 }
 
 async function serveApi(config: ApiConfig): Promise<void> {
-  requireOpenFiles(bounds.open_files_min);
+  const filesMax = requireOpenFiles(bounds.open_files_min);
   await requireTrusted(config);
   const { databaseUrl: url, redisUrl, natsUrl, durable, outboxBatchesMax } = config;
   const { requestIdHeader, clientAddressHeader } = config;
@@ -70,9 +73,13 @@ async function serveApi(config: ApiConfig): Promise<void> {
     balancerResends,
     onOutage: warn,
   });
+  // Connections of its own, so that readers take none from those who wait for an answer.
+  const journal = new BookJournal(url, "razonete api events");
+  const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(url);
   const close = async (): Promise<void> => {
     keys?.close();
+    await events.close();
     await ledger.close();
     await Promise.all([feed.close(), books.close()]);
   };
@@ -84,6 +91,7 @@ async function serveApi(config: ApiConfig): Promise<void> {
     server = startHttpServer(ledger, {
       address: config.address,
       onDefect: warn,
+      events,
       access: keys ?? OPEN,
       ...(requestIdHeader === undefined ? {} : { requestIdHeader }),
       ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),

@@ -5,6 +5,7 @@ import { StartError } from "../errors.ts";
 /** Each connection is an open file. At the limit no connection is accepted, and nobody says why. */
 
 const LOOK_MILLISECONDS = 1_000;
+const READERS_SHARE = 0.4;
 
 /**
  * How many files this process may have open (`ulimit -n`); Bun has raised its limit as far as it may. `null`: not known.
@@ -27,6 +28,11 @@ export function requireOpenFiles(min: number): number {
     throw new StartError(`only ${max} files may be open here, and it needs ${min}: raise it with ulimit -n.`);
   }
   return max ?? min;
+}
+
+/** How many may follow events at once, each on a connection of its own, so that others can still connect. */
+export function readersMax(filesMax: number): number {
+  return Math.floor(filesMax * READERS_SHARE);
 }
 
 /** From now on, says when the limit is reached, and when no longer: one line for each change. */

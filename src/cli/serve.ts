@@ -7,6 +7,8 @@ import { decideAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { bounds } from "../bounds.ts";
 import { readServeConfig, SERVE_DEFAULTS, type ServeConfig, type ServeFlags } from "../config.ts";
 import { commandLine } from "../config/npm.ts";
+import { EventHub } from "../events/event-hub.ts";
+import { FileJournal } from "../events/file-journal.ts";
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
@@ -28,10 +30,11 @@ import {
   TLS_CERT_FLAG,
   TLS_KEY_FLAG,
 } from "./ledger-options.ts";
-import { requireOpenFiles } from "./open-files.ts";
+import { readersMax, requireOpenFiles } from "./open-files.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
-const { warn } = openLog("razonete", "people");
+const log = openLog("razonete", "people");
+const { warn } = log;
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -67,10 +70,15 @@ async function serve(config: ServeConfig): Promise<void> {
   const filesMax = requireOpenFiles(bounds.open_files_min);
   const certificate = config.tls === null ? null : readCertificate(config.tls);
   const { dataFile: file, initialAccounts, keyHours } = config;
-  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn });
+  const journal = new FileJournal(file, "here");
+  const onCommitted = journal.committed;
+  const ledger = new EmbeddedLedger({ file, initialAccounts, keyHours, onOutage: warn, onCommitted });
+  const events = new EventHub({ journal, log, readers_max: readersMax(filesMax) });
   const keys = config.open === "always" ? null : keysOf(file);
   const close = async (): Promise<void> => {
     keys?.close();
+    // Before the ledger, see FileJournal.
+    await events.close();
     await ledger.close();
   };
   let server: HttpServer | null = null;
@@ -80,6 +88,7 @@ async function serve(config: ServeConfig): Promise<void> {
     server = startHttpServer(ledger, {
       address: config.address,
       access: keys ?? OPEN,
+      events,
       limits: { perAddress: config.ratePerAddress },
       ...(certificate === null ? {} : { certificate }),
       onDefect: warn,

@@ -14,7 +14,7 @@ import type {
   ShownEvent,
 } from "./event-source.ts";
 import type { JournalSource } from "./journal-source.ts";
-import { walkJournal, type Walked } from "./journal-walk.ts";
+import { isAhead, walkJournal, type Walked } from "./journal-walk.ts";
 import { endOf, firstGone, LiveEvents } from "./live-events.ts";
 import type { PublicEvent } from "./public-event.ts";
 import { quietChunk, RETRY_CHUNK, sseOf } from "./sse.ts";
@@ -24,6 +24,8 @@ import { TurnQueue } from "./turn-queue.ts";
 export interface EventHubOptions {
   readonly journal: JournalSource;
   readonly log: Log;
+  /** Streams, and pages waited for, at once. */
+  readonly readers_max?: number;
   /** How often a stream without events has a comment. */
   readonly commentMilliseconds?: number;
 }
@@ -50,6 +52,7 @@ const CHUNKS_MAX = 32;
 export class EventHub implements EventSource {
   readonly #journal: JournalSource;
   readonly #log: Log;
+  readonly #readers_max: number;
   readonly #commentMilliseconds: number;
   readonly #readers = new Set<EventReader>();
   readonly #catchUps = new TurnQueue(bounds.event_catch_ups_max);
@@ -62,15 +65,20 @@ export class EventHub implements EventSource {
   #closed = false;
   #readersCut = 0;
 
-  constructor({ journal, log, commentMilliseconds }: EventHubOptions) {
+  constructor({ journal, log, readers_max, commentMilliseconds }: EventHubOptions) {
     this.#journal = journal;
     this.#log = log;
+    this.#readers_max = Math.min(readers_max ?? Infinity, bounds.event_readers_max);
     this.#commentMilliseconds = commentMilliseconds ?? bounds.event_comment_milliseconds;
     this.#events = new PublicEvents(journal);
   }
 
   get readers(): number {
     return this.#readers.size;
+  }
+
+  get isFull(): boolean {
+    return this.#readers.size >= this.#readers_max;
   }
 
   get readersCut(): number {
@@ -103,8 +111,9 @@ export class EventHub implements EventSource {
     if (signal.aborted) giveUp();
     try {
       while (found.length === 0 && !reader.isOver) {
-        if (await this.#catchUp(reader, take)) continue;
-        if (!this.#takeFromRing(reader, take)) await reader.sleep();
+        const past = await this.#catchUp(reader, take);
+        if (found.length > 0 || (!past && this.#takeFromRing(reader, take))) continue;
+        if (!past || this.#isAhead(reader)) await reader.sleep();
       }
     } finally {
       clearTimeout(timer);
@@ -118,11 +127,15 @@ export class EventHub implements EventSource {
     filter: EventFilter,
     after: After,
     signal: AbortSignal,
+    onEnd: () => void = () => {},
   ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign> {
     const start = await this.#start(after);
     if ("type" in start) return start;
     let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
-    const reader = await this.#follow(filter, start.from, () => controller?.close());
+    const reader = await this.#follow(filter, start.from, () => {
+      controller?.close();
+      onEnd();
+    });
     const end = (): void => reader.end();
     signal.addEventListener("abort", end, { once: true });
     let isFirst = true;
@@ -150,7 +163,7 @@ export class EventHub implements EventSource {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#endAll();
+    this.endReaders();
     await this.#journal.close();
   }
 
@@ -193,7 +206,7 @@ export class EventHub implements EventSource {
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
             this.#events = new PublicEvents(this.#journal);
-            this.#endAll();
+            this.endReaders();
           },
         });
         this.#live = live;
@@ -215,7 +228,7 @@ export class EventHub implements EventSource {
     this.#chunks.clear();
   }
 
-  #endAll(): void {
+  endReaders(): void {
     for (const reader of this.#readers) reader.end();
     this.#stopLive();
   }
@@ -248,7 +261,7 @@ export class EventHub implements EventSource {
         reader.noteSent();
         return chunk ?? quietChunk(reader.news());
       }
-      if (!past) await reader.sleep();
+      if (!past || this.#isAhead(reader)) await reader.sleep();
     }
     return null;
   }
@@ -342,7 +355,9 @@ export class EventHub implements EventSource {
       const end = live.position;
       const number = live.ring.end;
       const walked = await this.#walk(reader.filter, place.cursor, end, bounds.event_turn_rows_max, take);
-      const isThere = walked.isDone && live === this.#live && number >= live.ring.first;
+      const shards = shardsFor(reader.filter, end.length);
+      const isReached = walked.isDone && !isAhead(walked.cursor, end, shards);
+      const isThere = isReached && live === this.#live && number >= live.ring.first;
       reader.moveTo(
         isThere
           ? { in: "ring", number, cursor: formatCursor(end) }
@@ -356,6 +371,16 @@ export class EventHub implements EventSource {
       }
     }
     return true;
+  }
+
+  /**
+   * Whether a reader has seen what is not in the ring yet: the ring is behind the journal by a moment, and a reader may come
+   * with a cursor that another process gave it.
+   */
+  #isAhead({ place, filter }: EventReader): boolean {
+    if (place.in === "ring" || this.#live === null) return false;
+    const { position } = this.#live;
+    return isAhead(place.cursor, position, shardsFor(filter, position.length));
   }
 
   #walk(

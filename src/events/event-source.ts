@@ -56,17 +56,23 @@ export interface EventSource {
   /**
    * Chunks of text/event-stream, whole events each. It ends where the reader is too slow, or the source is closed.
    *
+   * @param onEnd called once when the stream that was returned is over, for whatever reason
    * @throws LedgerUnavailable
    */
   stream(
     filter: EventFilter,
     after: After,
     signal: AbortSignal,
+    onEnd?: () => void,
   ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign>;
   /** How many streams are open, and pages waited for. */
   readonly readers: number;
+  /** Whether there are as many as may be. */
+  readonly isFull: boolean;
   /** How many streams were ended since they read too slowly. */
   readonly readersCut: number;
-  /** Ends all streams. Before the server is stopped, which would wait for them. */
+  /** Ends all streams; their readers may come again. */
+  endReaders(): void;
+  /** Ends all streams for good. Before the server is stopped, which would wait for them. */
   close(): Promise<void>;
 }

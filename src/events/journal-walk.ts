@@ -74,6 +74,11 @@ function isBehind(position: Position | undefined, end: Position | undefined): bo
   return position.g < end.g || (position.g === end.g && position.seen !== null);
 }
 
+/** Whether it has seen rows of these shards that are not before the end. */
+export function isAhead(cursor: Cursor, to: Cursor, shards: readonly number[]): boolean {
+  return shards.some((shard) => (cursor[shard]?.g ?? -1) > (to[shard]?.g ?? -1));
+}
+
 /** @param cursor is moved to the end where there are no more rows */
 async function rowsAfter(
   journal: JournalSource,

@@ -110,6 +110,24 @@ export class Admission {
     return admitted;
   }
 
+  /**
+   * @returns tells whether a request that was let in would still be let in now. Where the keys cannot be looked at, it goes
+   * on.
+   */
+  watch(request: Request, needs: NonNullable<Needs>): () => boolean {
+    const header = request.headers.get("authorization") ?? "";
+    return () => {
+      try {
+        if (this.#keys.isOpen) return true;
+        const token = BEARER.exec(header)?.[1];
+        const key = token === undefined ? null : this.#keys.find(token);
+        return key !== null && missingScope(key, needs) === null;
+      } catch {
+        return true;
+      }
+    };
+  }
+
   /** An answer to a request that was let in, for who counts the key's requests in front of this server. */
   answered({ rate }: AccessKey, answer: Response): Response {
     if (rate !== null && this.#tellsRates) answer.headers.set(KEY_RATE, String(rate));

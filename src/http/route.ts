@@ -3,6 +3,7 @@ import type { Needs } from "../access/required-scopes.ts";
 import type { EventSource } from "../events/event-source.ts";
 import type { Ledger, Readiness } from "../ledger/ledger.ts";
 import type { EndedRequests } from "./ended-requests.ts";
+import type { KeyWatch } from "./key-watch.ts";
 
 export type RoutedRequest = Request & { readonly params: Readonly<Record<string, string>> };
 /** @param key the access key that the request came with; `ANYBODY` where the server is open */
@@ -30,6 +31,7 @@ export interface RouteContext {
   readonly ledger: Ledger;
   /** `null`: this server gives none. */
   readonly events: EventSource | null;
+  readonly keyWatch: KeyWatch;
   /** The readiness of the whole server, which includes the ledger's. */
   readonly readiness: () => Readiness;
   readonly ended: EndedRequests;

@@ -7,6 +7,7 @@ import { type Ledger, LedgerUnavailable, type Readiness } from "../ledger/ledger
 import { messageOf, StartError } from "../errors.ts";
 import { Admission, type Limits } from "./admission.ts";
 import { EndedRequests } from "./ended-requests.ts";
+import { KeyWatch } from "./key-watch.ts";
 import { openKernelSockets } from "./kernel-sockets.ts";
 import { Listeners, type TlsCertificate, type TlsPlace } from "./listeners.ts";
 import { askedBy, internalError, type Problem, toResponse, unavailable } from "./problems.ts";
@@ -69,7 +70,7 @@ export interface HttpServer {
 const ROUTE_NOT_FOUND: Problem = {
   name: "route-not-found",
   detail:
-    "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches or /v1/ledger and what is under them, " +
+    "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches, /v1/events or /v1/ledger and what is under them, " +
     "/clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz. GET /docs shows them all.",
 };
 
@@ -99,7 +100,8 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     limits === null && requestIdHeader !== undefined,
   );
   const routes: Record<string, BunHandler> = {};
-  const context = { ledger, events, readiness, ended, requestIdHeader };
+  const keyWatch = new KeyWatch(admission);
+  const context = { ledger, events, keyWatch, readiness, ended, requestIdHeader };
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes[path] = dispatch(new Map(Object.entries(methods)), context, admission, options.onDefect);
   }
@@ -116,7 +118,14 @@ export function startHttpServer(ledger: Ledger, options: HttpOptions): HttpServe
     url: "socket" in options.address ? options.address.socket : server.url.href.replace(/\/$/, ""),
     onlyThisMachine,
     port: server.port ?? null,
-    renew: (next) => listeners.renew(next),
+    renew: (next) => {
+      const isHandedOver = listeners.renew(next);
+      // Their readers come again, and see the new certificate; the listener before would wait for them for ever.
+      const endStreams = (): void => events?.endReaders();
+      endStreams();
+      setTimeout(endStreams, bounds.certificate_overlap_milliseconds).unref();
+      return isHandedOver;
+    },
     drain: () => {
       draining = true;
     },

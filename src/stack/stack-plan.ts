@@ -293,6 +293,7 @@ function haproxySettings(
     HAPROXY_ADMIN: admin ?? undefined,
     HAPROXY_ADDRESS_CONNECTIONS: limits.addressConnections,
     HAPROXY_ADDRESS_RATE: limits.addressRate,
+    HAPROXY_EVENTS: "yes",
     HAPROXY_KEY_LIMITS: "yes",
     HAPROXY_KEY_RATE: limits.keyRate,
   };

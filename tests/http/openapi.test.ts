@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { EventHub } from "../../src/events/event-hub.ts";
+import { FileJournal } from "../../src/events/file-journal.ts";
 import { docsRoutes } from "../../src/http/docs/routes.ts";
 import { type Example, EXAMPLES } from "../../src/http/openapi/examples.ts";
 import type { DocumentedOperation } from "../../src/http/openapi/documented-operation.ts";
 import { OPERATIONS } from "../../src/http/openapi/operations.ts";
 import { ROUTES } from "../../src/http/routes.ts";
+import { openLog } from "../../src/log/log.ts";
 import { startHttpServer } from "../../src/http/server.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { Client } from "./support/client.ts";
@@ -27,9 +30,13 @@ test("every route and method is in it, but the page that shows it", () => {
 
 describe("its examples", () => {
   const folder = temporaryFolder();
-  const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db"), initialAccounts: false });
+  const file = join(folder.path, "razonete.db");
+  const journal = new FileJournal(file, "here");
+  const onCommitted = journal.committed;
+  const ledger = new EmbeddedLedger({ file, initialAccounts: false, onCommitted });
   const server = startHttpServer(ledger, {
     address: { host: "127.0.0.1", port: 0 },
+    events: new EventHub({ journal, log: openLog("events", "people") }),
     onDefect: (message) => {
       throw new Error(message);
     },
@@ -96,10 +103,10 @@ function translated(text: string, names: ReadonlyMap<string, string>): string {
   return done;
 }
 
-/** Ids of transactions and holds, and cursors, differ from run to run: each pair in the same place means the same. */
+/** Ids of transactions, holds and events, and cursors, differ from run to run: each pair in the same place means the same. */
 function learn(theirs: unknown, ours: unknown, names: Map<string, string>): void {
   if (typeof theirs === "string" && typeof ours === "string") {
-    const isMade = /^[th]\d+-\d+-\d+-\d+$/.test(theirs) || /^[\w-]{16,}$/.test(theirs);
+    const isMade = /^[the]\d+-\d+-\d+-\d+$/.test(theirs) || /^(?:[\w-]{16,}|AQ[\w-]{8,})$/.test(theirs);
     if (isMade && theirs !== ours) names.set(theirs, ours);
     return;
   }
@@ -112,6 +119,6 @@ function timeless(json: unknown): unknown {
   return JSON.parse(
     JSON.stringify(json)
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z/g, "a time")
-      .replaceAll(/[th]\d+-\d+-\d+-\d+/g, "an id"),
+      .replaceAll(/[the]\d+-\d+-\d+-\d+/g, "an id"),
   );
 }

@@ -37,6 +37,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     const limits = {
       HAPROXY_ADDRESS_CONNECTIONS: "2000",
       HAPROXY_ADDRESS_RATE: "1000",
+      HAPROXY_EVENTS: "yes",
       HAPROXY_KEY_LIMITS: "yes",
       HAPROXY_KEY_RATE: "100",
       HAPROXY_ADMIN: "/tmp/admin.sock",
@@ -53,8 +54,10 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       `127.0.0.1:${8001 + index}`,
     ]);
     expect(check({ ...base, ...Object.fromEntries(eight) })).toEqual({ exitCode: 0, stderr: "" });
-    // In both of its backends.
-    expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(2 * 8);
+    // In each of its backends, of which that of events takes them from the last one on.
+    expect([...readFileSync(CONFIG, "utf8").matchAll(/^ {4}server api-\d /gm)]).toHaveLength(3 * 8);
+    const withEvents = { ...Object.fromEntries(eight), HAPROXY_EVENTS: "yes" };
+    expect(check({ ...base, ...withEvents })).toEqual({ exitCode: 0, stderr: "" });
   });
 
   test("each answer of its own is a problem, says how long it is, and is described in docs/errors.md", () => {

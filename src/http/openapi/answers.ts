@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { EventType } from "../../events/public-event.ts";
 import { accountStatus, holdStatus } from "../v1/fields.ts";
 
 /**
@@ -111,6 +112,39 @@ function listOf(item: z.ZodType) {
   });
 }
 
+const seenParty = party
+  .nullable()
+  .meta(told("An account, or `@world`. `null`: an account that the access key is not for."));
+const seenPostings = z.array(z.object({ from: seenParty, to: seenParty, amount: integer.min(1) }));
+const toldTransaction = z.object({ ...transactionMembers, postings: seenPostings, accounts });
+const toldHold = z.object({ ...holdMembers, to: seenParty, accounts });
+const capturedHold = z.object({
+  ...toldHold.shape,
+  postings: seenPostings.meta(told("What its capture moved.")),
+});
+
+function eventOf(types: readonly EventType[], data: z.ZodType) {
+  return z.object({
+    id: id.meta(told("The id of the event: the same whenever it is told.")),
+    type: z.enum(types),
+    at: time.meta(told("When it was decided.")),
+    data,
+  });
+}
+
+const event = z
+  .union([
+    eventOf(["account.opened", "account.changed"], account),
+    eventOf(["transaction.created"], toldTransaction),
+    eventOf(["hold.created", "hold.released", "hold.expired"], toldHold),
+    eventOf(["hold.captured"], capturedHold),
+  ])
+  .meta(told("What was decided, with the accounts as they stand after it."));
+const eventPage = z.object({
+  data: z.array(event),
+  next: z.string().meta(told("The `after` of the next page, also where there is nothing yet.")),
+});
+
 const balanceAt = z.object({ id: accountId, unit, balance: integer, seq, at: time });
 
 const ledger = z.object({
@@ -154,6 +188,8 @@ export const ANSWERS = {
   HoldList: listOf(hold),
   Entry: entry,
   EntryList: listOf(entry),
+  Event: event,
+  EventPage: eventPage,
   BalanceAt: balanceAt,
   Ledger: ledger,
   ContestTransaction: contestTransaction,

@@ -42,4 +42,6 @@ interface DocumentedAnswer {
   readonly headers?: readonly HeaderName[];
   /** The same as CSV, where the client prefers that. */
   readonly csv?: true;
+  /** Or, where the client asks for that, a stream of events; then where it begins may be told by `Last-Event-ID`. */
+  readonly stream?: string;
 }

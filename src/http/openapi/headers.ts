@@ -12,6 +12,15 @@ export const IDEMPOTENCY_KEY: JsonSchema = {
   schema: { type: "string", ...KEY },
 };
 
+/** Of a stream of events: browsers send it by themselves. */
+export const LAST_EVENT_ID: JsonSchema = {
+  name: "Last-Event-ID",
+  in: "header",
+  description:
+    "The `id` of the last event that was seen: what comes after it is told. Counts over `after`; browsers send it when they come again.",
+  schema: { type: "string" },
+};
+
 const text: JsonSchema = { type: "string" };
 
 /** The headers of answers, by their names. */

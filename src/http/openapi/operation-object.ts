@@ -4,7 +4,7 @@ import type { JsonSchema } from "../v1/documented.ts";
 import { id as anyId } from "../v1/fields.ts";
 import { V1_ROUTES } from "../v1/routes.ts";
 import { type Example, EXAMPLES } from "./examples.ts";
-import { HEADERS_OF_PROBLEMS, type HeaderName, IDEMPOTENCY_KEY } from "./headers.ts";
+import { HEADERS_OF_PROBLEMS, type HeaderName, IDEMPOTENCY_KEY, LAST_EVENT_ID } from "./headers.ts";
 import type { DocumentedOperation } from "./documented-operation.ts";
 import { type OperationId, PROBLEMS_OF_KIND } from "./operations.ts";
 import { ALL_PROBLEMS, anyProblem, type DocumentedProblem } from "./problem-schemas.ts";
@@ -22,6 +22,7 @@ export function operationObject(
     ...(operation.of === undefined ? [] : [pathParameter(operation.of, named)]),
     ...(query === undefined ? [] : queryParameters(query, named)),
     ...(body === undefined ? [] : [IDEMPOTENCY_KEY]),
+    ...(operation.answers.some(({ stream }) => stream !== undefined) ? [LAST_EVENT_ID] : []),
   ];
   return {
     operationId: id,
@@ -98,12 +99,17 @@ function successes(id: OperationId, { answers }: DocumentedOperation): Record<st
       ...headersOf(answer.headers ?? []),
       content: {
         "application/json": { schema: reference(answer.schema), ...json },
+        ...(answer.stream === undefined ? {} : { "text/event-stream": streamOf(answer.stream) }),
         ...(answer.csv ? { "text/csv": { schema: { type: "string" }, ...csv } } : {}),
       },
     };
     return [String(answer.status), response] as const;
   });
   return Object.fromEntries(responses);
+}
+
+function streamOf(description: string): JsonSchema {
+  return { schema: { type: "string", description } };
 }
 
 function problems(id: OperationId, { kind, problems: own }: DocumentedOperation): Record<string, JsonSchema> {

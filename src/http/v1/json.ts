@@ -95,7 +95,7 @@ function textJson(text: string | null): string {
   return text === null ? "null" : JSON.stringify(text);
 }
 
-function idJson(id: EventId | Party | null): string {
+function idJson(id: string | null): string {
   return id === null ? "null" : `"${id}"`;
 }
 

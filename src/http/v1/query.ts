@@ -55,7 +55,8 @@ export function parseNoQuery(request: Request): Parsed<unknown> {
   return request.url.includes("?") ? parseQuery(NOTHING, request) : { ok: true, value: null };
 }
 
-function parsedText<T>(
+/** @param parse returns `null` for a text that is not valid */
+export function parsedText<T>(
   parse: (text: string) => T | null,
   rule: string,
   documented: JsonSchema,

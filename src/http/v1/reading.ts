@@ -5,6 +5,7 @@ import type { AccountId, Micros } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import type { BalanceAt, EntriesPage, Ledger } from "../../ledger/ledger.ts";
 import { isOwnParty } from "../../ledger/own-accounts.ts";
+import { isPreferred } from "../accept.ts";
 import { toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
@@ -75,27 +76,10 @@ function entriesResponse(
   cursor: string | null,
 ): Response {
   const link = linkTo(`${path}/entries`, request, cursor);
-  const wantsCsv = prefersCsv(request.headers.get("accept") ?? "");
+  const wantsCsv = isPreferred("text/csv", "application/json", request.headers.get("accept") ?? "");
   const type = wantsCsv ? "text/csv; charset=utf-8; header=present" : "application/json";
   const body = wantsCsv ? csvOf(CSV_COLUMNS, rows) : JSON.stringify({ data: rows, next: cursor });
   return new Response(body, { headers: { "content-type": type, vary: "accept", ...link } });
-}
-
-/** Who only takes anything gets JSON. */
-function prefersCsv(accept: string): boolean {
-  const csv = qualityOf("text/csv", accept);
-  return csv > 0 && csv >= qualityOf("application/json", accept);
-}
-
-/** As RFC 9110 has it: 1 where nothing is said; here 0 for a type that is not named. */
-function qualityOf(type: string, accept: string): number {
-  const range = accept
-    .toLowerCase()
-    .split(",")
-    .find((one) => one.split(";", 1)[0]?.trim() === type);
-  if (range === undefined) return 0;
-  const quality = Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1);
-  return Number.isNaN(quality) ? 0 : quality;
 }
 
 export const balanceQuery = z.strictObject({ at: timeParameter.optional() });

@@ -1,6 +1,7 @@
 import type { Handler, Routes } from "../route.ts";
 import { changeAccount, getAccount, listAccounts, openAccount } from "./accounts.ts";
 import { postBatch } from "./batches.ts";
+import { EVENTS_NEEDS, getEvents } from "./events.ts";
 import { captureHold, createHold, getHold, listHolds, releaseHold } from "./holds.ts";
 import { getBalance, getTotals, listEntries } from "./reading.ts";
 import { type Operation, submitOne } from "./submit.ts";
@@ -51,6 +52,9 @@ export const V1_ROUTES: Routes = {
       needs: { all: [], any: ["transactions:write", "holds:write", "accounts:write"] },
       handle: postBatch,
     },
+  },
+  "/v1/events": {
+    GET: { needs: EVENTS_NEEDS, handle: getEvents },
   },
   "/v1/ledger": {
     GET: { needs: { all: ["ledger:read"], everyAccount: true }, handle: getTotals },

@@ -25,6 +25,7 @@ export async function startHaproxy(
       "/usr/bin/env",
       `HAPROXY_BIND=127.0.0.1:${port}`,
       "REQUEST_ID_HEADER=x-request-id",
+      "HAPROXY_EVENTS=yes",
       ...(roundRobin ? ["HAPROXY_ROUND_ROBIN=yes"] : []),
       ...apis,
       ...Object.entries(environment).map(

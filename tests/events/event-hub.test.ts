@@ -1,0 +1,255 @@
+import { describe, expect, test } from "bun:test";
+import { bounds } from "../../src/bounds.ts";
+import { formatCursor, markOf, parseCursor } from "../../src/events/cursor.ts";
+import { EventHub } from "../../src/events/event-hub.ts";
+import type { After, EventFilter } from "../../src/events/event-source.ts";
+import { openLog } from "../../src/log/log.ts";
+import { eventually } from "../support/eventually.ts";
+import { Random, testSeed } from "../support/random.ts";
+import { MemoryJournal, opening } from "./support/memory-journal.ts";
+
+const ALL: EventFilter = { account: null, types: null, beginning: "" };
+
+/** Reads a stream of a hub as its server does: what it pulls it has sent. */
+class Reading {
+  text = "";
+  isOver = false;
+  readonly #reader: ReturnType<ReadableStream<Uint8Array>["getReader"]>;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader();
+  }
+
+  async once(): Promise<void> {
+    const { value, done } = await this.#reader.read();
+    if (done) this.isOver = true;
+    else this.text += new TextDecoder().decode(value);
+  }
+
+  /** From now on, as fast as it comes. */
+  toTheEnd(): this {
+    const readOn = async (): Promise<void> => {
+      while (!this.isOver) await this.once();
+    };
+    readOn().catch(() => {});
+    return this;
+  }
+
+  get accounts(): string[] {
+    return [...this.text.matchAll(/"data":\{"id":"([^"]+)"/g)].map(([, id]) => String(id));
+  }
+
+  get lastId(): string {
+    return [...this.text.matchAll(/^id: (\S+)$/gm)].at(-1)?.[1] ?? "";
+  }
+
+  async cancel(): Promise<void> {
+    this.isOver = true;
+    await this.#reader.cancel();
+  }
+}
+
+function hubOf(journal: MemoryJournal, commentMilliseconds = 60_000): EventHub {
+  return new EventHub({ journal, log: openLog("events", "people"), commentMilliseconds });
+}
+
+async function reading(hub: EventHub, after: After, filter = ALL): Promise<Reading> {
+  const stream = await hub.stream(filter, after, new AbortController().signal);
+  if ("type" in stream) throw new Error(`no stream: ${JSON.stringify(stream)}`);
+  return new Reading(stream);
+}
+
+const cursorAt = (text: string) => parseCursor(text) ?? "first";
+
+describe("the hub", () => {
+  test("asks for nothing while nobody reads, and no longer than somebody does", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    journal.open(0, "a");
+    journal.tell();
+    expect([journal.listeners, journal.asked]).toEqual([0, []]);
+    const reader = (await reading(hub, "first")).toTheEnd();
+    await eventually("it came", () => reader.accounts.length === 1);
+    expect([journal.listeners, hub.readers]).toEqual([1, 1]);
+    await reader.cancel();
+    await eventually("nobody is left", () => hub.readers === 0);
+    expect(journal.listeners).toBe(0);
+  });
+
+  const seed = testSeed();
+  test(`changes from the journal to the ring without a gap and without a repetition (seed ${seed})`, async () => {
+    const random = new Random(seed);
+    const journal = new MemoryJournal(3);
+    const hub = hubOf(journal);
+    const readings: Reading[] = [];
+    const expected: string[] = [];
+    // Reads take their time, so that rows come in between.
+    journal.beforeRows = () => Bun.sleep(random.integer(0, 3));
+    let n = 0;
+    const keepSome = (): void => {
+      for (let count = random.integer(1, 20); count > 0; count -= 1) {
+        const shard = random.integer(0, 2);
+        const events = Array.from({ length: random.integer(0, 3) }, () => `${shard}-${(n += 1)}`);
+        expected.push(...events);
+        journal.keep(shard, ...events.map((id) => opening(id)));
+      }
+      if (random.chance(70)) journal.tell();
+    };
+    for (let round = 0; round < 100; round += 1) {
+      keepSome();
+      if (round % 5 === 0) readings.push((await reading(hub, "first")).toTheEnd());
+      await Bun.sleep(random.integer(0, 4));
+    }
+    journal.tell();
+    const byShard = (ids: readonly string[]) =>
+      [0, 1, 2].map((shard) => ids.filter((id) => id.startsWith(`${shard}-`)));
+    await eventually("all have all", () =>
+      readings.every(({ accounts }) => accounts.length >= expected.length),
+    );
+    for (const { accounts } of readings) expect(byShard(accounts)).toEqual(byShard(expected));
+    await hub.close();
+    await eventually("all are ended", () => readings.every(({ isOver }) => isOver));
+  });
+
+  test("tells nothing twice to whom the journal has told what is not in the ring yet", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const other = (await reading(hub, "latest")).toTheEnd();
+    await eventually("it follows", () => journal.listeners === 1);
+    // Kept, but not told of: another process may have told its readers already.
+    journal.open(0, "a");
+    const page = await hub.page(ALL, "first", 10, 0, new AbortController().signal);
+    if (page.type !== "page") throw new Error("no page");
+    expect(page.events).toHaveLength(1);
+    const ahead = (await reading(hub, cursorAt(page.next))).toTheEnd();
+    const waiting = hub.page(ALL, cursorAt(page.next), 10, 30_000, new AbortController().signal);
+    await Bun.sleep(20);
+    journal.open(0, "b");
+    journal.tell();
+    await eventually("it came", () => ahead.accounts.length > 0 && other.accounts.length === 2);
+    expect(ahead.accounts).toEqual(["b"]);
+    expect(await waiting).toMatchObject({ events: [{ type: "account.opened" }] });
+    expect(JSON.stringify(await waiting)).not.toContain('\\"a\\"');
+    await hub.close();
+  });
+
+  test("cuts off who is too slow, who goes on from the journal with the id seen last", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const slow = await reading(hub, "latest");
+    await slow.once();
+    const name = "n".repeat(90);
+    const fast = (await reading(hub, "latest")).toTheEnd();
+    journal.open(0, "first");
+    journal.tell();
+    await slow.once();
+    expect(slow.accounts).toEqual(["first"]);
+    let count = 1;
+    const rows = Math.ceil(bounds.event_ring_bytes_max / 200_000) + 5;
+    for (let row = 0; row < rows; row += 1) {
+      journal.keep(0, ...Array.from({ length: 120 }, () => opening(`a${(count += 1)}`, name)));
+      if (row % 10 === 0) {
+        journal.tell();
+        await eventually("the fast one has it", () => fast.accounts.at(-1) === `a${count}`);
+      }
+    }
+    journal.tell();
+    await eventually("the fast one has all", () => fast.accounts.at(-1) === `a${count}`);
+    expect(hub.readersCut).toBe(1);
+    expect(hub.readers).toBe(1);
+    while (!slow.isOver) await slow.once();
+    const seen = slow.accounts.length;
+    const again = (await reading(hub, cursorAt(slow.lastId))).toTheEnd();
+    await eventually("it has the rest", () => again.accounts.length >= count - seen);
+    expect([...slow.accounts, ...again.accounts]).toEqual(fast.accounts.slice(-count));
+    await hub.close();
+  });
+
+  test("has a comment in silence, and with it where to go on where a filter passed over what there was", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal, 1);
+    const reader = (await reading(hub, "first", { ...ALL, account: "z" })).toTheEnd();
+    await eventually("a comment came", () => reader.text.includes("\n:\n"));
+    const row = journal.open(0, "a");
+    journal.tell();
+    const place = formatCursor([{ shard: 0, g: row.g, seen: null, mark: markOf(row.hash) }]);
+    await eventually("it is told", () => reader.lastId === place);
+    expect(reader.text).not.toContain("event:");
+    await hub.close();
+  });
+
+  test("goes on by itself where the journal was away", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const reader = (await reading(hub, "first")).toTheEnd();
+    journal.open(0, "a");
+    journal.tell();
+    await eventually("it came", () => reader.accounts.length === 1);
+    journal.isAway = true;
+    journal.open(0, "b");
+    journal.tell();
+    await Bun.sleep(20);
+    expect(hub.page(ALL, "first", 1, 0, new AbortController().signal)).rejects.toThrow("away");
+    journal.isAway = false;
+    await eventually("it came as well", () => reader.accounts.length === 2);
+    await hub.close();
+  });
+
+  test("ends all who follow where the journal has another past, and tells them so when they come again", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const reader = (await reading(hub, "first")).toTheEnd();
+    for (const id of ["a", "b", "c"]) journal.open(0, id);
+    journal.tell();
+    await eventually("all came", () => reader.accounts.length === 3);
+    const taken = journal.takeBack(0, 2);
+    journal.tell();
+    await eventually("it is ended", () => reader.isOver);
+    const again = () => hub.stream(ALL, cursorAt(reader.lastId), new AbortController().signal);
+    expect(await again()).toEqual({ type: "gone", shard: 0 });
+    expect(await hub.page(ALL, cursorAt(reader.lastId), 1, 0, new AbortController().signal)).toEqual({
+      type: "gone",
+      shard: 0,
+    });
+    // Put back word for word, it is the same past.
+    journal.putBack(taken);
+    const same = new Reading(await streamIn(again()));
+    await same.once();
+    await same.cancel();
+    journal.takeBack(0, 2);
+    for (const id of ["b", "d"]) journal.open(0, id);
+    expect(await again()).toEqual({ type: "gone", shard: 0 });
+    await hub.close();
+  });
+
+  test("passes over a gap that a restore has noted", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const before = await hub.page(ALL, "latest", 1, 0, new AbortController().signal);
+    journal.keep(0, { type: "missing", time: 5, from: 1, to: 1 });
+    journal.open(0, "a");
+    if (before.type !== "page") throw new Error("no page");
+    const page = await hub.page(ALL, cursorAt(before.next), 9, 0, new AbortController().signal);
+    expect(page).toMatchObject({ type: "page", events: [{ type: "account.opened" }] });
+    await hub.close();
+  });
+
+  test("has as many readers as may be, and none that was ended", async () => {
+    const journal = new MemoryJournal();
+    const hub = new EventHub({ journal, log: openLog("events", "people"), readers_max: 2 });
+    const abort = new AbortController();
+    let ended = 0;
+    await hub.stream(ALL, "first", abort.signal, () => (ended += 1));
+    await hub.stream(ALL, "first", abort.signal, () => (ended += 1));
+    expect([hub.isFull, hub.readers]).toEqual([true, 2]);
+    abort.abort();
+    expect([hub.isFull, hub.readers, ended, journal.listeners]).toEqual([false, 0, 2, 0]);
+    await hub.close();
+  });
+});
+
+async function streamIn(answer: ReturnType<EventHub["stream"]>): Promise<ReadableStream<Uint8Array>> {
+  const stream = await answer;
+  if ("type" in stream) throw new Error(`no stream: ${JSON.stringify(stream)}`);
+  return stream;
+}
