@@ -13,9 +13,9 @@ failOnLeaks();
 exportSuite("a data file", async () => {
   const folder = temporaryFolder();
   const file = join(folder.path, "razonete.db");
-  // An hour later each time, so that there are many days.
+  // Half an hour later each time, so that there are many days.
   let now = Date.UTC(2024, 1, 27) * 1000;
-  const ledger = new EmbeddedLedger({ file, clock: () => (now += 3_600_000_000) });
+  const ledger = new EmbeddedLedger({ file, clock: () => (now += 1_800_000_000) });
   const journal = new FileJournal(file, "here");
   return {
     ledger,

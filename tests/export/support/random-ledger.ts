@@ -1,6 +1,6 @@
 import type { Account, AccountId } from "../../../src/ledger/account.ts";
 import type { Command } from "../../../src/ledger/command.ts";
-import type { Ledger, Outcome } from "../../../src/ledger/ledger.ts";
+import type { Ledger, Outcome, Result } from "../../../src/ledger/ledger.ts";
 import type { EventId } from "../../../src/ledger/transaction.ts";
 import {
   capture,
@@ -15,6 +15,7 @@ import { ALL_ACCOUNTS } from "../../support/ledger/filters.ts";
 import type { Random } from "../../support/random.ts";
 
 const MAX = Number.MAX_SAFE_INTEGER;
+const MONTH = 30 * 24 * 60 * 60;
 
 /** Among them such as differ in their decimals alone, and such as have names that other programs do not take. */
 const UNITS = [
@@ -65,8 +66,17 @@ const IDS = [
   "A.B_C",
 ];
 
-/** What a ledger was told at random: all kinds of commands, of which many are refused. */
-export async function fillAtRandom(ledger: Ledger, random: Random, commands: number): Promise<void> {
+/**
+ * Tells a ledger all kinds of commands at random, of which many are refused.
+ *
+ * @returns what those were answered that were accepted, but for the contest's
+ */
+export async function fillAtRandom(
+  ledger: Ledger,
+  random: Random,
+  commands: number,
+): Promise<readonly Result[]> {
+  const answers: Result[] = [];
   const ids = [...IDS];
   const accounts: AccountId[] = ["1", "2", "3", "4", "5"];
   const transactions: EventId[] = [];
@@ -74,13 +84,14 @@ export async function fillAtRandom(ledger: Ledger, random: Random, commands: num
   const learn = (outcome: Outcome): void => {
     if (outcome.type !== "accepted") return;
     const { result } = outcome;
+    if (result.type !== "entry") answers.push(result);
     if (result.type === "transaction") transactions.push(result.transaction.id);
     if (result.type === "hold") holds.push(result.hold.id);
   };
   for (const unit of UNITS)
     for (const [index, name] of [null, 'the "name" \\ of\nit \u{1F600}'].entries()) {
       const account = ids.shift() ?? `${unit.toLowerCase().replaceAll(/[^a-z0-9]/g, ":")}{${index}}`;
-      await ledger.submit(open(random.pick([0, 1_000, MAX]), { account, unit, name }));
+      learn(await ledger.submit(open(random.pick([0, 1_000, MAX]), { account, unit, name })));
       accounts.push(account);
     }
   for (const account of accounts) {
@@ -112,7 +123,10 @@ export async function fillAtRandom(ledger: Ledger, random: Random, commands: num
         return transaction(moves, details());
       }
       case 5:
-        return hold(account, random.integer(1, 500), details());
+        return hold(account, random.integer(1, 500), {
+          ...details(),
+          expiresInSeconds: random.pick([600, MONTH]),
+        });
       case 6:
         return capture(random.pick(["h0-1-0-1", ...holds]), { amount: random.pick([null, 0, 1, 7]) });
       case 7:
@@ -127,6 +141,14 @@ export async function fillAtRandom(ledger: Ledger, random: Random, commands: num
     const outcomes = await Promise.allSettled(Array.from({ length: together }, () => ledger.submit(draft())));
     for (const outcome of outcomes) if (outcome.status === "fulfilled") learn(outcome.value);
   }
+  // Whatever chance has made, each kind of end is there.
+  learn(await ledger.submit(open(MAX, { account: "{sure}:1" })));
+  for (const end of [release, capture]) {
+    learn(await ledger.submit(hold("{sure}:1", 10, { expiresInSeconds: MONTH })));
+    learn(await ledger.submit(end(holds.at(-1) ?? "")));
+  }
+  learn(await ledger.submit(transaction([["{sure}:1", "@world", MAX - 10]])));
+  return answers;
 }
 
 export async function allAccounts(ledger: Ledger): Promise<readonly Account[]> {
