@@ -14,16 +14,16 @@ const ALL: EventFilter = { account: null, types: null, beginning: "" };
 class Reading {
   text = "";
   isOver = false;
-  readonly #reader: ReturnType<ReadableStream<Uint8Array>["getReader"]>;
+  readonly #chunks: AsyncIterator<Uint8Array>;
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.#reader = stream.getReader();
+    this.#chunks = stream[Symbol.asyncIterator]();
   }
 
   async once(): Promise<void> {
-    const { value, done } = await this.#reader.read();
-    if (done) this.isOver = true;
-    else this.text += new TextDecoder().decode(value);
+    const next = await this.#chunks.next();
+    if (next.done === true) this.isOver = true;
+    else this.text += new TextDecoder().decode(next.value);
   }
 
   /** From now on, as fast as it comes. */
@@ -45,7 +45,7 @@ class Reading {
 
   async cancel(): Promise<void> {
     this.isOver = true;
-    await this.#reader.cancel();
+    await this.#chunks.return?.();
   }
 }
 

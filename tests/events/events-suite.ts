@@ -67,20 +67,21 @@ export function eventsSuite(name: string, start: () => Promise<EventsUnderTest>)
 
     test("the accounts of the start come first", async () => {
       const first = (await readAll(url)).filter(({ id }) => /^e\d+-0-/.test(id));
-      expect(first.map(({ type, data }) => [type, data["id"]]).toSorted()).toEqual(
-        ["1", "2", "3", "4", "5"].map((id) => ["account.opened", id]),
-      );
+      const told = first.map(({ type, data }) => `${type} ${String(data["id"])}`);
+      expect(new Set(told)).toEqual(new Set(["1", "2", "3", "4", "5"].map((id) => `account.opened ${id}`)));
+      expect(told).toHaveLength(5);
     });
 
     test("each decision is one event, with what its command was answered", async () => {
       let cursor = await latest();
       const decide = async (path: string, body: object, status: number, type: string) => {
         const { account, ...answer } = await done(url, path, body, status);
+        const made = String(answer["id"]);
         const event = await nextAfter(cursor);
         cursor = (await readPage(url, `after=${cursor}&limit=1`)).next;
         expect(event.type).toBe(type);
         const { accounts, postings, ...data } = event.data;
-        return { answer, account, event, accounts, postings, data };
+        return { answer, made, account, event, accounts, postings, data };
       };
       const opened = await decide(
         "/v1/accounts",
@@ -102,7 +103,7 @@ export function eventsSuite(name: string, start: () => Promise<EventsUnderTest>)
       const held = await decide("/v1/holds", hold, 201, "hold.created");
       expect([held.data, held.accounts]).toEqual([held.answer, { "{x}1": held.account }]);
       const captured = await decide(
-        `/v1/holds/${held.answer["id"]}/capture`,
+        `/v1/holds/${held.made}/capture`,
         { postings: [{ to: "{x}2", amount: 20 }] },
         200,
         "hold.captured",
@@ -111,7 +112,7 @@ export function eventsSuite(name: string, start: () => Promise<EventsUnderTest>)
       expect(captured.postings).toEqual([{ from: "{x}1", to: "{x}2", amount: 20 }]);
       expect(captured.accounts).toMatchObject({ "{x}1": captured.account, "{x}2": { balance: 20, seq: 1 } });
       const again = await decide("/v1/holds", hold, 201, "hold.created");
-      const released = await decide(`/v1/holds/${again.answer["id"]}/release`, {}, 200, "hold.released");
+      const released = await decide(`/v1/holds/${again.made}/release`, {}, 200, "hold.released");
       expect([released.data, released.accounts]).toEqual([released.answer, { "{x}1": released.account }]);
       const short = await decide("/v1/holds", { ...hold, expires_in: 1 }, 201, "hold.created");
       const expired = await nextAfter(cursor);

@@ -25,6 +25,7 @@ const NEEDS: Readonly<Record<string, readonly (Scope | readonly Scope[])[] | nul
   "POST /v1/holds/:id/capture": ["holds:write"],
   "POST /v1/holds/:id/release": ["holds:write"],
   "POST /v1/batches": [["transactions:write", "holds:write", "accounts:write"]],
+  "GET /v1/events": ["events:read"],
   "GET /v1/ledger": ["ledger:read"],
   "GET /openapi.json": null,
   "GET /livez": null,
