@@ -15,6 +15,7 @@ const COMMANDS: Commands = new Map([
   ["console", async () => (await import("./console.ts")).consoleCommand()],
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["dispatch", async () => (await import("./dispatch.ts")).dispatchCommand()],
+  ["export", async () => (await import("./export.ts")).exportCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
 ]);
 

@@ -23,9 +23,11 @@ export class BookJournal implements JournalSource {
   #looking = false;
   #closed = false;
 
-  /** @param name of the connections in pg_stat_activity */
-  constructor(url: string, name: string) {
-    const answer_milliseconds_max = bounds.history_milliseconds_max;
+  /**
+   * @param name of the connections in pg_stat_activity
+   * @param answer_milliseconds_max after this time a query is given up
+   */
+  constructor(url: string, name: string, answer_milliseconds_max: number = bounds.history_milliseconds_max) {
     this.#options = { url, name, connections_max: CONNECTIONS_MAX, answer_milliseconds_max };
     this.#sql = connectPostgres(this.#options);
   }

@@ -118,7 +118,7 @@ describe("documents", () => {
         .filter((file) => file.startsWith("src/config/"))
         .flatMap((file) => found(file, /setting\(environment, "([A-Z_]+)"/g)),
       ...found("deploy/haproxy/haproxy.cfg", /\b(HAPROXY_[A-Z_]+[A-Z])\b/g),
-      ...["serve", "stack", "api", "keys", "ledger-options"].flatMap((name) =>
+      ...["serve", "stack", "api", "keys", "export", "ledger-options"].flatMap((name) =>
         found(`src/cli/${name}.ts`, /^ *(?:\.option\()?\s*"(--[a-z-]+)[ "]/gm),
       ),
     ]);
