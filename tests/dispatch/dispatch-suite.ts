@@ -103,7 +103,8 @@ export function dispatchSuite(
 
     test("what happened is sent once, signed; after a rotation both secrets sign", async () => {
       await using receiver = new Receiver(certificate);
-      const webhook = await make(receiver);
+      // In a cluster what was decided just before may come into the books just after it was made.
+      const webhook = await make(receiver, { types: ["transaction.created"] });
       const { id } = await credit("1");
       await eventually("it is received", () => receiver.received.length === 1);
       const [first] = receiver.received;
