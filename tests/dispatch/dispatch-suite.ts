@@ -103,7 +103,8 @@ export function dispatchSuite(
 
     test("what happened is sent once, signed; after a rotation both secrets sign", async () => {
       await using receiver = new Receiver(certificate);
-      const webhook = await make(receiver);
+      // In a cluster what was decided just before may come into the books just after it was made.
+      const webhook = await make(receiver, { types: ["transaction.created"] });
       const { id } = await credit("1");
       await eventually("it is received", () => receiver.received.length === 1);
       const [first] = receiver.received;
@@ -262,7 +263,7 @@ export function dispatchSuite(
       await eventually("it is armed", () => by(watch.id));
       const crossings = async (): Promise<number[]> =>
         (await ask("GET", `/v1/watches/${watch.id}/crossings`)).data
-          .map(({ account }) => account.available)
+          .map((crossing) => crossing.account.available)
           .toReversed();
       const move = (amount: number) =>
         ask("POST", "/v1/transactions", { postings: [{ from: account, to: "@world", amount }] });
@@ -290,12 +291,12 @@ export function dispatchSuite(
       await using receiver = new Receiver(certificate);
       const chances = new Random(seed);
       const webhook = await make(receiver);
-      const answered: string[] = [];
+      const decided: string[] = [];
       const over = new AbortController();
       const load = [1, 2, 3].map(async (client) => {
         while (!over.signal.aborted) {
           const { id } = await credit(String(client));
-          answered.push(id);
+          decided.push(id);
           await Bun.sleep(100);
         }
       });
@@ -310,10 +311,10 @@ export function dispatchSuite(
       const ids = () => new Set(receiver.received.map(({ body }) => JSON.parse(body).data.id));
       await eventually(
         "all is received",
-        () => answered.every((id) => ids().has(id)),
-        () => [answered.length, ids().size, receiver.received.length],
+        () => decided.every((id) => ids().has(id)),
+        () => [decided.length, ids().size, receiver.received.length],
       );
-      expect(answered.length).toBeGreaterThan(kills);
+      expect(decided.length).toBeGreaterThan(kills);
       for (const seqs of Object.values(firstSights(receiver.received)))
         expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
       await remove(webhook);
