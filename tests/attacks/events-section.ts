@@ -26,7 +26,9 @@ export function eventsSection(stage: Stage): void {
       for (const secret of ["globex", stage.other, stage.otherHold]) expect(told).not.toContain(secret);
       expect(await allOf("events")).toContain(stage.other);
       const asked = async (account: string, accept: string) => {
-        const { status, body: text } = await stage.with("acme").get(`/v1/events?account=${account}`, { accept });
+        const { status, body: text } = await stage
+          .with("acme")
+          .get(`/v1/events?account=${account}`, { accept });
         return [status, text.replaceAll(account, "")];
       };
       for (const accept of ["text/event-stream", "application/json"]) {

@@ -1,15 +1,21 @@
 import { join } from "node:path";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
+import { EventHub } from "../../src/events/event-hub.ts";
+import { FileJournal } from "../../src/events/file-journal.ts";
+import { openLog } from "../../src/log/log.ts";
 import { startHttpServer } from "../../src/http/server.ts";
 import { httpSuite } from "./http-suite.ts";
 
 httpSuite("embedded", async () => {
   const folder = temporaryFolder();
-  const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });
+  const file = join(folder.path, "razonete.db");
+  const journal = new FileJournal(file, "here");
+  const ledger = new EmbeddedLedger({ file, onCommitted: journal.committed });
   const defects: string[] = [];
   const server = startHttpServer(ledger, {
     address: { host: "127.0.0.1", port: 0 },
+    events: new EventHub({ journal, log: openLog("events", "people") }),
     onDefect: (message) => defects.push(message),
   });
   return {

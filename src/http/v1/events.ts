@@ -17,9 +17,11 @@ export const EVENTS_NEEDS = { all: ["events:read"] } as const;
 const AFTER_RULE = "must be a cursor that this ledger gave, or latest";
 const TYPES_RULE = `must be types of events with commas between them: ${EVENT_TYPES.join(", ")}`;
 
+const ANY_TYPE = `(?:${EVENT_TYPES.map((type) => type.replace(".", "\\.")).join("|")})`;
+
 export const eventsQuery = z.strictObject({
   account: accountId.optional(),
-  type: parsedText(typesIn, TYPES_RULE, { type: "string", examples: ["transaction.created,hold.captured"] })
+  type: parsedText(typesIn, TYPES_RULE, { type: "string", pattern: `^${ANY_TYPE}(?:,${ANY_TYPE})*$` })
     .optional()
     .meta({ description: `Only these types: ${TYPES_RULE}` }),
   after: parsedText(afterIn, AFTER_RULE, { type: "string" }).optional().meta({
