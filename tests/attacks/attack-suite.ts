@@ -3,6 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { bindingSection } from "./binding-section.ts";
 import { bodiesSection } from "./bodies-section.ts";
 import { browsersSection } from "./browsers-section.ts";
+import { eventsSection } from "./events-section.ts";
 import { framingSection } from "./framing-section.ts";
 import { identitySection } from "./identity-section.ts";
 import { keysSection } from "./keys-section.ts";
@@ -46,6 +47,7 @@ export function attackSuite(name: string, start: () => Promise<Shape>): void {
       identitySection(stage, () => shape.events());
       keysSection(stage, () => shape.keptKeys());
       bindingSection(stage);
+      eventsSection(stage);
       spyingSection(stage);
       bodiesSection(stage);
       textsSection(stage);

@@ -77,6 +77,7 @@ export function bindingSection(stage: Stage): void {
         ["transaction", (id: string) => batch({ op: "reversal", id })] as const,
       ];
     }),
+    "GET /v1/events": [["account", (id) => acme().get(`/v1/events?account=${id}`)]],
     // It is of all accounts at once: nobody's in particular.
     "GET /v1/ledger": [["account", () => acme().get("/v1/ledger")]],
   };
