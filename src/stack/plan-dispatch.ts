@@ -1,12 +1,19 @@
-import type { ProcessPlan } from "./stack-plan.ts";
-import { alwaysReady } from "./probes.ts";
+import { alwaysReady, type Probe } from "./probes.ts";
+
+interface DispatcherPlan {
+  readonly name: string;
+  readonly kind: "dispatch";
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly probe: Probe;
+}
 
 /** Plans the dispatchers of a stack: one works, the others wait to take over. */
 export function planDispatchers(
   count: number,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
-): readonly ProcessPlan[] {
+): readonly DispatcherPlan[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `dispatch-${index + 1}`,
     kind: "dispatch" as const,
