@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import { array, assert, integer, nat, property, uniqueArray } from "fast-check";
 import { mayGo, nextDue } from "./lanes.ts";
 
 const waiting = (name: string, accounts: string, nextAt = 0, inFlight = false) => ({
   name,
-  accounts: [...accounts],
+  accounts: accounts.split(""),
   nextAt,
   inFlight,
 });
@@ -31,11 +31,11 @@ describe("lanes", () => {
   });
 
   test("whatever goes first and ends when, each account's events go in order", () => {
-    const events = fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 3 }), {
+    const events = array(uniqueArray(integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 3 }), {
       maxLength: 30,
     });
-    fc.assert(
-      fc.property(events, fc.array(fc.nat(), { minLength: 1, maxLength: 60 }), (each, choices) => {
+    assert(
+      property(events, array(nat(), { minLength: 1, maxLength: 60 }), (each, choices) => {
         let left = each.map((accounts, place) => ({
           place,
           accounts: accounts.map(String),

@@ -1,5 +1,5 @@
 import { type Cursor, markOf } from "../events/cursor.ts";
-import type { JournalSource } from "../events/journal-source.ts";
+import type { JournalSource, KeptRow } from "../events/journal-source.ts";
 import type { PublicEvent } from "../events/public-event.ts";
 import type {
   DispatchedWatch,
@@ -121,38 +121,28 @@ export class WatchLoop {
     const changes: { watch: string; account: string; isBelow: boolean }[] = [];
     const crossings: NewCrossing[] = [];
     const deliveries: { webhook: string; delivery: PendingDelivery }[] = [];
-    for (const { row, events } of rows) {
-      for (const [index, event] of events.entries()) {
-        if (event === null) continue;
-        for (const account of statesAfter(event)) {
-          for (const watch of watches) {
-            if (
-              row.g <= (watch.armed?.[row.shard] ?? Number.POSITIVE_INFINITY) ||
-              !isWatched(watch, account.id)
-            )
-              continue;
-            const isBelow = availableOf(account) < watch.availableLessThan;
-            const known = below.getOrInsertComputed(watch.id, () => new Set());
-            if (isBelow === known.has(account.id)) continue;
-            changes.push({ watch: watch.id, account: account.id, isBelow });
-            if (!isBelow) {
-              known.delete(account.id);
-              continue;
-            }
-            known.add(account.id);
-            const place = { shard: row.shard, g: row.g, event: index };
-            crossings.push({
-              ...place,
-              watch: watch.id,
-              account: account.id,
-              body: bodyOf(watch, event, account),
-            });
-            for (const webhook of webhooks) {
-              if (!isToldTo(webhook, account.id)) continue;
-              deliveries.push({ webhook: webhook.id, delivery: deliveryOf(watch, event, account) });
-              touched.add(webhook.id);
-            }
-          }
+    for (const { row, index, event, account } of standings(rows)) {
+      for (const watch of watches) {
+        if (row.g <= (watch.armed?.[row.shard] ?? Number.POSITIVE_INFINITY)) continue;
+        if (!isWatched(watch, account.id)) continue;
+        const isBelow = availableOf(account) < watch.availableLessThan;
+        const known = below.getOrInsertComputed(watch.id, () => new Set());
+        if (isBelow === known.has(account.id)) continue;
+        changes.push({ watch: watch.id, account: account.id, isBelow });
+        if (isBelow) known.add(account.id);
+        else known.delete(account.id);
+        if (!isBelow) continue;
+        const place = { shard: row.shard, g: row.g, event: index };
+        crossings.push({
+          ...place,
+          watch: watch.id,
+          account: account.id,
+          body: bodyOf(watch, event, account),
+        });
+        const told = webhooks.filter((webhook) => isToldTo(webhook, account.id));
+        for (const { id } of told) {
+          deliveries.push({ webhook: id, delivery: deliveryOf(watch, event, account) });
+          touched.add(id);
         }
       }
     }
@@ -168,9 +158,22 @@ export class WatchLoop {
   }
 }
 
-/** The accounts as the event leaves them. */
-function statesAfter(event: PublicEvent): readonly AccountState[] {
-  return "account" in event ? [event.account] : event.accounts;
+interface Standing {
+  readonly row: KeptRow;
+  readonly index: number;
+  readonly event: PublicEvent;
+  /** As the event leaves it. */
+  readonly account: AccountState;
+}
+
+function* standings(rows: readonly ReadRow[]): Generator<Standing> {
+  for (const { row, events } of rows) {
+    for (const [index, event] of events.entries()) {
+      if (event === null) continue;
+      for (const account of "account" in event ? [event.account] : event.accounts)
+        yield { row, index, event, account };
+    }
+  }
 }
 
 function isWatched({ account, prefix, beginning }: DispatchedWatch, id: string): boolean {

@@ -72,7 +72,7 @@ export class WebhookWorker {
   #storedAt = 0;
   #inFlight = 0;
   readonly #outcomes = new Map<string, Outcome>();
-  #noting: Promise<void> | null = null;
+  #isNoteDue = false;
   /** The deliveries that failed since one was taken. */
   readonly #failed = new Set<string>();
   #failingSince: number | null;
@@ -180,7 +180,7 @@ export class WebhookWorker {
       if (!this.#context.permits.tryTake(() => this.wake())) return;
       delivery.inFlight = true;
       this.#inFlight += 1;
-      void this.#deliver(delivery);
+      this.#deliver(delivery).catch((error) => this.#context.log.alarm(messageOf(error)));
     }
   }
 
@@ -238,7 +238,7 @@ export class WebhookWorker {
     const { clock, log } = this.#context;
     const now = clock.now();
     const key = keyOf(delivery);
-    const { firstAt = began * 1000, tried: before } = delivery;
+    const { firstAt, tried: before } = delivery;
     const tried = before + 1;
     const made = { at: began * 1000, status, error, milliseconds: now - began };
     const attempts = [...delivery.attempts, made].slice(-bounds.delivery_attempts_kept);
@@ -263,7 +263,7 @@ export class WebhookWorker {
         Object.assign(delivery, later);
         this.#outcomes.set(key, { delivery: later, state: "waiting", doneAt: null });
       }
-      if (status === GONE) void this.#end("paused", "gone");
+      if (status === GONE) this.#endSoon("paused", "gone");
     }
     this.#noteSoon();
   }
@@ -290,7 +290,11 @@ export class WebhookWorker {
     const failure = { attempts: this.#probes, firstAt: now, now, retryAfter: null };
     const planned = nextAttempt(failure, this.#context.clock.chance()) ?? 0;
     this.#probeAt = Math.min(planned, now + PROBE_MILLISECONDS_MAX);
-    if (now - this.#failingSince / 1000 >= TRIED_FOR) void this.#end("parked", "failed");
+    if (now - this.#failingSince / 1000 >= TRIED_FOR) this.#endSoon("parked", "failed");
+  }
+
+  #endSoon(state: WebhookState, reason: WebhookReason): void {
+    this.#end(state, reason).catch((error) => this.#context.log.alarm(messageOf(error)));
   }
 
   /** The webhook stops until somebody sets it going again. */
@@ -308,16 +312,13 @@ export class WebhookWorker {
   }
 
   #noteSoon(): void {
-    this.#noting ??= Bun.sleep(bounds.dispatch_note_milliseconds).then(async () => {
-      this.#noting = null;
-      try {
-        await this.#note();
-      } catch (error) {
-        // Nothing is lost: what is noted late may be sent again after a crash.
-        if (!(error instanceof LedgerUnavailable)) throw error;
-        this.#noteSoon();
-      }
-    });
+    if (this.#isNoteDue) return;
+    this.#isNoteDue = true;
+    setTimeout(() => {
+      this.#isNoteDue = false;
+      // Nothing is lost: what is noted late may be sent again after a crash.
+      this.#note().catch(() => this.#noteSoon());
+    }, bounds.dispatch_note_milliseconds);
   }
 
   /** What became of the attempts so far. What is not noted here is noted the next time. */

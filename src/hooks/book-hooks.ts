@@ -23,8 +23,10 @@ export class BookHooks implements HookDatabase {
   }
 
   change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {
-    const made = this.#sql.begin((transaction) => make(queriesOf(transaction)));
-    return this.#inTime(made.then((result) => result as T));
+    const { promise, resolve } = Promise.withResolvers<T>();
+    // The client's types do not say that it resolves to what the transaction did.
+    const done = this.#sql.begin(async (transaction) => resolve(await make(queriesOf(transaction))));
+    return this.#inTime(done.then(() => promise));
   }
 
   /** For how long clients' keys are remembered that are decided from now on. */

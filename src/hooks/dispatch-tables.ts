@@ -323,7 +323,14 @@ export class DispatchTables {
 function pendingOf(row: DeliveryRow): PendingDelivery {
   const { shard, g, event, sub, id, type, before, tried } = row;
   return {
-    ...{ shard, g, event, sub, id, type, before, tried },
+    shard,
+    g,
+    event,
+    sub,
+    id,
+    type,
+    before,
+    tried,
     accounts: textsIn(row.accounts),
     firstAt: row.first_at,
     nextAt: row.next_at,

@@ -266,9 +266,9 @@ export function dispatchSuite(
       const chances = new Random(seed);
       const webhook = await make(receiver);
       const answered: string[] = [];
-      let isOver = false;
+      const over = new AbortController();
       const load = [1, 2, 3].map(async (client) => {
-        while (!isOver) {
+        while (!over.signal.aborted) {
           const { id } = await credit(String(client));
           answered.push(id);
           await Bun.sleep(100);
@@ -280,7 +280,7 @@ export function dispatchSuite(
         await Bun.sleep(chances.integer(0, 150));
         await shape.killDispatcher();
       }
-      isOver = true;
+      over.abort();
       await Promise.all(load);
       const ids = () => new Set(receiver.received.map(({ body }) => JSON.parse(body).data.id));
       await eventually(

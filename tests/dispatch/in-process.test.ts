@@ -17,7 +17,7 @@ describe("the dispatcher", () => {
     const webhook = await subject.webhook();
     await subject.credit();
     await subject.credit();
-    const [first = ""] = [await firstId(subject)];
+    const first = await firstId(subject);
     subject.answer = ({ id }) => (id === first ? 500 : 204);
     const began = subject.now;
     subject.start();

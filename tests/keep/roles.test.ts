@@ -55,11 +55,27 @@ const KEEPING = "SELECT keep_batches(0, 'e', 1, 1, '', '', 'ab', '{}', '', '', '
 const NOTING = "SELECT note_seen(0, 'e', 1)";
 const NAMES = ["api", "writer", "dispatch", "console"] as const satisfies readonly BooksRole[];
 
+/** Of webhooks: the API makes their secrets and never reads one; the others have nothing to do with them. */
+const READING_SECRETS = [
+  "SELECT secret FROM webhook_secrets",
+  "SELECT * FROM webhook_secrets",
+  "UPDATE webhook_secrets SET until = 1 WHERE secret = 'a'",
+  "INSERT INTO webhook_secrets VALUES ('w', 's', NULL) RETURNING secret",
+  "COPY webhook_secrets TO STDOUT",
+];
+const CHANGING_WEBHOOKS = [
+  "SELECT url FROM webhooks",
+  "UPDATE webhooks SET url = 'https://elsewhere.example'",
+  "DELETE FROM deliveries",
+  "INSERT INTO watch_below VALUES ('c', '1')",
+  "SELECT body FROM hook_requests",
+];
+
 const FORBIDDEN_TO: Readonly<Record<BooksRole, readonly string[]>> = {
-  api: [...FORBIDDEN_TO_ALL, KEEPING],
-  writer: FORBIDDEN_TO_ALL,
+  api: [...FORBIDDEN_TO_ALL, KEEPING, ...READING_SECRETS],
+  writer: [...FORBIDDEN_TO_ALL, ...READING_SECRETS, ...CHANGING_WEBHOOKS],
   dispatch: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
-  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING],
+  console: [...FORBIDDEN_TO_ALL, KEEPING, NOTING, ...READING_SECRETS, ...CHANGING_WEBHOOKS],
 };
 
 describe.skipIf(serversMissing !== null)("the roles of our processes in the books", () => {

@@ -36,7 +36,7 @@ export class InProcess implements AsyncDisposable {
   readonly #folder = temporaryFolder("dispatch");
   readonly file = join(this.#folder.path, "razonete.db");
   readonly journal = new FileJournal(this.file, "here");
-  readonly ledger = new EmbeddedLedger({ file: this.file, onCommitted: () => this.journal.committed() });
+  readonly ledger = new EmbeddedLedger({ file: this.file, onCommitted: this.journal.committed });
   readonly hooks = new HookTables({
     database: new FileHooks(hookFileOf(this.file)),
     journal: this.journal,
