@@ -47,7 +47,7 @@ export class Webhooks {
     return this.#connection.command("POST", pathOf`/v1/webhooks/${id}/secret`, {}, options);
   }
 
-  /** Sends all events since then again, under their same ids. */
+  /** Sends all events since then again, under their same ids; not what watches told. */
   replay(id: string, since: Replay, options?: CommandOptions): Sent<Webhook> {
     return this.#connection.command("POST", pathOf`/v1/webhooks/${id}/replay`, since, options);
   }

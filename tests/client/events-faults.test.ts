@@ -1,17 +1,21 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { Razonete } from "../../client/src/razonete.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Random, testSeed } from "../support/random.ts";
-import { startStack } from "../support/running-stack.ts";
+import { type RunningStack, startStack } from "../support/running-stack.ts";
 import { startServer } from "../support/server.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { everyEventOnce } from "./events-suite.ts";
+import { INNER_ALLOWED, lifeOfAWebhook } from "./webhooks-suite.ts";
 import { CuttingProxy } from "./support/cutting-proxy.ts";
 
-/** Events through the client from a real ledger, whose connections are cut and whose processes are killed. */
+/**
+ * Events through the client from a real ledger, whose connections are cut and whose processes are killed; and webhooks,
+ * which it sends in earnest.
+ */
 
 failOnLeaks();
 setDefaultTimeout(240_000);
@@ -76,11 +80,33 @@ test("what comes while the first connection of a stream from latest on is lost, 
   expect(ids).toEqual(["meanwhile", "after"]);
 });
 
+test("a webhook and a watch of the embedded ledger, from their making to their end", async () => {
+  using folder = temporaryFolder();
+  const options = { flags: ["--no-initial-accounts"], environment: INNER_ALLOWED };
+  await using server = await startServer({ data: folder.path, ...options });
+  await lifeOfAWebhook(server.url);
+});
+
 describe.skipIf(serversMissing !== null)("a cluster", () => {
+  let folder: TemporaryFolder;
+  let stack: RunningStack;
+
+  beforeAll(async () => {
+    folder = temporaryFolder();
+    const options = { real: true, flags: ["--no-initial-accounts"], environment: INNER_ALLOWED };
+    stack = await startStack({ data: join(folder.path, "data"), ...options });
+  });
+
+  afterAll(async () => {
+    await stack.stop();
+    folder[Symbol.dispose]();
+  });
+
+  test("a webhook and a watch, from their making to their end", async () => {
+    await lifeOfAWebhook(stack.url);
+  });
+
   test(`API and HAProxy killed, the writer frozen: every event once and in order, over 200 cuts (seed ${seed})`, async () => {
-    using folder = temporaryFolder();
-    const data = join(folder.path, "data");
-    await using stack = await startStack({ data, real: true, flags: ["--no-initial-accounts"] });
     await everyEventOnce({
       url: stack.url,
       seed,
