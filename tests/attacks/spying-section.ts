@@ -44,9 +44,17 @@ export function spyingSection(stage: Stage): void {
       expect((await stage.with("reader").get("/v1/accounts/acme:a")).status).toBe(200);
     });
 
-    test("pages that others often have: metrics, statistics, configuration, keys, files beside the page", async () => {
+    test("metrics, without a key for every account", async () => {
+      // In the cluster they have ports of their own, and the balancer knows no such page.
+      const { status } = await stage.withToken(null).get("/metrics");
+      expect([401, 404]).toContain(status);
+      const refused = status === 401 ? 403 : 404;
+      for (const name of ["acme", "events"] as const)
+        expect([name, (await stage.with(name).get("/metrics")).status]).toEqual([name, refused]);
+    });
+
+    test("pages that others often have: statistics, configuration, keys, files beside the page", async () => {
       const paths = [
-        "/metrics",
         "/stats",
         "/haproxy?stats",
         "/;csv",

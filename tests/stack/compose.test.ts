@@ -87,7 +87,6 @@ const processes = [
   plan.postgres,
   ...plan.others,
   plan.init,
-  ...plan.others,
 ];
 const OWN_KINDS: readonly ProcessKind[] = ["api", "writer", "init", "console"];
 
@@ -243,7 +242,9 @@ test("the console asks each part that can be asked, where it listens", () => {
   const { targets } = readConsoleConfig({ ...serviceOf("console").environment, OPEN: "" });
   for (const { name, url } of targets) expect(url.hostname).toBe(name);
   // The same as in a stack, in the same way. No password goes there.
-  const ofStack = readConsoleConfig(plan.others[0]?.environment ?? {}).targets;
+  const ofStack = readConsoleConfig(
+    plan.others.find(({ name }) => name === "console")?.environment ?? {},
+  ).targets;
   const how = (all: typeof targets) =>
     all.map(({ name, url }) => [name, url.protocol, url.pathname, url.search, url.username]);
   expect(how(targets)).toEqual(how(ofStack));
