@@ -12,10 +12,15 @@ export function bindingSection(stage: Stage): void {
   const NO_HOLD = "h0-0-0-0";
   const NO_TRANSACTION = "t0-0-0-0";
 
+  const NO_WEBHOOK = `wh_${"0".repeat(22)}`;
+  const NO_WATCH = `wa_${"0".repeat(22)}`;
+
   type Ask = (id: string) => Promise<Answer>;
 
-  /** For each route whether it is asked for an account, a hold or a transaction, and how. */
-  const CASES: Readonly<Record<string, readonly (readonly ["account" | "hold" | "transaction", Ask])[]>> = {
+  type What = "account" | "hold" | "transaction" | "webhook" | "watch";
+
+  /** For each route what it is asked for, and how. */
+  const CASES: Readonly<Record<string, readonly (readonly [What, Ask])[]>> = {
     "POST /clientes/:id/transacoes": [
       ["account", (id) => acme().post(`/clientes/${id}/transacoes`, { valor: 1, tipo: "d", descricao: "x" })],
       ["account", (id) => acme().post(`/clientes/${id}/transacoes`, "{")],
@@ -81,6 +86,31 @@ export function bindingSection(stage: Stage): void {
       ];
     }),
     "GET /v1/events": [["account", (id) => acme().get(`/v1/events?account=${id}`)]],
+    "POST /v1/webhooks": [
+      ["account", (id) => acme().post("/v1/webhooks", { url: "https://8.8.8.8/", accounts: [id] })],
+      ["account", (id) => acme().post("/v1/webhooks", { url: "https://8.8.8.8/", accounts: [`${id}*`] })],
+    ],
+    // Lists have none of others: what they tell does not change by those.
+    "GET /v1/webhooks": [["webhook", () => acme().get("/v1/webhooks")]],
+    "GET /v1/webhooks/:id": [["webhook", (id) => acme().get(`/v1/webhooks/${id}`)]],
+    "PATCH /v1/webhooks/:id": [
+      ["webhook", (id) => acme().send("PATCH", `/v1/webhooks/${id}`, { url: "https://8.8.4.4/" })],
+      ["webhook", (id) => acme().send("PATCH", `/v1/webhooks/${id}`, { state: "paused" })],
+    ],
+    "DELETE /v1/webhooks/:id": [["webhook", (id) => acme().send("DELETE", `/v1/webhooks/${id}`)]],
+    "POST /v1/webhooks/:id/secret": [["webhook", (id) => acme().post(`/v1/webhooks/${id}/secret`, {})]],
+    "POST /v1/webhooks/:id/replay": [
+      ["webhook", (id) => acme().post(`/v1/webhooks/${id}/replay`, { from: "2024-01-01T00:00:00Z" })],
+    ],
+    "GET /v1/webhooks/:id/deliveries": [["webhook", (id) => acme().get(`/v1/webhooks/${id}/deliveries`)]],
+    "POST /v1/watches": [
+      ["account", (id) => acme().post("/v1/watches", { account: id, available_lt: 10 })],
+      ["account", (id) => acme().post("/v1/watches", { prefix: id, available_lt: 10 })],
+    ],
+    "GET /v1/watches": [["watch", () => acme().get("/v1/watches")]],
+    "GET /v1/watches/:id": [["watch", (id) => acme().get(`/v1/watches/${id}`)]],
+    "DELETE /v1/watches/:id": [["watch", (id) => acme().send("DELETE", `/v1/watches/${id}`)]],
+    "GET /v1/watches/:id/crossings": [["watch", (id) => acme().get(`/v1/watches/${id}/crossings`)]],
     // It is of all accounts at once: nobody's in particular.
     "GET /v1/ledger": [["account", () => acme().get("/v1/ledger")]],
     // It is of the key itself.
@@ -105,8 +135,16 @@ export function bindingSection(stage: Stage): void {
         account: [OTHER, NOBODY],
         hold: [stage.otherHold, NO_HOLD],
         transaction: [stage.other, NO_TRANSACTION],
+        webhook: [stage.otherWebhook, NO_WEBHOOK],
+        watch: [stage.otherWatch, NO_WATCH],
       };
-      const mixed = { account: null, hold: stage.mixedHold, transaction: stage.mixed };
+      const mixed = {
+        account: null,
+        hold: stage.mixedHold,
+        transaction: stage.mixed,
+        webhook: null,
+        watch: null,
+      };
       for (const [route, cases] of Object.entries(CASES))
         for (const [what, ask] of cases) {
           const [others = "", none = ""] = ids[what];

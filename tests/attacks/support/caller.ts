@@ -71,7 +71,7 @@ export function answerOf(raw: RawAnswer | null): Answer {
 
 /** All of an answer but its time, the length and what is left of a limit. */
 export function told({ status, headers, body }: RawAnswer, id = ""): object {
-  const left = /^(?:date|content-length|ratelimit.*|retry-after)$/;
+  const left = /^(?:date|content-length|ratelimit.*|retry-after|request-id)$/;
   const lines = [...headers].filter(([name]) => !left.test(name));
   return { status, headers: lines, body: id === "" ? body : body.replaceAll(id, "<id>") };
 }

@@ -29,6 +29,8 @@ export class Stage {
   hold = "";
   otherHold = "";
   mixedHold = "";
+  otherWebhook = "";
+  otherWatch = "";
   other = "";
   mixed = "";
 
@@ -62,6 +64,10 @@ export class Stage {
     this.hold = await this.made("/v1/holds", { from: "acme:a", amount: 5, to: "acme:b" });
     this.otherHold = await this.made("/v1/holds", { from: OTHER, amount: 5 });
     this.mixedHold = await this.made("/v1/holds", { from: "acme:a", amount: 5, to: OTHER });
+    // Of an account without events: nothing is sent there.
+    const never = { url: "https://8.8.8.8/hook", accounts: ["globex:never"] };
+    this.otherWebhook = await this.made("/v1/webhooks", never);
+    this.otherWatch = await this.made("/v1/watches", { account: OTHER, available_lt: -100 });
     this.other = await this.moved([OTHER, "@world", 1]);
     this.mixed = await this.moved(["acme:a", OTHER, 1]);
     this.#before = await this.#ofOthers();
@@ -101,7 +107,18 @@ export class Stage {
       ...[this.otherHold, this.mixedHold].map((id) => `/v1/holds/${id}`),
       ...[this.other, this.mixed].map((id) => `/v1/transactions/${id}`),
     ];
-    return Promise.all(paths.map(async (path) => (await this.with("admin").get(path)).body));
+    const bodies = await Promise.all(paths.map(async (path) => (await this.with("admin").get(path)).body));
+    // How far the dispatcher is with them changes by itself.
+    const webhook = (await this.with("admin").get(`/v1/webhooks/${this.otherWebhook}`)).json;
+    const watch = (await this.with("admin").get(`/v1/watches/${this.otherWatch}`)).json;
+    const kept = [
+      webhook["url"],
+      webhook["accounts"],
+      webhook["state"],
+      watch["account"],
+      watch["available_lt"],
+    ];
+    return [...bodies, JSON.stringify(kept)];
   }
 }
 

@@ -44,7 +44,8 @@ export function boundKeysSection({ keys, admin, with: withKey }: Keyed): void {
 
     /** Everything that an answer tells, with the id that was asked for taken out. */
     async function told(reply: Response, id: string): Promise<object> {
-      const headers = [...reply.headers].filter(([name]) => name !== "date" && name !== "content-length");
+      const each = new Set(["date", "content-length", "request-id"]);
+      const headers = [...reply.headers].filter(([name]) => !each.has(name));
       return { status: reply.status, headers, body: (await reply.text()).replaceAll(id, "<id>") };
     }
 
