@@ -12,10 +12,17 @@ export function bindingSection(stage: Stage): void {
   const NO_HOLD = "h0-0-0-0";
   const NO_TRANSACTION = "t0-0-0-0";
 
-  type Ask = (id: string) => Promise<Answer>;
+  const webhook = { url: "https://hooks.example/told" };
+  const NO_WEBHOOK = "w0000000000000000";
 
-  /** For each route whether it is asked for an account, a hold or a transaction, and how. */
-  const CASES: Readonly<Record<string, readonly (readonly ["account" | "hold" | "transaction", Ask])[]>> = {
+  /** Of these there is none that is of both. */
+  const NO_MIXED = { account: null, webhook: null, watch: null };
+
+  type Ask = (id: string) => Promise<Answer>;
+  type Asked = "account" | "hold" | "transaction" | "webhook" | "watch";
+
+  /** For each route what it is asked for, and how. */
+  const CASES: Readonly<Record<string, readonly (readonly [Asked, Ask])[]>> = {
     "POST /clientes/:id/transacoes": [
       ["account", (id) => acme().post(`/clientes/${id}/transacoes`, { valor: 1, tipo: "d", descricao: "x" })],
       ["account", (id) => acme().post(`/clientes/${id}/transacoes`, "{")],
@@ -81,6 +88,33 @@ export function bindingSection(stage: Stage): void {
       ];
     }),
     "GET /v1/events": [["account", (id) => acme().get(`/v1/events?account=${id}`)]],
+    "POST /v1/webhooks": [["account", (id) => acme().post("/v1/webhooks", { ...webhook, accounts: [id] })]],
+    "GET /v1/webhooks": [["account", (id) => acme().get(`/v1/webhooks?account=${id}`)]],
+    ...Object.fromEntries(
+      (
+        [
+          ["GET /v1/webhooks/:id", undefined],
+          ["PATCH /v1/webhooks/:id", { state: "paused" }],
+          ["DELETE /v1/webhooks/:id", undefined],
+          ["POST /v1/webhooks/:id/secret", {}],
+          ["POST /v1/webhooks/:id/replay", { from: "2024-01-01T00:00:00Z" }],
+          ["GET /v1/webhooks/:id/deliveries", undefined],
+          ["GET /v1/watches/:id", undefined],
+          ["DELETE /v1/watches/:id", undefined],
+          ["GET /v1/watches/:id/crossings", undefined],
+        ] as const
+      ).map(([route, body]) => {
+        const [method = "", path = ""] = route.split(" ");
+        const ask: Ask = (id) => acme().send(method, path.replace(":id", id), body);
+        const what: Asked = path.startsWith("/v1/watches") ? "watch" : "webhook";
+        return [route, [[what, ask] as const]] as const;
+      }),
+    ),
+    "POST /v1/watches": [
+      ["account", (id) => acme().post("/v1/watches", { account: id, available_lt: 1 })],
+      ["account", (id) => acme().post("/v1/watches", { prefix: id, available_lt: 1 })],
+    ],
+    "GET /v1/watches": [["account", (id) => acme().get(`/v1/watches?account=${id}`)]],
     // It is of all accounts at once: nobody's in particular.
     "GET /v1/ledger": [["account", () => acme().get("/v1/ledger")]],
     // It is of the key itself.
@@ -93,20 +127,24 @@ export function bindingSection(stage: Stage): void {
       await stage.made("/v1/accounts", { id: "globex:named", unit: "BRL/2", name: OTHER });
     });
 
-    test("asking on every route for an account, a hold or a transaction of others", async () => {
+    test("asking on every route for an account, a hold, a transaction, a webhook or a watch of others", async () => {
       const keyed = Object.entries(ROUTES).flatMap(([path, methods]) =>
         Object.entries(methods).flatMap(([method, { needs }]) =>
           needs === null ? [] : [`${method} ${path}`],
         ),
       );
       expect(Object.keys(CASES).toSorted()).toEqual(keyed.toSorted());
+      const ofGlobex = async (path: string, body: object): Promise<string> =>
+        String((await stage.with("globex").post(path, body)).json["id"]);
       const before = [await stage.balance("acme:a"), await stage.balance("acme:b")];
       const ids = {
         account: [OTHER, NOBODY],
         hold: [stage.otherHold, NO_HOLD],
         transaction: [stage.other, NO_TRANSACTION],
+        webhook: [await ofGlobex("/v1/webhooks", webhook), NO_WEBHOOK],
+        watch: [await ofGlobex("/v1/watches", { account: OTHER, available_lt: 1 }), NO_WEBHOOK],
       };
-      const mixed = { account: null, hold: stage.mixedHold, transaction: stage.mixed };
+      const mixed = { ...NO_MIXED, hold: stage.mixedHold, transaction: stage.mixed };
       for (const [route, cases] of Object.entries(CASES))
         for (const [what, ask] of cases) {
           const [others = "", none = ""] = ids[what];
@@ -117,6 +155,9 @@ export function bindingSection(stage: Stage): void {
             expect([route, told(await ask(asked), asked)]).toEqual([route, told(ofNobody, none)]);
         }
       expect([await stage.balance("acme:a"), await stage.balance("acme:b")]).toEqual(before);
+      const left = await stage.with("globex").get(`/v1/webhooks/${ids.webhook[0]}`);
+      expect([left.status, left.json["state"]]).toEqual([200, "active"]);
+      expect((await stage.with("globex").get(`/v1/watches/${ids.watch[0]}`)).status).toBe(200);
     });
 
     test("the path of an account of others, written in other ways", async () => {

@@ -69,9 +69,9 @@ export function answerOf(raw: RawAnswer | null): Answer {
   return { ...answer, json, problem };
 }
 
-/** All of an answer but its time, the length and what is left of a limit. */
+/** All of an answer but its time, its own id, the length and what is left of a limit. */
 export function told({ status, headers, body }: RawAnswer, id = ""): object {
-  const left = /^(?:date|content-length|ratelimit.*|retry-after)$/;
+  const left = /^(?:date|request-id|content-length|ratelimit.*|retry-after)$/;
   const lines = [...headers].filter(([name]) => !left.test(name));
   return { status, headers: lines, body: id === "" ? body : body.replaceAll(id, "<id>") };
 }
