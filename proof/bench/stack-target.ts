@@ -35,6 +35,7 @@ export async function startStackTarget(
   checkout: string,
   location: TargetLocation,
   signal?: AbortSignal,
+  flags: readonly string[] = [],
 ): Promise<StackTarget> {
   const command = commandOf(checkout);
   const outboxLength = await outboxLengthOf(checkout);
@@ -45,7 +46,7 @@ export async function startStackTarget(
   const output = openSync(log, "a");
   const begun = performance.now();
   const child = Bun.spawn(
-    [...(location.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0"],
+    [...(location.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0", ...flags],
     {
       stdio: ["ignore", output, output],
       // Not reached by the terminal's Ctrl-C. The benchmark stops it when it is no longer measured.

@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { type AccessBenchOptions, benchAccess } from "../bench/access.ts";
 import { benchCluster, type ClusterBenchOptions } from "../bench/cluster.ts";
 import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { type BatchesBenchOptions, benchBatches } from "../bench/batches.ts";
 import { benchEmbedded, type EmbeddedBenchOptions } from "../bench/embedded.ts";
+import { benchEvents, type EventsBenchOptions } from "../bench/events/events.ts";
 import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
@@ -46,6 +47,7 @@ export function benchCommand(): Command {
     .addCommand(metrics())
     .addCommand(large())
     .addCommand(lag())
+    .addCommand(events())
     .addCommand(drain())
     .addCommand(executable());
 }
@@ -144,6 +146,24 @@ function lag(): Command {
     .option(...JSON_OPTION)
     .action((options: LagBenchOptions & OutputOptions) =>
       run(options, (context) => benchLag(options, context)),
+    );
+}
+
+function events(): Command {
+  return measuring("events", 1, 3)
+    .description("from an answer to its event at a reader, and what readers cost, beside no readers")
+    .option(...SHAPES_OPTION, parseShapes, [...SHAPES])
+    .option("--connections <list>", "connections that saturate it", parseList, [32])
+    .option("--readers <list>", "readers at once", parseList, [1, 1_000])
+    .addOption(
+      new Option("--follow <what>", "what the readers follow, but for the one that is timed")
+        .choices(["account", "all"])
+        .default("account"),
+    )
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...JSON_OPTION)
+    .action((options: EventsBenchOptions & OutputOptions) =>
+      run(options, (context) => benchEvents(options, context)),
     );
 }
 

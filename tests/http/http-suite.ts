@@ -7,6 +7,8 @@ import { contractSection } from "./contest-routes-section.ts";
 import { cursorsSection } from "./cursors-section.ts";
 import { fieldsSection } from "./fields-section.ts";
 import { framingSection } from "./framing-section.ts";
+import { watchesSection } from "./hooks/watches-section.ts";
+import { webhooksSection } from "./hooks/webhooks-section.ts";
 import { holdsSection } from "./holds-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
@@ -44,6 +46,8 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     cursorsSection(client);
     keysSection(client);
     precedenceSection(client);
+    webhooksSection(client);
+    watchesSection(client);
     framingSection(client, () => server.url);
     documentSection(client, () => server.url);
   });
