@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import postgres from "postgres";
+import connect from "postgres";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
@@ -37,7 +37,7 @@ describe.skipIf(serversMissing !== null)("the metrics of a cluster's processes",
     metricsUrls: urlsOf("razonete-dispatch"),
     events: { url: cluster.apiUrl(0), metricsUrl: metricsOf("api-1") },
     change: async (statement) => {
-      const sql = postgres(cluster.databaseUrl, { max: 1 });
+      const sql = connect(cluster.databaseUrl, { max: 1 });
       await sql.unsafe(statement);
       await sql.end();
     },
