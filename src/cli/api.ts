@@ -146,6 +146,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
         outboxBatchesMax,
         counters,
         measures,
+        events,
       };
       metrics = observeApi(observe.metrics, observed);
     }

@@ -15,9 +15,11 @@ import { HEALTH_ROUTES } from "../http/routes.ts";
 import { type HttpServer, serveRoutes } from "../http/server.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
 import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
+import { EdgeCounters } from "../metrics/edge-counters.ts";
+import type { MetricsServer } from "../metrics/metrics-server.ts";
 import { type Log, openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
-import { OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, OPEN_OPTION, OPEN_VARIABLE, TLS_VARIABLES } from "./ledger-options.ts";
 import { reachOf, runServer } from "./run-server.ts";
 
 export function consoleCommand(): Command {
@@ -38,6 +40,7 @@ export function consoleCommand(): Command {
         "  CLIENT_ADDRESS_HEADER",
         "                      as for razonete api",
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 0)",
+        ...METRICS_VARIABLES,
         ...OPEN_VARIABLE,
       ].join("\n"),
     )
@@ -46,14 +49,18 @@ export function consoleCommand(): Command {
     );
 }
 
-async function serveConsole(config: ConsoleConfig, { logFormat }: ObserveConfig): Promise<void> {
+async function serveConsole(config: ConsoleConfig, observe: ObserveConfig): Promise<void> {
+  const { logFormat } = observe;
   const log = openLog("razonete", logFormat, "razonete console");
   const { databaseUrl, targets, clientAddressHeader } = config;
   await requireTrusted({ databaseUrl });
   const keys = config.open === "always" ? null : keysOf(databaseUrl, log);
   const status = new ClusterStatus({ version, targets, books: new PostgresStatusBooks(databaseUrl) });
+  const counters = new EdgeCounters();
+  let metrics: MetricsServer | null = null;
   const close = async (): Promise<void> => {
     keys?.close();
+    await metrics?.stop();
     await status.close();
   };
   let server: HttpServer | null = null;
@@ -68,10 +75,15 @@ async function serveConsole(config: ConsoleConfig, { logFormat }: ObserveConfig)
       {
         address: config.address,
         onDefect: log.alarm,
+        counters,
         access: keys ?? OPEN,
         ...(clientAddressHeader === undefined ? {} : { clientAddressHeader }),
       },
     );
+    if (observe.metrics !== null) {
+      const { observeConsole } = await import("../metrics/observe-console.ts");
+      metrics = observeConsole(observe.metrics, counters);
+    }
     const create = `${commandLine()} keys create ${FIRST_KEY}`;
     access = decideAccess(keys, config.open, reachOf(server, config.address), create);
   } catch (error) {

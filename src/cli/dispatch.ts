@@ -1,12 +1,14 @@
 import { Command } from "commander";
 import { ENVIRONMENT } from "../config.ts";
-import { readDispatchConfig } from "../config/dispatch-config.ts";
+import { type DispatchConfig, readDispatchConfig } from "../config/dispatch-config.ts";
 import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
 import { runDispatch } from "../dispatch/run-dispatch.ts";
+import type { TcpAddress } from "../http/server.ts";
 import { openLog } from "../log/log.ts";
+import type { MetricsServer } from "../metrics/metrics-server.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
 
 interface DispatchFlags extends LogFlags {
   readonly data?: string;
@@ -28,6 +30,7 @@ export function dispatchCommand(): Command {
         ...TLS_VARIABLES,
         "  WEBHOOK_INNER      allow lets webhooks go to addresses inside the network, and without TLS (default refuse)",
         "  WEBHOOK_CA_FILE    a PEM file of further CAs that targets' certificates may be from",
+        ...METRICS_VARIABLES,
       ].join("\n"),
     )
     .action(dispatch);
@@ -37,11 +40,25 @@ async function dispatch({ data, untilInputEnds = false, ...flags }: DispatchFlag
   // What it writes is for its user alone.
   process.umask(0o077);
   const config = readDispatchConfig(ENVIRONMENT, data);
-  const { logFormat } = readObserveConfig(ENVIRONMENT, flags);
+  const { logFormat, metrics } = readObserveConfig(ENVIRONMENT, flags);
   if (config.ledger.type === "books") await requireTrusted({ databaseUrl: config.ledger.databaseUrl });
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   if (untilInputEnds) process.stdin.on("end", () => stop.abort()).resume();
-  await runDispatch(config, openLog("razonete dispatch", logFormat), stop.signal);
+  const role = { isActive: false };
+  const observed = metrics === null ? null : await observe(metrics, config, role);
+  await runDispatch(config, openLog("razonete dispatch", logFormat), stop.signal, role);
+  await observed?.stop();
   process.exit(0);
+}
+
+/** Of an embedded ledger the server tells. */
+async function observe(
+  address: TcpAddress,
+  { ledger }: DispatchConfig,
+  role: { readonly isActive: boolean },
+): Promise<MetricsServer | null> {
+  if (ledger.type !== "books") return null;
+  const { observeDispatch } = await import("../metrics/observe-dispatch.ts");
+  return observeDispatch(address, { databaseUrl: ledger.databaseUrl, isActive: () => role.isActive });
 }

@@ -26,12 +26,14 @@ import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/
 import { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { FileJournal } from "../events/file-journal.ts";
 import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
+import { countHooks } from "../hooks/hook-counts.ts";
 import { HookTables } from "../hooks/hook-tables.ts";
 import { firstSteps } from "../first-steps.ts";
 import { boundConnections } from "../http/bound-connections.ts";
 import { openKernelSockets } from "../http/kernel-sockets.ts";
 import { EdgeCounters } from "../metrics/edge-counters.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { WebhookSource } from "../metrics/observe-embedded.ts";
 import type { Metrics } from "../metrics/registry.ts";
 import { type HttpServer, startHttpServer } from "../http/server.ts";
 import { timestamp } from "../http/timestamp.ts";
@@ -113,9 +115,17 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
     onCommitted,
   });
   const keys = config.open === "always" ? null : keysOf(file, log);
-  const status = new EmbeddedStatus({ version, ledger, counters, lastAudit: () => auditBeside(file) });
+  const hookFile = new FileHooks(hookFileOf(file));
+  const ofWebhooks: WebhookSource = {
+    get isDispatching() {
+      return dispatching?.isRunning ?? null;
+    },
+    counts: () => countHooks(hookFile),
+  };
+  const lastAudit = () => auditBeside(file);
+  const status = new EmbeddedStatus({ version, ledger, counters, lastAudit, webhooks: ofWebhooks });
   const hooks = new HookTables({
-    database: new FileHooks(hookFileOf(file)),
+    database: hookFile,
     journal,
     innerAllowed: webhooks.innerAllowed,
     keyHours: async () => keyHours ?? bounds.idempotency_key_kept_seconds / 3600,
@@ -138,8 +148,8 @@ async function serve(config: ServeConfig, { logFormat, traces }: ObserveConfig):
     const { observeEmbedded } = await import("../metrics/observe-embedded.ts");
     const readiness = () => server?.readiness() ?? ledger.readiness();
     const certificateFile = config.tls?.certFile ?? null;
-    const about = { ledger, readiness, dataFile: file, counters, measures, certificateFile };
-    observed ??= observeEmbedded(about);
+    const about = { ledger, readiness, dataFile: file, counters, measures, certificateFile, events };
+    observed ??= observeEmbedded({ ...about, webhooks: ofWebhooks });
     return observed.response();
   };
   let access: string[];

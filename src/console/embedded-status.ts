@@ -1,6 +1,7 @@
 import type { Micros } from "../ledger/account.ts";
 import type { LedgerTotals } from "../ledger/ledger.ts";
 import type { EdgeCounters } from "../metrics/edge-counters.ts";
+import type { WebhookSource } from "../metrics/observe-embedded.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
@@ -18,6 +19,7 @@ export interface EmbeddedStatusOptions {
   };
   readonly counters: EdgeCounters;
   readonly lastAudit: () => ConsoleStatus["audit"];
+  readonly webhooks: WebhookSource;
   readonly pace?: Pace;
   readonly clock?: () => Micros;
 }
@@ -33,6 +35,8 @@ export class EmbeddedStatus implements StatusSource {
   #audit: ConsoleStatus["audit"] = null;
   #units: ConsoleStatus["units"] = [];
   #addingUp = false;
+  #webhooks = webhooksIn([]);
+  #isCounting = false;
 
   constructor(options: EmbeddedStatusOptions) {
     this.#options = options;
@@ -55,7 +59,7 @@ export class EmbeddedStatus implements StatusSource {
       parts: this.#parts.list(),
       audit: this.#audit,
       units: this.#units,
-      webhooks: webhooksIn([]),
+      webhooks: this.#webhooks,
     };
   }
 
@@ -66,11 +70,32 @@ export class EmbeddedStatus implements StatusSource {
   async #look(): Promise<void> {
     this.#sawFile();
     this.#addUp().catch(() => {});
+    this.#countWebhooks().catch(() => {});
     const { counters, lastAudit } = this.#options;
     this.#audit = lastAudit();
     const activity = activityNow(counters);
     this.#second = secondOf(this.#activity === null ? [] : [doneBetween(this.#activity, activity)]);
     this.#activity = activity;
+  }
+
+  /** Where they cannot be read, what was known stays. */
+  async #countWebhooks(): Promise<void> {
+    const { webhooks: source } = this.#options;
+    const { isDispatching } = source;
+    // Nothing of it is shown before there are webhooks.
+    if (isDispatching === null || this.#isCounting) return;
+    const [state, detail] = isDispatching
+      ? (["up", null] as const)
+      : (["down", "It ended, and is started again."] as const);
+    this.#parts.saw("dispatch", state, detail, this.#clock());
+    this.#isCounting = true;
+    try {
+      const { webhooks, parked, waiting } = await source.counts();
+      const of = (wanted: string): number => webhooks.filter((webhook) => webhook.state === wanted).length;
+      this.#webhooks = { active: of("active"), failing: of("failing"), parked, backlog: waiting };
+    } finally {
+      this.#isCounting = false;
+    }
   }
 
   #sawFile(): void {

@@ -66,7 +66,9 @@ export function stateIn(samples: readonly Sample[]): Pick<Part, "state" | "detai
     };
   if (sumOf(samples, "razonete_ready") === 0)
     return { state: "troubled", detail: "It is not ready: GET /readyz says why." };
-  const isWaiting = sumOf(samples, "razonete_writer_active") === 0;
+  const isWaiting = ["razonete_writer_active", "razonete_dispatch_active"].some(
+    (role) => sumOf(samples, role) === 0,
+  );
   return { state: "up", detail: isWaiting ? "It stands by." : null };
 }
 

@@ -26,6 +26,12 @@ export class DispatchChild {
     this.#look();
   }
 
+  /** `null`: there is nothing to dispatch yet. */
+  get isRunning(): boolean | null {
+    if (this.#child === null) return existsSync(this.#file) ? false : null;
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     const child = this.#child;

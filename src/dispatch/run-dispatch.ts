@@ -25,14 +25,22 @@ interface Lock {
 /**
  * Dispatches until it is told to stop. Of several such processes one has the lock and works; another takes over when that
  * one ends.
+ *
+ * @param role told whether this one works
  */
-export async function runDispatch(config: DispatchConfig, log: Log, stop: AbortSignal): Promise<void> {
+export async function runDispatch(
+  config: DispatchConfig,
+  log: Log,
+  stop: AbortSignal,
+  role: { isActive: boolean } = { isActive: false },
+): Promise<void> {
   let wasTold = false;
   while (!stop.aborted) {
     let dispatcher: Dispatcher | null = null;
     let isLost = false;
     const lock = await tryTake(config, log, () => {
       isLost = true;
+      role.isActive = false;
       dispatcher?.stop();
     });
     if (lock === null) {
@@ -43,6 +51,7 @@ export async function runDispatch(config: DispatchConfig, log: Log, stop: AbortS
     }
     wasTold = false;
     log.say("dispatches webhooks");
+    role.isActive = !isLost;
     const parts = open(config);
     const active = new Dispatcher({ ...parts, reach: reachOf(config), log });
     dispatcher = active;
@@ -52,6 +61,7 @@ export async function runDispatch(config: DispatchConfig, log: Log, stop: AbortS
     try {
       await active.run();
     } finally {
+      role.isActive = false;
       stop.removeEventListener("abort", end);
       await Promise.all([parts.tables, parts.journal, parts.books, parts.keys].map((part) => part.close()));
       await lock.release();

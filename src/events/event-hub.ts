@@ -1,9 +1,11 @@
 import { bounds } from "../bounds.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { Log } from "../log/log.ts";
+import { HotHistogram, SECONDS } from "../metrics/hot-histogram.ts";
 import { type Cursor, formatCursor, startOf } from "./cursor.ts";
 import { seesAll, shardsFor, viewFor } from "./event-filter.ts";
 import { EventReader } from "./event-reader.ts";
+import type { RingChunk } from "./event-ring.ts";
 import type {
   After,
   CursorForeign,
@@ -30,14 +32,6 @@ export interface EventHubOptions {
   readonly commentMilliseconds?: number;
 }
 
-/** What readers with one filter are sent of the ring from one number on: made once for all of them. */
-interface RingChunk {
-  /** `null`: nothing of it is for them. */
-  readonly bytes: Uint8Array | null;
-  readonly number: number;
-  readonly cursor: string;
-}
-
 const CHUNKS_MAX = 32;
 
 /**
@@ -50,6 +44,8 @@ const CHUNKS_MAX = 32;
  * comes twice.
  */
 export class EventHub implements EventSource {
+  /** How old rows are when they are read for those who follow. */
+  readonly delaySeconds = new HotHistogram(SECONDS);
   readonly #journal: JournalSource;
   readonly #log: Log;
   readonly #readers_max: number;
@@ -203,6 +199,7 @@ export class EventHub implements EventSource {
         const from = await endOf(this.#journal);
         const live = new LiveEvents(this.#journal, this.#events, from, {
           onEvents: () => this.#wakeReaders(),
+          onRow: (time) => this.delaySeconds.observe(Math.max(0, Date.now() / 1000 - time / 1e6)),
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
             this.#events = new PublicEvents(this.#journal);

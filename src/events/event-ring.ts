@@ -8,6 +8,14 @@ export interface RingEntry {
   readonly sse: Uint8Array;
 }
 
+/** What readers with one filter are sent of the ring from one number on: made once for all of them. */
+export interface RingChunk {
+  /** `null`: nothing of it is for them. */
+  readonly bytes: Uint8Array | null;
+  readonly number: number;
+  readonly cursor: string;
+}
+
 /** What an entry takes beside its text: the objects that the event is, some of its text once more, roughly. */
 const OBJECTS_BYTES = 1_000;
 

@@ -11,6 +11,8 @@ import type { PublicEvents } from "./to-public-events.ts";
 const ROWS_AT_ONCE = 256;
 
 export interface LiveListener {
+  /** A row was read. @param time of its latest event, in microseconds */
+  readonly onRow: (time: number) => void;
   /** The ring has more. */
   readonly onEvents: () => void;
   /** Nothing more comes: the journal has another past than what was read, or it cannot be understood. */
@@ -118,6 +120,7 @@ export class LiveEvents {
 
   async #append(row: KeptRow): Promise<void> {
     const events = await this.#events.of(row);
+    this.#listener.onRow(row.time);
     // All of a row at once: between rows the position is that of the ring's end.
     for (const [index, event] of events.entries()) {
       if (event === null) continue;

@@ -1,4 +1,5 @@
 import { formatCursor, type Cursor } from "../events/cursor.ts";
+import { countHooks, type HookCounts } from "./hook-counts.ts";
 import { type HookDatabase, insertRows, type Value } from "./hook-database.ts";
 import {
   attemptsIn,
@@ -209,13 +210,8 @@ export class DispatchTables {
     return stopped.length > 0;
   }
 
-  /** Deliveries by state, of all webhooks. */
-  async counts(): Promise<{ readonly waiting: number; readonly parked: number }> {
-    const rows = await this.#db.all<{ state: DeliveryState; count: number }>(
-      "SELECT state, count(*) AS count FROM deliveries WHERE state <> 'delivered' GROUP BY state",
-    );
-    const of = (state: DeliveryState) => rows.find((row) => row.state === state)?.count ?? 0;
-    return { waiting: of("waiting"), parked: of("parked") };
+  counts(): Promise<HookCounts> {
+    return countHooks(this.#db);
   }
 
   /** What was delivered long ago, and what a webhook left that was deleted meanwhile. */

@@ -2,6 +2,7 @@ import type { TcpAddress } from "../http/server.ts";
 import { addApi, type ApiSources } from "./api-metrics.ts";
 import { BooksLook } from "./books-look.ts";
 import type { EdgeCounters } from "./edge-counters.ts";
+import { addEvents, type EventFigures } from "./event-metrics.ts";
 import type { DecideMeasures } from "./hot-histogram.ts";
 import { type MetricsServer, serveMetrics } from "./metrics-server.ts";
 import { addProcess } from "./process-metrics.ts";
@@ -13,6 +14,7 @@ export interface ApiObservation extends Pick<ApiSources, "ledger" | "readiness" 
   readonly databaseUrl: string;
   readonly counters: EdgeCounters;
   readonly measures: DecideMeasures;
+  readonly events: EventFigures;
 }
 
 /** @throws StartError if it cannot listen there */
@@ -23,6 +25,7 @@ export function observeApi(address: TcpAddress, observed: ApiObservation): Metri
   addProcess(metrics);
   addEdge(metrics, observed.counters);
   addDecide(metrics, observed.measures, false);
+  addEvents(metrics, observed.events);
   addApi(metrics, { ...observed, redis, books });
   const server = serveMetrics(metrics, address);
   return {

@@ -3,9 +3,12 @@ import { bounds } from "../bounds.ts";
 import type { Readiness } from "../ledger/ledger.ts";
 import type { EmbeddedLedger } from "../embedded/embedded-ledger.ts";
 import { lastAuditOf } from "../audit/audit-note.ts";
+import type { HookCounts } from "../hooks/hook-counts.ts";
 import { addCertificate } from "./certificate-metrics.ts";
 import type { EdgeCounters } from "./edge-counters.ts";
 import type { DecideMeasures } from "./hot-histogram.ts";
+import { addEvents, type EventFigures } from "./event-metrics.ts";
+import { addDispatch, addHooks } from "./hook-metrics.ts";
 import { keptFor } from "./kept-for.ts";
 import { addProcess } from "./process-metrics.ts";
 import { addDecide, addEdge, Metrics, one } from "./registry.ts";
@@ -16,7 +19,16 @@ export interface EmbeddedObservation {
   readonly dataFile: string;
   readonly counters: EdgeCounters;
   readonly measures: DecideMeasures;
+  readonly events: EventFigures;
+  readonly webhooks: WebhookSource;
   readonly certificateFile: string | null;
+}
+
+/** Webhooks of the embedded server, and the process that sends them. */
+export interface WebhookSource {
+  /** `null`: there has been none yet, and nothing to send. */
+  readonly isDispatching: boolean | null;
+  counts(): Promise<HookCounts>;
 }
 
 /** Of the embedded server, which is the whole ledger. */
@@ -26,6 +38,9 @@ export function observeEmbedded(observed: EmbeddedObservation): Metrics {
   addProcess(metrics);
   addEdge(metrics, observed.counters);
   addDecide(metrics, observed.measures, true);
+  addEvents(metrics, observed.events);
+  addDispatch(metrics, () => observed.webhooks.isDispatching);
+  addHooks(metrics, () => observed.webhooks.counts());
   metrics.add("gauge", "ready", "Whether it takes requests: 1 or 0.", () =>
     one(observed.readiness().ready ? 1 : 0),
   );

@@ -146,6 +146,12 @@ export function one(value: number): readonly Sample[] {
 
 /** Of the edge: an API's, or the embedded server's. */
 export function addEdge(metrics: Metrics, counters: EdgeCounters): void {
+  addRequests(metrics, counters);
+  addDecisions(metrics, counters);
+}
+
+/** Also of a process that decides nothing. */
+export function addRequests(metrics: Metrics, counters: EdgeCounters): void {
   metrics.add("counter", "http_requests_total", "Requests that were answered, by route and status.", () =>
     counters.routes.flatMap(({ path, method }, route) =>
       STATUSES.map((status, place) => ({
@@ -162,6 +168,9 @@ export function addEdge(metrics: Metrics, counters: EdgeCounters): void {
       return histogram === undefined ? [] : [{ histogram, labels: { group } }];
     }),
   );
+}
+
+function addDecisions(metrics: Metrics, counters: EdgeCounters): void {
   metrics.add("counter", "decisions_total", "Commands that were accepted, now or before.", () =>
     COMMAND_TYPES.flatMap((command, of) => [
       { value: counters.accepted[of * 2] ?? 0, labels: { command, outcome: "accepted" } },

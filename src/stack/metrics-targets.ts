@@ -9,32 +9,41 @@ export interface MetricsTarget {
   readonly address: string;
 }
 
-/** @param process api-1, writer-1; there are no metrics where there are no ports for them */
+/** @param process api-1, writer-1, console; there are no metrics where there are no ports for them */
 export function metricsSettings(process: string, ports: OtherPorts | null): Record<string, string> {
   if (ports === null) return {};
   return { METRICS_HOST: "127.0.0.1", METRICS_PORT: String(ports(metricsPort(process))) };
 }
 
 function metricsPort(name: string): OtherPort {
-  const wanted = name.replace("-", "-metrics-");
+  const wanted = name.replace(/(?=-\d+$)|$/, "-metrics");
   const port = OTHER_PORTS.find((each) => each === wanted);
   if (port === undefined) throw new Error(`there is no port for the metrics of ${name}`);
   return port;
 }
 
 /** Of the ledger itself. */
-export function metricsTargets(ports: OtherPorts, apis: number, writers: number): MetricsTarget[] {
-  const at = (port: OtherPort): string => `127.0.0.1:${ports(port)}`;
-  const numbered = (kind: "api" | "writer", count: number): MetricsTarget[] =>
-    Array.from({ length: count }, (_, index) => {
-      const name = `${kind}-${index + 1}`;
-      return { job: `razonete-${kind}`, process: name, address: at(metricsPort(name)) };
-    });
+export function metricsTargets(
+  ports: OtherPorts,
+  count: { readonly apis: number; readonly writers: number; readonly dispatchers: number },
+): MetricsTarget[] {
+  const numbered = (kind: "api" | "writer" | "dispatch", of: number): MetricsTarget[] =>
+    Array.from({ length: of }, (_, index) => metricsTarget(kind, `${kind}-${index + 1}`, ports));
   return [
-    { job: "haproxy", process: "haproxy", address: at("haproxy-metrics") },
-    ...numbered("api", apis),
-    ...numbered("writer", writers),
+    { job: "haproxy", process: "haproxy", address: `127.0.0.1:${ports("haproxy-metrics")}` },
+    ...numbered("api", count.apis),
+    ...numbered("writer", count.writers),
+    ...numbered("dispatch", count.dispatchers),
   ];
+}
+
+/** Of one process of our own. */
+export function metricsTarget(
+  kind: "api" | "writer" | "dispatch" | "console",
+  process: string,
+  ports: OtherPorts,
+): MetricsTarget {
+  return { job: `razonete-${kind}`, process, address: `127.0.0.1:${ports(metricsPort(process))}` };
 }
 
 /** As Prometheus reads it. */

@@ -1,3 +1,4 @@
+import { metricsSettings, metricsTarget } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
 import { httpProbe } from "./probes.ts";
 import { CLIENT_ADDRESS_HEADER, type OwnCommands, RUNTIME_SETTINGS, type StackPlan } from "./stack-plan.ts";
@@ -8,10 +9,13 @@ export interface ConsoleOptions {
   readonly ports: OtherPorts;
   /** The environment of every process. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Additional variables for our own processes. */
+  readonly ownEnvironment: Readonly<Record<string, string>>;
 }
 
 /** The stack with its console, a process that HAProxy hands nothing of the ledger's own. */
-export function withConsole({ plan, own, ports, environment }: ConsoleOptions): StackPlan {
+export function withConsole(options: ConsoleOptions): StackPlan {
+  const { plan, own, ports, environment, ownEnvironment } = options;
   const port = ports("console");
   const address = `127.0.0.1:${port}`;
   const console = {
@@ -21,6 +25,8 @@ export function withConsole({ plan, own, ports, environment }: ConsoleOptions): 
     environment: {
       ...environment,
       ...RUNTIME_SETTINGS,
+      ...ownEnvironment,
+      ...metricsSettings("console", ports),
       DATABASE_URL: plan.booksUrlOf.console,
       HOST: "127.0.0.1",
       PORT: String(port),
@@ -34,6 +40,7 @@ export function withConsole({ plan, own, ports, environment }: ConsoleOptions): 
     ...plan,
     haproxy: { ...haproxy, environment: { ...haproxy.environment, HAPROXY_CONSOLE: address } },
     others: [...plan.others, console],
+    metrics: [...plan.metrics, metricsTarget("console", "console", ports)],
   };
 }
 
@@ -51,5 +58,6 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
     `redis=redis://${new URL(redisUrl).host}`,
     `nats=nats://${new URL(natsUrl).host}`,
     ...measured("razonete-writer"),
+    ...measured("razonete-dispatch"),
   ];
 }

@@ -1,3 +1,5 @@
+import { metricsSettings } from "./metrics-targets.ts";
+import type { OtherPorts } from "./ports.ts";
 import { alwaysReady, type Probe } from "./probes.ts";
 
 interface DispatcherPlan {
@@ -8,17 +10,33 @@ interface DispatcherPlan {
   readonly probe: Probe;
 }
 
+/** Of the options of a stack. */
+interface DispatcherOptions {
+  readonly dispatchers?: number;
+  readonly own: { readonly dispatch: readonly string[] };
+  readonly otherPorts?: OtherPorts | null;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly ownEnvironment: Readonly<Record<string, string>>;
+}
+
 /** Plans the dispatchers of a stack: one works, the others wait to take over. */
 export function planDispatchers(
-  count: number,
-  command: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  { dispatchers = 0, own, otherPorts = null, environment, ownEnvironment }: DispatcherOptions,
+  databaseUrl: string,
 ): readonly DispatcherPlan[] {
-  return Array.from({ length: count }, (_, index) => ({
-    name: `dispatch-${index + 1}`,
-    kind: "dispatch" as const,
-    command,
-    environment,
-    probe: alwaysReady,
-  }));
+  return Array.from({ length: dispatchers }, (_, index) => {
+    const name = `dispatch-${index + 1}`;
+    return {
+      name,
+      kind: "dispatch" as const,
+      command: own.dispatch,
+      environment: {
+        ...environment,
+        ...ownEnvironment,
+        ...metricsSettings(name, otherPorts),
+        DATABASE_URL: databaseUrl,
+      },
+      probe: alwaysReady,
+    };
+  });
 }

@@ -8,7 +8,6 @@ import { stackBounds } from "./stack-bounds.ts";
 export const OTHER_PORTS = [
   "console",
   "console-metrics",
-  "dispatch-metrics",
   "haproxy-metrics",
   "nats-monitor",
   "prometheus",
@@ -16,6 +15,7 @@ export const OTHER_PORTS = [
   "postgres-exporter",
   ...numbered("api-metrics", stackBounds.apis_max),
   ...numbered("writer-metrics", stackBounds.writers_max),
+  ...numbered("dispatch-metrics", stackBounds.dispatchers_max),
 ] as const;
 
 export type OtherPort = (typeof OTHER_PORTS)[number];

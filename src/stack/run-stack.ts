@@ -136,7 +136,8 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     });
     const beside = { ports: otherPorts, environment };
     // A test may have no stand-in for the console.
-    const shown = own.console.length === 0 ? ledger : withConsole({ plan: ledger, own, ...beside });
+    const shown =
+      own.console.length === 0 ? ledger : withConsole({ plan: ledger, own, ownEnvironment, ...beside });
     const plan = observers === null ? shown : observed(shown, observers, { folder, ...beside });
     const stack = new Stack(plan, folder, say, undefined, restoreCommand);
     const watch =

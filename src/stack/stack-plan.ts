@@ -225,7 +225,7 @@ export function planStack(options: PlanOptions): StackPlan {
       postgres: `${booksUrl(OBSERVER_ROLE, credentials.observer)}?sslmode=disable`,
     },
     prometheusUrl: null,
-    metrics: otherPorts === null ? [] : metricsTargets(otherPorts, apis.length, writers.length),
+    metrics: otherPorts === null ? [] : metricsTargets(otherPorts, { dispatchers: 0, ...options }),
     operatorAddresses: addressesOf("default", credentials.operator, operator),
     haproxyAdmin,
     haproxy: {
@@ -289,11 +289,10 @@ export function planStack(options: PlanOptions): StackPlan {
     },
     writers,
     postgres: planPostgres(options, postgresPort, databaseUrl),
-    others: planDispatchers(options.dispatchers ?? 0, own.dispatch, {
-      ...environment,
-      ...options.ownEnvironment,
-      DATABASE_URL: booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
-    }),
+    others: planDispatchers(
+      { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
+      booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
+    ),
     restore:
       options.restore === null
         ? null

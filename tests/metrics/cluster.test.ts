@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import connect from "postgres";
 import { call } from "../support/api.ts";
 import { Cluster } from "../support/cluster.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { countsSection } from "./counts-section.ts";
+import { hooksSection } from "./hooks-section.ts";
 import { metricsText, readMetrics } from "./support/read-metrics.ts";
 
 failOnLeaks();
@@ -13,18 +15,46 @@ setDefaultTimeout(60_000);
 describe.skipIf(serversMissing !== null)("the metrics of a cluster's processes", () => {
   let cluster: Cluster;
   beforeAll(async () => {
-    cluster = await Cluster.start({ apis: 2, writers: 2, observed: true });
+    const environment = { WEBHOOK_INNER: "allow" };
+    const others = ["dispatch", "console"] as const;
+    cluster = await Cluster.start({ apis: 2, writers: 2, others, environment, observed: true });
     await cluster.balanced();
   });
   afterAll(() => cluster[Symbol.asyncDispose]());
   const urlsOf = (job: string): string[] =>
     cluster.metrics.filter((target) => target.job === job).map(({ address }) => `http://${address}/metrics`);
+  const metricsOf = (name: string): string =>
+    `http://${cluster.metrics.find(({ process }) => process === name)?.address}/metrics`;
   const namesOf = async (job: string): Promise<Set<string>> => {
     const all = await readMetrics(urlsOf(job));
     return new Set([...all.keys()].map((name) => name.replace(/\{.*/, "").replace("razonete_", "")));
   };
 
   countsSection(() => ({ url: cluster.url, metricsUrls: urlsOf("razonete-api") }));
+
+  hooksSection(() => ({
+    url: cluster.url,
+    metricsUrls: urlsOf("razonete-dispatch"),
+    events: { url: cluster.apiUrl(0), metricsUrl: metricsOf("api-1") },
+    change: async (statement) => {
+      const sql = connect(cluster.databaseUrl, { max: 1 });
+      await sql.unsafe(statement);
+      await sql.end();
+    },
+  }));
+
+  test("a console tells of itself, and what it is asked", async () => {
+    const names = await namesOf("razonete-console");
+    for (const name of [
+      "http_requests_total",
+      "http_duration_seconds_count",
+      "build_info",
+      "process_open_fds",
+    ])
+      expect([name, names.has(name)]).toEqual([name, true]);
+    // It is no API, and must not seem to be one that is ready.
+    expect(names.has("ready")).toBe(false);
+  });
 
   test("APIs tell all that docs/observe.md names for them", async () => {
     const names = await namesOf("razonete-api");

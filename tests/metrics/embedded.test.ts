@@ -9,6 +9,7 @@ import { type RunningServer, startServer } from "../support/server.ts";
 import { TestCa } from "../support/servers/certificates.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { countsSection } from "./counts-section.ts";
+import { hooksSection } from "./hooks-section.ts";
 import { metricsText, readMetrics } from "./support/read-metrics.ts";
 
 failOnLeaks();
@@ -20,7 +21,7 @@ describe("the embedded server's metrics", () => {
   const folder = temporaryFolder();
   let server: RunningServer;
   beforeAll(async () => {
-    server = await startServer({ data: folder.path });
+    server = await startServer({ data: folder.path, environment: { WEBHOOK_INNER: "allow" } });
   });
   afterAll(async () => {
     await server.kill();
@@ -31,6 +32,18 @@ describe("the embedded server's metrics", () => {
   const told = () => readMetrics([`${server.url}/metrics`]);
 
   countsSection(() => ({ url: server.url, metricsUrls: [`${server.url}/metrics`] }));
+
+  hooksSection(() => ({
+    url: server.url,
+    metricsUrls: [`${server.url}/metrics`],
+    events: { url: server.url, metricsUrl: `${server.url}/metrics` },
+    change: async (statement) => {
+      const db = new Database(join(folder.path, "razonete.db-hooks"));
+      db.run("PRAGMA busy_timeout = 5000");
+      db.run(statement);
+      db.close();
+    },
+  }));
 
   test("tell all that docs/observe.md names for it", async () => {
     run("audit", "--data", folder.path);
@@ -115,9 +128,9 @@ describe("the embedded server's metrics", () => {
   });
 
   test("nothing of an account is in them", async () => {
-    await call(server.url, "POST", "/v1/accounts", { id: "secret:name", unit: "BRL/2", name: "Somebody" });
-    await call(server.url, "GET", "/v1/accounts/secret:name");
-    expect(await metricsText(`${server.url}/metrics`)).not.toMatch(/secret|Somebody/);
+    await call(server.url, "POST", "/v1/accounts", { id: "private:name", unit: "BRL/2", name: "Somebody" });
+    await call(server.url, "GET", "/v1/accounts/private:name");
+    expect(await metricsText(`${server.url}/metrics`)).not.toMatch(/private|Somebody/);
     expect(existsSync(join(folder.path, "razonete.db"))).toBe(true);
   });
 });

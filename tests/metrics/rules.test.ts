@@ -113,15 +113,12 @@ test("rules and dashboard ask for metrics that there are", () => {
     const whole = name.replace(/^razonete_/, "");
     const isMade = [own, whole].some((each) => source.includes(`"${each}"`));
     const isTold = [own, whole].some((each) => told.includes(each));
-    if (!isMade && !OF_OTHERS.has(whole)) unknown.add(name);
-    if (!isTold && !name.startsWith("nats_") && !OF_OTHERS.has(whole)) unknown.add(name);
+    if (!isMade) unknown.add(name);
+    if (!isTold && !name.startsWith("nats_")) unknown.add(name);
   }
   expect(count).toBeGreaterThan(40);
   expect([...unknown]).toEqual([]);
 });
-
-/** Made by the dispatcher. */
-const OF_OTHERS = new Set(["dispatch_active", "webhook_failing", "webhook_parked_deliveries"]);
 
 test("a test's shorter waits are a tenth, and a second at least", () => {
   expect(withShorterWaits("for: 5m\nfor: 30s\nfor: 10s\nrate(a[2m])")).toBe(

@@ -50,6 +50,8 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)("npm run stack --
       "postgres postgres",
       "razonete-api api-1",
       "razonete-api api-2",
+      "razonete-console console",
+      "razonete-dispatch dispatch-1",
       "razonete-writer writer-1",
       "razonete-writer writer-2",
       "redis redis",
@@ -64,6 +66,8 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)("npm run stack --
       "api-2",
       "writer-1",
       "writer-2",
+      "dispatch-1",
+      "console",
     ]);
     for (const { url } of metrics) expect(await metricsText(url)).toContain("# TYPE");
     expect(await stack.stop()).toBe(0);

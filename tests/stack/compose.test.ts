@@ -77,7 +77,13 @@ const ledger: StackPlan = planStack({
   ownEnvironment: {},
   restore: null,
 });
-const plan = withConsole({ plan: ledger, own: OWN_COMMANDS, ports: () => 9, environment: {} });
+const plan = withConsole({
+  plan: ledger,
+  own: OWN_COMMANDS,
+  ports: () => 9,
+  environment: {},
+  ownEnvironment: {},
+});
 const processes = [
   plan.haproxy,
   ...plan.apis,
@@ -88,7 +94,7 @@ const processes = [
   ...plan.others,
   plan.init,
 ];
-const OWN_KINDS: readonly ProcessKind[] = ["api", "writer", "init", "console"];
+const OWN_KINDS: readonly ProcessKind[] = ["api", "writer", "init", "console", "dispatch"];
 
 /** Services without a profile, and those of one. */
 const servicesOf = (profile?: string) =>
@@ -195,7 +201,7 @@ const OBSERVED = [
 test("lets our own processes tell of themselves as they do in a stack", () => {
   const set = Object.fromEntries(OBSERVED.map((name) => [name, "people"]));
   expect(Object.keys(environmentOfStack({}, set).own)).toEqual(OBSERVED);
-  for (const name of ["init", "api-1", "api-2", "writer-1"])
+  for (const name of ["init", "api-1", "api-2", "writer-1", "dispatch-1", "console"])
     expect(Object.keys(serviceOf(name).environment)).toEqual(expect.arrayContaining(OBSERVED));
 });
 
@@ -248,8 +254,16 @@ test("the console asks each part that can be asked, where it listens", () => {
   const how = (all: typeof targets) =>
     all.map(({ name, url }) => [name, url.protocol, url.pathname, url.search, url.username]);
   expect(how(targets)).toEqual(how(ofStack));
-  expect(ofStack.map(({ name }) => name)).toEqual(["haproxy", "api-1", "api-2", "redis", "nats", "writer-1"]);
-  for (const { name, url } of targets.filter(({ name: one }) => /^(?:api|writer)-/.test(one)))
+  expect(ofStack.map(({ name }) => name)).toEqual([
+    "haproxy",
+    "api-1",
+    "api-2",
+    "redis",
+    "nats",
+    "writer-1",
+    "dispatch-1",
+  ]);
+  for (const { name, url } of targets.filter(({ name: one }) => /^(?:api|writer|dispatch)-/.test(one)))
     expect(url.port).toBe(serviceOf(name).environment["METRICS_PORT"] ?? "");
   expect(serviceOf("haproxy").environment["HAPROXY_METRICS"]).toBe("*:8405");
   const { PORT } = serviceOf("console").environment;

@@ -26,7 +26,7 @@ const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 export interface ClusterOptions {
   readonly apis?: number;
   readonly writers?: number;
-  /** What no transaction needs; each is asked for `/readyz` on its port. */
+  /** What no transaction needs; the console is asked for `/readyz` on its port. */
   readonly others?: readonly BooksUser[];
   readonly shards?: number;
   /** Further settings of the APIs. */
@@ -214,7 +214,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   #other(name: BooksUser): Promise<ServerProcess> {
-    return this.#spawn(name, name, answersReady);
+    // Nobody asks a dispatcher whether it is ready.
+    return this.#spawn(name, name, name === "dispatch" ? async () => true : answersReady);
   }
 
   #writer(number: number): Promise<ServerProcess> {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { startHttpServer } from "../../../src/http/server.ts";
 import { EdgeCounters } from "../../../src/metrics/edge-counters.ts";
-import { DecideMeasures } from "../../../src/metrics/hot-histogram.ts";
+import { DecideMeasures, HotHistogram, SECONDS } from "../../../src/metrics/hot-histogram.ts";
 import { observeEmbedded } from "../../../src/metrics/observe-embedded.ts";
 
 /**
@@ -24,7 +24,10 @@ const server = startHttpServer(ledger, {
 });
 if (name === "watched") {
   const { readiness } = server;
-  const metrics = observeEmbedded({ ledger, readiness, dataFile, counters, measures, certificateFile: null });
+  const events = { readers: 0, readersCut: 0, delaySeconds: new HotHistogram(SECONDS) };
+  const webhooks = { isDispatching: null, counts: async () => ({ webhooks: [], waiting: 0, parked: 0 }) };
+  const about = { ledger, readiness, dataFile, counters, measures, certificateFile: null };
+  const metrics = observeEmbedded({ ...about, events, webhooks });
   setInterval(() => {
     metrics.text().catch((error: unknown) => console.error(error));
   }, WATCH_MILLISECONDS);

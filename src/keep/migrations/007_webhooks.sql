@@ -53,6 +53,7 @@ CREATE TABLE deliveries (
 );
 
 CREATE INDEX deliveries_waiting ON deliveries (webhook, shard, g, event, sub) WHERE state = 'waiting';
+CREATE INDEX deliveries_parked ON deliveries (webhook) WHERE state = 'parked';
 CREATE INDEX deliveries_delivered ON deliveries (webhook, done_at) WHERE state = 'delivered';
 
 -- `armed` tells up to which batch of each shard the accounts were looked at that were below at the start, as JSON; NULL
