@@ -19,14 +19,17 @@ interface ChartOptions {
   /** Seconds since 1970, ascending. */
   readonly times: readonly number[];
   readonly lines: readonly Line[];
+  /** Of the axis. */
   readonly format: (value: number) => string;
+  /** Of one value, exactly; as the axis has them where it is not given. */
+  readonly exact?: (value: number) => string;
   readonly height?: number;
   /** Of the axis of times, at least; in seconds, up to the last time. */
   readonly span?: number;
 }
 
 /** Lines over time. Drawn anew for another width, colour scheme or set of lines; else only fed. */
-export function Chart({ label, times, lines, format, height = 180, span }: ChartOptions) {
+export function Chart({ label, times, lines, format, exact = format, height = 180, span }: ChartOptions) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const latest = useRef({ times, lines });
@@ -39,7 +42,7 @@ export function Chart({ label, times, lines, format, height = 180, span }: Chart
     const make = (): void => {
       plot.current?.destroy();
       const { clientWidth: width } = element;
-      const options = optionsOf(latest.current.lines, format, width, height, span);
+      const options = optionsOf(latest.current.lines, { format, exact, width, height, span });
       plot.current = new uPlot(options, dataOf(latest.current), element);
     };
     make();
@@ -70,10 +73,16 @@ function dataOf({ times, lines }: Pick<ChartOptions, "times" | "lines">): uPlot.
 
 function optionsOf(
   lines: readonly Line[],
-  format: (value: number) => string,
-  width: number,
-  height: number,
-  span: number | undefined,
+  {
+    format,
+    exact,
+    width,
+    height,
+    span,
+  }: Required<Pick<ChartOptions, "format" | "exact" | "height">> & {
+    readonly width: number;
+    readonly span: number | undefined;
+  },
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(`--${name}`).trim();
@@ -83,6 +92,8 @@ function optionsOf(
   return {
     width,
     height,
+    // So that the last time has room under the axis.
+    padding: [null, 22, null, null],
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     legend: {
       live: true,
@@ -98,7 +109,7 @@ function optionsOf(
       ],
     },
     scales: {
-      x: { range: (_plot, min, max) => [span === undefined ? min : Math.min(min, max - span), max] },
+      x: { range: (plot) => spanOf(plot.data[0], span) },
       y: { range: (_plot, min, max) => rangeOf(min, max) },
     },
     axes: [
@@ -106,6 +117,7 @@ function optionsOf(
         ...axis,
         grid: { show: false },
         space: 80,
+        incrs: TIME_STEPS,
         values: (_plot, ticks) => ticks.map((tick) => timeOf(tick, ticks)),
       },
       {
@@ -124,7 +136,7 @@ function optionsOf(
         stroke: colour(name),
         width: 1.6,
         points: { show: false },
-        value: (_plot: uPlot, value: number | null) => (value === null ? "\u2013" : format(value)),
+        value: (_plot: uPlot, value: number | null) => (value === null ? "\u2013" : exact(value)),
         ...(fill ? { fill: `${colour(name)}1f` } : {}),
         ...(steps && stepped !== undefined ? { paths: stepped } : {}),
       })),
@@ -136,6 +148,25 @@ function optionsOf(
 const STEPS = Array.from({ length: 17 }, (_none, power) =>
   [1, 2, 5].map((step) => step * 10 ** power),
 ).flat();
+
+/** In seconds: nobody is told of less. */
+const TIME_STEPS = [
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60),
+  ...[1, 2, 3, 6, 12].map((hours) => hours * 3_600),
+  ...[1, 2, 7, 14, 30, 90, 180, 365, 730, 3_650].map((days) => days * 86_400),
+];
+
+/** uPlot would make a single time, or none, years wide. */
+function spanOf(times: ArrayLike<number>, span = 1): [number, number] {
+  const last = times[times.length - 1] ?? Date.now() / 1_000;
+  return [Math.min(times[0] ?? last, last - span), last];
+}
 
 /** With 0 in it, and some room above. */
 function rangeOf(min: number, max: number): [number, number] {

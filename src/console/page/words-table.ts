@@ -282,6 +282,7 @@ export const table = {
     "has-available": ["available: {amount}", "disponível: {amount}"],
     "amount-hint": ["in the account's unit", "na unidade da conta"],
     "amount-sent": ["{unit}, sent as {amount}", "{unit}, enviado como {amount}"],
+    "field-refused": ["{why}", "Não serve. O servidor diz: {why}"],
     "amount-wrong": [
       "Write an amount of this unit: digits, and no more decimals than it has.",
       "Escreva um valor desta unidade: dígitos, sem mais casas decimais do que ela tem.",

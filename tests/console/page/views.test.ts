@@ -139,6 +139,10 @@ describe.skipIf(!chromium.found)(
       }
       await console.go("#/accounts/largest");
       await console.shows(".t-sum", "18,014,398,509,481,982");
+      // Of the phone's width, still: neither sums nor cells run into each other, and the chart tells it exactly.
+      expect(await console.overlaps(".t-sum, .t-amount")).toEqual([]);
+      expect(await console.overlaps("#entries tr:last-child td > *")).toEqual([]);
+      await console.shows(".chart .u-legend", /Balance\s*9,007,199,254,740,991$/);
       await console.page.setViewportSize({ width: 1280, height: 900 });
     });
 

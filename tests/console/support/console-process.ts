@@ -11,7 +11,7 @@ export async function startConsole(cluster: Cluster): Promise<ServerProcess> {
   const databaseUrl = new URL(cluster.databaseUrl);
   databaseUrl.username = BOOKS_ROLES.console;
   const targets = [
-    ...cluster.apis.map(({ port }, index) => `api-${index + 1}=http://127.0.0.1:${port}/readyz`),
+    ...toldBy(cluster),
     `redis=redis://${new URL(cluster.redis.url).host}`,
     `nats=nats://${new URL(cluster.nats.url).host}`,
   ];
@@ -33,4 +33,12 @@ export async function startConsole(cluster: Cluster): Promise<ServerProcess> {
     stopSignal: "SIGTERM",
     orphanSignal: "KILL",
   });
+}
+
+/** Metrics, where the cluster's processes tell them. */
+function toldBy({ metrics, apis }: Cluster): readonly string[] {
+  const measured = metrics.filter(({ process: name }) => name !== "haproxy");
+  return measured.length > 0
+    ? measured.map(({ process: name, address }) => `${name}=http://${address}/metrics`).toSorted()
+    : apis.map(({ port }, index) => `api-${index + 1}=http://127.0.0.1:${port}/readyz`);
 }

@@ -134,10 +134,10 @@ export function CommandForm<T>({
 /** Only what a field shows; the rest is told above the buttons. */
 function faultsOf(problem: Problem, body: object | null, form: HTMLFormElement | null): Faults {
   const told = new Map(
-    placesOf(problem, body).map((place) => [
-      place,
-      problem.errors?.find(({ pointer }) => pointer === place)?.detail ?? sayProblem(problem),
-    ]),
+    placesOf(problem, body).map((place) => {
+      const why = problem.errors?.find(({ pointer }) => pointer === place)?.detail;
+      return [place, why === undefined ? sayProblem(problem) : t("form.field-refused", { why })];
+    }),
   );
   const fields = [...(form?.querySelectorAll<HTMLElement>("[data-pointer]") ?? [])].map(
     ({ dataset }) => dataset["pointer"] ?? "",

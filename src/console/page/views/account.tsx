@@ -181,6 +181,7 @@ function BalanceOverTime({ account, entries }: OverTimeOptions) {
       times={times}
       lines={[{ label: t("account.balance"), colour: "accent", stepped: true, fill: true, values }]}
       format={(value) => shortMoney(value, unit)}
+      exact={(value) => money(value, unit)}
       height={200}
     />
   );

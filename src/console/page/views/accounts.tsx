@@ -50,6 +50,7 @@ export function Accounts() {
       <Searching search={search} set={set} />
       <section class="card" aria-label={t("accounts.title")}>
         {problem !== null && <Trouble problem={problem} />}
+        {sorted === null && problem === null && <Empty>{t("list.loading")}</Empty>}
         {sorted !== null && sorted.length === 0 && (
           <Empty>
             {more !== null

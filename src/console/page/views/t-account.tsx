@@ -12,6 +12,9 @@ export function TAccount({ account }: { readonly account: AccountState }) {
   const { id, unit } = account;
   const [left, right] = sidesOf(account);
   const total = sum(right) > sum(left) ? sum(right) : sum(left);
+  const leftSum = money(sum(left), unit);
+  const rightSum = money(sum(right), unit);
+  const { code } = partsOf(unit);
   const blocks = [...left, ...right].map(({ word, amount }) => `${t(word)} ${money(amount, unit)}`);
   return (
     <svg
@@ -32,11 +35,12 @@ export function TAccount({ account }: { readonly account: AccountState }) {
       <Blocks blocks={left} x={0} total={total} unit={unit} />
       <Blocks blocks={right} x={MIDDLE + GAP} total={total} unit={unit} />
       <path class="t-lines" d={`M0 ${TOP - 4}H${WIDTH}M${MIDDLE} ${TOP - 4}V${BOTTOM + 6}`} />
-      <text class="t-sum" x={MIDDLE - GAP - PAD} y={BOTTOM + 21} text-anchor="end">
-        {money(sum(left), unit)}
+      <text class={`t-sum ${sizeOf(leftSum)}`} x={MIDDLE - GAP - PAD} y={BOTTOM + 21} text-anchor="end">
+        {leftSum}
       </text>
-      <text class="t-sum" x={WIDTH - PAD} y={BOTTOM + 21} text-anchor="end">
-        {money(sum(right), unit)} <tspan class="t-unit">{partsOf(unit).code}</tspan>
+      <text class={`t-sum ${sizeOf(rightSum)}`} x={WIDTH - PAD} y={BOTTOM + 21} text-anchor="end">
+        {rightSum}
+        {rightSum.length + code.length <= LONG && <tspan class="t-unit"> {code}</tspan>}
       </text>
       <path
         class="t-double"
@@ -59,6 +63,8 @@ const GAP = 4;
 const PAD = 10;
 const TOP = 54;
 const BOTTOM = 226;
+/** Characters of an amount for which a side has room; the longest has 22. */
+const LONG = 18;
 /** Two lines of text, so that what is small beside the rest can be read. */
 const BLOCK_MIN = 38;
 
@@ -77,7 +83,12 @@ function Blocks({ blocks, x, total, unit }: BlocksOptions) {
             <text class="t-word" x={x + PAD} y={y + 16}>
               {t(word)}
             </text>
-            <text class="t-amount" x={x + width - PAD} y={y + 31} text-anchor="end">
+            <text
+              class={`t-amount ${sizeOf(money(amount, unit))}`}
+              x={x + width - PAD}
+              y={y + 31}
+              text-anchor="end"
+            >
               {money(amount, unit)}
             </text>
           </g>
@@ -133,6 +144,11 @@ function heightsOf(blocks: readonly Block[], total: bigint): readonly number[] {
 
 function sum(blocks: readonly Block[]): bigint {
   return blocks.reduce((all, { amount }) => all + amount, 0n);
+}
+
+/** What is longer than a side has room for is written smaller. */
+function sizeOf(amount: string): string {
+  return amount.length > LONG ? "long" : "";
 }
 
 function shortened(id: string): string {

@@ -70,6 +70,7 @@ export function Transactions() {
       </search>
       <section class="card" aria-label={t("transactions.title")}>
         {problem !== null && <Trouble problem={problem} />}
+        {items === null && problem === null && <Empty>{t("list.loading")}</Empty>}
         {items !== null && items.length === 0 && (
           <Empty>{t(searching ? "transactions.none-found" : "transactions.none")}</Empty>
         )}

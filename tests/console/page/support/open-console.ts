@@ -17,12 +17,22 @@ export interface OpenedConsole {
   barriers(): Promise<readonly string[]>;
   /** By how many pixels the page is too wide. */
   tooWide(): Promise<number>;
+  /** Those of the elements that stand on one another, in pairs. */
+  overlaps(selector: string): Promise<readonly string[]>;
 }
 
 /** As people read it; pictures have no such text. */
 function textsOf(selector: string): string {
   const all = `[...document.querySelectorAll(${JSON.stringify(selector)})]`;
   return `${all}.map((one) => one.innerText ?? one.textContent)`;
+}
+
+function overlapsOf(selector: string): string {
+  return `[...document.querySelectorAll(${JSON.stringify(selector)})]
+    .map((one) => [one.textContent, one.getBoundingClientRect()])
+    .flatMap(([text, a], at, all) => all.slice(at + 1)
+      .filter(([, b]) => a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2)
+      .map(([other]) => text + " | " + other))`;
 }
 
 export async function openConsole(context: BrowserContext, url: string): Promise<OpenedConsole> {
@@ -64,5 +74,6 @@ export async function openConsole(context: BrowserContext, url: string): Promise
       );
     },
     tooWide: () => page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+    overlaps: (selector) => page.evaluate<string[]>(overlapsOf(selector)),
   };
 }
