@@ -306,6 +306,9 @@ export const bounds = {
   webhook_url_characters_max: 2_000,
   /** Deliveries of a webhook that wait, before more of the journal is read for it. */
   webhook_waiting_max: 10_000,
+  /** And of all together, unless they are so many that each of them has no more than the least. */
+  dispatch_waiting_max: 200_000,
+  webhook_waiting_min: 500,
   /** Requests at once to one target. */
   webhook_requests_max: 8,
   /** And to all of them together. */

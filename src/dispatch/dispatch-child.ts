@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { bounds } from "../bounds.ts";
+import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 
 /** What is being sent may end in this time; it is sent again after the next start if it does not. */
@@ -16,6 +17,8 @@ export class DispatchChild {
   readonly #log: Log;
   readonly #timer: ReturnType<typeof setInterval>;
   #child: Bun.Subprocess<"pipe", "ignore", "inherit"> | null = null;
+
+  #isTroubled = false;
 
   /** @param file of the webhooks, which need not be there */
   constructor(command: readonly string[], file: string, log: Log) {
@@ -50,6 +53,14 @@ export class DispatchChild {
       this.#child = null;
     }
     if (!existsSync(this.#file)) return;
-    this.#child = Bun.spawn([...this.#command], { stdin: "pipe", stdout: "ignore", stderr: "inherit" });
+    try {
+      this.#child = Bun.spawn([...this.#command], { stdin: "pipe", stdout: "ignore", stderr: "inherit" });
+    } catch (error) {
+      // The ledger goes on all the same: as where the program was moved away while it ran, or memory is short.
+      if (!this.#isTroubled) this.#log.alarm(`razonete dispatch cannot be started: ${messageOf(error)}`);
+      this.#isTroubled = true;
+      return;
+    }
+    this.#isTroubled = false;
   }
 }

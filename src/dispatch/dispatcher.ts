@@ -7,10 +7,11 @@ import type { Definitions, DispatchedWebhook, DispatchTables } from "../hooks/di
 import { WakeableSleep } from "../keep/wakeable-sleep.ts";
 import type { Log } from "../log/log.ts";
 import type { Reach } from "./attempt.ts";
+import { endingOf } from "./ending.ts";
 import { EventReader } from "./event-reader.ts";
 import { Permits } from "./permits.ts";
 import { type BooksNow, WatchLoop } from "./watch-loop.ts";
-import { type Clock, endingOf, WebhookWorker, type WorkerContext } from "./webhook-worker.ts";
+import { type Clock, WebhookWorker, type WorkerContext } from "./webhook-worker.ts";
 
 export interface DispatcherOptions {
   readonly tables: DispatchTables;
@@ -49,6 +50,7 @@ export class Dispatcher {
   #stopListening: (() => void) | null = null;
   #stopped = false;
   #isTroubled = false;
+  #isWatchTroubled = false;
   #prunedAt = 0;
 
   constructor(options: DispatcherOptions) {
@@ -56,7 +58,8 @@ export class Dispatcher {
     const { tables, journal, events, books, reach, log, clock = SYSTEM_CLOCK } = options;
     const reader = new EventReader(journal, events);
     const permits = new Permits(bounds.dispatch_requests_max);
-    this.#context = { tables, journal, reader, permits, reach, log, clock };
+    const waitingMax = (): number => waitingMaxOf(this.#running.size);
+    this.#context = { tables, journal, reader, permits, reach, log, clock, waitingMax };
     this.#watchLoop = new WatchLoop({ tables, journal, reader, books, log });
   }
 
@@ -169,14 +172,24 @@ export class Dispatcher {
   async #watch(): Promise<void> {
     while (!this.#stopped) {
       const { watches, webhooks } = this.#definitions;
+      let isMore = false;
       try {
-        const touched = watches.length === 0 ? [] : await this.#watchLoop.step(watches, webhooks);
-        for (const id of touched) this.#running.get(id)?.worker.reload();
+        // Without watches the journal is not read: the next one begins at its end.
+        if (watches.length === 0) this.#watchLoop.forget();
+        else {
+          const step = await this.#watchLoop.step(watches, webhooks);
+          for (const id of step.touched) this.#running.get(id)?.worker.reload();
+          isMore = step.isMore;
+        }
+        if (this.#isWatchTroubled) this.#options.log.say("watches go on");
+        this.#isWatchTroubled = false;
       } catch (error) {
         this.#watchLoop.forget();
-        this.#trouble(error);
+        if (!this.#isWatchTroubled) this.#options.log.warn(`watches wait: ${messageOf(error)}`);
+        this.#isWatchTroubled = true;
         await Bun.sleep(bounds.dispatch_look_milliseconds);
       }
+      if (isMore) continue;
       // A new watch is armed soon, also while nothing happens.
       await this.#watching.for(bounds.dispatch_look_milliseconds);
     }
@@ -191,4 +204,10 @@ export class Dispatcher {
     if (this.#isTroubled) this.#options.log.say("goes on");
     this.#isTroubled = false;
   }
+}
+
+/** All of them together have a bound, too: each delivery that waits is in memory. */
+function waitingMaxOf(webhooks: number): number {
+  const share = Math.floor(bounds.dispatch_waiting_max / Math.max(1, webhooks));
+  return Math.max(bounds.webhook_waiting_min, Math.min(share, bounds.webhook_waiting_max));
 }

@@ -7,7 +7,7 @@ export class Permits {
     this.#free = count;
   }
 
-  /** @param onFree called once, when it may be worth asking again, if there is none now */
+  /** @param onFree called once, when there may be one, if there is none now: it takes it at once, or leaves it to others */
   tryTake(onFree: () => void): boolean {
     if (this.#free === 0) {
       this.#waiting.add(onFree);
@@ -19,10 +19,11 @@ export class Permits {
 
   release(): void {
     this.#free += 1;
-    // Who asked first comes first.
-    const [first] = this.#waiting;
-    if (first === undefined) return;
-    this.#waiting.delete(first);
-    first();
+    // Who asked first comes first; but who asked may have no use for it by now.
+    for (const onFree of this.#waiting) {
+      if (this.#free === 0) return;
+      this.#waiting.delete(onFree);
+      onFree();
+    }
   }
 }

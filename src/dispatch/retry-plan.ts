@@ -47,6 +47,11 @@ export function nextAttempt({ attempts, firstAt, now, retryAfter }: Failure, cha
   return Math.min(now + Math.round(Math.max(planned, asked)), firstAt + TRIED_FOR);
 }
 
+/** Later than this, the next attempt after so many is by no plan. */
+export function latestAttempt(attempts: number, now: number): number {
+  return attempts === 0 ? now : now + pauseAfter(attempts + 1) * (1 + SPREAD);
+}
+
 function pauseAfter(attempts: number): number {
   return PAUSES[Math.min(attempts, PAUSES.length) - 1] ?? 12 * HOUR;
 }

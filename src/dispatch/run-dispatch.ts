@@ -124,10 +124,13 @@ function reachOf({ innerAllowed, authorities }: DispatchConfig): DispatcherOptio
 
 async function pause(milliseconds: number, stop: AbortSignal): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    stop.addEventListener("abort", () => {
+    const end = (): void => {
       clearTimeout(timer);
+      // Who stands by pauses each second, for months.
+      stop.removeEventListener("abort", end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, milliseconds);
+    stop.addEventListener("abort", end);
   });
 }

@@ -59,18 +59,20 @@ export class WatchLoop {
   }
 
   /**
-   * Reads the journal on, up to its end.
+   * Reads the journal on by some rows.
    *
-   * @returns the webhooks that got deliveries
+   * @returns the webhooks that got deliveries, and whether there may be more rows
    * @throws LedgerUnavailable
    */
   async step(
     watches: readonly DispatchedWatch[],
     webhooks: readonly DispatchedWebhook[],
-  ): Promise<ReadonlySet<string>> {
+  ): Promise<{ readonly touched: ReadonlySet<string>; readonly isMore: boolean }> {
     const { tables } = this.#options;
     const touched = new Set<string>();
-    this.#cursor ??= await this.#begin();
+    this.#cursor ??= await this.#begin(watches);
+    // What is known of the watches has to be read anew.
+    if (this.#cursor === null) return { touched, isMore: false };
     const fresh = watches.filter(({ id, armed }) => armed === null && !this.#armed.has(id));
     for (const watch of fresh) await this.#arm(watch);
     if (fresh.length > 0) this.#below = await tables.below();
@@ -79,22 +81,25 @@ export class WatchLoop {
       ...watch,
       armed: watch.armed ?? this.#armed.get(watch.id) ?? null,
     }));
-    for (;;) {
-      const rows = await this.#read();
-      if (rows.length === 0) return touched;
-      await this.#cross(rows, armed, webhooks, touched);
-    }
+    const rows = await this.#read();
+    if (rows.length > 0) await this.#cross(rows, armed, webhooks, touched);
+    return { touched, isMore: rows.length > 0 };
   }
 
-  async #begin(): Promise<Cursor> {
+  /** @returns null where they have to begin anew */
+  async #begin(watches: readonly DispatchedWatch[]): Promise<Cursor | null> {
     const { tables, journal, log } = this.#options;
     this.#below = await tables.below();
     const kept = await tables.watchPosition();
-    if (kept !== null && (await goneShard(journal, kept)) === null) return kept;
-    if (kept !== null) log.alarm("watches begin anew: the journal that they had read is not there any more.");
+    const isAnyArmed = watches.some(({ armed }) => armed !== null);
+    if (kept !== null && isAnyArmed) {
+      if ((await goneShard(journal, kept)) === null) return kept;
+      log.alarm("watches begin anew: the journal that they had read is not there any more.");
+    }
     const latest = await latestCursor(journal);
-    await tables.cross(latest, [], [], []);
-    return latest;
+    const hasBegun = await tables.beginWatching(kept, latest);
+    this.forget();
+    return hasBegun && !isAnyArmed ? latest : null;
   }
 
   async #arm(watch: DispatchedWatch): Promise<void> {
@@ -131,7 +136,8 @@ export class WatchLoop {
         changes.push({ watch: watch.id, account: account.id, isBelow });
         if (isBelow) known.add(account.id);
         else known.delete(account.id);
-        if (!isBelow) continue;
+        // What was just opened had no more before: it did not come to have less.
+        if (!isBelow || event.type === "account.opened") continue;
         const place = { shard: row.shard, g: row.g, event: index };
         crossings.push({
           ...place,
@@ -152,9 +158,11 @@ export class WatchLoop {
         ? position
         : { shard: position.shard, g: last.g, seen: null, mark: markOf(last.hash) };
     });
-    await this.#options.tables.cross(until, changes, crossings, deliveries);
-    this.#cursor = until;
-    this.#below = below;
+    const from = this.#cursor ?? [];
+    if (await this.#options.tables.cross(from, until, changes, crossings, deliveries)) {
+      this.#cursor = until;
+      this.#below = below;
+    } else this.forget();
   }
 }
 
@@ -180,8 +188,9 @@ function isWatched({ account, prefix, beginning }: DispatchedWatch, id: string):
   return id.startsWith(beginning) && (account === null ? id.startsWith(prefix ?? "") : account === id);
 }
 
-function isToldTo({ types, accounts, beginning, state }: DispatchedWebhook, id: string): boolean {
-  if (state === "paused" || !id.startsWith(beginning)) return false;
+/** Also one that is paused: it goes on where it was. */
+function isToldTo({ types, accounts, beginning }: DispatchedWebhook, id: string): boolean {
+  if (!id.startsWith(beginning)) return false;
   return (types === null || types.has(CROSSED)) && (accounts === null || isNamed(accounts, id));
 }
 

@@ -15,9 +15,10 @@ import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { Log } from "../log/log.ts";
 import { attempt, type Attempted, isDelivered, type Reach } from "./attempt.ts";
 import { bodyOf, type EventReader } from "./event-reader.ts";
+import { endingOf } from "./ending.ts";
 import { mayGo, nextDue } from "./lanes.ts";
 import type { Permits } from "./permits.ts";
-import { nextAttempt, TRIED_FOR } from "./retry-plan.ts";
+import { latestAttempt, nextAttempt, TRIED_FOR } from "./retry-plan.ts";
 import { takeNext } from "./taker.ts";
 
 /** What a worker shares with all others. */
@@ -29,6 +30,8 @@ export interface WorkerContext {
   readonly reach: Reach;
   readonly log: Log;
   readonly clock: Clock;
+  /** How many deliveries a webhook may have waiting, before more of the journal is read for it. */
+  readonly waitingMax: () => number;
 }
 
 export interface Clock {
@@ -79,6 +82,8 @@ export class WebhookWorker {
   #probes = 0;
   #probeAt = 0;
   #stopped = false;
+  #hasEnded = false;
+  #clock = 0;
   #isTroubled = false;
 
   constructor(webhook: DispatchedWebhook, context: WorkerContext) {
@@ -115,6 +120,7 @@ export class WebhookWorker {
     while (!this.#stopped) {
       try {
         if (!this.#isLoaded) await this.#load();
+        this.#followClock();
         const isMore = this.#stopped ? false : await this.#take();
         this.#send();
         this.#recover();
@@ -124,6 +130,7 @@ export class WebhookWorker {
       }
     }
     while (this.#inFlight > 0) await this.#sleep.for(IDLE_MILLISECONDS);
+    this.#hasEnded = true;
     await this.#note();
   }
 
@@ -136,18 +143,31 @@ export class WebhookWorker {
     try {
       const gone = await goneShard(journal, this.#stored);
       if (gone !== null) return await this.#end("paused", "history-changed");
-      const waiting = await tables.waiting(this.#webhook.id);
+      const waiting = await tables.waiting(this.#webhook);
       this.#waiting = new Map(waiting.map((delivery) => [keyOf(delivery), { ...delivery, inFlight: false }]));
+      this.#clock = Number.POSITIVE_INFINITY;
     } catch (error) {
       this.#isLoaded = false;
       throw error;
     }
   }
 
+  /** Where the clock went back, what waits for its time would wait for that long more. */
+  #followClock(): void {
+    const now = this.#context.clock.now();
+    if (now < this.#clock) {
+      for (const delivery of this.#waiting.values())
+        delivery.nextAt = Math.min(delivery.nextAt, latestAttempt(delivery.tried, now) * 1000);
+      this.#probeAt = Math.min(this.#probeAt, latestAttempt(this.#probes, now));
+      this.#storedAt = Math.min(this.#storedAt, now);
+    }
+    this.#clock = now;
+  }
+
   /** @returns whether there may be more of the journal */
   async #take(): Promise<boolean> {
-    if (this.#waiting.size >= bounds.webhook_waiting_max) return false;
-    const { tables, reader, clock } = this.#context;
+    const { tables, reader, clock, waitingMax } = this.#context;
+    if (this.#waiting.size >= waitingMax()) return false;
     const deliveries: PendingDelivery[] = [];
     const next = [];
     for (const position of this.#read) {
@@ -174,10 +194,12 @@ export class WebhookWorker {
     return isMore;
   }
 
+  readonly #sendNow = (): void => this.#send();
+
   #send(): void {
     if (this.#stopped || !this.#isLoaded) return;
     for (const delivery of this.#next()) {
-      if (!this.#context.permits.tryTake(() => this.wake())) return;
+      if (!this.#context.permits.tryTake(this.#sendNow)) return;
       delivery.inFlight = true;
       this.#inFlight += 1;
       this.#deliver(delivery).catch((error) => this.#context.log.alarm(messageOf(error)));
@@ -200,7 +222,9 @@ export class WebhookWorker {
     let attempted: Attempted | null = null;
     try {
       const body = await this.#bodyOf(delivery);
-      if (body === null) await this.#end("paused", "history-changed");
+      // What a watch told goes with the watch.
+      if (body === null && delivery.sub !== "") this.#waiting.delete(keyOf(delivery));
+      else if (body === null) await this.#end("paused", "history-changed");
       else attempted = await attempt(reach, this.#webhook, delivery.id, body, delivery.tried);
     } catch (error) {
       if (error instanceof LedgerUnavailable) {
@@ -211,9 +235,9 @@ export class WebhookWorker {
         attempted = { status: null, error: "a defect of the dispatcher", retryAfter: null };
       }
     } finally {
-      permits.release();
       this.#inFlight -= 1;
       delivery.inFlight = false;
+      permits.release();
     }
     if (attempted !== null) this.#settle(delivery, attempted, began);
     this.#send();
@@ -303,7 +327,7 @@ export class WebhookWorker {
     const { tables, log } = this.#context;
     const { id } = this.#webhook;
     try {
-      if (await tables.stop(this.#webhook, state, reason)) log.alarm(`webhook ${id}: ${ENDINGS[reason]}.`);
+      if (await tables.stop(this.#webhook, state, reason)) log.alarm(`webhook ${id}: ${endingOf(reason)}.`);
     } catch (error) {
       // The dispatcher starts it again, which comes here again.
       log.warn(`webhook ${id} could not be stopped: ${messageOf(error)}`);
@@ -316,8 +340,8 @@ export class WebhookWorker {
     this.#isNoteDue = true;
     setTimeout(() => {
       this.#isNoteDue = false;
-      // Nothing is lost: what is noted late may be sent again after a crash.
-      this.#note().catch(() => this.#noteSoon());
+      // Nothing is lost: what is noted late, or not at all, may be sent again.
+      if (!this.#hasEnded) this.#note().catch(() => this.#noteSoon());
     }, bounds.dispatch_note_milliseconds);
   }
 
@@ -326,7 +350,7 @@ export class WebhookWorker {
     const outcomes = [...this.#outcomes];
     if (outcomes.length === 0) return;
     await this.#context.tables.note(
-      this.#webhook.id,
+      this.#webhook,
       outcomes.map(([, outcome]) => outcome),
       this.#failingSince,
     );
@@ -365,21 +389,6 @@ export class WebhookWorker {
 }
 
 const GONE = 410;
-
-const ENDINGS: Readonly<Record<WebhookReason, string>> = {
-  asked: "it is paused, as was asked",
-  gone: "its target answered 410, so it is paused",
-  "key-revoked": "the access key that made it is revoked or has expired, so it is paused",
-  "history-changed":
-    "the journal that it had read is not there any more, or is another one, so it is paused: replay it from where its target stands",
-  failed:
-    "its target took nothing for 72 hours, so it is parked: mend the target, then set the webhook active again",
-};
-
-/** As ENDINGS has it, for whoever stops a webhook. */
-export function endingOf(reason: WebhookReason): string {
-  return ENDINGS[reason];
-}
 
 function keyOf({ shard, g, event, sub }: PendingDelivery): string {
   return `${shard} ${g} ${event} ${sub}`;

@@ -1,10 +1,11 @@
 import { formatCursor, type Cursor } from "../events/cursor.ts";
 import { countHooks, type HookCounts } from "./hook-counts.ts";
-import { type HookDatabase, insertRows, type Value } from "./hook-database.ts";
+import { type HookDatabase, type HookQueries, insertRows, type Value } from "./hook-database.ts";
 import {
   attemptsIn,
   cursorIn,
   type DeliveryRow,
+  HOOK_ID_CHARACTERS,
   textsIn,
   type WatchRow,
   type WebhookRow,
@@ -125,11 +126,16 @@ export class DispatchTables {
     };
   }
 
-  /** In the order of the journal of each shard. */
-  async waiting(webhook: string): Promise<readonly PendingDelivery[]> {
+  /** In the order of the journal of each shard; none where the webhook is not as it was read any more. */
+  async waiting({
+    id,
+    version,
+  }: Pick<DispatchedWebhook, "id" | "version">): Promise<readonly PendingDelivery[]> {
     const rows = await this.#db.all<DeliveryRow>(
-      `SELECT * FROM deliveries WHERE webhook = $1 AND state = 'waiting' ORDER BY shard, g, event, sub`,
-      [webhook],
+      `SELECT * FROM deliveries WHERE webhook = $1 AND state = 'waiting'
+        AND EXISTS (SELECT 1 FROM webhooks WHERE id = $1 AND version = $2 AND state = 'active')
+      ORDER BY shard, g, event, sub`,
+      [id, version],
     );
     return rows.map(pendingOf);
   }
@@ -164,14 +170,24 @@ export class DispatchTables {
     });
   }
 
-  /** @param failingSince of the webhook, from now on */
-  note(webhook: string, outcomes: readonly Outcome[], failingSince: number | null): Promise<void> {
+  /**
+   * Where the webhook was changed meanwhile, as by somebody who set it going again, only what was delivered counts: that
+   * the rest failed is of before.
+   *
+   * @param failingSince of the webhook, from now on
+   */
+  note(
+    { id: webhook, version }: Pick<DispatchedWebhook, "id" | "version">,
+    outcomes: readonly Outcome[],
+    failingSince: number | null,
+  ): Promise<void> {
     return this.#db.change(async (queries) => {
-      await queries.all(
-        "UPDATE webhooks SET failing_since = $2 WHERE id = $1 AND failing_since IS DISTINCT FROM $2",
-        [webhook, failingSince],
+      const unchanged = await queries.all(
+        "UPDATE webhooks SET failing_since = $3 WHERE id = $1 AND version = $2 RETURNING id",
+        [webhook, version, failingSince],
       );
-      const updates = outcomes.map(({ delivery, state, doneAt }) =>
+      const counting = outcomes.filter(({ state }) => state === "delivered" || unchanged.length > 0);
+      const updates = counting.map(({ delivery, state, doneAt }) =>
         queries.all(
           `UPDATE deliveries SET state = $6, tried = $7, first_at = $8, next_at = $9, done_at = $10, attempts = $11
           WHERE webhook = $1 AND shard = $2 AND g = $3 AND event = $4 AND sub = $5`,
@@ -202,7 +218,7 @@ export class DispatchTables {
   ): Promise<boolean> {
     const stopped = await this.#db.change((queries) =>
       queries.all(
-        `UPDATE webhooks SET state = $3, reason = $4, version = version + 1
+        `UPDATE webhooks SET state = $3, reason = $4
         WHERE id = $1 AND version = $2 AND state = 'active' RETURNING id`,
         [webhook.id, webhook.version, state, reason],
       ),
@@ -214,7 +230,7 @@ export class DispatchTables {
     return countHooks(this.#db);
   }
 
-  /** What was delivered long ago, and what a webhook left that was deleted meanwhile. */
+  /** What was delivered long ago, and what a webhook or a watch left that was deleted meanwhile. */
   async prune(now: number): Promise<void> {
     const webhooks = await this.#db.all<{ id: string }>("SELECT id FROM webhooks");
     await this.#db.change(async (queries) => {
@@ -231,6 +247,12 @@ export class DispatchTables {
         );
       }
       await queries.all("DELETE FROM deliveries WHERE webhook NOT IN (SELECT id FROM webhooks)");
+      await queries.all(
+        `DELETE FROM deliveries WHERE state = 'waiting' AND sub <> '' AND substr(sub, 1, ${HOOK_ID_CHARACTERS})
+          NOT IN (SELECT id FROM watches)`,
+      );
+      for (const table of ["watch_below", "crossings"])
+        await queries.all(`DELETE FROM ${table} WHERE watch NOT IN (SELECT id FROM watches)`);
       await queries.all("DELETE FROM webhook_secrets WHERE until < $1", [now]);
     });
   }
@@ -256,6 +278,7 @@ export class DispatchTables {
         [watch, armed.join(" ")],
       );
       if (found.length === 0) return;
+      await queries.all("DELETE FROM watch_below WHERE watch = $1", [watch]);
       await insertRows(
         queries,
         "watch_below",
@@ -265,18 +288,34 @@ export class DispatchTables {
     });
   }
 
-  /** What watches saw in the events before the cursor, with the deliveries that it makes for webhooks. */
+  /**
+   * Watches go on from there, and have to be armed anew: what they knew is of another journal.
+   *
+   * @returns false if their cursor is not where it was read
+   */
+  beginWatching(from: Cursor | null, until: Cursor): Promise<boolean> {
+    return this.#db.change(async (queries) => {
+      if (!(await moveWatches(queries, from, until))) return false;
+      await queries.all("UPDATE watches SET armed = NULL");
+      await queries.all("DELETE FROM watch_below");
+      return true;
+    });
+  }
+
+  /**
+   * What watches saw in the events before the cursor, with the deliveries that it makes for webhooks.
+   *
+   * @returns false if the cursor is not where it was read: another dispatcher was here. Then nothing was changed
+   */
   cross(
+    from: Cursor,
     until: Cursor,
     changes: readonly { readonly watch: string; readonly account: string; readonly isBelow: boolean }[],
     crossings: readonly NewCrossing[],
     deliveries: readonly { readonly webhook: string; readonly delivery: PendingDelivery }[],
-  ): Promise<void> {
+  ): Promise<boolean> {
     return this.#db.change(async (queries) => {
-      await queries.all(
-        "INSERT INTO watch_position VALUES (1, $1) ON CONFLICT (only_one) DO UPDATE SET taken = excluded.taken",
-        [formatCursor(until)],
-      );
+      if (!(await moveWatches(queries, from, until))) return false;
       for (const { watch, account, isBelow } of changes) {
         await queries.all(
           isBelow
@@ -300,6 +339,7 @@ export class DispatchTables {
         deliveries.map(({ webhook, delivery }) => rowOf(webhook, delivery)),
         "ON CONFLICT DO NOTHING",
       );
+      return true;
     });
   }
 
@@ -314,6 +354,15 @@ export class DispatchTables {
   close(): Promise<void> {
     return this.#db.close();
   }
+}
+
+async function moveWatches(queries: HookQueries, from: Cursor | null, until: Cursor): Promise<boolean> {
+  const moved = await queries.all(
+    `INSERT INTO watch_position VALUES (1, $1)
+    ON CONFLICT (only_one) DO UPDATE SET taken = excluded.taken WHERE watch_position.taken = $2 RETURNING only_one`,
+    [formatCursor(until), from === null ? "" : formatCursor(from)],
+  );
+  return moved.length > 0;
 }
 
 function pendingOf(row: DeliveryRow): PendingDelivery {

@@ -67,6 +67,8 @@ export interface CrossingRow {
   readonly body: string;
 }
 
+export const HOOK_ID_CHARACTERS = 26;
+
 /** Of webhooks `w`, of watches `c`. What was made later sorts behind it. */
 export function newHookId(letter: "w" | "c"): string {
   return `${letter}${Date.now().toString(36).padStart(9, "0")}${randomBytes(8).toString("hex")}`;

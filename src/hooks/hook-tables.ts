@@ -134,10 +134,11 @@ export class HookTables implements HookStore {
     const values: Value[] = [id, page.count + 1];
     const where = ["webhook = $1"];
     if (state !== null) where.push(`state = $${values.push(state)}`);
-    const after = page.after?.split(".") ?? [];
-    if (after.length === 4) {
-      const [g = "", shard = "", event = "", sub = ""] = after;
-      const places = [Number(g), Number(shard), Number(event), sub].map((value) => `$${values.push(value)}`);
+    if (page.after !== null) {
+      const [g = "", shard = "", event = "", ...sub] = page.after.split(".");
+      const places = [Number(g), Number(shard), Number(event), sub.join(".")].map(
+        (value) => `$${values.push(value)}`,
+      );
       where.push(`(g, shard, event, sub) < (${places.join(", ")})`);
     }
     const rows = await this.#db.all<DeliveryRow>(
@@ -176,6 +177,8 @@ export class HookTables implements HookStore {
       const gone = await queries.all("DELETE FROM watches WHERE id = $1 RETURNING id", [id]);
       await queries.all("DELETE FROM watch_below WHERE watch = $1", [id]);
       await queries.all("DELETE FROM crossings WHERE watch = $1", [id]);
+      // Ids are of letters and digits.
+      await queries.all("DELETE FROM deliveries WHERE state = 'waiting' AND sub LIKE $1", [`${id} %`]);
       return gone.length > 0;
     });
   }
@@ -237,12 +240,15 @@ async function make(
       WHERE id = $1`,
       [row.id, cursor],
     );
-    // Those behind the cursor become deliveries once more, in order.
+    // Those behind the cursor become deliveries once more, in order; what watches told is there as a delivery only.
     for (const { shard, g, seen } of cursorIn(cursor ?? "")) {
+      const behind = `webhook = $1 AND shard = $2 AND (g > $3 OR (g = $3 AND event >= $4))`;
+      const place = [row.id, shard, g, seen ?? EVENTS_MAX];
+      await queries.all(`DELETE FROM deliveries WHERE ${behind} AND state = 'waiting' AND sub = ''`, place);
       await queries.all(
-        `DELETE FROM deliveries WHERE webhook = $1 AND shard = $2 AND state = 'waiting' AND sub = ''
-          AND (g > $3 OR (g = $3 AND event >= $4))`,
-        [row.id, shard, g, seen ?? EVENTS_MAX],
+        `UPDATE deliveries SET state = 'waiting', tried = 0, first_at = NULL, next_at = $5, done_at = NULL
+        WHERE ${behind} AND sub <> ''`,
+        [...place, now],
       );
     }
   } else {
@@ -361,7 +367,7 @@ async function shown(queries: HookQueries, row: WebhookRow): Promise<Webhook> {
   );
   const first = await queries.all<{ shard: number; before: string }>(
     `SELECT d.shard, d.before FROM deliveries AS d JOIN (
-      SELECT shard, min(g) AS g FROM deliveries WHERE webhook = $1 AND state = 'waiting' GROUP BY shard
+      SELECT shard, min(g) AS g FROM deliveries WHERE webhook = $1 AND state = 'waiting' AND sub = '' GROUP BY shard
     ) AS f ON f.shard = d.shard AND f.g = d.g
     WHERE d.webhook = $1 AND d.state = 'waiting' AND d.sub = '' ORDER BY d.event DESC`,
     [row.id],

@@ -12,8 +12,8 @@ export function bindingSection(stage: Stage): void {
   const NO_HOLD = "h0-0-0-0";
   const NO_TRANSACTION = "t0-0-0-0";
 
-  const NO_WEBHOOK = `wh_${"0".repeat(22)}`;
-  const NO_WATCH = `wa_${"0".repeat(22)}`;
+  const NO_WEBHOOK = `w${"0".repeat(25)}`;
+  const NO_WATCH = `c${"0".repeat(25)}`;
 
   type Ask = (id: string) => Promise<Answer>;
 

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Webhook as Verifier } from "standardwebhooks";
 import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
-import { Random, testSeed } from "../support/random.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 import { type Received, Receiver } from "./support/receiver.ts";
@@ -49,11 +48,7 @@ function asWebhook(json: unknown): { readonly id: string; readonly secret: strin
 }
 
 /** Webhooks and watches on a whole ledger: from the request that makes one to the target that is told. */
-export function dispatchSuite(
-  name: string,
-  start: (options: ShapeOptions) => Promise<Shape>,
-  { kills }: { readonly kills: number },
-): void {
+export function dispatchSuite(name: string, start: (options: ShapeOptions) => Promise<Shape>): void {
   describe(name, () => {
     let folder: TemporaryFolder;
     let ca: TestCa;
@@ -285,55 +280,9 @@ export function dispatchSuite(
       expect((await send("GET", `/v1/watches/${watch.id}/crossings`)).status).toBe(404);
       await remove(webhook);
     });
-
-    const seed = testSeed();
-    test(`killed ${kills} times under load, the dispatcher skips nothing and keeps the order (seed ${seed})`, async () => {
-      await using receiver = new Receiver(certificate);
-      const chances = new Random(seed);
-      const webhook = await make(receiver);
-      const decided: string[] = [];
-      const over = new AbortController();
-      const load = [1, 2, 3].map(async (client) => {
-        while (!over.signal.aborted) {
-          const { id } = await credit(String(client));
-          decided.push(id);
-          await Bun.sleep(100);
-        }
-      });
-      for (let kill = 0; kill < kills; kill += 1) {
-        const seen = receiver.received.length;
-        await eventually("deliveries go on", () => receiver.received.length > seen);
-        await Bun.sleep(chances.integer(0, 150));
-        await shape.killDispatcher();
-      }
-      over.abort();
-      await Promise.all(load);
-      const ids = () => new Set(receiver.received.map(({ body }) => JSON.parse(body).data.id));
-      await eventually(
-        "all is received",
-        () => decided.every((id) => ids().has(id)),
-        () => [decided.length, ids().size, receiver.received.length],
-      );
-      expect(decided.length).toBeGreaterThan(kills);
-      for (const seqs of Object.values(firstSights(receiver.received)))
-        expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
-      await remove(webhook);
-    });
   });
 }
 
 function verified(secret: string, received: Received | undefined): unknown {
   return new Verifier(secret).verify(received?.body ?? "", received?.headers ?? {});
-}
-
-function firstSights(received: readonly Received[]): Record<string, number[]> {
-  const seen = new Set<string>();
-  const found: Record<string, number[]> = {};
-  for (const { id, body } of received) {
-    if (seen.has(id)) continue;
-    seen.add(id);
-    for (const [account, { seq }] of Object.entries<{ seq: number }>(JSON.parse(body).data.accounts))
-      (found[account] ??= []).push(seq);
-  }
-  return found;
 }

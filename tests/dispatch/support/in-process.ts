@@ -8,9 +8,17 @@ import { FileJournal } from "../../../src/events/file-journal.ts";
 import { PublicEvents } from "../../../src/events/to-public-events.ts";
 import { DispatchTables } from "../../../src/hooks/dispatch-tables.ts";
 import { FileHooks, hookFileOf } from "../../../src/hooks/file-hooks.ts";
-import type { HookChange, HookOutcome, HookOwner, Webhook } from "../../../src/hooks/hook-store.ts";
+import type {
+  HookChange,
+  HookOutcome,
+  HookOwner,
+  Watch,
+  WatchContent,
+  Webhook,
+} from "../../../src/hooks/hook-store.ts";
 import { HookTables } from "../../../src/hooks/hook-tables.ts";
-import { transact } from "../../support/ledger/commands.ts";
+import { open, transact } from "../../support/ledger/commands.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** What a target was sent. */
@@ -53,8 +61,7 @@ export class InProcess implements AsyncDisposable {
   readonly alarms: string[] = [];
   /** What targets answer, or throw. */
   answer: (sent: Sent) => number | Promise<number> = () => 204;
-  #dispatcher: Dispatcher | null = null;
-  #running: Promise<void> = Promise.resolve();
+  readonly #running = new Map<Dispatcher, Promise<void>>();
   readonly #resolve: () => Promise<readonly string[]>;
   readonly #isReal: boolean;
 
@@ -64,6 +71,7 @@ export class InProcess implements AsyncDisposable {
     this.#isReal = isReal;
   }
 
+  /** Once more: another one beside it, as when a lock was lost. */
   start(): void {
     const keys = new KeyFileSource(keyFileOf(this.file));
     const tables = new DispatchTables(new FileHooks(hookFileOf(this.file)));
@@ -83,21 +91,22 @@ export class InProcess implements AsyncDisposable {
       log: { ...QUIET, alarm: (line) => void this.alarms.push(line) },
       clock: { now: () => this.now, chance: () => 0.5 },
     });
-    this.#dispatcher = dispatcher;
-    this.#running = (async () => {
+    const running = async (): Promise<void> => {
       await dispatcher.run();
       await Promise.all([tables.close(), keys.close()]);
-    })();
+    };
+    this.#running.set(dispatcher, running());
   }
 
   async stop(): Promise<void> {
-    this.#dispatcher?.stop();
-    await this.#running;
+    for (const dispatcher of this.#running.keys()) dispatcher.stop();
+    await Promise.all(this.#running.values());
+    this.#running.clear();
   }
 
   advance(milliseconds: number): void {
     this.now += milliseconds;
-    this.#dispatcher?.wake();
+    for (const dispatcher of this.#running.keys()) dispatcher.wake();
   }
 
   async submit(change: HookChange, owner = EVERYONE): Promise<HookOutcome> {
@@ -128,6 +137,35 @@ export class InProcess implements AsyncDisposable {
 
   async credit(account = "1", value = 1): Promise<void> {
     await this.ledger.submit(transact(account, "credit", value), () => false);
+  }
+
+  async debit(account: string, value: number): Promise<void> {
+    await this.ledger.submit(transact(account, "debit", value), () => false);
+  }
+
+  async open(account: string, creditLimit: number): Promise<void> {
+    await this.ledger.submit(open(creditLimit, { account }), () => false);
+  }
+
+  /** And waits until it is armed. */
+  async watch(content: Partial<WatchContent> & { readonly availableLessThan: number }): Promise<Watch> {
+    const made = await this.submit({
+      type: "create-watch",
+      content: { account: null, prefix: null, ...content },
+    });
+    if (made.type !== "watch") throw new Error(JSON.stringify(made));
+    await this.armed(made.watch);
+    return made.watch;
+  }
+
+  async armed({ id }: Pick<Watch, "id">): Promise<void> {
+    await eventually("it is armed", async () => (await this.hooks.watch(EVERYONE, id))?.armed === true);
+  }
+
+  /** The accounts that crossed, in order. */
+  async crossings({ id }: Pick<Watch, "id">): Promise<readonly string[]> {
+    const page = await this.hooks.crossings(EVERYONE, id, { count: 100_000, after: null });
+    return (page?.items ?? []).map(({ account }): string => JSON.parse(account).id).toReversed();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

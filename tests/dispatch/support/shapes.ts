@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { BookKeys } from "../../../src/access/book-keys.ts";
@@ -5,6 +6,7 @@ import { KeyFile, keyFileOf } from "../../../src/access/key-file.ts";
 import type { AccessKeyStore } from "../../../src/access/kept-key.ts";
 import type { Scope } from "../../../src/access/scope.ts";
 import { hashOf, newToken } from "../../../src/access/token.ts";
+import { hookFileOf } from "../../../src/hooks/file-hooks.ts";
 import { BOOKS_ROLES } from "../../../src/keep/roles.ts";
 import { SOURCE_PROGRAM } from "../../../src/build/programs.ts";
 import { Cluster } from "../../support/cluster.ts";
@@ -29,6 +31,8 @@ export interface Shape extends AsyncDisposable {
   readonly tokens: Tokens;
   /** The dispatcher that works just now is killed; another one takes over. */
   killDispatcher(): Promise<void>;
+  /** Each happens to what it keeps webhooks in, and is over when it resolves. */
+  readonly faults: readonly (() => Promise<void>)[];
   revoke(name: string): Promise<void>;
   /** What all processes of ours have said so far. */
   said(): Promise<string>;
@@ -80,6 +84,16 @@ export async function embeddedShape(options: ShapeOptions): Promise<Shape> {
       await eventually("there is a dispatcher", () => childrenOf(server.pid).length > 0);
       for (const pid of childrenOf(server.pid)) process.kill(pid, "SIGKILL");
     },
+    faults: [
+      async () => {
+        // For longer than who writes it waits.
+        const db = new Database(hookFileOf(join(data, "razonete.db")));
+        db.run("BEGIN IMMEDIATE");
+        await Bun.sleep(3_000);
+        db.run("ROLLBACK");
+        db.close();
+      },
+    ],
     revoke: async (name) => void (await keys.revoke(name, Date.now() * 1000)),
     said: async () => JSON.stringify(server.output()),
     [Symbol.asyncDispose]: async () => {
@@ -142,6 +156,18 @@ export async function clusterShape(options: ShapeOptions): Promise<Shape> {
       await active?.child.exited;
       running = [...running.filter((one) => one !== active), start()];
     },
+    faults: [
+      async () => {
+        await cluster.postgres.process.kill();
+        await Bun.sleep(1_000);
+        await cluster.postgres.process.start();
+      },
+      async () => {
+        cluster.postgres.freeze();
+        await Bun.sleep(4_000);
+        cluster.postgres.thaw();
+      },
+    ],
     revoke: async (name) => void (await keys.revoke(name, Date.now() * 1000)),
     said: async () =>
       `${said.join("")}${(await Promise.all([...cluster.apis, ...cluster.writers].map((each) => each.log()))).join("")}`,
