@@ -98,6 +98,24 @@ describe("the console of the embedded server", () => {
     expect(Math.abs(Date.parse(audit?.at ?? "") - Date.now())).toBeLessThan(60_000);
   });
 
+  test("tells of webhooks, and of who sends them", async () => {
+    const { server } = await start({ WEBHOOK_INNER: "allow" });
+    const body = JSON.stringify({ url: `${server.url}/livez` });
+    const headers = { "content-type": "application/json" };
+    expect((await fetch(`${server.url}/v1/webhooks`, { method: "POST", headers, body })).status).toBe(201);
+    const isUp = ({ parts }: ConsoleStatus): boolean =>
+      parts.some(({ name, state }) => name === "dispatch" && state === "up");
+    const told = await until(server, "it is told", (now) => now.webhooks.active === 1 && isUp(now));
+    expect(told.parts.map(({ name, state }) => [name, state])).toEqual([
+      ["server", "up"],
+      ["data file", "up"],
+      ["dispatch", "up"],
+    ]);
+    // That is no place for webhooks: what is sent waits.
+    expect(await move(server, "c", 1)).toBe(200);
+    await until(server, "what waits is told", ({ webhooks }) => webhooks.backlog === 1);
+  });
+
   test("asks for a key once there is one; the page itself does not", async () => {
     const { server, data } = await start();
     const create = (name: string, ...flags: string[]): string => {

@@ -44,7 +44,8 @@ describe.skipIf(serversMissing !== null)("the console of a stack", () => {
       return units.length > 0 && outbox !== null && parts.every(({ state }) => state === "up");
     });
     const names = now.parts.map(({ name }) => name);
-    expect(names).toEqual(["console", "haproxy", "api-1", "api-2", "redis", "nats", "writer-1", "postgres"]);
+    const servers = ["redis", "nats", "writer-1", "dispatch-1", "postgres"];
+    expect(names).toEqual(["console", "haproxy", "api-1", "api-2", ...servers]);
     // Each process of the stack is one of them, or has no say.
     const processes = stack.description().processes.map(({ name }) => name);
     expect(processes.toSorted()).toEqual(names.toSorted());

@@ -14,8 +14,10 @@ import postgres from "postgres";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { freePorts } from "../../src/stack/ports.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { TestCa } from "../support/servers/certificates.ts";
+import type { ServerProcess } from "../support/servers/server-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { ObservedCluster } from "./support/observed-cluster.ts";
 import { observersMissing } from "./support/observer-programs.ts";
@@ -43,8 +45,10 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
       const environment = {
         OUTBOX_BATCHES_MAX: String(OUTBOX_BATCHES_MAX),
         METRICS_CERTIFICATE: certificate,
+        WEBHOOK_INNER: "allow",
       };
-      system = await ObservedCluster.start({ apis: 2, writers: 2, environment, durable: true });
+      const others = ["dispatch"] as const;
+      system = await ObservedCluster.start({ apis: 2, writers: 2, others, environment, durable: true });
     });
     afterAll(async () => {
       await system[Symbol.asyncDispose]();
@@ -67,6 +71,33 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
     const writers = (signal: NodeJS.Signals): void => {
       for (const writer of cluster().writers) writer.signal(signal);
     };
+    const credit = async (account: number): Promise<void> => {
+      const { status } = await call(cluster().url, "POST", `/clientes/${account}/transacoes`, CREDIT);
+      expect(status).toBe(200);
+    };
+    const dispatcher = (): ServerProcess => {
+      const found = cluster().others.get("dispatch");
+      if (found === undefined) throw new Error("there is no dispatcher");
+      return found;
+    };
+    /** To where nobody listens. */
+    async function deadWebhook(): Promise<{ readonly url: string; delete(): Promise<void> }> {
+      const [port = 0] = await freePorts(1);
+      const content = { url: `http://127.0.0.1:${port}/` };
+      const made = await call(cluster().url, "POST", "/v1/webhooks", content);
+      expect(made.status).toBe(201);
+      const url = `${cluster().url}/v1/webhooks/${Object(made.body).id}`;
+      return { url, delete: async () => void (await fetch(url, { method: "DELETE" })) };
+    }
+    /** Sums are kept for a minute by who added them up. */
+    async function sumsAnew(): Promise<void> {
+      for (const writer of cluster().writers) {
+        await writer.kill();
+        await writer.start();
+      }
+    }
+    const isKept = async (): Promise<boolean> =>
+      Number(await cluster().redisCommand("XLEN", "razonete:{0}:outbox")) === 0;
     /** As the owner of the books, who may do anything. */
     async function inBooks(statement: string): Promise<void> {
       const sql = postgres(cluster().databaseUrl, { max: 1 });
@@ -76,7 +107,7 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
 
     test("none under load, where nothing is wrong", async () => {
       withTraffic();
-      await Bun.sleep(60_000);
+      await Bun.sleep(25_000);
       alerts().holdsNoOther("none", []);
     });
 
@@ -189,11 +220,12 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
 
     test("UnitSumNotZero: what an account has from others is changed by hand", async () => {
       await inBooks("UPDATE accounts SET from_others = 1 WHERE account = '2'");
-      // It is added up once a minute.
-      await alerts().fires("UnitSumNotZero");
+      await sumsAnew();
+      await alerts().fires("UnitSumNotZero", WRITER_STANDS);
       await inBooks("UPDATE accounts SET from_others = NULL WHERE account = '2'");
+      await sumsAnew();
       await system.settled();
-      alerts().holdsNoOther("UnitSumNotZero", []);
+      alerts().holdsNoOther("UnitSumNotZero", WRITER_STANDS);
     });
 
     test("AuditFailed: a balance is changed by hand; AuditOld: the audit before is of last week", async () => {
@@ -224,13 +256,49 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
       alerts().holdsNoOther("WriterDiverged", ["BooksBehind", ...WRITER_STANDS]);
     });
 
+    test("DispatchDown: the only dispatcher killed", async () => {
+      await dispatcher().kill();
+      await alerts().fires("DispatchDown");
+      await dispatcher().start();
+      await system.settled();
+      alerts().holdsNoOther("DispatchDown", []);
+    });
+
+    test("WebhookFailing: nobody listens where a webhook goes", async () => {
+      const webhook = await deadWebhook();
+      for (const account of [1, 2, 3, 4, 5]) await credit(account);
+      await alerts().fires("WebhookFailing");
+      await webhook.delete();
+      await system.settled();
+      alerts().holdsNoOther("WebhookFailing", []);
+    });
+
+    test("WebhookParked: an event was tried for three days", async () => {
+      const webhook = await deadWebhook();
+      await credit(1);
+      await eventually("it was tried", async () => {
+        const { data } = Object(await (await fetch(`${webhook.url}/deliveries`)).json());
+        return data?.[0]?.attempts?.length > 0;
+      });
+      await dispatcher().kill();
+      const since = "first_at - 4 * 86400000000::bigint";
+      await inBooks(`UPDATE deliveries SET first_at = ${since}, next_at = ${since} WHERE state = 'waiting'`);
+      await dispatcher().start();
+      // It is not there for a moment.
+      await alerts().fires("WebhookParked", ["DispatchDown"]);
+      await webhook.delete();
+      await system.settled();
+      alerts().holdsNoOther("WebhookParked", ["DispatchDown"]);
+    });
+
     test("LatencyHigh: Redis answers late", async () => {
       withTraffic();
       const over = new AbortController();
       const late = (async () => {
         while (!over.signal.aborted) {
-          await cluster().redisCommand("CLIENT", "PAUSE", "400", "ALL");
-          await Bun.sleep(450);
+          // Not for so long that Redis would seem to be away.
+          await cluster().redisCommand("CLIENT", "PAUSE", "800", "ALL");
+          await Bun.sleep(850);
         }
       })();
       await alerts().fires("LatencyHigh");
@@ -241,14 +309,24 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
     });
 
     test("FenceShut: Redis emptied", async () => {
-      await eventually("the outbox is empty", async () => {
-        return Number(await cluster().redisCommand("XLEN", "razonete:{0}:outbox")) === 0;
-      });
+      await eventually("the outbox is empty", isKept);
       await cluster().redisCommand("FLUSHALL");
       await alerts().fires("FenceShut", ["LedgerNotReady"]);
       expect(cluster().run("restore", "--yes").exitCode).toBe(0);
       await system.settled();
       alerts().holdsNoOther("FenceShut", ["LedgerNotReady"]);
+    });
+
+    test("BatchesLost: Redis has not what it answered last", async () => {
+      await credit(1);
+      await eventually("the outbox is empty", isKept);
+      const head = "razonete:{0}:head";
+      const g = Number(await cluster().redisCommand("HGET", head, "g"));
+      await cluster().redisCommand("HSET", head, "g", String(g - 1));
+      await alerts().fires("BatchesLost", ["FenceShut", "LedgerNotReady", ...WRITER_STANDS]);
+      expect(cluster().run("restore", "--yes").exitCode).toBe(0);
+      await system.settled();
+      alerts().holdsNoOther("BatchesLost", ["FenceShut", "LedgerNotReady", ...WRITER_STANDS]);
     });
   },
 );

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { files, read } from "../support/repository-files.ts";
 import { observersMissing, promtool } from "./support/observer-programs.ts";
-import { withShorterWaits } from "./support/alerts.ts";
+import { asInTests } from "./support/alerts.ts";
 
 setDefaultTimeout(60_000);
 
@@ -120,8 +120,11 @@ test("rules and dashboard ask for metrics that there are", () => {
   expect([...unknown]).toEqual([]);
 });
 
-test("a test's shorter waits are a tenth, and a second at least", () => {
-  expect(withShorterWaits("for: 5m\nfor: 30s\nfor: 10s\nrate(a[2m])")).toBe(
-    "for: 30s\nfor: 3s\nfor: 1s\nrate(a[2m])",
+test("a test's waits are a tenth, a second at least and ten at most, and its late requests later", () => {
+  expect(asInTests("for: 5m\nfor: 30s\nfor: 10s\nrate(a[2m])")).toBe(
+    "for: 10s\nfor: 3s\nfor: 1s\nrate(a[12s])",
   );
+  const made = asInTests(read(`${FOLDER}/rules.yml`));
+  expect(made).toContain("[12s]))) > 0.5\n");
+  expect(made).not.toContain("> 0.25");
 });

@@ -10,16 +10,26 @@ const alertsAnswer = z.object({
   }),
 });
 
-/** A fault takes a tenth of the time to become an alert, so that a test need not last as long as a night. */
-export function withShorterWaits(rules: string): string {
-  return rules.replaceAll(/for: (\d+)([sm])/g, (_, count: string, unit: string) => {
-    const seconds = Number(count) * (unit === "m" ? 60 : 1);
-    return `for: ${Math.max(1, Math.round(seconds / 10))}s`;
-  });
+const WAIT_SECONDS_MAX = 10;
+
+/**
+ * A fault takes a tenth of the time to become an alert, and at most ten seconds, so that a test need not last as long as a
+ * night; rates are of a tenth of the time, too. A request is late after half a second in place of a quarter: what else runs on the
+ * machine of a test makes nobody wait for so long, again and again.
+ */
+export function asInTests(rules: string): string {
+  const tenth = (count: string, unit: string): number => (Number(count) * (unit === "m" ? 60 : 1)) / 10;
+  return rules
+    .replaceAll(/for: (\d+)([sm])/g, (_, count: string, unit: string) => {
+      return `for: ${Math.min(WAIT_SECONDS_MAX, Math.max(1, Math.round(tenth(count, unit))))}s`;
+    })
+    .replaceAll(/\[(\d+)([sm])\]/g, (_, count: string, unit: string) => `[${tenth(count, unit)}s]`)
+    .replaceAll(LATE, LATE_IN_TESTS);
 }
 
-/** How long a request takes is also a matter of what else runs on the machine of a test. */
-export const OF_THE_MACHINE: readonly string[] = ["LatencyHigh"];
+/** Of LatencyHigh. */
+const LATE = "> 0.25\n";
+const LATE_IN_TESTS = "> 0.5\n";
 
 /** Remembers every alert that has fired, so that a test can tell that no other one did. */
 export class AlertWatch {
@@ -41,11 +51,6 @@ export class AlertWatch {
     for (const { labels } of firing) this.#fired.add(labels.alertname);
     this.latest = data.alerts.map(({ labels, state }) => `${labels.alertname} ${state}`);
     return this.latest;
-  }
-
-  /** But for those that are of the machine. */
-  async wrong(): Promise<readonly string[]> {
-    return (await this.now()).filter((told) => !OF_THE_MACHINE.some((name) => told.startsWith(name)));
   }
 
   get fired(): readonly string[] {
@@ -73,7 +78,7 @@ export class AlertWatch {
   }
 
   holdsNoOther(name: string, following: readonly string[]): void {
-    const expected = [name, ...following, ...OF_THE_MACHINE];
+    const expected = [name, ...following];
     expect(this.fired.filter((each) => !expected.includes(each))).toEqual([]);
   }
 

@@ -9,7 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import { ServerProcess } from "../../support/servers/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { observerPath } from "./observer-programs.ts";
-import { AlertWatch, withShorterWaits } from "./alerts.ts";
+import { AlertWatch, asInTests } from "./alerts.ts";
 
 /** A cluster, the exporters beside it, and a real Prometheus with the real rules, whose waits are shorter. */
 export class ObservedCluster implements AsyncDisposable {
@@ -63,11 +63,11 @@ export class ObservedCluster implements AsyncDisposable {
     }
   }
 
-  /** Until every target answers, and no alert is pending or fires but those that are of the machine. */
+  /** Until every target answers, and no alert is pending or fires. */
   async settled(): Promise<void> {
     await eventually(
       "every target is up, and nothing is wrong",
-      async () => (await this.targetsDown()).length === 0 && (await this.alerts.wrong()).length === 0,
+      async () => (await this.targetsDown()).length === 0 && (await this.alerts.now()).length === 0,
       () => this.alerts.latest,
       120_000,
     );
@@ -109,7 +109,7 @@ function startPrometheus(targets: readonly MetricsTarget[]): Promise<ServerProce
   const folder = temporaryFolder("prometheus").path;
   const read = (file: string): string => readFileSync(join(DEPLOY, "observe", file), "utf8");
   writeFileSync(join(folder, "targets.json"), targetsFile(targets));
-  writeFileSync(join(folder, "rules.yml"), withShorterWaits(read("rules.yml")));
+  writeFileSync(join(folder, "rules.yml"), asInTests(read("rules.yml")));
   const often = read("prometheus.yml")
     .replace("scrape_interval: 5s", "scrape_interval: 2s")
     .replace("scrape_timeout: 4s", "scrape_timeout: 2s")
