@@ -5,6 +5,8 @@ export interface BusyServer {
   readonly url: string;
   /** How many events it has told of. */
   readonly told: number;
+  /** How often it was asked how it does; by its clock a second goes by each time. */
+  readonly asked: number;
   stop(): Promise<void>;
 }
 
@@ -14,6 +16,8 @@ const TELL_MILLISECONDS = 50;
 
 export function startBusyServer(eventsASecond: number): BusyServer {
   let told = 0;
+  let asked = 0;
+  const started = Date.now();
   const file = (name: string): Response =>
     new Response(Bun.file(join(DIST, name)), {
       headers: { "content-type": TYPES[name.split(".")[1] ?? ""] ?? "" },
@@ -26,7 +30,7 @@ export function startBusyServer(eventsASecond: number): BusyServer {
       "/": () => file("console.htm"),
       "/console/console.css": () => file("console.css"),
       "/console/console.js": () => file("console.js"),
-      "/console/status": () => Response.json(statusNow(eventsASecond)),
+      "/console/status": () => Response.json(statusAt(started + ++asked * 1_000, eventsASecond)),
       "/v1/key": () =>
         Response.json({ name: null, scopes: ["admin"], accounts: "*", expires_at: null, rate: null }),
       "/v1/transactions": () => Response.json({ data: [], next: null }),
@@ -50,6 +54,9 @@ export function startBusyServer(eventsASecond: number): BusyServer {
     url: server.url.href,
     get told() {
       return told;
+    },
+    get asked() {
+      return asked;
     },
     stop: () => server.stop(true),
   };
@@ -83,8 +90,8 @@ function eventText(number: number): string {
   return `id: ${number}\nevent: transaction.created\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
-function statusNow(transactions: number) {
-  const at = new Date().toISOString();
+function statusAt(time: number, transactions: number) {
+  const at = new Date(time).toISOString();
   return {
     at,
     shape: "embedded",
