@@ -60,6 +60,8 @@ export class EventHub implements EventSource {
   #looks: Timer | undefined;
   #closed = false;
   #readersCut = 0;
+  /** Readers soon: where they begin is looked for. */
+  #entering = 0;
 
   constructor({ journal, log, readers_max, commentMilliseconds }: EventHubOptions) {
     this.#journal = journal;
@@ -74,7 +76,7 @@ export class EventHub implements EventSource {
   }
 
   get isFull(): boolean {
-    return this.#readers.size >= this.#readers_max;
+    return this.#readers.size + this.#entering >= this.#readers_max;
   }
 
   get readersCut(): number {
@@ -88,19 +90,22 @@ export class EventHub implements EventSource {
     waitMilliseconds: number,
     signal: AbortSignal,
   ): Promise<EventPage> {
-    const start = await this.#start(after);
-    if ("type" in start) return start;
     const found: ShownEvent[] = [];
     const take = (event: PublicEvent, cursor: () => string): boolean => {
       const view = viewFor(filter, event);
       if (view !== null) found.push({ cursor: cursor(), ...view });
       return found.length < count;
     };
-    const { from, end } = start;
-    const walked = await this.#walk(filter, from, end, bounds.event_rows_looked_max, take);
-    if (found.length > 0 || waitMilliseconds === 0 || !walked.isDone)
-      return { type: "page", events: found, next: formatCursor(walked.cursor) };
-    const reader = await this.#follow(filter, walked.cursor, () => {});
+    const begun = await this.#enter(waitMilliseconds > 0, async () => {
+      const start = await this.#start(after);
+      if ("type" in start) return start;
+      const { from, end } = start;
+      return this.#walk(filter, from, end, bounds.event_rows_looked_max, take);
+    });
+    if ("type" in begun) return begun;
+    if (found.length > 0 || waitMilliseconds === 0 || !begun.isDone)
+      return { type: "page", events: found, next: formatCursor(begun.cursor) };
+    const reader = await this.#follow(filter, begun.cursor, () => {});
     const giveUp = (): void => reader.end();
     const timer = setTimeout(giveUp, waitMilliseconds);
     signal.addEventListener("abort", giveUp, { once: true });
@@ -125,7 +130,7 @@ export class EventHub implements EventSource {
     signal: AbortSignal,
     onEnd: () => void = () => {},
   ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign> {
-    const start = await this.#start(after);
+    const start = await this.#enter(true, () => this.#start(after));
     if ("type" in start) return start;
     let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
     const reader = await this.#follow(filter, start.from, () => {
@@ -139,7 +144,8 @@ export class EventHub implements EventSource {
       {
         start: (of) => {
           controller = of;
-          if (signal.aborted) end();
+          if (reader.isOver) of.close();
+          else if (signal.aborted) end();
         },
         pull: async (of) => {
           const chunk = isFirst ? firstChunk(reader.news()) : await this.#nextChunk(reader);
@@ -161,6 +167,17 @@ export class EventHub implements EventSource {
     this.#closed = true;
     this.endReaders();
     await this.#journal.close();
+  }
+
+  /** Counts one among the readers that is none yet, so that many at once are no more than may be. */
+  async #enter<T>(isReader: boolean, find: () => Promise<T>): Promise<T> {
+    const one = isReader ? 1 : 0;
+    this.#entering += one;
+    try {
+      return await find();
+    } finally {
+      this.#entering -= one;
+    }
   }
 
   /** @throws LedgerUnavailable */
@@ -265,30 +282,32 @@ export class EventHub implements EventSource {
 
   /** @returns `null` if there was nothing for the reader; then it has come further */
   async #chunkOfPast(reader: EventReader): Promise<Uint8Array | null> {
+    const { place } = reader;
     const parts: Uint8Array[] = [];
     let bytes = 0;
     await this.#catchUp(reader, (event, cursor) => {
-      const view = viewFor(reader.filter, event);
-      if (view === null) return true;
-      const part = sseOf(cursor(), view.type, view.json);
+      const part = partFor(reader.filter, event, cursor);
+      if (part === null) return true;
       parts.push(part);
       bytes += part.length;
       return bytes < bounds.event_chunk_bytes_max;
     });
-    return parts.length === 0 ? null : Buffer.concat(parts);
+    // Where the journal went away in between, all of this is read again.
+    return parts.length === 0 || reader.place === place ? null : Buffer.concat(parts);
   }
 
   /** @returns `null` if there is nothing for the reader; then it is at the ring's end */
   #chunkOfRing(reader: EventReader): Uint8Array | null {
     const { place } = reader;
-    if (place.in !== "ring") return null;
+    const ring = this.#live?.ring;
+    if (place.in !== "ring" || ring === undefined) return null;
     const name = `${place.number} ${reader.key}`;
     let chunk = this.#chunks.get(name);
     if (chunk === undefined) {
       const parts: Uint8Array[] = [];
       let bytes = 0;
-      const end = this.#eachOfRing(place.number, place.cursor, ({ cursor, event, sse }) => {
-        const part = seesAll(reader.filter) ? sse : this.#partFor(reader.filter, cursor, event);
+      const end = ring.read(place.number, place.cursor, ({ cursor, event, sse }) => {
+        const part = seesAll(reader.filter) ? sse : partFor(reader.filter, event, () => cursor);
         if (part === null) return true;
         parts.push(part);
         bytes += part.length;
@@ -302,37 +321,14 @@ export class EventHub implements EventSource {
     return chunk.bytes;
   }
 
-  #partFor(filter: EventFilter, cursor: string, event: PublicEvent): Uint8Array | null {
-    const view = viewFor(filter, event);
-    return view === null ? null : sseOf(cursor, view.type, view.json);
-  }
-
   /** @returns whether it took one */
   #takeFromRing(reader: EventReader, take: (event: PublicEvent, cursor: () => string) => boolean): boolean {
     const { place } = reader;
-    if (place.in !== "ring") return false;
-    const end = this.#eachOfRing(place.number, place.cursor, ({ event, cursor }) =>
-      take(event, () => cursor),
-    );
+    const ring = this.#live?.ring;
+    if (place.in !== "ring" || ring === undefined) return false;
+    const end = ring.read(place.number, place.cursor, ({ event, cursor }) => take(event, () => cursor));
     reader.moveTo({ in: "ring", ...end });
     return end.number > place.number;
-  }
-
-  /** @param take returns whether it takes more */
-  #eachOfRing(
-    from: number,
-    before: string,
-    take: (entry: NonNullable<ReturnType<LiveEvents["ring"]["at"]>>) => boolean,
-  ): { readonly number: number; readonly cursor: string } {
-    let number = from;
-    let cursor = before;
-    for (;;) {
-      const entry = this.#live?.ring.at(number);
-      if (entry === undefined) return { number, cursor };
-      number += 1;
-      ({ cursor } = entry);
-      if (!take(entry)) return { number, cursor };
-    }
   }
 
   /**
@@ -392,4 +388,10 @@ export class EventHub implements EventSource {
       walkJournal(this.#journal, this.#events, { from, to, shards, rowsMax, take }),
     );
   }
+}
+
+/** @returns `null` if it is not for them */
+function partFor(filter: EventFilter, event: PublicEvent, cursor: () => string): Uint8Array | null {
+  const view = viewFor(filter, event);
+  return view === null ? null : sseOf(cursor(), view.type, view.json);
 }

@@ -60,6 +60,28 @@ export class EventRing {
     return number < this.#first ? undefined : this.#entries[this.#head + number - this.#first];
   }
 
+  /**
+   * Goes through the entries from a number on.
+   *
+   * @param before the text of the cursor of all before it
+   * @param take returns whether it takes more
+   * @returns behind the last that was taken
+   */
+  read(
+    from: number,
+    before: string,
+    take: (entry: RingEntry) => boolean,
+  ): { readonly number: number; readonly cursor: string } {
+    let number = from;
+    let cursor = before;
+    for (let entry = this.at(number); entry !== undefined; entry = this.at(number)) {
+      number += 1;
+      ({ cursor } = entry);
+      if (!take(entry)) break;
+    }
+    return { number, cursor };
+  }
+
   /** Numbers go on: a reader that has one from before is behind. */
   clear(): void {
     this.#first = this.end;

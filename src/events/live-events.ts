@@ -89,7 +89,8 @@ export class LiveEvents {
     } catch (error) {
       if (!(error instanceof LedgerUnavailable)) this.#lose(String(error));
       // What was kept in the meantime may be the last for long, so nobody may tell of it again.
-      else this.#retry = setTimeout(() => this.#lookAgain(), bounds.event_retry_milliseconds);
+      clearTimeout(this.#retry);
+      if (!this.#stopped) this.#retry = setTimeout(() => this.#lookAgain(), bounds.event_retry_milliseconds);
     } finally {
       this.#reading = false;
     }

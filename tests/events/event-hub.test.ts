@@ -3,6 +3,7 @@ import { bounds } from "../../src/bounds.ts";
 import { formatCursor, markOf, parseCursor } from "../../src/events/cursor.ts";
 import { EventHub } from "../../src/events/event-hub.ts";
 import type { After, EventFilter } from "../../src/events/event-source.ts";
+import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
 import { openLog } from "../../src/log/log.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
@@ -14,15 +15,18 @@ const ALL: EventFilter = { account: null, types: null, beginning: "" };
 class Reading {
   text = "";
   isOver = false;
-  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #chunks: {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<void>;
+  };
 
   constructor(stream: ReadableStream<Uint8Array>) {
-    this.#chunks = stream[Symbol.asyncIterator]();
+    this.#chunks = stream.getReader();
   }
 
   async once(): Promise<void> {
-    const next = await this.#chunks.next();
-    if (next.done === true) this.isOver = true;
+    const next = await this.#chunks.read();
+    if (next.done) this.isOver = true;
     else this.text += new TextDecoder().decode(next.value);
   }
 
@@ -45,7 +49,7 @@ class Reading {
 
   async cancel(): Promise<void> {
     this.isOver = true;
-    await this.#chunks.return?.();
+    await this.#chunks.cancel();
   }
 }
 
@@ -195,6 +199,60 @@ describe("the hub", () => {
     await hub.close();
   });
 
+  test("tells nothing twice where the journal goes away while a reader comes from the past", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const ids = Array.from({ length: 60 }, (_, n) => `a${n}`);
+    for (const id of ids) journal.open(0, id);
+    let reads = 0;
+    // The first rows are read, the next ones are not.
+    journal.beforeRows = async () => {
+      reads += 1;
+      if (reads === 2) throw new LedgerUnavailable("the journal is away", "none");
+    };
+    const reader = (await reading(hub, "first")).toTheEnd();
+    await eventually("all came", () => reader.accounts.length >= ids.length);
+    expect(reads).toBeGreaterThan(2);
+    expect(reader.accounts).toEqual(ids);
+    await hub.close();
+  });
+
+  test("sends comments and nothing else while the journal is away, for long", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal, 1);
+    const reader = (await reading(hub, "latest")).toTheEnd();
+    await eventually("a comment came", () => reader.text.includes("\n:\n"));
+    journal.isAway = true;
+    journal.open(0, "a");
+    for (let n = 0; n < 20; n += 1) {
+      journal.tell();
+      await Bun.sleep(1);
+    }
+    const { length } = reader.text;
+    await eventually("comments go on", () => reader.text.length > length);
+    expect([reader.isOver, hub.readers, reader.accounts]).toEqual([false, 1, []]);
+    // Whatever was told meanwhile, it is tried again once at a time.
+    const { length: asked } = journal.asked;
+    await Bun.sleep(bounds.event_retry_milliseconds + 50);
+    expect(journal.asked.length - asked).toBeLessThan(10);
+    journal.isAway = false;
+    await eventually("it came", () => reader.accounts.length === 1);
+    await hub.close();
+  });
+
+  test("ends a stream that is ended while it begins", async () => {
+    const journal = new MemoryJournal();
+    const hub = hubOf(journal);
+    const begin = hub.stream(ALL, "latest", new AbortController().signal);
+    // As where the certificate is exchanged at this moment.
+    while (hub.readers === 0) await Promise.resolve();
+    hub.endReaders();
+    const ended = new Reading(await streamIn(begin));
+    await ended.once();
+    expect([ended.isOver, ended.text, hub.readers]).toEqual([true, "", 0]);
+    await hub.close();
+  });
+
   test("ends all who follow where the journal has another past, and tells them so when they come again", async () => {
     const journal = new MemoryJournal();
     const hub = hubOf(journal);
@@ -231,6 +289,23 @@ describe("the hub", () => {
     if (before.type !== "page") throw new Error("no page");
     const page = await hub.page(ALL, cursorAt(before.next), 9, 0, new AbortController().signal);
     expect(page).toMatchObject({ type: "page", events: [{ type: "account.opened" }] });
+    await hub.close();
+  });
+
+  test("counts readers from when they ask, so that many at once are no more than may be", async () => {
+    const journal = new MemoryJournal();
+    const hub = new EventHub({ journal, log: openLog("events", "people"), readers_max: 2 });
+    const abort = new AbortController();
+    const stream = hub.stream(ALL, "first", abort.signal);
+    expect([hub.isFull, hub.readers]).toEqual([false, 0]);
+    const page = hub.page(ALL, "first", 1, 60_000, abort.signal);
+    expect([hub.isFull, hub.readers]).toEqual([true, 0]);
+    await stream;
+    await eventually("both are readers", () => hub.readers === 2);
+    expect(hub.isFull).toBe(true);
+    abort.abort();
+    expect(await page).toMatchObject({ events: [] });
+    expect([hub.isFull, hub.readers]).toEqual([false, 0]);
     await hub.close();
   });
 

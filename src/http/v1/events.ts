@@ -14,7 +14,8 @@ import { integerParameter, parsedText, parseQuery } from "./query.ts";
 
 export const EVENTS_NEEDS = { all: ["events:read"] } as const;
 
-const AFTER_RULE = "must be a cursor that this ledger gave, or latest";
+const CURSOR_RULE = "must be a cursor that this ledger gave";
+const AFTER_RULE = `${CURSOR_RULE}, or latest`;
 const TYPES_RULE = `must be types of events with commas between them: ${EVENT_TYPES.join(", ")}`;
 
 const ANY_TYPE = `(?:${EVENT_TYPES.map((type) => type.replace(".", "\\.")).join("|")})`;
@@ -128,7 +129,10 @@ function cursorProblem(problem: CursorGone | CursorForeign, parameter: string): 
 }
 
 function wrongCursor(parameter: string): Problem {
-  const error: FieldError = { parameter, detail: `${parameter} ${AFTER_RULE}` };
+  const error: FieldError = {
+    parameter,
+    detail: `${parameter} ${parameter === LAST_EVENT_ID ? CURSOR_RULE : AFTER_RULE}`,
+  };
   return invalidFields([error]);
 }
 

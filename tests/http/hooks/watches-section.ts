@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Client, json, problem } from "../support/client.ts";
-import { hasHooks, refusedAsAny } from "./refused-as-any.ts";
+import { hasHooks, refusedAsAny } from "../support/refused-as-any.ts";
 
 /** Routes of watches as the document has them; when one is crossed has tests of its own. */
 export function watchesSection(api: Client): void {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { formatCursor, parseCursor } from "../../../src/events/cursor.ts";
 import { type Client, json, problem } from "../support/client.ts";
-import { hasHooks, refusedAsAny } from "./refused-as-any.ts";
+import { hasHooks, refusedAsAny } from "../support/refused-as-any.ts";
 
 /** It is never sent to: nothing is decided for these accounts. */
 const WEBHOOK = { url: "https://hooks.example/told", accounts: ["nobody:*"] };

@@ -1,4 +1,4 @@
-import { type Client, problem } from "../support/client.ts";
+import { type Client, problem } from "./client.ts";
 
 /** A ledger in memory has no webhooks. */
 export async function hasHooks(api: Client): Promise<boolean> {
