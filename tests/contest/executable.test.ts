@@ -62,7 +62,10 @@ test("says its version, and has the commands of servers alone", () => {
     "restore",
     "rebuild",
     "api",
+    "console",
     "writer",
+    "dispatch",
+    "export",
     "audit",
     "help",
   ]);

@@ -108,12 +108,15 @@ test("runs our own commands, in the one image of the repository; the writer does
   }
 });
 
-test("sets what the root's docker-compose.yml sets, but for where an API listens, TLS and limits", () => {
+test("sets what the root's docker-compose.yml sets, but for where an API listens, TLS, limits, and who looks on", () => {
   const left =
     /^(SOCKET|HOST|PORT|CLIENT_ADDRESS_HEADER|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
+  // Nobody looks on there: no console, no readers of events, no metrics, logs and traces as by default.
+  const onlookers =
+    /^(HAPROXY_(CONSOLE|EVENTS|METRICS|REQUEST_ID)|METRICS_.*|NATS_MONITOR.*|.*_OBSERVER_PASSWORD|LOG_FORMAT|OTEL_.*|WEBHOOK_.*)$/;
   const names = (of: Readonly<Record<string, string>>): string[] =>
     Object.keys(of)
-      .filter((name) => !left.test(name))
+      .filter((name) => !left.test(name) && !onlookers.test(name))
       // One user does everything here.
       .filter((name) => !/^(REDIS|NATS)_(ADMIN|API|WRITER)_PASSWORD$|^REDIS_PASSWORD$/.test(name))
       .toSorted();
@@ -206,7 +209,7 @@ describe("run natively", () => {
         "shared_buffers",
       ],
     ],
-    ["nats.conf", ": ", ["max_file_store", "max_memory_store"]],
+    ["nats.conf", ": ", ["http", "max_file_store", "max_memory_store"]],
   ] as const) {
     test(`${file} is the stack's own, but for ${different.join(", ")}`, () => {
       const settings = (path: string): Map<string, string> =>
