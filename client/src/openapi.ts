@@ -676,7 +676,7 @@ export interface components {
     readonly NewWebhook: {
       /**
        * Format: uri
-       * @description must be a URL of up to 2000 characters
+       * @description must be a URL of up to 2000 characters, without blanks and control characters
        */
       readonly url: string;
       /** @description must be a list of 1 to 8 */
@@ -698,7 +698,7 @@ export interface components {
     readonly WebhookChange: {
       /**
        * Format: uri
-       * @description must be a URL of up to 2000 characters
+       * @description must be a URL of up to 2000 characters, without blanks and control characters
        */
       readonly url?: string;
       /** @description must be a list of 1 to 8 */
@@ -735,7 +735,7 @@ export interface components {
     readonly NewWatch: {
       /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
       readonly account?: string | null;
-      /** @description must be the id of an account: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -, but not one or two points */
+      /** @description must be the beginning of ids of accounts: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } - */
       readonly prefix?: string | null;
       /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
       readonly available_lt: number;

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { StartError } from "../errors.ts";
 import { FORMATS, type FormatName } from "../export/export-format.ts";
+import type { Output } from "../export/output.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import { openLog } from "../log/log.ts";
 import { chooseLedgerTarget, type LedgerTargetFlags } from "../stack/ledger-target.ts";
@@ -29,7 +30,7 @@ export function exportCommand(): Command {
     .description("write what was decided for other programs: spreadsheets, plain text accounting")
     .addOption(new Option("--format <format>", "one of these").choices(FORMATS).makeOptionMandatory())
     .option("--since <place>", "only what is behind this cursor, or not before this time of RFC 3339")
-    .option("--to <file>", "the file to write, at once as a whole (default: standard output)")
+    .option("--to <file>", "a file that is not there yet, or a pipe (default: standard output)")
     .option("--stack [folder]", "a running stack, by its data folder (default: data/stack)")
     .option("--data <folder>", "the data file of the embedded ledger; one may run on it")
     .addHelpText("after", HELP)
@@ -37,7 +38,7 @@ export function exportCommand(): Command {
 }
 
 async function exportLedger({ format, since, to, ...flags }: ExportFlags): Promise<void> {
-  const [{ exportEvents }, { formatNamed }, { openJournal }, { NobodyReads, toFile, toStandardOutput }] =
+  const [{ exportEvents }, { formatNamed }, { openJournal }, { NobodyReads, openOutput, toStandardOutput }] =
     await Promise.all([
       import("../export/export-events.ts"),
       import("../export/formats.ts"),
@@ -49,13 +50,15 @@ async function exportLedger({ format, since, to, ...flags }: ExportFlags): Promi
   const target = chooseLedgerTarget(flags);
   if (target === null) throw new StartError("there is no ledger here: name one with --stack or --data.");
   const journal = await openJournal(target);
-  const output = to === undefined ? toStandardOutput() : toFile(to);
+  let output: Output | null = null;
   try {
+    const dataFile = target.type === "file" ? target.path : null;
+    output = to === undefined ? toStandardOutput() : openOutput(to, dataFile);
     const cursor = await exportEvents(journal, since, formatNamed(format, journal), output.write);
     output.finish();
     openLog("razonete", "people").say(`exported ${target.where}; go on with --since ${cursor}`);
   } catch (error) {
-    output.discard();
+    output?.discard();
     if (error instanceof NobodyReads) return;
     if (error instanceof LedgerUnavailable) throw new StartError(`the export broke off: ${error.message}.`);
     throw error;

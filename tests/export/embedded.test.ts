@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { FileJournal } from "../../src/events/file-journal.ts";
@@ -78,3 +78,65 @@ test("an export that breaks off leaves no file", async () => {
   expect(runExport({}, ...flags).exitCode).toBe(0);
   expect(existsSync(to)).toBe(true);
 });
+
+test("what exists is never replaced, least of all a file of the ledger's own; nor is such a one made", async () => {
+  using folder = temporaryFolder();
+  const at = (name: string): string => join(folder.path, name);
+  const ledger = new EmbeddedLedger({ file: at("razonete.db") });
+  await ledger.submit(transact("1", "credit", 7));
+  await ledger.close();
+  writeFileSync(at("kept.csv"), "as it was");
+  symlinkSync(at("kept.csv"), at("link.csv"));
+  symlinkSync(at("nothing.csv"), at("dangling.csv"));
+  symlinkSync(folder.path, at("same"));
+  const before = contents(folder.path);
+  for (const [to, about] of [
+    ["razonete.db", "exists already: give another --to, or remove it first"],
+    ["kept.csv", "exists already"],
+    ["link.csv", "exists already"],
+    ["dangling.csv", "exists already"],
+    [".", "exists already"],
+    ["razonete.db-wal", "is a name of the ledger's own: give another --to"],
+    ["same/razonete.db-hooks", "is a name of the ledger's own"],
+  ] as const) {
+    const { exitCode, stderr } = runExport({}, "--data", folder.path, "--format", "csv", "--to", at(to));
+    expect([to, exitCode, stderr]).toEqual([
+      to,
+      1,
+      expect.stringMatching(new RegExp(`^razonete: .*${about}.*\\n$`)),
+    ]);
+  }
+  expect(contents(folder.path)).toEqual(before);
+}, 60_000);
+
+test("a pipe is written into, by its name or by a link's, and stays; so is standard output", async () => {
+  using folder = temporaryFolder();
+  const at = (name: string): string => join(folder.path, name);
+  const ledger = new EmbeddedLedger({ file: at("razonete.db") });
+  await ledger.submit(transact("1", "credit", 7));
+  await ledger.close();
+  const flags = ["--data", folder.path, "--format", "csv"];
+  const { stdout } = runExport({}, ...flags);
+  expect(stdout.split("\r\n")).toHaveLength(3);
+  expect(Bun.spawnSync(["mkfifo", at("pipe")]).exitCode).toBe(0);
+  symlinkSync(at("pipe"), at("link"));
+  for (const name of ["pipe", "link"]) {
+    const reader = Bun.spawn(["cat", at("pipe")], { stdout: "pipe" });
+    const { exitCode } = runExport({}, ...flags, "--to", at(name));
+    if (exitCode !== 0) reader.kill();
+    expect([name, exitCode]).toEqual([name, 0]);
+    if (!lstatSync(at("pipe")).isFIFO()) reader.kill();
+    expect(await new Response(reader.stdout).text()).toBe(stdout);
+  }
+  expect(runExport({}, ...flags, "--to", "/proc/self/fd/1")).toMatchObject({ exitCode: 0, stdout });
+  expect([lstatSync(at("pipe")).isFIFO(), lstatSync(at("link")).isSymbolicLink()]).toEqual([true, true]);
+}, 60_000);
+
+function contents(folder: string): Record<string, string> {
+  return Object.fromEntries(
+    readdirSync(folder, { withFileTypes: true }).map((entry) => [
+      entry.name,
+      entry.isFile() ? readFileSync(join(folder, entry.name), "latin1") : "",
+    ]),
+  );
+}

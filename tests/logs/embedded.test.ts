@@ -52,6 +52,27 @@ describe("the embedded server", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
+  test("gives one to each answer of every other route, too", async () => {
+    const paths = [
+      "/",
+      "/console/console.js",
+      "/console/status",
+      "/docs",
+      "/openapi.json",
+      "/livez",
+      "/readyz",
+      "/metrics",
+    ];
+    const answers = await Promise.all(paths.map((path) => fetch(`${server.url}${path}`)));
+    for (const [index, { status, headers }] of answers.entries())
+      expect([paths[index], status, headers.get("request-id")]).toEqual([
+        paths[index],
+        200,
+        expect.stringMatching(/^[\w-]{12}-\w+$/),
+      ]);
+    await Promise.all(answers.map((answer) => answer.bytes()));
+  });
+
   test("does not spend the time on successes of the contest's routes", async () => {
     const answers = await Promise.all([
       post(server.url, "/clientes/1/transacoes", { valor: 1, tipo: "c", descricao: "x" }),

@@ -20,7 +20,7 @@ import { invalidFields, type Problem, PROBLEMS, problemJson, toResponse } from "
 import { REPLAYED } from "../refusal-problems.ts";
 import type { RouteContext, RoutedRequest } from "../route.ts";
 import { timestamp } from "../timestamp.ts";
-import { parseFields } from "./fields.ts";
+import { isId, parseFields } from "./fields.ts";
 import { parseNoQuery } from "./query.ts";
 
 /** What the routes of webhooks and watches have in common. */
@@ -60,10 +60,12 @@ export async function submitChange<Body>(
   if (!query.ok) return toResponse(query.problem);
   const body = parseFields(schema, json.value);
   if (!body.ok) return toResponse(body.problem);
-  const change = changeOf(body.value, request.params["id"] ?? "");
+  const { id: pathId } = request.params;
+  const change = changeOf(body.value, pathId ?? "");
   if (!change.ok) return toResponse(change.problem);
   const id = parseCommandId(request, undefined);
   if (!id.ok) return toResponse(id.problem);
+  if (pathId !== undefined && !isId(pathId)) return toResponse(WEBHOOK_NOT_FOUND);
   const header = request.headers.get("idempotency-key");
   const submitted = await hooksOf(context).submit(change.value, {
     owner: ownerOf(key),
@@ -114,7 +116,7 @@ function answerOf(change: HookChange["type"], outcome: HookOutcome, status: numb
       return problemAnswer(cursorGone(outcome.shard));
     case "too-many": {
       const { what, max } = outcome;
-      const detail = `Delete some first: an access key has at most ${max} ${what}`;
+      const detail = `this access key has ${max} ${what}, and can have no more: delete some first`;
       return problemAnswer(invalidFields([{ pointer: "#", detail }]));
     }
   }

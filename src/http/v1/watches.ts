@@ -6,14 +6,14 @@ import { invalidFields, toResponse } from "../problems.ts";
 import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { Handler, RouteContext, RoutedRequest } from "../route.ts";
 import { okJson } from "./answers.ts";
-import { accountId, anyAmount, members } from "./fields.ts";
+import { accountId, anyAmount, idBeginning, isId, members } from "./fields.ts";
 import { crossingJson, hooksOf, ownerOf, submitChange, WATCH_NOT_FOUND, watchJson } from "./hook-answers.ts";
 import { cursorOf, listName, listResponse, pageOf, pageParameters } from "./page.ts";
 import { parseNoQuery, parseQuery } from "./query.ts";
 
 export const newWatch = members({
   account: accountId.nullish(),
-  prefix: accountId.nullish(),
+  prefix: idBeginning.nullish(),
   available_lt: anyAmount,
 });
 
@@ -58,7 +58,8 @@ export async function getWatch(
 ): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
-  const watch = await hooksOf(context).watch(ownerOf(key), request.params["id"] ?? "");
+  const id = request.params["id"] ?? "";
+  const watch = isId(id) ? await hooksOf(context).watch(ownerOf(key), id) : null;
   return watch === null ? toResponse(WATCH_NOT_FOUND) : okJson(JSON.stringify(watchJson(watch)));
 }
 
@@ -69,7 +70,8 @@ export async function deleteWatch(
 ): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
-  const wasThere = await hooksOf(context).deleteWatch(ownerOf(key), request.params["id"] ?? "");
+  const id = request.params["id"] ?? "";
+  const wasThere = isId(id) && (await hooksOf(context).deleteWatch(ownerOf(key), id));
   return wasThere ? new Response(null, { status: 204 }) : toResponse(WATCH_NOT_FOUND);
 }
 
@@ -89,7 +91,7 @@ export async function listCrossings(
   const name = listName("crossings", { id });
   const page = pageOf(name, query.value, PLACE);
   if (!page.ok) return toResponse(page.problem);
-  const found = await hooksOf(context).crossings(ownerOf(key), id, page.value);
+  const found = isId(id) ? await hooksOf(context).crossings(ownerOf(key), id, page.value) : null;
   if (found === null) return toResponse(WATCH_NOT_FOUND);
   const data = found.items.map((crossing) => JSON.stringify(crossingJson(crossing)));
   const next = found.next === null ? null : cursorOf(name, found.next);

@@ -10,7 +10,7 @@ import { ACCOUNT_NOT_FOUND } from "../refusal-problems.ts";
 import type { Handler, RouteContext, RoutedRequest } from "../route.ts";
 import { parseTimestamp, RFC_3339, TIMESTAMP_RULE } from "../timestamp.ts";
 import { okJson } from "./answers.ts";
-import { list, members, oneOf, textField } from "./fields.ts";
+import { isId, list, members, oneOf, textField } from "./fields.ts";
 import {
   deliveryJson,
   hooksOf,
@@ -25,10 +25,14 @@ import { parseNoQuery, parseQuery } from "./query.ts";
 /** What may be sent: the events of /v1/events, and that a watch was crossed. */
 export const SENT_TYPES = [...EVENT_TYPES, "watch.crossed"] as const;
 
+/** What parsers of URLs leave out, or read as something else, in silence. */
+const URL_PATTERN = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]+$";
+const URL_FORM = new RegExp(URL_PATTERN, "u");
+
 const url = textField(
-  (text) => text.length >= 1 && text.length <= bounds.webhook_url_characters_max,
-  `must be a URL of up to ${bounds.webhook_url_characters_max} characters`,
-  { minLength: 1, maxLength: bounds.webhook_url_characters_max, format: "uri" },
+  (text) => text.length <= bounds.webhook_url_characters_max && URL_FORM.test(text),
+  `must be a URL of up to ${bounds.webhook_url_characters_max} characters, without blanks and control characters`,
+  { minLength: 1, maxLength: bounds.webhook_url_characters_max, format: "uri", pattern: URL_PATTERN },
 );
 const types = list(oneOf(SENT_TYPES, `must be one of ${SENT_TYPES.join(", ")}`), SENT_TYPES.length);
 const accountName = textField(
@@ -148,7 +152,8 @@ export async function getWebhook(
 ): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
-  const webhook = await hooksOf(context).webhook(ownerOf(key), request.params["id"] ?? "");
+  const id = request.params["id"] ?? "";
+  const webhook = isId(id) ? await hooksOf(context).webhook(ownerOf(key), id) : null;
   return webhook === null ? toResponse(WEBHOOK_NOT_FOUND) : okJson(JSON.stringify(webhookJson(webhook)));
 }
 
@@ -159,7 +164,8 @@ export async function deleteWebhook(
 ): Promise<Response> {
   const query = parseNoQuery(request);
   if (!query.ok) return toResponse(query.problem);
-  const wasThere = await hooksOf(context).deleteWebhook(ownerOf(key), request.params["id"] ?? "");
+  const id = request.params["id"] ?? "";
+  const wasThere = isId(id) && (await hooksOf(context).deleteWebhook(ownerOf(key), id));
   return wasThere ? new Response(null, { status: 204 }) : toResponse(WEBHOOK_NOT_FOUND);
 }
 
@@ -183,7 +189,7 @@ export async function listDeliveries(
   const name = listName("deliveries", { id, state });
   const page = pageOf(name, query.value, PLACE);
   if (!page.ok) return toResponse(page.problem);
-  const found = await hooksOf(context).deliveries(ownerOf(key), id, state, page.value);
+  const found = isId(id) ? await hooksOf(context).deliveries(ownerOf(key), id, state, page.value) : null;
   if (found === null) return toResponse(WEBHOOK_NOT_FOUND);
   const data = found.items.map((delivery) => JSON.stringify(deliveryJson(delivery)));
   const next = found.next === null ? null : cursorOf(name, found.next);
