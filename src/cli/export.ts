@@ -15,7 +15,7 @@ interface ExportFlags extends LedgerTargetFlags {
 const HELP = `
 csv        a line for each entry of an account
 jsonl      a line for each event, as /v1/events has it, with the cursor behind it
-ledger     transactions, for Ledger and hledger
+ledger     transactions, for Ledger and hledger (hledger is the same)
 beancount  transactions, for Beancount
 
 Reads what is committed, up to where the ledger is when it begins; servers may run meanwhile. A cursor to go on with is told

@@ -131,6 +131,7 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
       environment: all,
       ownEnvironment: own,
       say,
+      logFormat,
       restoreCommand: restoreCommand(process.argv.slice(3)),
       ...(restore ? { restore: { yes, dryRun } } : {}),
     },

@@ -2,7 +2,7 @@ import { type Account, type AccountId, type AccountState, type Micros, WORLD } f
 import type { Place } from "../ledger/event-results.ts";
 import type { Hold, Posting, Transaction } from "../ledger/transaction.ts";
 
-/** What those who follow the ledger are told of: one event for each decision that changed something. */
+/** What those who follow the ledger are told of: one event for each decision that was accepted. */
 
 export const EVENT_TYPES = [
   "account.opened",

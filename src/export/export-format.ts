@@ -1,6 +1,6 @@
 import type { KeptRow } from "../events/journal-source.ts";
 
-export const FORMATS = ["csv", "jsonl", "ledger", "beancount"] as const;
+export const FORMATS = ["csv", "jsonl", "ledger", "hledger", "beancount"] as const;
 
 export type FormatName = (typeof FORMATS)[number];
 

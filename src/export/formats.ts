@@ -10,6 +10,7 @@ const FORMAT_OF: Readonly<Record<FormatName, (journal: JournalSource) => ExportF
   csv: (journal) => new CsvRows(journal),
   jsonl: (journal) => new JsonLines(journal),
   ledger: (journal) => new PlainText(ledgerDialect(), journal),
+  hledger: (journal) => new PlainText(ledgerDialect(), journal),
   beancount: (journal) => new PlainText(beancountDialect(), journal),
 };
 

@@ -5,17 +5,20 @@ import type { Dialect } from "./plain-text.ts";
 export function ledgerDialect(): Dialect {
   const units = ledgerUnits();
   return {
-    head: "; Made by razonete export.\n\n",
+    // What is used is declared, for hledger check --strict.
+    head: "; Made by razonete export.\n\naccount Equity:Opening\n\n",
     openingAccount: "Equity:Opening",
     account: ledgerAccount,
     world: (unit) => `World:${unit}`,
     unit: (unit) => {
       const { name, isNew } = units.of(unit);
-      // Of a unit without decimals the two do not take the same directive, and need none.
-      if (!isNew || decimalsOf(unit) === 0) return "";
-      return `commodity ${name}\n    format ${amountText(1000n * 10n ** BigInt(decimalsOf(unit)), unit)} ${name}\n\n`;
+      if (!isNew) return "";
+      const declared = `account World:${unit}\n\ncommodity ${name}\n`;
+      // Of a unit without decimals the two do not take the same format, and need none.
+      if (decimalsOf(unit) === 0) return `${declared}\n`;
+      return `${declared}    format ${amountText(1000n * 10n ** BigInt(decimalsOf(unit)), unit)} ${name}\n\n`;
     },
-    opened: () => "",
+    opened: ({ account }) => `account ${ledgerAccount(account)}\n\n`,
     title: (date, transaction) => {
       if (transaction === null) return `${date} * Opening balances\n`;
       const { id, description, reference } = transaction;

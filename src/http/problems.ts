@@ -30,7 +30,7 @@ export const PROBLEMS = {
   "balance-out-of-range": { status: 422, title: "The balance would be too large" },
   "condition-failed": { status: 422, title: "A condition does not hold" },
   "hold-not-open": { status: 422, title: "The hold has ended" },
-  "limit-exceeded": { status: 422, title: "The account does not have so much available" },
+  "limit-exceeded": { status: 422, title: "The account does not have that much available" },
   "limit-too-low": { status: 422, title: "More than the new limit is used already" },
   "not-reversible": { status: 422, title: "A reversal is not reversed" },
   "shards-apart": { status: 422, title: "The accounts are on several shards" },
@@ -65,7 +65,7 @@ export function invalidFields(errors: readonly FieldError[]): Problem {
   const told = errors.slice(0, bounds.field_errors_told_max);
   const more = errors.length > told.length ? `; and ${errors.length - told.length} more` : "";
   const detail = told.map((error) => error.detail).join("; ");
-  return { name: "invalid-fields", detail: `Mend the request: ${detail}${more}.`, members: { errors: told } };
+  return { name: "invalid-fields", detail: `Correct the request: ${detail}${more}.`, members: { errors: told } };
 }
 
 /** What was asked of the ledger: a read changes nothing, and only what has a key can safely be sent again. */

@@ -90,7 +90,7 @@ export interface HttpServer {
 const ROUTE_NOT_FOUND: Problem = {
   name: "route-not-found",
   detail:
-    "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches, /v1/events or /v1/ledger and what is under them, " +
+    "Use /v1/accounts, /v1/transactions, /v1/holds, /v1/batches, /v1/events, /v1/webhooks, /v1/watches, /v1/key or /v1/ledger and what is under them, " +
     "/clientes/{id}/transacoes, /clientes/{id}/extrato, /livez or /readyz. GET /docs shows them all.",
 };
 

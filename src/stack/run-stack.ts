@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { StartError } from "../errors.ts";
 import { describeAccess, FIRST_KEY } from "../access/start-rules.ts";
 import { firstSteps } from "../first-steps.ts";
+import type { LogFormat } from "../log/log-fields.ts";
 import type { Report } from "../log/report.ts";
 import { connectPostgres } from "../keep/postgres-client.ts";
 import {
@@ -68,6 +69,8 @@ export interface StackOptions {
   readonly addressRate?: number | undefined;
   readonly keyRate?: number | undefined;
   readonly say: Report;
+  /** Where `say` makes objects for programs, the start is one. Default: lines for people. */
+  readonly logFormat?: LogFormat;
 }
 
 export interface StackSignals {
@@ -164,20 +167,20 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       }
       await stack.start(signals.stop);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      say(
-        `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
-      );
       const { hasInitialAccounts, hasKeys } = await lookIntoBooks(plan.databaseUrl);
       const create = `npm run razonete -- keys create --stack ${shellWord(folder.path)} ${FIRST_KEY}`;
       const access = describeAccess(hasKeys, create);
-      const steps = firstSteps(plan.url, hasInitialAccounts, hasKeys);
-      for (const line of [
+      const banner = [
+        `Razonete listens on ${plan.url}, ready after ${seconds} s. Data, durable, and logs: ${folder.path}`,
         ...stack.describe(),
         ...access,
-        ...steps,
+        ...firstSteps(plan.url, hasInitialAccounts, hasKeys),
         "Ctrl-C stops everything; the data stays.",
-      ])
-        say(line);
+      ];
+      if (options.logFormat === "json") {
+        const about = { data: folder.path, access: access.map((line) => line.trim()).join(" ") };
+        say("listening", { url: plan.url, ...about });
+      } else for (const line of banner) say(line);
       await aborted(signals.stop);
       return 0;
     } catch (error) {

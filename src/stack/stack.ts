@@ -149,11 +149,16 @@ export class Stack {
     const at = (url: string): string => new URL(url).host;
     const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
     const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
+    const dispatchers = this.#others.filter(({ plan }) => plan.kind === "dispatch");
+    const hasConsole = this.#others.some(({ plan }) => plan.kind === "console");
+    const sends = dispatchers.map(({ plan }) => plan.name).join(", ");
     return [
-      `  haproxy   ${this.#plan.url} -> ${apis}`,
-      `  redis     ${at(redisUrl)}, decides`,
-      `  nats      ${at(natsUrl)}, carries`,
-      `  postgres  ${at(databaseUrl)}, keeps, by ${writers}`,
+      `  haproxy    ${this.#plan.url} -> ${apis}`,
+      `  redis      ${at(redisUrl)}, decides`,
+      `  nats       ${at(natsUrl)}, carries`,
+      `  postgres   ${at(databaseUrl)}, keeps, by ${writers}`,
+      ...(sends === "" ? [] : [`  dispatch   ${sends}, sends webhooks`]),
+      ...(hasConsole ? [`  console    ${this.#plan.url}/, shows`] : []),
       ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
     ];
   }

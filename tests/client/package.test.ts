@@ -102,21 +102,28 @@ describe("the package", () => {
   test("runs as the README shows it, in ten lines, with the access key that it makes", async () => {
     const readme = await Bun.file(join(ROOT, "README.md")).text();
     const [, create = ""] = /^\$ npm run -s razonete -- (keys create .*)$/m.exec(readme) ?? [];
-    const programs = [...readme.matchAll(/^```js\n(import .*?)^```$/gms)].map(([, program = ""]) => program);
-    const [pay = "", follow = "", receive = ""] = programs;
+    const programs = new Map(
+      [...readme.matchAll(/^```js\n\/\/ (\S+)\n(.*?)^```$/gms)].map(([, file = "", text = ""]) => [
+        file,
+        text,
+      ]),
+    );
     const printed = (file: string) =>
       new RegExp(`^\\$ node ${file}\\n(.*?)^\`\`\`$`, "ms").exec(readme)?.[1] ?? "";
-    expect(programs.length).toBe(3);
-    for (const program of programs) expect(program.trim().split("\n").length).toBeLessThanOrEqual(10);
+    expect([...programs.keys()]).toEqual(["pay.mjs", "follow.mjs", "hook.mjs"]);
+    for (const [file, program] of programs) {
+      expect(program.trim().split("\n").length).toBeLessThanOrEqual(10);
+      writeFileSync(join(project, file), program);
+    }
     const data = join(folder.path, "keyed");
     const razonete = `exec "$0" src/cli/main.ts ${create} --json --data "$1"`;
     const { key }: { key: string } = JSON.parse(run(ROOT, ["sh", "-c", razonete, process.execPath, data]));
     await using keyed = await startServer({ data });
-    for (const [file, program] of Object.entries({ "pay.mjs": pay, "follow.mjs": follow })) {
+    for (const file of ["pay.mjs", "follow.mjs"]) {
+      const program = programs.get(file) ?? "";
       writeFileSync(join(project, file), program.replace("http://127.0.0.1:9999", keyed.url));
       expect(run(project, ["env", `KEY=${key}`, "node", file])).toBe(printed(file));
     }
-    writeFileSync(join(project, "receive.mjs"), receive);
     await receives(project);
     // Without it nothing is done.
     expect(() => run(project, ["env", "-u", "KEY", "node", "pay.mjs"])).toThrow("key-missing");
@@ -163,7 +170,7 @@ async function receives(project: string): Promise<void> {
   const { port } = probe;
   probe.stop();
   const environment = ["env", `SECRET=${secret}`, `PORT=${port}`];
-  const receiver = Bun.spawn([...environment, "node", "receive.mjs"], { cwd: project });
+  const receiver = Bun.spawn([...environment, "node", "hook.mjs"], { cwd: project });
   try {
     const body = JSON.stringify({ id: "e0-1-0-17", type: "hold.expired", at: "", data: { name: "ação" } });
     const now = new Date();

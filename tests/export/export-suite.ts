@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exportEvents } from "../../src/export/export-events.ts";
-import type { FormatName } from "../../src/export/export-format.ts";
+import { type FormatName, FORMATS } from "../../src/export/export-format.ts";
 import { formatNamed } from "../../src/export/formats.ts";
 import type { JournalSource } from "../../src/events/journal-source.ts";
 import { accountJson, createdTransactionJson, decidedHoldJson } from "../../src/http/v1/json.ts";
@@ -239,7 +239,7 @@ print(json.dumps(rows))`;
     });
 
     test("the command writes each format, and says the cursor to go on with", async () => {
-      for (const format of ["csv", "jsonl", "ledger", "beancount"] as const) {
+      for (const format of FORMATS) {
         const { exitCode, stdout, stderr } = subject.command("--format", format);
         expect([exitCode, stdout]).toEqual([0, await exported(format)]);
         const [, cursor = ""] = /go on with --since (\S+)\n$/.exec(stderr) ?? [];

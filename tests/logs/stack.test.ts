@@ -48,6 +48,10 @@ describe.skipIf(serversMissing !== null)("razonete stack --log-format json", () 
     expect(await stack.stop()).toBe(0);
     const own = linesOf(stack.output());
     expect(new Set(own.map(({ program }) => program))).toEqual(new Set(["razonete stack"]));
+    // The start is one object; what people are told to try is not among them.
+    const listening = own.findIndex(({ message }) => message === "listening");
+    expect(own[listening]).toMatchObject({ level: "info", url: stack.url, data: stack.data });
+    expect(own.filter(({ message }) => /curl|^\s|Ctrl-C/.test(message))).toEqual([]);
     expect(own).toContainEqual(
       expect.objectContaining({ process: "api-1", message: expect.stringContaining("started again") }),
     );

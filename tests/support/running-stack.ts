@@ -38,7 +38,7 @@ export async function startStack(start: StackStart): Promise<RunningStack> {
   const stack = spawnStack(start);
   const file = join(start.data, "stack.json");
   try {
-    const isUp = () => stack.output().includes("Ctrl-C stops everything") && existsSync(file);
+    const isUp = () => /Ctrl-C stops everything|"listening"/.test(stack.output()) && existsSync(file);
     await eventually("the stack is up, or has ended", () => stack.over() || isUp());
     if (stack.over()) throw new Error(`the stack ended: ${stack.output()}`);
   } catch (error) {

@@ -67,7 +67,7 @@ export const READERS: Readonly<
   hledger: {
     format: "ledger",
     read: (file) => {
-      run("hledger", "-f", file, "check");
+      run("hledger", "-f", file, "check", "--strict");
       const told = run("hledger", "-f", file, "balance", "Accounts", "--no-total", "-O", "csv");
       return balancesIn(
         [...told.matchAll(/^"(Accounts:[^"]+)","(\S+) (.*)"$/gm)].map(
