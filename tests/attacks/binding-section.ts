@@ -96,6 +96,15 @@ export function bindingSection(stage: Stage): void {
     "PATCH /v1/webhooks/:id": [
       ["webhook", (id) => acme().send("PATCH", `/v1/webhooks/${id}`, { url: "https://8.8.4.4/" })],
       ["webhook", (id) => acme().send("PATCH", `/v1/webhooks/${id}`, { state: "paused" })],
+      [
+        "account",
+        async (id) => {
+          const answer = await acme().send("PATCH", `/v1/webhooks/${stage.webhook}`, { accounts: [id] });
+          // Taken, it would be answered the same for both.
+          expect(answer.status).toBe(404);
+          return answer;
+        },
+      ],
     ],
     "DELETE /v1/webhooks/:id": [["webhook", (id) => acme().send("DELETE", `/v1/webhooks/${id}`)]],
     "POST /v1/webhooks/:id/secret": [["webhook", (id) => acme().post(`/v1/webhooks/${id}/secret`, {})]],

@@ -14,6 +14,7 @@ httpSuite("embedded", async () => {
   const file = join(folder.path, "razonete.db");
   const journal = new FileJournal(file, "here");
   const ledger = new EmbeddedLedger({ file, onCommitted: journal.committed });
+  // Nothing is sent: that would be for the dispatcher, which is not here.
   const hooks = new HookTables({
     database: new FileHooks(hookFileOf(file)),
     journal,

@@ -48,6 +48,15 @@ const TO_VALID: ReadonlySet<string> = new Set([
   "idempotency-key-reused",
 ]);
 
+/** Where there is something else than JSON, of which type, and how that begins. */
+const PAGES: readonly (readonly [path: RegExp, type: string, begins: RegExp])[] = [
+  [/^\/(?:\?|$)/, "text/html; charset=utf-8", /^<!doctype html>/i],
+  [/^\/docs(?:\?|$)/, "text/html; charset=utf-8", /^<!doctype html>/i],
+  [/^\/console\/console\.js/, "text/javascript; charset=utf-8", /\S/],
+  [/^\/console\/console\.css/, "text/css; charset=utf-8", /\S/],
+  [/^\/metrics/, "text/plain; version=0.0.4; charset=utf-8", /^# HELP /],
+];
+
 const seed = testSeed();
 
 export interface HostileTarget {
@@ -230,7 +239,9 @@ class Seen implements KnownIds {
   }
 
   #count(request: HostileRequest, answer: RawAnswer): void {
-    if (answer.headers.get("content-type")?.startsWith("text/csv") === true) return;
+    const type = answer.headers.get("content-type") ?? "";
+    if (type.startsWith("text/csv")) return;
+    if (type !== "application/json") return this.#checkPage(request, answer, type);
     const body: Record<string, unknown> = JSON.parse(answer.body);
     if (answer.headers.get("idempotency-replayed") === "true") return;
     const [, made, id = ""] =
@@ -249,6 +260,13 @@ class Seen implements KnownIds {
     const balances = this.balances.get(transaction.account) ?? [];
     this.balances.set(transaction.account, balances);
     balances.push(saldo);
+  }
+
+  /** What is no JSON is a page, a file of one, or metrics, and no answer to what changes something. */
+  #checkPage({ path, transaction }: HostileRequest, { body }: RawAnswer, type: string): void {
+    const [, expected, begins] = PAGES.find(([paths]) => paths.test(path ?? "")) ?? [];
+    const isRight = expected === type && begins?.test(body) === true && transaction === null;
+    if (!isRight) throw new Error(`a page of type "${type}" at ${path}: ${body.slice(0, 100)}`);
   }
 
   #checkResults(results: readonly { readonly status: number; readonly body: unknown }[]): void {

@@ -7,9 +7,8 @@ import { contractSection } from "./contest-routes-section.ts";
 import { cursorsSection } from "./cursors-section.ts";
 import { fieldsSection } from "./fields-section.ts";
 import { framingSection } from "./framing-section.ts";
-import { watchesSection } from "./hooks/watches-section.ts";
-import { webhooksSection } from "./hooks/webhooks-section.ts";
 import { holdsSection } from "./holds-section.ts";
+import { hooksSection } from "./hooks-section.ts";
 import { inputSection } from "./input-section.ts";
 import { keysSection } from "./keys-section.ts";
 import { precedenceSection } from "./precedence-section.ts";
@@ -24,8 +23,12 @@ export interface ServerUnderTest {
   stop(): Promise<void>;
 }
 
-/** The contract on the wire, against anything that answers at a URL. */
-export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): void {
+/**
+ * The contract on the wire, against anything that answers at a URL.
+ *
+ * @param hasJournal whether there is one: without it a server has no events, so neither webhooks nor watches
+ */
+export function httpSuite(name: string, start: () => Promise<ServerUnderTest>, hasJournal = true): void {
   describe(`the HTTP API: ${name}`, () => {
     let server: ServerUnderTest;
     const client = new Client(() => server.url);
@@ -46,9 +49,8 @@ export function httpSuite(name: string, start: () => Promise<ServerUnderTest>): 
     cursorsSection(client);
     keysSection(client);
     precedenceSection(client);
-    webhooksSection(client);
-    watchesSection(client);
     framingSection(client, () => server.url);
-    documentSection(client, () => server.url);
+    if (hasJournal) hooksSection(client);
+    documentSection(client, () => server.url, hasJournal);
   });
 }

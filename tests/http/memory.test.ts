@@ -1,8 +1,7 @@
 import { httpSuite } from "./http-suite.ts";
 import { MemoryServer } from "./support/memory-server.ts";
 
-/** The whole suite without a shape behind it. */
-httpSuite("a ledger in memory", async () => {
+const start = async () => {
   const server = await MemoryServer.start();
   return {
     url: server.url,
@@ -13,4 +12,7 @@ httpSuite("a ledger in memory", async () => {
         throw new Error(`the server reported defects: ${server.defects.join("; ")}`);
     },
   };
-});
+};
+
+/** The whole suite without a shape behind it. */
+httpSuite("a ledger in memory, which has no journal", start, false);

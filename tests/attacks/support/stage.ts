@@ -29,6 +29,7 @@ export class Stage {
   hold = "";
   otherHold = "";
   mixedHold = "";
+  webhook = "";
   otherWebhook = "";
   otherWatch = "";
   other = "";
@@ -67,6 +68,8 @@ export class Stage {
     // Of an account without events: nothing is sent there.
     const never = { url: "https://8.8.8.8/hook", accounts: ["globex:never"] };
     this.otherWebhook = await this.made("/v1/webhooks", never);
+    const own = await this.with("acme").post("/v1/webhooks", { ...never, accounts: ["acme:never"] });
+    this.webhook = String(own.json["id"]);
     this.otherWatch = await this.made("/v1/watches", { account: OTHER, available_lt: -100 });
     this.other = await this.moved([OTHER, "@world", 1]);
     this.mixed = await this.moved(["acme:a", OTHER, 1]);

@@ -96,6 +96,10 @@ const ONLY_TOLD = [
   "must be given once",
   "must be another account than the hold's",
   "must be the hold's account",
+  "must be reachable from everywhere",
+  "must begin with https://",
+  "must have one of ",
+  "must be a cursor that /v1/events or a webhook gave",
 ];
 
 /** Of any server, whatever it serves. */

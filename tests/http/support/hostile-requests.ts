@@ -9,6 +9,8 @@ export interface HostileRequest {
   readonly head: boolean;
   /** The client closes its side of the connection afterwards. */
   readonly ends: boolean;
+  /** `null`: nobody knows. */
+  readonly path: string | null;
   /** What it asks for, where it is held to the OpenAPI document. */
   readonly asked: {
     readonly method: string;
@@ -24,7 +26,14 @@ export interface HostileRequest {
   } | null;
 }
 
-const COMMON = { isHttp: true, head: false, ends: false, asked: null, transaction: null } as const;
+const COMMON = {
+  isHttp: true,
+  head: false,
+  ends: false,
+  path: null,
+  asked: null,
+  transaction: null,
+} as const;
 
 export function hostileRequest(random: Random, known: KnownIds): HostileRequest {
   const dice = random.integer(1, 1_000);
@@ -143,6 +152,18 @@ const IDS = [
   "%F0%9F%98%80",
 ] as const;
 
+/** What not every server has; the others say that they do not. */
+const PAGES = [
+  "/",
+  "/?x=1",
+  "/docs",
+  "/console/console.css",
+  "/console/console.js",
+  "/console/status",
+  "/console/status?x=1",
+  "/metrics",
+];
+
 function oddPath(random: Random): HostileRequest {
   const id = random.pick(IDS).replaceAll(" ", "+");
   const known = random
@@ -161,7 +182,7 @@ function oddPath(random: Random): HostileRequest {
     known,
     known,
     random.pick([
-      "/",
+      ...PAGES,
       "//",
       "/clientes/",
       "/clientes//extrato",
@@ -180,7 +201,7 @@ function oddPath(random: Random): HostileRequest {
   ]);
   const method = random.pick(["GET", "POST", "PATCH"] as const);
   const body = method === "GET" ? null : Buffer.from('{"valor":1,"tipo":"c","descricao":"x"}');
-  return { ...COMMON, bytes: message(random, method, path, [], body) };
+  return { ...COMMON, path, bytes: message(random, method, path, [], body) };
 }
 
 function oddMethod(random: Random): HostileRequest {
