@@ -342,7 +342,7 @@ export const table = {
     "hold-not-found": ["No hold has this id.", "Nenhuma reserva tem este id."],
     "account-exists": ["Another account has this id.", "Outra conta tem este id."],
     "invalid-fields": ["Some fields are not valid.", "Alguns campos não são válidos."],
-    "limit-exceeded": ["{account} does not have so much available.", "{account} não tem tanto disponível."],
+    "limit-exceeded": ["{account} does not have that much available.", "{account} não tem tanto disponível."],
     "limit-too-low": ["More than this is used already.", "Mais do que isso já está em uso."],
     "balance-out-of-range": [
       "The balance of {account} would be too large.",

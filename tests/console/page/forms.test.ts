@@ -78,7 +78,7 @@ describe.skipIf(!chromium.found)(
       await console.shows(".curl pre", `"amount":100051`);
       const before = await page.innerText(".curl pre");
       await send();
-      await console.shows(beside("#/postings/0/amount"), "acme does not have so much available");
+      await console.shows(beside("#/postings/0/amount"), "acme does not have that much available");
       expect(await page.evaluate<string>("document.activeElement.dataset.pointer")).toBe(
         "#/postings/0/amount",
       );
