@@ -65,7 +65,11 @@ export function invalidFields(errors: readonly FieldError[]): Problem {
   const told = errors.slice(0, bounds.field_errors_told_max);
   const more = errors.length > told.length ? `; and ${errors.length - told.length} more` : "";
   const detail = told.map((error) => error.detail).join("; ");
-  return { name: "invalid-fields", detail: `Correct the request: ${detail}${more}.`, members: { errors: told } };
+  return {
+    name: "invalid-fields",
+    detail: `Correct the request: ${detail}${more}.`,
+    members: { errors: told },
+  };
 }
 
 /** What was asked of the ledger: a read changes nothing, and only what has a key can safely be sent again. */

@@ -137,11 +137,12 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
 
     test("PostgresDown: PostgreSQL killed", async () => {
       await cluster().postgres.process.kill();
-      // A writer is active by a lock in PostgreSQL.
-      await alerts().fires("PostgresDown", WRITER_STANDS);
+      // A writer is active by a lock in PostgreSQL, and so is a dispatcher.
+      const following = [...WRITER_STANDS, "DispatchDown"];
+      await alerts().fires("PostgresDown", following);
       await cluster().postgres.process.start();
       await system.settled();
-      alerts().holdsNoOther("PostgresDown", WRITER_STANDS);
+      alerts().holdsNoOther("PostgresDown", following);
     });
 
     test("NatsDown: NATS killed under load, which nothing else notices", async () => {
