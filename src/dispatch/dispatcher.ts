@@ -15,6 +15,8 @@ import { type Clock, WebhookWorker, type WorkerContext } from "./webhook-worker.
 
 export interface DispatcherOptions {
   readonly tables: DispatchTables;
+  /** The same tables for what is delivered, which is much: what webhooks there are, and watches, do not wait for it. */
+  readonly deliveries: DispatchTables;
   readonly journal: JournalSource;
   readonly events: Pick<PublicEvents, "of">;
   readonly books: BooksNow;
@@ -55,11 +57,11 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const { tables, journal, events, books, reach, log, clock = SYSTEM_CLOCK } = options;
+    const { tables, deliveries, journal, events, books, reach, log, clock = SYSTEM_CLOCK } = options;
     const reader = new EventReader(journal, events);
     const permits = new Permits(bounds.dispatch_requests_max);
     const waitingMax = (): number => waitingMaxOf(this.#running.size);
-    this.#context = { tables, journal, reader, permits, reach, log, clock, waitingMax };
+    this.#context = { tables: deliveries, journal, reader, permits, reach, log, clock, waitingMax };
     this.#watchLoop = new WatchLoop({ tables, journal, reader, books, log });
   }
 
@@ -171,13 +173,13 @@ export class Dispatcher {
 
   async #watch(): Promise<void> {
     while (!this.#stopped) {
-      const { watches, webhooks } = this.#definitions;
+      const { watches } = this.#definitions;
       let isMore = false;
       try {
         // Without watches the journal is not read: the next one begins at its end.
         if (watches.length === 0) this.#watchLoop.forget();
         else {
-          const step = await this.#watchLoop.step(watches, webhooks);
+          const step = await this.#watchLoop.step(watches);
           for (const id of step.touched) this.#running.get(id)?.worker.reload();
           isMore = step.isMore;
         }

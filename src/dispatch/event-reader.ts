@@ -11,12 +11,16 @@ export interface ReadRow {
 
 /** Of the last rows, for all webhooks: several read the same ones, and each event is sent soon after it was read. */
 const ROWS_KEPT = 256;
+/** What waits is sent in order: the rows behind one are wanted next. */
+const ROWS_AHEAD = 32;
 
 /** The journal as deliveries are made of it. All methods reject with LedgerUnavailable. */
 export class EventReader {
   readonly #journal: JournalSource;
   readonly #events: Pick<PublicEvents, "of">;
   readonly #kept = new Map<string, ReadRow>();
+  /** Ends when the look-ups have ended that were begun before. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(journal: JournalSource, events: Pick<PublicEvents, "of">) {
     this.#journal = journal;
@@ -31,14 +35,27 @@ export class EventReader {
 
   /** `null`: there is no such event. */
   async event(shard: number, g: number, index: number): Promise<PublicEvent | null> {
-    const known = this.#kept.get(`${shard} ${g}`);
-    const [found] = known === undefined ? await this.rows(shard, g, 1) : [known];
-    return found?.row.g === g ? (found.events[index] ?? null) : null;
+    const found = this.#kept.get(`${shard} ${g}`) ?? (await this.#inTurn(() => this.#readAhead(shard, g)));
+    return found?.events[index] ?? null;
   }
 
   /** What was read is forgotten: the books may be others by now. */
   forget(): void {
     this.#kept.clear();
+  }
+
+  async #readAhead(shard: number, g: number): Promise<ReadRow | null> {
+    // Whose turn was before may have read it.
+    const known = this.#kept.get(`${shard} ${g}`);
+    if (known !== undefined) return known;
+    const [found] = await this.rows(shard, g, ROWS_AHEAD);
+    return found?.row.g === g ? found : null;
+  }
+
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(read);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   async #readRow(row: KeptRow): Promise<ReadRow> {

@@ -63,7 +63,8 @@ export async function runDispatch(
     } finally {
       role.isActive = false;
       stop.removeEventListener("abort", end);
-      await Promise.all([parts.tables, parts.journal, parts.books, parts.keys].map((part) => part.close()));
+      const { tables, deliveries, journal, books, keys } = parts;
+      await Promise.all([tables, deliveries, journal, books, keys].map((part) => part.close()));
       await lock.release();
     }
   }
@@ -94,8 +95,10 @@ function open({ ledger }: DispatchConfig): Parts {
   if (ledger.type === "file") {
     const { dataFile } = ledger;
     const journal = new FileJournal(dataFile, "elsewhere");
+    const tables = new DispatchTables(new FileHooks(hookFileOf(dataFile)));
     return {
-      tables: new DispatchTables(new FileHooks(hookFileOf(dataFile))),
+      tables,
+      deliveries: tables,
       journal,
       events: new PublicEvents(journal),
       books: new FileBooks(dataFile),
@@ -106,6 +109,7 @@ function open({ ledger }: DispatchConfig): Parts {
   const journal = new BookJournal(databaseUrl, "razonete dispatch journal");
   return {
     tables: new DispatchTables(new BookHooks(databaseUrl, "razonete dispatch")),
+    deliveries: new DispatchTables(new BookHooks(databaseUrl, "razonete dispatch deliveries")),
     journal,
     events: new PublicEvents(journal),
     books: new ClusterBooks(databaseUrl),

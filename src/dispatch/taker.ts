@@ -16,6 +16,8 @@ export interface Taken {
 }
 
 const ROWS_AT_ONCE = 64;
+/** Made of one shard at once, or as many as a row has: they are kept in one transaction. */
+const DELIVERIES_AT_ONCE = 500;
 
 /** The next rows of one shard, as deliveries. `null`: there are none yet. */
 export async function takeNext(
@@ -29,6 +31,7 @@ export async function takeNext(
   let at = position;
   const deliveries: PendingDelivery[] = [];
   for (const row of rows) {
+    if (deliveries.length >= DELIVERIES_AT_ONCE) break;
     deliveries.push(...deliveriesOf(row, filter, at, now));
     at = { shard, g: row.row.g, seen: null, mark: markOf(row.row.hash) };
   }

@@ -3,10 +3,10 @@ import type { JournalSource, KeptRow } from "../events/journal-source.ts";
 import type { PublicEvent } from "../events/public-event.ts";
 import type {
   DispatchedWatch,
-  DispatchedWebhook,
   DispatchTables,
   NewCrossing,
   PendingDelivery,
+  TellableWebhook,
 } from "../hooks/dispatch-tables.ts";
 import { placeText } from "../hooks/hook-rows.ts";
 import { goneShard, latestCursor } from "../hooks/replay-start.ts";
@@ -66,13 +66,12 @@ export class WatchLoop {
    */
   async step(
     watches: readonly DispatchedWatch[],
-    webhooks: readonly DispatchedWebhook[],
   ): Promise<{ readonly touched: ReadonlySet<string>; readonly isMore: boolean }> {
     const { tables } = this.#options;
-    const touched = new Set<string>();
+    const none = new Set<string>();
     this.#cursor ??= await this.#begin(watches);
     // What is known of the watches has to be read anew.
-    if (this.#cursor === null) return { touched, isMore: false };
+    if (this.#cursor === null) return { touched: none, isMore: false };
     const fresh = watches.filter(({ id, armed }) => armed === null && !this.#armed.has(id));
     for (const watch of fresh) await this.#arm(watch);
     if (fresh.length > 0) this.#below = await tables.below();
@@ -82,8 +81,8 @@ export class WatchLoop {
       armed: watch.armed ?? this.#armed.get(watch.id) ?? null,
     }));
     const rows = await this.#read();
-    if (rows.length > 0) await this.#cross(rows, armed, webhooks, touched);
-    return { touched, isMore: rows.length > 0 };
+    if (rows.length === 0) return { touched: none, isMore: false };
+    return { touched: await this.#cross(rows, armed), isMore: true };
   }
 
   /** @returns null where they have to begin anew */
@@ -116,16 +115,11 @@ export class WatchLoop {
     return rows;
   }
 
-  async #cross(
-    rows: readonly ReadRow[],
-    watches: readonly DispatchedWatch[],
-    webhooks: readonly DispatchedWebhook[],
-    touched: Set<string>,
-  ): Promise<void> {
+  async #cross(rows: readonly ReadRow[], watches: readonly DispatchedWatch[]): Promise<ReadonlySet<string>> {
     const below = new Map([...this.#below].map(([watch, accounts]) => [watch, new Set(accounts)]));
     const changes: { watch: string; account: string; isBelow: boolean }[] = [];
     const crossings: NewCrossing[] = [];
-    const deliveries: { webhook: string; delivery: PendingDelivery }[] = [];
+    const told: { account: string; delivery: PendingDelivery }[] = [];
     for (const { row, index, event, account } of standings(rows)) {
       for (const watch of watches) {
         if (row.g <= (watch.armed?.[row.shard] ?? Number.POSITIVE_INFINITY)) continue;
@@ -145,11 +139,7 @@ export class WatchLoop {
           account: account.id,
           body: bodyOf(watch, event, account),
         });
-        const told = webhooks.filter((webhook) => isToldTo(webhook, account.id));
-        for (const { id } of told) {
-          deliveries.push({ webhook: id, delivery: deliveryOf(watch, event, account) });
-          touched.add(id);
-        }
+        told.push({ account: account.id, delivery: deliveryOf(watch, event, account) });
       }
     }
     const until = (this.#cursor ?? []).map((position) => {
@@ -159,10 +149,16 @@ export class WatchLoop {
         : { shard: position.shard, g: last.g, seen: null, mark: markOf(last.hash) };
     });
     const from = this.#cursor ?? [];
-    if (await this.#options.tables.cross(from, until, changes, crossings, deliveries)) {
-      this.#cursor = until;
-      this.#below = below;
-    } else this.forget();
+    const touched = await this.#options.tables.cross(from, until, changes, crossings, (webhook) =>
+      told.filter(({ account }) => isToldTo(webhook, account)).map(({ delivery }) => delivery),
+    );
+    if (touched === null) {
+      this.forget();
+      return new Set();
+    }
+    this.#cursor = until;
+    this.#below = below;
+    return touched;
   }
 }
 
@@ -189,7 +185,7 @@ function isWatched({ account, prefix, beginning }: DispatchedWatch, id: string):
 }
 
 /** Also one that is paused: it goes on where it was. */
-function isToldTo({ types, accounts, beginning }: DispatchedWebhook, id: string): boolean {
+function isToldTo({ types, accounts, beginning }: TellableWebhook, id: string): boolean {
   if (!id.startsWith(beginning)) return false;
   return (types === null || types.has(CROSSED)) && (accounts === null || isNamed(accounts, id));
 }

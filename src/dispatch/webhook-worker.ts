@@ -16,7 +16,7 @@ import type { Log } from "../log/log.ts";
 import { attempt, type Attempted, isDelivered, type Reach } from "./attempt.ts";
 import { bodyOf, type EventReader } from "./event-reader.ts";
 import { endingOf } from "./ending.ts";
-import { mayGo, nextDue } from "./lanes.ts";
+import { Lanes } from "./lanes.ts";
 import type { Permits } from "./permits.ts";
 import { latestAttempt, nextAttempt, TRIED_FOR } from "./retry-plan.ts";
 import { takeNext } from "./taker.ts";
@@ -41,14 +41,15 @@ export interface Clock {
   readonly chance: () => number;
 }
 
-type Lane = Mutable<PendingDelivery> & { inFlight: boolean };
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+type Sendable = { -readonly [Name in keyof PendingDelivery]: PendingDelivery[Name] } & { inFlight: boolean };
 
 /** It looks again after this time, whatever else happens. */
 const IDLE_MILLISECONDS = 60_000;
 /** A cursor that moved without deliveries is noted so often: to read that stretch again costs little. */
 const NOTE_CURSOR_MILLISECONDS = 1_000;
 const LOOK_MILLISECONDS = 10;
+/** Noted in one transaction: however many wait for it, each is soon over. */
+const OUTCOMES_AT_ONCE = 500;
 const UNAVAILABLE_MILLISECONDS = 1_000;
 /** While its target is down, it is tried at least so often, so that it soon goes on after that. */
 const PROBE_MILLISECONDS_MAX = 600_000;
@@ -67,7 +68,7 @@ export class WebhookWorker {
   readonly #webhook: DispatchedWebhook;
   readonly #context: WorkerContext;
   readonly #sleep = new WakeableSleep();
-  #waiting = new Map<string, Lane>();
+  #waiting = new Lanes<Sendable>();
   #isLoaded = false;
   /** What is in the tables, and how far it has read. */
   #stored: Cursor;
@@ -144,7 +145,8 @@ export class WebhookWorker {
       const gone = await goneShard(journal, this.#stored);
       if (gone !== null) return await this.#end("paused", "history-changed");
       const waiting = await tables.waiting(this.#webhook);
-      this.#waiting = new Map(waiting.map((delivery) => [keyOf(delivery), { ...delivery, inFlight: false }]));
+      this.#waiting = new Lanes();
+      for (const delivery of waiting) this.#add(delivery);
       this.#clock = Number.POSITIVE_INFINITY;
     } catch (error) {
       this.#isLoaded = false;
@@ -187,11 +189,12 @@ export class WebhookWorker {
     }
     this.#stored = next;
     this.#storedAt = clock.now();
-    for (const delivery of deliveries) {
-      const key = keyOf(delivery);
-      if (!this.#waiting.has(key)) this.#waiting.set(key, { ...delivery, inFlight: false });
-    }
+    for (const delivery of deliveries) this.#add(delivery);
     return isMore;
+  }
+
+  #add(delivery: PendingDelivery): void {
+    this.#waiting.add(keyOf(delivery), { ...delivery, inFlight: false });
   }
 
   readonly #sendNow = (): void => this.#send();
@@ -206,24 +209,24 @@ export class WebhookWorker {
     }
   }
 
-  #next(): readonly Lane[] {
+  #next(): readonly Sendable[] {
     const now = this.#context.clock.now();
     if (this.#failingSince === null)
-      return mayGo(this.#waiting.values(), now * 1000, bounds.webhook_requests_max - this.#inFlight);
+      return this.#waiting.mayGo(now * 1000, bounds.webhook_requests_max - this.#inFlight);
     if (this.#inFlight > 0 || now < this.#probeAt) return [];
-    const heads = mayGo(this.#waiting.values(), Number.POSITIVE_INFINITY, bounds.webhook_waiting_max);
+    const heads = this.#waiting.mayGo(Number.POSITIVE_INFINITY, bounds.webhook_waiting_max);
     const [probe] = heads.toSorted((one, other) => one.tried - other.tried);
     return probe === undefined ? [] : [probe];
   }
 
-  async #deliver(delivery: Lane): Promise<void> {
+  async #deliver(delivery: Sendable): Promise<void> {
     const { clock, permits, log, reach } = this.#context;
     const began = clock.now();
     let attempted: Attempted | null = null;
     try {
       const body = await this.#bodyOf(delivery);
       // What a watch told goes with the watch.
-      if (body === null && delivery.sub !== "") this.#waiting.delete(keyOf(delivery));
+      if (body === null && delivery.sub !== "") this.#waiting.remove(keyOf(delivery));
       else if (body === null) await this.#end("paused", "history-changed");
       else attempted = await attempt(reach, this.#webhook, delivery.id, body, delivery.tried);
     } catch (error) {
@@ -258,7 +261,7 @@ export class WebhookWorker {
     return event?.id === id ? bodyOf(event, this.#webhook.beginning) : null;
   }
 
-  #settle(delivery: Lane, { status, error, retryAfter }: Attempted, began: number): void {
+  #settle(delivery: Sendable, { status, error, retryAfter }: Attempted, began: number): void {
     const { clock, log } = this.#context;
     const now = clock.now();
     const key = keyOf(delivery);
@@ -268,7 +271,7 @@ export class WebhookWorker {
     const attempts = [...delivery.attempts, made].slice(-bounds.delivery_attempts_kept);
     const settled = { ...delivery, tried, attempts, firstAt: firstAt ?? began * 1000 };
     if (isDelivered(status)) {
-      this.#waiting.delete(key);
+      this.#waiting.remove(key);
       this.#outcomes.set(key, { delivery: settled, state: "delivered", doneAt: now * 1000 });
       this.#succeed(now);
     } else {
@@ -280,7 +283,7 @@ export class WebhookWorker {
           `webhook ${this.#webhook.id}: event ${delivery.id} was not taken within 72 hours (${error ?? ""}) and is parked: ` +
             "mend the target, then set the webhook active again, or replay it.",
         );
-        this.#waiting.delete(key);
+        this.#waiting.remove(key);
         this.#outcomes.set(key, { delivery: settled, state: "parked", doneAt: now * 1000 });
       } else {
         const later = { ...settled, nextAt: next * 1000 };
@@ -347,15 +350,17 @@ export class WebhookWorker {
 
   /** What became of the attempts so far. What is not noted here is noted the next time. */
   async #note(): Promise<void> {
-    const outcomes = [...this.#outcomes];
-    if (outcomes.length === 0) return;
-    await this.#context.tables.note(
-      this.#webhook,
-      outcomes.map(([, outcome]) => outcome),
-      this.#failingSince,
-    );
-    for (const [key, outcome] of outcomes) {
-      if (this.#outcomes.get(key) === outcome) this.#outcomes.delete(key);
+    const all = [...this.#outcomes];
+    for (let start = 0; start < all.length; start += OUTCOMES_AT_ONCE) {
+      const outcomes = all.slice(start, start + OUTCOMES_AT_ONCE);
+      await this.#context.tables.note(
+        this.#webhook,
+        outcomes.map(([, outcome]) => outcome),
+        this.#failingSince,
+      );
+      for (const [key, outcome] of outcomes) {
+        if (this.#outcomes.get(key) === outcome) this.#outcomes.delete(key);
+      }
     }
   }
 
@@ -368,7 +373,7 @@ export class WebhookWorker {
     }
     const idle = this.#read === this.#stored ? IDLE_MILLISECONDS : NOTE_CURSOR_MILLISECONDS;
     if (this.#inFlight >= bounds.webhook_requests_max) return idle;
-    const due = nextDue(this.#waiting.values());
+    const due = this.#waiting.nextDue(now * 1000);
     return due === null ? idle : Math.max(LOOK_MILLISECONDS, Math.min(due / 1000 - now, idle));
   }
 

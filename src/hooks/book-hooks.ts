@@ -12,6 +12,8 @@ export class BookHooks implements HookDatabase {
   readonly #url: string;
   readonly #name: string;
   #pool: Sql | null = null;
+  /** Ends when all that was asked before has ended. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(url: string, name: string) {
     this.#url = url;
@@ -19,14 +21,16 @@ export class BookHooks implements HookDatabase {
   }
 
   all<Row extends object>(sql: string, values: readonly Value[] = []): Promise<readonly Row[]> {
-    return this.#inTime(queriesOf(this.#sql).all<Row>(sql, values));
+    return this.#inTurn((pool) => queriesOf(pool).all<Row>(sql, values));
   }
 
   change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<T>();
-    // The client's types do not say that it resolves to what the transaction did.
-    const done = this.#sql.begin(async (transaction) => resolve(await make(queriesOf(transaction))));
-    return this.#inTime(done.then(() => promise));
+    return this.#inTurn((pool) => {
+      const { promise, resolve } = Promise.withResolvers<T>();
+      // The client's types do not say that it resolves to what the transaction did.
+      const done = pool.begin(async (transaction) => resolve(await make(queriesOf(transaction))));
+      return done.then(() => promise);
+    });
   }
 
   /** For how long clients' keys are remembered that are decided from now on. */
@@ -45,14 +49,22 @@ export class BookHooks implements HookDatabase {
     return this.#pool;
   }
 
-  async #inTime<T>(answer: PromiseLike<T>): Promise<T> {
-    const pool = this.#pool;
-    const giveUp = (): void => {
-      if (this.#pool === pool) this.#pool = null;
-      pool?.end({ timeout: 0 }).catch(() => {});
-    };
+  /**
+   * One after the other: the time of each begins with its turn, so that who waits for others does not end the connection
+   * while it is theirs. Nobody waits for a turn for longer than that time either.
+   */
+  async #inTurn<T>(ask: (pool: Sql) => PromiseLike<T>): Promise<T> {
+    const before = this.#turn;
+    const { promise: done, resolve: end } = Promise.withResolvers<void>();
+    this.#turn = before.then(() => done);
     try {
-      return await withTimeout(answer, giveUp);
+      await withTimeout(before, () => {});
+      const pool = this.#sql;
+      const giveUp = (): void => {
+        if (this.#pool === pool) this.#pool = null;
+        pool.end({ timeout: 0 }).catch(() => {});
+      };
+      return await withTimeout(ask(pool), giveUp);
     } catch (error) {
       if (error instanceof LedgerUnavailable) throw error;
       const reason =
@@ -60,6 +72,8 @@ export class BookHooks implements HookDatabase {
           ? "the books have no place for webhooks yet: run razonete init"
           : `PostgreSQL: ${messageOf(error) || codeOf(error)}`;
       throw new LedgerUnavailable(reason, "unknown", { cause: error });
+    } finally {
+      end();
     }
   }
 }

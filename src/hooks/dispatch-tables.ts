@@ -1,6 +1,6 @@
 import { formatCursor, type Cursor } from "../events/cursor.ts";
 import { countHooks, type HookCounts } from "./hook-counts.ts";
-import { type HookDatabase, type HookQueries, insertRows, type Value } from "./hook-database.ts";
+import { type HookDatabase, type HookQueries, insertRows, type Value, valuesOf } from "./hook-database.ts";
 import {
   attemptsIn,
   cursorIn,
@@ -12,14 +12,18 @@ import {
 } from "./hook-rows.ts";
 import type { Attempt, DeliveryState, WebhookReason, WebhookState } from "./hook-store.ts";
 
-/** A webhook, as the dispatcher needs it. */
-export interface DispatchedWebhook {
-  readonly id: string;
-  readonly owner: string;
+/** What tells which events are for a webhook. */
+export interface TellableWebhook {
   readonly beginning: string;
-  readonly url: string;
   readonly types: ReadonlySet<string> | null;
   readonly accounts: readonly string[] | null;
+}
+
+/** A webhook, as the dispatcher needs it. */
+export interface DispatchedWebhook extends TellableWebhook {
+  readonly id: string;
+  readonly owner: string;
+  readonly url: string;
   readonly state: WebhookState;
   readonly failingSince: number | null;
   readonly taken: Cursor;
@@ -77,6 +81,8 @@ export interface NewCrossing {
   readonly body: string;
 }
 
+/** Of the place, the state, how often and when it was tried, and the attempts. */
+const OUTCOME_TYPES = "integer bigint integer text text integer bigint bigint bigint text".split(" ");
 const DAY_MICROS = 86_400_000_000;
 const DELIVERED_KEPT_MICROS = 3 * DAY_MICROS;
 const DELIVERED_KEPT_MAX = 10_000;
@@ -103,12 +109,10 @@ export class DispatchTables {
     const secretsOf = Map.groupBy(secrets, ({ webhook }) => webhook);
     return {
       webhooks: webhooks.map((row) => ({
+        ...tellableOf(row),
         id: row.id,
         owner: row.owner,
-        beginning: row.beginning,
         url: row.url,
-        types: row.types === null ? null : new Set(textsIn(row.types)),
-        accounts: row.accounts === null ? null : textsIn(row.accounts),
         state: row.state,
         failingSince: row.failing_since,
         taken: cursorIn(row.taken),
@@ -174,6 +178,7 @@ export class DispatchTables {
    * Where the webhook was changed meanwhile, as by somebody who set it going again, only what was delivered counts: that
    * the rest failed is of before.
    *
+   * @param outcomes some hundreds at most: they are noted in one statement
    * @param failingSince of the webhook, from now on
    */
   note(
@@ -187,26 +192,18 @@ export class DispatchTables {
         [webhook, version, failingSince],
       );
       const counting = outcomes.filter(({ state }) => state === "delivered" || unchanged.length > 0);
-      const updates = counting.map(({ delivery, state, doneAt }) =>
-        queries.all(
-          `UPDATE deliveries SET state = $6, tried = $7, first_at = $8, next_at = $9, done_at = $10, attempts = $11
-          WHERE webhook = $1 AND shard = $2 AND g = $3 AND event = $4 AND sub = $5`,
-          [
-            webhook,
-            delivery.shard,
-            delivery.g,
-            delivery.event,
-            delivery.sub,
-            state,
-            delivery.tried,
-            delivery.firstAt,
-            delivery.nextAt,
-            doneAt,
-            JSON.stringify(delivery.attempts),
-          ],
-        ),
+      const rows = counting.map(({ delivery, state, doneAt }) => {
+        const { shard, g, event, sub, tried, firstAt, nextAt, attempts } = delivery;
+        return [shard, g, event, sub, state, tried, firstAt, nextAt, doneAt, JSON.stringify(attempts)];
+      });
+      if (rows.length === 0) return;
+      await queries.all(
+        `UPDATE deliveries SET state = n.column5, tried = n.column6, first_at = n.column7, next_at = n.column8,
+          done_at = n.column9, attempts = n.column10
+        FROM (${valuesOf(rows, 2, OUTCOME_TYPES)}) AS n
+        WHERE webhook = $1 AND shard = n.column1 AND g = n.column2 AND event = n.column3 AND sub = n.column4`,
+        [webhook, ...rows.flat()],
       );
-      await Promise.all(updates);
     });
   }
 
@@ -303,19 +300,21 @@ export class DispatchTables {
   }
 
   /**
-   * What watches saw in the events before the cursor, with the deliveries that it makes for webhooks.
+   * What watches saw in the events before the cursor, with the deliveries that it makes for webhooks: for those that there
+   * are now, so that one is told what was decided just after it was made.
    *
-   * @returns false if the cursor is not where it was read: another dispatcher was here. Then nothing was changed
+   * @returns the webhooks that got deliveries; null if the cursor is not where it was read: another dispatcher was here.
+   *   Then nothing was changed
    */
   cross(
     from: Cursor,
     until: Cursor,
     changes: readonly { readonly watch: string; readonly account: string; readonly isBelow: boolean }[],
     crossings: readonly NewCrossing[],
-    deliveries: readonly { readonly webhook: string; readonly delivery: PendingDelivery }[],
-  ): Promise<boolean> {
+    deliveriesOf: (webhook: TellableWebhook) => readonly PendingDelivery[],
+  ): Promise<ReadonlySet<string> | null> {
     return this.#db.change(async (queries) => {
-      if (!(await moveWatches(queries, from, until))) return false;
+      if (!(await moveWatches(queries, from, until))) return null;
       for (const { watch, account, isBelow } of changes) {
         await queries.all(
           isBelow
@@ -324,22 +323,18 @@ export class DispatchTables {
           [watch, account],
         );
       }
-      const rows = crossings.map(({ watch, shard, g, event, account, body }) => [
-        watch,
-        shard,
-        g,
-        event,
-        account,
-        body,
-      ]);
+      const rows = crossings.map((one) => [one.watch, one.shard, one.g, one.event, one.account, one.body]);
       await insertRows(queries, "crossings", rows, "ON CONFLICT DO NOTHING");
-      await insertRows(
-        queries,
-        "deliveries",
-        deliveries.map(({ webhook, delivery }) => rowOf(webhook, delivery)),
-        "ON CONFLICT DO NOTHING",
-      );
-      return true;
+      const touched = new Set<string>();
+      if (crossings.length === 0) return touched;
+      const webhooks = await queries.all<WebhookRow>("SELECT * FROM webhooks ORDER BY id");
+      for (const webhook of webhooks) {
+        const deliveries = deliveriesOf(tellableOf(webhook));
+        if (deliveries.length > 0) touched.add(webhook.id);
+        const told = deliveries.map((delivery) => rowOf(webhook.id, delivery));
+        await insertRows(queries, "deliveries", told, "ON CONFLICT DO NOTHING");
+      }
+      return touched;
     });
   }
 
@@ -363,6 +358,14 @@ async function moveWatches(queries: HookQueries, from: Cursor | null, until: Cur
     [formatCursor(until), from === null ? "" : formatCursor(from)],
   );
   return moved.length > 0;
+}
+
+function tellableOf({ beginning, types, accounts }: WebhookRow): TellableWebhook {
+  return {
+    beginning,
+    types: types === null ? null : new Set(textsIn(types)),
+    accounts: accounts === null ? null : textsIn(accounts),
+  };
 }
 
 function pendingOf(row: DeliveryRow): PendingDelivery {

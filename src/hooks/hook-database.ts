@@ -27,8 +27,30 @@ export async function insertRows(
 ): Promise<void> {
   for (let start = 0; start < rows.length; start += ROWS_A_STATEMENT) {
     const part = rows.slice(start, start + ROWS_A_STATEMENT);
-    let parameter = 0;
-    const places = part.map((row) => `(${row.map(() => `$${(parameter += 1)}`).join(", ")})`);
-    await queries.all(`INSERT INTO ${into} VALUES ${places.join(", ")} ${onConflict}`, part.flat());
+    await queries.all(`INSERT INTO ${into} ${valuesOf(part)} ${onConflict}`, part.flat());
   }
+}
+
+/**
+ * The text `VALUES ($1, $2), ($3, $4)`, for rows that are given as one list. Of a table of them the columns are called
+ * column1, column2, ... in both.
+ *
+ * @param first the number of the first parameter
+ * @param types of the columns, where nothing else tells PostgreSQL
+ */
+export function valuesOf(
+  rows: readonly (readonly Value[])[],
+  first = 1,
+  types: readonly string[] = [],
+): string {
+  let parameter = first - 1;
+  const place = (type: string | undefined): string => {
+    parameter += 1;
+    return type === undefined ? `$${parameter}` : `CAST($${parameter} AS ${type})`;
+  };
+  // The types of the first row are those of all.
+  const texts = rows.map(
+    (row, at) => `(${row.map((_, column) => place(at === 0 ? types[column] : undefined)).join(", ")})`,
+  );
+  return `VALUES ${texts.join(", ")}`;
 }

@@ -137,6 +137,20 @@ describe("watches", () => {
     expect(subject.sent[1]?.id).toBe(subject.sent[0]?.id ?? "");
   });
 
+  test("a webhook that was just made is told the first crossing", async () => {
+    await using subject = new InProcess();
+    await subject.open("a", 0);
+    await subject.credit("a", 100);
+    subject.start();
+    await subject.watch({ account: "a", availableLessThan: 50 });
+    for (const name of ["one", "two", "three"]) {
+      await subject.webhook(`https://${name}.example.com/`, CROSSED);
+      await subject.debit("a", 60);
+      await eventually("it is told", () => subject.sent.some(({ url }) => url.includes(name)));
+      await subject.credit("a", 60);
+    }
+  });
+
   test("what waits of a watch does not hide which events wait", async () => {
     await using subject = new InProcess();
     const crossed = { types: ["watch.crossed", "transaction.created"] };

@@ -52,8 +52,7 @@ export function faultsSuite(
         while (!over.signal.aborted) {
           const answer = await send("POST", "/v1/transactions", { postings });
           if (answer.ok) decided.push(made.parse(await answer.json()).id);
-          // Slower than one dispatcher sends that is killed all the time: what waits has to be sent in the end.
-          await Bun.sleep(300);
+          await Bun.sleep(100);
         }
       });
       try {

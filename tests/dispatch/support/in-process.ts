@@ -77,6 +77,7 @@ export class InProcess implements AsyncDisposable {
     const tables = new DispatchTables(new FileHooks(hookFileOf(this.file)));
     const dispatcher = new Dispatcher({
       tables,
+      deliveries: tables,
       journal: this.journal,
       events: new PublicEvents(this.journal),
       books: new FileBooks(this.file),

@@ -141,9 +141,11 @@ export async function clusterShape(options: ShapeOptions): Promise<Shape> {
   let running = [start(), start()];
   const isActive = ({ own }: (typeof running)[number]): boolean =>
     own.join("").includes("dispatches webhooks");
-  await eventually("the keys are known", async () => {
-    const headers = { authorization: `Bearer ${tokens.admin}` };
-    return (await fetch(`${cluster.url}/v1/webhooks`, { headers })).ok;
+  // To an API that does not know them yet, everyone is somebody else than to the others.
+  await eventually("the keys are known to all", async () => {
+    const urls = cluster.apis.map((_, index) => cluster.apiUrl(index));
+    const answers = await Promise.all(urls.map((url) => fetch(`${url}/v1/webhooks`)));
+    return answers.every(({ status }) => status === 401);
   });
   await eventually("one dispatches", () => running.some(isActive));
   return {

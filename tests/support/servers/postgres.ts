@@ -157,6 +157,11 @@ function signalAll(pid: number, signal: NodeJS.Signals): void {
   // The parent first: a frozen one makes no more children.
   process.kill(pid, signal);
   for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")) {
-    if (child !== "") process.kill(Number(child), signal);
+    if (child === "") continue;
+    try {
+      process.kill(Number(child), signal);
+    } catch {
+      // It has ended meanwhile, as that of a connection that was closed.
+    }
   }
 }
