@@ -36,8 +36,8 @@ export async function lifeOfAWebhook(url: string): Promise<void> {
   await ledger.transactions.create({ postings: [{ from: "@world", to: "hook:a", amount: 500 }] });
   await ledger.withHold("hook:a", 450, async () => 50);
   const decided = ["account.opened", "transaction.created", "hold.created", "hold.captured"];
-  // An account that is opened with nothing is below, and again by the hold.
-  const types = [...decided, "watch.crossed", "watch.crossed"];
+  // An account that is opened with nothing has not come to be below; the hold makes it so.
+  const types = [...decided, "watch.crossed"];
   const all = () => got.map(({ type }) => type);
   await eventually("all is sent", () => got.length >= types.length, all);
   expect(all().toSorted()).toEqual(types.toSorted());
@@ -51,7 +51,6 @@ export async function lifeOfAWebhook(url: string): Promise<void> {
   const crossings = await ledger.watches.crossings(watch.id).all();
   expect(crossings.map(({ event, account }) => [event, account.available])).toEqual([
     [events[2]?.id ?? "", 50],
-    [events[0]?.id ?? "", 0],
   ]);
   await eventually("all is noted", async () => (await ledger.webhooks.get(id)).backlog === 0);
   const deliveries = await ledger.webhooks.deliveries(id, { state: "delivered", limit: 2 }).all();
@@ -64,11 +63,7 @@ export async function lifeOfAWebhook(url: string): Promise<void> {
   secrets.unshift(rotated.secret ?? "");
   expect(new Set(secrets).size).toBe(2);
   await ledger.webhooks.replay(id, { from: new Date(Date.parse(events[0]?.at ?? "") - 1) });
-  await eventually(
-    "all is sent again",
-    () => new Set(all().slice(types.length)).size === decided.length,
-    all,
-  );
+  await eventually("all is sent again", () => new Set(all().slice(types.length)).size === types.length, all);
   expect(new Set(got.map((one) => one.id)).size).toBe(types.length);
 
   expect(await ledger.webhooks.change(id, { state: "paused" })).toMatchObject({
