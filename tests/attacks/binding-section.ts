@@ -132,7 +132,7 @@ export function bindingSection(stage: Stage): void {
       await stage.made("/v1/accounts", { id: "globex:named", unit: "BRL/2", name: OTHER });
     });
 
-    test("asking on every route for an account, a hold or a transaction of others", async () => {
+    test("asking on every route for an account, a hold, a transaction, a webhook or a watch of others", async () => {
       const keyed = Object.entries(ROUTES).flatMap(([path, methods]) =>
         Object.entries(methods).flatMap(([method, { needs }]) =>
           needs === null ? [] : [`${method} ${path}`],
