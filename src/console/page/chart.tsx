@@ -168,13 +168,13 @@ function spanOf(times: ArrayLike<number>, span = 1): [number, number] {
   return [Math.min(times[0] ?? last, last - span), last];
 }
 
-/** With 0 in it, and some room above. */
+/** With 0 in it, some room above and below, and a tick of the axis at both ends. */
 function rangeOf(min: number, max: number): [number, number] {
-  const low = Math.min(0, min ?? 0);
-  const high = Math.max(0, max ?? 0);
+  const low = Math.min(0, min ?? 0) * 1.02;
+  const high = Math.max(0, max ?? 0) * 1.02;
   if (low === high) return [0, 4];
-  const room = (high - low) * 0.08;
-  return [low < 0 ? low - room : 0, high > 0 ? high + room : 0];
+  const step = STEPS.find((one) => (high - low) / one <= (low < 0 && high > 0 ? 3 : 4)) ?? high - low;
+  return [Math.floor(low / step) * step, Math.ceil(high / step) * step];
 }
 
 function timeOf(tick: number, ticks: readonly number[]): string {
@@ -203,12 +203,10 @@ export function Spark({ values, colour }: { readonly values: readonly number[]; 
   const width = 120;
   const height = 28;
   const most = Math.max(1e-9, ...values);
-  const step = width / Math.max(1, POINTS - 1);
   const shown = values.slice(-POINTS);
-  const left = width - (shown.length - 1) * step;
+  const step = width / Math.max(1, shown.length - 1);
   const points = shown.map(
-    (value, at) =>
-      `${(left + at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`,
+    (value, at) => `${(at * step).toFixed(1)},${(height - 2 - (value / most) * (height - 4)).toFixed(1)}`,
   );
   return (
     <svg
@@ -217,7 +215,7 @@ export function Spark({ values, colour }: { readonly values: readonly number[]; 
       preserveAspectRatio="none"
       aria-hidden="true"
     >
-      <polygon points={`${left.toFixed(1)},${height} ${points.join(" ")} ${width},${height}`} />
+      <polygon points={`0,${height} ${points.join(" ")} ${width},${height}`} />
       <polyline points={points.join(" ")} />
     </svg>
   );

@@ -130,7 +130,10 @@ function Bar({ place, session: now }: { readonly place: Place; readonly session:
             <Action needs={["transactions:write"]} kind="main" onClick={() => newTransaction({})}>
               {t("new.transaction")}
             </Action>
-            <Action needs={["holds:write"]} onClick={() => newHold({})}>
+            <Action
+              needs={["holds:write"]}
+              onClick={() => newHold(place.view === "account" ? { from: place.id } : {})}
+            >
               {t("new.hold")}
             </Action>
             <Action needs={["accounts:write"]} onClick={() => openAccount()}>
@@ -180,7 +183,7 @@ function Live() {
   const troubled = status?.parts.filter(({ state }) => state !== "up").length ?? 0;
   const state = answers ? live : "lost";
   return (
-    <p class={`live ${state}`} role="status">
+    <p class={state === "live" ? "live on" : `live ${state}`} role="status">
       <span class="dot" aria-hidden="true" />
       {t(`live.${state}`)}
       {troubled > 0 && (

@@ -3,19 +3,20 @@ import type { Problem } from "./api.ts";
 import { money, moneyOf } from "./money.ts";
 import { hrefOf } from "./routes.ts";
 import { useMissing } from "./session.ts";
-import { ago, dateTime, useSeconds } from "./time.ts";
+import { ago, dateTime, lasting, useSeconds } from "./time.ts";
 import { isWord, t } from "./words.ts";
 
 /** Small pieces that several views show. */
 
 export const WORLD = "@world";
 
+/** Characters of an amount; longer ones are written smaller, so that a table's columns have room. */
+const LONG = 18;
+
 export function Amount({ amount, unit, both = false }: AmountOptions) {
-  return (
-    <span class={amount < 0 && !both ? "amount negative" : "amount"}>
-      {money(amount, unit, both ? "both" : "minus")}
-    </span>
-  );
+  const text = money(amount, unit, both ? "both" : "minus");
+  const long = text.length > LONG ? " long" : "";
+  return <span class={`${amount < 0 && !both ? "amount negative" : "amount"}${long}`}>{text}</span>;
 }
 
 interface AmountOptions {
@@ -46,6 +47,16 @@ export function Ago({ time }: { readonly time: string }) {
   return (
     <time dateTime={time} title={dateTime(time)}>
       {ago(time, now)}
+    </time>
+  );
+}
+
+/** How long it has been so. */
+export function Since({ time }: { readonly time: string }) {
+  const now = useSeconds();
+  return (
+    <time dateTime={time} title={dateTime(time)}>
+      {lasting(time, now)}
     </time>
   );
 }

@@ -1,8 +1,8 @@
 import { beside } from "./beside.ts";
 import type { ConsoleStatus } from "../console-status.ts";
 import { type Problem, read } from "./api.ts";
-import { session } from "./session.ts";
-import { Store } from "./store.ts";
+import { missingOf, session } from "./session.ts";
+import { Store, useStore } from "./store.ts";
 
 /** How the ledger does, asked for once a second while somebody looks, and what was told in the last ten minutes. */
 
@@ -27,10 +27,21 @@ export function latestOf({ points }: Told): ConsoleStatus | null {
   return points.at(-1)?.status ?? null;
 }
 
+/** It is told of the whole ledger only to keys that are for all of it. */
+function mayAsk(): boolean {
+  const now = session.value;
+  return now.type === "in" && now.key.accounts === "*" && missingOf(now.key, ["ledger:read"]) === null;
+}
+
+export function useMayAsk(): boolean {
+  useStore(session);
+  return mayAsk();
+}
+
 export function followStatus(): void {
   let asking = false;
   const look = async (): Promise<void> => {
-    if (asking || session.value.type !== "in" || document.visibilityState !== "visible") return;
+    if (asking || !mayAsk() || document.visibilityState !== "visible") return;
     asking = true;
     const answer = await read<ConsoleStatus>("/console/status");
     asking = false;

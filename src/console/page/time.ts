@@ -66,6 +66,10 @@ export function ago(time: string, now: number): string {
   return seconds < 1 ? t("time.now") : t("time.ago", { duration: duration(seconds) });
 }
 
+export function lasting(time: string, now: number): string {
+  return t("time.for", { duration: duration((now - Date.parse(time)) / 1_000) });
+}
+
 /** In its two largest units: 2 h 5 min. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import type { Request } from "playwright-core";
 import { z } from "zod";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
@@ -12,6 +13,8 @@ import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
+/** What the sign-in page proposes. */
+const SHOWN = "accounts:read,transactions:read,events:read,ledger:read";
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 
 describe.skipIf(!chromium.found)(
@@ -23,8 +26,10 @@ describe.skipIf(!chromium.found)(
     let browser: Browser;
     let console: OpenedConsole;
     let admin: string;
+    let shown: string;
     let reader: string;
     let bound: string;
+    let narrow: string;
     let short: string;
 
     const keys = (...args: readonly string[]): string => {
@@ -59,6 +64,8 @@ describe.skipIf(!chromium.found)(
         "--accounts",
         "acme:*",
       );
+      shown = create("shown", SHOWN);
+      narrow = create("narrow", "accounts:read,events:read,ledger:read");
       short = create("short", "admin");
       server = await startServer({ data, flags: ["--no-initial-accounts"] });
       for (const id of ["acme:1", "other:1"]) {
@@ -78,14 +85,18 @@ describe.skipIf(!chromium.found)(
       await server?.stop();
     });
 
-    test("it asks for a key, and tells where one is wrong", async () => {
+    test("it asks for a key, tells how one is made, and where one is wrong", async () => {
       await console.shows(".sign-in h1", "An access key, please");
+      await console.shows(
+        ".sign-in code",
+        `npm run -s razonete -- keys create --name NAME --scopes ${SHOWN}`,
+      );
       expect(await console.barriers()).toEqual([]);
       await enter("rzk_wrong");
       await console.shows(".sign-in .fault", "not valid");
       expect(await console.barriers()).toEqual([]);
       await enter(admin);
-      await console.shows("#sums", /BRL\/2\s+together 0.00/);
+      await console.shows("#sums", /BRL\/2\s+adds up to 0.00/);
       await console.shows(".key", "admin");
     });
 
@@ -93,7 +104,7 @@ describe.skipIf(!chromium.found)(
       const { page } = console;
       await page.reload();
       await console.shows("h1", "Overview");
-      await page.click(".bar-new button:has-text('Move money')");
+      await page.click(".bar-new button:has-text('Transfer')");
       await console.shows(".curl pre", `-H "Authorization: Bearer $KEY"`);
       expect(await page.content()).not.toContain(admin);
       expect(await page.evaluate<string>("JSON.stringify(localStorage)")).not.toContain(admin);
@@ -106,12 +117,12 @@ describe.skipIf(!chromium.found)(
     test("with few scopes the rest is shown as what the key may not do", async () => {
       const { page } = console;
       await enter(reader);
-      await console.shows(".trouble", "ledger:read");
+      await console.shows(".notice", "ledger:read");
       await console.shows(".key", "reader");
       await page.click(".key summary");
       await console.shows(".scopes", /accounts:read\s+transactions:read/);
       for (const [name, scope] of [
-        ["Move money", "transactions:write"],
+        ["Transfer", "transactions:write"],
         ["Hold an amount", "holds:write"],
         ["Open an account", "accounts:write"],
       ]) {
@@ -129,9 +140,37 @@ describe.skipIf(!chromium.found)(
       await leave();
     });
 
+    test("without transactions:read it says so, in place of that nothing happened", async () => {
+      await console.go("#/");
+      await enter(narrow);
+      await console.shows(".happenings, .empty", "transactions:read");
+      await console.shows("main", /^(?!.*Nothing yet)/s);
+      await leave();
+    });
+
+    test("the key of the sign-in page sees all that there is", async () => {
+      const { page } = console;
+      await console.go("#/");
+      await enter(shown);
+      await console.shows(".happenings", /Transaction[^]+@world[^]+1.00 BRL/);
+      await console.shows("#sums", "adds up to 0.00");
+      await console.go("#/accounts/acme:1");
+      await console.shows("#holds", "No open hold");
+      await console.shows("#entries", "+1.00");
+      expect(await page.locator(".trouble, .notice").count()).toBe(0);
+      await leave();
+    });
+
     test("a key that is bound to some accounts sees those alone", async () => {
       const { page } = console;
+      const asked: string[] = [];
+      const note = (request: Request): void => void asked.push(new URL(request.url()).pathname);
+      page.on("request", note);
+      await console.go("#/");
       await enter(bound);
+      await console.shows(".happenings", "acme:1");
+      await console.shows(".notice", "for every account");
+      expect(await page.locator(".trouble").count()).toBe(0);
       await page.click(".key summary");
       await console.shows(".key", "For accounts acme:*");
       await console.go("#/accounts");
@@ -139,6 +178,9 @@ describe.skipIf(!chromium.found)(
       await console.shows("#accounts tbody", /^(?!.*other:1)/s);
       await console.go("#/accounts/other:1");
       await console.shows(".trouble", "No account has this id");
+      // It would be refused.
+      expect(asked).not.toContain("/console/status");
+      page.off("request", note);
       await leave();
     });
 

@@ -45,7 +45,7 @@ describe.skipIf(missing !== null)(`the console of a cluster (${missing ?? "there
 
   test("its views follow what happens", async () => {
     await console.shows("#parts", /api-1[^]+api-2[^]+writer-1[^]+redis[^]+nats[^]+postgres/);
-    await console.shows("#sums", /BRL\/2\s+together 0.00/);
+    await console.shows("#sums", /BRL\/2\s+adds up to 0.00/);
     await console.shows(".live", /^Live$/);
     await move(url, "@world", "fees", 4_242);
     await console.shows(".happenings", "42.42 BRL");

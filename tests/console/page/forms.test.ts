@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Route } from "playwright-core";
+import type { Request, Route } from "playwright-core";
 import { z } from "zod";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
@@ -72,7 +72,7 @@ describe.skipIf(!chromium.found)(
       const { page } = console;
       await call(server.url, "/v1/accounts", { id: "shop", unit: "BRL/2" });
       await console.go("#/accounts/acme");
-      await page.click(".actions button:has-text('Move money out')");
+      await page.click(".actions button:has-text('Transfer out')");
       await fill({ "#/postings/0/to": "shop", "#/postings/0/amount": "1,000.51" });
       await console.shows(beside("#/postings/0/from"), "available: 1,000.50 BRL");
       await console.shows(".curl pre", `"amount":100051`);
@@ -94,7 +94,7 @@ describe.skipIf(!chromium.found)(
       await console.shows(beside("#/postings/0/to"), "must be @world or the id of an account");
       await fill({ "#/postings/0/to": "shop" });
       await send();
-      await console.shows(".done", "Moved");
+      await console.shows(".done", "Transferred");
       expect(await account(server.url, "acme")).toMatchObject({ balance: -100 });
       await close();
     });
@@ -102,7 +102,10 @@ describe.skipIf(!chromium.found)(
     test("the line of curl asks for the same: run first, the form is shown its outcome", async () => {
       const { page } = console;
       await console.go("#/");
-      await page.click(".bar-new button:has-text('Move money')");
+      await page.click(".bar-new button:has-text('Transfer')");
+      const asked: string[] = [];
+      const note = (request: Request): void => void asked.push(request.url());
+      page.on("request", note);
       await fill({
         "#/postings/0/from": "@world",
         "#/postings/0/to": "shop",
@@ -111,6 +114,9 @@ describe.skipIf(!chromium.found)(
       });
       await console.shows(beside("#/postings/0/to"), "available");
       await console.shows(".curl pre", `"amount":1000}`);
+      // No account begins with @.
+      expect(asked.filter((address) => /%40|@/.test(address))).toEqual([]);
+      page.off("request", note);
       const line = await page.innerText(".curl pre");
       const shell = Bun.spawn(["sh", "-c", line], { stdout: "pipe", stderr: "ignore" });
       const { id } = made.parse(await new Response(shell.stdout).json());
@@ -124,18 +130,18 @@ describe.skipIf(!chromium.found)(
 
     test("several postings are one transaction, and it is reversed", async () => {
       const { page } = console;
-      await page.click(".bar-new button:has-text('Move money')");
+      await page.click(".bar-new button:has-text('Transfer')");
       await fill({ "#/postings/0/from": "@world", "#/postings/0/to": "acme", "#/postings/0/amount": "30" });
       await page.click("button:has-text('Add a posting')");
       await fill({ "#/postings/1/from": "acme", "#/postings/1/to": "shop", "#/postings/1/amount": "5" });
       await console.shows(".curl pre", `"amount":500}`);
       await send();
-      await console.shows(".done", "Moved");
+      await console.shows(".done", "Transferred");
       await page.click(".done a");
       await console.shows(".targets", /30.00 BRL\s+acme\s+5.00 BRL\s+shop/);
       await page.click(".actions button:has-text('Reverse it')");
       await send();
-      await console.shows(".done", "Moved");
+      await console.shows(".done", "Transferred");
       await close();
       await console.shows("main .tag", "reversed");
       expect(await page.locator(".actions button").count()).toBe(0);
@@ -146,7 +152,8 @@ describe.skipIf(!chromium.found)(
       const { page } = console;
       await move(server.url, "@world", "acme", 100_100);
       await console.go("#/accounts/acme");
-      await page.click(".actions button:has-text('Hold an amount')");
+      await page.click(".bar-new button:has-text('Hold an amount')");
+      expect(await page.inputValue(field("#/from"))).toBe("acme");
       await fill({ "#/amount": "250.00", "#/to": "shop", "#/expires_in": "0" });
       await console.shows(".curl pre", `"amount":25000`);
       await send();
@@ -180,7 +187,7 @@ describe.skipIf(!chromium.found)(
       await console.shows(".done", "Changed");
       await close();
       await console.shows(".title-aside", "frozen");
-      await page.click(".actions button:has-text('Move money out')");
+      await page.click(".actions button:has-text('Transfer out')");
       await fill({ "#/postings/0/to": "shop", "#/postings/0/amount": "1" });
       await send();
       await console.shows(beside("#/postings/0/from"), "acme is frozen");
@@ -219,7 +226,7 @@ describe.skipIf(!chromium.found)(
       };
       await page.route("**/v1/transactions", losing);
       await console.go("#/");
-      await page.click(".bar-new button:has-text('Move money')");
+      await page.click(".bar-new button:has-text('Transfer')");
       await fill({ "#/postings/0/from": "@world", "#/postings/0/to": "shop", "#/postings/0/amount": "1" });
       await console.shows(".curl pre", `"amount":100}`);
       const { balance } = await account(server.url, "shop");
@@ -227,7 +234,7 @@ describe.skipIf(!chromium.found)(
       await console.shows(".command .trouble", "not known whether it was applied");
       expect(await page.isDisabled(field("#/postings/0/amount"))).toBe(true);
       await page.click("button:has-text('Send again')");
-      await console.shows(".done", "Moved");
+      await console.shows(".done", "Transferred");
       await page.unroute("**/v1/transactions", losing);
       expect(keys[1]).toBe(keys[0]);
       expect(await account(server.url, "shop")).toMatchObject({ balance: Number(balance) + 100 });

@@ -63,7 +63,7 @@ describe.skipIf(!chromium.found)(
         expect([view, await console.tooWide()]).toEqual([view, 0]);
       }
       await console.go("#/new");
-      for (const form of ["Open an account", "Move money", "Hold an amount"]) {
+      for (const form of ["Open an account", "Transfer", "Hold an amount"]) {
         await page.click(`.choices button:has-text('${form}')`);
         await console.shows(".panel h2", form);
         await page.click(".command button[type=submit]");
@@ -117,7 +117,7 @@ describe.skipIf(!chromium.found)(
         "Overview",
         "Accounts",
         "Transactions",
-        "Move money",
+        "Transfer",
         "English",
       ];
       expect(reached.filter((name) => expected.includes(name)).slice(0, expected.length)).toEqual(expected);

@@ -40,9 +40,18 @@ describe.skipIf(!chromium.found)(
 
     test("the overview shows what happens, and sums that are 0 together", async () => {
       made = await fillLedger(server.url);
-      await console.shows("#sums", /BRL\/2\s+together 0.00/);
+      await console.shows("#sums", /BRL\/2\s+adds up to 0.00/);
       await console.shows("#sums", "9,007,199,254,740,991");
       await console.shows(".happenings", "950.00 BRL");
+      const { id } = await call(server.url, "/v1/holds", { from: "acme", amount: 777 });
+      await call(server.url, `/v1/holds/${id}/capture`, { amount: 333 });
+      await console.shows(".happenings", /Captured[^]+3.33 BRL[^]+Held[^]+7.77 BRL/);
+      // Who comes later sees the same, once.
+      await console.page.reload();
+      await console.shows(".happenings", /Captured[^]+3.33 BRL[^]+Held[^]+7.77 BRL[^]+Held[^]+1,200.00 BRL/);
+      const lines = await console.page.locator(".happenings .what").allInnerTexts();
+      expect(lines.filter((line) => line === "Captured")).toHaveLength(1);
+      await move(server.url, "@world", "acme", 333);
       await move(server.url, "@world", "fees", 4_242);
       await console.shows(".happenings", "42.42 BRL");
     });
@@ -134,6 +143,7 @@ describe.skipIf(!chromium.found)(
         ] as const) {
           await console.go(hash);
           await console.shows("h1", text);
+          if (text === "largest") await console.shows("#entries", /\d/);
           expect([hash, width, await console.tooWide()]).toEqual([hash, width, 0]);
         }
       }

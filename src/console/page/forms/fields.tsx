@@ -97,11 +97,16 @@ export function AccountField({ label, pointer, value, set, found, world = true }
       found(typeof next === "object" ? next : null);
     };
     const look = async (): Promise<void> => {
+      if (id.startsWith("@")) {
+        // No account has such an id.
+        tell(id === WORLD ? null : "none");
+        return;
+      }
       const listed = read<List<Account>>(
         pathOf(["v1", "accounts"], { prefix: id, limit: "8" }),
         given.signal,
       );
-      if (id === "" || id === WORLD) {
+      if (id === "") {
         tell(null);
       } else {
         const answer = await read<Account>(pathOf(["v1", "accounts", id]), given.signal);

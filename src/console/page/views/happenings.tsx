@@ -1,31 +1,52 @@
 import { Fragment, h } from "preact";
 import { pathOf } from "../api.ts";
+import { useMemo } from "preact/hooks";
 import { recentEvents } from "../live.ts";
 import { money, partsOf } from "../money.ts";
-import { AccountLink, Empty } from "../parts.tsx";
+import { AccountLink, Empty, sayProblem } from "../parts.tsx";
 import { useLive, useRead } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
+import { useMissing } from "../session.ts";
 import { useStore } from "../store.ts";
 import { clock } from "../time.ts";
-import { type LedgerEvent, type List, statesIn, type Transaction } from "../types.ts";
+import { type Hold, type LedgerEvent, type List, statesIn, type Transaction } from "../types.ts";
 import { t } from "../words.ts";
 import { useUnits } from "./units.ts";
 
 const SHOWN = 14;
-const NONE: readonly Transaction[] = [];
+const LATEST = { limit: String(SHOWN) };
 
-/** What was decided, newest first: one line each. Where the page has not heard of so much yet, the latest transactions. */
+/** What was decided, newest first: one line each. Where the page has not heard of so much yet, what was read of it. */
 export function Happenings() {
   const events = useStore(recentEvents);
-  const past = useRead<List<Transaction>>(pathOf(["v1", "transactions"], { limit: String(SHOWN) }));
-  useLive(() => {}, past.reload);
-  const before = past.value?.data ?? NONE;
+  const missing = useMissing(["transactions:read"]);
+  const pathTo = (list: string): string | null => (missing === null ? pathOf(["v1", list], LATEST) : null);
+  const made = useRead<List<Transaction>>(pathTo("transactions"));
+  const held = useRead<List<Hold>>(pathTo("holds"));
+  useLive(
+    () => {},
+    () => {
+      made.reload();
+      held.reload();
+    },
+  );
+  const before = useMemo(
+    () => [...(made.value?.data ?? []).map(ofTransaction), ...(held.value?.data ?? []).map(ofHold)],
+    [made.value, held.value],
+  );
   const units = useUnits(before, events);
-  const heard = new Set(events.map(({ data }) => data.id));
-  const shown = [...events, ...before.filter(({ id }) => !heard.has(id)).map(asEvent)]
+  const heard = new Set(events.map(beginningOf));
+  const shown = [...events, ...before.filter(({ id }) => !heard.has(id)).map(({ event }) => event)]
     .toSorted((a, b) => b.at.localeCompare(a.at))
     .slice(0, SHOWN);
-  if (shown.length === 0) return <Empty>{t("overview.nothing-yet")}</Empty>;
+  if (shown.length === 0) {
+    const problem = made.problem ?? held.problem;
+    if (missing !== null) return <Empty>{t("problem.scope-named", { scope: missing })}</Empty>;
+    if (problem !== null) return <Empty>{sayProblem(problem)}</Empty>;
+    return (
+      <Empty>{t(made.value === null || held.value === null ? "list.loading" : "overview.nothing-yet")}</Empty>
+    );
+  }
   return (
     <ol class="rows happenings">
       {shown.map((event) => (
@@ -40,9 +61,34 @@ export function Happenings() {
   );
 }
 
-function asEvent(transaction: Transaction): LedgerEvent {
-  const { id, created_at: at } = transaction;
-  return { id, at, type: "transaction.created", data: { ...transaction, accounts: {} } };
+/** What was read, as the event that told of it. `id` and `postings` are of what it tells. */
+interface Past extends Pick<Transaction, "id" | "postings"> {
+  readonly event: LedgerEvent;
+}
+
+function ofTransaction(transaction: Transaction): Past {
+  const { id, postings, created_at: at } = transaction;
+  return {
+    id,
+    postings,
+    event: { id, at, type: "transaction.created", data: { ...transaction, accounts: {} } },
+  };
+}
+
+/** When it was captured, its transaction tells; when it ended otherwise, nothing that is read. */
+function ofHold(hold: Hold): Past {
+  const { id, from, to, amount, created_at: at } = hold;
+  return {
+    id,
+    postings: [{ from, to, amount }],
+    event: { id, at, type: "hold.created", data: { ...hold, accounts: {} } },
+  };
+}
+
+/** The id of the transaction or the hold that came to be by it. */
+function beginningOf({ type, data }: LedgerEvent): string | null {
+  if (type === "hold.captured") return data.transaction;
+  return type === "hold.released" || type === "hold.expired" ? null : data.id;
 }
 
 function Happening({ event, unit }: { readonly event: LedgerEvent; readonly unit: string | null }) {
@@ -62,13 +108,19 @@ function Happening({ event, unit }: { readonly event: LedgerEvent; readonly unit
       );
     }
     case "transaction.created": {
-      const { id, postings, reverses } = event.data;
+      const { id, postings, reverses, hold } = event.data;
       const [first] = postings;
       if (first === undefined) return null;
       return (
         <Fragment>
           <a class="what" href={hrefOf.transaction(id)}>
-            {t(reverses === null ? "event.transaction" : "event.reversal")}
+            {t(
+              hold !== null
+                ? "event.hold.captured"
+                : reverses === null
+                  ? "event.transaction"
+                  : "event.reversal",
+            )}
           </a>
           <span class="who">
             <AccountLink id={first.from} />

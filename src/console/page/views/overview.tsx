@@ -3,8 +3,8 @@ import type { ConsoleStatus } from "../../console-status.ts";
 import { Chart, Spark } from "../chart.tsx";
 import { recentEvents } from "../live.ts";
 import { money } from "../money.ts";
-import { Ago, Card, Empty, Tag, Trouble } from "../parts.tsx";
-import { latestOf, type Point, told } from "../status.ts";
+import { Ago, Card, Empty, Since, Tag } from "../parts.tsx";
+import { latestOf, type Point, told, useMayAsk } from "../status.ts";
 import { useStore } from "../store.ts";
 import { t } from "../words.ts";
 import { locale } from "../words.ts";
@@ -18,7 +18,7 @@ export function Overview() {
   const now = useStore(told);
   const events = useStore(recentEvents);
   const status = latestOf(now);
-  const mayNot = now.problem?.status === 403;
+  const mayAsk = useMayAsk();
   const empty = status !== null && status.units.length === 0 && events.length === 0;
   return (
     <Fragment>
@@ -30,7 +30,7 @@ export function Overview() {
           </p>
         )}
       </div>
-      {mayNot ? <Trouble problem={{ ...now.problem, name: "overview-withheld", detail: "" }} /> : null}
+      {!mayAsk && <p class="notice">{t("overview.withheld")}</p>}
       {status !== null && <Figures status={status} points={now.points} />}
       {empty && <Beginning />}
       <div class="columns">
@@ -175,7 +175,7 @@ function Parts({ status }: { readonly status: ConsoleStatus }) {
             <div class="end">
               <Tag state={state} />
               <div class="soft small">
-                <Ago time={since} />
+                <Since time={since} />
               </div>
             </div>
           </li>

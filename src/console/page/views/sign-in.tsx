@@ -50,7 +50,13 @@ export function SignIn({ why }: { readonly why: Problem | null }) {
       </form>
       <p class="soft small">
         {t("access.where")}{" "}
-        <code>npm run razonete -- keys create NAME --scopes accounts:read,ledger:read</code>
+        <code>
+          npm run -s razonete -- keys create --name NAME --scopes
+          accounts:read,transactions:read,events:read,ledger:read
+        </code>
+      </p>
+      <p class="soft small">
+        {t("access.stack")} <code>--stack data/stack</code>
       </p>
       <p class="soft small">{t("access.kept")}</p>
     </section>

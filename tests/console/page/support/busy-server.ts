@@ -34,6 +34,7 @@ export function startBusyServer(eventsASecond: number): BusyServer {
       "/v1/key": () =>
         Response.json({ name: null, scopes: ["admin"], accounts: "*", expires_at: null, rate: null }),
       "/v1/transactions": () => Response.json({ data: [], next: null }),
+      "/v1/holds": () => Response.json({ data: [], next: null }),
       "/v1/events": () => {
         let timer: ReturnType<typeof setInterval> | undefined;
         const body = new ReadableStream<Uint8Array>({

@@ -15,7 +15,7 @@ export interface OpenedConsole {
   shows(selector: string, text: string | RegExp): Promise<void>;
   /** What keeps people out, by the rules of WCAG 2 AA and good practice. */
   barriers(): Promise<readonly string[]>;
-  /** By how many pixels the page is too wide. */
+  /** By how many pixels the page, or a table in it, is too wide. */
   tooWide(): Promise<number>;
   /** Those of the elements that stand on one another, in pairs. */
   overlaps(selector: string): Promise<readonly string[]>;
@@ -34,6 +34,9 @@ function overlapsOf(selector: string): string {
       .filter(([, b]) => a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2)
       .map(([other]) => text + " | " + other))`;
 }
+
+const TOO_WIDE = `Math.max(document.documentElement.scrollWidth - innerWidth,
+  ...[...document.querySelectorAll(".table-frame")].map((one) => one.scrollWidth - one.clientWidth))`;
 
 export async function openConsole(context: BrowserContext, url: string): Promise<OpenedConsole> {
   const page = await context.newPage();
@@ -73,7 +76,7 @@ export async function openConsole(context: BrowserContext, url: string): Promise
             id + " " + html.slice(0, 160) + " " + any.map(({ message }) => message))))`,
       );
     },
-    tooWide: () => page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+    tooWide: () => page.evaluate(TOO_WIDE),
     overlaps: (selector) => page.evaluate<string[]>(overlapsOf(selector)),
   };
 }
