@@ -142,14 +142,14 @@ describe("routes of webhooks and watches", () => {
     const many = await send("POST", "webhooks", { url: "https://h.example/" });
     expect([many.status, many.json.detail]).toEqual([
       422,
-      "Mend the request: this access key has 100 webhooks, and can have no more: delete some first.",
+      "Correct the request: this access key has 100 webhooks, and can have no more: delete some first.",
     ]);
     asked.length = 0;
     for (const prefix of ["", "a b", "x".repeat(65)]) {
       const { status, json } = await send("POST", "watches", { prefix, available_lt: 5 });
       expect([status, json.detail]).toEqual([
         422,
-        "Mend the request: prefix must be the beginning of ids of accounts: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -.",
+        "Correct the request: prefix must be the beginning of ids of accounts: 1 to 64 characters of A-Z, a-z, 0-9 and . _ : { } -.",
       ]);
     }
     expect(asked).toEqual([]);
