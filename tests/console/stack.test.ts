@@ -69,7 +69,8 @@ describe.skipIf(serversMissing !== null)("the console of a stack", () => {
       expect(behind.outbox?.batches).toBeGreaterThan(3);
       process.kill(writer, "SIGCONT");
       await until("they have caught up", ({ books, parts }) => {
-        return books.batches < 3 && parts.every(({ state }) => state === "up");
+        // Under load some batches are always on their way.
+        return books.lag_ms < 1_000 && parts.every(({ state }) => state === "up");
       });
     } finally {
       process.kill(writer, "SIGCONT");
