@@ -255,9 +255,10 @@ export const bounds = {
   /** Between two attempts of a rebuild to have the tables for itself, to exchange them. */
   rebuild_retry_milliseconds: 500,
 
-  /** How often a process looks for new rows of the journal in PostgreSQL, while somebody follows them. */
   /** How often metrics add up all accounts. */
   unit_sum_look_milliseconds: 60_000,
+
+  /** How often a process looks for new rows of the journal in PostgreSQL, while somebody follows them. */
   events_poll_milliseconds: 30,
   /** The same for a data file that another process writes. */
   events_file_look_milliseconds: 50,
@@ -283,8 +284,6 @@ export const bounds = {
   event_keys_look_milliseconds: 2_000,
   /** Rows of the journal that are looked through for one page of events; it ends there, with fewer. */
   event_rows_looked_max: 20_000,
-  /** Of events that a reader names. */
-  event_types_max: 8,
 
   /** Lines about single requests that got 503, in a second; of the others only how many there were. */
   unavailable_told_a_second: 10,

@@ -1,8 +1,14 @@
-import { Database, SQLiteError } from "bun:sqlite";
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { bounds } from "../bounds.ts";
-import { syncFile } from "../embedded/data-file.ts";
+import {
+  copySideFile,
+  createSideFile,
+  requireKind,
+  type SideFileKind,
+  whatToDo,
+} from "../embedded/side-file.ts";
 import { messageOf, StartError } from "../errors.ts";
 import schema from "./key-file.sql" with { type: "text" };
 import {
@@ -14,10 +20,8 @@ import {
   rowOfKey,
 } from "./kept-key.ts";
 
-/** The one schema version (`user_version`) that this program writes and reads. */
-const SCHEMA_VERSION = 1;
-/** "Razk", as key-file.sql writes it. */
-const APPLICATION_ID = 0x52617a6b;
+/** Its application id is "Razk", as key-file.sql writes it. */
+const KIND: SideFileKind = { schemaVersion: 1, applicationId: 0x52617a6b, name: "a file of access keys" };
 
 const SELECT = `
   SELECT name, hash, scopes, accounts, rate, created_at AS createdAt, expires_at AS expiresAt, revoked_at AS revokedAt
@@ -91,7 +95,7 @@ export class KeyFile implements AccessKeyStore {
         .transaction(() => {
           if (!hasTable(db)) {
             db.run(schema);
-            db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+            db.run(`PRAGMA user_version = ${KIND.schemaVersion}`);
           }
           return change(db);
         })
@@ -157,36 +161,13 @@ export class KeyFileSource implements AccessKeySource {
  * returns.
  */
 export function copyKeyFile(from: string, to: string): void {
-  if (!existsSync(from)) return;
-  const partial = `${to}.partial`;
-  explained(from, () => {
-    rmSync(partial, { force: true });
-    createFile(partial);
-    const db = openKeys(from, bounds.access_key_file_busy_milliseconds);
-    try {
-      // Into the empty file that is there, which SQLite would make for everyone to read.
-      db.run("VACUUM INTO ?", [partial]);
-    } finally {
-      db.close();
-    }
-    syncFile(partial);
-    renameSync(partial, to);
-    syncFile(dirname(to));
-  });
+  const open = (path: string) => openKeys(path, bounds.access_key_file_busy_milliseconds);
+  explained(from, () => copySideFile(from, to, open));
 }
 
-/** Only its owner may read it. Made by root, it belongs to whom the ledger belongs, whose server has to read it. */
 function createFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
-    throw error;
-  }
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dirname(path));
-  chownSync(path, uid, gid);
+  createSideFile(path);
 }
 
 /** For writing, too: a reader has to undo what another one has left half-done. */
@@ -194,27 +175,12 @@ function openKeys(path: string, busyMilliseconds: number): Database {
   const db = new Database(path, { create: false, readwrite: true, strict: true });
   try {
     db.run(`PRAGMA busy_timeout = ${busyMilliseconds}`);
-    const version = numberOf(db, "user_version");
-    if (version > SCHEMA_VERSION) {
-      throw new StartError(
-        `${path} has schema version ${version}, this program knows version ${SCHEMA_VERSION}: ` +
-          "use the newer program that wrote it.",
-      );
-    }
-    if (hasTable(db) ? numberOf(db, "application_id") !== APPLICATION_ID : numberOf(db, "page_count") > 0)
-      throw new StartError(
-        `${path} is not a file of access keys: move it away, and put back a copy of yours.`,
-      );
+    requireKind(db, path, KIND, hasTable(db));
     return db;
   } catch (error) {
     db.close();
     throw error;
   }
-}
-
-function numberOf(db: Database, pragma: string): number {
-  const [value] = Object.values(db.query<Record<string, number>, []>(`PRAGMA ${pragma}`).get() ?? {});
-  return value ?? 0;
 }
 
 /** An empty file is one whose first key is just being made. */
@@ -231,12 +197,8 @@ function explained<T>(path: string, action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof StartError) throw error;
-    const code = error instanceof SQLiteError ? (error.code ?? "") : "";
-    const todo = /^SQLITE_(CORRUPT|NOTADB)/.test(code)
-      ? "put back a copy of it"
-      : code.startsWith("SQLITE_BUSY")
-        ? "another process is writing it; try again"
-        : "free the disk, or mend the permissions of file and folder";
-    throw new StartError(`the access keys in ${path} cannot be used (${messageOf(error)}): ${todo}.`);
+    throw new StartError(
+      `the access keys in ${path} cannot be used (${messageOf(error)}): ${whatToDo(error)}.`,
+    );
   }
 }

@@ -1,17 +1,22 @@
 import { Database, SQLiteError } from "bun:sqlite";
-import { chownSync, closeSync, existsSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, statSync } from "node:fs";
 import { bounds } from "../bounds.ts";
-import { syncFile } from "../embedded/data-file.ts";
+import {
+  copySideFile,
+  createSideFile,
+  isBusy,
+  pragmaNumber,
+  requireKind,
+  type SideFileKind,
+  whatToDo,
+} from "../embedded/side-file.ts";
 import { messageOf, StartError } from "../errors.ts";
 import schema from "../keep/migrations/007_webhooks.sql" with { type: "text" };
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { HookDatabase, HookQueries, Value } from "./hook-database.ts";
 
-/** The one schema version (`user_version`) that this program writes and reads. */
-const SCHEMA_VERSION = 1;
-/** "Razh": tells this file from others. */
-const APPLICATION_ID = 0x52617a68;
+/** Its application id is "Razh". */
+const KIND: SideFileKind = { schemaVersion: 1, applicationId: 0x52617a68, name: "a file of webhooks" };
 
 /** Where the webhooks and watches of a data file are. */
 export function hookFileOf(dataFile: string): string {
@@ -41,7 +46,7 @@ export class FileHooks implements HookDatabase {
 
   change<T>(make: (queries: HookQueries) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
-      createHookFile(this.#path);
+      createSideFile(this.#path);
       const db = this.#database();
       db.run("BEGIN IMMEDIATE");
       try {
@@ -108,63 +113,32 @@ const BUSY_LOOK_MILLISECONDS = 5;
  * @throws StartError
  */
 export function copyHookFile(from: string, to: string): void {
-  if (!existsSync(from)) return;
-  const partial = `${to}.partial`;
   try {
-    rmSync(partial, { force: true });
-    createHookFile(partial);
-    const db = openHooks(from);
-    try {
+    copySideFile(from, to, (path) => {
+      const db = openHooks(path);
       db.run("PRAGMA busy_timeout = 5000");
-      // Into the empty file that is there, which SQLite would make for everyone to read.
-      db.run("VACUUM INTO ?", [partial]);
-    } finally {
-      db.close();
-    }
-    syncFile(partial);
-    renameSync(partial, to);
-    syncFile(dirname(to));
+      return db;
+    });
   } catch (error) {
     throw new StartError(`${unavailable(from, error).message}.`);
   }
-}
-
-/** Only its owner may read it: it has secrets. Made by root, it belongs to whom the ledger belongs. */
-function createHookFile(path: string): void {
-  if (existsSync(path)) return;
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return;
-    throw error;
-  }
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(dirname(path));
-  chownSync(path, uid, gid);
 }
 
 function openHooks(path: string): Database {
   const db = new Database(path, { create: false, readwrite: true, strict: true });
   try {
     db.run("PRAGMA busy_timeout = 0");
-    const version = numberOf(db, "user_version");
-    if (version > SCHEMA_VERSION) {
-      throw new StartError(
-        `${path} has schema version ${version}, this program knows version ${SCHEMA_VERSION}: ` +
-          "use the newer program that wrote it.",
-      );
-    }
-    if (version > 0 ? numberOf(db, "application_id") !== APPLICATION_ID : numberOf(db, "page_count") > 0)
-      throw new StartError(`${path} is not a file of webhooks: move it away, and put back a copy of yours.`);
+    const version = pragmaNumber(db, "user_version");
+    requireKind(db, path, KIND, version > 0);
     // A reader then never waits for a writer. A commit is on disk all the same.
     db.run("PRAGMA journal_mode = WAL");
     db.run("PRAGMA synchronous = FULL");
     if (version === 0) {
       db.transaction(() => {
-        if (numberOf(db, "user_version") > 0) return;
+        if (pragmaNumber(db, "user_version") > 0) return;
         db.run(schema);
-        db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
-        db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+        db.run(`PRAGMA application_id = ${KIND.applicationId}`);
+        db.run(`PRAGMA user_version = ${KIND.schemaVersion}`);
       }).immediate();
     }
     return db;
@@ -172,11 +146,6 @@ function openHooks(path: string): Database {
     db.close();
     throw error;
   }
-}
-
-function numberOf(db: Database, pragma: string): number {
-  const [value] = Object.values(db.query<Record<string, number>, []>(`PRAGMA ${pragma}`).get() ?? {});
-  return value ?? 0;
 }
 
 function queriesOf(db: Database): HookQueries {
@@ -187,21 +156,11 @@ function queriesOf(db: Database): HookQueries {
   };
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof SQLiteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? "");
-}
-
 function unavailable(path: string, error: unknown): LedgerUnavailable {
   if (error instanceof LedgerUnavailable) return error;
-  const code = error instanceof SQLiteError ? (error.code ?? "") : "";
-  const todo = /^SQLITE_(CORRUPT|NOTADB)/.test(code)
-    ? "put back a copy of it"
-    : isBusy(error)
-      ? "another process is writing it; try again"
-      : "free the disk, or mend the permissions of file and folder";
   const reason =
     error instanceof StartError
       ? error.message.replace(/\.$/, "")
-      : `the webhooks in ${path} cannot be used (${messageOf(error)}): ${todo}`;
+      : `the webhooks in ${path} cannot be used (${messageOf(error)}): ${whatToDo(error)}`;
   return new LedgerUnavailable(reason, "unknown", { cause: error });
 }

@@ -122,7 +122,7 @@ function answerOf(change: HookChange["type"], outcome: HookOutcome, status: numb
   }
 }
 
-export function cursorGone(shard: number): Problem {
+function cursorGone(shard: number): Problem {
   return {
     name: "cursor-gone",
     detail:
