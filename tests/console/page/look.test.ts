@@ -104,8 +104,14 @@ describe.skipIf(!chromium.found)(
 
     test("by keyboard all can be reached, in the order of the page", async () => {
       const { page } = console;
-      await page.goto(`${server.url}/#/accounts/acme`);
-      await console.shows("h1", "Acme");
+      // A page that was opened anew begins at its first element, not where the keys of before had come to.
+      const open = async (hash: string): Promise<void> => {
+        await page.goto("about:blank");
+        await page.goto(`${server.url}/${hash}`);
+      };
+      await open("#/accounts/acme");
+      // What is still loading has no buttons yet.
+      for (const text of ["Capture", "CSV", "shop"]) await console.shows("main", text);
       const reached: string[] = [];
       for (let at = 0; at < 40; at++) {
         await page.keyboard.press("Tab");
@@ -122,7 +128,7 @@ describe.skipIf(!chromium.found)(
       ];
       expect(reached.filter((name) => expected.includes(name)).slice(0, expected.length)).toEqual(expected);
       for (const name of ["Freeze", "Capture", "Release", "CSV", "shop"]) expect(reached).toContain(name);
-      await page.goto(`${server.url}/#/`);
+      await open("#/");
       await console.shows("h1", "Overview");
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
