@@ -57,6 +57,11 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
     ]);
   });
 
+  test("passes each event on at once; `bench events` shows what that is worth", () => {
+    const [, backend = ""] = /^backend events$([^]*?)^\S/m.exec(readFileSync(CONFIG, "utf8")) ?? [];
+    expect(backend).toContain("\n    option http-no-delay\n");
+  });
+
   test("has a place for every API that a stack may have", () => {
     const eight = Array.from({ length: 8 }, (_, index) => [
       `HAPROXY_API_${index + 1}`,
