@@ -38,6 +38,8 @@ describe.skipIf(missing !== null)("razonete bench cluster", () => {
       "nats",
       "writer-1",
       "postgres",
+      "dispatch-1",
+      "console",
       "supervisor",
     ]);
     const sum = Object.values<number>(ours.cpuMicrosecondsByProcess).reduce((total, each) => total + each, 0);
