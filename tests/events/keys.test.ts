@@ -17,19 +17,26 @@ interface Key {
   readonly token: string;
 }
 
-async function makeKey(store: KeyFile, name: string, scopes: readonly Scope[], accounts = ""): Promise<Key> {
+async function makeKey(
+  store: KeyFile,
+  name: string,
+  scopes: readonly Scope[],
+  accounts = "",
+  expiresAt: number | null = null,
+): Promise<Key> {
   const token = newToken();
-  const times = { createdAt: Date.now() * 1000, expiresAt: null, revokedAt: null };
+  const times = { createdAt: Date.now() * 1000, expiresAt, revokedAt: null };
   await store.create({ name, hash: hashOf(token), scopes: new Set(scopes), accounts, rate: null, ...times });
   return { name, token };
 }
 
 /** Follows with a key until it is stopped or ended. */
-function following(server: RunningServer, { token }: Key) {
+function following(server: RunningServer, key: Key | null) {
   const events: Told[] = [];
   const stop = new AbortController();
   const reader = { events, isOver: false, stop };
-  follow(server.url, { key: token, signal: stop.signal, onEvent: (event) => events.push(event) })
+  const told = { signal: stop.signal, onEvent: (event: Told) => events.push(event) };
+  follow(server.url, key === null ? told : { key: key.token, ...told })
     .catch(() => {})
     .finally(() => (reader.isOver = true));
   return reader;
@@ -95,5 +102,34 @@ test("a key that is revoked ends its stream, and one for some accounts is told o
   expect(ofAll?.isOver).toBe(false);
   for (const { stop } of readers) stop.abort();
   await eventually("all are over", () => readers.every(({ isOver }) => isOver));
+  expect(await server.stop()).toBe(0);
+});
+
+test("a stream without a key ends once keys are needed, one whose key has expired then, and one is told of accounts that are opened later", async () => {
+  using folder = temporaryFolder();
+  const store = new KeyFile(keyFileOf(join(folder.path, "razonete.db")));
+  await using server = await startServer({ data: folder.path });
+  const open = async (id: string, headers: Record<string, string> = {}): Promise<number> => {
+    const body = JSON.stringify({ id, unit: "BRL/2" });
+    return (await fetch(`${server.url}/v1/accounts`, { method: "POST", headers, body })).status;
+  };
+  const anybody = following(server, null);
+  await eventually("it has the accounts of the start", () => anybody.events.length === 5);
+  const admin = await makeKey(store, "admin", ["admin"]);
+  const acme = await makeKey(store, "acme", ["events:read"], "acme:");
+  const short = await makeKey(store, "short", ["events:read"], "", (Date.now() + 8_000) * 1000);
+  await eventually("its stream is ended", () => anybody.isOver);
+  const bound = following(server, acme);
+  const expiring = following(server, short);
+  await eventually("it follows", () => expiring.events.length === 5);
+  for (const id of ["acme:later", "other:later", "acme:latest"])
+    expect(await open(id, { authorization: `Bearer ${admin.token}` })).toBe(201);
+  await eventually("all are told", () => expiring.events.length === 8 || expiring.isOver);
+  await eventually("its own are told", () => bound.events.length === 2);
+  expect(bound.events.map(({ data }) => data["id"])).toEqual(["acme:later", "acme:latest"]);
+  await eventually("its key has expired", () => expiring.isOver);
+  expect(bound.isOver).toBe(false);
+  bound.stop.abort();
+  await eventually("it is over", () => bound.isOver);
   expect(await server.stop()).toBe(0);
 });
