@@ -219,7 +219,6 @@ export class EventHub implements EventSource {
           onRow: (time) => this.delaySeconds.observe(Math.max(0, Date.now() / 1000 - time / 1e6)),
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
-            this.#events = new PublicEvents(this.#journal);
             this.endReaders();
           },
         });
@@ -239,6 +238,7 @@ export class EventHub implements EventSource {
     clearInterval(this.#looks);
     this.#live?.stop();
     this.#live = null;
+    this.#events = new PublicEvents(this.#journal);
     this.#chunks.clear();
   }
 
@@ -384,9 +384,9 @@ export class EventHub implements EventSource {
     take: (event: PublicEvent, cursor: () => string) => boolean,
   ): Promise<Walked> {
     const shards = shardsFor(filter, to.length);
-    return this.#catchUps.run(() =>
-      walkJournal(this.#journal, this.#events, { from, to, shards, rowsMax, take }),
-    );
+    // Only who follows notices that books were put back: without, nothing that was read before may be relied on.
+    const events = this.#live === null ? new PublicEvents(this.#journal) : this.#events;
+    return this.#catchUps.run(() => walkJournal(this.#journal, events, { from, to, shards, rowsMax, take }));
   }
 }
 

@@ -58,5 +58,6 @@ const HEADER_CHARACTERS = csvOf(COLUMNS, []).length;
 
 /** What a client wrote must not be taken for a formula by the program that the file is opened with. */
 function asText(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  // Some read the wide forms of Chinese and Japanese as the plain ones.
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }

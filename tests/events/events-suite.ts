@@ -4,6 +4,7 @@ import type { JournalSource } from "../../src/events/journal-source.ts";
 import { call } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { Random, testSeed } from "../support/random.ts";
+import { requestsSection } from "./requests-section.ts";
 import { follow, Follower, readAll, readPage, type Told } from "./support/event-client.ts";
 import { byShard, keptEvents } from "./support/kept-events.ts";
 import { decideSome, done, openAccounts } from "./support/mixed-load.ts";
@@ -263,6 +264,8 @@ export function eventsSuite(name: string, start: () => Promise<EventsUnderTest>)
         { type: "urn:razonete:problem:cursor-gone", shard: 0 },
       ]);
     });
+
+    requestsSection(() => url);
 
     test("a HEAD of a stream has its headers, and leaves nobody reading", async () => {
       const head = await fetch(`${url}/v1/events`, {

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { KeyFile, keyFileOf } from "../../src/access/key-file.ts";
@@ -25,11 +26,12 @@ async function makeKey(store: KeyFile, name: string, scopes: readonly Scope[], a
 }
 
 /** Follows with a key until it is stopped or ended. */
-function following(server: RunningServer, { token }: Key) {
+function following(server: RunningServer, key: Key | null) {
   const events: Told[] = [];
   const stop = new AbortController();
   const reader = { events, isOver: false, stop };
-  follow(server.url, { key: token, signal: stop.signal, onEvent: (event) => events.push(event) })
+  const told = { signal: stop.signal, onEvent: (event: Told) => events.push(event) };
+  follow(server.url, key === null ? told : { key: key.token, ...told })
     .catch(() => {})
     .finally(() => (reader.isOver = true));
   return reader;
@@ -95,5 +97,39 @@ test("a key that is revoked ends its stream, and one for some accounts is told o
   expect(ofAll?.isOver).toBe(false);
   for (const { stop } of readers) stop.abort();
   await eventually("all are over", () => readers.every(({ isOver }) => isOver));
+  expect(await server.stop()).toBe(0);
+});
+
+test("a stream without a key ends once keys are needed, one whose key has expired then, and one is told of accounts that are opened later", async () => {
+  using folder = temporaryFolder();
+  const store = new KeyFile(keyFileOf(join(folder.path, "razonete.db")));
+  await using server = await startServer({ data: folder.path });
+  const open = async (id: string, headers: Record<string, string> = {}): Promise<number> => {
+    const body = JSON.stringify({ id, unit: "BRL/2" });
+    return (await fetch(`${server.url}/v1/accounts`, { method: "POST", headers, body })).status;
+  };
+  const anybody = following(server, null);
+  await eventually("it has the accounts of the start", () => anybody.events.length === 5);
+  const admin = await makeKey(store, "admin", ["admin"]);
+  const acme = await makeKey(store, "acme", ["events:read"], "acme:");
+  const short = await makeKey(store, "short", ["events:read"]);
+  await eventually("its stream is ended", () => anybody.isOver);
+  const bound = following(server, acme);
+  const expiring = following(server, short);
+  await eventually("it follows", () => expiring.events.length === 5);
+  for (const id of ["acme:later", "other:later", "acme:latest"])
+    expect(await open(id, { authorization: `Bearer ${admin.token}` })).toBe(201);
+  await eventually("all are told", () => expiring.events.length === 8);
+  await eventually("its own are told", () => bound.events.length === 2);
+  expect(bound.events.map(({ data }) => data["id"])).toEqual(["acme:later", "acme:latest"]);
+  expect(expiring.isOver).toBe(false);
+  // As if its time had come, without a wait that may be too short to begin.
+  const keys = new Database(keyFileOf(join(folder.path, "razonete.db")));
+  keys.run("UPDATE access_keys SET expires_at = ? WHERE name = ?", [Date.now() * 1000, short.name]);
+  keys.close();
+  await eventually("its key has expired", () => expiring.isOver);
+  expect(bound.isOver).toBe(false);
+  bound.stop.abort();
+  await eventually("it is over", () => bound.isOver);
   expect(await server.stop()).toBe(0);
 });

@@ -39,6 +39,8 @@ export interface StreamOptions {
   readonly query?: string;
   readonly lastId?: string | null;
   readonly key?: string;
+  /** The file of the CA whose certificates are trusted. */
+  readonly ca?: string | undefined;
   /** Called with each event that came whole. */
   readonly onEvent: (event: Told) => void;
   /** Called with each block of the stream, comments and all. */
@@ -50,7 +52,7 @@ export interface StreamOptions {
 
 /** Follows a stream until it ends, or is ended. Parsed by the words of the HTML standard, apart from the code under test. */
 export async function follow(url: string, options: StreamOptions): Promise<void> {
-  const { query = "", lastId = null, key, onEvent, onBlock, signal, bytesMax = Infinity } = options;
+  const { query = "", lastId = null, key, ca, onEvent, onBlock, signal, bytesMax = Infinity } = options;
   const cut = new AbortController();
   signal?.addEventListener("abort", () => cut.abort(), { once: true });
   const response = await fetch(`${url}/v1/events?${query}`, {
@@ -60,6 +62,7 @@ export async function follow(url: string, options: StreamOptions): Promise<void>
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
     },
     signal: cut.signal,
+    ...(ca === undefined ? {} : { tls: { ca: Bun.file(ca) } }),
   });
   if (!response.ok || response.body === null) throw new Error(`${response.status}: ${await response.text()}`);
   let bytes = 0;
@@ -116,8 +119,8 @@ export class Follower {
   readonly #done: Promise<void>;
 
   /** @param bytesOf how many bytes it reads before it is cut off */
-  constructor(urlOf: () => string, query = "", bytesOf: () => number = () => Infinity) {
-    this.#done = this.#run(urlOf, query, bytesOf);
+  constructor(urlOf: () => string, query = "", bytesOf: () => number = () => Infinity, ca?: string) {
+    this.#done = this.#run(urlOf, query, bytesOf, ca);
   }
 
   get ids(): string[] {
@@ -129,11 +132,12 @@ export class Follower {
     await this.#done;
   }
 
-  async #run(urlOf: () => string, query: string, bytesOf: () => number): Promise<void> {
+  async #run(urlOf: () => string, query: string, bytesOf: () => number, ca?: string): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.returns += 1;
       await follow(urlOf(), {
         query,
+        ca,
         lastId: this.#lastId,
         bytesMax: bytesOf(),
         signal: this.#stop.signal,

@@ -43,6 +43,8 @@ const TEXTS = [
   "=1+1",
   "@SUM(A1)",
   "-x",
+  "\n=1+1",
+  "\uFF1D1+1",
   "two\nlines\r\nand\u2028more\u0085",
   "* ! (code) | date:2020-99-99 [2020-13-13] ; :tag: key: value",
   "  blanks   everywhere  ",
@@ -141,12 +143,14 @@ export async function fillAtRandom(
     const outcomes = await Promise.allSettled(Array.from({ length: together }, () => ledger.submit(draft())));
     for (const outcome of outcomes) if (outcome.status === "fulfilled") learn(outcome.value);
   }
-  // Whatever chance has made, each kind of end is there.
+  // Whatever chance has made, each kind of end and each text is there.
   learn(await ledger.submit(open(MAX, { account: "{sure}:1" })));
   for (const end of [release, capture]) {
     learn(await ledger.submit(hold("{sure}:1", 10, { expiresInSeconds: MONTH })));
     learn(await ledger.submit(end(holds.at(-1) ?? "")));
   }
+  for (const description of TEXTS)
+    learn(await ledger.submit(transaction([["@world", "{sure}:1", 1]], { description })));
   learn(await ledger.submit(transaction([["{sure}:1", "@world", MAX - 10]])));
   return answers;
 }
