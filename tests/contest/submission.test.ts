@@ -196,7 +196,7 @@ describe("run natively", () => {
 
   // The settings that may differ. Everything else is the stack's own, including what makes an answer durable.
   for (const [file, separator, different] of [
-    ["redis.conf", " ", ["maxmemory"]],
+    ["redis.conf", " ", ["latency-monitor-threshold", "maxmemory"]],
     [
       "postgresql.conf",
       " = ",
