@@ -116,7 +116,7 @@ function access(): Command {
 
 function metrics(): Command {
   return measuring("metrics", 9, 3)
-    .description("transactions on an embedded ledger whose metrics are read, beside one that nobody looks at")
+    .description("transactions on an embedded ledger with metrics that are read, beside one without")
     .option("--connections <list>", "connections to measure with", parseList, [1, 32])
     .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
     .option(...JSON_OPTION)

@@ -7,8 +7,8 @@ import { type Metrics, one, type Sample } from "./registry.ts";
 export interface ApiSources {
   readonly ledger: { readonly fence: FenceState };
   readonly readiness: () => Readiness;
-  readonly redis: RedisLook;
-  readonly books: BooksLook;
+  readonly redis: Pick<RedisLook, "shards">;
+  readonly books: Pick<BooksLook, "cursors">;
   readonly outboxBatchesMax: number;
 }
 
@@ -34,7 +34,13 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
   metrics.add("gauge", "outbox_batches_max", "So many may wait for the books.", () => one(outboxBatchesMax));
 
   const shards = metrics.share(() => redis.shards());
-  const kept = metrics.share(() => books.cursors());
+  // What the books once had they have, though they do not answer now.
+  const lastKept = new Map<number, number>();
+  const kept = metrics.share(async () => {
+    const cursors = await books.cursors();
+    for (const { shard, g } of cursors) lastKept.set(shard, g);
+    return cursors;
+  });
   const each = (value: (state: ShardState) => number | null) => async (): Promise<Sample[]> =>
     ((await shards()) ?? []).flatMap((state) => {
       const found = value(state);
@@ -58,8 +64,16 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
   metrics.add(
     "gauge",
     "books_lag_seconds",
-    "The age of the oldest batch in the outbox, which the books lack or have had for a moment; 0 if there is none.",
-    each(({ oldest }) => (oldest === null ? 0 : Math.max(0, Date.now() / 1000 - oldest / 1e6))),
+    "The age of the oldest batch in the outbox, while the books lack one; 0 if they have all.",
+    async () => {
+      await kept();
+      // A writer that is killed leaves batches in the outbox that it has kept: these are no lag.
+      return each(({ shard, g, oldest }) =>
+        oldest === null || (lastKept.get(shard) ?? -1) >= g
+          ? 0
+          : Math.max(0, Date.now() / 1000 - oldest / 1e6),
+      )();
+    },
   );
   metrics.add(
     "gauge",

@@ -113,7 +113,7 @@ test("sets what the root's docker-compose.yml sets, but for where an API listens
     /^(SOCKET|HOST|PORT|CLIENT_ADDRESS_HEADER|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
   // Nobody looks on there: no console, no readers of events, no metrics, logs and traces as by default.
   const onlookers =
-    /^(HAPROXY_(CONSOLE|EVENTS|METRICS|REQUEST_ID)|METRICS_.*|NATS_MONITOR.*|.*_OBSERVER_PASSWORD|LOG_FORMAT|OTEL_.*|WEBHOOK_.*)$/;
+    /^(HAPROXY_(ACCESS_LOG|CONSOLE|EVENTS|METRICS|REQUEST_ID)|METRICS_.*|NATS_MONITOR.*|.*_OBSERVER_PASSWORD|LOG_FORMAT|OTEL_.*|WEBHOOK_.*)$/;
   const names = (of: Readonly<Record<string, string>>): string[] =>
     Object.keys(of)
       .filter((name) => !left.test(name) && !onlookers.test(name))
@@ -196,7 +196,7 @@ describe("run natively", () => {
 
   // The settings that may differ. Everything else is the stack's own, including what makes an answer durable.
   for (const [file, separator, different] of [
-    ["redis.conf", " ", ["maxmemory"]],
+    ["redis.conf", " ", ["latency-monitor-threshold", "maxmemory"]],
     [
       "postgresql.conf",
       " = ",

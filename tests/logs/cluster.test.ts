@@ -233,6 +233,47 @@ test.skipIf(serversMissing !== null)(
   },
 );
 
+test.skipIf(serversMissing !== null)(
+  "HAProxy writes a line about each request where it is asked to, with the id of the answer",
+  async () => {
+    await using api = startApi();
+    const environment = { HAPROXY_REQUEST_ID: "yes", HAPROXY_ACCESS_LOG: "yes" };
+    const haproxy = await startHaproxy([api.port], false, environment);
+    try {
+      const { port } = haproxy;
+      const headers = { authorization: "Bearer secret", "request-id": "mine" };
+      const answered = await fetch(`http://127.0.0.1:${port}/v1/accounts/a?secret=1`, { headers });
+      expect(answered.status).toBe(200);
+      const refused = await exchange(port, "BREW / HTTP/1.1\r\nHost: x\r\n\r\n");
+      // What breaks a line of JSON, where a client may send it at all.
+      const unclean = await exchange(port, 'GET /a\\"b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      const malformed = await exchange(port, 'G"\\T / HTTP/1.1\r\n\r\n');
+      expect(malformed).toStartWith("HTTP/1.1 400 ");
+      const idIn = (answer: string) => /^request-id: (\S+)\r$/im.exec(answer)?.[1] ?? "none";
+      const told = async () => {
+        const own = (await haproxy.log()).split("\n").filter((line) => line.startsWith("{"));
+        return linesOf(`${own.join("\n")}\n`).slice(-4);
+      };
+      await eventually("the last one is written", async () => (await told()).at(-1)?.["status"] === 400);
+      const line = { level: "info", program: "haproxy", client: "127.0.0.1" };
+      expect(await told()).toMatchObject([
+        {
+          ...line,
+          request_id: answered.headers.get("request-id"),
+          message: "GET /v1/accounts/a: 200",
+          server: "api-1",
+        },
+        { ...line, request_id: idIn(refused), message: "BREW /: 405", server: "<NOSRV>", answered_ms: -1 },
+        { ...line, request_id: idIn(unclean), message: 'GET /a\\"b: 200' },
+        { ...line, status: 400 },
+      ]);
+      expect(await haproxy.log()).not.toContain("secret");
+    } finally {
+      await haproxy.dispose();
+    }
+  },
+);
+
 function startApi() {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("") });
   return { port: server.port ?? 0, [Symbol.asyncDispose]: () => server.stop(true) };

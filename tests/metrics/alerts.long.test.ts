@@ -105,12 +105,6 @@ describe.skipIf((serversMissing ?? observersMissing) !== null)(
       await sql.end();
     }
 
-    test("none under load, where nothing is wrong", async () => {
-      withTraffic();
-      await Bun.sleep(25_000);
-      alerts().holdsNoOther("none", []);
-    });
-
     test("ApiDown: one of two APIs stands still", async () => {
       const [api] = cluster().apis;
       api?.signal("SIGSTOP");

@@ -2,37 +2,16 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { files, read } from "../support/repository-files.ts";
+import { read } from "../support/repository-files.ts";
 import { observersMissing, promtool } from "./support/observer-programs.ts";
 import { asInTests } from "./support/alerts.ts";
+import { FOLDER, rules } from "./support/rules-and-dashboards.ts";
 
 setDefaultTimeout(60_000);
 
-const FOLDER = "deploy/observe";
 const path = (file: string): string => join(import.meta.dir, "../..", FOLDER, file);
 
-const ruleFile = z.object({
-  groups: z.array(
-    z.object({
-      rules: z.array(
-        z.object({
-          alert: z.string(),
-          expr: z.string(),
-          labels: z.object({ severity: z.enum(["page", "ticket"]) }),
-          annotations: z.object({ summary: z.string(), runbook: z.string() }),
-        }),
-      ),
-    }),
-  ),
-});
-const rules = ruleFile.parse(parse(read(`${FOLDER}/rules.yml`))).groups.flatMap((group) => group.rules);
 const names = rules.map(({ alert }) => alert);
-
-const dashboard = z
-  .object({
-    panels: z.array(z.object({ title: z.string(), targets: z.array(z.object({ expr: z.string() })) })),
-  })
-  .parse(JSON.parse(read(`${FOLDER}/ledger.json`)));
 
 describe.skipIf(observersMissing !== null)("the rules", () => {
   test("are rules, and Prometheus takes its configuration", () => {
@@ -80,44 +59,6 @@ test("each alert has its paragraph in docs/operations.md, and no other has", () 
     expect([name, text]).toEqual([name, expect.stringContaining("_Do_")]);
   for (const { alert, annotations } of rules)
     expect(annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
-});
-
-/** Those of the exporters that the rules and the dashboard use. */
-const OF_EXPORTERS = [
-  "up",
-  "redis_up",
-  "redis_memory_used_bytes",
-  "redis_memory_max_bytes",
-  "pg_up",
-  "haproxy_backend_active_servers",
-];
-
-test("rules and dashboard ask for metrics that there are", () => {
-  const source = files
-    .filter((file) => /^src\/metrics\/[^.]*\.ts$/.test(file))
-    .map(read)
-    .join("\n");
-  const told = read("docs/observe.md");
-  const asked = [
-    ...rules.map(({ expr }) => expr),
-    ...dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)),
-  ]
-    .join("\n")
-    .matchAll(/\b(razonete|process|nats|redis|pg|haproxy|up)(_[a-z_]+)?(?=[{[\s)]|$)/gm);
-  const unknown = new Set<string>();
-  let count = 0;
-  for (const [name] of asked) {
-    count += 1;
-    if (OF_EXPORTERS.includes(name)) continue;
-    const own = name.replace(/^razonete_/, "").replace(/_(bucket|sum|count)$/, "");
-    const whole = name.replace(/^razonete_/, "");
-    const isMade = [own, whole].some((each) => source.includes(`"${each}"`));
-    const isTold = [own, whole].some((each) => told.includes(each));
-    if (!isMade) unknown.add(name);
-    if (!isTold && !name.startsWith("nats_")) unknown.add(name);
-  }
-  expect(count).toBeGreaterThan(40);
-  expect([...unknown]).toEqual([]);
 });
 
 test("a test's waits are a tenth, a second at least and ten at most, and its late requests later", () => {

@@ -43,6 +43,7 @@ describe.skipIf(serversMissing !== null)("haproxy.cfg", () => {
       HAPROXY_REQUEST_ID: "yes",
       HAPROXY_ADMIN: "/tmp/admin.sock",
       HAPROXY_CONSOLE: "127.0.0.1:8081",
+      HAPROXY_ACCESS_LOG: "yes",
     };
     expect(check({ ...socket, ...limits })).toEqual({ exitCode: 0, stderr: "" });
     // As docker compose has them where they are not set.

@@ -18,7 +18,7 @@ export interface MetricsBenchOptions {
 
 interface MetricsComparison extends Comparison {
   readonly ratios: readonly Ratios[];
-  /** What is counted of a transaction, as a share of its CPU where nobody looks. */
+  /** What is counted of a transaction, as a share of its CPU without. */
   readonly share: number;
 }
 
@@ -29,9 +29,9 @@ export interface MetricsBenchResult {
 }
 
 /**
- * Measures what metrics cost: transactions on the embedded ledger that nobody looks at, and on one whose metrics are read
- * once a second. In turn, in one run. The difference is less than what a busy machine adds and takes away, so what is done
- * on the way of a transaction is measured by itself as well: quote its share.
+ * Measures what metrics cost: transactions on an embedded ledger without, and on one with them that are read once a second.
+ * In turn, in one run. The difference is less than what a busy machine adds and takes away, so what is done on the way of a
+ * transaction is measured by itself as well. Quote the ratio with its spread, and the share where the spread is wider.
  *
  * @throws StartError if a server does not start or does not answer
  */
@@ -43,9 +43,9 @@ export async function benchMetrics(
   await using environment = new BenchEnvironment(context);
   say(`${rounds} rounds of ${seconds} s; medians (least to greatest)\n`);
   const load = { seconds, signal: signals.stop } as const;
-  const start = (name: "alone" | "watched") =>
+  const start = (name: "without" | "with") =>
     environment.start(name, cpus, (location) => startTarget(name, location));
-  const targets = [await start("alone"), await start("watched")];
+  const targets = [await start("without"), await start("with")];
   for (const target of targets) await warmUp(target, load);
   const countingMicroseconds = measureCounting();
   const counting = countingMicroseconds.median;
@@ -55,8 +55,8 @@ export async function benchMetrics(
     const title = `embedded, ${each} connections`;
     const measured = targets.map((target) => ({ target, load: { ...load, connections: each } }));
     const compared = await compareTargets(title, measured, rounds);
-    const whole = spread(compared.samples["alone"] ?? [], (sample) => sample.cpuMicroseconds).median;
-    const ratios = ratiosOf(compared, [["watched", "alone"]]);
+    const whole = spread(compared.samples["without"] ?? [], (sample) => sample.cpuMicroseconds).median;
+    const ratios = ratiosOf(compared, [["with", "without"]]);
     const comparison = { ...compared, ratios, share: counting / whole };
     comparisons.push(comparison);
     const told = `  counting takes ${grouped((counting / whole) * 100, 2)} % of a transaction`;
@@ -65,7 +65,7 @@ export async function benchMetrics(
   return { countingMicroseconds, comparisons };
 }
 
-function startTarget(name: "alone" | "watched", { folder, group }: TargetLocation): Promise<BenchTarget> {
+function startTarget(name: "without" | "with", { folder, group }: TargetLocation): Promise<BenchTarget> {
   const source = fileURLToPath(new URL("./watched-server.ts", import.meta.url));
   return startServer(name, "ledger", [
     ...(group?.commandPrefix ?? []),

@@ -5,16 +5,27 @@ import { EdgeCounters } from "../../../src/metrics/edge-counters.ts";
 import { DecideMeasures, HotHistogram, SECONDS } from "../../../src/metrics/hot-histogram.ts";
 import { observeEmbedded } from "../../../src/metrics/observe-embedded.ts";
 
+class NoCounters extends EdgeCounters {
+  override answered(): void {}
+  override decided(): void {}
+}
+
+class NoMeasures extends DecideMeasures {
+  override decided(): void {}
+}
+
 /**
- * `watched-server.ts alone|watched <folder>` is a server as `razonete serve` starts it. The second one reads its own
- * metrics once a second, so that what Prometheus asks of it is in its CPU.
+ * `watched-server.ts without|with <folder>` is a server as `razonete serve` starts it. The one with metrics also reads them
+ * once a second, so that what Prometheus asks of it is in its CPU; the one without counts nothing. What both have is three
+ * looks at the clock.
  */
 const WATCH_MILLISECONDS = 1_000;
 
 const [, , name, folder = ""] = process.argv;
 const dataFile = join(folder, "razonete.db");
-const counters = new EdgeCounters();
-const measures = new DecideMeasures();
+const isWatched = name === "with";
+const counters = isWatched ? new EdgeCounters() : new NoCounters();
+const measures = isWatched ? new DecideMeasures() : new NoMeasures();
 const ledger = new EmbeddedLedger({ file: dataFile, measures });
 const server = startHttpServer(ledger, {
   address: { host: "127.0.0.1", port: 0 },
@@ -22,7 +33,7 @@ const server = startHttpServer(ledger, {
   counters,
   onDefect: (message) => console.error(message),
 });
-if (name === "watched") {
+if (isWatched) {
   const { readiness } = server;
   const events = { readers: 0, readersCut: 0, delaySeconds: new HotHistogram(SECONDS) };
   const webhooks = { isDispatching: null, counts: async () => ({ webhooks: [], waiting: 0, parked: 0 }) };
