@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 import type { DispatchedWebhook } from "../hooks/dispatch-tables.ts";
-import { post, type Posted, type PostOptions } from "./post.ts";
+import type { Posted, PostOptions } from "./poster.ts";
 import { signatureHeaders } from "./sign.ts";
 import { allowedAddresses, type Resolve } from "./target-guard.ts";
 
@@ -9,11 +9,8 @@ export interface Reach {
   readonly resolve: Resolve;
   /** Whether webhooks may go to addresses inside the network. */
   readonly innerAllowed: boolean;
-  /** Certificate authorities in PEM beside those that Bun trusts; null: none. */
-  readonly authorities: string | null;
   readonly milliseconds: number;
-  /** Default: over the network. */
-  readonly send?: (options: PostOptions) => Promise<Posted>;
+  readonly send: (options: PostOptions) => Promise<Posted>;
 }
 
 export interface Attempted {
@@ -45,12 +42,11 @@ export async function attempt(
       reach.milliseconds,
     );
     if ("refused" in addresses) return failed(`the url ${addresses.refused}`);
-    const { status, retryAfter } = await (reach.send ?? post)({
+    const { status, retryAfter } = await reach.send({
       url: new URL(webhook.url),
       address: addresses[tried % addresses.length] ?? "",
       headers: signatureHeaders(webhook.secrets, id, new Date(), body),
       body,
-      authorities: reach.authorities,
       milliseconds: reach.milliseconds,
     });
     return { status, error: isDelivered(status) ? null : `answered ${status}`, retryAfter };

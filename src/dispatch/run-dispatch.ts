@@ -16,6 +16,7 @@ import { DISPATCH_LOCK } from "../keep/postgres-client.ts";
 import type { Log } from "../log/log.ts";
 import { ClusterBooks, FileBooks } from "./books-now.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { Poster } from "./poster.ts";
 
 /** Its lock, while it is held. */
 interface Lock {
@@ -53,7 +54,8 @@ export async function runDispatch(
     log.say("dispatches webhooks");
     role.isActive = !isLost;
     const parts = open(config);
-    const active = new Dispatcher({ ...parts, reach: reachOf(config), log });
+    const poster = new Poster(config.authorities);
+    const active = new Dispatcher({ ...parts, reach: reachOf(config, poster), log });
     dispatcher = active;
     const end = (): void => active.stop();
     stop.addEventListener("abort", end);
@@ -63,6 +65,7 @@ export async function runDispatch(
     } finally {
       role.isActive = false;
       stop.removeEventListener("abort", end);
+      poster.close();
       const { tables, deliveries, journal, books, keys } = parts;
       await Promise.all([tables, deliveries, journal, books, keys].map((part) => part.close()));
       await lock.release();
@@ -117,12 +120,12 @@ function open({ ledger }: DispatchConfig): Parts {
   };
 }
 
-function reachOf({ innerAllowed, authorities }: DispatchConfig): DispatcherOptions["reach"] {
+function reachOf({ innerAllowed }: DispatchConfig, poster: Poster): DispatcherOptions["reach"] {
   return {
     resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
     innerAllowed,
-    authorities,
     milliseconds: bounds.webhook_answer_milliseconds_max,
+    send: (options) => poster.post(options),
   };
 }
 
