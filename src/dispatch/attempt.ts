@@ -1,5 +1,6 @@
 import { messageOf } from "../errors.ts";
 import type { DispatchedWebhook } from "../hooks/dispatch-tables.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import type { Posted, PostOptions } from "./poster.ts";
 import { signatureHeaders } from "./sign.ts";
 import { allowedAddresses, type Resolve } from "./target-guard.ts";
@@ -10,6 +11,7 @@ export interface Reach {
   /** Whether webhooks may go to addresses inside the network. */
   readonly innerAllowed: boolean;
   readonly milliseconds: number;
+  readonly tracing: Tracing | null;
   readonly send: (options: PostOptions) => Promise<Posted>;
 }
 
@@ -30,6 +32,27 @@ const ERROR_CHARACTERS_MAX = 200;
  * @param tried how often before: each attempt takes the next one of the target's addresses
  */
 export async function attempt(
+  reach: Reach,
+  webhook: Pick<DispatchedWebhook, "id" | "url" | "secrets">,
+  id: string,
+  body: string,
+  tried: number,
+): Promise<Attempted> {
+  // The rest of the URL may be a secret of its receiver.
+  const span = reach.tracing?.work("webhook POST", {
+    "http.request.method": "POST",
+    "server.address": new URL(webhook.url).hostname,
+    "razonete.webhook": webhook.id,
+    "razonete.event": id,
+    "razonete.attempt": tried + 1,
+  });
+  const attempted = await send(reach, webhook, id, body, tried);
+  if (attempted.error === null) span?.end({ "http.response.status_code": attempted.status ?? 0 });
+  else span?.fail(new Error(attempted.error));
+  return attempted;
+}
+
+async function send(
   reach: Reach,
   webhook: Pick<DispatchedWebhook, "url" | "secrets">,
   id: string,

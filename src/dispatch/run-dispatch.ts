@@ -14,6 +14,7 @@ import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
 import { Leadership } from "../keep/leader-election.ts";
 import { DISPATCH_LOCK } from "../keep/postgres-client.ts";
 import type { Log } from "../log/log.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { ClusterBooks, FileBooks } from "./books-now.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
 import { Poster } from "./poster.ts";
@@ -34,6 +35,7 @@ export async function runDispatch(
   log: Log,
   stop: AbortSignal,
   role: { isActive: boolean } = { isActive: false },
+  tracing: Tracing | null = null,
 ): Promise<void> {
   let wasTold = false;
   while (!stop.aborted) {
@@ -55,7 +57,7 @@ export async function runDispatch(
     role.isActive = !isLost;
     const parts = open(config);
     const poster = new Poster(config.authorities);
-    const active = new Dispatcher({ ...parts, reach: reachOf(config, poster), log });
+    const active = new Dispatcher({ ...parts, reach: reachOf(config, poster, tracing), log });
     dispatcher = active;
     const end = (): void => active.stop();
     stop.addEventListener("abort", end);
@@ -120,10 +122,15 @@ function open({ ledger }: DispatchConfig): Parts {
   };
 }
 
-function reachOf({ innerAllowed }: DispatchConfig, poster: Poster): DispatcherOptions["reach"] {
+function reachOf(
+  { innerAllowed }: DispatchConfig,
+  poster: Poster,
+  tracing: Tracing | null,
+): DispatcherOptions["reach"] {
   return {
     resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
     innerAllowed,
+    tracing,
     milliseconds: bounds.webhook_answer_milliseconds_max,
     send: (options) => poster.post(options),
   };

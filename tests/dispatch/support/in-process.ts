@@ -87,6 +87,7 @@ export class InProcess implements AsyncDisposable {
         resolve: this.#resolve,
         innerAllowed: false,
         milliseconds: 10_000,
+        tracing: null,
         send: (options) => (this.#isReal ? this.#poster.post(options) : this.#send(options)),
       },
       log: { ...QUIET, alarm: (line) => void this.alarms.push(line) },
