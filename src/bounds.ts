@@ -313,6 +313,12 @@ export const bounds = {
   /** And to all of them together. */
   dispatch_requests_max: 200,
   webhook_answer_milliseconds_max: 10_000,
+  /** A connection to a target waits so long for the next request: less than many targets let it. */
+  webhook_connection_idle_milliseconds: 4_000,
+  /** And is used so long at most, so that its target's certificate is looked at again. */
+  webhook_connection_milliseconds_max: 60_000,
+  /** Connections to all targets together that wait for a request. */
+  webhook_connections_idle_max: 200,
   /** How often the dispatcher looks what webhooks and watches there are. */
   dispatch_look_milliseconds: 500,
   /** What became of deliveries is noted together, so often. */

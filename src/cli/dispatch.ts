@@ -7,8 +7,9 @@ import type { TcpAddress } from "../http/server.ts";
 import { openLog } from "../log/log.ts";
 import type { MetricsServer } from "../metrics/metrics-server.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
+import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { METRICS_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
 
 interface DispatchFlags extends LogFlags {
   readonly data?: string;
@@ -31,6 +32,7 @@ export function dispatchCommand(): Command {
         "  WEBHOOK_INNER      allow lets webhooks go to addresses inside the network, and without TLS (default refuse)",
         "  WEBHOOK_CA_FILE    a PEM file of further CAs that targets' certificates may be from",
         ...METRICS_VARIABLES,
+        ...TRACE_VARIABLES,
       ].join("\n"),
     )
     .action(dispatch);
@@ -40,15 +42,16 @@ async function dispatch({ data, untilInputEnds = false, ...flags }: DispatchFlag
   // What it writes is for its user alone.
   process.umask(0o077);
   const config = readDispatchConfig(ENVIRONMENT, data);
-  const { logFormat, metrics } = readObserveConfig(ENVIRONMENT, flags);
+  const { logFormat, metrics, traces } = readObserveConfig(ENVIRONMENT, flags);
   if (config.ledger.type === "books") await requireTrusted({ databaseUrl: config.ledger.databaseUrl });
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   if (untilInputEnds) process.stdin.on("end", () => stop.abort()).resume();
   const role = { isActive: false };
   const observed = metrics === null ? null : await observe(metrics, config, role);
-  await runDispatch(config, openLog("razonete dispatch", logFormat), stop.signal, role);
-  await observed?.stop();
+  const tracing = await openTracing("dispatch", traces);
+  await runDispatch(config, openLog("razonete dispatch", logFormat), stop.signal, role, tracing);
+  await Promise.all([observed?.stop(), tracing?.close()]);
   process.exit(0);
 }
 

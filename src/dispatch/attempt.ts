@@ -1,6 +1,7 @@
 import { messageOf } from "../errors.ts";
 import type { DispatchedWebhook } from "../hooks/dispatch-tables.ts";
-import { post, type Posted, type PostOptions } from "./post.ts";
+import type { Tracing } from "../traces/tracing.ts";
+import type { Posted, PostOptions } from "./poster.ts";
 import { signatureHeaders } from "./sign.ts";
 import { allowedAddresses, type Resolve } from "./target-guard.ts";
 
@@ -9,11 +10,9 @@ export interface Reach {
   readonly resolve: Resolve;
   /** Whether webhooks may go to addresses inside the network. */
   readonly innerAllowed: boolean;
-  /** Certificate authorities in PEM beside those that Bun trusts; null: none. */
-  readonly authorities: string | null;
   readonly milliseconds: number;
-  /** Default: over the network. */
-  readonly send?: (options: PostOptions) => Promise<Posted>;
+  readonly tracing: Tracing | null;
+  readonly send: (options: PostOptions) => Promise<Posted>;
 }
 
 export interface Attempted {
@@ -34,6 +33,27 @@ const ERROR_CHARACTERS_MAX = 200;
  */
 export async function attempt(
   reach: Reach,
+  webhook: Pick<DispatchedWebhook, "id" | "url" | "secrets">,
+  id: string,
+  body: string,
+  tried: number,
+): Promise<Attempted> {
+  // The rest of the URL may be a secret of its receiver.
+  const span = reach.tracing?.work("webhook POST", {
+    "http.request.method": "POST",
+    "server.address": new URL(webhook.url).hostname,
+    "razonete.webhook": webhook.id,
+    "razonete.event": id,
+    "razonete.attempt": tried + 1,
+  });
+  const attempted = await send(reach, webhook, id, body, tried);
+  if (attempted.error === null) span?.end({ "http.response.status_code": attempted.status ?? 0 });
+  else span?.fail(new Error(attempted.error));
+  return attempted;
+}
+
+async function send(
+  reach: Reach,
   webhook: Pick<DispatchedWebhook, "url" | "secrets">,
   id: string,
   body: string,
@@ -45,12 +65,11 @@ export async function attempt(
       reach.milliseconds,
     );
     if ("refused" in addresses) return failed(`the url ${addresses.refused}`);
-    const { status, retryAfter } = await (reach.send ?? post)({
+    const { status, retryAfter } = await reach.send({
       url: new URL(webhook.url),
       address: addresses[tried % addresses.length] ?? "",
       headers: signatureHeaders(webhook.secrets, id, new Date(), body),
       body,
-      authorities: reach.authorities,
       milliseconds: reach.milliseconds,
     });
     return { status, error: isDelivered(status) ? null : `answered ${status}`, retryAfter };

@@ -14,8 +14,10 @@ import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
 import { Leadership } from "../keep/leader-election.ts";
 import { DISPATCH_LOCK } from "../keep/postgres-client.ts";
 import type { Log } from "../log/log.ts";
+import type { Tracing } from "../traces/tracing.ts";
 import { ClusterBooks, FileBooks } from "./books-now.ts";
 import { Dispatcher, type DispatcherOptions } from "./dispatcher.ts";
+import { Poster } from "./poster.ts";
 
 /** Its lock, while it is held. */
 interface Lock {
@@ -33,6 +35,7 @@ export async function runDispatch(
   log: Log,
   stop: AbortSignal,
   role: { isActive: boolean } = { isActive: false },
+  tracing: Tracing | null = null,
 ): Promise<void> {
   let wasTold = false;
   while (!stop.aborted) {
@@ -53,7 +56,8 @@ export async function runDispatch(
     log.say("dispatches webhooks");
     role.isActive = !isLost;
     const parts = open(config);
-    const active = new Dispatcher({ ...parts, reach: reachOf(config), log });
+    const poster = new Poster(config.authorities);
+    const active = new Dispatcher({ ...parts, reach: reachOf(config, poster, tracing), log });
     dispatcher = active;
     const end = (): void => active.stop();
     stop.addEventListener("abort", end);
@@ -63,6 +67,7 @@ export async function runDispatch(
     } finally {
       role.isActive = false;
       stop.removeEventListener("abort", end);
+      poster.close();
       const { tables, deliveries, journal, books, keys } = parts;
       await Promise.all([tables, deliveries, journal, books, keys].map((part) => part.close()));
       await lock.release();
@@ -117,12 +122,17 @@ function open({ ledger }: DispatchConfig): Parts {
   };
 }
 
-function reachOf({ innerAllowed, authorities }: DispatchConfig): DispatcherOptions["reach"] {
+function reachOf(
+  { innerAllowed }: DispatchConfig,
+  poster: Poster,
+  tracing: Tracing | null,
+): DispatcherOptions["reach"] {
   return {
     resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
     innerAllowed,
-    authorities,
+    tracing,
     milliseconds: bounds.webhook_answer_milliseconds_max,
+    send: (options) => poster.post(options),
   };
 }
 

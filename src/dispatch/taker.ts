@@ -2,6 +2,7 @@ import { type Cursor, markOf } from "../events/cursor.ts";
 import { accountsOf, type PublicEvent } from "../events/public-event.ts";
 import type { DispatchedWebhook, PendingDelivery } from "../hooks/dispatch-tables.ts";
 import { placeText } from "../hooks/hook-rows.ts";
+import { isNamed } from "../hooks/webhook-filter.ts";
 import { bodyOf, type EventReader, type ReadRow } from "./event-reader.ts";
 
 /** What of the journal is for a webhook. */
@@ -75,11 +76,4 @@ function isFor({ types, accounts, beginning }: Filter, event: PublicEvent): bool
   if (types !== null && !types.has(event.type)) return false;
   if (accounts !== null && !accountsOf(event).some((account) => isNamed(accounts, account))) return false;
   return beginning === "" || bodyOf(event, beginning) !== null;
-}
-
-/** @param names ids, or beginnings of ids with a `*` behind */
-export function isNamed(names: readonly string[], account: string): boolean {
-  return names.some((name) =>
-    name.endsWith("*") ? account.startsWith(name.slice(0, -1)) : account === name,
-  );
 }

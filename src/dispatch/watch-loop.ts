@@ -10,13 +10,14 @@ import type {
 } from "../hooks/dispatch-tables.ts";
 import { placeText } from "../hooks/hook-rows.ts";
 import { goneShard, latestCursor } from "../hooks/replay-start.ts";
+import { isNamed } from "../hooks/webhook-filter.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { stateJson } from "../http/v1/json.ts";
 import type { AccountState } from "../ledger/account.ts";
 import { availableOf } from "../ledger/rules.ts";
 import type { Log } from "../log/log.ts";
 import type { EventReader, ReadRow } from "./event-reader.ts";
-import { isNamed, newDelivery } from "./taker.ts";
+import { newDelivery } from "./taker.ts";
 
 /** The accounts as they are in the books, with what batch of each shard they stand at: of one moment. */
 export interface BooksNow {

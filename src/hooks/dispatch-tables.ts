@@ -5,12 +5,12 @@ import {
   attemptsIn,
   cursorIn,
   type DeliveryRow,
-  HOOK_ID_CHARACTERS,
   textsIn,
   type WatchRow,
   type WebhookRow,
 } from "./hook-rows.ts";
 import type { Attempt, DeliveryState, WebhookReason, WebhookState } from "./hook-store.ts";
+import { pruneHooks } from "./prune-hooks.ts";
 
 /** What tells which events are for a webhook. */
 export interface TellableWebhook {
@@ -83,9 +83,6 @@ export interface NewCrossing {
 
 /** Of the place, the state, how often and when it was tried, and the attempts. */
 const OUTCOME_TYPES = "integer bigint integer text text integer bigint bigint bigint text".split(" ");
-const DAY_MICROS = 86_400_000_000;
-const DELIVERED_KEPT_MICROS = 3 * DAY_MICROS;
-const DELIVERED_KEPT_MAX = 10_000;
 
 /** Webhooks and watches, as the dispatcher reads and carries them on. All methods reject with LedgerUnavailable. */
 export class DispatchTables {
@@ -227,31 +224,8 @@ export class DispatchTables {
     return countHooks(this.#db);
   }
 
-  /** What was delivered long ago, and what a webhook or a watch left that was deleted meanwhile. */
-  async prune(now: number): Promise<void> {
-    const webhooks = await this.#db.all<{ id: string }>("SELECT id FROM webhooks");
-    await this.#db.change(async (queries) => {
-      await queries.all("DELETE FROM deliveries WHERE state = 'delivered' AND done_at < $1", [
-        now - DELIVERED_KEPT_MICROS,
-      ]);
-      for (const { id } of webhooks) {
-        await queries.all(
-          `DELETE FROM deliveries WHERE webhook = $1 AND state = 'delivered' AND done_at < (
-            SELECT done_at FROM deliveries WHERE webhook = $1 AND state = 'delivered'
-            ORDER BY done_at DESC LIMIT 1 OFFSET $2
-          )`,
-          [id, DELIVERED_KEPT_MAX],
-        );
-      }
-      await queries.all("DELETE FROM deliveries WHERE webhook NOT IN (SELECT id FROM webhooks)");
-      await queries.all(
-        `DELETE FROM deliveries WHERE state = 'waiting' AND sub <> '' AND substr(sub, 1, ${HOOK_ID_CHARACTERS})
-          NOT IN (SELECT id FROM watches)`,
-      );
-      for (const table of ["watch_below", "crossings"])
-        await queries.all(`DELETE FROM ${table} WHERE watch NOT IN (SELECT id FROM watches)`);
-      await queries.all("DELETE FROM webhook_secrets WHERE until < $1", [now]);
-    });
+  prune(now: number): Promise<void> {
+    return pruneHooks(this.#db, now);
   }
 
   async watchPosition(): Promise<Cursor | null> {

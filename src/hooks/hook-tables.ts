@@ -34,6 +34,7 @@ import type {
   Webhook,
 } from "./hook-store.ts";
 import { latestCursor, replayCursor } from "./replay-start.ts";
+import { dropUnwanted } from "./webhook-filter.ts";
 
 export interface HookTablesOptions {
   readonly database: HookDatabase;
@@ -304,6 +305,7 @@ async function changeWebhook(
     "UPDATE webhooks SET url = $2, types = $3, accounts = $4, version = version + 1 WHERE id = $1",
     [row.id, next.url, next.types, next.accounts],
   );
+  if (next.types !== row.types || next.accounts !== row.accounts) await dropUnwanted(queries, row.id, next);
   if (state === "paused") {
     await queries.all("UPDATE webhooks SET state = 'paused', reason = 'asked' WHERE id = $1", [row.id]);
   }

@@ -87,6 +87,33 @@ describe("what changes while the dispatcher works", () => {
     expect((await subject.shown(webhook)).state).toBe("active");
   });
 
+  test("what waits or is parked, and is not for it any more after a change, is not sent; the rest is", async () => {
+    await using subject = new InProcess();
+    const webhook = await subject.webhook(undefined, { types: ["transaction.created", "watch.crossed"] });
+    for (const account of ["a", "b1", "b2"]) await subject.open(account, 100);
+    subject.answer = () => 500;
+    subject.start();
+    await subject.watch({ account: "a", availableLessThan: 50 });
+    await subject.debit("a", 60);
+    for (const account of ["1", "2", "b1", "b2"]) await subject.credit(account);
+    await eventually("six wait", async () => (await subject.shown(webhook)).backlog === 6);
+    await subject.stop();
+    const parked = new Database(hookFileOf(subject.file));
+    parked.run(`UPDATE deliveries SET state = 'parked' WHERE accounts IN ('["1"]', '["b1"]')`);
+    parked.close();
+    const content = { types: ["transaction.created"], accounts: ["a", "b*"] };
+    await subject.submit({ type: "change-webhook", id: webhook.id, content, state: "active" });
+    expect((await subject.shown(webhook)).backlog).toBe(3);
+    const before = subject.sent.length;
+    subject.answer = () => 204;
+    subject.start();
+    subject.advance(HOUR);
+    await eventually("what is left is delivered", async () => (await subject.shown(webhook)).backlog === 0);
+    const sent = subject.sent.slice(before).map(({ body }) => Object.keys(body.data.accounts).join(" "));
+    expect(new Set(sent)).toEqual(new Set(["a", "b1", "b2"]));
+    expect(sent).toHaveLength(3);
+  });
+
   test("a webhook of which a permit was free is not forgotten where the one before has no use for it", async () => {
     const permits = new Permits(1);
     expect(permits.tryTake(() => {})).toBe(true);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { eventually } from "../support/eventually.ts";
 import { type CertificateFiles, TestCa } from "../support/servers/certificates.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
+import { documentedAt } from "./support/documented.ts";
 import { type Received, Receiver } from "./support/receiver.ts";
 import type { Shape, ShapeOptions } from "./support/shapes.ts";
 
@@ -244,6 +245,7 @@ export function dispatchSuite(name: string, start: (options: ShapeOptions) => Pr
 
     test("a watch tells each crossing once: by a debit, a hold, a limit; not what was below before", async () => {
       await using receiver = new Receiver(certificate);
+      await using all = new Receiver(certificate);
       const account = `watched-${Date.now()}`;
       await ask("POST", "/v1/accounts", { id: account, unit: "BRL/2", credit_limit: 100 });
       await ask("POST", "/v1/accounts", { id: `${account}-low`, unit: "BRL/2" });
@@ -253,6 +255,7 @@ export function dispatchSuite(name: string, start: (options: ShapeOptions) => Pr
         ),
       );
       const webhook = await make(receiver, { types: ["watch.crossed"] });
+      const ofAll = await make(all, { accounts: [`${account}*`] });
       const watch = await ask("POST", "/v1/watches", { prefix: account, available_lt: 50 });
       const by = async (id: string) => (await ask("GET", `/v1/watches/${id}`)).armed;
       await eventually("it is armed", () => by(watch.id));
@@ -276,9 +279,17 @@ export function dispatchSuite(name: string, start: (options: ShapeOptions) => Pr
       expect(new Set(receiver.received.map(({ body }) => JSON.parse(body).data.account.id))).toEqual(
         new Set([account]),
       );
+      await eventually("all else is received, too", () =>
+        ["account.changed", "hold.captured"].every((type) =>
+          all.received.some(({ body }) => JSON.parse(body).type === type),
+        ),
+      );
+      const wrongIn = await documentedAt(shape.url);
+      expect([...receiver.received, ...all.received].map(wrongIn).filter(Boolean)).toEqual([]);
       expect((await send("DELETE", `/v1/watches/${watch.id}`)).status).toBe(204);
       expect((await send("GET", `/v1/watches/${watch.id}/crossings`)).status).toBe(404);
       await remove(webhook);
+      await remove(ofAll);
     });
   });
 }

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
+import { z } from "zod";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { startHttpServer } from "../../src/http/server.ts";
 import { LedgerUnavailable } from "../../src/ledger/ledger.ts";
@@ -42,6 +43,35 @@ test("a request's trace has the commit in which it was decided, and ends with th
   expect([requests.length, new Set(requests.map(({ trace }) => trace)).size]).toEqual([3, 3]);
   const decided = commits.flatMap(({ trace, parent, links }) => [`${trace}/${parent}`, ...links]);
   expect(decided.toSorted()).toEqual(requests.map(({ trace, id }) => `${trace}/${id}`).toSorted());
+});
+
+test("each attempt of a webhook is a span, without what its URL may keep secret", async () => {
+  using folder = temporaryFolder();
+  await using collector = startCollector();
+  const environment = traced(collector.url, { OTEL_TRACES_SAMPLER_ARG: "1", WEBHOOK_INNER: "allow" });
+  await using server = await startServer({ data: folder.path, environment });
+  let received = 0;
+  using target = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response(null, { status: (received += 1) === 1 ? 503 : 204 }),
+  });
+  const body = JSON.stringify({ url: `http://127.0.0.1:${target.port}/secret` });
+  const made = await fetch(`${server.url}/v1/webhooks`, { method: "POST", body });
+  const { id } = z.object({ id: z.string() }).parse(await made.json());
+  await credit(server.url);
+  await eventually("it was tried twice", () => received === 2);
+  const attempts = () => collector.spans.filter(({ name }) => name === "webhook POST");
+  await eventually("both are collected", () => attempts().length === 2);
+  const common = { "razonete.webhook": id, "server.address": "127.0.0.1" };
+  expect(attempts()).toMatchObject([
+    { service: "razonete-dispatch", failed: true, attributes: { ...common, "razonete.attempt": 1 } },
+    {
+      failed: false,
+      attributes: { ...common, "razonete.attempt": 2, "http.response.status_code": 204 },
+    },
+  ]);
+  expect(JSON.stringify(attempts())).not.toContain("secret");
 });
 
 test("what fails is told as failed", async () => {

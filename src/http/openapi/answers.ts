@@ -244,6 +244,19 @@ const crossing = z.object({
   account: accountState,
 });
 
+const watchCrossed = z
+  .object({
+    id: z.string().min(1).meta(told("The same at each attempt.")),
+    type: z.literal("watch.crossed"),
+    at: time.meta(told("When the event was decided that did it.")),
+    data: z.object({
+      watch: watch.shape.id,
+      account: accountState,
+      event: crossing.shape.event,
+    }),
+  })
+  .meta(told("An account has come to have less available than a watch says."));
+
 /** By their names in the document. What a batch is answered is put together there, since it has problems in it. */
 export const ANSWERS = {
   Account: account,
@@ -270,6 +283,7 @@ export const ANSWERS = {
   WatchList: listOf(watch),
   Crossing: crossing,
   CrossingList: listOf(crossing),
+  WatchCrossed: watchCrossed,
   BalanceAt: balanceAt,
   Ledger: ledger,
   Key: key,

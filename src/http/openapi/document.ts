@@ -8,6 +8,7 @@ import type { DocumentedOperation } from "./documented-operation.ts";
 import { isOperationId, OPERATIONS } from "./operations.ts";
 import { problemSchemas } from "./problem-schemas.ts";
 import { REQUESTS } from "./requests.ts";
+import { SENT_WEBHOOKS } from "./sent-webhooks.ts";
 import { type NamedSchemas, reference, toJsonSchema } from "./to-json-schema.ts";
 
 /** The OpenAPI document, made from the schemas that parse the requests and from those in answers.ts. */
@@ -32,6 +33,7 @@ export function openApiDocument(): JsonSchema {
     servers: [{ url: "/", description: "The server that this document comes from." }],
     tags: TAGS,
     paths,
+    webhooks: SENT_WEBHOOKS,
     components: {
       schemas: {
         ...Object.fromEntries(

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { KeyFile, KeyFileSource, keyFileOf } from "../../../src/access/key-file.ts";
 import { FileBooks } from "../../../src/dispatch/books-now.ts";
 import { Dispatcher } from "../../../src/dispatch/dispatcher.ts";
-import type { Posted, PostOptions } from "../../../src/dispatch/post.ts";
+import { Poster, type Posted, type PostOptions } from "../../../src/dispatch/poster.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { FileJournal } from "../../../src/events/file-journal.ts";
 import { PublicEvents } from "../../../src/events/to-public-events.ts";
@@ -64,6 +64,7 @@ export class InProcess implements AsyncDisposable {
   readonly #running = new Map<Dispatcher, Promise<void>>();
   readonly #resolve: () => Promise<readonly string[]>;
   readonly #isReal: boolean;
+  readonly #poster = new Poster(null);
 
   /** @param isReal whether it sends, over the network */
   constructor({ resolve = async () => ["93.184.215.14"], isReal = false }: InProcessOptions = {}) {
@@ -85,9 +86,9 @@ export class InProcess implements AsyncDisposable {
       reach: {
         resolve: this.#resolve,
         innerAllowed: false,
-        authorities: null,
         milliseconds: 10_000,
-        ...(this.#isReal ? {} : { send: (options: PostOptions) => this.#send(options) }),
+        tracing: null,
+        send: (options) => (this.#isReal ? this.#poster.post(options) : this.#send(options)),
       },
       log: { ...QUIET, alarm: (line) => void this.alarms.push(line) },
       clock: { now: () => this.now, chance: () => 0.5 },
@@ -171,6 +172,7 @@ export class InProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+    this.#poster.close();
     await this.hooks.close();
     await this.journal.close();
     await this.ledger.close();

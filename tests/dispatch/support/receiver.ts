@@ -6,6 +6,8 @@ export interface Received {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly path: string;
+  /** Of the other side: each connection has one of its own. */
+  readonly port: number;
 }
 
 type Answer = (received: Received) => Response | Promise<Response>;
@@ -29,7 +31,7 @@ export class Receiver implements AsyncDisposable {
         : {
             tls: { cert: readFileSync(certificate.cert, "utf8"), key: readFileSync(certificate.key, "utf8") },
           }),
-      fetch: async (request) => {
+      fetch: async (request, server) => {
         const body = await request.text();
         const { pathname: path } = new URL(request.url);
         const received = {
@@ -37,6 +39,7 @@ export class Receiver implements AsyncDisposable {
           body,
           headers: Object.fromEntries(request.headers),
           path,
+          port: server.requestIP(request)?.port ?? 0,
         };
         this.received.push(received);
         return this.answer(received);
