@@ -9,10 +9,12 @@ export interface OpenedConsole {
   readonly troubles: string[];
   /** The origins that were asked for anything. */
   readonly hosts: ReadonlySet<string>;
-  /** Goes to one of its views: `#/accounts`. */
+  /** Goes to one of its views, `#/accounts`, and waits until nothing of the one before is left. */
   go(hash: string): Promise<void>;
   /** Waits until the element has this text in it. */
   shows(selector: string, text: string | RegExp): Promise<void>;
+  /** Waits until there are so many of it. */
+  counts(selector: string, count: number): Promise<void>;
   /** What keeps people out, by the rules of WCAG 2 AA and good practice. */
   barriers(): Promise<readonly string[]>;
   /** By how many pixels the page, or a table in it, is too wide. */
@@ -55,7 +57,12 @@ export async function openConsole(context: BrowserContext, url: string): Promise
     troubles,
     hosts,
     go: async (hash) => {
-      await page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+      await page.evaluate(`new Promise((there) => {
+        const before = location.hash;
+        addEventListener("hashchange", () => setTimeout(there), { once: true });
+        location.hash = ${JSON.stringify(hash)};
+        if (location.hash === before) there();
+      })`);
     },
     shows: async (selector, text) => {
       let seen = "";
@@ -66,6 +73,11 @@ export async function openConsole(context: BrowserContext, url: string): Promise
         return typeof text === "string" ? seen.includes(text) : text.test(seen);
       };
       await eventually(`${selector} shows ${String(text)}`, isThere, () => seen);
+    },
+    counts: async (selector, count) => {
+      let seen = -1;
+      const isThere = async () => (seen = await page.locator(selector).count()) === count;
+      await eventually(`there are ${count} ${selector}`, isThere, () => seen);
     },
     barriers: async () => {
       await page.evaluate(axe.source);
