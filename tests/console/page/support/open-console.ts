@@ -19,6 +19,8 @@ export interface OpenedConsole {
   barriers(): Promise<readonly string[]>;
   /** By how many pixels the page, or a table in it, is too wide. */
   tooWide(): Promise<number>;
+  /** Texts of the view that stand on one another, and numbers that are cut or outside of the page. */
+  muddles(): Promise<readonly string[]>;
   /** Those of the elements that stand on one another, in pairs. */
   overlaps(selector: string): Promise<readonly string[]>;
 }
@@ -39,6 +41,29 @@ function overlapsOf(selector: string): string {
 
 const TOO_WIDE = `Math.max(document.documentElement.scrollWidth - innerWidth,
   ...[...document.querySelectorAll(".table-frame")].map((one) => one.scrollWidth - one.clientWidth))`;
+
+/** A chart's own texts stand on it, and what is unseen has no place. */
+const MUDDLES = `(() => {
+  const shown = [...document.querySelectorAll("main *")].filter((one) =>
+    one.childElementCount === 0 && one.innerText?.trim() && !one.closest(".chart, .unseen, svg") &&
+    one.getClientRects().length > 0);
+  const texts = shown.map((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    let { left, right, top, bottom } = range.getBoundingClientRect();
+    for (let at = one; at !== null; at = at.parentElement)
+      if (getComputedStyle(at).overflowX !== "visible") right = Math.min(right, at.getBoundingClientRect().right);
+    return { one, text: one.innerText.trim(), left, right, top, bottom };
+  });
+  const on = texts.flatMap((a, at) => texts.slice(at + 1)
+    .filter((b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)
+    .map((b) => a.text + " | " + b.text));
+  const cut = texts.filter(({ one, text, left, right }) => /^[\\d.,\u2212+\\s]+$/.test(text) &&
+    (left < 0 || right > innerWidth + 1 || (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 &&
+      getComputedStyle(one).overflowX !== "visible")))
+    .map(({ text }) => "cut: " + text);
+  return [...on, ...cut];
+})()`;
 
 export async function openConsole(context: BrowserContext, url: string): Promise<OpenedConsole> {
   const page = await context.newPage();
@@ -88,6 +113,7 @@ export async function openConsole(context: BrowserContext, url: string): Promise
             id + " " + html.slice(0, 160) + " " + any.map(({ message }) => message))))`,
       );
     },
+    muddles: () => page.evaluate<string[]>(MUDDLES),
     tooWide: () => page.evaluate(TOO_WIDE),
     overlaps: (selector) => page.evaluate<string[]>(overlapsOf(selector)),
   };
