@@ -105,7 +105,7 @@ export function Accounts() {
                       {money(account.held, account.unit)}
                     </td>
                     <td class="number second" data-label={t("account.available")}>
-                      {money(account.available, account.unit)}
+                      <Amount amount={account.available} unit={account.unit} />
                     </td>
                     <td class="state">{account.state !== "open" && <Tag state={account.state} />}</td>
                   </tr>
