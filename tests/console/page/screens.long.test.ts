@@ -177,7 +177,7 @@ describe.skipIf(!chromium.found)(
         await page.click("#accounts thead button:has-text('Balance')");
         await console.shows("#accounts tbody tr:first-child", "50,000.00");
         await console.shows("#accounts tbody tr:nth-child(2)", "a0500000");
-        await page.fill("search input >> nth=2", "60000");
+        await page.fill("search input >> nth=2", "6000000");
         await console.shows(".empty", "No account is so");
         await page.fill("search input >> nth=2", "");
         await page.selectOption("search select >> nth=0", "name");
