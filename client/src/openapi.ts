@@ -10,7 +10,7 @@ export interface paths {
     };
     /**
      * List accounts
-     * @description By id. Up to a second behind.
+     * @description By id, or by `order`: by name (those without one last), or by balance, the least first or (`-balance`) the most; then all accounts are looked through for each page. Up to a second behind.
      */
     readonly get: operations["listAccounts"];
     readonly put?: never;
@@ -1410,6 +1410,8 @@ export interface operations {
         readonly balance_lt?: number;
         /** @description must be an integer from -(2^53 - 1) to 2^53 - 1 */
         readonly balance_gt?: number;
+        /** @description must be "id", "name", "balance" or "-balance" */
+        readonly order?: "id" | "name" | "balance" | "-balance";
       };
       readonly header?: never;
       readonly path?: never;

@@ -27,6 +27,11 @@ const DIVERGED = {
   state: "troubled",
   detail: "The books and the outbox differ: a writer has stopped.",
 } as const;
+/** An API asks Redis before it tells of itself. */
+const WAITS = {
+  state: "troubled",
+  detail: "It does not answer in time. Redis does not answer either: it may be waiting for Redis.",
+} as const;
 const LOST = { state: "troubled", detail: "Batches that were answered are lost." } as const;
 
 /**
@@ -92,10 +97,13 @@ export class ClusterStatus implements StatusSource {
     ]);
     const samples = seen.flatMap((part) => part.samples);
     const { lagMilliseconds, lagBatches, outbox, isDiverged, isLost } = behindIn(samples);
-    for (const [index, { name, url }] of targets.entries()) {
+    const isRedis = ({ url }: Target) => url.protocol === "redis:";
+    const isSilent = targets.some((target, index) => isRedis(target) && seen[index]?.state === "down");
+    for (const [index, target] of targets.entries()) {
       const part = seen[index];
       if (part === undefined) continue;
-      this.#saw(name, isLost && url.protocol === "redis:" && part.state === "up" ? LOST : part);
+      const isMarked = isLost && isRedis(target) && part.state === "up";
+      this.#saw(target.name, isMarked ? LOST : isSilent && part.isLate === true ? WAITS : part);
     }
     this.#saw("postgres", isDiverged && ofBooks.state === "up" ? DIVERGED : ofBooks);
     this.#second = secondOf(this.#done(seen));

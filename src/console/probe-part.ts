@@ -15,6 +15,8 @@ export interface Target {
 export interface Seen extends Pick<Part, "state" | "detail"> {
   /** None of a part that has no metrics. */
   readonly samples: readonly Sample[];
+  /** It takes connections, and gave no answer in time. */
+  readonly isLate?: boolean;
 }
 
 const ANSWER_BYTES_MAX = 4 * 2 ** 20;
@@ -25,7 +27,8 @@ export async function probePart({ url }: Target, milliseconds: number): Promise<
     if (url.protocol === "redis:" || url.protocol === "nats:") return await greet(url, milliseconds);
     return await ask(url, milliseconds);
   } catch (error) {
-    return { state: "down", detail: `It does not answer (${messageOf(error)}).`, samples: [] };
+    const isLate = error instanceof DOMException && error.name === "TimeoutError";
+    return { state: "down", detail: `It does not answer (${messageOf(error)}).`, samples: [], isLate };
   }
 }
 

@@ -25,7 +25,7 @@ import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import type { Report } from "../log/report.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { BatchDecider } from "./decide-batch.ts";
-import { listAccounts, listHolds, listTransactions } from "./lists.ts";
+import { listAccounts, listHolds, listTransactions, Turns } from "./lists.ts";
 import { Pending, type Waiting } from "./pending.ts";
 import type { TableReader } from "./read-tables.ts";
 import { Store } from "./store.ts";
@@ -77,6 +77,7 @@ export class EmbeddedLedger implements Ledger {
   readonly #tracing: Tracing | null;
   /** Accounts as committed; the one that was changed longest ago comes first. */
   readonly #accounts = new Map<AccountId, Account>();
+  readonly #turns = new Turns(() => this.#store.head.g);
   readonly #timer: ReturnType<typeof setInterval>;
   #pending: Waiting[] = [];
   /** The latest time that was given out. */
@@ -159,7 +160,7 @@ export class EmbeddedLedger implements Ledger {
   }
 
   async accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>> {
-    return this.#readSlowly((read) => listAccounts(read, filter, page));
+    return this.#readSlowly((read) => listAccounts(read, filter, page, this.#turns));
   }
 
   async transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>> {

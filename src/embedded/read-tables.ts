@@ -11,7 +11,8 @@ import type { Entry, KeptEntry } from "../ledger/entry.ts";
 import { type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { accountDetailsIn, detailsIn } from "../ledger/details-text.ts";
 import { transactionOf } from "../ledger/event-results.ts";
-import type { BalanceAt, EntriesPage } from "../ledger/ledger.ts";
+import type { AccountOrder, AccountRank } from "../ledger/account-order.ts";
+import type { AccountFilter, BalanceAt, EntriesPage } from "../ledger/ledger.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
 import { endOfOwn } from "../ledger/own-accounts.ts";
 import type { EventId, Hold, HoldStatus, Transaction } from "../ledger/transaction.ts";
@@ -39,6 +40,67 @@ const HOLDS = `
   SELECT g, place AS event, time, account, counterparty, amount, expires_at AS expiresAt, state, captured, moved_by AS movedBy,
     details
   FROM holds`;
+
+const RANKS = {
+  id: ["false", "0 + 0"],
+  name: ["name IS NULL", "coalesce(name, '')"],
+  balance: ["false", "balance"],
+  "-balance": ["false", "-balance"],
+} as const;
+
+/**
+ * Of some accounts those that are asked for, for each order of the list. What is not looked at is not read: balances are
+ * in another table. Where the order is by them, each is read once, which MATERIALIZED sees to.
+ */
+function prepareRanked(db: Database) {
+  const prepare = (order: AccountOrder) => {
+    const rank = `${RANKS[order].join(", ")}, id`;
+    const once = order === "id" || order === "name" ? "NOT MATERIALIZED" : "MATERIALIZED";
+    return db.prepare<AccountRow, RankedParameters>(`
+      WITH slice AS ${once} (
+        SELECT account AS id, name, coalesce(
+          (SELECT e.balance FROM entries AS e WHERE e.account = a.account ORDER BY e.seq DESC LIMIT 1), 0) AS balance
+        FROM accounts AS a
+        WHERE account >= ?1 AND account < ?2 AND (?3 IS NULL OR unit = ?3) AND (?4 IS NULL OR state = ?4)
+          AND (?5 IS NULL OR instr(name, ?5) = 1)
+      )
+      ${ACCOUNTS} WHERE a.account IN (
+        SELECT id FROM slice
+        WHERE (?6 IS NULL OR balance < ?6) AND (?7 IS NULL OR balance > ?7)
+          AND (${rank}) > (?8, ?9, ?10) AND (${rank}) < (?11, ?12, ?13)
+        ORDER BY ${rank} LIMIT ?14
+      )
+      ORDER BY a.account`);
+  };
+  return {
+    id: prepare("id"),
+    name: prepare("name"),
+    balance: prepare("balance"),
+    "-balance": prepare("-balance"),
+  };
+}
+
+type RankedParameters = [
+  ...[first: AccountId, end: AccountId],
+  ...[
+    unit: string | null,
+    state: string | null,
+    name: string | null,
+    under: number | null,
+    over: number | null,
+  ],
+  ...AccountRank,
+  ...AccountRank,
+  count: number,
+];
+
+const BEFORE_ALL: AccountRank = [-1, 0, ""];
+const BEHIND_ALL: AccountRank = [2, 0, ""];
+
+/** No id has a space, or anything before it. */
+function firstAfter(id: AccountId | null, beginning: string): string {
+  return id === null ? beginning : `${id} `;
+}
 
 const BEFORE = "(g, place) < (?, ?) ORDER BY g DESC, place DESC LIMIT ?";
 
@@ -75,9 +137,10 @@ export function prepareReads(db: Database) {
   return {
     account: db.prepare<AccountRow, [AccountId]>(`${ACCOUNTS} WHERE a.account = ?`),
     opening: db.prepare<{ opening: string }, [AccountId]>("SELECT opening FROM accounts WHERE account = ?"),
-    accountsFrom: db.prepare<AccountRow, [string, string, number]>(
-      `${ACCOUNTS} WHERE a.account >= ? AND a.account < ? ORDER BY a.account LIMIT ?`,
+    accountAt: db.prepare<{ account: AccountId }, [string, string, number]>(
+      "SELECT account FROM accounts WHERE account >= ? AND account < ? ORDER BY account LIMIT 1 OFFSET ?",
     ),
+    ...prepareRanked(db),
     accountIds: db.prepare<{ account: AccountId }, [string, string, number]>(
       "SELECT account FROM accounts WHERE account >= ? AND account < ? ORDER BY account LIMIT ?",
     ),
@@ -144,11 +207,30 @@ export class TableReader {
     return this.#sql.opening.get(id)?.opening ?? null;
   }
 
-  /** Up to `count` accounts in the order of their ids, which begin so, after this one. */
-  accountsAfter(id: AccountId | null, beginning: string, count: number): Account[] {
-    // No id has a space, or anything before it.
-    const from = id === null ? beginning : `${id} `;
-    return this.#sql.accountsFrom.all(from, endOfOwn(beginning), count).map(accountOf);
+  /** The last of `rows` accounts whose ids begin so, after this one; `null` if there are fewer. */
+  accountAt(after: AccountId | null, beginning: string, rows: number): AccountId | null {
+    const from = firstAfter(after, beginning);
+    return this.#sql.accountAt.get(from, endOfOwn(beginning), rows - 1)?.account ?? null;
+  }
+
+  /**
+   * Of the accounts whose ids begin so, after one and to another one, those that are asked for: the first ones in the
+   * order of the list, by id. Which members of `metadata` they have is not looked at.
+   *
+   * @param to `null`: to the last
+   * @param ranks between which they stand in the list, without these
+   */
+  accountsRanked(
+    { order, idBeginning, unit, state, name, balanceLessThan, balanceGreaterThan }: AccountFilter,
+    { after, to }: { readonly after: AccountId | null; readonly to: AccountId | null },
+    ranks: { readonly from: AccountRank | null; readonly to: AccountRank | null },
+    count: number,
+  ): Account[] {
+    const first = firstAfter(after, idBeginning);
+    const end = to === null ? endOfOwn(idBeginning) : `${to} `;
+    const asked = [unit, state, name, balanceLessThan, balanceGreaterThan] as const;
+    const [from, before] = [ranks.from ?? BEFORE_ALL, ranks.to ?? BEHIND_ALL];
+    return this.#sql[order].all(first, end, ...asked, ...from, ...before, count).map(accountOf);
   }
 
   /** Up to `count` ids of accounts that begin so. */

@@ -1,4 +1,5 @@
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
+import { keyOfRank, rankInKey, rankOf } from "../ledger/account-order.ts";
 import { parseEvent } from "../ledger/event.ts";
 import { transactionOf } from "../ledger/event-results.ts";
 import type { AccountFilter, Listed, ListPage, TransactionFilter } from "../ledger/ledger.ts";
@@ -11,18 +12,79 @@ import type { Queryable } from "./postgres-client.ts";
 import { formatReached, type Reached, reachedAfter, reachedIn, reachedRows } from "./reached.ts";
 
 /**
- * Accounts by id; keys are ids. Names and metadata have indexes, over all accounts. Without these, or of the accounts with
- * one beginning, a stretch of accounts is looked through, so that a page has its bound in time; of one with hardly any that
- * are wanted it may have fewer.
+ * Accounts. By id, names and metadata have indexes, over all accounts. Without these, or of the accounts with one
+ * beginning, a stretch of accounts is looked through, so that a page has its bound in time; of one with hardly any that
+ * are wanted it may have fewer. By name there is the index, too. By balance there is none, which each transaction would
+ * have to pay for: all accounts are looked through for each page.
  */
 export async function listAccounts(
   sql: Queryable,
   filter: AccountFilter,
   { count, after }: ListPage,
 ): Promise<Listed<Account>> {
-  const { idBeginning, unit, state, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  const { order, idBeginning } = filter;
+  if (order === "id") return accountsById(sql, filter, { count, after });
+  const from = after === null ? null : rankInKey(order, after);
+  if (after !== null && from === null) return NONE;
+  const own = idBeginning === "" ? sql`` : sql`AND ${isOwn(sql, sql`a.account`, idBeginning)}`;
+  const wanted = [own, ...conditions(sql, filter)];
+  const limit = count + 1;
+  const [group = 0, value = "", id = ""] = from ?? [];
+  const read: Account[] = [];
+  if (order === "name") {
+    if (group === 0) {
+      const rest = from === null ? sql`` : sql`AND (a.name, a.account) > (${value}, ${id})`;
+      const named: Part = sql`a.name IS NOT NULL ${rest} ${wanted} ORDER BY a.name, a.account LIMIT ${limit}`;
+      read.push(...(await accountsWhere(sql, named, sql`a.name, a.account`)));
+    }
+    if (read.length < limit && filter.name === null) {
+      const rest = group === 0 ? sql`` : sql`AND a.account > ${id}`;
+      const nameless: Part = sql`a.name IS NULL ${rest} ${wanted} ORDER BY a.account LIMIT ${limit - read.length}`;
+      read.push(...(await accountsWhere(sql, nameless, sql`a.account`)));
+    }
+  } else {
+    const rank: Part = order === "balance" ? sql`a.balance, a.account` : sql`-a.balance, a.account`;
+    const rest = from === null ? sql`` : sql`AND (${rank}) > (${value}, ${id})`;
+    read.push(
+      ...(await accountsWhere(sql, sql`true ${rest} ${wanted} ORDER BY ${rank} LIMIT ${limit}`, rank)),
+    );
+  }
+  const items = read.slice(0, count);
+  const last = items.at(-1);
+  const hasMore = read.length > count && last !== undefined;
+  return { items, next: hasMore ? keyOfRank(order, rankOf(order, last)) : null };
+}
+
+/** Of a query. */
+type Part = ReturnType<Queryable>;
+
+async function accountsById(
+  sql: Queryable,
+  filter: AccountFilter,
+  { count, after }: ListPage,
+): Promise<Listed<Account>> {
+  const { idBeginning, name, metadata } = filter;
   const within = sql`account > ${after ?? ""} ${idBeginning === "" ? sql`` : sql`AND ${isOwn(sql, sql`account`, idBeginning)}`}`;
-  const wanted = [
+  const isSearched = idBeginning === "" && (name !== null || Object.keys(metadata).length > 0);
+  const max = bounds.list_accounts_rows_max;
+  const stretch: Part = isSearched
+    ? sql`accounts`
+    : sql`(SELECT * FROM accounts WHERE ${within} ORDER BY account LIMIT ${max})`;
+  const wanted: Part = sql`a.account > ${after ?? ""} ${conditions(sql, filter)} ORDER BY a.account LIMIT ${count + 1}`;
+  const rows = await accountsWhere(sql, wanted, sql`a.account`, stretch);
+  const items = rows.slice(0, count);
+  const last = items.at(-1)?.id ?? null;
+  if (isSearched || rows.length > count) return { items, next: rows.length > count ? last : null };
+  const [end] = await sql<{ id: AccountId }[]>`
+    SELECT account AS id FROM accounts WHERE ${within} ORDER BY account OFFSET ${max - 1} LIMIT 1`;
+  // Accounts that were opened between the two readings move the end of the stretch back.
+  return { items, next: end === undefined ? null : last !== null && last > end.id ? last : end.id };
+}
+
+/** What an account `a` has to be, but for its id; each begins with AND. */
+function conditions(sql: Queryable, filter: AccountFilter) {
+  const { unit, state, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  return [
     unit === null ? sql`` : sql`AND a.unit = ${unit}`,
     state === null ? sql`` : sql`AND a.state = ${state}`,
     name === null ? sql`` : sql`AND starts_with(a.name, ${name})`,
@@ -33,26 +95,22 @@ export async function listAccounts(
     balanceLessThan === null ? sql`` : sql`AND a.balance < ${balanceLessThan}`,
     balanceGreaterThan === null ? sql`` : sql`AND a.balance > ${balanceGreaterThan}`,
   ];
-  const isSearched = idBeginning === "" && (name !== null || Object.keys(metadata).length > 0);
-  const max = bounds.list_accounts_rows_max;
-  const stretch = isSearched
-    ? sql`accounts`
-    : sql`(SELECT * FROM accounts WHERE ${within} ORDER BY account LIMIT ${max})`;
+}
+
+/** @param wanted with its order and limit */
+async function accountsWhere(
+  sql: Queryable,
+  wanted: Part,
+  order: Part,
+  source: Part = sql`accounts`,
+): Promise<Account[]> {
   const rows = await sql<Account[]>`
     SELECT a.account AS id, a.unit, a.name, a.metadata, a.state, a.credit_limit AS "creditLimit", a.balance, a.held, a.seq,
       coalesce(e.time, a.opened_at) AS time, a.opened_at AS "openedAt"
-    FROM (
-      SELECT * FROM ${stretch} AS a WHERE a.account > ${after ?? ""} ${wanted} ORDER BY a.account LIMIT ${count + 1}
-    ) AS a
+    FROM (SELECT * FROM ${source} AS a WHERE ${wanted}) AS a
     LEFT JOIN entries AS e ON e.account = a.account AND e.seq = a.seq
-    ORDER BY a.account`;
-  const items = rows.slice(0, count).map((row) => ({ ...row }));
-  const last = items.at(-1)?.id ?? null;
-  if (isSearched || rows.length > count) return { items, next: rows.length > count ? last : null };
-  const [end] = await sql<{ id: AccountId }[]>`
-    SELECT account AS id FROM accounts WHERE ${within} ORDER BY account OFFSET ${max - 1} LIMIT 1`;
-  // Accounts that were opened between the two readings move the end of the stretch back.
-  return { items, next: end === undefined ? null : last !== null && last > end.id ? last : end.id };
+    ORDER BY ${order}`;
+  return rows.map((row) => ({ ...row }));
 }
 
 /**

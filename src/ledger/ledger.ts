@@ -1,4 +1,5 @@
 import type { Account, AccountId, AccountState, AccountStatus, Micros } from "./account.ts";
+import type { AccountOrder } from "./account-order.ts";
 import type { Command } from "./command.ts";
 import type { Entry, KeptEntry } from "./entry.ts";
 import type { Refused } from "./refused.ts";
@@ -68,6 +69,7 @@ export interface AccountFilter {
   readonly metadata: Readonly<Record<string, string>>;
   readonly balanceLessThan: number | null;
   readonly balanceGreaterThan: number | null;
+  readonly order: AccountOrder;
 }
 
 export interface TransactionFilter {
@@ -145,7 +147,7 @@ export interface Ledger {
   hold(id: EventId): Promise<Hold | null>;
   /** The lists, and what follows, may be a second behind. */
   balanceAt(id: AccountId, time: Micros): Promise<BalanceAt | null>;
-  /** By id. */
+  /** In the order of the filter. By another one than that of ids, all of them are looked through for each page. */
   accounts(filter: AccountFilter, page: ListPage): Promise<Listed<Account>>;
   /** Newest first; so are the holds. */
   transactions(filter: TransactionFilter, page: ListPage): Promise<Listed<Transaction>>;

@@ -66,6 +66,33 @@ describe("the status of a cluster", () => {
     return now;
   }
 
+  test("of a part that is silent while Redis is, it is not said that it is down", async () => {
+    const api = part("razonete_ready 1");
+    const gone = part("razonete_ready 1");
+    const { url: nowhere } = gone;
+    await gone[Symbol.asyncDispose]();
+    const redis: Server = createServer((socket: Socket) => {
+      socket.on("error", () => {});
+      socket.on("data", () => {
+        if (!api.isSilent) socket.end("+PONG\r\n");
+      });
+    });
+    await new Promise<void>((listens) => redis.listen(0, "127.0.0.1", listens));
+    toDispose.push({ [Symbol.asyncDispose]: async () => void redis.close() });
+    const address = redis.address();
+    const port = address !== null && typeof address === "object" ? address.port : 0;
+    const at = new URL(`redis://127.0.0.1:${port}`);
+    const status = statusOf({ redis: at, "api-1": api.url, "api-2": nowhere });
+    await until(status, "both are up", (now) =>
+      ["redis", "api-1"].every((name) => partIn(now, name)?.state === "up"),
+    );
+    api.isSilent = true;
+    const now = await until(status, "it is in doubt", (one) => partIn(one, "api-1")?.state === "troubled");
+    expect(partIn(now, "api-1")?.detail).toContain("waiting for Redis");
+    expect(partIn(now, "redis")?.state).toBe("down");
+    expect(partIn(now, "api-2")?.state).toBe("down");
+  });
+
   test("is what its processes and the books tell", async () => {
     const api = (lag: number) =>
       [

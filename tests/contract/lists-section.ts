@@ -93,6 +93,14 @@ export function listsSection(the: () => Moves): void {
     await expectAccounts({ balanceGreaterThan: 10 }, [b, c]);
     await expectAccounts({ balanceLessThan: 10 }, [d, e]);
     await expectAccounts({ balanceGreaterThan: 0, balanceLessThan: 30, name: "A" }, [a, b]);
+    await expectAccounts({ order: "name" }, [e, a, b, c, d]);
+    await expectAccounts({ order: "name", name: "An" }, [a, b]);
+    await expectAccounts({ order: "balance" }, [d, e, a, b, c]);
+    await expectAccounts({ order: "-balance" }, [c, b, a, d, e]);
+    await expectAccounts({ order: "-balance", metadata: { tier: "gold" } }, [b, a, e]);
+    await expectAccounts({ order: "balance", balanceGreaterThan: 10 }, [b, c]);
+    const made = await ledger.accounts({ ...ALL_ACCOUNTS, order: "balance" }, { count: 1, after: "no-key" });
+    expect(made).toEqual({ items: [], next: null });
     const { items } = await ledger.accounts(
       { ...ALL_ACCOUNTS, unit, name: "Ana" },
       { count: 1, after: null },

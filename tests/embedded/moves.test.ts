@@ -237,7 +237,8 @@ describe(`money that moves in a data file (seed ${seed})`, () => {
       name: null,
       balanceLessThan: null,
       balanceGreaterThan: null,
-    };
+      order: "id",
+    } as const;
     const { items, next } = await ledger.accounts(
       { ...filter, metadata: { n: "1999" } },
       { count: 1, after: null },

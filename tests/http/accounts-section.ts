@@ -205,6 +205,10 @@ export function accountsSection(api: Client): void {
       expect(await found("&name=%25")).toEqual([]);
       expect(await found("&balance_gt=0")).toEqual([b, c]);
       expect(await found("&balance_lt=200&balance_gt=-1e2")).toEqual([a, b]);
+      expect(await found("&order=id")).toEqual([a, b, c]);
+      expect(await found("&order=name")).toEqual([a, b, c]);
+      expect(await found("&order=balance")).toEqual([a, b, c]);
+      expect(await found("&order=-balance")).toEqual([c, b, a]);
 
       const prefixes = [a, `${mark}:`, `${a}x`, "."];
       const counts = await Promise.all(
@@ -212,16 +216,21 @@ export function accountsSection(api: Client): void {
       );
       expect(counts).toEqual([1, 3, 0, 0]);
 
-      const pages: string[][] = [];
-      let next: string | null = `/v1/accounts?metadata.mark=${mark}&limit=2`;
-      while (next !== null) {
-        const reply: Response = await api.get(next);
-        next = nextOf(reply);
-        const body: ListBody<AccountBody> = await json(reply, 200);
-        expect(body.next === null).toBe(next === null);
-        pages.push(body.data.map(({ id }) => id));
-      }
-      expect(pages).toEqual([[a, b], [c]]);
+      const pagesOf = async (query: string): Promise<string[][]> => {
+        const pages: string[][] = [];
+        let next: string | null = `/v1/accounts?metadata.mark=${mark}&limit=2${query}`;
+        while (next !== null) {
+          const reply: Response = await api.get(next);
+          next = nextOf(reply);
+          const body: ListBody<AccountBody> = await json(reply, 200);
+          expect(body.next === null).toBe(next === null);
+          pages.push(body.data.map(({ id }) => id));
+        }
+        return pages;
+      };
+      expect(await pagesOf("")).toEqual([[a, b], [c]]);
+      expect(await pagesOf("&order=name")).toEqual([[a, b], [c]]);
+      expect(await pagesOf("&order=-balance")).toEqual([[c, b], [a]]);
     });
 
     test.each([
@@ -241,6 +250,7 @@ export function accountsSection(api: Client): void {
       ["state=gone", "state"],
       ["name=", "name"],
       ["balance_lt=x", "balance_lt"],
+      ["order=unit", "order"],
       ["balance_gt=9007199254740992", "balance_gt"],
       ["metadata=x", "metadata"],
       ["metadata.=x", "metadata"],

@@ -28,12 +28,14 @@ export function cursorsSection(api: Client): void {
   }
 
   const NO_ACCOUNT = {
+    idBeginning: "",
     unit: null,
     state: null,
     name: null,
     metadata: {},
     balanceLessThan: null,
     balanceGreaterThan: null,
+    order: "id",
   };
 
   describe("cursors", () => {
@@ -43,6 +45,8 @@ export function cursorsSection(api: Client): void {
       const times = { fromTime: null, beforeTime: null };
       const lists: [string, string][] = [
         ["/v1/accounts", listName("accounts", NO_ACCOUNT)],
+        ["/v1/accounts?order=name", listName("accounts", { ...NO_ACCOUNT, order: "name" })],
+        ["/v1/accounts?order=balance", listName("accounts", { ...NO_ACCOUNT, order: "balance" })],
         ["/v1/transactions", listName("transactions", { reference: null, account: null, ...times })],
         [
           `/v1/transactions?account=${a}`,

@@ -100,6 +100,13 @@ describe.skipIf(serversMissing !== null)("the books, read", () => {
     await expectIds({ metadata: { tier: "gold", city: "Rio" } }, ["a"]);
     await expectIds({ metadata: { "ti'er": '"' } }, []);
     await expectIds({ balanceGreaterThan: 0, balanceLessThan: 30 }, ["b"]);
+    await expectIds({ order: "name" }, ["a", "b", "c", "d"]);
+    await expectIds({ order: "name", name: "An", state: "open" }, ["a", "b"]);
+    await expectIds({ order: "balance" }, ["a", "d", "b", "c"]);
+    await expectIds({ order: "-balance" }, ["c", "b", "a", "d"]);
+    await expectIds({ order: "-balance", idBeginning: "b" }, ["b"]);
+    await expectIds({ order: "-balance", unit: null }, ["c", "b", "1", "2", "3", "4", "5", "a", "d"]);
+    await expectIds({ order: "name", unit: null }, ["a", "b", "c", "1", "2", "3", "4", "5", "d"]);
     const { items } = await setup.books.accounts({ ...ALL_ACCOUNTS, name: "Ana" }, { count: 1, after: null });
     const [latest] = (await setup.books.entries("b", page())).entries;
     expect(items).toMatchObject([

@@ -12,7 +12,16 @@ import type { Model } from "./model.ts";
 /** What the lists ought to have, whole. Filters and order know accounts by the ids that the ledger gave. */
 
 export function listAccounts({ state, names }: Model, filter: AccountFilter): Account[] {
-  const { idBeginning, unit, state: status, name, metadata, balanceLessThan, balanceGreaterThan } = filter;
+  const {
+    idBeginning,
+    unit,
+    state: status,
+    name,
+    metadata,
+    balanceLessThan,
+    balanceGreaterThan,
+    order,
+  } = filter;
   return state.accountIds
     .flatMap((id) => state.account(id) ?? [])
     .filter(({ id }) => names.told(id).startsWith(idBeginning))
@@ -22,7 +31,16 @@ export function listAccounts({ state, names }: Model, filter: AccountFilter): Ac
     .filter((account) => Object.entries(metadata).every(([key, text]) => account.metadata[key] === text))
     .filter(({ balance }) => balanceLessThan === null || balance < balanceLessThan)
     .filter(({ balance }) => balanceGreaterThan === null || balance > balanceGreaterThan)
-    .toSorted((a, b) => (names.told(a.id) < names.told(b.id) ? -1 : 1));
+    .toSorted((a, b) => (names.told(a.id) < names.told(b.id) ? -1 : 1))
+    .toSorted((a, b) => inOrder(order, a, b));
+}
+
+function inOrder(order: AccountFilter["order"], a: Account, b: Account): number {
+  if (order === "balance") return a.balance - b.balance;
+  if (order === "-balance") return b.balance - a.balance;
+  if (order === "id" || a.name === b.name) return 0;
+  if (a.name === null || b.name === null) return a.name === null ? 1 : -1;
+  return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
 }
 
 export function listTransactions({ state, names }: Model, filter: TransactionFilter): Transaction[] {

@@ -171,6 +171,7 @@ export class Run implements AsyncDisposable {
       metadata,
       balanceLessThan: edge(step.lessThan),
       balanceGreaterThan: edge(step.greaterThan),
+      order: step.order,
     };
     await this.#compare(
       (ledger) => pageThrough(count, (page) => ledger.accounts(accounts, page)),
@@ -271,6 +272,7 @@ const EVERYTHING: ReadingStep = {
   status: null,
   name: null,
   metadata: {},
+  order: "id",
   lessThan: null,
   greaterThan: null,
   reference: null,

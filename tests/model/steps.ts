@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import type { AccountStatus, Metadata, Micros } from "../../src/ledger/account.ts";
+import { ACCOUNT_ORDERS, type AccountOrder } from "../../src/ledger/account-order.ts";
 import type { ChangeAccount } from "../../src/ledger/command.ts";
 import type { Condition, HoldStatus } from "../../src/ledger/transaction.ts";
 
@@ -36,6 +37,7 @@ export interface ReadingStep {
   readonly status: AccountStatus | null;
   readonly name: string | null;
   readonly metadata: Metadata;
+  readonly order: AccountOrder;
   /** Off the balance of the account, if there is one. */
   readonly lessThan: number | null;
   readonly greaterThan: number | null;
@@ -320,6 +322,7 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
         status: rarely(fc.constantFrom("open", "frozen", "closed")),
         name: rarely(fc.constantFrom("a", "|", "é", "%", "_")),
         metadata: fc.oneof(fc.constant({}), metadata),
+        order: fc.constantFrom(...ACCOUNT_ORDERS),
         lessThan: rarely(fc.constantFrom(-1, 0, 1)),
         greaterThan: rarely(fc.constantFrom(-1, 0, 1)),
         reference: rarely(fc.constantFrom("r1", "r2", "#~!", "none")),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BooksFence, BooksReader, KeptEntries } from "../../src/decide/ports.ts";
+import { compareRanks, rankOf } from "../../src/ledger/account-order.ts";
 import {
   type Account,
   type AccountId,
@@ -220,7 +221,7 @@ class KeptEvents {
         (balanceGreaterThan === null || account.balance > balanceGreaterThan),
     );
     return pageOf(
-      wanted.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      wanted.toSorted((a, b) => compareRanks(rankOf(filter.order, a), rankOf(filter.order, b))),
       page,
     );
   }

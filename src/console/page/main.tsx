@@ -1,6 +1,6 @@
 import { beside } from "./beside.ts";
 import { Fragment, h, render } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openAccount } from "./forms/account-forms.tsx";
 import { newHold, newTransaction } from "./forms/money-forms.tsx";
 import { followLedger, liveState } from "./live.ts";
@@ -32,9 +32,13 @@ function Console() {
     document.documentElement.lang = chosen === "pt" ? "pt-BR" : "en";
     document.title = `${titleOf(place)} · Razonete`;
   }, [chosen, place]);
+  const shown = useRef(place);
   useEffect(() => {
     closePanel();
     scrollTo(0, 0);
+    // Who reads by ear, or goes by keys, is at the beginning of what is new; not so where the page itself has begun.
+    if (shown.current !== place) focusOn(document.querySelector("main h1"));
+    shown.current = place;
   }, [place]);
   return (
     <div class="frame" key={chosen}>
@@ -55,7 +59,13 @@ function Console() {
 
 function skip(event: Event): void {
   event.preventDefault();
-  document.getElementById("content")?.focus();
+  focusOn(document.getElementById("content"));
+}
+
+function focusOn(element: HTMLElement | null): void {
+  if (element === null) return;
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
 }
 
 function View({ place }: { readonly place: Place }) {

@@ -1,5 +1,5 @@
 import { type ComponentChildren, h } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { Store, useStore } from "./store.ts";
 import { t } from "./words.ts";
 
@@ -11,21 +11,22 @@ interface Shown {
 }
 
 const shown = new Store<Shown | null>(null);
+const dialog: { current: HTMLDialogElement | null } = { current: null };
 
 export function openPanel(title: string, children: ComponentChildren): void {
   shown.set({ title, children });
 }
 
+/** At once: the focus is back before the caller may want it elsewhere. */
 export function closePanel(): void {
+  dialog.current?.close();
   shown.set(null);
 }
 
 export function Panel() {
   const now = useStore(shown);
-  const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (now !== null && dialog.current?.open === false) dialog.current.showModal();
-    if (now === null && dialog.current?.open === true) dialog.current.close();
   }, [now]);
   return (
     <dialog

@@ -94,7 +94,8 @@ export function usePages<Item>(path: string | null, pages = 1): Pages<Item> {
     if (path === null) return;
     setLoading(true);
     let now = from;
-    for (let page = 0; page < count; page++) {
+    // A page may be empty: the server looks through so many rows at a time, and there are more.
+    for (let page = 0; page < count || now.items.length === from.items.length; page++) {
       const cursor =
         now.next === null ? "" : `${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(now.next)}`;
       const answer = await read<List<Item>>(`${path}${cursor}`, signal);

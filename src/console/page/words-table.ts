@@ -31,7 +31,6 @@ export const table = {
     more: ["Load more", "Carregar mais"],
     all: ["{count} in all", "{count} no total"],
     part: ["The first {count}", "Os primeiros {count}"],
-    "sorted-part": ["Sorted among the first {count} only", "Ordenados apenas entre os primeiros {count}"],
   },
   state: {
     open: ["open", "aberta"],
@@ -140,9 +139,9 @@ export const table = {
     under: ["Balance under", "Saldo abaixo de"],
     none: ["No account has been opened.", "Nenhuma conta foi aberta."],
     "none-found": ["No account is so.", "Nenhuma conta é assim."],
-    "none-here": [
-      "None so far: much was looked through. Load more to look on.",
-      "Nenhuma até aqui: muito já foi percorrido. Carregue mais para continuar.",
+    system: [
+      "No account has an id with @. The ledger itself has one, @world: the outside, where money comes from and goes to. It has no limit and no entries of its own.",
+      "Nenhuma conta tem @ no id. O próprio razonete tem uma, @world: o mundo fora dele, de onde o dinheiro vem e para onde vai. Ela não tem limite nem lançamentos próprios.",
     ],
   },
   account: {

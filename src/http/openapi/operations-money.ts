@@ -44,7 +44,9 @@ export const MONEY_OPERATIONS = {
     path: "/v1/accounts",
     tag: "Accounts",
     summary: "List accounts",
-    description: "By id. Up to a second behind.",
+    description:
+      "By id, or by `order`: by name (those without one last), or by balance, the least first or (`-balance`) the most; " +
+      "then all accounts are looked through for each page. Up to a second behind.",
     query: accountsQuery,
     answers: [{ status: 200, description: "A page.", schema: "AccountList", headers: ["Link"] }],
     problems: [],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type AccessKey, mayUse } from "../../access/access-key.ts";
+import { ACCOUNT_ORDERS } from "../../ledger/account-order.ts";
 import { isAccountId } from "../../ledger/account-id.ts";
 import { narrower } from "../../ledger/own-accounts.ts";
 import { toResponse } from "../problems.ts";
@@ -15,6 +16,7 @@ import {
   metadata,
   metadataOf,
   name,
+  oneOf,
   unit,
 } from "./fields.ts";
 import { accountJson } from "./json.ts";
@@ -88,6 +90,7 @@ export const accountsQuery = z.strictObject({
   metadata: metadata.optional(),
   balance_lt: anyBalance.optional(),
   balance_gt: anyBalance.optional(),
+  order: oneOf(ACCOUNT_ORDERS, 'must be "id", "name", "balance" or "-balance"').optional(),
 });
 
 export async function listAccounts(
@@ -107,6 +110,7 @@ export async function listAccounts(
     metadata: metadataOf(value.metadata),
     balanceLessThan: value.balance_lt ?? null,
     balanceGreaterThan: value.balance_gt ?? null,
+    order: value.order ?? "id",
   };
   const list = listName("accounts", filter);
   const page = pageOf(list, value);

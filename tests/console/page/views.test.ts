@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { call, fillLedger, LONG_ID, LONG_NAME, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
@@ -63,7 +64,7 @@ describe.skipIf(!chromium.found)(
       await console.shows("#accounts", "−734.55");
       await page.fill("#search", "ac");
       await console.shows("main .foot", "1 in all");
-      expect(await page.locator("#accounts tbody tr").count()).toBe(1);
+      await console.counts("#accounts tbody tr", 1);
       await page.selectOption("search select >> nth=0", "name");
       await page.fill("#search", "Corner");
       await console.shows("#accounts tbody th", "shop");
@@ -76,9 +77,60 @@ describe.skipIf(!chromium.found)(
       await console.shows("#accounts tbody", "−734.50");
       await page.fill("search input >> nth=3", "");
       await console.shows("#accounts tbody", "shop");
+    });
+
+    test("accounts are listed by balance and by name, of all there are, also where a page shows few of them", async () => {
+      const { page } = console;
+      await console.go("#/");
+      await console.go("#/accounts");
+      // All that the server gives at once, and others of the page's beginning, before what is looked for.
+      const opened = Array.from({ length: 120 }, (_, at) => ({ id: `0-${at}`, unit: "BRL/2", name: "none" }));
+      for (const one of opened) await call(server.url, "/v1/accounts", one);
+      await page.fill("search input >> nth=1", "BRL/2");
+      await console.shows("main .foot", "The first 100");
       await page.click("#accounts thead button:has-text('Balance')");
-      const first = page.locator("#accounts tbody tr").first();
-      expect(await first.innerText()).toContain("acme");
+      await console.shows("#accounts tbody tr:first-child", "acme");
+      expect(await page.getAttribute("#accounts th:has-text('Balance')", "aria-sort")).toBe("descending");
+      await page.click("#accounts thead button:has-text('Balance')");
+      await console.shows("#accounts tbody tr:first-child", "owing");
+      await page.click("#accounts thead button:has-text('Name')");
+      await console.shows("#accounts tbody tr:first-child", "Acme");
+      await console.shows("#accounts tbody tr:nth-child(2)", "Corner shop");
+      await page.click("button:has-text('Load more')");
+      await console.shows("main .foot", "124 in all");
+      await console.shows("#accounts tbody tr:last-child", "owing");
+    });
+
+    test("of an id with @ it is said what the ledger has", async () => {
+      const { page } = console;
+      for (const [view, field] of [
+        ["#/accounts", "#search"],
+        ["#/transactions", "search input >> nth=1"],
+      ] as const) {
+        await console.go(view);
+        await page.fill(field, "@w");
+        await console.shows("main .card", /The ledger itself has one, @world[^]+BRL\/2\s+−[\d,.]+ BRL/);
+        await console.counts(".trouble", 0);
+      }
+    });
+
+    test("who goes to another view is at its heading, at the top, and from there at what comes after it", async () => {
+      const { page } = console;
+      const focused = "document.activeElement.tagName + ' ' + document.activeElement.innerText";
+      const isAt = (text: string) =>
+        eventually(`the focus is at ${text}`, async () => (await page.evaluate<string>(focused)) === text);
+      await console.go("#/accounts");
+      await console.shows("#accounts tbody", "0-79");
+      await page.click("#accounts a[href='#/accounts/0-79']");
+      await isAt("H1 none");
+      expect(await page.evaluate<number>("scrollY")).toBe(0);
+      await console.shows("main", "Freeze");
+      await page.click("main button:has-text('Freeze')");
+      await console.shows(".panel h2", "Freeze");
+      await page.goBack();
+      await isAt("H1 Accounts");
+      await page.keyboard.press("Tab");
+      await isAt("BUTTON Open an account");
     });
 
     test("an account is drawn as a T, whose sides are the same, and follows what happens", async () => {
@@ -108,7 +160,7 @@ describe.skipIf(!chromium.found)(
       await console.shows("#entries tbody tr:first-child", "one 119");
       await console.page.fill("main input[type=search]", "one 7");
       await console.shows("#entries tbody", "one 71");
-      expect(await console.page.locator("#entries tbody tr").count()).toBe(11);
+      await console.counts("#entries tbody tr", 11);
       const [started] = await Promise.all([
         console.page.waitForEvent("download"),
         console.page.click("button:has-text('CSV')"),
@@ -123,7 +175,7 @@ describe.skipIf(!chromium.found)(
       await console.go(`#/transactions/${made.split}`);
       await console.shows(".sources", /acme\s+−985.00/);
       await console.shows(".targets", /950.00 BRL\s+shop\s+35.00 BRL\s+fees/);
-      expect(await console.page.locator(".curves path").count()).toBe(2);
+      await console.counts(".curves path", 2);
       await console.shows(".details", "sale-77");
       await console.shows(".details", "c-81");
       await console.go(`#/holds/${made.hold}`);

@@ -221,6 +221,7 @@ const PARAMETERS = [
   "reference",
   "balance_lt",
   "balance_gt",
+  "order",
   "metadata.a",
   "metadata.",
   "x",

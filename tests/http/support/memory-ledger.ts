@@ -1,4 +1,5 @@
 import type { Metadata, Micros, Party } from "../../../src/ledger/account.ts";
+import { compareRanks, rankOf } from "../../../src/ledger/account-order.ts";
 import {
   type Account,
   type AccountId,
@@ -175,7 +176,8 @@ export class MemoryLedger implements Ledger {
             hasAll(account.metadata, filter.metadata) &&
             account.balance < (filter.balanceLessThan ?? Infinity) &&
             account.balance > (filter.balanceGreaterThan ?? -Infinity),
-        );
+        )
+        .toSorted((a, b) => compareRanks(rankOf(filter.order, a), rankOf(filter.order, b)));
       return paged(accounts, page);
     });
   }

@@ -10,6 +10,7 @@ export const ALL_ACCOUNTS: AccountFilter = {
   metadata: {},
   balanceLessThan: null,
   balanceGreaterThan: null,
+  order: "id",
 };
 export const ALL_TRANSACTIONS: TransactionFilter = {
   idBeginning: "",

@@ -2,14 +2,16 @@ import { Fragment, h } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { openAccount } from "../forms/account-forms.tsx";
-import { money, parseMoney, partsOf } from "../money.ts";
-import { AccountLink, Action, Amount, Empty, More, Tag, Trouble } from "../parts.tsx";
+import { money, moneyOf, parseMoney, partsOf } from "../money.ts";
+import { AccountLink, Action, Amount, Details, Empty, More, Tag, Trouble } from "../parts.tsx";
+import { useStore } from "../store.ts";
+import { latestOf, told } from "../status.ts";
 import { useLive, usePages, useSettled } from "../reads.ts";
 import { type Account, statesIn } from "../types.ts";
 import { locale, t } from "../words.ts";
 
 type By = "id" | "name";
-type Order = "id" | "name" | "balance" | "available" | "held";
+type Order = "id" | "name" | "balance" | "-balance";
 interface Search {
   readonly by: By;
   readonly text: string;
@@ -24,20 +26,33 @@ const PAGE = 100;
 
 export function Accounts() {
   const [search, setSearch] = useState(NOTHING);
-  const [order, setOrder] = useState<{ readonly by: Order; readonly down: boolean }>({
-    by: "id",
-    down: false,
-  });
-  const path = pathFor(useSettled(search));
-  const { items, problem, more, loading, reload, change } = usePages<Account>(path);
-  useLive((events) => {
-    const now = new Map(events.flatMap(statesIn).map((state) => [state.id, state]));
-    change((accounts) => accounts.map((account) => ({ ...account, ...now.get(account.id) })));
-    if (events.some(({ type }) => type === "account.opened") && (items?.length ?? 0) < PAGE) reload();
-  }, reload);
-  const sorted = useMemo(() => (items === null ? null : inOrder(items, order)), [items, order]);
+  const [order, setOrder] = useState<Order>("id");
+  const settled = useSettled(search);
+  const system = isSystem(settled);
+  const { items, problem, more, loading, reload, change } = usePages<Account>(
+    system ? null : pathFor(settled, order),
+  );
+  const byBalance = order.endsWith("balance");
+  useLive(
+    (events) => {
+      const now = new Map(events.flatMap(statesIn).map((state) => [state.id, state]));
+      change((accounts) => accounts.map((account) => ({ ...account, ...now.get(account.id) })));
+      const opened = events.some(({ type }) => type === "account.opened");
+      if (opened && !loading && (items?.length ?? 0) < PAGE) reload();
+    },
+    // All accounts are looked through for it.
+    byBalance ? () => {} : reload,
+  );
+  // What happened meanwhile may have changed their order.
+  const sorted = useMemo(
+    () =>
+      byBalance
+        ? (items?.toSorted((a, b) => (order === "balance" ? a.balance - b.balance : b.balance - a.balance)) ??
+          null)
+        : items,
+    [items, order],
+  );
   const set = (part: Partial<Search>): void => setSearch((before) => ({ ...before, ...part }));
-  const isSorted = order.by !== "id" || order.down;
 
   return (
     <Fragment>
@@ -49,16 +64,11 @@ export function Accounts() {
       </div>
       <Searching search={search} set={set} />
       <section class="card" aria-label={t("accounts.title")}>
+        {system && <System />}
         {problem !== null && <Trouble problem={problem} />}
-        {sorted === null && problem === null && <Empty>{t("list.loading")}</Empty>}
+        {sorted === null && problem === null && !system && <Empty>{t("list.loading")}</Empty>}
         {sorted !== null && sorted.length === 0 && (
-          <Empty>
-            {more !== null
-              ? t("accounts.none-here")
-              : isSearch(search)
-                ? t("accounts.none-found")
-                : t("accounts.none")}
-          </Empty>
+          <Empty>{t(isSearch(search) ? "accounts.none-found" : "accounts.none")}</Empty>
         )}
         {sorted !== null && sorted.length > 0 && (
           <div class="table-frame">
@@ -69,15 +79,9 @@ export function Accounts() {
                   <Head by="id" order={order} setOrder={setOrder} label={t("account.account")} />
                   <Head by="name" order={order} setOrder={setOrder} label={t("account.name")} />
                   <th>{t("account.unit")}</th>
-                  <Head by="balance" order={order} setOrder={setOrder} label={t("account.balance")} number />
-                  <Head by="held" order={order} setOrder={setOrder} label={t("account.held")} number />
-                  <Head
-                    by="available"
-                    order={order}
-                    setOrder={setOrder}
-                    label={t("account.available")}
-                    number
-                  />
+                  <Head by="balance" order={order} setOrder={setOrder} label={t("account.balance")} />
+                  <th class="number">{t("account.held")}</th>
+                  <th class="number">{t("account.available")}</th>
                   <th>{t("account.state")}</th>
                 </tr>
               </thead>
@@ -101,7 +105,7 @@ export function Accounts() {
                       {money(account.held, account.unit)}
                     </td>
                     <td class="number second" data-label={t("account.available")}>
-                      {money(account.available, account.unit)}
+                      <Amount amount={account.available} unit={account.unit} />
                     </td>
                     <td class="state">{account.state !== "open" && <Tag state={account.state} />}</td>
                   </tr>
@@ -114,7 +118,7 @@ export function Accounts() {
           <p class="foot soft" role="status">
             {more === null
               ? t("list.all", { count: whole(sorted.length) })
-              : t(isSorted ? "list.sorted-part" : "list.part", { count: whole(sorted.length) })}
+              : t("list.part", { count: whole(sorted.length) })}
           </p>
         )}
         <More more={more} loading={loading} />
@@ -197,21 +201,22 @@ function Searching({
   );
 }
 
-function Head({ by, order, setOrder, label, number = false }: HeadOptions) {
-  const chosen = order.by === by;
+function Head({ by, order, setOrder, label }: HeadOptions) {
+  const down = order[0] === "-";
+  const chosen = order === by || order === `-${by}`;
   return (
     <th
-      class={number ? "number" : undefined}
-      aria-sort={chosen ? (order.down ? "descending" : "ascending") : "none"}
+      class={by === "balance" ? "number" : undefined}
+      aria-sort={chosen ? (down ? "descending" : "ascending") : "none"}
     >
       <button
         type="button"
         class="sort"
-        onClick={() => setOrder({ by, down: chosen ? !order.down : number })}
+        onClick={() => setOrder(by === "balance" && order !== "-balance" ? "-balance" : by)}
       >
         {label}
         <span aria-hidden="true" class="sort-mark">
-          {chosen ? (order.down ? "\u2193" : "\u2191") : ""}
+          {chosen ? (down ? "\u2193" : "\u2191") : ""}
         </span>
       </button>
     </th>
@@ -219,27 +224,29 @@ function Head({ by, order, setOrder, label, number = false }: HeadOptions) {
 }
 
 interface HeadOptions {
-  readonly by: Order;
-  readonly order: { readonly by: Order; readonly down: boolean };
-  readonly setOrder: (order: { readonly by: Order; readonly down: boolean }) => void;
+  readonly by: "id" | "name" | "balance";
+  readonly order: Order;
+  readonly setOrder: (order: Order) => void;
   readonly label: string;
-  readonly number?: boolean;
 }
 
-function inOrder(
-  accounts: readonly Account[],
-  { by, down }: { readonly by: Order; readonly down: boolean },
-): readonly Account[] {
-  const compare = new Intl.Collator(locale(), { numeric: true }).compare;
-  const ascending = accounts.toSorted((a, b) =>
-    by === "id" ? compare(a.id, b.id) : by === "name" ? compare(a.name ?? "", b.name ?? "") : a[by] - b[by],
+/** No account of the list has such an id. */
+function isSystem({ by, text }: Search): boolean {
+  return by === "id" && text.trim().startsWith("@");
+}
+
+/** What there is to know of the one that the ledger has for itself. */
+export function System() {
+  const units = latestOf(useStore(told))?.units ?? [];
+  return (
+    <div class="beginning">
+      <p>{t("accounts.system")}</p>
+      <Details rows={units.map(({ unit, world }) => [`@world, ${unit}`, moneyOf(world, unit)])} />
+    </div>
   );
-  // As the server lists them: by id, byte by byte.
-  if (by === "id" && !down) return accounts;
-  return down ? ascending.toReversed() : ascending;
 }
 
-function pathFor({ by, text, unit, state, over, under }: Search): string {
+function pathFor({ by, text, unit, state, over, under }: Search, order: Order): string {
   const wanted = text.trim();
   const bound = (typed: string): string | null => {
     const amount = parseMoney(typed.trim().replace(/^[-\u2212]/, ""), unit);
@@ -252,6 +259,7 @@ function pathFor({ by, text, unit, state, over, under }: Search): string {
     state,
     balance_gt: bound(over),
     balance_lt: bound(under),
+    order: order === "id" ? null : order,
     limit: String(PAGE),
   });
 }

@@ -12,6 +12,7 @@ import { shortTime } from "../time.ts";
 import type { LedgerEvent, Transaction } from "../types.ts";
 import { t } from "../words.ts";
 import { Arrow } from "./happenings.tsx";
+import { System } from "./accounts.tsx";
 import { useUnits } from "./units.ts";
 
 const SHOWN_MAX = 500;
@@ -24,7 +25,8 @@ export function Transactions() {
     account: account.trim(),
     limit: "50",
   });
-  const { items, problem, more, loading, reload, change } = usePages<Transaction>(path);
+  const system = account.trim().startsWith("@");
+  const { items, problem, more, loading, reload, change } = usePages<Transaction>(system ? null : path);
   const events = useStore(recentEvents);
   const searching = reference.trim() !== "" || account.trim() !== "";
   useLive((told) => {
@@ -69,8 +71,9 @@ export function Transactions() {
         </label>
       </search>
       <section class="card" aria-label={t("transactions.title")}>
+        {system && <System />}
         {problem !== null && <Trouble problem={problem} />}
-        {items === null && problem === null && <Empty>{t("list.loading")}</Empty>}
+        {items === null && problem === null && !system && <Empty>{t("list.loading")}</Empty>}
         {items !== null && items.length === 0 && (
           <Empty>{t(searching ? "transactions.none-found" : "transactions.none")}</Empty>
         )}
