@@ -268,6 +268,8 @@ export const bounds = {
   event_readers_max: 2_000,
   /** How long a page of events may be waited for. */
   event_wait_seconds_max: 20,
+  /** For each reader of a server, how long all of them wait between two writes: 50 ms for 1,000. */
+  event_reader_pace_milliseconds: 0.05,
   /** A stream without events has a comment so often. */
   event_comment_milliseconds: 15_000,
   /** Of the latest events, kept for all streams; who falls behind them is cut. */

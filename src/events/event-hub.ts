@@ -58,6 +58,8 @@ export class EventHub implements EventSource {
   #live: LiveEvents | null = null;
   #starting: Promise<LiveEvents> | null = null;
   #looks: Timer | undefined;
+  #waking: Timer | undefined;
+  #wokenAt = 0;
   #closed = false;
   #readersCut = 0;
   /** Readers soon: where they begin is looked for. */
@@ -215,7 +217,7 @@ export class EventHub implements EventSource {
       try {
         const from = await endOf(this.#journal);
         const live = new LiveEvents(this.#journal, this.#events, from, {
-          onEvents: () => this.#wakeReaders(),
+          onEvents: () => this.#wakeSoon(),
           onRow: (time) => this.delaySeconds.observe(Math.max(0, Date.now() / 1000 - time / 1e6)),
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
@@ -236,6 +238,8 @@ export class EventHub implements EventSource {
 
   #stopLive(): void {
     clearInterval(this.#looks);
+    clearTimeout(this.#waking);
+    this.#waking = undefined;
     this.#live?.stop();
     this.#live = null;
     this.#events = new PublicEvents(this.#journal);
@@ -247,7 +251,18 @@ export class EventHub implements EventSource {
     this.#stopLive();
   }
 
+  /** At once, but the more there are the less often: each waking costs a write for each of them. */
+  #wakeSoon(): void {
+    if (this.#waking !== undefined) return;
+    const dueAt = this.#wokenAt + this.#readers.size * bounds.event_reader_pace_milliseconds;
+    const wait = dueAt - performance.now();
+    if (wait < 1) this.#wakeReaders();
+    else this.#waking = setTimeout(() => this.#wakeReaders(), wait);
+  }
+
   #wakeReaders(): void {
+    this.#waking = undefined;
+    this.#wokenAt = performance.now();
     this.#chunks.clear();
     const first = this.#live?.ring.first ?? 0;
     for (const reader of this.#readers) {
