@@ -5,6 +5,7 @@ import { HotHistogram, SECONDS } from "../metrics/hot-histogram.ts";
 import { type Cursor, formatCursor, startOf } from "./cursor.ts";
 import { seesAll, shardsFor, viewFor } from "./event-filter.ts";
 import { EventReader } from "./event-reader.ts";
+import { EventReaders } from "./event-readers.ts";
 import type { RingChunk } from "./event-ring.ts";
 import type {
   After,
@@ -48,41 +49,35 @@ export class EventHub implements EventSource {
   readonly delaySeconds = new HotHistogram(SECONDS);
   readonly #journal: JournalSource;
   readonly #log: Log;
-  readonly #readers_max: number;
   readonly #commentMilliseconds: number;
-  readonly #readers = new Set<EventReader>();
+  readonly #readers: EventReaders;
   readonly #catchUps = new TurnQueue(bounds.event_catch_ups_max);
   readonly #chunks = new Map<string, RingChunk>();
   #events: PublicEvents;
   /** Only while there are readers. */
   #live: LiveEvents | null = null;
   #starting: Promise<LiveEvents> | null = null;
-  #looks: Timer | undefined;
-  #waking: Timer | undefined;
-  #wokenAt = 0;
   #closed = false;
-  #readersCut = 0;
-  /** Readers soon: where they begin is looked for. */
-  #entering = 0;
 
   constructor({ journal, log, readers_max, commentMilliseconds }: EventHubOptions) {
     this.#journal = journal;
     this.#log = log;
-    this.#readers_max = Math.min(readers_max ?? Infinity, bounds.event_readers_max);
     this.#commentMilliseconds = commentMilliseconds ?? bounds.event_comment_milliseconds;
+    const most = Math.min(readers_max ?? Infinity, bounds.event_readers_max);
+    this.#readers = new EventReaders(most, this.#commentMilliseconds);
     this.#events = new PublicEvents(journal);
   }
 
   get readers(): number {
-    return this.#readers.size;
+    return this.#readers.count;
   }
 
   get isFull(): boolean {
-    return this.#readers.size + this.#entering >= this.#readers_max;
+    return this.#readers.isFull;
   }
 
   get readersCut(): number {
-    return this.#readersCut;
+    return this.#readers.cut;
   }
 
   async page(
@@ -98,12 +93,13 @@ export class EventHub implements EventSource {
       if (view !== null) found.push({ cursor: cursor(), ...view });
       return found.length < count;
     };
-    const begun = await this.#enter(waitMilliseconds > 0, async () => {
+    const begin = async (): Promise<Walked | CursorGone | CursorForeign> => {
       const start = await this.#start(after);
       if ("type" in start) return start;
       const { from, end } = start;
       return this.#walk(filter, from, end, bounds.event_rows_looked_max, take);
-    });
+    };
+    const begun = await (waitMilliseconds > 0 ? this.#readers.enter(begin) : begin());
     if ("type" in begun) return begun;
     if (found.length > 0 || waitMilliseconds === 0 || !begun.isDone)
       return { type: "page", events: found, next: formatCursor(begun.cursor) };
@@ -132,7 +128,7 @@ export class EventHub implements EventSource {
     signal: AbortSignal,
     onEnd: () => void = () => {},
   ): Promise<ReadableStream<Uint8Array> | CursorGone | CursorForeign> {
-    const start = await this.#enter(true, () => this.#start(after));
+    const start = await this.#readers.enter(() => this.#start(after));
     if ("type" in start) return start;
     let controller: ReadableStreamDefaultController<Uint8Array> | null = null;
     const reader = await this.#follow(filter, start.from, () => {
@@ -171,17 +167,6 @@ export class EventHub implements EventSource {
     await this.#journal.close();
   }
 
-  /** Counts one among the readers that is none yet, so that many at once are no more than may be. */
-  async #enter<T>(isReader: boolean, find: () => Promise<T>): Promise<T> {
-    const one = isReader ? 1 : 0;
-    this.#entering += one;
-    try {
-      return await find();
-    } finally {
-      this.#entering -= one;
-    }
-  }
-
   /** @throws LedgerUnavailable */
   async #start(after: After): Promise<{ from: Cursor; end: Cursor } | CursorGone | CursorForeign> {
     const end = await endOf(this.#journal);
@@ -197,7 +182,7 @@ export class EventHub implements EventSource {
     const reader: EventReader = new EventReader(filter, from, () => {
       this.#readers.delete(reader);
       onOver();
-      if (this.#readers.size === 0) this.#stopLive();
+      if (this.#readers.count === 0) this.#stopLive();
     });
     this.#readers.add(reader);
     try {
@@ -217,7 +202,12 @@ export class EventHub implements EventSource {
       try {
         const from = await endOf(this.#journal);
         const live = new LiveEvents(this.#journal, this.#events, from, {
-          onEvents: () => this.#wakeSoon(),
+          onEvents: () =>
+            this.#readers.wakeSoon(() => {
+              // Until then, who has read all of the ring sleeps.
+              this.#chunks.clear();
+              return live.ring.first;
+            }),
           onRow: (time) => this.delaySeconds.observe(Math.max(0, Date.now() / 1000 - time / 1e6)),
           onLost: (why) => {
             this.#log.warn(`events: ${why}: all who follow them are ended, and go on from where they are.`);
@@ -225,9 +215,8 @@ export class EventHub implements EventSource {
           },
         });
         this.#live = live;
-        this.#looks = setInterval(() => this.#wakeQuiet(), bounds.event_look_milliseconds);
         // All may be gone by now.
-        if (this.#readers.size === 0) this.#stopLive();
+        if (this.#readers.count === 0) this.#stopLive();
         return live;
       } finally {
         this.#starting = null;
@@ -237,9 +226,6 @@ export class EventHub implements EventSource {
   }
 
   #stopLive(): void {
-    clearInterval(this.#looks);
-    clearTimeout(this.#waking);
-    this.#waking = undefined;
     this.#live?.stop();
     this.#live = null;
     this.#events = new PublicEvents(this.#journal);
@@ -247,38 +233,8 @@ export class EventHub implements EventSource {
   }
 
   endReaders(): void {
-    for (const reader of this.#readers) reader.end();
+    this.#readers.endAll();
     this.#stopLive();
-  }
-
-  /** At once, but the more there are the less often: each waking costs a write for each of them. */
-  #wakeSoon(): void {
-    if (this.#waking !== undefined) return;
-    const dueAt = this.#wokenAt + this.#readers.size * bounds.event_reader_pace_milliseconds;
-    const wait = dueAt - performance.now();
-    if (wait < 1) this.#wakeReaders();
-    else this.#waking = setTimeout(() => this.#wakeReaders(), wait);
-  }
-
-  #wakeReaders(): void {
-    this.#waking = undefined;
-    this.#wokenAt = performance.now();
-    this.#chunks.clear();
-    const first = this.#live?.ring.first ?? 0;
-    for (const reader of this.#readers) {
-      if (reader.place.in === "ring" && reader.place.number < first) this.#cut(reader);
-      else reader.wake();
-    }
-  }
-
-  /** For a comment. Who reads slowly is not asleep, and gets none. */
-  #wakeQuiet(): void {
-    for (const reader of this.#readers) if (reader.hasWaited(this.#commentMilliseconds)) reader.wake();
-  }
-
-  #cut(reader: EventReader): void {
-    this.#readersCut += 1;
-    reader.end();
   }
 
   /** @returns `null` when the reader is over */
