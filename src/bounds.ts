@@ -274,8 +274,8 @@ export const bounds = {
   event_comment_milliseconds: 15_000,
   /** Of the latest events, kept for all streams; who falls behind them is cut. */
   event_ring_bytes_max: 32 * 1024 * 1024,
-  /** Streams and pages that read the past at once. */
-  event_catch_ups_max: 4,
+  /** Streams and pages that read the journal for themselves at once: where they begin, and the past. */
+  event_turns_max: 4,
   /** Events that are given to a stream at once, unless one alone is longer. */
   event_chunk_bytes_max: 64 * 1024,
   /** While the journal cannot be read, streams that are open wait so long between attempts. */

@@ -51,7 +51,7 @@ export class EventHub implements EventSource {
   readonly #log: Log;
   readonly #commentMilliseconds: number;
   readonly #readers: EventReaders;
-  readonly #catchUps = new TurnQueue(bounds.event_catch_ups_max);
+  readonly #turns = new TurnQueue(bounds.event_turns_max);
   readonly #chunks = new Map<string, RingChunk>();
   #events: PublicEvents;
   /** Only while there are readers. */
@@ -167,14 +167,21 @@ export class EventHub implements EventSource {
     await this.#journal.close();
   }
 
-  /** @throws LedgerUnavailable */
-  async #start(after: After): Promise<{ from: Cursor; end: Cursor } | CursorGone | CursorForeign> {
-    const end = await endOf(this.#journal);
-    if (after === "latest") return { from: end, end };
-    if (after === "first") return { from: startOf(end.length), end };
-    if (after.length !== end.length) return { type: "foreign" };
-    const gone = await firstGone(this.#journal, after);
-    return gone === null ? { from: after, end } : { type: "gone", shard: gone.shard };
+  /**
+   * In turn: where a thousand readers come at once, each of them would wait for the questions of all others, and be told
+   * that the books give no answer.
+   *
+   * @throws LedgerUnavailable
+   */
+  #start(after: After): Promise<{ from: Cursor; end: Cursor } | CursorGone | CursorForeign> {
+    return this.#turns.run(async () => {
+      const end = await endOf(this.#journal);
+      if (after === "latest") return { from: end, end };
+      if (after === "first") return { from: startOf(end.length), end };
+      if (after.length !== end.length) return { type: "foreign" };
+      const gone = await firstGone(this.#journal, after);
+      return gone === null ? { from: after, end } : { type: "gone", shard: gone.shard };
+    });
   }
 
   /** @param onOver called before the reader is awake */
@@ -357,7 +364,7 @@ export class EventHub implements EventSource {
     const shards = shardsFor(filter, to.length);
     // Only who follows notices that books were put back: without, nothing that was read before may be relied on.
     const events = this.#live === null ? new PublicEvents(this.#journal) : this.#events;
-    return this.#catchUps.run(() => walkJournal(this.#journal, events, { from, to, shards, rowsMax, take }));
+    return this.#turns.run(() => walkJournal(this.#journal, events, { from, to, shards, rowsMax, take }));
   }
 }
 
