@@ -11,7 +11,7 @@ export class EventReaders {
   #cut = 0;
   #looks: Timer | undefined;
   #waking: Timer | undefined;
-  #wokenAt = 0;
+  #wokenAt = -Infinity;
 
   /** @param commentMilliseconds how long a reader may sleep */
   constructor(readers_max: number, commentMilliseconds: number) {
