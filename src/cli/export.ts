@@ -29,7 +29,10 @@ export function exportCommand(): Command {
   return new Command("export")
     .description("write what was decided for other programs: spreadsheets, plain text accounting")
     .addOption(new Option("--format <format>", "one of these").choices(FORMATS).makeOptionMandatory())
-    .option("--since <place>", "only what is behind this cursor, or not before this time of RFC 3339")
+    .option(
+      "--since <place>",
+      "only what is behind this cursor, or from the first event that is not before this time of RFC 3339",
+    )
     .option("--to <file>", "a file that is not there yet, or a pipe (default: standard output)")
     .option("--stack [folder]", "a running stack, by its data folder (default: data/stack)")
     .option("--data <folder>", "the data file of the embedded ledger; one may run on it")

@@ -205,14 +205,21 @@ print(json.dumps(rows))`;
       expect(await lines(cursorOf(all.at(-1)))).toEqual([]);
     });
 
-    test("jsonl from a time has all that is not before it, and csv its entries", async () => {
+    test("jsonl from a time begins, in each shard, with the first event that is not before it, and csv with its entries", async () => {
       const all = await lines();
       const at = (line: string): string => String(JSON.parse(line).at);
+      const idsOf = (some: readonly string[]) => some.map((line) => String(JSON.parse(line).id));
+      const shardIn = (id: string): string => id.slice(0, id.indexOf("-"));
       for (let round = 0; round < 10; round += 1) {
         const since = at(random.pick(all));
-        expect((await lines(since)).map((line) => String(JSON.parse(line).id))).toEqual(
-          all.filter((line) => at(line) >= since).map((line) => String(JSON.parse(line).id)),
-        );
+        // Within a batch an account may be a microsecond ahead of the next one.
+        const begun = new Set<string>();
+        const expected = all.filter((line) => {
+          const shard = shardIn(String(JSON.parse(line).id));
+          if (at(line) >= since) begun.add(shard);
+          return begun.has(shard);
+        });
+        expect(idsOf(await lines(since)).toSorted()).toEqual(idsOf(expected).toSorted());
       }
       expect(await lines("2999-01-01T00:00:00Z")).toEqual([]);
       expect((await exported("csv", "2999-01-01T00:00:00Z")).split("\r\n")).toHaveLength(2);
