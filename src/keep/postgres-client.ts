@@ -44,7 +44,8 @@ export interface PoolOptions {
  * hosts. A query that was in flight at the loss is rejected; whether it took effect is unknown. So is one that none of the
  * hosts took a connection for. Once `end` has resolved, no connection is left.
  */
-export function connectPostgres({ url, name, connections_max, onClose }: PoolOptions): Sql {
+export function connectPostgres(pool: PoolOptions): Sql {
+  const { url, name, connections_max, onClose } = pool;
   const hosts = eachHost(url);
   const [first = new URL(url)] = hosts;
   const sockets = new PostgresSockets(hosts);
@@ -64,7 +65,7 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
     ...(onClose === undefined ? {} : { onclose: onClose }),
     connection: {
       application_name: name,
-      statement_timeout: bounds.books_statement_milliseconds_max,
+      statement_timeout: statementMilliseconds(pool),
       // After a commit, batches are removed from the outbox. So it must be on disk, whatever the server's default is.
       synchronous_commit: "on",
       ...READ_WRITE,
@@ -81,6 +82,11 @@ export function connectPostgres({ url, name, connections_max, onClose }: PoolOpt
       }
     },
   });
+}
+
+/** PostgreSQL ends what takes too long before its connection is given up, and with it what others ask on it. */
+function statementMilliseconds({ answer_milliseconds_max = Infinity }: PoolOptions): number {
+  return Math.min(bounds.books_statement_milliseconds_max, Math.floor(0.8 * answer_milliseconds_max));
 }
 
 /** The client would hand them on to the server, which does not know them. */

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { messageOf } from "../../src/errors.ts";
+import { Books } from "../../src/keep/books.ts";
+import { migrate } from "../../src/keep/migrate.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -8,6 +11,8 @@ import { type PostgresServer, startPostgres } from "../support/servers/postgres.
 
 failOnLeaks();
 setDefaultTimeout(60_000);
+
+const HOLD = "h0-1-0-1";
 
 describe.skipIf(serversMissing !== null)("a session with PostgreSQL", () => {
   let server: PostgresServer;
@@ -38,4 +43,28 @@ describe.skipIf(serversMissing !== null)("a session with PostgreSQL", () => {
       expect(await session(`SHOW ${name}`)).toBe(ours);
     });
   }
+
+  test("has statements ended by PostgreSQL before the connection is given up, which others use", async () => {
+    const url = await server.createDatabase();
+    const answer_milliseconds_max = 5_000;
+    const books = new Books({ url, name: "reader", connections_max: 2, answer_milliseconds_max });
+    const sql = connectPostgres({ url, name: "test", connections_max: 1 });
+    try {
+      await migrate(sql);
+      const connections = () =>
+        sql`SELECT pid FROM pg_stat_activity WHERE application_name = 'reader' ORDER BY pid`;
+      await Promise.all([books.fence(), books.hold(HOLD)]);
+      const before = await connections();
+      await sql.begin(async (blocker) => {
+        await blocker`LOCK TABLE holds`;
+        const late = books.hold(HOLD).catch(messageOf);
+        expect(await late).toBe("canceling statement due to statement timeout");
+      });
+      expect(await books.hold(HOLD)).toBe(null);
+      expect(await connections()).toEqual(before);
+    } finally {
+      await books.close();
+      await sql.end({ timeout: 1 });
+    }
+  });
 });
