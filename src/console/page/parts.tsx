@@ -1,6 +1,6 @@
 import { type ComponentChildren, h } from "preact";
 import type { Problem } from "./api.ts";
-import { money, moneyOf } from "./money.ts";
+import { money, moneyOf, partsOf } from "./money.ts";
 import { hrefOf } from "./routes.ts";
 import { useMissing } from "./session.ts";
 import { ago, dateTime, lasting, useSeconds } from "./time.ts";
@@ -183,6 +183,16 @@ export function Details({ rows, metadata }: DetailsOptions) {
 interface DetailsOptions {
   readonly rows: readonly (readonly [string, ComponentChildren])[];
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Units may be long: where there is no room, their beginning is shown. */
+export function UnitCode({ unit }: { readonly unit: string }) {
+  const { code } = partsOf(unit);
+  return (
+    <span class="soft small unit-code" title={code}>
+      {code}
+    </span>
+  );
 }
 
 export function AmountOf({ amount, unit }: { readonly amount: number; readonly unit: string | null }) {

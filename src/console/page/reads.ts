@@ -6,6 +6,8 @@ import type { LedgerEvent, List } from "./types.ts";
 
 /** What a view reads, and how it follows what happens. */
 
+const AGAIN_MILLISECONDS = 2_000;
+
 export interface Read<T> {
   readonly value: T | null;
   readonly problem: Problem | null;
@@ -25,17 +27,22 @@ export function useRead<T>(path: string | null): Read<T> {
   useEffect(() => {
     if (path === null) return;
     const given = new AbortController();
+    let again: ReturnType<typeof setTimeout> | undefined;
     beside(
       read<T>(path, given.signal).then((answer) => {
         if (given.signal.aborted) return;
-        setState((before) => {
-          // What was read stays on the page while the server is away: the page says so by itself.
-          const away = !answer.ok && (answer.problem.status === 0 || answer.problem.status >= 500);
-          return away && before.path === path && before.answer?.ok === true ? before : { path, answer };
-        });
+        const away = !answer.ok && isAway(answer.problem);
+        if (away) again = setTimeout(() => setTurn((now) => now + 1), AGAIN_MILLISECONDS);
+        // What was read stays on the page while the server is away: the page says so by itself.
+        setState((before) =>
+          away && before.path === path && before.answer?.ok === true ? before : { path, answer },
+        );
       }),
     );
-    return () => given.abort();
+    return () => {
+      given.abort();
+      clearTimeout(again);
+    };
   }, [path, turn]);
   const reload = useCallback(() => setTurn((now) => now + 1), []);
   const change = useCallback((by: (value: T) => T) => {
@@ -52,6 +59,11 @@ export function useRead<T>(path: string | null): Read<T> {
     reload,
     change,
   };
+}
+
+/** It will answer some time: then what it was asked is asked again. */
+function isAway({ status }: Problem): boolean {
+  return status === 0 || status >= 500;
 }
 
 /** Calls with what happens, the latest function that it was given. */
@@ -119,6 +131,11 @@ export function usePages<Item>(path: string | null, pages = 1): Pages<Item> {
     beside(load({ path: null, items: [], next: null }, pages, given.current.signal));
     return () => given.current.abort();
   }, [path, turn]);
+  useEffect(() => {
+    if (problem === null || !isAway(problem)) return;
+    const again = setTimeout(() => setTurn((now) => now + 1), AGAIN_MILLISECONDS);
+    return () => clearTimeout(again);
+  }, [problem]);
 
   const current = state.path === path;
   return {

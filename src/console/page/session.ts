@@ -23,8 +23,9 @@ observeAnswers((response) => {
   if (response === null) return;
   noteClock(response.headers.get("date"));
   if (response.status === 401 && session.value.type === "in") {
+    const had = accessKey() !== null;
     setAccessKey(null);
-    session.set({ type: "signed-out", why: { name: "key-invalid", status: 401, detail: "" } });
+    session.set({ type: "signed-out", why: had ? { name: "key-invalid", status: 401, detail: "" } : null });
   }
 });
 
@@ -43,6 +44,8 @@ export async function startSession(): Promise<void> {
   } else if (problem.status === 404) {
     session.set({ type: "in", key: OPEN });
   } else {
+    // The ledger is away, which is what the views tell; of what a key allows it is the judge in any case.
+    if (session.value.type === "starting") session.set({ type: "in", key: OPEN });
     setTimeout(() => beside(startSession()), AGAIN_MILLISECONDS);
   }
 }

@@ -79,6 +79,23 @@ describe.skipIf(missing !== null)(`the console of a cluster (${missing ?? "there
     expect(await console.page.locator(".figure.troubled").count()).toBe(0);
   });
 
+  test("opened while Redis is frozen it shows the parts, and what could not be read is read once it can be", async () => {
+    const redis = cluster.redis.process;
+    redis.signal("SIGSTOP");
+    let other: OpenedConsole | null = null;
+    try {
+      other = await openConsole(browser.context, `${url}/`);
+      await other.shows("#parts", /redis[^]*?(down|troubled)/);
+      await other.go("#/accounts/fees");
+      await other.shows(".trouble", /\S/);
+    } finally {
+      redis.signal("SIGCONT");
+    }
+    await other.shows(".balance", /\S/);
+    await other.counts(".trouble", 0);
+    await other.page.close();
+  });
+
   test("a killed API is down until it is back, and the page follows through the other", async () => {
     const [, api] = cluster.apis;
     await api?.kill();

@@ -7,7 +7,7 @@ import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { startServer } from "../../support/server.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { call, fillLedger, LARGEST, LONG_ID, move } from "./support/ledger-calls.ts";
+import { call, fillLedger, LARGEST, LONG_ID, LONG_NAME, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /**
@@ -97,6 +97,11 @@ describe.skipIf(!chromium.found)(
       using folder = temporaryFolder("console");
       await withServer(async (url) => {
         const { split, hold } = await fillLedger(url);
+        // Nowhere may it be broken, and its unit is as long as one can be.
+        const unbroken = { id: `${"a".repeat(40)}:${"b".repeat(23)}`, unit: "ABCDEFGHIJKLMNOP/6" };
+        await call(url, "/v1/accounts", { ...unbroken, name: LONG_NAME });
+        await move(url, "@world", unbroken.id, LARGEST);
+        await call(url, "/v1/holds", { from: unbroken.id, amount: 7_007_199_254_740_991 });
         const long = { description: "d".repeat(140), reference: "r".repeat(64) };
         await move(url, "@world", LONG_ID, 1, {
           ...long,
@@ -104,6 +109,8 @@ describe.skipIf(!chromium.found)(
         });
         await call(url, "/v1/holds", { from: "largest", to: "largest-to", amount: LARGEST }).catch(() => {});
         await look("full", await openConsole(browser.context, url), [
+          ["#/", ".happenings", /7,007,199,254.740991/],
+          [`#/accounts/${unbroken.id}`, "#entries", "9,007,199,254.740991"],
           ["#/", "#sums", "9,007,199,254,740,991"],
           ["#/accounts", "#accounts tbody", "9,007,199,254,740,991"],
           [`#/accounts/${encodeURIComponent(LONG_ID)}`, "#entries", /rrrr/],

@@ -2,8 +2,8 @@ import { Fragment, h } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { openAccount } from "../forms/account-forms.tsx";
-import { money, moneyOf, parseMoney, partsOf } from "../money.ts";
-import { AccountLink, Action, Amount, Details, Empty, More, Tag, Trouble } from "../parts.tsx";
+import { moneyOf, parseMoney } from "../money.ts";
+import { AccountLink, Action, Amount, Details, Empty, More, Tag, Trouble, UnitCode } from "../parts.tsx";
 import { useStore } from "../store.ts";
 import { latestOf, told } from "../status.ts";
 import { useLive, usePages, useSettled } from "../reads.ts";
@@ -94,7 +94,9 @@ export function Accounts() {
                     <td class="clip name" title={account.name ?? undefined}>
                       {account.name}
                     </td>
-                    <td class="soft unit">{partsOf(account.unit).code}</td>
+                    <td class="unit">
+                      <UnitCode unit={account.unit} />
+                    </td>
                     <td class="number main">
                       <Amount amount={account.balance} unit={account.unit} />
                     </td>
@@ -102,7 +104,7 @@ export function Accounts() {
                       class={account.held === 0 ? "number faint wide-only" : "number held"}
                       data-label={t("account.held")}
                     >
-                      {money(account.held, account.unit)}
+                      <Amount amount={account.held} unit={account.unit} />
                     </td>
                     <td class="number second" data-label={t("account.available")}>
                       <Amount amount={account.available} unit={account.unit} />

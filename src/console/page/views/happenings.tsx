@@ -2,8 +2,7 @@ import { Fragment, h } from "preact";
 import { pathOf } from "../api.ts";
 import { useMemo } from "preact/hooks";
 import { recentEvents } from "../live.ts";
-import { money, partsOf } from "../money.ts";
-import { AccountLink, Empty, sayProblem } from "../parts.tsx";
+import { AccountLink, Amount, Empty, sayProblem, UnitCode } from "../parts.tsx";
 import { useLive, useRead } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
 import { useMissing } from "../session.ts";
@@ -159,7 +158,7 @@ function Happening({ event, unit }: { readonly event: LedgerEvent; readonly unit
 function HowMuch({ amount, unit }: { readonly amount: number; readonly unit: string | null }) {
   return (
     <span class="how-much">
-      {money(amount, unit)} {unit !== null && <span class="soft small">{partsOf(unit).code}</span>}
+      <Amount amount={amount} unit={unit} /> {unit !== null && <UnitCode unit={unit} />}
     </span>
   );
 }

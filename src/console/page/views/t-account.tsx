@@ -152,5 +152,5 @@ function sizeOf(amount: string): string {
 }
 
 function shortened(id: string): string {
-  return id.length > 44 ? `${id.slice(0, 43)}\u2026` : id;
+  return id.length > 36 ? `${id.slice(0, 35)}\u2026` : id;
 }

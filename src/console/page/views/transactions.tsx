@@ -3,8 +3,7 @@ import { useState } from "preact/hooks";
 import { pathOf } from "../api.ts";
 import { newTransaction } from "../forms/money-forms.tsx";
 import { recentEvents } from "../live.ts";
-import { money, partsOf } from "../money.ts";
-import { AccountLink, Action, Empty, More, Trouble } from "../parts.tsx";
+import { AccountLink, Action, Amount, Empty, More, Trouble, UnitCode } from "../parts.tsx";
 import { useLive, usePages, useSettled } from "../reads.ts";
 import { hrefOf } from "../routes.ts";
 import { useStore } from "../store.ts";
@@ -135,8 +134,8 @@ function Row({ transaction, unit }: { readonly transaction: Transaction; readonl
       </td>
       <td class="clip soft small">{reference}</td>
       <td class="number main">
-        {first !== undefined && money(first.amount, unit)}{" "}
-        <span class="soft small">{unit !== null && partsOf(unit).code}</span>
+        {first !== undefined && <Amount amount={first.amount} unit={unit} />}{" "}
+        {unit !== null && <UnitCode unit={unit} />}
       </td>
     </tr>
   );
