@@ -274,7 +274,7 @@ export const bounds = {
   event_comment_milliseconds: 15_000,
   /** Of the latest events, kept for all streams; who falls behind them is cut. */
   event_ring_bytes_max: 32 * 1024 * 1024,
-  /** Streams and pages that read the journal for themselves at once: where they begin, and the past. */
+  /** Streams and pages at once that look where they begin, and that walk through the past. */
   event_turns_max: 4,
   /** Events that are given to a stream at once, unless one alone is longer. */
   event_chunk_bytes_max: 64 * 1024,

@@ -51,7 +51,9 @@ export class EventHub implements EventSource {
   readonly #log: Log;
   readonly #commentMilliseconds: number;
   readonly #readers: EventReaders;
-  readonly #turns = new TurnQueue(bounds.event_turns_max);
+  /** Where readers begin, which takes a moment, is not looked for behind those who walk through the past. */
+  readonly #starts = new TurnQueue(bounds.event_turns_max);
+  readonly #walks = new TurnQueue(bounds.event_turns_max);
   readonly #chunks = new Map<string, RingChunk>();
   #events: PublicEvents;
   /** Only while there are readers. */
@@ -174,7 +176,7 @@ export class EventHub implements EventSource {
    * @throws LedgerUnavailable
    */
   #start(after: After): Promise<{ from: Cursor; end: Cursor } | CursorGone | CursorForeign> {
-    return this.#turns.run(async () => {
+    return this.#starts.run(async () => {
       const end = await endOf(this.#journal);
       if (after === "latest") return { from: end, end };
       if (after === "first") return { from: startOf(end.length), end };
@@ -364,7 +366,7 @@ export class EventHub implements EventSource {
     const shards = shardsFor(filter, to.length);
     // Only who follows notices that books were put back: without, nothing that was read before may be relied on.
     const events = this.#live === null ? new PublicEvents(this.#journal) : this.#events;
-    return this.#turns.run(() => walkJournal(this.#journal, events, { from, to, shards, rowsMax, take }));
+    return this.#walks.run(() => walkJournal(this.#journal, events, { from, to, shards, rowsMax, take }));
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Cursor, formatCursor, markOf, type Position } from "./cursor.ts";
 import type { JournalSource, KeptRow } from "./journal-source.ts";
 import type { PublicEvent } from "./public-event.ts";
@@ -48,6 +49,8 @@ export async function walkJournal(
     if (behind.length === 0) return { cursor, isDone: true };
     if (looked >= rowsMax) return { cursor, isDone: false };
     const each = Math.max(1, Math.min(rowsMax - looked, Math.floor(count / behind.length)));
+    // A data file answers at once: without a pause nothing else would be done until all have walked.
+    await nextTurn();
     const read = await Promise.all(behind.map((shard) => rowsAfter(journal, cursor, to, shard, each)));
     for (const row of untilOneEnds(read)) {
       looked += 1;
