@@ -14,6 +14,7 @@ interface RestoreFlags {
   readonly json: boolean;
   readonly dryRun: boolean;
   readonly force: boolean;
+  readonly discardUnknown: boolean;
   readonly data?: string;
   readonly from?: string;
 }
@@ -29,6 +30,11 @@ export function restoreCommand(): Command {
     .option("--yes", "do not ask", false)
     .option("--dry-run", "only say what would be done", false)
     .option("--force", "load Redis anew even where nothing is known to be missing", false)
+    .option(
+      "--discard-unknown",
+      "give up what Redis or NATS hold of an epoch that the books do not know",
+      false,
+    )
     .option("--json", "write what was done as JSON to the standard output", false)
     .addHelpText(
       "after",
@@ -65,7 +71,7 @@ function restoreDataFile(data: string, from: string, { json, dryRun }: RestoreFl
   if (json) console.log(JSON.stringify(report));
 }
 
-async function restoreCluster({ yes, json, dryRun, force }: RestoreFlags): Promise<void> {
+async function restoreCluster({ yes, json, dryRun, force, discardUnknown }: RestoreFlags): Promise<void> {
   // With --json everything else goes to the standard error, so that a program can read the standard output.
   const say = (line: string): void => (json ? console.error(line) : console.log(line));
   const confirm = async (plan: readonly string[]): Promise<boolean> => {
@@ -77,7 +83,15 @@ async function restoreCluster({ yes, json, dryRun, force }: RestoreFlags): Promi
   await requireTrusted(config);
   const { databaseUrl, redisUrl } = config;
   const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
-  const report = await restore({ ...config, force, library: functionLibrary, audit, confirm, say });
+  const report = await restore({
+    ...config,
+    force,
+    discardUnknown,
+    library: functionLibrary,
+    audit,
+    confirm,
+    say,
+  });
   for (const line of doneLines(report)) say(line);
   if (json) console.log(JSON.stringify(report));
   if (report.type !== "declined") process.exit(0);

@@ -2,7 +2,6 @@ import type { AccessKeySource, KeptKey } from "../access/kept-key.ts";
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
 import type { JournalSource } from "../events/journal-source.ts";
-import type { PublicEvents } from "../events/to-public-events.ts";
 import type { Definitions, DispatchedWebhook, DispatchTables } from "../hooks/dispatch-tables.ts";
 import { WakeableSleep } from "../keep/wakeable-sleep.ts";
 import type { Log } from "../log/log.ts";
@@ -18,7 +17,6 @@ export interface DispatcherOptions {
   /** The same tables for what is delivered, which is much: what webhooks there are, and watches, do not wait for it. */
   readonly deliveries: DispatchTables;
   readonly journal: JournalSource;
-  readonly events: Pick<PublicEvents, "of">;
   readonly books: BooksNow;
   /** Of the access keys: a webhook ends with the key that made it. */
   readonly keys: AccessKeySource;
@@ -57,8 +55,8 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const { tables, deliveries, journal, events, books, reach, log, clock = SYSTEM_CLOCK } = options;
-    const reader = new EventReader(journal, events);
+    const { tables, deliveries, journal, books, reach, log, clock = SYSTEM_CLOCK } = options;
+    const reader = new EventReader(journal);
     const permits = new Permits(bounds.dispatch_requests_max);
     const waitingMax = (): number => waitingMaxOf(this.#running.size);
     this.#context = { tables: deliveries, journal, reader, permits, reach, log, clock, waitingMax };

@@ -1,7 +1,7 @@
 import { eventJson, shownTo } from "../events/event-json.ts";
 import type { JournalSource, KeptRow } from "../events/journal-source.ts";
 import type { PublicEvent } from "../events/public-event.ts";
-import type { PublicEvents } from "../events/to-public-events.ts";
+import { PublicEvents } from "../events/to-public-events.ts";
 
 /** A row of the journal with what it says; `null` for what is no event, so that places stay those of the journal. */
 export interface ReadRow {
@@ -17,14 +17,14 @@ const ROWS_AHEAD = 32;
 /** The journal as deliveries are made of it. All methods reject with LedgerUnavailable. */
 export class EventReader {
   readonly #journal: JournalSource;
-  readonly #events: Pick<PublicEvents, "of">;
+  #events: PublicEvents;
   readonly #kept = new Map<string, ReadRow>();
   /** Ends when the look-ups have ended that were begun before. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(journal: JournalSource, events: Pick<PublicEvents, "of">) {
+  constructor(journal: JournalSource) {
     this.#journal = journal;
-    this.#events = events;
+    this.#events = new PublicEvents(journal);
   }
 
   async rows(shard: number, from: number, count: number): Promise<readonly ReadRow[]> {
@@ -39,8 +39,9 @@ export class EventReader {
     return found?.events[index] ?? null;
   }
 
-  /** What was read is forgotten: the books may be others by now. */
+  /** What was read is forgotten, facts of accounts too: the books may be others by now. */
   forget(): void {
+    this.#events = new PublicEvents(this.#journal);
     this.#kept.clear();
   }
 
@@ -62,7 +63,10 @@ export class EventReader {
     const key = `${row.shard} ${row.g}`;
     const known = this.#kept.get(key);
     if (known !== undefined && Buffer.compare(known.row.hash, row.hash) === 0) return known;
-    const read = { row, events: await this.#events.of(row) };
+    const events = this.#events;
+    const read = { row, events: await events.of(row) };
+    // It was read before, and is forgotten with it.
+    if (events !== this.#events) return read;
     this.#kept.delete(key);
     this.#kept.set(key, read);
     const [oldest] = this.#kept.keys();

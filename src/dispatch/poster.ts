@@ -19,7 +19,7 @@ export type Posted = Pick<Answer, "status" | "retryAfter">;
  * are written here by hand, since the HTTP clients at hand either resolve the name once more, which may then be another
  * address, or do not check the certificate by the name when they are given an address.
  *
- * A connection is used again for a while, since a handshake costs more than all else of a delivery: only for the same name
+ * A connection is used again for a while, so that not each delivery pays for a handshake: only for the same name
  * and port, and only if it goes to the address that is asked for now.
  */
 export class Poster {

@@ -7,7 +7,6 @@ import { tryLock } from "../embedded/data-file.ts";
 import { messageOf } from "../errors.ts";
 import { BookJournal } from "../events/book-journal.ts";
 import { FileJournal } from "../events/file-journal.ts";
-import { PublicEvents } from "../events/to-public-events.ts";
 import { BookHooks } from "../hooks/book-hooks.ts";
 import { DispatchTables } from "../hooks/dispatch-tables.ts";
 import { FileHooks, hookFileOf } from "../hooks/file-hooks.ts";
@@ -105,7 +104,6 @@ function open({ ledger }: DispatchConfig): Parts {
       tables,
       deliveries: tables,
       journal,
-      events: new PublicEvents(journal),
       books: new FileBooks(dataFile),
       keys: new KeyFileSource(keyFileOf(dataFile)),
     };
@@ -116,7 +114,6 @@ function open({ ledger }: DispatchConfig): Parts {
     tables: new DispatchTables(new BookHooks(databaseUrl, "razonete dispatch")),
     deliveries: new DispatchTables(new BookHooks(databaseUrl, "razonete dispatch deliveries")),
     journal,
-    events: new PublicEvents(journal),
     books: new ClusterBooks(databaseUrl),
     keys: new BookKeySource(databaseUrl),
   };

@@ -57,6 +57,7 @@ export class WatchLoop {
   forget(): void {
     this.#cursor = null;
     this.#armed.clear();
+    this.#options.reader.forget();
   }
 
   /**
@@ -194,12 +195,12 @@ function isToldTo({ types, accounts, beginning }: TellableWebhook, id: string): 
 const CROSSED = "watch.crossed";
 
 function bodyOf(watch: DispatchedWatch, event: PublicEvent, account: AccountState): string {
-  const head = `"id":"${crossingId(watch, event, account)}","type":"${CROSSED}","at":"${timestamp(event.time)}"`;
+  const head = `"id":"${crossingId(watch.id, event.id, account.id)}","type":"${CROSSED}","at":"${timestamp(event.time)}"`;
   return `{${head},"data":{"watch":"${watch.id}","account":${stateJson(account)},"event":"${event.id}"}}`;
 }
 
-function crossingId(watch: DispatchedWatch, event: PublicEvent, account: AccountState): string {
-  return `w${watch.id}-${event.id}-${account.id}`;
+export function crossingId(watch: string, event: string, account: string): string {
+  return `w${watch}-${event}-${account}`;
 }
 
 /** Behind its event, among those of its account. */
@@ -208,7 +209,7 @@ function deliveryOf(watch: DispatchedWatch, event: PublicEvent, account: Account
   return {
     ...newDelivery(shard, g, index, Date.now() * 1000),
     sub: `${watch.id} ${account.id}`,
-    id: crossingId(watch, event, account),
+    id: crossingId(watch.id, event.id, account.id),
     type: CROSSED,
     accounts: [account.id],
     before: placeText({ g, seen: index + 1, mark: 0 }),

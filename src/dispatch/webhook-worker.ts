@@ -14,7 +14,8 @@ import { WakeableSleep } from "../keep/wakeable-sleep.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { Log } from "../log/log.ts";
 import { attempt, type Attempted, isDelivered, type Reach } from "./attempt.ts";
-import { bodyOf, type EventReader } from "./event-reader.ts";
+import { deliveryBody } from "./delivery-body.ts";
+import type { EventReader } from "./event-reader.ts";
 import { endingOf } from "./ending.ts";
 import { Lanes } from "./lanes.ts";
 import type { Permits } from "./permits.ts";
@@ -224,9 +225,8 @@ export class WebhookWorker {
     const began = clock.now();
     let attempted: Attempted | null = null;
     try {
-      const body = await this.#bodyOf(delivery);
-      // What a watch told goes with the watch.
-      if (body === null && delivery.sub !== "") this.#waiting.remove(keyOf(delivery));
+      const body = await deliveryBody(this.#context, this.#webhook, delivery);
+      if (body === null && delivery.sub !== "") await this.#drop(delivery);
       else if (body === null) await this.#end("paused", "history-changed");
       else attempted = await attempt(reach, this.#webhook, delivery.id, body, delivery.tried);
     } catch (error) {
@@ -247,18 +247,9 @@ export class WebhookWorker {
     this.wake();
   }
 
-  async #bodyOf({ shard, g, event: index, sub, id, accounts }: PendingDelivery): Promise<string | null> {
-    const { tables, reader } = this.#context;
-    if (sub !== "")
-      return tables.crossingBody({
-        watch: sub.split(" ")[0] ?? "",
-        shard,
-        g,
-        event: index,
-        account: accounts[0] ?? "",
-      });
-    const event = await reader.event(shard, g, index);
-    return event?.id === id ? bodyOf(event, this.#webhook.beginning) : null;
+  async #drop(delivery: Sendable): Promise<void> {
+    await this.#context.tables.drop(this.#webhook.id, delivery);
+    this.#waiting.remove(keyOf(delivery));
   }
 
   #settle(delivery: Sendable, { status, error, retryAfter }: Attempted, began: number): void {

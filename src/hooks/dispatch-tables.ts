@@ -84,6 +84,15 @@ export interface NewCrossing {
 /** Of the place, the state, how often and when it was tried, and the attempts. */
 const OUTCOME_TYPES = "integer bigint integer text text integer bigint bigint bigint text".split(" ");
 
+/**
+ * A delivery that is there already waits once more. A restore may have put another event in the place of one that was lost:
+ * then nothing of the former one stays.
+ */
+const ANEW = `ON CONFLICT (webhook, shard, g, event, sub) DO UPDATE SET
+  id = excluded.id, type = excluded.type, accounts = excluded.accounts, before = excluded.before,
+  state = 'waiting', tried = 0, first_at = NULL, next_at = excluded.next_at, done_at = NULL,
+  attempts = CASE WHEN deliveries.id = excluded.id THEN deliveries.attempts ELSE '[]' END`;
+
 /** Webhooks and watches, as the dispatcher reads and carries them on. All methods reject with LedgerUnavailable. */
 export class DispatchTables {
   readonly #db: HookDatabase;
@@ -163,9 +172,7 @@ export class DispatchTables {
         queries,
         "deliveries",
         deliveries.map((delivery) => rowOf(webhook.id, delivery)),
-        `ON CONFLICT (webhook, shard, g, event, sub) DO UPDATE SET
-          state = 'waiting', tried = 0, first_at = NULL, next_at = excluded.next_at, done_at = NULL
-        WHERE deliveries.state <> 'waiting'`,
+        `${ANEW} WHERE deliveries.state <> 'waiting' OR deliveries.id <> excluded.id`,
       );
       return true;
     });
@@ -298,7 +305,12 @@ export class DispatchTables {
         );
       }
       const rows = crossings.map((one) => [one.watch, one.shard, one.g, one.event, one.account, one.body]);
-      await insertRows(queries, "crossings", rows, "ON CONFLICT DO NOTHING");
+      await insertRows(
+        queries,
+        "crossings",
+        rows,
+        "ON CONFLICT (watch, shard, g, event, account) DO UPDATE SET body = excluded.body",
+      );
       const touched = new Set<string>();
       if (crossings.length === 0) return touched;
       const webhooks = await queries.all<WebhookRow>("SELECT * FROM webhooks ORDER BY id");
@@ -306,10 +318,21 @@ export class DispatchTables {
         const deliveries = deliveriesOf(tellableOf(webhook));
         if (deliveries.length > 0) touched.add(webhook.id);
         const told = deliveries.map((delivery) => rowOf(webhook.id, delivery));
-        await insertRows(queries, "deliveries", told, "ON CONFLICT DO NOTHING");
+        await insertRows(queries, "deliveries", told, `${ANEW} WHERE deliveries.id <> excluded.id`);
       }
       return touched;
     });
+  }
+
+  /** What it was to tell is not there any more. */
+  async drop(webhook: string, { shard, g, event, sub, id }: PendingDelivery): Promise<void> {
+    await this.#db.change((queries) =>
+      queries.all(
+        `DELETE FROM deliveries
+        WHERE webhook = $1 AND shard = $2 AND g = $3 AND event = $4 AND sub = $5 AND id = $6`,
+        [webhook, shard, g, event, sub, id],
+      ),
+    );
   }
 
   async crossingBody({ watch, shard, g, event, account }: Omit<NewCrossing, "body">): Promise<string | null> {

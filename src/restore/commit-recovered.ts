@@ -16,7 +16,7 @@ import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { bounds } from "../bounds.ts";
 import type { Diagnosis, ShardDiagnosis } from "./diagnose.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
-import type { MissingOfAccount, RestoredShard, RestoreReport } from "./restore-report.ts";
+import type { MissingOfAccount, RestoredShard, RestoreReport, UnknownEpoch } from "./restore-report.ts";
 import {
   accountsIn,
   batchesIn,
@@ -71,6 +71,7 @@ async function commitAll(
 
   const shards: RestoredShard[] = [];
   const batches: { shard: number; from: number; to: number }[] = [];
+  const unknown: UnknownEpoch[] = [];
   const latestKnown = new Map<AccountId, LatestKnown>();
   for (const { shard, last_g: keptG, seen_g: seenG } of cursors) {
     const shardDiagnosis = diagnosis.shards[shard];
@@ -99,6 +100,13 @@ async function commitAll(
     }
     if (shardDiagnosis.head?.epoch === epoch && (holes.length > 0 || missing.size > 0))
       await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
+    for (const held of shardDiagnosis.unknown) {
+      const before = latestKnown.size;
+      if (held.heldBy === "Redis") await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
+      // One that went on from these books and decided nothing since has nothing that they lack.
+      const isSame = held.lastG === sources.knownG && latestKnown.size === before;
+      if (held.heldBy === "Redis" ? !isSame : held.lastG > sources.knownG) unknown.push(held);
+    }
   }
 
   const accounts = await missingOf(sql, latestKnown);
@@ -107,6 +115,7 @@ async function commitAll(
     epoch: epochAfter,
     shards,
     missing: { batches, accounts },
+    unknown,
   };
   await sql`UPDATE cursors SET seen_g = 0`;
   await sql`UPDATE system SET epoch = ${epochAfter}, loaded = false`;

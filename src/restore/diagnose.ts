@@ -6,7 +6,7 @@ import { headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
-import type { RestoredShard } from "./restore-report.ts";
+import type { RestoredShard, UnknownEpoch } from "./restore-report.ts";
 
 export interface System {
   readonly epoch: string;
@@ -39,6 +39,8 @@ export interface ShardDiagnosis {
   readonly found: RestoredShard["found"];
   /** The latest batch that any of the sources knows of. */
   readonly knownG: number;
+  /** Where Redis is not of the books' epoch: what is held of epochs that the books do not know. */
+  readonly unknown: readonly UnknownEpoch[];
 }
 
 export interface Diagnosis {
@@ -74,6 +76,7 @@ export async function diagnose(sql: Sql, redis: Redis, natsUrl: string): Promise
     outboxes.push(head?.epoch === system.epoch ? await readWholeOutbox(redis, system.epoch, shard) : []);
   }
   const feeds = await readFeed(natsUrl, system);
+  const known = await knownEpochs(sql, system);
   const cursors = await sql<{ shard: number; last_g: number; seen_g: number }[]>`
     SELECT shard, last_g, seen_g FROM cursors ORDER BY shard`;
   const shards = cursors.map(({ shard, last_g: lastG, seen_g: seenG }) => {
@@ -92,9 +95,33 @@ export async function diagnose(sql: Sql, redis: Redis, natsUrl: string): Promise
       ...highestG(feed),
     );
     const found = stateOf(system.epoch, head, { lastG, knownG, outbox });
-    return { shard, lastG, seenG, head, outbox, feed, found, knownG };
+    const unknown = own === null ? unknownOf(shard, head, feeds.others, known) : [];
+    return { shard, lastG, seenG, head, outbox, feed, found, knownG, unknown };
   });
   return { system, shards, feedError: feeds.error };
+}
+
+/** Those that a restore has ended, or given up: what they held is in the books, or was told. */
+async function knownEpochs(sql: Sql, { epoch }: System): Promise<ReadonlySet<string>> {
+  const rows = await sql<{ epoch: string }[]>`
+    SELECT epoch_before AS epoch FROM restores
+    UNION SELECT given_up ->> 'epoch' FROM restores, jsonb_array_elements(report -> 'unknown') AS given_up`;
+  return new Set([epoch, ...rows.map((row) => row.epoch)]);
+}
+
+function unknownOf(
+  shard: number,
+  head: HeadState | null,
+  inFeed: readonly LastOfEpoch[],
+  known: ReadonlySet<string>,
+): UnknownEpoch[] {
+  const found: UnknownEpoch[] = [];
+  // Of a ledger that was just begun nothing was answered.
+  if (head !== null && head.g > 0) found.push({ shard, epoch: head.epoch, lastG: head.g, heldBy: "Redis" });
+  for (const { epoch, shard: of, g } of inFeed) {
+    if (of === shard && epoch !== head?.epoch) found.push({ shard, epoch, lastG: g, heldBy: "the feed" });
+  }
+  return found.filter(({ epoch }) => !known.has(epoch));
 }
 
 /** Whether Redis and the books belong together, and nothing that was answered is known to be missing. */
@@ -145,16 +172,24 @@ async function readWholeOutbox(redis: Redis, epoch: string, shard: number): Prom
   }
 }
 
+type LastOfEpoch = Pick<Batch, "epoch" | "shard" | "g">;
+
 async function readFeed(natsUrl: string, { epoch, shards }: System) {
   const batches = new Map<number, Batch[]>(Array.from({ length: shards }, (_, shard) => [shard, []]));
+  /** The last batch of each other epoch. */
+  const others = new Map<string, LastOfEpoch>();
+  let error: string | null = null;
   try {
     await readStream(natsUrl, (batch) => {
-      if (batch.epoch === epoch) batches.get(batch.shard)?.push(batch);
+      const { epoch: of, shard, g } = batch;
+      const key = `${shard} ${of}`;
+      if (of === epoch) batches.get(shard)?.push(batch);
+      else if (g > (others.get(key)?.g ?? 0)) others.set(key, { epoch: of, shard, g });
     });
-    return { batches, error: null };
-  } catch (error) {
-    return { batches, error: messageOf(error) };
+  } catch (thrown) {
+    error = messageOf(thrown);
   }
+  return { batches, others: [...others.values()], error };
 }
 
 function batchesAfter(batches: readonly Batch[], lastG: number): ReadonlyMap<number, readonly string[]> {

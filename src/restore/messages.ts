@@ -1,17 +1,18 @@
 import { bounds } from "../bounds.ts";
 import type { Diagnosis } from "./diagnose.ts";
-import type { Missing, RestoredShard, RestoreReport } from "./restore-report.ts";
+import type { RestoredShard, RestoreReport, UnknownEpoch } from "./restore-report.ts";
 
 const FOUND: Readonly<Record<RestoredShard["found"], string>> = {
   empty: "Redis holds nothing",
   older: "Redis has lost batches that were answered",
-  "another epoch": "Redis holds another ledger, or one of another restore; all that it holds will be deleted",
+  "another epoch": "Redis is of another epoch than the books; all that it holds will be deleted",
   "ahead of the books": "the books lack batches that Redis no longer has in its outbox",
   whole: "Redis is whole",
 };
 
 /** What was found and what the restore is going to do. */
-export function planLines({ feedError }: Diagnosis, { shards, missing }: RestoreReport): string[] {
+export function planLines({ feedError }: Diagnosis, report: RestoreReport): string[] {
+  const { shards } = report;
   return [
     "What was found:",
     ...shards.map(
@@ -26,22 +27,23 @@ export function planLines({ feedError }: Diagnosis, { shards, missing }: Restore
     ),
     "  A new epoch begins: what belongs to the one before is refused.",
     "  Redis's keys of this ledger are deleted and loaded anew from the books. Clients get 503 meanwhile.",
-    ...missingLines(missing),
+    ...missingLines(report),
   ];
 }
 
 /** The same for a restore that was interrupted after the point of no return. */
-export function resumeLines({ missing }: RestoreReport): string[] {
+export function resumeLines(report: RestoreReport): string[] {
   return [
     "A restore was begun and not finished; the books have all that it could bring back.",
     "What will be done:",
     "  Redis's keys of this ledger are deleted and loaded anew from the books. Clients get 503 meanwhile.",
-    ...missingLines(missing),
+    ...missingLines(report),
   ];
 }
 
 /** What was done. */
-export function doneLines({ type, epoch, shards, missing }: RestoreReport): string[] {
+export function doneLines(report: RestoreReport): string[] {
+  const { type, epoch, shards } = report;
   switch (type) {
     case "not-needed":
       return [
@@ -58,13 +60,37 @@ export function doneLines({ type, epoch, shards, missing }: RestoreReport): stri
           ({ shard, fromOutbox, fromFeed, lastG }) =>
             `  shard ${shard}: ${fromOutbox} batches from the outbox, ${fromFeed} from the feed; it ends at batch ${lastG}`,
         ),
-        ...missingLines(missing),
+        ...missingLines(report),
       ];
   }
 }
 
-function missingLines({ batches, accounts }: Missing): string[] {
-  if (batches.length === 0 && accounts.length === 0)
+/** Why nothing is done, and what to do. */
+export function unknownRefusal(unknown: readonly UnknownEpoch[]): string {
+  return [
+    "there is a ledger beside these books that they know nothing of, and a restore would delete what was answered from it:",
+    ...unknownLines(unknown),
+    "It is another ledger, or these books are of before a restore after which it went on. Nothing was changed. Look whether",
+    "DATABASE_URL, REDIS_URL and NATS_URL belong together; put back the latest backup of the books, and restore then.",
+    "If all that is to be given up: razonete restore --discard-unknown.",
+  ].join("\n");
+}
+
+function unknownLines(unknown: readonly UnknownEpoch[]): string[] {
+  return truncated(
+    unknown.map(
+      ({ shard, epoch, lastG, heldBy }) =>
+        `    shard ${shard}: ${heldBy} has epoch ${epoch}, up to batch ${lastG}`,
+    ),
+  );
+}
+
+/** @param report of a restore that an earlier version has begun it has nothing of unknown epochs */
+function missingLines({
+  missing: { batches, accounts },
+  unknown = [],
+}: Pick<RestoreReport, "missing"> & Partial<Pick<RestoreReport, "unknown">>): string[] {
+  if (batches.length === 0 && accounts.length === 0 && unknown.length === 0)
     return ["Nothing that was answered is known to be missing."];
   const lost = batches.reduce((sum, { from, to }) => sum + to - from + 1, 0);
   return [
@@ -77,6 +103,9 @@ function missingLines({ batches, accounts }: Missing): string[] {
         ({ shard, from, to }) => `    shard ${shard}, batch ${from}${to === from ? "" : ` to ${to}`}`,
       ),
     ),
+    ...(unknown.length === 0
+      ? []
+      : ["  all of epochs that the books do not know:", ...unknownLines(unknown)]),
     ...(accounts.length === 0
       ? []
       : [`  of ${accounts.length} accounts something that is known to have come later:`]),

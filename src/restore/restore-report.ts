@@ -8,6 +8,18 @@ export interface RestoreReport {
   readonly epoch: string;
   readonly shards: readonly RestoredShard[];
   readonly missing: Missing;
+  readonly unknown: readonly UnknownEpoch[];
+}
+
+/**
+ * What Redis or the feed hold of an epoch that the books have never heard of: of another ledger, or decided after a restore
+ * that these books are older than. It was answered, and they cannot take it.
+ */
+export interface UnknownEpoch {
+  readonly shard: number;
+  readonly epoch: string;
+  readonly lastG: number;
+  readonly heldBy: "Redis" | "the feed";
 }
 
 export interface RestoredShard {

@@ -10,7 +10,7 @@ import { commitRecovered } from "./commit-recovered.ts";
 import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
 import { type Diagnosis, isWhole, diagnose, readSystem } from "./diagnose.ts";
 import type { RestoreReport } from "./restore-report.ts";
-import { resumeLines, planLines } from "./messages.ts";
+import { planLines, resumeLines, unknownRefusal } from "./messages.ts";
 
 export interface RestoreOptions {
   readonly databaseUrl: string;
@@ -20,6 +20,8 @@ export interface RestoreOptions {
   readonly durable: boolean;
   /** Loads Redis anew even where nothing is known to be missing. */
   readonly force: boolean;
+  /** Gives up what Redis or the feed hold of an epoch that the books do not know. */
+  readonly discardUnknown: boolean;
   /** The source text of the Redis functions. */
   readonly library: string;
   /** Compares Redis with the books after Redis was loaded, before anyone is answered from it. */
@@ -86,6 +88,7 @@ async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): P
   if (isWhole(diagnosis) && !options.force) return notNeeded(diagnosis);
   const epoch = crypto.randomUUID();
   const plan = await commitRecovered(sql, redis, diagnosis, epoch, false);
+  if (plan.unknown.length > 0 && !options.discardUnknown) throw new StartError(unknownRefusal(plan.unknown));
   if (!(await options.confirm(planLines(diagnosis, plan)))) {
     return { ...plan, type: "declined", epoch: diagnosis.system.epoch };
   }
@@ -149,5 +152,6 @@ function notNeeded({ system, shards }: Diagnosis): RestoreReport {
       return { shard, found, keptG: lastG, fromOutbox: 0, fromFeed: 0, lastG: knownG };
     }),
     missing: { batches: [], accounts: [] },
+    unknown: [],
   };
 }

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync } from "node:fs";
+import { EventReader } from "../../src/dispatch/event-reader.ts";
 import { Permits } from "../../src/dispatch/permits.ts";
 import { copyHookFile, hookFileOf } from "../../src/hooks/file-hooks.ts";
 import { eventually } from "../support/eventually.ts";
@@ -286,6 +287,99 @@ describe("books that were put back", () => {
     await subject.debit("b", 60);
     await eventually("the next crossing", async () => (await subject.crossings(watch)).length === 2);
     expect(await subject.crossings(watch)).toEqual(["a", "b"]);
+  });
+});
+
+describe("what is left of a past that a restore has lost", () => {
+  /** As if these deliveries and crossings had been of other events in the same places. */
+  function lose(subject: InProcess, where: string): void {
+    const hooks = new Database(hookFileOf(subject.file));
+    hooks.run(`UPDATE deliveries SET id = 'lost-' || id, type = 'hold.created', accounts = '["lost"]',
+      attempts = '[{"at":1,"status":500,"error":null,"milliseconds":1}]' WHERE ${where}`);
+    hooks.run(`UPDATE crossings SET body = replace(body, '"id":"', '"id":"lost-')`);
+    hooks.close();
+  }
+
+  test("an event in the place of a lost one is delivered as what it is, also by a dispatcher that was started since", async () => {
+    await using subject = new InProcess();
+    const webhook = await subject.webhook(undefined, { types: ["transaction.created"] });
+    await subject.credit("1");
+    subject.start();
+    await eventually("it is delivered", () => subject.sent.length === 1);
+    await eventually("it is noted", async () => (await subject.shown(webhook)).backlog === 0);
+    await subject.stop();
+    lose(subject, "sub = ''");
+    subject.answer = () => 500;
+    subject.start();
+    const from = { type: "from", time: 0 } as const;
+    await subject.submit({ type: "replay", id: webhook.id, from });
+    await eventually("it is tried", () => subject.sent.length > 1);
+    await eventually("it is noted", async () => (await attemptsOf(subject, webhook.id))[0] === 1);
+    await subject.stop();
+    subject.answer = () => 204;
+    subject.advance(HOUR);
+    subject.start();
+    await eventually("it is delivered", async () => (await subject.shown(webhook)).backlog === 0);
+    const { state, reason } = await subject.shown(webhook);
+    expect([state, reason]).toEqual(["active", null]);
+    const page = await subject.hooks.deliveries(EVERYONE, webhook.id, null, { count: 9, after: null });
+    expect(page?.items.map(({ event, type }) => [event, type])).toEqual([
+      [subject.sent[0]?.id ?? "", "transaction.created"],
+    ]);
+    expect(new Set(subject.sent.map(({ id }) => id)).size).toBe(1);
+  });
+
+  test("a crossing by a lost event is not sent again, and one in its place is told as what it is", async () => {
+    await using subject = new InProcess();
+    const webhook = await subject.webhook(undefined, CROSSED);
+    await subject.open("a", 100);
+    subject.start();
+    await subject.watch({ account: "a", availableLessThan: 50 });
+    await subject.debit("a", 60);
+    await eventually("it is told", () => subject.sent.length === 1);
+    await eventually("it is noted", async () => (await subject.shown(webhook)).backlog === 0);
+    await subject.stop();
+    lose(subject, "sub <> ''");
+    await subject.submit({ type: "replay", id: webhook.id, from: { type: "from", time: 0 } });
+    expect((await subject.shown(webhook)).backlog).toBe(1);
+    subject.start();
+    await eventually("it is dropped", async () => (await subject.shown(webhook)).backlog === 0);
+    await subject.stop();
+    expect(subject.sent).toHaveLength(1);
+
+    // What was lost had come further than what is there now: the next crossing comes to its place.
+    await subject.credit("a", 60);
+    const hooks = new Database(hookFileOf(subject.file));
+    hooks.run("UPDATE crossings SET g = g + 2");
+    hooks.run(`INSERT INTO deliveries SELECT webhook, shard, g, event, watch || ' a', 'lost', 'watch.crossed', '["a"]',
+      '0 all 0', 'delivered', 1, 1, 1, 1, '[]' FROM crossings, (SELECT id AS webhook FROM webhooks)`);
+    hooks.close();
+    await subject.debit("a", 60);
+    subject.start();
+    await eventually("it is told", () => subject.sent.length === 2);
+    expect(JSON.stringify(subject.sent[1]?.body)).not.toContain("lost");
+    expect(subject.sent[1]?.id).not.toContain("lost");
+    await eventually("it is noted", async () => (await subject.shown(webhook)).backlog === 0);
+  });
+
+  test("facts of its accounts are read anew with the rest", async () => {
+    await using subject = new InProcess();
+    const reader = new EventReader(subject.journal);
+    const unit = async (g: number): Promise<string | undefined> => {
+      const event = await reader.event(0, g, 0);
+      return event !== null && "accounts" in event ? event.accounts[0]?.unit : undefined;
+    };
+    const [end] = await subject.journal.ends();
+    const g = (end?.g ?? 0) + 1;
+    await subject.credit("1");
+    await eventually("it is kept", async () => (await unit(g)) === "BRL/2");
+    const books = new Database(subject.file);
+    books.run("UPDATE accounts SET unit = 'EUR/2' WHERE account = '1'");
+    books.close();
+    await subject.credit("1");
+    expect(await unit(g + 1)).toBe("BRL/2");
+    reader.forget();
+    expect(await unit(g + 1)).toBe("EUR/2");
   });
 });
 

@@ -196,4 +196,93 @@ describe.skipIf(serversMissing !== null)(`PostgreSQL's own backups (seed ${seed}
     expect(expected.length).toBeGreaterThanOrEqual(2);
     expect(missing.accounts).toEqual(expected);
   });
+
+  test("a dump of before an earlier restore: what was answered since is named, and not thrown away unasked", async () => {
+    await system.dispose();
+    system = await LoadedCluster.start(seed);
+    await goOn();
+    const older = dump();
+    expect(runRestore(system.cluster, "--force", "--yes").type).toBe("restored");
+    await restart();
+    await goOn();
+    const { g } = await system.books.outbox();
+    const newer = dump();
+    const before = await system.books.entries();
+    await stop();
+    await putBack(older);
+    const epoch = await epochInRedis();
+    const held = await system.cluster.redisCommand("DBSIZE");
+
+    for (const flags of [["--yes"], ["--force", "--yes"], ["--dry-run"]]) {
+      const refused = system.cluster.run("restore", ...flags);
+      expect(refused.exitCode).toBe(1);
+      expect(refused.stdout.toString()).not.toContain("is known to be missing");
+      const said = refused.stderr.toString();
+      expect(said).toContain(`shard 0: Redis has epoch ${epoch}, up to batch ${g}`);
+      expect(said).toContain("put back the latest backup of the books");
+      expect(said).toContain("--discard-unknown");
+    }
+    expect(await epochInRedis()).toBe(epoch);
+    expect(await system.cluster.redisCommand("DBSIZE")).toEqual(held);
+
+    // With the latest backup nothing is lost.
+    await putBack(newer);
+    await restart();
+    await system.cluster.balanced();
+    expect(await system.books.entries()).toEqual(before);
+
+    await stop();
+    await putBack(older);
+    const { unknown, missing, said } = runRestore(system.cluster, "--discard-unknown", "--yes");
+    expect(unknown).toEqual([{ shard: 0, epoch, lastG: g, heldBy: "Redis" }]);
+    expect(missing.accounts.length).toBeGreaterThan(0);
+    expect(said).toContain("What cannot be brought back, though it was answered:");
+    expect(said).not.toContain("Nothing that was answered is known to be missing");
+
+    // What was given up once is not asked for again: NATS still has it.
+    await system.cluster.redis.process.stop();
+    system.cluster.redis.forget();
+    await system.cluster.redis.process.start();
+    expect(runRestore(system.cluster, "--yes")).toMatchObject({ type: "restored", unknown: [] });
+    await system.dispose();
+    system = await LoadedCluster.start(seed);
+  });
+
+  test("the same, where Redis has lost its data: NATS has it", async () => {
+    await goOn();
+    const older = dump();
+    runRestore(system.cluster, "--force", "--yes");
+    await restart();
+    await goOn();
+    const { g } = await system.books.outbox();
+    const epoch = await epochInRedis();
+    await stop();
+    await putBack(older);
+    await system.cluster.redis.process.stop();
+    system.cluster.redis.forget();
+    await system.cluster.redis.process.start();
+    const refused = system.cluster.run("restore", "--yes");
+    expect(refused.stderr.toString()).toContain(`shard 0: the feed has epoch ${epoch}, up to batch ${g}`);
+    expect(refused.exitCode).toBe(1);
+    await system.dispose();
+    system = await LoadedCluster.start(seed);
+  });
+
+  test("the same, where nothing was decided since: there is nothing to lose, and it restores", async () => {
+    await goOn();
+    const older = dump();
+    runRestore(system.cluster, "--force", "--yes");
+    await stop();
+    await putBack(older);
+    expect(runRestore(system.cluster, "--yes")).toMatchObject({
+      type: "restored",
+      shards: [{ found: "another epoch" }],
+      missing: NOTHING_MISSING,
+      unknown: [],
+    });
+    await whole();
+  });
+
+  const epochInRedis = async () =>
+    z.string().parse(await system.cluster.redisCommand("HGET", "razonete:{0}:head", "epoch"));
 });

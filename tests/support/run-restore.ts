@@ -30,6 +30,14 @@ const report = z.object({
     }),
   ),
   missing,
+  unknown: z.array(
+    z.object({
+      shard: z.number(),
+      epoch: z.string(),
+      lastG: z.number(),
+      heldBy: z.enum(["Redis", "the feed"]),
+    }),
+  ),
 });
 
 export const NOTHING_MISSING = { batches: [], accounts: [] };

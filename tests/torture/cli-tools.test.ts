@@ -17,6 +17,7 @@ const REPORT = {
     batches: [{ shard: 0, from: 4, to: 4 }],
     accounts: [{ account: "a0mf2k9", seq: 2, balance: -3, knownSeq: 4, knownBalance: 5 }],
   },
+  unknown: [{ shard: 0, epoch: "f", lastG: 7, heldBy: "Redis" }],
 } as const;
 
 describe("the audit's words", () => {

@@ -158,6 +158,14 @@ const restoreReportJson = json<RestoreReport>(
         }),
       ),
     }),
+    unknown: z.array(
+      z.object({
+        shard: number,
+        epoch: z.string(),
+        lastG: number,
+        heldBy: z.enum(["Redis", "the feed"]),
+      }),
+    ),
   }),
 );
 

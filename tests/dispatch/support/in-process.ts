@@ -5,7 +5,6 @@ import { Dispatcher } from "../../../src/dispatch/dispatcher.ts";
 import { Poster, type Posted, type PostOptions } from "../../../src/dispatch/poster.ts";
 import { EmbeddedLedger } from "../../../src/embedded/embedded-ledger.ts";
 import { FileJournal } from "../../../src/events/file-journal.ts";
-import { PublicEvents } from "../../../src/events/to-public-events.ts";
 import { DispatchTables } from "../../../src/hooks/dispatch-tables.ts";
 import { FileHooks, hookFileOf } from "../../../src/hooks/file-hooks.ts";
 import type {
@@ -80,7 +79,6 @@ export class InProcess implements AsyncDisposable {
       tables,
       deliveries: tables,
       journal: this.journal,
-      events: new PublicEvents(this.journal),
       books: new FileBooks(this.file),
       keys,
       reach: {

@@ -81,7 +81,7 @@ export class SimulatedLedger implements AsyncDisposable {
     this.#running = this.#start();
     const lost = known - this.books().journal.length;
     const batches = tell === "batches" && lost > 0 ? [{ shard: 0, from: 1, to: lost }] : [];
-    return { type: "restored", epoch: "next", shards: [], missing: { batches, accounts: [] } };
+    return { type: "restored", epoch: "next", shards: [], missing: { batches, accounts: [] }, unknown: [] };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
