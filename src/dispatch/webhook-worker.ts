@@ -19,8 +19,9 @@ import type { EventReader } from "./event-reader.ts";
 import { endingOf } from "./ending.ts";
 import { Lanes } from "./lanes.ts";
 import type { Permits } from "./permits.ts";
-import { latestAttempt, nextAttempt, TRIED_FOR } from "./retry-plan.ts";
+import { latestAttempt, nextAttempt } from "./retry-plan.ts";
 import { takeNext } from "./taker.ts";
+import { TargetHealth } from "./target-health.ts";
 
 /** What a worker shares with all others. */
 export interface WorkerContext {
@@ -52,9 +53,6 @@ const LOOK_MILLISECONDS = 10;
 /** Noted in one transaction: however many wait for it, each is soon over. */
 const OUTCOMES_AT_ONCE = 500;
 const UNAVAILABLE_MILLISECONDS = 1_000;
-/** While its target is down, it is tried at least so often, so that it soon goes on after that. */
-const PROBE_MILLISECONDS_MAX = 600_000;
-
 /**
  * One webhook. It reads the journal on behind its cursor, makes deliveries of what is for it, and sends those in order of
  * each account; what failed is tried again by the plan. What waits is in memory as it is in the tables.
@@ -78,11 +76,7 @@ export class WebhookWorker {
   #inFlight = 0;
   readonly #outcomes = new Map<string, Outcome>();
   #isNoteDue = false;
-  /** The deliveries that failed since one was taken. */
-  readonly #failed = new Set<string>();
-  #failingSince: number | null;
-  #probes = 0;
-  #probeAt = 0;
+  readonly #health: TargetHealth;
   #stopped = false;
   #hasEnded = false;
   #clock = 0;
@@ -93,11 +87,12 @@ export class WebhookWorker {
     this.#context = context;
     this.#stored = webhook.taken;
     this.#read = webhook.taken;
-    this.#failingSince = webhook.failingSince;
+    const { failingSince } = webhook;
+    this.#health = new TargetHealth(failingSince === null ? null : failingSince / 1000);
   }
 
   get isFailing(): boolean {
-    return this.#failingSince !== null;
+    return this.#health.failingSince !== null;
   }
 
   /** Something may have happened: new rows, a free permit, another time. */
@@ -148,6 +143,8 @@ export class WebhookWorker {
       const waiting = await tables.waiting(this.#webhook);
       this.#waiting = new Lanes();
       for (const delivery of waiting) this.#add(delivery);
+      const [first] = this.#leastTried();
+      this.#health.noteBefore(first?.tried ?? 0);
       this.#clock = Number.POSITIVE_INFINITY;
     } catch (error) {
       this.#isLoaded = false;
@@ -161,7 +158,7 @@ export class WebhookWorker {
     if (now < this.#clock) {
       for (const delivery of this.#waiting.values())
         delivery.nextAt = Math.min(delivery.nextAt, latestAttempt(delivery.tried, now) * 1000);
-      this.#probeAt = Math.min(this.#probeAt, latestAttempt(this.#probes, now));
+      this.#health.clockWentBack(now);
       this.#storedAt = Math.min(this.#storedAt, now);
     }
     this.#clock = now;
@@ -212,12 +209,18 @@ export class WebhookWorker {
 
   #next(): readonly Sendable[] {
     const now = this.#context.clock.now();
-    if (this.#failingSince === null)
+    const { probeAt } = this.#health;
+    if (probeAt === null)
       return this.#waiting.mayGo(now * 1000, bounds.webhook_requests_max - this.#inFlight);
-    if (this.#inFlight > 0 || now < this.#probeAt) return [];
-    const heads = this.#waiting.mayGo(Number.POSITIVE_INFINITY, bounds.webhook_waiting_max);
-    const [probe] = heads.toSorted((one, other) => one.tried - other.tried);
+    if (this.#inFlight > 0 || now < probeAt) return [];
+    const [probe] = this.#leastTried();
     return probe === undefined ? [] : [probe];
+  }
+
+  /** What goes first of each account, whenever it is due: what was tried least comes first. */
+  #leastTried(): readonly Sendable[] {
+    const heads = this.#waiting.mayGo(Number.POSITIVE_INFINITY, bounds.webhook_waiting_max);
+    return heads.toSorted((one, other) => one.tried - other.tried);
   }
 
   async #deliver(delivery: Sendable): Promise<void> {
@@ -287,28 +290,18 @@ export class WebhookWorker {
   }
 
   #succeed(now: number): void {
-    this.#failed.clear();
-    if (this.#failingSince === null) return;
-    this.#failingSince = null;
-    this.#probes = 0;
+    if (!this.#health.succeeded()) return;
     this.#context.log.say(`webhook ${this.#webhook.id}: its target takes deliveries again`);
     for (const delivery of this.#waiting.values()) delivery.nextAt = Math.min(delivery.nextAt, now * 1000);
   }
 
   #fail(key: string, now: number): void {
-    this.#failed.add(key);
-    if (this.#failingSince === null && this.#failed.size >= bounds.webhook_failures_max) {
-      this.#failingSince = now * 1000;
+    const turned = this.#health.failed(key, now, this.#context.clock.chance());
+    if (turned === "failing")
       this.#context.log.warn(
         `webhook ${this.#webhook.id}: its target takes nothing; it is tried now and then`,
       );
-    }
-    if (this.#failingSince === null) return;
-    this.#probes += 1;
-    const failure = { attempts: this.#probes, firstAt: now, now, retryAfter: null };
-    const planned = nextAttempt(failure, this.#context.clock.chance()) ?? 0;
-    this.#probeAt = Math.min(planned, now + PROBE_MILLISECONDS_MAX);
-    if (now - this.#failingSince / 1000 >= TRIED_FOR) this.#endSoon("parked", "failed");
+    if (turned === "given-up") this.#endSoon("parked", "failed");
   }
 
   #endSoon(state: WebhookState, reason: WebhookReason): void {
@@ -342,12 +335,13 @@ export class WebhookWorker {
   /** What became of the attempts so far. What is not noted here is noted the next time. */
   async #note(): Promise<void> {
     const all = [...this.#outcomes];
+    const { failingSince } = this.#health;
     for (let start = 0; start < all.length; start += OUTCOMES_AT_ONCE) {
       const outcomes = all.slice(start, start + OUTCOMES_AT_ONCE);
       await this.#context.tables.note(
         this.#webhook,
         outcomes.map(([, outcome]) => outcome),
-        this.#failingSince,
+        failingSince === null ? null : failingSince * 1000,
       );
       for (const [key, outcome] of outcomes) {
         if (this.#outcomes.get(key) === outcome) this.#outcomes.delete(key);
@@ -358,9 +352,10 @@ export class WebhookWorker {
   /** How long there is nothing to do; what is sent, or read from the journal, ends it sooner. */
   #pause(): number {
     const now = this.#context.clock.now();
-    if (this.#failingSince !== null) {
+    const { probeAt } = this.#health;
+    if (probeAt !== null) {
       const isWaiting = this.#waiting.size > 0 && this.#inFlight === 0;
-      return isWaiting ? Math.max(0, Math.min(this.#probeAt - now, IDLE_MILLISECONDS)) : IDLE_MILLISECONDS;
+      return isWaiting ? Math.max(0, Math.min(probeAt - now, IDLE_MILLISECONDS)) : IDLE_MILLISECONDS;
     }
     const idle = this.#read === this.#stored ? IDLE_MILLISECONDS : NOTE_CURSOR_MILLISECONDS;
     if (this.#inFlight >= bounds.webhook_requests_max) return idle;

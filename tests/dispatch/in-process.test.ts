@@ -23,6 +23,7 @@ describe("the dispatcher", () => {
     subject.start();
     await eventually("the first attempt", () => subject.sent.length === 1);
     const times = [0];
+    const failing: boolean[] = [];
     for (const pause of [
       5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 43_200, 43_200, 43_200, 29_845,
     ]) {
@@ -37,8 +38,26 @@ describe("the dispatcher", () => {
       subject.advance(1);
       await eventually(`the attempt after ${pause} s`, () => subject.sent.length > before);
       times.push(subject.now - began);
+      failing.push((await subject.shown(webhook)).failingSince !== null);
     }
     expect(times.at(-1)).toBe(72 * HOUR);
+    // Nothing else was sent, so that all of them are the target's failures.
+    expect(failing).toEqual([
+      false,
+      false,
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+      true,
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
     await eventually("the next event is delivered", () => subject.sent.some(({ id }) => id !== first));
     await eventually("the first one is parked", async () => {
       const parked = await subject.hooks.deliveries(EVERYONE, webhook.id, "parked", {
