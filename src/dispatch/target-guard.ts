@@ -29,7 +29,11 @@ export function parseTarget(text: string, allowInner: boolean): URL | Refusal {
   const url = URL.parse(text);
   if (url === null) return { refused: "must be a URL" };
   if (url.protocol !== "https:" && !(allowInner && url.protocol === "http:"))
-    return { refused: `must begin with https://${allowInner ? " or http://" : ""}` };
+    return {
+      refused: allowInner
+        ? "must begin with https:// or http://"
+        : "must begin with https:// (WEBHOOK_INNER=allow takes targets without TLS, and inner ones)",
+    };
   if (url.username !== "" || url.password !== "")
     return { refused: "must have no user and no password: receivers verify the signature" };
   if (url.hash !== "") return { refused: "must have no fragment (#...), which is never sent" };

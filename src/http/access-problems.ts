@@ -21,7 +21,8 @@ export const KEY_FOR_PAGES: Problem = {
 /** One for all that is wrong with a key: which of it is nobody's business. */
 export const KEY_INVALID: Problem = {
   name: "key-invalid",
-  detail: "Send an access key that was made here, and has neither expired nor been revoked.",
+  detail:
+    "Send an access key that was made here, and has neither expired nor been revoked: Authorization: Bearer <key>.",
   headers: { "www-authenticate": 'Bearer error="invalid_token"' },
 };
 
@@ -46,7 +47,7 @@ export function forEveryAccount(accounts: string): Problem {
 function openedElsewhere(accounts: string): Problem {
   return {
     name: "scope-missing",
-    detail: `Give the account an id that begins with ${accounts}: this access key is for no other.`,
+    detail: `Give the account an id that begins with "${accounts}": this access key is for no other.`,
     headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
   };
 }

@@ -63,7 +63,7 @@ export function observeEmbedded(observed: EmbeddedObservation): Metrics {
     },
   );
   const totals = metrics.share(keptFor(() => ledger.totals(), bounds.unit_sum_look_milliseconds));
-  metrics.add("gauge", "unit_sum", "All balances of a unit and the outside together: 0.", async () =>
+  metrics.add("gauge", "unit_imbalance", "All balances of a unit and the outside together: 0.", async () =>
     ((await totals())?.units ?? []).map(({ unit, balances, world }) => ({
       value: Number(balances + world),
       labels: { unit },

@@ -52,7 +52,7 @@ describe("a look at the metrics", () => {
 
   test("labels are written as Prometheus reads them", async () => {
     const metrics = new Metrics();
-    metrics.add("gauge", "unit_sum", "Sums.", () => [{ value: 0, labels: { unit: 'a"b\\c\nd' } }]);
-    expect(await metrics.text()).toContain(String.raw`razonete_unit_sum{unit="a\"b\\c\nd"} 0`);
+    metrics.add("gauge", "unit_imbalance", "Sums.", () => [{ value: 0, labels: { unit: 'a"b\\c\nd' } }]);
+    expect(await metrics.text()).toContain(String.raw`razonete_unit_imbalance{unit="a\"b\\c\nd"} 0`);
   });
 });

@@ -88,14 +88,16 @@ describe.skipIf(serversMissing !== null)("the metrics of a cluster's processes",
     expect(cluster.run("audit").exitCode).toBe(0);
     await eventually("a writer is active, and has added up", async () => {
       const all = await readMetrics(urlsOf("razonete-writer"));
-      return all.get('razonete_writer_active{shard="0"}') === 1 && all.has('razonete_unit_sum{unit="BRL/2"}');
+      return (
+        all.get('razonete_writer_active{shard="0"}') === 1 && all.has('razonete_unit_imbalance{unit="BRL/2"}')
+      );
     });
     const names = await namesOf("razonete-writer");
     for (const name of [
       "writer_active",
       "keep_seconds_count",
       "kept_entries_total",
-      "unit_sum",
+      "unit_imbalance",
       "audit_finished_timestamp_seconds",
       "audit_agreed",
       "nats_up",
@@ -107,7 +109,7 @@ describe.skipIf(serversMissing !== null)("the metrics of a cluster's processes",
     ])
       expect([name, names.has(name)]).toEqual([name, true]);
     const told = await readMetrics(urlsOf("razonete-writer"));
-    expect(told.get('razonete_unit_sum{unit="BRL/2"}')).toBe(0);
+    expect(told.get('razonete_unit_imbalance{unit="BRL/2"}')).toBe(0);
     expect(told.get("razonete_audit_agreed")).toBe(1);
   });
 

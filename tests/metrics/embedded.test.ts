@@ -60,7 +60,7 @@ describe("the embedded server's metrics", () => {
       "shard_g",
       "holds_open",
       "holds_overdue",
-      "unit_sum",
+      "unit_imbalance",
       "audit_finished_timestamp_seconds",
       "audit_agreed",
       "build_info",
