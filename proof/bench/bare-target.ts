@@ -6,7 +6,8 @@ import { StartError } from "../../src/errors.ts";
 import { ensurePrograms } from "../../src/stack/install-servers.ts";
 import { freePorts } from "../../src/stack/ports.ts";
 import { httpProbe } from "../../src/stack/probes.ts";
-import { DEPLOY, REQUEST_ID_HEADER } from "../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../src/stack/process-plan.ts";
+import { REQUEST_ID_HEADER } from "../../src/stack/stack-plan.ts";
 import type { TargetLocation, BenchTarget } from "./bench-target.ts";
 
 const SERVERS = 2;

@@ -2,7 +2,8 @@ import postgres from "postgres";
 import { LOCK_CLASS, writerLock } from "../../src/keep/postgres-client.ts";
 import { messageOf } from "../../src/errors.ts";
 import type { Probe } from "../../src/stack/probes.ts";
-import { DEPLOY, type OwnCommands, type ProcessPlan, type StackPlan } from "../../src/stack/stack-plan.ts";
+import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
+import type { OwnCommands, StackPlan } from "../../src/stack/stack-plan.ts";
 import { submissionFileFor, serviceNamed, type Submission } from "./submission.ts";
 
 /**

@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import type { Limits } from "../cgroup/limits-and-usage.ts";
 import { messageOf, StartError } from "../../src/errors.ts";
-import { DEPLOY } from "../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../src/stack/process-plan.ts";
 
 /** The file that is submitted to the contest. `npm run contest` reads it. */
 export const SUBMISSION_FILE = join(DEPLOY, "rinha/docker-compose.yml");

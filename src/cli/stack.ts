@@ -4,6 +4,7 @@ import { ENVIRONMENT, environmentOfStack, readTlsFiles, type TlsFlags } from "..
 import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
 import { openLog } from "../log/log.ts";
 import type { Report } from "../log/report.ts";
+import { bounds } from "../bounds.ts";
 import { stackBounds } from "../stack/stack-bounds.ts";
 import { runStack } from "../stack/run-stack.ts";
 import { shellWord } from "../stack/shell-word.ts";
@@ -25,6 +26,7 @@ interface StackFlags extends TlsFlags, LogFlags {
   readonly apis: number;
   readonly writers: number;
   readonly dispatchers: number;
+  readonly shards?: number;
   readonly redisMemory?: number;
   readonly addressConnections: number;
   readonly addressRate?: number;
@@ -58,6 +60,11 @@ export function stackCommand(): Command {
       "who sends webhooks: one works, others wait to take over; 0 for none",
       integer(0, stackBounds.dispatchers_max),
       1,
+    )
+    .option(
+      "--shards <number>",
+      "into how many parts the accounts are split: chosen once, at the first start (default: SHARDS, or 1)",
+      integer(1, bounds.shards_max),
     )
     .option(
       "--redis-memory <megabytes>",
@@ -100,7 +107,7 @@ operator.env has the servers' URLs and passwords for a shell (. data/stack/opera
 Servers that are missing are installed on Debian (as root, or with a sudo that asks nothing): redis-server,
 nats-server, haproxy and postgresql, without services of the system. On other machines: docker compose up.
 
-SHARDS, DURABILITY, OUTBOX_BATCHES_MAX, WEBHOOK_INNER and WEBHOOK_CA_FILE are handed on to the ledger's own processes, and so are
+SHARDS (--shards counts over it), DURABILITY, OUTBOX_BATCHES_MAX, WEBHOOK_INNER and WEBHOOK_CA_FILE are handed on to the ledger's own processes, and so are
 ${[...LEDGER_VARIABLES, ...TRACE_VARIABLES].join("\n")}`,
     )
     .action(stack);
@@ -123,7 +130,9 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
     // The files of the certificate are looked at twice a second.
     tls === null ? undefined : () => {},
   );
-  const { all, own } = environmentOfStack({ initialAccounts, logFormat: flags.logFormat });
+  const { shards } = flags;
+  const environment = shards === undefined ? ENVIRONMENT : { ...ENVIRONMENT, SHARDS: String(shards) };
+  const { all, own } = environmentOfStack({ initialAccounts, logFormat: flags.logFormat }, environment);
   const code = await runStack(
     {
       ...flags,

@@ -5,7 +5,8 @@ import { type MetricsTarget, targetsFile } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
 import { httpProbe } from "./probes.ts";
 import type { ObserverName, ProgramPaths } from "./server-programs.ts";
-import { DEPLOY, type ProcessPlan, type StackPlan } from "./stack-plan.ts";
+import { DEPLOY, type ProcessPlan } from "./process-plan.ts";
+import type { StackPlan } from "./stack-plan.ts";
 
 export interface ObserverOptions {
   readonly plan: StackPlan;

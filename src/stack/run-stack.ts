@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { StartError } from "../errors.ts";
@@ -19,8 +19,9 @@ import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
 import { choosePort, keptOtherPorts, keptPorts } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
+import { requireShards } from "./servers/books-shards.ts";
+import { DEPLOY } from "./process-plan.ts";
 import {
-  DEPLOY,
   type OwnCommands,
   OWN_COMMANDS,
   planStack,
@@ -45,6 +46,8 @@ export interface StackOptions {
   readonly apis: number;
   /** 1 to `stackBounds.writers_max`: one works, the others wait to take over. */
   readonly writers: number;
+  /** Into how many parts the accounts are split, 1 to `bounds.shards_max`. Default: as SHARDS in `ownEnvironment`. */
+  readonly shards?: number;
   /** Runs Prometheus, too, with what tells it of Redis and PostgreSQL. */
   readonly observe?: boolean;
   /** 0 to `stackBounds.dispatchers_max`: one sends webhooks, the others wait to take over. Default: none. */
@@ -104,17 +107,16 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);
-    const { ownEnvironment, own = OWN_COMMANDS, apis, writers } = options;
+    const { own = OWN_COMMANDS, apis, writers, shards } = options;
+    const ownEnvironment =
+      shards === undefined ? options.ownEnvironment : { ...options.ownEnvironment, SHARDS: String(shards) };
     // Marks each process of this stack, so that it can be recognised on the machine.
     const environment = { ...options.environment, RAZONETE_STACK: folder.path };
-    await prepareBooks({
-      programs,
-      user: postgresUser,
-      folder: folder.postgres,
-      settings: join(DEPLOY, "postgresql.conf"),
-      password: folder.password,
-      environment,
-    });
+    const books = { programs, user: postgresUser, folder: folder.postgres, environment };
+    const isNew = !existsSync(folder.postgres);
+    const settings = join(DEPLOY, "postgresql.conf");
+    await prepareBooks({ ...books, settings, password: folder.password });
+    if (shards !== undefined && !isNew) await requireShards(books, shards);
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
     const certificateFile = join(folder.path, "certificate.pem");
@@ -131,6 +133,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       apis,
       writers,
       dispatchers: options.dispatchers ?? 0,
+      shards,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
       otherPorts,

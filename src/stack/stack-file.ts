@@ -2,11 +2,19 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { ServerUrls } from "../config.ts";
 
+export interface DescribedProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Of a Redis, in a stack that was started with `--shards`: what it is, and of which shards. */
+  readonly role?: "primary" | undefined;
+  readonly shards?: readonly number[] | undefined;
+}
+
 /** The content of `<data>/stack.json`, which describes a running stack to other tools and to tests. */
 export interface StackDescription {
   /** The address for clients. */
   readonly url: string;
-  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  readonly processes: readonly DescribedProcess[];
   /** These three URLs include passwords. */
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -32,7 +40,14 @@ function replaceFile(path: string, text: string): void {
 
 const description = z.object({
   url: z.string(),
-  processes: z.array(z.object({ name: z.string(), pid: z.int() })),
+  processes: z.array(
+    z.object({
+      name: z.string(),
+      pid: z.int(),
+      role: z.literal("primary").optional(),
+      shards: z.array(z.int()).optional(),
+    }),
+  ),
   databaseUrl: z.string(),
   redisUrl: z.string(),
   natsUrl: z.string(),

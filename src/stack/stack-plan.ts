@@ -1,24 +1,20 @@
-import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
 import type { ServerUrls } from "../config.ts";
 import { BOOKS_ROLES, OBSERVER_ROLE } from "../keep/roles.ts";
-import { type BooksUser, credentialsOf, redisUsers, type StackUser } from "./credentials.ts";
+import { type BooksUser, credentialsOf, type StackUser } from "./credentials.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { metricsSettings, type MetricsTarget, metricsTargets } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
 import { planDispatchers } from "./plan-dispatch.ts";
-import type { ProcessKind } from "./process-kinds.ts";
-import { BOOKS, dataArgument, type PostgresUser } from "./postgres.ts";
-import { alwaysReady, httpProbe, natsProbe, postgresProbe, type Probe, redisProbe } from "./probes.ts";
-import { repairAof } from "./aof-repair.ts";
-import type { ProgramPaths } from "./server-programs.ts";
+import { DEPLOY, type ProcessPlan, type ServerOptions } from "./process-plan.ts";
+import { BOOKS } from "./postgres.ts";
+import { alwaysReady, httpProbe } from "./probes.ts";
+import { planNats } from "./servers/plan-nats.ts";
+import { planPostgres } from "./servers/plan-postgres.ts";
+import { planRedis } from "./servers/plan-redis.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
-
-/** The folder of the servers' configuration files, which docker-compose.yml uses, too. */
-export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
 /** The header in which HAProxy passes the id of a request to the APIs. */
 export const REQUEST_ID_HEADER = "Razonete-Request-Id";
@@ -59,22 +55,6 @@ export const OWN_COMMANDS: OwnCommands = {
   dispatch: [...SOURCE_PROGRAM, "dispatch"],
   console: [...SOURCE_PROGRAM, "console"],
 };
-
-export interface ProcessPlan {
-  readonly name: string;
-  readonly kind: ProcessKind;
-  readonly command: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  /** Written to its standard input: settings with secrets, which a command line would show to every user. */
-  readonly input?: string;
-  /** A folder that it gets as its open file 3; see postgres.ts. */
-  readonly handedOver?: string;
-  /** The socket that it listens on. A killed process leaves this file, and the next one could not listen on it. */
-  readonly socket?: string;
-  /** Called before each start. `log`: its log, open. */
-  readonly beforeStart?: (log: number) => void;
-  readonly probe: Probe;
-}
 
 /** Where the servers are, in the environment of one of our own processes. */
 export type Addresses = Readonly<Record<"REDIS_URL" | "NATS_URL" | "DATABASE_URL", string>>;
@@ -118,10 +98,7 @@ export interface Limits {
   readonly keyRate?: number | undefined;
 }
 
-export interface PlanOptions {
-  readonly folder: DataFolder;
-  readonly programs: ProgramPaths;
-  readonly postgresUser: PostgresUser;
+export interface PlanOptions extends ServerOptions {
   readonly own: OwnCommands;
   /** The flags of the restore; null: no restore. */
   readonly restore: readonly string[] | null;
@@ -134,14 +111,10 @@ export interface PlanOptions {
   readonly writers: number;
   /** Who sends webhooks; default: none. */
   readonly dispatchers?: number;
-  /** Of memory that Redis may use, in MB; null: as its configuration file says. */
-  readonly redisMegabytes: number | null;
   /** Free ports on loopback: `PORTS_BESIDE_APIS`, and one more for each API. */
   readonly ports: readonly number[];
   /** For what is beside the ledger; where there are none, it does not run. */
   readonly otherPorts?: OtherPorts | null;
-  /** The environment of every process. */
-  readonly environment: Readonly<Record<string, string>>;
   /** Additional variables for our own processes. */
   readonly ownEnvironment: Readonly<Record<string, string>>;
 }
@@ -169,13 +142,15 @@ export function planStack(options: PlanOptions): StackPlan {
     writer: urlsFor(credentials.writer, "writer", "writer", BOOKS_ROLES.writer),
   };
   const url = `${options.certificateFile ? "https" : "http"}://127.0.0.1:${options.port}`;
-  const redisSocket = join(folder.run, "redis.sock");
+  const socket = join(folder.run, "redis.sock");
+  const redisSocket = isSocketPath(socket) ? socket : null;
   const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => {
     const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urls;
     // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
-    const REDIS_URL = isSocketPath(redisSocket)
-      ? `unix://${name}:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
-      : overLoopback;
+    const REDIS_URL =
+      redisSocket !== null
+        ? `unix://${name}:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
+        : overLoopback;
     return { REDIS_URL, NATS_URL, DATABASE_URL };
   };
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
@@ -244,51 +219,10 @@ export function planStack(options: PlanOptions): StackPlan {
       probe: httpProbe(`${url}/readyz`),
     },
     apis: apis.map(({ plan }) => plan),
-    redis: {
-      name: "redis",
-      kind: "redis",
-      command: [programs.redis, join(DEPLOY, "redis.conf"), "-"],
-      input: [
-        "bind 127.0.0.1",
-        `port ${redisPort}`,
-        `dir ${JSON.stringify(folder.redis)}`,
-        redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials),
-        // With room for the copies that it makes of pages while it rewrites its log.
-        ...(options.redisMegabytes === null ? [] : [`maxmemory ${options.redisMegabytes}mb`]),
-        ...(isSocketPath(redisSocket)
-          ? [`unixsocket ${JSON.stringify(redisSocket)}`, "unixsocketperm 700"]
-          : []),
-        "",
-      ].join("\n"),
-      environment,
-      beforeStart: (log) => {
-        // Where its folder was removed, Redis starts empty, and the fence says what to do.
-        mkdirSync(folder.redis, { recursive: true });
-        repairAof(programs.redis, folder.redis, log);
-      },
-      probe: redisProbe(redisUrl),
-    },
-    nats: {
-      name: "nats",
-      kind: "nats",
-      command: [programs.nats, "-c", join(DEPLOY, "nats.conf")],
-      environment: {
-        ...environment,
-        NATS_HOST: "127.0.0.1",
-        NATS_PORT: String(natsPort),
-        // In quotes: the parser of the file would take a value that begins with a digit for a number.
-        NATS_USER: JSON.stringify(BOOKS),
-        NATS_PASSWORD: JSON.stringify(credentials.operator),
-        NATS_ADMIN_PASSWORD: JSON.stringify(credentials.admin),
-        NATS_API_PASSWORD: JSON.stringify(credentials.api),
-        NATS_WRITER_PASSWORD: JSON.stringify(credentials.writer),
-        NATS_MONITOR: natsMonitor === null ? "0" : JSON.stringify(natsMonitor),
-        NATS_STORE_DIR: JSON.stringify(folder.nats),
-      },
-      probe: natsProbe(natsUrl),
-    },
+    redis: planRedis(options, credentials, { port: redisPort, url: redisUrl, socket: redisSocket }),
+    nats: planNats(options, credentials, { port: natsPort, url: natsUrl, monitor: natsMonitor }),
     writers,
-    postgres: planPostgres(options, postgresPort, databaseUrl),
+    postgres: planPostgres(options, { port: postgresPort, url: databaseUrl }),
     others: planDispatchers(
       { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
       booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),
@@ -375,24 +309,4 @@ function planApi(
     probe: httpProbe("http://api/readyz", socket),
   };
   return { plan, address: `unix@${socket}` };
-}
-
-function planPostgres(options: PlanOptions, port: number, databaseUrl: string): ProcessPlan {
-  const { folder, programs, postgresUser, environment } = options;
-  const { path, handOver } = dataArgument(postgresUser, folder.postgres);
-  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
-  return {
-    name: "postgres",
-    kind: "postgres",
-    command: [
-      ...postgresUser.prefix,
-      programs.postgres,
-      "-D",
-      path,
-      ...settings.flatMap((setting) => ["-c", setting]),
-    ],
-    environment,
-    ...(handOver ? { handedOver: folder.postgres } : {}),
-    probe: postgresProbe(databaseUrl),
-  };
 }

@@ -4,7 +4,8 @@ import type { Report } from "../log/report.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
-import type { ProcessPlan, StackPlan } from "./stack-plan.ts";
+import type { ProcessPlan } from "./process-plan.ts";
+import type { StackPlan } from "./stack-plan.ts";
 import { removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
@@ -150,11 +151,12 @@ export class Stack {
     const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
     const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
     const dispatchers = this.#others.filter(({ plan }) => plan.kind === "dispatch");
+    const shards = this.#redis.plan.serves?.shards;
     const hasConsole = this.#others.some(({ plan }) => plan.kind === "console");
     const sends = dispatchers.map(({ plan }) => plan.name).join(", ");
     return [
       `  haproxy    ${this.#plan.url} -> ${apis}`,
-      `  redis      ${at(redisUrl)}, decides`,
+      `  redis      ${at(redisUrl)}, decides${shards === undefined ? "" : `, in ${shards.length} shards`}`,
       `  nats       ${at(natsUrl)}, carries`,
       `  postgres   ${at(databaseUrl)}, keeps, by ${writers}`,
       ...(sends === "" ? [] : [`  dispatch   ${sends}, sends webhooks`]),
@@ -270,7 +272,7 @@ export class Stack {
     const { url, databaseUrl, redisUrl, natsUrl, metrics: targets, prometheusUrl } = this.#plan;
     const metrics = targets.map(({ process, address }) => ({ process, url: `http://${address}/metrics` }));
     const processes = this.#all().flatMap(({ plan, pid }) =>
-      pid === null ? [] : [{ name: plan.name, pid }],
+      pid === null ? [] : [{ name: plan.name, pid, ...plan.serves }],
     );
     try {
       writeStackFile(this.#folder.stackFile, {

@@ -8,7 +8,7 @@ import type { DataFolder } from "./data-folder.ts";
 import { STOP_SIGNALS } from "./process-kinds.ts";
 import { forgetProcess, recordProcess } from "./orphaned-processes.ts";
 import { lastLines } from "./logs.ts";
-import type { ProcessPlan } from "./stack-plan.ts";
+import type { ProcessPlan } from "./process-plan.ts";
 
 /** A process that ran for less than this crashed at once: its reason may still exist, so the restart is delayed. */
 const QUICK_CRASH_MILLISECONDS = 1_000;

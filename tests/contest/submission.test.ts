@@ -12,7 +12,8 @@ import {
   serviceNamed,
   SUBMISSION_FILE,
 } from "../../proof/contest/submission.ts";
-import { DEPLOY, OWN_COMMANDS, planStack, type ProcessPlan } from "../../src/stack/stack-plan.ts";
+import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
+import { OWN_COMMANDS, planStack } from "../../src/stack/stack-plan.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /**

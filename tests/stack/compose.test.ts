@@ -12,7 +12,8 @@ import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
 import { OTHER_PORTS } from "../../src/stack/ports.ts";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import type { ProcessKind } from "../../src/stack/process-kinds.ts";
-import { DEPLOY, OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../src/stack/process-plan.ts";
+import { OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 
 /**
  * docker-compose.yml against what `npm run stack` runs. There is no Docker where the tests run, so this holds what

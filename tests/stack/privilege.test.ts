@@ -9,7 +9,7 @@ import { Feed, STREAM, subjectOf } from "../../src/carry/feed.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { headKey, outboxKey } from "../../src/decide/redis-client.ts";
 import { redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
-import { DEPLOY } from "../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../src/stack/process-plan.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type NatsServer, startNats } from "../support/servers/nats.ts";

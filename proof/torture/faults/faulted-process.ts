@@ -1,7 +1,7 @@
 import { DIVERGENCE_EXIT_CODE } from "../../../src/keep/divergence.ts";
 import type { DataFolder } from "../../../src/stack/data-folder.ts";
 import { lastLines } from "../../../src/stack/logs.ts";
-import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
+import type { ProcessPlan } from "../../../src/stack/process-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
 import { freezeTree, killTree, thawTree } from "./process-tree.ts";
 

@@ -7,13 +7,8 @@ import { ensurePrograms } from "../../../src/stack/install-servers.ts";
 import { endOrphanedProcesses } from "../../../src/stack/orphaned-processes.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
 import { choosePostgresUser, prepareBooks } from "../../../src/stack/postgres.ts";
-import {
-  DEPLOY,
-  planStack,
-  PORTS_BESIDE_APIS,
-  type ProcessPlan,
-  type StackPlan,
-} from "../../../src/stack/stack-plan.ts";
+import { DEPLOY, type ProcessPlan } from "../../../src/stack/process-plan.ts";
+import { planStack, PORTS_BESIDE_APIS, type StackPlan } from "../../../src/stack/stack-plan.ts";
 import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
 import { FaultyLink } from "../faults/faulty-link.ts";
 import type { FaultKind, Link, ProcessName } from "../plan/fault.ts";

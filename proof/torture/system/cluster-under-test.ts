@@ -1,7 +1,8 @@
 import { StartError } from "../../../src/errors.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { lastLines } from "../../../src/stack/logs.ts";
-import type { ProcessPlan, StackPlan } from "../../../src/stack/stack-plan.ts";
+import type { ProcessPlan } from "../../../src/stack/process-plan.ts";
+import type { StackPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
 import { tearDownCluster, type ClusterSetup, setUpCluster } from "./cluster-setup.ts";
 import { type ClusterFaultContext, injectClusterFault } from "../faults/cluster-fault-injection.ts";

@@ -1,7 +1,7 @@
 import { messageOf } from "../../../src/errors.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
 import { httpProbe } from "../../../src/stack/probes.ts";
-import type { ProcessPlan } from "../../../src/stack/stack-plan.ts";
+import type { ProcessPlan } from "../../../src/stack/process-plan.ts";
 
 const POLL_MILLISECONDS = 100;
 /**

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { credentialsOf } from "../../../src/stack/credentials.ts";
 import { type MetricsTarget, targetsFile } from "../../../src/stack/metrics-targets.ts";
-import { DEPLOY } from "../../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../../src/stack/process-plan.ts";
 import { Cluster, type ClusterOptions } from "../../support/cluster.ts";
 import { eventually } from "../../support/eventually.ts";
 import { ServerProcess } from "../../support/servers/server-process.ts";

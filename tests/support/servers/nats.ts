@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { credentialsOf, type StackUser } from "../../../src/stack/credentials.ts";
-import { DEPLOY } from "../../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../../src/stack/process-plan.ts";
 import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { credentialsOf, redisUsers, type StackUser } from "../../../src/stack/credentials.ts";
-import { DEPLOY } from "../../../src/stack/stack-plan.ts";
+import { DEPLOY } from "../../../src/stack/process-plan.ts";
 import { pathOf } from "./binaries.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 import { temporaryFolder } from "../temporary-folder.ts";

@@ -1,0 +1,109 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import type { DataFolder } from "../../src/stack/data-folder.ts";
+import { withConsole } from "../../src/stack/plan-console.ts";
+import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
+import { OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
+import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
+import { type PlanOptions, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
+
+/** What the stack starts, without starting it: every process by its command line, its environment and its input. */
+
+const FILE = join(import.meta.dir, "support/plan-without-flags.json");
+const otherPorts = (name: OtherPort): number => 30_100 + OTHER_PORTS.indexOf(name);
+const environment = { PATH: "/usr/bin", RAZONETE_STACK: "/data" };
+const ownEnvironment = { OUTBOX_BATCHES_MAX: "1000" };
+const own = {
+  init: ["razonete", "init"],
+  restore: ["razonete", "restore"],
+  api: ["razonete", "api"],
+  writer: ["razonete", "writer"],
+  dispatch: ["razonete", "dispatch"],
+  console: ["razonete", "console"],
+};
+const folder: DataFolder = {
+  path: "/data",
+  logs: "/data/logs",
+  run: "/data/run",
+  redis: "/data/redis",
+  nats: "/data/nats",
+  postgres: "/data/postgres",
+  stackFile: "/data/stack.json",
+  operatorFile: "/data/operator.env",
+  password: "a-password-of-the-tests-alone",
+  release: () => {},
+};
+
+function planned(options: Partial<PlanOptions> = {}): StackPlan {
+  const ledger = planStack({
+    folder,
+    programs: {
+      redis: "/bin/redis-server",
+      nats: "/bin/nats-server",
+      haproxy: "/bin/haproxy",
+      postgres: "/bin/postgres",
+      initdb: "/bin/initdb",
+    },
+    postgresUser: { prefix: [], ids: null },
+    own,
+    restore: ["--yes"],
+    port: 9999,
+    apis: 2,
+    writers: 1,
+    dispatchers: 1,
+    redisMegabytes: 2_000,
+    ports: [30_001, 30_002, 30_003, 30_004, 30_005],
+    otherPorts,
+    environment,
+    ownEnvironment,
+    ...options,
+  });
+  return withConsole({ plan: ledger, own, ports: otherPorts, environment, ownEnvironment });
+}
+
+/** All that a process is given, and what is told of it; without this machine's folders. */
+function told(plan: StackPlan): unknown {
+  const observe = {
+    prometheus: "/bin/prometheus",
+    redisExporter: "/bin/redis-exporter",
+    postgresExporter: "/bin/postgres-exporter",
+  };
+  const observers = planObservers({ plan, programs: observe, folder, ports: otherPorts, environment });
+  const process = (one: ProcessPlan) => {
+    const { probe: _, beforeStart, input, ...rest } = one;
+    return {
+      ...rest,
+      // What Redis's users may do is said in deploy/redis-users.acl.
+      ...(input === undefined ? {} : { input: withoutRights(input) }),
+      isPrepared: beforeStart !== undefined,
+    };
+  };
+  const { haproxy, apis, redis, nats, writers, postgres, others, init, restore, ...rest } = plan;
+  const all = { haproxy, apis, redis, nats, writers, postgres, others, init, restore, observers };
+  const described = Object.entries(all).map(([name, one]) => [
+    name,
+    one === null ? null : [one].flat().map(process),
+  ]);
+  const text = JSON.stringify(
+    { ...Object.fromEntries(described), ...rest, targets: targetsOf(plan, otherPorts) },
+    null,
+    2,
+  );
+  return JSON.parse(text.replaceAll(DEPLOY, "/deploy"));
+}
+
+function withoutRights(input: string): string {
+  const lines = input.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return lines.map((line) => line.replace(/^(user \S+ on #[0-9a-f]+).*$/, "$1")).join("\n");
+}
+
+test("without flags everything is started as it always was", async () => {
+  expect(told(planned())).toEqual(await Bun.file(FILE).json());
+});
+
+test("with shards the same processes are started, and their Redis is told to have all of them", async () => {
+  const { redis, ...same } = Object(told(planned({ shards: 3 })));
+  const { redis: before, ...always } = Object(await Bun.file(FILE).json());
+  expect(same).toEqual(always);
+  expect(redis).toEqual([{ ...before[0], serves: { role: "primary", shards: [0, 1, 2] } }]);
+});
