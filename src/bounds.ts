@@ -327,7 +327,10 @@ export const bounds = {
   dispatch_look_milliseconds: 500,
   /** What became of deliveries is noted together, so often. */
   dispatch_note_milliseconds: 100,
-  /** After so many failures in a row a target is taken to be down, and only its oldest delivery is tried. */
+  /**
+   * After so many attempts in a row that fail a target is told as failing. Where they were of as many deliveries, it is
+   * taken to be down, and one of them is tried at a time.
+   */
   webhook_failures_max: 5,
   /** Of a delivery, that are kept to be shown. */
   delivery_attempts_kept: 20,

@@ -7,13 +7,13 @@ import packageJson from "../../package.json" with { type: "json" };
 import { EXECUTABLE } from "../../src/build/programs.ts";
 import { environmentOfStack } from "../../src/config.ts";
 import { readConsoleConfig } from "../../src/config/console-config.ts";
-import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
 import { OTHER_PORTS } from "../../src/stack/ports.ts";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import type { ProcessKind } from "../../src/stack/process-kinds.ts";
 import { DEPLOY } from "../../src/stack/process-plan.ts";
 import { OWN_COMMANDS, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
+import { plannedFolder } from "./support/planned-folder.ts";
 
 /**
  * docker-compose.yml against what `npm run stack` runs. There is no Docker where the tests run, so this holds what
@@ -44,20 +44,8 @@ function serviceOf(name: string): z.infer<typeof service> {
   return found;
 }
 
-const folder: DataFolder = {
-  path: "/data",
-  logs: "/data/logs",
-  run: "/data/run",
-  redis: "/data/redis",
-  nats: "/data/nats",
-  postgres: "/data/postgres",
-  stackFile: "/data/stack.json",
-  operatorFile: "/data/operator.env",
-  password: "secret",
-  release: () => {},
-};
 const ledger: StackPlan = planStack({
-  folder,
+  folder: plannedFolder,
   programs: {
     haproxy: "haproxy",
     redis: "redis-server",
@@ -112,7 +100,7 @@ test("has the same observers in a profile of their own, which ask the same of th
   const observers = planObservers({
     plan,
     programs: { prometheus: "", redisExporter: "", postgresExporter: "" },
-    folder,
+    folder: plannedFolder,
     ports: (name) => 100 + OTHER_PORTS.indexOf(name),
     environment: {},
   });

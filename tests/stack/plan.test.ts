@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import type { DataFolder } from "../../src/stack/data-folder.ts";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
 import { OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
 import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
 import { type PlanOptions, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
+import { plannedFolder } from "./support/planned-folder.ts";
 
 /** What the stack starts, without starting it: every process by its command line, its environment and its input. */
 
@@ -21,22 +21,10 @@ const own = {
   dispatch: ["razonete", "dispatch"],
   console: ["razonete", "console"],
 };
-const folder: DataFolder = {
-  path: "/data",
-  logs: "/data/logs",
-  run: "/data/run",
-  redis: "/data/redis",
-  nats: "/data/nats",
-  postgres: "/data/postgres",
-  stackFile: "/data/stack.json",
-  operatorFile: "/data/operator.env",
-  password: "a-password-of-the-tests-alone",
-  release: () => {},
-};
 
 function planned(options: Partial<PlanOptions> = {}): StackPlan {
   const ledger = planStack({
-    folder,
+    folder: plannedFolder,
     programs: {
       redis: "/bin/redis-server",
       nats: "/bin/nats-server",
@@ -68,7 +56,13 @@ function told(plan: StackPlan): unknown {
     redisExporter: "/bin/redis-exporter",
     postgresExporter: "/bin/postgres-exporter",
   };
-  const observers = planObservers({ plan, programs: observe, folder, ports: otherPorts, environment });
+  const observers = planObservers({
+    plan,
+    programs: observe,
+    folder: plannedFolder,
+    ports: otherPorts,
+    environment,
+  });
   const process = (one: ProcessPlan) => {
     const { probe: _, beforeStart, input, ...rest } = one;
     return {

@@ -131,13 +131,14 @@ export function usePages<Item>(path: string | null, pages = 1): Pages<Item> {
     beside(load({ path: null, items: [], next: null }, pages, given.current.signal));
     return () => given.current.abort();
   }, [path, turn]);
-  useEffect(() => {
-    if (problem === null || !isAway(problem)) return;
-    const again = setTimeout(() => setTurn((now) => now + 1), AGAIN_MILLISECONDS);
-    return () => clearTimeout(again);
-  }, [problem]);
 
   const current = state.path === path;
+  useEffect(() => {
+    // What is shown stays as far as it was loaded.
+    if (current || problem === null || !isAway(problem)) return;
+    const again = setTimeout(() => setTurn((now) => now + 1), AGAIN_MILLISECONDS);
+    return () => clearTimeout(again);
+  }, [problem, current]);
   return {
     items: current ? state.items : null,
     problem: current ? null : problem,
