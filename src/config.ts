@@ -12,6 +12,7 @@ import {
   type Setting,
   setting,
   url,
+  urlOfHosts,
 } from "./settings.ts";
 import { type CertificateFiles, certificateFiles } from "./tls/certificate.ts";
 import { withCa } from "./tls/server-trust.ts";
@@ -148,7 +149,7 @@ const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats:/
 const servers = {
   DATABASE_URL: url("postgres", "postgresql"),
   REDIS_URL: url("redis", "rediss", "unix"),
-  NATS_URL: url("nats", "tls"),
+  NATS_URL: urlOfHosts("nats", "tls"),
   CA_FILE: z.string(),
 };
 

@@ -40,7 +40,12 @@ export class Writer {
     const { databaseUrl, redisUrl, natsUrl, durable } = this.#config;
     const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
     const outbox = new Outbox(redisUrl);
-    const feed = new Feed({ url: natsUrl, name: "razonete writer", onOutage: this.#report });
+    const feed = new Feed({
+      url: natsUrl,
+      name: "razonete writer",
+      changesStream: true,
+      onOutage: this.#report,
+    });
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {

@@ -37,10 +37,10 @@ export function serverTrust(url: string): ServerTrust | null {
   };
 }
 
-/** The URL once for each of its hosts: PostgreSQL's may name several, which URL does not take. */
+/** The URL once for each of its hosts: PostgreSQL's and NATS's may name several, which URL does not take. */
 export function eachHost(url: string): URL[] {
   const [, head = "", hosts = "", tail = ""] =
-    /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)(.*)$/.exec(url) ?? [];
+    /^((?:postgres(?:ql)?|nats|tls):\/\/(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)([/?].*)?$/.exec(url) ?? [];
   return hosts === "" ? [new URL(url)] : hosts.split(",").map((host) => new URL(head + host + tail));
 }
 
