@@ -14,16 +14,19 @@ export const BOOKS_USERS = ["dispatch", "console"] as const;
 /** Who looks after Redis and PostgreSQL, and sees nothing of the ledger in them. */
 type Observer = "observer";
 
+/** NATS's servers among each other, where there are several. */
+type Routes = "routes";
+
 export type BooksUser = (typeof BOOKS_USERS)[number];
 
-export type Credentials = Readonly<Record<StackUser | BooksUser | Observer | "operator", string>>;
+export type Credentials = Readonly<Record<StackUser | BooksUser | Observer | Routes | "operator", string>>;
 
 /**
  * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
  * them, too. Nobody finds one of them from another, nor the operator's.
  */
 export function credentialsOf(operator: string): Credentials {
-  const passwordOf = (user: StackUser | BooksUser | Observer): string =>
+  const passwordOf = (user: StackUser | BooksUser | Observer | Routes): string =>
     createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
   return {
     operator,
@@ -33,6 +36,7 @@ export function credentialsOf(operator: string): Credentials {
     dispatch: passwordOf("dispatch"),
     console: passwordOf("console"),
     observer: passwordOf("observer"),
+    routes: passwordOf("routes"),
   };
 }
 
@@ -41,7 +45,7 @@ export function credentialsOf(operator: string): Credentials {
  *
  * @param users the text of deploy/redis-users.acl
  */
-export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser>): string {
+export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser | Routes>): string {
   const passwordOf: Readonly<Record<string, string>> = {
     REDIS_PASSWORD: credentials.operator,
     REDIS_ADMIN_PASSWORD: credentials.admin,

@@ -25,6 +25,10 @@ export const NODE_PORTS = [
   ...numbered("redis", stackBounds.redis_servers_max),
   // On which the nodes of a Redis Cluster talk to each other.
   ...numbered("redis-bus", stackBounds.redis_servers_max),
+  ...numbered("nats", stackBounds.nats_servers),
+  // On which NATS's servers talk to each other.
+  ...numbered("nats-routes", stackBounds.nats_servers),
+  ...numbered("nats-monitor", stackBounds.nats_servers),
 ] as const;
 
 export type NodePort = (typeof NODE_PORTS)[number];

@@ -11,6 +11,8 @@ export const stackBounds = {
   redis_nodes_max: 8,
   replicas_max: 3,
   redis_servers_max: 24,
+  /** Of NATS, where there is not just one: as many as can lose one and still be most of them. */
+  nats_servers: 3,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
   /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */

@@ -20,11 +20,11 @@ export class NatsCluster {
   }
 
   static async start(tls?: CertificateFiles): Promise<NatsCluster> {
-    const clusterPorts = await freePorts(NAMES.length);
+    const routesPorts = await freePorts(NAMES.length);
     const members = NAMES.map((name, index) => ({
       name,
-      clusterPort: clusterPorts[index] ?? 0,
-      clusterPorts,
+      routesPort: routesPorts[index] ?? 0,
+      routesPorts,
     }));
     const servers = await Promise.all(
       members.map(async (member) => [member.name, await startNats(tls, undefined, member)] as const),

@@ -21,12 +21,10 @@ export interface NatsServer {
 export interface NatsMember {
   readonly name: string;
   /** Where the others come to. */
-  readonly clusterPort: number;
+  readonly routesPort: number;
   /** Those of all, its own among them. */
-  readonly clusterPorts: readonly number[];
+  readonly routesPorts: readonly number[];
 }
-
-const CLUSTER_PASSWORD = "of-the-servers-alone";
 
 /**
  * A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator.
@@ -60,7 +58,7 @@ export async function startNats(
     ...Object.entries(others).map(([user, password]) => `NATS_${user.toUpperCase()}_PASSWORD="${password}"`),
     monitorPort === undefined ? "NATS_MONITOR=0" : `NATS_MONITOR="127.0.0.1:${monitorPort}"`,
     `NATS_STORE_DIR="${store}"`,
-    ...(member === undefined ? [] : settingsOf(member)),
+    ...(member === undefined ? [] : settingsOf(member, others.routes)),
   ];
   const server = await ServerProcess.start({
     name: "nats-server",
@@ -78,12 +76,11 @@ export async function startNats(
   };
 }
 
-function settingsOf({ name, clusterPort, clusterPorts }: NatsMember): readonly string[] {
-  const routes = clusterPorts.map((port) => `nats://cluster:${CLUSTER_PASSWORD}@127.0.0.1:${port}`);
+function settingsOf({ name, routesPort, routesPorts }: NatsMember, password: string): readonly string[] {
+  const routes = routesPorts.map((port) => `nats://routes:${password}@127.0.0.1:${port}`);
   return [
     `NATS_NAME="${name}"`,
-    `NATS_CLUSTER="127.0.0.1:${clusterPort}"`,
-    `NATS_CLUSTER_PASSWORD="${CLUSTER_PASSWORD}"`,
+    `NATS_ROUTES_ADDRESS="127.0.0.1:${routesPort}"`,
     `NATS_ROUTES=${JSON.stringify(routes)}`,
   ];
 }
