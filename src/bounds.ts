@@ -208,8 +208,8 @@ export const bounds = {
   feed_unanswered_pings_max: 2,
   /** How often the stream is created, in case that it does not exist. */
   feed_stream_look_milliseconds: 2_000,
-  /** In a row. As many take longer than NATS's servers take to choose one of them, and are told. */
-  feed_stream_looks_failed_max: 8,
+  /** For so long it may be without its copies until that is told: longer than NATS's servers take to choose a leader. */
+  feed_stream_patience_milliseconds: 12_000,
   /** How long, and how much, the stream stores for subscribers; older messages are discarded. */
   feed_kept_seconds: 24 * 60 * 60,
   feed_kept_bytes_max: 256 * 1024 * 1024,

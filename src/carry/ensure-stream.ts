@@ -30,7 +30,10 @@ export class EnsuredStream {
   readonly #copies: number;
   readonly #mayChange: boolean;
   readonly #report: Report | undefined;
-  #failures = 0;
+  #isLooking = false;
+  /** Since when it has been without its copies, by `performance.now()`; `null` while it has them. */
+  #missedSince: number | null = null;
+  #isTold = false;
 
   /**
    * @param copies how many servers are to hold it
@@ -46,18 +49,32 @@ export class EnsuredStream {
 
   /** To be called again and again, while connected. Does not reject. */
   async ensure(connection: NatsConnection): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     try {
       await this.#ensure(connection);
-      if (this.#failures >= bounds.feed_stream_looks_failed_max)
-        this.#report?.(`the stream ${STREAM} in NATS is held by ${this.#copies} servers`, ABOUT);
-      this.#failures = 0;
+      this.#isThere();
     } catch (error) {
-      if (connection.isClosed()) return;
-      this.#failures += 1;
-      if (this.#failures !== bounds.feed_stream_looks_failed_max) return;
-      const what = `the stream ${STREAM} in NATS is not held by ${this.#copies} servers (${messageOf(error)})`;
-      this.#report?.(what, { ...ABOUT, outage: "copies" });
+      // Of a connection that was lost nothing is known.
+      if (!connection.isClosed()) this.#isMissed(messageOf(error));
+    } finally {
+      this.#isLooking = false;
     }
+  }
+
+  #isThere(): void {
+    if (this.#isTold) this.#report?.(`the stream ${STREAM} in NATS is on ${this.#copies} servers`, ABOUT);
+    this.#isTold = false;
+    this.#missedSince = null;
+  }
+
+  #isMissed(reason: string): void {
+    this.#missedSince ??= performance.now();
+    if (this.#isTold || performance.now() - this.#missedSince < bounds.feed_stream_patience_milliseconds)
+      return;
+    this.#isTold = true;
+    const what = `the stream ${STREAM} in NATS is not on ${this.#copies} servers, as it should be (${reason})`;
+    this.#report?.(what, { ...ABOUT, outage: "copies" });
   }
 
   async #ensure(connection: NatsConnection): Promise<void> {

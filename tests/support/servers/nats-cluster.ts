@@ -1,4 +1,4 @@
-import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { STREAM } from "../../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../../src/carry/nats-address.ts";
@@ -29,7 +29,19 @@ export class NatsCluster {
     const servers = await Promise.all(
       members.map(async (member) => [member.name, await startNats(tls, undefined, member)] as const),
     );
-    return new NatsCluster(new Map(servers));
+    const cluster = new NatsCluster(new Map(servers));
+    await cluster.agrees();
+    return cluster;
+  }
+
+  /** Until most of them have chosen one who makes streams. */
+  async agrees(): Promise<void> {
+    await eventually("NATS's servers have a leader", () =>
+      this.#ask(async (manager) => {
+        await manager.getAccountInfo();
+        return true;
+      }),
+    );
   }
 
   get servers(): readonly NatsServer[] {
@@ -63,7 +75,7 @@ export class NatsCluster {
   async stream(): Promise<StreamInfo> {
     let found: StreamInfo | undefined;
     await eventually("the stream has a leader", async () => {
-      found = await this.#look();
+      found = await this.#ask((manager) => manager.streams.info(STREAM));
       return found.cluster?.leader !== undefined && found.cluster.leader !== "";
     });
     if (found === undefined) throw new Error("there is no stream");
@@ -74,10 +86,10 @@ export class NatsCluster {
     await Promise.all(this.servers.map(({ process }) => process.dispose()));
   }
 
-  async #look(): Promise<StreamInfo> {
+  async #ask<Answer>(ask: (manager: JetStreamManager) => Promise<Answer>): Promise<Answer> {
     const connection = await connect({ ...natsOptions(this.url), reconnect: false });
     try {
-      return await (await jetstreamManager(connection, { checkAPI: false })).streams.info(STREAM);
+      return await ask(await jetstreamManager(connection, { checkAPI: false }));
     } finally {
       await connection.close();
     }
