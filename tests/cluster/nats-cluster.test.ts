@@ -7,6 +7,7 @@ import { LoadedCluster } from "../support/loaded-cluster.ts";
 import { testSeed } from "../support/random.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { NatsCluster } from "../support/servers/nats-cluster.ts";
+import type { NatsServer } from "../support/servers/nats.ts";
 import type { ServerProcess } from "../support/servers/server-process.ts";
 
 failOnLeaks();
@@ -59,13 +60,13 @@ describe.skipIf(serversMissing !== null)(`one of three NATS servers away, under 
     await system.check();
   }
 
-  async function leaderAndFollower(): Promise<{ leader: ServerProcess; follower: ServerProcess }> {
+  async function leaderAndFollower(): Promise<{ leader: ServerProcess; follower: NatsServer }> {
     await isWhole();
     const { cluster } = await nats.stream();
     const [follower] = cluster?.replicas ?? [];
     return {
       leader: nats.server(cluster?.leader ?? "").process,
-      follower: nats.server(follower?.name ?? "").process,
+      follower: nats.server(follower?.name ?? ""),
     };
   }
 
@@ -80,10 +81,11 @@ describe.skipIf(serversMissing !== null)(`one of three NATS servers away, under 
 
   test("the stream is on all three of them", isWhole);
 
-  test("a follower killed, and back: no request fails, books and stream go on", async () => {
+  test("a follower killed, its folder lost, and back: no request fails, books and stream go on, and it has all again", async () => {
     const { follower } = await leaderAndFollower();
-    await unharmedBy(() => follower.kill());
-    await follower.start();
+    await unharmedBy(() => follower.process.kill());
+    follower.forget();
+    await follower.process.start();
     await isWhole();
   });
 
@@ -126,5 +128,11 @@ describe.skipIf(serversMissing !== null)(`one of three NATS servers away, under 
     const healed = journal.map(({ g, events }) => ({ g, events: stored.get(g) ?? events }));
     expect(healed).toEqual([...journal]);
     expect(Math.max(...stored.keys())).toBeLessThanOrEqual(journal.length);
+
+    const audit = system.cluster.run("audit");
+    expect([audit.exitCode, audit.stdout.toString()]).toEqual([
+      0,
+      expect.stringMatching(/^feed +[\d,]+ batches$/m),
+    ]);
   });
 });
