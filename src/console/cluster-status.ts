@@ -5,7 +5,7 @@ import { type Activity, type Done, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { PartStates } from "./part-states.ts";
 import { probePart, type Seen, type Target } from "./probe-part.ts";
-import { activityOf, behindIn, webhooksIn } from "./read-samples.ts";
+import { activityOf, behindIn, refusalsIn, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
 import type { StatusBooks } from "./status-books.ts";
 import type { StatusSource } from "./status-source.ts";
@@ -46,6 +46,7 @@ export class ClusterStatus implements StatusSource {
   readonly #parts = new PartStates();
   readonly #activities = new Map<string, Activity>();
   #second = secondOf([]);
+  #refusals: ConsoleStatus["refusals"] = [];
   /** The last that was known, as long as nobody tells it. */
   #lag = { milliseconds: 0, batches: 0 };
   #outbox: ConsoleStatus["outbox"] = null;
@@ -74,6 +75,7 @@ export class ClusterStatus implements StatusSource {
       shape: "cluster",
       version: this.#options.version,
       second: this.#second,
+      refusals: this.#refusals,
       books: { lag_ms: Math.round(this.#lag.milliseconds), batches: this.#lag.batches },
       outbox: this.#outbox,
       parts: this.#parts.list(),
@@ -108,6 +110,7 @@ export class ClusterStatus implements StatusSource {
     this.#saw("postgres", isDiverged && ofBooks.state === "up" ? DIVERGED : ofBooks);
     this.#second = secondOf(this.#done(seen));
     this.#webhooks = webhooksIn(samples);
+    this.#refusals = refusalsIn(samples);
     if (lagMilliseconds !== null && lagBatches !== null)
       this.#lag = { milliseconds: lagMilliseconds, batches: lagBatches };
     if (outbox !== null) this.#outbox = outbox;

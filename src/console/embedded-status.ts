@@ -6,7 +6,7 @@ import { timestamp } from "../http/timestamp.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { PartStates } from "./part-states.ts";
-import { activityNow, webhooksIn } from "./read-samples.ts";
+import { activityNow, refusalsNow, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
 import type { StatusSource } from "./status-source.ts";
 
@@ -54,6 +54,7 @@ export class EmbeddedStatus implements StatusSource {
       shape: "embedded",
       version: this.#options.version,
       second: this.#second,
+      refusals: refusalsNow(this.#options.counters),
       books: { lag_ms: 0, batches: 0 },
       outbox: null,
       parts: this.#parts.list(),

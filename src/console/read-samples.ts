@@ -1,3 +1,5 @@
+import { problemNameOf } from "../http/refusal-problems.ts";
+import { isRefusal, type Refusal, REFUSALS } from "../ledger/refusal.ts";
 import { COMMAND_TYPES, type EdgeCounters, GROUPS } from "../metrics/edge-counters.ts";
 import type { Activity } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
@@ -51,6 +53,34 @@ export function activityNow(counters: EdgeCounters): Activity {
     refusals: counters.refused.reduce((sum, count) => sum + count, 0),
     latency: [...counts].map(([seconds, count]) => ({ seconds, count })),
   };
+}
+
+/** Refusals of these processes since their start. */
+export function refusalsIn(samples: readonly Sample[]): ConsoleStatus["refusals"] {
+  return refusalsOf(
+    samples.flatMap(({ name, labels: { refusal = "" }, value }) =>
+      name === "razonete_refusals_total" && isRefusal(refusal) ? [[refusal, value] as const] : [],
+    ),
+  );
+}
+
+/** The same of this process's own counters. */
+export function refusalsNow({ refused }: EdgeCounters): ConsoleStatus["refusals"] {
+  return refusalsOf(
+    [...refused].flatMap((count, place) => {
+      const refusal = REFUSALS[place % REFUSALS.length];
+      return refusal === undefined ? [] : [[refusal, count] as const];
+    }),
+  );
+}
+
+/** By the names that clients are told, of which several refusals may have one. */
+function refusalsOf(counts: readonly (readonly [Refusal, number])[]): ConsoleStatus["refusals"] {
+  const byProblem = Map.groupBy(counts, ([refusal]) => problemNameOf(refusal));
+  return [...byProblem]
+    .map(([problem, all]) => ({ problem, count: all.reduce((sum, [, count]) => sum + count, 0) }))
+    .filter(({ count }) => count > 0)
+    .toSorted((a, b) => b.count - a.count);
 }
 
 function placeOf(command: string): number {

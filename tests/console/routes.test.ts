@@ -14,6 +14,7 @@ const STATUS: ConsoleStatus = {
   shape: "embedded",
   version: "0.0.0",
   second: { transactions: 1, refusals: 2, p50_ms: 3, p99_ms: null },
+  refusals: [{ problem: "limit-exceeded", count: 2 }],
   books: { lag_ms: 0, batches: 0 },
   outbox: null,
   parts: [{ name: "server", state: "up", since: "2026-01-01T00:00:00.000000Z", detail: null }],

@@ -56,6 +56,10 @@ describe.skipIf(!chromium.found)(
         shape: "cluster",
         version: "0.1.0",
         second: { transactions: 1_204, refusals: 31, p50_ms: 0.8, p99_ms: 12.4 },
+        refusals: [
+          { problem: "limit-exceeded", count: 1_204 },
+          { problem: "idempotency-key-reused", count: 1 },
+        ],
         books: { lag_ms: 8_400, batches: 950 },
         outbox: { batches: 950, max: 10_000 },
         parts: [
@@ -75,6 +79,7 @@ describe.skipIf(!chromium.found)(
       await page.route("**/console/status", (route) => route.fulfill({ json: status }));
       await page.goto(server.url);
       await console.shows("#parts", /writer\s+connection refused\s+down\s+for 1 h 1 min/);
+      await console.shows("#refusals", /limit-exceeded\s*1,204\s*idempotency-key-reused\s*1/);
       await console.shows("#parts", /nats[^]+troubled/);
       await console.shows(".live", "2 not up");
       await console.shows(".figure.troubled", "8,400 ms");
