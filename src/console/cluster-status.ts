@@ -3,6 +3,7 @@ import type { Micros } from "../ledger/account.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, type Done, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
+import { DETAILS } from "./part-details.ts";
 import { PartStates } from "./part-states.ts";
 import { probePart, type Seen, type Target } from "./probe-part.ts";
 import { activityOf, behindIn, refusalsIn, webhooksIn } from "./read-samples.ts";
@@ -25,14 +26,14 @@ const PROBE_MILLISECONDS_MAX = 900;
 const UNITS_MILLISECONDS = 60_000;
 const DIVERGED = {
   state: "troubled",
-  detail: "The books and the outbox differ: a writer has stopped.",
+  detail: DETAILS.diverged[0],
 } as const;
 /** An API asks Redis before it tells of itself. */
 const WAITS = {
   state: "troubled",
-  detail: "It does not answer in time. Redis does not answer either: it may be waiting for Redis.",
+  detail: DETAILS.waitsForRedis[0],
 } as const;
-const LOST = { state: "troubled", detail: "Batches that were answered are lost." } as const;
+const LOST = { state: "troubled", detail: DETAILS.lost[0] } as const;
 
 /**
  * The status of a cluster, put together from what its processes tell of themselves and from the books. They are asked

@@ -5,6 +5,7 @@ import type { WebhookSource } from "../metrics/observe-embedded.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
+import { DETAILS } from "./part-details.ts";
 import { PartStates } from "./part-states.ts";
 import { activityNow, refusalsNow, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
@@ -87,7 +88,7 @@ export class EmbeddedStatus implements StatusSource {
     if (isDispatching === null || this.#isCounting) return;
     const [state, detail] = isDispatching
       ? (["up", null] as const)
-      : (["down", "It ended, and is started again."] as const);
+      : (["down", DETAILS.isRestarted[0]] as const);
     this.#parts.saw("dispatch", state, detail, this.#clock());
     this.#isCounting = true;
     try {

@@ -4,6 +4,7 @@ import { COMMAND_TYPES, type EdgeCounters, GROUPS } from "../metrics/edge-counte
 import type { Activity } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { type Sample, sumOf } from "./metric-text.ts";
+import { DETAILS } from "./part-details.ts";
 import type { Part } from "./part-states.ts";
 
 /** What the samples of a process tell of what the console shows. */
@@ -92,14 +93,13 @@ export function stateIn(samples: readonly Sample[]): Pick<Part, "state" | "detai
   if (sumOf(samples, "razonete_fence_open") === 0)
     return {
       state: "troubled",
-      detail: "Its fence is shut: it decides nothing until it trusts Redis again.",
+      detail: DETAILS.fenceShut[0],
     };
-  if (sumOf(samples, "razonete_ready") === 0)
-    return { state: "troubled", detail: "It is not ready: GET /readyz says why." };
+  if (sumOf(samples, "razonete_ready") === 0) return { state: "troubled", detail: DETAILS.notReady[0] };
   const isWaiting = ["razonete_writer_active", "razonete_dispatch_active"].some(
     (role) => sumOf(samples, role) === 0,
   );
-  return { state: "up", detail: isWaiting ? "It stands by." : null };
+  return { state: "up", detail: isWaiting ? DETAILS.standsBy[0] : null };
 }
 
 /** What all APIs tell alike of the servers behind them, as far as it is known; `null`: nobody tells it now. */

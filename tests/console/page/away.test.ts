@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { ConsoleStatus } from "../../../src/console/console-status.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { fillLedger, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
@@ -76,7 +77,11 @@ describe.skipIf(!chromium.found)(
         units: [{ unit: "BRL/2", balances: "12345678901234567890", world: "-12345678901234567800" }],
         webhooks: { active: 2, failing: 1, parked: 4, backlog: 120 },
       };
-      await page.route("**/console/status", (route) => route.fulfill({ json: status }));
+      const languages: (string | undefined)[] = [];
+      await page.route("**/console/status", (route) => {
+        languages.push(route.request().headers()["accept-language"]);
+        return route.fulfill({ json: status });
+      });
       await page.goto(server.url);
       await console.shows("#parts", /writer\s+connection refused\s+down\s+for 1 h 1 min/);
       await console.shows("#refusals", /limit-exceeded\s*1,204\s*idempotency-key-reused\s*1/);
@@ -89,6 +94,11 @@ describe.skipIf(!chromium.found)(
       await console.shows("main", /differs\s*Findings: 3/);
       await console.shows(".counts .bad", "4");
       expect(await console.barriers()).toEqual([]);
+      // What a part's detail is told in.
+      expect(languages.at(-1)).toBe("en");
+      await page.click(`.languages [lang="pt-BR"]`);
+      await eventually("it asks in Portuguese", () => languages.at(-1) === "pt");
+      await page.click(`.languages [lang="en"]`);
       await page.unroute("**/console/status");
     });
   },
