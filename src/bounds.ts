@@ -342,6 +342,11 @@ export const bounds = {
   delivery_attempts_kept: 20,
   /** A killed dispatcher of the embedded server is started again after this time. */
   dispatch_restart_milliseconds: 1_000,
+  /**
+   * When the embedded server ends, what its dispatcher is sending may end in this time; if it does not, it is sent again
+   * after the next start.
+   */
+  dispatch_stop_milliseconds: 2_000,
 
   /** How long `razonete init` waits for servers that are starting. */
   init_wait_milliseconds_max: 30_000,

@@ -26,6 +26,8 @@ export interface TargetLocation {
   readonly folder: string;
   /** Limits all of its processes together; `null`: no limit. */
   readonly group: Cgroup | null;
+  /** Settings that they have beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The CPU time that each process has used so far, in microseconds; with its descendants, unless `withoutChildren`. */

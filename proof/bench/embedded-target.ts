@@ -17,11 +17,16 @@ export interface EmbeddedTarget extends BenchTarget {
 export async function startEmbeddedTarget(
   name: string,
   checkout: string,
-  { folder, group }: TargetLocation,
+  { folder, group, environment }: TargetLocation,
 ): Promise<EmbeddedTarget> {
   const [bun, main] = commandOf(checkout);
   const command = [bun, main, "serve", "--port", "0", "--data", folder];
-  const target = await startServer(name, "ledger", [...(group?.commandPrefix ?? []), ...command]);
+  const target = await startServer(
+    name,
+    "ledger",
+    [...(group?.commandPrefix ?? []), ...command],
+    environment,
+  );
   return { ...target, file: join(folder, "razonete.db") };
 }
 
@@ -32,8 +37,13 @@ export function startBareServer({ group }: TargetLocation): Promise<BenchTarget>
 }
 
 /** @param command see startMeasuredServer */
-export async function startServer(name: string, process: string, command: readonly string[]) {
-  const server = await startMeasuredServer(command);
+export async function startServer(
+  name: string,
+  process: string,
+  command: readonly string[],
+  environment?: Readonly<Record<string, string>>,
+) {
+  const server = await startMeasuredServer(command, environment);
   return {
     name,
     url: server.url,

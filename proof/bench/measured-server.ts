@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { ENVIRONMENT } from "../../src/config.ts";
 import { StartError } from "../../src/errors.ts";
 
 /** Linux counts CPU time in ticks of a hundredth of a second (USER_HZ). */
@@ -20,10 +21,18 @@ export interface MeasuredServer {
  * Starts a server.
  *
  * @param command must print "listens on" and its address
+ * @param environment beside that of this process
  * @throws StartError if it ends before that
  */
-export async function startMeasuredServer(command: readonly string[]): Promise<MeasuredServer> {
-  const child = Bun.spawn([...command], { stdout: "pipe", stderr: "inherit" });
+export async function startMeasuredServer(
+  command: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<MeasuredServer> {
+  const child = Bun.spawn([...command], {
+    env: { ...ENVIRONMENT, ...environment },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
   const url = await addressPrinted(child.stdout);
   if (url === null) throw new StartError(`${command.join(" ")} ended before it listened.`);
   return {

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ENVIRONMENT } from "../../src/config.ts";
 import { StartError } from "../../src/errors.ts";
 import { identityOf } from "../../src/stack/process-identity.ts";
 import { lastLines } from "../../src/stack/logs.ts";
@@ -48,6 +49,7 @@ export async function startStackTarget(
   const child = Bun.spawn(
     [...(location.group?.commandPrefix ?? []), ...command, "stack", "--data", data, "--port", "0", ...flags],
     {
+      env: { ...ENVIRONMENT, ...location.environment },
       stdio: ["ignore", output, output],
       // Not reached by the terminal's Ctrl-C. The benchmark stops it when it is no longer measured.
       detached: true,

@@ -5,6 +5,7 @@ import { benchDrain, type DrainBenchOptions } from "../bench/drain.ts";
 import { type BatchesBenchOptions, benchBatches } from "../bench/batches.ts";
 import { benchEmbedded, type EmbeddedBenchOptions } from "../bench/embedded.ts";
 import { benchEvents, type EventsBenchOptions } from "../bench/events/events.ts";
+import { benchWebhooks, type WebhooksBenchOptions } from "../bench/events/webhooks.ts";
 import { benchExecutable, type ExecutableBenchOptions } from "../bench/executable.ts";
 import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
@@ -48,6 +49,7 @@ export function benchCommand(): Command {
     .addCommand(large())
     .addCommand(lag())
     .addCommand(events())
+    .addCommand(webhooks())
     .addCommand(drain())
     .addCommand(executable());
 }
@@ -164,6 +166,26 @@ function events(): Command {
     .option(...JSON_OPTION)
     .action((options: EventsBenchOptions & OutputOptions) =>
       run(options, (context) => benchEvents(options, context)),
+    );
+}
+
+function webhooks(): Command {
+  return new Command("webhooks")
+    .description("webhooks a second and the CPU of a delivery, beside posting the same bodies with fetch")
+    .option("--rounds <number>", "backlogs that are made and sent, one by one", parseCount, 5)
+    .option("--events <number>", "size of a backlog, which each webhook is sent", parseAmount, 10_000)
+    .option(
+      "--accounts <number>",
+      "accounts of these events, each in an order of its own",
+      parseAmount,
+      1_000,
+    )
+    .option("--webhooks <list>", "webhooks at once, up to 100", parseList, [1, 8])
+    .option(...SHAPES_OPTION, parseShapes, [...SHAPES])
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...JSON_OPTION)
+    .action((options: WebhooksBenchOptions & OutputOptions) =>
+      run(options, (context) => benchWebhooks(options, context)),
     );
 }
 

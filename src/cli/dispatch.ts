@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { bounds } from "../bounds.ts";
 import { ENVIRONMENT } from "../config.ts";
 import { type DispatchConfig, readDispatchConfig } from "../config/dispatch-config.ts";
 import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
@@ -46,13 +47,22 @@ async function dispatch({ data, untilInputEnds = false, ...flags }: DispatchFlag
   if (config.ledger.type === "books") await requireTrusted({ databaseUrl: config.ledger.databaseUrl });
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
-  if (untilInputEnds) process.stdin.on("end", () => stop.abort()).resume();
+  if (untilInputEnds) process.stdin.on("end", () => endSoon(stop)).resume();
   const role = { isActive: false };
   const observed = metrics === null ? null : await observe(metrics, config, role);
   const tracing = await openTracing("dispatch", traces);
   await runDispatch(config, openLog("razonete dispatch", logFormat), stop.signal, role, tracing);
   await Promise.all([observed?.stop(), tracing?.close()]);
   process.exit(0);
+}
+
+/**
+ * The process that started this one is gone, perhaps killed, and may be back before a target that hangs has answered: its
+ * next dispatcher waits for the lock that this one has.
+ */
+function endSoon(stop: AbortController): void {
+  stop.abort();
+  setTimeout(() => process.exit(0), bounds.dispatch_stop_milliseconds).unref();
 }
 
 /** Of an embedded ledger the server tells. */

@@ -7,7 +7,7 @@ import { openLog } from "../log/log.ts";
 import { chooseLedgerTarget, type LedgerTargetFlags } from "../stack/ledger-target.ts";
 
 interface ExportFlags extends LedgerTargetFlags {
-  readonly format: FormatName;
+  readonly format?: FormatName;
   readonly since?: string;
   readonly to?: string;
 }
@@ -28,7 +28,7 @@ running stack in data/stack, the data file in data.`;
 export function exportCommand(): Command {
   return new Command("export")
     .description("write what was decided for other programs: spreadsheets, plain text accounting")
-    .addOption(new Option("--format <format>", "one of these").choices(FORMATS).makeOptionMandatory())
+    .addOption(new Option("--format <format>", "required, one of these").choices(FORMATS))
     .option(
       "--since <place>",
       "only what is behind this cursor, or from the first event that is not before this time of RFC 3339",
@@ -41,6 +41,7 @@ export function exportCommand(): Command {
 }
 
 async function exportLedger({ format, since, to, ...flags }: ExportFlags): Promise<void> {
+  if (format === undefined) throw new StartError(`--format is missing: give one of ${FORMATS.join(", ")}.`);
   const [{ exportEvents }, { formatNamed }, { openJournal }, { NobodyReads, openOutput, toStandardOutput }] =
     await Promise.all([
       import("../export/export-events.ts"),

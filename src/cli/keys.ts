@@ -56,7 +56,10 @@ export function keysCommand(): Command {
   add("revoke", "let a key be refused from now on")
     .argument("<name>", "of the key")
     .action((name: string, flags: CommonFlags) => revoke(name, flags));
-  return keys;
+  // Only now, since those above would have it, too.
+  return keys.showHelpAfterError(
+    "(create, list or revoke comes first, then its flags, as in: razonete keys list --data <folder>)",
+  );
 }
 
 async function create(flags: KeyFlags & CommonFlags): Promise<void> {

@@ -34,13 +34,21 @@ interface StackFlags extends TlsFlags, LogFlags {
   readonly restore: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
+  readonly discardUnknown: boolean;
   readonly maintenance: boolean;
   readonly observe: boolean;
   readonly initialAccounts: boolean;
 }
 
 /** A flag that only makes sense for one start, and is not part of the same stack's next one. */
-const FLAGS_OF_ONE_START = ["--fresh", "--restore", "--yes", "--dry-run", "--maintenance"];
+const FLAGS_OF_ONE_START = [
+  "--fresh",
+  "--restore",
+  "--yes",
+  "--dry-run",
+  "--discard-unknown",
+  "--maintenance",
+];
 
 export function stackCommand(): Command {
   return new Command("stack")
@@ -93,6 +101,7 @@ export function stackCommand(): Command {
     .option("--restore", "run razonete restore first, which asks here", false)
     .option("--yes", "with --restore: do not ask", false)
     .option("--dry-run", "with --restore: only say what it would do, and stop", false)
+    .option("--discard-unknown", "with --restore: give up what the books do not know of", false)
     .option("--maintenance", "PostgreSQL, Redis and NATS alone, to put a backup back", false)
     .option(...LOG_FORMAT_FLAG)
     .option("--no-initial-accounts", `${NO_INITIAL_ACCOUNTS} (INITIAL_ACCOUNTS=none)`)
@@ -113,8 +122,10 @@ ${[...LEDGER_VARIABLES, ...TRACE_VARIABLES].join("\n")}`,
     .action(stack);
 }
 
-async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackFlags): Promise<void> {
-  if ((yes || dryRun) && !restore) throw new StartError("--yes and --dry-run are for --restore.");
+async function stack(given: StackFlags): Promise<void> {
+  const { restore, yes, dryRun, discardUnknown, initialAccounts, ...flags } = given;
+  if ((yes || dryRun || discardUnknown) && !restore)
+    throw new StartError("--yes, --dry-run and --discard-unknown are for --restore.");
   if (restore && flags.maintenance) throw new StartError("--restore and --maintenance exclude each other.");
   // What it and its processes write is for its user alone.
   process.umask(0o077);
@@ -142,7 +153,7 @@ async function stack({ restore, yes, dryRun, initialAccounts, ...flags }: StackF
       say,
       logFormat,
       restoreCommand: restoreCommand(process.argv.slice(3)),
-      ...(restore ? { restore: { yes, dryRun } } : {}),
+      ...(restore ? { restore: { yes, dryRun, discardUnknown } } : {}),
     },
     { stop, kill },
   );

@@ -3,9 +3,10 @@ import type { Micros } from "../ledger/account.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, type Done, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
+import { DETAILS } from "./part-details.ts";
 import { PartStates } from "./part-states.ts";
 import { probePart, type Seen, type Target } from "./probe-part.ts";
-import { activityOf, behindIn, webhooksIn } from "./read-samples.ts";
+import { activityOf, behindIn, refusalsIn, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
 import type { StatusBooks } from "./status-books.ts";
 import type { StatusSource } from "./status-source.ts";
@@ -25,14 +26,14 @@ const PROBE_MILLISECONDS_MAX = 900;
 const UNITS_MILLISECONDS = 60_000;
 const DIVERGED = {
   state: "troubled",
-  detail: "The books and the outbox differ: a writer has stopped.",
+  detail: DETAILS.diverged[0],
 } as const;
 /** An API asks Redis before it tells of itself. */
 const WAITS = {
   state: "troubled",
-  detail: "It does not answer in time. Redis does not answer either: it may be waiting for Redis.",
+  detail: DETAILS.waitsForRedis[0],
 } as const;
-const LOST = { state: "troubled", detail: "Batches that were answered are lost." } as const;
+const LOST = { state: "troubled", detail: DETAILS.lost[0] } as const;
 
 /**
  * The status of a cluster, put together from what its processes tell of themselves and from the books. They are asked
@@ -46,6 +47,7 @@ export class ClusterStatus implements StatusSource {
   readonly #parts = new PartStates();
   readonly #activities = new Map<string, Activity>();
   #second = secondOf([]);
+  #refusals: ConsoleStatus["refusals"] = [];
   /** The last that was known, as long as nobody tells it. */
   #lag = { milliseconds: 0, batches: 0 };
   #outbox: ConsoleStatus["outbox"] = null;
@@ -74,6 +76,7 @@ export class ClusterStatus implements StatusSource {
       shape: "cluster",
       version: this.#options.version,
       second: this.#second,
+      refusals: this.#refusals,
       books: { lag_ms: Math.round(this.#lag.milliseconds), batches: this.#lag.batches },
       outbox: this.#outbox,
       parts: this.#parts.list(),
@@ -108,6 +111,7 @@ export class ClusterStatus implements StatusSource {
     this.#saw("postgres", isDiverged && ofBooks.state === "up" ? DIVERGED : ofBooks);
     this.#second = secondOf(this.#done(seen));
     this.#webhooks = webhooksIn(samples);
+    this.#refusals = refusalsIn(samples);
     if (lagMilliseconds !== null && lagBatches !== null)
       this.#lag = { milliseconds: lagMilliseconds, batches: lagBatches };
     if (outbox !== null) this.#outbox = outbox;

@@ -10,6 +10,8 @@ export interface ConsoleStatus {
     readonly p50_ms: number | null;
     readonly p99_ms: number | null;
   };
+  /** Since the start of each process that decides, by the problem's name; the most frequent first. */
+  readonly refusals: readonly { readonly problem: string; readonly count: number }[];
   /** How far the books are behind what was decided. */
   readonly books: { readonly lag_ms: number; readonly batches: number };
   /** `null`: there is none, in the embedded shape. */

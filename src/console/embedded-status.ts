@@ -5,8 +5,9 @@ import type { WebhookSource } from "../metrics/observe-embedded.ts";
 import { timestamp } from "../http/timestamp.ts";
 import { type Activity, doneBetween, secondOf } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
+import { DETAILS } from "./part-details.ts";
 import { PartStates } from "./part-states.ts";
-import { activityNow, webhooksIn } from "./read-samples.ts";
+import { activityNow, refusalsNow, webhooksIn } from "./read-samples.ts";
 import { PACE, type Pace, Rounds } from "./rounds.ts";
 import type { StatusSource } from "./status-source.ts";
 
@@ -54,6 +55,7 @@ export class EmbeddedStatus implements StatusSource {
       shape: "embedded",
       version: this.#options.version,
       second: this.#second,
+      refusals: refusalsNow(this.#options.counters),
       books: { lag_ms: 0, batches: 0 },
       outbox: null,
       parts: this.#parts.list(),
@@ -86,7 +88,7 @@ export class EmbeddedStatus implements StatusSource {
     if (isDispatching === null || this.#isCounting) return;
     const [state, detail] = isDispatching
       ? (["up", null] as const)
-      : (["down", "It ended, and is started again."] as const);
+      : (["down", DETAILS.isRestarted[0]] as const);
     this.#parts.saw("dispatch", state, detail, this.#clock());
     this.#isCounting = true;
     try {

@@ -1,7 +1,10 @@
+import { problemNameOf } from "../http/refusal-problems.ts";
+import { isRefusal, type Refusal, REFUSALS } from "../ledger/refusal.ts";
 import { COMMAND_TYPES, type EdgeCounters, GROUPS } from "../metrics/edge-counters.ts";
 import type { Activity } from "./activity.ts";
 import type { ConsoleStatus } from "./console-status.ts";
 import { type Sample, sumOf } from "./metric-text.ts";
+import { DETAILS } from "./part-details.ts";
 import type { Part } from "./part-states.ts";
 
 /** What the samples of a process tell of what the console shows. */
@@ -53,6 +56,34 @@ export function activityNow(counters: EdgeCounters): Activity {
   };
 }
 
+/** Refusals of these processes since their start. */
+export function refusalsIn(samples: readonly Sample[]): ConsoleStatus["refusals"] {
+  return refusalsOf(
+    samples.flatMap(({ name, labels: { refusal = "" }, value }) =>
+      name === "razonete_refusals_total" && isRefusal(refusal) ? [[refusal, value] as const] : [],
+    ),
+  );
+}
+
+/** The same of this process's own counters. */
+export function refusalsNow({ refused }: EdgeCounters): ConsoleStatus["refusals"] {
+  return refusalsOf(
+    [...refused].flatMap((count, place) => {
+      const refusal = REFUSALS[place % REFUSALS.length];
+      return refusal === undefined ? [] : [[refusal, count] as const];
+    }),
+  );
+}
+
+/** By the names that clients are told, of which several refusals may have one. */
+function refusalsOf(counts: readonly (readonly [Refusal, number])[]): ConsoleStatus["refusals"] {
+  const byProblem = Map.groupBy(counts, ([refusal]) => problemNameOf(refusal));
+  return [...byProblem]
+    .map(([problem, all]) => ({ problem, count: all.reduce((sum, [, count]) => sum + count, 0) }))
+    .filter(({ count }) => count > 0)
+    .toSorted((a, b) => b.count - a.count);
+}
+
 function placeOf(command: string): number {
   return COMMAND_TYPES.findIndex((type) => type === command);
 }
@@ -62,14 +93,13 @@ export function stateIn(samples: readonly Sample[]): Pick<Part, "state" | "detai
   if (sumOf(samples, "razonete_fence_open") === 0)
     return {
       state: "troubled",
-      detail: "Its fence is shut: it decides nothing until it trusts Redis again.",
+      detail: DETAILS.fenceShut[0],
     };
-  if (sumOf(samples, "razonete_ready") === 0)
-    return { state: "troubled", detail: "It is not ready: GET /readyz says why." };
+  if (sumOf(samples, "razonete_ready") === 0) return { state: "troubled", detail: DETAILS.notReady[0] };
   const isWaiting = ["razonete_writer_active", "razonete_dispatch_active"].some(
     (role) => sumOf(samples, role) === 0,
   );
-  return { state: "up", detail: isWaiting ? "It stands by." : null };
+  return { state: "up", detail: isWaiting ? DETAILS.standsBy[0] : null };
 }
 
 /** What all APIs tell alike of the servers behind them, as far as it is known; `null`: nobody tells it now. */

@@ -3,9 +3,6 @@ import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 
-/** What is being sent may end in this time; it is sent again after the next start if it does not. */
-const STOP_MILLISECONDS = 2_000;
-
 /**
  * `razonete dispatch` as a child of the embedded server, so that the server's thread sends nothing itself. It is started
  * once there is a file of webhooks, and again where it ended by itself. It ends when its standard input does, whatever
@@ -40,7 +37,7 @@ export class DispatchChild {
     const child = this.#child;
     if (child === null) return;
     await child.stdin.end();
-    const kill = setTimeout(() => child.kill("SIGKILL"), STOP_MILLISECONDS);
+    const kill = setTimeout(() => child.kill("SIGKILL"), bounds.dispatch_stop_milliseconds);
     await child.exited;
     clearTimeout(kill);
   }

@@ -84,6 +84,11 @@ const PROBLEMS: Readonly<Record<Refusal, Problem>> = {
   },
 };
 
+/** The last part of the type of the problem that a refusal is answered with, as docs/errors.md has it. */
+export function problemNameOf(refusal: Refusal): Problem["name"] {
+  return PROBLEMS[refusal].name;
+}
+
 /** What a refusal is answered with, its place included. */
 export function problemOf({ refusal, account, index, other }: Refused): Problem {
   const problem = PROBLEMS[refusal];

@@ -72,7 +72,7 @@ export function unknownRefusal(unknown: readonly UnknownEpoch[]): string {
     ...unknownLines(unknown),
     "It is another ledger, or these books are of before a restore after which it went on. Nothing was changed. Look whether",
     "DATABASE_URL, REDIS_URL and NATS_URL belong together; put back the latest backup of the books, and restore then.",
-    "If all that is to be given up: razonete restore --discard-unknown.",
+    "If all that is to be given up: razonete restore --discard-unknown, or npm run stack -- --restore --discard-unknown.",
   ].join("\n");
 }
 

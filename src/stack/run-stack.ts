@@ -36,6 +36,13 @@ import { shellWord } from "./shell-word.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
 
+/** Of `razonete restore`, as `stack` hands them on. */
+interface RestoreFlags {
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly discardUnknown: boolean;
+}
+
 export interface StackOptions {
   /** The data folder, kept between runs; created if it does not exist. */
   readonly data: string;
@@ -65,7 +72,7 @@ export interface StackOptions {
   readonly ownEnvironment: Readonly<Record<string, string>>;
   readonly own?: OwnCommands;
   /** Runs `razonete restore` with these flags before `init`; a dry run of it ends the stack. */
-  readonly restore?: { readonly yes: boolean; readonly dryRun: boolean };
+  readonly restore?: RestoreFlags;
   /** How its user starts the same stack with a restore: told where one is needed. */
   readonly restoreCommand: string;
   /** PostgreSQL, Redis and NATS alone. */
@@ -248,8 +255,12 @@ function defaultRedisMegabytes(): number {
   return Math.max(Math.floor(megabytes), stackBounds.redis_megabytes_min);
 }
 
-function restoreFlags({ yes, dryRun }: { readonly yes: boolean; readonly dryRun: boolean }): string[] {
-  return [...(yes ? ["--yes"] : []), ...(dryRun ? ["--dry-run"] : [])];
+function restoreFlags({ yes, dryRun, discardUnknown }: RestoreFlags): string[] {
+  return [
+    ...(yes ? ["--yes"] : []),
+    ...(dryRun ? ["--dry-run"] : []),
+    ...(discardUnknown ? ["--discard-unknown"] : []),
+  ];
 }
 
 function maintenanceLines(plan: StackPlan, operatorFile: string): string[] {

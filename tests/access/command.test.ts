@@ -127,6 +127,7 @@ describe("on a data file that is not there yet", () => {
         /^razonete: --name must be .*; --scopes must be .*\.\n$/,
       ],
       [["create", "--name", "", "--scopes", "admin"], /^razonete: --name is empty/],
+      [["shop"], /^error: unknown command 'shop'\n\(create, list or revoke comes first, then its flags/],
       [["revoke"], /missing required argument 'name'/],
       [
         ["revoke", "nobody"],
@@ -142,6 +143,13 @@ describe("on a data file that is not there yet", () => {
       expect(stderr).toMatch(about);
     }
     expect(JSON.parse(keys("list", "--json").stdout).keys).toHaveLength(2);
+    // Flags before the command that they belong to.
+    const { exitCode, stderr } = razonete(["keys", "--data", data, "list"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe(
+      "error: unknown option '--data'\n" +
+        "(create, list or revoke comes first, then its flags, as in: razonete keys list --data <folder>)\n",
+    );
   });
 
   test("a key that cannot be shown is revoked, and that is said: nobody would know it", () => {

@@ -154,6 +154,9 @@ describe("the status of a cluster", () => {
         `razonete_decisions_total{command="capture",outcome="accepted"} ${count}`,
         `razonete_decisions_total{command="open",outcome="accepted"} ${10 * count}`,
         `razonete_refusals_total{command="transact",refusal="limit-exceeded"} ${count}`,
+        `razonete_refusals_total{command="hold",refusal="limit-exceeded"} 2`,
+        `razonete_refusals_total{command="transact",refusal="account-unknown"} 3`,
+        `razonete_refusals_total{command="transact",refusal="account-frozen"} 0`,
         ...["0.01", "+Inf"].map(
           (le) => `razonete_http_duration_seconds_bucket{le="${le}",group="command"} ${count}`,
         ),
@@ -167,6 +170,11 @@ describe("the status of a cluster", () => {
       p50_ms: null,
       p99_ms: null,
     });
+    // Of both, by what clients are told.
+    expect((await status.status()).refusals).toEqual([
+      { problem: "limit-exceeded", count: 1_054 },
+      { problem: "account-not-found", count: 6 },
+    ]);
     let count = 0;
     const load = setInterval(() => {
       count += 1;

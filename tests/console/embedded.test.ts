@@ -60,6 +60,7 @@ describe("the console of the embedded server", () => {
     expect(quiet).toMatchObject({
       shape: "embedded",
       second: { transactions: 0, refusals: 0, p50_ms: null, p99_ms: null },
+      refusals: [],
       books: { lag_ms: 0, batches: 0 },
       outbox: null,
       audit: null,
@@ -75,6 +76,11 @@ describe("the console of the embedded server", () => {
     }
     const { second } = await until(server, "it is counted", (now) => now.second.transactions > 0);
     expect(second.transactions / second.refusals).toBeCloseTo(2, 1);
+    await until(
+      server,
+      "all refusals are told by their reason",
+      ({ refusals }) => JSON.stringify(refusals) === '[{"problem":"limit-exceeded","count":3}]',
+    );
     expect(second.p50_ms).toBeGreaterThan(0);
     expect(second.p99_ms ?? 0).toBeGreaterThanOrEqual(second.p50_ms ?? Infinity);
     await until(

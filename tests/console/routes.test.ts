@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ConsoleStatus } from "../../src/console/console-status.ts";
+import { DETAILS } from "../../src/console/part-details.ts";
 import { consoleRoutes } from "../../src/console/routes.ts";
 import type { StatusSource } from "../../src/console/status-source.ts";
 import { type HttpServer, startHttpServer } from "../../src/http/server.ts";
@@ -14,6 +15,7 @@ const STATUS: ConsoleStatus = {
   shape: "embedded",
   version: "0.0.0",
   second: { transactions: 1, refusals: 2, p50_ms: 3, p99_ms: null },
+  refusals: [{ problem: "limit-exceeded", count: 2 }],
   books: { lag_ms: 0, batches: 0 },
   outbox: null,
   parts: [{ name: "server", state: "up", since: "2026-01-01T00:00:00.000000Z", detail: null }],
@@ -32,7 +34,8 @@ describe("the console's routes", () => {
   const folder = temporaryFolder();
   const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });
   const keys = new StandInKeys();
-  const source: StatusSource = { status: () => Promise.resolve(STATUS), close: () => Promise.resolve() };
+  let status = STATUS;
+  const source: StatusSource = { status: () => Promise.resolve(status), close: () => Promise.resolve() };
   const defects: string[] = [];
   const options = {
     address: { host: "127.0.0.1", port: 0 },
@@ -102,6 +105,37 @@ describe("the console's routes", () => {
       405,
       "method-not-allowed",
     ]);
+  });
+
+  test("the status is told in Portuguese to who asks for that, as far as it is the console's own words", async () => {
+    const details = [
+      ...Object.values(DETAILS),
+      ["It does not answer (connection refused).", "Não responde (connection refused)."],
+      ["It answers 502.", "Responde 502."],
+      ["the disk is full", "the disk is full"],
+    ] as const;
+    status = {
+      ...STATUS,
+      parts: [
+        ...STATUS.parts,
+        ...details.map(([detail]) => ({ name: "x", state: "down" as const, since: STATUS.at, detail })),
+      ],
+    };
+    const toldIn = async (language: string) => {
+      const headers = { "accept-language": language };
+      const { parts }: ConsoleStatus = JSON.parse(
+        await (await fetch(`${open.url}/console/status`, { headers })).text(),
+      );
+      return parts.map(({ detail }) => detail);
+    };
+    expect(await toldIn("pt-BR,pt;q=0.9,en;q=0.8")).toEqual([
+      null,
+      ...details.map(([, portuguese]) => portuguese),
+    ]);
+    expect(await toldIn("pt")).toEqual(await toldIn("pt-BR"));
+    for (const other of ["en,pt", "*", "ptx"])
+      expect(await toldIn(other)).toEqual([null, ...details.map(([english]) => english)]);
+    status = STATUS;
   });
 
   test("what the page names is what is served", async () => {

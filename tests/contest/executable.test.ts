@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readlinkSync } from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
 import packageJson from "../../package.json" with { type: "json" };
 import { buildExecutable } from "../../src/build/build-executable.ts";
 import { openApiDocument } from "../../src/http/openapi/document.ts";
+import { identityOf } from "../../src/stack/process-identity.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startNats } from "../support/servers/nats.ts";
 import { startPostgres } from "../support/servers/postgres.ts";
+import { childrenOf } from "../support/servers/server-process.ts";
 import { startRedis } from "../support/servers/redis.ts";
 import { makeForeign } from "../support/foreign-folder.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -108,6 +111,36 @@ test("serves from one data file, with the texts and the page that it brings alon
     server.kill();
     expect(await server.exited).toBe(0);
   }
+});
+
+test("sends webhooks by a child of the server, which is this file, too", async () => {
+  const signatures: (string | null)[] = [];
+  await using target = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ headers }) => {
+      signatures.push(headers.get("webhook-signature"));
+      return new Response(null, { status: 204 });
+    },
+  });
+  const data = join(folder, "data-hooks");
+  const server = start("serve", { DRAIN_MS: "0", WEBHOOK_INNER: "allow" }, "--port", "0", "--data", data);
+  let children: readonly number[] = [];
+  try {
+    const url = /listens on (\S+)/.exec(await firstWords(server))?.[1] ?? "";
+    const body = JSON.stringify({ url: target.url.href });
+    const made = await fetch(`${url}/v1/webhooks`, { method: "POST", body });
+    expect(made.status).toBe(201);
+    expect((await credit(url))[0]).toBe(200);
+    await eventually("it is delivered", () => signatures.length > 0);
+    expect(signatures[0]).toStartWith("v1,");
+    children = childrenOf(server.pid);
+    expect(children.map((pid) => readlinkSync(`/proc/${pid}/exe`))).toEqual([executable]);
+  } finally {
+    server.kill();
+    expect(await server.exited).toBe(0);
+  }
+  expect(children.filter((pid) => identityOf(pid) !== null)).toEqual([]);
 });
 
 describe.skipIf(serversMissing !== null)(`in a cluster (${serversMissing ?? "there"})`, () => {

@@ -1,7 +1,15 @@
-import { setDefaultTimeout } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { bounds } from "../../src/bounds.ts";
+import { identityOf } from "../../src/stack/process-identity.ts";
+import { call } from "../support/api.ts";
+import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
+import { startServer } from "../support/server.ts";
+import { childrenOf } from "../support/servers/server-process.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { dispatchSuite } from "./dispatch-suite.ts";
 import { faultsSuite } from "./faults-suite.ts";
+import { Receiver } from "./support/receiver.ts";
 import { embeddedShape } from "./support/shapes.ts";
 
 failOnLeaks();
@@ -9,3 +17,33 @@ setDefaultTimeout(120_000);
 
 dispatchSuite("webhooks of an embedded ledger", embeddedShape);
 faultsSuite("webhooks of an embedded ledger", embeddedShape, { kills: 5 });
+
+test("a server that was killed and is back dispatches, while a target hangs that the former one was sending to", async () => {
+  using folder = temporaryFolder("dispatch-killed");
+  await using target = new Receiver(null);
+  const hangs = Promise.withResolvers<Response>();
+  target.answer = () => hangs.promise;
+  const options = { data: folder.path, environment: { WEBHOOK_INNER: "allow" } };
+  await using killed = await startServer(options);
+  expect((await call(killed.url, "POST", "/v1/webhooks", { url: target.url })).status).toBe(201);
+  const credit = { postings: [{ from: "@world", to: "1", amount: 1 }] };
+  expect((await call(killed.url, "POST", "/v1/transactions", credit)).status).toBe(201);
+  await eventually("it is sent", () => target.received.length === 1);
+  const dispatchers = childrenOf(killed.pid);
+  // Who waits for all that it says would wait for its dispatcher, too.
+  killed.signal("SIGKILL");
+  await eventually("it is gone", () => identityOf(killed.pid) === null);
+  target.answer = () => new Response(null, { status: 204 });
+  await using server = await startServer(options);
+  // Well before the target's time is over, for which the former dispatcher would wait otherwise.
+  await eventually(
+    "the next dispatcher sends it again",
+    () => target.received.length === 2,
+    () => server.output(),
+    bounds.webhook_answer_milliseconds_max - 2_000,
+  );
+  expect(target.received[1]?.id).toBe(target.received[0]?.id ?? "");
+  expect(dispatchers.filter((pid) => identityOf(pid) !== null)).toEqual([]);
+  await server.stop();
+  hangs.resolve(new Response(null));
+});

@@ -41,6 +41,14 @@ test("a file that nobody has open is exported, and nothing is left beside it", a
   expect(readdirSync(folder.path)).toEqual(before);
 });
 
+test("without a format, or with one that there is not: which there are", () => {
+  const named = "csv, jsonl, ledger, hledger, beancount.\n";
+  for (const flags of [[], ["--format", "xml"]]) {
+    const { exitCode, stderr } = runExport({}, ...flags);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(named)]);
+  }
+});
+
 test("whoever stops reading ends it without a word", async () => {
   using folder = temporaryFolder();
   const ledger = new EmbeddedLedger({ file: join(folder.path, "razonete.db") });

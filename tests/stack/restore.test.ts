@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { call } from "../support/api.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -42,6 +42,50 @@ describe.skipIf(serversMissing !== null)("a stack whose Redis was emptied", () =
     expect((await call(stack.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 700 });
     expect(await stack.stop()).toBe(0);
   });
+});
+
+describe.skipIf(serversMissing !== null)("a stack whose books are of before its latest restore", () => {
+  test("gives up what they do not know of only with --discard-unknown", async () => {
+    using folder = temporaryFolder();
+    const start = { data: folder.path, real: true } as const;
+    const inFolder = (name: string): string => join(folder.path, name);
+    const credit = async (url: string): Promise<number> =>
+      (await call(url, "POST", "/clientes/1/transacoes", { valor: 700, tipo: "c", descricao: "credit" }))
+        .status;
+    {
+      await using stack = await startStack(start);
+      expect(await credit(stack.url)).toBe(200);
+      expect(await stack.stop()).toBe(0);
+    }
+    // With its owner, which PostgreSQL's own user is.
+    expect(Bun.spawnSync(["cp", "-a", inFolder("postgres"), inFolder("postgres-before")]).exitCode).toBe(0);
+    rmSync(inFolder("redis"), { recursive: true });
+    {
+      await using stack = await startStack({ ...start, flags: ["--restore", "--yes"] });
+      expect(await credit(stack.url)).toBe(200);
+      expect(await stack.stop()).toBe(0);
+    }
+    rmSync(inFolder("postgres"), { recursive: true });
+    renameSync(inFolder("postgres-before"), inFolder("postgres"));
+
+    const refused = await stackToTheEnd({ ...start, flags: ["--restore", "--yes"] });
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain("npm run stack -- --restore --discard-unknown");
+
+    await using stack = await startStack({ ...start, flags: ["--restore", "--yes", "--discard-unknown"] });
+    expect((await call(stack.url, "GET", "/v1/accounts/1")).body).toMatchObject({ balance: 700 });
+    expect(await stack.stop()).toBe(0);
+  });
+});
+
+test("what is for a restore alone is refused without one", async () => {
+  using folder = temporaryFolder();
+  const data = join(folder.path, "none");
+  for (const flag of ["--yes", "--dry-run", "--discard-unknown"]) {
+    const refused = await stackToTheEnd({ data, real: true, flags: [flag] });
+    expect(refused.code).toBe(1);
+    expect(refused.output).toContain("--yes, --dry-run and --discard-unknown are for --restore.");
+  }
 });
 
 test("a restore of a folder that no stack has used is refused, and makes nothing there", async () => {

@@ -1,3 +1,5 @@
+import { language } from "./words.ts";
+
 /** Asks the server that the page came from, and no other. */
 
 /** Why something was not done: the members of the API's problems that the page uses. */
@@ -55,7 +57,11 @@ type Asked = Omit<RequestInit, "headers"> & { readonly headers?: Readonly<Record
 /** @throws where no answer came, and where it was given up */
 export async function ask(path: string, init: Asked = {}): Promise<Response> {
   const key = accessKey();
-  const headers = { ...init.headers, ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
+  const headers = {
+    ...init.headers,
+    "accept-language": language(),
+    ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+  };
   try {
     const response = await fetch(path, { ...init, headers, cache: "no-store", credentials: "omit" });
     observe(response);

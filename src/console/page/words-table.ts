@@ -52,6 +52,7 @@ export const table = {
     cluster: ["Cluster", "Cluster"],
     transactions: ["Accepted", "Aceitas"],
     refusals: ["Refused", "Recusadas"],
+    "by-reason": ["Refused since the start", "Recusadas desde o início"],
     "a-second": ["a second", "por segundo"],
     latency: ["Latency, median", "Latência, mediana"],
     p99: ["99 % within {value}", "99 % em até {value}"],

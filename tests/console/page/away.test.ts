@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { ConsoleStatus } from "../../../src/console/console-status.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
+import { eventually } from "../../support/eventually.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { fillLedger, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
@@ -56,6 +57,10 @@ describe.skipIf(!chromium.found)(
         shape: "cluster",
         version: "0.1.0",
         second: { transactions: 1_204, refusals: 31, p50_ms: 0.8, p99_ms: 12.4 },
+        refusals: [
+          { problem: "limit-exceeded", count: 1_204 },
+          { problem: "idempotency-key-reused", count: 1 },
+        ],
         books: { lag_ms: 8_400, batches: 950 },
         outbox: { batches: 950, max: 10_000 },
         parts: [
@@ -72,9 +77,14 @@ describe.skipIf(!chromium.found)(
         units: [{ unit: "BRL/2", balances: "12345678901234567890", world: "-12345678901234567800" }],
         webhooks: { active: 2, failing: 1, parked: 4, backlog: 120 },
       };
-      await page.route("**/console/status", (route) => route.fulfill({ json: status }));
+      const languages: (string | undefined)[] = [];
+      await page.route("**/console/status", (route) => {
+        languages.push(route.request().headers()["accept-language"]);
+        return route.fulfill({ json: status });
+      });
       await page.goto(server.url);
       await console.shows("#parts", /writer\s+connection refused\s+down\s+for 1 h 1 min/);
+      await console.shows("#refusals", /limit-exceeded\s*1,204\s*idempotency-key-reused\s*1/);
       await console.shows("#parts", /nats[^]+troubled/);
       await console.shows(".live", "2 not up");
       await console.shows(".figure.troubled", "8,400 ms");
@@ -84,6 +94,11 @@ describe.skipIf(!chromium.found)(
       await console.shows("main", /differs\s*Findings: 3/);
       await console.shows(".counts .bad", "4");
       expect(await console.barriers()).toEqual([]);
+      // What a part's detail is told in.
+      expect(languages.at(-1)).toBe("en");
+      await page.click(`.languages [lang="pt-BR"]`);
+      await eventually("it asks in Portuguese", () => languages.at(-1) === "pt");
+      await page.click(`.languages [lang="en"]`);
       await page.unroute("**/console/status");
     });
   },

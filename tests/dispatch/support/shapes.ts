@@ -88,6 +88,8 @@ export async function embeddedShape(options: ShapeOptions): Promise<Shape> {
       async () => {
         // For longer than who writes it waits.
         const db = new Database(hookFileOf(join(data, "razonete.db")));
+        // Who writes it just then is waited for.
+        db.run("PRAGMA busy_timeout = 10000");
         db.run("BEGIN IMMEDIATE");
         await Bun.sleep(3_000);
         db.run("ROLLBACK");

@@ -44,6 +44,7 @@ export function Overview() {
           <div class="column">
             <Parts status={status} />
             <Sums status={status} />
+            <Refusals status={status} />
             <Audit status={status} />
             <Webhooks status={status} />
           </div>
@@ -209,6 +210,27 @@ function Sums({ status }: { readonly status: ConsoleStatus }) {
             </li>
           );
         })}
+      </ul>
+    </Card>
+  );
+}
+
+/** By the names that docs/errors.md has them under, in every language. */
+function Refusals({ status: { refusals } }: { readonly status: ConsoleStatus }) {
+  if (refusals.length === 0) return null;
+  return (
+    <Card title={t("overview.by-reason")}>
+      <ul class="rows">
+        <li>
+          <dl class="sum" id="refusals">
+            {refusals.map(({ problem, count }) => (
+              <Fragment key={problem}>
+                <dt>{problem}</dt>
+                <dd>{whole(count)}</dd>
+              </Fragment>
+            ))}
+          </dl>
+        </li>
       </ul>
     </Card>
   );
