@@ -9,17 +9,33 @@ const CREDIT_LIMIT = 1_000_000_000_000;
  *
  * @throws StartError if that is refused
  */
-export async function openAccounts(url: string, accounts: number): Promise<void> {
-  for (let first = 1; first <= accounts; first += OPENED_AT_ONCE) {
-    const count = Math.min(OPENED_AT_ONCE, accounts - first + 1);
-    const commands = Array.from({ length: count }, (_, index) => ({
+export function openAccounts(url: string, accounts: number): Promise<void> {
+  return openAccountsOf(
+    url,
+    Array.from({ length: accounts }, (_, index) => `bench-${index + 1}`),
+  );
+}
+
+/**
+ * Opens these accounts, on however many shards they are.
+ *
+ * @throws StartError if one of them is refused
+ */
+export async function openAccountsOf(url: string, ids: readonly string[]): Promise<void> {
+  for (let first = 0; first < ids.length; first += OPENED_AT_ONCE) {
+    const commands = ids.slice(first, first + OPENED_AT_ONCE).map((id) => ({
       op: "account",
-      body: { id: `bench-${first + index}`, unit: "BRL/2", credit_limit: CREDIT_LIMIT },
+      body: { id, unit: "BRL/2", credit_limit: CREDIT_LIMIT },
     }));
-    const body = JSON.stringify({ atomic: true, commands });
+    const body = JSON.stringify({ atomic: false, commands });
     const response = await fetch(`${url}/v1/batches`, { method: "POST", body });
     if (!response.ok) throw new StartError(`the accounts cannot be opened: ${await response.text()}`);
-    await response.arrayBuffer();
+    const { results }: { results: readonly { status: number; body: unknown }[] } = JSON.parse(
+      await response.text(),
+    );
+    const refused = results.find(({ status }) => status >= 400);
+    if (refused !== undefined)
+      throw new StartError(`an account cannot be opened: ${JSON.stringify(refused.body)}`);
   }
 }
 

@@ -1,8 +1,10 @@
--- wrk: requests to the ledger. Arguments: what, number of accounts, order (turn or random), access key.
+-- wrk: requests to the ledger. Arguments: what, number of accounts, order (turn or random), access key (or nothing), tags.
 -- transactions, statements: on the contest's routes, of the accounts as in filled-account-id.ts. Transactions are two credits
 --   to each debit, so that none is refused. With the order "turn", the values repeat after 60 requests.
 -- transfers, holds, batches: on /v1, between the accounts of open-accounts.ts, at random. Each hold is captured as soon as
 --   its answer is there. A batch has 50 transfers.
+-- With tags, a list with commas, transactions and transfers are of the accounts of shards/tagged-accounts.ts, and a transfer
+--   is between two of the same tag.
 -- The last line of output holds the figures: requests, microseconds, p50, p99, max (microseconds), failed answers.
 
 local VALUES = 60
@@ -10,6 +12,7 @@ local MADE = 500
 local BATCH = 50
 local heads, tails, made, captures = {}, {}, {}, {}
 local accounts, random
+local tags = {}
 local count = 0
 
 local JSON = { ["Content-Type"] = "application/json" }
@@ -32,8 +35,9 @@ local function make_contest_requests(what)
   end
 end
 
--- As filled-account-id.ts.
+-- As shards/tagged-accounts.ts, or else filled-account-id.ts.
 local function id_of(number)
+  if #tags > 0 then return string.format("{%s}%d", tags[(number - 1) % #tags + 1], number) end
   if number <= 5 then return tostring(number) end
   return string.format("a%09d%012d", number, number * 999983 % 1e12)
 end
@@ -44,8 +48,13 @@ local function contest_request()
   return heads[i] .. id_of(number) .. tails[i]
 end
 
--- Two different accounts of open-accounts.ts, and an amount.
+-- Two different accounts of open-accounts.ts, or of one tag, and an amount.
 local function move()
+  if #tags > 0 then
+    local each = accounts / #tags
+    local from, step = math.random(accounts), math.random(each - 1)
+    return id_of(from), id_of((from + step * #tags - 1) % accounts + 1), math.random(1000)
+  end
   local from, step = math.random(accounts), math.random(accounts - 1)
   return "bench-" .. from, "bench-" .. (from + step - 1) % accounts + 1, math.random(1000)
 end
@@ -89,7 +98,8 @@ function init(args)
   local what = args[1] or "transactions"
   accounts = tonumber(args[2] or "5")
   random = args[3] == "random"
-  JSON["Authorization"] = args[4] and "Bearer " .. args[4]
+  if (args[4] or "") ~= "" then JSON["Authorization"] = "Bearer " .. args[4] end
+  for tag in (args[5] or ""):gmatch("[^,]+") do table.insert(tags, tag) end
   wrk.headers["Authorization"] = JSON["Authorization"]
   math.randomseed(os.time())
   next_request = made_request

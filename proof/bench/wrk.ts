@@ -18,6 +18,8 @@ export interface WrkLoad {
   readonly order?: "turn" | "random";
   /** The access key that each request bears. Default: none. */
   readonly token?: string;
+  /** Of tagged-accounts.ts, whose accounts are used then; `accounts` has to be a multiple of their number. */
+  readonly tags?: readonly string[];
   /** Ends the run early, with an error. */
   readonly signal?: AbortSignal;
 }
@@ -60,24 +62,14 @@ export async function runWrk(load: WrkLoad): Promise<WrkResult> {
     what = "transactions",
     accounts = 5,
     order = "turn",
-    token,
+    token = "",
+    tags = [],
     signal,
   } = load;
   const script = fileURLToPath(new URL("requests.lua", import.meta.url));
   const how = ["--threads", "1", "--connections", String(connections), "--duration", `${seconds}s`];
   const wrk = Bun.spawn(
-    [
-      "wrk",
-      ...how,
-      "--script",
-      script,
-      url,
-      "--",
-      what,
-      String(accounts),
-      order,
-      ...(token === undefined ? [] : [token]),
-    ],
+    ["wrk", ...how, "--script", script, url, "--", what, String(accounts), order, token, tags.join(",")],
     {
       stdout: "pipe",
       stderr: "inherit",

@@ -11,9 +11,12 @@ import { benchLag, type LagBenchOptions } from "../bench/lag.ts";
 import { benchLarge, type LargeBenchOptions } from "../bench/large.ts";
 import { benchMetrics, type MetricsBenchOptions } from "../bench/metrics/metrics.ts";
 import { benchMoves, type MovesBenchOptions } from "../bench/moves.ts";
+import { benchHotAccounts, type HotAccountsOptions } from "../bench/shards/hot-accounts.ts";
+import { benchShards, type ShardsBenchOptions } from "../bench/shards/shards.ts";
 import { type Shape, SHAPES } from "../bench/shapes.ts";
 import { describeMachine } from "../bench/machine-noise.ts";
 import type { BenchContext } from "../bench/bench-environment.ts";
+import { bounds } from "../../src/bounds.ts";
 import { listenForStop } from "../../src/cli/stop-signals.ts";
 
 const JSON_OPTION = [
@@ -42,6 +45,8 @@ export function benchCommand(): Command {
     .description("measure speed and memory, each beside something to compare with")
     .addCommand(embedded())
     .addCommand(cluster())
+    .addCommand(shards())
+    .addCommand(hotAccounts())
     .addCommand(moves())
     .addCommand(batches())
     .addCommand(access())
@@ -75,6 +80,33 @@ function cluster(): Command {
     .option(...JSON_OPTION)
     .action((options: ClusterBenchOptions & OutputOptions) =>
       run(options, (context) => benchCluster(options, context)),
+    );
+}
+
+function shards(): Command {
+  return measuring("shards", 5, 4)
+    .description("a cluster whose accounts are split into shards, beside one with a single shard")
+    .option("--shards <number>", "into how many", parseShards, 3)
+    .option("--connections <list>", "connections to measure with", parseList, [32, 128])
+    .option("--cpus <number>", CPUS_OPTION[1], parseCpus, 0)
+    .option(...JSON_OPTION)
+    .action((options: ShardsBenchOptions & OutputOptions) =>
+      run(options, (context) => benchShards(options, context)),
+    );
+}
+
+function hotAccounts(): Command {
+  return new Command("hot-accounts")
+    .description("computes how far shards help where some accounts are used much more than others")
+    .option("--accounts <list>", "how many there are", parseAmounts, [1_000, 1_000_000])
+    .option("--exponents <list>", "of Zipf's law: 0 is equal use", parseExponents, [0.8, 1, 1.2])
+    .option("--shards <list>", "into how many they are split", parseAmounts, [1, 3, 10, 100, 1_000])
+    .option("--carries <number>", "transactions a second that one shard carries", parseAmount, 40_000)
+    .option("--placements <number>", "times that the accounts get other shards", parseCount, 9)
+    .option("--seed <number>", "the same again with the same one", parseAmount, 1)
+    .option(...JSON_OPTION)
+    .action((options: HotAccountsOptions & OutputOptions) =>
+      run(options, (context) => benchHotAccounts(options, context)),
     );
 }
 
@@ -244,6 +276,12 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
+function parseShards(text: string): number {
+  const count = parseCount(text);
+  if (count >= 2 && count <= bounds.shards_max) return count;
+  throw new InvalidArgumentError(`It must be an integer from 2 to ${bounds.shards_max}.`);
+}
+
 function parseAmount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be an integer from 1 on.");
   return Number(text);
@@ -251,6 +289,17 @@ function parseAmount(text: string): number {
 
 function parseList(text: string): number[] {
   return text.split(",").map(parseCount);
+}
+
+function parseAmounts(text: string): number[] {
+  return text.split(",").map(parseAmount);
+}
+
+function parseExponents(text: string): number[] {
+  return text.split(",").map((each) => {
+    if (!/^\d(\.\d{1,3})?$/.test(each)) throw new InvalidArgumentError("It must be numbers such as 0.8,1.");
+    return Number(each);
+  });
 }
 
 function parseCpus(text: string): number {

@@ -257,7 +257,7 @@ export function planStack(options: PlanOptions): StackPlan {
 
 /** Those of its variables that may be left out. */
 function haproxySettings(
-  { certificateFile = null, limits = {} }: PlanOptions,
+  { certificateFile = null, limits = {}, shards = 1, apis }: PlanOptions,
   admin: string | null,
 ): Record<string, string> {
   const settings = {
@@ -269,6 +269,8 @@ function haproxySettings(
     HAPROXY_KEY_LIMITS: "yes",
     HAPROXY_REQUEST_ID: "yes",
     HAPROXY_KEY_RATE: limits.keyRate,
+    // Of two APIs one works and the other stands by, which costs least. Who asks for more wants them to share the work.
+    ...(shards > 1 && apis > 2 ? { HAPROXY_SHARDS: shards, HAPROXY_APIS: apis } : {}),
   };
   return Object.fromEntries(
     Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { locate } from "../../src/stack/server-programs.ts";
 import { failOnLeaks } from "../support/leaks.ts";
-import { Load } from "./support/keyed-load.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { type SharedStack, sharedStack } from "./support/shared-stack.ts";
+import { type Answer, ask, killUnderLoad, restartUnderLoad } from "./support/under-load.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -263,19 +263,6 @@ async function answerOrNone(url: string, status: number): Promise<Response> {
   return wanted ?? expect.unreachable();
 }
 
-interface Answer {
-  /** Of the API. */
-  readonly pid: string;
-  readonly id: string;
-}
-
-async function ask(url: string, body: string, headers: Record<string, string> = {}): Promise<Answer> {
-  const response = await fetch(url, { method: "POST", body, headers });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  const { pid, id } = Object(await response.json());
-  return { pid: String(pid), id: String(id) };
-}
-
 function rawRequest(port: number): Promise<{ answer: Promise<string>; send: (text: string) => void }> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ host: "127.0.0.1", port }, () => {
@@ -299,42 +286,4 @@ async function askTenTimes(url: string): Promise<readonly Answer[]> {
   for (const { id } of answers) expect(id).toMatch(UUID);
   expect(new Set(answers.map(({ id }) => id)).size).toBe(10);
   return answers;
-}
-
-async function killUnderLoad({ stack, takeSeen }: SharedStack, names: readonly string[]): Promise<void> {
-  takeSeen();
-  const load = new Load(async (body) => (await ask(stack.url, body)).pid);
-  for (const name of names) {
-    await load.more(200);
-    const pid = stack.pid(name);
-    process.kill(pid, "SIGKILL");
-    await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-    await load.until(String(stack.pid(name)));
-  }
-  const answered = await load.stop();
-  expect(load.failures).toEqual([]);
-  const idsOf = new Map<string, Set<string>>();
-  let applications = 0;
-  for (const { id, body } of takeSeen()) {
-    idsOf.set(body, (idsOf.get(body) ?? new Set()).add(id));
-    applications += 1;
-  }
-  expect(idsOf.size).toBe(answered);
-  expect([...idsOf].filter(([, ids]) => ids.size > 1)).toEqual([]);
-  // Or else nothing was on its way when they were killed, and nothing was tested.
-  expect(applications).toBeGreaterThan(answered);
-}
-
-async function restartUnderLoad({ stack, takeSeen }: SharedStack, names: readonly string[]): Promise<void> {
-  takeSeen();
-  const load = new Load(async (body) => (await ask(stack.url, body)).pid);
-  for (const name of names) {
-    const pid = stack.pid(name);
-    process.kill(pid, "SIGTERM");
-    await eventually(`${name} is back`, () => stack.pid(name) !== pid);
-    await load.until(String(stack.pid(name)));
-  }
-  const answered = await load.stop();
-  expect(load.failures).toEqual([]);
-  expect(takeSeen()).toHaveLength(answered);
 }

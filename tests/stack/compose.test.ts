@@ -196,13 +196,13 @@ test("lets our own processes tell of themselves as they do in a stack", () => {
 
 test("hands our own processes the same settings, but for where an API listens", () => {
   // A stack hands these to all of them, if they are set. Only init reads them.
-  const settings = ["INITIAL_ACCOUNTS", "IDEMPOTENCY_HOURS"];
-  expect(
-    Object.keys(environmentOfStack({}, { INITIAL_ACCOUNTS: "none", IDEMPOTENCY_HOURS: "1" }).own),
-  ).toEqual(settings);
+  const settings = ["INITIAL_ACCOUNTS", "IDEMPOTENCY_HOURS", "SHARDS"];
+  const set = { INITIAL_ACCOUNTS: "none", IDEMPOTENCY_HOURS: "1", SHARDS: "2" };
+  expect(Object.keys(environmentOfStack({}, set).own).toSorted()).toEqual(settings.toSorted());
   expect(serviceOf("init").environment).toMatchObject({
     INITIAL_ACCOUNTS: "${RAZONETE_INITIAL_ACCOUNTS:-contest}",
     IDEMPOTENCY_HOURS: "${RAZONETE_IDEMPOTENCY_HOURS:-}",
+    SHARDS: "${RAZONETE_SHARDS:-}",
   });
   const addressless = (environment: Readonly<Record<string, string>>): string[] =>
     Object.keys(environment)

@@ -101,3 +101,14 @@ test("with shards the same processes are started, and their Redis is told to hav
   expect(same).toEqual(always);
   expect(redis).toEqual([{ ...before[0], serves: { role: "primary", shards: [0, 1, 2] } }]);
 });
+
+test("more APIs than the one that works and the one that stands by share the shards", () => {
+  const shared = (options: Partial<PlanOptions>) => {
+    const { HAPROXY_SHARDS, HAPROXY_APIS } = planned(options).haproxy.environment;
+    return [HAPROXY_SHARDS, HAPROXY_APIS];
+  };
+  const three = { apis: 3, ports: [30_001, 30_002, 30_003, 30_004, 30_005, 30_006] };
+  expect(shared({ ...three, shards: 4 })).toEqual(["4", "3"]);
+  for (const filled of [three, { ...three, shards: 1 }, { shards: 4 }])
+    expect(shared(filled)).toEqual([undefined, undefined]);
+});

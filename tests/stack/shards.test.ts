@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { bounds } from "../../src/bounds.ts";
 import { SOURCE_PROGRAM } from "../../src/build/programs.ts";
 import { shardOf } from "../../src/ledger/account-id.ts";
 import { call } from "../support/api.ts";
@@ -60,6 +61,18 @@ describe.skipIf(serversMissing !== null)("a stack with --shards", () => {
     expect(await stack.stop()).toBe(0);
   });
 
+  test("starts with as many as there may be and two writers, of which one keeps all shards", async () => {
+    using folder = temporaryFolder();
+    const flags = ["--shards", String(bounds.shards_max), "--writers", "2"];
+    await using stack = await startStack({ data: join(folder.path, "data"), real: true, flags });
+    await pay(stack, bounds.shards_max - 1, bounds.shards_max);
+    await eventually("it is in the books", async () => {
+      const { body } = await call(stack.url, "GET", "/v1/ledger");
+      return Object(body).transactions === 1;
+    });
+    expect(await stack.stop()).toBe(0);
+  });
+
   test("goes on without the flag, is refused with another number, and then begins anew with --fresh", async () => {
     using folder = temporaryFolder();
     const data = join(folder.path, "data");
@@ -94,15 +107,15 @@ describe.skipIf(serversMissing !== null)("a stack with --shards", () => {
 });
 
 /** Two accounts of one shard. */
-function accountsOn(shard: number): [string, string] {
-  const tag = ["a", "b", "c", "d", "e", "f", "g", "h"].find((each) => shardOf(`{${each}}`, SHARDS) === shard);
+function accountsOn(shard: number, shards = SHARDS): [string, string] {
+  const tag = [..."abcdefghijklmnopqrstuvwxyz"].find((each) => shardOf(`{${each}}`, shards) === shard);
   if (tag === undefined) throw new Error(`no tag is on shard ${shard}`);
   return [`{${tag}}x`, `{${tag}}y`];
 }
 
 /** Opens the accounts of a shard, and has one pay the other 30 of 100. */
-async function pay({ url }: RunningStack, shard: number): Promise<void> {
-  const [payer, payee] = accountsOn(shard);
+async function pay({ url }: RunningStack, shard: number, shards = SHARDS): Promise<void> {
+  const [payer, payee] = accountsOn(shard, shards);
   for (const id of [payer, payee])
     expect((await call(url, "POST", "/v1/accounts", { id, unit: "BRL/2" })).status).toBe(201);
   const postings = [

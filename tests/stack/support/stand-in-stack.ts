@@ -9,6 +9,8 @@ const commandOf = (name: string): string[] => [
   process.execPath,
   fileURLToPath(new URL(`./stand-in-${name}.ts`, import.meta.url)),
 ];
+/** What HAProxy is told beside what every stack tells it. */
+const OF_HAPROXY = ["HAPROXY_ROUND_ROBIN", "HAPROXY_SHARDS", "HAPROXY_APIS"];
 const signals = listenForStop((signal) => console.log(`${signal}: stopping`));
 try {
   await runStack(
@@ -20,7 +22,12 @@ try {
       writers: 1,
       environment: {
         PATH: process.env["PATH"] ?? "",
-        ...(process.env["HAPROXY_ROUND_ROBIN"] ? { HAPROXY_ROUND_ROBIN: "yes" } : {}),
+        ...Object.fromEntries(
+          OF_HAPROXY.flatMap((name) => {
+            const value = process.env[name];
+            return value ? [[name, value]] : [];
+          }),
+        ),
       },
       ownEnvironment: Object.fromEntries(
         Object.entries(process.env).flatMap(([name, value]) =>

@@ -1,0 +1,99 @@
+import { type BenchContext, BenchEnvironment } from "../bench-environment.ts";
+import type { BenchTarget } from "../bench-target.ts";
+import { compareTargets, type Comparison, type MeasuredTarget, warmUp } from "../measurement.ts";
+import { openAccountsOf } from "../open-accounts.ts";
+import { type Ratios, ratiosOf, type TargetPair } from "../ratios.ts";
+import { startStackTarget, THIS_CHECKOUT } from "../stack-target.ts";
+import { describeComparison } from "../tables.ts";
+import { taggedAccountIds, tagsOfShards } from "./tagged-accounts.ts";
+
+export interface ShardsBenchOptions {
+  readonly shards: number;
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly seconds: number;
+  /** What all processes of a target together may use, in CPUs; 0: no limit. */
+  readonly cpus: number;
+}
+
+interface ShardsComparison extends Comparison {
+  readonly ratios: readonly Ratios[];
+}
+
+export interface ShardsBenchResult {
+  readonly comparisons: readonly ShardsComparison[];
+}
+
+/** A ledger that is measured: what its table calls it, and the flags of `razonete stack`. */
+interface Ledger {
+  readonly name: string;
+  readonly flags: readonly string[];
+}
+
+/** What is asked of each ledger; what stands behind its name in the tables. */
+const LOADS = [
+  { suffix: "", what: "transactions" },
+  { suffix: ", transfer", what: "transfers" },
+] as const;
+
+const ACCOUNTS_A_SHARD = 200;
+
+/**
+ * Measures what it costs that the accounts are split: a ledger with several shards beside one with a single shard, the same
+ * accounts in both. Each transaction, and each transfer, is within one shard. In turn, in one run: quote the ratios.
+ *
+ * @throws StartError if a target does not start or does not answer
+ */
+export async function benchShards(
+  options: ShardsBenchOptions,
+  context: BenchContext,
+): Promise<ShardsBenchResult> {
+  const { shards, connections, rounds, seconds, cpus } = options;
+  const { say, signals } = context;
+  await using environment = new BenchEnvironment(context);
+  const missing = cpus === 0 ? null : BenchEnvironment.limitsMissing();
+  if (missing !== null) say(`Without limits of CPU: ${missing}`);
+  say(`${rounds} rounds of ${seconds} s; medians (least to greatest)`);
+  say("CPU is that of all processes, up to when it is in the books; each is within one shard\n");
+
+  const tags = tagsOfShards(shards);
+  const accounts = shards * ACCOUNTS_A_SHARD;
+  const load = { seconds, accounts, tags, order: "random", signal: signals.stop } as const;
+  const ledgers: readonly Ledger[] = [
+    { name: "1 shard", flags: [] },
+    { name: `${shards} shards`, flags: ["--shards", String(shards)] },
+  ];
+  const targets: BenchTarget[] = [];
+  for (const [index, { name, flags }] of ledgers.entries()) {
+    signals.stop.throwIfAborted();
+    const target = await environment.start(`ledger-${index + 1}`, cpus, (location) =>
+      startStackTarget(name, THIS_CHECKOUT, location, signals.stop, flags),
+    );
+    targets.push(target);
+    await openAccountsOf(target.url, taggedAccountIds(tags, accounts));
+    for (const { what } of LOADS) await warmUp(target, { ...load, what });
+  }
+
+  const comparisons: ShardsComparison[] = [];
+  for (const each of connections) {
+    const title = `${each} connections`;
+    const measured = LOADS.flatMap(({ suffix, what }) =>
+      targets.map((target): MeasuredTarget => ({
+        target: { ...target, name: target.name + suffix },
+        load: { ...load, what, connections: each },
+      })),
+    );
+    const compared = await compareTargets(title, measured, rounds);
+    const comparison = { ...compared, ratios: ratiosOf(compared, pairsOf(ledgers)) };
+    comparisons.push(comparison);
+    for (const line of [title, ...describeComparison(comparison), ""]) say(line);
+  }
+  return { comparisons };
+}
+
+/** Each ledger beside the first one, at the same load. */
+function pairsOf([first, ...others]: readonly Ledger[]): TargetPair[] {
+  return LOADS.flatMap(({ suffix }) =>
+    others.map(({ name }): TargetPair => [name + suffix, (first?.name ?? "") + suffix]),
+  );
+}
