@@ -23,6 +23,9 @@ const AWAY = { server: "NATS", outage: "away" } as const;
  * Publishes batches to NATS and receives them from there. Nobody waits for NATS, and nothing depends on what it stores:
  * a batch that it loses is still in the outbox.
  *
+ * Of several NATS servers this process is connected to one, and goes to another when that is lost. What was under way is
+ * lost then, and the stream lacks what is published while its servers choose a leader, which takes seconds.
+ *
  * Batches are published to a JetStream stream, which stores them for subscribers that read them later or again.
  * No acknowledgement is requested: it would only say that the batch is in the server's memory, and nobody would do
  * anything else because of it.
