@@ -1,5 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { filledAccountId } from "../../proof/bench/filled-account-id.ts";
+import { tagsOfShards, taggedAccountIds } from "../../proof/bench/shards/tagged-accounts.ts";
+import { shardOf } from "../../src/ledger/account-id.ts";
 import { parseWrkOutput, runWrk } from "../../proof/bench/wrk.ts";
 import { wrkMissing } from "../support/start-bench.ts";
 import { failOnLeaks } from "../support/leaks.ts";
@@ -57,6 +59,24 @@ describe.skipIf(missing !== null)("the generator", () => {
     const paths = new Set(server.seen.map(({ path }) => path));
     expect([...paths.difference(possible)]).toEqual([]);
     expect(paths.size).toBeGreaterThan(Math.min(500, server.seen.length / 4));
+  });
+
+  test("with tags, moves amounts within a shard, of the accounts that are opened for it", async () => {
+    await using server = recorder();
+    const tags = tagsOfShards(3);
+    expect(tags.map((tag) => shardOf(`{${tag}}`, 3))).toEqual([0, 1, 2]);
+    const load = { connections: 2, seconds: 1, accounts: 12, order: "random", tags } as const;
+    await runWrk({ url: server.url, ...load, what: "transfers" });
+    const moves = server.seen.splice(0).map(({ body }) => Object(JSON.parse(body)).postings[0]);
+    expect(moves.length).toBeGreaterThan(0);
+    for (const { from, to } of moves)
+      expect([from === to, shardOf(from, 3)]).toEqual([false, shardOf(to, 3)]);
+    const ids = new Set(taggedAccountIds(tags, 12));
+    expect(new Set(moves.flatMap(({ from, to }) => [from, to]))).toEqual(ids);
+
+    await runWrk({ url: server.url, ...load, what: "transactions" });
+    const paths = new Set(server.seen.map(({ path }) => decodeURIComponent(path)));
+    expect(paths).toEqual(new Set([...ids].map((id) => `/clientes/${id}/transacoes`)));
   });
 
   test("gives no figures if an answer was not 200", async () => {

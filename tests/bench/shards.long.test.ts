@@ -1,0 +1,32 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { ShardsBenchResult } from "../../proof/bench/shards/shards.ts";
+import { serversMissing } from "../support/servers/binaries.ts";
+import { failOnLeaks } from "../support/leaks.ts";
+import { benchToTheEnd, wrkMissing } from "../support/start-bench.ts";
+
+failOnLeaks();
+setDefaultTimeout(240_000);
+
+const missing = serversMissing ?? wrkMissing();
+
+describe.skipIf(missing !== null)("razonete bench shards", () => {
+  test("measures transactions and transfers on several shards beside the same on one", async () => {
+    const flags = ["--rounds", "1", "--seconds", "1", "--connections", "4", "--shards", "2"];
+    const { output, said } = await benchToTheEnd("shards", ...flags);
+    expect(said).toContain("2 shards, transfer to 1 shard, transfer");
+    const { result }: { result: ShardsBenchResult } = JSON.parse(output);
+    const [comparison] = result.comparisons;
+    expect(Object.keys(comparison?.samples ?? {})).toEqual([
+      "1 shard",
+      "2 shards",
+      "1 shard, transfer",
+      "2 shards, transfer",
+    ]);
+    for (const [sample] of Object.values(comparison?.samples ?? {}))
+      expect(sample?.cpuMicroseconds).toBeGreaterThan(0);
+    expect(comparison?.ratios.map(({ name, other }) => [name, other])).toEqual([
+      ["2 shards", "1 shard"],
+      ["2 shards, transfer", "1 shard, transfer"],
+    ]);
+  });
+});
