@@ -115,7 +115,7 @@ test("serves from one data file, with the texts and the page that it brings alon
 
 test("sends webhooks by a child of the server, which is this file, too", async () => {
   const signatures: (string | null)[] = [];
-  await using target = Bun.serve({
+  using target = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
     fetch: ({ headers }) => {
