@@ -144,7 +144,7 @@ export class Feed {
     for (const subject of this.#subscribers.keys()) this.#listen(connection, subject);
     this.#reconnected(connection);
     this.#streamTimer = setInterval(() => {
-      if (this.#connected) void this.#stream.ensure(connection);
+      if (this.#connected) this.#ensureStream(connection);
     }, bounds.feed_stream_look_milliseconds);
     for await (const status of connection.status()) {
       if (status.type === "disconnect" && this.#connected) {
@@ -160,7 +160,7 @@ export class Feed {
   #reconnected(connection: NatsConnection): void {
     this.#connected = true;
     this.#unconfirmed = 0;
-    void this.#stream.ensure(connection);
+    this.#ensureStream(connection);
   }
 
   #listen(connection: NatsConnection, subject: string): void {
@@ -185,5 +185,10 @@ export class Feed {
       .finally(() => {
         this.#flushing = false;
       });
+  }
+
+  #ensureStream(connection: NatsConnection): void {
+    // What fails is told by it, and tried again.
+    this.#stream.ensure(connection).catch(() => {});
   }
 }
