@@ -108,7 +108,7 @@ describe.skipIf(serversMissing !== null)("a stack with --shards", () => {
 
 /** Two accounts of one shard. */
 function accountsOn(shard: number, shards = SHARDS): [string, string] {
-  const tag = [..."abcdefghijklmnopqrstuvwxyz"].find((each) => shardOf(`{${each}}`, shards) === shard);
+  const tag = "abcdefghijklmnopqrstuvwxyz".split("").find((each) => shardOf(`{${each}}`, shards) === shard);
   if (tag === undefined) throw new Error(`no tag is on shard ${shard}`);
   return [`{${tag}}x`, `{${tag}}y`];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { shardOf } from "../../../src/ledger/account-id.ts";
 import {
   benchHotAccounts,
@@ -59,7 +59,7 @@ describe("the simulation of hot accounts", () => {
     expect(one?.middleCall).toBeCloseTo(one?.hottestCall ?? 0, 9);
     const { median, least, greatest } = ten?.hottestShard ?? expect.unreachable();
     expect(least).toBeGreaterThanOrEqual(ten?.hottestAccount ?? 1);
-    expect([least, greatest]).toEqual([least, greatest].toSorted());
+    expect(least).toBeLessThanOrEqual(greatest);
     expect(ten?.perSecond).toBeCloseTo(40_000 / median, 6);
     expect(ten?.used).toBeCloseTo(1 / median / 10, 9);
     // Where calls are smaller, each command costs more.
