@@ -5,7 +5,7 @@ import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox } from "./outbox/outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
 import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Batch } from "../carry/batch.ts";
-import { bounds } from "../bounds.ts";
+import type { Batch } from "../../carry/batch.ts";
+import { bounds } from "../../bounds.ts";
 import {
   connectRedis,
   headKey,
@@ -8,8 +8,8 @@ import {
   outboxKey,
   readOutbox,
   type Redis,
-} from "../decide/redis-client.ts";
-import { isReplica } from "../decide/redis-settings.ts";
+} from "../../decide/redis-client.ts";
+import { isReplica } from "../../decide/redis-settings.ts";
 
 /** `null`: Redis has nothing of the shard. */
 export type Head = {
