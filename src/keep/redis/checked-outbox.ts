@@ -42,7 +42,8 @@ export class CheckedOutbox {
 
   /** Whether Redis was checked over its current connection. */
   get isChecked(): boolean {
-    return this.#checkedConnection !== null && this.#checkedConnection === this.#options.outbox.connection;
+    const { outbox, shard } = this.#options;
+    return this.#checkedConnection !== null && this.#checkedConnection === outbox.connection(shard);
   }
 
   /** When the next check is due, in milliseconds of `performance.now`. */
@@ -64,8 +65,8 @@ export class CheckedOutbox {
 
   /** Throws where Redis is a replica. While it is away, its connection is waited for in {@link check}. */
   async requirePrimary(): Promise<void> {
-    const { outbox } = this.#options;
-    if (outbox.connection !== null && (await redisAnswer(outbox.isReplica())))
+    const { outbox, shard } = this.#options;
+    if (outbox.connection(shard) !== null && (await redisAnswer(outbox.isReplica(shard))))
       throw new MustWait("Redis", "replica", `${REPLICA_FAULT}: nothing is kept`);
   }
 
@@ -78,7 +79,7 @@ export class CheckedOutbox {
    */
   async check({ epoch, lastG }: Cursor, takeFeed: () => Batch | null): Promise<void> {
     const { outbox, shard } = this.#options;
-    const connection = outbox.connection;
+    const connection = outbox.connection(shard);
     if (connection === null)
       throw new MustWait("Redis", "away", "Redis is away: what is answered is kept when it is back");
     if (this.#checkedConnection !== connection) {
