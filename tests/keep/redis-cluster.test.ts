@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { headKey } from "../../src/decide/redis-client.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
+import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { CopiedLedger, SHARDS } from "./support/copied-ledger.ts";
 
@@ -54,6 +55,75 @@ describe.skipIf(serversMissing !== null)(
       await ledger.moreAnswers(0);
       await primary.process.start();
       for (let shard = 0; shard < SHARDS; shard += 1) await ledger.moreAnswers(shard);
+      await isWhole();
+    });
+
+    test("a primary is frozen, replaced and thawed: nothing of its own past gets into the books", async () => {
+      ledger.startWriter();
+      ledger.beginClients();
+      await ledger.moreAnswers(1);
+      const primary = await ledger.redis.primaryOf(1);
+      primary.process.signal("SIGSTOP");
+      await ledger.moreAnswers(1);
+      primary.process.signal("SIGCONT");
+      for (let shard = 0; shard < SHARDS; shard += 1) await ledger.moreAnswers(shard);
+      await isWhole();
+    });
+
+    test("a batch that no replica has is not kept; another one gets its number, and is", async () => {
+      ledger.startWriter();
+      for (let round = 0; round < 3; round += 1) await ledger.credit(0, ledger.newId());
+      await ledger.drained();
+      const [primary, first, second] = ledger.redis.nodesOf(0);
+      if (primary === undefined || first === undefined || second === undefined) throw new Error("no nodes");
+      await Promise.all([first, second].map(({ process }) => process.kill()));
+      const alone = ledger.newId();
+      expect(ledger.credit(0, alone)).rejects.toThrow(/replicas confirm it, not 1/);
+      await eventually(
+        "the primary has decided it",
+        async () => (await primary.command("HGET", headKey(0), "g")) === "4",
+      );
+      await ledger.said(/^shard 0: Redis cannot be used \(0 replicas confirm it, not 1 \(MIN_REPLICAS\)/);
+      // Several looks later.
+      await Bun.sleep(500);
+      expect(await ledger.keptG(0)).toBe(3);
+      expect(Number(await primary.command("XLEN", "razonete:{0}:outbox"))).toBe(1);
+
+      await primary.process.kill();
+      await Promise.all([first, second].map(({ process }) => process.start()));
+      // Nobody knows for them that they have all that was answered.
+      await eventually("a replica takes over by hand", async () => {
+        await first.command("CLUSTER", "FAILOVER", "TAKEOVER");
+        return /role:master/.test(String(await first.command("INFO", "replication")));
+      });
+      const other = ledger.newId();
+      await eventually("the shard answers", async () => {
+        await ledger.credit(0, other);
+        return true;
+      });
+      await ledger.said(/^shard 0: Redis can be used again/);
+      await primary.process.start();
+      await ledger.redis.followed();
+      await ledger.drained();
+      expect(await ledger.keptG(0)).toBe(4);
+      expect([...ledger.told.keys()]).not.toContain(alone);
+      await isWhole();
+    });
+
+    test("writers and primaries are killed, again and again: the books are what was answered", async () => {
+      ledger.beginClients();
+      for (let shard = 0; shard < SHARDS; shard += 1) {
+        const writer = ledger.startWriterProcess();
+        await ledger.moreAnswers(shard);
+        await eventually("it keeps", async () => (await ledger.keptG(shard)) > 0);
+        const primary = await ledger.redis.primaryOf(shard);
+        await primary.process.kill();
+        writer.kill("SIGKILL");
+        await ledger.moreAnswers(shard);
+        await primary.process.start();
+        await ledger.redis.followed();
+      }
+      ledger.startWriter();
       await isWhole();
     });
   },

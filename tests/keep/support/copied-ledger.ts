@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 import { Feed } from "../../../src/carry/feed.ts";
 import type { WriterConfig } from "../../../src/config.ts";
@@ -13,9 +14,12 @@ import { eventually } from "../../support/eventually.ts";
 import { journalFaults } from "../../support/kept-journal.ts";
 import { type NatsServer, startNats } from "../../support/servers/nats.ts";
 import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
+import { diesWithParent } from "../../support/servers/server-process.ts";
 import { RedisCluster } from "../../support/servers/redis-cluster.ts";
 
 export const SHARDS = 3;
+
+const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 
 /** What a client was told: of its command, which entry it made. */
 interface Told {
@@ -41,11 +45,13 @@ export class CopiedLedger {
   readonly told = new Map<string, Told>();
   /** What writers in this process have said. */
   readonly lines: string[] = [];
+  readonly #children: Bun.Subprocess[] = [];
   readonly #running: { readonly writer: Writer; readonly done: Promise<unknown> }[] = [];
   /** Of each shard, the latest batch that was answered. */
   readonly #latestG = Array.from({ length: SHARDS }, () => 0);
   #clients: Promise<void>[] = [];
   #isOver = false;
+  #isDisposed = false;
   #commands = 0;
 
   private constructor(
@@ -80,11 +86,18 @@ export class CopiedLedger {
       shards: SHARDS,
       library: functionLibrary,
     });
-    return new CopiedLedger(servers, config, epoch);
+    const ledger = new CopiedLedger(servers, config, epoch);
+    for (let shard = 0; shard < SHARDS; shard += 1)
+      await eventually("the primaries are found", () => ledger.nodes.shard(shard).isReady);
+    return ledger;
   }
 
   async dispose(): Promise<void> {
-    this.#isOver = true;
+    [this.#isOver, this.#isDisposed] = [true, true];
+    for (const child of this.#children) {
+      child.kill("SIGKILL");
+      await child.exited;
+    }
     await Promise.allSettled(this.#clients);
     await this.stopWriters();
     await this.feed.close();
@@ -98,6 +111,25 @@ export class CopiedLedger {
     const config = { ...this.config, redisUrl: this.redis.urlOf("writer") };
     const writer = new Writer(config, (line) => this.lines.push(line));
     this.#running.push({ writer, done: writer.run().catch((error: unknown) => error) });
+  }
+
+  /** `razonete writer`, to be killed. */
+  startWriterProcess(): Bun.Subprocess {
+    const { databaseUrl, natsUrl } = this.config;
+    const child = Bun.spawn([...diesWithParent("KILL"), process.execPath, MAIN, "writer"], {
+      env: {
+        ...process.env,
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: this.redis.urlOf("writer"),
+        NATS_URL: natsUrl,
+        DURABILITY: "relaxed",
+      },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    this.#children.push(child);
+    return child;
   }
 
   /** What the writers ended with: undefined, where nothing was wrong. */
@@ -141,6 +173,12 @@ export class CopiedLedger {
     );
   }
 
+  /** The last batch of the shard in the books. */
+  async keptG(shard: number): Promise<number> {
+    const [row] = await this.sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
+    return row?.last_g ?? -1;
+  }
+
   newId(): string {
     this.#commands += 1;
     return `req:command-${this.#commands}`;
@@ -172,10 +210,8 @@ export class CopiedLedger {
         async () => {
           const redis = this.nodes.shard(shard);
           const g = Number(await redis.sendCommand(["HGET", headKey(shard), "g"]));
-          const [row] = await this.sql<{ last_g: number }[]>`
-            SELECT last_g FROM cursors WHERE shard = ${shard}`;
           const waiting = Number(await redis.sendCommand(["XLEN", `razonete:{${shard}}:outbox`]));
-          return row?.last_g === g && waiting === 0;
+          return (await this.keptG(shard)) === g && waiting === 0;
         },
         () => this.lines,
       );
@@ -197,7 +233,7 @@ export class CopiedLedger {
   async #client(shard: number): Promise<void> {
     while (!this.#isOver) {
       const id = this.newId();
-      while (!this.told.has(id)) await this.credit(shard, id).catch(() => Bun.sleep(20));
+      while (!this.told.has(id) && !this.#isDisposed) await this.credit(shard, id).catch(() => Bun.sleep(20));
     }
   }
 }
