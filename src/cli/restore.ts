@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { auditCluster } from "../audit/audit-cluster.ts";
-import { readServeConfig, readWriterConfig } from "../config.ts";
+import { ENVIRONMENT, readServeConfig, readWriterConfig } from "../config.ts";
+import { readStandbyConfig } from "../config/standby-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { restoreFile } from "../embedded/copy-file.ts";
 import { StartError } from "../errors.ts";
@@ -49,7 +50,7 @@ Killed at any point, it is gone on with by running it again. Where nothing is wr
 Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run, for a cluster: 0 where there is
 nothing to be done, ${NEEDED_EXIT_CODE} where there is.
 Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxed takes a PostgreSQL that does not
-fsync before it answers.`,
+fsync before it answers; MIN_STANDBYS as of the writer.`,
     )
     .action(async (flags: RestoreFlags) => {
       // What it writes is for its user alone.
@@ -85,6 +86,7 @@ async function restoreCluster({ yes, json, dryRun, force, discardUnknown }: Rest
   const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
   const report = await restore({
     ...config,
+    ...readStandbyConfig(ENVIRONMENT),
     force,
     discardUnknown,
     library: functionLibrary,

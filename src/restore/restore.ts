@@ -1,4 +1,5 @@
 import type { AuditReport } from "../audit/report/audit-report.ts";
+import type { StandbyConfig } from "../config/standby-config.ts";
 import { sealedEpoch } from "../decide/fence.ts";
 import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
@@ -12,7 +13,7 @@ import { type Diagnosis, isWhole, diagnose, readSystem } from "./diagnose.ts";
 import type { RestoreReport } from "./restore-report.ts";
 import { planLines, resumeLines, unknownRefusal } from "./messages.ts";
 
-export interface RestoreOptions {
+export interface RestoreOptions extends StandbyConfig {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly natsUrl: string;
@@ -54,7 +55,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
     await connected;
     // Redis is emptied once the books have committed what it held.
-    const fault = await readPostgresFault(sql, options.durable);
+    const fault = await readPostgresFault(sql, options.durable, options.standbysMin);
     if (fault !== null) throw new StartError(`${fault}.`);
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
