@@ -50,10 +50,10 @@ export function withSubmissionSettings(
     ...plan,
     haproxy: process(plan.haproxy),
     apis: plan.apis.map(ownProcess),
-    redis: process(plan.redis),
-    nats: process(plan.nats),
+    redis: plan.redis.map(process),
+    nats: plan.nats.map(process),
     writers: plan.writers.map((writer) => ({ ...ownProcess(writer), probe: writerProbe(plan.databaseUrl) })),
-    postgres: process(plan.postgres),
+    postgres: plan.postgres.map(process),
   };
 }
 

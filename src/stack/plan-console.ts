@@ -1,6 +1,7 @@
 import { metricsSettings, metricsTarget } from "./metrics-targets.ts";
 import type { OtherPorts } from "./ports.ts";
 import { httpProbe } from "./probes.ts";
+import { hostsOf } from "./stack-file.ts";
 import { CLIENT_ADDRESS_HEADER, type OwnCommands, RUNTIME_SETTINGS, type StackPlan } from "./stack-plan.ts";
 
 export interface ConsoleOptions {
@@ -55,8 +56,8 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
     ...measured("haproxy", "/metrics?scope=global"),
     ...measured("razonete-api"),
     // Without the passwords.
-    `redis=redis://${new URL(redisUrl).host}`,
-    `nats=nats://${new URL(natsUrl).host}`,
+    `redis=redis://${hostsOf(redisUrl)}`,
+    `nats=nats://${hostsOf(natsUrl)}`,
     ...measured("razonete-writer"),
     ...measured("razonete-dispatch"),
   ];

@@ -20,6 +20,18 @@ export const OTHER_PORTS = [
 
 export type OtherPort = (typeof OTHER_PORTS)[number];
 
+/** What has a port where there are several servers of a kind. Append only, as above. */
+export const NODE_PORTS = [
+  ...numbered("redis", stackBounds.redis_servers_max),
+  // On which the nodes of a Redis Cluster talk to each other.
+  ...numbered("redis-bus", stackBounds.redis_servers_max),
+] as const;
+
+export type NodePort = (typeof NODE_PORTS)[number];
+
+/** The port of each. */
+export type NodePorts = (name: NodePort) => number;
+
 /** The port of each. */
 export type OtherPorts = (name: OtherPort) => number;
 
@@ -73,6 +85,12 @@ export async function keptPorts(file: string, count: number, except: readonly nu
 export async function keptOtherPorts(file: string, except: readonly number[]): Promise<OtherPorts> {
   const ports = await keptPorts(file, OTHER_PORTS.length, except);
   return (name) => ports[OTHER_PORTS.indexOf(name)] ?? 0;
+}
+
+/** Those of {@link NODE_PORTS}, in a file of their own. */
+export async function keptNodePorts(file: string, except: readonly number[]): Promise<NodePorts> {
+  const ports = await keptPorts(file, NODE_PORTS.length, except);
+  return (name) => ports[NODE_PORTS.indexOf(name)] ?? 0;
 }
 
 const portList = z.array(z.int().min(1).max(65_535));

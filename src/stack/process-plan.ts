@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DataFolder } from "./data-folder.ts";
 import type { PostgresUser } from "./postgres.ts";
+import type { NodePorts } from "./ports.ts";
 import type { Probe } from "./probes.ts";
 import type { ProcessKind } from "./process-kinds.ts";
 import type { ProgramPaths } from "./server-programs.ts";
@@ -38,8 +40,34 @@ export interface ServerOptions {
   readonly postgresUser: PostgresUser;
   /** As its user names it; default: what the books say. */
   readonly shards?: number | undefined;
+  /** Copies of each shard beside its primary. With one or more, NATS and PostgreSQL are several servers, too. Default: 0. */
+  readonly replicas?: number | undefined;
+  /** Redis servers that decide, each with its part of the shards. Default: 1, and with replicas as many as can vote. */
+  readonly redisNodes?: number | undefined;
+  /** Where the servers of a kind listen that has several; null, and by default: there is one of each. */
+  readonly nodePorts?: NodePorts | null;
   /** Of memory that Redis may use, in MB; null: as its configuration file says. */
   readonly redisMegabytes: number | null;
   /** The environment of every process. */
   readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The servers of one kind: one, named after it, or several beside each other: redis-1, redis-2, ... */
+export interface PlannedServers {
+  readonly processes: readonly ProcessPlan[];
+  /** Where a user of them finds them; with several hosts in one URL, where there are several. */
+  readonly urlOf: (user: string, password: string) => string;
+}
+
+/** Whether there are several servers of a kind, which then have `nodePorts`. */
+export function hasSeveralNodes({
+  replicas = 0,
+  redisNodes = 1,
+}: Pick<ServerOptions, "replicas" | "redisNodes">): boolean {
+  return replicas > 0 || redisNodes > 1;
+}
+
+/** Where one of several servers of a kind has its data, by its name. */
+export function folderOf(server: string, { path }: Pick<DataFolder, "path">): string {
+  return join(path, server);
 }

@@ -17,10 +17,10 @@ import { setCertificate } from "./haproxy-admin.ts";
 import { isStackFolder, openDataFolder } from "./data-folder.ts";
 import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
-import { choosePort, keptOtherPorts, keptPorts } from "./ports.ts";
+import { choosePort, keptNodePorts, keptOtherPorts, keptPorts, OTHER_PORTS } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
 import { requireShards } from "./servers/books-shards.ts";
-import { DEPLOY } from "./process-plan.ts";
+import { DEPLOY, hasSeveralNodes } from "./process-plan.ts";
 import {
   type OwnCommands,
   OWN_COMMANDS,
@@ -31,6 +31,7 @@ import {
 import { withConsole } from "./plan-console.ts";
 import { type ObserverOptions, planObservers, targetsOf, writeObserved } from "./plan-observers.ts";
 import { OBSERVER_NAMES, type ObserverName, PROGRAM_NAMES, type ProgramPaths } from "./server-programs.ts";
+import { hostsOf } from "./stack-file.ts";
 import { shellWord } from "./shell-word.ts";
 import { stackBounds } from "./stack-bounds.ts";
 import { DryRunEnded, Stack, StartInterrupted } from "./stack.ts";
@@ -48,6 +49,10 @@ export interface StackOptions {
   readonly writers: number;
   /** Into how many parts the accounts are split, 1 to `bounds.shards_max`. Default: as SHARDS in `ownEnvironment`. */
   readonly shards?: number;
+  /** Copies of each shard beside its primary, up to `stackBounds.replicas_max`. Default: none. */
+  readonly replicas?: number;
+  /** Redis servers that decide, up to `stackBounds.redis_nodes_max`. Default: 1, or as many as vote on copies. */
+  readonly redisNodes?: number;
   /** Runs Prometheus, too, with what tells it of Redis and PostgreSQL. */
   readonly observe?: boolean;
   /** 0 to `stackBounds.dispatchers_max`: one sends webhooks, the others wait to take over. Default: none. */
@@ -119,6 +124,13 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     if (shards !== undefined && !isNew) await requireShards(books, shards);
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
+    const nodePorts = hasSeveralNodes(options)
+      ? await keptNodePorts(join(folder.path, "ports-nodes.json"), [
+          port,
+          ...ports,
+          ...OTHER_PORTS.map(otherPorts),
+        ])
+      : null;
     const certificateFile = join(folder.path, "certificate.pem");
     if (certificate !== null) writeCertificate(certificateFile, certificate);
     const ledger = planStack({
@@ -134,6 +146,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       writers,
       dispatchers: options.dispatchers ?? 0,
       shards,
+      replicas: options.replicas,
+      redisNodes: options.redisNodes,
+      nodePorts,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
       otherPorts,
@@ -238,12 +253,11 @@ function restoreFlags({ yes, dryRun }: { readonly yes: boolean; readonly dryRun:
 }
 
 function maintenanceLines(plan: StackPlan, operatorFile: string): string[] {
-  const at = (url: string): string => new URL(url).host;
   return [
     "PostgreSQL, Redis and NATS run, and nothing that uses them:",
-    `  postgres  ${at(plan.databaseUrl)}`,
-    `  redis     ${at(plan.redisUrl)}`,
-    `  nats      ${at(plan.natsUrl)}`,
+    `  postgres  ${hostsOf(plan.databaseUrl)}`,
+    `  redis     ${hostsOf(plan.redisUrl)}`,
+    `  nats      ${hostsOf(plan.natsUrl)}`,
     `Their URLs and passwords, for a shell: . ${operatorFile}`,
     "Ctrl-C stops everything; the data stays.",
   ];

@@ -7,6 +7,10 @@ export const stackBounds = {
   apis_max: 8,
   writers_max: 8,
   dispatchers_max: 8,
+  /** Of Redis: nodes that decide, copies of each, and all of them. */
+  redis_nodes_max: 8,
+  replicas_max: 3,
+  redis_servers_max: 24,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
   /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */

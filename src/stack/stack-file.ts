@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { ServerUrls } from "../config.ts";
+import { eachHost } from "../tls/server-trust.ts";
 
 export interface DescribedProcess {
   readonly name: string;
@@ -65,22 +66,30 @@ export function readStackFile(path: string): StackDescription {
  * password is on a command line, where every user of the machine sees it.
  */
 export function writeOperatorFile(path: string, urls: ServerUrls): void {
-  const books = new URL(urls.databaseUrl);
-  const redis = new URL(urls.redisUrl);
+  const books = eachHost(urls.databaseUrl);
+  const [owner] = books;
+  // redis-cli takes one of several nodes, and finds the others with -c.
+  const redis = new URL(urls.redisUrl.replace(/,[^/]*/, ""));
   const variables = {
     DATABASE_URL: urls.databaseUrl,
     REDIS_URL: urls.redisUrl,
     NATS_URL: urls.natsUrl,
-    PGHOST: books.hostname,
-    PGPORT: books.port,
-    PGUSER: books.username,
-    PGPASSWORD: books.password,
-    PGDATABASE: books.pathname.slice(1),
+    // libpq takes several of them, too.
+    PGHOST: books.map(({ hostname }) => hostname).join(","),
+    PGPORT: books.map(({ port }) => port).join(","),
+    PGUSER: owner?.username,
+    PGPASSWORD: owner?.password,
+    PGDATABASE: owner?.pathname.slice(1),
     REDISCLI_AUTH: redis.password,
     REDIS_PORT: redis.port,
   };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
   replaceFile(path, lines.join(""));
+}
+
+/** The hosts of a server's URL, with their ports: what may be shown of it. */
+export function hostsOf(url: string): string {
+  return /^[a-z+-]+:\/\/(?:[^@/?]*@)?([^/?]*)/.exec(url)?.[1] ?? "";
 }
 
 export function removeStackFile(path: string): void {

@@ -80,10 +80,11 @@ export interface StackPlan {
   readonly haproxyAdmin: string | null;
   readonly haproxy: ProcessPlan;
   readonly apis: readonly ProcessPlan[];
-  readonly redis: ProcessPlan;
-  readonly nats: ProcessPlan;
+  /** Of each kind of server one, or several: its file in servers/ plans them, and their URL. */
+  readonly redis: readonly ProcessPlan[];
+  readonly nats: readonly ProcessPlan[];
   readonly writers: readonly ProcessPlan[];
-  readonly postgres: ProcessPlan;
+  readonly postgres: readonly ProcessPlan[];
   /** What no transaction needs: where one of them does not start, the rest does. */
   readonly others: readonly ProcessPlan[];
   readonly init: ProcessPlan;
@@ -126,12 +127,20 @@ export function planStack(options: PlanOptions): StackPlan {
   const { folder, programs, environment, own } = options;
   const credentials = credentialsOf(folder.password);
   const [redisPort = 0, natsPort = 0, postgresPort = 0, ...apiPorts] = options.ports;
-  const booksUrl = (role: string, password: string): string =>
-    `postgres://${role}:${password}@127.0.0.1:${postgresPort}/${BOOKS}`;
-  const urlsFor = (password: string, redis: string, nats: string, books: string): ServerUrls => ({
-    redisUrl: `redis://${redis}:${password}@127.0.0.1:${redisPort}`,
-    natsUrl: `nats://${nats}:${password}@127.0.0.1:${natsPort}`,
-    databaseUrl: booksUrl(books, password),
+  const otherPorts = options.otherPorts ?? null;
+  const socket = join(folder.run, "redis.sock");
+  const redis = planRedis(options, credentials, {
+    port: redisPort,
+    socket: isSocketPath(socket) ? socket : null,
+  });
+  const natsMonitor = otherPorts === null ? null : `127.0.0.1:${otherPorts("nats-monitor")}`;
+  const nats = planNats(options, credentials, { port: natsPort, monitor: natsMonitor });
+  const postgres = planPostgres(options, credentials, postgresPort);
+  const booksUrl = postgres.urlOf;
+  const urlsFor = (password: string, redisUser: string, natsUser: string, role: string): ServerUrls => ({
+    redisUrl: redis.urlOf(redisUser, password),
+    natsUrl: nats.urlOf(natsUser, password),
+    databaseUrl: booksUrl(role, password),
   });
   // With its user: redis-cli takes an empty one for a name.
   const { redisUrl, natsUrl, databaseUrl } = urlsFor(credentials.operator, "default", BOOKS, BOOKS);
@@ -142,23 +151,16 @@ export function planStack(options: PlanOptions): StackPlan {
     writer: urlsFor(credentials.writer, "writer", "writer", BOOKS_ROLES.writer),
   };
   const url = `${options.certificateFile ? "https" : "http"}://127.0.0.1:${options.port}`;
-  const socket = join(folder.run, "redis.sock");
-  const redisSocket = isSocketPath(socket) ? socket : null;
-  const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => {
-    const { redisUrl: overLoopback, natsUrl: NATS_URL, databaseUrl: DATABASE_URL } = urls;
-    // A unix socket costs half as much in the kernel as a connection over loopback, which other programs use.
-    const REDIS_URL =
-      redisSocket !== null
-        ? `unix://${name}:${password}@${redisSocket.split("/").map(encodeURIComponent).join("/")}`
-        : overLoopback;
-    return { REDIS_URL, NATS_URL, DATABASE_URL };
-  };
+  const addressesOf = (name: string, password: string, urls: ServerUrls): Addresses => ({
+    REDIS_URL: redis.ownUrlOf(name, password),
+    NATS_URL: urls.natsUrl,
+    DATABASE_URL: urls.databaseUrl,
+  });
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
     const addresses = addressesOf(user, credentials[user], urlsOf[user]);
     return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
   };
   const operator = { redisUrl, natsUrl, databaseUrl };
-  const otherPorts = options.otherPorts ?? null;
   const metricsOf = (name: string, user: StackUser) => ({
     ...environmentOf(user),
     ...metricsSettings(name, otherPorts),
@@ -167,7 +169,6 @@ export function planStack(options: PlanOptions): StackPlan {
     const name = `api-${index + 1}`;
     return planApi(name, port, folder, own, metricsOf(name, "api"));
   });
-  const natsMonitor = otherPorts === null ? null : `127.0.0.1:${otherPorts("nats-monitor")}`;
   const ofWriters = {
     ...(natsMonitor === null ? {} : { NATS_MONITOR_URL: `http://${natsMonitor}` }),
     ...(options.certificateFile ? { METRICS_CERTIFICATE: options.certificateFile } : {}),
@@ -219,10 +220,10 @@ export function planStack(options: PlanOptions): StackPlan {
       probe: httpProbe(`${url}/readyz`),
     },
     apis: apis.map(({ plan }) => plan),
-    redis: planRedis(options, credentials, { port: redisPort, url: redisUrl, socket: redisSocket }),
-    nats: planNats(options, credentials, { port: natsPort, url: natsUrl, monitor: natsMonitor }),
+    redis: redis.processes,
+    nats: nats.processes,
     writers,
-    postgres: planPostgres(options, { port: postgresPort, url: databaseUrl }),
+    postgres: postgres.processes,
     others: planDispatchers(
       { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
       booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),

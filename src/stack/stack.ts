@@ -6,7 +6,7 @@ import { rotateLog, boundLog, lastLines } from "./logs.ts";
 import { outboxLength } from "./probes.ts";
 import type { ProcessPlan } from "./process-plan.ts";
 import type { StackPlan } from "./stack-plan.ts";
-import { removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
+import { hostsOf, removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
@@ -49,10 +49,10 @@ export class Stack {
   readonly #onReady: (name: string, milliseconds: number) => void;
   readonly #haproxy: SupervisedProcess;
   readonly #apis: readonly SupervisedProcess[];
-  readonly #redis: SupervisedProcess;
-  readonly #nats: SupervisedProcess;
+  readonly #redis: readonly SupervisedProcess[];
+  readonly #nats: readonly SupervisedProcess[];
   readonly #writers: readonly SupervisedProcess[];
-  readonly #postgres: SupervisedProcess;
+  readonly #postgres: readonly SupervisedProcess[];
   readonly #others: readonly SupervisedProcess[];
   /** The process that runs to its end during the start: `restore` or `init`. */
   #oneShot: Bun.Subprocess | null = null;
@@ -81,10 +81,10 @@ export class Stack {
       new SupervisedProcess(process, folder, say, () => this.#describe());
     this.#haproxy = supervised(plan.haproxy);
     this.#apis = plan.apis.map(supervised);
-    this.#redis = supervised(plan.redis);
-    this.#nats = supervised(plan.nats);
+    this.#redis = plan.redis.map(supervised);
+    this.#nats = plan.nats.map(supervised);
     this.#writers = plan.writers.map(supervised);
-    this.#postgres = supervised(plan.postgres);
+    this.#postgres = plan.postgres.map(supervised);
     this.#others = plan.others.map(supervised);
   }
 
@@ -118,7 +118,7 @@ export class Stack {
     rotateLog(logOf(this.#plan.init, this.#folder));
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
-    await this.#startTogether([this.#postgres, this.#redis, this.#nats], interrupted);
+    await this.#startTogether([...this.#postgres, ...this.#redis, ...this.#nats], interrupted);
   }
 
   /** Resolves when no process is left. */
@@ -129,9 +129,9 @@ export class Stack {
     await stopAll(this.#apis);
     await this.#keepOutbox();
     await stopAll(this.#writers);
-    await this.#nats.stop();
-    await this.#redis.stop();
-    await this.#postgres.stop();
+    await stopAll(this.#nats);
+    await stopAll(this.#redis);
+    await stopAll(this.#postgres);
     if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
     this.#described = false;
@@ -147,18 +147,17 @@ export class Stack {
   /** What runs where, one line each. */
   describe(): string[] {
     const { databaseUrl, redisUrl, natsUrl } = this.#plan;
-    const at = (url: string): string => new URL(url).host;
     const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
     const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
     const dispatchers = this.#others.filter(({ plan }) => plan.kind === "dispatch");
-    const shards = this.#redis.plan.serves?.shards;
+    const shards = this.#redis.flatMap(({ plan }) => plan.serves?.shards ?? []).length;
     const hasConsole = this.#others.some(({ plan }) => plan.kind === "console");
     const sends = dispatchers.map(({ plan }) => plan.name).join(", ");
     return [
       `  haproxy    ${this.#plan.url} -> ${apis}`,
-      `  redis      ${at(redisUrl)}, decides${shards === undefined ? "" : `, in ${shards.length} shards`}`,
-      `  nats       ${at(natsUrl)}, carries`,
-      `  postgres   ${at(databaseUrl)}, keeps, by ${writers}`,
+      `  redis      ${hostsOf(redisUrl)}, decides${shards === 0 ? "" : `, in ${shards} shards`}`,
+      `  nats       ${hostsOf(natsUrl)}, carries`,
+      `  postgres   ${hostsOf(databaseUrl)}, keeps, by ${writers}`,
       ...(sends === "" ? [] : [`  dispatch   ${sends}, sends webhooks`]),
       ...(hasConsole ? [`  console    ${this.#plan.url}/, shows`] : []),
       ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
@@ -233,10 +232,11 @@ export class Stack {
   /** Waits until the books have everything that was answered, as long as a writer and PostgreSQL run. */
   async #keepOutbox(): Promise<void> {
     const deadline = performance.now() + stackBounds.keep_milliseconds_max;
-    const canKeep = (): boolean => this.#postgres.running && this.#writers.some(({ running }) => running);
+    const canKeep = (): boolean =>
+      this.#postgres.some(({ running }) => running) && this.#writers.some(({ running }) => running);
     let length = 0;
     do {
-      if (!this.#redis.running) return;
+      if (!this.#redis.some(({ running }) => running)) return;
       try {
         length = await outboxLength(this.#plan.redisUrl);
       } catch {
@@ -259,10 +259,10 @@ export class Stack {
     return [
       this.#haproxy,
       ...this.#apis,
-      this.#redis,
-      this.#nats,
+      ...this.#redis,
+      ...this.#nats,
       ...this.#writers,
-      this.#postgres,
+      ...this.#postgres,
       ...this.#others,
     ];
   }

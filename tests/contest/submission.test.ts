@@ -77,10 +77,10 @@ const native = withSubmissionSettings(plan, submission, (name) => ["enter", name
 const processes: readonly ProcessPlan[] = [
   native.haproxy,
   ...native.apis,
-  native.redis,
-  native.nats,
+  ...native.redis,
+  ...native.nats,
   ...native.writers,
-  native.postgres,
+  ...native.postgres,
 ];
 
 test("all limits together are within the contest's", () => {
@@ -176,8 +176,8 @@ describe("run natively", () => {
       expect(command.slice(0, 2)).toEqual(["enter", name]);
       expect(environment).toMatchObject(serviceNamed(submission, name).environment);
     }
-    expect(native.redis.command).toContain(join(DEPLOY, "rinha/redis.conf"));
-    expect(native.nats.command).toContain(join(DEPLOY, "rinha/nats.conf"));
+    expect(native.redis[0]?.command).toContain(join(DEPLOY, "rinha/redis.conf"));
+    expect(native.nats[0]?.command).toContain(join(DEPLOY, "rinha/nats.conf"));
     expect(native.haproxy.command.slice(-4)).toEqual([
       "-f",
       join(DEPLOY, "haproxy/haproxy.cfg"),
@@ -187,7 +187,7 @@ describe("run natively", () => {
     expect(submissionFileFor(serviceNamed(submission, "postgres"), join(DEPLOY, "postgresql.conf"))).toBe(
       join(DEPLOY, "rinha/postgresql.conf"),
     );
-    expect(native.nats.environment).toMatchObject({ GOMEMLIMIT: expect.stringMatching(/^\d+MiB$/) });
+    expect(native.nats[0]?.environment).toMatchObject({ GOMEMLIMIT: expect.stringMatching(/^\d+MiB$/) });
     expect(OWN_COMMANDS.init.at(-1)).toBe("init");
     expect([native.init.command, native.writers[0]?.command]).toEqual([
       ["true"],

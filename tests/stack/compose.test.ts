@@ -76,10 +76,10 @@ const plan = withConsole({
 const processes = [
   plan.haproxy,
   ...plan.apis,
-  plan.redis,
-  plan.nats,
+  ...plan.redis,
+  ...plan.nats,
   ...plan.writers,
-  plan.postgres,
+  ...plan.postgres,
   ...plan.others,
   plan.init,
 ];
@@ -164,7 +164,7 @@ test("sets the variables that the configuration files read, and the stack the sa
   );
   expect(natsNames.size).toBe(9);
   expect(new Set(Object.keys(serviceOf("nats").environment))).toEqual(natsNames);
-  expect(new Set(Object.keys(plan.nats.environment))).toEqual(natsNames);
+  expect(new Set(Object.keys(plan.nats[0]?.environment ?? {}))).toEqual(natsNames);
 
   const haproxyNames = [...read("deploy/haproxy/haproxy.cfg").matchAll(/\$\{?(\w+)\}?|defined\((\w+)\)/g)];
   const known = new Set(haproxyNames.map(([, name, condition]) => name ?? condition));

@@ -176,7 +176,7 @@ function withFaultyLinks(
     ...plan,
     // So that both APIs decide at the same time, always.
     haproxy: withEnvironment(plan.haproxy, { HAPROXY_ROUND_ROBIN: "yes" }),
-    redis: withEnvironment(plan.redis, ofRedis),
+    redis: plan.redis.map((redis) => withEnvironment(redis, ofRedis)),
     apis: plan.apis.map((api) => withEnvironment(api, ofApi)),
     writers: plan.writers.map((writer) => withEnvironment(writer, ofWriter)),
   };

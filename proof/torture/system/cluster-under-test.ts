@@ -64,7 +64,7 @@ export class ClusterUnderTest implements SystemUnderTest {
     this.folder = folder;
     this.#setup = setup;
     this.#commands = commands;
-    this.#processes = new Map([haproxy, ...apis, redis, nats, ...writers, postgres].map(faulted));
+    this.#processes = new Map([haproxy, ...apis, ...redis, ...nats, ...writers, ...postgres].map(faulted));
     this.#operator = new SimulatedOperator(apis, () => runRestore(commands.restore, plan.init.environment));
     this.#faultContext = {
       faults: new FaultsInProgress(),
@@ -187,7 +187,7 @@ export class ClusterUnderTest implements SystemUnderTest {
     const { haproxy, apis, redis, nats, writers, postgres } = this.plan;
     const named = (plans: readonly ProcessPlan[]): FaultedProcess[] =>
       plans.flatMap(({ name }) => this.#processes.get(name) ?? []);
-    await startProcesses(named([postgres, redis, nats]));
+    await startProcesses(named([...postgres, ...redis, ...nats]));
     await this.#runInit();
     await startProcesses(named([...writers, ...apis]));
     await startProcesses(named([haproxy]));

@@ -48,7 +48,10 @@ export async function waitForRecovery({ plan, processes, operator }: RecoveringC
 /** What is wrong with the servers, HAProxy among them. */
 async function unreadyServers({ postgres, redis, nats, haproxy }: StackPlan): Promise<string[]> {
   const answers = await Promise.all(
-    [postgres, redis, nats, haproxy].map(async ({ name, probe }) => ({ name, reason: await probe() })),
+    [...postgres, ...redis, ...nats, haproxy].map(async ({ name, probe }) => ({
+      name,
+      reason: await probe(),
+    })),
   );
   return answers.flatMap(({ name, reason }) => (reason === null ? [] : [`${name}: ${reason}`]));
 }

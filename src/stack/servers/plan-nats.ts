@@ -2,17 +2,18 @@ import { join } from "node:path";
 import type { Credentials } from "../credentials.ts";
 import { BOOKS } from "../postgres.ts";
 import { natsProbe } from "../probes.ts";
-import { DEPLOY, type ServerOptions, type ProcessPlan } from "../process-plan.ts";
+import { DEPLOY, type PlannedServers, type ServerOptions } from "../process-plan.ts";
 
-/** @param at where it listens, and tells of itself; the URL is the operator's */
+/** @param at where it listens, and tells of itself */
 export function planNats(
   { folder, programs, environment }: ServerOptions,
   credentials: Credentials,
-  at: { readonly port: number; readonly url: string; readonly monitor: string | null },
-): ProcessPlan {
-  return {
+  at: { readonly port: number; readonly monitor: string | null },
+): PlannedServers {
+  const urlOf = (user: string, password: string): string => `nats://${user}:${password}@127.0.0.1:${at.port}`;
+  const nats = {
     name: "nats",
-    kind: "nats",
+    kind: "nats" as const,
     command: [programs.nats, "-c", join(DEPLOY, "nats.conf")],
     environment: {
       ...environment,
@@ -27,6 +28,7 @@ export function planNats(
       NATS_MONITOR: at.monitor === null ? "0" : JSON.stringify(at.monitor),
       NATS_STORE_DIR: JSON.stringify(folder.nats),
     },
-    probe: natsProbe(at.url),
+    probe: natsProbe(urlOf(BOOKS, credentials.operator)),
   };
+  return { processes: [nats], urlOf };
 }

@@ -1,17 +1,21 @@
-import { dataArgument } from "../postgres.ts";
+import type { Credentials } from "../credentials.ts";
+import { BOOKS, dataArgument } from "../postgres.ts";
 import { postgresProbe } from "../probes.ts";
-import type { ServerOptions, ProcessPlan } from "../process-plan.ts";
+import type { PlannedServers, ServerOptions } from "../process-plan.ts";
 
-/** @param at where it listens; the URL is the operator's */
+/** @param port where it listens. Its URLs are of the books. */
 export function planPostgres(
   { folder, programs, postgresUser, environment }: ServerOptions,
-  at: { readonly port: number; readonly url: string },
-): ProcessPlan {
+  credentials: Pick<Credentials, "operator">,
+  port: number,
+): PlannedServers {
+  const urlOf = (role: string, password: string): string =>
+    `postgres://${role}:${password}@127.0.0.1:${port}/${BOOKS}`;
   const { path, handOver } = dataArgument(postgresUser, folder.postgres);
-  const settings = [`port=${at.port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
-  return {
+  const settings = [`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="];
+  const postgres = {
     name: "postgres",
-    kind: "postgres",
+    kind: "postgres" as const,
     command: [
       ...postgresUser.prefix,
       programs.postgres,
@@ -21,6 +25,7 @@ export function planPostgres(
     ],
     environment,
     ...(handOver ? { handedOver: folder.postgres } : {}),
-    probe: postgresProbe(at.url),
+    probe: postgresProbe(urlOf(BOOKS, credentials.operator)),
   };
+  return { processes: [postgres], urlOf };
 }

@@ -3,16 +3,29 @@ import { join } from "node:path";
 import { repairAof } from "../aof-repair.ts";
 import { type Credentials, redisUsers } from "../credentials.ts";
 import { redisProbe } from "../probes.ts";
-import { DEPLOY, type ServerOptions, type ProcessPlan } from "../process-plan.ts";
+import { DEPLOY, type PlannedServers, type ProcessPlan, type ServerOptions } from "../process-plan.ts";
 
-/** @param at where it listens; the URL is the operator's */
+export interface PlannedRedis extends PlannedServers {
+  /** The same for processes of this stack, by the shortest way. */
+  readonly ownUrlOf: (user: string, password: string) => string;
+}
+
+/**
+ * @param at where it listens. Where the folder is too deep for a socket, there is none. A unix socket costs half as much
+ *   in the kernel as a connection over loopback, which other programs use.
+ */
 export function planRedis(
   options: ServerOptions,
   credentials: Credentials,
-  at: { readonly port: number; readonly url: string; readonly socket: string | null },
-): ProcessPlan {
+  at: { readonly port: number; readonly socket: string | null },
+): PlannedRedis {
+  const urlOf = (user: string, password: string): string =>
+    `redis://${user}:${password}@127.0.0.1:${at.port}`;
+  const path = at.socket?.split("/").map(encodeURIComponent).join("/");
+  const ownUrlOf = (user: string, password: string): string =>
+    path === undefined ? urlOf(user, password) : `unix://${user}:${password}@${path}`;
   const { folder, programs, environment, shards } = options;
-  return {
+  const redis: ProcessPlan = {
     name: "redis",
     kind: "redis",
     command: [programs.redis, join(DEPLOY, "redis.conf"), "-"],
@@ -35,6 +48,7 @@ export function planRedis(
     ...(shards === undefined
       ? {}
       : { serves: { role: "primary", shards: Array.from({ length: shards }, (_, shard) => shard) } }),
-    probe: redisProbe(at.url),
+    probe: redisProbe(urlOf("default", credentials.operator)),
   };
+  return { processes: [redis], urlOf, ownUrlOf };
 }
