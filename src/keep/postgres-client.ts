@@ -74,6 +74,14 @@ export function connectPostgres(pool: PoolOptions): Sql {
       default_transaction_isolation: "read committed",
     },
   });
+  if (hosts.length > 1) {
+    // While it connects, the client looks at each error whether there is a second host, and then rejects nothing.
+    sql.options.host = Object.defineProperty([first.hostname], 1, {
+      get: () => (sockets.passOver() ? first.hostname : undefined),
+    });
+    // With the sockets that it is given, this is only for the texts of its errors.
+    sql.options.path = hosts.map(({ host }) => host).join(",");
+  }
   const end = sql.end.bind(sql);
   return Object.assign(sql, {
     end: async (...options: Parameters<typeof end>) => {

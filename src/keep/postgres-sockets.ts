@@ -22,6 +22,9 @@ interface Opened {
   readonly socket: Socket;
 }
 
+/** Times a second that a host is passed over: for the first searches of a few connections at once. */
+const PASSED_OVER_MAX = 8;
+
 /** What one search for a host has begun. */
 interface Search {
   readonly begun: Set<Socket>;
@@ -54,6 +57,11 @@ export class PostgresSockets {
   /** Each with what the client was given, once it was. */
   readonly #live = new Map<Socket, Socket>();
   #first = 0;
+  /** How often a host was passed over, in the second that began at `#passedAt`. */
+  #passed = 0;
+  #passedAt = -Infinity;
+  /** Its last search has found none. */
+  #isWithout = false;
   #isClosed = false;
 
   /** @param urls one for each host */
@@ -68,10 +76,28 @@ export class PostgresSockets {
   /** Never rejects: the client would then lose the place of this connection in its pool. */
   async open(): Promise<Duplex> {
     try {
-      return await this.#openOne();
+      const socket = await this.#openOne();
+      this.#isWithout = false;
+      return socket;
     } catch (error) {
+      this.#isWithout = true;
       return new FailedSocket(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /**
+   * Whether the client is to connect once more at once, instead of rejecting what was asked: the host that it was given is
+   * none that the URL wants, as a standby, and the next one is another. Only so often a second, since there may be none.
+   */
+  passOver(): boolean {
+    if (this.#isWithout || this.#hosts.length === 1) return false;
+    const now = performance.now();
+    if (now - this.#passedAt > 1000) {
+      this.#passed = 0;
+      this.#passedAt = now;
+    }
+    this.#passed += 1;
+    return this.#passed <= PASSED_OVER_MAX;
   }
 
   /** Ends what the client has left open, and what it would still open. */
