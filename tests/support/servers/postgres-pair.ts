@@ -1,8 +1,7 @@
-import { writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import postgres from "postgres";
 import { eventually } from "../eventually.ts";
-import { type PostgresServer, startPostgres } from "./postgres.ts";
+import { copyRunning, type PostgresServer, startPostgres } from "./postgres.ts";
 
 /** Two PostgreSQL, of which one follows the other: a commit waits until both have it. */
 export interface PostgresPair {
@@ -15,8 +14,8 @@ export interface PostgresPair {
   promote(server: PostgresServer): Promise<void>;
   /** Until the other one follows this primary, and commits wait for it. */
   followed(primary: PostgresServer): Promise<void>;
-  /** Marks a server that does not run: from its next start it follows the other one. */
-  makeStandby(server: PostgresServer): void;
+  /** Makes a server that does not run a standby of the other one, with a copy of its data, and starts it. */
+  rejoin(server: PostgresServer): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -26,7 +25,6 @@ export async function startPostgresPair({ durable = false } = {}): Promise<Postg
     const other = servers[1 - self];
     return {
       cluster_name: `postgres_${self + 1}`,
-      synchronous_standby_names: "ANY 1 (postgres_1, postgres_2)",
       wal_log_hints: "on",
       wal_keep_size: "256MB",
       // For those who ask again and again meanwhile.
@@ -40,6 +38,9 @@ export async function startPostgresPair({ durable = false } = {}): Promise<Postg
   };
   const first = await startPostgres({ durable, more: settingsOf(0) });
   servers.push(first);
+  // As an administrator of it does, so that it can be changed while it runs.
+  await ask(first.url, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (postgres_1, postgres_2)'");
+  await ask(first.url, "SELECT pg_reload_conf()");
   const second = await startPostgres({ durable, more: settingsOf(1), copyOf: first });
   servers.push(second);
   const pair: PostgresPair = {
@@ -57,7 +58,13 @@ export async function startPostgresPair({ durable = false } = {}): Promise<Postg
         const rows = await ask(url, "SELECT FROM pg_stat_replication WHERE sync_state = 'quorum'");
         return rows.length === 1;
       }),
-    makeStandby: ({ process }) => writeFileSync(join(dirname(process.logFile), "data/standby.signal"), ""),
+    rejoin: async (server) => {
+      const [other] = servers.filter((each) => each !== server);
+      if (other === undefined) throw new Error("there is no other server");
+      copyRunning(other, dirname(server.process.logFile));
+      await server.process.start();
+      await pair.followed(other);
+    },
     dispose: async () => {
       await Promise.all(servers.map(({ process }) => process.dispose()));
     },

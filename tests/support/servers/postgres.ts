@@ -43,7 +43,7 @@ export async function startPostgres({
   const folder = temporaryFolder("postgres").path;
   const data = join(folder, "data");
   if (copyOf === null) cpSync(emptyCluster(), data, { recursive: true });
-  else copyRunning(copyOf, folder, data);
+  else copyRunning(copyOf, folder);
   if (tls !== null) {
     cpSync(tls.cert, join(folder, "tls.pem"));
     cpSync(tls.key, join(folder, "tls.key"));
@@ -140,8 +140,10 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** As whoever runs PostgreSQL here, in a folder of theirs. */
-function copyRunning({ process }: PostgresServer, folder: string, data: string): void {
+/** Makes the data of a standby of this server, in place of what the folder has. */
+export function copyRunning({ process }: PostgresServer, folder: string): void {
+  const data = join(folder, "data");
+  rmSync(data, { recursive: true, force: true });
   const from = ["-h", "127.0.0.1", "-p", String(process.port), "-U", USER];
   const copy = [basebackup(), ...from, "-D", data, "-c", "fast", "-X", "stream", "--no-sync"];
   const { success, stderr } = Bun.spawnSync([...giveAway(folder), ...copy], { cwd: folder, stderr: "pipe" });
