@@ -1,18 +1,7 @@
+import { slotOf, SLOTS } from "../../decide/nodes/cluster-map.ts";
 import type { SlotRange } from "./node-lines.ts";
 
 /** Which slots of a Redis Cluster are whose. All keys of a shard have its number as their hash tag, and so one slot. */
-
-export const SLOTS = 16_384;
-
-/** The slot of a shard. */
-export function slotOf(shard: number): number {
-  let crc = 0;
-  for (const byte of Buffer.from(String(shard))) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit += 1) crc = ((crc << 1) ^ ((crc & 0x8000) === 0 ? 0 : 0x1021)) & 0xffff;
-  }
-  return crc % SLOTS;
-}
 
 /** The shards among so many whose slots are in these ranges. */
 export function shardsIn(slots: readonly SlotRange[], shards: number): number[] {
