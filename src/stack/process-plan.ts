@@ -11,7 +11,7 @@ import type { ProgramPaths } from "./server-programs.ts";
 export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
 export interface Serves {
-  readonly role: "primary";
+  readonly role: "primary" | "replica";
   readonly shards: readonly number[];
 }
 
@@ -26,9 +26,15 @@ export interface ProcessPlan {
   readonly handedOver?: string;
   /** The socket that it listens on. A killed process leaves this file, and the next one could not listen on it. */
   readonly socket?: string;
-  /** What it is in a ledger whose number of shards its user names; stack.json says it. */
+  /** What it is at first in a ledger whose number of shards its user names; stack.json says what it is now. */
   readonly serves?: Serves;
-  /** Called before each start. `log`: its log, open. */
+  /**
+   * Asked before each start, and waited for; `log`: its log, open.
+   *
+   * @throws StartError if it must not start now, and a person has to do something: a sentence that says what
+   */
+  readonly mayStart?: (log: number, stop: AbortSignal) => Promise<void>;
+  /** Called right before each start. */
   readonly beforeStart?: (log: number) => void;
   readonly probe: Probe;
 }

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import type { ServerUrls } from "../config.ts";
+import type { ServerUrls } from "../config/server-config.ts";
 import { eachHost } from "../tls/server-trust.ts";
 
 export interface DescribedProcess {
@@ -69,7 +69,7 @@ export function writeOperatorFile(path: string, urls: ServerUrls): void {
   const books = eachHost(urls.databaseUrl);
   const [owner] = books;
   // redis-cli takes one of several nodes, and finds the others with -c.
-  const redis = new URL(urls.redisUrl.replace(/,[^/]*/, ""));
+  const [redis] = eachHost(urls.redisUrl);
   const variables = {
     DATABASE_URL: urls.databaseUrl,
     REDIS_URL: urls.redisUrl,
@@ -80,8 +80,8 @@ export function writeOperatorFile(path: string, urls: ServerUrls): void {
     PGUSER: owner?.username,
     PGPASSWORD: owner?.password,
     PGDATABASE: owner?.pathname.slice(1),
-    REDISCLI_AUTH: redis.password,
-    REDIS_PORT: redis.port,
+    REDISCLI_AUTH: redis?.password,
+    REDIS_PORT: redis?.port,
   };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
   replaceFile(path, lines.join(""));

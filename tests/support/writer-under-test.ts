@@ -80,7 +80,14 @@ export class WriterWorld {
     flusher.close();
     const databaseUrl = await servers.postgres.emptyDatabase();
     const { redis, nats, durable } = servers;
-    const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, durable, ...other(databaseUrl) };
+    const config = {
+      databaseUrl,
+      redisUrl: redis.url,
+      natsUrl: nats.url,
+      minReplicas: 0,
+      durable,
+      ...other(databaseUrl),
+    };
     const { epoch } = await initialise({ ...config, shards: 1, library: functionLibrary });
     return new WriterWorld(config, epoch);
   }
