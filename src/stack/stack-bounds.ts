@@ -16,7 +16,7 @@ export const stackBounds = {
   /** After this time without following the primary, the standby is copied from it anew. */
   postgres_unfollowed_milliseconds_max: 60_000,
   /** How often the two are looked at. */
-  postgres_look_milliseconds: 500,
+  postgres_look_milliseconds: 1_000,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
   /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */

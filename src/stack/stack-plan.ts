@@ -12,6 +12,7 @@ import { BOOKS } from "./postgres.ts";
 import { alwaysReady, httpProbe } from "./probes.ts";
 import { planNats } from "./servers/plan-nats.ts";
 import { planPostgres } from "./servers/plan-postgres.ts";
+import type { PairPlan } from "./standby/pair-plan.ts";
 import { planRedis } from "./servers/plan-redis.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
@@ -85,6 +86,8 @@ export interface StackPlan {
   readonly nats: readonly ProcessPlan[];
   readonly writers: readonly ProcessPlan[];
   readonly postgres: readonly ProcessPlan[];
+  /** Where PostgreSQL is two, of which one follows the other. */
+  readonly postgresPair?: PairPlan;
   /** What no transaction needs: where one of them does not start, the rest does. */
   readonly others: readonly ProcessPlan[];
   readonly init: ProcessPlan;
@@ -158,7 +161,13 @@ export function planStack(options: PlanOptions): StackPlan {
   });
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
     const addresses = addressesOf(user, credentials[user], urlsOf[user]);
-    return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
+    return {
+      ...environment,
+      ...RUNTIME_SETTINGS,
+      ...options.ownEnvironment,
+      ...postgres.ownSettings,
+      ...addresses,
+    };
   };
   const operator = { redisUrl, natsUrl, databaseUrl };
   const metricsOf = (name: string, user: StackUser) => ({
@@ -198,7 +207,10 @@ export function planStack(options: PlanOptions): StackPlan {
     },
     observerUrls: {
       redis: `redis://observer:${credentials.observer}@127.0.0.1:${redisPort}`,
-      postgres: `${booksUrl(OBSERVER_ROLE, credentials.observer)}?sslmode=disable`,
+      postgres: postgres
+        .urlsOfEach(OBSERVER_ROLE, credentials.observer)
+        .map((each) => `${each}?sslmode=disable`)
+        .join(","),
     },
     prometheusUrl: null,
     metrics: otherPorts === null ? [] : metricsTargets(otherPorts, { dispatchers: 0, ...options }),
@@ -224,6 +236,7 @@ export function planStack(options: PlanOptions): StackPlan {
     nats: nats.processes,
     writers,
     postgres: postgres.processes,
+    ...(postgres.pair === undefined ? {} : { postgresPair: postgres.pair }),
     others: planDispatchers(
       { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
       booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),

@@ -72,7 +72,9 @@ export class WriterWorld {
 
   /** @param other settings of its writers, by the URL of the books */
   static async begin(
-    servers: Pick<Servers, "postgres" | "redis" | "nats" | "durable">,
+    servers: Pick<Servers, "redis" | "nats" | "durable"> & {
+      readonly postgres: Pick<PostgresServer, "emptyDatabase">;
+    },
     other: (databaseUrl: string) => Partial<WriterConfig & StandbyConfig> = () => ({}),
   ): Promise<WriterWorld> {
     const flusher = new RedisClient(servers.redis.url);

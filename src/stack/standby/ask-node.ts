@@ -3,15 +3,18 @@ import { withTimeout } from "../../keep/query-timeout.ts";
 import { applicationOf, type PostgresNode } from "./pair-plan.ts";
 
 /** What one of the two PostgreSQL says of itself; null: it does not answer. */
-export type NodeState = { readonly role: "standby" } | { readonly role: "primary"; readonly isFollowed: boolean } | null;
+export type NodeState =
+  { readonly role: "standby" } | { readonly role: "primary"; readonly isFollowed: boolean } | null;
 
 const ANSWER_MILLISECONDS_MAX = 2_000;
 
 /** Over a connection of its own: a server that takes none is of no use to a process that starts. */
 export async function askNode(node: PostgresNode, other: PostgresNode): Promise<NodeState> {
   try {
-    const [row] = await withNode(node, (sql) =>
-      sql<{ standby: boolean; followed: boolean }[]>`
+    const [row] = await withNode(
+      node,
+      (sql) =>
+        sql<{ standby: boolean; followed: boolean }[]>`
         SELECT pg_is_in_recovery() AS standby, EXISTS (
           SELECT FROM pg_stat_replication
           WHERE application_name = ${applicationOf(other)} AND state = 'streaming' AND sync_state IN ('quorum', 'sync')

@@ -50,6 +50,11 @@ export function isStandby(node: PostgresNode): boolean {
   return existsSync(signalFile(node.folder)) && !isUnfinished(node);
 }
 
+/** Whether its folder is whole, and was the primary's. */
+export function mayBeWoundBack(node: PostgresNode): boolean {
+  return existsSync(node.folder) && !isUnfinished(node);
+}
+
 /** Ends what is left of it, also what is frozen: its sessions outlive it for a moment. */
 export async function endAll({ folder }: PostgresNode): Promise<void> {
   for (;;) {
@@ -103,7 +108,15 @@ export async function copyAnew(
   for (const folder of [draft, before]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });
   changeOwner(draft, tools.user);
-  const source = ["--host", "127.0.0.1", "--port", String(primary.port), "--username", BOOKS, "--no-password"];
+  const source = [
+    "--host",
+    "127.0.0.1",
+    "--port",
+    String(primary.port),
+    "--username",
+    BOOKS,
+    "--no-password",
+  ];
   await work(draft, tools, signal, (path) => [
     tool("pg_basebackup", tools),
     "--pgdata",

@@ -4,13 +4,15 @@ import { removeStaleLockFile } from "../postgres.ts";
 import { stackBounds } from "../stack-bounds.ts";
 import type { SupervisedProcess } from "../supervised-process.ts";
 import { askNode, checkpoint, type NodeState, promote } from "./ask-node.ts";
-import { copyAnew, endAll, isStandby, windBack } from "./node-folders.ts";
+import { copyAnew, endAll, isStandby, mayBeWoundBack, windBack } from "./node-folders.ts";
 import type { PairPlan, PostgresNode } from "./pair-plan.ts";
 import { readPrimary, writePrimary } from "./primary-file.ts";
 
 const START_PAUSE_MILLISECONDS = 50;
 /** As of any process of a stack: after so many crashes in a row the start is given up. */
 const CRASHES_AT_START_MAX = 5;
+/** How often they are looked at while they are not what they should be. */
+const UNFOLLOWED_LOOK_MILLISECONDS = 200;
 /** Between two attempts to make a standby of a server. */
 const COPY_PAUSE_MILLISECONDS = 5_000;
 
@@ -101,7 +103,8 @@ export class PostgresPair {
         if (!this.#isClosed) this.#say(`PostgreSQL's servers: ${messageOf(error)}`);
         await this.#pause(COPY_PAUSE_MILLISECONDS);
       }
-      await this.#pause(begunAt + stackBounds.postgres_look_milliseconds - performance.now());
+      const pace = this.#isFollowed ? stackBounds.postgres_look_milliseconds : UNFOLLOWED_LOOK_MILLISECONDS;
+      await this.#pause(begunAt + pace - performance.now());
     }
   }
 
@@ -148,7 +151,9 @@ export class PostgresPair {
     this.#say(`${node.name} is the primary now.`, { process: node.name });
   }
 
-  async #lookAfterStandby({ isFollowed }: NonNullable<NodeState> & { readonly role: "primary" }): Promise<void> {
+  async #lookAfterStandby({
+    isFollowed,
+  }: NonNullable<NodeState> & { readonly role: "primary" }): Promise<void> {
     const now = performance.now();
     const { node } = this.#standby;
     if (isFollowed) {
@@ -197,7 +202,7 @@ export class PostgresPair {
     await endAll(node);
     const { tools } = this.#plan;
     const { signal } = this.#closing;
-    if (copied || !(await this.#hasWoundBack())) {
+    if (copied || !mayBeWoundBack(node) || !(await this.#hasWoundBack())) {
       if (this.#isClosed) return;
       await copyAnew(node, primary, tools, signal);
     }
