@@ -75,7 +75,8 @@ export function connectPostgres(pool: PoolOptions): Sql {
     },
   });
   if (hosts.length > 1) {
-    // While it connects, the client looks at each error whether there is a second host, and then rejects nothing.
+    // The client looks at an error, until it has connected and even a moment longer, whether there is a second host, and then
+    // rejects nothing. That is right of a standby, where it connects again; what a lost connection has taken, it forgets.
     sql.options.host = Object.defineProperty([first.hostname], 1, {
       get: () => (sockets.passOver() ? first.hostname : undefined),
     });

@@ -4,6 +4,7 @@ import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import { watchGreeting } from "./standby/standby-greeting.ts";
 import { askPostgres } from "../tls/first-bytes.ts";
 import { bareHost, type ServerTrust, serverTrust } from "../tls/server-trust.ts";
 
@@ -60,8 +61,8 @@ export class PostgresSockets {
   /** How often a host was passed over, in the second that began at `#passedAt`. */
   #passed = 0;
   #passedAt = -Infinity;
-  /** Its last search has found none. */
-  #isWithout = false;
+  /** A standby has just greeted the client, and the client has not seen it yet. */
+  #isAtStandby = false;
   #isClosed = false;
 
   /** @param urls one for each host */
@@ -77,20 +78,20 @@ export class PostgresSockets {
   async open(): Promise<Duplex> {
     try {
       const socket = await this.#openOne();
-      this.#isWithout = false;
+      if (this.#hosts.length > 1) watchGreeting(socket, () => this.#meetStandby());
       return socket;
     } catch (error) {
-      this.#isWithout = true;
       return new FailedSocket(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   /**
-   * Whether the client is to connect once more at once, instead of rejecting what was asked: the host that it was given is
-   * none that the URL wants, as a standby, and the next one is another. Only so often a second, since there may be none.
+   * Whether the client is to connect once more at once, instead of rejecting what was asked, since the host that it was given
+   * is a standby: to be asked while it finds that out. Only so often a second, since there may be none but standbys.
    */
   passOver(): boolean {
-    if (this.#isWithout || this.#hosts.length === 1) return false;
+    if (!this.#isAtStandby) return false;
+    this.#isAtStandby = false;
     const now = performance.now();
     if (now - this.#passedAt > 1000) {
       this.#passed = 0;
@@ -125,6 +126,14 @@ export class PostgresSockets {
       search.isOver = true;
       for (const raw of search.begun) raw.destroy();
     }
+  }
+
+  /** The client sees it in the same turn. A connection that is lost later must not be taken for this. */
+  #meetStandby(): void {
+    this.#isAtStandby = true;
+    setImmediate(() => {
+      this.#isAtStandby = false;
+    });
   }
 
   #leave(host: Host): void {

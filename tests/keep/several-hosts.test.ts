@@ -161,6 +161,24 @@ describe.skipIf(serversMissing !== null)("PostgreSQL of several hosts", () => {
     }
   });
 
+  test("a first query is rejected where its connection is lost", async () => {
+    // The client takes a connection for one that connects, until its first query has ended.
+    const hosts = [new URL(other.url).host, new URL(server.url).host];
+    await using both = pool(`${severalHosts(server.url, ...hosts)}?target_session_attrs=primary`);
+    const lost = both.sql`SELECT pg_sleep(60)`.then(
+      () => "answered",
+      () => "rejected",
+    );
+    await using look = pool(other.url);
+    await eventually("it is under way", async () => {
+      const sleeping = await look.sql`SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
+      return sleeping.length === 1;
+    });
+    await other.process.kill();
+    expect(await lost).toBe("rejected");
+    await other.process.start();
+  });
+
   test("a pool whose hosts were all down works as soon as one is back", async () => {
     const down = new URL(other.url).host;
     await other.process.kill();

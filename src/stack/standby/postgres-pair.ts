@@ -219,7 +219,8 @@ export class PostgresPair {
       await checkpoint(primary);
       await windBack(node, primary, this.#plan.tools, this.#closing.signal);
       return true;
-    } catch {
+    } catch (error) {
+      if (!this.#isClosed) this.#say(`${node.name} is copied, since it cannot be wound back: ${messageOf(error)}`);
       return false;
     }
   }
