@@ -133,9 +133,7 @@ function replacedNodes(
     (line.address === null || nodes.some(({ address }) => address === line.address));
   return lines.filter(isReplaced).map((line) => ({
     line,
-    heirs: lines.filter(
-      (heir) => line.slots.length > 0 && heir.primaryId === line.id && !isReplaced(heir),
-    ),
+    heirs: lines.filter((heir) => line.slots.length > 0 && heir.primaryId === line.id && !isReplaced(heir)),
   }));
 }
 
@@ -153,7 +151,10 @@ function lostOwner(nodes: readonly LookedNode[]): string | null {
 }
 
 /** @returns whether there were any without an owner */
-async function giveSlots({ nodes }: ClusterLook, { places, shards, replicas }: JoinOptions): Promise<boolean> {
+async function giveSlots(
+  { nodes }: ClusterLook,
+  { places, shards, replicas }: JoinOptions,
+): Promise<boolean> {
   const views = nodes.map(({ view }) => view);
   const primaries = places.length / (1 + replicas);
   const taken = views.flat().flatMap(({ slots }) => slots);
@@ -169,7 +170,10 @@ async function giveSlots({ nodes }: ClusterLook, { places, shards, replicas }: J
     if (owner === undefined) continue;
     const ranges = rangesOf(slots);
     for (let at = 0; at < ranges.length; at += RANGES_IN_COMMAND_MAX) {
-      const words = ranges.slice(at, at + RANGES_IN_COMMAND_MAX).flat().map(String);
+      const words = ranges
+        .slice(at, at + RANGES_IN_COMMAND_MAX)
+        .flat()
+        .map(String);
       await orderNode(owner.url, "CLUSTER", "ADDSLOTSRANGE", ...words);
     }
   }
@@ -177,12 +181,17 @@ async function giveSlots({ nodes }: ClusterLook, { places, shards, replicas }: J
 }
 
 /** @returns whether there were any that follow nobody, and have no slots */
-async function giveReplicas(nodes: readonly LookedNode[], { places, replicas }: JoinOptions): Promise<boolean> {
+async function giveReplicas(
+  nodes: readonly LookedNode[],
+  { places, replicas }: JoinOptions,
+): Promise<boolean> {
   const lines = latestLines(nodes);
   const machineOf = ({ address }: NodeLine): string | undefined =>
     nodes.find((node) => node.address === address)?.machine;
+  const placeOf = ({ address }: NodeLine): number => nodes.findIndex((node) => node.address === address);
   const primaries = lines
     .filter(({ isPrimary, slots }) => isPrimary && slots.length > 0)
+    .toSorted((a, b) => placeOf(a) - placeOf(b))
     .map((line) => ({
       ...line,
       machines: lines.filter(({ primaryId }) => primaryId === line.id).map(machineOf),
@@ -246,7 +255,10 @@ async function missingIn({ nodes, away }: ClusterLook, { replicas }: JoinOptions
       return `the replica ${name} does not have what its primary has yet.`;
     }
     // What a replica got in one piece is on its disk only when its log was written anew.
-    if (infoField(info, "aof_rewrite_in_progress") !== "0" || infoField(info, "aof_rewrite_scheduled") !== "0")
+    if (
+      infoField(info, "aof_rewrite_in_progress") !== "0" ||
+      infoField(info, "aof_rewrite_scheduled") !== "0"
+    )
       return `${name} writes its log anew.`;
   }
   return null;

@@ -144,7 +144,11 @@ async function copiesOf({ replicas, shards }: Claim, peers: readonly Peer[]): Pr
       const info = await askNode(peer.url, ["INFO", "replication"]).catch(() => []);
       const linkDown = infoField(info[0], "master_link_down_since_seconds");
       const isUp = infoField(info[0], "master_link_status") === "up";
-      return { peer, wasConnected: isUp || Number(linkDown ?? -1) >= 0, heads: await headsOf(peer.url, shards) };
+      return {
+        peer,
+        wasConnected: isUp || Number(linkDown ?? -1) >= 0,
+        heads: await headsOf(peer.url, shards),
+      };
     }),
   );
 }

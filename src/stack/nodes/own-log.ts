@@ -23,7 +23,9 @@ export function hasWholeLog(folder: string): boolean {
   const parts = join(folder, FOLDER);
   const list = join(parts, "appendonly.aof.manifest");
   if (!existsSync(list)) return false;
-  const named = [...readFileSync(list, "utf8").matchAll(/^file (\S+) .*type [bi]$/gm)].map(([, name = ""]) => name);
+  const named = [...readFileSync(list, "utf8").matchAll(/^file (\S+) .*type [bi]$/gm)].map(
+    ([, name = ""]) => name,
+  );
   return named.length > 0 && named.every((name) => existsSync(join(parts, name)));
 }
 

@@ -58,7 +58,11 @@ export function formOf(
   return form;
 }
 
-function wantedForm({ shards, replicas = 0, redisNodes = 1 }: FormFlags, otherShards: number): RedisForm | null {
+/** As the flags say of a stack that is begun. */
+export function wantedForm(
+  { shards, replicas = 0, redisNodes = 1 }: FormFlags,
+  otherShards: number,
+): RedisForm | null {
   const primaries = primariesFor(replicas, redisNodes);
   if (primaries === 1) return null;
   const servers = primaries * (1 + replicas);
