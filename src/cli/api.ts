@@ -92,6 +92,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
+    minReplicas: config.minReplicas,
     books,
     feed,
     durable,
