@@ -98,6 +98,7 @@ async function serveApi(config: ApiConfig & StandbyConfig, observe: ObserveConfi
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
+    minReplicas: config.minReplicas,
     books,
     feed,
     durable,

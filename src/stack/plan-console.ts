@@ -51,13 +51,17 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
     metrics
       .filter((target) => target.job === job)
       .map(({ process, address }) => `${process}=http://${address}${path}`);
+  /** Without the passwords. */
+  const each = (kind: "redis" | "nats", url: string): string[] => {
+    const hosts = hostsOf(url).split(",");
+    return hosts.map((host, index) => `${kind}${hosts.length > 1 ? `-${index + 1}` : ""}=${kind}://${host}`);
+  };
   return [
     // All of its servers would be a long text.
     ...measured("haproxy", "/metrics?scope=global"),
     ...measured("razonete-api"),
-    // Without the passwords.
-    `redis=redis://${hostsOf(redisUrl)}`,
-    `nats=nats://${hostsOf(natsUrl)}`,
+    ...each("redis", redisUrl),
+    ...each("nats", natsUrl),
     ...measured("razonete-writer"),
     ...measured("razonete-dispatch"),
   ];

@@ -65,14 +65,6 @@ export interface PlannedServers {
   readonly urlOf: (user: string, password: string) => string;
 }
 
-/** Whether there are several servers of a kind, which then have `nodePorts`. */
-export function hasSeveralNodes({
-  replicas = 0,
-  redisNodes = 1,
-}: Pick<ServerOptions, "replicas" | "redisNodes">): boolean {
-  return replicas > 0 || redisNodes > 1;
-}
-
 /** Where one of several servers of a kind has its data, by its name. */
 export function folderOf(server: string, { path }: Pick<DataFolder, "path">): string {
   return join(path, server);

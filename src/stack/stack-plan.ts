@@ -12,8 +12,8 @@ import { BOOKS } from "./postgres.ts";
 import { alwaysReady, httpProbe } from "./probes.ts";
 import { planNats } from "./servers/plan-nats.ts";
 import { planPostgres } from "./servers/plan-postgres.ts";
+import { planRedis, type PlannedCluster } from "./servers/plan-redis.ts";
 import type { PairPlan } from "./standby/pair-plan.ts";
-import { planRedis } from "./servers/plan-redis.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
 
@@ -71,6 +71,8 @@ export interface StackPlan {
   readonly booksUrlOf: Readonly<Record<BooksUser, string>>;
   /** By which an observer looks after both, and sees nothing of the ledger in them. */
   readonly observerUrls: { readonly redis: string; readonly postgres: string };
+  /** Where Redis is several nodes. */
+  readonly redisCluster?: PlannedCluster;
   /** Where the processes tell what they measure; empty where there are no ports for that. */
   readonly metrics: readonly MetricsTarget[];
   /** `null`: it does not run. */
@@ -159,12 +161,15 @@ export function planStack(options: PlanOptions): StackPlan {
     NATS_URL: urls.natsUrl,
     DATABASE_URL: urls.databaseUrl,
   });
+  const copies: Readonly<Record<string, string>> =
+    redis.cluster === undefined ? {} : { MIN_REPLICAS: redis.cluster.join.replicas > 0 ? "1" : "0" };
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
     const addresses = addressesOf(user, credentials[user], urlsOf[user]);
     return {
       ...environment,
       ...RUNTIME_SETTINGS,
       ...options.ownEnvironment,
+      ...copies,
       ...postgres.ownSettings,
       ...addresses,
     };
@@ -196,6 +201,7 @@ export function planStack(options: PlanOptions): StackPlan {
   const adminSocket = join(folder.run, "haproxy.sock");
   const haproxyAdmin = isSocketPath(adminSocket) ? adminSocket : null;
   return {
+    ...(redis.cluster === undefined ? {} : { redisCluster: redis.cluster }),
     url,
     databaseUrl,
     redisUrl,
@@ -206,7 +212,7 @@ export function planStack(options: PlanOptions): StackPlan {
       console: booksUrl(BOOKS_ROLES.console, credentials.console),
     },
     observerUrls: {
-      redis: `redis://observer:${credentials.observer}@127.0.0.1:${redisPort}`,
+      redis: redis.urlOf("observer", credentials.observer),
       postgres: postgres
         .urlsOfEach(OBSERVER_ROLE, credentials.observer)
         .map((each) => `${each}?sslmode=disable`)

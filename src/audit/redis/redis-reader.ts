@@ -1,18 +1,16 @@
 import { ErrorReply, RESP_TYPES } from "@redis/client";
 import { z } from "zod";
 import type { AccountId } from "../../ledger/account.ts";
-import {
-  connectRedis,
-  headKey,
-  type OutboxEntry,
-  readOutbox,
-  type Redis,
-} from "../../decide/redis-client.ts";
+import { reachNode } from "../../decide/nodes/reach-node.ts";
+import { openRedisNodes } from "../../decide/nodes/open-nodes.ts";
+import type { RedisNodes, ShardNode } from "../../decide/nodes/redis-nodes.ts";
+import { headKey, type OutboxEntry, readOutbox } from "../../decide/redis-client.ts";
+import { StartError } from "../../errors.ts";
 import { scanKeys } from "../../decide/scan-keys.ts";
 import { accountDetailsIn } from "../../ledger/details-text.ts";
 import { detailsText } from "../journal/row-texts.ts";
 import { bounds } from "../../bounds.ts";
-import { requireReachable, REDIS } from "../unreachable-server.ts";
+import { CANNOT_AUDIT, requireReachable, REDIS } from "../unreachable-server.ts";
 
 export interface Head {
   readonly epoch: string;
@@ -43,42 +41,51 @@ const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
-/** The read access of an audit to Redis. Methods throw StartError if Redis does not answer. */
+/**
+ * The read access of an audit to Redis. Methods throw StartError if Redis does not answer.
+ *
+ * In a cluster also where a shard has another primary than before: what was read from two of them fits together only
+ * where nothing was lost between them, which an audit cannot know. Nothing is written to find that out.
+ */
 export class RedisReader {
-  readonly #redis: Redis;
+  readonly #nodes: RedisNodes;
+  /** In a cluster: over which connection each shard is read. */
+  readonly #connections = new Map<number, number>();
 
-  private constructor(redis: Redis) {
-    this.#redis = redis;
+  private constructor(nodes: RedisNodes) {
+    this.#nodes = nodes;
   }
 
   /** Rejects if Redis cannot be reached. */
   static async connect(url: string): Promise<RedisReader> {
-    let reason: Error | null = null;
-    const redis = connectRedis(url, (error) => {
-      reason = error;
-    });
-    const connected = redis.connect().then(() => true);
-    // The client keeps trying until it is destroyed below.
-    connected.catch(() => {});
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), bounds.audit_connect_milliseconds_max);
-    });
-    try {
-      if (await Promise.race([connected, late])) return new RedisReader(redis);
-    } catch (error) {
-      redis.destroy();
-      throw error;
-    } finally {
-      // The timer would keep the process alive.
-      clearTimeout(timer);
-    }
-    redis.destroy();
-    throw reason ?? new Error("it does not answer");
+    const nodes = openRedisNodes(url, { isPatient: true });
+    const node = nodes.shard(0);
+    if (await reachNode(node, bounds.audit_connect_milliseconds_max)) return new RedisReader(nodes);
+    nodes.close();
+    throw new Error(node.trouble);
   }
 
   close(): void {
-    this.#redis.destroy();
+    this.#nodes.close();
+  }
+
+  /** Throws if one of the shards is not where it was read: to be called behind the last reading. */
+  async requireSamePrimaries(): Promise<void> {
+    for (const shard of this.#connections.keys()) {
+      const { address } = this.#node(shard);
+      const copies = await requireReachable(REDIS, this.#nodes.copies(shard));
+      if (!copies.some((copy) => copy.isPrimary && copy.address === address)) throw changed(shard);
+    }
+  }
+
+  #node(shard: number): ShardNode {
+    const node = this.#nodes.shard(shard);
+    const { connection } = node;
+    if (!this.#nodes.isCluster || connection === null) return node;
+    const before = this.#connections.get(shard);
+    if (before !== undefined && before !== connection) throw changed(shard);
+    this.#connections.set(shard, connection);
+    return node;
   }
 
   /** `null`: Redis has nothing of the shard. */
@@ -86,7 +93,7 @@ export class RedisReader {
     const fields = ["epoch", "g", "lost", "other"];
     const reply = await requireReachable(
       REDIS,
-      this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]),
+      this.#node(shard).sendCommand(["HMGET", headKey(shard), ...fields]),
     );
     const [epoch, g, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
@@ -95,17 +102,19 @@ export class RedisReader {
 
   /** The keys of accounts, holds and reversals, of any shard, in lists, and a few others. A key may come twice. */
   async *keys(): AsyncGenerator<readonly string[]> {
-    const keys = scanKeys(this.#redis, "razonete:{*}:[ahr]*");
-    for (;;) {
-      const next = await requireReachable(REDIS, keys.next());
-      if (next.done === true) return;
-      yield next.value;
+    for (const primary of await requireReachable(REDIS, this.#nodes.primaries())) {
+      const keys = scanKeys(primary, "razonete:{*}:[ahr]*");
+      for (;;) {
+        const next = await requireReachable(REDIS, keys.next());
+        if (next.done === true) break;
+        yield next.value;
+      }
     }
   }
 
-  /** Redis's clock, in microseconds. */
-  async micros(): Promise<number> {
-    const time = await requireReachable(REDIS, this.#redis.sendCommand(["TIME"]));
+  /** The clock of the shard's Redis, in microseconds. */
+  async micros(shard: number): Promise<number> {
+    const time = await requireReachable(REDIS, this.#node(shard).sendCommand(["TIME"]));
     const [seconds, micros] = timeReply.parse(time);
     return seconds * 1_000_000 + micros;
   }
@@ -120,10 +129,10 @@ export class RedisReader {
     readonly now: number;
   }> {
     const prefix = `razonete:{${shard}}:`;
-    const now = await this.micros();
-    const texts = this.#redis.sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
+    const now = await this.micros(shard);
+    const texts = this.#node(shard).sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
     const ids = keys.map((key) => key.slice(key.indexOf(":") + 1));
-    const expiries = ifRightType(this.#redis.sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]));
+    const expiries = ifRightType(this.#node(shard).sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]));
     return {
       texts: headReply.parse(await requireReachable(REDIS, texts)),
       expiries: headReply.parse((await requireReachable(REDIS, expiries)) ?? ids.map(() => null)),
@@ -136,7 +145,7 @@ export class RedisReader {
     for (let cursor = "0"; ;) {
       const key = `razonete:{${shard}}:expiries`;
       const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];
-      const reply = await requireReachable(REDIS, ifRightType(this.#redis.sendCommand(args)));
+      const reply = await requireReachable(REDIS, ifRightType(this.#node(shard).sendCommand(args)));
       if (reply === null) return;
       const [next, members] = scanReply.parse(reply);
       yield members.filter((_, index) => index % 2 === 0);
@@ -164,14 +173,14 @@ export class RedisReader {
   async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["k", account]);
     try {
-      const reply: unknown = await this.#redis.sendCommand(
+      const reply: unknown = await this.#node(shard).sendCommand(
         ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],
         AS_BYTES,
       );
       const rows = readingsReply.parse(reply).slice(1);
       // The function leaves out what an account was opened with, which never changes.
       const keys = accounts.map((account) => `razonete:{${shard}}:details:${account}`);
-      const details = headReply.parse(await this.#redis.sendCommand(["MGET", ...keys]));
+      const details = headReply.parse(await this.#node(shard).sendCommand(["MGET", ...keys]));
       return rows.map((row, index) =>
         Array.isArray(row) ? parseAccount(row, details[index] ?? "") : "missing",
       );
@@ -186,8 +195,15 @@ export class RedisReader {
 
   /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
-    return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
+    return requireReachable(REDIS, readOutbox(this.#node(shard), shard, g, count));
   }
+}
+
+function changed(shard: number): StartError {
+  return new StartError(
+    `shard ${shard} got another primary during the audit: run razonete audit again.`,
+    CANNOT_AUDIT,
+  );
 }
 
 /** `null`: the key is of another type, so nothing of the ledger's is there. */

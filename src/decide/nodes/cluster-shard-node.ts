@@ -37,6 +37,7 @@ export class ClusterShardNode implements ShardNode {
   readonly #shard: number;
   readonly #options: ClusterShardOptions;
   readonly #minReplicas: number;
+  #unsaved = 0;
   readonly #proof: string;
   readonly #watchers: NodeWatcher[] = [];
   #client: Redis | null = null;
@@ -113,6 +114,10 @@ export class ClusterShardNode implements ShardNode {
     this.#find().catch(() => {});
   }
 
+  setUnsaved(replicas: number): void {
+    this.#unsaved = replicas;
+  }
+
   close(): void {
     this.#closed = true;
     this.#isFound = false;
@@ -128,8 +133,9 @@ export class ClusterShardNode implements ShardNode {
    */
   async #confirm<T>(args: readonly RedisArgument[], options?: SendOptions): Promise<T> {
     const connection = this.#connections;
+    const replicas = this.#minReplicas + this.#unsaved;
     const [answer, written] = await withCopies(
-      this.#minReplicas,
+      replicas,
       async () => {
         const sent = [this.sendCommand<T>(args, options), this.#write("EXPIRE")] as const;
         const [first, second] = await Promise.allSettled(sent);
@@ -142,7 +148,7 @@ export class ClusterShardNode implements ShardNode {
     );
     if (written === 1) return answer;
     // The key is not there yet, so nothing was written.
-    await withCopies(this.#minReplicas, () => this.#write("SET"), this).catch((error: unknown) => {
+    await withCopies(replicas, () => this.#write("SET"), this).catch((error: unknown) => {
       throw error instanceof Unconfirmed
         ? error
         : new Unconfirmed("the primary may have changed", { cause: error });

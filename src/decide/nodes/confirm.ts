@@ -26,7 +26,7 @@ export async function withCopies<T>(
     });
   if (Number(copies.value) < minReplicas)
     throw new Unconfirmed(
-      `${Number(copies.value)} replicas confirm it, not ${minReplicas} (MIN_REPLICAS): they are away, or do not follow it`,
+      `${Number(copies.value)} replicas confirm it, not ${minReplicas} (MIN_REPLICAS): the others are away, or do not follow it`,
     );
   return answer.value;
 }

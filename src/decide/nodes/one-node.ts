@@ -50,6 +50,8 @@ export class OneNode implements RedisNodes, ShardNode {
 
   search(): void {}
 
+  setUnsaved(): void {}
+
   shard(): ShardNode {
     this.#connect();
     return this;

@@ -39,6 +39,11 @@ export interface ShardNode extends RedisNode {
    * nothing with one Redis.
    */
   search(): void;
+  /**
+   * So many of the replicas that may confirm have what they confirm in memory only: from now on `confirmed` waits for as
+   * many more than `minReplicas`. Does nothing where none are waited for.
+   */
+  setUnsaved(replicas: number): void;
 }
 
 export interface NodeWatcher {

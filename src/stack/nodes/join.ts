@@ -188,8 +188,10 @@ async function giveReplicas(
   const lines = latestLines(nodes);
   const machineOf = ({ address }: NodeLine): string | undefined =>
     nodes.find((node) => node.address === address)?.machine;
+  const placeOf = ({ address }: NodeLine): number => nodes.findIndex((node) => node.address === address);
   const primaries = lines
     .filter(({ isPrimary, slots }) => isPrimary && slots.length > 0)
+    .toSorted((a, b) => placeOf(a) - placeOf(b))
     .map((line) => ({
       ...line,
       machines: lines.filter(({ primaryId }) => primaryId === line.id).map(machineOf),

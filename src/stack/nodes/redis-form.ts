@@ -58,7 +58,8 @@ export function formOf(
   return form;
 }
 
-function wantedForm(
+/** As the flags say of a stack that is begun. */
+export function wantedForm(
   { shards, replicas = 0, redisNodes = 1 }: FormFlags,
   otherShards: number,
 ): RedisForm | null {

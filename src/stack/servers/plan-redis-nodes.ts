@@ -12,13 +12,6 @@ import { DEPLOY, folderOf, type ProcessPlan, type ServerOptions } from "../proce
 import { stackBounds } from "../stack-bounds.ts";
 import type { PlannedRedis } from "./plan-redis.ts";
 
-/** A node of the stack's Redis Cluster. */
-export interface PlannedNode {
-  readonly name: string;
-  /** As a user of it alone. */
-  readonly urlOf: (user: string, password: string) => string;
-}
-
 /** More than this no replica makes good after a cut; see redis-cluster.conf. */
 const BACKLOG_MEGABYTES_MAX = 128;
 

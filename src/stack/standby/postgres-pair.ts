@@ -77,7 +77,7 @@ export class PostgresPair {
     this.#primary.process.start();
     if (isStandby(this.#standby.node)) this.#standby.process.start();
     this.#looking = this.#lookAfter();
-    while (!interrupted.aborted && !this.#isFollowed) {
+    while (!interrupted.aborted && !this.#isClosed && !this.#isFollowed) {
       const { node, process } = this.#primary;
       const state = await askNode(this.#standby.node, node);
       if (process.crashesInARow >= CRASHES_AT_START_MAX && state === null)
@@ -220,7 +220,8 @@ export class PostgresPair {
       await windBack(node, primary, this.#plan.tools, this.#closing.signal);
       return true;
     } catch (error) {
-      if (!this.#isClosed) this.#say(`${node.name} is copied, since it cannot be wound back: ${messageOf(error)}`);
+      if (!this.#isClosed)
+        this.#say(`${node.name} is copied, since it cannot be wound back: ${messageOf(error)}`);
       return false;
     }
   }
