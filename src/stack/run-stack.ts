@@ -19,6 +19,7 @@ import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
 import { choosePort, keptNodePorts, keptOtherPorts, keptPorts, OTHER_PORTS } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
+import { preparePair } from "./standby/node-folders.ts";
 import { requireShards } from "./servers/books-shards.ts";
 import { formOf, noteForm } from "./nodes/redis-form.ts";
 import { DEPLOY } from "./process-plan.ts";
@@ -123,8 +124,10 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     const books = { programs, user: postgresUser, folder: folder.postgres, environment };
     const isNew = !existsSync(folder.postgres);
     const settings = join(DEPLOY, "postgresql.conf");
-    await prepareBooks({ ...books, settings, password: folder.password });
-    if (shards !== undefined && !isNew) await requireShards(books, shards);
+    // Two PostgreSQL have folders of their own, once they are planned.
+    const isPair = (form?.replicas ?? 0) > 0;
+    if (!isPair) await prepareBooks({ ...books, settings, password: folder.password });
+    if (!isPair && shards !== undefined && !isNew) await requireShards(books, shards);
     if (form !== null) noteForm(folder, form);
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
@@ -155,6 +158,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
       ownEnvironment,
     });
+    if (ledger.postgresPair !== undefined) await preparePair(ledger.postgresPair);
     const beside = { ports: otherPorts, environment };
     // A test may have no stand-in for the console.
     const shown =

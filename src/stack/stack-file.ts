@@ -80,6 +80,8 @@ export function writeOperatorFile(path: string, urls: ServerUrls): void {
     PGUSER: owner?.username,
     PGPASSWORD: owner?.password,
     PGDATABASE: owner?.pathname.slice(1),
+    // Of several hosts it takes the one that is this.
+    ...(books.length > 1 ? { PGTARGETSESSIONATTRS: "primary" } : {}),
     REDISCLI_AUTH: redis?.password,
     REDIS_PORT: redis?.port,
   };

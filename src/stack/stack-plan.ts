@@ -13,6 +13,7 @@ import { alwaysReady, httpProbe } from "./probes.ts";
 import { planNats } from "./servers/plan-nats.ts";
 import { planPostgres } from "./servers/plan-postgres.ts";
 import { planRedis, type PlannedCluster } from "./servers/plan-redis.ts";
+import type { PairPlan } from "./standby/pair-plan.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
 
@@ -87,6 +88,8 @@ export interface StackPlan {
   readonly nats: readonly ProcessPlan[];
   readonly writers: readonly ProcessPlan[];
   readonly postgres: readonly ProcessPlan[];
+  /** Where PostgreSQL is two, of which one follows the other. */
+  readonly postgresPair?: PairPlan;
   /** What no transaction needs: where one of them does not start, the rest does. */
   readonly others: readonly ProcessPlan[];
   readonly init: ProcessPlan;
@@ -162,7 +165,14 @@ export function planStack(options: PlanOptions): StackPlan {
     redis.cluster === undefined ? {} : { MIN_REPLICAS: redis.cluster.join.replicas > 0 ? "1" : "0" };
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
     const addresses = addressesOf(user, credentials[user], urlsOf[user]);
-    return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...copies, ...addresses };
+    return {
+      ...environment,
+      ...RUNTIME_SETTINGS,
+      ...options.ownEnvironment,
+      ...copies,
+      ...postgres.ownSettings,
+      ...addresses,
+    };
   };
   const operator = { redisUrl, natsUrl, databaseUrl };
   const metricsOf = (name: string, user: StackUser) => ({
@@ -203,7 +213,10 @@ export function planStack(options: PlanOptions): StackPlan {
     },
     observerUrls: {
       redis: redis.urlOf("observer", credentials.observer),
-      postgres: `${booksUrl(OBSERVER_ROLE, credentials.observer)}?sslmode=disable`,
+      postgres: postgres
+        .urlsOfEach(OBSERVER_ROLE, credentials.observer)
+        .map((each) => `${each}?sslmode=disable`)
+        .join(","),
     },
     prometheusUrl: null,
     metrics: otherPorts === null ? [] : metricsTargets(otherPorts, { dispatchers: 0, ...options }),
@@ -229,6 +242,7 @@ export function planStack(options: PlanOptions): StackPlan {
     nats: nats.processes,
     writers,
     postgres: postgres.processes,
+    ...(postgres.pair === undefined ? {} : { postgresPair: postgres.pair }),
     others: planDispatchers(
       { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
       booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),

@@ -9,6 +9,7 @@ import { outboxLength } from "./probes.ts";
 import type { ProcessPlan, Serves } from "./process-plan.ts";
 import type { StackPlan } from "./stack-plan.ts";
 import { hostsOf, removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
+import { PostgresPair } from "./standby/postgres-pair.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
@@ -55,6 +56,8 @@ export class Stack {
   readonly #nats: readonly SupervisedProcess[];
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: readonly SupervisedProcess[];
+  /** Where there are two, of which one follows the other. */
+  readonly #postgresPair: PostgresPair | null;
   readonly #others: readonly SupervisedProcess[];
   /** The process that runs to its end during the start: `restore` or `init`. */
   #oneShot: Bun.Subprocess | null = null;
@@ -89,6 +92,8 @@ export class Stack {
     this.#nats = plan.nats.map(supervised);
     this.#writers = plan.writers.map(supervised);
     this.#postgres = plan.postgres.map(supervised);
+    this.#postgresPair =
+      plan.postgresPair === undefined ? null : new PostgresPair(plan.postgresPair, this.#postgres, say);
     this.#others = plan.others.map(supervised);
     this.#watch =
       plan.redisCluster === undefined
@@ -126,7 +131,11 @@ export class Stack {
     rotateLog(logOf(this.#plan.init, this.#folder));
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
-    await this.#startTogether([...this.#postgres, ...this.#redis, ...this.#nats], interrupted);
+    const pair = this.#postgresPair;
+    await Promise.all([
+      pair === null ? this.#startTogether(this.#postgres, interrupted) : this.#startPair(pair, interrupted),
+      this.#startTogether([...this.#redis, ...this.#nats], interrupted),
+    ]);
     await this.#joinRedis(interrupted);
   }
 
@@ -158,6 +167,7 @@ export class Stack {
     await stopAll(this.#nats);
     await this.#watch?.stop();
     await stopAll(this.#redis);
+    await this.#postgresPair?.close();
     await stopAll(this.#postgres);
     if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
@@ -168,6 +178,7 @@ export class Stack {
   /** Ends everything at once; a `stop` in progress resolves soon after. */
   kill(): void {
     this.#oneShot?.kill("SIGKILL");
+    void this.#postgresPair?.close();
     for (const process of this.#all()) process.kill();
   }
 
@@ -189,6 +200,14 @@ export class Stack {
       ...(hasConsole ? [`  console    ${this.#plan.url}/, shows`] : []),
       ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
     ];
+  }
+
+  async #startPair(pair: PostgresPair, interrupted: AbortSignal): Promise<void> {
+    if (interrupted.aborted) throw new StartInterrupted();
+    const startedAt = performance.now();
+    await pair.start(interrupted);
+    if (interrupted.aborted) throw new StartInterrupted();
+    for (const { plan } of this.#postgres) this.#onReady(plan.name, performance.now() - startedAt);
   }
 
   #whereRedisIs(): string {

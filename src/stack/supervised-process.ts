@@ -109,8 +109,8 @@ export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): stri
  * less than a second, or could not be started at all, there is a delay before the next start, which grows from 0.1 to 5
  * seconds with each such crash in a row, so that a process that cannot run does not take up the machine. A writer that
  * finds a divergence between books and outbox says so by its exit code: it needs a person, and is tried again every 5
- * seconds. So does one that may not start by its plan. `stop` and `kill` end it for good, also during a delay. Between two
- * runs, `pid` is the last one.
+ * seconds. So does one that may not start by its plan. `stop` and `kill` end it for good, also during a delay; `hold` ends it
+ * until the next `start`. Between two runs, `pid` is the last one.
  */
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
@@ -129,6 +129,7 @@ export class SupervisedProcess {
   /** Its last end was an alarm. */
   #alarmed = false;
   #stopping = false;
+  #held = false;
   readonly #stopped = Promise.withResolvers<void>();
 
   /** @param onStart called after each start, when `pid` is the new one */
@@ -166,6 +167,7 @@ export class SupervisedProcess {
 
   /** If it cannot be started now, this says so and tries again later. */
   start(): void {
+    this.#held = false;
     const { mayStart } = this.plan;
     if (mayStart === undefined) {
       this.#startNow();
@@ -264,6 +266,14 @@ export class SupervisedProcess {
     this.#end(STOP_SIGNALS[this.plan.kind].kill);
   }
 
+  /** Kills it, and starts it no more until {@link start}. Resolves when it has ended. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#child?.kill("SIGKILL");
+    await this.#child?.exited;
+  }
+
   /** @returns whether there is a process to wait for */
   #end(signal: NodeJS.Signals): boolean {
     this.#stopping = true;
@@ -282,6 +292,7 @@ export class SupervisedProcess {
       this.#stopped.resolve();
       return;
     }
+    if (this.#held) return;
     if (exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer") {
       this.#startAfterAlarm();
       return;
