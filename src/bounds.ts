@@ -221,8 +221,14 @@ export const bounds = {
   /** How long a process that ends waits for NATS to accept the last batches. */
   feed_flush_milliseconds_max: 500,
   feed_reconnect_milliseconds: 250,
+  /** Where there are several NATS servers: how long one may take to let a process in, and its silence until it is left. */
+  feed_connect_milliseconds_max: 2_000,
+  feed_ping_milliseconds: 1_000,
+  feed_unanswered_pings_max: 2,
   /** How often the stream is created, in case that it does not exist. */
   feed_stream_look_milliseconds: 2_000,
+  /** For so long it may be without its copies until that is told: longer than NATS's servers take to choose a leader. */
+  feed_stream_patience_milliseconds: 12_000,
   /** How long, and how much, the stream stores for subscribers; older messages are discarded. */
   feed_kept_seconds: 24 * 60 * 60,
   feed_kept_bytes_max: 256 * 1024 * 1024,

@@ -251,9 +251,21 @@ test("a URL may have all that a client takes", () => {
     ["REDIS_URL", "rediss://default:password@host:6380/0"],
     ["REDIS_URL", "redis-cluster://api:p%40w@a.example:6379,10.0.0.2:6380,[::1]:6379"],
     ["NATS_URL", "tls://me:password@host:4222"],
+    ["NATS_URL", "nats://me:pass,word@host:4222"],
+    ["NATS_URL", "nats://me:password@one:4222,two,[::1]:4223"],
+    ["NATS_URL", "tls://one:4222,two:4222/"],
   ] as const)
     expect(Object.values(readWriterConfig({ DATABASE_URL, [name]: url }))).toContain(url);
 });
+
+test.each(["one:4222,", ",one", "one,,two", "one, two", "one,two:port", "one,two:99999", "one,:4222"])(
+  "each host of NATS_URL is looked at: %s",
+  (hosts) => {
+    expect(() => readWriterConfig({ DATABASE_URL, NATS_URL: `nats://me:secret@${hosts}` })).toThrow(
+      /^the variable NATS_URL must be a (whole )?URL(?!.*secret)[^;]*, not "nats:\/\/\.\.\.[^"]*"\.$/,
+    );
+  },
+);
 
 test("who was started by npm is told commands of npm", () => {
   const npm = { npm_package_name: "razonete" };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { StartError } from "./errors.ts";
+import { eachHost } from "./tls/server-trust.ts";
 
 /** What config.ts reads settings with: where each comes from, what it may be, and the error that names it. */
 
@@ -57,12 +58,31 @@ export function url(...schemes: readonly string[]) {
   return z
     .string()
     .refine((text) => schemes.some((scheme) => text.startsWith(`${scheme}://`)), { message, abort: true })
-    .refine(isWhole, "must be a whole URL, with what is no letter or digit in its password percent-encoded");
+    .refine(isWhole, {
+      message: "must be a whole URL, with what is no letter or digit in its password percent-encoded",
+      abort: true,
+    });
+}
+
+/** As {@link url}, of one host or several. */
+export function urlOfHosts(...schemes: readonly string[]) {
+  return url(...schemes).refine(
+    namesEachHost,
+    "must be a URL with one host or several, each as host or host:port, with a comma and no space between them",
+  );
+}
+
+function namesEachHost(text: string): boolean {
+  try {
+    return eachHost(text).every(({ hostname }) => hostname !== "");
+  } catch {
+    return false;
+  }
 }
 
 /** Clients would refuse any other one, with an error that shows it, password and all. */
 function isWhole(text: string): boolean {
-  // A path takes the place of the host, and PostgreSQL's may be several: neither is for the parser.
+  // A path takes the place of the host, and hosts may be several: neither is for the parser.
   const parsed = URL.parse(
     text.replace(/^unix:\/\/([^@/]*@)?\//, "http://$1socket/").replace(/,[^/?@]*(?=[/?]|$)/, ""),
   );

@@ -1,22 +1,18 @@
-import { DiscardPolicy, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
-import { connect, headers, nanos, type NatsConnection } from "@nats-io/transport-node";
+import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { bounds } from "../bounds.ts";
-import { natsOptions } from "./nats-address.ts";
+import { EnsuredStream, subjectOf } from "./ensure-stream.ts";
+import { natsOptions, streamCopies } from "./nats-address.ts";
 import type { Report } from "../log/report.ts";
 import { type Batch, formatBatch, parseBatch } from "./batch.ts";
 import { messageOf } from "../errors.ts";
 
-export const STREAM = "RAZONETE";
-
-export function subjectOf(shard: number): string {
-  return `razonete.batches.${shard}`;
-}
-
 export interface FeedOptions {
-  /** nats://[user:password@]host:port */
+  /** nats://[user:password@]host:port[,host:port...] */
   readonly url: string;
   /** The name under which NATS shows this process. */
   readonly name: string;
+  /** Whether NATS lets its user change the stream: then a stream with too few copies gets more. Default: no. */
+  readonly changesStream?: boolean;
   /** Called once when NATS cannot be reached, and once when it can be again. */
   readonly onOutage?: Report;
 }
@@ -26,6 +22,9 @@ const AWAY = { server: "NATS", outage: "away" } as const;
 /**
  * Publishes batches to NATS and receives them from there. Nobody waits for NATS, and nothing depends on what it stores:
  * a batch that it loses is still in the outbox.
+ *
+ * Of several NATS servers this process is connected to one, and goes to another when that is lost. What was under way is
+ * lost then, and the stream lacks what is published while its servers choose a leader, which takes seconds.
  *
  * Batches are published to a JetStream stream, which stores them for subscribers that read them later or again.
  * No acknowledgement is requested: it would only say that the batch is in the server's memory, and nobody would do
@@ -38,6 +37,7 @@ const AWAY = { server: "NATS", outage: "away" } as const;
  */
 export class Feed {
   readonly #options: FeedOptions;
+  readonly #stream: EnsuredStream;
   readonly #subscribers = new Map<string, (batch: Batch) => void>();
   #connection: NatsConnection | null = null;
   #connected = false;
@@ -51,6 +51,8 @@ export class Feed {
   /** Connects in the background, and retries until it succeeds. */
   constructor(options: FeedOptions) {
     this.#options = options;
+    const { url, changesStream = false, onOutage } = options;
+    this.#stream = new EnsuredStream(streamCopies(url), changesStream, onOutage);
     this.#connect().catch((error: unknown) => options.onOutage?.(messageOf(error)));
   }
 
@@ -185,24 +187,8 @@ export class Feed {
       });
   }
 
-  /** Creates the stream. If it exists, nothing changes: one with other bounds stays as its operator made it. */
   #ensureStream(connection: NatsConnection): void {
-    jetstreamManager(connection, { checkAPI: false })
-      .then((manager) =>
-        manager.streams.add({
-          name: STREAM,
-          subjects: [subjectOf(0).replace(/0$/, "*")],
-          retention: RetentionPolicy.Limits,
-          storage: StorageType.File,
-          discard: DiscardPolicy.Old,
-          max_age: nanos(bounds.feed_kept_seconds * 1000),
-          max_bytes: bounds.feed_kept_bytes_max,
-          // NATS sends its answers to where the sender says, with rights of its own: also to what empties the stream.
-          deny_delete: true,
-          deny_purge: true,
-        }),
-      )
-      // JetStream is not available, or not yet: the next interval tries again.
-      .catch(() => {});
+    // What fails is told by it, and tried again.
+    this.#stream.ensure(connection).catch(() => {});
   }
 }

@@ -2,7 +2,7 @@ import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstream, jetstreamManage
 import { connect, nanos, type NatsConnection } from "@nats-io/transport-node";
 import { bounds } from "../bounds.ts";
 import { type Batch, parseBatch } from "./batch.ts";
-import { STREAM, subjectOf } from "./feed.ts";
+import { STREAM, subjectOf } from "./ensure-stream.ts";
 import { natsOptions } from "./nats-address.ts";
 
 const STREAM_NOT_FOUND = 10_059;

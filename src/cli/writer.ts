@@ -22,7 +22,7 @@ export function writerCommand(): Command {
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
         `${[...REPLICA_VARIABLES, ...TLS_VARIABLES, ...METRICS_VARIABLES].join("\n")}\n` +
-        "  NATS_MONITOR_URL    http://..., of NATS's monitoring, and\n" +
+        "  NATS_MONITOR_URL    http://...[,http://...], of NATS's monitoring, and\n" +
         "  METRICS_CERTIFICATE a file with the certificate that clients are shown: it tells of these, too\n" +
         `${TRACE_VARIABLES.join("\n")}\n` +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +

@@ -8,8 +8,8 @@ import { type Environment, host, optionalInteger, parse, setting } from "../sett
 export interface ObserveConfig {
   /** `null`: no port for metrics. */
   readonly metrics: TcpAddress | null;
-  /** Of NATS's monitoring, which a writer tells of; `null`: it does not. */
-  readonly natsMonitorUrl: string | null;
+  /** Of the monitoring of each NATS server, of which a writer tells; none: it does not. */
+  readonly natsMonitorUrls: readonly string[];
   /** Of the certificate that clients are shown, of whose end a writer tells; `null`: it does not. */
   readonly certificateFile: string | null;
   readonly logFormat: LogFormat;
@@ -29,7 +29,11 @@ const observeSettings = z.object({
   METRICS_PORT: optionalInteger(0, 65_535),
   NATS_MONITOR_URL: z
     .string()
-    .regex(/^$|^https?:\/\/[^/]/, "must be a URL that begins with http:// or https://"),
+    .transform((text) => (text === "" ? [] : text.split(",")))
+    .refine(
+      (urls) => urls.every((url) => /^https?:\/\/[^/\s]/.test(url) && URL.canParse(url)),
+      "must be a URL that begins with http:// or https://, or several with a comma and no space between them",
+    ),
   METRICS_CERTIFICATE: z.string(),
   LOG_FORMAT: z.enum(["people", "json"], "must be people or json"),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
@@ -61,7 +65,7 @@ export function readObserveConfig(environment: Environment, flags: LogFlags = {}
   const from = { hostFrom: given.METRICS_HOST.from, portFrom: given.METRICS_PORT.from };
   return {
     metrics: METRICS_PORT === null ? null : { host: METRICS_HOST, port: METRICS_PORT, ...from },
-    natsMonitorUrl: settings.NATS_MONITOR_URL || null,
+    natsMonitorUrls: settings.NATS_MONITOR_URL,
     certificateFile: settings.METRICS_CERTIFICATE || null,
     logFormat: LOG_FORMAT,
     traces: endpoint === "" ? null : { endpoint, ratio, followsParent },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { bounds } from "../bounds.ts";
 import { faultOfClusterUrl, isRedisCluster } from "../redis-address.ts";
-import { type Environment, optionalInteger, type Setting, setting, url } from "../settings.ts";
+import { type Environment, optionalInteger, type Setting, setting, url, urlOfHosts } from "../settings.ts";
 import { withCa } from "../tls/server-trust.ts";
 
 /** Where the cluster's servers are, and how many copies of what Redis decides are waited for. */
@@ -29,7 +29,7 @@ export const servers = {
       if (message !== null) context.addIssue({ code: "custom", message });
     },
   ),
-  NATS_URL: url("nats", "tls"),
+  NATS_URL: urlOfHosts("nats", "tls"),
   CA_FILE: z.string(),
 };
 

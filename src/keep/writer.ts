@@ -42,7 +42,12 @@ export class Writer {
     const pool = { url: databaseUrl, name: "razonete writer", connections_max: 1 };
     const books = new Books({ ...pool, standbys_min: standbysMin });
     const outbox = new Outbox(redisUrl, minReplicas);
-    const feed = new Feed({ url: natsUrl, name: "razonete writer", onOutage: this.#report });
+    const feed = new Feed({
+      url: natsUrl,
+      name: "razonete writer",
+      changesStream: true,
+      onOutage: this.#report,
+    });
     try {
       const shards = await this.#shards(books);
       this.#shardWriters = Array.from({ length: shards }, (_, shard) => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Metrics, one } from "./registry.ts";
+import type { Metrics } from "./registry.ts";
 
 /** NATS has no exporter in Debian. Its own monitoring page has what one would tell. */
 const varz = z.object({
@@ -31,19 +31,26 @@ const FIGURES = [
   ],
 ] as const satisfies readonly (readonly [string, "gauge" | "counter", string, (state: Varz) => number])[];
 
-/** @param url of its monitoring port, such as http://127.0.0.1:8222 */
-export function addNats(metrics: Metrics, url: string): void {
-  const look = metrics.share(async () => {
-    const response = await fetch(new URL("/varz", url));
-    return varz.parse(await response.json());
-  });
-  metrics.addAs("nats_up", "gauge", "Whether NATS answers: 1 or 0.", async () =>
-    one((await look()) === null ? 0 : 1),
+/** @param urls of the servers' monitoring ports, such as http://127.0.0.1:8222. Of several, each has its label. */
+export function addNats(metrics: Metrics, urls: readonly string[]): void {
+  const servers = urls.map((url) => ({
+    labels: urls.length > 1 ? { server: new URL(url).host } : {},
+    look: metrics.share(async () => {
+      const response = await fetch(new URL("/varz", url));
+      return varz.parse(await response.json());
+    }),
+  }));
+  metrics.addAs("nats_up", "gauge", "Whether NATS answers: 1 or 0.", () =>
+    Promise.all(
+      servers.map(async ({ labels, look }) => ({ value: (await look()) === null ? 0 : 1, labels })),
+    ),
   );
   for (const [name, kind, help, read] of FIGURES) {
     metrics.addAs(name, kind, help, async () => {
-      const state = await look();
-      return state === null ? [] : one(read(state));
+      const states = await Promise.all(
+        servers.map(async ({ labels, look }) => ({ labels, state: await look() })),
+      );
+      return states.flatMap(({ labels, state }) => (state === null ? [] : [{ value: read(state), labels }]));
     });
   }
 }

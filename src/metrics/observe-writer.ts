@@ -14,8 +14,8 @@ export interface WriterObservation {
   readonly measures: WriterMeasures;
   /** Of each shard, whether this writer is the active one. */
   readonly active: () => readonly boolean[];
-  /** Of NATS's monitoring; `null`: it is not looked at. */
-  readonly natsMonitorUrl: string | null;
+  /** Of the monitoring of each NATS server; none: it is not looked at. */
+  readonly natsMonitorUrls: readonly string[];
   /** Of the certificate that clients are shown; `null`: it is not looked at. */
   readonly certificateFile: string | null;
 }
@@ -29,7 +29,7 @@ export interface WriterObservation {
 export function observeWriter(address: TcpAddress, observed: WriterObservation): MetricsServer {
   const metrics = new Metrics();
   const books = new BooksLook(observed.databaseUrl);
-  const { measures, active, natsMonitorUrl, certificateFile } = observed;
+  const { measures, active, natsMonitorUrls, certificateFile } = observed;
   addProcess(metrics);
   metrics.add("gauge", "writer_active", "Whether this writer keeps the shard's batches: 1 or 0.", () =>
     active().map((isActive, shard) => ({ value: isActive ? 1 : 0, labels: { shard } })),
@@ -41,7 +41,7 @@ export function observeWriter(address: TcpAddress, observed: WriterObservation):
     one(measures.keptEntries),
   );
   addBooks(metrics, books, () => active()[0] === true);
-  if (natsMonitorUrl !== null) addNats(metrics, natsMonitorUrl);
+  if (natsMonitorUrls.length > 0) addNats(metrics, natsMonitorUrls);
   if (certificateFile !== null) addCertificate(metrics, certificateFile);
   const server = serveMetrics(metrics, address);
   return {

@@ -14,16 +14,19 @@ export const BOOKS_USERS = ["dispatch", "console"] as const;
 /** Who looks after Redis and PostgreSQL, and sees nothing of the ledger in them; and a replica of Redis at its primary. */
 type Other = "observer" | "replica";
 
+/** NATS's servers among each other, where there are several. */
+type Routes = "routes";
+
 export type BooksUser = (typeof BOOKS_USERS)[number];
 
-export type Credentials = Readonly<Record<StackUser | BooksUser | Other | "operator", string>>;
+export type Credentials = Readonly<Record<StackUser | BooksUser | Other | Routes | "operator", string>>;
 
 /**
  * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
  * them, too. Nobody finds one of them from another, nor the operator's.
  */
 export function credentialsOf(operator: string): Credentials {
-  const passwordOf = (user: StackUser | BooksUser | Other): string =>
+  const passwordOf = (user: StackUser | BooksUser | Other | Routes): string =>
     createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
   return {
     operator,
@@ -34,6 +37,7 @@ export function credentialsOf(operator: string): Credentials {
     console: passwordOf("console"),
     observer: passwordOf("observer"),
     replica: passwordOf("replica"),
+    routes: passwordOf("routes"),
   };
 }
 
@@ -42,7 +46,7 @@ export function credentialsOf(operator: string): Credentials {
  *
  * @param users the text of deploy/redis-users.acl, or of redis-replica.acl
  */
-export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser>): string {
+export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser | Routes>): string {
   const passwordOf: Readonly<Record<string, string>> = {
     REDIS_PASSWORD: credentials.operator,
     REDIS_ADMIN_PASSWORD: credentials.admin,

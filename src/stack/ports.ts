@@ -27,6 +27,10 @@ export const NODE_PORTS = [
   ...numbered("redis-bus", stackBounds.redis_servers_max),
   "postgres-1",
   "postgres-2",
+  ...numbered("nats", stackBounds.nats_servers),
+  // On which NATS's servers talk to each other.
+  ...numbered("nats-routes", stackBounds.nats_servers),
+  ...numbered("nats-monitor", stackBounds.nats_servers),
 ] as const;
 
 export type NodePort = (typeof NODE_PORTS)[number];

@@ -17,6 +17,8 @@ export const stackBounds = {
   postgres_unfollowed_milliseconds_max: 60_000,
   /** How often the two are looked at. */
   postgres_look_milliseconds: 1_000,
+  /** Of NATS, where there is not just one: as many as can lose one and still be most of them. */
+  nats_servers: 3,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */
   start_milliseconds_max: 180_000,
   /** After this time a process that was asked to stop is killed. Longer than an API takes to drain and to stop. */

@@ -184,7 +184,7 @@ export function planStack(options: PlanOptions): StackPlan {
     return planApi(name, port, folder, own, metricsOf(name, "api"));
   });
   const ofWriters = {
-    ...(natsMonitor === null ? {} : { NATS_MONITOR_URL: `http://${natsMonitor}` }),
+    ...(nats.monitorUrl === null ? {} : { NATS_MONITOR_URL: nats.monitorUrl }),
     ...(options.certificateFile ? { METRICS_CERTIFICATE: options.certificateFile } : {}),
   };
   const writers = Array.from({ length: options.writers }, (_, index) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "@nats-io/transport-node";
 import { jetstreamManager } from "@nats-io/jetstream";
-import { STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { STREAM, subjectOf } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
 import { eventually } from "../support/eventually.ts";

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { STREAM } from "../../src/carry/feed.ts";
+import { STREAM } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { EmbeddedLedger } from "../../src/embedded/embedded-ledger.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "@nats-io/transport-node";
-import { subjectOf } from "../../src/carry/feed.ts";
+import { subjectOf } from "../../src/carry/ensure-stream.ts";
 import { natsOptions } from "../../src/carry/nats-address.ts";
 import { type JournalHead, journalHash } from "../../src/ledger/journal.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Batch } from "../../src/carry/batch.ts";
-import { Feed, STREAM } from "../../src/carry/feed.ts";
+import { STREAM } from "../../src/carry/ensure-stream.ts";
+import { Feed } from "../../src/carry/feed.ts";
 import { bounds } from "../../src/bounds.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";

@@ -4,7 +4,7 @@ import { functionLibrary } from "../../src/decide/function-library.ts";
 import { initialise } from "../../src/keep/init.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { CopiedLedger, SHARDS } from "./support/copied-ledger.ts";
+import { CopiedLedger, SHARDS } from "../support/copies/copied-ledger.ts";
 
 setDefaultTimeout(120_000);
 

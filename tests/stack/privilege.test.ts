@@ -5,7 +5,8 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { createClient } from "@redis/client";
 import { natsOptions } from "../../src/carry/nats-address.ts";
-import { Feed, STREAM, subjectOf } from "../../src/carry/feed.ts";
+import { STREAM, subjectOf } from "../../src/carry/ensure-stream.ts";
+import { Feed } from "../../src/carry/feed.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { headKey, outboxKey } from "../../src/decide/redis-client.ts";
 import { credentialsOf, redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
@@ -201,12 +202,14 @@ const FORBIDDEN_IN_NATS: readonly (readonly [StackUser, "publish" | "subscribe",
   ["writer", "publish", "another"],
   ["writer", "publish", `$JS.API.STREAM.PURGE.${STREAM}`],
   ["writer", "publish", `$JS.API.STREAM.DELETE.${STREAM}`],
+  ["writer", "publish", "$JS.API.STREAM.UPDATE.ANOTHER"],
   ["writer", "subscribe", ">"],
   ["writer", "subscribe", "_INBOX.api.>"],
   ["admin", "publish", subjectOf(0)],
   ["admin", "publish", `$JS.API.STREAM.PURGE.${STREAM}`],
   ["admin", "publish", `$JS.API.STREAM.DELETE.${STREAM}`],
   ["admin", "publish", `$JS.API.STREAM.MSG.DELETE.${STREAM}`],
+  ["admin", "publish", `$JS.API.STREAM.UPDATE.${STREAM}`],
   ["admin", "publish", "$JS.API.CONSUMER.CREATE.ANOTHER"],
   ["admin", "subscribe", ">"],
   ["admin", "subscribe", subjectOf(0)],

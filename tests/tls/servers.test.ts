@@ -178,6 +178,27 @@ describe.skipIf(serversMissing !== null)("TLS with the cluster's servers", () =>
       expect(stderr).toMatch(/^razonete: the certificate of localhost:\d+ \(DATABASE_URL\) is for 127.0.0.1/);
     });
 
+    test("of NATS take the right one of several; one of another name is told at the start", async () => {
+      const { host } = new URL(urls.NATS_URL);
+      const [port = 0] = await freePorts(1);
+      const naming = (...hosts: readonly string[]): Urls =>
+        trusting({ ...urls, NATS_URL: urls.NATS_URL.replace(host, hosts.join(",")) }, ours.file);
+      for (const several of [
+        [`127.0.0.1:${port}`, host],
+        [host, `127.0.0.1:${port}`],
+        // The client does not say to which of them it is connected.
+        [`localhost:${port}`, host],
+      ])
+        expect([several, await natsWorks(naming(...several).NATS_URL)]).toEqual([several, true]);
+      const renamed = host.replace("127.0.0.1", "localhost");
+      expect(await natsWorks(naming(`localhost:${port}`, renamed).NATS_URL)).toBe(false);
+      for (const wrong of [naming(host, renamed), naming(renamed, host)]) {
+        const { code, stderr } = await toTheEnd("writer", wrong);
+        expect(stderr).toMatch(/^razonete: the certificate of localhost:\d+ \(NATS_URL\) is for 127.0.0.1/);
+        expect(code).toBe(1);
+      }
+    });
+
     test("of PostgreSQL take the right server, and no other", async () => {
       for (const [what, { DATABASE_URL }, works] of variants())
         expect([what, await postgresWorks(DATABASE_URL)]).toEqual([what, works]);

@@ -5,7 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { z } from "zod";
 import { natsOptions } from "../../src/carry/nats-address.ts";
-import { STREAM } from "../../src/carry/feed.ts";
+import { STREAM } from "../../src/carry/ensure-stream.ts";
 import { connectPostgres } from "../../src/keep/postgres-client.ts";
 import { isFree } from "../../src/stack/ports.ts";
 import { withRedis } from "../../src/stack/probes.ts";

@@ -66,7 +66,8 @@ const texts = z.array(z.string());
 
 /**
  * Compares the feed with the books, as far as they have kept its batches, and the rest with the outbox. Gaps in the feed
- * mean nothing. Batches of earlier epochs are skipped.
+ * mean nothing: it is published without waiting, so it lacks what came while NATS was away, or the stream had no leader.
+ * Batches of earlier epochs are skipped.
  */
 export class CompareFeed {
   readonly #epoch: string;

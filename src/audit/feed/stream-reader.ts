@@ -1,7 +1,7 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { type Batch, parseBatch } from "../../carry/batch.ts";
-import { STREAM } from "../../carry/feed.ts";
+import { STREAM } from "../../carry/ensure-stream.ts";
 import { natsOptions } from "../../carry/nats-address.ts";
 import { bounds } from "../../bounds.ts";
 import { messageOf } from "../../errors.ts";

@@ -1,16 +1,13 @@
 import { ErrorReply, RESP_TYPES } from "@redis/client";
 import { z } from "zod";
 import type { AccountId } from "../../ledger/account.ts";
-import { reachNode } from "../../decide/nodes/reach-node.ts";
-import { openRedisNodes } from "../../decide/nodes/open-nodes.ts";
-import type { RedisNodes, ShardNode } from "../../decide/nodes/redis-nodes.ts";
 import { headKey, type OutboxEntry, readOutbox } from "../../decide/redis-client.ts";
-import { StartError } from "../../errors.ts";
 import { scanKeys } from "../../decide/scan-keys.ts";
 import { accountDetailsIn } from "../../ledger/details-text.ts";
 import { detailsText } from "../journal/row-texts.ts";
 import { bounds } from "../../bounds.ts";
-import { CANNOT_AUDIT, requireReachable, REDIS } from "../unreachable-server.ts";
+import { requireReachable, REDIS } from "../unreachable-server.ts";
+import { AuditedNodes } from "./audited-nodes.ts";
 
 export interface Head {
   readonly epoch: string;
@@ -41,51 +38,26 @@ const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 /** The rows are checked when they are parsed: there may be millions of texts in them. */
 const readingsReply = z.array(z.unknown());
 
-/**
- * The read access of an audit to Redis. Methods throw StartError if Redis does not answer.
- *
- * In a cluster also where a shard has another primary than before: what was read from two of them fits together only
- * where nothing was lost between them, which an audit cannot know. Nothing is written to find that out.
- */
+/** The read access of an audit to Redis. Methods throw StartError if Redis does not answer. */
 export class RedisReader {
-  readonly #nodes: RedisNodes;
-  /** In a cluster: over which connection each shard is read. */
-  readonly #connections = new Map<number, number>();
+  readonly #nodes: AuditedNodes;
 
-  private constructor(nodes: RedisNodes) {
+  private constructor(nodes: AuditedNodes) {
     this.#nodes = nodes;
   }
 
   /** Rejects if Redis cannot be reached. */
   static async connect(url: string): Promise<RedisReader> {
-    const nodes = openRedisNodes(url, { isPatient: true });
-    const node = nodes.shard(0);
-    if (await reachNode(node, bounds.audit_connect_milliseconds_max)) return new RedisReader(nodes);
-    nodes.close();
-    throw new Error(node.trouble);
+    return new RedisReader(await AuditedNodes.connect(url));
   }
 
   close(): void {
     this.#nodes.close();
   }
 
-  /** Throws if one of the shards is not where it was read: to be called behind the last reading. */
-  async requireSamePrimaries(): Promise<void> {
-    for (const shard of this.#connections.keys()) {
-      const { address } = this.#node(shard);
-      const copies = await requireReachable(REDIS, this.#nodes.copies(shard));
-      if (!copies.some((copy) => copy.isPrimary && copy.address === address)) throw changed(shard);
-    }
-  }
-
-  #node(shard: number): ShardNode {
-    const node = this.#nodes.shard(shard);
-    const { connection } = node;
-    if (!this.#nodes.isCluster || connection === null) return node;
-    const before = this.#connections.get(shard);
-    if (before !== undefined && before !== connection) throw changed(shard);
-    this.#connections.set(shard, connection);
-    return node;
+  /** To be called behind the last reading: throws if a shard is not where it was read. */
+  requireSameNodes(): Promise<void> {
+    return this.#nodes.requireSame();
   }
 
   /** `null`: Redis has nothing of the shard. */
@@ -93,7 +65,7 @@ export class RedisReader {
     const fields = ["epoch", "g", "lost", "other"];
     const reply = await requireReachable(
       REDIS,
-      this.#node(shard).sendCommand(["HMGET", headKey(shard), ...fields]),
+      this.#nodes.shard(shard).sendCommand(["HMGET", headKey(shard), ...fields]),
     );
     const [epoch, g, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
@@ -114,7 +86,7 @@ export class RedisReader {
 
   /** The clock of the shard's Redis, in microseconds. */
   async micros(shard: number): Promise<number> {
-    const time = await requireReachable(REDIS, this.#node(shard).sendCommand(["TIME"]));
+    const time = await requireReachable(REDIS, this.#nodes.shard(shard).sendCommand(["TIME"]));
     const [seconds, micros] = timeReply.parse(time);
     return seconds * 1_000_000 + micros;
   }
@@ -130,9 +102,11 @@ export class RedisReader {
   }> {
     const prefix = `razonete:{${shard}}:`;
     const now = await this.micros(shard);
-    const texts = this.#node(shard).sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
+    const texts = this.#nodes.shard(shard).sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
     const ids = keys.map((key) => key.slice(key.indexOf(":") + 1));
-    const expiries = ifRightType(this.#node(shard).sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]));
+    const expiries = ifRightType(
+      this.#nodes.shard(shard).sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]),
+    );
     return {
       texts: headReply.parse(await requireReachable(REDIS, texts)),
       expiries: headReply.parse((await requireReachable(REDIS, expiries)) ?? ids.map(() => null)),
@@ -145,7 +119,7 @@ export class RedisReader {
     for (let cursor = "0"; ;) {
       const key = `razonete:{${shard}}:expiries`;
       const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];
-      const reply = await requireReachable(REDIS, ifRightType(this.#node(shard).sendCommand(args)));
+      const reply = await requireReachable(REDIS, ifRightType(this.#nodes.shard(shard).sendCommand(args)));
       if (reply === null) return;
       const [next, members] = scanReply.parse(reply);
       yield members.filter((_, index) => index % 2 === 0);
@@ -173,14 +147,13 @@ export class RedisReader {
   async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["k", account]);
     try {
-      const reply: unknown = await this.#node(shard).sendCommand(
-        ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],
-        AS_BYTES,
-      );
+      const reply: unknown = await this.#nodes
+        .shard(shard)
+        .sendCommand(["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args], AS_BYTES);
       const rows = readingsReply.parse(reply).slice(1);
       // The function leaves out what an account was opened with, which never changes.
       const keys = accounts.map((account) => `razonete:{${shard}}:details:${account}`);
-      const details = headReply.parse(await this.#node(shard).sendCommand(["MGET", ...keys]));
+      const details = headReply.parse(await this.#nodes.shard(shard).sendCommand(["MGET", ...keys]));
       return rows.map((row, index) =>
         Array.isArray(row) ? parseAccount(row, details[index] ?? "") : "missing",
       );
@@ -195,15 +168,8 @@ export class RedisReader {
 
   /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
-    return requireReachable(REDIS, readOutbox(this.#node(shard), shard, g, count));
+    return requireReachable(REDIS, readOutbox(this.#nodes.shard(shard), shard, g, count));
   }
-}
-
-function changed(shard: number): StartError {
-  return new StartError(
-    `shard ${shard} got another primary during the audit: run razonete audit again.`,
-    CANNOT_AUDIT,
-  );
 }
 
 /** `null`: the key is of another type, so nothing of the ledger's is there. */

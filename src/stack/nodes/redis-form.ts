@@ -23,7 +23,7 @@ export interface FormFlags {
 }
 
 /** An election needs a majority of the primaries: of two, none can be spared. */
-const VOTERS_MIN = 3;
+export const VOTERS_MIN = 3;
 const FILE = "redis-nodes.json";
 const OTHERWISE = "or begin another ledger with --data or --fresh.";
 

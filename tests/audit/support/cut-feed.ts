@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { STREAM } from "../../../src/carry/feed.ts";
+import { STREAM } from "../../../src/carry/ensure-stream.ts";
 
 /** Takes the last messages out of the feed. The stream lets nobody delete one, so it is made anew without them. */
 export async function cutFeed(connection: NatsConnection, count: number): Promise<void> {

@@ -17,20 +17,34 @@ export interface NatsServer {
   forget(): void;
 }
 
+/** One of several that share the stream. */
+export interface NatsMember {
+  readonly name: string;
+  /** Where the others come to. */
+  readonly routesPort: number;
+  /** Those of all, its own among them. */
+  readonly routesPorts: readonly number[];
+}
+
 /**
  * A NATS with JetStream, as it is deployed, but that who does not say who he is is the operator.
  *
  * @param tls it asks every client for TLS
  * @param monitorPort where it tells of itself; default: nowhere
  */
-export async function startNats(tls?: CertificateFiles, monitorPort?: number): Promise<NatsServer> {
+export async function startNats(
+  tls?: CertificateFiles,
+  monitorPort?: number,
+  member?: NatsMember,
+): Promise<NatsServer> {
   const program = pathOf("nats");
   const folder = temporaryFolder("nats").path;
   const store = join(folder, "jetstream");
   const { operator, ...others } = credentialsOf("of the tests");
   const config = join(folder, "nats.conf");
+  const file = member === undefined ? "nats.conf" : "nats-cluster.conf";
   // It takes the path from the folder of the file that includes another one.
-  const deployed = JSON.stringify(relative(folder, join(DEPLOY, "nats.conf")));
+  const deployed = JSON.stringify(relative(folder, join(DEPLOY, file)));
   const secure =
     tls === undefined
       ? ""
@@ -44,6 +58,7 @@ export async function startNats(tls?: CertificateFiles, monitorPort?: number): P
     ...Object.entries(others).map(([user, password]) => `NATS_${user.toUpperCase()}_PASSWORD="${password}"`),
     monitorPort === undefined ? "NATS_MONITOR=0" : `NATS_MONITOR="127.0.0.1:${monitorPort}"`,
     `NATS_STORE_DIR="${store}"`,
+    ...(member === undefined ? [] : settingsOf(member, others.routes)),
   ];
   const server = await ServerProcess.start({
     name: "nats-server",
@@ -59,4 +74,13 @@ export async function startNats(tls?: CertificateFiles, monitorPort?: number): P
     process: server,
     forget: () => rmSync(store, { recursive: true, force: true }),
   };
+}
+
+function settingsOf({ name, routesPort, routesPorts }: NatsMember, password: string): readonly string[] {
+  const routes = routesPorts.map((port) => `nats://routes:${password}@127.0.0.1:${port}`);
+  return [
+    `NATS_NAME="${name}"`,
+    `NATS_ROUTES_ADDRESS="127.0.0.1:${routesPort}"`,
+    `NATS_ROUTES=${JSON.stringify(routes)}`,
+  ];
 }

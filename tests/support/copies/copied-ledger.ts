@@ -9,13 +9,13 @@ import { headKey } from "../../../src/decide/redis-client.ts";
 import { initialise } from "../../../src/keep/init.ts";
 import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts";
 import { Writer } from "../../../src/keep/writer.ts";
-import { accountOn } from "../../support/account-on.ts";
-import { eventually } from "../../support/eventually.ts";
-import { journalFaults } from "../../support/kept-journal.ts";
-import { type NatsServer, startNats } from "../../support/servers/nats.ts";
-import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
-import { diesWithParent } from "../../support/servers/server-process.ts";
-import { RedisCluster } from "../../support/servers/redis-cluster.ts";
+import { accountOn } from "../account-on.ts";
+import { eventually } from "../eventually.ts";
+import { journalFaults } from "../kept-journal.ts";
+import { type NatsServer, startNats } from "../servers/nats.ts";
+import { type PostgresServer, startPostgres } from "../servers/postgres.ts";
+import { diesWithParent } from "../servers/server-process.ts";
+import { RedisCluster } from "../servers/redis-cluster.ts";
 
 export const SHARDS = 3;
 
@@ -36,7 +36,7 @@ export class CopiedLedger {
   readonly postgres: PostgresServer;
   readonly nats: NatsServer;
   readonly config: WriterConfig;
-  readonly epoch: string;
+  #epoch: string;
   readonly sql: Sql;
   readonly feed: Feed;
   /** As clients and APIs use it: an answer is one that a replica has confirmed. */
@@ -59,7 +59,8 @@ export class CopiedLedger {
     config: WriterConfig,
     epoch: string,
   ) {
-    [this.redis, this.postgres, this.nats, this.config, this.epoch] = [redis, postgres, nats, config, epoch];
+    [this.redis, this.postgres, this.nats, this.config] = [redis, postgres, nats, config];
+    this.#epoch = epoch;
     this.sql = connectPostgres({ url: config.databaseUrl, name: "test", connections_max: 2 });
     this.feed = new Feed({ url: config.natsUrl, name: "test" });
     this.nodes = openRedisNodes(config.redisUrl, { minReplicas: 1 });
@@ -90,6 +91,15 @@ export class CopiedLedger {
     for (let shard = 0; shard < SHARDS; shard += 1)
       await eventually("the primaries are found", () => ledger.nodes.shard(shard).isReady);
     return ledger;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** After a restore. */
+  goOnWith(epoch: string): void {
+    this.#epoch = epoch;
   }
 
   async dispose(): Promise<void> {
