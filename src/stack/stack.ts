@@ -178,7 +178,7 @@ export class Stack {
   /** Ends everything at once; a `stop` in progress resolves soon after. */
   kill(): void {
     this.#oneShot?.kill("SIGKILL");
-    void this.#postgresPair?.close();
+    this.#postgresPair?.close().catch(() => {});
     for (const process of this.#all()) process.kill();
   }
 

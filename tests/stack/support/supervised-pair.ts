@@ -2,7 +2,6 @@ import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { openDataFolder } from "../../../src/stack/data-folder.ts";
 import { BOOKS, choosePostgresUser, processesIn } from "../../../src/stack/postgres.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
-import { PROGRAM_NAMES, type ProgramPaths } from "../../../src/stack/server-programs.ts";
 import { planPostgres } from "../../../src/stack/servers/plan-postgres.ts";
 import { applicationOf, type PairPlan, type PostgresNode } from "../../../src/stack/standby/pair-plan.ts";
 import { PostgresPair } from "../../../src/stack/standby/postgres-pair.ts";
@@ -32,7 +31,13 @@ export class SupervisedPair {
   ) {
     this.#temporary = temporary;
     this.#folder = folder;
-    const programs = Object.fromEntries(PROGRAM_NAMES.map((name) => [name, pathOf(name)])) as ProgramPaths;
+    const programs = {
+      haproxy: pathOf("haproxy"),
+      redis: pathOf("redis"),
+      nats: pathOf("nats"),
+      postgres: pathOf("postgres"),
+      initdb: pathOf("initdb"),
+    };
     const environment = { PATH: process.env["PATH"] ?? "" };
     this.#planned = planPostgres(
       {
