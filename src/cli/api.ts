@@ -7,6 +7,7 @@ import { Feed } from "../carry/feed.ts";
 import { type ApiConfig, ENVIRONMENT, readApiConfig, type ServeFlags } from "../config.ts";
 import { readWebhookSettings } from "../config/dispatch-config.ts";
 import { commandLine } from "../config/npm.ts";
+import { readStandbyConfig, type StandbyConfig } from "../config/standby-config.ts";
 import { type LogFlags, type ObserveConfig, readObserveConfig } from "../config/observe-config.ts";
 import { RedisLedger } from "../decide/redis-ledger.ts";
 import { BookJournal } from "../events/book-journal.ts";
@@ -61,6 +62,7 @@ export function apiCommand(): Command {
         "                      wrong access keys from one is slowed down",
         "  DRAIN_MS            how long /readyz says 503 before a stop takes no more connections (default 1000)",
         "  DURABILITY          relaxed takes a Redis and a PostgreSQL that do not fsync before they answer (default strict)",
+        "  MIN_STANDBYS        relies on no PostgreSQL whose commits wait for fewer standbys (default 0)",
         "  OUTBOX_BATCHES_MAX  so many batches may wait for the books, then transactions get 503 (default 100000)",
         ...METRICS_VARIABLES,
         ...OPEN_VARIABLE,
@@ -68,11 +70,14 @@ export function apiCommand(): Command {
       ].join("\n"),
     )
     .action(async (flags: Pick<ServeFlags, "open"> & LogFlags) =>
-      serveApi(readApiConfig(flags), readObserveConfig(ENVIRONMENT, flags)),
+      serveApi(
+        { ...readApiConfig(flags), ...readStandbyConfig(ENVIRONMENT) },
+        readObserveConfig(ENVIRONMENT, flags),
+      ),
     );
 }
 
-async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void> {
+async function serveApi(config: ApiConfig & StandbyConfig, observe: ObserveConfig): Promise<void> {
   const { logFormat, traces } = observe;
   const log = openLog("razonete", logFormat, "razonete api");
   const filesMax = requireOpenFiles(bounds.open_files_min);
@@ -83,6 +88,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
     url,
     name: "razonete api",
     connections_max: BOOKS_CONNECTIONS_MAX,
+    standbys_min: config.standbysMin ?? 0,
     answer_milliseconds_max: bounds.history_milliseconds_max,
   });
   const feed = new Feed({ url: natsUrl, name: "razonete api", onOutage: log.report });

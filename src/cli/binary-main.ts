@@ -16,6 +16,8 @@ const COMMANDS: Commands = new Map([
   ["writer", async () => (await import("./writer.ts")).writerCommand()],
   ["dispatch", async () => (await import("./dispatch.ts")).dispatchCommand()],
   ["export", async () => (await import("./export.ts")).exportCommand()],
+  ["redis-join", async () => (await import("./redis-nodes.ts")).redisJoinCommand()],
+  ["redis-guard", async () => (await import("./redis-nodes.ts")).redisGuardCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
 ]);
 

@@ -15,6 +15,8 @@ const COMMANDS: Commands = new Map([
   ["dispatch", async () => (await import("./dispatch.ts")).dispatchCommand()],
   ["export", async () => (await import("./export.ts")).exportCommand()],
   ["audit", async () => (await import("./audit.ts")).auditCommand()],
+  ["redis-join", async () => (await import("./redis-nodes.ts")).redisJoinCommand()],
+  ["redis-guard", async () => (await import("./redis-nodes.ts")).redisGuardCommand()],
   ["build", async () => (await import("./build.ts")).buildCommand()],
 ]);
 

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { auditCluster } from "../audit/audit-cluster.ts";
-import { readServeConfig, readWriterConfig } from "../config.ts";
+import { ENVIRONMENT, readServeConfig, readWriterConfig } from "../config.ts";
+import { readStandbyConfig } from "../config/standby-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { restoreFile } from "../embedded/copy-file.ts";
 import { StartError } from "../errors.ts";
@@ -48,8 +49,8 @@ Killed at any point, it is gone on with by running it again. Where nothing is wr
 
 Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run, for a cluster: 0 where there is
 nothing to be done, ${NEEDED_EXIT_CODE} where there is.
-Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; MIN_REPLICAS as the APIs have it; DURABILITY=relaxed takes a PostgreSQL that does not
-fsync before it answers.`,
+Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; MIN_REPLICAS and MIN_STANDBYS as the APIs have them;
+DURABILITY=relaxed takes a PostgreSQL that does not fsync before it answers.`,
     )
     .action(async (flags: RestoreFlags) => {
       // What it writes is for its user alone.
@@ -85,6 +86,7 @@ async function restoreCluster({ yes, json, dryRun, force, discardUnknown }: Rest
   const audit = () => auditCluster({ databaseUrl, redisUrl, natsUrl: null, duringRestore: true });
   const report = await restore({
     ...config,
+    ...readStandbyConfig(ENVIRONMENT),
     force,
     discardUnknown,
     library: functionLibrary,

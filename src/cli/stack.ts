@@ -27,6 +27,8 @@ interface StackFlags extends TlsFlags, LogFlags {
   readonly writers: number;
   readonly dispatchers: number;
   readonly shards?: number;
+  readonly replicas?: number;
+  readonly redisNodes?: number;
   readonly redisMemory?: number;
   readonly addressConnections: number;
   readonly addressRate?: number;
@@ -75,8 +77,18 @@ export function stackCommand(): Command {
       integer(1, bounds.shards_max),
     )
     .option(
+      "--replicas <number>",
+      "copies of each shard on Redis servers of their own, one of which takes over: chosen at the first start (default: 0)",
+      integer(0, stackBounds.replicas_max),
+    )
+    .option(
+      "--redis-nodes <number>",
+      "Redis servers that share the shards: chosen at the first start (default: 1, with replicas 3)",
+      integer(1, stackBounds.redis_nodes_max),
+    )
+    .option(
       "--redis-memory <megabytes>",
-      "memory that Redis may use; then transactions get 503 (default: half of the machine's)",
+      "memory that Redis may use, all its servers together; then transactions get 503 (default: half of the machine's)",
       integer(stackBounds.redis_megabytes_min, stackBounds.redis_megabytes_max),
     )
     .option(...TLS_CERT_FLAG)

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ENVIRONMENT, readInitConfig, readWriterConfig } from "../config.ts";
 import { type LogFlags, readObserveConfig } from "../config/observe-config.ts";
+import { readStandbyConfig } from "../config/standby-config.ts";
 import { functionLibrary } from "../decide/function-library.ts";
 import { Divergence, DIVERGENCE_EXIT_CODE, noteDivergence } from "../keep/divergence.ts";
 import { initialise } from "../keep/init.ts";
@@ -25,13 +26,14 @@ export function writerCommand(): Command {
         "  METRICS_CERTIFICATE a file with the certificate that clients are shown: it tells of these, too\n" +
         `${TRACE_VARIABLES.join("\n")}\n` +
         "DURABILITY=relaxed keeps in a PostgreSQL that does not fsync before it answers (default strict).\n" +
+        "MIN_STANDBYS=1 keeps in no PostgreSQL whose commits do not wait for a standby (default 0).\n" +
         `Ends with code ${DIVERGENCE_EXIT_CODE} where the books and the outbox differ: a person has to look.`,
     )
     .action(write);
 }
 
 async function write({ init, ...flags }: LogFlags & { readonly init: boolean }): Promise<void> {
-  const config = readWriterConfig();
+  const config = { ...readWriterConfig(), ...readStandbyConfig(ENVIRONMENT) };
   const observe = readObserveConfig(ENVIRONMENT, flags);
   await requireTrusted(config);
   // Before the signal handlers: `initialise` may be killed at any moment, and the next one completes it.

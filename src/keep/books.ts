@@ -26,6 +26,7 @@ import { callKeepBatches } from "./call-keep-batches.ts";
 import { journalRows } from "./journal-rows.ts";
 import { missingEvents } from "./missing-events.ts";
 import { readPostgresFault } from "./postgres-settings.ts";
+import { commitOnStandbys, isCancelledWait } from "./standby/standby-proof.ts";
 
 /** `gap`: the batches do not follow the cursor, and nothing was kept. `lastG` is the cursor in both cases. */
 export type Kept =
@@ -40,11 +41,19 @@ export class Books implements BooksReader {
   readonly #poolOptions: PoolOptions;
   /** By shard: where its journal ended when this object last kept something. */
   readonly #ends = new Map<number, JournalEnd>();
+  readonly #standbys_min: number;
+  /** How often PostgreSQL has said that it did not wait for standbys to the end. */
+  #cancelledWaits = 0;
   #sql: Sql;
 
-  constructor(poolOptions: PoolOptions) {
-    this.#poolOptions = poolOptions;
-    this.#sql = connectPostgres(poolOptions);
+  /** @param standbys_min a commit has to wait for so many standbys: else {@link settingsFault} says so. Default: 0 */
+  constructor({ standbys_min = 0, ...pool }: PoolOptions & { readonly standbys_min?: number }) {
+    const onNotice = (notice: Parameters<typeof isCancelledWait>[0]): void => {
+      if (isCancelledWait(notice)) this.#cancelledWaits += 1;
+    };
+    this.#standbys_min = standbys_min;
+    this.#poolOptions = { ...pool, onNotice };
+    this.#sql = connectPostgres(this.#poolOptions);
   }
 
   /**
@@ -59,7 +68,10 @@ export class Books implements BooksReader {
     for (;;) {
       const rest = inOrder(shard, batches, end.g);
       const [first] = rest;
-      if (first === undefined) return { type: "kept", lastG: end.g, entries: 0 };
+      if (first === undefined) {
+        await this.proveOnStandbys(shard);
+        return { type: "kept", lastG: end.g, entries: 0 };
+      }
       if (first.g !== end.g + 1) return { type: "gap", lastG: end.g };
       const kept = await this.#keepAll(first, rest, end);
       if (kept !== null) {
@@ -83,7 +95,7 @@ export class Books implements BooksReader {
       const end = rows.at(-1);
       assert(end !== undefined);
       const range = { shard: first.shard, epoch: first.epoch, g: first.g, to: end.g };
-      const [row] = await this.#withTimeout(callKeepBatches(this.#sql, range, rows, changes));
+      const [row] = await this.#confirmed(() => callKeepBatches(this.#sql, range, rows, changes));
       return row?.found === first.g - 1 ? { entries: changes.entries, end } : null;
     } catch (error) {
       if (!(error instanceof Divergence)) throw divergence(error, first) ?? error;
@@ -134,7 +146,15 @@ export class Books implements BooksReader {
   }
 
   settingsFault(durable: boolean): Promise<string | null> {
-    return this.#withTimeout(readPostgresFault(this.#sql, durable));
+    return this.#withTimeout(readPostgresFault(this.#sql, durable, this.#standbys_min));
+  }
+
+  /**
+   * Resolves when standbys have what the books showed until now; see {@link commitOnStandbys}. Does nothing where none is
+   * asked for.
+   */
+  async proveOnStandbys(shard: number): Promise<void> {
+    if (this.#standbys_min > 0) await this.#confirmed(() => commitOnStandbys(this.#sql, shard));
   }
 
   async noteSeen(epoch: string, shard: number, g: number): Promise<void> {
@@ -180,6 +200,14 @@ export class Books implements BooksReader {
   /** Lets queries in flight finish, within the time-out of a statement. */
   async close(): Promise<void> {
     await this.#sql.end({ timeout: bounds.books_answer_milliseconds_max / 1000 });
+  }
+
+  /** @throws Error if PostgreSQL did not wait for standbys to the end; what was committed stays */
+  async #confirmed<T>(commit: () => PromiseLike<T>): Promise<T> {
+    const cancelled = this.#cancelledWaits;
+    const answer = await this.#withTimeout(commit());
+    if (this.#cancelledWaits !== cancelled) throw new Error("the wait for a standby was cancelled");
+    return answer;
   }
 
   async #withTimeout<T>(query: PromiseLike<T>): Promise<T> {

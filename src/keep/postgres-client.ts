@@ -37,6 +37,8 @@ export interface PoolOptions {
   readonly answer_milliseconds_max?: number;
   /** Called after each loss of a connection. */
   readonly onClose?: () => void;
+  /** Called with what PostgreSQL says beside its answers. */
+  readonly onNotice?: (notice: postgres.Notice) => void;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface PoolOptions {
  * hosts took a connection for. Once `end` has resolved, no connection is left.
  */
 export function connectPostgres(pool: PoolOptions): Sql {
-  const { url, name, connections_max, onClose } = pool;
+  const { url, name, connections_max, onClose, onNotice = () => {} } = pool;
   const hosts = eachHost(url);
   const [first = new URL(url)] = hosts;
   const sockets = new PostgresSockets(hosts);
@@ -61,7 +63,7 @@ export function connectPostgres(pool: PoolOptions): Sql {
     backoff: () => bounds.books_reconnect_milliseconds / 1000,
     fetch_types: false,
     types: { bigint: exactBigint },
-    onnotice: () => {},
+    onnotice: onNotice,
     ...(onClose === undefined ? {} : { onclose: onClose }),
     connection: {
       application_name: name,
@@ -72,6 +74,15 @@ export function connectPostgres(pool: PoolOptions): Sql {
       default_transaction_isolation: "read committed",
     },
   });
+  if (hosts.length > 1) {
+    // The client looks at an error, until it has connected and even a moment longer, whether there is a second host, and then
+    // rejects nothing. That is right of a standby, where it connects again; what a lost connection has taken, it forgets.
+    sql.options.host = Object.defineProperty([first.hostname], 1, {
+      get: () => (sockets.passOver() ? first.hostname : undefined),
+    });
+    // With the sockets that it is given, this is only for the texts of its errors.
+    sql.options.path = hosts.map(({ host }) => host).join(",");
+  }
   const end = sql.end.bind(sql);
   return Object.assign(sql, {
     end: async (...options: Parameters<typeof end>) => {

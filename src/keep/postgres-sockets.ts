@@ -4,6 +4,7 @@ import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import { watchGreeting } from "./standby/standby-greeting.ts";
 import { askPostgres } from "../tls/first-bytes.ts";
 import { bareHost, type ServerTrust, serverTrust } from "../tls/server-trust.ts";
 
@@ -21,6 +22,9 @@ interface Opened {
   /** The same without TLS. */
   readonly socket: Socket;
 }
+
+/** Times a second that a host is passed over: for the first searches of a few connections at once. */
+const PASSED_OVER_MAX = 8;
 
 /** What one search for a host has begun. */
 interface Search {
@@ -54,6 +58,11 @@ export class PostgresSockets {
   /** Each with what the client was given, once it was. */
   readonly #live = new Map<Socket, Socket>();
   #first = 0;
+  /** How often a host was passed over, in the second that began at `#passedAt`. */
+  #passed = 0;
+  #passedAt = -Infinity;
+  /** A standby has just greeted the client, and the client has not seen it yet. */
+  #isAtStandby = false;
   #isClosed = false;
 
   /** @param urls one for each host */
@@ -68,10 +77,28 @@ export class PostgresSockets {
   /** Never rejects: the client would then lose the place of this connection in its pool. */
   async open(): Promise<Duplex> {
     try {
-      return await this.#openOne();
+      const socket = await this.#openOne();
+      if (this.#hosts.length > 1) watchGreeting(socket, () => this.#meetStandby());
+      return socket;
     } catch (error) {
       return new FailedSocket(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /**
+   * Whether the client is to connect once more at once, instead of rejecting what was asked, since the host that it was given
+   * is a standby: to be asked while it finds that out. Only so often a second, since there may be none but standbys.
+   */
+  passOver(): boolean {
+    if (!this.#isAtStandby) return false;
+    this.#isAtStandby = false;
+    const now = performance.now();
+    if (now - this.#passedAt > 1000) {
+      this.#passed = 0;
+      this.#passedAt = now;
+    }
+    this.#passed += 1;
+    return this.#passed <= PASSED_OVER_MAX;
   }
 
   /** Ends what the client has left open, and what it would still open. */
@@ -99,6 +126,14 @@ export class PostgresSockets {
       search.isOver = true;
       for (const raw of search.begun) raw.destroy();
     }
+  }
+
+  /** The client sees it in the same turn. A connection that is lost later must not be taken for this. */
+  #meetStandby(): void {
+    this.#isAtStandby = true;
+    setImmediate(() => {
+      this.#isAtStandby = false;
+    });
   }
 
   #leave(host: Host): void {

@@ -270,6 +270,8 @@ export class ShardWriter {
   async #fence(): Promise<{ readonly epoch: string; readonly lastG: number }> {
     const { books, shard } = this.#options;
     const fence: BooksFence | null = await booksAnswer(books.fence());
+    // What the cursor says is removed from the outbox.
+    await booksAnswer(books.proveOnStandbys(shard));
     const lastG = fence?.lastG[shard];
     if (fence === null || !fence.loaded || lastG === undefined) {
       throw new MustWait(

@@ -1,5 +1,6 @@
 import { Feed } from "../carry/feed.ts";
 import type { WriterConfig } from "../config.ts";
+import type { StandbyConfig } from "../config/standby-config.ts";
 import type { Report } from "../log/report.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
@@ -14,7 +15,7 @@ import { measuredBooks, WriterMeasures } from "../metrics/writer-measures.ts";
 
 /** The writer process: one {@link ShardWriter} for each shard of the books, with shared connections. */
 export class Writer {
-  readonly #config: WriterConfig;
+  readonly #config: WriterConfig & StandbyConfig;
   readonly #report: Report;
   readonly #outages: OutageLog;
   readonly #sleep = new WakeableSleep();
@@ -24,7 +25,7 @@ export class Writer {
   #stopped = false;
 
   /** @param report called with one line for each change of state */
-  constructor(config: WriterConfig, report: Report, tracing: Tracing | null = null) {
+  constructor(config: WriterConfig & StandbyConfig, report: Report, tracing: Tracing | null = null) {
     this.#config = config;
     this.#report = report;
     this.#tracing = tracing;
@@ -37,8 +38,9 @@ export class Writer {
    * @throws Divergence
    */
   async run(): Promise<void> {
-    const { databaseUrl, redisUrl, minReplicas, natsUrl, durable } = this.#config;
-    const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
+    const { databaseUrl, redisUrl, minReplicas, natsUrl, durable, standbysMin = 0 } = this.#config;
+    const pool = { url: databaseUrl, name: "razonete writer", connections_max: 1 };
+    const books = new Books({ ...pool, standbys_min: standbysMin });
     const outbox = new Outbox(redisUrl, minReplicas);
     const feed = new Feed({
       url: natsUrl,

@@ -8,7 +8,7 @@ export class WriterMeasures {
 }
 
 /** What a writer of a shard does with the books. */
-export type KeptBooks = Pick<Books, "keep" | "fence" | "noteSeen" | "settingsFault">;
+export type KeptBooks = Pick<Books, "keep" | "fence" | "noteSeen" | "settingsFault" | "proveOnStandbys">;
 
 /** The same books; what is kept is measured. */
 export function measuredBooks(books: Books, measures: WriterMeasures): KeptBooks {
@@ -23,5 +23,6 @@ export function measuredBooks(books: Books, measures: WriterMeasures): KeptBooks
     fence: () => books.fence(),
     noteSeen: (epoch, shard, g) => books.noteSeen(epoch, shard, g),
     settingsFault: (durable) => books.settingsFault(durable),
+    proveOnStandbys: (shard) => books.proveOnStandbys(shard),
   };
 }

@@ -1,4 +1,5 @@
 import type { AuditReport } from "../audit/report/audit-report.ts";
+import type { StandbyConfig } from "../config/standby-config.ts";
 import { sealedEpoch } from "../decide/fence.ts";
 import { openRedisNodes } from "../decide/nodes/open-nodes.ts";
 import type { RedisNodes } from "../decide/nodes/redis-nodes.ts";
@@ -15,7 +16,7 @@ import { type Diagnosis, isWhole, diagnose, readSystem } from "./diagnose.ts";
 import type { RestoreReport } from "./restore-report.ts";
 import { planLines, resumeLines, unknownRefusal } from "./messages.ts";
 
-export interface RestoreOptions {
+export interface RestoreOptions extends StandbyConfig {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** How many replicas have to confirm what is read from Redis and written to it; default 0. */
@@ -58,7 +59,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
     await waitForRedis(nodes);
     // Redis is emptied once the books have committed what it held.
-    const fault = await readPostgresFault(sql, options.durable);
+    const fault = await readPostgresFault(sql, options.durable, options.standbysMin);
     if (fault !== null) throw new StartError(`${fault}.`);
     await sql`SET statement_timeout = 0`;
     await migrate(sql);

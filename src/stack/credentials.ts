@@ -11,22 +11,22 @@ export type StackUser = (typeof STACK_USERS)[number];
 /** Who uses PostgreSQL alone. */
 export const BOOKS_USERS = ["dispatch", "console"] as const;
 
-/** Who looks after Redis and PostgreSQL, and sees nothing of the ledger in them. */
-type Observer = "observer";
+/** Who looks after Redis and PostgreSQL, and sees nothing of the ledger in them; and a replica of Redis at its primary. */
+type Other = "observer" | "replica";
 
 /** NATS's servers among each other, where there are several. */
 type Routes = "routes";
 
 export type BooksUser = (typeof BOOKS_USERS)[number];
 
-export type Credentials = Readonly<Record<StackUser | BooksUser | Observer | Routes | "operator", string>>;
+export type Credentials = Readonly<Record<StackUser | BooksUser | Other | Routes | "operator", string>>;
 
 /**
  * The passwords of all of them, made of the operator's: so one file has them all, and a folder of an earlier version has
  * them, too. Nobody finds one of them from another, nor the operator's.
  */
 export function credentialsOf(operator: string): Credentials {
-  const passwordOf = (user: StackUser | BooksUser | Observer | Routes): string =>
+  const passwordOf = (user: StackUser | BooksUser | Other | Routes): string =>
     createHmac("sha256", operator).update(`razonete ${user}`).digest("base64url").slice(0, 24);
   return {
     operator,
@@ -36,6 +36,7 @@ export function credentialsOf(operator: string): Credentials {
     dispatch: passwordOf("dispatch"),
     console: passwordOf("console"),
     observer: passwordOf("observer"),
+    replica: passwordOf("replica"),
     routes: passwordOf("routes"),
   };
 }
@@ -43,7 +44,7 @@ export function credentialsOf(operator: string): Credentials {
 /**
  * The users of Redis as lines of its configuration.
  *
- * @param users the text of deploy/redis-users.acl
+ * @param users the text of deploy/redis-users.acl, or of redis-replica.acl
  */
 export function redisUsers(users: string, credentials: Omit<Credentials, BooksUser | Routes>): string {
   const passwordOf: Readonly<Record<string, string>> = {
@@ -52,6 +53,7 @@ export function redisUsers(users: string, credentials: Omit<Credentials, BooksUs
     REDIS_API_PASSWORD: credentials.api,
     REDIS_WRITER_PASSWORD: credentials.writer,
     REDIS_OBSERVER_PASSWORD: credentials.observer,
+    REDIS_REPLICA_PASSWORD: credentials.replica,
   };
   return users.replaceAll(/^(user \S+ on #)(\w+)/gm, (_, begin: string, name: string) => {
     const password = passwordOf[name];

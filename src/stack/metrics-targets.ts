@@ -7,6 +7,8 @@ export interface MetricsTarget {
   readonly process: string;
   /** host:port; the path is /metrics. */
   readonly address: string;
+  /** The server that an exporter at this address is to ask, where it asks several; then the path is /scrape. */
+  readonly asks?: string;
 }
 
 /** @param process api-1, writer-1, console; there are no metrics where there are no ports for them */
@@ -48,9 +50,13 @@ export function metricsTarget(
 
 /** As Prometheus reads it. */
 export function targetsFile(targets: readonly MetricsTarget[]): string {
-  const groups = targets.map(({ job, process, address }) => ({
+  const groups = targets.map(({ job, process, address, asks }) => ({
     targets: [address],
-    labels: { job, instance: process },
+    labels: {
+      job,
+      instance: process,
+      ...(asks === undefined ? {} : { __metrics_path__: "/scrape", __param_target: asks }),
+    },
   }));
   return `${JSON.stringify(groups, null, 2)}\n`;
 }

@@ -52,7 +52,7 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
       .filter((target) => target.job === job)
       .map(({ process, address }) => `${process}=http://${address}${path}`);
   /** Without the passwords. */
-  const each = (kind: "nats", url: string): string[] => {
+  const each = (kind: "redis" | "nats", url: string): string[] => {
     const hosts = hostsOf(url).split(",");
     return hosts.map((host, index) => `${kind}${hosts.length > 1 ? `-${index + 1}` : ""}=${kind}://${host}`);
   };
@@ -60,8 +60,7 @@ function targetsOf({ metrics, redisUrl, natsUrl }: StackPlan): string[] {
     // All of its servers would be a long text.
     ...measured("haproxy", "/metrics?scope=global"),
     ...measured("razonete-api"),
-    // Without the passwords.
-    `redis=redis://${hostsOf(redisUrl)}`,
+    ...each("redis", redisUrl),
     ...each("nats", natsUrl),
     ...measured("razonete-writer"),
     ...measured("razonete-dispatch"),

@@ -6,6 +6,8 @@ import type { OtherPorts } from "./ports.ts";
 import { httpProbe } from "./probes.ts";
 import type { ObserverName, ProgramPaths } from "./server-programs.ts";
 import { DEPLOY, type ProcessPlan } from "./process-plan.ts";
+import { hostsOf } from "./stack-file.ts";
+import { eachHost } from "../tls/server-trust.ts";
 import type { StackPlan } from "./stack-plan.ts";
 
 export interface ObserverOptions {
@@ -28,7 +30,8 @@ export function planObservers(options: ObserverOptions): readonly ProcessPlan[] 
     environment: { ...environment, ...own },
     probe: httpProbe(`http://${at(port)}/metrics`),
   });
-  const redis = new URL(plan.observerUrls.redis);
+  // Of several nodes, Prometheus names the one that is asked.
+  const [redis] = eachHost(plan.observerUrls.redis);
   const [redisPort, postgresPort, port] = [
     ports("redis-exporter"),
     ports("postgres-exporter"),
@@ -45,9 +48,9 @@ export function planObservers(options: ObserverOptions): readonly ProcessPlan[] 
         "-connection-timeout=2s",
       ],
       {
-        REDIS_ADDR: `redis://${redis.host}`,
-        REDIS_USER: redis.username,
-        REDIS_PASSWORD: redis.password,
+        REDIS_ADDR: `redis://${redis?.host}`,
+        REDIS_USER: redis?.username ?? "",
+        REDIS_PASSWORD: redis?.password ?? "",
       },
     ),
     observer(
@@ -72,10 +75,19 @@ export function planObservers(options: ObserverOptions): readonly ProcessPlan[] 
 }
 
 /** All that Prometheus asks. */
-export function targetsOf(plan: Pick<StackPlan, "metrics">, ports: OtherPorts): readonly MetricsTarget[] {
+export function targetsOf(
+  plan: Pick<StackPlan, "metrics" | "redisCluster">,
+  ports: OtherPorts,
+): readonly MetricsTarget[] {
+  const exporter = { job: "redis", address: `127.0.0.1:${ports("redis-exporter")}` };
+  const redis = plan.redisCluster?.nodes.map(({ name, urlOf }) => ({
+    ...exporter,
+    process: name,
+    asks: `redis://${hostsOf(urlOf("", ""))}`,
+  }));
   return [
     ...plan.metrics,
-    { job: "redis", process: "redis", address: `127.0.0.1:${ports("redis-exporter")}` },
+    ...(redis ?? [{ ...exporter, process: "redis" }]),
     { job: "postgres", process: "postgres", address: `127.0.0.1:${ports("postgres-exporter")}` },
   ];
 }

@@ -25,6 +25,8 @@ export const NODE_PORTS = [
   ...numbered("redis", stackBounds.redis_servers_max),
   // On which the nodes of a Redis Cluster talk to each other.
   ...numbered("redis-bus", stackBounds.redis_servers_max),
+  "postgres-1",
+  "postgres-2",
   ...numbered("nats", stackBounds.nats_servers),
   // On which NATS's servers talk to each other.
   ...numbered("nats-routes", stackBounds.nats_servers),

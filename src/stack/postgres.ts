@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   closeSync,
@@ -65,6 +66,8 @@ export interface BooksOptions {
   readonly folder: string;
   /** The settings file. It is copied into the data folder, since PostgreSQL's user may not be able to read it here. */
   readonly settings: string;
+  /** Further lines for it. */
+  readonly moreSettings?: string;
   readonly password: string;
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -85,9 +88,19 @@ export async function prepareBooks(options: BooksOptions): Promise<void> {
     renameSync(draft, folder);
   }
   await removeStaleLockFile(folder);
-  const settings = join(folder, "postgresql.conf");
-  copyFileSync(options.settings, settings);
-  chmodSync(settings, 0o644);
+  writeSettings(options);
+}
+
+/** Copies the current settings into a folder that exists. */
+export function writeSettings({
+  folder,
+  settings,
+  moreSettings = "",
+}: Pick<BooksOptions, "folder" | "settings" | "moreSettings">): void {
+  const file = join(folder, "postgresql.conf");
+  copyFileSync(settings, file);
+  appendFileSync(file, moreSettings);
+  chmodSync(file, 0o644);
 }
 
 async function createDatabaseFolder(draft: string, options: BooksOptions): Promise<void> {
@@ -96,7 +109,7 @@ async function createDatabaseFolder(draft: string, options: BooksOptions): Promi
   try {
     const { path } = dataArgument(options.user, draft);
     const how = ["--username", BOOKS, "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8"];
-    await run([initdb, "-D", path, ...how], "", folder, options);
+    await runTool([initdb, "-D", path, ...how], "", folder, options);
     // Of a physical copy (pg_basebackup), too.
     const clients = ["all", "replication"].map((what) => `host ${what} all 127.0.0.1/32 scram-sha-256\n`);
     const access = join(draft, "pg_hba.conf");
@@ -106,17 +119,30 @@ async function createDatabaseFolder(draft: string, options: BooksOptions): Promi
     // In this mode PostgreSQL does not listen. An error would show the statements: so they have no password.
     const verifier = scramVerifier(options.password);
     const statements = `ALTER ROLE ${BOOKS} PASSWORD '${verifier}'\nCREATE DATABASE ${BOOKS}\n`;
-    await run([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
+    await runTool([postgres, "--single", "-D", path, "postgres"], statements, folder, options);
   } finally {
     closeSync(folder);
   }
 }
 
-async function run(
+/** Where a tool may run for long. */
+interface Begun {
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+  readonly onStart?: (pid: number) => void;
+}
+
+/**
+ * Runs one of PostgreSQL's tools as its user.
+ *
+ * @param folder the open folder that it works in
+ * @throws StartError if it fails
+ */
+export async function runTool(
   command: readonly string[],
   input: string,
   folder: number,
-  options: BooksOptions,
+  options: Pick<BooksOptions, "user" | "environment"> & Begun,
 ): Promise<void> {
   const child = Bun.spawn([...options.user.prefix, ...command], {
     // A folder that every user can enter: initdb has to be able to return to its working directory.
@@ -125,7 +151,9 @@ async function run(
     stdio: [Buffer.from(input), "ignore", "pipe", folder],
     // Detached from the terminal: a Ctrl-C waits the two seconds that this takes and does not interrupt it.
     detached: true,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  options.onStart?.(child.pid);
   const [errors, code] = await Promise.all([new Response(child.stderr).text(), child.exited]);
   if (code === 0 && !/\b(ERROR|FATAL|PANIC):/.test(errors)) return;
   throw new StartError(`PostgreSQL's folder could not be created: ${errors.trim()}`);
@@ -137,30 +165,32 @@ async function run(
  * So this checks instead whether any process works in the folder, and removes the lock file if none does. The child
  * processes of a killed server end by themselves a moment later, so this waits for them.
  */
-async function removeStaleLockFile(folder: string): Promise<void> {
+export async function removeStaleLockFile(folder: string): Promise<void> {
   const lockFile = join(folder, "postmaster.pid");
   if (!existsSync(lockFile) || !existsSync("/proc/self/cwd")) return;
   const deadline = performance.now() + stackBounds.stop_milliseconds_max;
-  while (isInUse(folder)) {
+  while (processesIn(folder).length > 0) {
     if (performance.now() > deadline) throw new StartError(`another PostgreSQL still works in ${folder}.`);
     await Bun.sleep(20);
   }
   rmSync(lockFile);
 }
 
-/** Whether any process has the folder as its working directory, as all processes of PostgreSQL do. */
-function isInUse(folder: string): boolean {
-  return readdirSync("/proc").some((name) => {
+/** Those that have the folder as their working directory, as all processes of PostgreSQL do. Of a system without /proc: none. */
+export function processesIn(folder: string): number[] {
+  if (!existsSync("/proc/self/cwd")) return [];
+  const isIn = (name: string): boolean => {
     try {
       return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === folder;
     } catch {
       // The process has ended meanwhile, or belongs to another user.
       return false;
     }
-  });
+  };
+  return readdirSync("/proc").filter(isIn).map(Number);
 }
 
-function changeOwner(path: string, { ids }: PostgresUser): void {
+export function changeOwner(path: string, { ids }: PostgresUser): void {
   if (ids !== null) chownSync(path, ids.user, ids.group);
 }
 

@@ -4,6 +4,8 @@ import { connect } from "@nats-io/transport-node";
 import postgres from "postgres";
 import { natsOptions } from "../carry/nats-address.ts";
 import { messageOf } from "../errors.ts";
+import { isRedisCluster } from "../redis-address.ts";
+import { lengthOfOutboxes } from "./nodes/outboxes.ts";
 
 /** Checks once whether a process is ready. Resolves to `null` if it is, or else to the reason why not. */
 export type Probe = () => Promise<string | null>;
@@ -63,6 +65,7 @@ export function httpProbe(url: string, socket?: string, token?: string): Probe {
  * @throws Error if Redis does not answer
  */
 export function outboxLength(redisUrl: string): Promise<number> {
+  if (isRedisCluster(redisUrl)) return lengthOfOutboxes(redisUrl);
   return withRedis(redisUrl, async (client) => {
     const shards = Number((await client.hGet("razonete:{0}:head", "shards")) ?? 0);
     const outboxes = Array.from({ length: shards }, (_, shard) => `razonete:{${shard}}:outbox`);

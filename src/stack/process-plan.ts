@@ -11,7 +11,7 @@ import type { ProgramPaths } from "./server-programs.ts";
 export const DEPLOY = fileURLToPath(new URL("../../deploy", import.meta.url));
 
 export interface Serves {
-  readonly role: "primary";
+  readonly role: "primary" | "replica";
   readonly shards: readonly number[];
 }
 
@@ -26,9 +26,15 @@ export interface ProcessPlan {
   readonly handedOver?: string;
   /** The socket that it listens on. A killed process leaves this file, and the next one could not listen on it. */
   readonly socket?: string;
-  /** What it is in a ledger whose number of shards its user names; stack.json says it. */
+  /** What it is at first in a ledger whose number of shards its user names; stack.json says what it is now. */
   readonly serves?: Serves;
-  /** Called before each start. `log`: its log, open. */
+  /**
+   * Asked before each start, and waited for; `log`: its log, open.
+   *
+   * @throws StartError if it must not start now, and a person has to do something: a sentence that says what
+   */
+  readonly mayStart?: (log: number, stop: AbortSignal) => Promise<void>;
+  /** Called right before each start. */
   readonly beforeStart?: (log: number) => void;
   readonly probe: Probe;
 }
@@ -57,14 +63,6 @@ export interface PlannedServers {
   readonly processes: readonly ProcessPlan[];
   /** Where a user of them finds them; with several hosts in one URL, where there are several. */
   readonly urlOf: (user: string, password: string) => string;
-}
-
-/** Whether there are several servers of a kind, which then have `nodePorts`. */
-export function hasSeveralNodes({
-  replicas = 0,
-  redisNodes = 1,
-}: Pick<ServerOptions, "replicas" | "redisNodes">): boolean {
-  return replicas > 0 || redisNodes > 1;
 }
 
 /** Where one of several servers of a kind has its data, by its name. */

@@ -19,8 +19,10 @@ import { ensurePrograms } from "./install-servers.ts";
 import { endOrphanedProcesses } from "./orphaned-processes.ts";
 import { choosePort, keptNodePorts, keptOtherPorts, keptPorts, OTHER_PORTS } from "./ports.ts";
 import { choosePostgresUser, prepareBooks } from "./postgres.ts";
+import { preparePair } from "./standby/node-folders.ts";
 import { requireShards } from "./servers/books-shards.ts";
-import { DEPLOY, hasSeveralNodes } from "./process-plan.ts";
+import { formOf, noteForm } from "./nodes/redis-form.ts";
+import { DEPLOY } from "./process-plan.ts";
 import {
   type OwnCommands,
   OWN_COMMANDS,
@@ -119,7 +121,9 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
   const folder = await openDataFolder(options.data, options.fresh, (run) => endOrphanedProcesses(run, say));
   try {
     const port = await choosePort(options.port);
-    const { own = OWN_COMMANDS, apis, writers, shards } = options;
+    const { own = OWN_COMMANDS, apis, writers } = options;
+    const form = formOf(folder, options, options.shards ?? Number(options.ownEnvironment["SHARDS"] || 1));
+    const shards = form?.shards ?? options.shards;
     const ownEnvironment =
       shards === undefined ? options.ownEnvironment : { ...options.ownEnvironment, SHARDS: String(shards) };
     // Marks each process of this stack, so that it can be recognised on the machine.
@@ -127,17 +131,16 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
     const books = { programs, user: postgresUser, folder: folder.postgres, environment };
     const isNew = !existsSync(folder.postgres);
     const settings = join(DEPLOY, "postgresql.conf");
-    await prepareBooks({ ...books, settings, password: folder.password });
-    if (shards !== undefined && !isNew) await requireShards(books, shards);
+    // Two PostgreSQL have folders of their own, once they are planned.
+    const isPair = (form?.replicas ?? 0) > 0;
+    if (!isPair) await prepareBooks({ ...books, settings, password: folder.password });
+    if (!isPair && shards !== undefined && !isNew) await requireShards(books, shards);
+    if (form !== null) noteForm(folder, form);
     const ports = await keptPorts(join(folder.path, "ports.json"), PORTS_BESIDE_APIS + apis, [port]);
     const otherPorts = await keptOtherPorts(join(folder.path, "ports-others.json"), [port, ...ports]);
-    const nodePorts = hasSeveralNodes(options)
-      ? await keptNodePorts(join(folder.path, "ports-nodes.json"), [
-          port,
-          ...ports,
-          ...OTHER_PORTS.map(otherPorts),
-        ])
-      : null;
+    const taken = [port, ...ports, ...OTHER_PORTS.map(otherPorts)];
+    const nodePorts =
+      form === null ? null : await keptNodePorts(join(folder.path, "ports-nodes.json"), taken);
     const certificateFile = join(folder.path, "certificate.pem");
     if (certificate !== null) writeCertificate(certificateFile, certificate);
     const ledger = planStack({
@@ -153,8 +156,8 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       writers,
       dispatchers: options.dispatchers ?? 0,
       shards,
-      replicas: options.replicas,
-      redisNodes: options.redisNodes,
+      replicas: form?.replicas,
+      redisNodes: form?.primaries,
       nodePorts,
       redisMegabytes: options.redisMemory ?? defaultRedisMegabytes(),
       ports,
@@ -162,6 +165,7 @@ export async function runStack(options: StackOptions, signals: StackSignals): Pr
       environment,
       ownEnvironment,
     });
+    if (ledger.postgresPair !== undefined) await preparePair(ledger.postgresPair);
     const beside = { ports: otherPorts, environment };
     // A test may have no stand-in for the console.
     const shown =

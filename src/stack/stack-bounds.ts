@@ -11,6 +11,12 @@ export const stackBounds = {
   redis_nodes_max: 8,
   replicas_max: 3,
   redis_servers_max: 24,
+  /** After this time without an answer of the PostgreSQL that is the primary, its standby takes over. */
+  postgres_silent_milliseconds_max: 5_000,
+  /** After this time without following the primary, the standby is copied from it anew. */
+  postgres_unfollowed_milliseconds_max: 60_000,
+  /** How often the two are looked at. */
+  postgres_look_milliseconds: 1_000,
   /** Of NATS, where there is not just one: as many as can lose one and still be most of them. */
   nats_servers: 3,
   /** After this time the start of a stack fails. It is long, since Redis may have a large log and PostgreSQL much to recover. */

@@ -6,8 +6,8 @@ import { eachHost } from "../tls/server-trust.ts";
 export interface DescribedProcess {
   readonly name: string;
   readonly pid: number;
-  /** Of a Redis, in a stack that was started with `--shards`: what it is, and of which shards. */
-  readonly role?: "primary" | undefined;
+  /** Of a Redis, in a stack that was started with `--shards` or has several of them: what it is now, and of which shards. */
+  readonly role?: "primary" | "replica" | undefined;
   readonly shards?: readonly number[] | undefined;
 }
 
@@ -45,7 +45,7 @@ const description = z.object({
     z.object({
       name: z.string(),
       pid: z.int(),
-      role: z.literal("primary").optional(),
+      role: z.enum(["primary", "replica"]).optional(),
       shards: z.array(z.int()).optional(),
     }),
   ),
@@ -80,6 +80,8 @@ export function writeOperatorFile(path: string, urls: ServerUrls): void {
     PGUSER: owner?.username,
     PGPASSWORD: owner?.password,
     PGDATABASE: owner?.pathname.slice(1),
+    // Of several hosts it takes the one that is this.
+    ...(books.length > 1 ? { PGTARGETSESSIONATTRS: "primary" } : {}),
     REDISCLI_AUTH: redis?.password,
     REDIS_PORT: redis?.port,
   };

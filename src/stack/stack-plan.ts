@@ -12,7 +12,8 @@ import { BOOKS } from "./postgres.ts";
 import { alwaysReady, httpProbe } from "./probes.ts";
 import { planNats } from "./servers/plan-nats.ts";
 import { planPostgres } from "./servers/plan-postgres.ts";
-import { planRedis } from "./servers/plan-redis.ts";
+import { planRedis, type PlannedCluster } from "./servers/plan-redis.ts";
+import type { PairPlan } from "./standby/pair-plan.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */
 
@@ -70,6 +71,8 @@ export interface StackPlan {
   readonly booksUrlOf: Readonly<Record<BooksUser, string>>;
   /** By which an observer looks after both, and sees nothing of the ledger in them. */
   readonly observerUrls: { readonly redis: string; readonly postgres: string };
+  /** Where Redis is several nodes. */
+  readonly redisCluster?: PlannedCluster;
   /** Where the processes tell what they measure; empty where there are no ports for that. */
   readonly metrics: readonly MetricsTarget[];
   /** `null`: it does not run. */
@@ -85,6 +88,8 @@ export interface StackPlan {
   readonly nats: readonly ProcessPlan[];
   readonly writers: readonly ProcessPlan[];
   readonly postgres: readonly ProcessPlan[];
+  /** Where PostgreSQL is two, of which one follows the other. */
+  readonly postgresPair?: PairPlan;
   /** What no transaction needs: where one of them does not start, the rest does. */
   readonly others: readonly ProcessPlan[];
   readonly init: ProcessPlan;
@@ -156,9 +161,18 @@ export function planStack(options: PlanOptions): StackPlan {
     NATS_URL: urls.natsUrl,
     DATABASE_URL: urls.databaseUrl,
   });
+  const copies: Readonly<Record<string, string>> =
+    redis.cluster === undefined ? {} : { MIN_REPLICAS: redis.cluster.join.replicas > 0 ? "1" : "0" };
   const environmentOf = (user: StackUser): Readonly<Record<string, string>> => {
     const addresses = addressesOf(user, credentials[user], urlsOf[user]);
-    return { ...environment, ...RUNTIME_SETTINGS, ...options.ownEnvironment, ...addresses };
+    return {
+      ...environment,
+      ...RUNTIME_SETTINGS,
+      ...options.ownEnvironment,
+      ...copies,
+      ...postgres.ownSettings,
+      ...addresses,
+    };
   };
   const operator = { redisUrl, natsUrl, databaseUrl };
   const metricsOf = (name: string, user: StackUser) => ({
@@ -187,6 +201,7 @@ export function planStack(options: PlanOptions): StackPlan {
   const adminSocket = join(folder.run, "haproxy.sock");
   const haproxyAdmin = isSocketPath(adminSocket) ? adminSocket : null;
   return {
+    ...(redis.cluster === undefined ? {} : { redisCluster: redis.cluster }),
     url,
     databaseUrl,
     redisUrl,
@@ -197,8 +212,11 @@ export function planStack(options: PlanOptions): StackPlan {
       console: booksUrl(BOOKS_ROLES.console, credentials.console),
     },
     observerUrls: {
-      redis: `redis://observer:${credentials.observer}@127.0.0.1:${redisPort}`,
-      postgres: `${booksUrl(OBSERVER_ROLE, credentials.observer)}?sslmode=disable`,
+      redis: redis.urlOf("observer", credentials.observer),
+      postgres: postgres
+        .urlsOfEach(OBSERVER_ROLE, credentials.observer)
+        .map((each) => `${each}?sslmode=disable`)
+        .join(","),
     },
     prometheusUrl: null,
     metrics: otherPorts === null ? [] : metricsTargets(otherPorts, { dispatchers: 0, ...options }),
@@ -224,6 +242,7 @@ export function planStack(options: PlanOptions): StackPlan {
     nats: nats.processes,
     writers,
     postgres: postgres.processes,
+    ...(postgres.pair === undefined ? {} : { postgresPair: postgres.pair }),
     others: planDispatchers(
       { ...options, ownEnvironment: { ...RUNTIME_SETTINGS, ...options.ownEnvironment } },
       booksUrl(BOOKS_ROLES.dispatch, credentials.dispatch),

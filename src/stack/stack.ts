@@ -3,10 +3,13 @@ import { messageOf, StartError } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { rotateLog, boundLog, lastLines } from "./logs.ts";
+import { joinNodes } from "./nodes/join.ts";
+import { RedisWatch } from "./nodes/watch.ts";
 import { outboxLength } from "./probes.ts";
-import type { ProcessPlan } from "./process-plan.ts";
+import type { ProcessPlan, Serves } from "./process-plan.ts";
 import type { StackPlan } from "./stack-plan.ts";
 import { hostsOf, removeStackFile, writeOperatorFile, writeStackFile } from "./stack-file.ts";
+import { PostgresPair } from "./standby/postgres-pair.ts";
 import { type Exit, logOf, spawnAtTerminal, spawnPlanned, SupervisedProcess } from "./supervised-process.ts";
 
 const PROBE_PAUSE_MILLISECONDS = 50;
@@ -53,10 +56,14 @@ export class Stack {
   readonly #nats: readonly SupervisedProcess[];
   readonly #writers: readonly SupervisedProcess[];
   readonly #postgres: readonly SupervisedProcess[];
+  /** Where there are two, of which one follows the other. */
+  readonly #postgresPair: PostgresPair | null;
   readonly #others: readonly SupervisedProcess[];
   /** The process that runs to its end during the start: `restore` or `init`. */
   #oneShot: Bun.Subprocess | null = null;
   #boundingLogs: Timer | null = null;
+  /** Where Redis is several nodes. */
+  readonly #watch: RedisWatch | null;
   /** Whether stack.json exists. */
   #described = false;
 
@@ -85,7 +92,13 @@ export class Stack {
     this.#nats = plan.nats.map(supervised);
     this.#writers = plan.writers.map(supervised);
     this.#postgres = plan.postgres.map(supervised);
+    this.#postgresPair =
+      plan.postgresPair === undefined ? null : new PostgresPair(plan.postgresPair, this.#postgres, say);
     this.#others = plan.others.map(supervised);
+    this.#watch =
+      plan.redisCluster === undefined
+        ? null
+        : new RedisWatch(plan.redisCluster.join, say, () => this.#describe());
   }
 
   /**
@@ -118,7 +131,29 @@ export class Stack {
     rotateLog(logOf(this.#plan.init, this.#folder));
     this.#boundingLogs = setInterval(() => this.#boundLogs(), LOGS_BOUNDED_EVERY_MILLISECONDS);
 
-    await this.#startTogether([...this.#postgres, ...this.#redis, ...this.#nats], interrupted);
+    const pair = this.#postgresPair;
+    await Promise.all([
+      pair === null ? this.#startTogether(this.#postgres, interrupted) : this.#startPair(pair, interrupted),
+      this.#startTogether([...this.#redis, ...this.#nats], interrupted),
+    ]);
+    await this.#joinRedis(interrupted);
+  }
+
+  /** Several nodes of Redis become one cluster, or are one again. */
+  async #joinRedis(interrupted: AbortSignal): Promise<void> {
+    const { redisCluster } = this.#plan;
+    if (redisCluster === undefined) return;
+    const deadline = performance.now() + stackBounds.start_milliseconds_max;
+    for (;;) {
+      const missing = await joinNodes(redisCluster.join, REPORT_EVERY_MILLISECONDS, interrupted);
+      if (interrupted.aborted) throw new StartInterrupted();
+      if (missing === null) break;
+      if (performance.now() > deadline)
+        throw new StartError(`the nodes of Redis do not become one cluster: ${missing}`);
+      this.#say(`Waiting for the nodes of Redis: ${missing}`);
+      this.#writeOperatorFile();
+    }
+    this.#watch?.start();
   }
 
   /** Resolves when no process is left. */
@@ -130,7 +165,9 @@ export class Stack {
     await this.#keepOutbox();
     await stopAll(this.#writers);
     await stopAll(this.#nats);
+    await this.#watch?.stop();
     await stopAll(this.#redis);
+    await this.#postgresPair?.close();
     await stopAll(this.#postgres);
     if (this.#oneShot !== null) await this.#oneShot.exited;
     if (this.#boundingLogs !== null) clearInterval(this.#boundingLogs);
@@ -141,27 +178,48 @@ export class Stack {
   /** Ends everything at once; a `stop` in progress resolves soon after. */
   kill(): void {
     this.#oneShot?.kill("SIGKILL");
+    this.#postgresPair?.close().catch(() => {});
     for (const process of this.#all()) process.kill();
   }
 
   /** What runs where, one line each. */
   describe(): string[] {
-    const { databaseUrl, redisUrl, natsUrl } = this.#plan;
+    const { databaseUrl, natsUrl } = this.#plan;
     const apis = this.#apis.map(({ plan }) => plan.name).join(", ");
     const writers = this.#writers.map(({ plan }) => plan.name).join(", ");
     const dispatchers = this.#others.filter(({ plan }) => plan.kind === "dispatch");
-    const shards = this.#redis.flatMap(({ plan }) => plan.serves?.shards ?? []).length;
+    const shards = new Set(this.#redis.flatMap(({ plan }) => plan.serves?.shards ?? [])).size;
     const hasConsole = this.#others.some(({ plan }) => plan.kind === "console");
     const sends = dispatchers.map(({ plan }) => plan.name).join(", ");
     return [
       `  haproxy    ${this.#plan.url} -> ${apis}`,
-      `  redis      ${hostsOf(redisUrl)}, decides${shards === 0 ? "" : `, in ${shards} shards`}`,
+      `  redis      ${this.#whereRedisIs()}, decides${shards === 0 ? "" : `, in ${shards} shards`}`,
       `  nats       ${hostsOf(natsUrl)}, carries`,
       `  postgres   ${hostsOf(databaseUrl)}, keeps, by ${writers}`,
       ...(sends === "" ? [] : [`  dispatch   ${sends}, sends webhooks`]),
       ...(hasConsole ? [`  console    ${this.#plan.url}/, shows`] : []),
       ...(this.#plan.prometheusUrl === null ? [] : [`  prometheus ${this.#plan.prometheusUrl}, watches`]),
     ];
+  }
+
+  async #startPair(pair: PostgresPair, interrupted: AbortSignal): Promise<void> {
+    if (interrupted.aborted) throw new StartInterrupted();
+    const startedAt = performance.now();
+    await pair.start(interrupted);
+    if (interrupted.aborted) throw new StartInterrupted();
+    for (const { plan } of this.#postgres) this.#onReady(plan.name, performance.now() - startedAt);
+  }
+
+  #whereRedisIs(): string {
+    const { redisCluster, redisUrl } = this.#plan;
+    if (redisCluster === undefined) return hostsOf(redisUrl);
+    const { nodes, join } = redisCluster;
+    const primaries = nodes.length / (1 + join.replicas);
+    const what =
+      join.replicas === 0
+        ? ""
+        : ` with ${join.replicas} ${join.replicas === 1 ? "replica" : "replicas"} each`;
+    return `redis-1 to redis-${nodes.length} (${primaries} primaries${what})`;
   }
 
   async #startTogether(processes: readonly SupervisedProcess[], interrupted: AbortSignal): Promise<void> {
@@ -174,7 +232,7 @@ export class Stack {
 
   async #untilReady(process: SupervisedProcess, interrupted: AbortSignal): Promise<void> {
     const { name, probe } = process.plan;
-    const startedAt = performance.now();
+    let startedAt = performance.now();
     let reportedAt = startedAt;
     for (;;) {
       const reason = process.running ? await probe() : "it does not run";
@@ -183,6 +241,12 @@ export class Stack {
       if (reason === null && process.running) {
         this.#onReady(name, now - startedAt);
         return;
+      }
+      if (process.needsPerson) {
+        // Who has been told what to do needs the passwords for it, and has time.
+        this.#writeOperatorFile();
+        startedAt = now;
+        reportedAt = now;
       }
       if (process.crashesInARow >= CRASHES_AT_START_MAX) {
         throw new StartError(`${name} does not start. ${process.lastWords()}`);
@@ -272,7 +336,7 @@ export class Stack {
     const { url, databaseUrl, redisUrl, natsUrl, metrics: targets, prometheusUrl } = this.#plan;
     const metrics = targets.map(({ process, address }) => ({ process, url: `http://${address}/metrics` }));
     const processes = this.#all().flatMap(({ plan, pid }) =>
-      pid === null ? [] : [{ name: plan.name, pid, ...plan.serves }],
+      pid === null ? [] : [{ name: plan.name, pid, ...(this.#servesNow(plan.name) ?? plan.serves) }],
     );
     try {
       writeStackFile(this.#folder.stackFile, {
@@ -284,11 +348,20 @@ export class Stack {
         metrics,
         ...(prometheusUrl === null ? {} : { prometheusUrl }),
       });
-      writeOperatorFile(this.#folder.operatorFile, this.#plan);
+      this.#writeOperatorFile();
     } catch (error) {
       // The processes matter more than their description, which is written anew at the next start of one.
       this.#say(`stack.json could not be written: ${messageOf(error)}.`);
     }
+  }
+
+  #writeOperatorFile(): void {
+    writeOperatorFile(this.#folder.operatorFile, this.#plan);
+  }
+
+  #servesNow(name: string): Serves | undefined {
+    const node = this.#plan.redisCluster?.nodes.find((each) => each.name === name);
+    return node === undefined ? undefined : this.#watch?.servesOf(hostsOf(node.urlOf("", "")));
   }
 
   #boundLogs(): void {

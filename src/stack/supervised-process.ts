@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../errors.ts";
+import { messageOf, StartError } from "../errors.ts";
 import { DIVERGENCE_EXIT_CODE } from "../keep/divergence.ts";
 import type { Report } from "../log/report.ts";
 import { stackBounds } from "./stack-bounds.ts";
@@ -109,7 +109,8 @@ export function logOf(plan: ProcessPlan, folder: Pick<DataFolder, "logs">): stri
  * less than a second, or could not be started at all, there is a delay before the next start, which grows from 0.1 to 5
  * seconds with each such crash in a row, so that a process that cannot run does not take up the machine. A writer that
  * finds a divergence between books and outbox says so by its exit code: it needs a person, and is tried again every 5
- * seconds. `stop` and `kill` end it for good, also during a delay. Between two runs, `pid` is the last one.
+ * seconds. So does one that may not start by its plan. `stop` and `kill` end it for good, also during a delay; `hold` ends it
+ * until the next `start`. Between two runs, `pid` is the last one.
  */
 export class SupervisedProcess {
   readonly plan: ProcessPlan;
@@ -120,12 +121,15 @@ export class SupervisedProcess {
   #startedAt = 0;
   #crashesInARow = 0;
   #pause: Timer | null = null;
+  /** While it is being asked whether it may start. */
+  #asking: { readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
   /** Why the last start failed; null if it did not. */
   #startFailure: string | null = null;
   #alarmToldAt = -Infinity;
   /** Its last end was an alarm. */
   #alarmed = false;
   #stopping = false;
+  #held = false;
   readonly #stopped = Promise.withResolvers<void>();
 
   /** @param onStart called after each start, when `pid` is the new one */
@@ -163,7 +167,44 @@ export class SupervisedProcess {
 
   /** If it cannot be started now, this says so and tries again later. */
   start(): void {
+    this.#held = false;
+    const { mayStart } = this.plan;
+    if (mayStart === undefined) {
+      this.#startNow();
+      return;
+    }
+    const stop = new AbortController();
+    this.#asking = { stop, ended: this.#startOnceAllowed(mayStart, stop.signal) };
+  }
+
+  #startNow(): void {
     if (this.#tryStart()) return;
+    this.#startLater(`${this.plan.name} does not run`);
+  }
+
+  async #startOnceAllowed(mayStart: NonNullable<ProcessPlan["mayStart"]>, stop: AbortSignal): Promise<void> {
+    let log: number | null = null;
+    let refusal: unknown = null;
+    try {
+      mkdirSync(this.#folder.logs, { recursive: true });
+      log = openSync(logOf(this.plan, this.#folder), "a");
+      await mayStart(log, stop);
+    } catch (error) {
+      refusal = error;
+    } finally {
+      if (log !== null) closeSync(log);
+    }
+    if (this.#stopping) return;
+    if (refusal === null) {
+      this.#startNow();
+      return;
+    }
+    this.#startFailure = messageOf(refusal).replace(/\.$/, "");
+    if (refusal instanceof StartError) {
+      this.#startAfterAlarm();
+      return;
+    }
+    this.#crashesInARow += 1;
     this.#startLater(`${this.plan.name} does not run`);
   }
 
@@ -173,6 +214,7 @@ export class SupervisedProcess {
     try {
       this.#child = spawnPlanned(this.plan, this.#folder, (exit) => this.#onExit(exit));
       this.#startFailure = null;
+      this.#alarmed = false;
     } catch (error) {
       this.#startFailure = messageOf(error);
       this.#crashesInARow += 1;
@@ -189,6 +231,13 @@ export class SupervisedProcess {
     this.#say(`${what}; next start in ${delay / 1000} s. ${this.lastWords()}`, { outage: "ended" });
   }
 
+  /** A person is told, and asked to do something; it is tried again meanwhile. */
+  #startAfterAlarm(): void {
+    this.#alarmed = true;
+    this.#pause = setTimeout(() => this.start(), ALARM_DELAY_MILLISECONDS);
+    this.#tellAlarm();
+  }
+
   #tellAlarm(): void {
     const now = performance.now();
     if (now - this.#alarmToldAt < ALARM_TOLD_EVERY_MILLISECONDS) return;
@@ -201,7 +250,9 @@ export class SupervisedProcess {
 
   /** Lets the process complete its work, and kills it after a time-out. Resolves when it has ended. */
   async stop(): Promise<void> {
-    if (!this.#end(STOP_SIGNALS[this.plan.kind].stop)) return;
+    const isRunning = this.#end(STOP_SIGNALS[this.plan.kind].stop);
+    await this.#asking?.ended;
+    if (!isRunning) return;
     const bound = setTimeout(() => {
       this.#say(`${this.plan.name} does not stop: killing it.`);
       this.#child?.kill("SIGKILL");
@@ -215,10 +266,19 @@ export class SupervisedProcess {
     this.#end(STOP_SIGNALS[this.plan.kind].kill);
   }
 
+  /** Kills it, and starts it no more until {@link start}. Resolves when it has ended. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#child?.kill("SIGKILL");
+    await this.#child?.exited;
+  }
+
   /** @returns whether there is a process to wait for */
   #end(signal: NodeJS.Signals): boolean {
     this.#stopping = true;
     if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#asking?.stop.abort();
     if (!this.running) {
       this.#stopped.resolve();
       return false;
@@ -232,16 +292,20 @@ export class SupervisedProcess {
       this.#stopped.resolve();
       return;
     }
-    this.#alarmed = exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer";
-    if (this.#alarmed) {
-      this.#pause = setTimeout(() => this.start(), ALARM_DELAY_MILLISECONDS);
-      this.#tellAlarm();
+    if (this.#held) return;
+    if (exit.code === DIVERGENCE_EXIT_CODE && this.plan.kind === "writer") {
+      this.#startAfterAlarm();
       return;
     }
     const lived = performance.now() - this.#startedAt;
     this.#crashesInARow = lived < QUICK_CRASH_MILLISECONDS ? this.#crashesInARow + 1 : 0;
     const how = exit.signal === null ? `code ${exit.code}` : `signal ${exit.signal}`;
     const ended = `${this.plan.name} ended (${how}) after ${(lived / 1000).toFixed(1)} s`;
+    if (this.#crashesInARow === 0 && this.plan.mayStart !== undefined) {
+      this.#say(`${ended}; it is started again as soon as it may.`, { outage: "ended" });
+      this.start();
+      return;
+    }
     if (this.#crashesInARow === 0 && this.#tryStart()) {
       this.#say(`${ended}; started again (${this.pid}).`);
       return;

@@ -161,6 +161,24 @@ describe.skipIf(serversMissing !== null)("PostgreSQL of several hosts", () => {
     }
   });
 
+  test("a first query is rejected where its connection is lost", async () => {
+    // The client takes a connection for one that connects, until its first query has ended.
+    const hosts = [new URL(other.url).host, new URL(server.url).host];
+    await using both = pool(`${severalHosts(server.url, ...hosts)}?target_session_attrs=primary`);
+    const lost = both.sql`SELECT pg_sleep(60)`.then(
+      () => "answered",
+      () => "rejected",
+    );
+    await using look = pool(other.url);
+    await eventually("it is under way", async () => {
+      const sleeping = await look.sql`SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
+      return sleeping.length === 1;
+    });
+    await other.process.kill();
+    expect(await lost).toBe("rejected");
+    await other.process.start();
+  });
+
   test("a pool whose hosts were all down works as soon as one is back", async () => {
     const down = new URL(other.url).host;
     await other.process.kill();
@@ -185,13 +203,19 @@ describe.skipIf(serversMissing !== null)("PostgreSQL of several hosts", () => {
       const hosts = [new URL(other.url).host, new URL(server.url).host];
       await using any = pool(severalHosts(server.url, ...hosts));
       expect(await any.hostPort()).toBe(process.port);
-      await using primary = pool(`${severalHosts(server.url, ...hosts)}?target_session_attrs=primary`);
-      await eventually("the primary answers", async () =>
-        primary.hostPort().then(
-          (port) => port === server.process.port,
-          () => false,
-        ),
-      );
+      for (const order of [hosts, hosts.toReversed()]) {
+        await using primary = pool(`${severalHosts(server.url, ...order)}?target_session_attrs=primary`);
+        // Of the first query, as a command has no second one.
+        expect(await primary.hostPort()).toBe(server.process.port);
+      }
+      await server.process.stop();
+      try {
+        await using none = pool(`${severalHosts(server.url, ...hosts)}?target_session_attrs=primary`);
+        for (let times = 0; times < 3; times += 1)
+          expect(none.hostPort()).rejects.toThrow(`CONNECTION_DESTROYED ${hosts.join(",")}`);
+      } finally {
+        await server.process.start();
+      }
     } finally {
       await process.stop();
       rmSync(signal);

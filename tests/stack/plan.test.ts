@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { withConsole } from "../../src/stack/plan-console.ts";
 import { planObservers, targetsOf } from "../../src/stack/plan-observers.ts";
-import { OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
+import { NODE_PORTS, OTHER_PORTS, type OtherPort } from "../../src/stack/ports.ts";
 import { DEPLOY, type ProcessPlan } from "../../src/stack/process-plan.ts";
 import { type PlanOptions, planStack, type StackPlan } from "../../src/stack/stack-plan.ts";
 import { plannedFolder } from "./support/planned-folder.ts";
@@ -111,4 +111,27 @@ test("more APIs than the one that works and the one that stands by share the sha
   expect(shared({ ...three, shards: 4 })).toEqual(["4", "3"]);
   for (const filled of [three, { ...three, shards: 1 }, { shards: 4 }])
     expect(shared(filled)).toEqual([undefined, undefined]);
+});
+
+test("with replicas PostgreSQL is two that follow each other, and no process takes a standby for the books", () => {
+  const plan = planned({ replicas: 1, shards: 1, nodePorts: (name) => 30_300 + NODE_PORTS.indexOf(name) });
+  const [first, second] = [NODE_PORTS.indexOf("postgres-1"), NODE_PORTS.indexOf("postgres-2")].map(
+    (place) => 30_300 + place,
+  );
+  expect(plan.postgres.map(({ name, command }) => [name, command[2], command[4]])).toEqual([
+    ["postgres-1", "/data/postgres-1", `port=${first}`],
+    ["postgres-2", "/data/postgres-2", `port=${second}`],
+  ]);
+  const hosts = `127.0.0.1:${first},127.0.0.1:${second}`;
+  for (const { environment: given } of [...plan.apis, ...plan.writers, plan.init]) {
+    expect(given["DATABASE_URL"]).toEndWith(`@${hosts}/razonete?target_session_attrs=primary`);
+    expect(given["MIN_STANDBYS"]).toBe("1");
+  }
+  const follows = (port: number | undefined, name: string) =>
+    expect.stringMatching(new RegExp(`primary_conninfo = '.*port=${port} .*application_name=${name}'`));
+  expect(plan.postgresPair?.nodes.map(({ settings }) => settings)).toEqual([
+    follows(second, "postgres_1"),
+    follows(first, "postgres_2"),
+  ]);
+  expect(plan.observerUrls.postgres.split(",")).toHaveLength(2);
 });

@@ -9,7 +9,7 @@ import { STREAM, subjectOf } from "../../src/carry/ensure-stream.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { headKey, outboxKey } from "../../src/decide/redis-client.ts";
-import { redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
+import { credentialsOf, redisUsers, STACK_USERS, type StackUser } from "../../src/stack/credentials.ts";
 import { DEPLOY } from "../../src/stack/process-plan.ts";
 import { eventually } from "../support/eventually.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -166,7 +166,7 @@ test("a container's Redis gets the same users as a stack's, from a file that onl
   using folder = temporaryFolder();
   const entrypoint = '#!/bin/sh\nfor file in "$@"; do :; done\nstat -c %a "$file"\ncat "$file"\n';
   writeFileSync(join(folder.path, "docker-entrypoint.sh"), entrypoint, { mode: 0o755 });
-  const credentials = { operator: "p0", admin: "p1", api: "p2", writer: "p3", observer: "p4" };
+  const credentials = { ...credentialsOf("secret"), operator: "p0", admin: "p1", api: "p2", writer: "p3" };
   const { stdout, exitCode } = Bun.spawnSync(["sh", join(DEPLOY, "start-redis.sh"), "redis-server"], {
     env: {
       PATH: `${folder.path}:${process.env["PATH"]}`,

@@ -15,6 +15,8 @@ export interface StackStart {
   readonly real?: boolean;
   /** Further ones of `razonete stack` itself. */
   readonly flags?: readonly string[];
+  /** The same as some of its flags, for a stack with stand-ins. */
+  readonly form?: { readonly shards?: number; readonly replicas?: number; readonly redisNodes?: number };
 }
 
 export interface RunningStack extends AsyncDisposable {
@@ -86,7 +88,13 @@ function spawnStack(start: StackStart) {
   ];
   const command = real
     ? ["src/cli/main.ts", "stack", ...flags]
-    : ["tests/stack/support/stand-in-stack.ts", data, String(port), fresh ? "fresh" : "kept"];
+    : [
+        "tests/stack/support/stand-in-stack.ts",
+        data,
+        String(port),
+        fresh ? "fresh" : "kept",
+        JSON.stringify(start.form ?? {}),
+      ];
   const child = Bun.spawn([process.execPath, ...command], {
     cwd: ROOT,
     env: { ...process.env, ...environment },

@@ -4,6 +4,7 @@ import { RedisClient } from "bun";
 import type { Batch } from "../../src/carry/batch.ts";
 import { Feed } from "../../src/carry/feed.ts";
 import type { WriterConfig } from "../../src/config.ts";
+import type { StandbyConfig } from "../../src/config/standby-config.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
 import { connectPostgres, type Sql } from "../../src/keep/postgres-client.ts";
 import { initialise } from "../../src/keep/init.ts";
@@ -49,7 +50,7 @@ export class Servers {
 
 /** A ledger that was just begun, on the servers' own; writers to keep its books, and a source of batches. */
 export class WriterWorld {
-  readonly config: WriterConfig;
+  readonly config: WriterConfig & StandbyConfig;
   readonly source: LedgerSource;
   readonly sql: Sql;
   readonly redis: RedisClient;
@@ -61,7 +62,7 @@ export class WriterWorld {
   readonly #running: { writer: Writer; done: Promise<unknown> }[] = [];
   readonly #children: Bun.Subprocess[] = [];
 
-  private constructor(config: WriterConfig, epoch: string) {
+  private constructor(config: WriterConfig & StandbyConfig, epoch: string) {
     this.config = config;
     this.source = new LedgerSource(epoch);
     this.sql = connectPostgres({ url: config.databaseUrl, name: "test", connections_max: 2 });
@@ -69,13 +70,26 @@ export class WriterWorld {
     this.feed = new Feed({ url: config.natsUrl, name: "test" });
   }
 
-  static async begin(servers: Servers): Promise<WriterWorld> {
+  /** @param other settings of its writers, by the URL of the books */
+  static async begin(
+    servers: Pick<Servers, "redis" | "nats" | "durable"> & {
+      readonly postgres: Pick<PostgresServer, "emptyDatabase">;
+    },
+    other: (databaseUrl: string) => Partial<WriterConfig & StandbyConfig> = () => ({}),
+  ): Promise<WriterWorld> {
     const flusher = new RedisClient(servers.redis.url);
     await flusher.send("FLUSHALL", []);
     flusher.close();
     const databaseUrl = await servers.postgres.emptyDatabase();
     const { redis, nats, durable } = servers;
-    const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, minReplicas: 0, durable };
+    const config = {
+      databaseUrl,
+      redisUrl: redis.url,
+      natsUrl: nats.url,
+      minReplicas: 0,
+      durable,
+      ...other(databaseUrl),
+    };
     const { epoch } = await initialise({ ...config, shards: 1, library: functionLibrary });
     return new WriterWorld(config, epoch);
   }

@@ -2,16 +2,36 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repairAof } from "../aof-repair.ts";
 import { type Credentials, redisUsers } from "../credentials.ts";
+import type { JoinOptions } from "../nodes/join.ts";
+import { wantedForm } from "../nodes/redis-form.ts";
 import { redisProbe } from "../probes.ts";
 import { DEPLOY, type PlannedServers, type ProcessPlan, type ServerOptions } from "../process-plan.ts";
+import { planRedisNodes } from "./plan-redis-nodes.ts";
 
 export interface PlannedRedis extends PlannedServers {
   /** The same for processes of this stack, by the shortest way. */
   readonly ownUrlOf: (user: string, password: string) => string;
+  /** Where it is several nodes. */
+  readonly cluster?: PlannedCluster;
+}
+
+export interface PlannedCluster {
+  readonly nodes: readonly PlannedNode[];
+  /** How they are made one cluster once they run. */
+  readonly join: JoinOptions;
+}
+
+/** A node of the stack's Redis Cluster. */
+export interface PlannedNode {
+  readonly name: string;
+  /** As a user of it alone. */
+  readonly urlOf: (user: string, password: string) => string;
 }
 
 /**
- * @param at where it listens. Where the folder is too deep for a socket, there is none. A unix socket costs half as much
+ * One Redis, or several nodes where the options say so.
+ *
+ * @param at where the one listens. Where the folder is too deep for a socket, there is none. A unix socket costs half as much
  *   in the kernel as a connection over loopback, which other programs use.
  */
 export function planRedis(
@@ -19,6 +39,9 @@ export function planRedis(
   credentials: Credentials,
   at: { readonly port: number; readonly socket: string | null },
 ): PlannedRedis {
+  const form = wantedForm(options, options.shards ?? 1);
+  if (form !== null && options.nodePorts)
+    return planRedisNodes(options, credentials, form, options.nodePorts);
   const urlOf = (user: string, password: string): string =>
     `redis://${user}:${password}@127.0.0.1:${at.port}`;
   const path = at.socket?.split("/").map(encodeURIComponent).join("/");

@@ -1,10 +1,16 @@
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
 import { listenForStop } from "../../../src/cli/stop-signals.ts";
 import { StartError } from "../../../src/errors.ts";
 import { runStack } from "../../../src/stack/run-stack.ts";
 
-/** A stack with real servers and stand-ins for our own processes: `stand-in-stack.ts <data> <port> <fresh>`. */
-const [data = "", port = "0", fresh = "no"] = process.argv.slice(2);
+/** A stack with real servers and stand-ins for our own processes: `stand-in-stack.ts <data> <port> <fresh> <form>`. */
+const [data = "", port = "0", fresh = "no", form = "{}"] = process.argv.slice(2);
+/** As `--shards`, `--replicas` and `--redis-nodes` say. */
+const { shards, replicas, redisNodes } = z
+  .object({ shards: z.int(), replicas: z.int(), redisNodes: z.int() })
+  .partial()
+  .parse(JSON.parse(form));
 const commandOf = (name: string): string[] => [
   process.execPath,
   fileURLToPath(new URL(`./stand-in-${name}.ts`, import.meta.url)),
@@ -20,6 +26,9 @@ try {
       fresh: fresh === "fresh",
       apis: 2,
       writers: 1,
+      ...(shards === undefined ? {} : { shards }),
+      ...(replicas === undefined ? {} : { replicas }),
+      ...(redisNodes === undefined ? {} : { redisNodes }),
       environment: {
         PATH: process.env["PATH"] ?? "",
         ...Object.fromEntries(

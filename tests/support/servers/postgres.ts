@@ -1,5 +1,5 @@
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import postgres from "postgres";
 import type { CertificateFiles } from "./certificates.ts";
 import { pathOf } from "./binaries.ts";
@@ -30,15 +30,20 @@ let databases = 0;
  *
  * @param durable with fsync: only where a test is about it
  * @param tls it takes connections with TLS, too
+ * @param more settings, asked for at each start
+ * @param copyOf one that runs: this one becomes its standby
  */
 export async function startPostgres({
   durable = false,
   tls = null as CertificateFiles | null,
+  more = (): Readonly<Record<string, string>> => ({}),
+  copyOf = null as PostgresServer | null,
 } = {}): Promise<PostgresServer> {
   const program = pathOf("postgres");
   const folder = temporaryFolder("postgres").path;
   const data = join(folder, "data");
-  cpSync(emptyCluster(), data, { recursive: true });
+  if (copyOf === null) cpSync(emptyCluster(), data, { recursive: true });
+  else copyRunning(copyOf, folder);
   if (tls !== null) {
     cpSync(tls.cert, join(folder, "tls.pem"));
     cpSync(tls.key, join(folder, "tls.key"));
@@ -56,11 +61,12 @@ export async function startPostgres({
     max_connections: "50",
     log_min_messages: "fatal",
   };
-  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const options = () =>
+    Object.entries({ ...settings, ...more() }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const server = await ServerProcess.start({
     name: "postgres",
     folder,
-    command: (port) => asOwner.concat(program, "-D", data, "-p", String(port), options),
+    command: (port) => asOwner.concat(program, "-D", data, "-p", String(port), options()),
     isReady: answers,
     // Ends its sessions, then itself; SIGTERM would wait for the sessions to end.
     stopSignal: "SIGINT",
@@ -132,6 +138,21 @@ async function answers(port: number): Promise<boolean> {
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** Makes the data of a standby of this server, in place of what the folder has. */
+export function copyRunning({ process }: PostgresServer, folder: string): void {
+  const data = join(folder, "data");
+  rmSync(data, { recursive: true, force: true });
+  const from = ["-h", "127.0.0.1", "-p", String(process.port), "-U", USER];
+  const copy = [basebackup(), ...from, "-D", data, "-c", "fast", "-X", "stream", "--no-sync"];
+  const { success, stderr } = Bun.spawnSync([...giveAway(folder), ...copy], { cwd: folder, stderr: "pipe" });
+  if (!success) throw new Error(`pg_basebackup: ${stderr.toString()}`);
+  writeFileSync(join(data, "standby.signal"), "");
+}
+
+function basebackup(): string {
+  return join(dirname(pathOf("postgres")), "pg_basebackup");
 }
 
 /** PostgreSQL does not run as root: then the folder is given to somebody else. Returns what its commands begin with. */

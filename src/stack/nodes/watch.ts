@@ -1,0 +1,118 @@
+import { messageOf, StartError } from "../../errors.ts";
+import type { Report } from "../../log/report.ts";
+import type { Serves } from "../process-plan.ts";
+import { viewOf } from "./ask-node.ts";
+import { joinStep, type JoinOptions } from "./join.ts";
+import type { NodeLine } from "./node-lines.ts";
+import { shardsIn } from "./slots.ts";
+
+/** A node that lacks its place for so long is not just being started. */
+const TOLD_AFTER_MILLISECONDS = 10_000;
+const TOLD_EVERY_MILLISECONDS = 60_000;
+const LOOK_MILLISECONDS = 1_000;
+
+/**
+ * Looks after the nodes of a running Redis Cluster once a second: which of them is the primary of which shards by now, and
+ * whether one is to be joined again, as one that came back without its folder.
+ */
+export class RedisWatch {
+  readonly #options: JoinOptions;
+  readonly #say: Report;
+  readonly #onChange: () => void;
+  #serves: ReadonlyMap<string, Serves> = new Map();
+  #turn = 0;
+  #missing: { readonly what: string; readonly since: number } | null = null;
+  #toldAt = -Infinity;
+  #timer: Timer | null = null;
+  #looking: Promise<void> | null = null;
+  #stopped = false;
+
+  /** @param onChange called when a node has become something else */
+  constructor(options: JoinOptions, say: Report, onChange: () => void) {
+    this.#options = options;
+    this.#say = say;
+    this.#onChange = onChange;
+  }
+
+  /** What the node at host:port is now; undefined where no other has told of it. */
+  servesOf(address: string): Serves | undefined {
+    return this.#serves.get(address);
+  }
+
+  start(): void {
+    this.#looking = this.#look().finally(() => {
+      this.#looking = null;
+      if (!this.#stopped) this.#timer = setTimeout(() => this.start(), LOOK_MILLISECONDS);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const view = await this.#view();
+    if (view === null || this.#stopped) return;
+    const serves = servesIn(view, this.#options.shards);
+    if (!Bun.deepEquals(serves, this.#serves)) {
+      this.#serves = serves;
+      this.#onChange();
+    }
+    if (this.#isWhole(view)) {
+      this.#missing = null;
+      return;
+    }
+    try {
+      this.#note(await joinStep(this.#options));
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#note(messageOf(error));
+    }
+  }
+
+  /** Of one node after the other, since each may be away, or wrong. */
+  async #view(): Promise<readonly NodeLine[] | null> {
+    const { places } = this.#options;
+    for (let asked = 0; asked < places.length; asked += 1) {
+      this.#turn = (this.#turn + 1) % places.length;
+      const view = await viewOf(places[this.#turn]?.url ?? "");
+      if (view !== null) return view;
+    }
+    return null;
+  }
+
+  /** Whether every node has its place; who is away gets it back by itself. */
+  #isWhole(view: readonly NodeLine[]): boolean {
+    const hasPlace = ({ isPrimary, slots }: NodeLine): boolean => !isPrimary || slots.length > 0;
+    const isPlain = view.every((line) => line.address !== null && !line.isNew && hasPlace(line));
+    return isPlain && view.length === this.#options.places.length;
+  }
+
+  #note(what: string | null): void {
+    const now = performance.now();
+    if (what === null) this.#missing = null;
+    else if (this.#missing?.what !== what) this.#missing = { what, since: now };
+    else if (
+      now - this.#missing.since > TOLD_AFTER_MILLISECONDS &&
+      now - this.#toldAt > TOLD_EVERY_MILLISECONDS
+    ) {
+      this.#toldAt = now;
+      this.#say(`The nodes of Redis need you: ${what}`, { outage: "alarm" });
+    }
+  }
+}
+
+/** What each node is, by its address. A replica is there for the shards of the one that it follows. */
+function servesIn(view: readonly NodeLine[], shards: number): Map<string, Serves> {
+  return new Map(
+    view.flatMap((node) => {
+      const primary = node.isPrimary ? node : view.find(({ id }) => id === node.primaryId);
+      const role = node.isPrimary ? "primary" : "replica";
+      return node.address === null
+        ? []
+        : [[node.address, { role, shards: shardsIn(primary?.slots ?? [], shards) }] as const];
+    }),
+  );
+}
