@@ -101,6 +101,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
     measures,
     tracing,
     onOutage: log.report,
+    onAlarm: log.alarm,
   });
   // Connections of its own, so that readers take none from those who wait for an answer.
   const journal = new BookJournal(url, "razonete api events");
