@@ -119,6 +119,8 @@ export const bounds = {
    * 1.9 s after the old one froze, and decisions are to go on within 3 s.
    */
   primary_silent_looks_max: 4,
+  /** A shard that has not decided for so long needs a person: a cluster has a new primary sooner. */
+  shard_alarm_milliseconds: 6_000,
   redis_ping_milliseconds: 1000,
   /** If Redis sends nothing for this long, not even answers to pings, the connection counts as lost. */
   redis_silence_milliseconds_max: 5000,

@@ -107,6 +107,7 @@ async function serveApi(config: ApiConfig & StandbyConfig, observe: ObserveConfi
     measures,
     tracing,
     onOutage: log.report,
+    onAlarm: log.alarm,
   });
   // Connections of its own, so that readers take none from those who wait for an answer.
   const journal = new BookJournal(url, "razonete api events");

@@ -53,6 +53,8 @@ export interface RedisLedgerOptions extends ShardOptions {
   readonly durable: boolean;
   /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
   readonly onOutage?: Report;
+  /** The same for what a person has to look at. */
+  readonly onAlarm?: Report;
 }
 
 /**
@@ -81,7 +83,7 @@ export class RedisLedger implements Ledger {
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
-    const { redisUrl, minReplicas = 0, books, durable } = options;
+    const { redisUrl, minReplicas = 0, books, durable, onOutage: report = () => {} } = options;
     this.#books = books;
     const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
     this.#kept = new KeptTransactions(shards, books);
@@ -90,10 +92,12 @@ export class RedisLedger implements Ledger {
       nodes: openRedisNodes(redisUrl, { minReplicas }),
       books,
       durable,
+      report,
+      alarm: options.onAlarm ?? report,
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
     this.#newShard = (number) => new Shard(number, this.#links.of(number), options);
-    this.#outages = new OutageReports(this.readiness(), options.onOutage ?? (() => {}));
+    this.#outages = new OutageReports(this.readiness(), report);
     this.#checks = setInterval(() => {
       this.#outages.look(this.readiness(), this.#links.refusal);
       this.#checkDeadlines();

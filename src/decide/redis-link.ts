@@ -3,7 +3,7 @@ import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { callError, CallFailed, CallRefused, isAnswer, isFunctionGone } from "./call-errors.ts";
 import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
-import { type RedisNodes, type ShardNode, Unconfirmed } from "./nodes/redis-nodes.ts";
+import { NOT_REACHED, type RedisNodes, type ShardNode, Unconfirmed } from "./nodes/redis-nodes.ts";
 import { headKey, type OutboxEntry, readOutbox } from "./redis-client.ts";
 import { REPLICA_FAULT, type RedisState } from "./redis-settings.ts";
 import { readShardState } from "./shard-state.ts";
@@ -71,7 +71,7 @@ export class RedisLink {
   /** For each shard, the latest batch of that epoch that was decided for this process. */
   readonly #own = new Map<number, OwnBatch>();
   #admitted = false;
-  #reason = "it has not reached Redis yet";
+  #reason = NOT_REACHED;
   #lostAt: number | null = null;
   #admitting = false;
   #closed = false;
@@ -139,6 +139,11 @@ export class RedisLink {
     const isShortLoss =
       this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
     return isShortLoss ? { ready: true } : { ready: false, reason: this.#why };
+  }
+
+  /** Whether what is asked now is decided, as far as is known. */
+  get decides(): boolean {
+    return this.#admitted && !this.#isSilent() && this.#unconfirmed === null;
   }
 
   /** Why a request got no answer by its deadline, for a person. */

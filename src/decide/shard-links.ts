@@ -1,12 +1,19 @@
 import type { Readiness, UndecidedShard } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
 import { messageOf } from "../errors.ts";
+import type { Report } from "../log/report.ts";
 import type { FenceOptions } from "./fence.ts";
-import type { RedisNodes } from "./nodes/redis-nodes.ts";
+import { adviseOnShard } from "./nodes/advice.ts";
+import { NOT_REACHED, type RedisNodes } from "./nodes/redis-nodes.ts";
 import { type FenceState, RedisLink } from "./redis-link.ts";
+import { type ShardLook, ShardOutages } from "./shard-outages.ts";
 
 export interface ShardLinksOptions extends FenceOptions {
   readonly nodes: RedisNodes;
+  /** Of a cluster: lines about single shards. */
+  readonly report: Report;
+  /** The same, where a person has to look. */
+  readonly alarm: Report;
   /**
    * Called whenever calls to some shards become possible: the first time, and again after each loss.
    *
@@ -28,7 +35,8 @@ export class ShardLinks {
   readonly #links: RedisLink[] = [];
   readonly #isShared: boolean;
   /** Why there is no link yet. */
-  #reason = "it has not reached the books yet";
+  #reason = NOT_REACHED;
+  readonly #outages: ShardOutages;
   #checkingBooks = false;
   #closed = false;
   readonly #looks: ReturnType<typeof setInterval>;
@@ -37,11 +45,14 @@ export class ShardLinks {
   constructor(options: ShardLinksOptions) {
     this.#options = options;
     this.#isShared = !options.nodes.isCluster;
+    const { nodes, report, alarm } = options;
+    this.#outages = new ShardOutages({ report, alarm, advise: (shard) => adviseOnShard(nodes, shard) });
     if (this.#isShared) this.#add(null);
     else this.#begin().catch(() => {});
     // All at once, so that what they ask of the cluster is asked once.
     this.#looks = setInterval(() => {
       for (const link of this.#links) link.look().catch(() => {});
+      if (!this.#isShared) this.#outages.look(this.#links.map(lookAt));
     }, bounds.fence_look_milliseconds);
     this.#settingsLooks = setInterval(() => {
       for (const link of this.#links) link.checkSettings().catch(() => {});
@@ -147,6 +158,15 @@ export class ShardLinks {
     this.#checkingBooks = false;
     if (fault !== null) for (const link of this.#links) link.refuse(fault);
   }
+}
+
+function lookAt(link: RedisLink): ShardLook {
+  const state = link.readiness();
+  return {
+    decides: link.decides,
+    hasDecided: link.fence.epoch !== null,
+    reason: state.ready ? null : state.reason,
+  };
 }
 
 function reasonOfAll(undecided: readonly UndecidedShard[]): string {

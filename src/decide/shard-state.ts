@@ -1,6 +1,7 @@
 import { ErrorReply } from "@redis/client";
 import { bounds } from "../bounds.ts";
 import type { RedisNodes, ShardNode } from "./nodes/redis-nodes.ts";
+import { withinTime } from "./nodes/within-time.ts";
 import { type CopyState, readCopyState, readRedisState, type RedisState } from "./redis-settings.ts";
 
 /**
@@ -43,7 +44,7 @@ async function readCopies(nodes: RedisNodes, shard: number, durable: boolean): P
     .map(async (copy) => {
       const name = `the replica ${copy.address} of shard ${shard}`;
       try {
-        return await withinTime(readCopyState(copy, name, durable));
+        return await withinTime(readCopyState(copy, name, durable), bounds.cluster_answer_milliseconds_max);
       } catch (error) {
         const tells = !(error instanceof ErrorReply) || !/^(NOPERM|ERR) /.test(error.message);
         const fault = tells ? null : `${name} does not tell its settings (${error.message})`;
@@ -51,17 +52,4 @@ async function readCopies(nodes: RedisNodes, shard: number, durable: boolean): P
       }
     });
   return Promise.all(asked);
-}
-
-/** A frozen replica must not hold up its shard. */
-async function withinTime<T>(answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it does not answer")), bounds.cluster_answer_milliseconds_max);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

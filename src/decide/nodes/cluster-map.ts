@@ -9,6 +9,8 @@ export interface ClusterNode {
   readonly isPrimary: boolean;
   /** Most of the cluster's primaries do not reach it. */
   readonly isFailing: boolean;
+  /** The node that tells this does not reach it, or most do not. */
+  readonly isSuspected: boolean;
   /** Of a replica, the id of the node that it follows. */
   readonly primaryId: string | null;
   /** Rises with each change of who owns slots: of two who claim the same slot, the one with the larger is right. */
@@ -58,6 +60,7 @@ function nodeOf(line: string, askedHost: string): ClusterNode[] {
       port: Number(port),
       isPrimary: flags.includes("master"),
       isFailing: flags.includes("fail"),
+      isSuspected: flags.includes("fail") || flags.includes("fail?"),
       primaryId: primaryId === "-" ? null : primaryId,
       epoch: Number(epoch),
       slots,

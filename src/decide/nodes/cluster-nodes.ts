@@ -13,7 +13,14 @@ import {
 } from "./cluster-map.ts";
 import { ClusterShardNode } from "./cluster-shard-node.ts";
 import { withCopies } from "./confirm.ts";
-import type { RedisNode, RedisNodes, RedisNodesOptions, ShardCopy, ShardNode } from "./redis-nodes.ts";
+import {
+  NOT_REACHED,
+  type RedisNode,
+  type RedisNodes,
+  type RedisNodesOptions,
+  type ShardCopy,
+  type ShardNode,
+} from "./redis-nodes.ts";
 
 /**
  * The nodes of a Redis Cluster. It has a connection of its own to each node that it knows, over which the nodes are asked
@@ -94,7 +101,10 @@ export class ClusterNodes implements RedisNodes {
     const views = await answersOfMost(
       [...this.#peers.values()].filter(({ client }) => client.isReady).map((peer) => peer.ask()),
     );
-    if (views.length === 0) throw new Error("no node of the Redis Cluster answers");
+    if (views.length === 0) {
+      const hasFailed = [...this.#peers.values()].some((peer) => peer.hasFailed());
+      throw new Error(hasFailed ? "no node of the Redis Cluster answers" : NOT_REACHED);
+    }
     const urls = new Set(views.flat().map((node) => this.#urlOf(node)));
     for (const url of urls) this.#peer(url);
     // Those that were named stay, as they may be the only ones that will be found again.
@@ -141,11 +151,16 @@ interface Peer {
   readonly client: Redis;
   /** What the node takes the cluster for. A node that has not answered yet is not asked again. */
   readonly ask: () => Promise<ClusterView>;
+  /** Whether a connection to it was ever refused or lost. */
+  readonly hasFailed: () => boolean;
   readonly close: () => void;
 }
 
 function newPeer(url: string): Peer {
-  const client = connectRedis(url, () => {});
+  let hasFailed = false;
+  const client = connectRedis(url, () => {
+    hasFailed = true;
+  });
   const { hostname } = new URL(url);
   let isClosed = false;
   let asking: Promise<ClusterView> | null = null;
@@ -166,6 +181,7 @@ function newPeer(url: string): Peer {
         });
       return asking;
     },
+    hasFailed: () => hasFailed,
     close: () => {
       isClosed = true;
       client.destroy();

@@ -6,6 +6,7 @@ import { slotOf } from "./cluster-map.ts";
 import { withCopies } from "./confirm.ts";
 import {
   type Commands,
+  NOT_REACHED,
   type NodeWatcher,
   type RedisNodesOptions,
   type SendOptions,
@@ -47,7 +48,7 @@ export class ClusterShardNode implements ShardNode {
   #isFound = false;
   #isSearching = false;
   #closed = false;
-  #trouble = "the Redis Cluster has not answered yet";
+  #trouble = NOT_REACHED;
   #unanswered = 0;
   /** Counted, not timed: a process that was frozen itself must not take its own standstill for that of Redis. */
   #silentLooks = 0;

@@ -94,5 +94,8 @@ export interface RedisNodesOptions {
   readonly isPatient?: boolean;
 }
 
+/** Why nothing can be asked just after a start, for a person. */
+export const NOT_REACHED = "it has not reached Redis yet";
+
 /** The command got its answer, or may have; but too few replicas have confirmed it, or nobody knows whether they have. */
 export class Unconfirmed extends Error {}
