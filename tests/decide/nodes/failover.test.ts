@@ -4,7 +4,7 @@ import type { RedisLedger } from "../../../src/decide/redis-ledger.ts";
 import { shardOf } from "../../../src/ledger/account-id.ts";
 import { LedgerUnavailable } from "../../../src/ledger/ledger.ts";
 import { accountOn } from "../../support/account-on.ts";
-import { ClusterStand, SHARDS } from "../../support/cluster-ledgers.ts";
+import { ClusterStand, SHARDS } from "../../support/copies/cluster-ledgers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
