@@ -40,8 +40,8 @@ ${SETTINGS}`,
 }
 
 async function join(flags: { readonly shards?: string; readonly replicas: string }): Promise<void> {
-  const { urls } = readRedisNodesConfig();
-  const shards = readShards(flags.shards);
+  const { urls } = readRedisNodesConfig(ENVIRONMENT);
+  const shards = readShards(flags.shards, ENVIRONMENT);
   const replicas = /^\d$/.test(flags.replicas) ? Number(flags.replicas) : NaN;
   const primaries = urls.length / (1 + replicas);
   if (!Number.isInteger(primaries))
@@ -85,7 +85,7 @@ ${SETTINGS}`,
 }
 
 async function guard({ node, folder, redisServer }: GuardFlags): Promise<void> {
-  const { urls } = readRedisNodesConfig();
+  const { urls } = readRedisNodesConfig(ENVIRONMENT);
   const url = urls.find((each) => new URL(each).host === node);
   if (url === undefined)
     throw new StartError(

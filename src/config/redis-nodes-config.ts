@@ -17,7 +17,7 @@ const nodesSettings = z.object({
 });
 
 /** @throws StartError that names every setting that is wrong */
-export function readRedisNodesConfig(environment: Environment = process.env): RedisNodesConfig {
+export function readRedisNodesConfig(environment: Environment): RedisNodesConfig {
   const { REDIS_URL, CA_FILE } = parse(nodesSettings, {
     REDIS_URL: setting(environment, "REDIS_URL"),
     CA_FILE: setting(environment, "CA_FILE"),
@@ -32,7 +32,7 @@ const shardsSetting = z.object({
 });
 
 /** Of a ledger that the nodes are joined for; 1 where nothing is said, as in `razonete init`. */
-export function readShards(flag: string | undefined, environment: Environment = process.env): number {
+export function readShards(flag: string | undefined, environment: Environment): number {
   return parse(shardsSetting, {
     SHARDS: setting(environment, "SHARDS", "", { name: "--shards", text: flag }),
   }).SHARDS;

@@ -12,7 +12,8 @@ import { BOOKS } from "./postgres.ts";
 import { alwaysReady, httpProbe } from "./probes.ts";
 import { planNats } from "./servers/plan-nats.ts";
 import { planPostgres } from "./servers/plan-postgres.ts";
-import { planRedis, type PlannedCluster } from "./servers/plan-redis.ts";
+import { planRedis } from "./servers/plan-redis.ts";
+import type { PlannedCluster } from "./servers/planned-redis.ts";
 import type { PairPlan } from "./standby/pair-plan.ts";
 
 /** Plans the processes of a stack: command lines, environment, sockets. Starts none of them. */

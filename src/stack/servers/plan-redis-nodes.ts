@@ -10,7 +10,7 @@ import { type NodePort, NODE_PORTS, type NodePorts } from "../ports.ts";
 import { redisProbe } from "../probes.ts";
 import { DEPLOY, folderOf, type ProcessPlan, type ServerOptions } from "../process-plan.ts";
 import { stackBounds } from "../stack-bounds.ts";
-import type { PlannedRedis } from "./plan-redis.ts";
+import type { PlannedRedis } from "./planned-redis.ts";
 
 /** More than this no replica makes good after a cut; see redis-cluster.conf. */
 const BACKLOG_MEGABYTES_MAX = 128;

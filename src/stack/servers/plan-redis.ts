@@ -2,31 +2,11 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repairAof } from "../aof-repair.ts";
 import { type Credentials, redisUsers } from "../credentials.ts";
-import type { JoinOptions } from "../nodes/join.ts";
 import { wantedForm } from "../nodes/redis-form.ts";
 import { redisProbe } from "../probes.ts";
-import { DEPLOY, type PlannedServers, type ProcessPlan, type ServerOptions } from "../process-plan.ts";
+import { DEPLOY, type ProcessPlan, type ServerOptions } from "../process-plan.ts";
+import type { PlannedRedis } from "./planned-redis.ts";
 import { planRedisNodes } from "./plan-redis-nodes.ts";
-
-export interface PlannedRedis extends PlannedServers {
-  /** The same for processes of this stack, by the shortest way. */
-  readonly ownUrlOf: (user: string, password: string) => string;
-  /** Where it is several nodes. */
-  readonly cluster?: PlannedCluster;
-}
-
-export interface PlannedCluster {
-  readonly nodes: readonly PlannedNode[];
-  /** How they are made one cluster once they run. */
-  readonly join: JoinOptions;
-}
-
-/** A node of the stack's Redis Cluster. */
-export interface PlannedNode {
-  readonly name: string;
-  /** As a user of it alone. */
-  readonly urlOf: (user: string, password: string) => string;
-}
 
 /**
  * One Redis, or several nodes where the options say so.
