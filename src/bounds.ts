@@ -109,6 +109,8 @@ export const bounds = {
   replicas_milliseconds_max: 500,
   /** Time between two looks for the primary of a shard, while it is not known or not reached. */
   primary_look_milliseconds: 50,
+  /** Time between two looks whether a connection that has just begun is there. */
+  node_look_milliseconds: 10,
   /** Nodes that have not told their view of the cluster within this time are not waited for. */
   cluster_answer_milliseconds_max: 250,
   /**
