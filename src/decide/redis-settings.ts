@@ -56,11 +56,14 @@ export interface CopyState {
 /** @param name what a person knows it by */
 export async function readCopyState(client: Client, name: string, durable: boolean): Promise<CopyState> {
   const { told, config } = await ask(client, durable, "persistence");
+  return { fault: faultOf(name, told, config, durable), isUnsaved: durable && isUnsavedBy(told) };
+}
+
+/** @param info what INFO tells of replication and persistence */
+export function isUnsavedBy(info: string): boolean {
   // While it is being filled it confirms nothing.
-  const confirms = fieldOf(told, "master_sync_in_progress") === "0";
-  const isWriting =
-    fieldOf(told, "aof_rewrite_in_progress") !== "0" || fieldOf(told, "aof_rewrite_scheduled") !== "0";
-  return { fault: faultOf(name, told, config, durable), isUnsaved: durable && confirms && isWriting };
+  if (fieldOf(info, "master_sync_in_progress") !== "0") return false;
+  return fieldOf(info, "aof_rewrite_in_progress") !== "0" || fieldOf(info, "aof_rewrite_scheduled") !== "0";
 }
 
 /** In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden. */
@@ -77,10 +80,10 @@ async function ask(
 }
 
 /** What is wrong with its settings, for a person; null if nothing is. */
-function faultOf(node: string, told: string, config: LogSettings, durable: boolean): string | null {
+function faultOf(server: string, told: string, config: LogSettings, durable: boolean): string | null {
   if (config === null) {
     return (
-      `${node} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
+      `${server} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
       "DURABILITY=relaxed"
     );
   }
@@ -94,7 +97,7 @@ function faultOf(node: string, told: string, config: LogSettings, durable: boole
   const fsync = Object.entries(FSYNC_SETTINGS).map(([name, wanted]) => {
     return { name, value: config[name], wanted, relaxable: true };
   });
-  return faultOfSettings(`${node} may lose what it has answered`, [policy, ...fsync], durable);
+  return faultOfSettings(`${server} may lose what it has answered`, [policy, ...fsync], durable);
 }
 
 /** Whether Redis follows another one. */

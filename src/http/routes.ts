@@ -1,3 +1,4 @@
+import type { UndecidedShard } from "../ledger/ledger.ts";
 import { CONTEST_ROUTES } from "./contest-routes.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { openApiRoutes } from "./openapi/routes.ts";
@@ -22,12 +23,12 @@ export const ROUTES: Routes = {
 
 function getReadiness({ readiness }: ServerContext): Response {
   const state = readiness();
-  if (state.ready && state.undecided !== undefined)
-    return Response.json({ status: "ready", undecided: state.undecided });
-  if (state.ready) return healthy("ready");
-  return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${state.reason}.` });
+  if (!state.ready)
+    return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${state.reason}.` });
+  return healthy("ready", state.undecided);
 }
 
-function healthy(status: string): Response {
-  return new Response(`{"status":"${status}"}`, { headers: { "content-type": "application/json" } });
+function healthy(status: string, undecided?: readonly UndecidedShard[]): Response {
+  const headers = { "content-type": "application/json" };
+  return new Response(JSON.stringify({ status, undecided }), { headers });
 }

@@ -168,3 +168,11 @@ test("a defect is told likewise", async () => {
     new Set(["Error: a bug"]),
   );
 });
+
+test("a ledger of which some shards decide is ready, and /readyz names the others", async () => {
+  const undecided = [{ shard: 2, reason: "its primary is away" }];
+  server.ledger.state = { ready: true, undecided };
+  const reply = await server.client.get("/readyz");
+  server.ledger.state = { ready: true };
+  expect(await json(reply, 200)).toEqual({ status: "ready", undecided });
+});

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { adviseOnShard } from "../../../src/decide/nodes/advice.ts";
 import { accountOn } from "../../support/account-on.ts";
-import { ClusterStand, SHARDS } from "../../support/cluster-ledgers.ts";
+import { ClusterStand, SHARDS } from "../../support/copies/cluster-ledgers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";

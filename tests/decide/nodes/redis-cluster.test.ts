@@ -98,6 +98,23 @@ describeWithRedis("a Redis Cluster", () => {
     await cluster.followed();
   });
 
+  test("a replica that has not saved what it confirms does not count: one more has to confirm", async () => {
+    const node = await ready(nodes, 2);
+    const primary = await cluster.primaryOf(2);
+    const [frozen] = cluster.nodesOf(2).filter((one) => one !== primary);
+    frozen?.process.signal("SIGSTOP");
+    try {
+      expect(await node.confirmed.sendCommand<string>(["SET", "razonete:{2}:x", "5"])).toBe("OK");
+      node.setUnsaved(1);
+      const written = node.confirmed.sendCommand(["SET", "razonete:{2}:x", "6"]);
+      expect(String(await rejection(written))).toContain("1 replicas confirm it, not 2");
+    } finally {
+      node.setUnsaved(0);
+      frozen?.process.signal("SIGCONT");
+    }
+    await cluster.followed();
+  });
+
   test("a planned switch is followed", async () => {
     const node = await ready(nodes, 0);
     const old = await cluster.primaryOf(0);

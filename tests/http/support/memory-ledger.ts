@@ -34,6 +34,8 @@ import { type Decided, MemoryDecider, type MemoryState } from "./memory-decider.
  * that needs a shape, a file or a server.
  */
 export class MemoryLedger implements Ledger {
+  /** What it says of itself; a test may change it. */
+  state: Readiness = { ready: true };
   #state: MemoryState = {
     accounts: new Map(),
     holds: new Map(),
@@ -227,7 +229,7 @@ export class MemoryLedger implements Ledger {
   }
 
   readiness(): Readiness {
-    return { ready: true };
+    return this.state;
   }
 
   async close(): Promise<void> {}
