@@ -1,7 +1,7 @@
 import type { Account, AccountId, AccountState, AccountStatus } from "../ledger/account.ts";
 import { type Command, type CreateTransaction, isClientKey } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
-import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type CommandEvent, formatEvent, parseEvent } from "../ledger/event.ts";
 import { accountDetailsIn, detailsIn, formatAccountDetails, formatDetails } from "../ledger/details-text.ts";
 import { holdOf, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
@@ -239,6 +239,9 @@ function resultOf(text: string, command: Command, shard: number): Result {
     case "expiry":
     case "refusal":
     case "missing":
+    case "part":
+    case "finish":
+    case "undo":
       throw notAnAnswer(text);
   }
 }
@@ -251,7 +254,7 @@ function existingAccount(text: string, command: Command): Account {
 
 /** What is remembered of an event under the id of its command. */
 export function rememberedOf(
-  event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>,
+  event: CommandEvent,
   place: { readonly g: number; readonly index: number },
   hold: Hold | null,
 ): string {

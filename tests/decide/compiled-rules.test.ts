@@ -56,30 +56,19 @@ describe("the compiled rules use only what means the same in both languages, and
   const MODULES = {
     rules: {
       compiled,
-      exported: [
-        "openAccount",
-        "availableOf",
-        "debit",
-        "credit",
-        "transact",
-        "undoTransaction",
-        "checkTransaction",
-        "moveFirst",
-        "applyTransaction",
-        "hold",
-        "endHold",
-        "capture",
-        "changeAccount",
-      ],
-      own: ["undoDebit", "checkSides", "isMet", "move", "undoCredit"],
+      exported:
+        "openAccount availableOf debit credit transact undoTransaction checkTransaction moveFirst applyTransaction hold endHold capture changeAccount".split(
+          " ",
+        ),
+      own: "undoDebit checkSides isMet move undoCredit".split(" "),
       imported: [],
       before: ["local undoDebit", `____exports.MONEY_CENTS_MAX = ${MONEY_CENTS_MAX}`],
     },
     "transit-rules": {
       compiled: compiledTransit,
-      exported: ["applyAcross", "captureAcross", "preparePart", "undoPart", "finishPart", "leaveParts"],
-      own: ["measureSide", "addSide", "removeSide"],
-      imported: ["applyTransaction", "checkTransaction", "MONEY_CENTS_MAX", "moveFirst", "undoTransaction"],
+      exported: "applyAcross captureAcross preparePart undoPart finishPart leaveParts".split(" "),
+      own: "measureSide addSide removeSide".split(" "),
+      imported: "applyTransaction checkTransaction MONEY_CENTS_MAX moveFirst undoTransaction".split(" "),
       before: ["local addSide, removeSide", 'local ____rules_2Ets = require("ledger.rules")'],
     },
   };
