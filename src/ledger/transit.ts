@@ -15,6 +15,14 @@ export interface Across {
   readonly shards: readonly number[];
 }
 
+/** What home remembers of an attempt that was decided. */
+export interface Decided {
+  readonly transaction: EventId;
+  readonly decidedAt: Micros;
+  /** The hold whose capture it is. */
+  readonly hold: EventId | null;
+}
+
 /** What a part sets aside on an account of its shard; where it has ended, what is free again. */
 export interface PartSide {
   /** In `held`. */
