@@ -1,10 +1,13 @@
 import apply from "./function/apply.lua" with { type: "text" };
+import commands from "./function/commands.lua" with { type: "text" };
 import decide from "./function/decide.lua" with { type: "text" };
 import head from "./function/head.lua" with { type: "text" };
 import marks from "./function/marks.lua" with { type: "text" };
 import reads from "./function/reads.lua" with { type: "text" };
 import rows from "./function/rows.lua" with { type: "text" };
+import savepoint from "./function/savepoint.lua" with { type: "text" };
 import setup from "./function/setup.lua" with { type: "text" };
+import transits from "./function/transits.lua" with { type: "text" };
 import rules from "./rules.lua" with { type: "text" };
 import transitRules from "./transit-rules.lua" with { type: "text" };
 
@@ -24,6 +27,9 @@ export const functionLibrary: string = [
   head,
   rows,
   decide,
+  transits,
+  savepoint,
+  commands,
   apply,
   reads,
   marks,

@@ -14,7 +14,7 @@ import { SystemModel } from "./support/system-model.ts";
  * part ended once, and conditions hold at the moment of the decision.
  */
 
-const SEEDS = 3_000;
+const SEEDS = 2_000;
 const SHARDS = 3;
 const ACCOUNTS_EACH = 3;
 
@@ -67,7 +67,11 @@ function run(of: number): string[] {
     if (random.chance(10)) {
       const from = accountOn(random);
       const to = random.chance(50) ? WORLD : `${from.split(":")[0]}:${random.integer(0, ACCOUNTS_EACH - 1)}`;
-      const inside = { id: "", postings: [{ from, to, amount: random.integer(1, 60) }], conditions: [] };
+      const inside = {
+        id: "key:inside" as const,
+        postings: [{ from, to, amount: random.integer(1, 60) }],
+        conditions: [],
+      };
       if (from !== to && system.shardOf(from).transact(inside)) expected.move(inside.postings);
     }
     system.step();
@@ -91,7 +95,7 @@ function accountOn(random: Random): string {
   return `${random.integer(0, SHARDS - 1)}:${random.integer(0, ACCOUNTS_EACH - 1)}`;
 }
 
-function draft(random: Random, id: string): Asked {
+function draft(random: Random, id: `key:${string}`): Asked {
   const postings: Posting[] = [];
   while (postings.length === 0 || random.chance(50)) {
     const from = random.chance(10) ? WORLD : accountOn(random);

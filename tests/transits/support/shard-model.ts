@@ -19,7 +19,7 @@ import type { Condition, Posting } from "../../../src/ledger/transaction.ts";
 
 /** A transaction as a client asks for it. */
 export interface Asked {
-  readonly id: string;
+  readonly id: `key:${string}`;
   readonly postings: readonly Posting[];
   readonly conditions: readonly Condition[];
 }
@@ -76,9 +76,9 @@ export class ShardModel {
 
   prepare(attempt: string, asked: Asked): Prepared {
     const before = this.#prepared.get(attempt);
-    if (this.undone.has(attempt)) return { type: "undone" };
-    if (before !== undefined) return { type: "prepared", told: before };
-    const facts = this.#facts(asked);
+    if (before !== undefined && this.parts.has(attempt)) return { type: "prepared", told: before };
+    if (before !== undefined || this.undone.has(attempt)) return { type: "undone" };
+    const facts = this.factsOf(asked);
     if (this.#mustWait(asked)) return { type: "again" };
     const { part, refusal } = this.#tryPart(asked, this.accounts);
     if (refusal === null) {
@@ -149,6 +149,12 @@ export class ShardModel {
     this.undone.clear();
   }
 
+  /** The four fields that an account has beside those of events, as they are kept; empty where it has none. */
+  fieldsOf(account: string): string {
+    const { parts, outgoing, incoming, locks } = this.accounts.get(account) ?? {};
+    return parts === undefined ? "" : [parts, outgoing, incoming, locks].join(" ");
+  }
+
   /** Something that goes on inside the shard alone. @returns whether it was done */
   transact(asked: Asked): boolean {
     if (this.#mustWait(asked)) return false;
@@ -170,7 +176,7 @@ export class ShardModel {
     return account.startsWith(`${this.number}:`);
   }
 
-  #facts({ postings, conditions }: Asked): Facts {
+  factsOf({ postings, conditions }: Asked): Facts {
     const named = [
       ...postings.flatMap(({ from, to }) => [from, to]),
       ...conditions.map(({ account }) => account),
@@ -197,7 +203,7 @@ export class ShardModel {
     const own = { ...asked, conditions: asked.conditions.filter(({ account }) => this.owns(account)) };
     const transaction = transactionOf(own, accounts, this.#elsewhere(asked));
     const locked = new Set(own.conditions.map(({ account }) => account));
-    const sides = [...this.#facts(asked).keys()].flatMap((id) => {
+    const sides = [...this.factsOf(asked).keys()].flatMap((id) => {
       const account = accounts.get(id);
       return account === undefined
         ? []

@@ -128,7 +128,8 @@ export class SystemModel {
 
   /** As any API does it, for what it finds; here also for what has just begun. */
   *#completeAll(shard: ShardModel): Work {
-    for (const attempt of [...shard.parts.keys()]) {
+    const open = [...shard.parts.keys()];
+    for (const attempt of open) {
       const home = this.shardOf(attempt.replace("-", ":"));
       const verdict = yield* this.#call(() => home.ask(attempt));
       if (verdict === "decided") yield* this.#call(() => shard.finish(attempt));
