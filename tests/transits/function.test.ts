@@ -107,6 +107,9 @@ describeWithRedis("transactions across shards, in Redis", () => {
         more: "",
       });
       expect(await prepare(aToB, ["b"])).toEqual({ type: "undone" });
+      // Also where the undo was there first.
+      expect(await ask("undo", OTHER, "0-late")).toEqual({ type: "not-open" });
+      expect(await prepare(aToB, ["b"], "0-late")).toEqual({ type: "undone" });
       expect(await keys("part*")).toEqual([]);
       const command = transactionFrom("key:k", { postings: aToB, conditions: [] });
       expect(await the.calls.decide(HOME, command, ATTEMPT, toldOfB)).toEqual({ type: "again" });
