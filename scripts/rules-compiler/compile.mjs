@@ -6,26 +6,32 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { transpileProject } from "typescript-to-lua";
 
-const SOURCE = "src/ledger/rules.ts";
-const COMPILED = "src/decide/rules.lua";
-const HEAD = `-- Made from ${SOURCE} by \`npm run compile-rules\`. Change that file, not this one.\n`;
+const MODULES = ["rules", "transit-rules"];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
-const compiled = HEAD + compile();
-if (!process.argv.includes("--check")) {
-  writeFileSync(join(root, COMPILED), compiled);
-} else if (readFileSync(join(root, COMPILED), "utf8") !== compiled) {
-  fail(
-    `${COMPILED} is not what ${SOURCE} compiles to: run \`npm run compile-rules\`, and commit what it makes.`,
-  );
+const made = compile();
+for (const name of MODULES) {
+  const source = `src/ledger/${name}.ts`;
+  const target = `src/decide/${name}.lua`;
+  const lua = made.get(name);
+  if (lua === undefined) fail(`the compiler made nothing of ${source}.`);
+  const compiled = `-- Made from ${source} by \`npm run compile-rules\`. Change that file, not this one.\n${lua}`;
+  if (!process.argv.includes("--check")) {
+    writeFileSync(join(root, target), compiled);
+  } else if (readFileSync(join(root, target), "utf8") !== compiled) {
+    fail(
+      `${target} is not what ${source} compiles to: run \`npm run compile-rules\`, and commit what it makes.`,
+    );
+  }
 }
 
 /** The files that the rules take types from are compiled as well; nothing of them is needed. */
 function compile() {
-  let lua = null;
+  const modules = new Map();
   const { diagnostics } = transpileProject(join(here, "tsconfig.json"), {}, (path, text) => {
-    if (path.endsWith("/ledger/rules.lua")) lua = text;
+    const name = /\/ledger\/([a-z-]+)\.lua$/.exec(path)?.[1];
+    if (name !== undefined) modules.set(name, text);
   });
   if (diagnostics.length > 0) {
     fail(
@@ -36,8 +42,7 @@ function compile() {
       }),
     );
   }
-  if (lua === null) fail(`the compiler made nothing of ${SOURCE}.`);
-  return lua;
+  return modules;
 }
 
 function fail(reason) {

@@ -21,6 +21,7 @@ export function limitsPassed(event: LedgerEvent): LimitPassed[] {
     }
     case "transaction":
     case "capture":
+    case "finish":
       return event.postings.flatMap(({ from, fromSeq: seq, fromBalance: balance }) => {
         const account = event.accounts.find(({ id }) => id === from);
         return from === WORLD || account === undefined ? [] : passedBy({ ...account, seq, balance });
@@ -28,9 +29,12 @@ export function limitsPassed(event: LedgerEvent): LimitPassed[] {
     case "change":
     case "hold":
       return passedBy(event.account);
+    case "part":
+      return event.accounts.flatMap(passedBy);
     case "open":
     case "release":
     case "expiry":
+    case "undo":
     case "refusal":
     case "missing":
       return [];

@@ -64,6 +64,9 @@ export function accountsOf(event: Decision): readonly AccountId[] {
       return [event.account];
     case "transaction":
     case "capture":
+    case "part":
+    case "finish":
+    case "undo":
       return event.accounts.map(({ id }) => id);
     case "refusal":
       return [];
@@ -90,6 +93,9 @@ export function moveKeyOf(event: Decision, { shard, g, index }: Place): string |
     case "open":
     case "change":
     case "refusal":
+    case "part":
+    case "finish":
+    case "undo":
       return null;
   }
 }
@@ -97,7 +103,7 @@ export function moveKeyOf(event: Decision, { shard, g, index }: Place): string |
 /** The entries that an event adds to statements in Redis, in the order of its postings. */
 export function statementTexts(event: Decision): { account: AccountId; seq: number; text: string }[] {
   const limits = new Map(
-    event.type === "transaction" || event.type === "capture"
+    event.type === "transaction" || event.type === "capture" || event.type === "finish"
       ? event.accounts.map(({ id, creditLimit }) => [id, creditLimit])
       : [],
   );

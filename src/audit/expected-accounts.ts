@@ -144,6 +144,9 @@ export function accountsAfter(
     }
     case "transaction":
     case "capture":
+    case "part":
+    case "finish":
+    case "undo":
       return event.accounts;
     case "change":
     case "hold":
@@ -157,7 +160,7 @@ export function accountsAfter(
 function changeOf(event: LedgerEvent, account: AccountId): bigint {
   if (event.type === "entry")
     return BigInt(event.entry.kind === "credit" ? event.entry.value : -event.entry.value);
-  if (event.type !== "transaction" && event.type !== "capture") return 0n;
+  if (event.type !== "transaction" && event.type !== "capture" && event.type !== "finish") return 0n;
   let change = 0n;
   for (const { from, to, amount } of event.postings) {
     if (from === account) change -= BigInt(amount);

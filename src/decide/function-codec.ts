@@ -1,12 +1,13 @@
 import type { Account, AccountId, AccountState, AccountStatus } from "../ledger/account.ts";
 import { type Command, type CreateTransaction, isClientKey } from "../ledger/command.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
-import { formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
+import { type CommandEvent, formatEvent, type LedgerEvent, parseEvent } from "../ledger/event.ts";
 import { accountDetailsIn, detailsIn, formatAccountDetails, formatDetails } from "../ledger/details-text.ts";
-import { holdOf, transactionOf } from "../ledger/event-results.ts";
+import { holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
 import { formatRefusal, parseRefusal, type Refused } from "../ledger/refused.ts";
 import type { EventId, Hold, HoldStatus } from "../ledger/transaction.ts";
+import type { Across, Decided } from "../ledger/transit.ts";
 import { isUnit } from "../ledger/unit.ts";
 
 /** Encodes the arguments of the Redis function and decodes its answers; both are specified in function/head.lua. */
@@ -116,6 +117,12 @@ function transactionText(
 /** The function's answer to one command. */
 export type Answer =
   | Outcome
+  /** Of a transaction across shards also with which attempt it was decided, now or before. */
+  | (Extract<Outcome, { readonly type: "accepted" }> & { readonly decided: Across & Decided })
+  /** This attempt was decided before, and how it was answered is forgotten. */
+  | ({ readonly type: "decided" } & Decided)
+  /** Not decided: the hold is to be captured across shards, since its `to` is on another one. */
+  | { readonly type: "across" }
   /** Not decided, because the outbox is full. */
   | { readonly type: "full" }
   /** Not decided; it is to be sent again. */
@@ -129,8 +136,21 @@ export function parseAnswer(text: string, command: Command, shard: number): Answ
   const rest = text.slice(1);
   switch (mark) {
     case "=":
-    case "+":
-      return { type: "accepted", result: resultOf(rest, command, shard), replayed: mark === "+" };
+    case "+": {
+      const parts = partsOf(rest);
+      const event = parseEvent(parts.event);
+      const result = resultOf(parts, event, command, shard);
+      const outcome = { type: "accepted", result, replayed: mark === "+" } as const;
+      const decided = decidedAcross(event, { shard, g: parts.g ?? 0, index: parts.index });
+      return decided === null ? outcome : { ...outcome, decided };
+    }
+    case "^": {
+      const decided = parseDecided(rest);
+      if (decided !== null) return { type: "decided", ...decided };
+      break;
+    }
+    case ">":
+      return { type: "across" };
     case "!":
     case "?": {
       const refused = refusedIn(rest);
@@ -197,9 +217,21 @@ function refusedIn(text: string): Refused | null {
   return event.type === "refusal" ? event.refusal : null;
 }
 
-function resultOf(text: string, command: Command, shard: number): Result {
-  const { g, index, event: eventText, hold: holdText } = partsOf(text);
-  const event = parseEvent(eventText);
+/** With which attempt it was decided, and what is known of that; `null` for what is of one shard alone. */
+function decidedAcross(event: LedgerEvent, place: Place): (Across & Decided) | null {
+  if ((event.type !== "transaction" && event.type !== "capture") || event.across === undefined) return null;
+  const transaction = transactionOf(event, place);
+  if (transaction === null) return null;
+  return { ...event.across, transaction: transaction.id, decidedAt: event.time, hold: transaction.hold };
+}
+
+/** @throws Error if it is not the event of such a command */
+function resultOf(
+  { g, index, event: text, hold: holdText }: Parts,
+  event: LedgerEvent,
+  command: Command,
+  shard: number,
+): Result {
   const place = { shard, g: g ?? 0, index };
   switch (event.type) {
     case "entry": {
@@ -239,6 +271,9 @@ function resultOf(text: string, command: Command, shard: number): Result {
     case "expiry":
     case "refusal":
     case "missing":
+    case "part":
+    case "finish":
+    case "undo":
       throw notAnAnswer(text);
   }
 }
@@ -249,9 +284,17 @@ function existingAccount(text: string, command: Command): Account {
   return accountOfRow(command.account, fields, text.slice(fields.length + 1));
 }
 
+/** What home remembers of a decided attempt, from its text; `null` if it is none. */
+export function parseDecided(text: string): Decided | null {
+  const [transaction = "", decidedAt = "", hold, ...rest] = text.split(" ");
+  if (transaction === "" || !/^\d{1,16}$/.test(decidedAt) || hold === undefined || rest.length > 0)
+    return null;
+  return { transaction, decidedAt: Number(decidedAt), hold: hold === "-" ? null : hold };
+}
+
 /** What is remembered of an event under the id of its command. */
 export function rememberedOf(
-  event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>,
+  event: CommandEvent,
   place: { readonly g: number; readonly index: number },
   hold: Hold | null,
 ): string {

@@ -48,6 +48,9 @@ function ____exports.credit(account, value, now)
     if balance > ____exports.MONEY_CENTS_MAX then
         return "balance-out-of-range"
     end
+    if account.incoming ~= nil and balance + account.incoming > ____exports.MONEY_CENTS_MAX then
+        return "balance-out-of-range"
+    end
     account.balance = balance
     account.seq = account.seq + 1
     local time = account.time + 1
@@ -149,7 +152,7 @@ function ____exports.undoTransaction(transaction, count)
         end
     end
 end
-function ____exports.applyTransaction(transaction, frozenMayPay, now)
+function ____exports.checkTransaction(transaction, frozenMayPay)
     local postings = transaction.postings
     local conditions = transaction.conditions
     do
@@ -182,9 +185,13 @@ function ____exports.applyTransaction(transaction, frozenMayPay, now)
             index = index + 1
         end
     end
+    return nil
+end
+function ____exports.moveFirst(transaction, count, now)
+    local postings = transaction.postings
     do
         local index = 0
-        while index < #postings do
+        while index < count do
             local posting = postings[index + 1]
             if posting ~= nil then
                 transaction.refusedAt = index
@@ -198,6 +205,13 @@ function ____exports.applyTransaction(transaction, frozenMayPay, now)
         end
     end
     return nil
+end
+function ____exports.applyTransaction(transaction, frozenMayPay, now)
+    local refusal = ____exports.checkTransaction(transaction, frozenMayPay)
+    if refusal ~= nil then
+        return refusal
+    end
+    return ____exports.moveFirst(transaction, #transaction.postings, now)
 end
 function ____exports.hold(account, amount)
     if account.state == "closed" then
@@ -234,6 +248,9 @@ function ____exports.changeAccount(account, creditLimit, state)
         return "limit-too-low"
     end
     if state == "closed" and (account.balance ~= 0 or account.held ~= 0) then
+        return "account-not-empty"
+    end
+    if state == "closed" and account.parts ~= nil then
         return "account-not-empty"
     end
     account.creditLimit = creditLimit

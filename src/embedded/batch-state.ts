@@ -1,12 +1,11 @@
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { openingHash } from "../ledger/content-hash.ts";
-import type { LedgerEvent } from "../ledger/event.ts";
+import type { CommandEvent, LedgerEvent } from "../ledger/event.ts";
 import { type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome } from "../ledger/ledger.ts";
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { SHARD, type TableReader } from "./read-tables.ts";
-import type { CommandEvent } from "./remembered-outcome.ts";
 
 /** What was decided so far. What is in the maps is never changed, only replaced. */
 interface Decided {

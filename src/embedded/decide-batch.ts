@@ -1,7 +1,7 @@
 import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { bearerOf, type Command, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
-import { formatEvent, timeOf } from "../ledger/event.ts";
+import { type CommandEvent, formatEvent, isCommandEvent, timeOf } from "../ledger/event.ts";
 import { endedHold } from "../ledger/event-results.ts";
 import type { AllOrNone, Outcome } from "../ledger/ledger.ts";
 import type { Refused } from "../ledger/refused.ts";
@@ -11,7 +11,7 @@ import { BatchState } from "./batch-state.ts";
 import { decideCommand } from "./decide-command.ts";
 import { stateOf } from "./posting-rows.ts";
 import { SHARD } from "./read-tables.ts";
-import { type CommandEvent, contentHashOf, outcomeOf } from "./remembered-outcome.ts";
+import { contentHashOf, outcomeOf } from "./remembered-outcome.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -139,7 +139,7 @@ export class BatchDecider {
     const found = this.#store.read.recall(command.id);
     if (found === null || found.forgetAt <= state.now) return null;
     const event = this.#store.read.event(found);
-    if (event === null || event.type === "missing" || event.type === "expiry")
+    if (event === null || !isCommandEvent(event))
       throw new Error(`the journal does not have the outcome of ${command.id}`);
     if (contentHashOf(event) !== contentHash(command)) return KEY_REUSED;
     const place = { shard: SHARD, g: found.g, index: found.event };

@@ -11,6 +11,7 @@ import {
   type ReverseTransaction,
   type Transact,
 } from "../ledger/command.ts";
+import type { CommandEvent } from "../ledger/event.ts";
 import { contentHash, openingHash } from "../ledger/content-hash.ts";
 import { endedHold, holdOf, transactionOf } from "../ledger/event-results.ts";
 import type { Result } from "../ledger/ledger.ts";
@@ -32,7 +33,7 @@ import { newAccountId } from "../new-account-id.ts";
 import type { BatchState } from "./batch-state.ts";
 import { accountsIn, postingsDone, refusedAt, stateOf, transactionRows } from "./posting-rows.ts";
 import { SHARD } from "./read-tables.ts";
-import { type CommandEvent, openedAccount } from "./remembered-outcome.ts";
+import { openedAccount } from "./remembered-outcome.ts";
 
 /** What a command comes to: an event, or one of these. */
 export type Decision =

@@ -106,6 +106,10 @@ export class EventKeeper {
       case "entry":
       case "refusal":
       case "missing":
+      // Of these a data file has none: its only shard is home to everything.
+      case "part":
+      case "finish":
+      case "undo":
     }
   }
 

@@ -1,15 +1,12 @@
 import { type Account, type AccountId, type Micros, WORLD } from "../ledger/account.ts";
 import { type Command, isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
-import { commandIdOf, type LedgerEvent } from "../ledger/event.ts";
+import { commandIdOf, type CommandEvent, type LedgerEvent } from "../ledger/event.ts";
 import { holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
 import type { Outcome, Result } from "../ledger/ledger.ts";
 import type { Hold } from "../ledger/transaction.ts";
 
 const HOUR_MICROS = 3_600_000_000;
-
-/** The events that commands make. */
-export type CommandEvent = Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>;
 
 /** Where the outcome of a client's key is in the journal. */
 export interface RememberedPlace {

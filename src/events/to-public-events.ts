@@ -1,7 +1,7 @@
 import type { AccountId, AccountState } from "../ledger/account.ts";
 import { type LedgerEvent, parseEvent, timeOf } from "../ledger/event.ts";
 import { eventId, placeOfEvent } from "../ledger/event-id.ts";
-import { endedHold, holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
+import { endedHold, entriesOf, holdOf, type Place, transactionOf } from "../ledger/event-results.ts";
 import type { EventId, Hold } from "../ledger/transaction.ts";
 import type { AccountFacts, JournalSource, KeptRow } from "./journal-source.ts";
 import type { PublicEvent } from "./public-event.ts";
@@ -104,6 +104,8 @@ function toPublic(
   switch (event.type) {
     case "refusal":
     case "missing":
+    case "part":
+    case "undo":
       return null;
     case "open": {
       const { account: id, time, unit, creditLimit, name, metadata } = event;
@@ -128,6 +130,13 @@ function toPublic(
       if (transaction === null) return null;
       const accounts = event.type === "entry" ? [stateAfter(event, facts)] : event.accounts;
       return { ...common, type: "transaction.created", transaction, accounts };
+    }
+    case "finish": {
+      // Where an account is only named by a condition, nothing happens.
+      if (entriesOf(event, common.place).length === 0) return null;
+      const transaction = transactionOf(event, common.place);
+      if (transaction === null) return null;
+      return { ...common, type: "transaction.created", transaction, accounts: event.accounts };
     }
     case "capture": {
       const hold = ended(event, common.place, holds);

@@ -11,6 +11,8 @@ export interface Standing {
   readonly state: AccountStatus | null;
 }
 
+const NOTHING_FREED: readonly number[] = [];
+
 /** What an event makes of one account. */
 export interface AccountStep {
   readonly account: AccountId;
@@ -58,7 +60,7 @@ export function stepsOf(
       return [{ account: after.id, before: { ...standingOf(after), creditLimit: null, state: null }, after }];
     }
     case "transaction":
-      return stepsOfPostings(event.postings, event.accounts, 0);
+      return stepsOfPostings(event.postings, event.accounts, NOTHING_FREED, event.across !== undefined);
     case "hold": {
       const after = event.account;
       const before = { ...standingOf(after), held: after.held - event.amount };
@@ -69,7 +71,7 @@ export function stepsOf(
       const payer = event.accounts[0]?.id;
       if (hold === undefined || hold.account !== payer) return `${event.hold} is no open hold of it`;
       if (event.postings.some(({ from }) => from !== payer)) return "it is paid by another account";
-      return stepsOfPostings(event.postings, event.accounts, hold.amount);
+      return stepsOfPostings(event.postings, event.accounts, [hold.amount], event.across !== undefined);
     }
     case "release":
     case "expiry": {
@@ -79,6 +81,21 @@ export function stepsOf(
       const before = { ...standingOf(after), held: after.held + hold.amount };
       return [{ account: after.id, before, after }];
     }
+    // What an event says of its sides is compared with the part as it was prepared where parts are kept.
+    case "part":
+      return event.accounts.map((after, index) => {
+        const held = after.held - (event.sides[index]?.outgoing ?? 0);
+        return { account: after.id, before: { ...standingOf(after), held }, after };
+      });
+    case "finish": {
+      const freed = event.sides.map(({ outgoing }) => outgoing);
+      return stepsOfPostings(event.postings, event.accounts, freed, true);
+    }
+    case "undo":
+      return event.accounts.map((after, index) => {
+        const held = after.held + (event.sides[index]?.outgoing ?? 0);
+        return { account: after.id, before: { ...standingOf(after), held }, after };
+      });
   }
 }
 
@@ -91,6 +108,9 @@ export function accountsOf(event: ChangingEvent): readonly Pick<AccountState, "i
       return [{ id: event.account, seq: 0, balance: 0 }];
     case "transaction":
     case "capture":
+    case "part":
+    case "finish":
+    case "undo":
       return event.accounts;
     case "change":
     case "hold":
@@ -108,28 +128,30 @@ export function endedBy(event: LedgerEvent): EventId | null {
 /**
  * Follows the postings from one to the next, and to the accounts as they stand after all of them.
  *
- * @param freed what was held of the first account until then
+ * @param freed what was held of the accounts until then, as far as it is free with it
+ * @param isAcross whether some of the accounts are on other shards: these have neither seq nor balance here
  */
 function stepsOfPostings(
   postings: readonly PostingDone[],
   accounts: readonly AccountState[],
-  freed: number,
+  freed: readonly number[],
+  isAcross: boolean,
 ): readonly AccountStep[] | string {
   const units = new Map(accounts.map(({ id, unit }) => [id, unit]));
   const first = new Map<AccountId, { readonly seq: number; readonly balance: number }>();
   const last = new Map<AccountId, { readonly seq: number; readonly balance: number }>();
   const takes = (account: string, seq: number, balance: number, change: number): boolean => {
-    if (account === WORLD) return seq === 0 && balance === 0;
+    if (!units.has(account)) return seq === 0 && balance === 0;
     const before = last.get(account) ?? { seq: seq - 1, balance: balance - change };
     if (!first.has(account)) first.set(account, before);
     last.set(account, { seq, balance });
     return seq === before.seq + 1 && balance === before.balance + change;
   };
   for (const { from, to, amount, fromSeq, fromBalance, toSeq, toBalance } of postings) {
-    if ([from, to].some((party) => party !== WORLD && !units.has(party)))
+    if (!isAcross && [from, to].some((party) => party !== WORLD && !units.has(party)))
       return "its accounts are not those of its postings";
     if (from === to || amount < 1) return "one of its postings moves nothing";
-    if (from !== WORLD && to !== WORLD && units.get(from) !== units.get(to)) return "its units differ";
+    if (units.has(from) && units.has(to) && units.get(from) !== units.get(to)) return "its units differ";
     if (!takes(from, fromSeq, fromBalance, -amount) || !takes(to, toSeq, toBalance, amount))
       return "its postings do not follow from each other";
   }
@@ -139,7 +161,7 @@ function stepsOfPostings(
     if (seq !== after.seq || balance !== after.balance)
       return `${after.id} does not end where its postings do`;
     const start = first.get(after.id) ?? after;
-    const held = after.held + (index === 0 ? freed : 0);
+    const held = after.held + (freed[index] ?? 0);
     const before = { ...standingOf(after), seq: start.seq, balance: start.balance, held };
     steps.push({ account: after.id, before, after });
   }

@@ -176,6 +176,11 @@ class Collector {
       case "expiry":
         this.#holds.end(event, place);
         break;
+      case "finish":
+        this.#move(event, place);
+        break;
+      case "part":
+      case "undo":
     }
   }
 
@@ -231,7 +236,7 @@ class Collector {
   }
 
   /** The entries of the postings. */
-  #move(event: Extract<ChangingEvent, { type: "transaction" | "capture" }>, place: Place): void {
+  #move(event: Extract<ChangingEvent, { type: "transaction" | "capture" | "finish" }>, place: Place): void {
     for (const { from, to, amount } of event.postings) {
       if (from === WORLD || to === WORLD) continue;
       this.#changes.get(from)?.addFromOthers(-amount);
@@ -243,7 +248,8 @@ class Collector {
       const { account } = entry;
       const creditLimit = limits.get(account) ?? 0;
       this.#moved.push({ entry, creditLimit, place, decidedAt: event.time });
-      if (index > 0) this.#changes.get(account)?.addEntryMore();
+      // A transaction across shards counts at home.
+      if (index > 0 || event.type === "finish") this.#changes.get(account)?.addEntryMore();
     }
     this.#entries += entries.length;
   }

@@ -1,5 +1,6 @@
 import type { AccountDetails, Metadata } from "./account.ts";
 import { type Details, type EventId, NO_DETAILS } from "./transaction.ts";
+import type { Across } from "./transit.ts";
 
 /** Name, metadata, description and reference, as they are kept: JSON without what there is none of. */
 
@@ -12,17 +13,26 @@ export function formatAccountDetails({ name, metadata }: AccountDetails): string
   });
 }
 
-/** The same. */
+/** The same. What it is across shards comes last, since the function adds it to what it is given. */
 export function formatDetails(
   { description, reference, metadata }: Details,
   reverses: EventId | null,
+  across?: Across,
 ): string {
-  if (description === null && reference === null && reverses === null && isEmpty(metadata)) return "";
+  if (
+    description === null &&
+    reference === null &&
+    reverses === null &&
+    across === undefined &&
+    isEmpty(metadata)
+  )
+    return "";
   return JSON.stringify({
     ...(description === null ? {} : { description }),
     ...(reference === null ? {} : { reference }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     ...(reverses === null ? {} : { reverses }),
+    ...(across === undefined ? {} : { across: { attempt: across.attempt, shards: across.shards } }),
   });
 }
 
@@ -46,15 +56,27 @@ export function accountDetailsIn(text: string): AccountDetails {
  *
  * @throws Error if the text is none
  */
-export function detailsIn(text: string): Details & { readonly reverses: EventId | null } {
+export function detailsIn(
+  text: string,
+): Details & { readonly reverses: EventId | null; readonly across?: Across } {
   if (text === "") return NO_DETAILS_AT_ALL;
-  const { description, reference, metadata, reverses } = jsonIn(text);
-  return {
+  const { description, reference, metadata, reverses, across } = jsonIn(text);
+  const details = {
     description: textIn(description),
     reference: textIn(reference),
     metadata: metadataIn(metadata),
     reverses: textIn(reverses),
   };
+  return across === undefined ? details : { ...details, across: acrossIn(across) };
+}
+
+function acrossIn(value: unknown): Across {
+  if (isObject(value)) {
+    const { attempt, shards } = value;
+    if (typeof attempt === "string" && Array.isArray(shards) && shards.every(Number.isSafeInteger))
+      return { attempt, shards: shards.map(Number) };
+  }
+  throw new Error(`no attempt with its shards: ${JSON.stringify(value)}`);
 }
 
 const NO_DETAILS_AT_ALL = Object.freeze({ ...NO_DETAILS, reverses: null });

@@ -12,6 +12,7 @@ import { accountDetailsIn, detailsIn } from "./details-text.ts";
 import type { NamedId } from "./entry.ts";
 import { isNamedId } from "./named-id.ts";
 import type { Details, EventId, PostingDone } from "./transaction.ts";
+import type { Across, PartSide } from "./transit.ts";
 import { isUnit } from "./unit.ts";
 
 /** In place of a content. */
@@ -134,11 +135,25 @@ export class Fields {
     return { postings, accounts };
   }
 
+  sides(count: number): PartSide[] {
+    const sides: PartSide[] = [];
+    for (let index = 0; index < count; index += 1)
+      sides.push({ outgoing: this.integer(), incoming: this.integer(), locks: this.integer() });
+    return sides;
+  }
+
+  /** For sides at the end; at least one. */
+  lastSides(count: number): PartSide[] {
+    const sides = this.sides(count - 1);
+    sides.push({ outgoing: this.integer(), incoming: this.integer(), locks: this.lastInteger() });
+    return sides;
+  }
+
   accountDetails(): AccountDetails {
     return this.#details(accountDetailsIn);
   }
 
-  details(): Details & { readonly reverses: EventId | null } {
+  details(): Details & { readonly reverses: EventId | null; readonly across?: Across } {
     return this.#details(detailsIn);
   }
 

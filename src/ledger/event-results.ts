@@ -7,7 +7,10 @@ import { type Hold, NO_DETAILS, type Transaction } from "./transaction.ts";
 /** Where an event stands in the journal. */
 export type Place = Omit<EventPlace, "micros">;
 
-/** The transaction that an event is; `null` if it is none, as the capture of nothing. */
+/**
+ * The transaction that an event is, or that it has a part in; `null` if it is none, as the capture of nothing. Of a
+ * transaction across shards the place that names it is that of its decision.
+ */
 export function transactionOf(event: LedgerEvent, { shard, g, index }: Place): Transaction | null {
   if (event.type === "entry") {
     const { account, kind, value: amount, description, time } = event.entry;
@@ -17,9 +20,20 @@ export function transactionOf(event: LedgerEvent, { shard, g, index }: Place): T
     const details = { ...NO_DETAILS, description: description || null };
     return { id, postings: [posting], ...details, reverses: null, hold: null, time };
   }
-  if (event.type !== "transaction" && event.type !== "capture") return null;
+  if (event.type !== "transaction" && event.type !== "capture" && event.type !== "finish") return null;
   if (event.postings.length === 0) return null;
   const { description, reference, metadata, time } = event;
+  if (event.type === "finish")
+    return {
+      id: event.transaction,
+      postings: event.postings.map(({ from, to, amount }) => ({ from, to, amount })),
+      description,
+      reference,
+      metadata,
+      reverses: event.reverses,
+      hold: event.hold,
+      time: event.decidedAt,
+    };
   return {
     id: eventId("t", shard, g, index, time),
     postings: event.postings.map(({ from, to, amount }) => ({ from, to, amount })),
@@ -69,21 +83,23 @@ export function endedHold(
   }
 }
 
-/** The entries that an event has made, in the order of its postings. */
+/** The entries that an event has made on its shard, in the order of its postings. */
 export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
   if (event.type === "entry") {
     const { time } = event.entry;
     const transaction = eventId("t", place.shard, place.g, place.index, time);
     return [{ ...event.entry, counterparty: WORLD, transaction, reference: null }];
   }
-  if (event.type !== "transaction" && event.type !== "capture") return [];
+  if (event.type !== "transaction" && event.type !== "capture" && event.type !== "finish") return [];
   const description = event.description ?? "";
   const { reference, id } = event;
-  const transaction = eventId("t", place.shard, place.g, place.index, event.time);
+  const transaction =
+    event.type === "finish" ? event.transaction : eventId("t", place.shard, place.g, place.index, event.time);
+  // An account on another shard has no seq here, like the outside.
   // Members one by one: copied from an object, they took several times as long.
   const entries: KeptEntry[] = [];
   for (const { from, to, amount: value, fromSeq, fromBalance, toSeq, toBalance } of event.postings) {
-    if (from !== WORLD)
+    if (fromSeq > 0)
       entries.push({
         account: from,
         seq: fromSeq,
@@ -97,7 +113,7 @@ export function entriesOf(event: LedgerEvent, place: Place): KeptEntry[] {
         transaction,
         reference,
       });
-    if (to !== WORLD)
+    if (toSeq > 0)
       entries.push({
         account: to,
         seq: toSeq,

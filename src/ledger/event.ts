@@ -4,8 +4,10 @@ import { formatAccountDetails, formatDetails } from "./details-text.ts";
 import type { Entry, NamedId } from "./entry.ts";
 import { contentIn, Fields, NONE, notAnEvent } from "./event-fields.ts";
 import { idIn } from "./named-id.ts";
+import { formatPartEvent, parsePartEvent } from "./part-event.ts";
 import { formatRefusal, parseRefusal, type Refused } from "./refused.ts";
 import type { Details, EventId, PostingDone } from "./transaction.ts";
+import type { Across, PartEvent } from "./transit.ts";
 
 /**
  * What was decided, as one line of text. The Redis function writes events in this form to the outbox, the feed carries
@@ -22,12 +24,15 @@ import type { Details, EventId, PostingDone } from "./transaction.ts";
  *     e <time> <hold> <account> <row>                                          its end, where nobody asked for one
  *     x <time> <refusal> <id> <content>                                        a refusal under a client's key
  *     m <time> <from> <to>                                                     batches that a restore found nowhere
+ *     q, f, u                                                                  parts of transactions across shards
  *
  * `c` and `d` are transactions of one posting from or to the outside on an account that has no hold and is open. A row is
  * what an account is after it: limit, balance, held, seq, time, unit, state, time of opening. `n` postings: from, to,
  * amount, seq and balance of either side after it, 0 for the outside; then `m` accounts. The content is the hash of what
  * the command asked for, `-` where it has no key. Details are JSON. The id is behind the name of the access key that the
- * command came with, see `NamedId`.
+ * command came with, see `NamedId`. Of a transaction across shards `t` and `p` have the accounts of their own shard, 0 for
+ * those of others, and in the details with which attempt it was decided; the form of `q`, `f` and `u` is told by
+ * docs/decisions/0029-across-shards.md.
  */
 export type LedgerEvent =
   | { readonly type: "entry"; readonly entry: Entry; readonly creditLimit: number }
@@ -56,6 +61,8 @@ export type LedgerEvent =
       readonly id: NamedId;
       readonly content: string | null;
       readonly reverses: EventId | null;
+      /** Only where it has parts on other shards. */
+      readonly across?: Across;
     })
   | (Details & {
       readonly type: "hold";
@@ -76,7 +83,10 @@ export type LedgerEvent =
       readonly accounts: readonly AccountState[];
       readonly id: NamedId;
       readonly content: string | null;
+      /** As above. */
+      readonly across?: Across;
     })
+  | PartEvent
   | {
       readonly type: "release";
       readonly time: Micros;
@@ -134,7 +144,7 @@ export function formatEvent(event: LedgerEvent): string {
     case "transaction": {
       const fields = ["t", event.time];
       pushMoves(fields, event);
-      fields.push(event.id, event.content ?? NONE, formatDetails(event, event.reverses));
+      fields.push(event.id, event.content ?? NONE, formatDetails(event, event.reverses, event.across));
       return fields.join(" ");
     }
     case "hold": {
@@ -161,6 +171,10 @@ export function formatEvent(event: LedgerEvent): string {
       return ["x", event.time, formatRefusal(event.refusal), event.id, event.content].join(" ");
     case "missing":
       return ["m", event.time, event.from, event.to].join(" ");
+    case "part":
+    case "finish":
+    case "undo":
+      return formatPartEvent(event, pushMoves);
   }
 }
 
@@ -233,8 +247,8 @@ export function parseEvent(text: string): LedgerEvent {
       const { postings, accounts } = fields.moves();
       const id = fields.id();
       const content = fields.content();
-      const { reverses, description, reference, metadata } = fields.details();
-      return {
+      const { reverses, description, reference, metadata, across } = fields.details();
+      const event = {
         type: "transaction",
         time,
         postings,
@@ -245,7 +259,8 @@ export function parseEvent(text: string): LedgerEvent {
         description,
         reference,
         metadata,
-      };
+      } as const;
+      return across === undefined ? event : { ...event, across };
     }
     case "h": {
       const time = fields.integer();
@@ -276,8 +291,8 @@ export function parseEvent(text: string): LedgerEvent {
       const { postings, accounts } = fields.moves();
       const id = fields.id();
       const content = fields.content();
-      const { description, reference, metadata } = fields.details();
-      return {
+      const { description, reference, metadata, across } = fields.details();
+      const event = {
         type: "capture",
         time,
         hold,
@@ -288,7 +303,8 @@ export function parseEvent(text: string): LedgerEvent {
         description,
         reference,
         metadata,
-      };
+      } as const;
+      return across === undefined ? event : { ...event, across };
     }
     case "r": {
       const time = fields.integer();
@@ -314,6 +330,10 @@ export function parseEvent(text: string): LedgerEvent {
       const from = fields.integer();
       return { type: "missing", time, from, to: fields.lastInteger() };
     }
+    case "q":
+    case "f":
+    case "u":
+      return parsePartEvent(letter, fields, text);
     default:
       throw notAnEvent(text);
   }
@@ -328,11 +348,23 @@ export function parseEventOrNull(text: string): LedgerEvent | null {
   }
 }
 
-/** The id of the command that it comes from; `null` if it comes from none. */
+/** The id of the command that is remembered with it; `null` if there is none. That of a part is remembered at home. */
 export function commandIdOf(event: LedgerEvent): CommandId | null {
-  if (event.type === "missing" || event.type === "expiry") return null;
+  if (!isCommandEvent(event)) return null;
   const id = event.type === "entry" ? event.entry.id : event.id;
   return id === INITIAL ? null : idIn(id);
+}
+
+/** The events that commands make, and that are remembered with them. */
+export type CommandEvent = Exclude<LedgerEvent, PartEvent | { readonly type: "missing" | "expiry" }>;
+
+export function isCommandEvent(event: LedgerEvent): event is CommandEvent {
+  return event.type !== "missing" && event.type !== "expiry" && !isPartEvent(event);
+}
+
+/** Whether it is of a part of a transaction across shards, on a shard that is not its home. */
+export function isPartEvent(event: LedgerEvent): event is PartEvent {
+  return event.type === "part" || event.type === "finish" || event.type === "undo";
 }
 
 /** When it was decided. */

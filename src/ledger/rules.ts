@@ -26,6 +26,14 @@ export interface AccountRow {
   /** Empty for the outside, which has no limit, takes any unit, and never changes. */
   unit: string;
   state: AccountStatus;
+  /** Of its open parts of transactions across shards, see transit-rules.ts; absent where it has none. Their number, */
+  parts?: number | undefined;
+  /** what they set aside in `held`, */
+  outgoing?: number | undefined;
+  /** the room under the highest balance that they need, */
+  incoming?: number | undefined;
+  /** and how many of them lock it. */
+  locks?: number | undefined;
 }
 
 /** One move of a transaction, with what the rules note of it. */
@@ -96,6 +104,8 @@ export function debit(account: AccountRow, value: number, now: Micros): Refusal 
 export function credit(account: AccountRow, value: number, now: Micros): Refusal | null {
   const balance = account.balance + value;
   if (balance > MONEY_CENTS_MAX) return "balance-out-of-range";
+  if (account.incoming !== undefined && balance + account.incoming > MONEY_CENTS_MAX)
+    return "balance-out-of-range";
   account.balance = balance;
   account.seq += 1;
   let time = account.time + 1;
@@ -184,17 +194,8 @@ export function undoTransaction(transaction: TransactionRow, count: number): voi
   }
 }
 
-/**
- * All postings or none, in their order.
- *
- * @param frozenMayPay for the capture of a hold, which a frozen account still pays
- * @returns why it is refused, with nothing changed but `refusedAt`; null if all rows have changed
- */
-export function applyTransaction(
-  transaction: TransactionRow,
-  frozenMayPay: boolean,
-  now: Micros,
-): Refusal | null {
+/** Whether the sides of all postings may take part, and all conditions are met. */
+export function checkTransaction(transaction: TransactionRow, frozenMayPay: boolean): Refusal | null {
   const postings = transaction.postings;
   const conditions = transaction.conditions;
   for (let index = 0; index < postings.length; index += 1) {
@@ -213,7 +214,13 @@ export function applyTransaction(
       if (!isMet(condition)) return "condition-failed";
     }
   }
-  for (let index = 0; index < postings.length; index += 1) {
+  return null;
+}
+
+/** Moves the first postings, all or none. */
+export function moveFirst(transaction: TransactionRow, count: number, now: Micros): Refusal | null {
+  const postings = transaction.postings;
+  for (let index = 0; index < count; index += 1) {
     const posting = postings[index];
     if (posting !== undefined) {
       transaction.refusedAt = index;
@@ -225,6 +232,22 @@ export function applyTransaction(
     }
   }
   return null;
+}
+
+/**
+ * All postings or none, in their order.
+ *
+ * @param frozenMayPay for the capture of a hold, which a frozen account still pays
+ * @returns why it is refused, with nothing changed but `refusedAt`; null if all rows have changed
+ */
+export function applyTransaction(
+  transaction: TransactionRow,
+  frozenMayPay: boolean,
+  now: Micros,
+): Refusal | null {
+  const refusal = checkTransaction(transaction, frozenMayPay);
+  if (refusal !== null) return refusal;
+  return moveFirst(transaction, transaction.postings.length, now);
 }
 
 /** Sets an amount aside. @returns as above */
@@ -273,6 +296,7 @@ export function changeAccount(
   if (account.state === "closed") return "account-closed";
   if (account.balance - account.held < -creditLimit) return "limit-too-low";
   if (state === "closed" && (account.balance !== 0 || account.held !== 0)) return "account-not-empty";
+  if (state === "closed" && account.parts !== undefined) return "account-not-empty";
   account.creditLimit = creditLimit;
   account.state = state;
   return null;

@@ -7,9 +7,11 @@ import { headKey, setKeyHours } from "../decide/redis-client.ts";
 import { isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
 import {
+  type CommandEvent,
   commandIdOf,
   formatEvent,
   formatRow,
+  isCommandEvent,
   type LedgerEvent,
   parseEvent,
   timeOf,
@@ -235,7 +237,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number
   for await (const page of rows) {
     for (const { shard, g, place, text, hold } of page) {
       const event = parseEvent(text);
-      if (event.type === "missing" || event.type === "expiry") continue;
+      if (!isCommandEvent(event)) continue;
       const id = commandIdOf(event);
       if (id === null) continue;
       const outcome = rememberedOf(event, { g, index: place }, hold === null ? null : keptHold(hold));
@@ -250,7 +252,7 @@ async function loadIds(sql: Sql, loader: Loader, now: number, keySeconds: number
 }
 
 /** The hash of what the event's command asked for. */
-function contentOf(event: Exclude<LedgerEvent, { readonly type: "missing" | "expiry" }>): string | null {
+function contentOf(event: CommandEvent): string | null {
   switch (event.type) {
     case "entry":
       return contentHash({ type: "transact", ...event.entry });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Command, contentOf } from "../../src/ledger/command.ts";
 import { contentHash } from "../../src/ledger/content-hash.ts";
-import { commandIdOf, parseEvent } from "../../src/ledger/event.ts";
+import { commandIdOf, isCommandEvent, parseEvent } from "../../src/ledger/event.ts";
 import type { Outcome } from "../../src/ledger/ledger.ts";
 import { nameIn } from "../../src/ledger/named-id.ts";
 import {
@@ -31,7 +31,7 @@ export function accessKeysSection(the: () => Moves): void {
       .slice(before)
       .map(parseEvent)
       .map((event) => {
-        if (event.type === "missing" || event.type === "expiry") return null;
+        if (!isCommandEvent(event)) return null;
         return event.type === "entry" ? event.entry.id : event.id;
       });
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { z } from "zod";
 import compiled from "../../src/decide/rules.lua" with { type: "text" };
+import compiledTransit from "../../src/decide/transit-rules.lua" with { type: "text" };
 import type { EntryKind } from "../../src/ledger/entry.ts";
 import { type Refusal, REFUSALS } from "../../src/ledger/refusal.ts";
 import {
@@ -21,7 +22,10 @@ import {
 import { failOnLeaks } from "../support/leaks.ts";
 import { describeWithRedis, RedisStand } from "../support/redis-under-test.ts";
 
-/** rules.lua is what rules.ts compiles to, has the form that costs little, and decides the same inside Redis. */
+/**
+ * rules.lua and transit-rules.lua are what the rules compile to, have the form that costs little, and those of rules.lua
+ * decide the same inside Redis; tests/transits/ shows it of the others.
+ */
 
 failOnLeaks();
 
@@ -30,7 +34,7 @@ const ROOT = join(import.meta.dir, "../..");
 const COMPILE_MILLISECONDS_MAX = 120_000;
 
 test(
-  "rules.lua is what rules.ts compiles to",
+  "both are what the rules compile to",
   () => {
     const { exitCode, stderr } = Bun.spawnSync(["npm", "run", "--silent", "compile-rules", "--", "--check"], {
       cwd: ROOT,
@@ -48,58 +52,67 @@ describe("the compiled rules use only what means the same in both languages, and
   const SYMBOLS = "= == ~= < <= > >= + - ( ) , . #".split(" ");
   /** Opening an account is rare, and has to make its row. */
   const MAKES_A_TABLE = ["openAccount"];
-  const EXPORTED = [
-    "openAccount",
-    "availableOf",
-    "debit",
-    "credit",
-    "transact",
-    "undoTransaction",
-    "applyTransaction",
-    "hold",
-    "endHold",
-    "capture",
-    "changeAccount",
-  ];
-  const OWN = ["undoDebit", "checkSides", "isMet", "move", "undoCredit"];
+  /** `before`: what is declared ahead of the functions. */
+  const MODULES = {
+    rules: {
+      compiled,
+      exported:
+        "openAccount availableOf debit credit transact undoTransaction checkTransaction moveFirst applyTransaction hold endHold capture changeAccount".split(
+          " ",
+        ),
+      own: "undoDebit checkSides isMet move undoCredit".split(" "),
+      imported: [],
+      before: ["local undoDebit", `____exports.MONEY_CENTS_MAX = ${MONEY_CENTS_MAX}`],
+    },
+    "transit-rules": {
+      compiled: compiledTransit,
+      exported: "applyAcross captureAcross preparePart undoPart finishPart leaveParts".split(" "),
+      own: "measureSide addSide removeSide".split(" "),
+      imported: "applyTransaction checkTransaction MONEY_CENTS_MAX moveFirst undoTransaction".split(" "),
+      before: ["local addSide, removeSide", 'local ____rules_2Ets = require("ledger.rules")'],
+    },
+  };
 
-  const code = compiled.replaceAll(/^--.*\n/gm, "");
-  const functions = new Map(
-    [...code.matchAll(/^(?:local )?function (?:____exports\.)?(\w+)\([^]*?^end$/gm)].map(
-      ([text, name = ""]) => [name, text],
-    ),
-  );
-  const rest = [...functions.values()].reduce((text, one) => text.replace(one, ""), code);
   const tokensOf = (text: string): string[] =>
     text.match(/"[^"\\]*"|\w+|\.\.+|[=~<>]=|[^\s\w]/g)?.map(String) ?? [];
 
-  test("each rule is one function", () => {
-    expect([...functions.keys()].toSorted()).toEqual([...EXPORTED, ...OWN].toSorted());
-    expect(rest.trim().split(/\n+/)).toEqual([
-      "local ____exports = {}",
-      "local undoDebit",
-      `____exports.MONEY_CENTS_MAX = ${MONEY_CENTS_MAX}`,
-      "return ____exports",
-    ]);
-  });
+  for (const [module, { compiled: text, exported, own, imported, before }] of Object.entries(MODULES)) {
+    const code = text.replaceAll(/^--.*\n/gm, "");
+    const functions = new Map(
+      [...code.matchAll(/^(?:local )?function (?:____exports\.)?(\w+)\([^]*?^end$/gm)].map(
+        ([one, name = ""]) => [name, one],
+      ),
+    );
+    const rest = [...functions.values()].reduce((left, one) => left.replace(one, ""), code);
 
-  for (const [name, text] of functions) {
-    test(name, () => {
-      const parameters = /\(([^)]*)\)/.exec(text)?.[1]?.split(", ") ?? [];
-      const locals = [...text.matchAll(/\blocal (\w+)/g)].map((match) => String(match[1]));
-      const known = new Set([...KEYWORDS, ...OWN, ...parameters, ...locals, "____exports"]);
-      const symbols = new Set([...SYMBOLS, ...(MAKES_A_TABLE.includes(name) ? ["{", "}"] : [])]);
-      // A list is read at an index that counts from 0 in one language and from 1 in the other.
-      const tokens = tokensOf(text.replaceAll("[index + 1]", ""));
-      const isField = (index: number): boolean =>
-        tokens[index - 1] === "." || (/^[{,]$/.test(tokens[index - 1] ?? "") && tokens[index + 1] === "=");
-      const strange = tokens.filter((token, index) => {
-        if (/^"|^\d+$/.test(token)) return false;
-        return /^\w/.test(token) ? !known.has(token) && !isField(index) : !symbols.has(token);
-      });
-      expect(strange).toEqual([]);
-      expect([...text.matchAll(/(\w+)\.\w+\(/g)].filter((match) => match[1] !== "____exports")).toEqual([]);
+    test(`${module}: each rule is one function`, () => {
+      expect([...functions.keys()].toSorted()).toEqual([...exported, ...own].toSorted());
+      expect(rest.trim().split(/\n+/)).toEqual([
+        "local ____exports = {}",
+        ...before,
+        ...imported.map((name) => `local ${name} = ____rules_2Ets.${name}`),
+        "return ____exports",
+      ]);
     });
+
+    for (const [name, one] of functions) {
+      test(`${module}: ${name}`, () => {
+        const parameters = /\(([^)]*)\)/.exec(one)?.[1]?.split(", ") ?? [];
+        const locals = [...one.matchAll(/\blocal (\w+)/g)].map((match) => String(match[1]));
+        const known = new Set([...KEYWORDS, ...own, ...imported, ...parameters, ...locals, "____exports"]);
+        const symbols = new Set([...SYMBOLS, ...(MAKES_A_TABLE.includes(name) ? ["{", "}"] : [])]);
+        // A list is read at an index that counts from 0 in one language and from 1 in the other.
+        const tokens = tokensOf(one.replaceAll("[index + 1]", ""));
+        const isField = (index: number): boolean =>
+          tokens[index - 1] === "." || (/^[{,]$/.test(tokens[index - 1] ?? "") && tokens[index + 1] === "=");
+        const strange = tokens.filter((token, index) => {
+          if (/^"|^\d+$/.test(token)) return false;
+          return /^\w/.test(token) ? !known.has(token) && !isField(index) : !symbols.has(token);
+        });
+        expect(strange).toEqual([]);
+        expect([...one.matchAll(/(\w+)\.\w+\(/g)].filter((match) => match[1] !== "____exports")).toEqual([]);
+      });
+    }
   }
 });
 

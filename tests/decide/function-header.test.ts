@@ -46,7 +46,9 @@ function reach(name: string, seen = new Set<string>()): string {
   seen.add(name);
   const text = [
     local(name),
-    ...[...local(name).matchAll(/\b(LOAD|READ|decide)\[/g)].flatMap(([, table = ""]) => inTable(table)),
+    ...[...local(name).matchAll(/\b(LOAD|READ|decide|transits)\[/g)].flatMap(([, table = ""]) =>
+      inTable(table),
+    ),
   ].join("\n");
   const called = [...body.matchAll(/^local function (\w+)/gm)]
     .map((match) => String(match[1]))
@@ -159,7 +161,7 @@ describe("the head of the functions and their body", () => {
     const lengths = Object.fromEntries(
       items.map(([, what = "", rest = ""]) => [what, fields(rest).length + 1]),
     );
-    expect(lengths).toEqual({ a: 4, h: 4, v: 4, s: 5, k: 5, r: 3 });
+    expect(lengths).toEqual({ a: 4, h: 4, v: 4, q: 3, y: 6, s: 5, k: 5, r: 3 });
     for (const [what, length] of Object.entries(lengths)) {
       const load = new RegExp(`^function LOAD\\.${what}\\([^]*?^end$`, "m").exec(body)?.[0];
       expect(load).toContain(what === "s" ? "return last + 1\n" : `return at + ${length}\n`);

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { bounds } from "../../src/bounds.ts";
 import { INITIAL } from "../../src/ledger/command.ts";
-import { parseEvent } from "../../src/ledger/event.ts";
+import { isCommandEvent, parseEvent } from "../../src/ledger/event.ts";
 import { nameIn } from "../../src/ledger/named-id.ts";
 import { rebuildCluster } from "../../src/rebuild/rebuild-cluster.ts";
 import { journalFaults, journalOf } from "../support/kept-journal.ts";
@@ -90,7 +90,7 @@ describe.skipIf(serversMissing !== null)("the books, made anew from their journa
     const wanted = (await journalOf(setup.sql)).flatMap(({ g, shard, events }) =>
       events.flatMap((text, place) => {
         const event = parseEvent(text);
-        if (event.type === "missing" || event.type === "expiry") return [];
+        if (!isCommandEvent(event)) return [];
         const id = event.type === "entry" ? event.entry.id : event.id;
         return id === INITIAL ? [] : [{ shard, g, event: place, text, access_key: nameIn(id) }];
       }),

@@ -120,6 +120,11 @@ class Tables {
         this.#set(event.account);
         this.#end(event, place, event.type === "release" ? "released" : "expired", []);
         break;
+      case "part":
+      case "undo":
+      case "finish":
+        for (const account of event.accounts) this.#set(account);
+        break;
       case "refusal":
       case "missing":
         return;

@@ -307,6 +307,9 @@ class KeptEvents {
       }
       case "transaction":
       case "capture":
+      case "part":
+      case "finish":
+      case "undo":
         for (const account of event.accounts) this.#update(account);
         return;
       case "hold":

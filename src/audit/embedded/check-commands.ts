@@ -53,7 +53,10 @@ function effectOf(event: FileEvent): Omit<Effect, "g"> {
     case "open":
       return { account: event.account, seq: null, time };
     case "transaction":
-    case "capture": {
+    case "capture":
+    case "part":
+    case "finish":
+    case "undo": {
       const [account] = event.accounts;
       return { account: account?.id ?? null, seq: account?.seq ?? null, time };
     }

@@ -84,6 +84,10 @@ export class RowCheck {
         this.#end(event.account, event);
         return;
       case "refusal":
+      // Of these a data file has none: its only shard is home to everything.
+      case "part":
+      case "finish":
+      case "undo":
     }
   }
 

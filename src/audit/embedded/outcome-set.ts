@@ -106,7 +106,10 @@ function placeOf(event: FileEvent): readonly [AccountId | null, number | null] {
     case "expiry":
       return [event.account.id, null];
     case "transaction":
-    case "capture": {
+    case "capture":
+    case "part":
+    case "finish":
+    case "undo": {
       const [account] = event.accounts;
       return account === undefined ? [null, null] : [account.id, account.seq];
     }

@@ -145,6 +145,9 @@ export class EventRows {
       case "entry":
       case "refusal":
       case "missing":
+      case "part":
+      case "finish":
+      case "undo":
     }
   }
 

@@ -4,8 +4,8 @@
 local KEY_SECONDS = 86400
 -- As many holds are ended in one call. If more are due, that is all that the call does.
 local EXPIRIES_MAX = 200
--- What a remembered refusal begins with: !
-local REFUSED = 33
+-- What ends that was begun before is done also where the outbox is full.
+local ENDS = { f = true, u = true, w = true, z = true }
 
 --- What is before the ids of commands in their events, by where the command begins; nothing where none has a name.
 --- Takes the names off the arguments.
@@ -44,7 +44,7 @@ local function recall(batch, argv)
 end
 
 --- @return the name of a command that the caller may not use, of those that apply writes with
-local function may_not_write(prefix, head, outbox)
+local function may_not_write(prefix, head, outbox, is_over)
   local allowed = redis.acl_check_cmd
   if not allowed('XADD', outbox, '1-0', 'e', '') then return 'XADD' end
   if not allowed('HSET', head, 'g', '1') then return 'HSET' end
@@ -53,229 +53,30 @@ local function may_not_write(prefix, head, outbox)
   if not allowed('ZREM', prefix .. 'expiries', '') then return 'ZREM' end
   if not allowed('ZREMRANGEBYRANK', prefix .. 'statement:1', 0, -1) then return 'ZREMRANGEBYRANK' end
   if not allowed('SET', prefix .. 'key:', '', 'EX', KEY_SECONDS) then return 'SET' end
+  if is_over and not allowed('UNLINK', prefix .. 'part:') then return 'UNLINK' end
   return nil
 end
 
---- The answer to a command that was decided before. What is remembered of an entry ends before the command's own words.
-local function replayed(outcome, id, text)
-  local rest = sub(outcome, 2)
-  if byte(outcome) == REFUSED then return '?' .. rest end
-  if find(rest, '^[cd] ') then return '+' .. rest .. ' ' .. id .. ' ' .. text end
-  return '+' .. rest
-end
-
-local function add_event(batch, event)
-  local events = batch.events
-  local count = #events
-  events[count + 1] = 'e'
-  events[count + 2] = event
-end
-
---- Decides a command that was not decided before.
---- @return the answer
-local function decide_one(batch, argv, at, now)
-  local kind, id, of, amount, content, text =
-    argv[at], argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4], argv[at + 5]
-  local name = batch.names[at]
-  local named = name and name .. id or id
-  local event, refusal, dry, short
-  if kind == 'c' or kind == 'd' then
-    event, refusal, short = decide_entry(batch, kind, named, of, amount, text, now)
-  elseif kind == 'x' then
-    refusal = text
-  else
-    event, refusal, dry = decide[kind](batch, named, of, amount, content, batch.bodies[at], now)
-    -- An account that was opened just so before: nothing happens, and its row is the answer.
-    if event == false then
-      return ('*%s %s'):format(row_of(batch.accounts[of]), match(batch.details[of], '^%S* (.*)$'))
-    end
-    if refusal == '~' then return '~' end
-    if dry then return event and '=0 0 ' .. event or '!' .. refusal end
+--- Parts, and decisions that have parts: what has begun, and what is over.
+local function write_transits(batch)
+  local prefix, opened, over, keys = batch.prefix, {}, {}, {}
+  for _, one in ipairs(batch.opened) do
+    opened[one.set] = opened[one.set] or {}
+    table.insert(opened[one.set], one.score)
+    table.insert(opened[one.set], one.member)
   end
-  local answer, outcome
-  if short then
-    answer = '=' .. event
-    outcome = sub(answer, 1, #answer - #named - #text - 2)
-    add_event(batch, event)
-  elseif event then
-    answer = '=' .. text_of[batch.g] .. ' ' .. text_of[#batch.events / 2] .. ' ' .. event .. (batch.hold_text or '')
-    outcome = answer
-    batch.hold_text = nil
-    add_event(batch, event)
-  else
-    answer = '!' .. refusal
-    outcome = answer
-    if content ~= '' then
-      event = 'x ' .. text_of[now] .. ' ' .. refusal .. ' ' .. named .. ' ' .. content
-      answer = '!' .. event
-      add_event(batch, event)
-    end
+  for _, one in ipairs(batch.over) do
+    over[one.set] = over[one.set] or {}
+    table.insert(over[one.set], one.member)
+    keys[#keys + 1] = prefix .. one.key
   end
-  batch.outcomes[id] = outcome
-  if content == '' then
-    local seen = batch.seen
-    local count = #seen
-    seen[count + 1] = id
-    seen[count + 2] = outcome
-  else
-    batch.contents[id] = content
-    batch.remembered[#batch.remembered + 1] = id
+  for set, members in pairs(opened) do
+    redis.call('ZADD', prefix .. set, unpack(members))
   end
-  return answer
-end
-
-local function copy(row)
-  local made = {}
-  for name, value in pairs(row) do
-    made[name] = value
+  for set, members in pairs(over) do
+    redis.call('ZREM', prefix .. set, unpack(members))
   end
-  return made
-end
-
--- What commands change of a batch, beside its lists.
-local TABLES = { 'accounts', 'holds', 'details', 'reversed', 'written', 'ended', 'outcomes', 'contents' }
-
---- Copies of the rows that are looked at, so that those of the table stay as they are.
-local function copies_of(rows)
-  return setmetatable({}, {
-    __index = function(copies, id)
-      local row = rows[id]
-      if row then
-        row = copy(row)
-        row.entries_count = row.entries and #row.entries
-      end
-      copies[id] = row
-      return row
-    end,
-  })
-end
-
---- Begins a group, of which all is kept or nothing. It costs what the group itself changes, however large the batch is.
-local function savepoint(batch)
-  local saved = { events = #batch.events, seen = #batch.seen, remembered = #batch.remembered }
-  for _, name in ipairs(TABLES) do
-    local before = batch[name]
-    saved[name] = before
-    batch[name] = (name == 'accounts' or name == 'holds') and copies_of(before) or setmetatable({}, { __index = before })
-  end
-  return saved
-end
-
-local function keep_group(batch, saved)
-  for _, name in ipairs(TABLES) do
-    local before = saved[name]
-    for key, value in pairs(batch[name]) do
-      before[key] = value
-    end
-    batch[name] = before
-  end
-end
-
-local function shorten(list, count)
-  for index = #list, count + 1, -1 do
-    list[index] = nil
-  end
-end
-
-local function roll_back(batch, saved)
-  for _, account in pairs(batch.accounts) do
-    -- What the group itself has opened is gone as a whole.
-    if account and account.entries_count then shorten(account.entries, account.entries_count) end
-  end
-  for _, name in ipairs({ 'events', 'seen', 'remembered' }) do
-    shorten(batch[name], saved[name])
-  end
-  for _, name in ipairs(TABLES) do
-    batch[name] = saved[name]
-  end
-end
-
---- The refusal of a group under its key: with the command's place in it behind the fourth slash.
-local function group_refusal(refusal, place)
-  local _, slashes = gsub(refusal, '/', '')
-  return refusal .. rep('/', 4 - slashes) .. text_of[place]
-end
-
---- Decides the commands of a group, all or none.
---- @return where the commands after it begin
-local function decide_group(batch, argv, from, now, full, reply)
-  local key, key_content = argv[from + 1], argv[from + 4]
-  local known = key_content ~= '' and batch.contents[key]
-  if known and known ~= key_content then
-    local at = from + FIELDS
-    while argv[at] ~= ']' do
-      local bears = argv[at + 1] == key and argv[at + 4] == key_content
-      reply[#reply + 1] = bears and '!key-reused' or '-'
-      at = at + FIELDS
-    end
-    return at + FIELDS
-  end
-  local told, told_place
-  if known then
-    told, told_place = match(batch.outcomes[key], '^!([^/]+/[^/]*/[^/]*/[^/]*)/(%d+)$')
-  end
-  if told then
-    local at, place = from + FIELDS, 0
-    while argv[at] ~= ']' do
-      reply[#reply + 1] = place == tonumber(told_place) and '?' .. told or '-'
-      at, place = at + FIELDS, place + 1
-    end
-    return at + FIELDS
-  end
-  local saved = savepoint(batch)
-  local first = #reply + 1
-  local refused = nil
-  local at = from + FIELDS
-  while argv[at] ~= ']' do
-    local answer
-    if refused then
-      answer = '-'
-    else
-      local id = argv[at + 1]
-      local outcome = batch.outcomes[id]
-      if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
-        answer = '!key-reused'
-      elseif outcome then
-        answer = replayed(outcome, id, argv[at + 5])
-      elseif full then
-        answer = '#'
-      else
-        answer = decide_one(batch, argv, at, now)
-      end
-      local mark = sub(answer, 1, 1)
-      if mark ~= '=' and mark ~= '+' and mark ~= '*' then refused = at end
-    end
-    reply[#reply + 1] = answer
-    at = at + FIELDS
-  end
-  if not refused then
-    keep_group(batch, saved)
-  else
-    roll_back(batch, saved)
-    -- Nothing of the others was done, nor is it remembered; only that which was refused is.
-    local place = first + (refused - from) / FIELDS - 1
-    for index = first, #reply do
-      if index ~= place then reply[index] = '-' end
-    end
-    local answer = reply[place]
-    local refusal = match(answer, '^!x %d+ (%S+)') or match(answer, '^!(%S+)$')
-    if refusal and refusal ~= 'key-reused' and key_content ~= '' and not known then
-      refusal = group_refusal(refusal, place - first)
-      local event = ('x %s %s %s%s %s'):format(text_of[now], refusal, batch.names[from] or '', key, key_content)
-      reply[place] = '!' .. event
-      add_event(batch, event)
-      batch.outcomes[key] = '!' .. refusal
-      batch.contents[key] = key_content
-      batch.remembered[#batch.remembered + 1] = key
-    elseif sub(answer, 1, 2) == '!x' then
-      local id, content = argv[refused + 1], argv[refused + 4]
-      add_event(batch, sub(answer, 2))
-      batch.outcomes[id] = '!' .. match(answer, '^!x %d+ (%S+)')
-      batch.contents[id] = content
-      batch.remembered[#batch.remembered + 1] = id
-    end
-  end
-  return at + FIELDS
+  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
 end
 
 local function write(batch, head, outbox, now)
@@ -284,7 +85,7 @@ local function write(batch, head, outbox, now)
   local rows, ends, expiries = {}, {}, {}
   for id, account in pairs(batch.accounts) do
     if account and account.changed then
-      local row = row_of(account)
+      local row = kept_row_of(account)
       account.row = row
       rows[#rows + 1] = prefix .. 'account:' .. id
       rows[#rows + 1] = row
@@ -307,7 +108,7 @@ local function write(batch, head, outbox, now)
   end
 
   -- A command that this user may not run would end the function between its writes. Rights may change at any time.
-  local forbidden = may_not_write(prefix, head, outbox)
+  local forbidden = may_not_write(prefix, head, outbox, #batch.over > 0)
   if forbidden then return redis.error_reply('NOPERM the user of the ledger may not use ' .. forbidden) end
 
   -- The point of no return: from here on nothing is refused and nothing may fail. Only XADD could still fail, if the
@@ -333,6 +134,7 @@ local function write(batch, head, outbox, now)
   end
   if #expiries > 0 then redis.call('ZADD', prefix .. 'expiries', unpack(expiries)) end
   if #ends > 0 then redis.call('ZREM', prefix .. 'expiries', unpack(ends)) end
+  if #batch.opened > 0 or #batch.over > 0 then write_transits(batch) end
   for name, text in pairs(batch.ended) do
     redis.call('SET', prefix .. name, text, 'EX', ENDED_SECONDS)
   end
@@ -348,6 +150,7 @@ end
 --- @param full whether nothing new may be decided, only what is due
 local function apply_batch(head, argv, full, may_end)
   new_texts()
+  in_transit = false
   local prefix = sub(head, 1, -5)
   local outbox = prefix .. 'outbox'
   local state, refused = fence(head, argv[1], argv[2])
@@ -363,7 +166,8 @@ local function apply_batch(head, argv, full, may_end)
     names = names, prefix = prefix, shard = tonumber(match(prefix, '{(%d+)}')), g = tonumber(state[2]) + 1,
     period = tonumber(state[6]) or 0, key_seconds = state[7] or KEY_SECONDS,
     accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {}, outcomes = {}, contents = {},
-    events = {}, seen = {}, remembered = {}, written = {}, ended = {},
+    events = {}, seen = {}, remembered = {}, written = {}, ended = {}, parts = {}, transits = {}, opened = {}, over = {},
+    prepared = {},
   }
   read_batch(batch, argv, due)
   recall(batch, argv)
@@ -386,11 +190,13 @@ local function apply_batch(head, argv, full, may_end)
       at = decide_group(batch, argv, at, now, full, reply)
     else
       local outcome = batch.outcomes[id]
+      if kind == 'q' then outcome = nil end
+      if outcome and may_end then give_up(batch, argv, at) end
       if outcome and (batch.contents[id] or '') ~= argv[at + 4] then
         outcome = '!key-reused'
       elseif outcome then
         outcome = replayed(outcome, id, argv[at + 5])
-      elseif full then
+      elseif full and not (may_end and ENDS[kind]) then
         outcome = '#'
       else
         outcome = decide_one(batch, argv, at, now)
@@ -399,7 +205,7 @@ local function apply_batch(head, argv, full, may_end)
       at = at + FIELDS
     end
   end
-  if #batch.events == 0 and #batch.seen == 0 and #batch.remembered == 0 then return reply end
+  if #batch.events == 0 and #batch.seen == 0 and #batch.remembered == 0 and not batch.is_marked then return reply end
   if #batch.events > 0 then reply[1] = text_of[batch.g] end
   return write(batch, head, outbox, now) or reply
 end

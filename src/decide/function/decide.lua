@@ -43,8 +43,8 @@ local function content_of(content)
 end
 
 --- The rows of a transaction, for the rules. Postings are from, to and amount, one after the other.
-local function transaction_of(batch, postings, conditions)
-  local accounts = batch.accounts
+--- @param accounts by their ids
+local function transaction_of(accounts, postings, conditions)
   local rows = { postings = {}, conditions = {}, refusedAt = 0 }
   for index = 1, #postings, 3 do
     rows.postings[(index + 2) / 3] = {
@@ -79,16 +79,20 @@ local function place_of(refusal, rows, postings, conditions)
   return ('%s/%s/%d'):format(refusal, account, index)
 end
 
---- What was moved, and the accounts as they stand after it, as the event says it.
+--- What was moved, and the accounts of this shard as they stand after it, as the event says it.
+--- @param first those that come before all others
 local function moves_text(batch, rows, postings, first)
   local moves, states, count, known = '', '', 0, { [WORLD] = true }
   local function name(id)
-    if known[id] then return end
+    local account = not known[id] and batch.accounts[id]
+    if not account then return end
     known[id] = true
     count = count + 1
-    states = states .. ' ' .. id .. ' ' .. row_of(batch.accounts[id])
+    states = states .. ' ' .. id .. ' ' .. row_of(account)
   end
-  if first then name(first) end
+  for _, id in ipairs(first) do
+    name(id)
+  end
   for index, posting in ipairs(rows.postings) do
     local from, to = postings[index * 3 - 2], postings[index * 3 - 1]
     name(from)
@@ -105,14 +109,14 @@ local function note_entries(batch, rows, postings, id, details)
   local description = details ~= '' and cut(cjson.decode(details).description or '') or ''
   for index, posting in ipairs(rows.postings) do
     local from, to = postings[index * 3 - 2], postings[index * 3 - 1]
-    if from ~= WORLD then
-      local account = batch.accounts[from]
+    local account = from ~= WORLD and batch.accounts[from]
+    if account then
       account.changed = true
       note_entry(batch, account, from, 'd', posting.fromSeq, account.time - (account.seq - posting.fromSeq),
         postings[index * 3], posting.fromBalance, id, description)
     end
-    if to ~= WORLD then
-      local account = batch.accounts[to]
+    account = to ~= WORLD and batch.accounts[to]
+    if account then
       account.changed = true
       note_entry(batch, account, to, 'c', posting.toSeq, account.time - (account.seq - posting.toSeq),
         postings[index * 3], posting.toBalance, id, description)
@@ -121,7 +125,6 @@ local function note_entries(batch, rows, postings, id, details)
 end
 
 local decide = {}
-local NOTHING = {}
 
 --- A transaction of the contest's route. On an account that has no hold and is open its event is short, which is the third
 --- that is returned.
@@ -193,10 +196,10 @@ function decide.t(batch, id, _, _, content, body, now)
   if body.reverses and batch.reversed[body.reverses] then
     return nil, 'already-reversed///' .. batch.reversed[body.reverses]
   end
-  local rows = transaction_of(batch, body.postings, body.conditions)
+  local rows = transaction_of(batch.accounts, body.postings, body.conditions)
   local refusal = rules.applyTransaction(rows, false, now)
   if refusal then return nil, place_of(refusal, rows, body.postings, body.conditions), body.dry end
-  local moves = moves_text(batch, rows, body.postings)
+  local moves = moves_text(batch, rows, body.postings, NOTHING)
   local event = 't ' .. text_of[now] .. ' ' .. moves .. ' ' .. id .. ' ' .. content_of(content) .. ' ' .. body.details
   if body.dry then
     rules.undoTransaction(rows, #rows.postings)
@@ -210,14 +213,14 @@ function decide.t(batch, id, _, _, content, body, now)
   return event
 end
 
-function decide.h(batch, id, account_id, amount, content, body, now)
+--- @param to the row of where it is to go, which may be on another shard; false if there is none
+local function create_hold(batch, id, account_id, amount, content, body, now, to_id, to)
   local account = batch.accounts[account_id]
   if not account then return nil, 'account-unknown/' .. account_id end
-  local to = batch.accounts[body.to]
-  if not to then return nil, 'account-unknown/' .. body.to end
-  if to.state == 'closed' and account.state ~= 'closed' then return nil, 'account-closed/' .. body.to end
+  if not to then return nil, 'account-unknown/' .. to_id end
+  if to.state == 'closed' and account.state ~= 'closed' then return nil, 'account-closed/' .. to_id end
   if account.state == 'open' and to.unit ~= '' and to.unit ~= account.unit then
-    return nil, 'unit-mismatch/' .. body.to
+    return nil, 'unit-mismatch/' .. to_id
   end
   local value = tonumber(amount)
   local refusal = rules.hold(account, value)
@@ -226,11 +229,15 @@ function decide.h(batch, id, account_id, amount, content, body, now)
   local expires = text_of[now + tonumber(body.seconds) * 1000000]
   local hold_id = event_id(batch, 'h', now)
   batch.holds[hold_id] = {
-    state = 'open', from = account_id, to = body.to, amount = value, captured = 0, expires = expires,
+    state = 'open', from = account_id, to = to_id, amount = value, captured = 0, expires = expires,
     created = text_of[now], transaction = '-', details = body.details, changed = true,
   }
-  return 'h ' .. text_of[now] .. ' ' .. body.to .. ' ' .. amount .. ' ' .. expires .. ' ' .. account_id .. ' ' ..
+  return 'h ' .. text_of[now] .. ' ' .. to_id .. ' ' .. amount .. ' ' .. expires .. ' ' .. account_id .. ' ' ..
     row_of(account) .. ' ' .. id .. ' ' .. content_of(content) .. ' ' .. body.details
+end
+
+function decide.h(batch, id, account_id, amount, content, body, now)
+  return create_hold(batch, id, account_id, amount, content, body, now, body.to, batch.accounts[body.to])
 end
 
 --- @return the hold, or nil and why it cannot be ended
@@ -241,10 +248,8 @@ local function open_hold(batch, hold_id)
   return hold
 end
 
-function decide.p(batch, id, hold_id, _, content, body, now)
-  local hold, refused = open_hold(batch, hold_id)
-  if not hold then return nil, refused end
-  local account = batch.accounts[hold.from]
+--- What the capture of a hold moves: from, to and amount of each posting.
+local function postings_of_capture(hold, body)
   local amount = body.amount or text_of[hold.amount]
   local postings = amount == '0' and NOTHING or { hold.from, body.to or hold.to, amount }
   if body.parts then
@@ -255,9 +260,14 @@ function decide.p(batch, id, hold_id, _, content, body, now)
       postings[#postings + 1] = body.parts[index + 1]
     end
   end
-  local rows = transaction_of(batch, postings, NOTHING)
-  local refusal = rules.capture(account, hold.amount, rows, now)
-  if refusal then return nil, place_of(refusal, rows, postings, NOTHING) end
+  return postings
+end
+
+--- Notes what the rules have done.
+--- @return the text of the event
+local function note_capture(batch, id, hold_id, content, rows, postings, details, now)
+  local hold = batch.holds[hold_id]
+  local account = batch.accounts[hold.from]
   hold.state = 'captured'
   hold.changed = true
   hold.captured = 0
@@ -265,13 +275,25 @@ function decide.p(batch, id, hold_id, _, content, body, now)
     hold.captured = hold.captured + posting.amount
   end
   if #postings > 0 then hold.transaction = event_id(batch, 't', now) end
-  local moves = moves_text(batch, rows, postings, hold.from)
+  local moves = moves_text(batch, rows, postings, { hold.from })
   account.changed = true
   note_entries(batch, rows, postings, id, hold.details)
   hold.text = hold_row(hold)
   batch.hold_text = '\n' .. hold.text
   return 'p ' .. text_of[now] .. ' ' .. hold_id .. ' ' .. moves .. ' ' .. id .. ' ' .. content_of(content) .. ' ' ..
-    hold.details
+    details
+end
+
+function decide.p(batch, id, hold_id, _, content, body, now)
+  local hold, refused = open_hold(batch, hold_id)
+  if not hold then return nil, refused end
+  local postings = postings_of_capture(hold, body)
+  -- It was there when the hold was made, and accounts stay: so it is on another shard.
+  if postings[2] == hold.to and not batch.accounts[hold.to] then return nil, '>' end
+  local rows = transaction_of(batch.accounts, postings, NOTHING)
+  local refusal = rules.capture(batch.accounts[hold.from], hold.amount, rows, now)
+  if refusal then return nil, place_of(refusal, rows, postings, NOTHING) end
+  return note_capture(batch, id, hold_id, content, rows, postings, hold.details, now)
 end
 
 function decide.r(batch, id, hold_id, _, content, _, now)

@@ -1,6 +1,6 @@
 --[[
-The functions that decide the commands of one shard. The rules are not here but in src/ledger/rules.ts; function-library.ts
-puts what they compile to before this text, as the local `rules`. Here is what is around them: rows are read, the rules
+The functions that decide the commands of one shard. The rules are not here but in src/ledger/rules.ts and transit-rules.ts;
+function-library.ts puts what they compile to before this text, as the locals `rules` and `transit_rules`. Here is what is around them: rows are read, the rules
 called, rows and events written, ids remembered, callers of another epoch turned away.
 
 All keys of a shard have the same prefix and hash tag:
@@ -14,13 +14,21 @@ All keys of a shard have the same prefix and hash tag:
                                        period (n of the seen:<n> that ids are written to), age (of that period, in
                                        microseconds), swept (the time of the latest sweep)
   razonete:{s}:account:<id>    string  limit, balance, held, seq, time, unit, state (open, frozen, closed) and the time of
-                                       opening, with a space between them
+                                       opening, with a space between them; where it has open parts of transactions across
+                                       shards also their number, what they set aside in held, the room that they need, and
+                                       how many of them lock it
   razonete:{s}:details:<id>    string  what the account was opened with (a hash), a space, name and metadata as JSON
   razonete:{s}:statement:<id>  zset    its latest entries, 10 or some more: score = seq, member = event
   razonete:{s}:hold:<id>       string  state, from, to, amount, captured, time of expiry and of creation, transaction (- if
                                        there is none), details as JSON; for a day once it has ended
   razonete:{s}:expiries        zset    the open holds: score = time of expiry, member = id
   razonete:{s}:reversed:<id>   string  the reversal of a transaction; for a day
+  razonete:{s}:part:<attempt>  string  an open part of a transaction whose home is another shard: its event q
+  razonete:{s}:parts           zset    the open parts: score = time, member = attempt
+  razonete:{s}:transit:<attempt>  string  at home: transaction, time of its decision, hold (- for none), with a space between
+                                       them; - alone, for a day: the attempt is abandoned
+  razonete:{s}:transits        zset    what was decided at home, and may have open parts: score = time, member = attempt, a
+                                       space, the shards of its parts with commas
   razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
   razonete:{s}:key:<key>       string  content, a line feed, outcome; for key_seconds
   razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of a period; the latest two are kept
@@ -57,6 +65,21 @@ razonete_apply     applies a batch, one command after the other; all checks come
                      posting from, to, amount; for each condition account, what, least, most; details
                   h  to, seconds, details
                   p  amount, to, number of parts; for each part to, amount
+         For transactions across shards, see docs/decisions/0029-across-shards.md: at home
+                  s  what the parts told, then as of t; of is the attempt
+                  k  the attempt, what the parts told, then as of p
+                  v  a hold whose to is on another shard: to, seconds, state and unit of to, details
+                  w  none; what became of an attempt, which is abandoned if it was not decided
+                  z  none; of is the shards of its parts: none of them is open any more
+         and on other shards
+                  q  whether it is dry, number of postings, of conditions, of the accounts that are on this shard; for each
+                     posting from, to, amount; for each condition its place, account, what, least, most; the accounts; details.
+                     of is the id of the command
+                  f  transaction, time of its decision, hold or -
+                  u  none
+         The id is prt:, fin:, und:, ask: or end: and the attempt for q, f, u, w and z. What the parts told: their shards with
+         commas; the number of their accounts; for each account, state (or unknown), unit; what they refuse of limits and ranges
+         and for which posting; the first condition that is not met
          names    that of the access key for each six, - for none, with a space between them. It is before the id in events,
                   and nowhere else: a command under another name is the same one
   REPLY  g of the batch in the outbox ("" if it made no event), the number of holds that were due, their events, then
@@ -65,7 +88,12 @@ razonete_apply     applies a batch, one command after the other; all checks come
          "?" instead of "!" if it had been decided before. "#" if the outbox is full, "~" if it is to be sent again, "-"
          if another one of its group was refused: then the command was not decided, and is not remembered. "*", the
          row of an account that was opened just so before, a space, its details; with a content it is an event like
-         others, of a change that changes nothing, since the key is remembered with it
+         others, of a change that changes nothing, since the key is remembered with it. "~" also where an account is locked, or
+         where nobody knows yet what a condition or a limit will find: of s and k the attempt is abandoned then, as with any
+         other outcome that is not its own decision.
+         ">" for p: to is on another shard, use k. "^" and the text of transit:<attempt> for s, k and w: the attempt was decided
+         before; "^" alone for f and u: that part is not open; and for z. "<" for q: not prepared; state and unit of each account,
+         what is refused and for which posting, which condition is not met. "?" alone for q: undone, or ended, before
   ERRORS EPOCH, STALE, NOPERM: nothing was changed. STALE also refuses every caller if batches were lost
 
 razonete_recall    what became of commands, as apply answers with a full outbox: it decides nothing, and so can be asked where
@@ -79,9 +107,10 @@ razonete_read      the current state, all at the same point in time. Holds that 
   KEYS   head
   ARGV   epoch, g_min, then two for each: what, id. a an account, s an account with its latest entries, k the same as its
          keys have it, with what is due, h a hold, r the reversal of a transaction, e an event of the outbox (g, a
-         space, its place in the batch)
+         space, its place in the batch), q an open part, o the parts that have been open for the longest (count, a space, a
+         time that they are older than), y the same of what was decided at home
   REPLY  time, then for each nil, or a list: a row, details; s and k row, details, event... with the newest first; h row;
-         r id; e event, or an empty list where the batch has none there
+         r id; e event, or an empty list where the batch has none there; q its event q; o attempts; y members of transits
   ERRORS EPOCH, STALE
 
 razonete_sweep     ends the holds that are due, and forgets the ids of the period before the last, once the last one is 16 s
@@ -123,6 +152,8 @@ razonete_load      loads what the books have of a shard that has no head yet, an
          a, id, row, details                                     an account, as in its two keys
          h, id, row, left                                        a hold; left: seconds for which it is known, 0 for open
          v, id, reversal, seconds                                the reversal of a transaction
+         q, attempt, event                                       an open part
+         y, attempt, shards, transaction, decided, hold          a decision of which a part may be open
          s, id, count, then for each entry two: seq, event       its latest entries, 10 at most
          k, id, content, outcome, seconds                        a client's key, and for how long it is still known
          r, id, outcome                                          a request's id
@@ -130,7 +161,7 @@ razonete_load      loads what the books have of a shard that has no head yet, an
   ERRORS NOTEMPTY
 ]]
 
-local VERSION = '5'
+local VERSION = '6'
 
 -- Of the library string, which is not there yet while this text is loaded; any text has its functions.
 local byte, find, format, gmatch, gsub, match, rep, sub =

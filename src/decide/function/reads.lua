@@ -33,6 +33,7 @@ function READ.a(prefix, id, reading)
   local row = redis.call('MGET', prefix .. 'account:' .. id, prefix .. 'details:' .. id)
   if not row[1] then return false end
   row[2] = match(row[2] or '', '^%S* (.*)$') or ''
+  if not reading.is_kept then row[1] = match(row[1], '^(.* %l+ %d+) %d+ %d+ %d+ %d+$') or row[1] end
   if not find(row[1], '^%d+ %-?%d+ 0 ') then
     reading.due = reading.due or due_by_account(prefix, reading.now)
     local amount = reading.due[id]
@@ -57,7 +58,7 @@ end
 
 --- The same as it is kept: holds that are due count in it.
 function READ.k(prefix, id)
-  return READ.s(prefix, id, { due = {} })
+  return READ.s(prefix, id, { due = {}, is_kept = true })
 end
 
 --- A hold. One that is due has ended, though nobody has noted it yet.
@@ -85,6 +86,27 @@ function READ.e(prefix, place, reading)
   end
   if not batches[g] then return false end
   return { batches[g][2 * tonumber(index) + 2] }
+end
+
+--- An open part, as it was prepared.
+function READ.q(prefix, id)
+  local text = redis.call('GET', prefix .. 'part:' .. id)
+  return text and { text }
+end
+
+local function oldest(set, id)
+  local count, before = match(id, '^(%d+) (%d+)$')
+  return redis.call('ZRANGE', set, '-inf', '(' .. before, 'BYSCORE', 'LIMIT', 0, count)
+end
+
+--- The attempts whose parts have been open for the longest.
+function READ.o(prefix, id)
+  return oldest(prefix .. 'parts', id)
+end
+
+--- The oldest decisions whose parts may be open.
+function READ.y(prefix, id)
+  return oldest(prefix .. 'transits', id)
 end
 
 local function read(keys, argv)

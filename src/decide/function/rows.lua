@@ -9,6 +9,7 @@ local VALUES_MAX = 2000
 local WORLD = '@world'
 -- In the text of a command; no id is this.
 local NONE = '/'
+local NOTHING = {}
 
 --- The outside: no rule changes it, and nothing of it is written.
 local function world()
@@ -20,6 +21,9 @@ end
 -- nothing behind that it has changed.
 local known, known_count = {}, 0
 local KNOWN_MAX = 1000
+
+-- Whether an account of this batch has open parts of transactions across shards: only then anything is asked about them.
+local in_transit = false
 
 local function remember_account(id, account)
   if known_count == KNOWN_MAX then
@@ -36,12 +40,21 @@ local function account_of(id, row)
     known_count = known_count - 1
     if account.row == row then
       account.first_seq, account.entries, account.changed = account.seq, {}, false
+      if account.parts then in_transit = true end
       return account
     end
   end
   local limit, balance, held, seq, time, unit, state, opened =
     match(row, '^(%d+) (%-?%d+) (%d+) (%d+) (%d+) (%S+) (%l+) (%d+)$')
-  if not limit then error('account ' .. id .. ' cannot be read: ' .. row) end
+  if not limit then
+    local short, parts, outgoing, incoming, locks = match(row, '^(.* %d+) (%d+) (%d+) (%d+) (%d+)$')
+    if not short or find(short, ' %d+ %d+$') then error('account ' .. id .. ' cannot be read: ' .. row) end
+    local account = account_of(id, short)
+    account.parts, account.outgoing = tonumber(parts), tonumber(outgoing)
+    account.incoming, account.locks = tonumber(incoming), tonumber(locks)
+    in_transit = true
+    return account
+  end
   seq = tonumber(seq)
   return {
     creditLimit = tonumber(limit), balance = tonumber(balance), held = tonumber(held), seq = seq, time = tonumber(time),
@@ -53,6 +66,14 @@ local function row_of(account)
   return text_of[account.creditLimit] .. ' ' .. text_of[account.balance] .. ' ' .. text_of[account.held] .. ' ' ..
     text_of[account.seq] .. ' ' .. text_of[account.time] .. ' ' .. account.unit .. ' ' .. account.state .. ' ' ..
     account.opened
+end
+
+--- The row as it is kept: events do not have what is in transit.
+local function kept_row_of(account)
+  local row = row_of(account)
+  if not account.parts then return row end
+  return row .. ' ' .. text_of[account.parts] .. ' ' .. text_of[account.outgoing] .. ' ' .. text_of[account.incoming] ..
+    ' ' .. text_of[account.locks]
 end
 
 local function hold_of(id, row)
@@ -144,6 +165,59 @@ function body_of.t(text)
   return body
 end
 
+--- Reads as many words of a text, from a place on. @return the words, and where it goes on
+local function words_of(text, at, count)
+  local words = {}
+  for index = 1, count do
+    words[index], at = match(text, '^(%S+) ()', at)
+  end
+  return words, at
+end
+
+function body_of.q(text)
+  local dry, postings, conditions, own, at = match(text, '^(%d) (%d+) (%d+) (%d+) ()')
+  local body = { dry = dry == '1', places = {}, conditions = {} }
+  body.postings, at = words_of(text, at, 3 * tonumber(postings))
+  for index = 1, tonumber(conditions) do
+    local words
+    words, at = words_of(text, at, 5)
+    body.places[index] = words[1]
+    for field = 2, 5 do
+      body.conditions[#body.conditions + 1] = words[field]
+    end
+  end
+  body.own, at = words_of(text, at, tonumber(own))
+  body.details = sub(text, at)
+  return body
+end
+
+--- What the parts of other shards have told. @return it, and the rest of the text
+local function told_of(text)
+  local shards, count, at = match(text, '^(%S+) (%d+) ()')
+  local told = { shards = shards, accounts = {} }
+  for index = 1, tonumber(count) do
+    local words
+    words, at = words_of(text, at, 3)
+    told.accounts[index] = { id = words[1], state = words[2], unit = words[3] }
+  end
+  local refusal, posting, unmet, rest = match(text, '^(%S+) (%S+) (%S+) (.*)$', at)
+  if refusal ~= NONE then told.refusal, told.posting = refusal, tonumber(posting) end
+  told.unmet = tonumber(unmet)
+  return told, rest
+end
+
+function body_of.s(text)
+  local told, rest = told_of(text)
+  local body = body_of.t(rest)
+  body.told = told
+  return body
+end
+
+function body_of.v(text)
+  local to, seconds, state, unit, details = match(text, '^(%S+) (%d+) (%S+) (%S+) (.*)$')
+  return { recipient = to, seconds = seconds, state = state, unit = unit, details = details }
+end
+
 function body_of.h(text)
   local to, seconds, details = match(text, '^(%S+) (%d+) (.*)$')
   return { to = to, seconds = seconds, details = details }
@@ -160,8 +234,56 @@ function body_of.p(text)
   return body
 end
 
+function body_of.k(text)
+  local attempt, rest = match(text, '^(%S+) (.*)$')
+  local told
+  told, rest = told_of(rest)
+  local body = body_of.p(rest)
+  body.attempt, body.told = attempt, told
+  return body
+end
+
 function body_of.r()
   return {}
+end
+
+function body_of.f(text)
+  local transaction, decided, hold = match(text, '^(%S+) (%d+) (%S+)$')
+  return { transaction = transaction, decided = decided, hold = hold }
+end
+
+body_of.u, body_of.w, body_of.z = body_of.r, body_of.r, body_of.r
+
+--- The attempt that a command is about; nil where all of it is on one shard.
+local function attempt_of(argv, at, body)
+  local kind = argv[at]
+  if kind == 's' then return argv[at + 2] end
+  if kind == 'k' then return body.attempt end
+  return match(argv[at + 1], '^%l%l%l:(.*)$')
+end
+
+-- What else is read for a kind of the transactions across shards: the key of its attempt at home, or of its part.
+local ATTEMPT_KEYS = { s = 'transits', k = 'transits', w = 'transits', z = 'transits', q = 'parts', f = 'parts', u = 'parts' }
+
+--- A part as it was prepared, see the event q.
+local function part_of(text)
+  local count, own, at = match(text, '^q %d+ %S+ (%d+) (%d+) ()')
+  local part = { postings = {}, own = {}, sides = {} }
+  local into = part.postings
+  for index = 1, 3 * tonumber(count), 3 do
+    into[index], into[index + 1], into[index + 2], at = match(text, '^(%S+) (%S+) (%d+) %d+ %d+ %d+ %d+ ()', at)
+  end
+  for index = 1, tonumber(own) do
+    part.own[index], at = match(text, '^(%S+) %d+ %-?%d+ %d+ %d+ %d+ %S+ %l+ %d+ ()', at)
+  end
+  for index = 1, tonumber(own) do
+    local outgoing, incoming, locks
+    outgoing, incoming, locks, at = match(text, '^(%d+) (%d+) (%d+) ()', at)
+    part.sides[index] = { outgoing = tonumber(outgoing), incoming = tonumber(incoming), locks = tonumber(locks) }
+  end
+  part.id, at = match(text, '^(%S+) ()', at)
+  part.details = sub(text, at)
+  return part
 end
 
 --- Reads all that the commands of a batch and the holds that are due need.
@@ -182,11 +304,29 @@ local function read_batch(batch, argv, due)
     elseif body_of[kind] then
       local body = body_of[kind](argv[at + 5])
       batch.bodies[at] = body
-      if kind == 'o' or kind == 'a' or kind == 'h' then want_account(of) end
+      if kind == 'o' or kind == 'a' or kind == 'h' or kind == 'v' then want_account(of) end
       if kind == 'o' or kind == 'a' then want(rest, prefix .. 'details:' .. of, batch.details, of) end
-      if kind == 'p' or kind == 'r' then want(first, prefix .. 'hold:' .. of, holds, of) end
+      if kind == 'p' or kind == 'r' or kind == 'k' then want(first, prefix .. 'hold:' .. of, holds, of) end
       if body.reverses then want(rest, prefix .. 'reversed:' .. body.reverses, batch.reversed, body.reverses) end
-      if kind == 't' then
+      local keys = ATTEMPT_KEYS[kind]
+      if keys then
+        local attempt = attempt_of(argv, at, body)
+        if keys == 'parts' then
+          want(first, prefix .. 'part:' .. attempt, batch.parts, attempt)
+        else
+          want(rest, prefix .. 'transit:' .. attempt, batch.transits, attempt)
+        end
+      end
+      if body.told then
+        -- They are on other shards.
+        for _, account in ipairs(body.told.accounts) do
+          if accounts[account.id] == nil then accounts[account.id] = false end
+        end
+      end
+      for _, id in ipairs(body.own or NOTHING) do
+        want_account(id)
+      end
+      if kind == 't' or kind == 's' then
         for index = 1, #body.postings, 3 do
           want_account(body.postings[index])
           want_account(body.postings[index + 1])
@@ -209,6 +349,14 @@ local function read_batch(batch, argv, due)
       if hold then
         want_account(hold.from)
         want_account(hold.to)
+      end
+    end
+    for attempt, text in pairs(batch.parts) do
+      if text then
+        batch.prepared[attempt] = part_of(text)
+        for _, id in ipairs(batch.prepared[attempt].own) do
+          want_account(id)
+        end
       end
     end
   end

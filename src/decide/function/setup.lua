@@ -49,6 +49,19 @@ function LOAD.h(prefix, argv, at)
   return at + 4
 end
 
+function LOAD.q(prefix, argv, at)
+  redis.call('SET', prefix .. 'part:' .. argv[at + 1], argv[at + 2])
+  redis.call('ZADD', prefix .. 'parts', match(argv[at + 2], '^q (%d+) '), argv[at + 1])
+  return at + 3
+end
+
+function LOAD.y(prefix, argv, at)
+  local attempt, shards, decided = argv[at + 1], argv[at + 2], argv[at + 4]
+  redis.call('SET', prefix .. 'transit:' .. attempt, argv[at + 3] .. ' ' .. decided .. ' ' .. argv[at + 5])
+  redis.call('ZADD', prefix .. 'transits', decided, attempt .. ' ' .. shards)
+  return at + 6
+end
+
 function LOAD.v(prefix, argv, at)
   redis.call('SET', prefix .. 'reversed:' .. argv[at + 1], argv[at + 2], 'EX', argv[at + 3])
   return at + 4

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import type { AccountId } from "../../../src/ledger/account.ts";
 import { type Command, type CommandId, isClientKey } from "../../../src/ledger/command.ts";
-import { type LedgerEvent, parseEvent } from "../../../src/ledger/event.ts";
+import { isCommandEvent, type LedgerEvent, parseEvent } from "../../../src/ledger/event.ts";
 import { type Ledger, LedgerUnavailable, type Outcome } from "../../../src/ledger/ledger.ts";
 
 /** What clients do about a ledger that fails now and then, and whether it kept what it told them. */
@@ -81,7 +81,6 @@ export function expectAppliedOnce(answers: readonly Answered[], events: readonly
 }
 
 function idOf(event: LedgerEvent): string {
-  if (event.type === "missing" || event.type === "expiry")
-    throw new Error("nobody has asked for such an event");
+  if (!isCommandEvent(event)) throw new Error("nobody has asked for such an event");
   return event.type === "entry" ? event.entry.id : event.id;
 }

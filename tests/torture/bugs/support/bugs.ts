@@ -30,6 +30,7 @@ const HEAD = "src/decide/function/head.lua";
 const ROWS = "src/decide/function/rows.lua";
 const DECIDE = "src/decide/function/decide.lua";
 const APPLY = "src/decide/function/apply.lua";
+const COMMANDS = "src/decide/function/commands.lua";
 const REDIS_LEDGER = "src/decide/redis-ledger.ts";
 const SHARD = "src/decide/shard.ts";
 const FENCE = "src/decide/fence.ts";
@@ -95,7 +96,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // No command is recognized when it comes again, not even within one call.
   "ids-off": [
     {
-      file: APPLY,
+      file: COMMANDS,
       find: "      local id = argv[at + 1]\n      local outcome = batch.outcomes[id]\n",
       replace: "      local outcome\n",
     },
@@ -270,7 +271,7 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   // Where a command of an atomic batch is refused, only it is taken back, and not those before it.
   "batch-in-part": [
     {
-      file: APPLY,
+      file: COMMANDS,
       find: "      if mark ~= '=' and mark ~= '+' and mark ~= '*' then refused = at end\n",
       replace: [
         "      if mark ~= '=' and mark ~= '+' and mark ~= '*' then",
