@@ -22,6 +22,8 @@ export const ROUTES: Routes = {
 
 function getReadiness({ readiness }: ServerContext): Response {
   const state = readiness();
+  if (state.ready && state.undecided !== undefined)
+    return Response.json({ status: "ready", undecided: state.undecided });
   if (state.ready) return healthy("ready");
   return toResponse({ name: "not-ready", detail: `Send requests to another instance: ${state.reason}.` });
 }

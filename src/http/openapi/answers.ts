@@ -290,7 +290,13 @@ export const ANSWERS = {
   ContestTransaction: contestTransaction,
   ContestStatement: contestStatement,
   Liveness: z.object({ status: z.literal("alive") }),
-  Readiness: z.object({ status: z.literal("ready") }),
+  Readiness: z.object({
+    status: z.literal("ready"),
+    undecided: z
+      .array(z.object({ shard: z.int().min(0), reason: z.string() }))
+      .optional()
+      .meta(told("In a cluster, the shards that decide nothing now, while others do.")),
+  }),
 } as const satisfies Readonly<Record<string, z.ZodType>>;
 
 export type AnswerName = keyof typeof ANSWERS | "BatchResults" | "OpenApiDocument";

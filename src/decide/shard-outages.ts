@@ -1,0 +1,84 @@
+import type { Report } from "../log/report.ts";
+import { bounds } from "../bounds.ts";
+import { messageOf } from "../errors.ts";
+
+/** How a shard is, at one look. */
+export interface ShardLook {
+  /** Whether what is asked of it now is decided. */
+  readonly decides: boolean;
+  /** Or did so before. That a start does not decide at once is no outage. */
+  readonly hasDecided: boolean;
+  /** Why it does not, where that has lasted for longer than requests wait; null before. For a person. */
+  readonly reason: string | null;
+}
+
+export interface ShardOutagesOptions {
+  readonly report: Report;
+  /** For what a person has to look at. */
+  readonly alarm: Report;
+  /** What a person can do about a shard, as a sentence; null if nothing is known. */
+  readonly advise: (shard: number) => Promise<string | null>;
+}
+
+/**
+ * Lines about shards of a cluster that do not decide: one where it begins to be noticed, one where it is over, and an alarm
+ * where it lasts for longer than a cluster takes to help itself.
+ */
+export class ShardOutages {
+  readonly #options: ShardOutagesOptions;
+  readonly #outages = new Map<number, Outage>();
+
+  constructor(options: ShardOutagesOptions) {
+    this.#options = options;
+  }
+
+  look(shards: readonly ShardLook[]): void {
+    for (const [shard, look] of shards.entries()) {
+      if (look.decides) this.#end(shard);
+      else this.#goOn(shard, look);
+    }
+  }
+
+  #goOn(shard: number, { hasDecided, reason }: ShardLook): void {
+    const outage = this.#outages.get(shard) ?? new Outage();
+    this.#outages.set(shard, outage);
+    if (reason === null) return;
+    if (!outage.isTold && hasDecided) {
+      outage.isTold = true;
+      this.#options.report(`shard ${shard} does not decide: ${reason}`, { shard, outage: "shard" });
+    }
+    if (outage.isAlarmed || outage.milliseconds < bounds.shard_alarm_milliseconds) return;
+    outage.isAlarmed = true;
+    outage.isTold = true;
+    this.#alarm(shard, outage, reason).catch(() => {});
+  }
+
+  async #alarm(shard: number, outage: Outage, reason: string): Promise<void> {
+    const advice = await this.#options
+      .advise(shard)
+      .catch((error: unknown) => `The Redis Cluster cannot be asked (${messageOf(error)}): start its nodes.`);
+    const since = outage.since.toISOString();
+    const line = `ALARM: shard ${shard} has not decided since ${since}: ${reason}.`;
+    this.#options.alarm(advice === null ? line : `${line} ${advice}`, { shard, since, outage: "shard" });
+  }
+
+  #end(shard: number): void {
+    const outage = this.#outages.get(shard);
+    if (outage === undefined) return;
+    this.#outages.delete(shard);
+    if (!outage.isTold) return;
+    const seconds = (outage.milliseconds / 1000).toFixed(1);
+    this.#options.report(`shard ${shard} decides again, after ${seconds} s`, { shard });
+  }
+}
+
+class Outage {
+  readonly since = new Date();
+  readonly #began = performance.now();
+  isTold = false;
+  isAlarmed = false;
+
+  get milliseconds(): number {
+    return performance.now() - this.#began;
+  }
+}

@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { adviseOnShard } from "../../../src/decide/nodes/advice.ts";
+import { accountOn } from "../../support/account-on.ts";
+import { ClusterStand, SHARDS } from "../../support/cluster-ledgers.ts";
+import { eventually } from "../../support/eventually.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { describeWithRedis } from "../../support/redis-under-test.ts";
+import type { ClusterNodeServer } from "../../support/servers/redis-cluster.ts";
+import { credit, settle, submitted } from "../support/settling.ts";
+
+failOnLeaks();
+setDefaultTimeout(120_000);
+
+describeWithRedis("a shard that the cluster cannot bring back by itself", () => {
+  let stand: ClusterStand;
+  beforeEach(async () => {
+    stand = await ClusterStand.start();
+  });
+  afterEach(() => stand[Symbol.asyncDispose]());
+
+  const addressOf = ({ url }: ClusterNodeServer): string => new URL(url).host;
+
+  test("all its nodes killed and only a replica back: an alarm says since when, and a command that brings it back", async () => {
+    const lines: string[] = [];
+    const alarms: string[] = [];
+    const ledger = await stand.ledger({
+      onOutage: (line) => lines.push(line),
+      onAlarm: (line) => alarms.push(line),
+    });
+    const account = accountOn(1, SHARDS);
+    const answer = await settle(ledger, credit(account, 7));
+    const [primary, first, second] = stand.cluster.nodesOf(1);
+    if (primary === undefined || first === undefined || second === undefined)
+      throw new Error("too few nodes");
+    // The second one lacks a batch.
+    second.process.signal("SIGSTOP");
+    await settle(ledger, credit(account, 1));
+    await Promise.all([primary, first, second].map(({ process }) => process.kill()));
+    await second.process.start();
+    await first.process.start();
+
+    await eventually(
+      "an alarm",
+      () => alarms.length === 1,
+      () => [lines, alarms],
+    );
+    expect(lines.find((line) => line.startsWith("shard"))).toMatch(
+      /^shard 1 does not decide: .* cannot be reached$/,
+    );
+    const command = `redis-cli -h 127.0.0.1 -p ${first.process.port} CLUSTER FAILOVER FORCE`;
+    expect(alarms[0]).toMatch(/^ALARM: shard 1 has not decided since 20\S+Z: /);
+    expect(alarms[0]).toContain(`Start its primary, ${addressOf(primary)}, with the data that it had.`);
+    expect(alarms[0]).toContain(
+      `${addressOf(first)} has most of the shard of the replicas that answer (batch 2)`,
+    );
+    expect(alarms[0]).toContain(command);
+    expect(await submitted(ledger, credit(accountOn(0, SHARDS)))).toMatchObject({ type: "accepted" });
+
+    await first.command("CLUSTER", "FAILOVER", "FORCE");
+    await stand.decides(ledger);
+    await eventually("it is told", () => /^shard 1 decides again, after \d+\.\d s$/.test(lines.at(-1) ?? ""));
+    expect(await ledger.account(account)).toMatchObject({ balance: 8 });
+    expect(await submitted(ledger, answer.command)).toMatchObject({ type: "accepted", replayed: true });
+    expect(alarms).toHaveLength(1);
+  });
+
+  test("what to do is told by what is there: nothing, a primary alone, no majority", async () => {
+    const { nodes, cluster } = stand;
+    expect(await adviseOnShard(nodes, 2)).toBeNull();
+    const [primary, first, second] = cluster.nodesOf(2);
+    if (primary === undefined || first === undefined || second === undefined)
+      throw new Error("too few nodes");
+    first.process.signal("SIGSTOP");
+    await second.process.kill();
+    const alone = await adviseOnShard(nodes, 2);
+    expect(alone).toContain(
+      `Its primary ${addressOf(primary)} answers, and too few replicas follow it: start `,
+    );
+    expect(alone).toContain(addressOf(first));
+    await primary.process.kill();
+    await eventually("the connection is seen to be lost", async () =>
+      ((await adviseOnShard(nodes, 2)) ?? "").startsWith("Start its primary"),
+    );
+    expect(await adviseOnShard(nodes, 2)).toBe(
+      `Start its primary, ${addressOf(primary)}, with the data that it had.`,
+    );
+    // Two of three primaries are away then, so no replica is elected.
+    await Promise.all(cluster.nodesOf(0).map(({ process }) => process.kill()));
+    first.process.signal("SIGCONT");
+    let advice: string | null = null;
+    await eventually(
+      "the majority is seen to be away",
+      async () => {
+        advice = await adviseOnShard(nodes, 2);
+        return advice?.includes(`-p ${first.process.port} CLUSTER FAILOVER TAKEOVER`) ?? false;
+      },
+      () => advice,
+      15_000,
+    );
+  });
+});
