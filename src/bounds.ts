@@ -100,6 +100,25 @@ export const bounds = {
   /** But not longer than this. */
   linger_milliseconds: 2,
   redis_connect_milliseconds_max: 2000,
+  /** Replicas that may be waited for. */
+  replicas_max: 5,
+  /**
+   * How long a primary waits for its replicas before the outcome counts as unknown. It runs nothing else of that
+   * connection meanwhile. Redis looks at this time once in 100 ms.
+   */
+  replicas_milliseconds_max: 500,
+  /** Time between two looks for the primary of a shard, while it is not known or not reached. */
+  primary_look_milliseconds: 50,
+  /** Time between two looks whether a connection that has just begun is there. */
+  node_look_milliseconds: 10,
+  /** Nodes that have not told their view of the cluster within this time are not waited for. */
+  cluster_answer_milliseconds_max: 250,
+  /**
+   * After so many looks of `fence_look_milliseconds` without any answer to what was asked, about 1 s, a shard's primary is
+   * given up and looked for again. Longer than it waits for its replicas; short, as a cluster has a new primary 1.4 to
+   * 1.9 s after the old one froze, and decisions are to go on within 3 s.
+   */
+  primary_silent_looks_max: 4,
   redis_ping_milliseconds: 1000,
   /** If Redis sends nothing for this long, not even answers to pings, the connection counts as lost. */
   redis_silence_milliseconds_max: 5000,

@@ -82,13 +82,15 @@ test("the writer needs the books' URL; the other servers have defaults", () => {
     databaseUrl: DATABASE_URL,
     redisUrl: "redis://127.0.0.1:6379",
     natsUrl: "nats://127.0.0.1:4222",
+    minReplicas: 0,
     durable: true,
   });
   expect(readWriterConfig({ DATABASE_URL, DURABILITY: "relaxed" }).durable).toBe(false);
   expect(() => readWriterConfig({ REDIS_URL: "http://me:secret@redis" })).toThrow(
     new StartError(
       "the variable DATABASE_URL must be a URL that begins with postgres:// or postgresql://, but is not set; " +
-        'the variable REDIS_URL must be a URL that begins with redis:// or rediss:// or unix://, not "http://...redis".',
+        "the variable REDIS_URL must be a URL that begins with redis:// or rediss:// or unix:// or redis-cluster:// or " +
+        'rediss-cluster://, not "http://...redis".',
     ),
   );
 });
@@ -182,6 +184,7 @@ test("the error of a wrong URL never shows its password", () => {
     "postgres://me:secret",
     "redis://:secret@host:port",
     "unix://:sec@ret@/run/secret",
+    "redis-cluster://me:sec/secret@a:6379",
     "nats://me:secret@@@",
     "tls://me@secret:4222:1",
   ];
@@ -200,6 +203,43 @@ test("the error of a wrong URL never shows its password", () => {
   }
 });
 
+test.each([
+  [
+    "redis-cluster://a,b:6379",
+    "must name nodes of the cluster with their ports, as in redis-cluster://user:password@a:6379,b:6379",
+  ],
+  [
+    "redis-cluster://me:secret@a:6379,,b:6379",
+    "must name nodes of the cluster with their ports, as in redis-cluster://user:password@a:6379,b:6379",
+  ],
+  ["rediss-cluster://a:6379,b:6379/1", "must end behind its nodes: a Redis Cluster has no database numbers"],
+])("%s as REDIS_URL is refused in one sentence", (url, reason) => {
+  expect(() => readWriterConfig({ DATABASE_URL, REDIS_URL: url })).toThrow(
+    new RegExp(`^the variable REDIS_URL ${reason}, not "[^"]*"\\.$`),
+  );
+});
+
+test("copies are waited for in a Redis Cluster: one by default, as many as are said", () => {
+  const REDIS_URL = "redis-cluster://a:6379,b:6379";
+  const replicasOf = (environment: Record<string, string>): number[] => [
+    readWriterConfig({ DATABASE_URL, ...environment }).minReplicas,
+    readApiConfig({}, { DATABASE_URL, ...environment }).minReplicas,
+    readInitConfig({}, { DATABASE_URL, ...environment }).minReplicas,
+  ];
+  expect(replicasOf({})).toEqual([0, 0, 0]);
+  expect(replicasOf({ MIN_REPLICAS: "0" })).toEqual([0, 0, 0]);
+  expect(replicasOf({ REDIS_URL })).toEqual([1, 1, 1]);
+  expect(replicasOf({ REDIS_URL, MIN_REPLICAS: "2" })).toEqual([2, 2, 2]);
+  expect(replicasOf({ REDIS_URL, MIN_REPLICAS: "0" })).toEqual([0, 0, 0]);
+  expect(() => replicasOf({ MIN_REPLICAS: "1" })).toThrow(
+    new StartError(
+      "the variable MIN_REPLICAS must be 0 where REDIS_URL is one Redis (replicas are waited for in a redis-cluster://), " +
+        'not "1".',
+    ),
+  );
+  expect(() => replicasOf({ REDIS_URL, MIN_REPLICAS: "6" })).toThrow("must be an integer from 0 to 5");
+});
+
 test("a URL may have all that a client takes", () => {
   for (const [name, url] of [
     ["DATABASE_URL", "postgres://me:p%2Fw@one:5432,two:5433/books?sslmode=verify-full"],
@@ -209,6 +249,7 @@ test("a URL may have all that a client takes", () => {
     ["REDIS_URL", "unix://api:p%40w@/run/a%20folder/redis.sock"],
     ["REDIS_URL", "unix:///run/redis.sock"],
     ["REDIS_URL", "rediss://default:password@host:6380/0"],
+    ["REDIS_URL", "redis-cluster://api:p%40w@a.example:6379,10.0.0.2:6380,[::1]:6379"],
     ["NATS_URL", "tls://me:password@host:4222"],
   ] as const)
     expect(Object.values(readWriterConfig({ DATABASE_URL, [name]: url }))).toContain(url);

@@ -2,6 +2,17 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { bounds } from "./bounds.ts";
 import type { HttpAddress, TcpAddress } from "./http/server.ts";
+import {
+  checkReplicas,
+  minReplicasOf,
+  type ReplicaConfig,
+  replicas,
+  replicasSetting,
+  serverSettings,
+  servers,
+  serverUrls,
+  type ServerUrls,
+} from "./config/server-config.ts";
 import type { RolePasswords } from "./keep/roles.ts";
 import {
   type Environment,
@@ -11,7 +22,6 @@ import {
   parse,
   type Setting,
   setting,
-  url,
 } from "./settings.ts";
 import { type CertificateFiles, certificateFiles } from "./tls/certificate.ts";
 import { withCa } from "./tls/server-trust.ts";
@@ -142,36 +152,7 @@ export function readServeConfig(flags: ServeFlags, environment: Environment = pr
   };
 }
 
-/** The default addresses of the cluster's servers, as URLs. */
-const SERVER_DEFAULTS = { REDIS_URL: "redis://127.0.0.1:6379", NATS_URL: "nats://127.0.0.1:4222" } as const;
-
-const servers = {
-  DATABASE_URL: url("postgres", "postgresql"),
-  REDIS_URL: url("redis", "rediss", "unix"),
-  NATS_URL: url("nats", "tls"),
-  CA_FILE: z.string(),
-};
-
-/** The URL of each server as it is set, or else its default; "" if there is neither. */
-function serverSettings(environment: Environment): Record<keyof typeof servers, Setting> {
-  return {
-    DATABASE_URL: setting(environment, "DATABASE_URL"),
-    REDIS_URL: setting(environment, "REDIS_URL", SERVER_DEFAULTS.REDIS_URL),
-    NATS_URL: setting(environment, "NATS_URL", SERVER_DEFAULTS.NATS_URL),
-    CA_FILE: setting(environment, "CA_FILE"),
-  };
-}
-
-function serverUrls(settings: z.infer<z.ZodObject<typeof servers>>): ServerUrls {
-  const { DATABASE_URL, REDIS_URL, NATS_URL, CA_FILE } = settings;
-  return {
-    databaseUrl: withCa(DATABASE_URL, CA_FILE),
-    redisUrl: withCa(REDIS_URL, CA_FILE),
-    natsUrl: withCa(NATS_URL, CA_FILE),
-  };
-}
-
-export interface InitConfig extends LedgerSettings {
+export interface InitConfig extends LedgerSettings, ReplicaConfig {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   /** `null`: not set. */
@@ -180,18 +161,23 @@ export interface InitConfig extends LedgerSettings {
   readonly rolePasswords: RolePasswords;
 }
 
-const initSettings = z.object({
-  DATABASE_URL: servers.DATABASE_URL,
-  REDIS_URL: servers.REDIS_URL,
-  CA_FILE: servers.CA_FILE,
-  SHARDS: optionalInteger(1, bounds.shards_max),
-  DATABASE_API_PASSWORD: z.string(),
-  DATABASE_WRITER_PASSWORD: z.string(),
-  DATABASE_DISPATCH_PASSWORD: z.string(),
-  DATABASE_CONSOLE_PASSWORD: z.string(),
-  DATABASE_OBSERVER_PASSWORD: z.string(),
-  ...ledgerSettings,
-});
+const shards = optionalInteger(1, bounds.shards_max);
+
+const initSettings = z
+  .object({
+    DATABASE_URL: servers.DATABASE_URL,
+    REDIS_URL: servers.REDIS_URL,
+    CA_FILE: servers.CA_FILE,
+    ...replicas,
+    SHARDS: shards,
+    DATABASE_API_PASSWORD: z.string(),
+    DATABASE_WRITER_PASSWORD: z.string(),
+    DATABASE_DISPATCH_PASSWORD: z.string(),
+    DATABASE_CONSOLE_PASSWORD: z.string(),
+    DATABASE_OBSERVER_PASSWORD: z.string(),
+    ...ledgerSettings,
+  })
+  .superRefine(checkReplicas);
 
 /** @throws StartError that names every setting that is wrong */
 export function readInitConfig(
@@ -203,6 +189,7 @@ export function readInitConfig(
     DATABASE_URL,
     REDIS_URL,
     CA_FILE,
+    ...replicasSetting(environment),
     SHARDS: setting(environment, "SHARDS"),
     DATABASE_API_PASSWORD: setting(environment, "DATABASE_API_PASSWORD"),
     DATABASE_WRITER_PASSWORD: setting(environment, "DATABASE_WRITER_PASSWORD"),
@@ -214,6 +201,7 @@ export function readInitConfig(
   return {
     databaseUrl: withCa(settings.DATABASE_URL, settings.CA_FILE),
     redisUrl: withCa(settings.REDIS_URL, settings.CA_FILE),
+    minReplicas: minReplicasOf(settings),
     shards: settings.SHARDS,
     rolePasswords: {
       api: settings.DATABASE_API_PASSWORD || null,
@@ -230,19 +218,14 @@ export function readInitConfig(
 /** DURABILITY: whether servers that answer before it is on disk are refused. */
 const durability = z.enum(["strict", "relaxed"], "must be strict or relaxed");
 
-/** Where the three servers are. The URL of one with TLS has its CAs' file as a parameter. */
-export interface ServerUrls {
-  readonly databaseUrl: string;
-  readonly redisUrl: string;
-  readonly natsUrl: string;
-}
-
-export interface WriterConfig extends ServerUrls {
+export interface WriterConfig extends ServerUrls, ReplicaConfig {
   /** False accepts a PostgreSQL that may lose committed rows when the machine loses its power. */
   readonly durable: boolean;
 }
 
-const writerSettings = z.object({ ...servers, DURABILITY: durability });
+const writerSettings = z
+  .object({ ...servers, ...replicas, DURABILITY: durability })
+  .superRefine(checkReplicas);
 
 /**
  * For the writer, and for the restore, which uses the same three servers.
@@ -252,10 +235,12 @@ const writerSettings = z.object({ ...servers, DURABILITY: durability });
 export function readWriterConfig(environment: Environment = process.env): WriterConfig {
   const settings = parse(writerSettings, {
     ...serverSettings(environment),
+    ...replicasSetting(environment),
     DURABILITY: setting(environment, "DURABILITY", "strict"),
   });
   return {
     ...serverUrls(settings),
+    minReplicas: minReplicasOf(settings),
     durable: settings.DURABILITY === "strict",
   };
 }
@@ -270,7 +255,7 @@ export function namedDataFolder(environment: Environment = process.env): string 
   return environment["DATA_DIR"] || undefined;
 }
 
-export interface ApiConfig extends ServerUrls {
+export interface ApiConfig extends ServerUrls, ReplicaConfig {
   readonly address: HttpAddress;
   readonly open: OpenSetting;
   readonly drainMilliseconds: number;
@@ -285,18 +270,23 @@ export interface ApiConfig extends ServerUrls {
 
 export const headerName = z.string().regex(/^[A-Za-z0-9-]*$/, "must be the name of a header");
 
-const apiSettings = z.object({
-  ...servers,
-  HOST: host(),
-  PORT: integer(0, 65_535),
-  SOCKET: z.string(),
-  DRAIN_MS: integer(0, 60_000),
-  OPEN: open,
-  DURABILITY: durability,
-  OUTBOX_BATCHES_MAX: integer(1, 100_000_000),
-  REQUEST_ID_HEADER: headerName,
-  CLIENT_ADDRESS_HEADER: headerName,
-});
+const outboxBatchesMax = integer(1, 100_000_000);
+
+const apiSettings = z
+  .object({
+    ...servers,
+    ...replicas,
+    HOST: host(),
+    PORT: integer(0, 65_535),
+    SOCKET: z.string(),
+    DRAIN_MS: integer(0, 60_000),
+    OPEN: open,
+    DURABILITY: durability,
+    OUTBOX_BATCHES_MAX: outboxBatchesMax,
+    REQUEST_ID_HEADER: headerName,
+    CLIENT_ADDRESS_HEADER: headerName,
+  })
+  .superRefine(checkReplicas);
 
 /** @throws StartError that names every setting that is wrong */
 export function readApiConfig(
@@ -305,6 +295,7 @@ export function readApiConfig(
 ): ApiConfig {
   const given = {
     ...serverSettings(environment),
+    ...replicasSetting(environment),
     HOST: setting(environment, "HOST", SERVE_DEFAULTS.HOST),
     PORT: setting(environment, "PORT", SERVE_DEFAULTS.PORT),
     SOCKET: setting(environment, "SOCKET"),
@@ -323,6 +314,7 @@ export function readApiConfig(
     address: socket === "" ? tcp : { socket },
     open: settings.OPEN,
     ...serverUrls(settings),
+    minReplicas: minReplicasOf(settings),
     drainMilliseconds: settings.DRAIN_MS,
     durable: settings.DURABILITY === "strict",
     outboxBatchesMax: settings.OUTBOX_BATCHES_MAX,
@@ -350,9 +342,9 @@ const STACK_OWN_VARIABLES = [
 ];
 
 const stackSettings = z.object({
-  SHARDS: initSettings.shape.SHARDS,
+  SHARDS: shards,
   DURABILITY: durability,
-  OUTBOX_BATCHES_MAX: apiSettings.shape.OUTBOX_BATCHES_MAX,
+  OUTBOX_BATCHES_MAX: outboxBatchesMax,
   ...ledgerSettings,
 });
 

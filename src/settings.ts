@@ -44,7 +44,7 @@ export function parse<Settings>(
 
 /** Of what should be a URL, and may have a password at any place where it is wrong, only what surely is none. */
 function urlWithoutPassword(text: string): string {
-  const scheme = /^[a-z]+:\/\//.exec(text)?.[0] ?? "";
+  const scheme = /^[a-z-]+:\/\//.exec(text)?.[0] ?? "";
   return `${scheme}...${scheme === "" ? "" : (URL.parse(text)?.host ?? "")}`;
 }
 

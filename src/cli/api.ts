@@ -27,6 +27,7 @@ import {
   METRICS_VARIABLES,
   OPEN_OPTION,
   OPEN_VARIABLE,
+  REPLICA_VARIABLES,
   TLS_VARIABLES,
   TRACE_VARIABLES,
 } from "./ledger-options.ts";
@@ -46,7 +47,9 @@ export function apiCommand(): Command {
         "",
         "Settings, from the environment:",
         "  DATABASE_URL        the books in PostgreSQL",
-        "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379; or unix://:password@/path)",
+        "  REDIS_URL           where Redis decides (default redis://127.0.0.1:6379; or unix://:password@/path, or some",
+        "                      nodes of a Redis Cluster: redis-cluster://user:password@a:6379,b:6379)",
+        ...REPLICA_VARIABLES,
         "  NATS_URL            where batches are published (default nats://127.0.0.1:4222)",
         ...TLS_VARIABLES,
         "  HOST, PORT          what to listen on (default 127.0.0.1, 9999), or",
@@ -89,6 +92,7 @@ async function serveApi(config: ApiConfig, observe: ObserveConfig): Promise<void
   const balancerResends = requestIdHeader !== undefined;
   const ledger = new RedisLedger({
     redisUrl,
+    minReplicas: config.minReplicas,
     books,
     feed,
     durable,

@@ -6,7 +6,7 @@ import { initialise } from "../keep/init.ts";
 import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, TLS_VARIABLES } from "./ledger-options.ts";
+import { LEDGER_VARIABLES, NO_INITIAL_ACCOUNTS, REPLICA_VARIABLES, TLS_VARIABLES } from "./ledger-options.ts";
 
 export function initCommand(): Command {
   return new Command("init")
@@ -23,7 +23,8 @@ export function initCommand(): Command {
         "",
         "Settings, from the environment:",
         "  DATABASE_URL       the books in PostgreSQL",
-        "  REDIS_URL          where Redis decides (default redis://127.0.0.1:6379)",
+        "  REDIS_URL          where Redis decides (default redis://127.0.0.1:6379, or redis-cluster://a:6379,b:6379)",
+        ...REPLICA_VARIABLES,
         ...TLS_VARIABLES,
         "  DATABASE_API_PASSWORD, DATABASE_WRITER_PASSWORD, DATABASE_DISPATCH_PASSWORD, DATABASE_CONSOLE_PASSWORD",
         "                     if set, the roles razonete_api, razonete_writer, razonete_dispatch and razonete_console are made",

@@ -34,6 +34,12 @@ export const TLS_VARIABLES: readonly string[] = [
   "                     rediss://, tls:// and ?sslmode=verify-full; a URL may name its own as ?sslrootcert=",
 ];
 
+/** What the help says of a Redis Cluster. */
+export const REPLICA_VARIABLES: readonly string[] = [
+  "  MIN_REPLICAS       replicas that confirm what Redis decided before it counts (default 1 where REDIS_URL is",
+  "                     redis-cluster://..., with one Redis 0)",
+];
+
 /** What the help says of traces. */
 export const TRACE_VARIABLES: readonly string[] = [
   "  OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -48,7 +48,7 @@ Killed at any point, it is gone on with by running it again. Where nothing is wr
 
 Exit code: 0 where it is restored, or nothing was to be done; 1 where not. With --dry-run, for a cluster: 0 where there is
 nothing to be done, ${NEEDED_EXIT_CODE} where there is.
-Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; DURABILITY=relaxed takes a PostgreSQL that does not
+Environment, for a cluster: DATABASE_URL, REDIS_URL, NATS_URL; MIN_REPLICAS as the APIs have it; DURABILITY=relaxed takes a PostgreSQL that does not
 fsync before it answers.`,
     )
     .action(async (flags: RestoreFlags) => {

@@ -10,7 +10,7 @@ import { openLog } from "../log/log.ts";
 import { requireTrusted } from "../tls/require-trusted.ts";
 import { openTracing } from "../traces/open-tracing.ts";
 import { LOG_FORMAT_FLAG } from "./command-log.ts";
-import { METRICS_VARIABLES, TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
+import { METRICS_VARIABLES, REPLICA_VARIABLES, TLS_VARIABLES, TRACE_VARIABLES } from "./ledger-options.ts";
 
 export function writerCommand(): Command {
   return new Command("writer")
@@ -20,7 +20,7 @@ export function writerCommand(): Command {
     .addHelpText(
       "after",
       "\nEnvironment: DATABASE_URL, REDIS_URL, NATS_URL; with --init also what razonete init has.\n" +
-        `${[...TLS_VARIABLES, ...METRICS_VARIABLES].join("\n")}\n` +
+        `${[...REPLICA_VARIABLES, ...TLS_VARIABLES, ...METRICS_VARIABLES].join("\n")}\n` +
         "  NATS_MONITOR_URL    http://..., of NATS's monitoring, and\n" +
         "  METRICS_CERTIFICATE a file with the certificate that clients are shown: it tells of these, too\n" +
         `${TRACE_VARIABLES.join("\n")}\n` +

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { bounds } from "../bounds.ts";
 import { CallQueue } from "./call-queue.ts";
-import { CallLost } from "./redis-link.ts";
+import { CallLost } from "./call-errors.ts";
 
 /** No test waits for it. */
 const LONG = 60_000;

@@ -1,6 +1,6 @@
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
-import { CallLost, CallRefused } from "./redis-link.ts";
+import { CallLost, CallRefused } from "./call-errors.ts";
 
 interface PendingRequest<Request, Answer> {
   readonly request: Request;

@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { isFunctionGone } from "./call-errors.ts";
 import type { BooksFence, BooksReader } from "./ports.ts";
-import { headKey, markLost, readOutbox, type Redis } from "./redis-client.ts";
-import { readRedisState } from "./redis-settings.ts";
+import type { Commands, RedisNode } from "./nodes/redis-nodes.ts";
+import { headKey, markLost, readOutbox } from "./redis-client.ts";
+import type { RedisState } from "./redis-settings.ts";
 import { messageOf } from "../errors.ts";
 
 /** The version of ledger.lua that this program works with. A test checks that the two agree. */
@@ -12,9 +14,10 @@ export interface Admission {
   /** Redis's own id of its process, which changes with each restart. */
   readonly runId: string;
   readonly epoch: string;
+  /** Of the whole ledger. */
   readonly shards: number;
-  /** For each shard, the latest known batch. */
-  readonly latestG: readonly number[];
+  /** The latest known batch of each shard that was compared. */
+  readonly latestG: ReadonlyMap<number, number>;
 }
 
 /** A batch that this process has answered. */
@@ -26,8 +29,8 @@ export interface OwnBatch {
 
 /** What a process knows of the Redis that it last worked with. */
 export interface LastAdmission extends Admission {
-  /** For each shard, the latest batch that this process has answered in this epoch; undefined if there is none. */
-  readonly own: readonly (OwnBatch | undefined)[];
+  /** For each shard, the latest batch that this process has answered in this epoch, if there is one. */
+  readonly own: ReadonlyMap<number, OwnBatch>;
 }
 
 /** Why Redis may not be used, for a person. `temporary`: Redis or the books could not be asked, which may pass soon. */
@@ -42,7 +45,14 @@ export interface FenceOptions {
   readonly durable: boolean;
 }
 
-type Client = Pick<Redis, "sendCommand">;
+/** What is compared with the books. */
+export interface Compared {
+  /** Of what a shard has, only what is confirmed counts: a primary that was deposed may not know it yet. */
+  readonly node: RedisNode;
+  /** The only shard of interest; `null`: all that there are, all of them on this node. */
+  readonly shard: number | null;
+  readonly readState: () => Promise<RedisState>;
+}
 
 /**
  * Compares Redis with the books: version of the functions, number of shards, epoch, latest batch. Refuses both of them
@@ -61,14 +71,14 @@ type Client = Pick<Redis, "sendCommand">;
  * @param before what was known when Redis was last admitted, with all batches since; null if it never was
  */
 export async function compareWithBooks(
-  client: Client,
+  redis: Compared,
   options: FenceOptions,
   before: LastAdmission | null,
 ): Promise<Admission | Fenced> {
-  const compared = await compareOnce(client, options, before);
+  const compared = await compareOnce(redis, options, before);
   if (!("reason" in compared) || !compared.lostData || before === null) return compared;
   try {
-    for (const [shard, g] of before.latestG.entries()) await options.books.noteSeen(before.epoch, shard, g);
+    for (const [shard, g] of before.latestG) await options.books.noteSeen(before.epoch, shard, g);
   } catch {
     return { ...compared, reason: `${compared.reason} (the books cannot be told yet)`, temporary: true };
   }
@@ -76,30 +86,33 @@ export async function compareWithBooks(
 }
 
 /** `lostData`: Redis lacks data that it once had. */
-type Compared = Admission | (Fenced & { readonly lostData: boolean });
+type Comparison = Admission | (Fenced & { readonly lostData: boolean });
 
 async function compareOnce(
-  client: Client,
+  redis: Compared,
   { books, durable }: FenceOptions,
   before: LastAdmission | null,
-): Promise<Compared> {
+): Promise<Comparison> {
+  const client = redis.node.confirmed;
   try {
-    const redis = await readRedisState(client, durable);
-    const { runId } = redis;
+    const { runId, isReplica, fault } = await redis.readState();
     // What it holds proves nothing, and no loss could be marked in it.
-    if (redis.isReplica && redis.fault !== null) return refuse(redis.fault);
+    if (isReplica && fault !== null) return refuse(fault);
     // Redis is read before the books. A batch that is no longer in the outbox by now is then found in the books.
-    const first = await statusOf(client, 0);
+    const firstShard = redis.shard ?? 0;
+    const first = await statusOf(client, firstShard);
     if (first.version !== FUNCTION_VERSION) {
       return refuse(
         `Redis has another version than this program (${first.version}, not ${FUNCTION_VERSION}): run razonete init`,
       );
     }
-    if (before !== null && isSame(before, runId, first)) {
-      return redis.fault === null ? before : refuse(redis.fault);
+    if (before !== null && isSame(before, runId, firstShard, first)) {
+      return fault === null ? before : refuse(fault);
     }
-    const statuses = [first];
-    for (let shard = 1; shard < first.shards; shard += 1) statuses.push(await statusOf(client, shard));
+    const statuses = new Map([[firstShard, first]]);
+    if (redis.shard === null)
+      for (let shard = 1; shard < first.shards; shard += 1)
+        statuses.set(shard, await statusOf(client, shard));
     const lost = await markLostBatches(client, statuses, before);
     if (lost !== null) return lost;
 
@@ -107,33 +120,34 @@ async function compareOnce(
     if ("reason" in fence) return { ...fence, lostData: false };
     if (fence.shards !== first.shards)
       return refuseDifference("number of shards", first.shards, fence.shards);
-    for (const [shard, given] of statuses.entries()) {
+    for (const [shard, given] of statuses) {
       // What was decided between the two readings may be in the books already: then Redis has moved on, and is not older.
       const isBehind = given.g < (fence.lastG[shard] ?? 0);
       if (isBehind && (await statusOf(client, shard)).g > given.g)
-        return await compareOnce(client, { books, durable }, before);
+        return await compareOnce(redis, { books, durable }, before);
       const status = await withoutSettledLoss(client, given, fence, shard);
       const refused =
         compareShard(status, fence, shard) ??
         (await compareOwnBatch(client, books, { shard, status, before }));
       if (refused !== null) return refused;
     }
-    if (redis.fault !== null) return refuse(redis.fault);
-    return { runId, epoch: fence.epoch, shards: fence.shards, latestG: statuses.map(({ g }) => g) };
+    if (fault !== null) return refuse(fault);
+    const latestG = new Map([...statuses].map(([shard, { g }]) => [shard, g]));
+    return { runId, epoch: fence.epoch, shards: fence.shards, latestG };
   } catch (error) {
-    return fencedByError(messageOf(error), client, { books, durable });
+    return fencedByError(messageOf(error), redis, { books, durable });
   }
 }
 
 /** Marks in Redis the batches that this process has seen and Redis does not have. */
 async function markLostBatches(
-  client: Client,
-  statuses: readonly Status[],
+  client: Commands,
+  statuses: ReadonlyMap<number, Status>,
   before: LastAdmission | null,
-): Promise<Compared | null> {
-  let lost: Compared | null = null;
-  for (const [shard, { epoch, g }] of statuses.entries()) {
-    const seen = before?.latestG[shard] ?? 0;
+): Promise<Comparison | null> {
+  let lost: Comparison | null = null;
+  for (const [shard, { epoch, g }] of statuses) {
+    const seen = before?.latestG.get(shard) ?? 0;
     // Batches of an earlier epoch do not count: the books may have begun the new epoch without them.
     if (before?.epoch !== epoch || g >= seen) continue;
     await markLost(client, { shard, epoch, g: seen, keptG: null });
@@ -144,12 +158,12 @@ async function markLostBatches(
 
 /** Checks that the latest batch that this process has answered still exists, in the outbox or else in the books. */
 async function compareOwnBatch(
-  client: Client,
+  client: Commands,
   books: BooksReader,
   { shard, status, before }: { shard: number; status: Status; before: LastAdmission | null },
-): Promise<Compared | null> {
+): Promise<Comparison | null> {
   const { epoch } = status;
-  const own = before?.epoch === epoch ? before.own[shard] : undefined;
+  const own = before?.epoch === epoch ? before.own.get(shard) : undefined;
   if (own === undefined) return null;
   const [batch] = await readOutbox(client, shard, own.g, 1);
   const isStillThere =
@@ -164,7 +178,7 @@ async function compareOwnBatch(
  * up to date since, they have it: then nothing is lost, and the mark goes.
  */
 async function withoutSettledLoss(
-  client: Client,
+  client: Commands,
   status: Status,
   fence: BooksFence,
   shard: number,
@@ -187,7 +201,7 @@ function compareShard(
   { epoch, g, outboxG, outboxEnd, lost }: Status,
   fence: BooksFence,
   shard: number,
-): Compared | null {
+): Comparison | null {
   if (epoch === sealedEpoch(fence.epoch)) {
     return refuse(
       "Redis is being restored: wait for razonete restore, or run it again if it was interrupted",
@@ -227,10 +241,10 @@ export function sealedEpoch(epoch: string): string {
 
 type Status = z.infer<typeof statusReply>;
 
-function isSame(before: LastAdmission, runId: string, first: Status): boolean {
+function isSame(before: LastAdmission, runId: string, shard: number, first: Status): boolean {
   const { epoch, g, lost, outboxEnd } = first;
   const isWhole = lost === null && (outboxEnd ?? 0) <= g;
-  return runId === before.runId && epoch === before.epoch && isWhole && g >= (before.latestG[0] ?? 0);
+  return runId === before.runId && epoch === before.epoch && isWhole && g >= (before.latestG.get(shard) ?? 0);
 }
 
 async function fenceOf(books: BooksReader, durable: boolean): Promise<BooksFence | Fenced> {
@@ -250,7 +264,7 @@ async function fenceOf(books: BooksReader, durable: boolean): Promise<BooksFence
   );
 }
 
-async function statusOf(client: Client, shard: number): Promise<Status> {
+async function statusOf(client: Commands, shard: number): Promise<Status> {
   return statusReply.parse(await client.sendCommand(["FCALL_RO", "razonete_status", "1", headKey(shard)]));
 }
 
@@ -284,14 +298,14 @@ function numberOf(text: string): number | null {
 /** Explains an error of Redis, when it was asked for its status. */
 async function fencedByError(
   message: string,
-  client: Client,
+  { node, shard }: Compared,
   { books, durable }: FenceOptions,
 ): Promise<Fenced & { lostData: boolean }> {
-  const isGone = message.startsWith("ERR Function not found");
+  const isGone = isFunctionGone(message);
   if (!isGone && !message.startsWith("EMPTY")) return cannotBeAsked(message);
   try {
     // Where the functions are gone, all else may be gone, too.
-    if (isGone && Number(await client.sendCommand(["EXISTS", headKey(0)])) === 1) {
+    if (isGone && Number(await node.sendCommand(["EXISTS", headKey(shard ?? 0)])) === 1) {
       return { ...refuse("Redis has no functions of the ledger: run razonete init"), lostData: true };
     }
   } catch (error) {

@@ -25,6 +25,7 @@ import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
 import type { Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
+import { openRedisNodes } from "./nodes/open-nodes.ts";
 import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
 import {
@@ -38,12 +39,15 @@ import {
 } from "./prepare.ts";
 import type { Report } from "../log/report.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
-import { type FenceState, RedisLink } from "./redis-link.ts";
+import type { FenceState } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
+import { ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
   readonly redisUrl: string;
+  /** Replicas that confirm what is decided, in a Redis Cluster. Default: 0. */
+  readonly minReplicas?: number;
   readonly books: BooksReader;
   /** False accepts a Redis that answers before it has synced to disk. */
   readonly durable: boolean;
@@ -57,7 +61,7 @@ export interface RedisLedgerOptions extends ShardOptions {
  */
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
-  readonly #link: RedisLink;
+  readonly #links: ShardLinks;
   readonly #balancerResends: boolean;
   readonly #newShard: (number: number) => Shard;
   readonly #outages: OutageReports;
@@ -77,21 +81,21 @@ export class RedisLedger implements Ledger {
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
-    const { redisUrl: url, books, durable } = options;
+    const { redisUrl, minReplicas = 0, books, durable } = options;
     this.#books = books;
     const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
     this.#kept = new KeptTransactions(shards, books);
     this.#balancerResends = options.balancerResends;
-    this.#link = new RedisLink({
-      url,
+    this.#links = new ShardLinks({
+      nodes: openRedisNodes(redisUrl, { minReplicas }),
       books,
       durable,
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
-    this.#newShard = (number) => new Shard(number, this.#link, options);
+    this.#newShard = (number) => new Shard(number, this.#links.of(number), options);
     this.#outages = new OutageReports(this.readiness(), options.onOutage ?? (() => {}));
     this.#checks = setInterval(() => {
-      this.#outages.look(this.readiness(), this.#link.refusal);
+      this.#outages.look(this.readiness(), this.#links.refusal);
       this.#checkDeadlines();
     }, bounds.deadline_check_milliseconds);
   }
@@ -264,11 +268,11 @@ export class RedisLedger implements Ledger {
   }
 
   readiness(): Readiness {
-    return this.#link.readiness();
+    return this.#links.readiness();
   }
 
   get fence(): FenceState {
-    return this.#link.fence;
+    return this.#links.fence;
   }
 
   async close(): Promise<void> {
@@ -278,7 +282,7 @@ export class RedisLedger implements Ledger {
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#checks);
-    this.#link.close();
+    this.#links.close();
     for (const shard of this.#shards) shard.abandon("the ledger is closed");
   }
 
@@ -297,9 +301,10 @@ export class RedisLedger implements Ledger {
     for (const shard of this.#shards) shard.expire(now);
   }
 
-  #onAdmitted(shards: number, newEpoch: boolean): void {
+  #onAdmitted(shards: number, newEpoch: boolean, only: number | null): void {
     while (this.#shards.length < shards) this.#shards.push(this.#newShard(this.#shards.length));
-    for (const shard of this.#shards) shard.wake(newEpoch);
+    for (const [number, shard] of this.#shards.entries())
+      if (only === null || only === number) shard.wake(newEpoch);
     for (const proceed of this.#waitingForAdmission) proceed();
   }
 
@@ -370,7 +375,7 @@ export class RedisLedger implements Ledger {
   #shard(number: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
     const shard = this.#shards[number];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
-    if (shard === undefined) throw new LedgerUnavailable(this.#link.trouble, outcome);
+    if (shard === undefined) throw new LedgerUnavailable(this.#links.trouble, outcome);
     return shard;
   }
 }

@@ -1,16 +1,22 @@
-import { ClientClosedError, ClientOfflineError, ErrorReply } from "@redis/client";
+import { ErrorReply } from "@redis/client";
 import { LedgerUnavailable, type Readiness } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
+import { callError, CallFailed, CallRefused, isAnswer, isFunctionGone } from "./call-errors.ts";
 import { type Admission, compareWithBooks, type FenceOptions, type OwnBatch } from "./fence.ts";
-import { connectRedis, headKey, type OutboxEntry, readOutbox, type Redis } from "./redis-client.ts";
-import { readRedisState, REPLICA_FAULT } from "./redis-settings.ts";
+import { type RedisNodes, type ShardNode, Unconfirmed } from "./nodes/redis-nodes.ts";
+import { headKey, type OutboxEntry, readOutbox } from "./redis-client.ts";
+import { REPLICA_FAULT, type RedisState } from "./redis-settings.ts";
+import { readShardState } from "./shard-state.ts";
 import { messageOf } from "../errors.ts";
 
 export interface RedisLinkOptions extends FenceOptions {
-  readonly url: string;
+  readonly nodes: RedisNodes;
+  /** The only shard that is asked for over it; `null`: all of the ledger, which are on one Redis. */
+  readonly shard: number | null;
   /**
    * Called whenever calls become possible: the first time, and again after each loss.
    *
+   * @param shards of the whole ledger
    * @param newEpoch true if Redis is of another epoch than before: it does not remember commands of the old one
    */
   readonly onAdmitted: (shards: number, newEpoch: boolean) => void;
@@ -28,48 +34,19 @@ export interface FenceState {
 
 const NO_ANSWER = "Redis does not answer";
 
-/** The call got no answer: it may have been executed or not. */
-export class CallLost extends Error {}
-
-/** The function failed, possibly after it had written something: to call it again could apply the same twice. */
-export class CallFailed extends Error {}
-
-/** Redis answered that it did not run the function, or the function refused the call: nothing was changed. */
-export class CallRefused extends Error {
-  /** The first word of the answer, for example EPOCH or LOADING. */
-  readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = codeOf(message);
-  }
-}
-
-// Errors which mean that the function did not run, or refused before its first write.
-const REFUSING_CODES = new Set([
-  "EPOCH",
-  "STALE",
-  "EMPTY",
-  "LOADING",
-  "OOM",
-  "MISCONF",
-  "BUSY",
-  "READONLY",
-  "MASTERDOWN",
-  "NOREPLICAS",
-  "NOPERM",
-]);
-
-// Errors of a Redis that will soon answer again.
-const WAITING_CODES = new Set(["LOADING", "BUSY"]);
+/** Of so many looks at an idle shard one is confirmed. */
+const CONFIRMED_LOOK = 4;
 
 // Errors of a Redis that has become a replica.
 const REPLICA_CODES = new Set(["READONLY", "MASTERDOWN"]);
 
+// Refusals of the function: Redis is not the one that it was.
+const FENCE_CODES = new Set(["EPOCH", "STALE"]);
+
 /**
- * The connection to Redis, behind the fence. It has three states:
+ * The connection to the Redis of a shard, or of all shards, behind the fence. It has three states:
  *
- * - Down: the client reconnects by itself.
+ * - Down: the node connects again by itself, in a cluster perhaps to another primary.
  * - Connected: no calls are allowed yet. The link compares Redis with the books (see {@link compareWithBooks}), and
  *   repeats that until they agree.
  * - Admitted: calls are allowed.
@@ -78,17 +55,21 @@ const REPLICA_CODES = new Set(["READONLY", "MASTERDOWN"]);
  * this process has seen, or if the function is missing, the link goes back to connected. So requests are never answered
  * from an empty, an older or a different Redis. The link also calls idle shards now and then. Otherwise an idle process
  * would report that it is ready until its first request fails. And now and then it looks at the role and the settings of
- * Redis and PostgreSQL, which can be changed while they run: with wrong ones it also goes back to connected.
+ * Redis, which can be changed while it runs: with wrong ones it also goes back to connected.
+ *
+ * Where replicas are waited for, an answer comes only once they have confirmed it, and with it that this is still the
+ * primary. So nothing that a failover may undo is answered, published, or counted as seen. What was not confirmed counts
+ * as lost: the same ids are sent again, to whoever is the primary then.
  */
 export class RedisLink {
   readonly #options: RedisLinkOptions;
-  readonly #client: Redis;
+  readonly #node: ShardNode;
   /** What was known of Redis when it was last admitted. Kept while the connection is lost, to recognise Redis again. */
   #lastAdmission: Admission | null = null;
   /** For each shard, the latest batch of that epoch that this process has seen. */
-  #latestG: number[] = [];
+  #latestG: Map<number, number> = new Map();
   /** For each shard, the latest batch of that epoch that was decided for this process. */
-  #own: (OwnBatch | undefined)[] = [];
+  readonly #own = new Map<number, OwnBatch>();
   #admitted = false;
   #reason = "it has not reached Redis yet";
   #lostAt: number | null = null;
@@ -97,12 +78,12 @@ export class RedisLink {
   /** The shards that were called since the last check of idle shards. */
   readonly #called = new Set<number>();
   #checkingIdle = false;
-  readonly #idleChecks: ReturnType<typeof setInterval>;
-  /** The servers whose settings are being looked at. */
-  readonly #beingChecked = new Set<string>();
-  readonly #settingsChecks: ReturnType<typeof setInterval>;
+  #idleLooks = 0;
+  #checkingSettings = false;
   /** Why Redis refused the latest transactions, in its own words; null if it did not. */
   #refusal: string | null = null;
+  /** Why the latest calls were not confirmed, and since when (milliseconds of `performance.now`); null if they were. */
+  #unconfirmed: { readonly reason: string; readonly since: number } | null = null;
   #unanswered = 0;
   /**
    * The looks since the last answer, be it a refusal, at which a call was unanswered. They are counted instead of timed: a process that
@@ -114,22 +95,19 @@ export class RedisLink {
 
   constructor(options: RedisLinkOptions) {
     this.#options = options;
-    this.#client = connectRedis(options.url, () => {
-      this.#lose(NO_ANSWER);
-      // A refused ping (Redis is busy, its disk is full) also comes here, and does not break the connection.
-      if (this.#client.isReady) this.#startAdmission();
+    this.#node = options.nodes.shard(options.shard ?? 0);
+    this.#node.watch({
+      onLost: () => {
+        this.#lose(this.#node.trouble);
+        // A refused ping (Redis is busy, its disk is full) also comes here, and does not break the connection.
+        if (this.#node.isReady) this.#startAdmission();
+      },
+      onReady: () => {
+        if (this.#closed) return;
+        this.#connection += 1;
+        this.#startAdmission();
+      },
     });
-    // If the link was closed while connecting, the client would leave the new connection open until its time-out.
-    this.#client.on("connect", () => {
-      if (this.#closed) this.#client.destroy();
-    });
-    this.#client.on("ready", () => {
-      this.#connection += 1;
-      this.#startAdmission();
-    });
-    this.#client.connect().catch(() => this.#lose(NO_ANSWER));
-    this.#idleChecks = setInterval(() => void this.#look(), bounds.fence_look_milliseconds);
-    this.#settingsChecks = setInterval(() => void this.#checkSettings(), bounds.settings_look_milliseconds);
   }
 
   /** Null while no calls are allowed. */
@@ -138,14 +116,14 @@ export class RedisLink {
   }
 
   latestG(shard: number): number {
-    return this.#latestG[shard] ?? 0;
+    return this.#latestG.get(shard) ?? 0;
   }
 
   /** @param event one of the events of the batch, which was decided for this process */
   sawBatch(shard: number, g: number, event: string): void {
     if (g <= this.latestG(shard)) return;
-    this.#latestG[shard] = g;
-    this.#own[shard] = { g, event };
+    this.#latestG.set(shard, g);
+    this.#own.set(shard, { g, event });
   }
 
   /**
@@ -154,16 +132,26 @@ export class RedisLink {
    * fence, the process is unready at once.
    */
   readiness(): Readiness {
-    if (this.#admitted) return this.#isSilent() ? { ready: false, reason: NO_ANSWER } : { ready: true };
+    if (this.#admitted) {
+      const reason = this.#isSilent() ? NO_ANSWER : this.#longUnconfirmed();
+      return reason === null ? { ready: true } : { ready: false, reason };
+    }
     const isShortLoss =
       this.#lostAt !== null && performance.now() - this.#lostAt < bounds.decision_milliseconds_max;
-    return isShortLoss ? { ready: true } : { ready: false, reason: this.#reason };
+    return isShortLoss ? { ready: true } : { ready: false, reason: this.#why };
   }
 
   /** Why a request got no answer by its deadline, for a person. */
   get trouble(): string {
-    if (!this.#admitted) return this.#reason;
+    if (!this.#admitted) return this.#why;
+    if (this.#unconfirmed !== null) return this.#unconfirmed.reason;
     return this.#refusal === null ? "Redis did not answer in time" : `Redis refuses it: ${this.#refusal}`;
+  }
+
+  /** Why no calls are allowed. In a cluster the node knows best what it waits for. */
+  get #why(): string {
+    const isSought = this.#options.nodes.isCluster && !this.#node.isReady && !this.#closed;
+    return isSought ? this.#node.trouble : this.#reason;
   }
 
   /** Why Redis refuses transactions, though it may answer reads: its memory is full, for one. Null if it does not. */
@@ -173,7 +161,11 @@ export class RedisLink {
 
   get fence(): FenceState {
     const epoch = this.#lastAdmission?.epoch ?? null;
-    return { isOpen: this.#admitted && !this.#isSilent(), epoch, isRefused: this.refusal !== null };
+    return {
+      isOpen: this.#admitted && !this.#isSilent() && this.#longUnconfirmed() === null,
+      epoch,
+      isRefused: this.refusal !== null,
+    };
   }
 
   /**
@@ -198,28 +190,31 @@ export class RedisLink {
     name: string,
     shard: number,
     args: readonly string[],
+    commands = this.#node.confirmed,
   ): Promise<unknown> {
     this.#unanswered += 1;
     try {
-      const answer = await this.#client.sendCommand([command, name, "1", headKey(shard), ...args]);
+      const answer = await commands.sendCommand([command, name, "1", headKey(shard), ...args]);
       this.#silentLooks = 0;
       if (command === "FCALL") this.#refusal = null;
+      if (commands === this.#node.confirmed) this.#unconfirmed = null;
       return answer;
     } catch (error) {
-      if (error instanceof ClientOfflineError || error instanceof ClientClosedError)
-        throw new CallRefused(error.message, { cause: error });
-      if (!(error instanceof ErrorReply)) throw new CallLost(messageOf(error), { cause: error });
-      const refused = new CallRefused(error.message, { cause: error });
-      if (!WAITING_CODES.has(refused.code)) this.#silentLooks = 0;
-      const isGone = error.message.startsWith("ERR Function not found");
-      if (!REFUSING_CODES.has(refused.code) && !isGone) {
-        this.#closeFence(`the ledger's function failed in Redis (${error.message})`);
-        throw new CallFailed(error.message, { cause: error });
+      if (isAnswer(error)) this.#silentLooks = 0;
+      if (error instanceof Unconfirmed) {
+        this.#silentLooks = 0;
+        this.#unconfirmed = { since: this.#unconfirmed?.since ?? performance.now(), reason: error.message };
       }
-      if (command === "FCALL") this.#refusal = error.message;
-      if (REPLICA_CODES.has(refused.code)) this.#closeFence(REPLICA_FAULT);
-      if (isGone || refused.code === "EPOCH" || refused.code === "STALE") this.#closeFence(error.message);
-      throw refused;
+      const failed = callError(error);
+      if (failed instanceof CallFailed)
+        this.#closeFence(`the ledger's function failed in Redis (${failed.message})`);
+      if (failed instanceof CallRefused && error instanceof ErrorReply) {
+        if (command === "FCALL") this.#refusal = failed.message;
+        // In a cluster the node looks for the new primary by itself.
+        if (REPLICA_CODES.has(failed.code) && !this.#options.nodes.isCluster) this.#closeFence(REPLICA_FAULT);
+        if (isFunctionGone(failed.message) || FENCE_CODES.has(failed.code)) this.#closeFence(failed.message);
+      }
+      throw failed;
     } finally {
       this.#unanswered -= 1;
     }
@@ -233,7 +228,7 @@ export class RedisLink {
   async outbox(shard: number, g: number, count: number): Promise<readonly OutboxEntry[]> {
     if (!this.#admitted) throw new LedgerUnavailable(NO_ANSWER, "none");
     try {
-      return await readOutbox(this.#client, shard, g, count);
+      return await readOutbox(this.#node.confirmed, shard, g, count);
     } catch (error) {
       throw new LedgerUnavailable(NO_ANSWER, "none", { cause: error });
     }
@@ -241,12 +236,9 @@ export class RedisLink {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#idleChecks);
-    clearInterval(this.#settingsChecks);
     this.#admitted = false;
     this.#reason = "the ledger is closed";
     this.#lostAt = null;
-    this.#client.destroy();
   }
 
   #lose(reason: string): void {
@@ -262,44 +254,59 @@ export class RedisLink {
     return this.#silentLooks >= bounds.fence_silent_looks_max;
   }
 
-  /** Calls the read function of each idle shard for no accounts: it is refused if Redis is not the expected one. */
-  async #look(): Promise<void> {
+  /**
+   * To be called every `fence_look_milliseconds`. Calls the read function of each idle shard for no accounts: it is refused
+   * if Redis is not the expected one.
+   */
+  async look(): Promise<void> {
     if (this.#unanswered > 0) this.#silentLooks += 1;
     // An answer may take longer than the time between two checks.
     if (this.#checkingIdle) return;
     this.#checkingIdle = true;
-    for (let shard = 0; shard < (this.admission?.shards ?? 0); shard += 1) {
-      if (this.#called.delete(shard)) continue;
-      const args = [this.admission?.epoch ?? "", String(this.latestG(shard))];
+    this.#idleLooks += 1;
+    // What is confirmed is written, so an idle shard is asked for that once a second only.
+    const isConfirmed = this.#idleLooks % CONFIRMED_LOOK === 0;
+    for (const shard of this.#latestG.keys()) {
+      if (this.#called.delete(shard) || this.admission === null) continue;
+      const args = [this.admission.epoch, String(this.latestG(shard))];
+      const commands = isConfirmed ? this.#node.confirmed : this.#node;
       // A refusal is handled in #send, and a loss by the connection's error listener.
-      await this.#send("FCALL_RO", "razonete_read", shard, args).catch(() => {});
+      await this.#send("FCALL_RO", "razonete_read", shard, args, commands).catch(() => {});
     }
     this.#checkingIdle = false;
   }
 
-  /** Looks at the settings of both servers, apart from all transactions. */
-  async #checkSettings(): Promise<void> {
-    const { books, durable } = this.#options;
-    await Promise.all([
-      this.#checkServer("Redis", async () => (await readRedisState(this.#client, durable)).fault),
-      this.#checkServer("PostgreSQL", () => books.settingsFault(durable)),
-    ]);
+  /** To be called every `settings_look_milliseconds`. Looks at Redis's settings, apart from all transactions. */
+  async checkSettings(): Promise<void> {
+    // An answer may take longer than the time between two checks.
+    if (!this.#admitted || this.#checkingSettings) return;
+    this.#checkingSettings = true;
+    const connection = this.#connection;
+    // That it does not answer is nobody's fault here: its silence is noticed elsewhere. But a Redis that answers and does
+    // not tell may be set in any way.
+    const fault = await this.#readState().then(
+      (state) => state.fault,
+      (error: unknown) => (isAnswer(error) ? `Redis does not tell its settings (${messageOf(error)})` : null),
+    );
+    this.#checkingSettings = false;
+    if (fault !== null && connection === this.#connection) this.refuse(fault);
   }
 
-  async #checkServer(server: string, faultOf: () => Promise<string | null>): Promise<void> {
-    // An answer may take longer than the time between two checks.
-    if (!this.#admitted || this.#beingChecked.has(server)) return;
-    this.#beingChecked.add(server);
-    const connection = this.#connection;
-    // That a server does not answer is nobody's fault here: Redis's silence is noticed elsewhere, the books may be away.
-    // But a Redis that answers and does not tell may be set in any way.
-    const fault = await faultOf().catch((error: unknown) =>
-      error instanceof ErrorReply && !WAITING_CODES.has(codeOf(error.message))
-        ? `Redis does not tell its settings (${error.message})`
-        : null,
-    );
-    this.#beingChecked.delete(server);
-    if (fault !== null && this.#admitted && connection === this.#connection) this.#closeFence(fault);
+  #readState(): Promise<RedisState> {
+    const { nodes, shard, durable } = this.#options;
+    return readShardState(nodes, this.#node, shard ?? 0, durable);
+  }
+
+  /** Nothing is asked of Redis until it and the books were compared again. @param reason for a person */
+  refuse(reason: string): void {
+    if (this.#admitted) this.#closeFence(reason);
+  }
+
+  /** Why nothing is confirmed, where that has lasted for longer than requests wait. */
+  #longUnconfirmed(): string | null {
+    if (this.#unconfirmed === null) return null;
+    const { since, reason } = this.#unconfirmed;
+    return performance.now() - since < bounds.decision_milliseconds_max ? null : reason;
   }
 
   /** The admitted Redis is not what it was: it is compared with the books before the next call. */
@@ -320,14 +327,15 @@ export class RedisLink {
     if (this.#admitting) return;
     this.#admitting = true;
     try {
-      while (this.#client.isReady && !this.#admitted) {
+      while (this.#node.isReady && !this.#admitted && !this.#closed) {
         const connection = this.#connection;
         const before = this.#lastAdmission && {
           ...this.#lastAdmission,
           latestG: this.#latestG,
           own: this.#own,
         };
-        const compared = await compareWithBooks(this.#client, this.#options, before);
+        const redis = { node: this.#node, shard: this.#options.shard, readState: () => this.#readState() };
+        const compared = await compareWithBooks(redis, this.#options, before);
         if (connection !== this.#connection) continue;
         if ("reason" in compared) {
           this.#reason = compared.reason;
@@ -345,16 +353,12 @@ export class RedisLink {
   #accept(admission: Admission): void {
     const newEpoch = this.#lastAdmission !== null && this.#lastAdmission.epoch !== admission.epoch;
     this.#lastAdmission = admission;
-    this.#latestG = [...admission.latestG];
-    if (newEpoch) this.#own = [];
+    this.#latestG = new Map(admission.latestG);
+    if (newEpoch) this.#own.clear();
     this.#admitted = true;
     this.#silentLooks = 0;
+    this.#unconfirmed = null;
     this.#lostAt = null;
     this.#options.onAdmitted(admission.shards, newEpoch);
   }
-}
-
-/** The first word of an error of Redis, for example LOADING. */
-function codeOf(message: string): string {
-  return message.split(" ", 1)[0] ?? "";
 }

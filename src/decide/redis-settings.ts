@@ -36,19 +36,53 @@ const NOT_ASKED: LogSettings = {};
  * @param durable false accepts a Redis that answers before it has synced to disk
  */
 export async function readRedisState(client: Client, durable: boolean): Promise<RedisState> {
-  // In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden.
-  const [info, config] = await Promise.all([
-    client.sendCommand(["INFO", "server", "memory", "replication"]),
-    durable ? readConfig(client) : NOT_ASKED,
-  ]);
-  const told = z.string().parse(info);
+  const { told, config } = await ask(client, durable);
   const runId = fieldOf(told, "run_id") ?? "";
   if (isReplicaBy(told)) return { runId, isReplica: true, fault: REPLICA_FAULT };
+  return { runId, isReplica: false, fault: faultOf("Redis", told, config, durable) };
+}
+
+/** What a replica says of itself. */
+export interface CopyState {
+  /** As of {@link RedisState}. */
+  readonly fault: string | null;
+  /**
+   * What it has is in its memory only: it was just filled anew by its primary, and its log is not written yet. A log that is
+   * merely made smaller looks the same.
+   */
+  readonly isUnsaved: boolean;
+}
+
+/** @param name what a person knows it by */
+export async function readCopyState(client: Client, name: string, durable: boolean): Promise<CopyState> {
+  const { told, config } = await ask(client, durable, "persistence");
+  // While it is being filled it confirms nothing.
+  const confirms = fieldOf(told, "master_sync_in_progress") === "0";
+  const isWriting =
+    fieldOf(told, "aof_rewrite_in_progress") !== "0" || fieldOf(told, "aof_rewrite_scheduled") !== "0";
+  return { fault: faultOf(name, told, config, durable), isUnsaved: durable && confirms && isWriting };
+}
+
+/** In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden. */
+async function ask(
+  client: Client,
+  durable: boolean,
+  ...sections: readonly string[]
+): Promise<{ readonly told: string; readonly config: LogSettings }> {
+  const [info, config] = await Promise.all([
+    client.sendCommand(["INFO", "server", "memory", "replication", ...sections]),
+    durable ? readConfig(client) : NOT_ASKED,
+  ]);
+  return { told: z.string().parse(info), config };
+}
+
+/** What is wrong with its settings, for a person; null if nothing is. */
+function faultOf(name: string, told: string, config: LogSettings, durable: boolean): string | null {
   if (config === null) {
-    const fault =
-      "Redis does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set " +
-      "DURABILITY=relaxed";
-    return { runId, isReplica: false, fault };
+    return (
+      `${name} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
+      "DURABILITY=relaxed"
+    );
   }
   const policy = {
     name: "maxmemory-policy",
@@ -60,8 +94,7 @@ export async function readRedisState(client: Client, durable: boolean): Promise<
   const fsync = Object.entries(FSYNC_SETTINGS).map(([name, wanted]) => {
     return { name, value: config[name], wanted, relaxable: true };
   });
-  const fault = faultOfSettings("Redis may lose what it has answered", [policy, ...fsync], durable);
-  return { runId, isReplica: false, fault };
+  return faultOfSettings(`${name} may lose what it has answered`, [policy, ...fsync], durable);
 }
 
 /** Whether Redis follows another one. */

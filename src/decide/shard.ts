@@ -21,7 +21,8 @@ import {
   type Prepared,
 } from "./function-codec.ts";
 import type { BatchFeed } from "./ports.ts";
-import { CallRefused, type RedisLink } from "./redis-link.ts";
+import { CallRefused } from "./call-errors.ts";
+import type { RedisLink } from "./redis-link.ts";
 
 /** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {

@@ -1,7 +1,13 @@
-import { ErrorReply } from "@redis/client";
-import { type AccountState, CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
+import {
+  ClientClosedError,
+  ClientOfflineError,
+  ErrorReply,
+  SocketClosedUnexpectedlyError,
+} from "@redis/client";
+import { z } from "zod";
+import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
-import { formatEvent, formatRow } from "../ledger/event.ts";
+import { formatEvent } from "../ledger/event.ts";
 import { INITIAL } from "../ledger/command.ts";
 import { journalHash, NO_HASH } from "../ledger/journal.ts";
 import { bounds } from "../bounds.ts";
@@ -13,11 +19,16 @@ import { netChanges } from "./net-changes.ts";
 import { type RolePasswords, setUpRoles } from "./roles.ts";
 import { texts } from "./pg-array.ts";
 import { waitForServer } from "./wait-for-server.ts";
-import { connectRedis, headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
+import { openRedisNodes } from "../decide/nodes/open-nodes.ts";
+import { type RedisNodes, Unconfirmed } from "../decide/nodes/redis-nodes.ts";
+import { fillShard, loadFunctions, waitForRedis, waitForShards } from "./redis/fill-redis.ts";
+import { headKey, setKeyHours } from "../decide/redis-client.ts";
 
 export interface InitOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
+  /** How many replicas have to confirm what is written to Redis; default 0. */
+  readonly minReplicas?: number;
   /** `null`: as in the books; 1 at the first start. */
   readonly shards: number | null;
   /** Whether a new ledger has the contest's accounts; by default it has. */
@@ -40,6 +51,15 @@ export type Initialised = {
   readonly initialAccounts: boolean;
 };
 
+/** What calls of Redis end with that had no answer, or another one than was asked for. */
+const OF_REDIS = [
+  ErrorReply,
+  Unconfirmed,
+  ClientClosedError,
+  ClientOfflineError,
+  SocketClosedUnexpectedlyError,
+];
+
 interface System {
   readonly epoch: string;
   readonly shards: number;
@@ -57,33 +77,31 @@ interface System {
  */
 export async function initialise(options: InitOptions): Promise<Initialised> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete init", connections_max: 1 });
-  const redis = connectRedis(options.redisUrl, () => {});
+  const { minReplicas = 0 } = options;
+  const nodes = openRedisNodes(options.redisUrl, { minReplicas, isPatient: true });
   try {
     await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
-    // The client itself would retry for ever, so the wait is bounded here.
-    const connected = redis.connect().catch(() => {});
-    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connected;
+    await waitForRedis(nodes);
     // A migration may take long, and so may waiting for another init that holds the lock.
     await sql`SET statement_timeout = 0`;
     await migrate(sql);
     // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
     await setUpRoles(sql, options.rolePasswords ?? {});
-    return await begin(sql, redis, options);
+    return await begin(sql, nodes, options);
   } catch (error) {
-    if (codeOf(error) === "" && !(error instanceof ErrorReply)) throw error;
+    if (codeOf(error) === "" && !OF_REDIS.some((type) => error instanceof type)) throw error;
     const reason = error instanceof Error ? error.message : "";
     throw new StartError(
       `the ledger could not be made or brought up to date (${reason}): run razonete init again.`,
     );
   } finally {
-    redis.destroy();
+    nodes.close();
     await sql.end({ timeout: 1 });
   }
 }
 
-async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Initialised> {
+async function begin(sql: Sql, nodes: RedisNodes, options: InitOptions): Promise<Initialised> {
   const unfinished = await sql`SELECT FROM restores WHERE finished_at IS NULL`;
   if (unfinished.length > 0) {
     throw new StartError("a restore of this ledger was begun and not finished: run razonete restore.");
@@ -95,14 +113,16 @@ async function begin(sql: Sql, redis: Redis, options: InitOptions): Promise<Init
       `the books were begun with ${shards} shards, which cannot be changed to ${options.shards}: set SHARDS=${shards}.`,
     );
   }
+  await waitForShards(nodes, shards);
   // All shards are checked before the first one is filled.
   const empty: number[] = [];
   for (let shard = 0; shard < shards; shard += 1) {
-    if (!(await holdsShard(sql, redis, system, shard))) empty.push(shard);
+    if (!(await holdsShard(sql, nodes, system, shard))) empty.push(shard);
   }
-  await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", options.library]);
-  for (const shard of empty) await fill(sql, redis, system, shard);
-  for (let shard = 0; shard < shards; shard += 1) await setKeyHours(redis, shard, keyHours);
+  await loadFunctions(nodes, options.library);
+  for (const shard of empty) await fillShard(sql, nodes, system, shard);
+  for (let shard = 0; shard < shards; shard += 1)
+    await setKeyHours(nodes.shard(shard).confirmed, shard, keyHours);
   if (!loaded) await sql`UPDATE system SET loaded = true`;
   const initial = await sql`
     SELECT FROM limits WHERE account = '1' AND version = 1 AND command = ${INITIAL}`;
@@ -154,16 +174,19 @@ async function openBooks(sql: Sql, options: InitOptions): Promise<System> {
   return system;
 }
 
+const headReply = z.tuple([z.string().nullable(), z.string().nullable()]);
+
 /**
  * Whether Redis has the shard. Throws if Redis should have it, or more of it, or has another ledger's.
  *
  * @throws StartError
  */
-async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number): Promise<boolean> {
-  const [epoch, g] = await redis.hmGet(headKey(shard), ["epoch", "g"]);
+async function holdsShard(sql: Sql, nodes: RedisNodes, system: System, shard: number): Promise<boolean> {
+  const reply = await nodes.shard(shard).confirmed.sendCommand(["HMGET", headKey(shard), "epoch", "g"]);
+  const [epoch, g] = headReply.parse(reply);
   const [cursor] = await sql<{ last_g: number }[]>`SELECT last_g FROM cursors WHERE shard = ${shard}`;
   const lastG = cursor?.last_g ?? 0;
-  if (typeof epoch !== "string") {
+  if (epoch === null) {
     if (!system.loaded && lastG === 0) return false;
     throw new StartError(
       `Redis is empty, but the books say that it held their accounts (shard ${shard}, ${lastG} batches are kept): ` +
@@ -183,17 +206,4 @@ async function holdsShard(sql: Sql, redis: Redis, system: System, shard: number)
     );
   }
   return true;
-}
-
-/** Fills an empty shard with its accounts from the books. */
-async function fill(sql: Sql, redis: Redis, { epoch, shards }: System, shard: number): Promise<void> {
-  const accounts = await sql<(AccountState & { readonly opening: string })[]>`
-    SELECT account AS id, unit, opening, state, credit_limit AS "creditLimit", balance, held, seq, opened_at AS time,
-      opened_at AS "openedAt"
-    FROM accounts ORDER BY account`;
-  const rows = accounts
-    .filter(({ id }) => shardOf(id, shards) === shard)
-    .flatMap((account) => [account.id, formatRow(account), account.opening]);
-  const args = [epoch, String(shards), "0", ...rows];
-  await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
 }

@@ -2,16 +2,16 @@ import { type Batch, eventCountOf } from "../carry/batch.ts";
 import { bounds } from "../bounds.ts";
 import { parseEventOrNull } from "../ledger/event.ts";
 import type { BooksFence } from "../decide/ports.ts";
-import { REPLICA_FAULT } from "../decide/redis-settings.ts";
 import type { Report } from "../log/report.ts";
 import { traceKeep } from "../traces/trace-keep.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { writerLock } from "./postgres-client.ts";
 import { Divergence } from "./divergence.ts";
-import type { Head, Outbox } from "./outbox.ts";
+import { CheckedOutbox, type Cursor } from "./redis/checked-outbox.ts";
+import type { Outbox } from "./redis/outbox.ts";
 import { Leadership } from "./leader-election.ts";
 import type { KeptBooks } from "../metrics/writer-measures.ts";
-import { booksAnswer, booksAway, MustWait, redisAnswer } from "./must-wait.ts";
+import { booksAnswer, booksAway, MustWait } from "./must-wait.ts";
 import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
 
@@ -45,6 +45,7 @@ export class ShardWriter {
   readonly #options: ShardWriterOptions;
   readonly #report: Report;
   readonly #outages: OutageLog;
+  readonly #outbox: CheckedOutbox;
   readonly #sleep = new WakeableSleep();
   /** By g: batches from the feed that are not kept yet. */
   readonly #feedBatches = new Map<number, Batch>();
@@ -53,25 +54,18 @@ export class ShardWriter {
   #epoch: string | null = null;
   /** The cursor, as last seen. */
   #lastG = 0;
-  /** The latest batch that was seen in the outbox. */
-  #headG = 0;
-  #trimmedG = 0;
-  /** Over which connection to Redis the outbox was checked, and when. */
-  #checkedConnection: number | null = null;
-  #checkedAt = 0;
   /** When PostgreSQL's settings and Redis's role were last checked. */
   #settingsCheckedAt = 0;
-  #sweptAt = 0;
   #keptAt = 0;
   /** The last transaction was full, so there is probably more to keep. */
   #behind = false;
-  #readBatches: number = bounds.outbox_read_batches_max;
 
   constructor(options: ShardWriterOptions) {
     this.#options = options;
     const { shard } = options;
     this.#report = (line, about) => options.report(`shard ${shard}: ${line}`, { ...about, shard });
     this.#outages = new OutageLog(this.#report);
+    this.#outbox = new CheckedOutbox(options);
   }
 
   /** Whether it is this writer that keeps the shard's batches. */
@@ -159,9 +153,7 @@ export class ShardWriter {
     const fence = await this.#fence();
     this.#epoch = fence.epoch;
     this.#lastG = fence.lastG;
-    this.#headG = fence.lastG;
-    this.#trimmedG = 0;
-    this.#checkedConnection = null;
+    this.#outbox.begin(fence.lastG);
     this.#dropKept();
   }
 
@@ -169,15 +161,14 @@ export class ShardWriter {
     if (!this.#behind)
       await Bun.sleep(Math.max(0, this.#keptAt + bounds.keep_pace_milliseconds - performance.now()));
     const settingsCheckAt = this.#settingsCheckedAt + bounds.settings_look_milliseconds;
-    if (performance.now() >= settingsCheckAt || !this.#isChecked()) await this.#checkSettings();
-    const nextCheckAt = this.#checkedAt + bounds.outbox_look_milliseconds;
-    if (performance.now() >= nextCheckAt || !this.#isChecked()) await this.#checkOutbox();
+    if (performance.now() >= settingsCheckAt || !this.#outbox.isChecked) await this.#checkSettings();
+    if (performance.now() >= this.#outbox.nextCheckAt || !this.#outbox.isChecked) await this.#checkOutbox();
 
     const batches = await this.#nextBatches();
     if (batches.length === 0) {
       this.#behind = false;
-      await this.#sleep.for(this.#checkedAt + bounds.outbox_look_milliseconds - performance.now());
-    } else if (leadership.held && this.#isChecked()) {
+      await this.#sleep.for(this.#outbox.nextCheckAt - performance.now());
+    } else if (leadership.held && this.#outbox.isChecked) {
       await this.#keep(batches);
     }
   }
@@ -186,7 +177,7 @@ export class ShardWriter {
   async #nextBatches(): Promise<readonly Batch[]> {
     const fromFeed = this.#takeFromFeed();
     if (fromFeed.length > 0) return fromFeed;
-    const known = this.#headG > this.#lastG || this.#feedBatches.size > 0;
+    const known = this.#outbox.headG > this.#lastG || this.#feedBatches.size > 0;
     if (!known) return [];
     if (!this.#behind) {
       await Bun.sleep(bounds.feed_patience_milliseconds);
@@ -209,22 +200,22 @@ export class ShardWriter {
   }
 
   async #takeFromOutbox(): Promise<readonly Batch[]> {
-    const batches = await this.#readOutbox();
+    const batches = await this.#outbox.read(this.#cursor);
     if (batches.length > 0) return batches;
     await this.#checkOutbox();
-    if (this.#headG <= this.#lastG) {
+    if (this.#outbox.headG <= this.#lastG) {
       // The batches from the feed cannot be of this ledger.
       this.#feedBatches.clear();
       return [];
     }
-    const again = await this.#readOutbox();
-    if (again.length > 0 || !this.#isChecked()) return again;
+    const again = await this.#outbox.read(this.#cursor);
+    if (again.length > 0 || !this.#outbox.isChecked) return again;
     // Another writer may have kept the batch and removed it from the outbox meanwhile.
     const { lastG } = await this.#fence();
     if (lastG === this.#lastG) {
-      const { outbox, shard } = this.#options;
+      const { shard } = this.#options;
       // Whatever the APIs answered from now on could not be kept in these books.
-      await redisAnswer(outbox.markLost(shard, this.#epoch ?? "", lastG + 1, lastG));
+      await this.#outbox.markGone(this.#cursor);
       throw new Divergence(
         { shard, g: lastG + 1 },
         "it is neither in the outbox nor in the books, which are older than Redis: bring the books up to date, or " +
@@ -234,21 +225,6 @@ export class ShardWriter {
     this.#lastG = lastG;
     this.#dropKept();
     return [];
-  }
-
-  /** The same, read from the outbox. */
-  async #readOutbox(): Promise<readonly Batch[]> {
-    const { outbox, shard } = this.#options;
-    const first = this.#lastG + 1;
-    const read = await redisAnswer(outbox.read(this.#epoch ?? "", shard, first, this.#readBatches));
-    const until = read.findIndex((batch, index) => batch.g !== first + index);
-    const batches = until === -1 ? read : read.slice(0, until);
-    const entries = eventCountOf(batches);
-    if (entries > 0) {
-      const wanted = Math.ceil((bounds.keep_entries_target * batches.length) / entries);
-      this.#readBatches = Math.min(wanted, bounds.outbox_read_batches_max);
-    }
-    return this.#isChecked() ? batches : [];
   }
 
   async #keep(batches: readonly Batch[]): Promise<void> {
@@ -268,100 +244,27 @@ export class ShardWriter {
     }
   }
 
-  /** Whether Redis was checked over its current connection. */
-  #isChecked(): boolean {
-    return this.#checkedConnection !== null && this.#checkedConnection === this.#options.outbox.connection;
+  get #cursor(): Cursor {
+    return { epoch: this.#epoch ?? "", lastG: this.#lastG };
   }
 
   /** @throws MustWait if what is kept could be lost again, or if Redis is a replica */
   async #checkSettings(): Promise<void> {
-    const { books, outbox, durable } = this.#options;
+    const { books, durable } = this.#options;
     const fault = await booksAnswer(books.settingsFault(durable));
     if (fault !== null) throw new MustWait("PostgreSQL", "settings", `${fault}: nothing is kept`);
-    // While Redis is away, its connection is waited for in #checkOutbox.
-    if (outbox.connection !== null && (await redisAnswer(outbox.isReplica())))
-      throw new MustWait("Redis", "replica", `${REPLICA_FAULT}: nothing is kept`);
+    await this.#outbox.requirePrimary();
     this.#settingsCheckedAt = performance.now();
   }
 
-  /**
-   * Checks how far the outbox is, and removes from it what is kept.
-   *
-   * @throws MustWait if Redis is away, empty, of another ledger, or older than the books
-   */
+  /** @throws MustWait if Redis is away, empty, of another ledger, or older than the books */
   async #checkOutbox(): Promise<void> {
-    const { outbox, shard } = this.#options;
-    const connection = outbox.connection;
-    if (connection === null)
-      throw new MustWait("Redis", "away", "Redis is away: what is answered is kept when it is back");
-    const isNew = this.#checkedConnection !== connection;
-    const feedBatch = isNew ? latestOf(this.#epoch, this.#feedBatches.values()) : null;
-    // Redis may have lost batches that the feed delivered before.
-    if (isNew) this.#feedBatches.clear();
-    const head = await redisAnswer(outbox.head(shard));
-    if (head === null) {
-      throw new MustWait(
-        "Redis",
-        "no ledger",
-        "Redis holds no ledger, the books do: give it its data back, or run razonete restore",
-      );
-    }
-    if (head.epoch !== this.#epoch) {
-      throw new MustWait(
-        "Redis",
-        "another epoch",
-        `Redis is of epoch ${head.epoch}, the books are of ${this.#epoch}: nothing is kept`,
-      );
-    }
-    let { lost } = head;
-    if (feedBatch !== null && (await this.#isLost(feedBatch, head.g))) {
-      await this.#noteLost(feedBatch.g, head.g < feedBatch.g ? null : "other");
-      lost = feedBatch.g;
-    }
-    const reason = reasonOlder({ ...head, lost }, this.#lastG);
-    if (reason !== null) {
-      throw new MustWait("Redis", "older", `${reason}: give it its data back, or run razonete restore`);
-    }
-    this.#checkedConnection = connection;
-    this.#checkedAt = performance.now();
-    this.#headG = head.g;
-    if (this.#trimmedG < this.#lastG && this.#isChecked()) {
-      const lastG = this.#lastG;
-      await redisAnswer(outbox.trim(shard, lastG));
-      this.#trimmedG = lastG;
-    }
-    if (performance.now() >= this.#sweptAt + bounds.sweep_milliseconds) {
-      const now = performance.now();
-      if (await this.#sweep()) this.#sweptAt = now;
-    }
-  }
-
-  /**
-   * One call ends a few hundred holds at most. However many are due, keeping goes on after some calls.
-   *
-   * @returns whether that was all
-   */
-  async #sweep(): Promise<boolean> {
-    const { outbox, shard } = this.#options;
-    for (let call = 0; call < bounds.sweep_calls_max; call += 1)
-      if ((await redisAnswer(outbox.sweep(shard, this.#epoch ?? "", this.#lastG))) === 0) return true;
-    return false;
-  }
-
-  /** Whether Redis does not have the batch, or has another one with its number. */
-  async #isLost({ epoch, shard, g, events }: Batch, headG: number): Promise<boolean> {
-    if (headG < g) return true;
-    const [same] = await redisAnswer(this.#options.outbox.read(epoch, shard, g, 1));
-    // A batch that is no longer in the outbox was kept.
-    return same?.g === g && same.events.some((event, index) => event !== events[index]);
-  }
-
-  /** Marks a batch from the feed as lost. It was answered, so APIs and writer must not continue as if it had not been. */
-  async #noteLost(g: number, keptG: "other" | null): Promise<void> {
-    const { books, outbox, shard } = this.#options;
-    const epoch = this.#epoch ?? "";
-    await redisAnswer(outbox.markLost(shard, epoch, g, keptG));
-    await booksAnswer(books.noteSeen(epoch, shard, g));
+    await this.#outbox.check(this.#cursor, () => {
+      const latest = latestOf(this.#epoch, this.#feedBatches.values());
+      // Redis may have lost batches that the feed delivered before.
+      this.#feedBatches.clear();
+      return latest;
+    });
   }
 
   async #fence(): Promise<{ readonly epoch: string; readonly lastG: number }> {
@@ -377,13 +280,6 @@ export class ShardWriter {
     }
     return { epoch: fence.epoch, lastG };
   }
-}
-
-function reasonOlder({ g, lost }: NonNullable<Head>, lastG: number): string | null {
-  if (g < lastG) return `Redis is older than the books (batch ${g}, the books have ${lastG})`;
-  return lost === null
-    ? null
-    : `Redis has lost what it has answered (batch ${lost}, it has ${g}): nothing is kept`;
 }
 
 /** The latest of the batches, without those of a stranger: anyone may publish to the feed's subjects. */

@@ -5,7 +5,7 @@ import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import type { BooksFence } from "../decide/ports.ts";
 import { Books } from "./books.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox } from "./redis/outbox.ts";
 import { ShardWriter } from "./shard-writer.ts";
 import { OutageLog } from "./outage-log.ts";
 import { WakeableSleep } from "./wakeable-sleep.ts";
@@ -37,9 +37,9 @@ export class Writer {
    * @throws Divergence
    */
   async run(): Promise<void> {
-    const { databaseUrl, redisUrl, natsUrl, durable } = this.#config;
+    const { databaseUrl, redisUrl, minReplicas, natsUrl, durable } = this.#config;
     const books = new Books({ url: databaseUrl, name: "razonete writer", connections_max: 1 });
-    const outbox = new Outbox(redisUrl);
+    const outbox = new Outbox(redisUrl, minReplicas);
     const feed = new Feed({ url: natsUrl, name: "razonete writer", onOutage: this.#report });
     try {
       const shards = await this.#shards(books);
@@ -50,6 +50,7 @@ export class Writer {
         feed.subscribe(shard, (batch) => writer.offer(batch));
         return writer;
       });
+      await Promise.all(this.#shardWriters.map((_, shard) => outbox.reached(shard)));
       if (this.#stopped) return;
       await Promise.all(this.#shardWriters.map((writer) => writer.run().finally(() => this.stop())));
     } finally {

@@ -109,7 +109,16 @@ export interface LedgerTotals {
   readonly lagMilliseconds: number;
 }
 
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+export type Readiness =
+  | { readonly ready: true; readonly undecided?: readonly UndecidedShard[] }
+  | { readonly ready: false; readonly reason: string };
+
+/** A shard of a cluster that decides nothing now, while others do. */
+export interface UndecidedShard {
+  readonly shard: number;
+  /** For a person. */
+  readonly reason: string;
+}
 
 /**
  * The interface between the HTTP server and the ledger behind it. The HTTP server does not know which ledger it has:

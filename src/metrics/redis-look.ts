@@ -1,5 +1,8 @@
 import { z } from "zod";
-import { connectRedis, headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
+import { reachNode } from "../decide/nodes/reach-node.ts";
+import { openRedisNodes } from "../decide/nodes/open-nodes.ts";
+import type { RedisNodes } from "../decide/nodes/redis-nodes.ts";
+import { headKey, readOutbox } from "../decide/redis-client.ts";
 import type { Micros } from "../ledger/account.ts";
 import { parseEventOrNull } from "../ledger/event.ts";
 
@@ -19,44 +22,69 @@ export interface ShardState {
   readonly holdsOverdue: number;
 }
 
+/** A shard, and how many shards there are. */
+interface Looked {
+  readonly state: ShardState;
+  readonly count: number;
+}
+
 /** The answer of `razonete_status`: see src/decide/function/head.lua. */
 const statusReply = z.tuple(
   [z.string(), z.string(), z.coerce.number(), z.coerce.number(), z.coerce.number(), z.string(), z.string()],
   z.unknown(),
 );
 
+/** Who looks waits for a second in all, also where one shard of several does not answer. */
+const SHARD_MILLISECONDS = 700;
+
 const OVERDUE_MAX = 1_000;
 /** The writer ends those that are due once a second. What is late by less than this is not overdue. */
 const OVERDUE_MICROS = 5_000_000;
 
-/** Looks at Redis over a connection of its own, so that no call of the ledger waits behind it. */
+/** Looks at Redis over connections of its own, so that no call of the ledger waits behind it. */
 export class RedisLook {
   readonly #url: string;
-  #redis: Redis | null = null;
+  #nodes: RedisNodes | null = null;
+  /** How many shards there are; 1 as long as it is not known. */
+  #count = 1;
 
   constructor(url: string) {
     this.#url = url;
   }
 
-  /** Rejects if Redis does not answer, or has no ledger. */
+  /** Rejects if Redis does not answer, or has no ledger. In a cluster, a shard that does not answer is left out. */
   async shards(): Promise<readonly ShardState[]> {
-    if (this.#redis === null) {
-      this.#redis = connectRedis(this.#url, () => {});
-      await this.#redis.connect();
-    }
-    const first = await this.#shard(this.#redis, 0);
-    const others = Array.from({ length: first.count - 1 }, (_, index) => index + 1);
-    const states = await Promise.all(others.map((shard) => this.#shard(this.#redis, shard)));
-    return [first, ...states].map(({ state }) => state);
+    const nodes = this.#nodes ?? openRedisNodes(this.#url);
+    this.#nodes = nodes;
+    const first = await this.#some(nodes, 0, this.#count);
+    const [known] = first;
+    if (known === undefined || known.count === this.#count) return first.map(({ state }) => state);
+    const others = await this.#some(nodes, this.#count, known.count);
+    this.#count = known.count;
+    return [...first, ...others].map(({ state }) => state);
   }
 
   close(): void {
-    this.#redis?.destroy();
-    this.#redis = null;
+    this.#nodes?.close();
+    this.#nodes = null;
   }
 
-  async #shard(redis: Redis | null, shard: number): Promise<{ state: ShardState; count: number }> {
-    if (redis === null) throw new Error("it is closed");
+  /** Rejects if none of them answers. */
+  async #some(nodes: RedisNodes, from: number, to: number): Promise<readonly Looked[]> {
+    const shards = Array.from({ length: to - from }, (_, index) => from + index);
+    const looks = shards.map((shard) => this.#shard(nodes, shard));
+    if (!nodes.isCluster) return Promise.all(looks);
+    const found = await Promise.all(
+      looks.map((look) => Promise.race([look.catch(() => null), Bun.sleep(SHARD_MILLISECONDS)])),
+    );
+    const answered = found.filter((one) => one instanceof Object);
+    if (answered.length === 0) throw new Error("no shard answers");
+    return answered;
+  }
+
+  async #shard(nodes: RedisNodes, shard: number): Promise<Looked> {
+    const redis = nodes.shard(shard);
+    await reachNode(redis, SHARD_MILLISECONDS);
     const due = String(Date.now() * 1000 - OVERDUE_MICROS);
     const expiries = `razonete:{${shard}}:expiries`;
     const [status, [oldest], open, overdue] = await Promise.all([

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import { accountOfRow } from "../decide/function-codec.ts";
-import type { Redis } from "../decide/redis-client.ts";
+import type { RedisNodes } from "../decide/nodes/redis-nodes.ts";
 import { StartError } from "../errors.ts";
 import { isChange } from "../keep/account-steps.ts";
 import { readEndingHolds } from "../keep/hold-changes.ts";
@@ -38,7 +38,7 @@ class PlanOnly extends Error {}
  */
 export async function commitRecovered(
   sql: Sql,
-  redis: Redis,
+  nodes: RedisNodes,
   diagnosis: Diagnosis,
   epoch: string,
   commit: boolean,
@@ -46,7 +46,7 @@ export async function commitRecovered(
   let report: RestoreReport | null = null;
   try {
     await sql.begin(async (transaction) => {
-      report = await commitAll(transaction, redis, diagnosis, epoch);
+      report = await commitAll(transaction, nodes, diagnosis, epoch);
       if (!commit) throw new PlanOnly();
     });
   } catch (error) {
@@ -58,7 +58,7 @@ export async function commitRecovered(
 
 async function commitAll(
   sql: Transaction,
-  redis: Redis,
+  nodes: RedisNodes,
   diagnosis: Diagnosis,
   epochAfter: string,
 ): Promise<RestoreReport> {
@@ -99,10 +99,10 @@ async function commitAll(
       batches.push({ shard, from: g, to: g });
     }
     if (shardDiagnosis.head?.epoch === epoch && (holes.length > 0 || missing.size > 0))
-      await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
+      await compareWithRedis(sql, nodes, shardDiagnosis, latestKnown);
     for (const held of shardDiagnosis.unknown) {
       const before = latestKnown.size;
-      if (held.heldBy === "Redis") await compareWithRedis(sql, redis, shardDiagnosis, latestKnown);
+      if (held.heldBy === "Redis") await compareWithRedis(sql, nodes, shardDiagnosis, latestKnown);
       // One that went on from these books and decided nothing since has nothing that they lack.
       const isSame = held.lastG === sources.knownG && latestKnown.size === before;
       if (held.heldBy === "Redis" ? !isSame : held.lastG > sources.knownG) unknown.push(held);
@@ -205,11 +205,12 @@ const rowsReply = z.array(z.string().nullable());
 /** If batches are missing, Redis itself may still have the state of accounts after them. */
 async function compareWithRedis(
   sql: Transaction,
-  redis: Redis,
+  nodes: RedisNodes,
   { shard }: ShardDiagnosis,
   latestKnown: Map<AccountId, LatestKnown>,
 ): Promise<void> {
   const prefix = `razonete:{${shard}}:account:`;
+  const redis = nodes.shard(shard);
   for await (const keys of scanKeys(redis, `${prefix}*`)) {
     const accounts = keys.map((key) => key.slice(prefix.length));
     const inBooks = await accountsInBooks(sql, accounts);

@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { Batch } from "../carry/batch.ts";
 import { readStream } from "../carry/read-stream.ts";
 import { sealedEpoch } from "../decide/fence.ts";
-import { headKey, readOutbox, type Redis } from "../decide/redis-client.ts";
+import type { Commands, RedisNodes } from "../decide/nodes/redis-nodes.ts";
+import { headKey, readOutbox } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
@@ -64,16 +65,18 @@ export async function readSystem(sql: Sql): Promise<System> {
  *
  * @throws StartError if there are no books, or the first start was not completed
  */
-export async function diagnose(sql: Sql, redis: Redis, natsUrl: string): Promise<Diagnosis> {
+export async function diagnose(sql: Sql, nodes: RedisNodes, natsUrl: string): Promise<Diagnosis> {
   const system = await readSystem(sql);
   if (!system.loaded) throw new StartError("the first start was not completed: run razonete init.");
   // The outbox is read before the books: a batch that is removed from it meanwhile is in the books by then.
   const heads: (HeadState | null)[] = [];
   const outboxes: (readonly Batch[])[] = [];
   for (let shard = 0; shard < system.shards; shard += 1) {
-    const head = await readHead(redis, shard);
+    // What its replicas do not have was not answered, and may be gone after a failover.
+    const { confirmed } = nodes.shard(shard);
+    const head = await readHead(confirmed, shard);
     heads.push(head);
-    outboxes.push(head?.epoch === system.epoch ? await readWholeOutbox(redis, system.epoch, shard) : []);
+    outboxes.push(head?.epoch === system.epoch ? await readWholeOutbox(confirmed, system.epoch, shard) : []);
   }
   const feeds = await readFeed(natsUrl, system);
   const known = await knownEpochs(sql, system);
@@ -148,7 +151,7 @@ const headReply = z.tuple([
   z.string().nullable(),
 ]);
 
-async function readHead(redis: Redis, shard: number): Promise<HeadState | null> {
+async function readHead(redis: Commands, shard: number): Promise<HeadState | null> {
   const reply: unknown = await redis.sendCommand(["HMGET", headKey(shard), "epoch", "g", "lost", "other"]);
   const [epoch, g, lost, other] = headReply.parse(reply);
   if (epoch === null) return null;
@@ -162,7 +165,7 @@ async function readHead(redis: Redis, shard: number): Promise<HeadState | null> 
   };
 }
 
-async function readWholeOutbox(redis: Redis, epoch: string, shard: number): Promise<readonly Batch[]> {
+async function readWholeOutbox(redis: Commands, epoch: string, shard: number): Promise<readonly Batch[]> {
   const batches: Batch[] = [];
   for (let g = 0; ;) {
     const read = await readOutbox(redis, shard, g, bounds.outbox_read_batches_max);

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { type Account, type AccountId, WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import { formatHold, rememberedOf } from "../decide/function-codec.ts";
-import { headKey, type Redis, setKeyHours } from "../decide/redis-client.ts";
+import type { Commands, RedisNodes, ShardNode } from "../decide/nodes/redis-nodes.ts";
+import { headKey, setKeyHours } from "../decide/redis-client.ts";
 import { isClientKey } from "../ledger/command.ts";
 import { contentHash } from "../ledger/content-hash.ts";
 import {
@@ -22,6 +23,7 @@ import type { EventId } from "../ledger/transaction.ts";
 import { holdColumns, type HoldRow, keptHold } from "../keep/book-holds.ts";
 import type { Sql } from "../keep/postgres-client.ts";
 import { bounds } from "../bounds.ts";
+import { loadFunctions } from "../keep/redis/fill-redis.ts";
 import { scanKeys } from "../decide/scan-keys.ts";
 import type { System } from "./diagnose.ts";
 
@@ -35,20 +37,26 @@ const STATEMENT_DESCRIPTION_CHARACTERS = 10;
 const ENDED_SECONDS = 24 * 60 * 60;
 
 /** Deletes the ledger from Redis. */
-export async function emptyRedis(redis: Redis): Promise<void> {
-  for await (const keys of scanKeys(redis, "razonete:{*}:*")) await redis.sendCommand(["UNLINK", ...keys]);
+export async function emptyRedis(nodes: RedisNodes): Promise<void> {
+  for (const primary of await nodes.primaries())
+    for await (const keys of scanKeys(primary, "razonete:{*}:*")) {
+      // A cluster takes only keys of one shard in a command.
+      const byShard = Map.groupBy(keys, (key) => key.slice(0, key.indexOf("}") + 1));
+      for (const some of byShard.values()) await primary.confirmed.sendCommand(["UNLINK", ...some]);
+    }
 }
 
 /**
  * Loads Redis from the books: accounts, statements, holds, reversals, and the ids of commands that may be sent again. The
- * heads are created last: until then nobody is answered.
+ * heads are created last: until then nobody is answered. Rejects if a connection was lost meanwhile: a shard may have
+ * another primary then, which lacks some of what the one before was given.
  */
-export async function loadRedis(sql: Sql, redis: Redis, system: System, library: string): Promise<void> {
-  await redis.sendCommand(["FUNCTION", "LOAD", "REPLACE", library]);
-  const loader = new Loader(redis, system.shards);
+export async function loadRedis(sql: Sql, nodes: RedisNodes, system: System, library: string): Promise<void> {
+  await loadFunctions(nodes, library);
+  const loader = new Loader(nodes, system.shards);
   await loadAccounts(sql, loader);
   await loadStatements(sql, loader);
-  const now = await clockOf(redis);
+  const now = await clockOf(nodes.shard(0));
   await loadHolds(sql, loader, now);
   await loadReversals(sql, loader, now);
   await loadIds(sql, loader, now, 3600 * system.keyHours);
@@ -60,27 +68,31 @@ export async function loadRedis(sql: Sql, redis: Redis, system: System, library:
         WHERE shard = ${shard} AND NOT starts_with(events[1], 'm ') ORDER BY g DESC LIMIT 1
       ) AS time FROM cursors WHERE shard = ${shard}`;
     const args = [system.epoch, String(system.shards), String(row?.last_g ?? 0)];
-    await redis.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
+    const { confirmed } = nodes.shard(shard);
+    await confirmed.sendCommand(["FCALL", "razonete_begin", "1", headKey(shard), ...args]);
     // The machine's clock may be behind the one before: the shard's time goes on from what it has given out.
-    await redis.sendCommand(["HSET", headKey(shard), "time", String(row?.time ?? 0)]);
-    await setKeyHours(redis, shard, system.keyHours);
+    await confirmed.sendCommand(["HSET", headKey(shard), "time", String(row?.time ?? 0)]);
+    await setKeyHours(confirmed, shard, system.keyHours);
   }
 }
 
-async function clockOf(redis: Redis): Promise<number> {
+async function clockOf(redis: Commands): Promise<number> {
   const [seconds] = z.tuple([z.coerce.number(), z.coerce.number()]).parse(await redis.sendCommand(["TIME"]));
   return seconds * 1_000_000;
 }
 
 /** Collects the items of razonete_load for each shard, and sends them when there are enough for a call. */
 class Loader {
-  readonly #redis: Redis;
+  readonly #shards: readonly { readonly node: ShardNode; readonly connection: number | null }[];
   readonly #items: string[][];
   #calls: Promise<unknown>[] = [];
 
-  constructor(redis: Redis, shards: number) {
-    this.#redis = redis;
+  constructor(nodes: RedisNodes, shards: number) {
     this.#items = Array.from({ length: shards }, () => []);
+    this.#shards = this.#items.map((_, shard) => {
+      const node = nodes.shard(shard);
+      return { node, connection: node.connection };
+    });
   }
 
   /** @returns undefined if there is nothing to wait for */
@@ -95,16 +107,30 @@ class Loader {
     return items.length >= bounds.load_values_max ? this.#send(shard) : undefined;
   }
 
+  /** Rejects if not all that was sent is known to be there. */
   async finish(): Promise<void> {
     for (const shard of this.#items.keys()) await this.#send(shard);
     await Promise.all(this.#calls);
+    for (const [shard, { node, connection }] of this.#shards.entries()) {
+      // The replicas that confirm this have all that was sent before it.
+      await node.confirmed.sendCommand(["TTL", headKey(shard)]);
+      if (node.connection !== connection)
+        throw new Error(`the connection to the Redis of shard ${shard} was lost`);
+    }
   }
 
   async #send(shard: number): Promise<void> {
     const items = this.#items[shard] ?? [];
     if (items.length === 0) return;
     this.#items[shard] = [];
-    this.#calls.push(this.#redis.sendCommand(["FCALL", "razonete_load", "1", headKey(shard), ...items]));
+    const call = this.#shards[shard]?.node.sendCommand([
+      "FCALL",
+      "razonete_load",
+      "1",
+      headKey(shard),
+      ...items,
+    ]);
+    if (call !== undefined) this.#calls.push(call);
     if (this.#calls.length < bounds.load_calls_max) return;
     const calls = this.#calls;
     this.#calls = [];

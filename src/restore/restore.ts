@@ -1,10 +1,13 @@
 import type { AuditReport } from "../audit/report/audit-report.ts";
 import { sealedEpoch } from "../decide/fence.ts";
-import { connectRedis, headKey, type Redis } from "../decide/redis-client.ts";
+import { openRedisNodes } from "../decide/nodes/open-nodes.ts";
+import type { RedisNodes } from "../decide/nodes/redis-nodes.ts";
+import { headKey } from "../decide/redis-client.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { codeOf, connectPostgres, INIT_LOCK, LOCK_CLASS, type Sql } from "../keep/postgres-client.ts";
 import { migrate } from "../keep/migrate.ts";
 import { readPostgresFault } from "../keep/postgres-settings.ts";
+import { waitForRedis, waitForShards } from "../keep/redis/fill-redis.ts";
 import { waitForServer } from "../keep/wait-for-server.ts";
 import { commitRecovered } from "./commit-recovered.ts";
 import { emptyRedis, loadRedis } from "./rebuild-redis.ts";
@@ -15,6 +18,8 @@ import { planLines, resumeLines, unknownRefusal } from "./messages.ts";
 export interface RestoreOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
+  /** How many replicas have to confirm what is read from Redis and written to it; default 0. */
+  readonly minReplicas?: number;
   readonly natsUrl: string;
   /** False accepts a PostgreSQL that may lose committed rows when the machine loses its power. */
   readonly durable: boolean;
@@ -47,12 +52,11 @@ export interface RestoreOptions {
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const sql = connectPostgres({ url: options.databaseUrl, name: "razonete restore", connections_max: 1 });
-  const redis = connectRedis(options.redisUrl, () => {});
+  const { minReplicas = 0 } = options;
+  const nodes = openRedisNodes(options.redisUrl, { minReplicas, isPatient: true });
   try {
     await waitForServer("PostgreSQL (DATABASE_URL)", () => sql`SELECT 1`);
-    const connected = redis.connect().catch(() => {});
-    await waitForServer("Redis (REDIS_URL)", () => redis.sendCommand(["TTL", headKey(0)]));
-    await connected;
+    await waitForRedis(nodes);
     // Redis is emptied once the books have committed what it held.
     const fault = await readPostgresFault(sql, options.durable);
     if (fault !== null) throw new StartError(`${fault}.`);
@@ -60,7 +64,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await migrate(sql);
     // The pool has only one connection, which holds the lock until it is closed.
     await sql`SELECT pg_advisory_lock(${LOCK_CLASS}::int, ${INIT_LOCK}::int)`;
-    return await restoreLocked(sql, redis, options);
+    return await restoreLocked(sql, nodes, options);
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(
@@ -68,38 +72,39 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
         "run razonete restore again.",
     );
   } finally {
-    redis.destroy();
+    nodes.close();
     await sql.end({ timeout: 1 });
   }
 }
 
-async function restoreLocked(sql: Sql, redis: Redis, options: RestoreOptions): Promise<RestoreReport> {
+async function restoreLocked(sql: Sql, nodes: RedisNodes, options: RestoreOptions): Promise<RestoreReport> {
+  await waitForShards(nodes, (await readSystem(sql)).shards);
   const [unfinished] = await sql<{ report: RestoreReport }[]>`
     SELECT report FROM restores WHERE finished_at IS NULL ORDER BY restore DESC LIMIT 1`;
   if (unfinished !== undefined) {
     const { report } = unfinished;
     if (!(await options.confirm(resumeLines(report)))) return { ...report, type: "declined" };
-    return finish(sql, redis, options, report);
+    return finish(sql, nodes, options, report);
   }
 
-  const diagnosis = await diagnose(sql, redis, options.natsUrl);
+  const diagnosis = await diagnose(sql, nodes, options.natsUrl);
   if (diagnosis.feedError !== null)
     options.say(`The feed in NATS could not be read (${diagnosis.feedError}).`);
   if (isWhole(diagnosis) && !options.force) return notNeeded(diagnosis);
   const epoch = crypto.randomUUID();
-  const plan = await commitRecovered(sql, redis, diagnosis, epoch, false);
+  const plan = await commitRecovered(sql, nodes, diagnosis, epoch, false);
   if (plan.unknown.length > 0 && !options.discardUnknown) throw new StartError(unknownRefusal(plan.unknown));
   if (!(await options.confirm(planLines(diagnosis, plan)))) {
     return { ...plan, type: "declined", epoch: diagnosis.system.epoch };
   }
-  await seal(redis, diagnosis);
+  await seal(nodes, diagnosis);
   // More may have been decided until Redis was sealed.
-  const atSeal = await diagnose(sql, redis, options.natsUrl);
+  const atSeal = await diagnose(sql, nodes, options.natsUrl);
   const merged = {
     ...atSeal,
     shards: atSeal.shards.map((shard, index) => withFirstState(shard, diagnosis.shards[index])),
   };
-  return finish(sql, redis, options, await commitRecovered(sql, redis, merged, epoch, true));
+  return finish(sql, nodes, options, await commitRecovered(sql, nodes, merged, epoch, true));
 }
 
 /** The state of a shard now, but with the diagnosis that was made before anything was changed. */
@@ -113,14 +118,14 @@ function withFirstState(
 /** Rebuilds Redis and audits it. If it is interrupted at any point, it can be repeated from the beginning. */
 async function finish(
   sql: Sql,
-  redis: Redis,
+  nodes: RedisNodes,
   { library, audit, say }: RestoreOptions,
   report: RestoreReport,
 ): Promise<RestoreReport> {
   say("Loading Redis from the books ...");
   const system = await readSystem(sql);
-  await emptyRedis(redis);
-  await loadRedis(sql, redis, system, library);
+  await emptyRedis(nodes);
+  await loadRedis(sql, nodes, system, library);
   say("Comparing Redis with the books ...");
   const { agreed, findings, findingsInAll } = await audit();
   if (!agreed) {
@@ -137,10 +142,11 @@ async function finish(
   return report;
 }
 
-async function seal(redis: Redis, { shards }: Diagnosis): Promise<void> {
+async function seal(nodes: RedisNodes, { shards }: Diagnosis): Promise<void> {
   for (const { shard, head } of shards) {
     if (head === null || head.isSealed) continue;
-    await redis.sendCommand(["HSET", headKey(shard), "epoch", sealedEpoch(head.epoch)]);
+    const { confirmed } = nodes.shard(shard);
+    await confirmed.sendCommand(["HSET", headKey(shard), "epoch", sealedEpoch(head.epoch)]);
   }
 }
 

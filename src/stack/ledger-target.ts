@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { namedDataFolder, namesCluster, readWriterConfig, type ServerUrls } from "../config.ts";
+import { namedDataFolder, namesCluster, readWriterConfig } from "../config.ts";
+import type { ServerUrls } from "../config/server-config.ts";
 import { messageOf, StartError } from "../errors.ts";
 import { eachHost } from "../tls/server-trust.ts";
 import { isStackFolder } from "./data-folder.ts";

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import type { ServerUrls } from "../config.ts";
+import type { ServerUrls } from "../config/server-config.ts";
 
 export interface DescribedProcess {
   readonly name: string;

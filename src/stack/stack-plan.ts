@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { SOURCE_PROGRAM } from "../build/programs.ts";
-import type { ServerUrls } from "../config.ts";
+import type { ServerUrls } from "../config/server-config.ts";
 import { BOOKS_ROLES, OBSERVER_ROLE } from "../keep/roles.ts";
 import { type BooksUser, credentialsOf, type StackUser } from "./credentials.ts";
 import type { DataFolder } from "./data-folder.ts";

@@ -37,8 +37,12 @@ export function serverTrust(url: string): ServerTrust | null {
   };
 }
 
-/** The URL once for each of its hosts: PostgreSQL's may name several, which URL does not take. */
+/** The URL once for each of its hosts: that of PostgreSQL or of a Redis Cluster may name several, which URL does not take. */
 export function eachHost(url: string): URL[] {
+  const [cluster, tls = "", login = "", nodes = "", rest = ""] =
+    /^redis(s?)-cluster:\/\/((?:[^@/?]*@)?)([^@/?]*)(.*)$/.exec(url) ?? [];
+  if (cluster !== undefined)
+    return nodes.split(",").map((node) => new URL(`redis${tls}://${login}${node}${rest}`));
   const [, head = "", hosts = "", tail = ""] =
     /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^@/?]*,[^@/?]*)(.*)$/.exec(url) ?? [];
   return hosts === "" ? [new URL(url)] : hosts.split(",").map((host) => new URL(head + host + tail));

@@ -3,6 +3,8 @@ import { RedisClient } from "bun";
 import { z } from "zod";
 import { argumentsOf, type Prepared } from "../../src/decide/function-codec.ts";
 import { functionLibrary } from "../../src/decide/function-library.ts";
+import { openRedisNodes } from "../../src/decide/nodes/open-nodes.ts";
+import { reachNode } from "../../src/decide/nodes/reach-node.ts";
 import { connectRedis, readOutbox, type Redis } from "../../src/decide/redis-client.ts";
 import { Books } from "../../src/keep/books.ts";
 import { initialise } from "../../src/keep/init.ts";
@@ -228,9 +230,12 @@ describe.skipIf(serversMissing !== null)("Redis loaded from the books", () => {
       Object.keys(before).filter((key) => key.endsWith(" lasts") && before[key] === DAY_SECONDS),
     ).not.toEqual([]);
     const time = Number(await reader.hget("razonete:{0}:head", "time"));
-    await emptyRedis(redis);
+    const nodes = openRedisNodes(redisServer?.url ?? "");
+    expect(await reachNode(nodes.shard(0), 5_000)).toBe(true);
+    await emptyRedis(nodes);
     expect(await reader.keys("razonete:*")).toEqual([]);
-    await loadRedis(sql, redis, { epoch, shards: 1, loaded: true, keyHours: 24 }, functionLibrary);
+    await loadRedis(sql, nodes, { epoch, shards: 1, loaded: true, keyHours: 24 }, functionLibrary);
+    nodes.close();
     expect(await everything()).toEqual(before);
     // The ledger's clock does not go back, whatever the machine's does.
     expect(Number(await reader.hget("razonete:{0}:head", "time"))).toBeWithin(time - 2_000_000, time + 1);

@@ -75,7 +75,7 @@ export class WriterWorld {
     flusher.close();
     const databaseUrl = await servers.postgres.emptyDatabase();
     const { redis, nats, durable } = servers;
-    const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, durable };
+    const config = { databaseUrl, redisUrl: redis.url, natsUrl: nats.url, minReplicas: 0, durable };
     const { epoch } = await initialise({ ...config, shards: 1, library: functionLibrary });
     return new WriterWorld(config, epoch);
   }

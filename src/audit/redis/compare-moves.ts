@@ -75,7 +75,7 @@ export class CompareMoves {
   /** Compares what the books have. */
   async compareKept(): Promise<void> {
     const { sql, redis, shards } = this.#options;
-    const [count, since] = [bounds.audit_chunk_moves, (await redis.micros()) - DAY_MICROS - CLOCK_MICROS];
+    const [count, since] = [bounds.audit_chunk_moves, (await redis.micros(0)) - DAY_MICROS - CLOCK_MICROS];
     const compare = inSnapshot(sql, async (books) => {
       for await (const page of keptHolds(books.query, since, count)) {
         for (const shard of shards)

@@ -88,6 +88,7 @@ export class CompareRedis {
         outboxEntries += comparison.outboxEntries;
         await moves.compareChanging(shard, outbox);
       }
+      await this.#options.redis.requireSameNodes();
       return { outboxEntries, feedBatches: feed.compared, statements: all.statements };
     });
   }

@@ -1,18 +1,13 @@
 import { ErrorReply, RESP_TYPES } from "@redis/client";
 import { z } from "zod";
 import type { AccountId } from "../../ledger/account.ts";
-import {
-  connectRedis,
-  headKey,
-  type OutboxEntry,
-  readOutbox,
-  type Redis,
-} from "../../decide/redis-client.ts";
+import { headKey, type OutboxEntry, readOutbox } from "../../decide/redis-client.ts";
 import { scanKeys } from "../../decide/scan-keys.ts";
 import { accountDetailsIn } from "../../ledger/details-text.ts";
 import { detailsText } from "../journal/row-texts.ts";
 import { bounds } from "../../bounds.ts";
 import { requireReachable, REDIS } from "../unreachable-server.ts";
+import { AuditedNodes } from "./audited-nodes.ts";
 
 export interface Head {
   readonly epoch: string;
@@ -45,40 +40,24 @@ const readingsReply = z.array(z.unknown());
 
 /** The read access of an audit to Redis. Methods throw StartError if Redis does not answer. */
 export class RedisReader {
-  readonly #redis: Redis;
+  readonly #nodes: AuditedNodes;
 
-  private constructor(redis: Redis) {
-    this.#redis = redis;
+  private constructor(nodes: AuditedNodes) {
+    this.#nodes = nodes;
   }
 
   /** Rejects if Redis cannot be reached. */
   static async connect(url: string): Promise<RedisReader> {
-    let reason: Error | null = null;
-    const redis = connectRedis(url, (error) => {
-      reason = error;
-    });
-    const connected = redis.connect().then(() => true);
-    // The client keeps trying until it is destroyed below.
-    connected.catch(() => {});
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), bounds.audit_connect_milliseconds_max);
-    });
-    try {
-      if (await Promise.race([connected, late])) return new RedisReader(redis);
-    } catch (error) {
-      redis.destroy();
-      throw error;
-    } finally {
-      // The timer would keep the process alive.
-      clearTimeout(timer);
-    }
-    redis.destroy();
-    throw reason ?? new Error("it does not answer");
+    return new RedisReader(await AuditedNodes.connect(url));
   }
 
   close(): void {
-    this.#redis.destroy();
+    this.#nodes.close();
+  }
+
+  /** To be called behind the last reading: throws if a shard is not where it was read. */
+  requireSameNodes(): Promise<void> {
+    return this.#nodes.requireSame();
   }
 
   /** `null`: Redis has nothing of the shard. */
@@ -86,7 +65,7 @@ export class RedisReader {
     const fields = ["epoch", "g", "lost", "other"];
     const reply = await requireReachable(
       REDIS,
-      this.#redis.sendCommand(["HMGET", headKey(shard), ...fields]),
+      this.#nodes.shard(shard).sendCommand(["HMGET", headKey(shard), ...fields]),
     );
     const [epoch, g, lost, other] = headReply.parse(reply);
     if (typeof epoch !== "string") return null;
@@ -95,17 +74,19 @@ export class RedisReader {
 
   /** The keys of accounts, holds and reversals, of any shard, in lists, and a few others. A key may come twice. */
   async *keys(): AsyncGenerator<readonly string[]> {
-    const keys = scanKeys(this.#redis, "razonete:{*}:[ahr]*");
-    for (;;) {
-      const next = await requireReachable(REDIS, keys.next());
-      if (next.done === true) return;
-      yield next.value;
+    for (const primary of await requireReachable(REDIS, this.#nodes.primaries())) {
+      const keys = scanKeys(primary, "razonete:{*}:[ahr]*");
+      for (;;) {
+        const next = await requireReachable(REDIS, keys.next());
+        if (next.done === true) break;
+        yield next.value;
+      }
     }
   }
 
-  /** Redis's clock, in microseconds. */
-  async micros(): Promise<number> {
-    const time = await requireReachable(REDIS, this.#redis.sendCommand(["TIME"]));
+  /** The clock of the shard's Redis, in microseconds. */
+  async micros(shard: number): Promise<number> {
+    const time = await requireReachable(REDIS, this.#nodes.shard(shard).sendCommand(["TIME"]));
     const [seconds, micros] = timeReply.parse(time);
     return seconds * 1_000_000 + micros;
   }
@@ -120,10 +101,12 @@ export class RedisReader {
     readonly now: number;
   }> {
     const prefix = `razonete:{${shard}}:`;
-    const now = await this.micros();
-    const texts = this.#redis.sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
+    const now = await this.micros(shard);
+    const texts = this.#nodes.shard(shard).sendCommand(["MGET", ...keys.map((key) => `${prefix}${key}`)]);
     const ids = keys.map((key) => key.slice(key.indexOf(":") + 1));
-    const expiries = ifRightType(this.#redis.sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]));
+    const expiries = ifRightType(
+      this.#nodes.shard(shard).sendCommand(["ZMSCORE", `${prefix}expiries`, ...ids]),
+    );
     return {
       texts: headReply.parse(await requireReachable(REDIS, texts)),
       expiries: headReply.parse((await requireReachable(REDIS, expiries)) ?? ids.map(() => null)),
@@ -136,7 +119,7 @@ export class RedisReader {
     for (let cursor = "0"; ;) {
       const key = `razonete:{${shard}}:expiries`;
       const args = ["ZSCAN", key, cursor, "COUNT", String(bounds.scan_keys_max)];
-      const reply = await requireReachable(REDIS, ifRightType(this.#redis.sendCommand(args)));
+      const reply = await requireReachable(REDIS, ifRightType(this.#nodes.shard(shard).sendCommand(args)));
       if (reply === null) return;
       const [next, members] = scanReply.parse(reply);
       yield members.filter((_, index) => index % 2 === 0);
@@ -164,14 +147,13 @@ export class RedisReader {
   async #readChunk(epoch: string, shard: number, accounts: readonly AccountId[]): Promise<ReadResult[]> {
     const args = accounts.flatMap((account) => ["k", account]);
     try {
-      const reply: unknown = await this.#redis.sendCommand(
-        ["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args],
-        AS_BYTES,
-      );
+      const reply: unknown = await this.#nodes
+        .shard(shard)
+        .sendCommand(["FCALL_RO", "razonete_read", "1", headKey(shard), epoch, "0", ...args], AS_BYTES);
       const rows = readingsReply.parse(reply).slice(1);
       // The function leaves out what an account was opened with, which never changes.
       const keys = accounts.map((account) => `razonete:{${shard}}:details:${account}`);
-      const details = headReply.parse(await this.#redis.sendCommand(["MGET", ...keys]));
+      const details = headReply.parse(await this.#nodes.shard(shard).sendCommand(["MGET", ...keys]));
       return rows.map((row, index) =>
         Array.isArray(row) ? parseAccount(row, details[index] ?? "") : "missing",
       );
@@ -186,7 +168,7 @@ export class RedisReader {
 
   /** Up to `count` batches of the outbox, beginning at `g`, in order. */
   outbox(shard: number, g: number, count: number): Promise<OutboxEntry[]> {
-    return requireReachable(REDIS, readOutbox(this.#redis, shard, g, count));
+    return requireReachable(REDIS, readOutbox(this.#nodes.shard(shard), shard, g, count));
   }
 }
 

@@ -32,6 +32,7 @@ All keys of a shard have the same prefix and hash tag:
   razonete:{s}:outbox          stream  one stream entry for each batch: id <g>-0, a pair (e, event) for each event
   razonete:{s}:key:<key>       string  content, a line feed, outcome; for key_seconds
   razonete:{s}:seen:<n>        hash    id -> outcome, of the requests of a period; the latest two are kept
+  razonete:{s}:proof           string  nothing; written to prove that a primary is still followed, by src/decide/nodes/
 
 Redis's clock may jump. The time of a shard never goes back (see the field time). A jump forward does not make it
 forget the ids that it has just seen: from one sweep to the next, the age of a period grows by little more than a second, and

@@ -1,0 +1,236 @@
+import { ClientOfflineError, ErrorReply, type RedisArgument } from "@redis/client";
+import { bounds } from "../../bounds.ts";
+import { bareAddress } from "../../redis-address.ts";
+import { connectRedis, type Redis } from "../redis-client.ts";
+import { slotOf } from "./cluster-map.ts";
+import { withCopies } from "./confirm.ts";
+import {
+  type Commands,
+  type NodeWatcher,
+  type RedisNodesOptions,
+  type SendOptions,
+  type ShardNode,
+  Unconfirmed,
+} from "./redis-nodes.ts";
+
+export interface ClusterShardOptions extends RedisNodesOptions {
+  /** The URL of the shard's primary; null if it has none. Rejects if the cluster cannot be asked. */
+  readonly findPrimary: () => Promise<string | null>;
+}
+
+/** Answers of a node that is not, or not now, the primary of the shard: it is looked for again. */
+const NOT_PRIMARY = new Set(["MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "UNBLOCKED"]);
+
+/**
+ * The connection to the primary of one shard in a Redis Cluster. It has two states:
+ *
+ * - Searching: the cluster is asked again and again who is the primary, and a client is made for that node. The client
+ *   connects again by itself, as long as the cluster names no other node.
+ * - Ready: until the connection is lost, the node says that it is not the primary, or it is silent while it is asked. A
+ *   frozen process is noticed by nothing else.
+ *
+ * Not one client of the whole cluster: @redis/client's sends WAIT to any node, as it has no key, and looks at the cluster
+ * late after a failover.
+ */
+export class ClusterShardNode implements ShardNode {
+  readonly confirmed: Commands;
+  readonly #shard: number;
+  readonly #options: ClusterShardOptions;
+  readonly #minReplicas: number;
+  #unsaved = 0;
+  readonly #proof: string;
+  readonly #watchers: NodeWatcher[] = [];
+  #client: Redis | null = null;
+  /** The URL that the client is for. */
+  #target: string | null = null;
+  #connections = 0;
+  #isFound = false;
+  #isSearching = false;
+  #closed = false;
+  #trouble = "the Redis Cluster has not answered yet";
+  #unanswered = 0;
+  /** Counted, not timed: a process that was frozen itself must not take its own standstill for that of Redis. */
+  #silentLooks = 0;
+  readonly #looks: ReturnType<typeof setInterval>;
+
+  constructor(shard: number, options: ClusterShardOptions) {
+    this.#shard = shard;
+    this.#options = options;
+    this.#minReplicas = options.minReplicas ?? 0;
+    this.#proof = `razonete:{${shard}}:proof`;
+    this.confirmed =
+      this.#minReplicas === 0 ? this : { sendCommand: (args, given) => this.#confirm(args, given) };
+    this.#looks = setInterval(() => this.#look(), bounds.fence_look_milliseconds);
+    this.search();
+  }
+
+  get isReady(): boolean {
+    return this.#isFound;
+  }
+
+  get connection(): number | null {
+    return this.#isFound ? this.#connections : null;
+  }
+
+  get address(): string {
+    return this.#target === null ? `the primary of shard ${this.#shard}` : bareAddress(this.#target);
+  }
+
+  get trouble(): string {
+    return this.#trouble;
+  }
+
+  watch(watcher: NodeWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  async sendCommand<T>(args: readonly RedisArgument[], options?: SendOptions): Promise<T> {
+    const client = this.#client;
+    if (!this.#isFound || client === null) throw new ClientOfflineError();
+    this.#unanswered += 1;
+    try {
+      const answer = await client.sendCommand<T>([...args], options);
+      if (client === this.#client) this.#silentLooks = 0;
+      return answer;
+    } catch (error) {
+      if (error instanceof ErrorReply && client === this.#client) {
+        this.#silentLooks = 0;
+        if (NOT_PRIMARY.has(error.message.split(" ", 1)[0] ?? "")) {
+          this.#trouble = `${this.address} is not the primary of shard ${this.#shard} (${error.message})`;
+          this.search();
+        }
+      }
+      throw error;
+    } finally {
+      this.#unanswered -= 1;
+    }
+  }
+
+  search(): void {
+    if (this.#closed) return;
+    const wasReady = this.#isFound;
+    this.#isFound = false;
+    if (wasReady) for (const { onLost } of this.#watchers) onLost();
+    this.#find().catch(() => {});
+  }
+
+  setUnsaved(replicas: number): void {
+    this.#unsaved = replicas;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#isFound = false;
+    clearInterval(this.#looks);
+    this.#client?.destroy();
+    this.#client = null;
+  }
+
+  /**
+   * The command, a write of this process's own, and WAIT. The write is what proves that the node is still the primary: one
+   * that was deposed and does not know it yet has replicas that confirm all that was there before. EXPIRE is a write that
+   * is also taken when the memory is full.
+   */
+  async #confirm<T>(args: readonly RedisArgument[], options?: SendOptions): Promise<T> {
+    const connection = this.#connections;
+    const replicas = this.#minReplicas + this.#unsaved;
+    const [answer, written] = await withCopies(
+      replicas,
+      async () => {
+        const sent = [this.sendCommand<T>(args, options), this.#write("EXPIRE")] as const;
+        const [first, second] = await Promise.allSettled(sent);
+        if (first.status === "rejected") throw first.reason;
+        if (second.status === "rejected")
+          throw new Unconfirmed("the primary may have changed", { cause: second.reason });
+        return [first.value, Number(second.value)] as const;
+      },
+      this,
+    );
+    if (written === 1) return answer;
+    // The key is not there yet, so nothing was written.
+    await withCopies(replicas, () => this.#write("SET"), this).catch((error: unknown) => {
+      throw error instanceof Unconfirmed
+        ? error
+        : new Unconfirmed("the primary may have changed", { cause: error });
+    });
+    // What was read over another connection may have been of another node.
+    if (connection !== this.connection) throw new Unconfirmed("the primary may have changed");
+    return answer;
+  }
+
+  #write(command: "EXPIRE" | "SET"): Promise<unknown> {
+    // Ten years. It is set again each time.
+    return this.sendCommand(
+      command === "SET" ? ["SET", this.#proof, ""] : ["EXPIRE", this.#proof, "315360000"],
+    );
+  }
+
+  #look(): void {
+    if (this.#unanswered === 0) return;
+    this.#silentLooks += 1;
+    if (this.#silentLooks < bounds.primary_silent_looks_max || this.#options.isPatient === true) return;
+    this.#trouble = `${this.address}, the primary of shard ${this.#shard}, does not answer`;
+    // Its calls are rejected by that.
+    this.#drop();
+    this.search();
+  }
+
+  #drop(): void {
+    this.#client?.destroy();
+    this.#client = null;
+    this.#target = null;
+    this.#silentLooks = 0;
+  }
+
+  async #find(): Promise<void> {
+    if (this.#isSearching) return;
+    this.#isSearching = true;
+    for (let isFirst = true; !this.#isFound && !this.#closed; isFirst = false) {
+      // A node that has just denied to be the primary is asked again only after a moment.
+      if (!isFirst) await Bun.sleep(bounds.primary_look_milliseconds);
+      try {
+        const url = await this.#options.findPrimary();
+        if (this.#closed || this.#isFound) break;
+        if (url === null) this.#trouble = this.#noPrimary();
+        else if (url !== this.#target) this.#connect(url);
+        else if (!isFirst && this.#client?.isReady === true) this.#found();
+      } catch (error) {
+        if (this.#target === null) this.#trouble = error instanceof Error ? error.message : String(error);
+      }
+    }
+    this.#isSearching = false;
+    // It may have been lost again while the loop ended.
+    if (!this.#isFound && !this.#closed) this.#find().catch(() => {});
+  }
+
+  #noPrimary(): string {
+    return `no node of the Redis Cluster has slot ${slotOf(this.#shard)}, which is shard ${this.#shard}'s`;
+  }
+
+  #connect(url: string): void {
+    this.#drop();
+    this.#target = url;
+    const client = connectRedis(url, () => {
+      if (client !== this.#client) return;
+      this.#trouble = `${this.address}, the primary of shard ${this.#shard}, cannot be reached`;
+      // A refused ping (it is busy, its disk is full) also comes here, and does not break the connection.
+      this.search();
+    });
+    this.#client = client;
+    // If it was given up while connecting, it would leave the new connection open until its time-out.
+    client.on("connect", () => {
+      if (client !== this.#client) client.destroy();
+    });
+    client.on("ready", () => {
+      if (client === this.#client) this.#found();
+    });
+    client.connect().catch(() => {});
+  }
+
+  #found(): void {
+    this.#isFound = true;
+    this.#connections += 1;
+    this.#silentLooks = 0;
+    for (const { onReady } of this.#watchers) onReady();
+  }
+}

@@ -1,0 +1,32 @@
+import { bounds } from "../../bounds.ts";
+import { messageOf } from "../../errors.ts";
+import { type Commands, Unconfirmed } from "./redis-nodes.ts";
+
+/**
+ * Sends something, and WAIT behind it on the same connection, in one piece. The connection must not send again by itself
+ * what it has lost: else WAIT could be answered by another Redis than the command.
+ *
+ * @param send what is sent before it, as a whole at once; its last command has to be a write, which proves that the
+ * node is still followed: of what is only read, WAIT asks nobody
+ * @throws Unconfirmed if fewer than `minReplicas` confirm; what `send` rejects with
+ */
+export async function withCopies<T>(
+  minReplicas: number,
+  send: () => Promise<T>,
+  connection: Commands,
+): Promise<T> {
+  if (minReplicas === 0) return send();
+  const sent = send();
+  const wait = ["WAIT", String(minReplicas), String(bounds.replicas_milliseconds_max)];
+  const [answer, copies] = await Promise.allSettled([sent, connection.sendCommand(wait)]);
+  if (answer.status === "rejected") throw answer.reason;
+  if (copies.status === "rejected")
+    throw new Unconfirmed(`its replicas could not be waited for (${messageOf(copies.reason)})`, {
+      cause: copies.reason,
+    });
+  if (Number(copies.value) < minReplicas)
+    throw new Unconfirmed(
+      `${Number(copies.value)} replicas confirm it, not ${minReplicas} (MIN_REPLICAS): the others are away, or do not follow it`,
+    );
+  return answer.value;
+}
