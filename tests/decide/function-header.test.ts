@@ -46,7 +46,9 @@ function reach(name: string, seen = new Set<string>()): string {
   seen.add(name);
   const text = [
     local(name),
-    ...[...local(name).matchAll(/\b(LOAD|READ|decide|transits)\[/g)].flatMap(([, table = ""]) => inTable(table)),
+    ...[...local(name).matchAll(/\b(LOAD|READ|decide|transits)\[/g)].flatMap(([, table = ""]) =>
+      inTable(table),
+    ),
   ].join("\n");
   const called = [...body.matchAll(/^local function (\w+)/gm)]
     .map((match) => String(match[1]))

@@ -167,6 +167,7 @@ local function apply_batch(head, argv, full, may_end)
     period = tonumber(state[6]) or 0, key_seconds = state[7] or KEY_SECONDS,
     accounts = {}, holds = {}, kept = {}, reversed = {}, details = {}, bodies = {}, outcomes = {}, contents = {},
     events = {}, seen = {}, remembered = {}, written = {}, ended = {}, parts = {}, transits = {}, opened = {}, over = {},
+    prepared = {},
   }
   read_batch(batch, argv, due)
   recall(batch, argv)

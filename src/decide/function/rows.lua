@@ -351,9 +351,10 @@ local function read_batch(batch, argv, due)
         want_account(hold.to)
       end
     end
-    for _, text in pairs(batch.parts) do
+    for attempt, text in pairs(batch.parts) do
       if text then
-        for _, id in ipairs(part_of(text).own) do
+        batch.prepared[attempt] = part_of(text)
+        for _, id in ipairs(batch.prepared[attempt].own) do
           want_account(id)
         end
       end

@@ -193,7 +193,7 @@ local function take_part(batch, attempt)
   if not text then return nil end
   batch.parts[attempt] = false
   end_transit(batch, 'parts', attempt, 'part:' .. attempt)
-  local prepared = part_of(text)
+  local prepared = batch.prepared[attempt] or part_of(text)
   local part = part_rows(batch, prepared.postings, NOTHING, prepared.own, prepared.sides)
   if #part.sides < #prepared.own then error('an account of the part ' .. attempt .. ' is missing') end
   for _, side in ipairs(part.sides) do
