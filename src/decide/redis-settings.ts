@@ -77,10 +77,10 @@ async function ask(
 }
 
 /** What is wrong with its settings, for a person; null if nothing is. */
-function faultOf(name: string, told: string, config: LogSettings, durable: boolean): string | null {
+function faultOf(redis: string, told: string, config: LogSettings, durable: boolean): string | null {
   if (config === null) {
     return (
-      `${name} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
+      `${redis} does not tell whether it fsyncs before it answers: allow CONFIG GET to this user, or set ` +
       "DURABILITY=relaxed"
     );
   }
@@ -94,7 +94,7 @@ function faultOf(name: string, told: string, config: LogSettings, durable: boole
   const fsync = Object.entries(FSYNC_SETTINGS).map(([name, wanted]) => {
     return { name, value: config[name], wanted, relaxable: true };
   });
-  return faultOfSettings(`${name} may lose what it has answered`, [policy, ...fsync], durable);
+  return faultOfSettings(`${redis} may lose what it has answered`, [policy, ...fsync], durable);
 }
 
 /** Whether Redis follows another one. */

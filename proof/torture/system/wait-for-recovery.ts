@@ -1,8 +1,11 @@
+import { bounds } from "../../../src/bounds.ts";
+import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
+import { reachNode } from "../../../src/decide/nodes/reach-node.ts";
 import { headKey } from "../../../src/decide/redis-client.ts";
 import { messageOf } from "../../../src/errors.ts";
 import { connectPostgres } from "../../../src/keep/postgres-client.ts";
 import { tortureBounds } from "../torture-bounds.ts";
-import { outboxLength, withRedis } from "../../../src/stack/probes.ts";
+import { outboxLength } from "../../../src/stack/probes.ts";
 import type { StackPlan } from "../../../src/stack/stack-plan.ts";
 import type { SimulatedOperator } from "./simulated-operator.ts";
 import type { FaultedProcess } from "../faults/faulted-process.ts";
@@ -61,18 +64,35 @@ async function missingFromBooks({ redisUrl, databaseUrl }: StackPlan): Promise<s
     const sql = connectPostgres({ url: databaseUrl, name: "razonete torture", connections_max: 1 });
     try {
       const cursors = await sql<{ shard: number; last_g: number }[]>`SELECT shard, last_g FROM cursors`;
-      return await withRedis(redisUrl, async (redis) => {
-        const heads = await Promise.all(cursors.map(({ shard }) => redis.hGet(headKey(shard), "g")));
-        return cursors.flatMap(({ shard, last_g }, index) => {
-          const g = Number(heads[index]);
-          if (g === last_g) return [];
-          return [`the books are at batch ${last_g} of shard ${shard}, Redis is at ${g}`];
-        });
+      const heads = await latestBatches(
+        redisUrl,
+        cursors.map(({ shard }) => shard),
+      );
+      return cursors.flatMap(({ shard, last_g }, index) => {
+        const g = heads[index];
+        if (g === last_g) return [];
+        return [`the books are at batch ${last_g} of shard ${shard}, Redis is at ${g}`];
       });
     } finally {
       await sql.end({ timeout: 1 });
     }
   } catch (error) {
     return [messageOf(error)];
+  }
+}
+
+/** Rejects if the Redis of one of the shards does not answer. */
+async function latestBatches(redisUrl: string, shards: readonly number[]): Promise<number[]> {
+  const nodes = openRedisNodes(redisUrl);
+  try {
+    return await Promise.all(
+      shards.map(async (shard) => {
+        const node = nodes.shard(shard);
+        if (!(await reachNode(node, bounds.redis_connect_milliseconds_max))) throw new Error(node.trouble);
+        return Number(await node.sendCommand(["HGET", headKey(shard), "g"]));
+      }),
+    );
+  } finally {
+    nodes.close();
   }
 }

@@ -4,7 +4,7 @@ import type { RedisLedger } from "../../../src/decide/redis-ledger.ts";
 import { shardOf } from "../../../src/ledger/account-id.ts";
 import { LedgerUnavailable } from "../../../src/ledger/ledger.ts";
 import { accountOn } from "../../support/account-on.ts";
-import { ClusterStand, SHARDS } from "../../support/cluster-ledgers.ts";
+import { ClusterStand, SHARDS } from "../../support/copies/cluster-ledgers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
@@ -25,19 +25,19 @@ describeWithRedis("a ledger on a Redis Cluster", () => {
   /** Clients on every account, until they are ended; each sends the same id again until it is answered. */
   function load(ledgers: readonly RedisLedger[]) {
     const answers: Answered[] = [];
-    let isOver = false;
+    const state = { isOver: false };
     const client = async (index: number): Promise<void> => {
       const account = ACCOUNTS[index % ACCOUNTS.length] ?? "";
       const ledger = ledgers[index % ledgers.length];
       if (ledger === undefined) throw new Error("no ledger");
-      for (let turn = index; !isOver; turn += 1)
+      for (let turn = index; !state.isOver; turn += 1)
         answers.push(await settle(ledger, turn % 3 === 0 ? debit(account) : credit(account, turn % 7)));
     };
     const clients = Promise.all(Array.from({ length: 20 }, (_, index) => client(index)));
     return {
       answeredOn: (shard: number) => answers.filter((answer) => isOn(answer, shard)).length,
       end: async (): Promise<readonly Answered[]> => {
-        isOver = true;
+        state.isOver = true;
         await clients;
         return answers;
       },

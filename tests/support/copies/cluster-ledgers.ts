@@ -1,15 +1,15 @@
-import { functionLibrary } from "../../src/decide/function-library.ts";
-import { openRedisNodes } from "../../src/decide/nodes/open-nodes.ts";
-import type { RedisNodes } from "../../src/decide/nodes/redis-nodes.ts";
-import { headKey, readOutbox } from "../../src/decide/redis-client.ts";
-import { RedisLedger } from "../../src/decide/redis-ledger.ts";
-import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../src/ledger/account.ts";
-import { shardOf } from "../../src/ledger/account-id.ts";
-import { openingHash } from "../../src/ledger/content-hash.ts";
-import { eventually } from "./eventually.ts";
-import { silentFeed, type StandLedgerOptions } from "./redis-under-test.ts";
-import { RedisCluster } from "./servers/redis-cluster.ts";
-import { TestBooks } from "./test-books.ts";
+import { functionLibrary } from "../../../src/decide/function-library.ts";
+import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
+import type { RedisNodes } from "../../../src/decide/nodes/redis-nodes.ts";
+import { headKey, readOutbox } from "../../../src/decide/redis-client.ts";
+import { RedisLedger } from "../../../src/decide/redis-ledger.ts";
+import { CONTEST_UNIT, INITIAL_CREDIT_LIMITS } from "../../../src/ledger/account.ts";
+import { shardOf } from "../../../src/ledger/account-id.ts";
+import { openingHash } from "../../../src/ledger/content-hash.ts";
+import { eventually } from "../eventually.ts";
+import { silentFeed, type StandLedgerOptions } from "../redis-under-test.ts";
+import { RedisCluster } from "../servers/redis-cluster.ts";
+import { TestBooks } from "../test-books.ts";
 
 export const SHARDS = 3;
 
