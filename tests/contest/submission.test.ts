@@ -111,7 +111,7 @@ test("runs our own commands, in the one image of the repository; the writer does
 
 test("sets what the root's docker-compose.yml sets, but for where an API listens, TLS, limits, and who looks on", () => {
   const left =
-    /^(SOCKET|HOST|PORT|CLIENT_ADDRESS_HEADER|HAPROXY_(DNS|ROUND_ROBIN|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
+    /^(SOCKET|HOST|PORT|CLIENT_ADDRESS_HEADER|HAPROXY_(APIS|DNS|ROUND_ROBIN|SHARDS|TLS|ADDRESS_.*|KEY_.*)|BUN_.*|GO.*)$/;
   // Nobody looks on there: no console, no readers of events, no metrics, logs and traces as by default.
   const onlookers =
     /^(HAPROXY_(ACCESS_LOG|CONSOLE|EVENTS|METRICS|REQUEST_ID)|METRICS_.*|NATS_MONITOR.*|.*_OBSERVER_PASSWORD|LOG_FORMAT|OTEL_.*|WEBHOOK_.*)$/;

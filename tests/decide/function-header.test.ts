@@ -86,11 +86,11 @@ describe("the head of the functions and their body", () => {
 
   test("name the same keys", () => {
     const described = [...header.matchAll(/^ {2}razonete:\{s\}:(\w+)/gm)].map((match) => match[1]);
-    // The head is KEYS[1]; every other key is its prefix and a name; ids bear the name of theirs.
+    // The head is KEYS[1]; every other key is its prefix and a name; ids bear the name of theirs. The proof is no function's.
     const named = [...body.matchAll(/prefix \.\. '(\w+):?'|'(outbox)'/g)].map(
       (match) => match[1] ?? match[2],
     );
-    expect(unique([...named, "head", "key"])).toEqual(unique(described));
+    expect(unique([...named, "head", "key", "proof"])).toEqual(unique(described));
     expect(unique([...body.matchAll(/\.\. (id)\b/g)].map((match) => match[1]))).toEqual(["id"]);
   });
 

@@ -84,8 +84,8 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       find: "  close(): void {",
       replace: [
         "  async trim(shard, g) {",
-        `    await ${asOperator("this.#client")};`,
-        '    await this.#client.sendCommand(["XTRIM", `razonete:{${shard}}:outbox`, "MINID", "=", String(g + 1)]);',
+        `    await ${asOperator("this.#node.confirmed")};`,
+        '    await this.#node.confirmed.sendCommand(["XTRIM", `razonete:{${shard}}:outbox`, "MINID", "=", String(g + 1)]);',
         "  }",
         "",
         "  close(): void {",
@@ -112,12 +112,12 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
   "fence-off": [
     {
       file: FENCE,
-      find: "const statuses = [first];",
+      find: "const lost = await markLostBatches(client, statuses, before);",
       replace: [
-        "const statuses = [first];",
-        "const all = [first];",
-        "for (let shard = 1; shard < first.shards; shard += 1) all.push(await statusOf(client, shard));",
-        "return { runId, epoch: first.epoch, shards: first.shards, latestG: all.map(({ g }) => g) };",
+        "const latest = new Map([...statuses].map(([shard, { g }]) => [shard, g]));",
+        "if (latest.size > 0)",
+        "  return { runId, epoch: first.epoch, shards: first.shards, latestG: latest };",
+        "const lost = await markLostBatches(client, statuses, before);",
       ].join("\n"),
     },
     {
