@@ -69,7 +69,6 @@ const FORBIDDEN_IN_REDIS: readonly (readonly string[])[] = [
   ["XDEL", outboxKey(0), "1-0"],
   ["XADD", "another", "*", "a", "b"],
   ["XGROUP", "CREATE", outboxKey(0), "group", "0"],
-  ["WAIT", "0", "1"],
 ];
 
 /** Nor these, where the others may. */
