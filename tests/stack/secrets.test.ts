@@ -34,8 +34,8 @@ describe.skipIf(serversMissing !== null)("a stack's secrets", () => {
     folder[Symbol.dispose]();
   });
 
-  test("are seven different passwords", () => {
-    expect(new Set(secrets).size).toBe(7);
+  test("are nine different passwords", () => {
+    expect(new Set(secrets).size).toBe(9);
     for (const secret of secrets) expect(secret.length).toBeGreaterThanOrEqual(24);
   });
 

@@ -1,4 +1,5 @@
 import { bareAddress } from "../../redis-address.ts";
+import { messageOf } from "../../errors.ts";
 import { connectRedis, type Redis } from "../redis-client.ts";
 import type { NodeWatcher, RedisNode, RedisNodes, ShardCopy, ShardNode } from "./redis-nodes.ts";
 
@@ -8,7 +9,8 @@ export class OneNode implements RedisNodes, ShardNode {
   readonly minReplicas = 0;
   readonly isPrimary = true;
   readonly isFailing = false;
-  readonly trouble = "Redis does not answer";
+  /** Why it is not there, as far as it says: a wrong password, for one. */
+  trouble = "Redis does not answer";
   readonly address: string;
   readonly confirmed: Redis;
   /** The client's own, so that a call costs no more than without this class. */
@@ -21,7 +23,8 @@ export class OneNode implements RedisNodes, ShardNode {
 
   constructor(url: string) {
     this.address = bareAddress(url);
-    this.#client = connectRedis(url, () => {
+    this.#client = connectRedis(url, (error) => {
+      this.trouble = `Redis does not answer (${messageOf(error)})`;
       for (const { onLost } of this.#watchers) onLost();
     });
     this.confirmed = this.#client;
