@@ -98,9 +98,8 @@ export class RedisLink {
     this.#node = options.nodes.shard(options.shard ?? 0);
     this.#node.watch({
       onLost: () => {
-        // What it says in detail is for who looks after it, not for clients.
-        const { trouble } = this.#node;
-        this.#lose(trouble.startsWith(NO_ANSWER) ? NO_ANSWER : trouble);
+        // What one Redis says in detail is for who looks after it, not for clients.
+        this.#lose(options.nodes.isCluster ? this.#node.trouble : NO_ANSWER);
         // A refused ping (Redis is busy, its disk is full) also comes here, and does not break the connection.
         if (this.#node.isReady) this.#startAdmission();
       },

@@ -37,7 +37,7 @@ const NOT_ASKED: LogSettings = {};
  */
 export async function readRedisState(client: Client, durable: boolean): Promise<RedisState> {
   const { told, config } = await ask(client, durable);
-  const runId = fieldOf(told, "run_id") ?? "";
+  const runId = infoField(told, "run_id") ?? "";
   if (isReplicaBy(told)) return { runId, isReplica: true, fault: REPLICA_FAULT };
   return { runId, isReplica: false, fault: faultOf("Redis", told, config, durable) };
 }
@@ -62,8 +62,10 @@ export async function readCopyState(client: Client, name: string, durable: boole
 /** @param info what INFO tells of replication and persistence */
 export function isUnsavedBy(info: string): boolean {
   // While it is being filled it confirms nothing.
-  if (fieldOf(info, "master_sync_in_progress") !== "0") return false;
-  return fieldOf(info, "aof_rewrite_in_progress") !== "0" || fieldOf(info, "aof_rewrite_scheduled") !== "0";
+  if (infoField(info, "master_sync_in_progress") !== "0") return false;
+  return (
+    infoField(info, "aof_rewrite_in_progress") !== "0" || infoField(info, "aof_rewrite_scheduled") !== "0"
+  );
 }
 
 /** In one round trip. Only CONFIG tells the settings of the log, and INFO also answers where CONFIG is forbidden. */
@@ -89,7 +91,7 @@ function faultOf(server: string, told: string, config: LogSettings, durable: boo
   }
   const policy = {
     name: "maxmemory-policy",
-    value: fieldOf(told, "maxmemory_policy"),
+    value: infoField(told, "maxmemory_policy"),
     // With any other policy a Redis whose memory is full deletes accounts, or ids that it has to remember.
     wanted: "noeviction",
     relaxable: false,
@@ -106,7 +108,7 @@ export async function isReplica(client: Client): Promise<boolean> {
 }
 
 function isReplicaBy(info: string): boolean {
-  return fieldOf(info, "role") !== "master";
+  return infoField(info, "role") !== "master";
 }
 
 async function readConfig(client: Client): Promise<LogSettings> {
@@ -122,6 +124,7 @@ async function readConfig(client: Client): Promise<LogSettings> {
   }
 }
 
-function fieldOf(info: string, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(info)?.[1];
+/** One line of INFO. */
+export function infoField(info: unknown, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(String(info))?.[1];
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { askNode, infoField, orderNode } from "../../src/stack/nodes/ask-node.ts";
+import { infoField } from "../../src/decide/redis-settings.ts";
+import { askNode, orderNode } from "../../src/stack/nodes/ask-node.ts";
 import { eachHost } from "../../src/tls/server-trust.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";

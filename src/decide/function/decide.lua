@@ -124,6 +124,15 @@ local function note_entries(batch, rows, postings, id, details)
   end
 end
 
+--- Notes its entries, and that what it reverses was reversed.
+local function note_transaction(batch, rows, body, id, now)
+  note_entries(batch, rows, body.postings, id, body.details)
+  if body.reverses then
+    batch.reversed[body.reverses] = event_id(batch, 't', now)
+    batch.ended['reversed:' .. body.reverses] = batch.reversed[body.reverses]
+  end
+end
+
 local decide = {}
 
 --- A transaction of the contest's route. On an account that has no hold and is open its event is short, which is the third
@@ -205,11 +214,7 @@ function decide.t(batch, id, _, _, content, body, now)
     rules.undoTransaction(rows, #rows.postings)
     return event, nil, true
   end
-  note_entries(batch, rows, body.postings, id, body.details)
-  if body.reverses then
-    batch.reversed[body.reverses] = event_id(batch, 't', now)
-    batch.ended['reversed:' .. body.reverses] = batch.reversed[body.reverses]
-  end
+  note_transaction(batch, rows, body, id, now)
   return event
 end
 

@@ -84,11 +84,7 @@ function decide.s(batch, id, attempt, _, content, body, now)
     rules.undoTransaction(rows, #rows.postings)
     return event, nil, true
   end
-  note_entries(batch, rows, body.postings, id, body.details)
-  if body.reverses then
-    batch.reversed[body.reverses] = event_id(batch, 't', now)
-    batch.ended['reversed:' .. body.reverses] = batch.reversed[body.reverses]
-  end
+  note_transaction(batch, rows, body, id, now)
   note_decision(batch, attempt, body.told.shards, '-', now)
   return event
 end

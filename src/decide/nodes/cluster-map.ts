@@ -1,22 +1,13 @@
 import { z } from "zod";
+import { hasSlot, type NodeLine, parseNodeLines } from "./node-lines.ts";
 
-/** What nodes of a Redis Cluster tell of it, read from CLUSTER NODES: unlike CLUSTER SLOTS it has epochs and failures. */
+/** What nodes of a Redis Cluster tell of it, and who has a slot by that. */
 
-export interface ClusterNode {
-  readonly id: string;
+export interface ClusterNode extends Pick<
+  NodeLine,
+  "id" | "port" | "isPrimary" | "isFailing" | "isSuspected" | "primaryId" | "epoch" | "slots"
+> {
   readonly host: string;
-  readonly port: number;
-  readonly isPrimary: boolean;
-  /** Most of the cluster's primaries do not reach it. */
-  readonly isFailing: boolean;
-  /** The node that tells this does not reach it, or most do not. */
-  readonly isSuspected: boolean;
-  /** Of a replica, the id of the node that it follows. */
-  readonly primaryId: string | null;
-  /** Rises with each change of who owns slots: of two who claim the same slot, the one with the larger is right. */
-  readonly epoch: number;
-  /** First and last of each range. */
-  readonly slots: readonly (readonly [number, number])[];
 }
 
 /** What one node told. */
@@ -30,42 +21,27 @@ export interface Place {
 
 export const SLOTS = 16_384;
 
-/** @param askedHost the host that the answering node was reached at: one that was never told its address leaves it out */
+/**
+ * Those that may be reached: not one that is not known for certain yet, or has no address.
+ *
+ * @param askedHost the host that the answering node was reached at: one that was never told its address leaves it out
+ */
 export function parseClusterNodes(reply: unknown, askedHost: string): ClusterView {
-  return z
-    .string()
-    .parse(reply)
-    .split("\n")
-    .flatMap((line) => nodeOf(line, askedHost));
-}
-
-function nodeOf(line: string, askedHost: string): ClusterNode[] {
-  const [id = "", address = "", flagList = "", primaryId = "-", , , epoch = "0", , ...ranges] = line
-    .trim()
-    .split(" ");
-  // 10.0.0.1:6379@16379,its.name: the name is there where the node was given one, and is what its certificate is for.
-  const [, ip = "", port = "", name = ""] = /^(.*):(\d+)@\d+(?:,([^,]*))?/.exec(address) ?? [];
-  const flags = flagList.split(",");
-  // Who is not known for certain yet, or has no address.
-  if (port === "" || port === "0" || flags.includes("handshake") || flags.includes("noaddr")) return [];
-  const slots = ranges.flatMap((range) => {
-    // [93-<-id]: a slot that is being moved.
-    const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? [];
-    return first === undefined ? [] : [[Number(first), Number(last ?? first)] as const];
-  });
-  return [
-    {
-      id,
-      host: name || ip || askedHost,
-      port: Number(port),
-      isPrimary: flags.includes("master"),
-      isFailing: flags.includes("fail"),
-      isSuspected: flags.includes("fail") || flags.includes("fail?"),
-      primaryId: primaryId === "-" ? null : primaryId,
-      epoch: Number(epoch),
-      slots,
-    },
-  ];
+  return parseNodeLines(z.string().parse(reply))
+    .filter(({ isNew, isLost }) => !isNew && !isLost)
+    .map(({ id, ip, port, name, isPrimary, isFailing, isSuspected, primaryId, epoch, slots }) => {
+      return {
+        id,
+        host: name || ip || askedHost,
+        port,
+        isPrimary,
+        isFailing,
+        isSuspected,
+        primaryId,
+        epoch,
+        slots,
+      };
+    });
 }
 
 /** Who has the slot by the latest of the views; `null` if nobody has it. */
@@ -77,10 +53,6 @@ export function placeOf(slot: number, views: readonly ClusterView[]): Place | nu
     found = { primary, replicas: view.filter(({ primaryId }) => primaryId === primary.id) };
   }
   return found;
-}
-
-function hasSlot({ slots }: ClusterNode, slot: number): boolean {
-  return slots.some(([first, last]) => first <= slot && slot <= last);
 }
 
 /** The primaries that have slots, each once, by the latest of the views; `null` if slots are without one. */

@@ -1,7 +1,7 @@
 import { createClient, ErrorReply } from "@redis/client";
 import { messageOf } from "../../errors.ts";
 import { serverTrust } from "../../tls/server-trust.ts";
-import { type NodeLine, parseNodeLines } from "./node-lines.ts";
+import { type NodeLine, parseNodeLines } from "../../decide/nodes/node-lines.ts";
 
 /** Questions to one node of a Redis Cluster, over a connection that is there for them alone. */
 
@@ -63,11 +63,6 @@ export async function viewOf(url: string): Promise<readonly NodeLine[] | null> {
   } catch {
     return null;
   }
-}
-
-/** One line of INFO. */
-export function infoField(info: unknown, name: string): string | undefined {
-  return new RegExp(`^${name}:(.*?)\r?$`, "m").exec(String(info))?.[1];
 }
 
 /** Why a node did not do something, without what would be the same for each of its errors. */

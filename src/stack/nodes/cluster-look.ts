@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { bareHost } from "../../tls/server-trust.ts";
 import { viewOf } from "./ask-node.ts";
-import type { NodeLine } from "./node-lines.ts";
+import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 
 /** A node of a Redis Cluster, as it was asked for. */
 export interface NodePlace {

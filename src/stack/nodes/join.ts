@@ -1,8 +1,9 @@
 import { SLOTS } from "../../decide/nodes/cluster-map.ts";
+import { infoField } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
-import { askNode, infoField, orderNode, reasonOf } from "./ask-node.ts";
+import { askNode, orderNode, reasonOf } from "./ask-node.ts";
 import { type ClusterLook, lookAtCluster, type LookedNode, type NodePlace } from "./cluster-look.ts";
-import { hasSlot, type NodeLine, ownerOf } from "./node-lines.ts";
+import { hasSlot, type NodeLine, ownerOf } from "../../decide/nodes/node-lines.ts";
 import { plannedOwners, rangesOf } from "./slots.ts";
 
 export interface JoinOptions {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { infoField } from "../../decide/redis-settings.ts";
 import { StartError } from "../../errors.ts";
-import { askNode, infoField, viewOf } from "./ask-node.ts";
+import { askNode, viewOf } from "./ask-node.ts";
 import { addressOf } from "./cluster-look.ts";
-import { type NodeLine, ownerOf, parseNodeLines } from "./node-lines.ts";
+import { type NodeLine, ownerOf, parseNodeLines } from "../../decide/nodes/node-lines.ts";
 import { type Head, hasWholeLog, readHeads, SHARDS_MAX } from "./own-log.ts";
 import { shardsIn } from "./slots.ts";
 

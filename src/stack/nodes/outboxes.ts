@@ -2,7 +2,7 @@ import { slotOf } from "../../decide/nodes/cluster-map.ts";
 import { headKey, outboxKey } from "../../decide/redis-client.ts";
 import { redisAddress, urlOfNode } from "../../redis-address.ts";
 import { type Command, orderNode, viewOf } from "./ask-node.ts";
-import { type NodeLine, ownerOf } from "./node-lines.ts";
+import { type NodeLine, ownerOf } from "../../decide/nodes/node-lines.ts";
 
 /**
  * How many batches in the outboxes of all shards still have to be kept, wherever in a Redis Cluster the shards are.

@@ -1,5 +1,5 @@
 import { slotOf, SLOTS } from "../../decide/nodes/cluster-map.ts";
-import type { SlotRange } from "./node-lines.ts";
+import type { SlotRange } from "../../decide/nodes/node-lines.ts";
 
 /** Which slots of a Redis Cluster are whose. All keys of a shard have its number as their hash tag, and so one slot. */
 

@@ -3,7 +3,7 @@ import type { Report } from "../../log/report.ts";
 import type { Serves } from "../process-plan.ts";
 import { viewOf } from "./ask-node.ts";
 import { joinStep, type JoinOptions } from "./join.ts";
-import type { NodeLine } from "./node-lines.ts";
+import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 import { shardsIn } from "./slots.ts";
 
 /** A node that lacks its place for so long is not just being started. */

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@redis/client";
 import {
@@ -8,12 +7,12 @@ import {
   slotOf,
   SLOTS,
 } from "../../../src/decide/nodes/cluster-map.ts";
-import { credentialsOf, redisUsers, type StackUser } from "../../../src/stack/credentials.ts";
+import { credentialsOf, type StackUser } from "../../../src/stack/credentials.ts";
 import { freePorts } from "../../../src/stack/ports.ts";
-import { DEPLOY } from "../../../src/stack/process-plan.ts";
 import { eventually } from "../eventually.ts";
 import { temporaryFolder } from "../temporary-folder.ts";
 import { pathOf } from "./binaries.ts";
+import { writeUsers } from "./redis.ts";
 import { exchange, ServerProcess } from "./server-process.ts";
 
 /** One node of a Redis Cluster of the test's own. */
@@ -166,8 +165,7 @@ async function startNode(credentials: ReturnType<typeof credentialsOf>, busPort:
   const program = pathOf("redis");
   const folder = temporaryFolder("redis-node").path;
   const aclfile = join(folder, "users.acl");
-  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
-  writeFileSync(aclfile, users.replaceAll(/^#.*\n/gm, "").replace(/^(user default on) #\S+/m, "$1 nopass"));
+  writeUsers(aclfile, credentials);
   const settings: Record<string, string> = {
     bind: "127.0.0.1",
     dir: folder,

@@ -35,8 +35,7 @@ export async function startRedis(environment: Readonly<Record<string, string>> =
   const log = join(folder, "appendonlydir");
   const credentials = credentialsOf("of the tests");
   const aclfile = join(folder, "users.acl");
-  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
-  writeFileSync(aclfile, users.replaceAll(/^#.*\n/gm, "").replace(/^(user default on) #\S+/m, "$1 nopass"));
+  writeUsers(aclfile, credentials);
   const settings: Record<string, string> = {
     bind: "127.0.0.1",
     dir: folder,
@@ -80,4 +79,10 @@ export async function startRedis(environment: Readonly<Record<string, string>> =
 
 function option([name, value]: [string, string | number]): string[] {
   return [`--${name}`, String(value)];
+}
+
+/** The users of a stack's Redis, but that the operator needs no password. */
+export function writeUsers(aclfile: string, credentials: ReturnType<typeof credentialsOf>): void {
+  const users = redisUsers(readFileSync(join(DEPLOY, "redis-users.acl"), "utf8"), credentials);
+  writeFileSync(aclfile, users.replaceAll(/^#.*\n/gm, "").replace(/^(user default on) #\S+/m, "$1 nopass"));
 }

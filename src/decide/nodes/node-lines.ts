@@ -1,7 +1,15 @@
-/** The lines in which a node of a Redis Cluster tells of all nodes: CLUSTER NODES, and its own file nodes.conf. */
+/**
+ * The lines in which a node of a Redis Cluster tells of all nodes: CLUSTER NODES, which unlike CLUSTER SLOTS has epochs and
+ * failures, and its own file nodes.conf.
+ */
 
 export interface NodeLine {
   readonly id: string;
+  /** Empty where it was not told its own yet. */
+  readonly ip: string;
+  readonly port: number;
+  /** The name that it was given, which its certificate is for; empty where it has none. */
+  readonly name: string;
   /** Where the others reach it, 10.0.0.1:6379; null while that is not known. */
   readonly address: string | null;
   /** Where nodes talk to each other. */
@@ -11,6 +19,10 @@ export interface NodeLine {
   readonly isPrimary: boolean;
   /** Most of the primaries do not reach it. */
   readonly isFailing: boolean;
+  /** The one that tells does not reach it, or most do not. */
+  readonly isSuspected: boolean;
+  /** Nobody knows where it is. */
+  readonly isLost: boolean;
   /** It was met, and has not answered yet: its id is not its own. */
   readonly isNew: boolean;
   /** Of a replica, the id of the node that it follows. */
@@ -29,19 +41,25 @@ export function parseNodeLines(text: string): NodeLine[] {
       .trim()
       .split(" ");
     // 10.0.0.1:6379@16379,its.name; without the first part where a node was not told its own address yet.
-    const [, host = "", port = "", busPort = ""] = /^([^,@]*):(\d+)@(\d+)/.exec(place) ?? [];
+    const [, ip = "", port = "", busPort = "", name = ""] =
+      /^([^,@]*):(\d+)@(\d+)(?:,([^,]*))?/.exec(place) ?? [];
     // nodes.conf ends with a line of variables.
     if (port === "") return [];
     const flags = flagList.split(",");
-    const isKnown = host !== "" && port !== "0" && !flags.includes("noaddr");
+    const isLost = port === "0" || flags.includes("noaddr");
     return [
       {
         id,
-        address: isKnown ? `${host}:${port}` : null,
+        ip,
+        port: Number(port),
+        name,
+        address: isLost || ip === "" ? null : `${ip}:${port}`,
         busPort: Number(busPort),
         isMyself: flags.includes("myself"),
         isPrimary: flags.includes("master"),
         isFailing: flags.includes("fail"),
+        isSuspected: flags.includes("fail") || flags.includes("fail?"),
+        isLost,
         isNew: flags.includes("handshake"),
         primaryId: primaryId === "-" ? null : primaryId,
         epoch: Number(epoch),
