@@ -61,7 +61,7 @@ describe("a refusal under a key that was forgotten", () => {
   async function history(
     forgets: boolean,
     tell: "batches" | "nothing",
-  ): Promise<{ first: Round; second: Round }> {
+  ): Promise<{ first: Round; second: Round; left: Round["books"] }> {
     await using ledger = new SimulatedLedger();
     let number = 0;
     const ask = async (operation: Operation, key: string | null): Promise<Attempt> => {
@@ -73,11 +73,12 @@ describe("a refusal under a key that was forgotten", () => {
     await ledger.save();
     const first = { attempts: [await ask(debit, "k")], books: ledger.books(), restores: [] };
     const restores = forgets ? [await ledger.forget(tell)] : [];
+    const left = ledger.books();
     const attempts = [await ask(credit, null), await ask(debit, "k")];
-    return { first, second: { attempts, books: ledger.books(), restores } };
+    return { first, second: { attempts, books: ledger.books(), restores }, left };
   }
 
-  const inOneRound = ({ first, second }: { first: Round; second: Round }): Round[] => [
+  const inOneRound = ({ first, second }: { readonly first: Round; readonly second: Round }): Round[] => [
     { ...second, attempts: [...first.attempts, ...second.attempts] },
   ];
 
@@ -87,6 +88,19 @@ describe("a refusal under a key that was forgotten", () => {
 
   test("is no violation where the restore says that batches are missing", async () => {
     expect(namesIn(inOneRound(await history(true, "batches")))).toEqual([]);
+  });
+
+  test("does not bind the next round, though it was asked for again before that in vain", async () => {
+    const { first, second, left } = await history(true, "batches");
+    const [asked] = first.attempts;
+    if (asked === undefined) throw new Error("nothing was asked for");
+    const inVain: Attempt = { ...asked, number: 100, sentAt: 16, endedAt: 17, answer: { type: "not-done" } };
+    const { restores } = second;
+    const rounds = [
+      { attempts: [asked, inVain], books: left, restores },
+      { ...second, restores: [] },
+    ];
+    expect(namesIn(rounds)).toEqual([]);
   });
 
   test("is one where the restore says that nothing is missing", async () => {

@@ -108,8 +108,11 @@ function checkRefused(
 ): void {
   const { decision } = command;
   for (const { answer, number } of decided) {
-    if (answer.type !== "refused" || context.losses.excusesCommand(command)) continue;
-    if (decision === null) return addLost(command, context);
+    if (answer.type !== "refused") continue;
+    const isExcused = context.losses.excusesCommand(command);
+    // Also one that is excused does not bind later rounds where it is gone.
+    if (decision === null && (!isExcused || context.losses.covers(command))) return addLost(command, context);
+    if (decision === null || isExcused) continue;
     if (decision.event.type !== "refusal" || isSameRefusal(decision.event.refusal, answer)) continue;
     const detail = `${commandText(command)} was refused: ${refusalText(answer)}; the journal has "${decision.text}".`;
     context.findings.add("wrong-answer", detail, [number]);
