@@ -15,7 +15,7 @@ const FIGURES = 600;
 const WARM_SECONDS = 10;
 const WATCHED_SECONDS = 60;
 /** What is being drawn just then is a third of all: the least of so many looks is what is kept. */
-const LOOKS = 5;
+const LOOKS = 20;
 const GROWTH_MAX = 1.1;
 
 setDefaultTimeout(300_000);

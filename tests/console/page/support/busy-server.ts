@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { ConsoleStatus } from "../../../../src/console/console-status.ts";
 
 /** A server that has the console's page and answers as a ledger does that decides so many transactions a second. */
 export interface BusyServer {
@@ -91,7 +92,7 @@ function eventText(number: number): string {
   return `id: ${number}\nevent: transaction.created\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
-function statusAt(time: number, transactions: number) {
+function statusAt(time: number, transactions: number): ConsoleStatus {
   const at = new Date(time).toISOString();
   return {
     at,
@@ -103,6 +104,7 @@ function statusAt(time: number, transactions: number) {
     parts: [{ name: "server", state: "up", since: at, detail: null }],
     audit: null,
     units: [{ unit: "BRL/2", balances: "1", world: "-1" }],
+    refusals: [{ problem: "limit-exceeded", count: Math.floor(time / 1_000) }],
     webhooks: { active: 0, failing: 0, parked: 0, backlog: 0 },
   };
 }
