@@ -38,8 +38,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas", () => {
     expect(stack.output()).toContain(
       "redis-1 to redis-9 (3 primaries with 2 replicas each), decides, in 3 shards\n",
     );
-    const roles = rolesOf(stack);
-    expect(roles).toEqual({
+    await isToldAs(stack, {
       "redis-1": "primary 0",
       "redis-2": "primary 1",
       "redis-3": "primary 2",
@@ -77,7 +76,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas", () => {
     await stack[Symbol.asyncDispose]();
     // What it is does not have to be said again.
     stack = await startStack({ data: data() });
-    expect(rolesOf(stack)).toEqual(before);
+    await isToldAs(stack, before);
     for (const shard of ALL) expect(await heldBy(stack, shard)).toEqual([4, 4, 4]);
   });
 
@@ -118,6 +117,12 @@ function rolesOf(stack: RunningStack): Record<string, string> {
       .processes.filter(({ name }) => name.startsWith("redis-"))
       .map(({ name, role, shards }) => [name, `${role} ${shards?.join()}`]),
   );
+}
+
+/** Nodes that have just become one cluster hear of each other's roles one after the other. */
+async function isToldAs(stack: RunningStack, roles: Readonly<Record<string, string>>): Promise<void> {
+  const told = (): Record<string, string> => rolesOf(stack);
+  await eventually("stack.json has every role", () => Bun.deepEquals(told(), roles), told);
 }
 
 /** The nodes of a shard, by what stack.json says: its primary first. */

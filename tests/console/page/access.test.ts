@@ -4,12 +4,14 @@ import type { Request } from "playwright-core";
 import { z } from "zod";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { call } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /** With access keys: the console asks for one, shows what it allows, and lets go of one that is revoked. */
 
+failOnLeaks();
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
@@ -20,8 +22,8 @@ const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 describe.skipIf(!chromium.found)(
   `the console with keys (${chromium.found ? "there" : chromium.reason})`,
   () => {
-    using folder = temporaryFolder("console");
-    const data = folder.path;
+    let folder: TemporaryFolder | undefined;
+    let data = "";
     let server: RunningServer;
     let browser: Browser;
     let console: OpenedConsole;
@@ -55,6 +57,8 @@ describe.skipIf(!chromium.found)(
 
     beforeAll(async () => {
       if (!chromium.found) return;
+      folder = temporaryFolder("console");
+      data = folder.path;
       // Before its start: a server that runs learns of a new key a few seconds later.
       admin = create("admin", "admin");
       reader = create("reader", "accounts:read,transactions:read,events:read");
@@ -83,6 +87,7 @@ describe.skipIf(!chromium.found)(
     afterAll(async () => {
       await browser?.close();
       await server?.stop();
+      folder?.[Symbol.dispose]();
     });
 
     test("it asks for a key, tells how one is made, and where one is wrong", async () => {

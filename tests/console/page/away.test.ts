@@ -3,12 +3,14 @@ import type { ConsoleStatus } from "../../../src/console/console-status.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { eventually } from "../../support/eventually.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { fillLedger, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /** What the console shows while the ledger, or a part of it, is away, and that it comes back by itself. */
 
+failOnLeaks();
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
@@ -16,14 +18,16 @@ const chromium = await findChromium();
 describe.skipIf(!chromium.found)(
   `the console and what is away (${chromium.found ? "there" : chromium.reason})`,
   () => {
-    using folder = temporaryFolder("console");
-    const data = folder.path;
+    let folder: TemporaryFolder | undefined;
+    let data = "";
     let server: RunningServer;
     let browser: Browser;
     let console: OpenedConsole;
 
     beforeAll(async () => {
       if (!chromium.found) return;
+      folder = temporaryFolder("console");
+      data = folder.path;
       server = await startServer({ data, flags: ["--no-initial-accounts"] });
       await fillLedger(server.url);
       browser = await openChromium(chromium.path);
@@ -32,6 +36,7 @@ describe.skipIf(!chromium.found)(
     afterAll(async () => {
       await browser?.close();
       await server?.stop();
+      folder?.[Symbol.dispose]();
     });
 
     test("a server that was killed is told of, and followed again once it is back", async () => {

@@ -3,12 +3,15 @@ import type { Request, Route } from "playwright-core";
 import { z } from "zod";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { eventually } from "../../support/eventually.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { account, call, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /** What the console's forms ask of a real ledger, and where they show what it refuses. */
 
+failOnLeaks();
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
@@ -17,14 +20,16 @@ const made = z.looseObject({ id: z.string() });
 describe.skipIf(!chromium.found)(
   `the console's forms (${chromium.found ? "there" : chromium.reason})`,
   () => {
-    using folder = temporaryFolder("console");
-    const data = folder.path;
+    let folder: TemporaryFolder | undefined;
+    let data = "";
     let server: RunningServer;
     let browser: Browser;
     let console: OpenedConsole;
 
     beforeAll(async () => {
       if (!chromium.found) return;
+      folder = temporaryFolder("console");
+      data = folder.path;
       server = await startServer({ data, flags: ["--no-initial-accounts"] });
       browser = await openChromium(chromium.path);
       console = await openConsole(browser.context, server.url);
@@ -32,6 +37,7 @@ describe.skipIf(!chromium.found)(
     afterAll(async () => {
       await browser?.close();
       await server?.stop();
+      folder?.[Symbol.dispose]();
     });
 
     const field = (pointer: string): string => `[data-pointer="${pointer}"]`;
@@ -65,7 +71,8 @@ describe.skipIf(!chromium.found)(
       });
       await page.keyboard.press("Escape");
       // Back where one was.
-      expect(await page.evaluate<string>("document.activeElement.innerText")).toBe("Open an account");
+      const focused = (): Promise<string> => page.evaluate("document.activeElement.innerText");
+      await eventually("the focus is there", async () => (await focused()) === "Open an account");
     });
 
     test("what is refused is said beside its field, and is asked anew by another key", async () => {
@@ -79,9 +86,9 @@ describe.skipIf(!chromium.found)(
       const before = await page.innerText(".curl pre");
       await send();
       await console.shows(beside("#/postings/0/amount"), "acme does not have that much available");
-      expect(await page.evaluate<string>("document.activeElement.dataset.pointer")).toBe(
-        "#/postings/0/amount",
-      );
+      // It comes there after the next drawing.
+      const focused = (): Promise<string> => page.evaluate("document.activeElement.dataset.pointer ?? ''");
+      await eventually("the focus is there", async () => (await focused()) === "#/postings/0/amount");
       expect(await page.innerText(".curl pre")).not.toBe(before);
       await fill({ "#/postings/0/amount": "1,000.512" });
       await send();

@@ -2,12 +2,15 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { table } from "../../../src/console/page/words-table.ts";
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { eventually } from "../../support/eventually.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { call, fillLedger, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /** Whether everybody can use it: languages, colours, widths, keys; and whether texts of others stay texts. */
 
+failOnLeaks();
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
@@ -17,8 +20,8 @@ const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.ti
 describe.skipIf(!chromium.found)(
   `the console for everybody (${chromium.found ? "there" : chromium.reason})`,
   () => {
-    using folder = temporaryFolder("console");
-    const data = folder.path;
+    let folder: TemporaryFolder | undefined;
+    let data = "";
     let server: RunningServer;
     let browser: Browser;
     let console: OpenedConsole;
@@ -26,6 +29,8 @@ describe.skipIf(!chromium.found)(
 
     beforeAll(async () => {
       if (!chromium.found) return;
+      folder = temporaryFolder("console");
+      data = folder.path;
       server = await startServer({ data, flags: ["--no-initial-accounts"] });
       const { split, hold } = await fillLedger(server.url);
       views = [
@@ -44,6 +49,7 @@ describe.skipIf(!chromium.found)(
     afterAll(async () => {
       await browser?.close();
       await server?.stop();
+      folder?.[Symbol.dispose]();
     });
 
     test.each([
@@ -132,7 +138,8 @@ describe.skipIf(!chromium.found)(
       await console.shows("h1", "Overview");
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
-      expect(await page.evaluate<string>("document.activeElement.id")).toBe("content");
+      const focused = (): Promise<string> => page.evaluate("document.activeElement.id");
+      await eventually("the focus is there", async () => (await focused()) === "content");
     });
 
     test("whatever others write stays text", async () => {

@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { type Browser, findChromium, openChromium } from "../../support/chromium.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { eventually } from "../../support/eventually.ts";
-import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { failOnLeaks } from "../../support/leaks.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { call, fillLedger, LONG_ID, LONG_NAME, move } from "./support/ledger-calls.ts";
 import { type OpenedConsole, openConsole } from "./support/open-console.ts";
 
 /** What the console shows of a real ledger, and how that follows what other clients do. */
 
+failOnLeaks();
 setDefaultTimeout(120_000);
 
 const chromium = await findChromium();
@@ -15,8 +17,8 @@ const chromium = await findChromium();
 describe.skipIf(!chromium.found)(
   `the console's views (${chromium.found ? "there" : chromium.reason})`,
   () => {
-    using folder = temporaryFolder("console");
-    const data = folder.path;
+    let folder: TemporaryFolder | undefined;
+    let data = "";
     let server: RunningServer;
     let browser: Browser;
     let console: OpenedConsole;
@@ -24,6 +26,8 @@ describe.skipIf(!chromium.found)(
 
     beforeAll(async () => {
       if (!chromium.found) return;
+      folder = temporaryFolder("console");
+      data = folder.path;
       server = await startServer({ data, flags: ["--no-initial-accounts"] });
       browser = await openChromium(chromium.path);
       console = await openConsole(browser.context, server.url);
@@ -31,6 +35,7 @@ describe.skipIf(!chromium.found)(
     afterAll(async () => {
       await browser?.close();
       await server?.stop();
+      folder?.[Symbol.dispose]();
     });
 
     test("an empty ledger says how to begin", async () => {
