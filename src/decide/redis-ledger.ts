@@ -23,8 +23,9 @@ import {
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
-import type { Prepared } from "./function-codec.ts";
+import type { Answer, Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
+import { isOnPage } from "./is-on-page.ts";
 import { openRedisNodes } from "./nodes/open-nodes.ts";
 import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
@@ -37,25 +38,14 @@ import {
   shardOfEvent,
   shardsOf,
 } from "./prepare.ts";
-import type { Report } from "../log/report.ts";
+import { AcrossShards, pause } from "./transits/across-shards.ts";
+import { CompletionRounds } from "./transits/completion-rounds.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
+import type { RedisLedgerOptions } from "./redis-ledger-options.ts";
 import type { FenceState } from "./redis-link.ts";
-import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
+import { type PreparedCommand, Shard } from "./shard.ts";
 import { ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
-
-export interface RedisLedgerOptions extends ShardOptions {
-  readonly redisUrl: string;
-  /** Replicas that confirm what is decided, in a Redis Cluster. Default: 0. */
-  readonly minReplicas?: number;
-  readonly books: BooksReader;
-  /** False accepts a Redis that answers before it has synced to disk. */
-  readonly durable: boolean;
-  /** Called with one line whenever its readiness changes, and for each new reason why it is not ready. */
-  readonly onOutage?: Report;
-  /** The same for what a person has to look at. */
-  readonly onAlarm?: Report;
-}
 
 /**
  * The ledger of the cluster, as one API process uses it. Redis decides commands, in one function call for each batch.
@@ -80,6 +70,8 @@ export class RedisLedger implements Ledger {
   readonly #waitingForAdmission = new Set<() => void>();
   readonly #turns = new Turns();
   readonly #kept: KeptTransactions;
+  readonly #across: AcrossShards;
+  readonly #completion: CompletionRounds;
   #closed = false;
 
   constructor(options: RedisLedgerOptions) {
@@ -87,6 +79,8 @@ export class RedisLedger implements Ledger {
     this.#books = books;
     const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
     this.#kept = new KeptTransactions(shards, books);
+    this.#across = new AcrossShards(shards, options.balancerResends);
+    this.#completion = new CompletionRounds(shards, options.completionMilliseconds);
     this.#balancerResends = options.balancerResends;
     this.#links = new ShardLinks({
       nodes: openRedisNodes(redisUrl, { minReplicas }),
@@ -137,7 +131,8 @@ export class RedisLedger implements Ledger {
 
   async #decide(command: Command, first: Prepared | null): Promise<Outcome> {
     const shard = this.#shardOfCommand(command);
-    // Another API may change the same details meanwhile.
+    let isAcross = false;
+    // Another API may change the same details meanwhile, or an account may be locked.
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // Where nothing has to be looked up, it is in the queue before anything else happens.
@@ -146,9 +141,14 @@ export class RedisLedger implements Ledger {
       // Nothing of a dry run is remembered, so that its refusal is none of the function's either.
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
-      const answer = await shard.submit({ command, prepared });
-      if (answer.type === "accepted") return answer;
+      const answer: Answer =
+        isAcross || this.#across.isAcross(command, prepared)
+          ? await this.#across.decide(command, prepared)
+          : await shard.submit({ command, prepared });
+      if (answer.type === "accepted") return "decided" in answer ? this.#across.finished(answer) : answer;
       if (answer.type === "refused") return this.#completed(command, answer);
+      isAcross ||= answer.type === "across";
+      if (answer.type === "again" && this.#shards.length > 1) await pause();
     }
     throw new LedgerUnavailable("it changed faster than it could be decided", "none");
   }
@@ -159,11 +159,9 @@ export class RedisLedger implements Ledger {
     if (first === undefined) return { type: "done", outcomes: [] };
     const shard = this.#shardOfCommand(first);
     const count = this.#shards.length;
-    const apart = commands.findIndex(
-      (command) => shardOfCommand(command, count) !== shardOfCommand(first, count),
-    );
-    if (apart !== -1)
-      return refusedAll(apart, { type: "refused", replayed: false, ...refusedFor("shards-apart") });
+    const of = shardOfCommand(first, count);
+    const apart = commands.findIndex((command) => of === null || shardOfCommand(command, count) !== of);
+    if (apart !== -1) return refusedAll(apart, APART);
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
       // At once, so that what they look up is read together.
@@ -172,12 +170,15 @@ export class RedisLedger implements Ledger {
         prepared: await this.#prepare(command),
       }));
       const prepared: readonly PreparedCommand[] = await Promise.all(preparing);
+      const across = prepared.findIndex((one) => this.#across.isAcross(one.command, one.prepared));
+      if (across !== -1) return refusedAll(across, APART);
       const answers = await shard.submitAll(prepared);
       if (answers.some(({ type }) => type === "again")) continue;
       const outcomes: Outcome[] = [];
       for (const [index, answer] of answers.entries()) {
         const command = commands[index];
         if (command === undefined || answer.type === "undone") continue;
+        if (answer.type === "across") return refusedAll(index, APART);
         if (answer.type === "accepted") outcomes.push(answer);
         else if (answer.type === "refused") return refusedAll(index, await this.#completed(command, answer));
       }
@@ -286,6 +287,7 @@ export class RedisLedger implements Ledger {
     const deadline = performance.now() + bounds.decision_milliseconds_max;
     while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
     clearInterval(this.#checks);
+    this.#completion.stop();
     this.#links.close();
     for (const shard of this.#shards) shard.abandon("the ledger is closed");
   }
@@ -333,8 +335,6 @@ export class RedisLedger implements Ledger {
   #preparedAtOnce(command: Command): Prepared | null {
     const shards = this.#shards.length;
     if (command.type === "transact") return AS_IS;
-    if (shards > 1 && new Set(shardsOf(command, shards)).size > 1)
-      return { type: "refused", refused: refusedFor("shards-apart") };
     if (command.type === "open" && command.account === null)
       return { type: "open", account: newAccountIdOn(shardOf(command.id, shards), shards) };
     return isLookedUp(command) ? null : AS_IS;
@@ -387,13 +387,5 @@ export class RedisLedger implements Ledger {
 /** Where a filter may be what takes the time. */
 const TOO_LONG = `, or not within ${bounds.history_milliseconds_max} ms: then ask for less, such as a longer beginning of a name`;
 
+const APART: Outcome = { type: "refused", replayed: false, ...refusedFor("shards-apart") };
 const AS_IS: Prepared = { type: "as-is" };
-
-function isOnPage({ seq, time }: KeptEntry, { from, before, fromTime, beforeTime }: EntriesPage): boolean {
-  return (
-    seq >= (from ?? 0) &&
-    seq < (before ?? Infinity) &&
-    time >= (fromTime ?? -Infinity) &&
-    time < (beforeTime ?? Infinity)
-  );
-}

@@ -23,6 +23,8 @@ import {
 import type { BatchFeed } from "./ports.ts";
 import { CallRefused } from "./call-errors.ts";
 import type { RedisLink } from "./redis-link.ts";
+import { parseTransitAnswer, type TransitAnswer } from "./transits/transit-answers.ts";
+import { type TransitCommand, transitArguments } from "./transits/transit-arguments.ts";
 
 /** An account and, if they were asked for, its latest entries, newest first, as of `readAt`. */
 export interface AccountSnapshot {
@@ -62,7 +64,7 @@ interface Request {
 
 interface ReadRequest {
   /** As razonete_read names it. */
-  readonly what: "a" | "s" | "h" | "r" | "e";
+  readonly what: "a" | "s" | "h" | "r" | "e" | "o" | "y";
   readonly id: string;
 }
 
@@ -80,6 +82,8 @@ export class Shard {
   readonly #measures: DecideMeasures;
   readonly #tracing: Tracing | null;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
+  /** They have calls of their own, so that a batch of commands is what it is without them. */
+  readonly #transits: CallQueue<TransitCommand, TransitAnswer>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
   constructor(number: number, link: RedisLink, options: ShardOptions) {
@@ -100,6 +104,7 @@ export class Shard {
         return weight;
       },
     );
+    this.#transits = new CallQueue("sent", mayCall, (requests) => this.#askAll(requests));
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
 
@@ -117,6 +122,22 @@ export class Shard {
    */
   submitAll(commands: readonly PreparedCommand[]): Promise<readonly Answer[]> {
     return this.#commands.submit({ commands, isGroup: true });
+  }
+
+  /** What is asked for transactions across shards. @throws LedgerUnavailable (as a rejection) */
+  ask(command: TransitCommand): Promise<TransitAnswer> {
+    return this.#transits.submit(command);
+  }
+
+  /**
+   * Attempts whose parts here have been open since before that time (`o`), or those that were decided here before it,
+   * each with the shards of its parts (`y`). The oldest first.
+   *
+   * @throws LedgerUnavailable (as a rejection)
+   */
+  async openSince(what: "o" | "y", count: number, before: Micros) {
+    const { row, readAt } = await this.#reads.submit({ what, id: `${count} ${before}` });
+    return { members: row ?? [], readAt };
   }
 
   /** `null` if there is no such account. @throws LedgerUnavailable (as a rejection) */
@@ -153,7 +174,7 @@ export class Shard {
   }
 
   get idle(): boolean {
-    return this.#commands.idle && this.#reads.idle;
+    return this.#commands.idle && this.#transits.idle && this.#reads.idle;
   }
 
   /**
@@ -162,8 +183,11 @@ export class Shard {
    * @param newEpoch Redis does not remember commands of the epoch before: sending one again would apply it twice
    */
   wake(newEpoch: boolean): void {
-    if (newEpoch) this.#commands.abandonUnknown("Redis has begun a new epoch");
+    if (newEpoch)
+      for (const queue of [this.#commands, this.#transits])
+        queue.abandonUnknown("Redis has begun a new epoch");
     this.#commands.wake();
+    this.#transits.wake();
     this.#reads.wake();
   }
 
@@ -171,11 +195,13 @@ export class Shard {
   expire(now: number): void {
     const reason = this.#link.trouble;
     this.#commands.expire(now, reason);
+    this.#transits.expire(now, reason);
     this.#reads.expire(now, reason);
   }
 
   abandon(reason: string): void {
     this.#commands.abandon(reason);
+    this.#transits.abandon(reason);
     this.#reads.abandon(reason);
   }
 
@@ -244,6 +270,28 @@ export class Shard {
       setImmediate(() => this.#publish({ epoch, shard: this.#number, g: Number(g), events }));
     }
     return { answers, ended };
+  }
+
+  async #askAll(
+    commands: readonly TransitCommand[],
+  ): Promise<readonly (TransitAnswer | LedgerUnavailable)[]> {
+    const own = commands.flatMap(transitArguments);
+    for (;;) {
+      const epoch = this.#link.admission?.epoch ?? "";
+      const g = String(this.#link.latestG(this.#number));
+      const args = [epoch, g, String(this.#outboxBatchesMax), ...own];
+      const told = applyReply.parse(await this.#link.call("FCALL", "razonete_apply", this.#number, args));
+      const { answers, ended } = this.#applied(epoch, told);
+      // As in #decide.
+      if (ended > 0 && answers.length > 0 && answers.every((answer) => answer === "~")) continue;
+      return commands.map((command, index) => {
+        try {
+          return parseTransitAnswer(answers[index] ?? "", command);
+        } catch (error) {
+          return new LedgerUnavailable("Redis gave an answer that is none", "unknown", { cause: error });
+        }
+      });
+    }
   }
 
   /** Where Redis's memory is full: the outcomes of commands that were decided before; of the others, that none was. */
