@@ -103,14 +103,14 @@ describeWithRedis("a ledger on three shards", () => {
   });
 
   test("refuses what one shard would refuse, and leaves nothing set aside", async () => {
-    expect(await pay([{ from: A, to: B, amount: 10_000_000 }])).toMatchObject({
+    expect(await pay([{ from: A, to: B, amount: 1_000_000_000 }])).toMatchObject({
       refusal: "limit-exceeded",
       account: A,
     });
     expect(
       await pay([
         { from: A, to: B, amount: 1 },
-        { from: B, to: A, amount: 100_000_000 },
+        { from: B, to: A, amount: 1_000_000_000 },
       ]),
     ).toMatchObject({ refusal: "limit-exceeded", account: B, index: 1 });
     const condition = { account: C, what: "balance", least: 0, most: 999 } as const;
@@ -208,7 +208,7 @@ describeWithRedis("a ledger on three shards", () => {
       [1051, 0],
       [1022, 0],
     ]);
-    expect(await capture({ to: C, amount: 51 })).toMatchObject({ type: "refused" });
+    expect(await capture({ to: C, amount: 1_000_000_000 })).toMatchObject({ type: "refused" });
     expect(await keysOf("part:*")).toEqual([]);
   });
 
