@@ -32,7 +32,7 @@ describe.skipIf(serversMissing !== null)("a stack with --shards", () => {
       const across = { postings: [{ from: accountsOn(0)[0], to: accountsOn(1)[0], amount: 1 }] };
       const apart = await call(stack.url, "POST", "/v1/batches", {
         atomic: true,
-        commands: [{ type: "transaction", ...across }],
+        commands: [{ op: "transaction", body: across }],
       });
       expect(apart).toMatchObject({ status: 422, body: { type: "urn:razonete:problem:shards-apart" } });
       expect(served(stack)).toEqual({ role: "primary", shards: ALL });

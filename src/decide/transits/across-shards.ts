@@ -98,7 +98,7 @@ export class AcrossShards {
     if (result.type !== "transaction") return outcome;
     const others = await Promise.all(
       ended.map(
-        (accounts, index) => accounts ?? this.#now(result.transaction.postings, decided.shards[index]),
+        async (accounts, index) => accounts ?? this.#now(result.transaction.postings, decided.shards[index]),
       ),
     );
     return withAccounts(outcome, others.flat());
@@ -157,11 +157,11 @@ export class AcrossShards {
     if (failed === undefined) return answers;
     // Nobody waits for it: one of the shards is away.
     if (!isDryRun)
-      void undoParts(
+      undoParts(
         this.#shards,
         attempt,
         parts.map(({ shard }) => shard),
-      );
+      ).catch(() => {});
     const reason = failed.reason instanceof Error ? failed.reason.message : "a shard cannot be reached";
     throw new LedgerUnavailable(reason, this.#undecided, { cause: failed.reason });
   }
