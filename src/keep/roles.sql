@@ -61,7 +61,7 @@ BEGIN
       EXECUTE format('GRANT EXECUTE ON FUNCTION note_seen TO %I', role);
     END IF;
     IF role = 'razonete_writer' THEN
-      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches, note_divergence TO %I', role);
+      EXECUTE format('GRANT EXECUTE ON FUNCTION keep_batches, keep_transits, note_divergence TO %I', role);
     END IF;
   END LOOP;
 END
