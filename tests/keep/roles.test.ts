@@ -216,6 +216,7 @@ describe.skipIf(serversMissing !== null)("the roles of our processes in the book
       ["first_g", all],
       ["first_seq", all],
       ["keep_batches", "razonete_writer"],
+      ["keep_transits", "razonete_writer"],
       ["note_divergence", "razonete_writer"],
       ["note_seen", both],
     ]);
