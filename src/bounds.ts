@@ -81,7 +81,8 @@ export const bounds = {
   decision_milliseconds_max: 2000,
   /** Parts of transactions across shards that are open for so long, up to twice, are completed by any API. */
   transit_stale_milliseconds: 5000,
-  transit_stale_count_max: 100,
+  /** Of them so many at once, the oldest first. More are only where a shard that decides them is away. */
+  transit_stale_count_max: 1000,
   /** Before the next attempt where an account is locked. */
   transit_pause_milliseconds_max: 20,
   /**

@@ -2,7 +2,6 @@ import type { Account, AccountId, Micros } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
 import type { Command } from "../ledger/command.ts";
 import type { KeptEntry } from "../ledger/entry.ts";
-import { entriesOf } from "../ledger/event-results.ts";
 import {
   type AccountFilter,
   type AllOrNone,
@@ -23,13 +22,15 @@ import {
 import { placeOfEvent } from "../ledger/event-id.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import { bounds } from "../bounds.ts";
+import type { PreparedCommand } from "./call-arguments.ts";
 import type { Answer, Prepared } from "./function-codec.ts";
 import { fromBooks, KeptTransactions } from "./kept-transactions.ts";
-import { isOnPage } from "./is-on-page.ts";
+import { readEntriesPage } from "./entries-page.ts";
 import { openRedisNodes } from "./nodes/open-nodes.ts";
 import { OutageReports } from "./outage-reports.ts";
 import type { BooksReader } from "./ports.ts";
 import {
+  areApart,
   changedDetails,
   isLookedUp,
   refusedAll,
@@ -38,12 +39,13 @@ import {
   shardOfEvent,
   shardsOf,
 } from "./prepare.ts";
-import { AcrossShards, pause } from "./transits/across-shards.ts";
+import { AcrossShards } from "./transits/across-shards.ts";
 import { CompletionRounds } from "./transits/completion-rounds.ts";
+import { inOrder } from "./transits/in-order.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
 import type { RedisLedgerOptions } from "./redis-ledger-options.ts";
 import type { FenceState } from "./redis-link.ts";
-import { type PreparedCommand, Shard } from "./shard.ts";
+import { Shard } from "./shard.ts";
 import { ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
 
@@ -54,7 +56,8 @@ import { Turns } from "./turns.ts";
 export class RedisLedger implements Ledger {
   readonly #books: BooksReader;
   readonly #links: ShardLinks;
-  readonly #balancerResends: boolean;
+  /** What is known of a command that no shard was asked to decide. */
+  readonly #unsent: LedgerUnavailable["outcome"];
   readonly #newShard: (number: number) => Shard;
   readonly #outages: OutageReports;
   readonly #checks: ReturnType<typeof setInterval>;
@@ -77,11 +80,11 @@ export class RedisLedger implements Ledger {
   constructor(options: RedisLedgerOptions) {
     const { redisUrl, minReplicas = 0, books, durable, onOutage: report = () => {} } = options;
     this.#books = books;
-    const shards = { count: () => this.#shards.length, of: (number: number) => this.#shard(number) };
+    const shards = { count: () => this.#shards.length, of: (number: number) => this.#open(number, "none") };
     this.#kept = new KeptTransactions(shards, books);
-    this.#across = new AcrossShards(shards, options.balancerResends);
+    this.#across = new AcrossShards(shards, books, options.balancerResends);
     this.#completion = new CompletionRounds(shards, options.completionMilliseconds);
-    this.#balancerResends = options.balancerResends;
+    this.#unsent = options.balancerResends ? "unknown" : "none";
     this.#links = new ShardLinks({
       nodes: openRedisNodes(redisUrl, { minReplicas }),
       books,
@@ -111,13 +114,23 @@ export class RedisLedger implements Ledger {
           commands.map(async (command) => (isLookedUp(command) ? this.#prepare(command) : null)),
         )
       : [];
-    return Promise.allSettled(
-      commands.map((command, index) => {
-        const one = found[index];
-        return one?.status === "rejected"
-          ? Promise.reject(one.reason)
-          : this.#decided(command, one?.value ?? null);
-      }),
+    const begin = (command: Command, index: number): Promise<Outcome> => {
+      const one = found[index];
+      return one?.status === "rejected"
+        ? Promise.reject(one.reason)
+        : this.#decided(command, one?.value ?? null);
+    };
+    const across = this.#shards.length > 1 ? await this.#across.among(commands, found) : null;
+    if (across === null) return Promise.allSettled(commands.map(begin));
+    const until = performance.now() + bounds.decision_milliseconds_max;
+    return inOrder(
+      across.map((step, index) => ({
+        ...step,
+        begin: async () => {
+          if (performance.now() < until) return begin(step.command, index);
+          throw new LedgerUnavailable("those before it took too long", this.#unsent);
+        },
+      })),
     );
   }
 
@@ -130,8 +143,10 @@ export class RedisLedger implements Ledger {
   }
 
   async #decide(command: Command, first: Prepared | null): Promise<Outcome> {
-    const shard = this.#shardOfCommand(command);
-    let isAcross = false;
+    const of = shardsOf(command, Math.max(1, this.#shards.length));
+    const [home = 0] = of;
+    const shard = this.#shard(home, this.#unsent);
+    let isAcross = areApart(of);
     // Another API may change the same details meanwhile, or an account may be locked.
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
@@ -142,25 +157,29 @@ export class RedisLedger implements Ledger {
       if (prepared.type === "refused" && command.type === "transaction" && command.isDryRun)
         return { type: "refused", ...prepared.refused, replayed: false };
       const answer: Answer =
-        isAcross || this.#across.isAcross(command, prepared)
-          ? await this.#across.decide(command, prepared)
+        isAcross || this.#across.isReversalAcross(prepared, home)
+          ? await this.#across.decide(command, prepared, home, until)
           : await shard.submit({ command, prepared });
-      if (answer.type === "accepted") return "decided" in answer ? this.#across.finished(answer) : answer;
+      if (answer.type === "accepted")
+        return "decided" in answer ? this.#across.finished(answer, until) : answer;
       if (answer.type === "refused") return this.#completed(command, answer);
       isAcross ||= answer.type === "across";
-      if (answer.type === "again" && this.#shards.length > 1) await pause();
+      if (answer.type === "again" && this.#shards.length > 1) await pauseForOthers();
     }
-    throw new LedgerUnavailable("it changed faster than it could be decided", "none");
+    throw new LedgerUnavailable(
+      "it changed faster than it could be decided",
+      isAcross ? this.#unsent : "none",
+    );
   }
 
   async submitAll(commands: readonly Command[]): Promise<AllOrNone> {
     if (this.#shards.length === 0) await this.#firstAdmission();
     const [first] = commands;
     if (first === undefined) return { type: "done", outcomes: [] };
-    const shard = this.#shardOfCommand(first);
-    const count = this.#shards.length;
-    const of = shardOfCommand(first, count);
-    const apart = commands.findIndex((command) => of === null || shardOfCommand(command, count) !== of);
+    const count = Math.max(1, this.#shards.length);
+    const [home = 0] = shardsOf(first, count);
+    const shard = this.#shard(home, this.#unsent);
+    const apart = commands.findIndex((command) => shardOfCommand(command, count) !== home);
     if (apart !== -1) return refusedAll(apart, APART);
     const until = performance.now() + bounds.decision_milliseconds_max;
     for (let attempt = 0; attempt === 0 || performance.now() < until; attempt += 1) {
@@ -170,10 +189,13 @@ export class RedisLedger implements Ledger {
         prepared: await this.#prepare(command),
       }));
       const prepared: readonly PreparedCommand[] = await Promise.all(preparing);
-      const across = prepared.findIndex((one) => this.#across.isAcross(one.command, one.prepared));
+      const across = prepared.findIndex((one) => this.#across.isReversalAcross(one.prepared, home));
       if (across !== -1) return refusedAll(across, APART);
       const answers = await shard.submitAll(prepared);
-      if (answers.some(({ type }) => type === "again")) continue;
+      if (answers.some(({ type }) => type === "again")) {
+        if (count > 1) await pauseForOthers();
+        continue;
+      }
       const outcomes: Outcome[] = [];
       for (const [index, answer] of answers.entries()) {
         const command = commands[index];
@@ -200,30 +222,10 @@ export class RedisLedger implements Ledger {
     return { account, entries, readAt };
   }
 
-  /**
-   * Reads the entries from the books, and from Redis's outbox those that are not in the books yet. The outbox is read
-   * only if there are any, and before the books are read again: what the writer keeps and removes from it after that is
-   * in them by then.
-   */
   async entries(id: AccountId, page: EntriesPage): Promise<readonly KeptEntry[] | null> {
     if (this.#shards.length === 0) await this.#firstAdmission();
-    const shard = this.#shardOf(id);
-    const snapshot = await shard.account(id, false);
-    if (snapshot === null) return null;
-    const first = await fromBooks(this.#books.entries(id, page));
-    if (first.keptSeq >= snapshot.account.seq) return first.entries;
-    const batches = await shard.outbox();
-    const kept = await fromBooks(this.#books.entries(id, page));
-    const unkept = batches
-      .flatMap(({ g, events }) =>
-        events.flatMap((event, index) =>
-          entriesOf(event, { shard: shardOf(id, this.#shards.length), g, index }),
-        ),
-      )
-      .filter((entry) => entry.account === id && entry.seq > kept.keptSeq && isOnPage(entry, page));
-    const all =
-      page.order === "desc" ? [...unkept.toReversed(), ...kept.entries] : [...kept.entries, ...unkept];
-    return all.slice(0, page.count);
+    const number = shardOf(id, Math.max(1, this.#shards.length));
+    return readEntriesPage(this.#books, this.#shard(number), number, id, page);
   }
 
   async transaction(id: EventId): Promise<KeptTransaction | null> {
@@ -285,7 +287,8 @@ export class RedisLedger implements Ledger {
     this.#closed = true;
     for (const proceed of this.#waitingForAdmission) proceed();
     const deadline = performance.now() + bounds.decision_milliseconds_max;
-    while (performance.now() < deadline && !this.#shards.every((shard) => shard.idle)) await Bun.sleep(1);
+    const isIdle = (): boolean => this.#across.idle && this.#shards.every((shard) => shard.idle);
+    while (performance.now() < deadline && !isIdle()) await Bun.sleep(1);
     clearInterval(this.#checks);
     this.#completion.stop();
     this.#links.close();
@@ -366,19 +369,19 @@ export class RedisLedger implements Ledger {
     return hold === null ? outcome : { ...outcome, refusal: "hold-not-open", other: hold.state };
   }
 
-  #shardOfCommand(command: Command): Shard {
-    const [number = 0] = shardsOf(command, Math.max(1, this.#shards.length));
-    return this.#shard(number, this.#balancerResends ? "unknown" : "none");
-  }
-
   #shardOf(account: AccountId): Shard {
     return this.#shard(shardOf(account, Math.max(1, this.#shards.length)));
   }
 
   /** @param outcome what to report about the request if its shard cannot be used */
   #shard(number: number, outcome: LedgerUnavailable["outcome"] = "none"): Shard {
-    const shard = this.#shards[number];
     if (this.#closed) throw new LedgerUnavailable("the ledger is closed", outcome);
+    return this.#open(number, outcome);
+  }
+
+  /** The same for what was begun before. */
+  #open(number: number, outcome: LedgerUnavailable["outcome"]): Shard {
+    const shard = this.#shards[number];
     if (shard === undefined) throw new LedgerUnavailable(this.#links.trouble, outcome);
     return shard;
   }
@@ -389,3 +392,8 @@ const TOO_LONG = `, or not within ${bounds.history_milliseconds_max} ms: then as
 
 const APART: Outcome = { type: "refused", replayed: false, ...refusedFor("shards-apart") };
 const AS_IS: Prepared = { type: "as-is" };
+
+/** Before it is tried again: so two that wait for each other do not do it for ever. */
+function pauseForOthers(): Promise<void> {
+  return Bun.sleep(Math.random() * bounds.transit_pause_milliseconds_max);
+}
