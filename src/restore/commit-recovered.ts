@@ -7,6 +7,7 @@ import { isChange } from "../keep/account-steps.ts";
 import { readEndingHolds } from "../keep/hold-changes.ts";
 import type { Sql, Transaction } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
+import { readEndingParts } from "../keep/transits/ending-parts.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { journalRows } from "../keep/journal-rows.ts";
@@ -161,7 +162,8 @@ async function commitShard(
   let cursor = lastG;
   const now = Date.now() * 1000;
   const keep = async (chunk: readonly Batch[], to: number): Promise<void> => {
-    const changes = netChanges(chunk, await readEndingHolds(sql, shard, chunk));
+    const holds = await readEndingHolds(sql, shard, chunk);
+    const changes = netChanges(chunk, holds, await readEndingParts(sql, shard, chunk));
     // A batch of which no event could be kept has no time of its own.
     const times = changes.times.map((time) => time || now);
     const rows = journalRows(chunk, times, hash);

@@ -6,6 +6,7 @@ import { stepsOf } from "../../keep/account-steps.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import { eventId } from "../../ledger/event-id.ts";
+import type { PartEvent } from "../../ledger/transit.ts";
 import type { AccountTable } from "../books/account-table.ts";
 import { limitsPassed } from "../event-faults.ts";
 import { EntryHash } from "./entry-hash.ts";
@@ -31,6 +32,8 @@ import type { TextHash } from "./text-hash.ts";
  * RowSums. Until it returns, `EventRows.text` is that of the row.
  */
 export type OnRow = (kind: RowKind, key: number, place: number, hash: number, sign: 1 | -1) => void;
+
+type MovingEvent = Extract<LedgerEvent, { readonly type: "transaction" | "capture" | "finish" }>;
 
 type Ending = Extract<LedgerEvent, { readonly type: "capture" | "release" | "expiry" }>;
 
@@ -145,9 +148,11 @@ export class EventRows {
       case "entry":
       case "refusal":
       case "missing":
+        return;
       case "part":
       case "finish":
       case "undo":
+        this.#takePart(event, place);
     }
   }
 
@@ -164,8 +169,24 @@ export class EventRows {
     return freed;
   }
 
+  /** What is set aside is in what the account has held, until the part has ended. */
+  #takePart(event: PartEvent, place: Place): void {
+    for (const [index, account] of event.accounts.entries()) {
+      const outgoing = event.sides[index]?.outgoing ?? 0;
+      this.accounts.hold(
+        this.#hash.ofText(account.id),
+        account,
+        event.type === "part" ? outgoing : -outgoing,
+      );
+      if (outgoing > 0) this.#stand(account);
+    }
+    if (event.type !== "finish") return;
+    this.#fits(event, 0);
+    this.#move(event, place);
+  }
+
   /** Both sides of each posting are there, and lead from one to the next and to the accounts as they stand after it. */
-  #fits(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, freed: number): void {
+  #fits(event: MovingEvent, freed: number): void {
     const [account] = event.accounts;
     if (account === undefined) return;
     const holds =
@@ -179,7 +200,7 @@ export class EventRows {
       );
   }
 
-  #move(event: Extract<LedgerEvent, { type: "transaction" | "capture" }>, place: Place): void {
+  #move(event: MovingEvent, place: Place): void {
     this.totals.move(event);
     const limits = new Map(event.accounts.map(({ id, creditLimit }) => [id, creditLimit]));
     for (const entry of entriesOf(event, place)) {
