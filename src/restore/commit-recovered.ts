@@ -8,6 +8,7 @@ import { readEndingHolds } from "../keep/hold-changes.ts";
 import type { Sql, Transaction } from "../keep/postgres-client.ts";
 import { netChanges } from "../keep/net-changes.ts";
 import { readEndingParts } from "../keep/transits/ending-parts.ts";
+import { splitRow } from "../keep/transits/in-transit.ts";
 import { missingEvents } from "../keep/missing-events.ts";
 import { callKeepBatches } from "../keep/call-keep-batches.ts";
 import { journalRows } from "../keep/journal-rows.ts";
@@ -87,6 +88,7 @@ async function commitAll(
     const recovered = recoverBatches(sources, {
       accounts: await accountsInBooks(sql, accountsIn(batchesFound)),
       openHolds: await readEndingHolds(sql, shard, batchesFound),
+      openParts: await readEndingParts(sql, shard, batchesFound),
     });
     await commitShard(sql, recovered, { shard, epoch, lastG: keptG });
     const { fromOutbox, fromFeed, holes, missing } = recovered;
@@ -238,7 +240,7 @@ async function compareWithRedis(
 /** `null` if there is none, or something that cannot be read. */
 function accountOrNull(id: AccountId, row: string | null): Account | null {
   try {
-    return row === null ? null : accountOfRow(id, row, "");
+    return row === null ? null : accountOfRow(id, splitRow(row)[0], "");
   } catch {
     return null;
   }
