@@ -150,7 +150,7 @@ export class LedgerSource {
   part(
     attempt: AttemptId,
     moves: readonly (readonly [Party, Party, number])[],
-    { id = "req:t", content: _, ...details }: Asked = {},
+    { id = "req:t", ...details }: Omit<Asked, "content"> = {},
   ): string {
     const time = this.#now();
     const postings = moves.map(([from, to, amount]) => ({ from, to, amount }));
