@@ -184,7 +184,8 @@ class KeptEvents {
         const hold = this.holds.get(event.hold);
         if (hold !== undefined) this.#setHold(endedHold(hold, event, place));
       }
-      const transaction = transactionOf(event, place);
+      // One across shards is listed where it was decided.
+      const transaction = event.type === "finish" ? null : transactionOf(event, place);
       if (transaction !== null) this.transactions.push(transaction);
       this.#entries.push(...entriesOf(event, place));
     }
@@ -268,6 +269,11 @@ class KeptEvents {
       world: this.#entries
         .filter(
           ({ account, counterparty }) => counterparty === WORLD && this.#accounts.get(account)?.unit === unit,
+        )
+        .reduce((sum, { kind, value }) => sum + (kind === "credit" ? -BigInt(value) : BigInt(value)), 0n),
+      inTransit: this.#entries
+        .filter(
+          ({ account, counterparty }) => counterparty !== WORLD && this.#accounts.get(account)?.unit === unit,
         )
         .reduce((sum, { kind, value }) => sum + (kind === "credit" ? -BigInt(value) : BigInt(value)), 0n),
     }));

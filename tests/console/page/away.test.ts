@@ -79,7 +79,14 @@ describe.skipIf(!chromium.found)(
           { name: "nats", state: "troubled", since: at, detail: "no leader" },
         ],
         audit: { at, agreed: false, findings: 3 },
-        units: [{ unit: "BRL/2", balances: "12345678901234567890", world: "-12345678901234567800" }],
+        units: [
+          {
+            unit: "BRL/2",
+            balances: "12345678901234567890",
+            world: "-12345678901234567800",
+            in_transit: "0",
+          },
+        ],
         webhooks: { active: 2, failing: 1, parked: 4, backlog: 120 },
       };
       const languages: (string | undefined)[] = [];
