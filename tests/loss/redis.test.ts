@@ -73,13 +73,13 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
       await eventually(
         "an alarm says what to do",
         () => {
-          const log = stand.log("api-1") + stand.log("api-2");
+          const log = stand.apiLogs();
           return (
             /ALARM: shard 0 has not decided since /.test(log) &&
             log.includes(`Its primary ${addresses[0]} answers, and too few replicas follow it: start `)
           );
         },
-        () => stand.log("api-1").slice(-2000),
+        () => stand.apiLogs().slice(-2000),
       );
       expect(stand.load.countOf(0)).toBe(answered);
       stand.signal("SIGCONT", first);

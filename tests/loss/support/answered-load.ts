@@ -30,6 +30,8 @@ export class AnsweredLoad {
   readonly answered = new Map<string, Answered>();
   /** How often there was another answer than 201, or none, by what it was. */
   readonly troubles = new Map<string, number>();
+  /** An access key, where the ledger is not open. */
+  token = "";
   readonly #urlOf: (shard: number) => string;
   readonly #shards: number;
   readonly #counts: number[];
@@ -114,7 +116,7 @@ export class AnsweredLoad {
     const account = accountOn(shard, this.#shards);
     let told: string;
     try {
-      const response = await credit(this.#urlOf(shard), account, key);
+      const response = await credit(this.#urlOf(shard), account, key, this.token);
       const text = await response.text();
       if (response.status === 201) {
         this.#note(shard, key, account, text);
@@ -140,12 +142,21 @@ export class AnsweredLoad {
 }
 
 /** One cent, on a connection of its own. Rejects where no answer comes. */
-export function credit(url: string, account: string, key: string): Promise<Response> {
+export function credit(url: string, account: string, key: string, token = ""): Promise<Response> {
   return fetch(`${url}/v1/transactions`, {
     method: "POST",
     keepalive: false,
-    headers: { "content-type": "application/json", connection: "close", "idempotency-key": key },
+    headers: {
+      "content-type": "application/json",
+      connection: "close",
+      "idempotency-key": key,
+      ...authorization(token),
+    },
     body: JSON.stringify({ postings: [{ from: "@world", to: account, amount: 1 }] }),
     signal: AbortSignal.timeout(ANSWER_MILLISECONDS_MAX),
   });
+}
+
+export function authorization(token: string): Readonly<Record<string, string>> {
+  return token === "" ? {} : { authorization: `Bearer ${token}` };
 }

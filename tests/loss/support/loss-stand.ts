@@ -8,7 +8,7 @@ import { eachHost } from "../../../src/tls/server-trust.ts";
 import { eventually } from "../../support/eventually.ts";
 import { type RunningStack, startStack } from "../../support/running-stack.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-import { AnsweredLoad } from "./answered-load.ts";
+import { AnsweredLoad, authorization } from "./answered-load.ts";
 import { differencesFrom } from "./books-check.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -22,6 +22,7 @@ export class LossStand implements AsyncDisposable {
   readonly load: AnsweredLoad;
   readonly #folder = temporaryFolder("loss");
   #stack: RunningStack | null = null;
+  #isBroken = false;
 
   constructor() {
     this.load = new AnsweredLoad(() => this.stack.url, SHARDS);
@@ -41,8 +42,14 @@ export class LossStand implements AsyncDisposable {
     const begunAt = performance.now();
     // The port stays, so that clients find it again.
     const port = this.#stack === null ? 0 : Number(new URL(this.#stack.url).port);
-    this.#stack = await startStack({ data: this.data, real: true, flags: FLAGS, port });
-    const response = await fetch(`${this.stack.url}/v1/accounts/1`);
+    this.#stack = await startStack({
+      data: this.data,
+      real: true,
+      flags: FLAGS,
+      port,
+      environment: { WEBHOOK_INNER: "allow" },
+    });
+    const response = await this.fetch("/v1/accounts/1");
     expect(response.status).toBe(200);
     return performance.now() - begunAt;
   }
@@ -84,21 +91,39 @@ export class LossStand implements AsyncDisposable {
     return String(eachHost(this.stack.description().redisUrl)[place]);
   }
 
-  /** What is on the machine with this number, as the stack has placed it. */
-  machine(number: number): string[] {
+  /** What is on the machine that has the primary of this shard, as the stack has placed it. */
+  machineOf(shard: number): string[] {
+    const number = machineOf(this.primaryOf(shard));
     return [...[0, 3, 6].map((more) => `redis-${number + more}`), `nats-${number}`];
   }
 
   /** What an API says of the shards that do not decide; null where all do. */
   async undecided(): Promise<string | null> {
-    const response = await fetch(`${this.stack.url}/readyz`, { headers: { connection: "close" } });
+    const response = await this.fetch("/readyz");
     const text = await response.text();
     return text === '{"status":"ready"}' ? null : text;
   }
 
-  /** The log of a process. */
-  log(name: string): string {
-    return readFileSync(join(this.data, "logs", `${name}.log`), "utf8");
+  /** A request: a POST where it has a body. */
+  fetch(path: string, token: string = this.load.token, body?: object): Promise<Response> {
+    return fetch(`${this.stack.url}${path}`, {
+      headers: { connection: "close", "content-type": "application/json", ...authorization(token) },
+      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    });
+  }
+
+  /** What the APIs have said since the start. */
+  apiLogs(): string {
+    return ["api-1", "api-2"]
+      .map((name) => readFileSync(join(this.data, "logs", `${name}.log`), "utf8"))
+      .join("");
+  }
+
+  /** A command that a person was told, as a person gives it. */
+  asOperator(command: string): void {
+    const shell = ["sh", "-c", `. '${join(this.data, "operator.env")}' && ${command}`];
+    const { stdout, stderr } = Bun.spawnSync(shell);
+    expect([stdout.toString().trim(), stderr.toString()]).toEqual(["OK", ""]);
   }
 
   /** Until each node runs and follows, or is followed, and all shards decide. */
@@ -111,6 +136,16 @@ export class LossStand implements AsyncDisposable {
         return missing === null;
       },
       () => [missing, this.stack.output().slice(-3000)],
+      RECOVERY_MILLISECONDS_MAX,
+    );
+  }
+
+  /** Until no machine has two primaries: what comes back gets one only after a while. */
+  async spread(): Promise<void> {
+    await eventually(
+      "no machine has two primaries",
+      () => new Set(ALL.map((shard) => machineOf(this.primaryOf(shard)))).size === ALL.length,
+      () => this.stack.description().processes,
       RECOVERY_MILLISECONDS_MAX,
     );
   }
@@ -132,6 +167,8 @@ export class LossStand implements AsyncDisposable {
    * agrees. Prints the longest time that each shard did not decide.
    */
   async survives(what: string, loss: () => Promise<void>): Promise<void> {
+    if (this.#isBroken) throw new Error("the test before has not left it whole");
+    this.#isBroken = true;
     const { load } = this;
     load.begin();
     await load.goesOn(ALL);
@@ -146,13 +183,14 @@ export class LossStand implements AsyncDisposable {
     expect(await differencesFrom(this.stack.description().databaseUrl, load.answered)).toEqual([]);
     await this.#readBack();
     await this.#audit();
+    this.#isBroken = false;
   }
 
   /** The latest of each shard, by its id, through the API. */
   async #readBack(): Promise<void> {
     for (const shard of ALL) {
       const latest = [...this.load.answered.values()].findLast((each) => each.shard === shard);
-      const response = await fetch(`${this.stack.url}/v1/transactions/${latest?.id}`);
+      const response = await this.fetch(`/v1/transactions/${latest?.id}`);
       expect(await response.json()).toMatchObject({ id: latest?.id ?? "" });
     }
   }
@@ -169,4 +207,9 @@ export class LossStand implements AsyncDisposable {
     await this.#stack?.[Symbol.asyncDispose]();
     this.#folder[Symbol.dispose]();
   }
+}
+
+/** The number of the machine that a node is on. */
+function machineOf(name: string): number {
+  return ((Number(name.replace("redis-", "")) - 1) % SHARDS) + 1;
 }
