@@ -5,6 +5,7 @@ import { askNode, orderNode, reasonOf } from "./ask-node.ts";
 import { type ClusterLook, lookAtCluster, type LookedNode, type NodePlace } from "./cluster-look.ts";
 import { hasSlot, type NodeLine, ownerOf } from "../../decide/nodes/node-lines.ts";
 import { plannedOwners, rangesOf } from "./slots.ts";
+import { spreadPrimaries } from "./spread.ts";
 
 export interface JoinOptions {
   /** All nodes. In a cluster that is new, the first of them become the primaries. */
@@ -20,8 +21,8 @@ const RANGES_IN_COMMAND_MAX = 500;
 
 /**
  * Makes one Redis Cluster of its nodes: they get to know each other, the shards' slots are given to the primaries, and each
- * of these gets its replicas, on other machines. It does only what is missing: on a cluster that is whole it changes
- * nothing, and who became primary by a failover stays it. A node that came back without its folder gets its part again.
+ * of these gets its replicas, on other machines. It does only what is missing: who became primary by a failover stays it,
+ * unless its machine has two more than another one then. A node that came back without its folder gets its part again.
  *
  * @returns what is still missing after so many milliseconds, as a sentence; null if the cluster is whole
  * @throws StartError if nodes and flags do not fit together
@@ -71,7 +72,7 @@ async function tryStep(options: JoinOptions): Promise<string | null> {
   const lost = lostOwner(nodes);
   if (lost !== null) return lost;
   if (await giveReplicas(nodes, options)) return "the replicas are being told whom to follow.";
-  return missingIn(look, options);
+  return (await missingIn(look, options)) ?? spreadPrimaries(nodes);
 }
 
 function requireOneCluster(owned: readonly LookedNode[]): void {

@@ -5,15 +5,18 @@ import { viewOf } from "./ask-node.ts";
 import { joinStep, type JoinOptions } from "./join.ts";
 import type { NodeLine } from "../../decide/nodes/node-lines.ts";
 import { shardsIn } from "./slots.ts";
+import { nextPrimary } from "./spread.ts";
 
 /** A node that lacks its place for so long is not just being started. */
 const TOLD_AFTER_MILLISECONDS = 10_000;
 const TOLD_EVERY_MILLISECONDS = 60_000;
+/** A machine that is just back may go again: so long it has to be there until its primaries are given back. */
+const CROWDED_MILLISECONDS_MAX = 10_000;
 const LOOK_MILLISECONDS = 1_000;
 
 /**
  * Looks after the nodes of a running Redis Cluster once a second: which of them is the primary of which shards by now, and
- * whether one is to be joined again, as one that came back without its folder.
+ * whether one is to be joined again, as one that came back without its folder, or a machine has more primaries than another.
  */
 export class RedisWatch {
   readonly #options: JoinOptions;
@@ -23,6 +26,7 @@ export class RedisWatch {
   #turn = 0;
   #missing: { readonly what: string; readonly since: number } | null = null;
   #toldAt = -Infinity;
+  #crowdedSince: number | null = null;
   #timer: Timer | null = null;
   #looking: Promise<void> | null = null;
   #stopped = false;
@@ -62,7 +66,7 @@ export class RedisWatch {
     }
     if (this.#isWhole(view)) {
       this.#missing = null;
-      return;
+      if (!this.#isCrowdedForLong(view)) return;
     }
     try {
       this.#note(await joinStep(this.#options));
@@ -88,6 +92,18 @@ export class RedisWatch {
     const hasPlace = ({ isPrimary, slots }: NodeLine): boolean => !isPrimary || slots.length > 0;
     const isPlain = view.every((line) => line.address !== null && !line.isNew && hasPlace(line));
     return isPlain && view.length === this.#options.places.length;
+  }
+
+  /** Whether one machine has had more primaries than it should have for a while, with all nodes there. */
+  #isCrowdedForLong(view: readonly NodeLine[]): boolean {
+    const { places } = this.#options;
+    const placed = view.map((line) => ({
+      line,
+      machine: places.find(({ url }) => new URL(url).host === line.address)?.machine,
+    }));
+    const isCrowded = view.every(({ isSuspected }) => !isSuspected) && nextPrimary(placed) !== null;
+    this.#crowdedSince = isCrowded ? (this.#crowdedSince ?? performance.now()) : null;
+    return this.#crowdedSince !== null && performance.now() - this.#crowdedSince > CROWDED_MILLISECONDS_MAX;
   }
 
   #note(what: string | null): void {

@@ -58,9 +58,7 @@ export class RedisCluster {
     shards = 3,
   }: RedisClusterOptions = {}): Promise<RedisCluster> {
     const credentials = credentialsOf("of the tests");
-    const count = primaries * (1 + replicas);
-    const busPorts = await freePorts(count);
-    const nodes = await Promise.all(busPorts.map((port) => startNode(credentials, port)));
+    const nodes = await startLooseNodes(primaries * (1 + replicas));
     const cluster = new RedisCluster(nodes, primaries, (user) => credentials[user]);
     try {
       await cluster.#join(shards, replicas);
@@ -160,6 +158,13 @@ export class RedisCluster {
 }
 
 type Started = ClusterNodeServer & { readonly client: ReturnType<typeof newClient> };
+
+/** Nodes that know nothing of each other yet. The caller ends each client and process. */
+export async function startLooseNodes(count: number): Promise<Started[]> {
+  const credentials = credentialsOf("of the tests");
+  const busPorts = await freePorts(count);
+  return Promise.all(busPorts.map((port) => startNode(credentials, port)));
+}
 
 async function startNode(credentials: ReturnType<typeof credentialsOf>, busPort: number): Promise<Started> {
   const program = pathOf("redis");
