@@ -5,8 +5,8 @@
 # REDIS_API_PASSWORD: it gives Redis the users of redis-users.acl, which has to be beside it, with the passwords of the
 # environment, of which it writes down only the hashes.
 # REDIS_REPLICA_PASSWORD: the same with redis-replica.acl, for who follows it, and by which it follows others.
-# REDIS_NODE: which of the nodes of a Redis Cluster in REDIS_URL it is, host:port. Then it does not start before `razonete
-# redis-guard` lets it, which says what to do where it does not.
+# REDIS_NODE: which of the nodes of a Redis Cluster in REDIS_URL it is, address:port: there it listens, with
+# redis-cluster.conf. It does not start before `razonete redis-guard` lets it, which says what to do where it does not.
 data=${REDIS_DATA:-/data}
 here=$(dirname "$0")
 hash() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
@@ -37,6 +37,9 @@ if [ -n "$REDIS_API_PASSWORD" ]; then
   set -- "$@" --aclfile "$users"
 fi
 if [ -n "$REDIS_NODE" ]; then
-  razonete redis-guard --node "$REDIS_NODE" --folder "$data" || exit 1
+  mkdir -p "$data" && razonete redis-guard --node "$REDIS_NODE" --folder "$data" || exit 1
+  address=${REDIS_NODE%:*}
+  set -- "$@" --include "$here/redis-cluster.conf" --dir "$data" \
+    --bind "$address" --port "${REDIS_NODE##*:}" --cluster-announce-ip "$address"
 fi
 exec docker-entrypoint.sh "$@"
