@@ -66,10 +66,12 @@ export interface BooksSnapshot {
     readonly counterparty: string | null;
     readonly reference: string | null;
     /** The place of its event in the journal; so it is of holds. */
+    readonly shard: number;
     readonly g: number;
     readonly event: number;
   }[];
   readonly holds: readonly {
+    readonly shard: number;
     readonly g: number;
     readonly event: number;
     readonly account: string;
