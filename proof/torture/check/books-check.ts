@@ -26,10 +26,19 @@ export class BooksCheck {
     );
     compare("account", accounts, found, findings);
     const holds = [...history.holds()].map(({ id, from, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([id.slice(1).split("-").slice(0, 3).map(Number), from, to, amount, captured, state, expiresAt]),
+      JSON.stringify([
+        id.slice(1).split("-").slice(0, 3).map(Number),
+        from,
+        to,
+        amount,
+        captured,
+        state,
+        expiresAt,
+      ]),
     );
-    const foundHolds = books.holds.map(({ shard, g, event, account, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([[shard, g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
+    const foundHolds = books.holds.map(
+      ({ shard, g, event, account, to, amount, captured, state, expiresAt }) =>
+        JSON.stringify([[shard, g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
     );
     compare("hold", holds, foundHolds, findings);
     const reversals = [...history.transactions()].flatMap(({ id, reversedBy }) =>

@@ -148,7 +148,8 @@ function checkGroups(touched: ReadonlySet<RegisteredCommand>, findings: RoundFin
     const { members } = group;
     const decisions = members.flatMap((member) => (member.isApplied ? [member.decision] : []));
     const isWhole = decisions.length === 0 || decisions.length === members.length;
-    if (isWhole && new Set(decisions.map((decision) => `${decision?.shard} ${decision?.g}`)).size <= 1) continue;
+    if (isWhole && new Set(decisions.map((decision) => `${decision?.shard} ${decision?.g}`)).size <= 1)
+      continue;
     const detail =
       `Of an atomic batch of ${members.length} commands ${decisions.length} are in the journal, in the batches ` +
       `${decisions.map((decision) => decision?.g).join(", ")}: ${members.map(commandText).join("; ")}.`;

@@ -56,13 +56,18 @@ describe("the torture's check of the journal", () => {
     const check = new JournalCheck();
     found(whole.slice(0, 3), check);
     const other = journal({ shard: 0 }, [1, ENTRIES[0]], [2, ENTRIES[1]], [3]);
-    expect(found(other, check).details).toEqual(["The journal of shard 0 had another batch 2 after an earlier round."]);
+    expect(found(other, check).details).toEqual([
+      "The journal of shard 0 had another batch 2 after an earlier round.",
+    ]);
   });
 
   test("follows each shard's chain by itself", () => {
     const check = new JournalCheck();
     const other = journal({ shard: 1 }, [1, ENTRIES[0]], [2]);
-    expect(found([...whole.slice(0, 3), ...other], check)).toEqual({ fresh: [0, 1, 2, 0, 1, 2], details: [] });
+    expect(found([...whole.slice(0, 3), ...other], check)).toEqual({
+      fresh: [0, 1, 2, 0, 1, 2],
+      details: [],
+    });
     expect(found([...whole, ...other.slice(0, 2)], check)).toEqual({
       fresh: [5, 6],
       details: ["The journal of shard 1 had another batch 2 after an earlier round."],

@@ -105,9 +105,7 @@ export function attemptObservation(
     case "dry-run":
       return observe("statement", (view) => isDryRunShown(operation, answer, view));
     case "account":
-      return observe("statement", (view) =>
-        isAccountShown(answer.account, view.account(answer.account.id)),
-      );
+      return observe("statement", (view) => isAccountShown(answer.account, view.account(answer.account.id)));
     case "accepted":
     case "batch":
     case "hold":

@@ -13,6 +13,8 @@ import { type ClientRequest, OperationGenerator } from "./operation-generator.ts
 export interface ClientLoadOptions {
   readonly target: LoadTarget;
   readonly seed: number;
+  /** 1 if not given. */
+  readonly shards?: number;
   /** Not given: the system is open, and asks for none. */
   readonly keys?: ClientKeys;
   readonly clients?: number;
@@ -39,7 +41,7 @@ const FRESH_EVERY = 4;
 export class ClientLoad {
   readonly #client: Client;
   readonly #clients: readonly TortureClient[];
-  readonly #known = new KnownThings();
+  readonly #known: KnownThings;
   readonly #target: LoadTarget;
   readonly #keys: ClientKeys | null;
   #stop = new AbortController();
@@ -53,6 +55,7 @@ export class ClientLoad {
   constructor({ target, seed, clients = tortureBounds.clients, ...options }: ClientLoadOptions) {
     const { answerMilliseconds = tortureBounds.answer_milliseconds_max, pause = PAUSE } = options;
     this.#target = target;
+    this.#known = new KnownThings(options.shards);
     this.#keys = options.keys ?? null;
     this.#client = new Client(target.address, answerMilliseconds);
     const seeds = new Random(seed);

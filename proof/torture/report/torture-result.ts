@@ -9,7 +9,7 @@ import { FAULT_TARGETS } from "./fault-target.ts";
 /** The result of a run of the torture: `result.json`. */
 
 /** Changes with each version of the format; earlier versions are not read. */
-export const RESULT_FORMAT = "razonete-torture-3";
+export const RESULT_FORMAT = "razonete-torture-4";
 
 const count = z.int().nonnegative();
 
@@ -54,6 +54,8 @@ const resultSchema = z.object({
   command: z.string(),
   seed: count,
   system: z.enum(["cluster", "embedded"]),
+  shards: z.int().min(1),
+  replicas: count,
   kinds: z.array(z.enum(FAULT_KINDS)),
   /** Seconds of load: as asked for, and as they were. */
   secondsWanted: z.number(),
