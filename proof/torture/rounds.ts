@@ -1,7 +1,7 @@
 import { messageOf } from "../../src/errors.ts";
 import { tortureBounds } from "./torture-bounds.ts";
 import type { RestoreReport } from "../../src/restore/restore-report.ts";
-import { decisionsOf, outageOf } from "./report/outages.ts";
+import { decisionsOf, outageOfShards } from "./report/outages.ts";
 import type { Checker, RoundCounts, RoundVerdict, Violation } from "./check/checker-types.ts";
 import type { Fault, FaultRecord } from "./plan/fault.ts";
 import type { Attempt } from "./clients/history.ts";
@@ -41,6 +41,7 @@ class Interrupted extends Error {}
 export class Rounds {
   readonly faultStatistics = new FaultStatistics();
   readonly restores: TortureResult["restores"] = [];
+  readonly commandsDone: string[] = [];
   readonly #system: SystemUnderTest;
   readonly #load: ClientLoad;
   readonly #keys: ClientKeys | null;
@@ -100,9 +101,9 @@ export class Rounds {
     this.lastAttempts = attempts;
     this.#folder.addAttempts(attempts);
     this.#folder.addFaults(records);
-    const decisions = decisionsOf(attempts);
+    const decisions = decisionsOf(attempts, this.#options.form?.shards);
     for (const record of records)
-      this.faultStatistics.add(record, outageOf(record, records, decisions, loadEndedAt));
+      this.faultStatistics.add(record, outageOfShards(record, records, decisions, loadEndedAt));
 
     const verdict = await this.#checkRound(attempts, records);
     this.ended += 1;
@@ -156,6 +157,7 @@ export class Rounds {
     const recoveryStartedAt = performance.now();
     try {
       restores = await this.#unlessInterrupted(this.#system.recover());
+      this.commandsDone.push(...(this.#system.takeCommands?.() ?? []));
     } catch (error) {
       return failedVerdict(attempts, "does-not-heal", error);
     } finally {

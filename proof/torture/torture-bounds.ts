@@ -31,6 +31,9 @@ export const tortureBounds = {
    */
   pause_milliseconds_min: 40,
   pause_milliseconds_max: 200,
+  /** Between two commands by which it is seen that a shard decides, and how many of one shard may be without an answer. */
+  pulse_milliseconds: 100,
+  pulses_waiting_max: 100,
   /** After this a client gives up a request; longer than HAProxy takes to try every API. */
   answer_milliseconds_max: 10_000,
   /** Within this time a new access key counts everywhere, and a revoked one is refused (the product's promise). */

@@ -89,6 +89,7 @@ async function tortureSystem(
     harms: rounds.faultStatistics.summaries(),
     cannot: system.unsupportedFaults.map((one) => ({ ...one })),
     restores: [...rounds.restores],
+    commandsDone: [...rounds.commandsDone],
     violationsInAll: found.length,
     violations: found
       .slice(0, tortureBounds.violations_shown_max)

@@ -1,11 +1,11 @@
 import type { Answer, Attempt, Command, Reading, ShownStatement } from "../clients/history.ts";
+import { shardsOf } from "../clients/operation-shards.ts";
 import { Trial } from "./command-model.ts";
 import type { RegisteredCommand, Try } from "./command-registry.ts";
 import { isSameRefusal } from "./event-matching.ts";
 import type { JournalReplay } from "./journal-replay.ts";
 import type { LedgerView } from "./ledger-history.ts";
 import type { Observation } from "./linearizability.ts";
-import { shardsOf } from "./operation-shards.ts";
 import { isAccountShown, isHoldShown, isTransactionShown } from "./shown-check.ts";
 import { answerText, operationText } from "./violation-text.ts";
 
@@ -26,8 +26,13 @@ export function readingObservation(
   const fits = readingFits(operation, answer, replay);
   if (fits === null) return null;
   const text = `what attempt ${attempt.number} read (${operation.type}: ${answerText(answer)})`;
-  const [shard = 0] = shardsOf(operation, replay);
+  const [shard = 0] = shardsIn(replay, operation);
   return observation(attempt, "statement", text, fits, { shard, replay });
+}
+
+/** What is in no journal is on no shard: wherever it were, there is nothing of it. */
+function shardsIn(replay: JournalReplay, operation: Command | Reading): ReadonlySet<number> {
+  return shardsOf(operation, (account) => replay.shardOf(account));
 }
 
 type Fits = (view: LedgerView) => boolean;
@@ -86,7 +91,7 @@ export function attemptObservation(
 ): Observation | null {
   const { answer } = one;
   const { operation } = command;
-  const shards = shardsOf(operation, replay);
+  const shards = shardsIn(replay, operation);
   // Each shard was seen at a moment of its own.
   if (shards.size > 1) return null;
   const [shard = 0] = shards;

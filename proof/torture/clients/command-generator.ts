@@ -92,7 +92,7 @@ export class CommandGenerator {
     const account = isTaken
       ? random.pick(cold).account
       : shard !== null
-        ? `own:${referenceOf(name)}{${this.#known.tagOn(shard)}}`
+        ? this.#known.idOn(shard, `own:${referenceOf(name)}`)
         : random.chance(OWN_ID_PERCENT)
           ? `own:${referenceOf(name)}`
           : null;

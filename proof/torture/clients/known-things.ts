@@ -71,11 +71,11 @@ export class KnownThings {
     return shardOf(account, this.#shards);
   }
 
-  /** What accounts have in braces that are to be on this shard. */
-  tagOn(shard: number): string {
-    let tag = 0;
-    while (this.shardOf(`{${tag}}`) !== shard) tag += 1;
-    return String(tag);
+  /** An account's id that begins so and is on this shard: without braces, which are written otherwise in a path. */
+  idOn(shard: number, beginning: string): string {
+    let number = 0;
+    while (this.shardOf(`${beginning}.${number}`) !== shard) number += 1;
+    return `${beginning}.${number}`;
   }
 
   get cold(): readonly KnownAccount[] {

@@ -63,5 +63,5 @@ function targetOfProcess(name: ProcessName): FaultTarget {
 
 /** Such as `kill redis` or `cut api-redis`; some types have the target in their name already. */
 export function faultName(type: string, target: FaultTarget): string {
-  return type.startsWith(`${target}-`) ? type : `${type} ${target}`;
+  return type.startsWith(`${target}-`) ? type : `${type.replace(/-role$/, "")} ${target}`;
 }

@@ -43,6 +43,7 @@ const faultSummarySchema = z.object({
       milliseconds: z.number(),
       open: z.boolean(),
       alone: z.boolean(),
+      othersMilliseconds: z.number().nullable(),
     }) satisfies z.ZodType<Outage>,
   ),
 });
@@ -79,6 +80,8 @@ const resultSchema = z.object({
       missingAccounts: count,
     }),
   ),
+  /** What alarms told an operator to do, beside restores, and was done. */
+  commandsDone: z.array(z.string()),
   /** The number of all violations; those below are the first ones. */
   violationsInAll: count,
   violations: z.array(

@@ -181,6 +181,10 @@ export class ClusterUnderTest implements SystemUnderTest {
     return this.#operator.takeReports();
   }
 
+  takeCommands(): readonly string[] {
+    return this.#operator.takeCommands();
+  }
+
   books(): Promise<BooksSnapshot> {
     return readBooks(this.plan.databaseUrl);
   }

@@ -24,6 +24,8 @@ export interface SystemUnderTest {
    * @throws Error if it does not recover within a bound: that is a violation, too
    */
   recover(): Promise<readonly RestoreReport[]>;
+  /** What alarms told its operator to do, beside restores, and was done, since the last call. */
+  takeCommands?(): readonly string[];
   /** All rows of the books. */
   books(): Promise<BooksSnapshot>;
   /** What the audit finds in the current state; null if it finds nothing. */

@@ -20,6 +20,7 @@ export function resultWith(some: Partial<TortureResult>): TortureResult {
     harms: [],
     cannot: [],
     restores: [],
+    commandsDone: [],
     violationsInAll: 0,
     violations: [],
     violatedAfterSeconds: null,

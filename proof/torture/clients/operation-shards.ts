@@ -1,13 +1,16 @@
-import { type Command, type Reading, WORLD } from "../clients/history.ts";
-import type { JournalReplay } from "./journal-replay.ts";
+import { type Command, type Reading, WORLD } from "./history.ts";
 
 /**
- * The shards of what an operation names, as the journal tells them. What is in no journal is on none: wherever it were,
- * there is nothing of it.
+ * The shards of what an operation names.
+ *
+ * @param shardOf of an account; undefined where that is not known
  */
-export function shardsOf(operation: Command | Reading, replay: JournalReplay): ReadonlySet<number> {
+export function shardsOf(
+  operation: Command | Reading,
+  shardOf: (account: string) => number | undefined,
+): ReadonlySet<number> {
   const { accounts, made } = namesIn(operation);
-  const shards = [...accounts.map((id) => replay.shardOf(id)), ...made.map(shardInId)];
+  const shards = [...accounts.map(shardOf), ...made.map(shardInId)];
   return new Set(shards.filter((shard) => shard !== undefined));
 }
 
