@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
+import { bounds } from "../../src/bounds.ts";
+import { stackBounds } from "../../src/stack/stack-bounds.ts";
 import { tortureBounds } from "../torture/torture-bounds.ts";
 import { FAULT_KINDS, type FaultKind } from "../torture/plan/fault.ts";
 import type * as runCommand from "../torture/run-command.ts";
@@ -40,6 +42,13 @@ export function tortureCommand(): Command {
       integer(0, SEED_MAX),
     )
     .option("--faults <kinds>", `kinds of faults, of ${FAULT_KINDS.join(",")}`, parseKinds, [...FAULT_KINDS])
+    .option("--shards <number>", "shards of the cluster", integer(1, bounds.shards_max), 1)
+    .option(
+      "--replicas <number>",
+      "replicas of each shard: then Redis, NATS and PostgreSQL are several servers, as in the stack",
+      integer(0, stackBounds.replicas_max - 1),
+      0,
+    )
     .option("--embedded", "the embedded ledger instead of the cluster", false)
     .option("--out <folder>", "where result.json goes (default: reports/<time>-torture)")
     .option("--json", "write the result as JSON to the standard output")

@@ -122,7 +122,7 @@ describe("the outage of a fault", () => {
       endedAt: 9 - index,
       answer,
     }));
-    expect(decisionsOf(attempts)).toEqual([7, 8, 9]);
+    expect(decisionsOf(attempts)).toEqual([[7, 8, 9]]);
   });
 });
 
@@ -131,6 +131,7 @@ describe("figures", () => {
     milliseconds,
     open,
     alone,
+    othersMilliseconds: null,
   });
 
   /** What a run has of these faults. */

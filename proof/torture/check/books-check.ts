@@ -26,10 +26,19 @@ export class BooksCheck {
     );
     compare("account", accounts, found, findings);
     const holds = [...history.holds()].map(({ id, from, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([id.split("-").slice(1, 3).map(Number), from, to, amount, captured, state, expiresAt]),
+      JSON.stringify([
+        id.slice(1).split("-").slice(0, 3).map(Number),
+        from,
+        to,
+        amount,
+        captured,
+        state,
+        expiresAt,
+      ]),
     );
-    const foundHolds = books.holds.map(({ g, event, account, to, amount, captured, state, expiresAt }) =>
-      JSON.stringify([[g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
+    const foundHolds = books.holds.map(
+      ({ shard, g, event, account, to, amount, captured, state, expiresAt }) =>
+        JSON.stringify([[shard, g, event], account, to ?? WORLD, amount, captured, state, expiresAt]),
     );
     compare("hold", holds, foundHolds, findings);
     const reversals = [...history.transactions()].flatMap(({ id, reversedBy }) =>
@@ -81,7 +90,7 @@ export class BooksCheck {
 
 function textOf(row: EntryRow): string {
   const { account, seq, kind, value, balance, description, command, time, counterparty, reference } = row;
-  const { g, event } = row;
+  const { shard, g, event } = row;
   return JSON.stringify([
     account,
     seq,
@@ -93,6 +102,7 @@ function textOf(row: EntryRow): string {
     time,
     counterparty,
     reference,
+    shard,
     g,
     event,
   ]);

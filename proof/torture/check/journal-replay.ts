@@ -10,6 +10,7 @@ import type { RoundFindings } from "./round-violations.ts";
 export interface PlacedEvent {
   readonly event: Event;
   readonly text: string;
+  readonly shard: number;
   readonly g: number;
   readonly index: number;
   /** The ledger after it has this position, and before it the one before. */
@@ -30,6 +31,7 @@ export interface EntryRow {
   readonly counterparty: string;
   readonly reference: string | null;
   /** The place of its event in the journal. */
+  readonly shard: number;
   readonly g: number;
   readonly event: number;
 }
@@ -55,29 +57,53 @@ export class JournalReplay {
   readonly entries = new Map<string, EntryRow[]>();
   /** What was taken out of the outside, by unit. */
   readonly world = new Map<string, bigint>();
+  /** Of each shard the positions before and after this round's events: what it decides changes nothing at others. */
+  readonly spans = new Map<number, Span>();
+  readonly #shards = new Map<string, number>();
   /** The open holds of each account. */
   readonly #open = new Map<string, Map<string, HoldRow>>();
 
-  /** @returns the new events */
+  /** Where an account is; undefined for one that was never opened. */
+  shardOf(account: string): number | undefined {
+    return this.#shards.get(account);
+  }
+
+  /** @returns the new events, one shard after the other */
   play(rows: readonly JournalRow[], findings: RoundFindings): PlacedEvent[] {
     this.history.beginRound();
     for (const entries of this.entries.values()) entries.splice(0, entries.length - 10);
-    return rows.flatMap(({ g, events }) =>
-      events.map((text, index): PlacedEvent => {
-        this.history.position += 1;
-        const event = readEvent(text);
-        const placed = { event, text, g, index, position: this.history.position };
-        new EventReplay(this, placed, this.#open, findings).apply();
-        return placed;
-      }),
-    );
+    const began = this.history.position;
+    for (const shard of this.spans.keys()) this.spans.set(shard, { from: began, to: began });
+    return [...Map.groupBy(rows, ({ shard }) => shard)].flatMap(([shard, ofShard]) => {
+      const from = this.history.position;
+      const placed = ofShard.flatMap((row) => this.#playRow(row, findings));
+      this.spans.set(shard, { from, to: this.history.position });
+      return placed;
+    });
+  }
+
+  #playRow({ shard, g, events }: JournalRow, findings: RoundFindings): PlacedEvent[] {
+    return events.map((text, index): PlacedEvent => {
+      this.history.position += 1;
+      const event = readEvent(text);
+      if (event.type === "open") this.#shards.set(event.account.id, shard);
+      const placed = { event, text, shard, g, index, position: this.history.position };
+      new EventReplay(this, placed, this.#open, findings).apply();
+      return placed;
+    });
   }
 }
 
+/** From the position before the first event to the one after the last. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The id of the transaction or the hold that stands at a place of the journal. */
-export function idOf(letter: "t" | "h", { g, index, event }: PlacedEvent): string {
+export function idOf(letter: "t" | "h", { shard, g, index, event }: PlacedEvent): string {
   const time = "time" in event ? event.time : 0;
-  return `${letter}0-${g}-${index}-${time % 1_000_000}`;
+  return `${letter}${shard}-${g}-${index}-${time % 1_000_000}`;
 }
 
 class EventReplay {
@@ -186,8 +212,8 @@ class EventReplay {
     this.#history.setAccount(row);
     this.#checkLimit(row);
     const reference = null;
-    const { g, index } = this.#placed;
-    const rest = { description, command: id, time, counterparty: WORLD, reference, g, event: index };
+    const { shard, g, index } = this.#placed;
+    const rest = { description, command: id, time, counterparty: WORLD, reference, shard, g, event: index };
     this.#addEntry({ account, seq, kind, value, balance, ...rest });
     const moved = { from: kind === "credit" ? WORLD : account, to: kind === "credit" ? account : WORLD };
     this.#count({ ...moved, amount: value }, row.unit);
@@ -225,9 +251,9 @@ class EventReplay {
       const before = this.#account(id);
       if (before !== null) rows.set(id, { ...before, held: before.held - (freed.get(id) ?? 0) });
     }
-    const { g, index } = this.#placed;
+    const { shard, g, index } = this.#placed;
     const { description, reference } = event.details;
-    const common = { description: description ?? "", command: event.id, reference, g, event: index };
+    const common = { description: description ?? "", command: event.id, reference, shard, g, event: index };
     for (const { from, to, amount, fromSeq, fromBalance, toSeq, toBalance } of moves) {
       for (const [side, other, seq, balance, change] of [
         [from, to, fromSeq, fromBalance, -amount],
@@ -367,8 +393,8 @@ class EventReplay {
   }
 
   #wrong(name: Violation["name"], detail: string): void {
-    const { g, text } = this.#placed;
-    this.#findings.add(name, `The event "${text}" of batch ${g} ${detail}.`);
+    const { shard, g, text } = this.#placed;
+    this.#findings.add(name, `The event "${text}" of shard ${shard}'s batch ${g} ${detail}.`);
   }
 }
 

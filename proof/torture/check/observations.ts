@@ -1,4 +1,5 @@
 import type { Answer, Attempt, Command, Reading, ShownStatement } from "../clients/history.ts";
+import { shardsOf } from "../clients/operation-shards.ts";
 import { Trial } from "./command-model.ts";
 import type { RegisteredCommand, Try } from "./command-registry.ts";
 import { isSameRefusal } from "./event-matching.ts";
@@ -12,23 +13,26 @@ import { answerText, operationText } from "./violation-text.ts";
 const STATEMENT_ENTRIES = 10;
 const TIME_SHAPE = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
-/** What a client saw that changed nothing: each saw the ledger at one position. */
-export interface Sight {
-  readonly replay: JournalReplay;
-  /** Before this round. */
-  readonly earliest: number;
-}
-
-/** @returns null if the answer says nothing */
+/**
+ * What a client saw that changed nothing: it saw its shard at one position.
+ *
+ * @returns null if the answer says nothing
+ */
 export function readingObservation(
   attempt: Attempt & { readonly operation: Reading },
-  sight: Sight,
+  replay: JournalReplay,
 ): Observation | null {
   const { operation, answer } = attempt;
-  const fits = readingFits(operation, answer, sight.replay);
+  const fits = readingFits(operation, answer, replay);
   if (fits === null) return null;
   const text = `what attempt ${attempt.number} read (${operation.type}: ${answerText(answer)})`;
-  return observation(attempt, "statement", text, fits, sight);
+  const [shard = 0] = shardsIn(replay, operation);
+  return observation(attempt, "statement", text, fits, { shard, replay });
+}
+
+/** What is in no journal is on no shard: wherever it were, there is nothing of it. */
+function shardsIn(replay: JournalReplay, operation: Command | Reading): ReadonlySet<number> {
+  return shardsOf(operation, (account) => replay.shardOf(account));
 }
 
 type Fits = (view: LedgerView) => boolean;
@@ -80,9 +84,19 @@ function found(operation: Reading, view: LedgerView): object | null {
 }
 
 /** Refusals without a key, dry runs, and accounts that were there already when they were opened again. */
-export function attemptObservation(command: RegisteredCommand, one: Try, sight: Sight): Observation | null {
+export function attemptObservation(
+  command: RegisteredCommand,
+  one: Try,
+  replay: JournalReplay,
+): Observation | null {
   const { answer } = one;
   const { operation } = command;
+  const shards = shardsIn(replay, operation);
+  // Each shard was seen at a moment of its own.
+  if (shards.size > 1) return null;
+  const [shard = 0] = shards;
+  const observe = (type: Observation["type"], fits: Fits): Observation =>
+    observation(one, type, text, fits, { shard, replay });
   const text = `${operationText(operation)} (attempt ${one.number}): ${answerText(answer)}`;
   switch (answer.type) {
     case "refused": {
@@ -91,18 +105,12 @@ export function attemptObservation(command: RegisteredCommand, one: Try, sight: 
         const wanted = new Trial(view).apply(operation);
         return wanted !== null && isSameRefusal(wanted, answer);
       };
-      return observation(one, "refusal", text, fits, sight);
+      return observe("refusal", fits);
     }
     case "dry-run":
-      return observation(one, "statement", text, (view) => isDryRunShown(operation, answer, view), sight);
+      return observe("statement", (view) => isDryRunShown(operation, answer, view));
     case "account":
-      return observation(
-        one,
-        "statement",
-        text,
-        (view) => isAccountShown(answer.account, view.account(answer.account.id)),
-        sight,
-      );
+      return observe("statement", (view) => isAccountShown(answer.account, view.account(answer.account.id)));
     case "accepted":
     case "batch":
     case "hold":
@@ -130,7 +138,7 @@ function observation(
   type: Observation["type"],
   text: string,
   fits: Fits,
-  { replay, earliest }: Sight,
+  { shard, replay }: { readonly shard: number; readonly replay: JournalReplay },
 ): Observation {
   return {
     type,
@@ -138,9 +146,9 @@ function observation(
     end,
     attempts: [number],
     text,
-    earliest,
+    shard,
     first: (from, to) => {
-      for (let position = Math.max(from, earliest); position <= to; position += 1)
+      for (let position = from; position <= to; position += 1)
         if (fits(replay.history.at(position))) return position;
       return null;
     },

@@ -1,4 +1,5 @@
 import type { Fault, FaultKind, FaultAction, Link, ProcessName } from "./fault.ts";
+import { planNodesRound } from "./plan-nodes-round.ts";
 import { TORN_BYTES_MAX } from "../faults/aof-corruption.ts";
 import type { Random } from "./random.ts";
 
@@ -11,6 +12,9 @@ export interface RoundOptions {
   readonly embedded: boolean;
   readonly apis: number;
   readonly writers: number;
+  readonly shards: number;
+  /** With any, there are several servers of each kind: see plan-nodes-round.ts. */
+  readonly replicas: number;
   /** Number of the round's first fault; 1 if not given. */
   readonly firstNumber?: number;
 }
@@ -25,6 +29,7 @@ export interface RoundOptions {
  * always spared: if everything that knew of a batch were gone, nobody could tell that it ever existed.
  */
 export function planRound(random: Random, plan: RoundOptions): Fault[] {
+  if (plan.replicas > 0) return planNodesRound(random, plan);
   const { milliseconds, kinds } = plan;
   const possible = possibleFaults(plan);
   const drawn: DrawnFault[] = [];
@@ -227,6 +232,9 @@ function destroysLastCopy(
     case "redis-cut":
     case "redis-zeroed":
     case "redis-emptied":
+    case "kill-role":
+    case "stop-role":
+    case "folder-lost":
       return false;
   }
 }

@@ -160,6 +160,9 @@ export class EmbeddedUnderTest implements SystemUnderTest {
       case "redis-cut":
       case "redis-zeroed":
       case "redis-emptied":
+      case "kill-role":
+      case "stop-role":
+      case "folder-lost":
         return "the embedded ledger is one process, without other servers";
     }
   }

@@ -16,6 +16,8 @@ export interface RecoveringCluster {
   readonly plan: StackPlan;
   readonly processes: readonly FaultedProcess[];
   readonly operator: SimulatedOperator;
+  /** What copies of data are not there, or behind. */
+  readonly missingCopies: () => Promise<string[]>;
 }
 
 /**
@@ -24,7 +26,12 @@ export interface RecoveringCluster {
  *
  * @throws Error with everything that is still wrong after a bound, or at once if a writer has raised an alarm
  */
-export async function waitForRecovery({ plan, processes, operator }: RecoveringCluster): Promise<void> {
+export async function waitForRecovery({
+  plan,
+  processes,
+  operator,
+  missingCopies,
+}: RecoveringCluster): Promise<void> {
   let deadline = performance.now() + tortureBounds.recovery_milliseconds_max;
   for (;;) {
     const alarms = processes.flatMap(({ plan: { name }, alarm }) =>
@@ -34,6 +41,7 @@ export async function waitForRecovery({ plan, processes, operator }: RecoveringC
 
     const begun = performance.now();
     const problems = [...(await operator.check()), ...(await unreadyServers(plan))];
+    problems.push(...(await missingCopies()));
     if (problems.length === 0) problems.push(...(await missingFromBooks(plan)));
     if (problems.length === 0) return;
     // The time of a restore does not count.

@@ -16,9 +16,12 @@ const UNFOLLOWED_LOOK_MILLISECONDS = 200;
 /** Between two attempts to make a standby of a server. */
 const COPY_PAUSE_MILLISECONDS = 5_000;
 
+/** What keeps one of them running. */
+export type PairProcess = Pick<SupervisedProcess, "start" | "hold" | "crashesInARow" | "lastWords">;
+
 interface Member {
   readonly node: PostgresNode;
-  readonly process: SupervisedProcess;
+  readonly process: PairProcess;
 }
 
 /**
@@ -53,7 +56,7 @@ export class PostgresPair {
   #looking: Promise<void> | null = null;
 
   /** @param processes of the plan's nodes, in their order */
-  constructor(plan: PairPlan, processes: readonly SupervisedProcess[], say: Report) {
+  constructor(plan: PairPlan, processes: readonly PairProcess[], say: Report) {
     this.#plan = plan;
     this.#say = say;
     const [first, second] = plan.nodes.map((node, index): Member => {
