@@ -10,6 +10,7 @@ import type { EventId, Hold } from "../ledger/transaction.ts";
 import type { Tracing } from "../traces/tracing.ts";
 import { bounds } from "../bounds.ts";
 import { DecideMeasures } from "../metrics/hot-histogram.ts";
+import type { CallCycle } from "./call-cycle.ts";
 import { CallQueue } from "./call-queue.ts";
 import {
   accountOfRow,
@@ -82,7 +83,8 @@ export class Shard {
   readonly #commands: CallQueue<Request, readonly Answer[]>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
-  constructor(number: number, link: RedisLink, options: ShardOptions) {
+  /** @param cycle when its commands are sent */
+  constructor(number: number, link: RedisLink, cycle: CallCycle, options: ShardOptions) {
     this.#number = number;
     this.#link = link;
     this.#feed = options.feed;
@@ -99,6 +101,7 @@ export class Shard {
         for (const command of commands) weight += weightOf(command);
         return weight;
       },
+      cycle,
     );
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
