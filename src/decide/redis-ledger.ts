@@ -93,7 +93,8 @@ export class RedisLedger implements Ledger {
       alarm: options.onAlarm ?? report,
       onAdmitted: (...admitted) => this.#onAdmitted(...admitted),
     });
-    this.#newShard = (number) => new Shard(number, this.#links.of(number), options);
+    this.#newShard = (number) =>
+      new Shard(number, this.#links.of(number), this.#links.cycleOf(number), options);
     this.#outages = new OutageReports(this.readiness(), report);
     this.#checks = setInterval(() => {
       this.#outages.look(this.readiness(), this.#links.refusal);

@@ -1,5 +1,6 @@
 import type { Readiness, UndecidedShard } from "../ledger/ledger.ts";
 import { bounds } from "../bounds.ts";
+import { CallCycle } from "./call-cycle.ts";
 import { messageOf } from "../errors.ts";
 import type { Report } from "../log/report.ts";
 import type { FenceOptions } from "./fence.ts";
@@ -34,6 +35,7 @@ export class ShardLinks {
   /** By shard; only one, where all share it. In a cluster none until the books have told how many shards there are. */
   readonly #links: RedisLink[] = [];
   readonly #isShared: boolean;
+  readonly #cycles: CallCycle[] = [];
   /** Why there is no link yet. */
   #reason = NOT_REACHED;
   readonly #outages: ShardOutages;
@@ -58,6 +60,12 @@ export class ShardLinks {
       for (const link of this.#links) link.checkSettings().catch(() => {});
       this.#checkBooks().catch(() => {});
     }, bounds.settings_look_milliseconds);
+  }
+
+  /** When a shard's commands are sent: those that have one Redis together. */
+  cycleOf(shard: number): CallCycle {
+    const place = this.#isShared ? 0 : shard;
+    return (this.#cycles[place] ??= new CallCycle());
   }
 
   /** @param shard one of those that `onAdmitted` has told of */

@@ -16,6 +16,7 @@ import {
   type Request,
   weightOf,
 } from "./call-arguments.ts";
+import type { CallCycle } from "./call-cycle.ts";
 import { CallQueue } from "./call-queue.ts";
 import {
   accountOfRow,
@@ -75,11 +76,12 @@ export class Shard {
   readonly #measures: DecideMeasures;
   readonly #tracing: Tracing | null;
   readonly #commands: CallQueue<Request, readonly Answer[]>;
-  /** They have calls of their own, so that a batch of commands is what it is without them. */
+  /** They have calls of their own, sent together with those of commands, so that a batch of commands is what it is without them. */
   readonly #transits: CallQueue<TransitCommand, TransitAnswer>;
   readonly #reads: CallQueue<ReadRequest, Reading>;
 
-  constructor(number: number, link: RedisLink, options: ShardOptions) {
+  /** @param cycle when what changes it is sent */
+  constructor(number: number, link: RedisLink, cycle: CallCycle, options: ShardOptions) {
     this.#number = number;
     this.#link = link;
     this.#feed = options.feed;
@@ -92,12 +94,14 @@ export class Shard {
       mayCall,
       (requests) => this.#decide(requests),
       weightOf,
+      cycle,
     );
     this.#transits = new CallQueue(
       "sent",
       mayCall,
       (requests) => this.#askAll(requests),
       (command) => (command.type === "prepare" ? 1 + command.postings.length : 2),
+      cycle,
     );
     this.#reads = new CallQueue("none", mayCall, (requests) => this.#read(requests));
   }
