@@ -38,8 +38,8 @@ export class MortalApi implements Disposable {
       report: () => {},
       alarm: () => {},
       onAdmitted: (count) => {
-        while (this.#shards.length < count)
-          this.#shards.push(new Shard(this.#shards.length, this.#links.of(this.#shards.length), options));
+        for (let at = this.#shards.length; at < count; at += 1)
+          this.#shards.push(new Shard(at, this.#links.of(at), this.#links.cycleOf(at), options));
         for (const shard of this.#shards) shard.wake(false);
       },
     });
