@@ -246,7 +246,7 @@ class KeptEvents {
         time >= (fromTime ?? 0) &&
         time < (beforeTime ?? Number.POSITIVE_INFINITY),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   listHolds({ idBeginning, account, state }: HoldFilter, page: ListPage): Listed<Hold> {
@@ -256,7 +256,7 @@ class KeptEvents {
         (account === null || hold.from === account) &&
         (state === null || hold.state === state),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   totals() {
@@ -341,6 +341,11 @@ class KeptEvents {
     const account = this.#accounts.get(state.id);
     if (account !== undefined) this.#accounts.set(state.id, { ...account, ...state });
   }
+}
+
+/** Shards are kept one after the other. */
+function newestFirst<Item extends { readonly time: Micros }>(items: readonly Item[]): Item[] {
+  return items.toReversed().toSorted((a, b) => b.time - a.time);
 }
 
 /** Keys are how many have come before. */
