@@ -63,7 +63,8 @@ export class DuplicateDetector {
 
   #sorted(index: number): Uint32Array {
     const marks = this.#buckets[index]?.subarray(0, this.#counts[index]) ?? NONE;
-    return marks.sort();
+    marks.sort();
+    return marks;
   }
 
   #grow(index: number, bucket: Uint32Array): Uint32Array {

@@ -200,10 +200,10 @@ export async function inTransitOf(books: Snapshot, shard: number | null): Promis
   return inTransitIn(rows.map((row) => row["text"]));
 }
 
-/** @param texts those of events that have prepared what is open; what is none is a finding elsewhere */
-export function inTransitIn(texts: readonly unknown[]): InTransit {
+/** @param events texts of those that have prepared what is open; what is none is a finding elsewhere */
+export function inTransitIn(events: readonly unknown[]): InTransit {
   const inTransit = new InTransit();
-  for (const text of texts) {
+  for (const text of events) {
     const event = typeof text === "string" ? parseEventOrNull(text) : null;
     if (event?.type === "part") inTransit.take(event);
   }

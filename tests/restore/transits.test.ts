@@ -8,9 +8,11 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import type { Posting } from "../../src/ledger/transaction.ts";
+import { doneLines } from "../../src/restore/messages.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
-import { HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
+import { A, B, C, HOME, KeptShards, SECOND, ShardServers, THIRD } from "../support/transits/kept-shards.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);
@@ -91,6 +93,90 @@ describe.skipIf(serversMissing !== null)("razonete restore of transactions acros
       await go(ledger.newAttempt(), step);
       expect(await ledger.restore()).toMatchObject({ missing: { batches: [], accounts: [] } });
       await endsAs(step.ends);
+    });
+  });
+
+  describe("the end of what a shard decided is lost", () => {
+    const loseAll = () => ledger.lose(HOME, SECOND, THIRD);
+    const NOTHING = { batches: [], accounts: [], transits: [] };
+
+    async function prepared(postings?: readonly Posting[], shards: readonly number[] = [SECOND, THIRD]) {
+      const attempt = ledger.newAttempt();
+      for (const shard of shards)
+        expect((await ledger.prepare(attempt, shard, postings)).type).toBe("prepared");
+      return attempt;
+    }
+
+    test("with the decision: nothing was done", async () => {
+      const attempt = await prepared();
+      await ledger.keepAll();
+      await ledger.decide(attempt);
+      await loseAll();
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      await endsAs(BEFORE);
+    });
+
+    test("with a finish: it is finished once more", async () => {
+      const attempt = await prepared();
+      await ledger.decide(attempt);
+      await ledger.keepAll();
+      for (const shard of [SECOND, THIRD]) await ledger.finish(attempt, shard);
+      await ledger.keep(SECOND);
+      await loseAll();
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      await endsAs(AFTER);
+    });
+
+    test("with a part and its finish: it is prepared anew from the decision, and finished", async () => {
+      const attempt = await prepared();
+      await ledger.decide(attempt);
+      for (const shard of [SECOND, THIRD]) await ledger.finish(attempt, shard);
+      await ledger.keep(HOME, SECOND);
+      await loseAll();
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      expect(await ledger.standing()).toEqual(["-42 0", "40 0", "0 0 1 0 2 0"]);
+      await endsAs(AFTER);
+    });
+
+    test("with a part that cannot be prepared any more: it is named, once", async () => {
+      const gained = await prepared([{ from: A, to: B, amount: 100 }], [SECOND]);
+      await ledger.decide(gained, [SECOND], [{ from: A, to: B, amount: 100 }]);
+      await ledger.keepAll();
+      await ledger.finish(gained, SECOND);
+      const limit = Number((await ledger.calls.row(SECOND, B)).row.split(" ")[0]);
+      // It can be paid out of what was gained alone.
+      const postings = [
+        { from: A, to: C, amount: 1 },
+        { from: B, to: A, amount: limit + 50 },
+      ];
+      const attempt = await prepared(postings);
+      await ledger.decide(attempt, [SECOND, THIRD], postings);
+      await ledger.keep(HOME, THIRD);
+      await loseAll();
+      const { missing } = await ledger.restore();
+      expect(missing).toMatchObject({ batches: [], accounts: [] });
+      expect(missing.transits).toEqual([
+        { attempt, transaction: expect.stringMatching(/^t0-/), shard: SECOND, accounts: [B] },
+      ]);
+      expect(doneLines({ ...(await ledger.restore()), missing }).join("\n")).toContain(
+        `shard ${SECOND} has lost what it moves of ${B}`,
+      );
+      expect(await ledger.restore()).toMatchObject({ missing: NOTHING });
+      await endsAs([`${limit + 50 - 101} 0`, "100 0", "1 0"]);
+    });
+
+    test("with a decision of which another shard has finished its part: all parts are, and home's side is named", async () => {
+      const attempt = await prepared();
+      await ledger.keepAll();
+      await ledger.decide(attempt);
+      await ledger.finish(attempt, SECOND);
+      await ledger.keep(SECOND);
+      const head = Number(await ledger.command(["HGET", `razonete:{${HOME}}:head`, "g"]));
+      await loseAll();
+      const { missing } = await ledger.restore();
+      expect(missing.batches).toEqual([{ shard: HOME, from: head, to: head }]);
+      expect(missing.transits).toMatchObject([{ attempt, shard: HOME, accounts: [A] }]);
+      await endsAs(["0 0", "40 0", "2 0"]);
     });
   });
 });
