@@ -2,17 +2,20 @@ import { openingHash } from "../../ledger/content-hash.ts";
 import { type LedgerEvent, parseEventOrNull } from "../../ledger/event.ts";
 import { formatDetails } from "../../ledger/details-text.ts";
 import { entriesOf, type Place } from "../../ledger/event-results.ts";
+import { idIn } from "../../ledger/named-id.ts";
 import { stepsOf } from "../../keep/account-steps.ts";
 import { type AccountState, WORLD } from "../../ledger/account.ts";
 import type { KeptEntry } from "../../ledger/entry.ts";
 import { eventId } from "../../ledger/event-id.ts";
 import type { PartEvent } from "../../ledger/transit.ts";
 import type { AccountTable } from "../books/account-table.ts";
+import { DuplicateDetector } from "../duplicate-detector.ts";
 import { limitsPassed } from "../event-faults.ts";
 import { EntryHash } from "./entry-hash.ts";
 import { textIn } from "./journal-reader.ts";
 import { JournalAccounts, type OnMisfit } from "./journal-accounts.ts";
 import { JournalTotals } from "./journal-totals.ts";
+import { PartRows } from "./part-rows.ts";
 import {
   ACCOUNT,
   DETAILS,
@@ -45,6 +48,9 @@ export class EventRows {
   readonly #onMisfit: OnMisfit;
   readonly accounts: JournalAccounts;
   readonly totals = new JournalTotals();
+  /** Of the commands whose parts are finished, each as often as it has entries of such a part. */
+  readonly finished = new DuplicateDetector(0);
+  readonly #parts: PartRows;
   readonly #encoder = new TextEncoder();
   #text: () => string = () => "";
 
@@ -55,6 +61,7 @@ export class EventRows {
     this.#onRow = onRow;
     this.#onMisfit = onMisfit;
     this.accounts = new JournalAccounts(table, onMisfit);
+    this.#parts = new PartRows((kind, key, text) => void this.#row(kind, key, 0, text), onMisfit);
   }
 
   /** Of the row that was made last. */
@@ -115,6 +122,7 @@ export class EventRows {
       case "transaction": {
         for (const account of event.accounts) this.accounts.expect(this.#hash.ofText(account.id), account);
         this.#fits(event, 0);
+        this.#parts.decide(event, place);
         this.#move(event, place);
         if (event.reverses === null) return;
         const reversal = eventId("t", place.shard, place.g, place.index, event.time);
@@ -136,6 +144,7 @@ export class EventRows {
         if (account === undefined) return;
         const captured = event.postings.reduce((sum, { amount }) => sum + amount, 0);
         this.#fits(event, this.#end(event, account, ["captured", captured], place));
+        this.#parts.decide(event, place);
         this.#move(event, place);
         return;
       }
@@ -180,8 +189,10 @@ export class EventRows {
       );
       if (outgoing > 0) this.#stand(account);
     }
+    this.#parts.take(event, place);
     if (event.type !== "finish") return;
     this.#fits(event, 0);
+    if (entriesOf(event, place).length > 0) this.finished.addHash(this.#hash.ofText(idIn(event.id)));
     this.#move(event, place);
   }
 

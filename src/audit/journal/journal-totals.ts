@@ -53,8 +53,9 @@ export class JournalTotals {
   async compare(books: Snapshot, findings: Findings): Promise<void> {
     const rows = await books.query(
       `SELECT concat_ws(' ', unit, count(*), sum(seq) - coalesce(sum(entries_more), 0), sum(balance),
-         coalesce(sum(from_others), 0) - sum(balance)) AS text
-       FROM accounts GROUP BY unit`,
+         coalesce(sum(from_others), 0) - sum(balance),
+         coalesce((SELECT sum(s.amount) FROM from_shards AS s WHERE s.unit = a.unit), 0)) AS text
+       FROM accounts AS a GROUP BY unit`,
     );
     const kept = new Set(rows.map((row) => String(row["text"])));
     const made = new Set(this.#totals.map(textOf));
@@ -97,5 +98,5 @@ function add(total: Total, value: number): void {
 
 function textOf({ unit, accounts, transactions, fromWorld, more, fromShards }: Total): string {
   const world = BigInt(fromWorld) + more;
-  return [unit, accounts, transactions, world + fromShards, -world].join(" ");
+  return [unit, accounts, transactions, world + fromShards, -world, fromShards].join(" ");
 }

@@ -40,6 +40,10 @@ export interface TransitChanges {
   readonly from_shards: readonly { readonly unit: string; readonly amount: string }[];
 }
 
+export function isPartEvent(event: LedgerEvent): event is PartEvent {
+  return event.type === "part" || event.type === "finish" || event.type === "undo";
+}
+
 /** What some consecutive batches make of transactions across shards. Nearly always there are none. */
 export class PartChanges {
   readonly #open: Map<AttemptId, PreparedPart>;
@@ -120,7 +124,7 @@ export class PartChanges {
 }
 
 /** Whether the end of a part is of the same accounts and postings, and frees what was set aside. */
-function endFault(event: Exclude<PartEvent, PreparedPart>, prepared: PreparedPart): string | null {
+export function endFault(event: Exclude<PartEvent, PreparedPart>, prepared: PreparedPart): string | null {
   if (asidesOf(event) !== asidesOf(prepared)) return "it does not free what was set aside";
   if (event.type === "finish" && movesOf(event) !== movesOf(prepared))
     return "its postings are not those that were prepared";
