@@ -21,6 +21,9 @@ interface PendingRequest<Request, Answer> {
  */
 export type UnknownOutcome = "none" | "sent" | "all";
 
+/** This process has not sent the request to Redis. (Another one may have sent the same, see {@link UnknownOutcome}.) */
+export class NotSent extends LedgerUnavailable {}
+
 /**
  * Collects requests while a call to Redis is in flight, and sends all of them as the next call. Under low load each
  * call has one request, and nobody waits. Under high load calls are large, and all requests of a call share one fsync.
@@ -186,7 +189,8 @@ export class CallQueue<Request, Answer> {
   #giveUp(one: PendingRequest<Request, Answer>, reason: string): void {
     if (one.settled) return;
     one.settled = true;
-    one.reject(new LedgerUnavailable(reason, this.#isUnknown(one) ? "unknown" : "none"));
+    const outcome = this.#isUnknown(one) ? "unknown" : "none";
+    one.reject(one.sent ? new LedgerUnavailable(reason, outcome) : new NotSent(reason, outcome));
   }
 
   #isUnknown({ sent }: PendingRequest<Request, Answer>): boolean {

@@ -13,6 +13,8 @@ import type {
   TransactionFilter,
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../ledger/transit.ts";
+import { readEndOfPart } from "./transits/end-of-part.ts";
 import { bounds } from "../bounds.ts";
 import { readBalanceAt, readBatch, readEntries, readTotals } from "./book-entries.ts";
 import { listHolds, readHold } from "./book-holds.ts";
@@ -169,6 +171,10 @@ export class Books implements BooksReader {
 
   batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
     return this.#withTimeout(readBatch(this.#sql, shard, g));
+  }
+
+  endOfPart(shard: number, attempt: AttemptId): Promise<PartEvent | null> {
+    return this.#withTimeout(readEndOfPart(this.#sql, shard, attempt));
   }
 
   hold(id: EventId): Promise<Hold | null> {

@@ -23,6 +23,7 @@ import type {
 } from "../../src/ledger/ledger.ts";
 import { isOwnAccount, isOwnHold, isOwnTransaction } from "../../src/ledger/own-accounts.ts";
 import type { EventId, Hold, Transaction } from "../../src/ledger/transaction.ts";
+import type { AttemptId, PartEvent } from "../../src/ledger/transit.ts";
 
 /** Books in memory that a test can send away, or set to what it likes; {@link keep} does what the writer does. */
 export class TestBooks implements BooksReader {
@@ -82,6 +83,14 @@ export class TestBooks implements BooksReader {
 
   async batch(shard: number, g: number): Promise<readonly LedgerEvent[] | null> {
     return this.#answering().texts(shard, g)?.map(parseEvent) ?? null;
+  }
+
+  async endOfPart(shard: number, attempt: AttemptId): Promise<PartEvent | null> {
+    this.#answering();
+    const ends = this.events(shard)
+      .map(parseEvent)
+      .filter((event) => event.type === "finish" || event.type === "undo");
+    return ends.findLast((event) => event.attempt === attempt) ?? null;
   }
 
   async hold(id: EventId): Promise<Hold | null> {
