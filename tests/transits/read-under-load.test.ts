@@ -39,6 +39,10 @@ const totals = z.object({
   books: z.object({ lag_ms: z.number() }),
 });
 const account = z.object({ id: z.string(), balance: z.number(), held: z.number(), seq: z.number() });
+const statement = z.object({
+  saldo: z.object({ total: z.number() }),
+  ultimas_transacoes: z.array(z.object({ valor: z.number(), tipo: z.enum(["c", "d"]) })).min(1),
+});
 
 function listOf<Item>(item: z.ZodType<Item>) {
   return z.object({ data: z.array(item), next: z.string().nullable() });
@@ -144,7 +148,12 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
     const { transactions } = await get("/v1/ledger", totals);
     expect(transactions).toBe(made.size + ACCOUNTS.length);
 
-    const entry = z.object({ transaction: z.string(), seq: z.number(), balance: z.number() });
+    const entry = z.object({
+      transaction: z.string(),
+      seq: z.number(),
+      amount: z.number(),
+      balance: z.number(),
+    });
     for (const id of ACCOUNTS) {
       const { balance, held, seq } = await get(`/v1/accounts/${id}`, account);
       const entries = await list(`/v1/accounts/${id}/entries`, entry);
@@ -157,6 +166,11 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
       const listed = await list(`/v1/transactions?account=${id}&reference=${REFERENCE}`, created);
       expect(listed.map((one) => one.id).toSorted()).toEqual([...own].toSorted());
       expect(entries.filter(({ transaction }) => !made.has(transaction))).toHaveLength(1);
+      const { saldo, ultimas_transacoes: latest } = await get(`/clientes/${id}/extrato`, statement);
+      expect(saldo.total).toBe(balance);
+      expect(latest.map(({ valor, tipo }) => (tipo === "c" ? valor : -valor))).toEqual(
+        entries.slice(0, latest.length).map(({ amount }) => amount),
+      );
     }
     const [id = ""] = ids;
     expect<unknown>(await get(`/v1/transactions/${id}`, created)).toEqual(made.get(id));
@@ -199,6 +213,77 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
       after = `&after=${next}`;
     }
   }
+
+  test("a hold that is captured for another shard, and what takes it back, are told on both", async () => {
+    const [from = "", to = ""] = ACCOUNTS;
+    const ask = async (path: string, body?: object) => {
+      const answer = await call(cluster.url, "POST", path, body);
+      expect([path, answer.status]).toEqual([
+        path,
+        path === "/v1/holds" || path.endsWith("/reversal") ? 201 : 200,
+      ]);
+      return z.object({ id: z.string() }).parse(answer.body);
+    };
+    const hold = await ask("/v1/holds", { from, to, amount: 30 });
+    const { transaction } = z
+      .object({ transaction: z.string() })
+      .parse((await call(cluster.url, "POST", `/v1/holds/${hold.id}/capture`, { amount: 20 })).body);
+    const reversal = await ask(`/v1/transactions/${transaction}/reversal`);
+    const read = z.object({
+      id: z.string(),
+      hold: z.string().nullable(),
+      reversed_by: z.string().nullable(),
+    });
+    expect(await get(`/v1/transactions/${transaction}`, read)).toEqual({
+      id: transaction,
+      hold: hold.id,
+      reversed_by: reversal.id,
+    });
+    const seen = z.object({ id: z.string(), hold: z.string().nullable(), reverses: z.string().nullable() });
+    await eventually("both are in the books of both", async () => {
+      const [one, other] = await Promise.all(
+        [from, to].map((id) => list(`/v1/transactions?account=${id}`, seen)),
+      );
+      return one?.[0]?.id === reversal.id && other?.[0]?.id === reversal.id;
+    });
+    const expected = [
+      { id: reversal.id, hold: null, reverses: transaction },
+      { id: transaction, hold: hold.id, reverses: null },
+    ];
+    for (const id of [from, to]) {
+      const shown = await list(`/v1/transactions?account=${id}`, seen);
+      expect([id, shown.slice(0, 2)]).toEqual([id, expected]);
+      const entries = await list(
+        `/v1/accounts/${id}/entries`,
+        z.object({ transaction: z.string(), amount: z.number() }),
+      );
+      expect(entries.slice(0, 2).map((entry) => [entry.transaction, Math.abs(entry.amount)])).toEqual([
+        [reversal.id, 20],
+        [transaction, 20],
+      ]);
+    }
+    const all = await list("/v1/transactions", seen);
+    expect(all.filter(({ id }) => id === transaction || id === reversal.id)).toHaveLength(2);
+    expect(
+      await list("/v1/holds", z.object({ id: z.string(), state: z.string(), transaction: z.string() })),
+    ).toEqual([{ id: hold.id, state: "captured", transaction }]);
+    const event = z.object({
+      type: z.string(),
+      data: z.object({ id: z.string(), transaction: z.string().optional() }),
+    });
+    const told = (await follow("/v1/events?type=hold.captured,transaction.created", event)).flatMap(
+      ({ type, data }) =>
+        [hold.id, transaction, reversal.id].includes(data.id) ? [`${type} ${data.id}`] : [],
+    );
+    expect(told.toSorted()).toEqual(
+      [
+        `hold.captured ${hold.id}`,
+        `transaction.created ${transaction}`,
+        `transaction.created ${reversal.id}`,
+        `transaction.created ${reversal.id}`,
+      ].toSorted(),
+    );
+  });
 
   test.skipIf(programsMissing !== null)("an export has the ledger's balances", async () => {
     const journal = new BookJournal(cluster.databaseUrl, "test export");
