@@ -20,6 +20,8 @@ test("what the books have is no lag, though it is still in the outbox, or they d
           isLost: false,
           holdsOpen: 0,
           holdsOverdue: 0,
+          partsOpen: 1,
+          oldestPart: (Date.now() - 90_000) * 1000,
         },
       ],
     },
@@ -41,4 +43,7 @@ test("what the books have is no lag, though it is still in the outbox, or they d
   expect(await lag()).toBe(0);
   g = 6;
   expect(await lag()).toBeGreaterThanOrEqual(60);
+  const text = await metrics.text();
+  expect(text).toContain('razonete_parts_open{shard="0"} 1\n');
+  expect(Math.floor(Number(/^razonete_parts_oldest_seconds\{shard="0"\} (\S+)$/m.exec(text)?.[1]))).toBe(90);
 });

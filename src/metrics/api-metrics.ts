@@ -101,6 +101,18 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
   );
   metrics.add(
     "gauge",
+    "parts_open",
+    "Parts of transactions across shards that are neither done nor undone yet.",
+    each(({ partsOpen }) => partsOpen),
+  );
+  metrics.add(
+    "gauge",
+    "parts_oldest_seconds",
+    "The age of the oldest of them; 0 if there is none.",
+    each(({ oldestPart }) => (oldestPart === null ? 0 : Math.max(0, Date.now() / 1000 - oldestPart / 1e6))),
+  );
+  metrics.add(
+    "gauge",
     "diverged",
     "Whether a writer stopped because outbox and books differ: 1 or 0.",
     async () =>
