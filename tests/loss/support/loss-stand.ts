@@ -25,7 +25,7 @@ export class LossStand implements AsyncDisposable {
   #isBroken = false;
 
   constructor() {
-    this.load = new AnsweredLoad(() => this.stack.url, SHARDS);
+    this.load = new AnsweredLoad(() => this.stack, SHARDS);
   }
 
   get stack(): RunningStack {
