@@ -8,9 +8,6 @@ export class TestNetwork implements Disposable {
   readonly #bridges: readonly string[];
   readonly #prefix = `rz${process.pid % 1_000_000}`;
 
-  /** Where it cannot be made: why; null where it can. For root, on Linux. */
-  static readonly missing: string | null = whatIsMissing();
-
   /** @param machines their names, of one letter */
   constructor(machines: readonly string[]) {
     this.machines = machines;
@@ -73,6 +70,9 @@ function ip(...args: readonly string[]): void {
   const { success, stderr } = Bun.spawnSync(["ip", ...args], { stderr: "pipe" });
   if (!success) throw new Error(`ip ${args.join(" ")}: ${stderr.toString()}`);
 }
+
+/** Why no network can be made here; null where one can: for root, on Linux. */
+export const networkMissing: string | null = whatIsMissing();
 
 function whatIsMissing(): string | null {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return "it takes root on Linux";

@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import { join } from "node:path";
 import { mkdirSync } from "node:fs";
+import { z } from "zod";
 import { eventually } from "../../support/eventually.ts";
 import { pathOf } from "../../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
@@ -18,6 +19,8 @@ export const ALL = [0, 1, 2] as const;
 const REDIS_PORTS = [6379, 6380, 6381];
 const API_PORT = 9999;
 const POSTGRES_PORT = 5432;
+
+const ready = z.object({ undecided: z.array(z.object({ shard: z.int() })).optional() });
 
 /**
  * Three machines in a network that can be cut, each with three nodes of Redis, an API and clients of it; on the third one are
@@ -54,7 +57,7 @@ export class ThreeMachines implements AsyncDisposable {
     for (const machine of MACHINES)
       await eventually(
         `the API of ${machine} decides`,
-        async () => (await this.undecidedAt(machine)) === null,
+        async () => (await this.undecidedAt(machine)).length === 0,
       );
   }
 
@@ -78,12 +81,13 @@ export class ThreeMachines implements AsyncDisposable {
     return { code: await child.exited, said: said.join("") };
   }
 
-  /** What the API there says of the shards that do not decide; null where all do. */
-  async undecidedAt(machine: string): Promise<string | null> {
+  /** The shards that do not decide for the API there. */
+  async undecidedAt(machine: string): Promise<readonly number[]> {
     const { url, unix } = this.#api(machine);
-    const response = await fetch(`${url}/readyz`, { unix, keepalive: false } as BunFetchRequestInit);
-    const text = await response.text();
-    return text === '{"status":"ready"}' ? null : text;
+    const response = await fetch(`${url}/readyz`, { unix, keepalive: false });
+    if (response.status === 503) return ALL;
+    const { undecided = [] } = ready.parse(await response.json());
+    return undecided.map(({ shard }) => shard);
   }
 
   /** All that was answered is there once, as it was told, and the audit agrees. */
