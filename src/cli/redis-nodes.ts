@@ -55,7 +55,7 @@ async function join(flags: { readonly shards?: string; readonly replicas: string
         "one: name more nodes in REDIS_URL.",
     );
   const places = urls.map((url) => ({ url, machine: new URL(url).hostname }));
-  const missing = await joinNodes({ places, shards, replicas }, JOIN_MILLISECONDS_MAX);
+  const missing = await joinNodes({ places, shards, replicas, spreads: true }, JOIN_MILLISECONDS_MAX);
   if (missing !== null) throw new StartError(`the cluster is not whole: ${missing}`);
   const each = `${primaries} primaries with ${replicas} ${replicas === 1 ? "replica" : "replicas"} each`;
   console.log(`The cluster is whole: ${each}.`);
