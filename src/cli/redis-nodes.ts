@@ -33,7 +33,8 @@ export function redisJoinCommand(): Command {
       `
 In a new cluster the first nodes of REDIS_URL become the primaries, of which the shards' slots are given to each in turn;
 the others become their replicas, on other hosts than their primaries where there are such. Run again it does only what is
-missing, and nothing on a cluster that is whole. It says what it cannot settle. Then "razonete init" makes the ledger.
+missing; after a failover it gives a machine that has no primary one of those that another has two of. It says what it
+cannot settle. Then "razonete init" makes the ledger.
 ${SETTINGS}`,
     )
     .action(join);
@@ -54,7 +55,7 @@ async function join(flags: { readonly shards?: string; readonly replicas: string
         "one: name more nodes in REDIS_URL.",
     );
   const places = urls.map((url) => ({ url, machine: new URL(url).hostname }));
-  const missing = await joinNodes({ places, shards, replicas }, JOIN_MILLISECONDS_MAX);
+  const missing = await joinNodes({ places, shards, replicas, spreads: true }, JOIN_MILLISECONDS_MAX);
   if (missing !== null) throw new StartError(`the cluster is not whole: ${missing}`);
   const each = `${primaries} primaries with ${replicas} ${replicas === 1 ? "replica" : "replicas"} each`;
   console.log(`The cluster is whole: ${each}.`);

@@ -59,7 +59,7 @@ describe.skipIf(serversMissing !== null)("a stack with replicas loses", () => {
     const [primary = "", first = "", second = ""] = stand.nodesOf(0);
     await stand.survives("both replicas frozen", async () => {
       stand.signal("SIGSTOP", first, second);
-      const refused = await credit(stand.stack.url, accountOn(0, SHARDS), "refused");
+      const refused = await credit(stand.stack, accountOn(0, SHARDS), "refused");
       const answered = stand.load.countOf(0);
       expect([refused.status, await refused.json()]).toEqual([
         503,

@@ -124,6 +124,7 @@ describe.skipIf(serversMissing !== null)("nodes of Redis on machines of one's ow
     const after = (await viewFrom(0)).find(({ address }) => address === hostOf(lost));
     expect(after?.id).not.toBe(before?.id ?? "");
     expect(after?.primaryId).toBe(before?.primaryId ?? "");
+    expect(await viewFrom(0)).toHaveLength(nodes.length);
     await decide(2);
   });
 

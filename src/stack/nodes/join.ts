@@ -13,6 +13,8 @@ export interface JoinOptions {
   readonly shards: number;
   /** Copies of each primary. */
   readonly replicas: number;
+  /** Of a cluster that is whole, whether primaries are spread over the machines again. Default: false. */
+  readonly spreads?: boolean;
 }
 
 const PAUSE_MILLISECONDS = 100;
@@ -21,8 +23,9 @@ const RANGES_IN_COMMAND_MAX = 500;
 
 /**
  * Makes one Redis Cluster of its nodes: they get to know each other, the shards' slots are given to the primaries, and each
- * of these gets its replicas, on other machines. It does only what is missing: who became primary by a failover stays it,
- * unless its machine has two more than another one then. A node that came back without its folder gets its part again.
+ * of these gets its replicas, on other machines. It does only what is missing: on a cluster that is whole it changes
+ * nothing, unless it is to spread the primaries, and who became primary by a failover stays it. A node that came back
+ * without its folder gets its part again.
  *
  * @returns what is still missing after so many milliseconds, as a sentence; null if the cluster is whole
  * @throws StartError if nodes and flags do not fit together
@@ -72,7 +75,8 @@ async function tryStep(options: JoinOptions): Promise<string | null> {
   const lost = lostOwner(nodes);
   if (lost !== null) return lost;
   if (await giveReplicas(nodes, options)) return "the replicas are being told whom to follow.";
-  return (await missingIn(look, options)) ?? spreadPrimaries(nodes);
+  const missing = await missingIn(look, options);
+  return missing === null && options.spreads === true ? spreadPrimaries(nodes) : missing;
 }
 
 function requireOneCluster(owned: readonly LookedNode[]): void {

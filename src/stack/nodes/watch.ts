@@ -64,12 +64,12 @@ export class RedisWatch {
       this.#serves = serves;
       this.#onChange();
     }
-    if (this.#isWhole(view)) {
-      this.#missing = null;
-      if (!this.#isCrowdedForLong(view)) return;
-    }
+    const isWhole = this.#isWhole(view);
+    const isCrowded = isWhole && this.#isCrowdedForLong(view);
+    if (isWhole) this.#missing = null;
+    if (isWhole && !isCrowded) return;
     try {
-      this.#note(await joinStep(this.#options));
+      this.#note(await joinStep({ ...this.#options, spreads: isCrowded }));
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       this.#note(messageOf(error));

@@ -12,6 +12,13 @@ export interface Answered {
   readonly balance: number;
 }
 
+/** An API. */
+export interface Target {
+  readonly url: string;
+  /** The socket that leads to it, in place of its address. */
+  readonly unix?: string;
+}
+
 const transaction = z.object({
   id: z.string(),
   accounts: z.record(z.string(), z.object({ seq: z.int(), balance: z.int() })),
@@ -32,9 +39,10 @@ export class AnsweredLoad {
   readonly troubles = new Map<string, number>();
   /** An access key, where the ledger is not open. */
   token = "";
-  readonly #urlOf: (shard: number) => string;
+  readonly #targetOf: (shard: number, client: number) => Target;
   readonly #shards: number;
   readonly #counts: number[];
+  readonly #countsOfClients = [0, 0];
   readonly #lastAt: number[];
   readonly #longest: number[];
   #clients: Promise<void>[] = [];
@@ -42,8 +50,9 @@ export class AnsweredLoad {
   #isGivenUp = false;
   #keys = 0;
 
-  constructor(urlOf: (shard: number) => string, shards: number) {
-    this.#urlOf = urlOf;
+  /** @param targetOf whom a client of a shard asks: each shard has the clients 0 and 1 */
+  constructor(targetOf: (shard: number, client: number) => Target, shards: number) {
+    this.#targetOf = targetOf;
     this.#shards = shards;
     const zeros = (): number[] => Array.from({ length: shards }, () => 0);
     [this.#counts, this.#lastAt, this.#longest] = [zeros(), zeros(), zeros()];
@@ -53,7 +62,8 @@ export class AnsweredLoad {
     this.#isOver = false;
     this.mark();
     for (let shard = 0; shard < this.#shards; shard += 1)
-      for (let client = 0; client < CLIENTS_PER_SHARD; client += 1) this.#clients.push(this.#client(shard));
+      for (let client = 0; client < CLIENTS_PER_SHARD; client += 1)
+        this.#clients.push(this.#client(shard, client));
   }
 
   /** No more keys; resolves once each that was begun has its answer. */
@@ -86,6 +96,11 @@ export class AnsweredLoad {
     return this.#counts[shard] ?? 0;
   }
 
+  /** Of the clients with this number of all shards. */
+  countOfClients(client: number): number {
+    return this.#countsOfClients[client] ?? 0;
+  }
+
   /** Until each of these shards has answered some more. */
   async goesOn(shards: readonly number[], more = 20): Promise<void> {
     const wanted = shards.map((shard) => this.countOf(shard) + more);
@@ -98,28 +113,30 @@ export class AnsweredLoad {
   }
 
   /** Sends it until it is answered. */
-  async settle(shard: number, key: string): Promise<void> {
-    while (!this.#isGivenUp && !(await this.#attempt(shard, key))) await Bun.sleep(PAUSE_MILLISECONDS);
+  async settle(shard: number, key: string, client = 0): Promise<void> {
+    while (!this.#isGivenUp && !(await this.#attempt(shard, key, client)))
+      await Bun.sleep(PAUSE_MILLISECONDS);
   }
 
-  async #client(shard: number): Promise<void> {
+  async #client(shard: number, client: number): Promise<void> {
     while (!this.#isOver) {
       this.#keys += 1;
       const key = `loss-${this.#keys}`;
-      await this.settle(shard, key);
+      await this.settle(shard, key, client);
       await Bun.sleep(PAUSE_MILLISECONDS);
     }
   }
 
   /** @returns whether it was answered with what became of it */
-  async #attempt(shard: number, key: string): Promise<boolean> {
+  async #attempt(shard: number, key: string, client: number): Promise<boolean> {
     const account = accountOn(shard, this.#shards);
     let told: string;
     try {
-      const response = await credit(this.#urlOf(shard), account, key, this.token);
+      const response = await credit(this.#targetOf(shard, client), account, key, this.token);
       const text = await response.text();
       if (response.status === 201) {
         this.#note(shard, key, account, text);
+        this.#countsOfClients[client] = this.countOfClients(client) + 1;
         return true;
       }
       told = `${response.status} ${/"outcome":"\w+"/.exec(text)?.[0] ?? text}`;
@@ -142,7 +159,7 @@ export class AnsweredLoad {
 }
 
 /** One cent, on a connection of its own. Rejects where no answer comes. */
-export function credit(url: string, account: string, key: string, token = ""): Promise<Response> {
+export function credit({ url, unix }: Target, account: string, key: string, token = ""): Promise<Response> {
   return fetch(`${url}/v1/transactions`, {
     method: "POST",
     keepalive: false,
@@ -154,6 +171,7 @@ export function credit(url: string, account: string, key: string, token = ""): P
     },
     body: JSON.stringify({ postings: [{ from: "@world", to: account, amount: 1 }] }),
     signal: AbortSignal.timeout(ANSWER_MILLISECONDS_MAX),
+    ...(unix === undefined ? {} : { unix }),
   });
 }
 

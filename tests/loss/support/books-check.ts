@@ -3,6 +3,8 @@ import { eventually } from "../../support/eventually.ts";
 import { journalFaults } from "../../support/kept-journal.ts";
 import type { Answered } from "./answered-load.ts";
 
+const DIFFERENCES_SHOWN = 10;
+
 interface Kept {
   readonly command: string;
   readonly place: string;
@@ -36,13 +38,13 @@ export async function differencesFrom(
       SELECT command, 't' || shard || '-' || g || '-' || event || '-' AS place, account, seq, balance
       FROM entries ORDER BY account, seq`;
     const found = kept.flatMap((entry) => {
-      const told = answered.get(entry.command.replace(/^key:/, ""));
+      const told = answered.get(entry.command.replace(/^.*key:/, ""));
       return told !== undefined && isSame(told, entry) ? [] : [JSON.stringify({ told, entry })];
     });
     if (new Set(kept.map(({ command }) => command)).size !== kept.length)
       found.push("a command is there twice");
     if (kept.length !== answered.size) found.push(`${kept.length} entries, not ${answered.size}`);
-    return [...found, ...(await journalFaults(sql))];
+    return [...found, ...(await journalFaults(sql))].slice(0, DIFFERENCES_SHOWN);
   } finally {
     await sql.end({ timeout: 1 });
   }
