@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import postgres from "postgres";
 import { z } from "zod";
+import { viewOf } from "../../src/stack/nodes/ask-node.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { serversMissing } from "../support/servers/binaries.ts";
@@ -18,7 +19,7 @@ failOnLeaks();
 const SERVERS = ["redis-1", "redis-2", "redis-3", "nats"];
 const OURS = ["api", "writer", "dispatch", "console", "haproxy"];
 const ACCOUNTS = ["a", "b", "c", "d", "e", "f"];
-/** One requests after the other, each up to two elections and a half late. */
+/** Each start of a process takes seconds on a machine that is busy with others. */
 const TEST_MILLISECONDS_MAX = 150_000;
 
 describe.skipIf(serversMissing !== null || process.platform !== "linux")("three machines", () => {
@@ -36,7 +37,11 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
 
   /** Sent again under the same key until it is done, as clients do. */
   async function post(to: Machine, path: string, body: object): Promise<void> {
-    const headers = { authorization: `Bearer ${key}`, "idempotency-key": `asked-${(asked += 1)}`, connection: "close" };
+    const headers = {
+      authorization: `Bearer ${key}`,
+      "idempotency-key": `asked-${(asked += 1)}`,
+      connection: "close",
+    };
     await eventually(
       `${path} is done by ${to.address}`,
       async () => {
@@ -58,6 +63,15 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
     for (const each of through)
       for (const account of ACCOUNTS)
         await post(each, "/v1/transactions", { postings: [{ from: "@world", to: account, amount: 1 }] });
+  }
+
+  /** On each machine, as the nodes say. */
+  async function primaries(): Promise<number[]> {
+    const view = (await viewOf(machine(1).redisUrl)) ?? [];
+    const decide = view.filter(({ isPrimary, slots }) => isPrimary && slots.length > 0);
+    return machines.map(
+      ({ address }) => decide.filter((node) => node.address?.startsWith(`${address}:`) === true).length,
+    );
   }
 
   beforeAll(async () => {
@@ -84,9 +98,12 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       expect(await machine(1).operator("redis-join", "--replicas", "2")).toEqual(whole);
       expect((await machine(1).operator("init")).code).toBe(0);
       const create = ["keys", "create", "--name", "admin", "--scopes", "admin", "--json"];
-      key = z.object({ key: z.string() }).parse(JSON.parse((await machine(1).operator(...create)).output)).key;
+      key = z
+        .object({ key: z.string() })
+        .parse(JSON.parse((await machine(1).operator(...create)).output)).key;
       for (const each of machines) each.start(...OURS);
-      for (const account of ACCOUNTS) await post(machine(1), "/v1/accounts", { id: account, unit: "CREDITS" });
+      for (const account of ACCOUNTS)
+        await post(machine(1), "/v1/accounts", { id: account, unit: "CREDITS" });
       await payIn(machines);
     },
     TEST_MILLISECONDS_MAX,
@@ -100,9 +117,10 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       machine(1).start(...SERVERS, ...OURS);
       const join = await machine(2).operator("redis-join", "--replicas", "2");
       expect(join.output).toBe("The cluster is whole: 3 primaries with 2 replicas each.\n");
+      // Else the loss of who had taken over would leave too few of them to agree.
+      expect(await primaries()).toEqual([1, 1, 1]);
       await payIn(machines);
-      const audit = await machine(3).operator("audit", "--json");
-      expect([audit.code, audit.output]).toEqual([0, expect.any(String)]);
+      expect((await machine(3).operator("audit")).code).toBe(0);
     },
     TEST_MILLISECONDS_MAX,
   );
@@ -117,6 +135,7 @@ describe.skipIf(serversMissing !== null || process.platform !== "linux")("three 
       expect(join.output).toBe("The cluster is whole: 3 primaries with 2 replicas each.\n");
       expect((await machine(3).operator("init")).code).toBe(0);
       machine(2).start(...OURS);
+      expect(await primaries()).toEqual([1, 1, 1]);
       await payIn(machines);
       const statements = await Promise.all(
         ACCOUNTS.map(async (account) => {

@@ -74,6 +74,8 @@ async function tryStep(options: JoinOptions): Promise<string | null> {
   if (await giveSlots(look, options)) return "the slots are being given to the primaries.";
   const lost = lostOwner(nodes);
   if (lost !== null) return lost;
+  const replaced = nodes.find(({ me }) => me.slots.length > 0 && !ownsAny(me, views));
+  if (replaced !== undefined) return `${replaced.name} does not know yet who has taken over from it.`;
   if (await giveReplicas(nodes, options)) return "the replicas are being told whom to follow.";
   const missing = await missingIn(look, options);
   return missing === null && options.spreads === true ? spreadPrimaries(nodes) : missing;
@@ -186,6 +188,11 @@ async function giveSlots(
   return true;
 }
 
+/** A primary that was replaced while it was away says for a moment that it has its slots still. */
+function ownsAny({ id, slots }: NodeLine, views: readonly (readonly NodeLine[])[]): boolean {
+  return slots.some(([slot]) => ownerOf(slot, views)?.id === id);
+}
+
 /** @returns whether there were any that follow nobody, and have no slots */
 async function giveReplicas(
   nodes: readonly LookedNode[],
@@ -255,8 +262,8 @@ async function missingIn({ nodes, away }: ClusterLook, { replicas }: JoinOptions
     if (infoField(cluster, "cluster_state") !== "ok") return `${name} does not take part in the cluster yet.`;
     if (me.isPrimary) {
       const followed = Number(infoField(info, "connected_slaves"));
-      const has = me.slots.some(([slot]) => ownerOf(slot, views)?.id === me.id);
-      if (has && followed < replicas) return `${name} is followed by ${followed} of ${replicas} replicas.`;
+      if (ownsAny(me, views) && followed < replicas)
+        return `${name} is followed by ${followed} of ${replicas} replicas.`;
     } else if (infoField(info, "master_link_status") !== "up") {
       return `the replica ${name} does not have what its primary has yet.`;
     }

@@ -23,7 +23,10 @@ export const machinesFile = z
   .parse(parse(readFileSync(join(MACHINES, "docker-compose.yml"), "utf8"), { merge: true }));
 
 /** What the programs of an image are started by, where the command does not say it. */
-const STARTED_BY: Readonly<Record<string, readonly string[]>> = { razonete: ["razonete"], "nats:2.9": ["nats-server"] };
+const STARTED_BY: Readonly<Record<string, readonly string[]>> = {
+  razonete: ["razonete"],
+  "nats:2.9": ["nats-server"],
+};
 
 export type Settings = Readonly<Record<string, string>>;
 
@@ -54,6 +57,8 @@ export function withSettings(text: string, settings: Settings): string {
 
 export interface Machine {
   readonly address: string;
+  /** The operator's, of its first node. */
+  readonly redisUrl: string;
   /** Starts a service, as it was before where it ran already. */
   start(...services: readonly string[]): void;
   /** Runs a command of razonete to its end, as the operator. */
@@ -83,7 +88,9 @@ export function threeMachines(folder: string, settings: Settings): readonly Mach
   const addresses = [1, 2, 3].map((number) => `${network}.${number}`);
   const places = addresses.map((address, index) => [`RAZONETE_MACHINE_${index + 1}`, address]);
   const example = exampleSettings();
-  const passwords = Object.keys(example).flatMap((name) => (/PASSWORD/.test(name) ? [[name, `secret${name}`]] : []));
+  const passwords = Object.keys(example).flatMap((name) =>
+    /PASSWORD/.test(name) ? [[name, `secret${name}`]] : [],
+  );
   return addresses.map((address, index) =>
     newMachine(join(folder, `machine-${index + 1}`), bin, {
       ...example,
@@ -116,6 +123,7 @@ function newMachine(folder: string, bin: string, settings: Settings): Machine {
   };
   return {
     address,
+    redisUrl: `redis://default:${settings["RAZONETE_PASSWORD"]}@${address}:6379`,
     start: (...services) => {
       for (const name of services) running.set(name, spawn(name));
     },
