@@ -4,7 +4,8 @@ import { transactionOf } from "../ledger/event-results.ts";
 import { LedgerUnavailable } from "../ledger/ledger.ts";
 import type { EventId, Transaction } from "../ledger/transaction.ts";
 import type { Prepared } from "./function-codec.ts";
-import type { BooksReader, Shards } from "./ports.ts";
+import type { BooksReader } from "./ports.ts";
+import type { Shards } from "./shards.ts";
 import { oppositeOf, refusedFor, shardOfEvent } from "./prepare.ts";
 import { SharedReads } from "./shared-reads.ts";
 

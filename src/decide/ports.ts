@@ -14,29 +14,6 @@ import type {
 } from "../ledger/ledger.ts";
 import type { EventId, Hold, Transaction } from "../ledger/transaction.ts";
 import type { AttemptId, PartEvent } from "../ledger/transit.ts";
-import type { Shard } from "./shard.ts";
-
-/** The shards that there are. */
-export interface Shards {
-  count(): number;
-  /** @throws LedgerUnavailable if it cannot be used */
-  of(shard: number): ShardPort;
-}
-
-/** One shard of the ledger in Redis, see there. */
-export type ShardPort = Pick<
-  Shard,
-  | "submit"
-  | "recall"
-  | "ask"
-  | "openSince"
-  | "reachable"
-  | "account"
-  | "hold"
-  | "reversalOf"
-  | "event"
-  | "outbox"
->;
 
 /** The books as the deciding side uses them. Methods reject if the books cannot be reached. */
 export interface BooksReader {

@@ -184,9 +184,15 @@ class KeptEvents {
         const hold = this.holds.get(event.hold);
         if (hold !== undefined) this.#setHold(endedHold(hold, event, place));
       }
+<<<<<<< HEAD
       // One across shards is listed where it was decided.
       const transaction = event.type === "finish" ? null : transactionOf(event, place);
       if (transaction !== null) this.transactions.push(transaction);
+=======
+      const transaction = transactionOf(event, place);
+      // Of one across shards its decision is enough.
+      if (transaction !== null && event.type !== "finish") this.transactions.push(transaction);
+>>>>>>> b-xapi
       this.#entries.push(...entriesOf(event, place));
     }
   }
@@ -246,7 +252,7 @@ class KeptEvents {
         time >= (fromTime ?? 0) &&
         time < (beforeTime ?? Number.POSITIVE_INFINITY),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   listHolds({ idBeginning, account, state }: HoldFilter, page: ListPage): Listed<Hold> {
@@ -256,7 +262,7 @@ class KeptEvents {
         (account === null || hold.from === account) &&
         (state === null || hold.state === state),
     );
-    return pageOf(wanted.toReversed(), page);
+    return pageOf(newestFirst(wanted), page);
   }
 
   totals() {
@@ -341,6 +347,11 @@ class KeptEvents {
     const account = this.#accounts.get(state.id);
     if (account !== undefined) this.#accounts.set(state.id, { ...account, ...state });
   }
+}
+
+/** Shards are kept one after the other. */
+function newestFirst<Item extends { readonly time: Micros }>(items: readonly Item[]): Item[] {
+  return items.toReversed().toSorted((a, b) => b.time - a.time);
 }
 
 /** Keys are how many have come before. */

@@ -4,7 +4,7 @@ import { WORLD } from "../../src/ledger/account.ts";
 import type { Command, CommandId } from "../../src/ledger/command.ts";
 import { accountOn } from "../support/account-on.ts";
 import { ClusterStand, SHARDS } from "../support/copies/cluster-ledgers.ts";
-import { settle, submitted } from "../decide/support/settling.ts";
+import { settle, submitted } from "../support/ledger/settling.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { moved, transaction } from "../support/ledger/commands.ts";
@@ -99,7 +99,7 @@ describeWithRedis("one shard of a Redis Cluster is away", () => {
     ]);
   });
 
-  test("after the decision: unknown, also if it is asked for again; back, it is finished, and answered as it was", async () => {
+  test("after the decision: unknown, also if it is asked for again; back, it is finished", async () => {
     // The calls are: two to prepare, the decision.
     using api = await MortalApi.start(
       { redisUrl: stand.cluster.urlOf("api"), minReplicas: 1, books: stand.books },

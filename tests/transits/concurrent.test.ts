@@ -6,7 +6,7 @@ import type { Command } from "../../src/ledger/command.ts";
 import { parseEvent } from "../../src/ledger/event.ts";
 import { entriesOf } from "../../src/ledger/event-results.ts";
 import type { Outcome } from "../../src/ledger/ledger.ts";
-import { settle } from "../decide/support/settling.ts";
+import { settle } from "../support/ledger/settling.ts";
 import { eventually } from "../support/eventually.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import {

@@ -1,6 +1,6 @@
 import { bounds } from "../../bounds.ts";
 import type { Micros } from "../../ledger/account.ts";
-import type { Shards } from "../ports.ts";
+import type { Shards } from "../shards.ts";
 import { completeParts } from "./end-parts.ts";
 
 /**

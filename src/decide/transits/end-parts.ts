@@ -1,6 +1,6 @@
 import type { AttemptId, Decided } from "../../ledger/transit.ts";
 import type { AccountState } from "../../ledger/account.ts";
-import type { Shards } from "../ports.ts";
+import type { Shards } from "../shards.ts";
 
 /** The number of the shard that decides an attempt; it is in the attempt's id. */
 export function homeOf(attempt: AttemptId): number {

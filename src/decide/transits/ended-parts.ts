@@ -2,7 +2,8 @@ import type { AccountState } from "../../ledger/account.ts";
 import type { PartEvent } from "../../ledger/transit.ts";
 import type { AttemptId } from "../../ledger/transit.ts";
 import { fromBooks } from "../kept-transactions.ts";
-import type { BooksReader, Shards } from "../ports.ts";
+import type { BooksReader } from "../ports.ts";
+import type { Shards } from "../shards.ts";
 
 /**
  * The accounts of a part as they stood after it was finished, where Redis remembers that no more: from the books, and from

@@ -6,7 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { failOnLeaks } from "../../support/leaks.ts";
 import { describeWithRedis } from "../../support/redis-under-test.ts";
 import type { ClusterNodeServer } from "../../support/servers/redis-cluster.ts";
-import { credit, settle, submitted } from "../support/settling.ts";
+import { credit, settle, submitted } from "../../support/ledger/settling.ts";
 
 failOnLeaks();
 setDefaultTimeout(120_000);

@@ -1,5 +1,6 @@
 import { openRedisNodes } from "../../../src/decide/nodes/open-nodes.ts";
-import type { BooksReader, ShardPort } from "../../../src/decide/ports.ts";
+import type { BooksReader } from "../../../src/decide/ports.ts";
+import type { ShardPort } from "../../../src/decide/shards.ts";
 import { Shard } from "../../../src/decide/shard.ts";
 import { ShardLinks } from "../../../src/decide/shard-links.ts";
 import { AcrossShards } from "../../../src/decide/transits/across-shards.ts";
