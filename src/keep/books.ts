@@ -23,7 +23,7 @@ import { codeOf, type PoolOptions, connectPostgres, type Sql } from "./postgres-
 import { Divergence } from "./divergence.ts";
 import { readEndingHolds } from "./hold-changes.ts";
 import { netChanges } from "./net-changes.ts";
-import { readEndingParts } from "./transits/ending-parts.ts";
+import { endedAttempts, readEndingParts } from "./transits/ending-parts.ts";
 import { withTimeout } from "./query-timeout.ts";
 import { callKeepBatches } from "./call-keep-batches.ts";
 import { journalRows } from "./journal-rows.ts";
@@ -93,7 +93,11 @@ export class Books implements BooksReader {
   ): Promise<{ entries: number; end: JournalEnd } | null> {
     try {
       const ending = await this.#withTimeout(readEndingHolds(this.#sql, first.shard, batches));
-      const parts = await this.#withTimeout(readEndingParts(this.#sql, first.shard, batches));
+      // Nearly always there are none, and nothing is waited for.
+      const parts =
+        endedAttempts(batches).size === 0
+          ? undefined
+          : await this.#withTimeout(readEndingParts(this.#sql, first.shard, batches));
       const changes = netChanges(batches, ending, parts);
       const rows = journalRows(batches, changes.times, hash);
       const end = rows.at(-1);

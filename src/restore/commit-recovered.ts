@@ -172,7 +172,7 @@ async function commitLostParts(
       SELECT max(time) AS time FROM (
         SELECT time FROM journal WHERE shard = ${shard} ORDER BY g DESC LIMIT ${bounds.restore_compared_batches}
       ) AS latest`;
-    const now = Math.max(Date.now() * 1000, Number(end?.time ?? 0));
+    const now = Math.max(Date.now() * 1000, end?.time ?? 0);
     const event = await prepareAnew(sql, part, shards.length, now);
     if (event === null) {
       lost.push({ attempt, transaction, shard, accounts });

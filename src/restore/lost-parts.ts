@@ -1,5 +1,6 @@
 import type { Transaction as Sql } from "../keep/postgres-client.ts";
 import { texts } from "../keep/pg-array.ts";
+import { NAMED_LOSSES } from "../keep/transits/named-losses.ts";
 import type { PreparedPart } from "../keep/transits/part-changes.ts";
 import { type AccountId, type AccountState, type Micros, WORLD } from "../ledger/account.ts";
 import { shardOf } from "../ledger/account-id.ts";
@@ -64,10 +65,8 @@ export function homesOf(transactions: Iterable<EventId>): ReadonlyMap<number, nu
 }
 
 async function namedBefore(sql: Sql): Promise<ReadonlySet<string>> {
-  const rows = await sql<{ shard: string; attempt: AttemptId }[]>`
-    SELECT lost ->> 'shard' AS shard, lost ->> 'attempt' AS attempt
-    FROM restores, jsonb_array_elements(coalesce(report -> 'missing' -> 'transits', '[]')) AS lost`;
-  return new Set(rows.map(({ shard, attempt }) => `${shard} ${attempt}`));
+  const rows = await sql.unsafe<{ lost: string }[]>(NAMED_LOSSES);
+  return new Set(rows.map(({ lost }) => lost));
 }
 
 /**

@@ -16,10 +16,7 @@ export async function readEndingParts(
   batches: readonly Batch[],
   journal = "journal",
 ): Promise<Map<AttemptId, PreparedPart>> {
-  const ending = new Set<AttemptId>();
-  for (const { events } of batches)
-    // Nearly all events end none, and are not parsed here.
-    for (const text of events) if (/^[fu] /.test(text)) ending.add(text.split(" ", 3)[2] ?? "");
+  const ending = endedAttempts(batches);
   if (ending.size === 0) return new Map();
   const rows = await sql.unsafe<{ attempt: AttemptId; text: string }[]>(
     `SELECT p.attempt, j.events[p.event + 1] AS text
@@ -35,3 +32,21 @@ export async function readEndingParts(
   }
   return open;
 }
+
+/** The attempts of which the batches end parts. Nearly all events end none, and are not parsed here. */
+export function endedAttempts(batches: readonly Batch[]): ReadonlySet<AttemptId> {
+  let ending: Set<AttemptId> | null = null;
+  for (const { events } of batches)
+    for (const text of events) {
+      const letter = text.charCodeAt(0);
+      if ((letter !== LETTER_F && letter !== LETTER_U) || text.charCodeAt(1) !== SPACE) continue;
+      ending ??= new Set();
+      ending.add(text.split(" ", 3)[2] ?? "");
+    }
+  return ending ?? NONE;
+}
+
+const NONE: ReadonlySet<AttemptId> = new Set();
+const LETTER_F = 0x66;
+const LETTER_U = 0x75;
+const SPACE = 0x20;

@@ -111,15 +111,22 @@ export class PartChanges {
     this.#addSums(event);
   }
 
-  /** What the shard's accounts have from those of others. */
-  #addSums({ postings, accounts }: Pick<PreparedPart, "postings" | "accounts">): void {
-    const units = new Map<AccountId, string>(accounts.map(({ id, unit }) => [id, unit]));
-    for (const { from, to, amount } of postings) {
-      if (from === WORLD || to === WORLD || units.has(from) === units.has(to)) continue;
-      const unit = units.get(from) ?? units.get(to) ?? "";
-      const sum = this.#fromShards.get(unit) ?? 0n;
-      this.#fromShards.set(unit, units.has(to) ? sum + BigInt(amount) : sum - BigInt(amount));
-    }
+  #addSums(event: Pick<PreparedPart, "postings" | "accounts">): void {
+    addFromShards(event, this.#fromShards);
+  }
+}
+
+/** Adds what a shard's accounts have from those of others, by unit. */
+export function addFromShards(
+  { postings, accounts }: Pick<PreparedPart, "postings" | "accounts">,
+  sums: Map<string, bigint>,
+): void {
+  const units = new Map<AccountId, string>(accounts.map(({ id, unit }) => [id, unit]));
+  for (const { from, to, amount } of postings) {
+    if (from === WORLD || to === WORLD || units.has(from) === units.has(to)) continue;
+    const unit = units.get(from) ?? units.get(to) ?? "";
+    const sum = sums.get(unit) ?? 0n;
+    sums.set(unit, units.has(to) ? sum + BigInt(amount) : sum - BigInt(amount));
   }
 }
 

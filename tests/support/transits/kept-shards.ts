@@ -13,7 +13,7 @@ import { connectPostgres, type Sql } from "../../../src/keep/postgres-client.ts"
 import type { Posting } from "../../../src/ledger/transaction.ts";
 import { restore } from "../../../src/restore/restore.ts";
 import type { RestoreReport } from "../../../src/restore/restore-report.ts";
-import { ShardCalls, transactionFrom } from "../../transits/support/shard-calls.ts";
+import { ShardCalls, transactionFrom } from "./shard-calls.ts";
 import { accountOn } from "../account-on.ts";
 import { type PostgresServer, startPostgres } from "../servers/postgres.ts";
 import { type RedisServer, startRedis } from "../servers/redis.ts";
