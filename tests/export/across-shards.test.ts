@@ -211,23 +211,21 @@ describe("an export of transactions across shards", () => {
   test("has in CSV each entry, under the transaction's own id", async () => {
     const lines = (await exported("csv", WHOLE)).split("\r\n").slice(1, -1);
     const rows = lines.map((line) => line.split(","));
-    const entries = rows.map(([, id = "", account = "", , amount]) => [
-      id.slice(0, 4),
-      account,
-      Number(amount),
-    ]);
+    const entries = rows.map(
+      ([, id = "", account = "", , amount = ""]) => `${id.slice(0, 4)} ${account} ${amount}`,
+    );
     expect(entries.toSorted()).toEqual(
       [
-        ["t0-1", "a", 1000],
-        ["t0-2", "a", -40],
-        ["t0-2", "b", 40],
-        ["t0-2", "b", -2],
-        ["t0-2", "b2", 2],
-        ["t0-2", "x", -3],
-        ["t0-2", "x2", 3],
-        ["t1-4", "a", 5],
-        ["t1-4", "b", -5],
-        ["t0-5", "a", -7],
+        "t0-1 a 1000",
+        "t0-2 a -40",
+        "t0-2 b 40",
+        "t0-2 b -2",
+        "t0-2 b2 2",
+        "t0-2 x -3",
+        "t0-2 x2 3",
+        "t1-4 a 5",
+        "t1-4 b -5",
+        "t0-5 a -7",
       ].toSorted(),
     );
   });

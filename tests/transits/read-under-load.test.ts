@@ -85,6 +85,11 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
   }
 
   const made = new Map<string, z.infer<typeof created>>();
+  function answeredOf(id: string) {
+    const answered = made.get(id);
+    if (answered === undefined) throw new Error(`nobody was told of ${id}`);
+    return answered;
+  }
   const inAll = BigInt(BROUGHT_IN * ACCOUNTS.length);
 
   test("money is there once at each moment: in a balance, or told to be in transit", async () => {
@@ -144,7 +149,7 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
     const found = await list(`/v1/transactions?reference=${REFERENCE}`, created);
     expect(found.map(({ id }) => id).toSorted()).toEqual(ids);
     for (const { id, created_at: at, postings } of found)
-      expect<unknown>({ id, created_at: at, postings }).toEqual(made.get(id));
+      expect({ id, created_at: at, postings }).toEqual(answeredOf(id));
     const { transactions } = await get("/v1/ledger", totals);
     expect(transactions).toBe(made.size + ACCOUNTS.length);
 
@@ -173,7 +178,7 @@ describe.skipIf(serversMissing !== null)(`transactions across shards, read (TEST
       );
     }
     const [id = ""] = ids;
-    expect<unknown>(await get(`/v1/transactions/${id}`, created)).toEqual(made.get(id));
+    expect(await get(`/v1/transactions/${id}`, created)).toEqual(answeredOf(id));
   });
 
   test("events tell it once for each shard, with that shard's accounts; of one account each comes once", async () => {
