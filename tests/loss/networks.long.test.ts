@@ -42,6 +42,7 @@ describe.skipIf(serversMissing !== null || networkMissing !== null)("a network t
     await machines.expectNothingLost();
     // So that each machine has a primary again.
     await machines.join();
+    expect(machines.primaries()).toEqual(["a", "b", "c"]);
   }
 
   test("a primary with clients on the side of the fewer: nothing is answered there, all goes on on the other side", async () => {

@@ -11,7 +11,7 @@ import { nextPrimary } from "./spread.ts";
 const TOLD_AFTER_MILLISECONDS = 10_000;
 const TOLD_EVERY_MILLISECONDS = 60_000;
 /** A machine that is just back may go again: so long it has to be there until its primaries are given back. */
-const CROWDED_MILLISECONDS_MAX = 10_000;
+const CROWDED_MILLISECONDS = 10_000;
 const LOOK_MILLISECONDS = 1_000;
 
 /**
@@ -65,7 +65,7 @@ export class RedisWatch {
       this.#onChange();
     }
     const isWhole = this.#isWhole(view);
-    const isCrowded = isWhole && this.#isCrowdedForLong(view);
+    const isCrowded = this.#isCrowdedForLong(isWhole ? view : []);
     if (isWhole) this.#missing = null;
     if (isWhole && !isCrowded) return;
     try {
@@ -103,7 +103,7 @@ export class RedisWatch {
     }));
     const isCrowded = view.every(({ isSuspected }) => !isSuspected) && nextPrimary(placed) !== null;
     this.#crowdedSince = isCrowded ? (this.#crowdedSince ?? performance.now()) : null;
-    return this.#crowdedSince !== null && performance.now() - this.#crowdedSince > CROWDED_MILLISECONDS_MAX;
+    return this.#crowdedSince !== null && performance.now() - this.#crowdedSince > CROWDED_MILLISECONDS;
   }
 
   #note(what: string | null): void {

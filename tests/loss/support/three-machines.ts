@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import { join } from "node:path";
 import { mkdirSync } from "node:fs";
 import { z } from "zod";
+import { parseNodeLines } from "../../../src/decide/nodes/node-lines.ts";
 import { eventually } from "../../support/eventually.ts";
 import { pathOf } from "../../support/servers/binaries.ts";
 import { type PostgresServer, startPostgres } from "../../support/servers/postgres.ts";
@@ -67,6 +68,15 @@ export class ThreeMachines implements AsyncDisposable {
       "the nodes are one cluster",
       async () => (await this.run("c", "redis-join", "--replicas", "2")).code === 0,
     );
+  }
+
+  /** Where the primaries are, as a node of the third machine has it, in order. */
+  primaries(): string[] {
+    const ask = [...this.network.on("c"), "redis-cli", "-h", this.network.addressOf("c"), "CLUSTER", "NODES"];
+    return parseNodeLines(Bun.spawnSync(ask).stdout.toString())
+      .filter(({ slots }) => slots.length > 0)
+      .map(({ ip }) => MACHINES.find((machine) => this.network.addressOf(machine) === ip) ?? ip)
+      .toSorted();
   }
 
   /** A command of the program, on a machine. */
