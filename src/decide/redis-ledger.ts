@@ -39,9 +39,8 @@ import {
 } from "./prepare.ts";
 import type { Report } from "../log/report.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
-import type { FenceState } from "./redis-link.ts";
 import { type PreparedCommand, Shard, type ShardOptions } from "./shard.ts";
-import { ShardLinks } from "./shard-links.ts";
+import { type LedgerFence, ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
 
 export interface RedisLedgerOptions extends ShardOptions {
@@ -275,7 +274,7 @@ export class RedisLedger implements Ledger {
     return this.#links.readiness();
   }
 
-  get fence(): FenceState {
+  get fence(): LedgerFence {
     return this.#links.fence;
   }
 
