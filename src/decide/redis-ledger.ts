@@ -44,9 +44,8 @@ import { CompletionRounds } from "./transits/completion-rounds.ts";
 import { inOrder } from "./transits/in-order.ts";
 import { newAccountIdOn } from "../new-account-id.ts";
 import type { RedisLedgerOptions } from "./redis-ledger-options.ts";
-import type { FenceState } from "./redis-link.ts";
 import { Shard } from "./shard.ts";
-import { ShardLinks } from "./shard-links.ts";
+import { type LedgerFence, ShardLinks } from "./shard-links.ts";
 import { Turns } from "./turns.ts";
 
 /**
@@ -279,7 +278,7 @@ export class RedisLedger implements Ledger {
     return this.#links.readiness();
   }
 
-  get fence(): FenceState {
+  get fence(): LedgerFence {
     return this.#links.fence;
   }
 

@@ -25,6 +25,12 @@ export interface ShardLinksOptions extends FenceOptions {
   readonly onAdmitted: (shards: number, newEpoch: boolean, shard: number | null) => void;
 }
 
+/** Of all shards together. */
+export interface LedgerFence extends FenceState {
+  /** Of each shard, whether it decides; empty where one Redis has them all, and they have one fate. */
+  readonly decides: readonly boolean[];
+}
+
 /**
  * The links to all shards. Where they are on one Redis they share one link, and are admitted together or not at all: what
  * is wrong with it is wrong for all of them. In a cluster each shard has its own, over its own connection, and decides or
@@ -106,12 +112,13 @@ export class ShardLinks {
     return null;
   }
 
-  get fence(): FenceState {
+  get fence(): LedgerFence {
     const fences = this.#links.map(({ fence }) => fence);
     return {
       isOpen: fences.length > 0 && fences.every(({ isOpen }) => isOpen),
       epoch: fences.find(({ epoch }) => epoch !== null)?.epoch ?? null,
       isRefused: fences.some(({ isRefused }) => isRefused),
+      decides: this.#isShared ? [] : this.#links.map((link) => link.readiness().ready),
     };
   }
 

@@ -1,11 +1,11 @@
-import type { FenceState } from "../decide/redis-link.ts";
+import type { LedgerFence } from "../decide/shard-links.ts";
 import type { Readiness } from "../ledger/ledger.ts";
 import type { BooksLook } from "./books-look.ts";
 import type { RedisLook, ShardState } from "./redis-look.ts";
 import { type Metrics, one, type Sample } from "./registry.ts";
 
 export interface ApiSources {
-  readonly ledger: { readonly fence: FenceState };
+  readonly ledger: { readonly fence: LedgerFence };
   readonly readiness: () => Readiness;
   readonly redis: Pick<RedisLook, "shards">;
   readonly books: Pick<BooksLook, "cursors">;
@@ -28,6 +28,12 @@ export function addApi(metrics: Metrics, sources: ApiSources): void {
     const { epoch } = ledger.fence;
     return epoch === null ? [] : [{ value: 1, labels: { epoch } }];
   });
+  metrics.add(
+    "gauge",
+    "shard_decides",
+    "Of each shard of a Redis Cluster, whether it decides for this API: 1 or 0.",
+    () => ledger.fence.decides.map((decides, shard) => ({ value: decides ? 1 : 0, labels: { shard } })),
+  );
   metrics.add("gauge", "redis_refuses", "Whether Redis refuses what would be new: 1 or 0.", () =>
     one(ledger.fence.isRefused ? 1 : 0),
   );

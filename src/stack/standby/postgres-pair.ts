@@ -43,6 +43,7 @@ interface Member {
 export class PostgresPair {
   readonly #plan: PairPlan;
   readonly #say: Report;
+  readonly #onChange: () => void;
   #primary: Member;
   #standby: Member;
   /** Since when the primary has not answered; null: it has. */
@@ -55,10 +56,19 @@ export class PostgresPair {
   readonly #closing = new AbortController();
   #looking: Promise<void> | null = null;
 
-  /** @param processes of the plan's nodes, in their order */
-  constructor(plan: PairPlan, processes: readonly PairProcess[], say: Report) {
+  /**
+   * @param processes of the plan's nodes, in their order
+   * @param onChange called when the other one has become the primary
+   */
+  constructor(
+    plan: PairPlan,
+    processes: readonly PairProcess[],
+    say: Report,
+    onChange: () => void = () => {},
+  ) {
     this.#plan = plan;
     this.#say = say;
+    this.#onChange = onChange;
     const [first, second] = plan.nodes.map((node, index): Member => {
       const process = processes[index];
       if (process === undefined) throw new Error(`${node.name} has no process`);
@@ -89,6 +99,12 @@ export class PostgresPair {
         throw new StartError(`PostgreSQL has no standby. ${this.#standby.process.lastWords()}`);
       await Bun.sleep(START_PAUSE_MILLISECONDS);
     }
+  }
+
+  /** As it was last seen, or made; undefined for what is none of the two. */
+  roleOf(name: string): "primary" | "standby" | undefined {
+    if (name === this.#primary.node.name) return "primary";
+    return name === this.#standby.node.name ? "standby" : undefined;
   }
 
   /** From now on it starts nothing. Resolves when it has left the two to themselves. */
@@ -151,6 +167,7 @@ export class PostgresPair {
   async #promote(): Promise<void> {
     const { node } = this.#primary;
     await promote(node);
+    this.#onChange();
     this.#say(`${node.name} is the primary now.`, { process: node.name });
   }
 
