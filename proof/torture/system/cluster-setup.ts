@@ -12,6 +12,7 @@ import { choosePostgresUser, prepareBooks } from "../../../src/stack/postgres.ts
 import { DEPLOY, type ProcessPlan } from "../../../src/stack/process-plan.ts";
 import { planStack, PORTS_BESIDE_APIS, type StackPlan } from "../../../src/stack/stack-plan.ts";
 import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
+import { NodeNetwork } from "../nodes/node-network.ts";
 import { FaultyLink } from "../faults/faulty-link.ts";
 import type { FaultKind, Link, ProcessName } from "../plan/fault.ts";
 import type { TortureForm } from "../plan/torture-form.ts";
@@ -40,6 +41,8 @@ export interface ClusterSetup {
   readonly links: ReadonlyMap<Link, FaultyLink>;
   /** By the process that uses it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
+  /** Between the nodes of Redis, where there are several and it can be cut. */
+  readonly network: NodeNetwork | null;
   readonly clock: RedisClock | null;
   /** What Redis has synced since its first start. */
   readonly fsyncRecord: FsyncRecord | null;
@@ -59,6 +62,7 @@ export async function setUpCluster(
   const data = await openDataFolder(join(folder, "stack"), false, (run) => endOrphanedProcesses(run, say));
   const watchdog = new Watchdog(data.path);
   const links: FaultyLink[] = [];
+  let network: NodeNetwork | null = null;
   try {
     const environment = { ...all, RAZONETE_STACK: data.path };
     const disk = options.faultKinds.includes("disk") && !isMany;
@@ -120,10 +124,15 @@ export async function setUpCluster(
       between.set("api-nats", await link(plan.natsUrl));
       between.set("writer-postgres", await link(plan.databaseUrl));
     }
+    const isCuttable = isMany && options.faultKinds.includes("net") && process.platform === "linux";
+    const cuttable = isCuttable ? await NodeNetwork.between(plan.redis) : null;
+    network = cuttable?.network ?? null;
+    const behind = cuttable === null ? plan : { ...plan, redis: cuttable.nodes };
     return {
       data,
       watchdog,
-      plan: withFaultyLinks(plan, between, preloaded(clock, fsyncRecord)),
+      network,
+      plan: withFaultyLinks(behind, between, preloaded(clock, fsyncRecord)),
       links: between,
       disks,
       clock,
@@ -139,6 +148,7 @@ export async function setUpCluster(
       ],
     };
   } catch (error) {
+    network?.close();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
     await watchdog.end();
     data.release();
@@ -147,7 +157,14 @@ export async function setUpCluster(
 }
 
 /** Call it when no process runs any more. The contents of the disks stay in their folders. */
-export async function tearDownCluster({ data, watchdog, links, disks }: ClusterSetup): Promise<void> {
+export async function tearDownCluster({
+  data,
+  watchdog,
+  links,
+  disks,
+  network,
+}: ClusterSetup): Promise<void> {
+  network?.close();
   await Promise.all([...links.values()].map((link) => link[Symbol.asyncDispose]()));
   for (const disk of disks.values()) disk.unmountKeepingFiles();
   await watchdog.end();

@@ -74,6 +74,10 @@ export class ClusterUnderTest implements SystemUnderTest {
     this.#commands = commands;
     this.#processes = new Map([haproxy, ...apis, ...redis, ...nats, ...writers, ...postgres].map(faulted));
     const all = [...this.#processes.values()];
+    setup.network?.setPids((name) => {
+      const found = this.#processes.get(name);
+      return found?.running === true ? found.pid : null;
+    });
     const told = () => all.flatMap(({ refusal }) => refusal ?? []);
     const nodeUrls = plan.redisCluster?.join.places.map(({ url }) => url) ?? [];
     this.#operator = new SimulatedOperator({
@@ -93,6 +97,7 @@ export class ClusterUnderTest implements SystemUnderTest {
               faults,
               roles: new NodeRoles(plan, plan.redisCluster, data.path),
               supervision: this.#supervision,
+              network: setup.network,
               named: (names) => named(this.#processes, names),
               folderOf: (name) => folderOf(name, data),
             },

@@ -21,6 +21,7 @@ export const BUG_NAMES = [
   "batch-in-part",
   "reversed-twice",
   "names-of-another",
+  "no-copies",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
