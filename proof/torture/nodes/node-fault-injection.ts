@@ -4,7 +4,7 @@ import type { FaultsInProgress } from "../faults/faults-in-progress.ts";
 import { freezeFor, killFor } from "../faults/process-fault-injection.ts";
 import type { FaultAction, Hit, ProcessName } from "../plan/fault.ts";
 import { tortureBounds } from "../torture-bounds.ts";
-import type { IsApart, NodeNetwork } from "./node-network.ts";
+import type { MachineNetwork } from "./machine-network.ts";
 import type { NodeRoles } from "./node-roles.ts";
 import type { NodeSupervision } from "./node-supervision.ts";
 
@@ -13,7 +13,9 @@ export interface NodeFaultContext {
   readonly roles: NodeRoles;
   readonly supervision: NodeSupervision;
   /** Null where it cannot be cut. */
-  readonly network: NodeNetwork | null;
+  readonly network: MachineNetwork | null;
+  /** Of a node of Redis. */
+  readonly machineOf: (name: ProcessName) => number;
   readonly named: (names: readonly ProcessName[]) => FaultedProcess[];
   /** Where a server has its data. */
   readonly folderOf: (name: ProcessName) => string;
@@ -47,8 +49,10 @@ export async function injectNodeFault(
       return freezeFor(faults, processes, lastsMilliseconds);
     case "apart": {
       const { network } = context;
-      if (network === null) return "which node has opened a connection can only be seen on Linux";
-      const heal = network.cut(cutAt(hit.processes, action.of.role === "machine"));
+      if (network === null) return "there are no machines that could be cut off each other";
+      const machines = hit.processes.filter((name) => name.startsWith("redis-")).map(context.machineOf);
+      const [one = 0, other = 0] = machines;
+      const heal = action.of.role === "machine" ? network.cutOff([one]) : network.cutBetween(one, other);
       await faults.wait(lastsMilliseconds);
       heal();
       return null;
@@ -60,12 +64,6 @@ export async function injectNodeFault(
       for (const process of processes) process.release();
       return null;
   }
-}
-
-/** @param isFromOthers they are cut off all others, and not each off the other */
-function cutAt(names: readonly ProcessName[], isFromOthers: boolean): IsApart {
-  const has = (name: ProcessName): boolean => names.includes(name);
-  return isFromOthers ? (one, other) => has(one) !== has(other) : (one, other) => has(one) && has(other);
 }
 
 async function isWholeInTime({ faults, supervision }: NodeFaultContext): Promise<boolean> {

@@ -308,4 +308,13 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       replace: '    const own = commands.map(() => requests[0]?.commands[0]?.command.by ?? "-");',
     },
   ],
+
+  // What is answered is on the primary alone: nobody waits for a replica.
+  "no-copies": [
+    {
+      file: "src/decide/nodes/confirm.ts",
+      find: "  if (minReplicas === 0) return send();\n",
+      replace: "  if (minReplicas >= 0) return send();\n",
+    },
+  ],
 };
