@@ -284,12 +284,13 @@ function redisNodes({ fault: { action }, hit }: FaultRecord): readonly string[] 
   return names.filter((name) => name.startsWith("redis-"));
 }
 
-/** A machine has one copy of each shard. */
+/** A machine has one copy of each shard; of two that are apart, one has what is answered. */
 function hasTwoCopies({
   fault: { action },
   nodes,
 }: FaultRecord & { readonly nodes: readonly string[] }): boolean {
-  return nodes.length > 1 && !("of" in action && action.of.role === "machine");
+  const isOneOfEach = action.type === "apart" || ("of" in action && action.of.role === "machine");
+  return nodes.length > 1 && !isOneOfEach;
 }
 
 function damagesRedisData({ fault: { action }, skipped }: FaultRecord): boolean {

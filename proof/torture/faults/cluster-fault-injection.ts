@@ -80,6 +80,7 @@ export function injectClusterFault(
     case "kill-role":
     case "stop-role":
     case "folder-lost":
+    case "apart":
       return context.nodes === null
         ? Promise.resolve("there is one server of each kind")
         : injectNodeFault(context.nodes, action, lastsMilliseconds, hits);

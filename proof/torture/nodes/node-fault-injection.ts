@@ -4,6 +4,7 @@ import type { FaultsInProgress } from "../faults/faults-in-progress.ts";
 import { freezeFor, killFor } from "../faults/process-fault-injection.ts";
 import type { FaultAction, Hit, ProcessName } from "../plan/fault.ts";
 import { tortureBounds } from "../torture-bounds.ts";
+import type { MachineNetwork } from "./machine-network.ts";
 import type { NodeRoles } from "./node-roles.ts";
 import type { NodeSupervision } from "./node-supervision.ts";
 
@@ -11,6 +12,10 @@ export interface NodeFaultContext {
   readonly faults: FaultsInProgress;
   readonly roles: NodeRoles;
   readonly supervision: NodeSupervision;
+  /** Null where it cannot be cut. */
+  readonly network: MachineNetwork | null;
+  /** Of a node of Redis. */
+  readonly machineOf: (name: ProcessName) => number;
   readonly named: (names: readonly ProcessName[]) => FaultedProcess[];
   /** Where a server has its data. */
   readonly folderOf: (name: ProcessName) => string;
@@ -26,7 +31,7 @@ const POLL_MILLISECONDS = 100;
  */
 export async function injectNodeFault(
   context: NodeFaultContext,
-  action: Extract<FaultAction, { readonly type: "kill-role" | "stop-role" | "folder-lost" }>,
+  action: Extract<FaultAction, { readonly type: "kill-role" | "stop-role" | "folder-lost" | "apart" }>,
   lastsMilliseconds: number,
   hits: (hit: Hit) => void,
 ): Promise<string | null> {
@@ -42,6 +47,16 @@ export async function injectNodeFault(
       return killFor(faults, processes, lastsMilliseconds, action.againAfterMilliseconds);
     case "stop-role":
       return freezeFor(faults, processes, lastsMilliseconds);
+    case "apart": {
+      const { network } = context;
+      if (network === null) return "there are no machines that could be cut off each other";
+      const machines = hit.processes.filter((name) => name.startsWith("redis-")).map(context.machineOf);
+      const [one = 0, other = 0] = machines;
+      const heal = action.of.role === "machine" ? network.cutOff([one]) : network.cutBetween(one, other);
+      await faults.wait(lastsMilliseconds);
+      heal();
+      return null;
+    }
     case "folder-lost":
       await Promise.all(processes.map((process) => process.holdDown()));
       for (const name of hit.processes) rmSync(context.folderOf(name), { recursive: true, force: true });

@@ -44,6 +44,8 @@ export type FaultAction =
   /** The same for whoever has a role then. */
   | { readonly type: "kill-role"; readonly of: RoleOfShard; readonly againAfterMilliseconds: number | null }
   | { readonly type: "stop-role"; readonly of: RoleOfShard }
+  /** A machine's nodes of Redis do not reach those of others; or the two nodes that have the role do not reach each other. */
+  | { readonly type: "apart"; readonly of: RoleOfShard }
   /** It is killed, and comes back with nothing on its disk. */
   | { readonly type: "folder-lost"; readonly of: RoleOfShard }
   /** Every connection of the link is cut, at once and then every so many milliseconds. */

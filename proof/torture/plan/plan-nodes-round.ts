@@ -1,39 +1,41 @@
 import type { Fault, FaultAction, FaultKind, ProcessName } from "./fault.ts";
 import type { RoundOptions } from "./plan-round.ts";
 import type { Random } from "./random.ts";
-import type { Role, RoleOfShard } from "./role.ts";
+import type { Role } from "./role.ts";
 
 /**
  * The faults of one round of a ledger with replicas, in the order in which they begin: the same for the same `random` and
  * options. All are undone before the round's time is over.
  *
  * What is promised is that nothing is lost with one copy of a shard. So most rounds take copies of Redis one after the other,
- * whatever else is harmed; in the middle of some of them one server loses its folder. In the others copies are taken two at
- * once, or before an earlier one is back. Then something may be lost, which is noticed and has to be named by a restore: so
- * the APIs and NATS, which know of it, are spared.
+ * whatever else is harmed; in some of them each fault comes alone, so that its outage is its own; in the middle of some one
+ * server loses its folder. In the others copies are taken two at once, or before an earlier one is back. Then something may
+ * be lost, which is noticed and has to be named by a restore: so the APIs and NATS, which know of it, are spared.
  */
 export function planNodesRound(random: Random, plan: RoundOptions): Fault[] {
-  const takesTwo = random.chance(TWO_COPIES_PERCENT);
+  const kinds = plan.kinds.filter((kind) => kind !== "disk");
+  const takesTwo = kinds.length > 0 && random.chance(TWO_COPIES_PERCENT);
   const drawn = takesTwo ? planTwoCopies(random, plan) : planOneCopy(random, plan);
   const first = plan.firstNumber ?? 1;
   return drawn
-    .filter(({ kind, action, afterMilliseconds, lastsMilliseconds }) => {
-      const ends = afterMilliseconds + lastsMilliseconds + repeatMilliseconds(action);
-      return plan.kinds.includes(kind) && ends <= plan.milliseconds;
-    })
+    .filter((fault) => endOf(fault) <= plan.milliseconds)
     .toSorted((a, b) => a.afterMilliseconds - b.afterMilliseconds)
     .map((fault, index) => ({ number: first + index, ...fault }));
 }
 
 type DrawnFault = Omit<Fault, "number">;
 
-const TWO_COPIES_PERCENT = 30;
+const TWO_COPIES_PERCENT = 25;
 const FOLDER_LOST_PERCENT = 40;
 const FIRST_MILLISECONDS_MIN = 300;
 const INTERVAL_MILLISECONDS_MIN = 1_000;
 const INTERVAL_MILLISECONDS_MAX = 3_000;
 const OVERLAP_PERCENT = 20;
 const LONG_PERCENT = 25;
+const APART_PERCENT = 20;
+const ROLE_PERCENT = 70;
+const KILL_PERCENT = 55;
+const ALONE_PERCENT = 40;
 const ALL_PERCENT = 12;
 /** So long after its return a node of Redis has what it missed, and is a replica again. */
 const COPY_BACK_MILLISECONDS = 3_000;
@@ -50,26 +52,29 @@ const SINGLE: readonly Role[] = [
   "postgres-standby",
 ];
 const DOUBLE: readonly Role[] = ["redis-replicas", "redis-primary-and-replica"];
+/** The pair is cut in two, and each has another copy: it is one that is missed. */
+const MAY_BE_APART: readonly Role[] = ["machine", "redis-primary-and-replica"];
 const OF_BOOKS: readonly Role[] = ["postgres-primary", "postgres-standby"];
 const LOSES_FOLDER: readonly Role[] = ["redis-primary", "redis-replica", "nats-leader", ...OF_BOOKS];
 
 /** Copies of Redis are taken one after the other; a folder is lost while nothing else is harmed. */
 function planOneCopy(random: Random, plan: RoundOptions): DrawnFault[] {
   const { milliseconds, kinds } = plan;
+  const isAlone = random.chance(ALONE_PERCENT);
   const lost =
     kinds.includes("disk") && random.chance(FOLDER_LOST_PERCENT) ? drawFolderLost(random, plan) : null;
   const quietFrom = lost === null ? milliseconds : lost.afterMilliseconds - COPY_BACK_MILLISECONDS;
-  let redisFreeAt = 0;
   const drawn: DrawnFault[] = lost === null ? [] : [lost];
+  let [freeAt, redisFreeAt] = [0, 0];
   for (const at of beginnings(random, milliseconds)) {
-    const isRole = random.chance(70);
-    const of = { role: random.pick(SINGLE), shard: random.integer(0, plan.shards - 1) };
-    const fault = isRole ? drawAtRole(random, of, at) : drawAtProcesses(random, plan, at);
-    const ends = at + fault.lastsMilliseconds + repeatMilliseconds(fault.action);
-    if (ends > quietFrom) continue;
+    const fault = random.chance(ROLE_PERCENT)
+      ? drawAtRole(random, plan, SINGLE, at)
+      : drawAtProcesses(random, plan, at);
+    if (fault === null || endOf(fault) > quietFrom || at < freeAt) continue;
+    if (isAlone) freeAt = endOf(fault) + COPY_BACK_MILLISECONDS;
     if (takesRedis(fault.action)) {
       if (at < redisFreeAt) continue;
-      redisFreeAt = ends + COPY_BACK_MILLISECONDS;
+      redisFreeAt = endOf(fault) + COPY_BACK_MILLISECONDS;
     }
     drawn.push(fault);
   }
@@ -79,8 +84,8 @@ function planOneCopy(random: Random, plan: RoundOptions): DrawnFault[] {
 /** Copies of Redis go as they come; who knows what was answered stays. */
 function planTwoCopies(random: Random, plan: RoundOptions): DrawnFault[] {
   const roles = [...SINGLE, ...DOUBLE, ...DOUBLE, ...DOUBLE].filter((role) => role !== "nats-leader");
-  return [...beginnings(random, plan.milliseconds)].map((at) =>
-    drawAtRole(random, { role: random.pick(roles), shard: random.integer(0, plan.shards - 1) }, at),
+  return [...beginnings(random, plan.milliseconds)].flatMap(
+    (at) => drawAtRole(random, plan, roles, at) ?? [],
   );
 }
 
@@ -94,20 +99,43 @@ function* beginnings(random: Random, milliseconds: number): Generator<number> {
   }
 }
 
-function drawAtRole(random: Random, of: RoleOfShard, afterMilliseconds: number): DrawnFault {
-  const isKill = random.chance(55);
+/** @returns null where none of the wanted kinds hits a role */
+function drawAtRole(
+  random: Random,
+  { kinds, shards }: RoundOptions,
+  roles: readonly Role[],
+  afterMilliseconds: number,
+): DrawnFault | null {
+  const shard = random.integer(0, shards - 1);
+  const common = { afterMilliseconds };
+  const harms = kinds.includes("kill") || kinds.includes("stop");
+  if (kinds.includes("net") && (!harms || random.chance(APART_PERCENT))) {
+    const of = { role: random.pick(MAY_BE_APART), shard };
+    const lastsMilliseconds = drawDuration(random, false, false);
+    return { ...common, kind: "net", action: { type: "apart", of }, lastsMilliseconds };
+  }
+  const isKill = drawIsKill(random, kinds);
+  if (isKill === null) return null;
+  const of = { role: random.pick(roles), shard };
   const againAfterMilliseconds = random.chance(20) ? random.integer(5, 800) : null;
   return {
+    ...common,
     kind: isKill ? "kill" : "stop",
     action: isKill ? { type: "kill-role", of, againAfterMilliseconds } : { type: "stop-role", of },
-    afterMilliseconds,
     lastsMilliseconds: drawDuration(random, isKill, OF_BOOKS.includes(of.role)),
   };
 }
 
+/** @returns null where neither is wanted */
+function drawIsKill(random: Random, kinds: readonly FaultKind[]): boolean | null {
+  if (!kinds.includes("kill")) return kinds.includes("stop") ? false : null;
+  return !kinds.includes("stop") || random.chance(KILL_PERCENT);
+}
+
 /** Of those that have no copies of data: one, some of them; now and then all processes that there are. */
-function drawAtProcesses(random: Random, plan: RoundOptions, afterMilliseconds: number): DrawnFault {
-  const isKill = random.chance(60);
+function drawAtProcesses(random: Random, plan: RoundOptions, afterMilliseconds: number): DrawnFault | null {
+  const isKill = drawIsKill(random, plan.kinds);
+  if (isKill === null) return null;
   const others = processesWithoutData(plan);
   const isAll = isKill && random.chance(ALL_PERCENT);
   const processes = isAll
@@ -144,8 +172,10 @@ function drawDuration(random: Random, isKill: boolean, isOfBooks: boolean): numb
   return isKill || random.chance(60) ? random.integer(100, 2_000) : random.integer(50, 450);
 }
 
-function repeatMilliseconds(action: FaultAction): number {
-  return action.type === "kill" || action.type === "kill-role" ? (action.againAfterMilliseconds ?? 0) : 0;
+/** When it is undone. */
+function endOf({ action, afterMilliseconds, lastsMilliseconds }: DrawnFault): number {
+  const isKill = action.type === "kill" || action.type === "kill-role";
+  return afterMilliseconds + lastsMilliseconds + (isKill ? (action.againAfterMilliseconds ?? 0) : 0);
 }
 
 function takesRedis(action: FaultAction): boolean {

@@ -235,6 +235,7 @@ function destroysLastCopy(
     case "kill-role":
     case "stop-role":
     case "folder-lost":
+    case "apart":
       return false;
   }
 }

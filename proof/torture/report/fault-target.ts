@@ -29,6 +29,7 @@ export function faultTargetOf(action: FaultAction): FaultTarget {
     case "kill-role":
     case "stop-role":
     case "folder-lost":
+    case "apart":
       return action.of.role;
     case "cut":
     case "lose-replies":

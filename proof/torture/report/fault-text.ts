@@ -15,6 +15,10 @@ export function faultActionText(action: FaultAction): string {
       return `kill ${roleText(action.of)}${againText(action.againAfterMilliseconds)}`;
     case "stop-role":
       return `freeze ${roleText(action.of)}`;
+    case "apart":
+      return action.of.role === "machine"
+        ? `cut the ${roleText(action.of)} off the other nodes`
+        : `cut between ${roleText(action.of)}`;
     case "folder-lost":
       return `kill ${roleText(action.of)}, and empty its folder`;
     case "cut":

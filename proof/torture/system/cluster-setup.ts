@@ -12,6 +12,7 @@ import { choosePostgresUser, prepareBooks } from "../../../src/stack/postgres.ts
 import { DEPLOY, type ProcessPlan } from "../../../src/stack/process-plan.ts";
 import { planStack, PORTS_BESIDE_APIS, type StackPlan } from "../../../src/stack/stack-plan.ts";
 import { PROGRAM_NAMES } from "../../../src/stack/server-programs.ts";
+import { MachineNetwork, whyNoMachines } from "../nodes/machine-network.ts";
 import { FaultyLink } from "../faults/faulty-link.ts";
 import type { FaultKind, Link, ProcessName } from "../plan/fault.ts";
 import type { TortureForm } from "../plan/torture-form.ts";
@@ -40,6 +41,8 @@ export interface ClusterSetup {
   readonly links: ReadonlyMap<Link, FaultyLink>;
   /** By the process that uses it. */
   readonly disks: ReadonlyMap<ProcessName, SmallDisk>;
+  /** Between the nodes of Redis, where there are several and it can be cut. */
+  readonly network: MachineNetwork | null;
   readonly clock: RedisClock | null;
   /** What Redis has synced since its first start. */
   readonly fsyncRecord: FsyncRecord | null;
@@ -59,6 +62,7 @@ export async function setUpCluster(
   const data = await openDataFolder(join(folder, "stack"), false, (run) => endOrphanedProcesses(run, say));
   const watchdog = new Watchdog(data.path);
   const links: FaultyLink[] = [];
+  let network: MachineNetwork | null = null;
   try {
     const environment = { ...all, RAZONETE_STACK: data.path };
     const disk = options.faultKinds.includes("disk") && !isMany;
@@ -86,6 +90,11 @@ export async function setUpCluster(
     const noSyncs = disk ? whyNoFsyncRecord() : null;
     const fsyncRecord = disk && noSyncs === null ? buildFsyncRecord(realpathSync(data.run)) : null;
 
+    const noMachines = isMany && options.faultKinds.includes("net") ? whyNoMachines() : null;
+    if (isMany && options.faultKinds.includes("net") && noMachines === null)
+      network = new MachineNetwork(MACHINES, data.path);
+    const hosts = network;
+
     const [port = 0, ...ports] = await freePorts(1 + PORTS_BESIDE_APIS + apis);
     const nodes = wantedForm(form, form.shards);
     const nodePorts =
@@ -105,6 +114,7 @@ export async function setUpCluster(
       replicas: nodes?.replicas,
       redisNodes: nodes?.primaries,
       nodePorts,
+      ...(hosts === null ? {} : { redisHost: (place: number) => hosts.hostOf(place % MACHINES) }),
       environment,
       ownEnvironment: { ...own, SHARDS: String(form.shards) },
     });
@@ -123,7 +133,8 @@ export async function setUpCluster(
     return {
       data,
       watchdog,
-      plan: withFaultyLinks(plan, between, preloaded(clock, fsyncRecord)),
+      network,
+      plan: withFaultyLinks(onMachines(plan, network), between, preloaded(clock, fsyncRecord)),
       links: between,
       disks,
       clock,
@@ -133,12 +144,16 @@ export async function setUpCluster(
         ...(noClock === null
           ? []
           : [{ kind: "stop" as const, what: "jumps of Redis's clock", reason: noClock }]),
+        ...(noMachines === null
+          ? []
+          : [{ kind: "net" as const, what: "cuts between machines", reason: noMachines }]),
         ...(noSyncs === null
           ? []
           : [{ kind: "disk" as const, what: "loss of power at Redis", reason: noSyncs }]),
       ],
     };
   } catch (error) {
+    network?.remove();
     await Promise.all(links.map((link) => link[Symbol.asyncDispose]()));
     await watchdog.end();
     data.release();
@@ -147,9 +162,16 @@ export async function setUpCluster(
 }
 
 /** Call it when no process runs any more. The contents of the disks stay in their folders. */
-export async function tearDownCluster({ data, watchdog, links, disks }: ClusterSetup): Promise<void> {
+export async function tearDownCluster({
+  data,
+  watchdog,
+  links,
+  disks,
+  network,
+}: ClusterSetup): Promise<void> {
   await Promise.all([...links.values()].map((link) => link[Symbol.asyncDispose]()));
   for (const disk of disks.values()) disk.unmountKeepingFiles();
+  network?.remove();
   await watchdog.end();
   data.release();
 }
@@ -160,6 +182,23 @@ function settingsForSmallDisk(data: DataFolder): string {
   copyFileSync(join(DEPLOY, "postgresql.conf"), settings);
   appendFileSync(settings, `\nmax_wal_size = ${tortureBounds.postgres_wal_bytes_max / 1024 / 1024}MB\n`);
   return settings;
+}
+
+/** As many as there are primaries: the stack places its nodes as if they were on so many. */
+const MACHINES = 3;
+
+export function machineOf(name: ProcessName): number {
+  return (Number(name.replace("redis-", "")) - 1) % MACHINES;
+}
+
+/** The same nodes of Redis, each on its machine. */
+function onMachines(plan: StackPlan, network: MachineNetwork | null): StackPlan {
+  if (network === null) return plan;
+  const redis = plan.redis.map((node, place) => ({
+    ...node,
+    command: network.commandOn(place % MACHINES, node.command),
+  }));
+  return { ...plan, redis };
 }
 
 /** Redis's environment, so that its clock can be shifted and its syncs are recorded. */

@@ -4,7 +4,7 @@ import { lastLines } from "../../../src/stack/logs.ts";
 import { folderOf, type ProcessPlan } from "../../../src/stack/process-plan.ts";
 import type { StackPlan } from "../../../src/stack/stack-plan.ts";
 import { type Exit, logOf, spawnPlanned } from "../../../src/stack/supervised-process.ts";
-import { tearDownCluster, type ClusterSetup, setUpCluster } from "./cluster-setup.ts";
+import { tearDownCluster, type ClusterSetup, machineOf, setUpCluster } from "./cluster-setup.ts";
 import { type ClusterFaultContext, injectClusterFault, named } from "../faults/cluster-fault-injection.ts";
 import type { Fault, FaultRecord, FaultKind } from "../plan/fault.ts";
 import { FaultsInProgress } from "../faults/faults-in-progress.ts";
@@ -93,6 +93,8 @@ export class ClusterUnderTest implements SystemUnderTest {
               faults,
               roles: new NodeRoles(plan, plan.redisCluster, data.path),
               supervision: this.#supervision,
+              network: setup.network,
+              machineOf,
               named: (names) => named(this.#processes, names),
               folderOf: (name) => folderOf(name, data),
             },

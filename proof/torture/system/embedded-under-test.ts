@@ -163,6 +163,7 @@ export class EmbeddedUnderTest implements SystemUnderTest {
       case "kill-role":
       case "stop-role":
       case "folder-lost":
+      case "apart":
         return "the embedded ledger is one process, without other servers";
     }
   }

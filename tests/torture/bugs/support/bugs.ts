@@ -21,6 +21,7 @@ export const BUG_NAMES = [
   "batch-in-part",
   "reversed-twice",
   "names-of-another",
+  "no-copies",
 ] as const;
 
 export type BugName = (typeof BUG_NAMES)[number];
@@ -305,6 +306,15 @@ export const BUGS: Readonly<Record<BugName, readonly Alteration[]>> = {
       file: SHARD,
       find: '    const own = commands.map(({ command }) => command.by ?? "-");',
       replace: '    const own = commands.map(() => requests[0]?.commands[0]?.command.by ?? "-");',
+    },
+  ],
+
+  // What is answered is on the primary alone: nobody waits for a replica.
+  "no-copies": [
+    {
+      file: "src/decide/nodes/confirm.ts",
+      find: "  if (minReplicas === 0) return send();\n",
+      replace: "  if (minReplicas >= 0) return send();\n",
     },
   ],
 };
