@@ -2,7 +2,7 @@ import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { eventually } from "../support/eventually.ts";
-import { type Browser, findChromium, openChromium } from "../support/chromium.ts";
+import { type Browser, findChromium, openChromium, STAND_STILL } from "../support/chromium.ts";
 import { MemoryServer } from "./support/memory-server.ts";
 
 setDefaultTimeout(120_000);
@@ -71,6 +71,7 @@ describe.skipIf(!chromium.found)(
           .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth).map(({ className }) => className)`,
       );
       expect(wide).toEqual([]);
+      await page.evaluate(STAND_STILL);
       await page.evaluate(axe.source);
       const barriers = await page.evaluate<string[]>(
         `axe.run().then(({ violations }) => violations

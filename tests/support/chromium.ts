@@ -90,3 +90,7 @@ async function aptGet(command: readonly string[]): Promise<string | null> {
 function missing(why: string): Chromium {
   return { found: false, reason: `there is no Chromium on this machine, ${why}` };
 }
+
+/** To be evaluated in a page before its colours are judged: none of them is on its way to another one after that. */
+export const STAND_STILL = `document.getAnimations()
+  .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity).forEach((one) => one.finish())`;

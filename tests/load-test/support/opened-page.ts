@@ -1,4 +1,5 @@
 import axe from "axe-core";
+import { STAND_STILL } from "../../support/chromium.ts";
 import type { BrowserContext, Page } from "playwright-core";
 import { pathToFileURL } from "node:url";
 
@@ -104,6 +105,7 @@ export async function open(context: BrowserContext, file: string): Promise<Opene
       await page.evaluate(settled);
     },
     barriers: async () => {
+      await page.evaluate(STAND_STILL);
       await page.evaluate(axe.source);
       // Folded details are excluded: they are long, and similar to the visible tables.
       return page.evaluate(

@@ -1,4 +1,5 @@
 import axe from "axe-core";
+import { STAND_STILL } from "../../../support/chromium.ts";
 import type { BrowserContext, Page } from "playwright-core";
 import { eventually } from "../../../support/eventually.ts";
 
@@ -105,6 +106,7 @@ export async function openConsole(context: BrowserContext, url: string): Promise
       await eventually(`there are ${count} ${selector}`, isThere, () => seen);
     },
     barriers: async () => {
+      await page.evaluate(STAND_STILL);
       await page.evaluate(axe.source);
       return page.evaluate<string[]>(
         `axe.run().then(({ violations }) => violations
